@@ -1,16 +1,16 @@
-//! How long `apply` takes, beside the script that an operator would write for the same work, and
-//! beside copying what is new: `cargo bench --bench apply`.
+//! Duration of `apply`, compared with the script that an operator would write for the same work,
+//! and with copying the new objects: `cargo bench --bench apply`.
 //!
 //! Two rollups: KB952076 in the sample, and a large one. Before each apply, and before each run of
-//! `benches/apply.sh`, the deployment is copied anew; only then the clock runs, until everything is
-//! on disk. The floor is `cp -r` of every object that is new, and `sync`. `ROLLUP_BENCH_MB=2000`
-//! takes so many megabytes for the large one instead of 256, `ROLLUP_BENCH_DIR` another place than
+//! `benches/apply.sh`, the deployment is copied again; then the clock runs until everything is on
+//! disk. The floor is `cp -r` of every new object, and `sync`. `ROLLUP_BENCH_MB=2000` sets the
+//! megabytes of the large rollup, 256 by default; `ROLLUP_BENCH_DIR` sets another directory than
 //! `target`.
 //!
-//! Then the time during which services are down, from the first rename to the last, as
-//! `rollup report` tells it: what the swaps and what the syncs took of it, beside as many bare
-//! renames. Once more while somebody else writes to the same file system as fast as it takes it: a
-//! sync brings his bytes to disk too.
+//! Then the outage, from the first rename to the last, as `rollup report` has it: the time of the
+//! swaps and of the syncs, compared with the same number of bare renames. Both are measured again
+//! while another thread writes to the same file system at full speed, as a sync writes its bytes,
+//! too.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -24,11 +24,11 @@ use std::time::{Duration, Instant};
 
 use rollup::plan::{OperationKind, Plan, SourceAt, TargetState, parse};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use shared::{Rows, middle, rollup, timed};
+use shared::{Rows, median_of, rollup, run_timed};
 
 mod shared;
 
-/// Each is done so often, all of them in turn.
+/// Repetitions of each measurement, all of them in turn.
 const ROUNDS: usize = 5;
 
 fn main() {
@@ -36,49 +36,50 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     println!(
         "{:<16} {:<28} {:>12} {:>15}",
-        "rollup", "what", "median", "of the script's"
+        "rollup", "measurement", "median", "of the script's"
     );
 
     let lab = directory.path().join("kb952076");
-    fs::create_dir(&lab).expect("there is room");
+    fs::create_dir(&lab).expect("written");
     fs::copy(
         root.join("manifests/kb952076.toml"),
         lab.join("manifest.toml"),
     )
-    .expect("there is room");
-    timed(&mut rollup(
+    .expect("written");
+    run_timed(&mut rollup(
         &lab,
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
     for name in ["deployment", "payload"] {
         fs::rename(lab.join("lab").join(name), lab.join(name))
-            .expect("both are directories of ours");
+            .expect("renamed");
     }
     compare("KB952076", &lab);
 
     let large = directory.path().join("large");
-    fs::create_dir(&large).expect("there is room");
-    let bytes = shared::wanted_bytes();
-    let sizes = shared::large(bytes);
+    fs::create_dir(&large).expect("written");
+    let bytes = shared::payload_bytes();
+    let sizes = shared::file_sizes(bytes);
     shared::build(
         &large,
-        &shared::site(sizes.len(), 0),
+        &shared::deployment_text(sizes.len(), 0),
         &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
     );
     compare(&format!("one of {} MB", bytes / 1_000_000), &large);
 }
 
-/// Measures all three in a directory with `deployment`, `payload` and `manifest.toml`.
+/// Measures apply, script and floor in a directory with `deployment`, `payload` and
+/// `manifest.toml`.
 fn compare(name: &str, directory: &Path) {
     let job = ["manifest.toml", "-d", "work", "-p", "payload"];
-    copy_anew(directory);
-    timed(&mut rollup(
+    copy_deployment(directory);
+    run_timed(&mut rollup(
         directory,
         &[&["plan"], &job[..], &["--save", "plan.json"]].concat(),
     ));
-    let plan = fs::read_to_string(directory.join("plan.json")).expect("it was just saved");
-    let plan = parse(&plan).expect("it was just saved");
-    let new = lists(directory, &plan);
+    let plan = fs::read_to_string(directory.join("plan.json")).expect("a saved plan");
+    let plan = parse(&plan).expect("a saved plan");
+    let new_paths = write_lists(directory, &plan);
     let renames = plan
         .swaps
         .iter()
@@ -86,76 +87,76 @@ fn compare(name: &str, directory: &Path) {
         .sum();
 
     let apply = || {
-        let (time, _) = timed(&mut rollup(
+        let (time, _) = run_timed(&mut rollup(
             directory,
             &[&["apply"], &job[..], &["--yes"]].concat(),
         ));
-        (time, Window::told(directory))
+        (time, Outage::from_report(directory))
     };
-    let (mut quiet, mut busy, mut script, mut floor): (
+    let (mut alone, mut concurrent, mut script, mut floor): (
         Vec<_>,
         Vec<_>,
         Vec<Duration>,
         Vec<Duration>,
     ) = Default::default();
     for _ in 0..ROUNDS {
-        copy_anew(directory);
-        busy.push(beside_a_writer(&directory.join("noise"), apply));
-        copy_anew(directory);
-        quiet.push(apply());
+        copy_deployment(directory);
+        concurrent.push(with_concurrent_writer(&directory.join("noise"), apply));
+        copy_deployment(directory);
+        alone.push(apply());
 
-        // What stands new by now is what the floor copies.
+        // The floor copies the objects that the apply has installed.
         let _ = fs::remove_dir_all(directory.join("floor"));
-        fs::create_dir(directory.join("floor")).expect("there is room");
+        fs::create_dir(directory.join("floor")).expect("written");
         let mut copy = Command::new("sh");
         copy.args([
             "-c",
             "cp -r --parents \"$@\" ../floor && sync -f ../floor",
             "sh",
         ])
-        .args(&new);
-        floor.push(timed(copy.current_dir(directory.join("work"))).0);
+        .args(&new_paths);
+        floor.push(run_timed(copy.current_dir(directory.join("work"))).0);
 
-        copy_anew(directory);
+        copy_deployment(directory);
         let _ = fs::remove_dir_all(directory.join("backup"));
-        fs::create_dir(directory.join("backup")).expect("there is room");
-        let mut by_hand =
+        fs::create_dir(directory.join("backup")).expect("written");
+        let mut script_command =
             Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/apply.sh"));
-        let places =
+        let paths =
             ["work", "payload", "backup", "items", "files"].map(|name| directory.join(name));
-        script.push(timed(by_hand.args(places)).0);
+        script.push(run_timed(script_command.args(paths)).0);
     }
-    let script = middle(script);
+    let script = median_of(script);
     let applied =
-        |runs: &[(Duration, Window)]| middle(runs.iter().map(|(time, _)| *time).collect());
+        |runs: &[(Duration, Outage)]| median_of(runs.iter().map(|(time, _)| *time).collect());
     let rows = [
-        ("rollup apply", applied(&quiet)),
-        ("rollup apply, others write", applied(&busy)),
+        ("rollup apply", applied(&alone)),
+        ("apply, concurrent writes", applied(&concurrent)),
         ("apply.sh", script),
-        ("cp -r and sync", middle(floor)),
+        ("cp -r and sync", median_of(floor)),
     ];
-    for (what, time) in rows {
+    for (label, time) in rows {
         println!(
-            "{name:<16} {what:<28} {:>9.1} ms {:>15.2}",
+            "{name:<16} {label:<28} {:>9.1} ms {:>15.2}",
             ms(time),
             time.as_secs_f64() / script.as_secs_f64()
         );
     }
-    for (what, runs) in [("services down", &quiet), ("the same, others write", &busy)] {
-        let part = |part: fn(&Window) -> Duration| {
-            ms(middle(
-                runs.iter().map(|(_, window)| part(window)).collect(),
+    for (label, runs) in [("outage", &alone), ("outage, concurrent writes", &concurrent)] {
+        let part = |part: fn(&Outage) -> Duration| {
+            ms(median_of(
+                runs.iter().map(|(_, outage)| part(outage)).collect(),
             ))
         };
         println!(
-            "{name:<16} {what:<28} {:>9.1} ms: swaps {:.1}, syncs {:.1}, all else {:.1}",
-            part(|window| window.whole()),
-            part(|window| window.swaps),
-            part(|window| window.syncs),
-            part(|window| window.others)
+            "{name:<16} {label:<28} {:>9.1} ms: swaps {:.1}, syncs {:.1}, rest {:.1}",
+            part(|outage| outage.total()),
+            part(|outage| outage.swaps),
+            part(|outage| outage.syncs),
+            part(|outage| outage.rest)
         );
     }
-    let bare = middle(
+    let bare = median_of(
         (0..ROUNDS)
             .map(|_| bare_renames(&directory.join("bare"), renames))
             .collect(),
@@ -171,64 +172,63 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The time from the first rename of a run to its last, by what was done in it.
+/// Time from the first rename of a run to its last, by activity.
 #[derive(Clone, Copy)]
-struct Window {
+struct Outage {
     swaps: Duration,
     syncs: Duration,
-    others: Duration,
+    rest: Duration,
 }
 
-impl Window {
-    /// As the report of the last run has it.
-    fn told(directory: &Path) -> Self {
-        let (_, report) = timed(&mut rollup(
+impl Outage {
+    /// Reads it from the report of the last run.
+    fn from_report(directory: &Path) -> Self {
+        let (_, report) = run_timed(&mut rollup(
             directory,
             &["report", "last", "-d", "work", "--format", "json"],
         ));
         let report: serde_json::Value =
-            serde_json::from_str(&report).expect("a report is a document");
+            serde_json::from_str(&report).expect("a JSON document");
         let spent = &report["report"]["passages"][0]["spent"];
-        let part = |name: &str| {
-            Duration::from_micros(spent[name].as_u64().expect("a report tells its times"))
-        };
+        let part =
+            |name: &str| Duration::from_micros(spent[name].as_u64().expect("a report with times"));
         Self {
             swaps: part("renaming_us"),
             syncs: part("syncs_us"),
-            others: part("else_us"),
+            rest: part("else_us"),
         }
     }
 
-    fn whole(&self) -> Duration {
-        self.swaps + self.syncs + self.others
+    fn total(&self) -> Duration {
+        self.swaps + self.syncs + self.rest
     }
 }
 
-/// Does something while a thread writes beside it, a gigabyte at most before it begins anew.
-fn beside_a_writer<T>(noise: &Path, done: impl FnOnce() -> T) -> T {
-    let over = AtomicBool::new(false);
+/// Runs `work` while another thread writes a file again and again, each time up to a gigabyte.
+fn with_concurrent_writer<T>(noise: &Path, work: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
     let block = vec![0x5a; 1_000_000];
-    let done = std::thread::scope(|scope| {
+    let result = std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                let mut file = fs::File::create(noise).expect("there is room");
+            while !stop.load(Ordering::Relaxed) {
+                let mut file = fs::File::create(noise).expect("written");
                 for _ in 0..1_000 {
-                    if over.load(Ordering::Relaxed) {
+                    if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    file.write_all(&block).expect("there is room");
+                    file.write_all(&block).expect("written");
                 }
             }
         });
-        let done = done();
-        over.store(true, Ordering::Relaxed);
-        done
+        let result = work();
+        stop.store(true, Ordering::Relaxed);
+        result
     });
-    fs::remove_file(noise).expect("it was just written");
-    done
+    fs::remove_file(noise).expect("removed");
+    result
 }
 
-/// How long so many renames take that do nothing else, of directories, as swaps do them.
+/// Measures renames of directories alone, in the pattern of swaps.
 fn bare_renames(directory: &Path, count: usize) -> Duration {
     let _ = fs::remove_dir_all(directory);
     let paths = |at: usize| {
@@ -242,38 +242,38 @@ fn bare_renames(directory: &Path, count: usize) -> Duration {
         .map(|at| paths(at).map(|path| directory.join(path)))
         .collect();
     for [live, new, _] in &swaps {
-        fs::create_dir_all(live).expect("there is room");
-        fs::create_dir_all(new).expect("there is room");
+        fs::create_dir_all(live).expect("written");
+        fs::create_dir_all(new).expect("written");
     }
-    timed(Command::new("sync").arg("-f").arg(directory));
-    let begun = Instant::now();
+    run_timed(Command::new("sync").arg("-f").arg(directory));
+    let started = Instant::now();
     for [live, new, old] in &swaps {
-        renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE).expect("nothing is in the way");
-        renameat_with(CWD, new, CWD, live, RenameFlags::NOREPLACE).expect("nothing is in the way");
+        renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE).expect("renamed");
+        renameat_with(CWD, new, CWD, live, RenameFlags::NOREPLACE).expect("renamed");
     }
-    begun.elapsed()
+    started.elapsed()
 }
 
-/// The deployment as before the rollup, on disk and in memory.
-fn copy_anew(directory: &Path) {
+/// Copies the deployment in its state before the rollup, and syncs it.
+fn copy_deployment(directory: &Path) {
     let _ = fs::remove_dir_all(directory.join("work"));
-    timed(
+    run_timed(
         Command::new("cp")
             .args(["-a", "deployment", "work"])
             .current_dir(directory),
     );
-    timed(Command::new("sync").arg("-f").arg(directory));
+    run_timed(Command::new("sync").arg("-f").arg(directory));
 }
 
-/// Writes what the script works through, and says what stands new afterwards.
-fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
-    let (mut items, mut files, mut sums, mut new) =
+/// Writes the lists of the script, and returns the paths of the objects that an apply installs.
+fn write_lists(directory: &Path, plan: &Plan) -> Vec<String> {
+    let (mut items, mut files, mut sums, mut new_paths) =
         (String::new(), String::new(), String::new(), Vec::new());
     let payload = |sha256| {
         let found = plan.sources.iter().find(|source| source.sha256 == sha256);
         match found.map(|source| &source.at) {
             Some(SourceAt::Payload { name }) => name.to_string(),
-            _ => panic!("everything new comes from the payload"),
+            _ => panic!("a source outside the payload"),
         }
     };
     let mut in_share = std::collections::BTreeMap::new();
@@ -281,8 +281,8 @@ fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
         match (&operation.after, operation.kind) {
             (TargetState::File { sha256, .. }, _) => {
                 let (from, to) = (payload(*sha256), operation.at.name());
-                writeln!(files, "{from}\t{to}").expect("a text takes all");
-                writeln!(sums, "{sha256}  {from}").expect("a text takes all");
+                writeln!(files, "{from}\t{to}").expect("formatted");
+                writeln!(sums, "{sha256}  {from}").expect("formatted");
                 in_share.insert(from, to);
             }
             (
@@ -293,18 +293,18 @@ fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
                 OperationKind::Install,
             ) => {
                 writeln!(items, "{}\t{}", operation.at, in_share[&payload(*sha256)])
-                    .expect("a text takes all");
+                    .expect("formatted");
             }
             _ => continue,
         }
-        new.push(operation.at.to_string());
+        new_paths.push(operation.at.to_string());
     }
     for (name, text) in [
         ("items", items),
         ("files", files),
         ("payload/SHA256SUMS", sums),
     ] {
-        fs::write(directory.join(name), text).expect("there is room");
+        fs::write(directory.join(name), text).expect("written");
     }
-    new
+    new_paths
 }

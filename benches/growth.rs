@@ -1,14 +1,14 @@
-//! Whether time and memory stay flat as a deployment grows: `cargo bench --bench growth`.
+//! Growth of time and memory with the size of a deployment: `cargo bench --bench growth`.
 //!
-//! Deployments of 10 to 100,000 instances, each item on ten servers, with genuine installers.
-//! Reading, planning and validating are measured alone, each in a process of its own: the median
-//! time, and the most memory that it took above what the process had before. `list` only lists the
-//! names: less than that no reading can take. `apply`, `verify` and `undo` are measured up to
-//! 10,000 instances, as the whole processes that an operator starts.
+//! Deployments have 10 to 100,000 instances, each item on ten servers, with real installers.
+//! Reading, planning and validating are measured separately, each in its own process: the median
+//! time, and the peak of the memory that it added to the process. `list` only lists the names, the
+//! lower limit for reading. `apply`, `verify` and `undo` are measured up to 10,000 instances, as
+//! whole processes.
 //!
-//! `ROLLUP_GROWTH=10,1000` measures these sizes only. `ROLLUP_BENCH_DIR=/dev/shm` builds the
-//! deployments there: a million files and directories do not stay in every system's cache, and then
-//! a disk is measured where we should be.
+//! `ROLLUP_GROWTH=10,1000` measures only these sizes. `ROLLUP_BENCH_DIR=/dev/shm` builds the
+//! deployments there: a million files and directories do not stay in every system's cache, and the
+//! benchmark would measure the disk.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -23,40 +23,40 @@ use rollup::deployment::tree::Tree;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Planned, interest, plan};
 
-use shared::{FLAT, Rows, described, parsed};
+use shared::{FLAT, Rows, parse_description, parse_manifest};
 
 mod shared;
 
 const SIZES: [usize; 4] = [10, 1_000, 10_000, 100_000];
-/// Whole runs stop here.
+/// Largest deployment for whole runs.
 const LARGEST_RUN: usize = 10_000;
-/// Growth is told against this size: below it the fixed costs weigh most.
+/// Growth is relative to this size, as fixed costs dominate below it.
 const BASE: usize = 1_000;
-/// Each item is on so many servers.
+/// Servers of each item.
 const SERVERS: usize = 10;
 
-/// What is measured alone.
+/// Stages that are measured separately.
 const STAGES: [&str; 5] = ["list", "read", "payload", "plan", "validate"];
 
-/// Each of these is repeated until it took this long altogether, at least three times.
+/// A stage is repeated until its times add up to this, and at least three times.
 const LONG_ENOUGH: Duration = Duration::from_millis(500);
 
-/// Commands are repeated, apply and undo in turn, as long as this is not over; up to three times.
+/// Commands are repeated, apply and undo in turn, within this time and up to three times.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, asked, stage, directory, size] = arguments.as_slice()
-        && asked == "measure"
+    if let [_, requested, stage, directory, size] = arguments.as_slice()
+        && requested == "measure"
     {
-        let size = size.parse().expect("the parent gives a number");
+        let size = size.parse().expect("a number from the parent");
         return measure(stage, Path::new(directory), size);
     }
-    let asked = std::env::var("ROLLUP_GROWTH").ok();
-    let sizes = match &asked {
-        Some(asked) => asked
+    let requested = std::env::var("ROLLUP_GROWTH").ok();
+    let sizes = match &requested {
+        Some(requested) => requested
             .split(',')
-            .map(|size| size.trim().parse().expect("ROLLUP_GROWTH lists numbers"))
+            .map(|size| size.trim().parse().expect("numbers in ROLLUP_GROWTH"))
             .collect(),
         None => SIZES.to_vec(),
     };
@@ -68,58 +68,58 @@ fn main() {
     for size in sizes {
         let directory = shared::directory();
         let items = size / SERVERS;
-        let (site, manifest) = (
-            shared::site(items, SERVERS),
+        let (deployment_text, manifest) = (
+            shared::deployment_text(items, SERVERS),
             shared::manifest(items, Rows::Named),
         );
-        shared::build(directory.path(), &site, &manifest);
+        shared::build(directory.path(), &deployment_text, &manifest);
         for stage in STAGES {
-            let (time, memory) = measured_alone(stage, directory.path(), size);
+            let (time, memory) = measure_in_child(stage, directory.path(), size);
             table.row(size, stage, time, memory);
         }
         if size <= LARGEST_RUN {
-            for (what, (time, memory)) in commands(directory.path()) {
-                table.row(size, what, time, memory);
+            for (label, (time, memory)) in commands(directory.path()) {
+                table.row(size, label, time, memory);
             }
         }
     }
 }
 
-/// The rows so far: what one instance took at the size that growth is told against.
+/// Rows so far: time and memory of one instance at the base size.
 #[derive(Default)]
 struct Table(BTreeMap<String, (f64, f64)>);
 
 impl Table {
-    fn row(&mut self, size: usize, what: &str, time: Duration, memory: u64) {
-        let each = time.as_secs_f64() / size as f64;
+    fn row(&mut self, size: usize, label: &str, time: Duration, memory: u64) {
+        let per_instance = time.as_secs_f64() / size as f64;
         let bytes = memory as f64 / size as f64;
-        let growth = match self.0.get(what) {
+        let growth = match self.0.get(label) {
             Some(&(time, memory)) => {
-                let (time, memory) = (each / time, bytes / memory);
-                let missed = if time > FLAT || memory > FLAT {
+                let (time, memory) = (per_instance / time, bytes / memory);
+                let warning = if time > FLAT || memory > FLAT {
                     "  MORE THAN FLAT"
                 } else {
                     ""
                 };
-                format!("  {time:.2} and {memory:.2} times those of {BASE}{missed}")
+                format!("  {time:.2} and {memory:.2} times those of {BASE}{warning}")
             }
             None => String::new(),
         };
         if size == BASE {
-            self.0.insert(what.to_owned(), (each, bytes));
+            self.0.insert(label.to_owned(), (per_instance, bytes));
         }
-        let (whole, each) = (time.as_secs_f64() * 1e3, each * 1e6);
+        let (milliseconds, per_instance) = (time.as_secs_f64() * 1e3, per_instance * 1e6);
         println!(
-            "{size:>9} {what:<10} {whole:>8.1} ms {each:>9.2} us {:>11.2} KB{growth}",
+            "{size:>9} {label:<10} {milliseconds:>8.1} ms {per_instance:>9.2} us {:>11.2} KB{growth}",
             bytes / 1e3
         );
     }
 }
 
-/// Has one stage measured by a process of its own, so that none finds memory that another left.
-fn measured_alone(stage: &str, directory: &Path, size: usize) -> (Duration, u64) {
-    let here = std::env::current_exe().expect("a process knows its program");
-    let asked = [
+/// Measures one stage in its own process, so that it does not reuse memory of another one.
+fn measure_in_child(stage: &str, directory: &Path, size: usize) -> (Duration, u64) {
+    let here = std::env::current_exe().expect("the path of this program");
+    let requested = [
         stage.as_ref(),
         directory.as_os_str(),
         size.to_string().as_ref(),
@@ -127,84 +127,87 @@ fn measured_alone(stage: &str, directory: &Path, size: usize) -> (Duration, u64)
     .map(std::ffi::OsStr::to_owned);
     let output = Command::new(here)
         .arg("measure")
-        .args(asked)
+        .args(requested)
         .stderr(Stdio::inherit())
         .output();
-    let output = output.expect("it runs once more");
+    let output = output.expect("the program runs");
     assert!(output.status.success(), "{stage} of {size} failed");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = said
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let mut numbers = stdout
         .split_whitespace()
-        .map(|number| number.parse::<u64>().expect("two numbers are printed"));
-    let mut number = || numbers.next().expect("two numbers are printed");
+        .map(|number| number.parse::<u64>().expect("two numbers on one line"));
+    let mut number = || numbers.next().expect("two numbers on one line");
     (Duration::from_nanos(number()), number())
 }
 
-/// The child's part: prints the time in nanoseconds and the memory in bytes.
+/// Measures one stage in the child process, and prints the time in nanoseconds and the memory in
+/// bytes.
 fn measure(stage: &str, directory: &Path, size: usize) {
-    let text = |name: &str| fs::read_to_string(directory.join(name)).expect("the parent wrote it");
-    let (site, manifest) = (text("deployment/deployment.toml"), text("manifest.toml"));
-    let tree = Tree::open(&directory.join("deployment")).expect("the parent built it");
-    let payload = Payload::open(&directory.join("payload")).expect("the parent built it");
+    let text = |name: &str| {
+        fs::read_to_string(directory.join(name)).expect("a file that the parent wrote")
+    };
+    let (deployment_text, manifest) = (text("deployment/deployment.toml"), text("manifest.toml"));
+    let tree = Tree::open(&directory.join("deployment")).expect("a deployment");
+    let payload = Payload::open(&directory.join("payload")).expect("a payload");
     let read = || {
-        let description = described(&site);
-        let interest = interest(&parsed(&manifest, None), &description);
-        Snapshot::read(&tree, description, &interest).expect("nobody else is here")
+        let description = parse_description(&deployment_text);
+        let interest = interest(&parse_manifest(&manifest, None), &description);
+        Snapshot::read(&tree, description, &interest).expect("a tree that does not change")
     };
     let (time, memory) = match stage {
-        "list" => both(|| {
+        "list" => time_and_memory(|| {
             let entries = walkdir::WalkDir::new(tree.path()).into_iter();
             assert!(
                 entries.filter_map(Result::ok).count() > size,
-                "every instance has a directory"
+                "an instance has no directory"
             );
         }),
-        "read" => both(|| drop(read())),
+        "read" => time_and_memory(|| drop(read())),
         "payload" => {
-            let manifest = parsed(&manifest, None);
-            both(|| drop(payload.facts(&manifest.file_table())))
+            let manifest = parse_manifest(&manifest, None);
+            time_and_memory(|| drop(payload.facts(&manifest.file_table())))
         }
         "plan" => {
-            let (manifest, snapshot) = (parsed(&manifest, None), read());
+            let (manifest, snapshot) = (parse_manifest(&manifest, None), read());
             let facts = payload.facts(&manifest.file_table());
-            both(|| {
+            time_and_memory(|| {
                 let planned = plan(&manifest, &snapshot, Some(&facts), Options::default());
                 assert!(
                     matches!(planned, Ok(Planned::Plan(_))),
-                    "there is something to do: {planned:?}"
+                    "the plan is empty: {planned:?}"
                 );
             })
         }
         _ => {
-            let (manifest, site) = (
+            let (manifest, description) = (
                 shared::manifest(size, Rows::Documented),
-                described(&shared::site(size, 0)),
+                parse_description(&shared::deployment_text(size, 0)),
             );
-            both(|| drop(parsed(&manifest, Some(&site))))
+            time_and_memory(|| drop(parse_manifest(&manifest, Some(&description))))
         }
     };
     println!("{} {memory}", time.as_nanos());
 }
 
-/// The median time, and the most memory of the first time above what was there before.
-fn both(mut run: impl FnMut()) -> (Duration, u64) {
+/// Returns the median time, and the peak of the memory that the first repetition added.
+fn time_and_memory(mut run: impl FnMut()) -> (Duration, u64) {
     let before = status("self", "VmRSS:").unwrap_or_default();
     run();
-    let most = status("self", "VmHWM:").unwrap_or_default();
+    let peak = status("self", "VmHWM:").unwrap_or_default();
     (
         shared::median(LONG_ENOUGH, run),
-        most.saturating_sub(before),
+        peak.saturating_sub(before),
     )
 }
 
-/// A figure that the system keeps of a process, in bytes.
-fn status(process: &str, what: &str) -> Option<u64> {
+/// Reads a memory figure of a process from `/proc`, in bytes.
+fn status(process: &str, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let figure = status.lines().find_map(|line| line.strip_prefix(what))?;
+    let figure = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(figure.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-/// The commands of an operator, as processes.
+/// Measures the commands that an operator runs, as processes.
 fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
     let (deployment, payload) = (directory.join("deployment"), directory.join("payload"));
     let all: [(&str, Vec<&std::ffi::OsStr>); 3] = [
@@ -225,8 +228,8 @@ fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
         ),
     ];
     let mut taken: [(Vec<Duration>, u64); 3] = Default::default();
-    let begun = Instant::now();
-    while taken[0].0.is_empty() || taken[0].0.len() < 3 && begun.elapsed() < PATIENCE {
+    let started = Instant::now();
+    while taken[0].0.is_empty() || taken[0].0.len() < 3 && started.elapsed() < PATIENCE {
         for ((_, arguments), (times, memory)) in all.iter().zip(&mut taken) {
             let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
             command
@@ -234,29 +237,29 @@ fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
                 .arg("-d")
                 .arg(&deployment)
                 .current_dir(directory);
-            let (time, most) = finished(command.stdout(Stdio::null()).stderr(Stdio::null()));
+            let (time, peak) = run_with_memory(command.stdout(Stdio::null()).stderr(Stdio::null()));
             times.push(time);
-            *memory = most.max(*memory);
+            *memory = peak.max(*memory);
         }
     }
     all.iter()
         .zip(taken)
-        .map(|((what, _), (times, memory))| (*what, (shared::middle(times), memory)))
+        .map(|((label, _), (times, memory))| (*label, (shared::median_of(times), memory)))
         .collect()
 }
 
-/// Runs a command to its end: how long it took, and the most memory that it had. The system forgets
-/// the latter with the process, so it is asked all the time.
-fn finished(command: &mut Command) -> (Duration, u64) {
-    let begun = Instant::now();
-    let mut child: Child = command.spawn().expect("the program is built");
+/// Runs a command, and returns its time and its peak of memory. The system keeps the peak only as
+/// long as the process, so this polls it.
+fn run_with_memory(command: &mut Command) -> (Duration, u64) {
+    let started = Instant::now();
+    let mut child: Child = command.spawn().expect("the program runs");
     let process = child.id().to_string();
-    let mut most = 0;
+    let mut peak = 0;
     loop {
-        most = status(&process, "VmHWM:").unwrap_or_default().max(most);
-        if let Some(ended) = child.try_wait().expect("it is our child") {
-            assert!(ended.success(), "{command:?} ended with {ended}");
-            return (begun.elapsed(), most);
+        peak = status(&process, "VmHWM:").unwrap_or_default().max(peak);
+        if let Some(status) = child.try_wait().expect("an exit status") {
+            assert!(status.success(), "{command:?} ended with {status}");
+            return (started.elapsed(), peak);
         }
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -1,11 +1,11 @@
-//! How fast `verify` reads and hashes a deployment, beside what an operator would use instead:
+//! Speed at which `verify` reads and hashes a deployment, compared with other tools:
 //! `cargo bench --bench hashing`.
 //!
 //! A rollup is applied, and then the same files are verified by `rollup verify`, by
 //! `sha256sum --check`, and by one `openssl dgst` for each file on all cores. `openssl speed`
-//! tells what the cores can hash where nothing is read at all. Everything is read once before, so
-//! that no disk is measured. `ROLLUP_BENCH_MB=2000` takes so many megabytes instead of 256,
-//! `ROLLUP_BENCH_DIR` another place than `target`.
+//! measures the limit of the cores, without reading files. Everything is read once before, so that
+//! no disk is measured. `ROLLUP_BENCH_MB=2000` sets the megabytes, 256 by default;
+//! `ROLLUP_BENCH_DIR` sets another directory than `target`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -15,24 +15,24 @@ use std::process::Command;
 use std::time::Duration;
 
 use rollup::deployment::tree::{Kind, Tree};
-use shared::{Rows, middle, rollup, timed};
+use shared::{Rows, median_of, rollup, run_timed};
 
 mod shared;
 
-/// Each is done so often, all of them in turn.
+/// Repetitions of each measurement, all of them in turn.
 const ROUNDS: usize = 5;
 
 fn main() {
     let directory = shared::directory();
-    // What a package holds lies in the share and, unpacked, with its item.
-    let sizes = shared::large(shared::wanted_bytes() / 2);
-    let site = shared::site(sizes.len(), 0);
+    // The contents of a package are in the share and, unpacked, with the item.
+    let sizes = shared::file_sizes(shared::payload_bytes() / 2);
+    let deployment_text = shared::deployment_text(sizes.len(), 0);
     shared::build(
         directory.path(),
-        &site,
+        &deployment_text,
         &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
     );
-    timed(&mut rollup(
+    run_timed(&mut rollup(
         directory.path(),
         &[
             "apply",
@@ -46,14 +46,14 @@ fn main() {
     ));
     let deployment = directory.path().join("deployment");
     let (files, bytes) = installed(&deployment);
-    fs::write(directory.path().join("files"), files.join("\0")).expect("there is room");
-    let sums = timed(
+    fs::write(directory.path().join("files"), files.join("\0")).expect("written");
+    let sums = run_timed(
         Command::new("sha256sum")
             .args(&files)
             .current_dir(&deployment),
     )
     .1;
-    fs::write(directory.path().join("SHA256SUMS"), sums).expect("there is room");
+    fs::write(directory.path().join("SHA256SUMS"), sums).expect("written");
 
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let cores = cores.to_string();
@@ -67,21 +67,21 @@ fn main() {
     };
     let openssl = || {
         let mut command = Command::new("xargs");
-        let words = [
+        let arguments = [
             "-0", "-a", "../files", "-n", "1", "-P", &cores, "openssl", "dgst", "-sha256",
         ];
-        command.args(words).current_dir(&deployment);
+        command.args(arguments).current_dir(&deployment);
         command
     };
     let mut times: [Vec<Duration>; 3] = Default::default();
     let mut limits = Vec::new();
     for _ in 0..ROUNDS {
         for (command, times) in [verify(), check(), openssl()].iter_mut().zip(&mut times) {
-            times.push(timed(command).0);
+            times.push(run_timed(command).0);
         }
         limits.push(limit(&cores));
     }
-    let limit = middle(limits) as f64;
+    let limit = median_of(limits) as f64;
     println!(
         "{} files of {:.0} MB, {cores} cores",
         files.len(),
@@ -89,25 +89,25 @@ fn main() {
     );
     println!(
         "{:<44} {:>10} {:>10} {:>18} {:>12}",
-        "what", "median", "MB/s", "of sha256sum's", "of the limit"
+        "command", "median", "MB/s", "of sha256sum's", "of the limit"
     );
-    let named = [
+    let names = [
         "rollup verify",
         "sha256sum --check",
         "openssl dgst for each, by xargs -P",
     ];
-    let rates = times.map(|times| bytes as f64 / middle(times).as_secs_f64());
-    for (what, rate) in named.into_iter().zip(rates) {
-        let (time, mega) = (bytes as f64 / rate * 1e3, rate / 1e6);
+    let rates = times.map(|times| bytes as f64 / median_of(times).as_secs_f64());
+    for (label, rate) in names.into_iter().zip(rates) {
+        let (time, megabytes) = (bytes as f64 / rate * 1e3, rate / 1e6);
         println!(
-            "{what:<44} {time:>7.1} ms {mega:>10.0} {:>18.2} {:>12.2}",
+            "{label:<44} {time:>7.1} ms {megabytes:>10.0} {:>18.2} {:>12.2}",
             rate / rates[1],
             rate / limit
         );
     }
-    let what = format!("openssl speed -evp sha256 -multi {cores}: the limit");
+    let label = format!("openssl speed -evp sha256 -multi {cores}: the limit");
     println!(
-        "{what:<44} {:>10} {:>10.0} {:>18.2} {:>12.2}",
+        "{label:<44} {:>10} {:>10.0} {:>18.2} {:>12.2}",
         "",
         limit / 1e6,
         limit / rates[1],
@@ -115,17 +115,17 @@ fn main() {
     );
 }
 
-/// Everything that `verify` reads, and how large it is.
+/// Returns the files that `verify` reads, and their size in bytes.
 fn installed(deployment: &Path) -> (Vec<String>, u64) {
-    let tree = Tree::open(deployment).expect("it was just built");
-    let found = tree
+    let tree = Tree::open(deployment).expect("a deployment");
+    let entries = tree
         .walk(None)
-        .expect("nobody else is here")
+        .expect("a tree that does not change")
         .found
         .into_iter();
-    let files: Vec<_> = found
-        .filter(|found| found.kind == Kind::File)
-        .map(|found| found.path)
+    let files: Vec<_> = entries
+        .filter(|entry| entry.kind == Kind::File)
+        .map(|entry| entry.path)
         .collect();
     let size = |path| {
         tree.metadata(path)
@@ -137,19 +137,19 @@ fn installed(deployment: &Path) -> (Vec<String>, u64) {
     (files.iter().map(ToString::to_string).collect(), bytes)
 }
 
-/// Bytes in a second that the cores hash, in the largest blocks that are tried.
+/// Measures the bytes that the cores can hash in a second, in large blocks.
 fn limit(cores: &str) -> u64 {
-    let words = [
+    let arguments = [
         "speed", "-evp", "sha256", "-multi", cores, "-bytes", "16384", "-seconds", "1", "-mr",
     ];
-    let said = timed(Command::new("openssl").args(words)).1;
-    // The last line: +F:number:name:bytes in a second.
-    let rate = said.lines().rev().find_map(|line| {
+    let output = run_timed(Command::new("openssl").args(arguments)).1;
+    // The last line: +F:number:name:bytes per second.
+    let rate = output.lines().rev().find_map(|line| {
         line.strip_prefix("+F:")?
             .rsplit(':')
             .next()?
             .parse::<f64>()
             .ok()
     });
-    rate.expect("openssl tells its speed") as u64
+    rate.expect("the speed of openssl") as u64
 }

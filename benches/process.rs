@@ -1,8 +1,8 @@
-//! How long the commands take that only look, as whole processes: `cargo bench --bench process`.
+//! Duration of the commands that only read, as whole processes: `cargo bench --bench process`.
 //!
-//! KB952076 in the sample deployment, everything read before so that no disk is measured. `true` is
-//! what starting any process takes. The bars are those of an operator who waits at a prompt, and of
-//! CI that validates at every push.
+//! KB952076 in the sample deployment, with everything read before so that no disk is measured.
+//! `true` is the time of starting any process. The limits are for an operator who waits at a
+//! prompt, and for CI that validates every push.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -11,60 +11,60 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use shared::{middle, rollup, timed};
+use shared::{median_of, rollup, run_timed};
 
 mod shared;
 
-/// Each is run so often, all of them in turn.
+/// Repetitions of each command, all of them in turn.
 const ROUNDS: usize = 40;
 
 fn main() {
     let directory = shared::directory();
     let lab = directory.path();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/kb952076.toml");
-    fs::copy(manifest, lab.join("manifest.toml")).expect("there is room");
-    timed(&mut rollup(
+    fs::copy(manifest, lab.join("manifest.toml")).expect("written");
+    run_timed(&mut rollup(
         lab,
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
-    let deployed = ["-d", "lab/deployment"];
-    let ours = |arguments: &[&[&str]]| rollup(lab, &arguments.concat());
+    let deployment = ["-d", "lab/deployment"];
+    let rollup_command = |arguments: &[&[&str]]| rollup(lab, &arguments.concat());
     let mut commands: [(&str, Command, Option<u64>); 6] = [
         ("true", Command::new("true"), None),
-        ("rollup --version", ours(&[&["--version"]]), Some(3)),
+        ("rollup --version", rollup_command(&[&["--version"]]), Some(3)),
         (
             "rollup validate",
-            ours(&[&["validate", "manifest.toml"]]),
+            rollup_command(&[&["validate", "manifest.toml"]]),
             None,
         ),
         (
             "rollup validate --deployment",
-            ours(&[&["validate", "manifest.toml"], &deployed]),
+            rollup_command(&[&["validate", "manifest.toml"], &deployment]),
             None,
         ),
         (
             "rollup plan, without payload",
-            ours(&[&["plan", "manifest.toml"], &deployed]),
+            rollup_command(&[&["plan", "manifest.toml"], &deployment]),
             Some(15),
         ),
         (
             "rollup plan --payload",
-            ours(&[&["plan", "manifest.toml", "-p", "lab/payload"], &deployed]),
+            rollup_command(&[&["plan", "manifest.toml", "-p", "lab/payload"], &deployment]),
             Some(60),
         ),
     ];
     let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..ROUNDS {
         for ((_, command, _), times) in commands.iter_mut().zip(&mut times) {
-            times.push(timed(command).0);
+            times.push(run_timed(command).0);
         }
     }
-    println!("{:<30} {:>10} {:>10}", "what", "median", "bar");
-    for ((what, _, bar), times) in commands.iter().zip(times) {
-        let bar = bar.map_or(String::new(), |bar| format!("{bar} ms"));
+    println!("{:<30} {:>10} {:>10}", "command", "median", "limit");
+    for ((label, _, limit), times) in commands.iter().zip(times) {
+        let limit = limit.map_or(String::new(), |limit| format!("{limit} ms"));
         println!(
-            "{what:<30} {:>7.1} ms {bar:>10}",
-            middle(times).as_secs_f64() * 1e3
+            "{label:<30} {:>7.1} ms {limit:>10}",
+            median_of(times).as_secs_f64() * 1e3
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What the benchmarks share: documents of any size, and how a time is taken.
+//! Helpers of the benchmarks: documents of any size, and measurement of time.
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
@@ -13,68 +13,69 @@ use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::rehearse::{build_payload, build_site};
 
-/// Time and memory per item may grow by this much from the first size that counts to the last.
+/// Limit for the growth of time and memory per item, from the base size to the largest.
 pub(crate) const FLAT: f64 = 1.5;
 
-/// The median of as many repetitions as took this long altogether, at least three.
+/// Repeats a measurement until its times add up to `long_enough`, and at least three times. Returns
+/// the median.
 pub(crate) fn median(long_enough: Duration, mut run: impl FnMut()) -> Duration {
-    let (mut times, begun) = (Vec::new(), Instant::now());
-    while times.len() < 3 || begun.elapsed() < long_enough {
+    let (mut times, started) = (Vec::new(), Instant::now());
+    while times.len() < 3 || started.elapsed() < long_enough {
         let start = Instant::now();
         run();
         times.push(start.elapsed());
     }
-    middle(times)
+    median_of(times)
 }
 
-/// The median of times that were taken.
-pub(crate) fn middle<T: Ord + Copy>(mut values: Vec<T>) -> T {
+/// Returns the median of some values.
+pub(crate) fn median_of<T: Ord + Copy>(mut values: Vec<T>) -> T {
     values.sort();
     values[values.len() / 2]
 }
 
-/// A directory that is gone afterwards, in `ROLLUP_BENCH_DIR` or below `target`.
+/// Makes a temporary directory in `ROLLUP_BENCH_DIR` or below `target`.
 pub(crate) fn directory() -> tempfile::TempDir {
-    let place =
+    let parent =
         std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
-    tempfile::tempdir_in(place).expect("there is room for a directory")
+    tempfile::tempdir_in(parent).expect("a temporary directory")
 }
 
-/// The sizes of a payload of so many bytes, a few files larger than many others: eight hold four
-/// fifths of it, sixteen the rest.
-pub(crate) fn large(bytes: u64) -> Vec<u64> {
+/// Returns the file sizes of a payload with a number of bytes: eight large files have four fifths
+/// of it, sixteen small ones the rest.
+pub(crate) fn file_sizes(bytes: u64) -> Vec<u64> {
     let sizes = std::iter::repeat_n(bytes / 10, 8).chain(std::iter::repeat_n(bytes / 80, 16));
     sizes.map(|size| size.div_ceil(512) * 512).collect()
 }
 
-/// How large the rollup of a benchmark is, in bytes: 256 MB, or as many as `ROLLUP_BENCH_MB` says.
-pub(crate) fn wanted_bytes() -> u64 {
-    let asked = std::env::var("ROLLUP_BENCH_MB").ok();
-    asked.map_or(256, |asked| {
-        asked.parse().expect("ROLLUP_BENCH_MB is a number")
+/// Returns the size of the rollup of a benchmark in bytes: 256 MB, or `ROLLUP_BENCH_MB`.
+pub(crate) fn payload_bytes() -> u64 {
+    let requested = std::env::var("ROLLUP_BENCH_MB").ok();
+    requested.map_or(256, |requested| {
+        requested.parse().expect("a number in ROLLUP_BENCH_MB")
     }) * 1_000_000
 }
 
-/// A deployment in its state before the rollup of a manifest, and the rollup's payload.
-pub(crate) fn build(directory: &Path, site: &str, manifest: &str) {
+/// Builds a deployment in its state before a rollup, and the payload of the rollup.
+pub(crate) fn build(directory: &Path, deployment_text: &str, manifest: &str) {
     fs::write(directory.join("manifest.toml"), manifest).expect("there is room");
-    let (description, manifest) = (described(site), parsed(manifest, None));
-    build_site(&description, site, &directory.join("deployment")).expect("the site can be built");
+    let (description, manifest) = (parse_description(deployment_text), parse_manifest(manifest, None));
+    build_site(&description, deployment_text, &directory.join("deployment")).expect("a deployment");
     build_payload(&manifest, &description, &directory.join("payload"))
-        .expect("the payload can be built");
+        .expect("a payload");
 }
 
-/// A `deployment.toml` that has no errors.
-pub(crate) fn described(text: &str) -> Description {
-    let described = description::parse(
+/// Parses a `deployment.toml` that has no errors.
+pub(crate) fn parse_description(text: &str) -> Description {
+    let description = description::parse(
         &Source::new("deployment.toml", text),
         &mut Findings::default(),
     );
-    described.expect("the site has no errors")
+    description.expect("no errors")
 }
 
-/// A manifest that has no errors.
-pub(crate) fn parsed(text: &str, deployment: Option<&Description>) -> Manifest {
+/// Parses a manifest that has no errors.
+pub(crate) fn parse_manifest(text: &str, deployment: Option<&Description>) -> Manifest {
     let mut findings = Findings::default();
     let parsed = manifest::parse_with(
         &Source::new("m.toml", text),
@@ -84,49 +85,48 @@ pub(crate) fn parsed(text: &str, deployment: Option<&Description>) -> Manifest {
     parsed.unwrap_or_else(|| panic!("the manifest has errors: {:?}", findings.sorted().first()))
 }
 
-/// How long a command takes, which must succeed, and what it says.
-pub(crate) fn timed(command: &mut Command) -> (Duration, String) {
-    let begun = Instant::now();
+/// Runs a command, which must succeed, and returns its time and standard output.
+pub(crate) fn run_timed(command: &mut Command) -> (Duration, String) {
+    let started = Instant::now();
     let output = command
         .output()
-        .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
-    let took = begun.elapsed();
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let elapsed = started.elapsed();
     assert!(
         output.status.success(),
         "{command:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    (took, String::from_utf8_lossy(&output.stdout).into_owned())
+    (elapsed, String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// `rollup`, as it was built for this benchmark.
+/// Returns a command of the `rollup` that was built for this benchmark.
 pub(crate) fn rollup(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
     command.args(arguments).current_dir(directory);
     command
 }
 
-/// What the manifest says of its files.
+/// Columns of the file table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows<'s> {
-    /// Size, date and pin, as a vendor's table and `pin` would have it.
+    /// Size, date and pin, as a vendor's table and `pin` have them.
     Documented,
-    /// The name only: whatever is built under it fits.
+    /// The name alone, which any file matches.
     Named,
-    /// These sizes.
+    /// Name and size.
     Sized(&'s [u64]),
 }
 
-/// A manifest of so many files and items, without a finding that would be an error: a row for each
-/// file, which a step copies, and for each item a name in an uninstall step, whose items are put
-/// back.
+/// Returns a manifest without errors for a number of files and items: a row for each file, which a
+/// step copies, and a name for each item in an uninstall step, which a later step installs again.
 pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     let mut text = String::from(
         "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
          product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
     );
     let names = |text: &mut String, name: &dyn Fn(usize) -> String| {
-        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("a text takes all"));
+        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("formatted"));
     };
     text.push_str("[[steps]]\nid = \"uninstall\"\naction = \"uninstall\"\nitems.\"Group\" = [\n");
     names(&mut text, &item);
@@ -153,25 +153,25 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     if rows == Rows::Documented {
         text.push_str("\n[payload.sha256]\n");
         (0..size).for_each(|at| {
-            writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all")
+            writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("formatted")
         });
     }
     text
 }
 
-/// The `deployment.toml` that describes these items, each on so many servers; on none where there
-/// are none.
-pub(crate) fn site(size: usize, servers: usize) -> String {
+/// Returns a `deployment.toml` with a number of items, each on a number of servers; with 0 servers,
+/// the items have a single instance.
+pub(crate) fn deployment_text(size: usize, servers: usize) -> String {
     let mut text = String::from(
         "schema = 1\nname = \"site\"\nproduct = \"Product\"\nproduct_version = \"4.0\"\nshare = \"MSIShare\"\n\
          roles = [{ name = \"engine\" }]\nservers = [\n",
     );
     for at in 1..=servers.max(1) {
         writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},")
-            .expect("a text takes all");
+            .expect("formatted");
     }
     let on = if servers > 0 { "on = \"engine\"\n" } else { "" };
-    write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("a text takes all");
+    write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("formatted");
     for at in 0..size {
         writeln!(
             text,
@@ -179,7 +179,7 @@ pub(crate) fn site(size: usize, servers: usize) -> String {
             item(at),
             file(at)
         )
-        .expect("a text takes all");
+        .expect("formatted");
     }
     text.push_str("]\n");
     text

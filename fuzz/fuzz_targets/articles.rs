@@ -1,7 +1,7 @@
-//! Any bytes at all as an article that is imported.
+//! Fuzz target that imports any bytes as an article.
 //!
-//! It asserts the promises of `tests/suite/article_promises.rs`, which `cargo test` asserts of the
-//! kept corpus and of the articles in `fixtures`, cut anywhere. From the repository's root:
+//! It asserts the properties in `tests/suite/article_promises.rs`, which `cargo test` asserts of
+//! the corpus and of the articles in `fixtures`, cut anywhere. From the repository's root:
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run articles fuzz/corpus/articles fixtures/articles -- -dict=fuzz/articles.dict \
@@ -13,4 +13,4 @@
 #[path = "../../tests/suite/article_promises.rs"]
 mod article_promises;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| article_promises::hold(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| article_promises::assert_all(bytes));

@@ -6,38 +6,38 @@ use super::InstallerError;
 use super::code_page::CodePage;
 use crate::names::Escaped;
 
-/// The most bytes of a name in a cabinet, its end mark included.
-const LONGEST_NAME: usize = 256;
-/// Larger folder numbers mean a folder that began, or goes on, in another cabinet.
+/// Maximum length of a name in a cabinet in bytes, with the zero byte at its end.
+const MAX_NAME_LENGTH: usize = 256;
+/// First of the folder numbers that mean a folder continued from, or in, another cabinet.
 const SPANNING: u16 = 0xfffd;
 const HAS_PREVIOUS: u16 = 1;
 const HAS_NEXT: u16 = 2;
 const HAS_RESERVE: u16 = 4;
 const NAME_IS_UTF8: u16 = 0x80;
 
-/// The directory of a cabinet.
+/// Open cabinet, with its directory.
 pub(super) struct Cabinet<R> {
     pub(super) reader: BufReader<R>,
     /// Name of the cabinet in messages.
-    pub(super) place: String,
+    pub(super) label: String,
     pub(super) folders: Vec<Folder>,
-    pub(super) entries: Vec<Entry>,
-    /// Number of bytes at the start of each block that are ignored.
+    pub(super) entries: Vec<CabinetEntry>,
+    /// Number of reserved bytes at the start of each block.
     pub(super) block_reserve: u8,
 }
 
-/// A run of compressed blocks.
+/// Run of compressed blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Folder {
-    /// Offset of its first block.
+    /// Offset of the first block.
     pub(super) start: u32,
     pub(super) blocks: u16,
-    /// The number of its compression, which matters only if a file is wanted from it.
-    pub(super) kind: u16,
+    /// Number of the compression. It is checked only if the package installs a file of the folder.
+    pub(super) compression: u16,
 }
 
-/// A file in a folder.
-pub(super) struct Entry {
+/// File in a folder.
+pub(super) struct CabinetEntry {
     pub(super) name: String,
     pub(super) folder: usize,
     /// Offset of the file in the folder's unpacked bytes.
@@ -47,7 +47,7 @@ pub(super) struct Entry {
     pub(super) modified: Option<i64>,
 }
 
-struct Counts {
+struct CabinetHeader {
     files_at: u32,
     folders: u16,
     files: u16,
@@ -58,56 +58,56 @@ struct Counts {
 impl<R: Read + Seek> Cabinet<R> {
     pub(super) fn open(
         reader: R,
-        place: String,
+        label: String,
         code_page: CodePage,
     ) -> Result<Self, InstallerError> {
         let mut reader = BufReader::new(reader);
-        let io = |error| InstallerError::reading(&place, error);
-        let counts = header(&mut reader, &place)?;
+        let io = |error| InstallerError::reading(&label, error);
+        let header = read_header(&mut reader, &label)?;
         let mut folders = Vec::new();
-        for _ in 0..counts.folders {
-            folders.push(folder(&mut reader, counts.folder_reserve, &place)?);
+        for _ in 0..header.folders {
+            folders.push(read_folder(&mut reader, header.folder_reserve, &label)?);
         }
         reader
-            .seek(SeekFrom::Start(u64::from(counts.files_at)))
+            .seek(SeekFrom::Start(u64::from(header.files_at)))
             .map_err(io)?;
         let mut entries = Vec::new();
-        for _ in 0..counts.files {
-            entries.push(entry(&mut reader, code_page, folders.len(), &place)?);
+        for _ in 0..header.files {
+            entries.push(read_entry(&mut reader, code_page, folders.len(), &label)?);
         }
         Ok(Self {
             reader,
-            place,
+            label,
             folders,
             entries,
-            block_reserve: counts.block_reserve,
+            block_reserve: header.block_reserve,
         })
     }
 }
 
-fn header<R: Read>(reader: &mut R, place: &str) -> Result<Counts, InstallerError> {
-    let io = |error| InstallerError::reading(place, error);
-    let mut magic = [0; 4];
-    reader.read_exact(&mut magic).map_err(io)?;
-    if &magic != b"MSCF" {
+fn read_header<R: Read>(reader: &mut R, label: &str) -> Result<CabinetHeader, InstallerError> {
+    let io = |error| InstallerError::reading(label, error);
+    let mut signature = [0; 4];
+    reader.read_exact(&mut signature).map_err(io)?;
+    if &signature != b"MSCF" {
         return Err(InstallerError::damaged(
-            place,
-            "it does not begin like a cabinet",
+            label,
+            "it does not begin with the signature of a cabinet",
         ));
     }
-    let mut fixed = Fields::<32>::read(reader).map_err(io)?;
-    fixed.skip(12);
-    let files_at = fixed.u32();
-    fixed.skip(4);
-    let version = fixed.u16();
+    let mut fields = LittleEndianFields::<32>::read(reader).map_err(io)?;
+    fields.skip(12);
+    let files_at = fields.u32();
+    fields.skip(4);
+    let version = fields.u16();
     if version >> 8 != 1 {
         return Err(InstallerError::Unsupported(format!(
-            "{place}: version {} of cabinets",
+            "{label}: version {} of cabinets",
             version >> 8
         )));
     }
-    let (folders, files, flags) = (fixed.u16(), fixed.u16(), fixed.u16());
-    let mut counts = Counts {
+    let (folders, files, flags) = (fields.u16(), fields.u16(), fields.u16());
+    let mut header = CabinetHeader {
         files_at,
         folders,
         files,
@@ -115,69 +115,69 @@ fn header<R: Read>(reader: &mut R, place: &str) -> Result<Counts, InstallerError
         block_reserve: 0,
     };
     if flags & HAS_RESERVE != 0 {
-        let mut reserve = Fields::<4>::read(reader).map_err(io)?;
+        let mut reserve = LittleEndianFields::<4>::read(reader).map_err(io)?;
         skip(reader, u64::from(reserve.u16())).map_err(io)?;
-        (counts.folder_reserve, counts.block_reserve) = (reserve.u8(), reserve.u8());
+        (header.folder_reserve, header.block_reserve) = (reserve.u8(), reserve.u8());
     }
     for flag in [HAS_PREVIOUS, HAS_NEXT] {
         if flags & flag != 0 {
-            // The names of the neighbours and of their disks.
-            text(reader, place)?;
-            text(reader, place)?;
+            // Names of the adjacent cabinet and of its disk.
+            read_text(reader, label)?;
+            read_text(reader, label)?;
         }
     }
-    Ok(counts)
+    Ok(header)
 }
 
-fn folder<R: Read>(reader: &mut R, reserve: u8, place: &str) -> Result<Folder, InstallerError> {
-    let io = |error| InstallerError::reading(place, error);
-    let mut fixed = Fields::<8>::read(reader).map_err(io)?;
-    let (start, blocks, kind) = (fixed.u32(), fixed.u16(), fixed.u16());
+fn read_folder<R: Read>(reader: &mut R, reserve: u8, label: &str) -> Result<Folder, InstallerError> {
+    let io = |error| InstallerError::reading(label, error);
+    let mut fields = LittleEndianFields::<8>::read(reader).map_err(io)?;
+    let (start, blocks, compression) = (fields.u32(), fields.u16(), fields.u16());
     skip(reader, u64::from(reserve)).map_err(io)?;
     Ok(Folder {
         start,
         blocks,
-        kind,
+        compression,
     })
 }
 
-fn entry<R: Read>(
+fn read_entry<R: Read>(
     reader: &mut R,
     code_page: CodePage,
     folders: usize,
-    place: &str,
-) -> Result<Entry, InstallerError> {
-    let mut fixed =
-        Fields::<16>::read(reader).map_err(|error| InstallerError::reading(place, error))?;
-    let (size, start, folder) = (fixed.u32(), fixed.u32(), fixed.u16());
-    let (date, time, attributes) = (fixed.u16(), fixed.u16(), fixed.u16());
-    let bytes = text(reader, place)?;
+    label: &str,
+) -> Result<CabinetEntry, InstallerError> {
+    let mut fields =
+        LittleEndianFields::<16>::read(reader).map_err(|error| InstallerError::reading(label, error))?;
+    let (size, start, folder) = (fields.u32(), fields.u32(), fields.u16());
+    let (date, time, attributes) = (fields.u16(), fields.u16(), fields.u16());
+    let bytes = read_text(reader, label)?;
     let name = match attributes & NAME_IS_UTF8 {
-        0 => code_page.decode_for_showing(&bytes),
+        0 => code_page.decode_lossy(&bytes),
         _ => String::from_utf8_lossy(&bytes).into_owned(),
     };
     if folder >= SPANNING {
         return Err(InstallerError::Unsupported(format!(
-            "{place}: a cabinet set that spans files"
+            "{label}: a cabinet set that spans files"
         )));
     }
     if usize::from(folder) >= folders {
         return Err(InstallerError::damaged(
-            place,
-            format!("`{}` lies in no folder", Escaped(&name)),
+            label,
+            format!("the folder of `{}` does not exist", Escaped(&name)),
         ));
     }
-    Ok(Entry {
+    Ok(CabinetEntry {
         name,
         folder: usize::from(folder),
         start,
         size,
-        modified: seconds(date, time),
+        modified: unix_seconds(date, time),
     })
 }
 
-/// Returns the seconds since 1970, or `None` if the cabinet has no date that exists.
-fn seconds(date: u16, time: u16) -> Option<i64> {
+/// Returns the seconds since 1970, or `None` if date and time are not valid.
+fn unix_seconds(date: u16, time: u16) -> Option<i64> {
     let part = |bits: u16, shift: u16, mask: u16| i8::try_from(bits >> shift & mask).ok();
     let year = 1980 + i16::try_from(date >> 9).ok()?;
     let (month, day) = (part(date, 5, 0xf)?, part(date, 0, 0x1f)?);
@@ -196,19 +196,19 @@ fn seconds(date: u16, time: u16) -> Option<i64> {
 }
 
 /// Reads a text that ends with a zero byte.
-fn text<R: Read>(reader: &mut R, place: &str) -> Result<Vec<u8>, InstallerError> {
+fn read_text<R: Read>(reader: &mut R, label: &str) -> Result<Vec<u8>, InstallerError> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     loop {
         reader
             .read_exact(&mut byte)
-            .map_err(|error| InstallerError::reading(place, error))?;
+            .map_err(|error| InstallerError::reading(label, error))?;
         match byte {
             [0] => return Ok(bytes),
             [byte] => bytes.push(byte),
         }
-        if bytes.len() >= LONGEST_NAME {
-            return Err(InstallerError::damaged(place, "a name in it does not end"));
+        if bytes.len() >= MAX_NAME_LENGTH {
+            return Err(InstallerError::damaged(label, "a name in it is too long"));
         }
     }
 }
@@ -220,13 +220,13 @@ fn skip<R: Read>(reader: &mut R, length: u64) -> io::Result<()> {
     }
 }
 
-/// Numbers of a fixed part, lowest byte first.
-pub(super) struct Fields<const N: usize> {
+/// Little-endian numbers of a structure of fixed size.
+pub(super) struct LittleEndianFields<const N: usize> {
     bytes: [u8; N],
     at: usize,
 }
 
-impl<const N: usize> Fields<N> {
+impl<const N: usize> LittleEndianFields<N> {
     pub(super) fn read<R: Read>(reader: &mut R) -> io::Result<Self> {
         let mut bytes = [0; N];
         reader.read_exact(&mut bytes)?;
@@ -266,10 +266,10 @@ mod tests {
     fn times_are_read_as_utc() {
         // 2008-03-31 18:32:00
         assert_eq!(
-            seconds(28 << 9 | 3 << 5 | 31, 18 << 11 | 32 << 5),
+            unix_seconds(28 << 9 | 3 << 5 | 31, 18 << 11 | 32 << 5),
             Some(1_206_988_320)
         );
-        assert_eq!(seconds(0, 0), None);
-        assert_eq!(seconds(u16::MAX, u16::MAX), None);
+        assert_eq!(unix_seconds(0, 0), None);
+        assert_eq!(unix_seconds(u16::MAX, u16::MAX), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Code pages: the texts of a package are bytes in the one that its database names.
+//! Code pages. The database of a package names the one in which its texts are encoded.
 
 use encoding_rs::Encoding;
 
-/// Conversion of the bytes of a text into characters.
+/// Encoding of the texts of a package.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CodePage {
-    /// Code page 0, which promises nothing beyond ASCII.
+    /// Code page 0, of which only ASCII is defined.
     Ascii,
     Known(&'static Encoding),
 }
@@ -33,7 +33,7 @@ impl CodePage {
         })
     }
 
-    /// Returns the text, or `None` if the bytes mean nothing in this code page.
+    /// Returns the text, or `None` if the bytes are invalid in this code page.
     pub(super) fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Ascii => bytes
@@ -45,8 +45,8 @@ impl CodePage {
         }
     }
 
-    /// Returns the text for display, with marks in place of bytes that mean nothing.
-    pub(super) fn decode_for_showing(self, bytes: &[u8]) -> String {
+    /// Returns the text for messages, with replacement characters for invalid bytes.
+    pub(super) fn decode_lossy(self, bytes: &[u8]) -> String {
         self.decode(bytes)
             .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
     }

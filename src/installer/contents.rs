@@ -1,63 +1,60 @@
-//! Everything that a package installs, with hashes: the facts that a plan needs about it.
+//! Everything that a package installs, with hashes, as a plan needs it.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Beside, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink,
+    SiblingFiles, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink,
 };
 use crate::names::{Digest, FileName, Hasher, RelPath};
 
 /// Everything that a package installs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contents {
-    /// Identity of the package.
     pub identity: Identity,
-    /// Its files, sorted by the bytes of their paths.
+    /// Files, sorted by the bytes of their paths.
     pub files: Vec<UnpackedFile>,
-    /// The cabinets that must be beside it, in the package's order.
+    /// Cabinets that must be in the directory of the package, in its order.
     pub external_cabinets: Vec<ExternalCabinet>,
 }
 
-/// One file that a package installs.
+/// File that a package installs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnpackedFile {
     /// Path below the target directory.
     pub path: RelPath,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The hash of its bytes.
     pub sha256: Digest,
     /// Seconds since 1970, the cabinet's time read as UTC; `None` if that is not a date.
     pub modified: Option<i64>,
 }
 
-/// One cabinet that is beside a package and belongs to it.
+/// Cabinet that belongs to a package and is a file of its own in the same directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalCabinet {
-    /// Its name as the package spells it.
+    /// Name as the package spells it.
     pub name: FileName,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The hash of its bytes.
     pub sha256: Digest,
 }
 
-/// Reads a package and unpacks it into hashes.
+/// Reads a package, and hashes every file that it installs.
 pub fn contents<R: Read + Seek>(
     file: R,
-    beside: &mut dyn Beside,
+    siblings: &mut dyn SiblingFiles,
 ) -> Result<Contents, InstallerError> {
     let mut installer = Installer::open(file)?;
-    let mut hashing = Hashing::default();
-    let mut witness = Witness {
-        beside,
-        seen: Vec::new(),
+    let mut sink = HashingSink::default();
+    let mut hashing_siblings = HashingSiblings {
+        siblings,
+        opened: Vec::new(),
     };
-    installer.unpack(&mut witness, &mut hashing, FileHashes::Compare)?;
-    let external_cabinets = witness.seen;
-    let mut files = hashing.finish();
+    installer.unpack(&mut hashing_siblings, &mut sink, FileHashes::Compare)?;
+    let external_cabinets = hashing_siblings.opened;
+    let mut files = sink.finish();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Contents {
         identity: installer.identity().clone(),
@@ -66,23 +63,23 @@ pub fn contents<R: Read + Seek>(
     })
 }
 
-/// A sink that keeps hashes only.
+/// Sink that keeps only the hashes of the files.
 #[derive(Default)]
-struct Hashing {
-    done: Vec<UnpackedFile>,
+struct HashingSink {
+    files: Vec<UnpackedFile>,
     current: Option<(PackagedFile, Option<i64>, Hasher)>,
 }
 
-impl Hashing {
+impl HashingSink {
     fn finish(mut self) -> Vec<UnpackedFile> {
         self.complete();
-        self.done
+        self.files
     }
 
-    /// Completes the current file, once the next one begins.
+    /// Completes the current file, when the next one begins or none is left.
     fn complete(&mut self) {
         if let Some((PackagedFile { path, size }, modified, hasher)) = self.current.take() {
-            self.done.push(UnpackedFile {
+            self.files.push(UnpackedFile {
                 path,
                 size,
                 sha256: hasher.finish(),
@@ -92,7 +89,7 @@ impl Hashing {
     }
 }
 
-impl Sink for Hashing {
+impl Sink for HashingSink {
     fn file<'a>(
         &'a mut self,
         file: &PackagedFile,
@@ -100,13 +97,13 @@ impl Sink for Hashing {
     ) -> io::Result<Box<dyn Write + 'a>> {
         self.complete();
         let (_, _, hasher) = self.current.insert((file.clone(), modified, Hasher::new()));
-        Ok(Box::new(Hashed(hasher)))
+        Ok(Box::new(HashWriter(hasher)))
     }
 }
 
-struct Hashed<'a>(&'a mut Hasher);
+struct HashWriter<'a>(&'a mut Hasher);
 
-impl Write for Hashed<'_> {
+impl Write for HashWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
@@ -117,20 +114,20 @@ impl Write for Hashed<'_> {
     }
 }
 
-/// Access to the cabinets beside the package that hashes each one before it is read.
-struct Witness<'a> {
-    beside: &'a mut dyn Beside,
-    seen: Vec<ExternalCabinet>,
+/// Access to the sibling files that hashes each one before it is read.
+struct HashingSiblings<'a> {
+    siblings: &'a mut dyn SiblingFiles,
+    opened: Vec<ExternalCabinet>,
 }
 
-impl Beside for Witness<'_> {
+impl SiblingFiles for HashingSiblings<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let Some(mut file) = self.beside.open(name)? else {
+        let Some(mut file) = self.siblings.open(name)? else {
             return Ok(None);
         };
         let mut hasher = Hasher::new();
-        let size = io::copy(&mut file, &mut Hashed(&mut hasher))?;
-        self.seen.push(ExternalCabinet {
+        let size = io::copy(&mut file, &mut HashWriter(&mut hasher))?;
+        self.opened.push(ExternalCabinet {
             name: name.clone(),
             size,
             sha256: hasher.finish(),

@@ -1,7 +1,7 @@
-//! The tables of a package: a pool of texts, and one stream of columns for each table.
+//! Tables of a package: a string pool, and one stream of columns for each table.
 //!
-//! A custom reader, because a damaged package must neither stop the program nor make it allocate
-//! what a number in the package asks for. Whatever is read has a limit first.
+//! A custom reader, because a damaged package must neither make the program panic nor allocate as
+//! much memory as a number in the package claims. Everything is limited before it is read.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,40 +11,40 @@ use super::InstallerError;
 use super::code_page::CodePage;
 use crate::names::Escaped;
 
-/// Largest number of texts that are read, far beyond the largest packages seen.
-const MOST_TEXTS: usize = 1 << 20;
-/// The most bytes of all texts together.
-const MOST_TEXT_BYTES: u64 = 16 << 20;
-/// The most bytes of one table.
-const MOST_TABLE_BYTES: u64 = 16 << 20;
-/// Largest number of rows of a table that are read.
-const MOST_ROWS: usize = 100_000;
-/// The most columns of a table; the format itself allows 31.
-const MOST_COLUMNS: usize = 32;
-/// Length of the longest text that can be a name or a property that is read, in bytes.
-const LONGEST_TEXT: usize = 2048;
-/// The most bytes of text that are read out of cells: many cells can name one long text.
-const MOST_BYTES_READ: usize = 64 << 20;
+/// Maximum number of strings, far beyond the largest known packages.
+const MAX_STRINGS: usize = 1 << 20;
+/// Maximum size of all strings together in bytes.
+const MAX_STRING_BYTES: u64 = 16 << 20;
+/// Maximum size of one table in bytes.
+const MAX_TABLE_BYTES: u64 = 16 << 20;
+/// Maximum number of rows of a table.
+const MAX_ROWS: usize = 100_000;
+/// Maximum number of columns of a table; the format itself allows 31.
+const MAX_COLUMNS: usize = 32;
+/// Maximum length of a string in bytes. Only names and a few properties are read.
+const MAX_STRING_LENGTH: usize = 2048;
+/// Maximum size of all strings read from cells in bytes: many cells can refer to one long string.
+const MAX_DECODED_BYTES: usize = 64 << 20;
 
-/// Bit that marks references to texts as three bytes long.
+/// Bit of the first entry of the pool: references to strings are three bytes long.
 const LONG_REFERENCES: u32 = 0x8000_0000;
 
 type Compound<R> = cfb::CompoundFile<R>;
 
-/// The texts and the columns of every table that may be asked for.
+/// String pool, and the columns of every table that can be read.
 pub(super) struct Database {
-    pool: Pool,
-    columns: BTreeMap<&'static str, Vec<Column>>,
+    pool: StringPool,
+    columns: BTreeMap<&'static str, Vec<ColumnDefinition>>,
 }
 
 impl Database {
-    /// Reads the texts, and the columns of the tables named here.
+    /// Reads the string pool, and the definitions of the columns of these tables.
     pub(super) fn open<R: Read + Seek>(
         compound: &mut Compound<R>,
         tables: &[&'static str],
     ) -> Result<Self, InstallerError> {
-        let pool = Pool::open(compound)?;
-        let columns = columns(compound, &pool, tables)?;
+        let pool = StringPool::open(compound)?;
+        let columns = read_columns(compound, &pool, tables)?;
         Ok(Self { pool, columns })
     }
 
@@ -56,15 +56,15 @@ impl Database {
         self.columns.contains_key(table)
     }
 
-    /// Returns the named columns of a table, in the order asked for; no rows if there is no such
-    /// table.
+    /// Returns a table with the named columns, in that order. It has no rows if the package does not
+    /// have the table.
     pub(super) fn table<R: Read + Seek, const N: usize>(
         &self,
         compound: &mut Compound<R>,
         name: &'static str,
-        wanted: [&str; N],
-    ) -> Result<Table<'_, N>, InstallerError> {
-        let empty = Table {
+        names: [&str; N],
+    ) -> Result<DatabaseTable<'_, N>, InstallerError> {
+        let empty = DatabaseTable {
             name,
             pool: &self.pool,
             bytes: Vec::new(),
@@ -74,22 +74,22 @@ impl Database {
         let Some(columns) = self.columns.get(name) else {
             return Ok(empty);
         };
-        let Some(bytes) = stream(compound, &encoded(name, Kind::Table), MOST_TABLE_BYTES)? else {
+        let Some(bytes) = read_stream(compound, &encode_stream_name(name, StreamKind::Table), MAX_TABLE_BYTES)? else {
             return Ok(empty);
         };
         let width: usize = columns.iter().map(|column| column.width).sum();
         let rows = bytes.len() / width.max(1);
         if rows * width != bytes.len() {
-            return Err(InstallerError::table(name, "its last row is cut off"));
+            return Err(InstallerError::damaged_table(name, "its last row is cut off"));
         }
         check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
-        for (cell, wanted) in cells.iter_mut().zip(wanted) {
-            *cell = place_of(columns, rows, wanted).ok_or_else(|| {
-                InstallerError::table(name, format!("it has no column `{wanted}`"))
+        for (cell, column) in cells.iter_mut().zip(names) {
+            *cell = column_cells(columns, rows, column).ok_or_else(|| {
+                InstallerError::damaged_table(name, format!("it has no column `{column}`"))
             })?;
         }
-        Ok(Table {
+        Ok(DatabaseTable {
             bytes,
             rows,
             cells,
@@ -100,43 +100,44 @@ impl Database {
 
 fn check_rows(table: &str, rows: usize) -> Result<(), InstallerError> {
     match rows {
-        ..=MOST_ROWS => Ok(()),
+        ..=MAX_ROWS => Ok(()),
         _ => Err(InstallerError::Unsupported(format!(
             "a table `{table}` of {rows} rows"
         ))),
     }
 }
 
-/// Returns the start of a column and the width of its cells: a table is stored column after column.
-fn place_of(columns: &[Column], rows: usize, wanted: &str) -> Option<(usize, usize)> {
-    let at = columns.iter().position(|column| column.name == wanted)?;
+/// Returns the offset of a column and the width of its cells: a table is stored column by column.
+fn column_cells(columns: &[ColumnDefinition], rows: usize, name: &str) -> Option<(usize, usize)> {
+    let at = columns.iter().position(|column| column.name == name)?;
     let before: usize = columns.iter().take(at).map(|column| column.width).sum();
     Some((before * rows, columns.get(at)?.width))
 }
 
-/// The rows of one table, reduced to `N` columns.
-pub(super) struct Table<'a, const N: usize> {
+/// Rows of one table, reduced to `N` columns.
+pub(super) struct DatabaseTable<'a, const N: usize> {
     name: &'static str,
-    pool: &'a Pool,
+    pool: &'a StringPool,
     bytes: Vec<u8>,
     rows: usize,
+    /// Offset of each column, and the width of its cells.
     cells: [(usize, usize); N],
 }
 
-impl<'a, const N: usize> Table<'a, N> {
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 'a, N>> {
-        (0..self.rows).map(|at| Row { table: self, at })
+impl<'a, const N: usize> DatabaseTable<'a, N> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = DatabaseRow<'_, 'a, N>> {
+        (0..self.rows).map(|at| DatabaseRow { table: self, at })
     }
 }
 
-/// One row of a table.
-pub(super) struct Row<'t, 'a, const N: usize> {
-    table: &'t Table<'a, N>,
+/// Row of a table.
+pub(super) struct DatabaseRow<'t, 'a, const N: usize> {
+    table: &'t DatabaseTable<'a, N>,
     at: usize,
 }
 
-impl<const N: usize> Row<'_, '_, N> {
-    /// Returns the text of a column, `None` if the cell is empty.
+impl<const N: usize> DatabaseRow<'_, '_, N> {
+    /// Returns the text in a column, `None` if the cell is empty.
     pub(super) fn text(&self, column: usize) -> Result<Option<String>, InstallerError> {
         let (number, _) = self.cell(column)?;
         match number {
@@ -146,19 +147,19 @@ impl<const N: usize> Row<'_, '_, N> {
                 .pool
                 .text(number as usize)
                 .map(Some)
-                .map_err(|what| self.damaged(what)),
+                .map_err(|reason| self.damaged(reason)),
         }
     }
 
-    /// Returns the text of a column that cannot be empty.
+    /// Returns the text in a column that cannot be empty.
     pub(super) fn key(&self, column: usize) -> Result<String, InstallerError> {
         self.text(column)?
             .ok_or_else(|| self.damaged("a key is missing"))
     }
 
-    /// Returns the number of a column, `None` if the cell is empty.
+    /// Returns the number in a column, `None` if the cell is empty.
     pub(super) fn number(&self, column: usize) -> Result<Option<i32>, InstallerError> {
-        // Numbers are stored with their sign bit inverted, so that 0 is left for an empty cell.
+        // Numbers are stored with an inverted sign bit, so that 0 means an empty cell.
         Ok(match self.cell(column)? {
             (0, _) => None,
             (number, 2) => Some(number as i32 - 0x8000),
@@ -167,10 +168,10 @@ impl<const N: usize> Row<'_, '_, N> {
     }
 
     /// Returns the error for a fault of this row.
-    pub(super) fn damaged(&self, what: impl AsRef<str>) -> InstallerError {
-        InstallerError::table(
+    pub(super) fn damaged(&self, reason: impl AsRef<str>) -> InstallerError {
+        InstallerError::damaged_table(
             self.table.name,
-            format!("row {}: {}", self.at + 1, what.as_ref()),
+            format!("row {}: {}", self.at + 1, reason.as_ref()),
         )
     }
 
@@ -184,22 +185,22 @@ impl<const N: usize> Row<'_, '_, N> {
     }
 }
 
-struct Column {
+struct ColumnDefinition {
     name: String,
     width: usize,
 }
 
-/// Reads the table of columns, whose own columns are the same in every package.
-fn columns<R: Read + Seek>(
+/// Reads the table `_Columns`, whose own columns are the same in every package.
+fn read_columns<R: Read + Seek>(
     compound: &mut Compound<R>,
-    pool: &Pool,
+    pool: &StringPool,
     tables: &[&'static str],
-) -> Result<BTreeMap<&'static str, Vec<Column>>, InstallerError> {
+) -> Result<BTreeMap<&'static str, Vec<ColumnDefinition>>, InstallerError> {
     const NAME: &str = "_Columns";
-    let Some(bytes) = stream(compound, &encoded(NAME, Kind::Table), MOST_TABLE_BYTES)? else {
-        return Err(InstallerError::NotAPackage("it has no table of columns"));
+    let Some(bytes) = read_stream(compound, &encode_stream_name(NAME, StreamKind::Table), MAX_TABLE_BYTES)? else {
+        return Err(InstallerError::NotAPackage("it has no table `_Columns`"));
     };
-    let text = pool.reference;
+    let text = pool.reference_width;
     let rows = bytes.len() / (2 * text + 4);
     check_rows(NAME, rows)?;
     let cells = [
@@ -208,36 +209,36 @@ fn columns<R: Read + Seek>(
         (rows * (text + 2), text),
         (rows * (2 * text + 2), 2),
     ];
-    let table = Table {
+    let table = DatabaseTable {
         name: NAME,
         pool,
         bytes,
         rows,
         cells,
     };
-    let mut found: BTreeMap<&'static str, BTreeMap<i32, Column>> = BTreeMap::new();
+    let mut found: BTreeMap<&'static str, BTreeMap<i32, ColumnDefinition>> = BTreeMap::new();
     for row in table.rows() {
-        let of = row.key(0)?;
-        let Some(known) = tables.iter().find(|table| **table == of) else {
+        let table_name = row.key(0)?;
+        let Some(known) = tables.iter().find(|table| **table == table_name) else {
             continue;
         };
         let number = row.number(1)?.unwrap_or(0);
         let kind = row.number(3)?.unwrap_or(0);
-        let width =
-            width(kind, text).ok_or_else(|| row.damaged("the kind of its column is unknown"))?;
+        let width = cell_width(kind, text)
+            .ok_or_else(|| row.damaged("the type of the column is unknown"))?;
         let columns = found.entry(known).or_default();
         if columns
             .insert(
                 number,
-                Column {
+                ColumnDefinition {
                     name: row.key(2)?,
                     width,
                 },
             )
             .is_some()
-            || columns.len() > MOST_COLUMNS
+            || columns.len() > MAX_COLUMNS
         {
-            return Err(row.damaged("a column is there twice"));
+            return Err(row.damaged("the column is a duplicate, or one of too many"));
         }
     }
     found
@@ -246,68 +247,68 @@ fn columns<R: Read + Seek>(
         .collect()
 }
 
-fn in_order(table: &str, columns: BTreeMap<i32, Column>) -> Result<Vec<Column>, InstallerError> {
+fn in_order(table: &str, columns: BTreeMap<i32, ColumnDefinition>) -> Result<Vec<ColumnDefinition>, InstallerError> {
     if columns.keys().copied().ne(1..=columns.len() as i32) {
-        return Err(InstallerError::table(table, "a column is missing"));
+        return Err(InstallerError::damaged_table(table, "a column is missing"));
     }
     Ok(columns.into_values().collect())
 }
 
-/// Returns the number of bytes in a cell, by the kind of its column.
-fn width(kind: i32, reference: usize) -> Option<usize> {
+/// Returns the number of bytes in a cell of a column type.
+fn cell_width(kind: i32, reference_width: usize) -> Option<usize> {
     const TEXT: i32 = 0x0800;
     const BINARY: i32 = 0x0900;
     if kind & 0x0fff == BINARY {
         return Some(2);
     }
     match (kind & TEXT != 0, kind & 0xff) {
-        (true, _) => Some(reference),
+        (true, _) => Some(reference_width),
         (false, 0..=2) => Some(2),
         (false, 4) => Some(4),
         _ => None,
     }
 }
 
-/// Every text of the package, once.
-struct Pool {
+/// Every string of the package, once.
+struct StringPool {
     code_page: CodePage,
-    /// Number of bytes in a reference to a text.
-    reference: usize,
-    /// Start and end of each text.
+    /// Number of bytes in a reference to a string.
+    reference_width: usize,
+    /// Start and end of each string in `bytes`.
     spans: Vec<(u32, u32)>,
     bytes: Vec<u8>,
-    /// Number of bytes of text that may still be read out.
-    left: Cell<usize>,
+    /// Number of bytes that may still be decoded.
+    bytes_left: Cell<usize>,
 }
 
-impl Pool {
+impl StringPool {
     fn open<R: Read + Seek>(compound: &mut Compound<R>) -> Result<Self, InstallerError> {
-        let Some(pool) = stream(
+        let Some(pool) = read_stream(
             compound,
-            &encoded("_StringPool", Kind::Table),
-            4 * MOST_TEXTS as u64,
+            &encode_stream_name("_StringPool", StreamKind::Table),
+            4 * MAX_STRINGS as u64,
         )?
         else {
             return Err(InstallerError::NotAPackage(
-                "the compound file holds no installer database",
+                "the compound file has no installer database",
             ));
         };
-        let bytes = stream(
+        let bytes = read_stream(
             compound,
-            &encoded("_StringData", Kind::Table),
-            MOST_TEXT_BYTES,
+            &encode_stream_name("_StringData", StreamKind::Table),
+            MAX_STRING_BYTES,
         )?
         .unwrap_or_default();
         let mut entries = pool.chunks_exact(4).map(little_endian);
-        let head = entries.next().ok_or_else(|| Self::damaged("it is empty"))?;
-        let number = head & !LONG_REFERENCES;
+        let header = entries.next().ok_or_else(|| Self::damaged("it is empty"))?;
+        let number = header & !LONG_REFERENCES;
         let code_page = CodePage::from_number(number)
             .ok_or_else(|| InstallerError::Unsupported(format!("the code page {number}")))?;
         let mut spans = Vec::new();
         let mut start = 0_u32;
         while let Some(entry) = entries.next() {
             let length = match (entry & 0xffff, entry >> 16) {
-                // A text of 64 KiB and more has its length in an entry of its own.
+                // A string of 64 KiB and more has its length in an entry of its own.
                 (0, 1..) => entries
                     .next()
                     .ok_or_else(|| Self::damaged("it ends too early"))?,
@@ -317,48 +318,48 @@ impl Pool {
                 .checked_add(length)
                 .filter(|end| *end as usize <= bytes.len());
             let end =
-                end.ok_or_else(|| Self::damaged("a text ends behind the end of all texts"))?;
+                end.ok_or_else(|| Self::damaged("a string ends beyond the end of the data"))?;
             spans.push((start, end));
             start = end;
         }
-        let reference = if head & LONG_REFERENCES == 0 { 2 } else { 3 };
+        let reference_width = if header & LONG_REFERENCES == 0 { 2 } else { 3 };
         Ok(Self {
             code_page,
-            reference,
+            reference_width,
             spans,
             bytes,
-            left: Cell::new(MOST_BYTES_READ),
+            bytes_left: Cell::new(MAX_DECODED_BYTES),
         })
     }
 
-    /// Returns the text of a number, which counts from 1.
+    /// Returns the text of a string, by its number from 1.
     fn text(&self, number: usize) -> Result<String, String> {
         let span = number.checked_sub(1).and_then(|at| self.spans.get(at));
         let bytes = span.and_then(|(start, end)| self.bytes.get(*start as usize..*end as usize));
-        let bytes = bytes.ok_or_else(|| format!("there is no text {number}"))?;
-        if bytes.len() > LONGEST_TEXT {
+        let bytes = bytes.ok_or_else(|| format!("the string {number} does not exist"))?;
+        if bytes.len() > MAX_STRING_LENGTH {
             return Err(format!(
-                "the text {number} has {} bytes, too many for a name",
+                "the string {number} has {} bytes, too many for a name",
                 bytes.len()
             ));
         }
-        let left = self
-            .left
+        let bytes_left = self
+            .bytes_left
             .get()
             .checked_sub(bytes.len())
-            .ok_or("there is more text than in any package")?;
-        self.left.set(left);
-        let shown = || self.code_page.decode_for_showing(bytes);
+            .ok_or("the texts of the package are too long")?;
+        self.bytes_left.set(bytes_left);
+        let lossy = || self.code_page.decode_lossy(bytes);
         self.code_page.decode(bytes).ok_or_else(|| {
             format!(
-                "the code page of the package has no such text as `{}`",
-                Escaped(&shown())
+                "the text `{}` is not valid in the code page of the package",
+                Escaped(&lossy())
             )
         })
     }
 
-    fn damaged(what: &str) -> InstallerError {
-        InstallerError::damaged("the table of texts", what)
+    fn damaged(reason: &str) -> InstallerError {
+        InstallerError::damaged("the string pool", reason)
     }
 }
 
@@ -369,18 +370,18 @@ fn little_endian(bytes: &[u8]) -> u32 {
         .fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Content of a stream: a table or a file.
+/// Contents of a stream: a table or a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StreamKind {
     Table,
     File,
 }
 
-/// Returns the name of a stream in the compound file: two characters of the common sixty-four
-/// become one.
-pub(super) fn encoded(name: &str, kind: Kind) -> String {
+/// Returns the name of a stream in the compound file, in which two of the 64 usual characters are
+/// encoded as one.
+pub(super) fn encode_stream_name(name: &str, kind: StreamKind) -> String {
     let mut encoded = String::new();
-    if kind == Kind::Table {
+    if kind == StreamKind::Table {
         encoded.push('\u{4840}');
     }
     let mut rest = name.chars().peekable();
@@ -411,32 +412,32 @@ fn digit(c: char) -> Option<u32> {
 }
 
 /// Reads all bytes of a stream, if it exists.
-fn stream<R: Read + Seek>(
+fn read_stream<R: Read + Seek>(
     compound: &mut Compound<R>,
     name: &str,
     limit: u64,
 ) -> Result<Option<Vec<u8>>, InstallerError> {
-    const PLACE: &str = "the compound file";
+    const COMPOUND_FILE: &str = "the compound file";
     if !compound.is_stream(name) {
         return Ok(None);
     }
     let stream = compound
         .open_stream(name)
-        .map_err(|error| InstallerError::reading(PLACE, error))?;
+        .map_err(|error| InstallerError::reading(COMPOUND_FILE, error))?;
     let length = stream.len();
     if length > limit {
         return Err(InstallerError::Unsupported(format!(
             "a table of {length} bytes"
         )));
     }
-    // Grows with what is really there, whatever length the package claims.
+    // Grows with the bytes that exist, whatever length the package claims.
     let mut bytes = Vec::new();
     stream
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|error| InstallerError::reading(PLACE, error))?;
+        .map_err(|error| InstallerError::reading(COMPOUND_FILE, error))?;
     match bytes.len() as u64 == length {
         true => Ok(Some(bytes)),
-        false => Err(InstallerError::damaged(PLACE, "a table ends too early")),
+        false => Err(InstallerError::damaged(COMPOUND_FILE, "a table ends too early")),
     }
 }

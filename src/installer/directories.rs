@@ -1,4 +1,4 @@
-//! Directories of a package: each names its parent and itself.
+//! Directories of a package. Each row has the key of its parent and the name of the directory.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -7,19 +7,19 @@ use super::InstallerError;
 use super::database::Database;
 use crate::names::FileName;
 
-/// Largest depth of a directory that is read.
-const DEEPEST: usize = 100;
-/// Length of the longest path that is read, in bytes.
-pub(super) const LONGEST_PATH: usize = 1024;
-/// The directory that an administrator chooses; everything is below it.
-const TARGET: &str = "TARGETDIR";
+/// Maximum depth of a directory.
+const MAX_DEPTH: usize = 100;
+/// Maximum length of a path in bytes.
+pub(super) const MAX_PATH_LENGTH: usize = 1024;
+/// Key of the directory that an administrator chooses, which contains everything.
+const TARGET_DIRECTORY: &str = "TARGETDIR";
 
-/// The table of directories.
-pub(super) struct Directories(BTreeMap<String, Directory>);
+/// Rows of the table `Directory`, by key.
+pub(super) struct Directories(BTreeMap<String, DirectoryRow>);
 
-struct Directory {
+struct DirectoryRow {
     parent: Option<String>,
-    /// Name that the directory adds to the path of its parent, if any.
+    /// Name in the path, `None` if the path is the same as that of the parent.
     name: Option<String>,
 }
 
@@ -38,9 +38,9 @@ impl Directories {
             let key = row.key(0)?;
             // A directory that is its own parent is a root, like one without a parent.
             let parent = row.text(1)?.filter(|parent| *parent != key);
-            let name = added(&key, parent.is_none(), &row.text(2)?.unwrap_or_default());
-            if rows.insert(key, Directory { parent, name }).is_some() {
-                return Err(row.damaged("the directory is there twice"));
+            let name = name_in_path(&key, parent.is_none(), &row.text(2)?.unwrap_or_default());
+            if rows.insert(key, DirectoryRow { parent, name }).is_some() {
+                return Err(row.damaged("the directory is a duplicate"));
             }
         }
         Ok(Self(rows))
@@ -50,54 +50,54 @@ impl Directories {
     pub(super) fn path(&self, key: &str) -> Result<String, InstallerError> {
         let mut names = Vec::new();
         let mut at = Some(key);
-        for _ in 0..DEEPEST {
-            let Some(key) = at.filter(|key| *key != TARGET) else {
-                return joined(&names);
+        for _ in 0..MAX_DEPTH {
+            let Some(key) = at.filter(|key| *key != TARGET_DIRECTORY) else {
+                return join(&names);
             };
             match self.0.get(key) {
                 Some(directory) => {
                     names.extend(directory.name.as_deref());
                     at = directory.parent.as_deref();
                 }
-                // The system's own directories need no row.
+                // System directories need no row.
                 None => {
                     names.push(key);
                     at = None;
                 }
             }
         }
-        Err(InstallerError::table(
+        Err(InstallerError::damaged_table(
             "Directory",
-            format!("`{key}` lies in itself, or deeper than {DEEPEST} directories"),
+            format!("`{key}` is below itself, or deeper than {MAX_DEPTH} directories"),
         ))
     }
 }
 
-/// Joins the names of a walk, innermost first, to a path.
-fn joined(names: &[&str]) -> Result<String, InstallerError> {
+/// Joins names, the innermost first, to a path.
+fn join(names: &[&str]) -> Result<String, InstallerError> {
     let mut path = String::new();
     for name in names.iter().rev() {
         if !path.is_empty() {
             path.push('/');
         }
-        path.push_str(&checked(name)?);
+        path.push_str(&checked_name(name)?);
     }
     match path.len() {
-        ..=LONGEST_PATH => Ok(path),
-        _ => Err(InstallerError::refused(&path, "the path is too long")),
+        ..=MAX_PATH_LENGTH => Ok(path),
+        _ => Err(InstallerError::unsafe_name(&path, "the path is too long")),
     }
 }
 
-/// Returns the name that a row adds to the path: the target's long name, nothing for `.`.
-fn added(key: &str, root: bool, default: &str) -> Option<String> {
+/// Returns the name that a row adds to the path: the long name of the target, nothing for `.`.
+fn name_in_path(key: &str, root: bool, default: &str) -> Option<String> {
     let (target, source) = default.split_once(':').unwrap_or((default, ""));
-    // The source directory of the files is of no concern, but a path of any kind must not be cut in
-    // two and taken for a name: kept whole, it is refused when a file wants to go there.
+    // The source directory is not used, but a path such as `C:\x` must not be split into names. It is
+    // kept as one name, which is refused if a file is installed below it.
     if source.contains([':', '/', '\\']) {
         return Some(default.to_owned());
     }
-    match long(target) {
-        // Many tools give the system's directories no name. This one has the same name everywhere.
+    match long_name(target) {
+        // Many tools give system directories no name. This one has the same name on every system.
         "." if key == "ProgramFilesFolder" => Some("Program Files".to_owned()),
         "." => None,
         "SourceDir" if root => None,
@@ -106,15 +106,15 @@ fn added(key: &str, root: bool, default: &str) -> Option<String> {
 }
 
 /// Returns the long name of `short|long`.
-pub(super) fn long(name: &str) -> &str {
+pub(super) fn long_name(name: &str) -> &str {
     name.split_once('|').map_or(name, |(_short, long)| long)
 }
 
-/// Checks a name that may become a file or a directory on every system.
-pub(super) fn checked(name: &str) -> Result<String, InstallerError> {
+/// Returns the name if it is valid for a file or a directory on every system.
+pub(super) fn checked_name(name: &str) -> Result<String, InstallerError> {
     FileName::parse(name)
         .map(String::from)
-        .map_err(|fault| InstallerError::refused(name, fault.to_string()))
+        .map_err(|fault| InstallerError::unsafe_name(name, fault.to_string()))
 }
 
 #[cfg(test)]
@@ -123,10 +123,10 @@ mod tests {
 
     fn directories(rows: &[(&str, Option<&str>, &str)]) -> Directories {
         let row = |(key, parent, default): &(&str, Option<&str>, &str)| {
-            let name = added(key, parent.is_none(), default);
+            let name = name_in_path(key, parent.is_none(), default);
             (
                 (*key).to_owned(),
-                Directory {
+                DirectoryRow {
                     parent: parent.map(str::to_owned),
                     name,
                 },
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_lie_where_their_target_names_say() {
+    fn paths_consist_of_the_target_names() {
         let all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
             (
@@ -161,13 +161,13 @@ mod tests {
         assert_eq!(
             path("Wix"),
             "ProgramFiles64Folder/x",
-            "a parent without a row stands for itself"
+            "the key of a parent without a row is its name"
         );
         assert_eq!(path("SystemFolder"), "SystemFolder");
     }
 
     #[test]
-    fn directories_that_lie_in_each_other_end_the_walk() {
+    fn a_cycle_of_directories_is_damage() {
         let all = directories(&[
             ("A", Some("B"), "a"),
             ("B", Some("A"), "."),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_cannot_lead_away() {
+    fn a_directory_cannot_lead_out_of_the_target() {
         for name in [
             "..",
             "UP~1|..",

@@ -1,4 +1,4 @@
-//! Faults of a package.
+//! Errors of reading a package.
 
 use std::io;
 
@@ -8,69 +8,67 @@ use crate::names::{Escaped, FileName, RelPath};
 #[derive(Debug, thiserror::Error)]
 pub enum InstallerError {
     /// The file is not a package.
-    #[error("this is no Windows Installer package: {0}")]
+    #[error("this is not a Windows Installer package: {0}")]
     NotAPackage(&'static str),
-    /// It is a package, but its parts contradict each other or end too early.
-    #[error("{place} is damaged: {what}")]
+    /// It is a package, but parts of it contradict each other or end too early.
+    #[error("{label} is damaged: {reason}")]
     Damaged {
-        /// The part of the package, such as ``the table `File` ``.
-        place: String,
-        /// Fault of that part.
-        what: String,
+        /// Part of the package, such as ``the table `File` ``.
+        label: String,
+        reason: String,
     },
-    /// It may be in order, but it needs something that is not supported.
+    /// The package may be valid, but it needs something that is not supported.
     #[error("{0} is not supported")]
     Unsupported(String),
-    /// A cabinet that belongs to the package is not beside it.
-    #[error("the cabinet `{}` does not lie beside it", Escaped(.0.as_str()))]
+    /// A cabinet of the package is missing from the directory of the package.
+    #[error("the cabinet `{}` is missing from the directory of the package", Escaped(.0.as_str()))]
     MissingCabinet(FileName),
-    /// A name that could leave the target directory, or that some system would take for another.
-    #[error("`{}` must not be laid down: {why}", Escaped(.name))]
+    /// A name leads out of the target directory, or some system takes it for another name.
+    #[error("`{}` is not a safe path: {reason}", Escaped(.name))]
     Unsafe {
-        /// The name or path as the package has it.
+        /// Name or path as the package has it.
         name: String,
-        /// Reason why it is refused.
-        why: String,
+        reason: String,
     },
-    /// The system failed, not the package.
-    #[error("cannot {doing}")]
+    /// The system failed; the package is not at fault.
+    #[error("cannot {action}")]
     Io {
-        /// Action that failed.
-        doing: String,
-        /// The system's reason.
+        action: String,
         source: io::Error,
     },
 }
 
 impl InstallerError {
-    pub(super) fn damaged(place: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(super) fn damaged(label: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Damaged {
-            place: place.into(),
-            what: what.into(),
+            label: label.into(),
+            reason: reason.into(),
         }
     }
 
-    pub(super) fn table(table: &str, what: impl Into<String>) -> Self {
-        Self::damaged(format!("the table `{table}`"), what)
+    pub(super) fn damaged_table(table: &str, reason: impl Into<String>) -> Self {
+        Self::damaged(format!("the table `{table}`"), reason)
     }
 
-    pub(super) fn refused(name: &str, why: impl Into<String>) -> Self {
+    pub(super) fn unsafe_name(name: &str, reason: impl Into<String>) -> Self {
         Self::Unsafe {
             name: name.to_owned(),
-            why: Escaped(&why.into()).to_string(),
+            reason: Escaped(&reason.into()).to_string(),
         }
     }
 
-    /// Returns the error of a failed read: a part that contradicts itself or ends too early is the
-    /// package's fault, anything else the system's.
-    pub(super) fn reading(place: &str, source: io::Error) -> Self {
+    /// Returns the error for a failed read.
+    ///
+    /// Invalid data and an early end are damage of the package; any other error is one of the
+    /// system.
+    pub(super) fn reading(label: &str, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::UnexpectedEof => Self::damaged(place, "it ends too early"),
+            io::ErrorKind::UnexpectedEof => Self::damaged(label, "it ends too early"),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => {
-                Self::damaged(place, Escaped(&source.to_string()).to_string())
+                Self::damaged(label, Escaped(&source.to_string()).to_string())
             }
             _ => Self::Io {
-                doing: format!("read {place}"),
+                action: format!("read {label}"),
                 source,
             },
         }
@@ -78,7 +76,7 @@ impl InstallerError {
 
     pub(super) fn writing(path: &RelPath, source: io::Error) -> Self {
         Self::Io {
-            doing: format!("write `{}`", Escaped(path.as_str())),
+            action: format!("write `{}`", Escaped(path.as_str())),
             source,
         }
     }

@@ -1,4 +1,4 @@
-//! Unpacking one folder of a cabinet, from its first block to its last, once.
+//! Unpacking of one folder of a cabinet, from the first block to the last, once.
 
 use std::io::{self, Read};
 
@@ -8,10 +8,10 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUT
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::InstallerError;
-use super::cabinet::{Fields, Folder};
+use super::cabinet::{LittleEndianFields, Folder};
 
-/// The most bytes that a block unpacks to.
-const LARGEST_BLOCK: usize = 32 * 1024;
+/// Maximum size of an unpacked block in bytes.
+const MAX_BLOCK_SIZE: usize = 32 * 1024;
 
 /// Compression of the blocks of a folder.
 #[derive(Clone, Copy)]
@@ -22,28 +22,28 @@ enum Compression {
 }
 
 impl Compression {
-    fn from_kind(kind: u16, place: &str) -> Result<Self, InstallerError> {
-        match kind & 0xf {
+    fn from_number(number: u16, label: &str) -> Result<Self, InstallerError> {
+        match number & 0xf {
             0 => Ok(Self::Stored),
             1 => Ok(Self::MsZip),
             2 => Err(InstallerError::Unsupported(format!(
-                "{place}: Quantum compression"
+                "{label}: Quantum compression"
             ))),
-            3 => match window(kind >> 8 & 0x1f) {
+            3 => match window(number >> 8 & 0x1f) {
                 Some(window) => Ok(Self::Lzx(window)),
                 None => Err(InstallerError::damaged(
-                    place,
-                    "the window of its LZX compression has no valid size",
+                    label,
+                    "the window size of its LZX compression is not valid",
                 )),
             },
             other => Err(InstallerError::Unsupported(format!(
-                "{place}: compression {other}"
+                "{label}: compression {other}"
             ))),
         }
     }
 }
 
-/// Returns the window of a size that a cabinet may have, from 32 KiB to 2 MiB.
+/// Returns the LZX window of a size that a cabinet may have, from 32 KiB to 2 MiB.
 fn window(bits: u16) -> Option<WindowSize> {
     Some(match bits {
         15 => WindowSize::KB32,
@@ -57,18 +57,19 @@ fn window(bits: u16) -> Option<WindowSize> {
     })
 }
 
-/// The unpacked bytes of a folder, in order.
+/// Reader of the unpacked bytes of a folder, in order.
 pub(super) struct Blocks<'a, R> {
     reader: &'a mut R,
-    place: &'a str,
+    label: &'a str,
     reserve: u8,
-    left: u16,
+    blocks_left: u16,
     unpacker: Unpacker,
-    /// The block as it is in the cabinet.
+    /// Bytes of the current block as they are in the cabinet.
     packed: Vec<u8>,
-    /// Unpacked bytes of the block, and the number of them that were taken.
+    /// Unpacked bytes of the current block.
     block: Vec<u8>,
-    taken: usize,
+    /// Number of bytes of `block` that were read.
+    position: usize,
     /// Number of bytes of the cabinet that were read.
     pub(super) consumed: u64,
 }
@@ -83,11 +84,11 @@ impl<'a, R: Read> Blocks<'a, R> {
     /// Returns the blocks of a folder; the reader must be at the first.
     pub(super) fn new(
         reader: &'a mut R,
-        place: &'a str,
+        label: &'a str,
         folder: Folder,
         reserve: u8,
     ) -> Result<Self, InstallerError> {
-        let unpacker = match Compression::from_kind(folder.kind, place)? {
+        let unpacker = match Compression::from_number(folder.compression, label)? {
             Compression::Stored => Unpacker::Stored,
             Compression::MsZip => Unpacker::MsZip {
                 history: Vec::new(),
@@ -97,109 +98,109 @@ impl<'a, R: Read> Blocks<'a, R> {
         let (packed, block) = (Vec::new(), Vec::new());
         Ok(Self {
             reader,
-            place,
+            label,
             reserve,
-            left: folder.blocks,
+            blocks_left: folder.blocks,
             unpacker,
             packed,
             block,
-            taken: 0,
+            position: 0,
             consumed: 0,
         })
     }
 
-    /// Gives the next `length` bytes to `take`, in pieces.
-    pub(super) fn pass(
+    /// Passes the next `length` bytes to `write`, in pieces.
+    pub(super) fn copy(
         &mut self,
         mut length: u64,
-        mut take: impl FnMut(&[u8]) -> Result<(), InstallerError>,
+        mut write: impl FnMut(&[u8]) -> Result<(), InstallerError>,
     ) -> Result<(), InstallerError> {
         while length > 0 {
-            if self.taken == self.block.len() {
+            if self.position == self.block.len() {
                 self.next_block()?;
             }
-            let rest = self.block.get(self.taken..).unwrap_or_default();
+            let rest = self.block.get(self.position..).unwrap_or_default();
             let piece = rest
                 .get(..usize::try_from(length).unwrap_or(usize::MAX))
                 .unwrap_or(rest);
-            take(piece)?;
-            self.taken += piece.len();
+            write(piece)?;
+            self.position += piece.len();
             length -= piece.len() as u64;
         }
         Ok(())
     }
 
     fn next_block(&mut self) -> Result<(), InstallerError> {
-        self.left = match self.left.checked_sub(1) {
-            Some(left) => left,
+        self.blocks_left = match self.blocks_left.checked_sub(1) {
+            Some(blocks_left) => blocks_left,
             None => return Err(self.damaged("a folder ends before its files do")),
         };
-        let size = self
+        let header = self
             .read_block()
-            .map_err(|error| InstallerError::reading(self.place, error))?;
-        let (expected, size) = (size.checksum, usize::from(size.unpacked));
+            .map_err(|error| InstallerError::reading(self.label, error))?;
+        let (expected, size) = (header.checksum, usize::from(header.unpacked_size));
         if expected != 0 && expected != self.checksum(size) {
             return Err(self.damaged("the checksum of a block is wrong"));
         }
         match size {
-            // A block that unpacks to nothing goes on in the next cabinet.
+            // A block with an unpacked size of zero continues in the next cabinet.
             0 => {
                 return Err(InstallerError::Unsupported(format!(
                     "{}: a cabinet set that spans files",
-                    self.place
+                    self.label
                 )));
             }
-            1..=LARGEST_BLOCK => {}
+            1..=MAX_BLOCK_SIZE => {}
             _ => return Err(self.damaged("a block is too large")),
         }
         let packed = self
             .packed
             .get(usize::from(self.reserve)..)
             .unwrap_or_default();
-        self.taken = 0;
-        unpack(&mut self.unpacker, packed, size, &mut self.block).map_err(|what| self.damaged(what))
+        self.position = 0;
+        unpack(&mut self.unpacker, packed, size, &mut self.block).map_err(|reason| self.damaged(reason))
     }
 
-    fn read_block(&mut self) -> io::Result<Sizes> {
-        let mut head = Fields::<8>::read(self.reader)?;
-        let sizes = Sizes {
-            checksum: head.u32(),
-            packed: head.u16(),
-            unpacked: head.u16(),
+    fn read_block(&mut self) -> io::Result<BlockHeader> {
+        let mut fields = LittleEndianFields::<8>::read(self.reader)?;
+        let header = BlockHeader {
+            checksum: fields.u32(),
+            packed_size: fields.u16(),
+            unpacked_size: fields.u16(),
         };
-        // Two bytes of length, so at most 64 KiB whatever their value.
+        // The size is a number of 16 bits: at most 64 KiB are allocated.
         self.packed
-            .resize(usize::from(self.reserve) + usize::from(sizes.packed), 0);
+            .resize(usize::from(self.reserve) + usize::from(header.packed_size), 0);
         self.reader.read_exact(&mut self.packed)?;
         self.consumed += 8 + self.packed.len() as u64;
-        Ok(sizes)
+        Ok(header)
     }
 
-    /// Returns the checksum over the block's data, then its sizes and what is reserved.
-    fn checksum(&self, unpacked: usize) -> u32 {
+    /// Returns the checksum over the data of the block, its sizes and its reserved bytes.
+    fn checksum(&self, unpacked_size: usize) -> u32 {
         let (reserved, data) = self
             .packed
             .split_at_checked(usize::from(self.reserve))
             .unwrap_or_default();
-        let mut head = Vec::from((data.len() as u16).to_le_bytes());
-        head.extend((unpacked as u16).to_le_bytes());
-        head.extend(reserved);
-        checksum(&head) ^ checksum(data)
+        let mut header = Vec::from((data.len() as u16).to_le_bytes());
+        header.extend((unpacked_size as u16).to_le_bytes());
+        header.extend(reserved);
+        checksum(&header) ^ checksum(data)
     }
 
-    fn damaged(&self, what: &str) -> InstallerError {
-        InstallerError::damaged(self.place, what)
+    fn damaged(&self, reason: &str) -> InstallerError {
+        InstallerError::damaged(self.label, reason)
     }
 }
 
-struct Sizes {
+struct BlockHeader {
     checksum: u32,
-    packed: u16,
-    unpacked: u16,
+    packed_size: u16,
+    unpacked_size: u16,
 }
 
-/// Returns the checksum, four bytes at a time, the lowest first; those left over have the highest
-/// first.
+/// Returns the checksum of a block: the exclusive or of its little-endian 32-bit words; the bytes
+/// after the last whole word are one big-endian word.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks();
     let rest = rest.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
@@ -221,16 +222,16 @@ fn unpack(
         Unpacker::MsZip { history } => inflate(history, packed, size, block)?,
         Unpacker::Lzx(lzx) => {
             let unpacked = lzx.decompress_next(packed, size);
-            block.extend_from_slice(unpacked.map_err(|_| "a block of LZX makes no sense")?);
+            block.extend_from_slice(unpacked.map_err(|_| "a block of LZX is malformed")?);
         }
     }
     match block.len() == size {
         true => Ok(()),
-        false => Err("a block unpacks to another size than it says"),
+        false => Err("the unpacked size of a block differs from the size in its header"),
     }
 }
 
-/// Unpacks a block of MSZIP, a deflate stream of its own that may refer to the blocks before it.
+/// Unpacks a block of MSZIP: a deflate stream that may refer to the bytes of earlier blocks.
 fn inflate(
     history: &mut Vec<u8>,
     packed: &[u8],
@@ -239,7 +240,7 @@ fn inflate(
 ) -> Result<(), &'static str> {
     let deflated = packed
         .strip_prefix(b"CK")
-        .ok_or("a block does not begin like MSZIP")?;
+        .ok_or("a block does not begin with the signature of MSZIP")?;
     let start = history.len();
     history.resize(start + size, 0);
     let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
@@ -251,10 +252,10 @@ fn inflate(
         flags,
     );
     if status != TINFLStatus::Done || written != size {
-        return Err("a block of MSZIP makes no sense");
+        return Err("a block of MSZIP is malformed");
     }
     block.extend_from_slice(history.get(start..).unwrap_or_default());
-    let surplus = history.len().saturating_sub(LARGEST_BLOCK);
+    let surplus = history.len().saturating_sub(MAX_BLOCK_SIZE);
     history.drain(..surplus);
     Ok(())
 }

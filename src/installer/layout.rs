@@ -1,16 +1,16 @@
-//! Facts in the tables: the identity of the package, the files it brings, and the places of their
-//! bytes.
+//! Facts from the tables: the identity of the package, its files, and the cabinets that contain
+//! them.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 use super::code_page::CodePage;
-use super::database::{Database, Kind, encoded};
-use super::directories::{Directories, LONGEST_PATH, checked, long};
+use super::database::{Database, StreamKind, encode_stream_name};
+use super::directories::{Directories, MAX_PATH_LENGTH, checked_name, long_name};
 use super::{Identity, InstallerError, PackagedFile};
 use crate::names::{CaseFolded, Escaped, FileName, RelPath};
 
-/// The tables that are read; others are of no concern.
+/// Tables that are read.
 const TABLES: [&str; 7] = [
     "Property",
     "Directory",
@@ -20,58 +20,59 @@ const TABLES: [&str; 7] = [
     "MsiFileHash",
     "ModuleSignature",
 ];
-/// The most bytes of all paths of a package together.
-const MOST_PATH_BYTES: usize = 16 << 20;
-/// The most bytes of all files together: a small package can claim, and unpack to, far too many.
-const MOST_FILE_BYTES: u64 = 16 << 30;
+/// Maximum size of all paths of a package together in bytes.
+const MAX_PATH_BYTES: usize = 16 << 20;
+/// Maximum size of all files together in bytes. A small package can unpack to far more.
+const MAX_FILE_BYTES: u64 = 16 << 30;
 
-/// A package's tables, checked.
+/// Checked contents of the tables of a package.
 pub(super) struct Layout {
     pub(super) identity: Identity,
     /// Sorted by path.
     pub(super) files: Vec<PackagedFile>,
-    /// In the order of the table of media.
-    pub(super) cabinets: Vec<Cabinet>,
+    /// In the order of the table `Media`.
+    pub(super) cabinets: Vec<MediaCabinet>,
 }
 
-/// A cabinet, and the files that the package takes from it.
-pub(super) struct Cabinet {
-    pub(super) source: Source,
-    pub(super) wanted: BTreeMap<String, Wanted>,
+/// Cabinet, and the files that the package installs from it.
+pub(super) struct MediaCabinet {
+    pub(super) location: CabinetLocation,
+    /// By key.
+    pub(super) files: BTreeMap<String, MediaFile>,
 }
 
 /// Location of a cabinet.
-pub(super) enum Source {
-    /// In a stream of the package; its name as shown, and as stored.
+pub(super) enum CabinetLocation {
+    /// In a stream of the package: the name of the cabinet, and the encoded name of the stream.
     Embedded { name: String, stream: String },
-    /// In a file beside the package.
-    Beside(FileName),
+    /// In a file in the directory of the package.
+    External(FileName),
 }
 
-/// One file of a cabinet that the package installs.
-pub(super) struct Wanted {
+/// File of a cabinet that the package installs.
+pub(super) struct MediaFile {
     /// Index in [`Layout::files`].
-    pub(super) file: usize,
+    pub(super) index: usize,
     /// MD5 of the file, if the package has one.
     pub(super) md5: Option<[u8; 16]>,
 }
 
 impl Layout {
-    /// Reads the tables, and returns the code page of the package's texts too.
+    /// Reads the tables, and returns the code page of the texts of the package, too.
     pub(super) fn read<R: Read + Seek>(
         compound: &mut cfb::CompoundFile<R>,
     ) -> Result<(Self, CodePage), InstallerError> {
         let database = Database::open(compound, &TABLES)?;
-        let identity = identity(&database, compound)?;
-        let mut rows = file_rows(&database, compound)?;
+        let identity = read_identity(&database, compound)?;
+        let mut rows = read_file_rows(&database, compound)?;
         rows.sort_by(|a, b| a.path.cmp(&b.path));
         check_paths(&rows)?;
-        let mut hashes = hashes(&database, compound)?;
-        let mut cabinets = Cabinets::read(&database, compound)?;
+        let mut hashes = read_hashes(&database, compound)?;
+        let mut media = MediaTable::read(&database, compound)?;
         let mut files = Vec::with_capacity(rows.len());
-        for (file, row) in rows.into_iter().enumerate() {
+        for (index, row) in rows.into_iter().enumerate() {
             let md5 = hashes.remove(&row.key);
-            cabinets.take(row.sequence, row.key, Wanted { file, md5 }, &row.path)?;
+            media.add_file(row.sequence, row.key, MediaFile { index, md5 }, &row.path)?;
             files.push(PackagedFile {
                 path: row.path,
                 size: row.size,
@@ -80,21 +81,21 @@ impl Layout {
         let layout = Self {
             identity,
             files,
-            cabinets: cabinets.in_use(),
+            cabinets: media.into_used_cabinets(),
         };
         Ok((layout, database.code_page()))
     }
 
     pub(super) fn external_cabinets(&self) -> Vec<FileName> {
-        let beside = |cabinet: &Cabinet| match &cabinet.source {
-            Source::Beside(name) => Some(name.clone()),
-            Source::Embedded { .. } => None,
+        let external = |cabinet: &MediaCabinet| match &cabinet.location {
+            CabinetLocation::External(name) => Some(name.clone()),
+            CabinetLocation::Embedded { .. } => None,
         };
-        self.cabinets.iter().filter_map(beside).collect()
+        self.cabinets.iter().filter_map(external).collect()
     }
 }
 
-fn identity<R: Read + Seek>(
+fn read_identity<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
 ) -> Result<Identity, InstallerError> {
@@ -125,7 +126,7 @@ fn identity<R: Read + Seek>(
     let (upgrade_code, manufacturer) = (take("UpgradeCode"), take("Manufacturer"));
     let mut required = |name: &str| {
         take(name)
-            .ok_or_else(|| InstallerError::table(TABLE, format!("it does not tell the `{name}`")))
+            .ok_or_else(|| InstallerError::damaged_table(TABLE, format!("it has no `{name}`")))
     };
     let (product, version, product_code) = (
         required("ProductName")?,
@@ -133,14 +134,14 @@ fn identity<R: Read + Seek>(
         required("ProductCode")?,
     );
     let version = version.parse().map_err(|error| {
-        InstallerError::table(
+        InstallerError::damaged_table(
             TABLE,
             format!("its `ProductVersion`: {}", Escaped(&format!("{error}"))),
         )
     })?;
     for code in upgrade_code.iter().chain([&product_code]) {
         check_guid(code).ok_or_else(|| {
-            InstallerError::table(TABLE, format!("`{}` is no GUID", Escaped(code)))
+            InstallerError::damaged_table(TABLE, format!("`{}` is not a GUID", Escaped(code)))
         })?;
     }
     Ok(Identity {
@@ -157,7 +158,7 @@ fn check_guid(code: &str) -> Option<()> {
     (inner.len() == 36 && uuid::Uuid::try_parse(inner).is_ok()).then_some(())
 }
 
-/// A row of the table of files, with the path its component gives it.
+/// Row of the table `File`, with the path that follows from its component.
 struct FileRow {
     key: String,
     path: RelPath,
@@ -165,11 +166,11 @@ struct FileRow {
     sequence: i32,
 }
 
-fn file_rows<R: Read + Seek>(
+fn read_file_rows<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
 ) -> Result<Vec<FileRow>, InstallerError> {
-    let components = components(database, compound)?;
+    let components = read_components(database, compound)?;
     let directories = Directories::read(database, compound)?;
     let columns = [
         "File",
@@ -187,21 +188,21 @@ fn file_rows<R: Read + Seek>(
         let directory = components
             .get(&component)
             .ok_or_else(|| row.damaged("its component is missing"))?;
-        let path = below(&directories.path(directory)?, long(&name))?;
+        let path = file_path(&directories.path(directory)?, long_name(&name))?;
         let size = row.number(3)?.and_then(|size| u64::try_from(size).ok());
         let size =
-            size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
+            size.ok_or_else(|| row.damaged("the size of the file is missing or negative"))?;
         const NOT_COMPRESSED: i32 = 0x2000;
         if row.number(4)?.unwrap_or(0) & NOT_COMPRESSED != 0 {
-            return Err(outside(&path));
+            return Err(not_in_cabinet(&path));
         }
         let sequence = row
             .number(5)?
             .ok_or_else(|| row.damaged("the sequence of the file is missing"))?;
         (path_bytes, file_bytes) = (path_bytes + path.as_str().len(), file_bytes + size);
-        if path_bytes > MOST_PATH_BYTES || file_bytes > MOST_FILE_BYTES {
+        if path_bytes > MAX_PATH_BYTES || file_bytes > MAX_FILE_BYTES {
             return Err(InstallerError::Unsupported(
-                "a package with so many files".to_owned(),
+                "a package with so many or so large files".to_owned(),
             ));
         }
         rows.push(FileRow {
@@ -216,36 +217,36 @@ fn file_rows<R: Read + Seek>(
         .windows(2)
         .find(|pair| matches!(pair, [a, b] if a.key == b.key))
     {
-        Some([twice, _]) => Err(InstallerError::table(
+        Some([duplicate, _]) => Err(InstallerError::damaged_table(
             "File",
-            format!("`{}` is there twice", Escaped(&twice.key)),
+            format!("`{}` is a duplicate", Escaped(&duplicate.key)),
         )),
         _ => Ok(rows),
     }
 }
 
-fn outside(path: &RelPath) -> InstallerError {
+fn not_in_cabinet(path: &RelPath) -> InstallerError {
     InstallerError::Unsupported(format!(
         "a file that is in no cabinet (`{}`)",
         Escaped(path.as_str())
     ))
 }
 
-fn below(directory: &str, name: &str) -> Result<RelPath, InstallerError> {
-    let name = checked(name)?;
+fn file_path(directory: &str, name: &str) -> Result<RelPath, InstallerError> {
+    let name = checked_name(name)?;
     let path = if directory.is_empty() {
         name
     } else {
         format!("{directory}/{name}")
     };
-    if path.len() > LONGEST_PATH {
-        return Err(InstallerError::refused(&path, "the path is too long"));
+    if path.len() > MAX_PATH_LENGTH {
+        return Err(InstallerError::unsafe_name(&path, "the path is too long"));
     }
-    RelPath::parse(&path).map_err(|fault| InstallerError::refused(&path, fault.to_string()))
+    RelPath::parse(&path).map_err(|fault| InstallerError::unsafe_name(&path, fault.to_string()))
 }
 
-/// Returns the directory of each component.
-fn components<R: Read + Seek>(
+/// Returns the key of the directory of each component.
+fn read_components<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
 ) -> Result<BTreeMap<String, String>, InstallerError> {
@@ -253,43 +254,43 @@ fn components<R: Read + Seek>(
     let mut components = BTreeMap::new();
     for row in table.rows() {
         if components.insert(row.key(0)?, row.key(1)?).is_some() {
-            return Err(row.damaged("the component is there twice"));
+            return Err(row.damaged("the component is a duplicate"));
         }
     }
     Ok(components)
 }
 
-/// Refuses two names in one directory that are equal, or equal but for case.
+/// Refuses two names in one directory that are equal or differ only in case.
 ///
-/// The rows are sorted, but comparing neighbours is not enough: `a/x` and `A/y` need not be
-/// neighbours.
+/// The rows are sorted, but it is not enough to compare adjacent rows: `a/x` and `A/y` need not be
+/// adjacent.
 fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
-    struct Entry<'a> {
+    struct DirectoryEntry<'a> {
         number: usize,
         spelling: &'a str,
-        file: bool,
+        is_file: bool,
     }
-    let mut entries: BTreeMap<(usize, CaseFolded), Entry<'_>> = BTreeMap::new();
+    let mut entries: BTreeMap<(usize, CaseFolded), DirectoryEntry<'_>> = BTreeMap::new();
     for row in rows {
         let mut directory = 0;
         let last = row.path.parts().count() - 1;
         for (depth, part) in row.path.parts().enumerate() {
             let number = entries.len() + 1;
-            let file = depth == last;
-            let refuse = |why: String| Err(InstallerError::refused(row.path.as_str(), why));
+            let is_file = depth == last;
+            let refuse = |reason: String| Err(InstallerError::unsafe_name(row.path.as_str(), reason));
             let Some(other) = entries.get(&(directory, CaseFolded::of(part))) else {
                 entries.insert(
                     (directory, CaseFolded::of(part)),
-                    Entry {
+                    DirectoryEntry {
                         number,
                         spelling: part,
-                        file,
+                        is_file,
                     },
                 );
                 directory = number;
                 continue;
             };
-            match (other.spelling == part, other.file, file) {
+            match (other.spelling == part, other.is_file, is_file) {
                 (true, false, false) => directory = other.number,
                 (true, true, true) => {
                     return refuse("two files of the package have this path".to_owned());
@@ -310,8 +311,8 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
     Ok(())
 }
 
-/// Returns the MD5 of the files for which the package has a hash.
-fn hashes<R: Read + Seek>(
+/// Returns the MD5 of each file that has one, by the key of the file.
+fn read_hashes<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
 ) -> Result<BTreeMap<String, [u8; 16]>, InstallerError> {
@@ -321,7 +322,7 @@ fn hashes<R: Read + Seek>(
     for row in table.rows() {
         let mut hash = [0; 16];
         for (bytes, part) in hash.as_chunks_mut().0.iter_mut().zip(1..) {
-            // The smallest number of all and an empty cell are stored alike.
+            // The smallest number and an empty cell are stored as the same bytes.
             *bytes = row.number(part)?.unwrap_or(i32::MIN).to_le_bytes();
         }
         hashes.insert(row.key(0)?, hash);
@@ -329,14 +330,15 @@ fn hashes<R: Read + Seek>(
     Ok(hashes)
 }
 
-/// The table of media: each row takes the files up to its last sequence.
-struct Cabinets {
-    /// By last sequence: the index in `all`, `None` for files in no cabinet.
-    media: Vec<(i32, Option<usize>)>,
-    all: Vec<Cabinet>,
+/// Table `Media`. The cabinet of a row contains the files up to the last sequence of the row.
+struct MediaTable {
+    /// Last sequence and index in `cabinets` of each row, sorted; no index for files outside of
+    /// cabinets.
+    rows: Vec<(i32, Option<usize>)>,
+    cabinets: Vec<MediaCabinet>,
 }
 
-impl Cabinets {
+impl MediaTable {
     fn read<R: Read + Seek>(
         database: &Database,
         compound: &mut cfb::CompoundFile<R>,
@@ -351,87 +353,90 @@ impl Cabinets {
             ));
         }
         rows.sort();
-        let mut cabinets = Self {
-            media: Vec::with_capacity(rows.len()),
-            all: Vec::new(),
+        let mut media = Self {
+            rows: Vec::with_capacity(rows.len()),
+            cabinets: Vec::new(),
         };
-        // One cabinet may serve several rows.
+        // Several rows may have the same cabinet.
         let mut known = BTreeMap::new();
-        for (last, _disk, cabinet) in rows {
-            let at = match cabinet {
+        for (last_sequence, _disk, cabinet) in rows {
+            let index = match cabinet {
                 None => None,
-                Some(name) => Some(cabinets.number(&mut known, name)?),
+                Some(name) => Some(media.cabinet_index(&mut known, name)?),
             };
-            cabinets.media.push((last, at));
+            media.rows.push((last_sequence, index));
         }
-        Ok(cabinets)
+        Ok(media)
     }
 
-    fn number(
+    /// Returns the index of a cabinet, which is added if it is not in `known`.
+    fn cabinet_index(
         &mut self,
         known: &mut BTreeMap<String, usize>,
         name: String,
     ) -> Result<usize, InstallerError> {
-        let source = match name.strip_prefix('#') {
-            Some(inner) => Source::Embedded {
+        let location = match name.strip_prefix('#') {
+            Some(inner) => CabinetLocation::Embedded {
                 name: inner.to_owned(),
-                stream: stream_name(inner)?,
+                stream: cabinet_stream(inner)?,
             },
-            None => Source::Beside(FileName::parse(&name).map_err(|fault| {
-                InstallerError::refused(
+            None => CabinetLocation::External(FileName::parse(&name).map_err(|fault| {
+                InstallerError::unsafe_name(
                     &name,
-                    format!("a cabinet lies beside the package, and {fault}"),
+                    format!("it is not the name of a cabinet, {fault}"),
                 )
             })?),
         };
-        let key = match &source {
-            Source::Embedded { .. } => name,
-            Source::Beside(name) => name.case_folded().as_str().to_owned(),
+        let key = match &location {
+            CabinetLocation::Embedded { .. } => name,
+            CabinetLocation::External(name) => name.case_folded().as_str().to_owned(),
         };
         Ok(*known.entry(key).or_insert_with(|| {
-            self.all.push(Cabinet {
-                source,
-                wanted: BTreeMap::new(),
+            self.cabinets.push(MediaCabinet {
+                location,
+                files: BTreeMap::new(),
             });
-            self.all.len() - 1
+            self.cabinets.len() - 1
         }))
     }
 
-    fn take(
+    /// Adds a file to the cabinet of its sequence.
+    fn add_file(
         &mut self,
         sequence: i32,
         key: String,
-        wanted: Wanted,
+        file: MediaFile,
         path: &RelPath,
     ) -> Result<(), InstallerError> {
-        let row = self.media.partition_point(|(last, _)| *last < sequence);
-        let Some((_, cabinet)) = self.media.get(row) else {
-            return Err(InstallerError::table(
+        let row = self.rows.partition_point(|(last, _)| *last < sequence);
+        let Some((_, cabinet)) = self.rows.get(row) else {
+            return Err(InstallerError::damaged_table(
                 "Media",
-                format!("no row holds `{}`", Escaped(path.as_str())),
+                format!("no row has the sequence of `{}`", Escaped(path.as_str())),
             ));
         };
         let cabinet = cabinet
-            .and_then(|at| self.all.get_mut(at))
-            .ok_or_else(|| outside(path))?;
-        cabinet.wanted.insert(key, wanted);
+            .and_then(|index| self.cabinets.get_mut(index))
+            .ok_or_else(|| not_in_cabinet(path))?;
+        cabinet.files.insert(key, file);
         Ok(())
     }
 
-    /// Returns the cabinets that files come from.
-    fn in_use(self) -> Vec<Cabinet> {
-        self.all
+    /// Returns the cabinets from which files are installed.
+    fn into_used_cabinets(self) -> Vec<MediaCabinet> {
+        self.cabinets
             .into_iter()
-            .filter(|cabinet| !cabinet.wanted.is_empty())
+            .filter(|cabinet| !cabinet.files.is_empty())
             .collect()
     }
 }
 
-/// Returns the name of a stream of the root; a separator would lead the reader of compound files
-/// elsewhere.
-fn stream_name(name: &str) -> Result<String, InstallerError> {
+/// Returns the encoded name of the stream of an embedded cabinet.
+///
+/// A name with a separator is refused: the reader of compound files would take it for a path.
+fn cabinet_stream(name: &str) -> Result<String, InstallerError> {
     match name.is_empty() || name.contains(['/', '\\']) || name == "." || name == ".." {
-        false => Ok(encoded(name, Kind::File)),
-        true => Err(InstallerError::refused(name, "it is no name of a cabinet")),
+        false => Ok(encode_stream_name(name, StreamKind::File)),
+        true => Err(InstallerError::unsafe_name(name, "it is not the name of a cabinet")),
     }
 }

@@ -1,4 +1,4 @@
-//! Contents of installer packages, and the making of those of a rehearsal.
+//! Reading of installer packages, and building of those of a rehearsal.
 //!
 //! A plan must know which files an installer would install before anything changes, and a run
 //! installs exactly those, so packages are read here and never executed. A package is a compound
@@ -31,12 +31,12 @@ pub use build::{BuildError, Recipe, build_package, build_program};
 pub use contents::{Contents, ExternalCabinet, UnpackedFile, contents};
 pub use error::InstallerError;
 
-/// The largest package that the engine of Windows takes, in bytes.
-const LARGEST_PACKAGE: u64 = 2 << 30;
+/// Size of the largest package that Windows Installer accepts, in bytes.
+const MAX_PACKAGE_SIZE: u64 = 2 << 30;
 
-/// A package, its tables read and checked, its files not yet unpacked.
+/// Package whose tables are read and checked, and whose files are not unpacked yet.
 pub struct Installer<R> {
-    compound: cfb::CompoundFile<read_limit::Limited<R>>,
+    compound: cfb::CompoundFile<read_limit::LimitedReader<R>>,
     code_page: code_page::CodePage,
     layout: layout::Layout,
     external_cabinets: Vec<FileName>,
@@ -45,64 +45,62 @@ pub struct Installer<R> {
 /// Identity of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The name of the product; never empty, but otherwise anything that its vendor likes.
+    /// Name of the product: never empty, otherwise any text that the vendor chose.
     pub product: String,
-    /// The version of the product.
     pub version: Version,
-    /// The GUID of this version of the product, in braces.
+    /// GUID of this version of the product, in braces.
     pub product_code: String,
-    /// The GUID that all versions of the product share, in braces.
+    /// GUID that all versions of the product share, in braces.
     pub upgrade_code: Option<String>,
-    /// Manufacturer of the product.
     pub manufacturer: Option<String>,
 }
 
-/// A file that a package installs, as its tables describe it.
+/// File that a package installs, as its tables describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackagedFile {
     /// Path below the target directory.
     pub path: RelPath,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// A reader that can begin at any place.
+/// Reader that can seek.
 pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek + ?Sized> ReadSeek for T {}
 
-/// Access to the files beside the package.
-pub trait Beside {
+/// Access to the files in the directory of the package.
+pub trait SiblingFiles {
     /// Opens a file by its name, compared without regard to case; `None` if it does not exist.
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>>;
 }
 
-/// No files beside the package, for one that is looked at alone.
+/// Absence of sibling files, for a package that is in memory or inspected alone.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NothingBeside;
+pub struct NoSiblingFiles;
 
-impl Beside for NothingBeside {
+impl SiblingFiles for NoSiblingFiles {
     fn open(&mut self, _name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         Ok(None)
     }
 }
 
-/// Use of the MD5 that a package may have for each of its files.
+/// Use of the MD5 hashes that a package may have for its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileHashes {
-    /// Every file is compared with it.
+    /// Compares every file with its hash.
     Compare,
-    /// It is ignored: this very package was unpacked and compared before, known by its own hash.
-    Known,
+    /// Ignores the hashes: the same package, identified by its own hash, was compared before.
+    Ignore,
 }
 
 /// Receiver of the files of a package.
 pub trait Sink {
-    /// Begins a file; its bytes are written to what this returns, which is flushed at their end.
+    /// Begins a file, and returns the writer for its bytes, which is flushed at their end.
     ///
     /// `modified` is in seconds since 1970, the cabinet's time read as UTC; `None` if that is not a
-    /// date. The written files count only when the whole package was unpacked without an error: a
-    /// wrong hash shows at the end of a file.
+    /// date. The written files are valid only if the whole package is unpacked without an error: a
+    /// wrong hash is found at the end of a file.
     fn file<'a>(
         &'a mut self,
         file: &PackagedFile,
@@ -121,12 +119,12 @@ impl<R> fmt::Debug for Installer<R> {
 impl<R: Read + Seek> Installer<R> {
     /// Reads the tables of a package and checks every name in them.
     pub fn open(mut file: R) -> Result<Self, InstallerError> {
-        let length = check_start(&mut file)?;
-        let (file, read_limit) = read_limit::Limited::new(file, length);
+        let length = check_signature(&mut file)?;
+        let (file, read_limit) = read_limit::LimitedReader::new(file, length);
         let mut compound = cfb::CompoundFile::open(file)
             .map_err(|error| InstallerError::reading("the compound file", error))?;
-        read_limit.end();
-        check_kind(&compound)?;
+        read_limit.remove();
+        check_package_kind(&compound)?;
         let (layout, code_page) = layout::Layout::read(&mut compound)?;
         let external_cabinets = layout.external_cabinets();
         Ok(Self {
@@ -142,12 +140,12 @@ impl<R: Read + Seek> Installer<R> {
         &self.layout.identity
     }
 
-    /// Returns the files that it installs, sorted by the bytes of their paths.
+    /// Returns the files that the package installs, sorted by the bytes of their paths.
     pub fn files(&self) -> &[PackagedFile] {
         &self.layout.files
     }
 
-    /// Returns the cabinets that must be beside the package.
+    /// Returns the cabinets that must be in the directory of the package.
     pub fn external_cabinets(&self) -> &[FileName] {
         &self.external_cabinets
     }
@@ -155,29 +153,28 @@ impl<R: Read + Seek> Installer<R> {
     /// Unpacks every file, in the order of the cabinets, in one pass over each.
     pub fn unpack(
         &mut self,
-        beside: &mut dyn Beside,
+        siblings: &mut dyn SiblingFiles,
         sink: &mut dyn Sink,
         file_hashes: FileHashes,
     ) -> Result<(), InstallerError> {
         for cabinet in &self.layout.cabinets {
-            let pass = unpack::Pass {
+            let unpacker = unpack::CabinetUnpacker {
                 code_page: self.code_page,
                 cabinet,
                 files: &self.layout.files,
                 file_hashes,
             };
-            pass.unpack(&mut self.compound, beside, sink)?;
+            unpacker.unpack(&mut self.compound, siblings, sink)?;
         }
         Ok(())
     }
 }
 
-/// Returns the length of a file that begins like a compound file and is not larger than any
-/// package.
-fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
+/// Checks that a file begins like a compound file and is not too large, and returns its length.
+fn check_signature<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
     let system = |source| InstallerError::Io {
-        doing: "read the package".to_owned(),
+        action: "read the package".to_owned(),
         source,
     };
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;
@@ -186,22 +183,22 @@ fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     file.take(8).read_to_end(&mut start).map_err(system)?;
     file.seek(SeekFrom::Start(0)).map_err(system)?;
     if start != COMPOUND_FILE {
-        return Err(InstallerError::NotAPackage("it is no compound file"));
+        return Err(InstallerError::NotAPackage("it is not a compound file"));
     }
     match length {
-        ..=LARGEST_PACKAGE => Ok(length),
+        ..=MAX_PACKAGE_SIZE => Ok(length),
         _ => Err(InstallerError::Unsupported(
             "a package above 2 GiB".to_owned(),
         )),
     }
 }
 
-/// Checks that the compound file identifies itself as an installer package.
-fn check_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), InstallerError> {
+/// Checks that the compound file has the class id of an installer package.
+fn check_package_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), InstallerError> {
     const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
     const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
     const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
-    let unsupported = |what: &str| Err(InstallerError::Unsupported(what.to_owned()));
+    let unsupported = |kind: &str| Err(InstallerError::Unsupported(kind.to_owned()));
     match compound.root_entry().clsid().as_u128() {
         PACKAGE => Ok(()),
         TRANSFORM => unsupported("a transform, which only changes another package,"),

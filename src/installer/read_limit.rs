@@ -1,30 +1,30 @@
-//! A limit on what opening a compound file may read.
+//! Limit on the bytes that opening a compound file may read.
 //!
 //! The library keeps the map of sectors and the directory of the compound file in memory, and a
-//! hostile file can be one large directory. Reading while it is opened is limited by the size of
-//! the file; afterwards its streams are read piece by piece and need no limit.
+//! hostile file can be one large directory. While the file is opened, reading is limited in
+//! proportion to its size; afterwards its streams are read in pieces and need no limit.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Enough for every directory seen, thousands of streams.
-const DIRECTORY: u64 = 4 << 20;
+/// Limit for the directory, in bytes: enough for thousands of streams.
+const MAX_DIRECTORY_BYTES: u64 = 4 << 20;
 
-/// A reader with a read limit.
-pub(super) struct Limited<R> {
+/// Reader with a read limit.
+pub(super) struct LimitedReader<R> {
     inner: R,
     read_limit: Arc<AtomicU64>,
 }
 
-/// Handle that ends the read limit of a reader that was given away.
+/// Handle that removes the read limit of a reader that another owns.
 pub(super) struct ReadLimit(Arc<AtomicU64>);
 
-impl<R> Limited<R> {
-    /// Returns a reader with a limit for opening a compound file of this length: its map of sectors
-    /// takes a 128th.
+impl<R> LimitedReader<R> {
+    /// Returns a reader with a limit for opening a compound file of this length, whose map of
+    /// sectors takes a 128th of it.
     pub(super) fn new(inner: R, length: u64) -> (Self, ReadLimit) {
-        let read_limit = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
+        let read_limit = Arc::new(AtomicU64::new(MAX_DIRECTORY_BYTES + length / 100));
         (
             Self {
                 inner,
@@ -36,12 +36,12 @@ impl<R> Limited<R> {
 }
 
 impl ReadLimit {
-    pub(super) fn end(self) {
+    pub(super) fn remove(self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
     }
 }
 
-impl<R: Read> Read for Limited<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let left = self.read_limit.load(Ordering::Relaxed);
         let read = self.inner.read(bytes)?;
@@ -58,7 +58,7 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-impl<R: Seek> Seek for Limited<R> {
+impl<R: Seek> Seek for LimitedReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
     }

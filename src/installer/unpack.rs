@@ -5,45 +5,45 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use md5::{Digest as _, Md5};
 
-use super::cabinet::{Cabinet, Entry};
+use super::cabinet::{Cabinet, CabinetEntry};
 use super::code_page::CodePage;
 use super::folder::Blocks;
-use super::layout::{self, Source, Wanted};
-use super::{Beside, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
+use super::layout::{self, CabinetLocation, MediaFile};
+use super::{SiblingFiles, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
 use crate::names::{Escaped, FileName};
 
 /// One pass: the files that the package takes from one of its cabinets.
-pub(super) struct Pass<'a> {
+pub(super) struct CabinetUnpacker<'a> {
     pub(super) code_page: CodePage,
-    pub(super) cabinet: &'a layout::Cabinet,
+    pub(super) cabinet: &'a layout::MediaCabinet,
     pub(super) files: &'a [PackagedFile],
     pub(super) file_hashes: FileHashes,
 }
 
-impl Pass<'_> {
+impl CabinetUnpacker<'_> {
     pub(super) fn unpack<R: Read + Seek>(
         &self,
         compound: &mut cfb::CompoundFile<R>,
-        beside: &mut dyn Beside,
+        beside: &mut dyn SiblingFiles,
         sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
         match &self.cabinet.source {
-            Source::Embedded { name, stream } => {
-                let place = format!("the cabinet `{}`", Escaped(name));
+            CabinetLocation::Embedded { name, stream } => {
+                let label = format!("the cabinet `{}`", Escaped(name));
                 if !compound.is_stream(stream) {
                     return Err(InstallerError::damaged(
-                        place,
+                        label,
                         "the package does not hold it",
                     ));
                 }
                 let stream = compound
                     .open_stream(stream)
-                    .map_err(|error| InstallerError::reading(&place, error))?;
-                self.deliver(Cabinet::open(stream, place, self.code_page)?, sink)
+                    .map_err(|error| InstallerError::reading(&label, error))?;
+                self.deliver(Cabinet::open(stream, label, self.code_page)?, sink)
             }
-            Source::Beside(name) => {
-                let (place, file) = open_beside(name, beside)?;
-                self.deliver(Cabinet::open(file, place, self.code_page)?, sink)
+            CabinetLocation::External(name) => {
+                let (label, file) = open_beside(name, beside)?;
+                self.deliver(Cabinet::open(file, label, self.code_page)?, sink)
             }
         }
     }
@@ -54,7 +54,7 @@ impl Pass<'_> {
         sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
         let entries = std::mem::take(&mut cabinet.entries);
-        let mut folders = self.matched(entries, &cabinet.place)?;
+        let mut folders = self.matched(entries, &cabinet.label)?;
         // In the order of the cabinet, so that it is read once and no block serves two folders.
         let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
         order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
@@ -70,24 +70,24 @@ impl Pass<'_> {
     /// Pairs the cabinet's files with the package's, by folder and in their order there.
     fn matched(
         &self,
-        entries: Vec<Entry>,
-        place: &str,
+        entries: Vec<CabinetEntry>,
+        label: &str,
     ) -> Result<BTreeMap<usize, Vec<Delivery<'_>>>, InstallerError> {
-        let layout::Cabinet { source, wanted } = self.cabinet;
-        let embedded = matches!(source, Source::Embedded { .. });
-        let mut left: BTreeMap<&str, &Wanted> = wanted
+        let layout::MediaCabinet { source, wanted } = self.cabinet;
+        let embedded = matches!(source, CabinetLocation::Embedded { .. });
+        let mut left: BTreeMap<&str, &MediaFile> = wanted
             .iter()
             .map(|(key, wanted)| (key.as_str(), wanted))
             .collect();
         let mut folders: BTreeMap<usize, Vec<Delivery<'_>>> = BTreeMap::new();
         for entry in entries {
-            let damaged = |what: &str| {
+            let damaged = |reason: &str| {
                 Err(InstallerError::damaged(
-                    place,
-                    format!("`{}` {what}", Escaped(&entry.name)),
+                    label,
+                    format!("`{}` {reason}", Escaped(&entry.name)),
                 ))
             };
-            let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
+            let Some(MediaFile { file, md5 }) = left.remove(entry.name.as_str()) else {
                 if wanted.contains_key(&entry.name) {
                     return damaged("is in it twice");
                 }
@@ -113,7 +113,7 @@ impl Pass<'_> {
         match left.keys().next() {
             None => Ok(folders),
             Some(key) => Err(InstallerError::damaged(
-                place,
+                label,
                 format!("`{}` is not in it", Escaped(key)),
             )),
         }
@@ -122,14 +122,14 @@ impl Pass<'_> {
 
 fn open_beside(
     name: &FileName,
-    beside: &mut dyn Beside,
+    beside: &mut dyn SiblingFiles,
 ) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
-    let place = format!("the cabinet `{}`", Escaped(name.as_str()));
+    let label = format!("the cabinet `{}`", Escaped(name.as_str()));
     match beside.open(name) {
-        Ok(Some(file)) => Ok((place, file)),
+        Ok(Some(file)) => Ok((label, file)),
         Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
         Err(source) => Err(InstallerError::Io {
-            doing: format!("open {place}"),
+            action: format!("open {label}"),
             source,
         }),
     }
@@ -137,7 +137,7 @@ fn open_beside(
 
 /// A file of the cabinet that the package installs.
 struct Delivery<'a> {
-    entry: Entry,
+    entry: CabinetEntry,
     file: &'a PackagedFile,
     md5: Option<[u8; 16]>,
 }
@@ -150,19 +150,19 @@ fn deliver_folder<R: Read + Seek>(
     free_from: u64,
     sink: &mut dyn Sink,
 ) -> Result<u64, InstallerError> {
-    let place = cabinet.place.as_str();
+    let label = cabinet.label.as_str();
     let Some(folder) = cabinet.folders.get(number).copied() else {
         return Ok(free_from);
     };
     let start = u64::from(folder.start);
     if start < free_from {
-        return Err(InstallerError::damaged(place, "two folders share blocks"));
+        return Err(InstallerError::damaged(label, "two folders share blocks"));
     }
     cabinet
         .reader
         .seek(SeekFrom::Start(start))
-        .map_err(|error| InstallerError::reading(place, error))?;
-    let mut blocks = Blocks::new(&mut cabinet.reader, place, folder, cabinet.block_reserve)?;
+        .map_err(|error| InstallerError::reading(label, error))?;
+    let mut blocks = Blocks::new(&mut cabinet.reader, label, folder, cabinet.block_reserve)?;
     deliveries.sort_by_key(|delivery| (delivery.entry.start, delivery.entry.size));
     let mut at = 0;
     for delivery in &deliveries {
@@ -170,7 +170,7 @@ fn deliver_folder<R: Read + Seek>(
         match (gap, delivery.file.size) {
             // A file without bytes may be anywhere.
             (_, 0) => deliver_file(&mut blocks, delivery, sink)?,
-            (None, _) => return Err(InstallerError::damaged(place, "two files share bytes")),
+            (None, _) => return Err(InstallerError::damaged(label, "two files share bytes")),
             (Some(gap), size) => {
                 blocks.pass(gap, |_| Ok(()))?;
                 deliver_file(&mut blocks, delivery, sink)?;

@@ -12,22 +12,22 @@
 # The test is a target, `suite` or `lib`, and a name filter. A PATCH is a file name, a name without its
 # `.patch`, or a number such as 07; without any, all patches are run.
 #
-# The tracked files, as they are in the working tree, are copied, and the copy is changed; the checkout is
-# only read. All mutations share one target directory, so that only this crate is compiled again. First
-# the named tests must pass without a mutation. Then there is a line for each mutation:
+# The script copies the tracked files from the working tree and mutates the copy; the checkout is only
+# read. All mutations share one target directory, so that only this crate is compiled again. First the
+# named tests must pass without a mutation. Then there is a line for each mutation:
 #
 #   caught       the test fails
 #   NOT CAUGHT   the test passes: the rule can be broken unnoticed
 #   BROKEN       the patch does not apply, does not compile, names no test, or its test does not end
 #
-# The exit code is 0 if all are caught, and 1 otherwise. The output of what failed is kept below the work
-# directory, in `logs`.
+# The exit code is 0 if all are caught, and 1 otherwise. The output of failed mutations is in `logs` in the
+# work directory.
 #
 # Environment:
 #   MUTATIONS_DIR          the work directory; `target/mutations` by default
 #   MUTATIONS_TARGET_DIR   the target directory; `target` in the work directory by default. One that has
 #                          the dependencies already saves minutes, but its programs are mutants afterwards.
-#   MUTATIONS_TIMEOUT      seconds that one test may take; 600 by default
+#   MUTATIONS_TIMEOUT      time limit of one test in seconds; 600 by default
 
 set -euo pipefail
 
@@ -44,15 +44,15 @@ logs=$work/logs
 exec 9>"$work/lock"
 flock --nonblock 9 || { echo "another run uses $work" >&2; exit 1; }
 
-# Debug information is not needed to see a test fail, and linking it takes most of the time.
+# Debug information is not needed, and linking it takes most of the time.
 export CARGO_TARGET_DIR=${MUTATIONS_TARGET_DIR:-$work/target}
 export CARGO_PROFILE_DEV_DEBUG=0
 export CARGO_PROFILE_TEST_DEBUG=0
 export CARGO_TERM_COLOR=never
-# The copy is no repository: `git apply` must not find the one around it.
+# The copy is not a repository, and `git apply` must not use the one around it.
 export GIT_CEILING_DIRECTORIES=$work
 
-# Files that are unchanged since the last run keep their times, and are not compiled again.
+# Copies the tracked files. Unchanged files keep their times, so that they are not compiled again.
 copy_tree() (
     export LC_ALL=C
     mkdir -p "$tree"
@@ -60,7 +60,7 @@ copy_tree() (
         while IFS= read -r -d '' file; do
             if [[ -e $root/$file ]]; then printf '%s\0' "$file"; fi
         done | sort -z >"$work/tracked"
-    # What an earlier run left and is not tracked any more would still be compiled.
+    # Files of an earlier run that are not tracked any more would still be compiled.
     (cd "$tree" && find . ! -type d -printf '%P\0') | sort -z >"$work/present"
     (cd "$tree" && comm -z -13 "$work/tracked" "$work/present" | xargs -0 --no-run-if-empty rm -f --)
     while IFS= read -r -d '' file; do
@@ -71,12 +71,12 @@ copy_tree() (
     done <"$work/tracked"
 )
 
-# The target and the filter that a patch names.
+# Prints the target and the filter that a patch names.
 test_of() {
     sed -n '/^diff /q; s/^# Test: *//p' "$1"
 }
 
-# Compiles a target; the output goes to standard output.
+# Compiles a target, with all output on standard output.
 build() {
     case $1 in
         suite) (cd "$tree" && cargo test --quiet --test suite --no-run) ;;
@@ -85,7 +85,7 @@ build() {
     esac 2>&1
 }
 
-# Runs tests of a target that is compiled; the output goes to standard output.
+# Runs tests of a compiled target, with all output on standard output.
 run_tests() {
     local target=$1
     shift
@@ -94,7 +94,7 @@ run_tests() {
     (cd "$tree" && timeout "$limit" cargo test "${kind[@]}" -- "$@") 2>&1
 }
 
-# Says what became of a mutation whose patch is applied.
+# Prints the verdict on a mutation whose patch is applied.
 verdict_on_applied() {
     local target=$1 filter=$2 log=$3
     if ! build "$target" >"$log"; then
@@ -116,7 +116,7 @@ verdict_on_applied() {
     fi
 }
 
-# Says what became of a mutation. The copy is as before afterwards.
+# Prints the verdict on a mutation, and restores the copy.
 verdict() {
     local patch=$1 log=$2 target filter
     read -r target filter < <(test_of "$patch") || true
@@ -130,7 +130,7 @@ verdict() {
     fi
 }
 
-# The named tests of a target must pass without a mutation.
+# Fails unless the named tests of a target pass without a mutation.
 check_unchanged() {
     local target=$1
     shift

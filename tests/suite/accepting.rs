@@ -1,5 +1,4 @@
-//! What lies on disk is taken for true: drift that somebody mended by hand, and a run that is
-//! stuck.
+//! `accept` makes the records match the disk: it accepts drift, and closes a run that is stuck.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,28 +9,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{Outcome, Run, RunState, runs};
+use rollup::journal::{Direction, Outcome, Run, RunState, runs};
 use rollup::plan::{self, Accepting, Expectation};
 use rollup::run::{self, Ended, LeftBehind, Listener, RunError};
 
 use crate::crash::site::{Copy, Site};
 use crate::crash::tree::Tree;
-use crate::crash::{Death, Way, Willing, apply, changes, lock, recover};
+use crate::crash::{ConfirmingListener, CrashInjector, apply, change_count, lock, recover};
 use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
-use crate::world::{APPLY, Ran, World, exit};
+use crate::world::{APPLY, CommandRun, World, exit};
 
-const ACCEPT: &str = "accept --yes --reason 'mended by hand'";
+const ACCEPT: &str = "accept --yes --reason 'repaired by hand'";
 const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
 const WEB_SERVICE: &str = "MPS Web Services/Hosted Email 2007 Web Service";
 
-/// A file that an installer laid down below an instance, by the end of its name.
+/// Returns the path of an installed file of an instance, by the end of its name.
 #[track_caller]
 fn installed(world: &World, instance: &str, end: &str) -> String {
     let files = Path::new(instance).join("files");
-    let is_it = |path: &Path| path.starts_with(&files) && path.to_string_lossy().ends_with(end);
-    let found =
-        Listing::of(&world.deployment()).paths(|path, entry| entry.kind == "file" && is_it(path));
+    let condition = |path: &Path| path.starts_with(&files) && path.to_string_lossy().ends_with(end);
+    let found = Listing::of(&world.deployment())
+        .paths(|path, entry| entry.kind == "file" && condition(path));
     found
         .first()
         .expect("such a file is installed")
@@ -40,8 +39,8 @@ fn installed(world: &World, instance: &str, end: &str) -> String {
         .to_owned()
 }
 
-/// Which paths a command changed, made or removed.
-fn touched(ran: &Ran<'_>) -> Vec<PathBuf> {
+/// Returns the paths that a command changed, made or removed.
+fn touched(ran: &CommandRun<'_>) -> Vec<PathBuf> {
     let (before, after) = (ran.before(), ran.after());
     let mut all: BTreeSet<PathBuf> = before.paths(|_, _| true).into_iter().collect();
     all.extend(after.paths(|_, _| true));
@@ -50,8 +49,8 @@ fn touched(ran: &Ran<'_>) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The rollup is applied; then one of its files is changed and one removed, an installer and a
-/// service's file are changed, and the second server's web service loses a file.
+/// Applies the rollup, and makes drift: one of its files is changed and one removed, an installer
+/// and the record of a service are changed, and the second server's web service lacks a file.
 fn drifted() -> World {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
@@ -65,17 +64,17 @@ fn drifted() -> World {
         .read(engine)
         .replace("running = true", "running = false");
     let share = Listing::of(&world.live("MSIShare"));
-    let is_it = |path: &Path| {
+    let condition = |path: &Path| {
         path.as_os_str()
             .eq_ignore_ascii_case("Exchange2007Provider.msi")
     };
-    let msi = share.paths(|path, _| is_it(path)).remove(0);
+    let msi = share.paths(|path, _| condition(path)).remove(0);
     let world = world
-        .put(&dll, "a hotfix")
+        .write_file(&dll, "a hotfix")
         .remove(&other)
         .remove(&lost)
-        .put(engine, stopped);
-    world.put(&format!("MSIShare/{}", msi.display()), "another package")
+        .write_file(engine, stopped);
+    world.write_file(&format!("MSIShare/{}", msi.display()), "another package")
 }
 
 #[test]
@@ -84,12 +83,12 @@ fn drift_that_is_accepted_matches_from_then_on() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("accept -d deployment --reason TEXT")
+        .prints("accept -d deployment --reason TEXT")
         .nothing_was_touched();
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .says("`rollup accept` takes what lies there for true");
+        .prints("`rollup accept` takes what lies there for true");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
     let records = [
         format!("{PROVIDER}/state.toml"),
@@ -100,22 +99,22 @@ fn drift_that_is_accepted_matches_from_then_on() {
         records.map(PathBuf::from),
         "only records change"
     );
-    ran.says("accepted as run 0002-accept: 5 differences are taken for true")
-        .says("wrote 2 records anew");
+    ran.prints("accepted as run 0002-accept: 5 differences are taken for true")
+        .prints("wrote 2 records anew");
     world
         .run("verify")
         .exits_with(exit::OK)
-        .says("everything matches")
-        .does_not_say("drift");
+        .prints("everything matches")
+        .does_not_print("drift");
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("nothing to do: KB952076 revision 1.0 is in force");
+        .prints("nothing to do: KB952076 revision 1.0 is in force");
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .says("in force: KB952076");
+        .prints("at rest")
+        .prints("in force: KB952076");
     let provider = world.read(&format!("{PROVIDER}/state.toml"));
     for kept in [
         "state = \"verified\"",
@@ -136,41 +135,41 @@ fn drift_that_is_accepted_matches_from_then_on() {
 }
 
 #[test]
-fn what_changes_after_an_acceptance_is_drift_again() {
+fn a_change_after_an_acceptance_is_drift_again() {
     let world = drifted();
     world.run(ACCEPT).exits_with(exit::OK);
     let dll = installed(&world, PROVIDER, "provider.dll");
-    let world = world.put(&dll, "another hotfix").put(
+    let world = world.write_file(&dll, "another hotfix").put(
         "Servers/MPS01/Services/Provisioning Engine.toml",
         "schema = 1",
     );
     let ran = world.run("verify").exits_with(exit::MISMATCH);
-    ran.says(&dll).says("run 0002-accept left it");
+    ran.prints(&dll).prints("run 0002-accept left it");
     world.run(APPLY).exits_with(exit::INVALID);
 }
 
 #[test]
-fn undo_of_an_acceptance_brings_every_record_back() {
+fn undo_of_an_acceptance_restores_every_record() {
     let world = drifted();
     let before = world.run(ACCEPT).exits_with(exit::OK).before().clone();
     let ran = world
         .run("undo last --yes")
         .exits_with(exit::OK)
-        .says("run 0002-accept is undone");
+        .prints("run 0002-accept is undone");
     before.assert_same(&ran.after());
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("Exchange2007provider.dll");
+        .prints("Exchange2007provider.dll");
     world
         .run("history")
         .exits_with(exit::OK)
-        .says("0002-accept undone");
-    // And once more, as if nothing had been.
+        .prints("0002-accept undone");
+    // A second acceptance works like the first one.
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("run 0003-accept");
+        .prints("run 0003-accept");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -181,13 +180,13 @@ fn the_rollup_is_undone_only_after_the_acceptance() {
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
-        .says("run 0002-accept came after")
+        .prints("run 0002-accept came after")
         .tree_is_unchanged();
     world.run("undo last --yes").exits_with(exit::OK);
     world
         .run("undo 1 --yes")
         .exits_with(exit::MISMATCH)
-        .says("which the run had put there")
+        .prints("which the run had put there")
         .tree_is_unchanged();
     world
         .run("undo 1 --yes --discard-changes")
@@ -201,41 +200,41 @@ fn only_the_items_that_are_named_are_accepted() {
     let ran = world
         .run(&path)
         .exits_with(exit::OK)
-        .says("1 difference is taken for true");
+        .prints("1 difference is taken for true");
     assert_eq!(
         touched(&ran),
         [PathBuf::from(format!("{WEB_SERVICE}/PROV02/state.toml"))]
     );
     let ran = world.run("verify").exits_with(exit::MISMATCH);
-    ran.says("Exchange 2007 Provider")
-        .says("Provisioning Engine.toml")
-        .does_not_say("PROV02");
+    ran.prints("Exchange 2007 Provider")
+        .prints("Provisioning Engine.toml")
+        .does_not_print("PROV02");
     world
         .run("accept 'exchange 2007 provider' --yes --reason more")
         .exits_with(exit::OK);
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("Provisioning Engine.toml")
-        .says("1 difference in");
-    ran.does_not_say("Exchange 2007 Provider");
+        .prints("Provisioning Engine.toml")
+        .prints("1 difference in");
+    ran.does_not_print("Exchange 2007 Provider");
     let nothing = world
         .run("accept 'Hosted Exchange' --yes --reason more")
         .exits_with(exit::OK);
     nothing
-        .says("nothing to do: what is named matches its records")
+        .prints("nothing to do: what is named matches its records")
         .tree_is_unchanged();
 }
 
 #[test]
-fn what_was_installed_before_any_run_is_accepted_too() {
+fn drift_of_an_item_installed_before_any_run_is_accepted() {
     let world = World::with_deployment();
     let dll = installed(&world, PROVIDER, ".dll");
-    let world = world.put(&dll, "older and mended");
+    let world = world.write_file(&dll, "older and repaired");
     let ran = world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("accepted as run 0001-accept");
+        .prints("accepted as run 0001-accept");
     assert_eq!(
         touched(&ran),
         [PathBuf::from(format!("{PROVIDER}/state.toml"))]
@@ -244,32 +243,32 @@ fn what_was_installed_before_any_run_is_accepted_too() {
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("applied KB952076 as run 0002-KB952076");
+        .prints("applied KB952076 as run 0002-KB952076");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn an_installer_that_is_gone_is_not_missed_any_more() {
+fn accept_accepts_a_missing_installer() {
     let world = small_world(UPDATE_PROVIDER).remove("Share/Site.msi");
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Share/Site.msi` is gone");
+        .prints("`Share/Site.msi` is gone");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
     assert!(
         touched(&ran).is_empty(),
         "no record says that there is none"
     );
     world.run("verify").exits_with(exit::OK);
-    let world = world.put("Share/Site.msi", "something else");
+    let world = world.write_file("Share/Site.msi", "something else");
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Share/Site.msi` has other contents");
+        .prints("`Share/Site.msi` has other contents");
 }
 
 #[test]
-fn every_server_has_its_own_word_on_an_installer() {
+fn an_installer_is_accepted_for_each_server_separately() {
     let world = World::with_deployment();
     let state: toml::Table = world
         .read(&format!("{WEB_SERVICE}/PROV02/state.toml"))
@@ -279,15 +278,15 @@ fn every_server_has_its_own_word_on_an_installer() {
         "MSIShare/{}",
         state["installer"]["name"].as_str().expect("a name")
     );
-    let world = world.put(&msi, "another package");
+    let world = world.write_file(&msi, "another package");
     world
         .run(&format!("accept '{WEB_SERVICE}@PROV01' --yes --reason one"))
         .exits_with(exit::OK);
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("1 difference in");
-    ran.says("`Hosted Email 2007 Web Service on PROV02` was installed from it");
+        .prints("1 difference in");
+    ran.prints("`Hosted Email 2007 Web Service on PROV02` was installed from it");
 }
 
 #[test]
@@ -295,15 +294,15 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let edited = format!("# by hand\n{}", world.read("applied.toml"));
-    let world = world.put("applied.toml", edited);
+    let world = world.write_file("applied.toml", edited);
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("applied.toml");
+        .prints("applied.toml");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("1 difference is taken for true")
+        .prints("1 difference is taken for true")
         .tree_is_unchanged();
     assert!(
         !world
@@ -315,7 +314,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("nothing to do");
+        .prints("nothing to do");
     world
         .run("undo last --yes")
         .exits_with(exit::OK)
@@ -323,7 +322,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("applied.toml");
+        .prints("applied.toml");
 }
 
 #[test]
@@ -332,8 +331,8 @@ fn a_record_that_was_edited_by_hand_stays_as_it_is() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let state = "Things/Provider/state.toml";
     let edited = format!("# by hand\n{}", world.read(state));
-    let world = world.put(state, edited);
-    world.run("verify").exits_with(exit::MISMATCH).says(state);
+    let world = world.write_file(state, edited);
+    world.run("verify").exits_with(exit::MISMATCH).prints(state);
     world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
 }
@@ -347,12 +346,12 @@ fn a_spelling_that_changed_is_accepted() {
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("is spelled `Share/PROVIDER.MSI`")
+        .prints("is spelled `Share/PROVIDER.MSI`")
         .tree_is_unchanged();
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("nothing to do");
+        .prints("nothing to do");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -363,25 +362,25 @@ fn a_named_item_that_is_installed_becomes_verified() {
     let failed = world
         .read(state)
         .replace("\"verified\"", "\"verify-failed\"");
-    let world = world.put(state, failed);
+    let world = world.write_file(state, failed);
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("nothing to do")
+        .prints("nothing to do")
         .tree_is_unchanged();
     let ran = world
         .run("accept Provider --yes --reason 'tried it'")
         .exits_with(exit::OK);
-    ran.says("said verify-failed, and says verified from now on");
+    ran.prints("said verify-failed, and says verified from now on");
     assert!(world.read(state).contains("state = \"verified\""));
     world
         .run("tree")
         .exits_with(exit::OK)
-        .does_not_say("verify-failed");
+        .does_not_print("verify-failed");
 }
 
 #[test]
-fn what_nobody_can_take_for_true_is_named_and_left() {
+fn drift_that_cannot_be_accepted_is_named_and_left() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let dll = installed(&world, "Things/Namespace", ".dll");
@@ -389,29 +388,33 @@ fn what_nobody_can_take_for_true_is_named_and_left() {
     let clash = provider.replace(".dll", ".DLL");
     let site = "Web/Site/WEB01/state.toml";
     let world = world
-        .put(&clash, "a twin")
-        .put(site, "state = ")
+        .write_file(&clash, "a twin")
+        .write_file(site, "state = ")
         .remove(&dll);
     fs::create_dir(world.live(&dll)).expect("made");
-    let world = world.put("Share/Provider.msi", "another package");
+    let world = world.write_file("Share/Provider.msi", "another package");
     let ran = world
         .run(ACCEPT)
         .exits_with(exit::MISMATCH)
-        .says("accepted as run 0002-accept");
+        .prints("accepted as run 0002-accept");
     for left in [dll.as_str(), site, "differ only in case"] {
-        assert!(ran.said(left), "{left} is not named\n{}", ran.stdout());
+        assert!(
+            ran.output_contains(left),
+            "{left} is not named\n{}",
+            ran.stdout()
+        );
     }
-    ran.says("that cannot be taken for true")
-        .says("now: all else was accepted");
+    ran.prints("that cannot be taken for true")
+        .prints("now: all else was accepted");
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .does_not_say("Share/Provider.msi");
-    ran.says(&dll).says(site).says("differ only in case");
+        .does_not_print("Share/Provider.msi");
+    ran.prints(&dll).prints(site).prints("differ only in case");
     world
         .run(ACCEPT)
         .exits_with(exit::MISMATCH)
-        .says("now: nothing has changed")
+        .prints("now: nothing has changed")
         .tree_is_unchanged();
 }
 
@@ -424,22 +427,22 @@ fn files_whose_record_is_lost_are_left() {
         .run(ACCEPT)
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
-    ran.says("holds files, and no `state.toml` says what they are");
+    ran.prints("holds files, and no `state.toml` says what they are");
 }
 
 #[test]
-fn where_nothing_drifted_there_is_nothing_to_do() {
+fn without_drift_there_is_nothing_to_accept() {
     let world = World::with_deployment();
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("nothing to do: everything matches its records")
+        .prints("nothing to do: everything matches its records")
         .nothing_was_touched();
     world.run(APPLY).exits_with(exit::OK);
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("nothing to do")
+        .prints("nothing to do")
         .tree_is_unchanged();
     assert!(!world.run_directory("0002-accept").exists());
 }
@@ -470,13 +473,13 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
         let ran = world
             .run(&format!("accept {named} --yes --reason x"))
             .exits_with(exit::USAGE)
-            .says(help);
-        ran.says("now: nothing was begun").nothing_was_touched();
+            .prints(help);
+        ran.prints("now: nothing was begun").nothing_was_touched();
     }
 }
 
 #[test]
-fn a_reason_is_required_and_told_by_the_history() {
+fn a_reason_is_required_and_shown_by_history() {
     let world = drifted();
     for command in [
         "accept --yes",
@@ -486,7 +489,7 @@ fn a_reason_is_required_and_told_by_the_history() {
         world
             .run(command)
             .exits_with(exit::USAGE)
-            .says("--reason")
+            .prints("--reason")
             .nothing_was_touched();
     }
     world
@@ -495,7 +498,7 @@ fn a_reason_is_required_and_told_by_the_history() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .says("accept what lay on disk: hotfix of case 4711");
+        .prints("accept what lay on disk: hotfix of case 4711");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)
@@ -504,26 +507,26 @@ fn a_reason_is_required_and_told_by_the_history() {
 }
 
 #[test]
-fn nobody_is_taken_to_have_said_yes_to_an_acceptance() {
+fn an_acceptance_needs_a_confirmation() {
     let world = drifted();
     let ran = world
         .run("accept --reason x")
         .exits_with(exit::USAGE)
-        .says("there is no terminal")
-        .says("--yes");
+        .prints("there is no terminal")
+        .prints("--yes");
     ran.nothing_was_touched();
     world
         .at_terminal("accept --reason x", "n\n")
         .exits_with(exit::INTERRUPTED)
-        .says("Go on?")
+        .prints("Go on?")
         .tree_is_unchanged();
     world
         .at_terminal("accept --reason x", "y\n")
         .exits_with(exit::OK)
-        .says("accepted as run 0002-accept");
+        .prints("accepted as run 0002-accept");
 }
 
-/// A run that stands before its step `install`.
+/// Returns a world whose run is stopped before its step `install`.
 fn stopped() -> World {
     let world = small_world(UPDATE_PROVIDER);
     world
@@ -533,48 +536,48 @@ fn stopped() -> World {
 }
 
 #[test]
-fn a_stuck_run_is_closed_as_it_stands() {
+fn a_stuck_run_is_closed_in_its_current_state() {
     let world = stopped();
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.says("run 0001-KB100001 is unfinished")
-        .says("step remove: done, 1 operation")
-        .says("of 4 swaps: 2 in place, 0 between, 2 not begun")
-        .says("run 0001-KB100001 is closed as it stands; no installed file was moved");
+    ran.prints("run 0001-KB100001 is unfinished")
+        .prints("step remove: done, 1 operation")
+        .prints("of 4 swaps: 2 in place, 0 between, 2 not begun")
+        .prints("run 0001-KB100001 is closed as it stands; no installed file was moved");
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .says("no rollup is in force");
+        .prints("at rest")
+        .prints("no rollup is in force");
     let by = "closed as it stood";
     world
         .run("history")
         .exits_with(exit::OK)
-        .says(by)
-        .says("mended by hand");
+        .prints(by)
+        .prints("repaired by hand");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)
         .json();
     assert_eq!(
         (&history["runs"][0]["state"], &history["runs"][0]["reason"]),
-        (&"accepted".into(), &"mended by hand".into())
+        (&"accepted".into(), &"repaired by hand".into())
     );
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .says("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run is unfinished")
         .tree_is_unchanged();
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
-        .says("no way back")
+        .prints("no way back")
         .tree_is_unchanged();
     assert!(
         world
             .run_directory("0001-KB100001")
             .join("slots/1/old/state.toml")
             .exists(),
-        "the slots keep what they hold"
+        "the slots keep their objects"
     );
 }
 
@@ -589,21 +592,21 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("run 0001-KB100001 left it");
+        .prints("run 0001-KB100001 left it");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says("in force, but changed since");
+        .prints("in force, but changed since");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .says("accepted as run 0003-accept")
+        .prints("accepted as run 0003-accept")
         .tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("nothing to do");
+        .prints("nothing to do");
     world
         .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK);
@@ -611,18 +614,18 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
 }
 
 #[test]
-fn what_a_closed_run_left_empty_is_told_until_it_is_accepted() {
+fn a_live_path_that_a_closed_run_left_empty_is_drift_until_it_is_accepted() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     let kept = "`.rollup/runs/0001-KB100001/slots/3/old`";
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.says("between: `Things/Provider` (swap 3)")
-        .says("empty now: `Things/Provider`")
-        .says(kept);
+    ran.prints("between: `Things/Provider` (swap 3)")
+        .prints("empty now: `Things/Provider`")
+        .prints(kept);
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Things/Provider` is gone")
-        .says(kept);
+        .prints("`Things/Provider` is gone")
+        .prints(kept);
     world
         .run("accept Provider --yes --reason 'not needed'")
         .exits_with(exit::OK)
@@ -632,62 +635,62 @@ fn what_a_closed_run_left_empty_is_told_until_it_is_accepted() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Things/Provider` is gone");
+        .prints("`Things/Provider` is gone");
 }
 
 #[test]
-fn what_a_closed_run_left_empty_is_told_even_when_its_slots_are_cleared() {
+fn a_live_path_that_a_closed_run_left_empty_is_drift_even_without_its_slots() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     world.run(ACCEPT).exits_with(exit::OK);
     world.run("prune --keep 0 --yes").exits_with(exit::OK);
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Things/Provider` is gone");
-    ran.says("had set it aside").does_not_say("keeps it as");
+        .prints("`Things/Provider` is gone");
+    ran.prints("had moved it to its directory").does_not_print("keeps it as");
 }
 
 #[test]
-fn a_stranger_in_the_way_is_no_reason_not_to_close_a_run() {
+fn a_run_is_closed_despite_an_unexpected_file_at_a_live_path() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     std::os::unix::fs::symlink("elsewhere", world.live("Things/Provider")).expect("linked");
     world
         .run("status")
         .exits_with(11)
-        .says("accept -d deployment --reason TEXT")
+        .prints("accept -d deployment --reason TEXT")
         .nothing_was_touched();
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.says("needs attention: something that the plan did not see stands at the live path");
-    world.run("status").exits_with(exit::OK).says("at rest");
+    ran.prints("needs attention: something that the plan did not see stands at the live path");
+    world.run("status").exits_with(exit::OK).prints("at rest");
 }
 
 #[test]
-fn items_wait_until_the_open_run_is_closed() {
+fn items_are_accepted_only_after_the_open_run_is_closed() {
     let world = stopped();
     let ran = world
         .run("accept Provider --yes --reason x")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
-    ran.says("run 0001-KB100001 is unfinished, and has to be closed first")
-        .says("without an item, comes first");
+    ran.prints("run 0001-KB100001 is unfinished, and has to be closed first")
+        .prints("without an item, comes first");
     world.run("status").exits_with(exit::STOPPED);
 }
 
 #[test]
-fn a_staged_run_is_nothing_to_accept() {
+fn a_staged_run_cannot_be_accepted() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
     let ran = world
         .run(ACCEPT)
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says("is staged and not begun")
-        .says("undo -d deployment` throws it away")
-        .says("resume -d deployment");
+    ran.prints("is staged and not begun")
+        .prints("undo -d deployment` throws it away")
+        .prints("resume -d deployment");
     world.run("undo --yes").exits_with(exit::OK);
 }
 
-/// Changes one letter in the middle of a file of the run.
+/// Changes one letter in the middle of a file in the run's directory.
 fn damage(world: &World, file: &str) {
     let at = world.run_directory("0001-KB100001").join(file);
     let text = fs::read_to_string(&at).expect("a text");
@@ -700,43 +703,43 @@ fn damage(world: &World, file: &str) {
 }
 
 #[test]
-fn a_run_that_nobody_can_read_is_set_aside_whole() {
+fn a_run_that_cannot_be_read_is_quarantined_completely() {
     for (file, code) in [("journal", 11), ("plan.json", 11)] {
         let world = stopped().with(|world| damage(world, file));
         world
             .run("status")
             .exits_with(code)
-            .says("accept")
+            .prints("accept")
             .nothing_was_touched();
         let slots = Listing::of(&world.run_directory("0001-KB100001"));
         world
             .run("accept Provider --yes --reason x")
             .exits_with(exit::USAGE)
-            .says("quarantined first")
+            .prints("quarantined first")
             .tree_is_unchanged();
         let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-        ran.says("unusable:")
-            .says("run 0001-KB100001 is quarantined as `.rollup/runs/0001-KB100001.quarantined`");
+        ran.prints("unusable:")
+            .prints("run 0001-KB100001 is quarantined as `.rollup/runs/0001-KB100001.quarantined`");
         let quarantined = Listing::of(&world.run_directory("0001-KB100001.quarantined"));
         slots.assert_same(
             &quarantined.only(|path| {
                 path != Path::new("quarantined.toml") && path != Path::new("lock.owner")
             }),
         );
-        world.run("status").exits_with(exit::OK).says("at rest");
+        world.run("status").exits_with(exit::OK).prints("at rest");
         let history = world
             .run("history")
             .exits_with(exit::OK)
-            .says("0001-KB100001.quarantined quarantined: not a run any more");
-        history.says("mended by hand");
+            .prints("0001-KB100001.quarantined quarantined: not a run any more");
+        history.prints("repaired by hand");
         // The next run gets a number of its own.
-        world.run(APPLY_SMALL).says("run 0002-KB100001");
+        world.run(APPLY_SMALL).prints("run 0002-KB100001");
     }
 }
 
-/// What there is to accept in a deployment, as the command finds it.
+/// Plans an acceptance of the drift in a deployment, as the command does.
 pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
-    let tree = Directory::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     let LeftBehind { there, gone } =
         run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
     let there = there
@@ -752,36 +755,37 @@ pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
         Snapshot::read(&tree, site.description.clone(), interest).expect("readable")
     };
     let interest = plan::accept_interest(&read(&Interest::default()), &expectation, None);
-    plan::accept(&read(&interest), &expectation, None, "a test").expect("there is room")
+    plan::accept(&read(&interest), &expectation, None, "a test").expect("drift can be planned")
 }
 
 fn accept(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn Watch>>,
 ) -> Result<Ended, RunError> {
-    let ended = accept_before(site, deployment, watch, &mut Willing)?;
-    Ok(ended.expect("no run is unfinished"))
+    let ended = accept_with_listener(site, deployment, injector, &mut ConfirmingListener)?;
+    Ok(ended.expect("no run is in progress"))
 }
 
-/// Accepts as the command does. `Ok(None)` where an unfinished run was closed as it stands.
-pub(crate) fn accept_before(
+/// Accepts as the command does. Returns `Ok(None)` if a run in progress was closed.
+pub(crate) fn accept_with_listener(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn Watch>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.watched(injector);
     }
     run::clear_the_way(&disk)?;
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
         let plan = run::load_plan(disk.tree(), &open.directory)?;
-        let said = ("somebody".to_owned(), "a test".to_owned());
-        return run::close_in_current_state(&disk, &open, &plan, said, listener).map(|_| None);
+        let user_and_reason = ("operator".to_owned(), "a test".to_owned());
+        return run::close_in_current_state(&disk, &open, &plan, user_and_reason, listener)
+            .map(|_| None);
     }
-    let plan = found(deployment, site).plan.expect("something drifted");
+    let plan = found(deployment, site).plan.expect("a plan for the drift");
     disk.keep("test")?;
     let staged = run::stage(
         &disk,
@@ -796,7 +800,7 @@ pub(crate) fn accept_before(
     run::commit(&disk, &plan, staged, listener).map(Some)
 }
 
-/// A deployment to which the rollup was applied, with drift of records and without.
+/// Returns a deployment with the applied rollup, and with drift of files with and without records.
 pub(crate) fn drifted_site(site: &Site) -> Copy {
     let copy = site.copy();
     assert!(matches!(
@@ -809,7 +813,7 @@ pub(crate) fn drifted_site(site: &Site) -> Copy {
         "Share/Site.msi",
     ] {
         let at = copy.path().join(file);
-        assert!(at.is_file(), "{file} is not there");
+        assert!(at.is_file(), "{file} is missing");
         fs::write(at, "a hotfix").expect("written");
     }
     fs::remove_file(copy.path().join("Servers/W1/Files/tools/new/Tool.txt"))
@@ -818,39 +822,39 @@ pub(crate) fn drifted_site(site: &Site) -> Copy {
 }
 
 #[test]
-fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
+fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
     let site = Site::new();
     let drifted = drifted_site(&site);
     let before = Tree::of(drifted.path());
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = Copy::of(drifted.path());
-    let watch = Death {
+    let injector = CrashInjector {
         seen: Arc::clone(&seen),
         at: usize::MAX,
     };
     assert!(matches!(
-        accept(&site, copy.path(), Some(Arc::new(watch))),
+        accept(&site, copy.path(), Some(Arc::new(injector))),
         Ok(Ended::Applied { .. })
     ));
     let after = Tree::of(copy.path()).without_times();
-    let (mut finished, mut taken_back, mut not_begun) = (0, 0, 0);
+    let (mut finished, mut rolled_back, mut not_begun) = (0, 0, 0);
     for at in 1..=seen.load(Ordering::SeqCst) {
-        for way in [Way::Forward, Way::Back] {
+        for direction in [Direction::Forward, Direction::Back] {
             let copy = Copy::of(drifted.path());
             let died = accept(
                 &site,
                 copy.path(),
-                Some(Arc::new(Death {
+                Some(Arc::new(CrashInjector {
                     seen: Arc::default(),
                     at,
                 })),
             );
             assert!(
                 matches!(died, Err(_) | Ok(Ended::Stuck { .. })),
-                "death at change {at}: {died:?}"
+                "crash at change {at}: {died:?}"
             );
-            let recovered = recover(copy.path(), way, None);
-            let tree = Directory::open(copy.path()).expect("the deployment is there");
+            let recovered = recover(copy.path(), direction, None);
+            let tree = Directory::open(copy.path()).expect("the deployment exists");
             let last = runs(&tree)
                 .expect("the journals can be read")
                 .pop()
@@ -858,12 +862,12 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
             let is_accepted =
                 last.name() == "0002-accept" && last.state() == RunState::Closed(Outcome::Applied);
             let expected = match &recovered {
-                Ok(Some(Ended::Applied { .. })) if way == Way::Forward => {
+                Ok(Some(Ended::Applied { .. })) if direction == Direction::Forward => {
                     finished += 1;
                     &after
                 }
-                Ok(Some(Ended::Undone { because: None })) if way == Way::Back => {
-                    taken_back += 1;
+                Ok(Some(Ended::Undone { because: None })) if direction == Direction::Back => {
+                    rolled_back += 1;
                     &before
                 }
                 // The record that closes the run was written, if not yet synced.
@@ -872,30 +876,30 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
                     not_begun += 1;
                     &before
                 }
-                other => panic!("death at change {at}, then {way:?}: {other:?}"),
+                other => panic!("crash at change {at}, then {direction:?}: {other:?}"),
             };
             expected.assert_same(
                 &Tree::of(copy.path()),
-                &format!("death at change {at}, then {way:?}"),
+                &format!("crash at change {at}, then {direction:?}"),
             );
         }
     }
     assert!(
-        finished > 5 && taken_back > 5 && not_begun > 20,
-        "{finished} {taken_back} {not_begun}"
+        finished > 5 && rolled_back > 5 && not_begun > 20,
+        "{finished} {rolled_back} {not_begun}"
     );
 }
 
 #[test]
-fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() {
+fn a_crash_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_unchanged() {
     let site = Site::new();
     let stuck = site.copy();
     let died = apply(
         &site,
         stuck.path(),
-        Some(Arc::new(Death {
+        Some(Arc::new(CrashInjector {
             seen: Arc::default(),
-            at: changes(&site) - 20,
+            at: change_count(&site) - 20,
         })),
     );
     assert!(matches!(died, Ok(Ended::Stuck { .. })), "{died:?}");
@@ -903,13 +907,14 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
     let (mut open, mut closed) = (0, 0);
     for at in 1.. {
         let copy = Copy::of(stuck.path());
-        let watch = Arc::new(Death {
+        let injector = Arc::new(CrashInjector {
             seen: Arc::default(),
             at,
         });
-        let told = accept_before(&site, copy.path(), Some(watch), &mut Willing);
-        before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
-        let tree = Directory::open(copy.path()).expect("the deployment is there");
+        let accepted =
+            accept_with_listener(&site, copy.path(), Some(injector), &mut ConfirmingListener);
+        before.assert_same(&Tree::of(copy.path()), &format!("crash at change {at}"));
+        let tree = Directory::open(copy.path()).expect("the deployment exists");
         match runs(&tree)
             .expect("no journal is damaged")
             .pop()
@@ -918,9 +923,9 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
         {
             RunState::Closed(Outcome::Accepted) => closed += 1,
             RunState::Unfinished(_) => open += 1,
-            other => panic!("death at change {at}: {other:?}"),
+            other => panic!("crash at change {at}: {other:?}"),
         }
-        if told.is_ok() {
+        if accepted.is_ok() {
             break;
         }
     }

@@ -1,51 +1,51 @@
-//! What holds for any bytes that are imported as an article, asserted by the suite of the articles
-//! in the repository, cut anywhere, and by the fuzzer of whatever it thinks of.
+//! Properties of the importer that hold for any bytes. The suite asserts them of the articles in
+//! the repository, cut anywhere, and the fuzzer of any input.
 
 use rollup::article;
 use rollup::document::{Code, Findings, Source};
 use rollup::manifest;
-use rollup::validation::{Against, Article, Kind, Validation};
+use rollup::validation::{Article, DocumentKind, Validation, ValidationContext};
 
-/// Asserts every promise.
-pub(crate) fn hold(bytes: &[u8]) {
+/// Asserts every property.
+pub(crate) fn assert_all(bytes: &[u8]) {
     let Ok(imported) = article::import(bytes) else {
         return;
     };
-    let again = article::import(bytes).expect("it was one before");
-    assert_eq!(imported.draft, again.draft, "the same draft twice");
+    let again = article::import(bytes).expect("the same article");
+    assert_eq!(imported.draft, again.draft, "a second import is the same");
     assert!(
         imported.draft.parse::<toml::Table>().is_ok(),
         "a draft is TOML:\n{}",
         imported.draft
     );
     let lines: Vec<u32> = imported
-        .accounted
+        .installation
         .iter()
-        .map(|accounted| accounted.line)
+        .map(|entry| entry.line)
         .collect();
     assert!(
         lines.is_sorted(),
-        "the installation section in its order: {lines:?}"
+        "the lines of the installation section are in order: {lines:?}"
     );
     for value in imported.values() {
         assert_eq!(
             imported.article_line(value.draft_line),
             Some(value.line),
-            "{value:?} knows its line"
+            "{value:?} has its line"
         );
     }
-    // A draft that is a manifest says what its article says.
+    // A draft that is a manifest matches its article.
     let source = Source::new("draft.toml", imported.draft.as_str());
     let mut findings = Findings::default();
     if let Some(draft) = manifest::parse(&source, &mut findings) {
         assert!(manifest::compare(&draft, &draft).is_empty());
-        let article = Article::new("article", imported).expect("its draft is a manifest");
-        let against = Against {
+        let article = Article::new("article", imported).expect("a draft that is a manifest");
+        let against = ValidationContext {
             article: Some(&article),
-            ..Against::default()
+            ..ValidationContext::default()
         };
-        let validation = Validation::of(vec![(source, Kind::Manifest)], &against);
-        let said: Vec<_> = validation
+        let validation = Validation::of(vec![(source, DocumentKind::Manifest)], &against);
+        let findings_of_draft: Vec<_> = validation
             .documents
             .iter()
             .flat_map(|document| document.findings.sorted())
@@ -57,8 +57,10 @@ pub(crate) fn hold(bytes: &[u8]) {
             )
         };
         assert!(
-            !said.iter().any(|finding| of_the_article(finding.code)),
-            "{said:#?}"
+            !findings_of_draft
+                .iter()
+                .any(|finding| of_the_article(finding.code)),
+            "{findings_of_draft:#?}"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! `apply --backup-dir`: a copy of what is replaced lies elsewhere before anything changes, or
-//! nothing changes.
+//! `apply --backup-dir`: a copy of every replaced file is in the backup before anything changes;
+//! otherwise nothing changes.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -19,16 +19,17 @@ use crate::world::{APPLY, World, exit, set_modified};
 const BACK_UP: &str = "apply small.toml --yes --backup-dir backups";
 const RUN: &str = "0001-KB100001";
 
-/// Refused with this code and these words; nothing has changed, and no run is left.
+/// Asserts that a backup directory is refused with this code and these words, that nothing has
+/// changed, and that no run is left.
 #[track_caller]
 fn is_refused(world: &World, directory: &str, code: i32, words: &str) {
     let before = Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment"));
     let ran = world.run(&format!("apply small.toml --yes --backup-dir {directory}"));
-    ran.exits_with(code).says(words).tree_is_unchanged();
+    ran.exits_with(code).prints(words).tree_is_unchanged();
     before
         .assert_same(&Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment")));
     assert!(!world.run_directory(RUN).exists());
-    world.run("status").exits_with(exit::OK).says("at rest");
+    world.run("status").exits_with(exit::OK).prints("at rest");
 }
 
 #[test]
@@ -43,8 +44,8 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
         let directory = world.live("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).expect("a mode");
         fs::write(
-            directory.join("files/his.txt"),
-            "an operator's, which travels",
+            directory.join("files/notes.txt"),
+            "unmanaged",
         )
         .expect("written");
     });
@@ -52,7 +53,7 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     let ran = world
         .run(&format!("{APPLY} --backup-dir backups"))
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
     let backup = Listing::of(&world.at("backups/0001-KB952076"));
     let live: Vec<&Path> = plan["swaps"]
         .as_array()
@@ -63,13 +64,13 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     let replaced = ran.before().paths(|path, entry| {
         entry.kind == "file"
             && live.iter().any(|live| path.starts_with(live))
-            && !path.ends_with("his.txt")
+            && !path.ends_with("notes.txt")
     });
     assert_eq!(backup.paths(|_, entry| entry.kind == "file"), replaced);
     assert!(replaced.len() > 100);
     // Files with their times, the directories around them with their permissions, and nothing else.
-    let leads_there = |path: &Path| replaced.iter().any(|file| file.starts_with(path));
-    ran.before().clone().only(leads_there).assert_same(&backup);
+    let is_backed_up = |path: &Path| replaced.iter().any(|file| file.starts_with(path));
+    ran.before().clone().only(is_backed_up).assert_same(&backup);
     let bytes: u64 = replaced
         .iter()
         .filter_map(|path| backup.get(path))
@@ -80,11 +81,11 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     let mut events = events
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-    let told = events
+    let event = events
         .find(|event| event["event"] == "backed-up")
-        .expect("it is among the events");
+        .expect("an event for the backup");
     assert_eq!(
-        (told["files"].as_u64(), told["bytes"].as_u64()),
+        (event["files"].as_u64(), event["bytes"].as_u64()),
         (Some(replaced.len() as u64), Some(bytes))
     );
     let line = format!("backup: {} replaced files with", replaced.len());
@@ -97,21 +98,21 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
 }
 
 #[test]
-fn what_lies_staged_is_backed_up_before_it_is_committed() {
+fn the_backup_of_a_staged_run_is_made_before_its_commit() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
     let ran = world
         .run(BACK_UP)
         .exits_with(exit::OK)
-        .says("backup: ")
-        .says("as previewed");
+        .prints("backup: ")
+        .prints("as previewed");
     let backup = Listing::of(&world.at("backups").join(RUN));
     let share = backup.get("Share/Provider.msi");
     assert!(share.is_some() && share == ran.before().get("Share/Provider.msi"));
 }
 
 #[test]
-fn a_backup_goes_to_a_directory_that_is_there_beside_what_is_in_it() {
+fn a_backup_may_be_in_an_existing_directory_with_other_files() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         fs::create_dir(world.at("backups")).expect("made");
         fs::write(world.at("backups/other"), "").expect("written");
@@ -124,35 +125,35 @@ fn a_backup_goes_to_a_directory_that_is_there_beside_what_is_in_it() {
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_backed_up_and_makes_nothing() {
+fn a_dry_run_shows_the_size_of_the_backup_and_makes_nothing() {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world
         .run("apply small.toml --dry-run --backup-dir backups")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.says("that will be replaced")
-        .says(&format!("backups/{RUN} first"));
+    ran.prints("that will be replaced")
+        .prints(&format!("backups/{RUN} first"));
     assert!(!world.at("backups").exists());
     fs::create_dir_all(world.at("backups").join(RUN)).expect("made");
     world
         .run("apply small.toml --dry-run --backup-dir backups")
         .exits_with(exit::OK)
-        .says("an apply would be refused now")
-        .says("exists already");
+        .prints("an apply would be refused now")
+        .prints("exists already");
 }
 
 #[test]
-fn a_backup_inside_the_deployment_is_refused_however_it_is_named() {
+fn a_backup_inside_the_deployment_is_refused_under_any_name() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         symlink("deployment/Share", world.at("link")).expect("linked");
-        fs::create_dir(world.at("aside")).expect("made");
+        fs::create_dir(world.at("beside")).expect("made");
     });
     for directory in [
         "deployment",
         "deployment/backups",
         "deployment/Share",
         "deployment/.rollup",
-        "aside/../deployment/backups",
+        "beside/../deployment/backups",
         "link",
         "link/backups",
         "./deployment/../deployment/Things/new",
@@ -162,7 +163,7 @@ fn a_backup_inside_the_deployment_is_refused_however_it_is_named() {
 }
 
 #[test]
-fn a_backup_without_a_place_is_refused() {
+fn a_backup_directory_that_cannot_exist_is_refused() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         fs::write(world.at("file"), "").expect("written");
         symlink("nowhere", world.at("dangling")).expect("linked");
@@ -202,9 +203,9 @@ fn a_backup_that_exists_already_is_refused_by_name() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_changes_nothing() {
+fn a_backup_directory_that_is_not_writable_changes_nothing() {
     let world = small_world(UPDATE_PROVIDER);
-    // Nobody makes a directory there, root neither.
+    // Even root cannot make a directory there.
     is_refused(
         &world,
         "/sys/rollup-backups",
@@ -220,41 +221,41 @@ fn a_place_that_cannot_be_written_to_changes_nothing() {
 }
 
 #[test]
-fn what_had_been_staged_before_stays_staged_where_the_backup_fails() {
+fn a_staged_run_stays_staged_if_the_backup_fails() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
     world
         .run("apply small.toml --yes --backup-dir /sys/rollup-backups")
         .exits_with(exit::IO)
-        .says("run 0001-KB100001 still lies staged")
+        .prints("run 0001-KB100001 still lies staged")
         .tree_is_unchanged();
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .says("staged and not begun");
+        .prints("staged and not begun");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as run 0001-KB100001");
+        .prints("as run 0001-KB100001");
 }
 
 #[test]
-fn a_run_that_fails_and_is_put_back_still_tells_where_the_backup_is() {
+fn a_run_that_stops_shows_the_path_of_its_backup() {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world
         .run(&format!("{BACK_UP} --stop-before install"))
         .exits_with(exit::STOPPED);
-    ran.says("backup: ").says(&format!("backups/{RUN}"));
+    ran.prints("backup: ").prints(&format!("backups/{RUN}"));
     world.run("undo --yes").exits_with(exit::OK);
     assert!(world.at("backups").join(RUN).is_dir());
 }
 
-/// Nobody listens, and perhaps somebody wants it to stop.
-struct Deaf {
+/// Listener that ignores events, and may request a stop.
+struct InterruptibleListener {
     stopped: bool,
 }
 
-impl Listener for Deaf {
+impl Listener for InterruptibleListener {
     fn tell(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
@@ -266,20 +267,20 @@ impl Listener for Deaf {
     }
 }
 
-/// Backs up what lies staged, with the library alone.
+/// Backs up the staged run, with the library alone.
 fn back_up(world: &World, stopped: bool) -> Result<run::BackedUp, BackupError> {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
     let runs = runs(&tree).expect("the journals can be read");
     let plan = run::load_plan(&tree, &runs[0].directory).expect("a plan");
     let place = Place::find(&world.at("backups"), &tree)?;
-    place.back_up(&tree, &plan, runs[0].name(), &mut Deaf { stopped })
+    place.back_up(&tree, &plan, runs[0].name(), &mut InterruptibleListener { stopped })
 }
 
 #[test]
-fn a_file_that_is_not_what_the_plan_saw_ends_the_backup_and_nothing_stays_of_it() {
+fn a_file_that_changed_since_the_plan_stops_the_backup_and_nothing_is_left_of_it() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
-    let world = world.put("Share/Provider.msi", "a hotfix");
+    let world = world.write_file("Share/Provider.msi", "a hotfix");
     let failed = back_up(&world, false);
     let Err(BackupError::Stale { path, .. }) = failed else {
         panic!("{failed:?}")
@@ -294,7 +295,7 @@ fn a_file_that_is_not_what_the_plan_saw_ends_the_backup_and_nothing_stays_of_it(
     ));
     assert_eq!(
         fs::read_dir(world.at("backups"))
-            .expect("it was there before")
+            .expect("it existed before")
             .count(),
         0
     );
@@ -313,7 +314,7 @@ fn a_backup_that_is_stopped_leaves_nothing() {
 
 #[test]
 #[ignore = "needs root and mounts"]
-fn a_place_that_is_too_small_is_refused_with_figures_and_nothing_is_staged() {
+fn a_backup_disk_that_is_too_small_is_refused_with_sizes_and_nothing_is_staged() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
     let script = "mkdir small; mount -t tmpfs -o size=16k none small; \
@@ -328,11 +329,11 @@ fn a_place_that_is_too_small_is_refused_with_figures_and_nothing_is_staged() {
         .env("ROLLUP_DEPLOYMENT", "deployment")
         .env("COLUMNS", "400");
     let output = command.output().expect("unshare can be run");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(exit::NOT_READY), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(exit::NOT_READY), "{stderr}");
     assert!(
-        told.contains("small` is too small for the backup: ") && told.contains(", 16384 are free"),
-        "{told}"
+        stderr.contains("small` is too small for the backup: ") && stderr.contains(", 16384 are free"),
+        "{stderr}"
     );
     before.assert_same(&Listing::of(&world.deployment()));
     assert!(!world.live(".rollup").exists());

@@ -1,5 +1,5 @@
-//! The README's page "By hand" is true: a run that was killed is finished or undone with its lines
-//! of shell, and rollup agrees afterwards; or rollup takes it either way by itself.
+//! Recovery by hand, as the README describes it: its lines of shell finish or undo a killed run,
+//! and rollup accepts the result. rollup itself reaches the same two states.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,17 +13,17 @@ use walkdir::WalkDir;
 
 use crate::transcripts::{blocks, program, readme};
 
-/// The renames before which `apply` is killed: the first, the last, those of an operator's file and
-/// their neighbours, and some others, of odd and even number.
-const KILLED_BEFORE: [u32; 8] = [2, 15, 19, 20, 52, 53, 91, 156];
+/// Numbers of the renames at which `apply` is killed: the first, the last, those of unmanaged files
+/// and their neighbours, and some others, odd and even.
+const KILLED_AT_RENAME: [u32; 8] = [2, 15, 19, 20, 52, 53, 91, 156];
 
-/// Kind, permissions and contents of everything but `.rollup`.
-fn tree(deployment: &Path) -> BTreeMap<PathBuf, (u32, Option<Digest>)> {
+/// Reads kind, permissions and contents of everything but `.rollup`.
+fn entries_of(deployment: &Path) -> BTreeMap<PathBuf, (u32, Option<Digest>)> {
     let walk = WalkDir::new(deployment).min_depth(1).into_iter();
     let walk = walk.filter_entry(|entry| entry.depth() != 1 || entry.file_name() != ".rollup");
     let entries = walk.map(|entry| {
         let entry = entry.expect("a readable entry");
-        let mode = entry.metadata().expect("an entry that is there").mode();
+        let mode = entry.metadata().expect("metadata").mode();
         let contents = entry
             .file_type()
             .is_file()
@@ -32,7 +32,7 @@ fn tree(deployment: &Path) -> BTreeMap<PathBuf, (u32, Option<Digest>)> {
             entry
                 .path()
                 .strip_prefix(deployment)
-                .expect("below it")
+                .expect("a path below")
                 .to_owned(),
             (mode, contents),
         )
@@ -41,7 +41,7 @@ fn tree(deployment: &Path) -> BTreeMap<PathBuf, (u32, Option<Digest>)> {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().expect("it runs");
+    let output = command.output().expect("the command runs");
     assert!(
         output.status.success(),
         "{command:?}: {}",
@@ -53,12 +53,12 @@ fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-a").arg(from).arg(to));
 }
 
-/// The lines of shell of the page, from its own heading on.
-fn lines() -> Vec<String> {
+/// Returns the blocks of shell below the heading "By hand" of the README.
+fn shell_blocks() -> Vec<String> {
     let readme = readme();
     let (_, page) = readme
         .split_once("\n## By hand\n")
-        .expect("there is such a page");
+        .expect("the heading `By hand`");
     let page = page.split_once("\n## ").map_or(page, |(page, _)| page);
     blocks(page, "sh")
 }
@@ -75,20 +75,20 @@ const APPLY: [&str; 7] = [
 
 #[test]
 #[ignore = "needs strace"]
-fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
-    let lines = lines();
-    let [tools, finish, undo] = lines.as_slice() else {
-        panic!("three blocks of shell: {lines:#?}")
+fn a_killed_run_is_finished_and_undone_by_hand_and_by_rollup() {
+    let shell_blocks = shell_blocks();
+    let [tools, finish, undo] = shell_blocks.as_slice() else {
+        panic!("three blocks of shell: {shell_blocks:#?}")
     };
     let directory = TempDir::new().expect("a directory");
     let here = directory.path();
-    let (deployment, kept) = (here.join("lab/deployment"), here.join("kept"));
+    let (deployment, saved_deployment) = (here.join("lab/deployment"), here.join("kept"));
     copy(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"),
         here,
     );
     run(program(here).args(["rehearse", "manifests/kb952076.toml", "--prepare"]));
-    // What no installer brought, so that it has to travel.
+    // Unmanaged files, which have to move along.
     let provider =
         deployment.join("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files");
     fs::write(provider.join("operator.txt"), "mine").expect("a file");
@@ -97,23 +97,23 @@ fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
     fs::create_dir(&web)
         .and_then(|()| fs::write(web.join("web.log"), "mine"))
         .expect("a file");
-    copy(&deployment, &kept);
-    let before = tree(&deployment);
+    copy(&deployment, &saved_deployment);
+    let before = entries_of(&deployment);
     run(program(here).args(APPLY));
-    let after = tree(&deployment);
+    let after = entries_of(&deployment);
 
-    for number in KILLED_BEFORE {
-        let by_hand = [
+    for number in KILLED_AT_RENAME {
+        let scripts = [
             (Some(finish), "resume", &after),
             (Some(undo), "undo", &before),
         ];
-        for (way, closing, wanted) in by_hand
+        for (script, closing, expected) in scripts
             .into_iter()
             .chain([(None, "resume", &after), (None, "undo", &before)])
         {
-            fs::remove_dir_all(&deployment).expect("a directory that goes");
-            copy(&kept, &deployment);
-            let killing = format!("inject=renameat2:signal=KILL:when={number}");
+            fs::remove_dir_all(&deployment).expect("removed");
+            copy(&saved_deployment, &deployment);
+            let injection = format!("inject=renameat2:signal=KILL:when={number}");
             let mut strace = Command::new("strace");
             strace.args([
                 "-f",
@@ -122,7 +122,7 @@ fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
                 "-e",
                 "trace=renameat2",
                 "-e",
-                &killing,
+                &injection,
             ]);
             strace
                 .arg(env!("CARGO_BIN_EXE_rollup"))
@@ -137,21 +137,21 @@ fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
             let status = program(here)
                 .args(["status", "-d", "lab/deployment"])
                 .output()
-                .expect("it runs");
+                .expect("the program runs");
             assert_eq!(status.status.code(), Some(12), "rename {number}");
 
-            if let Some(way) = way {
+            if let Some(script) = script {
                 run(Command::new("bash")
-                    .args(["-c", &format!("{tools}{way}")])
+                    .args(["-c", &format!("{tools}{script}")])
                     .current_dir(&deployment));
                 assert!(
-                    tree(&deployment) == *wanted,
+                    entries_of(&deployment) == *expected,
                     "{closing} by hand, killed at rename {number}"
                 );
             }
             run(program(here).args([closing, "-d", "lab/deployment", "--yes"]));
             assert!(
-                tree(&deployment) == *wanted,
+                entries_of(&deployment) == *expected,
                 "{closing}, killed at rename {number}"
             );
             run(program(here).args(["status", "-d", "lab/deployment"]));

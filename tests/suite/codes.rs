@@ -1,5 +1,5 @@
-//! Every code of the catalogue has a faulty document in `fixtures/codes`, is told there in exactly
-//! these words, and by itself: one fault makes one finding.
+//! Codes of the catalogue: each has a faulty document in `fixtures/codes`, whose report is compared
+//! whole, and one fault makes one finding.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use crate::world::copy_tree;
 
-/// Findings that say something else of the same fault: all three weigh more where a file is not
-/// pinned, and that is worth a word of its own.
-const COMPANIONS: [(Code, Code); 3] = [
+/// Codes with a second finding on the same fault: all three matter more if a file has no pin, which
+/// is a finding itself.
+const ALSO_FOUND: [(Code, Code); 3] = [
     (Code::Twins, Code::Unpinned),
     (Code::Unmeasured, Code::Unpinned),
     (Code::WrongDate, Code::Unpinned),
@@ -22,9 +22,9 @@ fn fixtures() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
 }
 
-/// A copy of the fixtures, with what no repository can hold: a document above the limit, and two
-/// names in one directory that differ only in case.
-fn prepared() -> TempDir {
+/// Copies the fixtures, and adds the two that cannot be in a repository: a document above the
+/// limit, and two names in one directory that differ only in case.
+fn copy_of_fixtures() -> TempDir {
     let directory = TempDir::new().expect("a temporary directory");
     copy_tree(&fixtures().join("codes"), &directory.path().join("codes"));
     copy_tree(&fixtures().join("hmc40"), &directory.path().join("hmc40"));
@@ -38,11 +38,11 @@ fn prepared() -> TempDir {
     directory
 }
 
-/// The arguments of `validate` that show a code: its document or directory of documents, and what
-/// these are checked against.
+/// Returns the arguments of `validate` that find a code: its document or directory of documents,
+/// and the article, payload or deployment that these are checked against.
 fn arguments(code: Code, codes: &Path) -> Vec<String> {
     let name = code.number();
-    let words: Vec<String> = match name {
+    let arguments: Vec<String> = match name {
         _ if codes.join(name).join("article.txt").is_file() => {
             vec![
                 format!("{name}/manifest.toml"),
@@ -67,12 +67,12 @@ fn arguments(code: Code, codes: &Path) -> Vec<String> {
         _ if codes.join(name).is_dir() => vec![name.to_owned()],
         _ => vec![format!("{name}.toml")],
     };
-    let on_the_sample = name.starts_with("RU06") && !words.contains(&"-d".to_owned())
+    let for_the_sample = name.starts_with("RU06") && !arguments.contains(&"-d".to_owned())
         || code == Code::CopiedTooLate;
-    words
+    arguments
         .into_iter()
         .chain(
-            on_the_sample
+            for_the_sample
                 .then_some(["-d", "../hmc40"])
                 .into_iter()
                 .flatten()
@@ -81,39 +81,39 @@ fn arguments(code: Code, codes: &Path) -> Vec<String> {
         .collect()
 }
 
-struct Ran {
+struct ValidateOutput {
     code: Option<i32>,
     stdout: String,
 }
 
-fn validate(words: &[String], codes: &Path, format: &str) -> Ran {
+fn validate(arguments: &[String], codes: &Path, format: &str) -> ValidateOutput {
     let output = Command::new(env!("CARGO_BIN_EXE_rollup"))
         .arg("validate")
-        .args(words)
+        .args(arguments)
         .args(["--format", format])
         .current_dir(codes)
         .env_remove("COLUMNS")
         .stdin(Stdio::null())
         .output()
         .expect("the program runs");
-    Ran {
+    ValidateOutput {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("text"),
     }
 }
 
 #[test]
-fn every_code_is_told_in_these_words() {
-    let directory = prepared();
+fn every_code_has_its_exact_report() {
+    let directory = copy_of_fixtures();
     let codes = directory.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "text");
-        let wanted = if code.level() == Severity::Error {
+        let exit_code = if code.level() == Severity::Error {
             65
         } else {
             0
         };
-        assert_eq!(ran.code, Some(wanted), "{code}\n{}", ran.stdout);
+        assert_eq!(ran.code, Some(exit_code), "{code}\n{}", ran.stdout);
         let expected = fixtures().join(format!("codes/{code}.txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
@@ -125,31 +125,31 @@ fn every_code_is_told_in_these_words() {
 
 #[test]
 fn a_fault_makes_one_finding() {
-    let directory = prepared();
+    let directory = copy_of_fixtures();
     let codes = directory.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "json");
         let document: serde_json::Value =
             serde_json::from_str(&ran.stdout).expect("a JSON document");
-        let found: Vec<&str> = document["findings"]
+        let codes_found: Vec<&str> = document["findings"]
             .as_array()
             .into_iter()
             .flatten()
-            .filter_map(|found| found["code"].as_str())
+            .filter_map(|finding| finding["code"].as_str())
             .collect();
-        let companion = COMPANIONS
+        let companion = ALSO_FOUND
             .iter()
             .filter(|(of, _)| *of == code)
             .map(|(_, companion)| companion.number());
-        let wanted: Vec<&str> = std::iter::once(code.number()).chain(companion).collect();
-        assert_eq!(found, wanted, "{code}");
+        let expected: Vec<&str> = std::iter::once(code.number()).chain(companion).collect();
+        assert_eq!(codes_found, expected, "{code}");
         let first = &document["findings"][0];
-        let in_words = first["message"]
+        let has_example = first["message"]
             .as_str()
             .is_some_and(|message| message.contains("; write it like"));
-        let beside = ["label", "help"].iter().any(|key| !first[key].is_null())
+        let has_advice = ["label", "help"].iter().any(|key| !first[key].is_null())
             || first["notes"] != serde_json::json!([]);
-        assert!(in_words || beside, "{code} has no way out");
+        assert!(has_example || has_advice, "{code} gives no advice");
         assert_eq!(
             first["level"].as_str(),
             Some(code.level().to_string().as_str()),

@@ -1,12 +1,12 @@
-//! What the fuzzer in `fuzz/` once found, and every document of the fixtures, keep the promises of
-//! all documents.
+//! Corpus of the fuzzer in `fuzz/`, documents of the fixtures and articles: all have the properties
+//! that hold for any bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::{article_promises, promises};
 
-/// Every file in and below a directory of the repository.
+/// Lists the files below a directory of the repository.
 fn files(directory: &str) -> Vec<PathBuf> {
     let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory))
         .sort_by_file_name();
@@ -19,21 +19,21 @@ fn files(directory: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A failure says which document it is about by standing below its name in the output.
-fn all_hold(directory: &str, promise: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
+/// Runs an assertion on every file, and names the file that fails.
+fn assert_for_all(directory: &str, assertion: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let files = files(directory);
-    assert!(!files.is_empty(), "{directory} has files");
+    assert!(!files.is_empty(), "{directory} has no files");
     for path in files {
         let bytes = fs::read(&path).expect("a readable file");
-        let held = std::panic::catch_unwind(|| promise(&bytes));
-        assert!(held.is_ok(), "{} breaks a promise", path.display());
+        let result = std::panic::catch_unwind(|| assertion(&bytes));
+        assert!(result.is_ok(), "{} fails", path.display());
     }
 }
 
 #[test]
-fn what_the_fuzzer_found_keeps_every_promise() {
-    all_hold("fuzz/corpus/documents", promises::hold);
-    all_hold("fuzz/corpus/articles", article_promises::hold);
+fn the_corpus_of_the_fuzzer_keeps_every_promise() {
+    assert_for_all("fuzz/corpus/documents", promises::assert_all);
+    assert_for_all("fuzz/corpus/articles", article_promises::assert_all);
 }
 
 #[test]
@@ -44,20 +44,19 @@ fn the_documents_of_the_repository_keep_every_promise() {
         "fixtures/hmc40",
         "manifests",
     ] {
-        all_hold(directory, promises::hold);
+        assert_for_all(directory, promises::assert_all);
     }
 }
 
-/// How far apart the places are at which an article is cut: a prime, so that all kinds of places
-/// are met.
+/// Distance in bytes between two cuts of an article: a prime, so that cuts fall anywhere in a line.
 const STRIDE: usize = 211;
 
 #[test]
 fn articles_cut_anywhere_keep_every_promise() {
-    all_hold("fixtures/articles", |bytes| {
+    assert_for_all("fixtures/articles", |bytes| {
         (0..bytes.len())
             .step_by(STRIDE)
-            .for_each(|end| article_promises::hold(&bytes[..end]));
-        article_promises::hold(bytes);
+            .for_each(|end| article_promises::assert_all(&bytes[..end]));
+        article_promises::assert_all(bytes);
     });
 }

@@ -1,10 +1,10 @@
-//! Articles that were damaged on their way: a draft keeps to what the sound article says, or tells
-//! what it could not read.
+//! Damaged articles: the draft is the same as for the intact article, or it lists the lines that
+//! the importer did not understand.
 
 use std::path::Path;
 
 use encoding_rs::WINDOWS_1252;
-use rollup::article::{self, ArticleError, Imported};
+use rollup::article::{self, ArticleError, ImportedArticle};
 
 const PAGE: &str = "brightmoor-workspaces.html";
 const GLUED: &str = "tessaly-billing.txt";
@@ -15,42 +15,42 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(directory.join(name)).expect("an article of the repository")
 }
 
-/// The text of an article in UTF-8.
+/// Reads the text of an article in UTF-8.
 fn text(name: &str) -> String {
     String::from_utf8(bytes(name)).expect("it is UTF-8")
 }
 
-/// The text of the article in Windows-1252, with the ends of lines of Unix.
+/// Reads the text of the article in Windows-1252, with the line ends of Unix.
 fn tabbed() -> String {
     WINDOWS_1252.decode(&bytes(TABBED)).0.replace("\r\n", "\n")
 }
 
-/// A text with one edit, at the only place that fits it.
+/// Edits a text at the only place that matches.
 fn edited(text: &str, from: &str, to: &str) -> String {
     assert_eq!(
         text.matches(from).count(),
         1,
-        "`{from}` stands in the article once"
+        "`{from}` is in the article once"
     );
     text.replacen(from, to, 1)
 }
 
-fn draft(text: &str) -> Imported {
-    article::import(text.as_bytes()).expect("it is an article all the same")
+fn draft(text: &str) -> ImportedArticle {
+    article::import(text.as_bytes()).expect("it is still an article")
 }
 
-/// The points of a draft that say this, with their lines.
-fn told(imported: &Imported, what: &str) -> Vec<Option<u32>> {
+/// Returns the lines of the open points of a draft whose message contains a text.
+fn open_lines(imported: &ImportedArticle, what: &str) -> Vec<Option<u32>> {
     imported
         .open
         .iter()
-        .filter(|open| open.what.contains(what))
+        .filter(|open| open.message.contains(what))
         .map(|open| open.line)
         .collect()
 }
 
-/// The row of the draft's file table for this file.
-fn row<'i>(imported: &'i Imported, file: &str) -> &'i str {
+/// Returns the row of a file in the draft's file table.
+fn file_row<'i>(imported: &'i ImportedArticle, file: &str) -> &'i str {
     let start = format!("{{ name = \"{file}\"");
     imported
         .draft
@@ -59,7 +59,7 @@ fn row<'i>(imported: &'i Imported, file: &str) -> &'i str {
         .unwrap_or_default()
 }
 
-/// The line, from 1, on which this stands first.
+/// Returns the number of the first line, from 1, that contains a text.
 fn line_of(text: &str, wanted: &str) -> Option<u32> {
     text.lines()
         .zip(1..)
@@ -68,24 +68,24 @@ fn line_of(text: &str, wanted: &str) -> Option<u32> {
 }
 
 #[test]
-fn a_comment_that_is_never_closed_is_told_with_its_line() {
+fn a_comment_that_is_never_closed_is_reported_with_its_line() {
     let heading = "<h3>Step 3: Upgrade the PlanStore database</h3>";
     let page = edited(&text(PAGE), heading, &format!("<!-- {heading}"));
     let imported = draft(&page);
     assert_eq!(
-        told(&imported, "the page breaks off"),
+        open_lines(&imported, "hidden element is never closed"),
         [line_of(&page, "<!-- <h3>")]
     );
     assert!(
-        imported.draft.contains("# TODO the page breaks off"),
+        imported.draft.contains("# TODO a comment, a script or another hidden element is never closed"),
         "{}",
         imported.draft
     );
-    assert!(told(&draft(&text(PAGE)), "the page breaks off").is_empty());
+    assert!(open_lines(&draft(&text(PAGE)), "hidden element is never closed").is_empty());
 }
 
 #[test]
-fn two_heads_exchanged_lose_no_version_silently() {
+fn exchanged_column_heads_are_reported_and_no_version_is_wrong() {
     let latin: Vec<u8> = bytes(TABBED);
     let wanted = b"SP requirement\tFile version";
     let at = latin
@@ -98,15 +98,15 @@ fn two_heads_exchanged_lose_no_version_silently() {
         &latin[at + wanted.len()..],
     ]
     .concat();
-    let imported = article::import(&swapped).expect("it is one");
+    let imported = article::import(&swapped).expect("an article");
     assert_eq!(
-        told(&imported, "`SP2` is not understood").len(),
+        open_lines(&imported, "`SP2` is not understood").len(),
         5,
         "{:#?}",
         imported.open
     );
     assert_eq!(
-        told(&imported, "looks like a version").len(),
+        open_lines(&imported, "looks like a version").len(),
         7,
         "{:#?}",
         imported.open
@@ -118,7 +118,7 @@ fn two_heads_exchanged_lose_no_version_silently() {
 }
 
 #[test]
-fn a_glued_table_without_its_head_is_told_once_with_its_rows() {
+fn a_glued_table_without_its_head_is_reported_once_with_its_rows() {
     let text = edited(
         &text(GLUED),
         "File nameFile versionFile sizeDateTimePlatform\n",
@@ -131,7 +131,7 @@ fn a_glued_table_without_its_head_is_told_once_with_its_rows() {
         line_of(&text, "TsGatewayHelper.dll6"),
     );
     assert_eq!(
-        told(&imported, "has no line that names its columns"),
+        open_lines(&imported, "has no line that names its columns"),
         [first]
     );
     let lines = format!(
@@ -139,8 +139,8 @@ fn a_glued_table_without_its_head_is_told_once_with_its_rows() {
         first.unwrap_or_default(),
         last.unwrap_or_default()
     );
-    assert_eq!(told(&imported, &lines), [first], "{:#?}", imported.open);
-    assert!(told(&imported, "no file table was found").is_empty());
+    assert_eq!(open_lines(&imported, &lines), [first], "{:#?}", imported.open);
+    assert!(open_lines(&imported, "no file table was found").is_empty());
 }
 
 #[test]
@@ -192,42 +192,42 @@ fn two_encodings_in_one_text_leave_no_trace_in_the_draft() {
             }
         })
         .collect();
-    let imported = article::import(&mixed).expect("it is one");
+    let imported = article::import(&mixed).expect("an article");
     assert_eq!(imported.draft, draft(&tabbed()).draft);
     assert!(!imported.draft.contains('Â'), "{}", imported.draft);
 }
 
 #[test]
-fn a_text_that_ends_within_a_size_has_no_size_there() {
+fn a_size_that_is_cut_off_is_left_out() {
     let text = tabbed();
     let last = "x86\tCvMediaRelay_x86.msi\tSP2\t5.2.2212.0\t16-Sep-2010\t19:01\t871,9";
     let end = text.find(last).expect("it is in the table") + last.len();
     let imported = draft(&text[..end]);
     assert_eq!(
-        told(&imported, "`871,9` is not understood"),
+        open_lines(&imported, "`871,9` is not understood"),
         [line_of(&text, last)]
     );
-    let row = row(&imported, "CvMediaRelay_x86.msi");
+    let file_row = file_row(&imported, "CvMediaRelay_x86.msi");
     assert!(
-        row.contains("2010-09-16T19:01:00Z") && !row.contains("size"),
-        "{row}"
+        file_row.contains("2010-09-16T19:01:00Z") && !file_row.contains("size"),
+        "{file_row}"
     );
-    assert_eq!(imported.found.files, 4, "what is cut off is not made up");
+    assert_eq!(imported.found.files, 4, "a row that is cut off is left out");
 }
 
 #[test]
-fn a_day_that_never_was_is_told_and_an_odd_size_is_kept_as_it_is_printed() {
+fn an_impossible_date_and_an_odd_size_are_reported_and_the_size_is_kept() {
     let from = "CvRoutingRules.msi\tSP2\t5.2.2210.4\t14-Sep-2010\t07:45\t402,432";
     let to = "CvRoutingRules.msi\tSP2\t5.2.2210.4\t31-Sep-2010\t07:45\t402,433";
     let text = edited(&tabbed(), from, to);
     let imported = draft(&text);
     let line = line_of(&text, to);
-    assert_eq!(told(&imported, "`31-Sep-2010` is not understood"), [line]);
-    assert_eq!(told(&imported, "not in whole sectors of 512 bytes"), [line]);
-    let row = row(&imported, "CvRoutingRules.msi");
+    assert_eq!(open_lines(&imported, "`31-Sep-2010` is not understood"), [line]);
+    assert_eq!(open_lines(&imported, "not in whole sectors of 512 bytes"), [line]);
+    let file_row = file_row(&imported, "CvRoutingRules.msi");
     assert!(
-        row.contains("size = 402_433") && !row.contains("modified"),
-        "{row}"
+        file_row.contains("size = 402_433") && !file_row.contains("modified"),
+        "{file_row}"
     );
 }
 
@@ -256,7 +256,7 @@ fn a_name_that_looks_like_toml_stays_one_string() {
         "<h1>Update Rollup 4",
         &format!("<h1>Update Rollup 4{strange}"),
     );
-    let steps = |imported: &Imported| -> usize {
+    let steps = |imported: &ImportedArticle| -> usize {
         let table: toml::Table = imported.draft.parse().expect("a draft is TOML");
         table["steps"].as_array().map_or(0, Vec::len)
     };
@@ -278,7 +278,7 @@ fn a_name_that_looks_like_toml_stays_one_string() {
 }
 
 #[test]
-fn a_cell_that_spans_the_world_spans_nothing() {
+fn a_cell_with_an_absurd_span_spans_one_column() {
     let page = text(PAGE);
     let wide = edited(
         &page,
@@ -296,7 +296,7 @@ fn a_text_in_one_line_is_refused() {
 }
 
 #[test]
-fn a_size_that_may_be_several_is_told_with_all_of_them() {
+fn an_ambiguous_size_is_reported_with_all_readings() {
     let text = edited(
         &text(GLUED),
         "6.1.1204.7245,76022-Jun-2009",
@@ -304,18 +304,18 @@ fn a_size_that_may_be_several_is_told_with_all_of_them() {
     );
     let imported = draft(&text);
     assert_eq!(
-        told(&imported, "the size may be 245761 or 45761 or 5761"),
+        open_lines(&imported, "the size may be 245761 or 45761 or 5761"),
         [line_of(&text, "LedgerConnector.msi6")]
     );
-    let row = row(&imported, "LedgerConnector.msi");
+    let file_row = file_row(&imported, "LedgerConnector.msi");
     assert!(
-        row.contains("2009-06-22T16:08:00Z") && !row.contains("size") && !row.contains("version"),
-        "{row}"
+        file_row.contains("2009-06-22T16:08:00Z") && !file_row.contains("size") && !file_row.contains("version"),
+        "{file_row}"
     );
 }
 
 #[test]
-fn columns_exchanged_below_their_heads_are_told_in_every_row() {
+fn columns_exchanged_below_their_heads_are_reported_in_every_row() {
     let text = tabbed();
     for (one, other, lost) in [(4, 5, "modified = "), (3, 6, "size = ")] {
         let exchanged = |line: &str| {
@@ -328,7 +328,7 @@ fn columns_exchanged_below_their_heads_are_told_in_every_row() {
         let imported = draft(&text.lines().map(exchanged).collect::<Vec<_>>().join("\n"));
         assert_eq!(imported.found.files, 11);
         assert_eq!(
-            told(&imported, "is not understood").len(),
+            open_lines(&imported, "is not understood").len(),
             11,
             "{:#?}",
             imported.open
@@ -338,14 +338,14 @@ fn columns_exchanged_below_their_heads_are_told_in_every_row() {
 }
 
 #[test]
-fn an_article_without_its_table_says_so_and_keeps_its_steps() {
+fn an_article_without_its_table_is_reported_and_keeps_its_steps() {
     let text = tabbed();
     let without: Vec<&str> = text
         .lines()
         .filter(|line| line.matches('\t').count() != 6)
         .collect();
     let imported = draft(&without.join("\n"));
-    assert_eq!(told(&imported, "no file table was found"), [None]);
+    assert_eq!(open_lines(&imported, "no file table was found"), [None]);
     assert_eq!(
         (imported.found.files, imported.found.steps),
         (0, draft(&text).found.steps)
@@ -353,7 +353,7 @@ fn an_article_without_its_table_says_so_and_keeps_its_steps() {
 }
 
 #[test]
-fn an_article_without_its_installation_says_so_and_keeps_its_table() {
+fn an_article_without_its_installation_is_reported_and_keeps_its_table() {
     let text = tabbed();
     let from = text
         .find("How to apply the rollup\n\nPlan")
@@ -362,12 +362,12 @@ fn an_article_without_its_installation_says_so_and_keeps_its_table() {
         .find("Requirements\n\n")
         .expect("and the one behind it");
     let imported = draft(&format!("{}{}", &text[..from], &text[to..]));
-    assert_eq!(told(&imported, "no installation steps were found"), [None]);
+    assert_eq!(open_lines(&imported, "no installation steps were found"), [None]);
     assert_eq!((imported.found.files, imported.found.steps), (11, 0));
 }
 
 #[test]
-fn an_article_in_another_language_is_left_to_a_person_with_all_its_lines() {
+fn an_article_in_another_language_becomes_manual_steps_with_all_its_lines() {
     let text = "\
 Updaterollup 3 für Bestellannahme 4.0
 Artikelnummer: 612001
@@ -391,9 +391,9 @@ Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
         ),
         (1, 1, 0)
     );
-    assert_eq!(told(&imported, "this was not understood"), [Some(6)]);
+    assert_eq!(open_lines(&imported, "this was not understood"), [Some(6)]);
     assert_eq!(
-        told(&imported, "has no line that names its columns"),
+        open_lines(&imported, "has no line that names its columns"),
         [Some(11)]
     );
     for quoted in [
@@ -406,14 +406,14 @@ Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
 }
 
 #[test]
-fn a_file_that_is_no_text_is_refused_with_the_place() {
+fn a_binary_file_is_refused_with_the_position() {
     let package = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
     let refused = article::import(&package).map(|imported| imported.draft);
     assert_eq!(refused, Err(ArticleError::Binary { byte: 0x11, at: 2 }));
 }
 
 #[test]
-fn parts_out_of_their_order_keep_the_order_of_the_text_and_are_told() {
+fn parts_out_of_order_keep_the_order_of_the_text_and_are_reported() {
     let text = tabbed();
     let part = |number: u32| text.find(&format!("\nPart {number} ")).expect("the part") + 1;
     let (first, second, fourth, fifth) = (part(1), part(2), part(4), part(5));
@@ -432,18 +432,18 @@ fn parts_out_of_their_order_keep_the_order_of_the_text_and_are_told() {
     );
     assert!(start.is_some() && start < stop, "{}", imported.draft);
     assert_eq!(
-        told(&imported, "part 2 stands behind part 4"),
+        open_lines(&imported, "part 2 comes after part 4"),
         [line_of(&swapped, "Part 2 –")]
     );
-    assert!(told(&draft(&text), "stands behind").is_empty());
+    assert!(open_lines(&draft(&text), "comes after part").is_empty());
 }
 
 #[test]
-fn an_article_saved_twice_is_told_where_it_begins_anew() {
+fn an_article_saved_twice_is_reported_once() {
     let text = tabbed();
     let imported = draft(&[text.as_str(), &text].concat());
     assert_eq!(
-        told(&imported, "part 1 stands behind part 5").len(),
+        open_lines(&imported, "part 1 comes after part 5").len(),
         1,
         "{:?}",
         imported.open
@@ -451,7 +451,7 @@ fn an_article_saved_twice_is_told_where_it_begins_anew() {
 }
 
 #[test]
-fn a_directory_that_leads_out_is_none() {
+fn a_directory_outside_of_the_server_is_left_out() {
     let out = edited(
         &tabbed(),
         "folder Prompts\\System on",
@@ -464,13 +464,13 @@ fn a_directory_that_leads_out_is_none() {
         "the article's words are kept"
     );
     assert_eq!(
-        told(&imported, "this was not understood").first(),
+        open_lines(&imported, "this was not understood").first(),
         Some(&line_of(&out, "System32"))
     );
 }
 
 #[test]
-fn a_step_that_removed_nothing_gives_nothing_back() {
+fn a_reference_to_a_step_that_removed_nothing_is_left_open() {
     let page = edited(
         &text(PAGE),
         "that you uninstalled in step&nbsp;1, on",
@@ -484,16 +484,16 @@ fn a_step_that_removed_nothing_gives_nothing_back() {
     );
     let line = line_of(&page, "that you uninstalled in step");
     assert_eq!(
-        told(
+        open_lines(
             &imported,
-            "the article names step 2, and nothing is uninstalled"
+            "the article names step 2, but no part of that number uninstalls anything"
         ),
         [line]
     );
 }
 
 #[test]
-fn items_of_a_group_that_is_not_named_are_in_none() {
+fn items_without_a_named_group_are_left_open() {
     let text = text(GLUED);
     let note = text
         .lines()
@@ -517,7 +517,7 @@ fn items_of_a_group_that_is_not_named_are_in_none() {
         imported.draft
     );
     assert_eq!(
-        told(&imported, "in which group `Ledger Connector` is").len(),
+        open_lines(&imported, "the article does not name the group of `Ledger Connector`").len(),
         1
     );
 }

@@ -100,7 +100,7 @@ fn prune_refuses_a_mount_before_it_removes_anything() {
 
 #[test]
 #[ignore = "needs root and mounts"]
-fn what_is_mounted_in_the_trash_or_in_a_staged_run_stays() {
+fn a_mount_in_the_trash_or_in_a_staged_run_is_not_deleted() {
     for (mount, metadata) in MOUNTS {
         let world = with_two_runs();
         let script = format!(
@@ -178,7 +178,7 @@ fn a_slot_of_thousands_of_nested_directories_can_be_pruned() {
 }
 
 #[test]
-fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
+fn a_directory_with_a_name_like_that_of_rollup_is_neither_deleted_nor_hidden() {
     let names = [
         ".rollup-new",
         ".rollup-backup",
@@ -189,8 +189,8 @@ fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
     let mut world = small_world(UPDATE_PROVIDER);
     for name in names {
         world = world
-            .put(&format!("{name}/runs/thesis.txt"), "years")
-            .put(&format!("{name}/format"), "1\n");
+            .write_file(&format!("{name}/runs/thesis.txt"), "years")
+            .write_file(&format!("{name}/format"), "1\n");
     }
     let theirs = |listing: &Listing| {
         listing.paths(|path, _| {
@@ -225,15 +225,15 @@ fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
 }
 
 #[test]
-fn a_half_made_rollup_is_known_by_its_content_and_cleared_away() {
+fn an_incomplete_rollup_directory_is_recognized_by_its_content_and_removed() {
     let world = small_world(UPDATE_PROVIDER);
     let half = ".rollup-00112233aabbccdd";
     for name in ["trash", "runs"] {
         fs::create_dir_all(world.live(half).join(name)).expect("made");
     }
     let world = world
-        .put(&format!("{half}/format"), "1")
-        .put(&format!("{half}/lock"), "");
+        .write_file(&format!("{half}/format"), "1")
+        .write_file(&format!("{half}/lock"), "");
     world.run("apply small.toml --yes").exits_with(exit::OK);
     assert!(!world.live(half).exists());
 }

@@ -21,7 +21,7 @@ fn is_refused(world: &World, words: &str) {
         world
             .run(command)
             .exits_with(exit::NOT_READY)
-            .says(words)
+            .prints(words)
             .nothing_was_touched();
     }
 }
@@ -78,7 +78,7 @@ fn a_link_among_the_files_of_an_item_is_refused() {
 }
 
 #[test]
-fn a_link_where_nothing_is_touched_is_nobodys_business() {
+fn a_link_outside_of_the_plan_is_accepted() {
     let world = World::with_deployment().with(|world| {
         symlink("/etc", world.live("Servers/EXHUB01/Files/shortcut")).expect("linked");
         symlink("nowhere", world.live("MSIShare/dangling")).expect("linked");
@@ -88,7 +88,7 @@ fn a_link_where_nothing_is_touched_is_nobodys_business() {
 }
 
 #[test]
-fn a_fifo_is_refused_and_nobody_waits_for_it() {
+fn a_fifo_is_refused_without_waiting_for_it() {
     let share = "MSIShare/HostedEmail2007NS.msi";
     for path in [
         share.to_owned(),
@@ -122,33 +122,34 @@ fn a_socket_is_refused() {
 }
 
 #[test]
-fn a_file_where_a_directory_must_be_is_refused_and_the_reverse() {
+fn a_file_instead_of_a_directory_is_refused_and_the_reverse() {
     let world = World::with_deployment()
         .remove(PROVIDER)
-        .put(PROVIDER, "a file");
+        .write_file(PROVIDER, "a file");
     is_refused(&world, &format!("`{PROVIDER}` is a file"));
     let share = "MSIShare/HostedEmail2007NS.msi";
     let world = World::with_deployment()
         .remove(share)
-        .put(&format!("{share}/inside"), "a directory");
+        .write_file(&format!("{share}/inside"), "a directory");
     is_refused(&world, &format!("`{share}` is a directory"));
 }
 
 #[test]
 fn two_entries_that_differ_only_in_case_are_both_named() {
-    let world = World::with_deployment().put("MSIShare/HOSTEDEMAIL2007NS.msi", "another one");
+    let world =
+        World::with_deployment().write_file("MSIShare/HOSTEDEMAIL2007NS.msi", "another one");
     is_refused(
         &world,
         "`MSIShare/HOSTEDEMAIL2007NS.msi` and `MSIShare/HostedEmail2007NS.msi` differ only in case",
     );
-    let world = World::with_deployment().put("HOSTED EXCHANGE/inside", "another one");
+    let world = World::with_deployment().write_file("HOSTED EXCHANGE/inside", "another one");
     is_refused(
         &world,
         "`HOSTED EXCHANGE` and `Hosted Exchange` differ only in case",
     );
     let world = World::with_deployment()
-        .put(&format!("{PROVIDER}/files/A"), "")
-        .put(&format!("{PROVIDER}/files/a"), "");
+        .write_file(&format!("{PROVIDER}/files/A"), "")
+        .write_file(&format!("{PROVIDER}/files/a"), "");
     is_refused(
         &world,
         &format!("`{PROVIDER}/files/A` and `{PROVIDER}/files/a` differ only in case"),
@@ -156,15 +157,15 @@ fn two_entries_that_differ_only_in_case_are_both_named() {
 }
 
 #[test]
-fn two_entries_that_differ_only_in_case_may_stand_where_nothing_is_touched() {
+fn two_entries_outside_of_the_plan_may_differ_only_in_case() {
     let world = World::with_deployment()
-        .put("Servers/EXHUB01/Files/A", "")
-        .put("Servers/EXHUB01/Files/a", "");
+        .write_file("Servers/EXHUB01/Files/A", "")
+        .write_file("Servers/EXHUB01/Files/a", "");
     world.run(APPLY).exits_with(exit::OK);
 }
 
 #[test]
-fn a_name_that_is_no_utf_8_is_refused_where_it_would_have_to_move() {
+fn a_name_that_is_not_utf8_is_refused_if_it_would_move() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
     let world = World::with_deployment().with(|world| {
@@ -178,7 +179,7 @@ fn a_name_that_is_no_utf_8_is_refused_where_it_would_have_to_move() {
 }
 
 #[test]
-fn an_operators_file_where_the_new_installer_brings_one_is_refused_with_both_names() {
+fn an_unmanaged_file_at_the_path_of_a_new_one_is_refused_with_both_names() {
     // The old package does not bring it, the new one does.
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -190,40 +191,40 @@ fn an_operators_file_where_the_new_installer_brings_one_is_refused_with_both_nam
         panic!("one library is installed")
     };
     let dll = dll.to_str().expect("a plain path");
-    for his in [dll.to_owned(), dll.replace("Provider.dll", "PROVIDER.DLL")] {
+    for unmanaged in [dll.to_owned(), dll.replace("Provider.dll", "PROVIDER.DLL")] {
         let world = small_world(UPDATE_PROVIDER)
             .with(|world| unlist(world, "Provider.dll"))
             .remove(dll)
-            .put(&his, "his own");
+            .write_file(&unmanaged, "unmanaged");
         let ran = world
             .run(APPLY_SMALL)
             .exits_with(exit::NOT_READY)
             .nothing_was_touched();
-        ran.says(&format!(
-            "the installer brings `{dll}` where an operator's `{his}` stands"
+        ran.prints(&format!(
+            "the installer brings `{dll}` where an operator's `{unmanaged}` stands"
         ));
     }
 }
 
 #[test]
-fn an_operators_directory_where_the_new_installer_brings_a_file_is_refused() {
+fn an_unmanaged_directory_at_the_path_of_a_new_file_is_refused() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
-    let is_it = |path: &std::path::Path| {
+    let condition = |path: &std::path::Path| {
         path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll")
     };
-    let [dll] = &before.paths(|path, _| is_it(path))[..] else {
+    let [dll] = &before.paths(|path, _| condition(path))[..] else {
         panic!("one library is installed")
     };
     let dll = dll.to_str().expect("a plain path");
     let world = world
         .with(|world| unlist(world, "Provider.dll"))
         .remove(dll)
-        .put(&format!("{dll}/his.txt"), "");
+        .write_file(&format!("{dll}/notes.txt"), "");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says(dll)
+        .prints(dll)
         .nothing_was_touched();
 }
 
@@ -254,7 +255,7 @@ fn in_own_mounts(world: &World, script: &str) -> Output {
 }
 
 #[track_caller]
-fn said(output: &Output, code: i32, words: &str) {
+fn ends(output: &Output, code: i32, words: &str) {
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -266,7 +267,7 @@ fn said(output: &Output, code: i32, words: &str) {
 
 #[test]
 #[ignore = "needs root and mounts"]
-fn a_mount_on_the_way_is_named() {
+fn a_mount_above_a_live_path_is_named() {
     for (path, named) in [
         ("MSIShare", "MSIShare"),
         (PROVIDER, PROVIDER),
@@ -281,7 +282,7 @@ fn a_mount_on_the_way_is_named() {
         let script =
             format!("mount --bind 'deployment/{path}' 'deployment/{path}'; exec $ROLLUP {APPLY}");
         let output = in_own_mounts(&world, &script);
-        said(
+        ends(
             &output,
             exit::NOT_READY,
             &format!("{named}` lies on another mount than the deployment"),
@@ -293,13 +294,13 @@ fn a_mount_on_the_way_is_named() {
 #[test]
 #[ignore = "needs root and mounts"]
 fn a_mount_below_an_item_is_named() {
-    let world = World::with_deployment().put(&format!("{PROVIDER}/files/his/data"), "");
+    let world = World::with_deployment().write_file(&format!("{PROVIDER}/files/own/data"), "");
     let script =
-        format!("mount -t tmpfs none 'deployment/{PROVIDER}/files/his'; exec $ROLLUP {APPLY}");
-    said(
+        format!("mount -t tmpfs none 'deployment/{PROVIDER}/files/own'; exec $ROLLUP {APPLY}");
+    ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
-        "files/his` lies on another mount",
+        "files/own` lies on another mount",
     );
 }
 
@@ -313,7 +314,7 @@ fn a_mounted_file_is_named() {
         "cp deployment/MSIShare/HostedEmail2007NS.msi other.msi; \
          mount --bind other.msi deployment/MSIShare/HostedEmail2007NS.msi; exec $ROLLUP {APPLY}"
     );
-    said(
+    ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
         "HostedEmail2007NS.msi` lies on another mount",
@@ -323,7 +324,7 @@ fn a_mounted_file_is_named() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_directory_that_may_not_be_written_to_is_named() {
+fn a_directory_without_write_permission_is_named() {
     for path in [
         "MSIShare",
         PROVIDER,
@@ -356,7 +357,7 @@ fn a_directory_that_may_not_be_written_to_is_named() {
             .stdin(Stdio::null())
             .output()
             .expect("setpriv can be run");
-        said(
+        ends(
             &output,
             exit::NOT_READY,
             format!("deployment/{path}").trim_end_matches('/'),
@@ -384,13 +385,14 @@ fn an_immutable_file_is_named() {
         (PROVIDER, "+i", "cannot be written to"),
         (PROVIDER, "+a", "is marked immutable or append-only"),
         (
-            &format!("{PROVIDER}/files/his.txt"),
+            &format!("{PROVIDER}/files/notes.txt"),
             "+i",
             "is marked immutable or append-only",
         ),
         ("MSIShare", "+a", "is marked immutable or append-only"),
     ] {
-        let world = World::with_deployment().put(&format!("{PROVIDER}/files/his.txt"), "his own");
+        let world =
+            World::with_deployment().write_file(&format!("{PROVIDER}/files/notes.txt"), "unmanaged");
         let chattr = |mark: &str| {
             let status = Command::new("chattr")
                 .arg(mark)
@@ -405,7 +407,7 @@ fn an_immutable_file_is_named() {
         let ran = world.run(APPLY);
         chattr(&mark.replace('+', "-"));
         ran.exits_with(exit::NOT_READY)
-            .says(&format!("{path}` {words}"))
+            .prints(&format!("{path}` {words}"))
             .tree_is_unchanged();
     }
 }
@@ -421,7 +423,7 @@ fn a_disk_that_is_too_small_is_refused_before_anything_changes() {
          code=0; $ROLLUP {APPLY} -d small/deployment || code=$?; \
          find small -printf '%p %s %T@ %i\\n' | sort > after; cmp before after; exit $code"
     );
-    said(
+    ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
         "the disk is too small",
@@ -436,7 +438,7 @@ fn a_disk_without_room_for_more_files_is_refused() {
         "mkdir small; mount -t tmpfs -o size=100m,nr_inodes=600 none small; cp -a deployment small/; \
          exec $ROLLUP {APPLY} -d small/deployment"
     );
-    said(
+    ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
         "more files and directories are needed",

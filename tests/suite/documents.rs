@@ -1,35 +1,39 @@
-//! The commands about the vendor's files: `inspect` and `pin`.
+//! Commands about the files of a payload: `inspect` and `pin`.
 
 use std::fs;
 
 use crate::world::{KB952076, World, exit};
 
 #[test]
-fn inspect_tells_what_an_installer_is() {
+fn inspect_describes_an_installer() {
     let world = World::with_deployment();
     let ran = world
         .run("inspect KB952076/Hostedemail2007ns.msi")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.says("product Exchange 2007 Hosted Email")
-        .says("version 4.0.300")
-        .says("312,320 bytes")
-        .says("fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504")
-        .says("Hostedemail2007ns.dll");
+    ran.prints("product Exchange 2007 Hosted Email")
+        .prints("version 4.0.300")
+        .prints("312,320 bytes")
+        .prints("fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504")
+        .prints("Hostedemail2007ns.dll");
 }
 
 #[test]
-fn inspect_tells_it_to_programs() {
+fn inspect_prints_a_json_document() {
     let world = World::with_deployment();
-    let told = world
+    let ran = world
         .run("inspect --format json KB952076/Hostedemail2007ns.msi KB952076/Makegallinked.exe");
-    let told = told.exits_with(exit::INVALID).json();
+    let document = ran.exits_with(exit::INVALID).json();
     assert_eq!(
-        (&told["schema"], &told["exit_code"], &told["changed"]),
+        (
+            &document["schema"],
+            &document["exit_code"],
+            &document["changed"]
+        ),
         (&1.into(), &65.into(), &false.into())
     );
-    let [package, program] = &told["files"].as_array().expect("files")[..] else {
-        panic!("{told}")
+    let [package, program] = &document["files"].as_array().expect("files")[..] else {
+        panic!("{document}")
     };
     assert_eq!(package["size"], 312_320);
     assert_eq!(
@@ -38,7 +42,7 @@ fn inspect_tells_it_to_programs() {
     );
     assert_eq!(package["package"]["identity"]["version"], "4.0.300");
     let files = package["package"]["files"].as_array().expect("files");
-    // A library, its description, a page to read, and what brings the package to its documented
+    // A library, its description, a readme, and a file that fills the package to its documented
     // size.
     assert_eq!(files.len(), 4);
     for file in files {
@@ -53,7 +57,7 @@ fn inspect_tells_it_to_programs() {
 }
 
 #[test]
-fn inspect_says_why_a_file_cannot_be_used() {
+fn inspect_explains_why_a_file_cannot_be_used() {
     let world = World::with_deployment();
     fs::write(world.at("page.msi"), "<html>")
         .and_then(|()| fs::write(world.at("empty.msi"), ""))
@@ -64,30 +68,30 @@ fn inspect_says_why_a_file_cannot_be_used() {
         world
             .run(&format!("inspect {file}"))
             .exits_with(exit::INVALID)
-            .says("cannot be used: ");
+            .prints("cannot be used: ");
     }
     for path in ["nowhere.msi", "KB952076"] {
         world
             .run(&format!("inspect {path}"))
             .exits_with(exit::NO_INPUT)
-            .says(path);
+            .prints(path);
     }
 }
 
-/// The pins of a manifest, as text.
+/// Returns the pins of a manifest, as text.
 fn pins(text: &str) -> &str {
     text.split_once("[payload.sha256]")
         .map_or("", |(_, pins)| pins)
 }
 
 #[test]
-fn pin_writes_the_pins_and_nothing_else() {
+fn pin_writes_only_the_pins() {
     let world = World::with_deployment().without_pins();
     let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
     world
         .run("pin kb952076.toml")
         .exits_with(exit::OK)
-        .says("pinned 21 files in kb952076.toml")
+        .prints("pinned 21 files in kb952076.toml")
         .nothing_was_touched();
     let after = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
     assert_eq!(
@@ -107,7 +111,7 @@ fn pin_again_changes_nothing() {
     world
         .run("pin kb952076.toml")
         .exits_with(exit::OK)
-        .says("nothing to do: 21 files are pinned already");
+        .prints("nothing to do: 21 files are pinned already");
     assert_eq!(
         fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
         KB952076
@@ -119,7 +123,7 @@ fn pin_again_changes_nothing() {
 }
 
 #[test]
-fn pin_renews_a_pin_in_its_place() {
+fn pin_replaces_a_pin_on_its_line() {
     let pin = "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504";
     let world = World::with_deployment().edit("kb952076.toml", pin, &"ab".repeat(32));
     world.run("pin kb952076.toml").exits_with(exit::OK);
@@ -130,7 +134,7 @@ fn pin_renews_a_pin_in_its_place() {
 }
 
 #[test]
-fn pin_keeps_the_mode_of_the_manifest_and_its_line_ends() {
+fn pin_keeps_the_mode_and_the_line_endings_of_the_manifest() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::with_deployment().without_pins();
     let crlf = fs::read_to_string(world.at("kb952076.toml"))
@@ -141,7 +145,7 @@ fn pin_keeps_the_mode_of_the_manifest_and_its_line_ends() {
         .expect("a mode");
     world.run("pin kb952076.toml").exits_with(exit::OK);
     let mode = fs::metadata(world.at("kb952076.toml"))
-        .expect("there")
+        .expect("a file")
         .permissions()
         .mode();
     assert_eq!(mode & 0o7777, 0o640);
@@ -152,24 +156,24 @@ fn pin_keeps_the_mode_of_the_manifest_and_its_line_ends() {
 }
 
 #[test]
-fn pin_refuses_what_is_not_what_the_table_says() {
-    let refused = |world: World, words: &[&str]| {
+fn pin_refuses_files_that_do_not_match_the_table() {
+    let assert_refused = |world: World, words: &[&str]| {
         let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
         let mut ran = world
             .run("pin kb952076.toml -d deployment")
             .exits_with(exit::MISMATCH)
             .nothing_was_touched();
         for words in words {
-            ran = ran.says(words);
+            ran = ran.prints(words);
         }
-        ran.says("now: the manifest was not changed");
+        ran.prints("now: the manifest was not changed");
         assert_eq!(
             fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
             before
         );
     };
     let world = || World::with_deployment().without_pins();
-    refused(
+    assert_refused(
         world().swap_payload(
             "Hostedunifiedmessaging2007ws.msi",
             "Managedmobility2007ws.msi",
@@ -179,20 +183,20 @@ fn pin_refuses_what_is_not_what_the_table_says() {
             "`Managedmobility2007ws.msi` should hold",
         ],
     );
-    refused(
+    assert_refused(
         world().truncate_payload("HostedEmail2007NS.msi"),
         &["`Hostedemail2007ns.msi` is too short"],
     );
-    refused(
+    assert_refused(
         world().remove_payload("HostedEmail2007NS.msi"),
         &["`Hostedemail2007ns.msi` is missing"],
     );
     // Also those that no step deploys.
-    refused(
+    assert_refused(
         world().remove_payload("Makegallinked.exe"),
         &["`Makegallinked.exe` is missing"],
     );
-    refused(
+    assert_refused(
         world().truncate_payload("Hmoabupdate.msi"),
         &["`Hmoabupdate.msi` is too short"],
     );

@@ -1,5 +1,5 @@
-//! `events.ndjson` of a run: every line is of the documented form, the first says what follows, the
-//! last carries the exit code; and nothing ever depends on it.
+//! Events of a run in `events.ndjson`: every line conforms to the schema, the first describes the
+//! run, the last has the exit code, and no run depends on the file.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     let output = program(std::path::Path::new("."))
         .args(["schema", "event"])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     let schema = serde_json::from_slice(&output.stdout).expect("JSON");
     jsonschema::draft202012::meta::validate(&schema).expect("a schema of draft 2020-12");
     jsonschema::draft202012::options()
@@ -25,8 +25,8 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
         .expect("a schema")
 });
 
-/// An update with a manual step and a restart.
-pub(crate) const EVERYTHING: &str = r#"
+/// Steps of an update with a manual step and a restart.
+pub(crate) const WITH_MANUAL_STEP: &str = r#"
 [[steps]]
 id = "remove"
 action = "uninstall"
@@ -54,7 +54,7 @@ service = "Engine"
 files = [{ name = "Provider.msi" }]
 "#;
 
-/// The lines of a run's events; each conforms to the schema.
+/// Reads the events of a run, and asserts that each conforms to the schema.
 #[track_caller]
 pub(crate) fn events(world: &World, run: &str) -> Vec<Value> {
     let text = fs::read_to_string(world.run_directory(run).join("events.ndjson")).expect("events");
@@ -72,38 +72,42 @@ pub(crate) fn events(world: &World, run: &str) -> Vec<Value> {
     lines
 }
 
-/// Which events were told, in order, without repetitions in a row.
-fn told(lines: &[Value]) -> Vec<&str> {
-    let mut told: Vec<&str> = lines
+/// Returns the names of the events in order, without repetitions in a row.
+fn event_names(lines: &[Value]) -> Vec<&str> {
+    let mut event_names: Vec<&str> = lines
         .iter()
         .map(|line| line["event"].as_str().expect("a kind"))
         .collect();
-    told.dedup();
-    told
+    event_names.dedup();
+    event_names
 }
 
-fn ended(lines: &[Value]) -> Vec<i64> {
-    let ended = lines.iter().filter(|line| line["event"] == "ended");
-    ended
+fn exit_codes(lines: &[Value]) -> Vec<i64> {
+    let exit_codes = lines.iter().filter(|line| line["event"] == "ended");
+    exit_codes
         .map(|line| line["exit_code"].as_i64().expect("a code"))
         .collect()
 }
 
-/// Kills a command that would go well a few changes of the disk before its end.
-pub(crate) fn killed_near_the_end(world: &World, words: &str) {
-    let counts = format!("{words} --die-at-change {}", u64::MAX);
-    let counted = world.copy().command(&counts).output().expect("it runs");
-    let said = String::from_utf8_lossy(&counted.stderr).into_owned();
-    let changes: u64 = said
+/// Runs a command that would succeed, and kills it a few changes of the disk before its end.
+pub(crate) fn kill_near_the_end(world: &World, command_line: &str) {
+    let counting = format!("{command_line} --die-at-change {}", u64::MAX);
+    let counted = world
+        .copy()
+        .command(&counting)
+        .output()
+        .expect("the program runs");
+    let stderr = String::from_utf8_lossy(&counted.stderr).into_owned();
+    let changes: u64 = stderr
         .lines()
         .find_map(|line| line.strip_prefix("changes of the disk: ")?.parse().ok())
         .expect("a number");
-    let dying = format!("{words} --die-at-change {}", changes - 6);
+    let arguments = format!("{command_line} --die-at-change {}", changes - 6);
     assert_eq!(
         world
-            .command(&dying)
+            .command(&arguments)
             .output()
-            .expect("it runs")
+            .expect("the program runs")
             .status
             .code(),
         None
@@ -111,21 +115,21 @@ pub(crate) fn killed_near_the_end(world: &World, words: &str) {
 }
 
 #[test]
-fn their_path_is_told_before_anything_is_done() {
+fn the_path_of_the_events_is_printed_before_any_change() {
     let world = small_world(UPDATE_PROVIDER);
     let at = "events in deployment/.rollup/runs/0001-KB100001/events.ndjson";
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says(&format!("{at} staging run 0001-KB100001"));
+        .prints(&format!("{at} staging run 0001-KB100001"));
     world
         .run("undo last --yes")
         .exits_with(exit::OK)
-        .says(&format!("{at} putting everything back"));
+        .prints(&format!("{at} putting everything back"));
 }
 
 #[test]
-fn an_apply_tells_itself_whole() {
+fn the_events_of_an_apply_are_complete() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let lines = events(&world, "0001-KB952076");
@@ -166,7 +170,7 @@ fn an_apply_tells_itself_whole() {
         .map(|step| step["operations"].as_array().expect("a list").len())
         .sum();
     assert_eq!(operations, planned);
-    // One for every step and one for the level.
+    // One for every step and one for the record of the applied rollup.
     assert_eq!(of("sync").len(), steps.len() + 1);
     let compared = of("compared")[0];
     assert_eq!(compared["expected"], plan["expected_state"]["digest"]);
@@ -179,13 +183,13 @@ fn an_apply_tells_itself_whole() {
 }
 
 #[test]
-fn every_end_of_a_command_is_the_last_line() {
-    let world = small_world(EVERYTHING);
+fn the_last_line_of_every_command_has_its_exit_code() {
+    let world = small_world(WITH_MANUAL_STEP);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     let run = "0001-KB100001";
     let lines = events(&world, run);
     assert_eq!(
-        told(&lines),
+        event_names(&lines),
         [
             "began",
             "opened",
@@ -208,7 +212,7 @@ fn every_end_of_a_command_is_the_last_line() {
     world.run("undo last --yes").exits_with(exit::STOPPED);
     world.run("undo --yes --done database").exits_with(exit::OK);
     let lines = events(&world, run);
-    assert_eq!(ended(&lines), [12, 0, 12, 0]);
+    assert_eq!(exit_codes(&lines), [12, 0, 12, 0]);
     let commands = lines
         .iter()
         .filter(|line| line["event"] == "began")
@@ -237,20 +241,20 @@ fn every_end_of_a_command_is_the_last_line() {
 }
 
 #[test]
-fn a_failure_that_was_put_back_says_why() {
+fn the_events_of_a_run_that_was_rolled_back_have_its_reason() {
     let world = World::with_deployment();
     world
         .run("rehearse kb952076.toml --inject-failure install")
-        .exits_with(exit::UNDONE);
+        .exits_with(exit::ROLLED_BACK);
     let lab = world.at("lab/deployment/.rollup/runs/0001-KB952076");
     let here = world.run_directory("0001-KB952076");
     fs::create_dir_all(&here).expect("made");
     fs::copy(lab.join("events.ndjson"), here.join("events.ndjson")).expect("copied");
     let lines = events(&world, "0001-KB952076");
-    let turned = lines
+    let turned_event = lines
         .iter()
         .find(|line| line["event"] == "turned")
-        .expect("it turned");
+        .expect("a `turned` event");
     let last = lines.last().expect("lines");
     assert_eq!(
         (&last["exit_code"], &last["exit"]),
@@ -260,13 +264,13 @@ fn a_failure_that_was_put_back_says_why() {
         last["reasons"][0]
             .as_str()
             .expect("a reason")
-            .starts_with(turned["why"].as_str().expect("why"))
+            .starts_with(turned_event["why"].as_str().expect("a reason"))
     );
     assert_eq!(lines[0]["command"], "rehearse");
     let compared = lines
         .iter()
         .find(|line| line["event"] == "compared")
-        .expect("it was compared");
+        .expect("a `compared` event");
     assert_eq!(
         (&compared["back"], &compared["expected"]),
         (&true.into(), &compared["measured"])
@@ -274,12 +278,12 @@ fn a_failure_that_was_put_back_says_why() {
 }
 
 #[test]
-fn what_was_killed_has_no_last_line_and_the_next_command_goes_on_in_the_same_file() {
+fn the_next_command_continues_the_events_of_a_killed_run() {
     let world = small_world(UPDATE_PROVIDER);
-    killed_near_the_end(&world, APPLY_SMALL);
+    kill_near_the_end(&world, APPLY_SMALL);
     let run = "0001-KB100001";
-    assert_eq!(ended(&events(&world, run)), Vec::<i64>::new());
-    // A death may tear the last line.
+    assert_eq!(exit_codes(&events(&world, run)), Vec::<i64>::new());
+    // A killed process can leave an incomplete last line.
     let at = world.run_directory(run).join("events.ndjson");
     let torn = fs::read_to_string(&at).expect("events") + "{\"at\":\"2026";
     fs::write(&at, torn).expect("written");
@@ -300,8 +304,8 @@ fn what_was_killed_has_no_last_line_and_the_next_command_goes_on_in_the_same_fil
 }
 
 #[test]
-fn what_is_accepted_is_told_too() {
-    let world = small_world(UPDATE_PROVIDER).put(
+fn an_accepted_drift_has_events() {
+    let world = small_world(UPDATE_PROVIDER).write_file(
         "Things/Provider/files/Program Files/Provider/Provider.dll",
         "other",
     );
@@ -310,34 +314,34 @@ fn what_is_accepted_is_told_too() {
         .exits_with(exit::OK);
     let lines = events(&world, "0001-accept");
     assert_eq!(lines[0]["about"]["accept"]["reason"], "a hotfix");
-    assert_eq!(ended(&lines), [0]);
-    let world = small_world(EVERYTHING);
+    assert_eq!(exit_codes(&lines), [0]);
+    let world = small_world(WITH_MANUAL_STEP);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("accept --reason 'mended by hand' --yes")
+        .run("accept --reason 'repaired by hand' --yes")
         .exits_with(exit::OK);
     let lines = events(&world, "0001-KB100001");
     let closed = lines
         .iter()
         .find(|line| line["event"] == "closed")
-        .expect("it is closed");
+        .expect("a `closed` event");
     assert_eq!(
         (&closed["outcome"], &closed["reason"]),
-        (&"accepted".into(), &"mended by hand".into())
+        (&"accepted".into(), &"repaired by hand".into())
     );
 }
 
 #[test]
-fn a_signal_is_an_end_as_well() {
-    let world = small_world(EVERYTHING);
+fn a_signal_ends_the_events_with_the_exit_code() {
+    let world = small_world(WITH_MANUAL_STEP);
     world
         .signalled("apply small.toml --yes", "Is it done?", Signal::INT)
         .exits_with(exit::STOPPED);
-    assert_eq!(ended(&events(&world, "0001-KB100001")), [12]);
+    assert_eq!(exit_codes(&events(&world, "0001-KB100001")), [12]);
 }
 
 #[test]
-fn no_run_depends_on_them() {
+fn no_run_depends_on_its_events() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
     let at = world.run_directory("0001-KB100001").join("events.ndjson");
@@ -347,6 +351,6 @@ fn no_run_depends_on_them() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed")
-        .does_not_say("events in");
+        .prints("as previewed")
+        .does_not_print("events in");
 }

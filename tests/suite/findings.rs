@@ -1,4 +1,5 @@
-//! What is wrong with a document is told at once, at its place, in exactly these words.
+//! Findings of faulty documents: all are reported at once, each at its place, and the reports are
+//! compared whole.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use rollup::deployment::description::{self, Description};
 use rollup::document::{Findings, RenderOptions, Severity, Source};
 use rollup::manifest::{self, Checks};
 
-const LOOK: RenderOptions = RenderOptions::PLAIN;
+const OPTIONS: RenderOptions = RenderOptions::PLAIN;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,15 +23,15 @@ fn source(path: &str) -> Source {
 
 fn sample() -> Description {
     let mut findings = Findings::default();
-    let described = description::parse(&source("fixtures/hmc40/deployment.toml"), &mut findings);
-    described.expect("the sample has no errors")
+    let description = description::parse(&source("fixtures/hmc40/deployment.toml"), &mut findings);
+    description.expect("the sample has no errors")
 }
 
-/// Every document in `fixtures/faulty`, by its path from the repository's root. Those named
-/// `deployment-…` are deployments, those named `hmc40-…` manifests for the sample site, the others
-/// manifests by themselves.
+/// Lists the documents in `fixtures/faulty` by their path from the repository's root. Those named
+/// `deployment-…` are deployments, those named `hmc40-…` manifests for the sample deployment, the
+/// others manifests without a deployment.
 fn faulty() -> Vec<String> {
-    let entries = fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures are there");
+    let entries = fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures");
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.expect("a readable entry").path())
         .collect();
@@ -68,20 +69,20 @@ fn validate(path: &str) -> (Source, Findings, bool) {
 }
 
 #[test]
-fn every_faulty_document_is_told_in_these_words() {
+fn every_faulty_document_has_its_exact_report() {
     for path in faulty() {
         let (source, findings, parsed) = validate(&path);
         assert_eq!(
             parsed,
             findings.errors() == 0,
-            "{path} gives a value exactly when it has no errors"
+            "{path} gives a value exactly if it has no errors"
         );
         let expected = root().join(path.replace(".toml", ".txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
             .action_env("SNAPSHOTS")
             .normalize_paths(false)
-            .eq(findings.text(&source, &LOOK), expected.raw());
+            .eq(findings.text(&source, &OPTIONS), expected.raw());
     }
 }
 
@@ -89,7 +90,7 @@ fn every_faulty_document_is_told_in_these_words() {
 fn ten_faults_give_ten_findings() {
     let (source, findings, _) = validate("fixtures/faulty/ten-faults.toml");
     let sorted = findings.sorted();
-    assert_eq!(sorted.len(), 10, "{}", findings.text(&source, &LOOK));
+    assert_eq!(sorted.len(), 10, "{}", findings.text(&source, &OPTIONS));
     let lines: Vec<u32> = sorted
         .iter()
         .map(|finding| source.place(finding.span.start).0)
@@ -104,7 +105,7 @@ fn ten_faults_give_ten_findings() {
 }
 
 #[test]
-fn findings_are_told_to_programs_with_their_places() {
+fn findings_have_their_places_in_json() {
     let (source, findings, _) = validate("fixtures/faulty/ten-faults.toml");
     let records = serde_json::to_value(findings.records(&source)).expect("records are plain data");
     let first = &records[0];
@@ -141,10 +142,10 @@ fn the_shipped_documents_have_no_errors() {
     );
 }
 
-/// Every cut of a document, and every character of it changed into one that means something to
+/// Cuts a document at every place, and replaces every character with one that means something in
 /// TOML.
 #[test]
-fn no_damage_to_a_document_makes_the_parser_fall() {
+fn the_parser_never_panics_on_a_damaged_document() {
     let parse =
         |source: &Source, findings: &mut Findings| match source.name().contains("deployment") {
             true => description::parse(source, findings).is_some(),
@@ -164,10 +165,10 @@ fn no_damage_to_a_document_makes_the_parser_fall() {
                 let mut findings = Findings::default();
                 let parsed = parse(&damaged, &mut findings);
                 assert!(!parsed || findings.errors() == 0);
-                let drawn = findings.text(&damaged, &LOOK);
+                let rendered = findings.text(&damaged, &OPTIONS);
                 assert!(
-                    drawn.chars().all(|c| c == '\n' || !c.is_control()),
-                    "{drawn:?}"
+                    rendered.chars().all(|c| c == '\n' || !c.is_control()),
+                    "{rendered:?}"
                 );
             }
             let mut findings = Findings::default();

@@ -1,45 +1,45 @@
-//! Documents that are made to take for ever. Each of these would take minutes, or all memory, if
-//! the work grew with the square of the document; none of them asserts a time.
+//! Hostile documents. Each would take minutes, or all memory, if the work grew with the square of
+//! the document's size; none of the tests asserts a time.
 
 use rollup::deployment::description::{self, Description};
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks};
-use rollup::validation::{Against, Document, Kind, Validation};
+use rollup::validation::{Document, DocumentKind, Validation, ValidationContext};
 
 const HEAD: &str = "kb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n";
 
-const SITE: &str = "schema = 1\nname = \"n\"\nproduct = \"p\"\nproduct_version = \"1\"\nshare = \"Share\"\n\
+const DEPLOYMENT: &str = "schema = 1\nname = \"n\"\nproduct = \"p\"\nproduct_version = \"1\"\nshare = \"Share\"\n\
     roles = [{ name = \"r\" }]\nservers = [{ name = \"S1\", roles = [\"r\"] }]\n";
 
 fn manifest_of(steps: &str) -> String {
     format!("schema = 1\nsteps = [\n{steps}]\n[rollup]\n{HEAD}")
 }
 
-/// A site whose group `G` has so many items, `item 0` and so on, with more below it.
-fn site_of(items: usize, rest: &str) -> String {
+/// Returns a deployment with a number of items in the group `G`, from `item 0`, followed by `rest`.
+fn deployment_of(items: usize, rest: &str) -> String {
     let items: String = (0..items)
         .map(|at| format!("{{ name = \"item {at}\", installer = \"{at}.msi\" }},\n"))
         .collect();
-    format!("{SITE}[[groups]]\npath = \"G\"\nitems = [\n{items}]\n{rest}")
+    format!("{DEPLOYMENT}[[groups]]\npath = \"G\"\nitems = [\n{items}]\n{rest}")
 }
 
-fn described(text: String) -> (Option<Description>, Vec<String>) {
+fn parse_deployment(text: String) -> (Option<Description>, Vec<String>) {
     let mut findings = Findings::default();
-    let described = description::parse(&Source::new("deployment.toml", text), &mut findings);
-    (described, told(&findings))
+    let description = description::parse(&Source::new("deployment.toml", text), &mut findings);
+    (description, messages(&findings))
 }
 
-fn found(text: String, deployment: Option<&Description>) -> Vec<String> {
+fn parse_manifest(text: String, deployment: Option<&Description>) -> Vec<String> {
     let mut findings = Findings::default();
     manifest::check(
         &Source::new("m.toml", text),
         &Checks { deployment },
         &mut findings,
     );
-    told(&findings)
+    messages(&findings)
 }
 
-fn told(findings: &Findings) -> Vec<String> {
+fn messages(findings: &Findings) -> Vec<String> {
     findings
         .sorted()
         .iter()
@@ -48,7 +48,7 @@ fn told(findings: &Findings) -> Vec<String> {
 }
 
 #[test]
-fn steps_that_take_out_what_others_bring_back_are_looked_at_once() {
+fn many_uninstalls_and_installs_are_checked_in_one_pass() {
     let step = |at: usize| {
         let action = if at.is_multiple_of(2) {
             "uninstall"
@@ -61,11 +61,11 @@ fn steps_that_take_out_what_others_bring_back_are_looked_at_once() {
         )
     };
     let steps: String = (0..60_000).map(step).collect();
-    assert_eq!(found(manifest_of(&steps), None), [""; 0]);
+    assert_eq!(parse_manifest(manifest_of(&steps), None), [""; 0]);
 }
 
 #[test]
-fn references_to_steps_that_are_not_there_are_told() {
+fn many_references_to_missing_steps_are_reported() {
     let step = |at: usize| {
         format!(
             "{{ id = \"s{at}\", action = \"uninstall\", groups = [\"g\"] }},\n\
@@ -73,16 +73,16 @@ fn references_to_steps_that_are_not_there_are_told() {
         )
     };
     let steps: String = (0..30_000).map(step).collect();
-    let found = found(manifest_of(&steps), None);
+    let findings = parse_manifest(manifest_of(&steps), None);
     assert!(
-        found[0].starts_with("RU0305 there is no step `another 0`"),
+        findings[0].starts_with("RU0305 the manifest has no step `another 0`"),
         "{}",
-        found[0]
+        findings[0]
     );
 }
 
 #[test]
-fn services_that_are_disabled_and_enabled_are_looked_at_once() {
+fn many_disabled_and_enabled_services_are_checked_in_one_pass() {
     let step = |action: &'static str| {
         move |at: usize| {
             format!("{{ id = \"{action}{at}\", action = \"{action}\", service = \"{at}\" }},\n")
@@ -92,25 +92,25 @@ fn services_that_are_disabled_and_enabled_are_looked_at_once() {
         .map(step("disable"))
         .chain((0..25_000).map(step("enable")))
         .collect();
-    assert_eq!(found(manifest_of(&steps), None), [""; 0]);
+    assert_eq!(parse_manifest(manifest_of(&steps), None), [""; 0]);
 }
 
 #[test]
-fn steps_that_select_a_whole_site_over_and_over_are_refused() {
-    let (site, _) = described(site_of(20_000, ""));
+fn steps_that_select_all_items_again_and_again_are_refused() {
+    let (deployment, _) = parse_deployment(deployment_of(20_000, ""));
     let step =
         |at: usize| format!("{{ id = \"s{at}\", action = \"uninstall\", groups = [\"G\"] }},\n");
     let steps: String = (0..20_000).map(step).collect();
-    let found = found(manifest_of(&steps), site.as_ref());
+    let findings = parse_manifest(manifest_of(&steps), deployment.as_ref());
     assert_eq!(
-        found,
-        ["RU0006 up to the step `s199` more items are selected than can be checked"]
+        findings,
+        ["RU0006 the steps up to `s199` select more items than can be checked"]
     );
 }
 
 #[test]
-fn a_step_each_for_very_many_items_is_no_trouble() {
-    let (site, _) = described(site_of(20_000, ""));
+fn one_step_for_each_of_very_many_items_is_checked() {
+    let (deployment, _) = parse_deployment(deployment_of(20_000, ""));
     let step = |at: usize| {
         format!("{{ id = \"s{at}\", action = \"install\", items.\"G\" = [\"item {at}\"] }},\n")
     };
@@ -123,46 +123,46 @@ fn a_step_each_for_very_many_items_is_no_trouble() {
     let rows: String = (0..20_000)
         .map(|at| format!("{{ name = \"{at}.msi\", size = {} }},\n", 512 * at))
         .collect();
-    let found = found(
+    let findings = parse_manifest(
         format!("{}[payload]\nfiles = [\n{rows}]\n", manifest_of(&steps)),
-        site.as_ref(),
+        deployment.as_ref(),
     );
-    let late = found
+    let late = findings
         .iter()
-        .filter(|found| found.contains("comes into the share after the step"));
-    assert_eq!(late.count(), 10_000, "as many as are kept");
+        .filter(|finding| finding.contains("is copied to the share only after the step"));
+    assert_eq!(late.count(), 10_000, "the limit of findings");
 }
 
 #[test]
-fn requirements_that_all_lead_back_make_one_circle() {
+fn many_circular_requirements_are_one_finding() {
     let requires = |at: usize| match at {
         19_999 => format!("\"item {at}\" = [\"item 0\"]\n"),
         _ => format!("\"item {at}\" = [\"item {}\", \"item 0\"]\n", at + 1),
     };
     let requires: String = (0..20_000).map(requires).collect();
-    let (_, found) = described(site_of(20_000, &format!("[requires]\n{requires}")));
-    assert_eq!(found.len(), 1);
+    let (_, findings) = parse_deployment(deployment_of(20_000, &format!("[requires]\n{requires}")));
+    assert_eq!(findings.len(), 1);
     assert!(
-        found[0].starts_with("RU0503 `item 0` requires"),
+        findings[0].starts_with("RU0503 `item 0` requires"),
         "{}",
-        found[0]
+        findings[0]
     );
 }
 
 #[test]
-fn groups_that_only_long_paths_mention_are_bounded() {
+fn groups_with_long_paths_are_bounded() {
     let group = |at: usize| format!("[[groups]]\npath = \"{at}{}\"\n", "/a".repeat(100));
     let groups: String = (0..15_000).map(group).collect();
-    let (_, found) = described(format!("{SITE}{groups}"));
+    let (_, findings) = parse_deployment(format!("{DEPLOYMENT}{groups}"));
     assert!(
-        found[0].starts_with("RU0007 the group stands 101 deep, more than 32"),
+        findings[0].starts_with("RU0007 the group stands 101 deep, more than 32"),
         "{}",
-        found[0]
+        findings[0]
     );
 }
 
 #[test]
-fn spellings_of_long_names_are_searched_with_patience() {
+fn the_search_for_similar_long_names_is_bounded() {
     let name = |letter: &str, at: usize| format!("{}{at}", letter.repeat(180));
     let items: String = (0..5_000)
         .map(|at| {
@@ -172,27 +172,27 @@ fn spellings_of_long_names_are_searched_with_patience() {
             )
         })
         .collect();
-    let wanted: String = (0..5_000)
+    let required: String = (0..5_000)
         .map(|at| format!("\"{}\",", name("y", at)))
         .collect();
     let rest = format!(
-        "[[groups]]\npath = \"G\"\nitems = [\n{items}]\n[rehearsal]\nnot_installed = [{wanted}]\n"
+        "[[groups]]\npath = \"G\"\nitems = [\n{items}]\n[rehearsal]\nnot_installed = [{required}]\n"
     );
-    let (_, found) = described(format!("{SITE}{rest}"));
-    assert_eq!(found.len(), 5_000);
+    let (_, findings) = parse_deployment(format!("{DEPLOYMENT}{rest}"));
+    assert_eq!(findings.len(), 5_000);
 }
 
 #[test]
-fn a_name_of_megabytes_is_not_told_with_each_of_its_items() {
+fn a_name_of_megabytes_is_not_repeated_for_each_of_its_items() {
     let names: String = (0..3_000).map(|at| format!("\"i{at}\",")).collect();
     let step =
         |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
-    let found = found(
+    let findings = parse_manifest(
         manifest_of(&format!("{}{}", step(&"s".repeat(2 << 20)), step("b"))),
         None,
     );
-    assert!(found.len() > 3_000);
-    assert!(found.iter().all(|found| found.len() < 10_000));
+    assert!(findings.len() > 3_000);
+    assert!(findings.iter().all(|finding| finding.len() < 10_000));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
     manifest::check(&source, &Checks::default(), &mut findings);
     let document = Document {
         source,
-        kind: Kind::Manifest,
+        kind: DocumentKind::Manifest,
         findings,
     };
     let validation = Validation {
@@ -224,9 +224,9 @@ fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
     assert!(validation.text(&RenderOptions::PLAIN).len() < 1 << 20);
 }
 
-/// Texts that are hardly TOML: what is repeated, one of each kind that the lexer, the parser or a
-/// finding knows.
-const REPEATED: &[&str] = &[
+/// Units that are repeated to texts, most of them not TOML: one of each kind that the lexer, the
+/// parser or a finding distinguishes.
+const REPEATED_UNITS: &[&str] = &[
     "\r",
     "\n\r",
     "\r\r\n",
@@ -297,8 +297,8 @@ const REPEATED: &[&str] = &[
     "é\n",
 ];
 
-/// The same within one value.
-const WITHIN: &[(&str, &str, &str)] = &[
+/// Units that are repeated inside one value, with the text before and after them.
+const REPEATED_IN_VALUES: &[(&str, &str, &str)] = &[
     ("a=[", "1,", "]\n"),
     ("a=[", "1 ", "]\n"),
     ("a=[", "[", "\n"),
@@ -313,22 +313,22 @@ const WITHIN: &[(&str, &str, &str)] = &[
     ("a=\"", "\\e", "\"\n"),
 ];
 
-/// Returns the findings of `validate` for a text, whose reports are bounded.
-fn validated(text: String) -> Validation {
+/// Validates a text, and asserts that the reports are bounded.
+fn validate(text: String) -> Validation {
     let validation = Validation::of(
-        vec![(Source::new("m.toml", text), Kind::Manifest)],
-        &Against::default(),
+        vec![(Source::new("m.toml", text), DocumentKind::Manifest)],
+        &ValidationContext::default(),
     );
-    let whole = validation.text(&RenderOptions::PLAIN).len() + validation.github().len();
-    assert!(whole < 12 << 20, "{whole} bytes of reports");
+    let total_bytes = validation.text(&RenderOptions::PLAIN).len() + validation.github().len();
+    assert!(total_bytes < 12 << 20, "{total_bytes} bytes of reports");
     validation
 }
 
-/// Every kind of text, of about so many bytes.
+/// Returns every kind of text, each of about `size` bytes.
 fn texts(size: usize) -> impl Iterator<Item = (String, String)> {
-    let plain = REPEATED.iter().map(|unit| ("", *unit, ""));
+    let plain = REPEATED_UNITS.iter().map(|unit| ("", *unit, ""));
     plain
-        .chain(WITHIN.iter().copied())
+        .chain(REPEATED_IN_VALUES.iter().copied())
         .map(move |(before, unit, after)| {
             let repeated = unit.repeat(size / unit.len());
             (
@@ -339,9 +339,9 @@ fn texts(size: usize) -> impl Iterator<Item = (String, String)> {
 }
 
 #[test]
-fn syntax_errors_are_bounded_in_number_and_words() {
+fn syntax_errors_are_bounded_in_number_and_length() {
     for (unit, text) in texts(40_000) {
-        let validation = validated(text);
+        let validation = validate(text);
         let findings = validation.documents[0].findings.sorted();
         let syntax = findings
             .iter()
@@ -361,16 +361,16 @@ fn syntax_errors_are_bounded_in_number_and_words() {
 fn the_first_errors_are_shown_and_the_others_counted() {
     let lines = |count: usize| format!("schema = 1\n{}", "a = 1x\n".repeat(count));
     let syntax = |text: String| -> Vec<String> {
-        let found = found(text, None);
-        found
+        let findings = parse_manifest(text, None);
+        findings
             .into_iter()
-            .filter(|found| found.starts_with("RU0001"))
+            .filter(|finding| finding.starts_with("RU0001"))
             .collect()
     };
     assert_eq!(syntax(lines(20)).len(), 20);
-    let found = syntax(lines(21));
+    let findings = syntax(lines(21));
     assert_eq!(
-        (found.len(), found[20].as_str()),
+        (findings.len(), findings[20].as_str()),
         (21, "RU0001 one more line is not TOML, from here on")
     );
     assert_eq!(

@@ -1,16 +1,16 @@
-//! `import`: an article becomes a manifest draft, with every line accounted for.
+//! Import of an article: `import` writes a manifest draft and a report on every line.
 
 use std::fs;
 use std::path::PathBuf;
 
 use rollup::article;
 use rollup::document::{Findings, Source};
-use rollup::manifest::{self, Difference, Manifest};
+use rollup::manifest::{self, Manifest, ManifestDifference};
 use serde_json::json;
 
 use crate::world::{KB952076, World, exit};
 
-/// An article about a product that nobody sells.
+/// Article about an invented product.
 const ARTICLE: &str = "\
 Article ID: 612345 - Last Review: June 3, 2011 - Revision: 1.2
 
@@ -62,7 +62,7 @@ APPLIES TO
 ";
 
 fn world() -> World {
-    World::with_deployment().put("../article.txt", ARTICLE)
+    World::with_deployment().write_file("../article.txt", ARTICLE)
 }
 
 fn parsed(text: &str) -> Manifest {
@@ -72,15 +72,15 @@ fn parsed(text: &str) -> Manifest {
 }
 
 #[test]
-fn a_draft_goes_to_standard_output_and_what_is_open_to_standard_error() {
+fn a_draft_goes_to_standard_output_and_its_open_points_to_standard_error() {
     let world = world();
     let ran = world
         .run("import article.txt")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    let ran = ran.says("KB612345: 5 steps (1 manual), 2 files in the table, 0 prerequisites");
-    let ran = ran.says("article.txt:30: step `manual`: this was not understood");
-    let ran = ran.says("next: rollup import article.txt --report");
+    let ran = ran.prints("KB612345: 5 steps (1 manual), 2 files in the table, 0 prerequisites");
+    let ran = ran.prints("article.txt:30: step `manual`: this was not understood");
+    let ran = ran.prints("next: rollup import article.txt --report");
     let manifest = parsed(ran.stdout());
     assert_eq!(
         manifest.rollup.title,
@@ -100,148 +100,149 @@ fn a_draft_goes_to_standard_output_and_what_is_open_to_standard_error() {
 }
 
 #[test]
-fn a_draft_goes_into_a_file_that_a_command_may_write() {
+fn a_draft_is_only_written_to_a_permitted_file() {
     let world = world();
     world
         .run("import article.txt -o draft.toml")
         .exits_with(exit::OK)
-        .says("written to draft.toml");
+        .prints("written to draft.toml");
     parsed(&fs::read_to_string(world.at("draft.toml")).expect("the draft"));
     world
         .run("import article.txt -o article.txt")
         .exits_with(exit::USAGE)
-        .says("is what the command reads");
-    let inside = format!(
+        .prints("is what the command reads");
+    let in_deployment = format!(
         "import article.txt -o {}",
         world.deployment().join("x.toml").display()
     );
     world
-        .run(&inside)
+        .run(&in_deployment)
         .exits_with(exit::USAGE)
-        .says("is in the deployment")
+        .prints("is in the deployment")
         .nothing_was_touched();
     world
         .run("import article.txt -o nowhere/x.toml")
         .exits_with(exit::IO)
-        .says("cannot write");
+        .prints("cannot write");
 }
 
 #[test]
-fn the_report_accounts_for_every_line_of_the_installation_section() {
+fn the_report_lists_every_line_of_the_installation_section() {
     let world = world();
     let ran = world
         .run("import article.txt --report")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    let ran = ran.says("26 Back up the files in the GroveShare folder.");
-    let ran = ran.says("needs no step: rollup always keeps what it replaces");
-    ran.says("manual: step manual");
-    let told = world
+    let ran = ran.prints("26 Back up the files in the GroveShare folder.");
+    let ran = ran.prints("needs no step: rollup always keeps replaced files");
+    ran.prints("manual: step manual");
+    let document = world
         .run("import article.txt --report --format json -o draft.toml")
         .exits_with(exit::OK)
         .json();
     assert_eq!(
         (
-            &told["exit_code"],
-            &told["found"]["kb"],
-            &told["found"]["steps"]
+            &document["exit_code"],
+            &document["found"]["kb"],
+            &document["found"]["steps"]
         ),
         (&json!(0), &json!("KB612345"), &json!(5))
     );
-    let lines = told["installation"].as_array().expect("the lines");
+    let lines = document["installation"].as_array().expect("the lines");
     let numbers: Vec<_> = lines
         .iter()
         .filter_map(|line| line["line"].as_u64())
         .collect();
-    let wanted: Vec<u64> = ARTICLE
+    let expected: Vec<u64> = ARTICLE
         .lines()
         .enumerate()
         .map(|(at, line)| (at as u64 + 1, line))
         .filter(|(number, line)| (14..=34).contains(number) && !line.trim().is_empty())
         .map(|(number, _)| number)
         .collect();
-    assert_eq!(numbers, wanted);
+    assert_eq!(numbers, expected);
     assert_eq!(
         lines[4],
         json!({ "line": 20, "text": "Expand Orchard, and then expand Orchard Providers.",
-                                 "became": "understood", "steps": ["uninstall"] })
+                                 "result": "understood", "steps": ["uninstall"] })
     );
     assert!(world.at("draft.toml").is_file());
 }
 
 #[test]
-fn what_is_no_article_is_refused_with_what_was_looked_for() {
+fn a_text_that_is_not_an_article_is_refused_with_the_reason() {
     let world = world()
-        .put("../cake.txt", "Take three eggs.\n")
-        .put("../tool.exe", b"MZ\0\0")
-        .put("../big.txt", vec![b'a'; 5 << 20]);
+        .write_file("../cake.txt", "Take three eggs.\n")
+        .write_file("../tool.exe", b"MZ\0\0")
+        .write_file("../big.txt", vec![b'a'; 5 << 20]);
     let ran = world
         .run("import cake.txt")
         .exits_with(65)
-        .says("it has no KB number, no installation steps and no file table");
-    ran.says("a heading such as `Installation information`")
+        .prints("it has no KB number, no installation steps and no file table");
+    ran.prints("a heading such as `Installation information`")
         .nothing_was_touched();
     world
         .run("import tool.exe")
         .exits_with(65)
-        .says("it is not a text: byte 0x00 at offset 2");
+        .prints("it is not a text: byte 0x00 at offset 2");
     world
         .run("import big.txt")
         .exits_with(65)
-        .says("it has more than 4 MB");
+        .prints("it has more than 4 MB");
     world
         .run("import nowhere.txt")
         .exits_with(66)
-        .says("there is no file `nowhere.txt`");
+        .prints("there is no file `nowhere.txt`");
     world
         .run("import cake.txt --format json")
         .exits_with(exit::USAGE);
-    let told = world
+    let document = world
         .run("import cake.txt --report --format json")
         .exits_with(65)
         .json();
-    assert_eq!(told["outcome"], "invalid");
+    assert_eq!(document["outcome"], "invalid");
 }
 
-/// How a draft may differ from the manifest that a person wrote from the same article: ids and
-/// titles of steps and the wording of fixes and notes are the author's, and pins are in no article.
-fn is_allowed(difference: &Difference) -> bool {
+/// Returns true if a draft may differ so from the manifest that a person wrote from the article.
+/// The author chose ids and titles of steps and the wording of fixes and notes, and an article has
+/// no pins.
+fn is_allowed(difference: &ManifestDifference) -> bool {
     matches!(
-        difference.what.as_str(),
+        difference.key.as_str(),
         "id" | "title" | "fixes" | "notes" | "sha256"
     )
 }
 
 #[test]
-#[ignore = "needs the vendor's article, whose text is not ours to ship: ROLLUP_ARTICLE names the file"]
-fn the_article_of_kb952076_becomes_its_manifest() {
+#[ignore = "needs the vendor's article, which the repository may not contain: ROLLUP_ARTICLE names the file"]
+fn the_article_of_kb952076_gives_its_manifest() {
     let path = PathBuf::from(
         std::env::var_os("ROLLUP_ARTICLE").expect("ROLLUP_ARTICLE names the article"),
     );
-    let imported = article::import(&fs::read(path).expect("the article")).expect("it is one");
-    // Steps are matched by their ids, and those are the author's.
+    let imported = article::import(&fs::read(path).expect("the article")).expect("an article");
+    // Steps are matched by their ids, which the author chose.
     let draft = imported
         .draft
         .replace("\"restart-provisioning-engine\"", "\"restart-engine\"");
     let mut draft = parsed(&draft);
-    let mut written = parsed(KB952076);
-    for manifest in [&mut draft, &mut written] {
+    let mut by_a_person = parsed(KB952076);
+    for manifest in [&mut draft, &mut by_a_person] {
         manifest
             .steps
             .iter_mut()
             .for_each(|step| step.title.clone_from(&step.id));
     }
-    let differences = manifest::compare(&written, &draft);
-    let other: Vec<_> = differences
+    let differences = manifest::compare(&by_a_person, &draft);
+    let unexpected: Vec<_> = differences
         .iter()
         .filter(|difference| !is_allowed(difference))
         .collect();
-    assert!(other.is_empty(), "{other:#?}");
-    let counted: usize = imported.accounted.len();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    let lines_read: usize = imported.installation.len();
     assert_eq!(
-        (counted, imported.found.manual),
+        (lines_read, imported.found.manual),
         (71, 0),
         "{:#?}",
-        imported.accounted
+        imported.installation
     );
 }

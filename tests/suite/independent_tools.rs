@@ -1,7 +1,7 @@
-//! Tools that others made agree with us about installer packages: those that we build they can
-//! read, and those that they build we read as they do.
+//! Agreement with independent tools about installer packages: they can read the packages that
+//! rollup builds, and rollup reads the packages that they build as they do.
 //!
-//! They need the packages msitools, wixl, gcab, cabextract, p7zip-full and file of a Debian system:
+//! The tests need the Debian packages msitools, wixl, gcab, cabextract, p7zip-full and file:
 //! `cargo test --test suite -- --ignored`.
 
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use std::path::Path;
 use std::process::Command;
 
 use rollup::installer::{
-    Beside, Contents, Installer, NothingBeside, ReadSeek, Recipe, build_package, build_program,
+    SiblingFiles, Contents, Installer, NoSiblingFiles, ReadSeek, Recipe, build_package, build_program,
     contents,
 };
 use rollup::names::{Digest, FileName, RelPath};
 use tempfile::TempDir;
 
-/// The installers of KB952076 with their documented sizes: all but the program.
-const DOCUMENTED: [u64; 20] = [
+/// Documented sizes of the installer packages of KB952076.
+const DOCUMENTED_SIZES: [u64; 20] = [
     250_368, 312_320, 251_904, 251_392, 278_528, 249_856, 248_832, 289_792, 372_736, 507_904,
     415_232, 449_536, 471_552, 531_456, 465_408, 457_216, 518_144, 457_216, 393_216, 412_672,
 ];
@@ -48,7 +48,7 @@ fn recipe(number: usize, size: u64) -> Recipe {
     }
 }
 
-/// Runs a tool in a directory and returns what it printed.
+/// Runs a tool in a directory and returns its standard output.
 fn run(directory: &Path, tool: &str, arguments: &[&str]) -> String {
     let output = Command::new(tool)
         .args(arguments)
@@ -61,15 +61,15 @@ fn run(directory: &Path, tool: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Every file below a directory, with its hash.
-fn tree(directory: &Path) -> BTreeMap<String, Digest> {
+/// Returns every file below a directory with its hash.
+fn files_below(directory: &Path) -> BTreeMap<String, Digest> {
     let files = walkdir::WalkDir::new(directory)
         .into_iter()
         .map(|entry| entry.expect("a readable directory"));
     let files = files.filter(|entry| entry.file_type().is_file());
     let relative = |path: &Path| {
         path.strip_prefix(directory)
-            .expect("below it")
+            .expect("a path below")
             .to_string_lossy()
             .into_owned()
     };
@@ -83,7 +83,7 @@ fn tree(directory: &Path) -> BTreeMap<String, Digest> {
         .collect()
 }
 
-fn told(contents: &Contents) -> BTreeMap<String, Digest> {
+fn files_in_package(contents: &Contents) -> BTreeMap<String, Digest> {
     contents
         .files
         .iter()
@@ -91,30 +91,32 @@ fn told(contents: &Contents) -> BTreeMap<String, Digest> {
         .collect()
 }
 
-/// What `msiextract` lays down. It succeeds even where it could read nothing, so only the tree
-/// counts.
-fn extracted(directory: &Path, package: &str) -> BTreeMap<String, Digest> {
+/// Unpacks a package with `msiextract`, and returns the files. It succeeds even if it could read
+/// nothing, so its exit code is not enough.
+fn extract_with_msiextract(directory: &Path, package: &str) -> BTreeMap<String, Digest> {
     let target = TempDir::new().expect("a directory");
     run(
         directory,
         "msiextract",
         &["-C", &target.path().to_string_lossy(), package],
     );
-    tree(target.path())
+    files_below(target.path())
 }
 
 #[test]
 #[ignore = "needs msitools and file"]
-fn packages_of_every_documented_size_are_laid_down_alike() {
+fn packages_of_every_documented_size_are_unpacked_alike() {
     let directory = TempDir::new().expect("a directory");
-    for (number, size) in DOCUMENTED.into_iter().enumerate() {
+    for (number, size) in DOCUMENTED_SIZES.into_iter().enumerate() {
         let package = build_package(&recipe(number, size)).expect("a package");
         fs::write(directory.path().join("it.msi"), &package).expect("written");
-        let contents =
-            contents(io::Cursor::new(&package), &mut NothingBeside).expect("its contents");
+        let contents = contents(io::Cursor::new(&package), &mut NoSiblingFiles).expect("contents");
         assert_eq!(package.len() as u64, size);
         assert_eq!(contents.files.len(), 6);
-        assert_eq!(extracted(directory.path(), "it.msi"), told(&contents));
+        assert_eq!(
+            extract_with_msiextract(directory.path(), "it.msi"),
+            files_in_package(&contents)
+        );
     }
 }
 
@@ -166,9 +168,9 @@ fn the_properties_of_a_package_are_read_alike() {
 
 #[test]
 #[ignore = "needs p7zip-full"]
-fn another_reader_of_compound_files_and_cabinets_finds_nothing_wrong() {
+fn p7zip_reads_the_compound_file_and_the_cabinet() {
     let directory = TempDir::new().expect("a directory");
-    // The second is one whose last sector is a map of sectors and nothing else.
+    // The last sector of the second package contains only a map of sectors.
     for size in [250_368, 65_536 * 3 + 1024] {
         fs::write(
             directory.path().join("it.msi"),
@@ -182,14 +184,14 @@ fn another_reader_of_compound_files_and_cabinets_finds_nothing_wrong() {
             names
                 .iter()
                 .all(|name| directory.path().join("out").join(name).is_file()),
-            "7z lays down by key"
+            "7z names the files by their keys"
         );
     }
 }
 
 #[test]
 #[ignore = "needs file"]
-fn the_program_is_a_program_for_windows() {
+fn the_program_is_an_executable_for_windows() {
     let directory = TempDir::new().expect("a directory");
     let program = build_program(&name("AddMPFSchema.exe"), 79_528).expect("a program");
     assert_eq!(program.len(), 79_528);
@@ -201,11 +203,12 @@ fn the_program_is_a_program_for_windows() {
     );
 }
 
-/// A product for wixl: `@DIRECTORY@` holds it, `@CABINET@` tells where its cabinet is.
+/// Product for wixl. `@DIRECTORY@` is its system directory, and `@EMBED@` is `yes` if the package
+/// contains the cabinet.
 const PRODUCT: &str = r#"<?xml version="1.0"?>
 <Wix xmlns="http://schemas.microsoft.com/wix/2006/wi">
   <Product Id="*" UpgradeCode="12345678-1234-1234-1234-111111111111" Name="Sample" Version="1.2.3"
-      Manufacturer="Somebody" Language="1033">
+      Manufacturer="Example" Language="1033">
     <Package InstallerVersion="200" Compressed="yes"/>
     <Media Id="1" Cabinet="product.cab" EmbedCab="@EMBED@"/>
     <Directory Id="TARGETDIR" Name="SourceDir"><Directory Id="@DIRECTORY@"><Directory Id="INSTALLDIR" Name="Sample">
@@ -222,8 +225,8 @@ const PRODUCT: &str = r#"<?xml version="1.0"?>
 </Wix>
 "#;
 
-/// Has wixl build a package in a directory, from files that take several blocks of MSZIP.
-fn built_by_wixl(directory: &Path, system_directory: &str, embed: &str) {
+/// Builds a package in a directory with wixl, from files that take several blocks of MSZIP.
+fn build_with_wixl(directory: &Path, system_directory: &str, embed: &str) {
     let large: Vec<u8> = (0..150_000_u32)
         .flat_map(|number| (number / 5 * 31).to_le_bytes())
         .collect();
@@ -247,34 +250,37 @@ fn open(directory: &Path) -> File {
 
 #[test]
 #[ignore = "needs wixl and msitools"]
-fn a_package_built_by_others_is_read_as_others_read_it() {
+fn a_package_of_wixl_is_read_as_msiextract_reads_it() {
     for system_directory in [
         "ProgramFilesFolder",
         "CommonAppDataFolder",
         "ProgramFiles64Folder",
     ] {
         let directory = TempDir::new().expect("a directory");
-        built_by_wixl(directory.path(), system_directory, "yes");
-        let contents = contents(open(directory.path()), &mut NothingBeside).expect("its contents");
+        build_with_wixl(directory.path(), system_directory, "yes");
+        let contents = contents(open(directory.path()), &mut NoSiblingFiles).expect("contents");
         assert_eq!(contents.identity.product, "Sample");
         assert_eq!(contents.files.len(), 3);
-        assert_eq!(told(&contents), extracted(directory.path(), "it.msi"));
+        assert_eq!(
+            files_in_package(&contents),
+            extract_with_msiextract(directory.path(), "it.msi")
+        );
     }
 }
 
 #[test]
 #[ignore = "needs wixl and msitools"]
-fn long_names_and_dots_are_read_as_others_read_them() {
+fn long_names_and_dots_are_read_as_msiextract_reads_them() {
     for default in ["SHORT~1|Long name", "."] {
         let directory = TempDir::new().expect("a directory");
-        built_by_wixl(directory.path(), "ProgramFilesFolder", "yes");
+        build_with_wixl(directory.path(), "ProgramFilesFolder", "yes");
         let change =
             format!("UPDATE `Directory` SET `DefaultDir` = '{default}' WHERE `Directory` = 'D'");
         run(directory.path(), "msibuild", &["it.msi", "-q", &change]);
-        let contents = contents(open(directory.path()), &mut NothingBeside).expect("its contents");
+        let contents = contents(open(directory.path()), &mut NoSiblingFiles).expect("contents");
         assert_eq!(
-            told(&contents),
-            extracted(directory.path(), "it.msi"),
+            files_in_package(&contents),
+            extract_with_msiextract(directory.path(), "it.msi"),
             "{default}"
         );
     }
@@ -282,9 +288,9 @@ fn long_names_and_dots_are_read_as_others_read_them() {
 
 #[test]
 #[ignore = "needs wixl, gcab and cabextract"]
-fn a_cabinet_built_by_others_beside_the_package_is_read() {
+fn an_external_cabinet_of_gcab_is_read() {
     struct Directory<'a>(&'a Path);
-    impl Beside for Directory<'_> {
+    impl SiblingFiles for Directory<'_> {
         fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
             let file = File::open(self.0.join(name.as_str().to_uppercase()))?;
             Ok(Some(Box::new(file)))
@@ -292,7 +298,7 @@ fn a_cabinet_built_by_others_beside_the_package_is_read() {
     }
     for packed in [true, false] {
         let directory = TempDir::new().expect("a directory");
-        built_by_wixl(directory.path(), "ProgramFilesFolder", "no");
+        build_with_wixl(directory.path(), "ProgramFilesFolder", "no");
         for (key, name) in [("F1", "one.txt"), ("F2", "empty.bin"), ("F3", "large.dat")] {
             fs::rename(directory.path().join(name), directory.path().join(key)).expect("renamed");
         }
@@ -302,14 +308,16 @@ fn a_cabinet_built_by_others_beside_the_package_is_read() {
             "gcab",
             &[options, &["-c", "PRODUCT.CAB", "F1", "F2", "F3"]].concat(),
         );
-        let contents = contents(open(directory.path()), &mut Directory(directory.path()))
-            .expect("its contents");
+        let contents =
+            contents(open(directory.path()), &mut Directory(directory.path())).expect("contents");
         run(
             directory.path(),
             "cabextract",
             &["-q", "-d", "out", "PRODUCT.CAB"],
         );
-        let theirs: Vec<_> = tree(&directory.path().join("out")).into_values().collect();
+        let extracted_hashes: Vec<_> = files_below(&directory.path().join("out"))
+            .into_values()
+            .collect();
         let key = |name: &str| {
             contents
                 .files
@@ -320,12 +328,12 @@ fn a_cabinet_built_by_others_beside_the_package_is_read() {
         };
         assert_eq!(
             [key("one.txt"), key("empty.bin"), key("large.dat")].as_slice(),
-            theirs
+            extracted_hashes
         );
         let cabinet = fs::read(directory.path().join("PRODUCT.CAB")).expect("the cabinet");
-        let told = contents.external_cabinets.first().expect("one cabinet");
+        let external = contents.external_cabinets.first().expect("one cabinet");
         assert_eq!(
-            (told.size, told.sha256),
+            (external.size, external.sha256),
             (cabinet.len() as u64, Digest::of(&cabinet))
         );
     }

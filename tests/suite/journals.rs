@@ -1,5 +1,5 @@
-//! The journal survives its own damage: a torn last line is as if it had not been written; anything
-//! else is told and refused, by every command.
+//! Damaged journals: a torn last line counts as not written; every command reports any other damage
+//! and refuses to continue.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::world::{World, exit};
 
 const RUN: &str = ".rollup/runs/0001-KB100001";
 
-/// A run that was stopped in the middle.
+/// Returns a world with a run that is stopped in the middle.
 fn interrupted() -> World {
     let world = small_world(UPDATE_PROVIDER);
     world
@@ -27,7 +27,7 @@ fn with_journal(world: World, bytes: &[u8]) -> World {
 }
 
 #[test]
-fn damage_in_the_middle_is_told_by_every_command_and_guessed_at_by_none() {
+fn damage_in_the_middle_is_reported_and_refused_by_every_command() {
     let world = interrupted();
     let mut bytes = journal(&world);
     let second = bytes
@@ -52,14 +52,14 @@ fn damage_in_the_middle_is_told_by_every_command_and_guessed_at_by_none() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
-        ran.says("is damaged in line 2")
-            .says("\"By hand\" in the README");
+        ran.prints("is damaged in line 2")
+            .prints("\"By hand\" in the README");
     }
     assert_eq!(journal(&world), bytes, "a damaged journal was written to");
 }
 
 #[test]
-fn damage_after_a_closed_run_was_reopened_is_no_torn_line() {
+fn damage_after_a_closed_run_was_reopened_is_not_a_torn_line() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::OK);
@@ -75,7 +75,7 @@ fn damage_after_a_closed_run_was_reopened_is_no_torn_line() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged()
-            .says("is damaged in line 5");
+            .prints("is damaged in line 5");
     }
 }
 
@@ -90,13 +90,12 @@ fn a_lost_line_is_damage() {
         .map(|(_, l)| l)
         .collect();
     let world = with_journal(world, kept.concat().as_bytes());
-    // Only two lines were left, and the second one could be a torn one: the slots tell that it is
-    // not.
+    // Only two lines are left, and the second one could be torn: the slots show that it is not.
     world
         .run("resume --yes")
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged()
-        .says("damaged");
+        .prints("damaged");
 }
 
 #[test]
@@ -111,31 +110,31 @@ fn a_line_of_another_journal_is_damage() {
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged()
-        .says("is damaged in line 2");
+        .prints("is damaged in line 2");
 }
 
 #[test]
 fn a_torn_last_line_is_normal() {
     for cut in [1, 20, 60] {
         let world = interrupted();
-        // A second stop leaves another record behind, which is torn then.
+        // The undo adds records; the last one is torn.
         world.run("undo --yes").exits_with(exit::OK);
         let bytes = journal(&world);
         let world = with_journal(world, &bytes[..bytes.len() - cut]);
         world
             .run("status")
             .exits_with(exit::STOPPED)
-            .says("unfinished, on the way back");
+            .prints("unfinished, on the way back");
         world
             .run("undo --yes")
             .exits_with(exit::OK)
-            .says("is undone");
-        world.run("status").exits_with(exit::OK).says("at rest");
+            .prints("is undone");
+        world.run("status").exits_with(exit::OK).prints("at rest");
     }
 }
 
 #[test]
-fn a_last_line_that_lost_its_middle_is_a_torn_one() {
+fn a_damaged_last_line_is_a_torn_line() {
     let world = interrupted();
     world.run("undo --yes").exits_with(exit::OK);
     let mut bytes = journal(&world);
@@ -145,12 +144,12 @@ fn a_last_line_that_lost_its_middle_is_a_torn_one() {
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .says("unfinished, on the way back");
+        .prints("unfinished, on the way back");
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .says("is undone");
-    world.run("status").exits_with(exit::OK).says("at rest");
+        .prints("is undone");
+    world.run("status").exits_with(exit::OK).prints("at rest");
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn a_staged_run_that_lost_an_object_is_damaged() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
-        ran.says("its slots show that the commit began, and no record says so");
+        ran.prints("its slots show that the commit began, and no record says so");
     }
 }
 
@@ -172,22 +171,22 @@ fn a_staged_run_that_lost_an_object_is_damaged() {
 fn a_newer_format_is_refused_and_named() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let world = world.put(".rollup/format", "2\n");
+    let world = world.write_file(".rollup/format", "2\n");
     for command in ["status", "undo last --yes", APPLY_SMALL, "verify"] {
         let ran = world
             .run(command)
             .exits_with(exit::INVALID)
             .tree_is_unchanged();
-        ran.says("`.rollup` has format 2; this rollup understands format 1")
-            .says("use the rollup that wrote it");
+        ran.prints("`.rollup` has format 2; this rollup understands format 1")
+            .prints("use the rollup that wrote it");
     }
 }
 
 #[test]
-fn a_plan_that_was_changed_by_hand_is_not_followed() {
+fn a_plan_that_was_changed_by_hand_is_refused() {
     let world = interrupted();
     let plan = fs::read_to_string(world.live(RUN).join("plan.json")).expect("a plan");
-    let world = world.put(
+    let world = world.write_file(
         &format!("{RUN}/plan.json"),
         plan.replacen("Things/Provider", "Things/Provoder", 1),
     );
@@ -196,17 +195,17 @@ fn a_plan_that_was_changed_by_hand_is_not_followed() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
-        ran.says("its digests do not fit its contents");
+        ran.prints("its digests do not fit its contents");
     }
     world
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
-        .says("needs attention")
-        .says("\"By hand\" in the README");
+        .prints("needs attention")
+        .prints("\"By hand\" in the README");
 }
 
 #[test]
-fn a_journal_that_lost_the_record_of_its_commit_is_told_by_the_readers_too() {
+fn a_journal_that_lost_the_record_of_its_commit_is_reported_by_every_command() {
     let world = interrupted();
     let text = String::from_utf8(journal(&world)).expect("text");
     let staged: Vec<&str> = text.split_inclusive('\n').take(2).collect();
@@ -224,7 +223,7 @@ fn a_journal_that_lost_the_record_of_its_commit_is_told_by_the_readers_too() {
                 .run(command)
                 .exits_with(exit::NEEDS_ATTENTION)
                 .tree_is_unchanged();
-            ran.says("its slots show that the commit began, and no record says so");
+            ran.prints("its slots show that the commit began, and no record says so");
         }
     }
 }

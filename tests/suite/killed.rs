@@ -1,5 +1,5 @@
 //! `rehearse --crash-everywhere`: real processes are killed at every change of the disk, and a
-//! recovery that goes wrong is told. And a change is one call of the system, neither more nor less.
+//! recovery that goes wrong is reported. A change is exactly one system call.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -15,7 +15,7 @@ use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::transcripts::{blocks, program, readme};
 use crate::world::exit;
 
-/// The least that an apply can do: one file into the share.
+/// Smallest rollup: it copies one file into the share.
 const ONE_FILE: &str = r#"
 [[steps]]
 id = "copy"
@@ -26,7 +26,7 @@ files = ["Notes.txt"]
 files = [{ name = "Notes.txt", size = 100 }]
 "#;
 
-/// The rows of the table.
+/// Rows of the table.
 const PLACES: [&str; 5] = [
     "apply, while staging",
     "apply, while committing",
@@ -35,8 +35,8 @@ const PLACES: [&str; 5] = [
     "undo of the finished run",
 ];
 
-/// A directory in memory where there is one: death is tried here, and a sync would only take its
-/// time.
+/// Makes a directory in memory, if the system has such a file system: processes are killed here, and
+/// syncs of a disk would only take time.
 fn lab() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
@@ -47,7 +47,7 @@ fn lab() -> TempDir {
     directory.expect("a temporary directory")
 }
 
-/// Rehearse `small.toml` on a copy of the world's deployment, in a lab.
+/// Returns a command that rehearses `small.toml` on a copy of the world's deployment, in a lab.
 fn everywhere(lab: &TempDir) -> String {
     format!(
         "rehearse small.toml -d deployment -p KB100001 --lab {} --crash-everywhere",
@@ -55,7 +55,7 @@ fn everywhere(lab: &TempDir) -> String {
     )
 }
 
-/// The numbers in a row of the table.
+/// Parses the numbers in a row of the table.
 fn numbers(table: &str, row: &str) -> Vec<u64> {
     let line = table
         .lines()
@@ -67,8 +67,8 @@ fn numbers(table: &str, row: &str) -> Vec<u64> {
 }
 
 #[test]
-fn every_point_of_a_small_rollup_recovers_both_ways() {
-    let world = small_world(UPDATE_PROVIDER).put("Things/Provider/files/his.txt", "his own");
+fn every_point_of_a_small_rollup_recovers_in_both_directions() {
+    let world = small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
     let lab = lab();
     let ran = world
         .run(&everywhere(&lab))
@@ -95,7 +95,8 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
             ),
             (points, points, 0)
         );
-        // Only what had not begun goes back by `resume`, and only what was closed stays by `undo`.
+        // `resume` restores the state before only of a run that had not begun its commit, and `undo`
+        // keeps the state after only of a run that is closed.
         let (few, many) = if place.ends_with("staging") {
             (resumed_after, undone_before)
         } else {
@@ -103,7 +104,7 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
         };
         assert!(few <= 2 && many >= points - 2, "{place}: {}", ran.stdout());
         assert!(
-            ran.said(&format!("killed in {place}: {points} points, all recover")),
+            ran.output_contains(&format!("killed in {place}: {points} points, all recover")),
             "{place}"
         );
     }
@@ -118,7 +119,7 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
         .filter(|line| line.chars().count() > 80)
         .collect();
     assert!(wide.is_empty(), "{wide:#?}");
-    // The lab is left as it would be before the apply.
+    // The lab is left in the state before the apply.
     Listing::of(&world.deployment()).assert_same(&Listing::of(&lab.path().join("deployment")));
     let left = fs::read_dir(lab.path())
         .expect("a lab")
@@ -128,8 +129,8 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
     assert_eq!(left, [".rollup-lab", "deployment"]);
 }
 
-/// A prerequisite that only a person can check, and manual steps around the copy: the first can be
-/// taken back, the second cannot.
+/// Returns a rollup with a prerequisite to confirm, and with manual steps around the copy: the first
+/// one can be rolled back, the second one cannot.
 fn by_hand() -> String {
     let manual = |id: &str, more: &str| {
         format!(
@@ -140,7 +141,7 @@ fn by_hand() -> String {
     let (copy, payload) = ONE_FILE
         .split_once("[payload]")
         .expect("steps, and a payload");
-    let before = manual("before", "undo = \"Run the script that takes it back.\"");
+    let before = manual("before", "undo = \"Run the script that undoes it.\"");
     format!(
         "{confirm}{before}{copy}{}[payload]{payload}",
         manual("after", "")
@@ -148,54 +149,54 @@ fn by_hand() -> String {
 }
 
 #[test]
-fn manual_steps_count_as_done_and_a_point_of_no_return_is_told() {
+fn manual_steps_count_as_done_and_a_point_of_no_return_is_reported() {
     let world = small_world(&by_hand());
     let lab = lab();
     let ran = world
         .run(&everywhere(&lab))
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.says("`backup` is not confirmed: Is there a backup?");
+    ran.prints("`backup` is not confirmed: Is there a backup?");
     let ran = world
         .run(&format!("{} --replace --confirm backup", everywhere(&lab)))
         .exits_with(exit::OK);
     let ran = ran
-        .says("manual step before counts as done each time, or as taken back")
-        .says(
+        .prints("manual step before counts as done each time, or as taken back")
+        .prints(
             "`undo` stopped behind step `after`, which cannot be taken back, and `resume` went on",
         )
-        .says("The finished run was not undone, since step `after` cannot be taken back.")
-        .does_not_say("undo of the finished run");
+        .prints("The finished run was not undone, since step `after` cannot be taken back.")
+        .does_not_print("undo of the finished run");
     let points = numbers(ran.stdout(), "undo");
     assert_eq!(
         points[0],
         points[3],
-        "it is an undo that can go all the way: {}",
+        "only an undo that can be completed: {}",
         ran.stdout()
     );
 }
 
 #[test]
-fn where_nothing_is_to_be_done_nothing_is_killed() {
+fn without_anything_to_do_nothing_is_killed() {
     let world = small_world(ONE_FILE);
     world.run("apply small.toml --yes").exits_with(exit::OK);
     let lab = lab();
     world
         .run(&everywhere(&lab))
         .exits_with(exit::OK)
-        .says("nothing to do")
-        .does_not_say("killed");
+        .prints("nothing to do")
+        .does_not_print("killed");
 }
 
 #[test]
-fn crashes_go_together_with_no_other_rehearsal() {
+fn crash_everywhere_conflicts_with_other_kinds_of_rehearsal() {
     let world = small_world(ONE_FILE);
     for other in ["--prepare", "--inject-failure copy"] {
         let lab = lab();
         world
             .run(&format!("{} {other}", everywhere(&lab)))
             .exits_with(exit::USAGE)
-            .says("cannot be used with");
+            .prints("cannot be used with");
         assert!(
             fs::read_dir(lab.path())
                 .expect("an empty directory")
@@ -205,9 +206,9 @@ fn crashes_go_together_with_no_other_rehearsal() {
     }
 }
 
-/// Kills everywhere with a program that stands before ours: where it recovers, it does `instead`.
-/// The deployment is `$3`.
-fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
+/// Kills a program everywhere that calls the real one, but runs `instead` as its recovery. The
+/// deployment is `$3`.
+fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     let world = small_world(ONE_FILE);
     let lab = lab();
     let applied = format!(
@@ -219,7 +220,7 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
         .path()
         .join("applied/deployment/.rollup/runs/0001-KB100001");
     let plan = plan::parse(&fs::read_to_string(run.join("plan.json")).expect("a plan"))
-        .expect("a whole one");
+        .expect("a complete plan");
     let rollup = env!("CARGO_BIN_EXE_rollup");
     let script = format!(
         "#!/bin/sh\nrollup={rollup}\ncase \"$*\" in\n  *--die-at-change*) ;;\n  {recovery}*) {instead} ;;\nesac\n\
@@ -227,7 +228,7 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     );
     let text = lab.path().join("script.txt");
     fs::write(&text, script).expect("written");
-    // Whatever another test starts at this moment cannot hold the program open.
+    // A process that another test starts now cannot hold the program open.
     let path = lab.path().join("faulty");
     let installed = Command::new("install")
         .arg("-m755")
@@ -253,7 +254,7 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     (lab, report)
 }
 
-/// How many points of a kind there are, and how many of them fail.
+/// Returns the number of points in a row, and the number of failing ones.
 fn row(report: &Report, place: Place) -> (u64, u64) {
     let row: &Row = report
         .rows
@@ -264,8 +265,8 @@ fn row(report: &Report, place: Place) -> (u64, u64) {
 }
 
 #[test]
-fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
-    let (lab, report) = with_a_faulty("undo", "exit 0");
+fn a_recovery_that_does_nothing_is_detected() {
+    let (lab, report) = rehearse_with_faulty("undo", "exit 0");
     assert!(
         report
             .failing
@@ -280,21 +281,21 @@ fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
         Place::Undo,
         Place::UndoFinished,
     ] {
-        // The last one had closed its run already; the first ones have not reopened it yet.
+        // At the last point the run is closed already; at the first ones it is not reopened yet.
         let (points, failing) = row(&report, place);
         assert!(
             (points - 3..points).contains(&failing),
             "{place:?}: {report:#?}"
         );
     }
-    let is_told = |wrong: &String| {
+    let is_state_or_rest = |wrong: &String| {
         wrong.starts_with("run 0001-KB100001 is ") || wrong.starts_with("`.rollup-")
     };
     assert!(
         report
             .failing
             .iter()
-            .all(|failing| failing.wrong.iter().any(is_told)),
+            .all(|failing| failing.wrong.iter().any(is_state_or_rest)),
         "{report:#?}"
     );
     assert_eq!(
@@ -304,16 +305,17 @@ fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
     let kept = report.kept.as_ref().expect("the first failure is kept");
     assert_eq!(*kept, lab.path().join("first-failure"));
     assert!(kept.join("deployment/deployment.toml").is_file());
-    let told = fs::read_to_string(kept.join("what-happened.txt")).expect("it is told");
+    let description = fs::read_to_string(kept.join("what-happened.txt")).expect("a description");
     assert!(
-        told.contains("$ rollup undo -d ") && told.contains("(was ended by signal 9)"),
-        "{told}"
+        description.contains("$ rollup undo -d ")
+            && description.contains("(was ended by signal 9)"),
+        "{description}"
     );
 }
 
 #[test]
-fn the_slightest_difference_is_found_out() {
-    let (_lab, report) = with_a_faulty(
+fn the_smallest_difference_is_detected() {
+    let (_lab, report) = rehearse_with_faulty(
         "undo",
         "$rollup \"$@\"; touch \"$3/Share/Core.msi\"; exit 0",
     );
@@ -331,7 +333,7 @@ fn the_slightest_difference_is_found_out() {
         .map(|failing| failing.wrong.join("; "))
         .collect();
     let points: u64 = report.rows.iter().map(|row| row.points).sum();
-    // Where the apply was closed already, times are left out.
+    // If the apply is closed already, times are not compared.
     let closed: u64 = report.rows.iter().map(|row| row.undone.after).sum();
     assert_eq!(wrong.len() as u64, points - closed);
     assert!(
@@ -343,8 +345,8 @@ fn the_slightest_difference_is_found_out() {
 }
 
 #[test]
-fn a_recovery_that_fails_is_found_out() {
-    let (_lab, report) = with_a_faulty(
+fn a_recovery_that_fails_is_detected() {
+    let (_lab, report) = rehearse_with_faulty(
         "resume",
         "$rollup \"$@\"; echo 'error: the roof is on fire' >&2; exit 74",
     );
@@ -369,7 +371,7 @@ fn a_recovery_that_fails_is_found_out() {
 
 #[test]
 #[ignore = "takes minutes"]
-fn every_point_of_kb952076_recovers_both_ways_as_the_readme_shows() {
+fn every_point_of_kb952076_recovers_in_both_directions_as_the_readme_shows() {
     let lab = lab();
     fs::create_dir(lab.path().join("manifests")).expect("made");
     let manifest = "manifests/kb952076.toml";
@@ -398,7 +400,7 @@ fn every_point_of_kb952076_recovers_both_ways_as_the_readme_shows() {
         without_numbers(shown.trim()),
         "{table}"
     );
-    // In either of them nothing fails.
+    // Nothing fails in either table.
     for table in [&table, &shown] {
         for place in PLACES {
             assert_eq!(numbers(table, place).last(), Some(&0), "{table}");
@@ -406,8 +408,7 @@ fn every_point_of_kb952076_recovers_both_ways_as_the_readme_shows() {
     }
 }
 
-/// A text with a `0` for every number and one space for several; the numbers change with every
-/// version.
+/// Replaces every number by `0`, and several spaces by one; the numbers change with every version.
 fn without_numbers(text: &str) -> Vec<String> {
     let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
     let masked = |word: &str| {
@@ -418,7 +419,7 @@ fn without_numbers(text: &str) -> Vec<String> {
         }
     };
     let line = |line: &str| {
-        // The digest of the plan is another one, too.
+        // The digest of the plan changes, too.
         let line = if line.starts_with("plan ") {
             "plan"
         } else {
@@ -432,16 +433,16 @@ fn without_numbers(text: &str) -> Vec<String> {
     text.lines().map(line).collect()
 }
 
-/// The calls that change something, other than those that open a file to make it.
+/// System calls that change something, except for those that open a file to make it.
 const MUTATING: &str = "write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,splice,ftruncate,truncate,\
     fallocate,fchmod,fchmodat,chmod,fchown,fchownat,chown,lchown,utimensat,futimesat,utimes,mkdir,mkdirat,mknod,\
     mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,fsync,fdatasync,sync,\
     syncfs,sync_file_range,msync,setxattr,fsetxattr,lsetxattr,removexattr,fremovexattr,ioctl";
-/// The calls that open a file, and make it if they are told so.
+/// System calls that open a file, and may make it.
 const OPENING: &str = "open,openat,openat2,creat";
 
-/// How many calls of a command change something in the deployment. Left out is what is never
-/// needed, by its name: word of who is at work, and the events.
+/// Returns the system calls of a command that change something in the deployment. Files that
+/// recovery never needs are left out: the owner of the lock, and the events.
 fn mutating_calls(directory: &Path, deployment: &Path, words: &[&str]) -> Vec<String> {
     let trace = directory.join("trace");
     let mut strace = Command::new("strace");
@@ -468,10 +469,10 @@ fn mutating_calls(directory: &Path, deployment: &Path, words: &[&str]) -> Vec<St
     );
     let below = deployment
         .canonicalize()
-        .expect("it is there")
+        .expect("the deployment exists")
         .display()
         .to_string();
-    let trace = fs::read_to_string(trace).expect("what was called");
+    let trace = fs::read_to_string(trace).expect("a trace");
     let changes = |line: &&str| {
         let opens = OPENING
             .split(',')
@@ -502,15 +503,15 @@ fn one_change_is_one_call_that_changes_something() {
             .expect("it runs");
         assert!(made.status.success());
         let deployment = here.join(lab).join("deployment");
-        // What replaces it gets its permissions, and its owner where that may be given.
+        // The new file gets the permissions of the old one, and its owner if the user may set it.
         let file = deployment.join("MSIShare/HostedEmail2007NS.msi");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("a mode");
         let _ = chown(&file, Some(1), Some(1));
-        // What no installer brought, so that it has to travel.
-        let his = deployment
+        // An unmanaged file, which has to move along.
+        let unmanaged = deployment
             .join("MPS Web Services/Hosted Email 2007 Web Service/PROV01/files/own logs/web.log");
-        fs::create_dir(his.parent().expect("a directory"))
-            .and_then(|()| fs::write(&his, "mine"))
+        fs::create_dir(unmanaged.parent().expect("a directory"))
+            .and_then(|()| fs::write(&unmanaged, "unmanaged"))
             .expect("a file");
         deployment
     };
@@ -521,8 +522,8 @@ fn one_change_is_one_call_that_changes_something() {
             .stdin(Stdio::null())
             .output()
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let counted = said
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let counted = stderr
             .lines()
             .rev()
             .find_map(|line| line.strip_prefix("changes of the disk: ")?.parse().ok());
@@ -539,9 +540,9 @@ fn one_change_is_one_call_that_changes_something() {
     ];
     let resume = ["resume", "-d", "one/deployment", "--yes"];
     let undo = ["undo", "-d", "one/deployment", "--yes"];
-    // Dying in the middle of the commit leaves much to do both ways.
+    // A crash in the middle of the commit leaves much to do for `resume` and for `undo`.
     let in_the_commit = 1000;
-    for (words, earlier_death) in [
+    for (words, earlier_crash) in [
         (&apply[..], None),
         (&resume, Some(in_the_commit)),
         (&undo, Some(in_the_commit)),
@@ -549,14 +550,14 @@ fn one_change_is_one_call_that_changes_something() {
         let again = || {
             let _ = fs::remove_dir_all(here.join("one"));
             let deployment = prepare("one");
-            if let Some(at) = earlier_death {
+            if let Some(at) = earlier_crash {
                 assert!(!run(&apply, &[format!("--die-at-change={at}")]).0.success());
             }
             deployment
         };
         again();
         let (_, counted) = run(words, &[format!("--die-at-change={}", u64::MAX)]);
-        let counted: u64 = counted.expect("it tells what it counted");
+        let counted: u64 = counted.expect("it prints its number of changes");
         let deployment = again();
         let calls = mutating_calls(here, &deployment, words);
         assert_eq!(
@@ -566,7 +567,7 @@ fn one_change_is_one_call_that_changes_something() {
             calls.join("\n")
         );
         assert!(words[0] != "apply" || calls.iter().any(|call| call.contains(" fchmod(")));
-        // The last one kills, and there is no other.
+        // The last change kills the process, and there is no further one.
         for (at, survives) in [(counted, false), (counted + 1, true)] {
             again();
             let (status, _) = run(words, &[format!("--die-at-change={at}")]);

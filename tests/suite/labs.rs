@@ -31,7 +31,7 @@ fn with_lab() -> World {
 }
 
 #[test]
-fn a_lab_in_which_much_happened_is_replaced() {
+fn a_lab_with_several_runs_is_replaced() {
     let world = with_lab();
     for command in [
         "undo last --yes -d lab/deployment",
@@ -49,12 +49,12 @@ fn a_lab_in_which_much_happened_is_replaced() {
     world
         .run(&format!("{PREPARE} -d site.toml --replace"))
         .exits_with(exit::OK);
-    world.run("history -d lab/deployment").says("no run yet");
+    world.run("history -d lab/deployment").prints("no run yet");
     assert!(!world.at("lab/deployment/.rollup-00112233aabbccdd").exists());
 }
 
 #[test]
-fn whatever_somebody_put_into_a_lab_stops_its_replacement() {
+fn a_file_that_rollup_did_not_make_in_a_lab_stops_its_replacement() {
     let places = [
         "notes.md",
         "keep/notes.md",
@@ -78,20 +78,20 @@ fn whatever_somebody_put_into_a_lab_stops_its_replacement() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml --replace"))
             .exits_with(exit::USAGE);
-        ran.says("error: `lab` contains what `rollup rehearse` did not make")
-            .says(&format!("`lab/{place}`"))
-            .says("now: `lab` is a lab, and complete")
-            .says("next: move what is named elsewhere");
+        ran.prints("error: `lab` contains what `rollup rehearse` did not make")
+            .prints(&format!("`lab/{place}`"))
+            .prints("now: `lab` is a lab, and complete")
+            .prints("next: move what is named elsewhere");
         before.assert_same(&Listing::strict(&world.at("lab")));
     }
 }
 
 /// What somebody does to an object.
-type Change<'a> = &'a dyn Fn(&Path);
+type LabChange<'a> = &'a dyn Fn(&Path);
 
 #[test]
-fn an_empty_directory_a_link_and_another_kind_are_somebodys_as_well() {
-    let changes: [(&str, Change<'_>); 4] = [
+fn an_empty_directory_a_link_and_another_kind_of_object_stop_the_replacement() {
+    let changes: [(&str, LabChange<'_>); 4] = [
         ("deployment/empty", &|at| fs::create_dir(at).expect("made")),
         ("payload/Provider.msi", &|at| {
             fs::remove_file(at)
@@ -115,7 +115,7 @@ fn an_empty_directory_a_link_and_another_kind_are_somebodys_as_well() {
         let ran = world
             .run("rehearse small.toml --lab lab --replace --prepare -d site.toml")
             .exits_with(exit::USAGE);
-        ran.says(&format!("`lab/{place}`"));
+        ran.prints(&format!("`lab/{place}`"));
         assert!(world.at("lab").join(place).symlink_metadata().is_ok());
     }
 }
@@ -129,9 +129,9 @@ fn the_first_eight_are_named_and_all_are_counted() {
     let ran = world
         .run(&format!("{PREPARE} -d site.toml --replace"))
         .exits_with(exit::USAGE);
-    ran.says("`lab/17.txt`")
-        .does_not_say("`lab/18.txt`")
-        .says("and 12 more");
+    ran.prints("`lab/17.txt`")
+        .does_not_print("`lab/18.txt`")
+        .prints("and 12 more");
 }
 
 #[test]
@@ -146,15 +146,15 @@ fn a_lab_of_an_older_version_is_not_replaced() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml {options}"))
             .exits_with(exit::USAGE);
-        ran.says("was made by another version of rollup, which did not list what it made there");
+        ran.prints("was made by another version of rollup, which did not list what it made there");
     }
     for mark in ["", "thesis\n"] {
         fs::write(world.at("lab/.rollup-lab"), mark).expect("written");
         let ran = world
             .run(&format!("{PREPARE} -d site.toml --replace"))
             .exits_with(exit::USAGE);
-        ran.says("was not made by `rollup rehearse`")
-            .says("now: `lab` is not a lab");
+        ran.prints("was not made by `rollup rehearse`")
+            .prints("now: `lab` is not a lab");
     }
 }
 
@@ -222,7 +222,7 @@ fn ends(output: &Output, code: i32, words: &str) {
 }
 
 #[test]
-fn a_directory_that_others_can_write_to_is_no_place_for_a_lab() {
+fn a_directory_that_all_users_can_write_to_is_refused_as_a_lab() {
     let world = world();
     fs::create_dir(world.at("lab")).expect("made");
     for mode in [0o777, 0o1777] {
@@ -230,8 +230,8 @@ fn a_directory_that_others_can_write_to_is_no_place_for_a_lab() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml"))
             .exits_with(exit::USAGE);
-        ran.says("`lab` is writable by all users")
-            .says("now: nothing was made: `lab` is empty");
+        ran.prints("`lab` is writable by all users")
+            .prints("now: nothing was made: `lab` is empty");
     }
     // A new one never is, whatever the umask.
     let script = format!(
@@ -260,7 +260,7 @@ fn a_directory_that_others_can_write_to_is_no_place_for_a_lab() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_directory_or_a_link_of_another_user_is_no_place_for_a_lab() {
+fn a_directory_or_a_link_of_another_user_is_refused_as_a_lab() {
     let world = world();
     fs::create_dir(world.at("empty")).expect("made");
     fs::create_dir(world.at("lab")).expect("made");
@@ -276,13 +276,13 @@ fn a_directory_or_a_link_of_another_user_is_no_place_for_a_lab() {
                 "rehearse small.toml --lab {name} --prepare -d site.toml"
             ))
             .exits_with(exit::USAGE);
-        ran.says(&format!("`{name}` belongs to another user"));
+        ran.prints(&format!("`{name}` belongs to another user"));
     }
     assert_eq!(fs::read_dir(world.at("empty")).expect("there").count(), 0);
 }
 
 #[test]
-fn a_site_that_cannot_be_built_is_found_before_a_lab_is_made_or_replaced() {
+fn a_site_that_cannot_be_built_is_refused_before_a_lab_is_made_or_replaced() {
     let world = world();
     let row = "  { name = \"Provider\",";
     let faulty = SMALL.replacen(
@@ -295,7 +295,7 @@ fn a_site_that_cannot_be_built_is_found_before_a_lab_is_made_or_replaced() {
     let ran = world
         .run(&format!("{PREPARE} -d faulty.toml"))
         .exits_with(exit::MISMATCH);
-    ran.says("now: nothing was made: `lab` does not exist");
+    ran.prints("now: nothing was made: `lab` does not exist");
     assert!(!world.at("lab").exists());
     world
         .run(&format!("{PREPARE} -d site.toml"))
@@ -304,7 +304,7 @@ fn a_site_that_cannot_be_built_is_found_before_a_lab_is_made_or_replaced() {
     let ran = world
         .run(&format!("{PREPARE} -d faulty.toml --replace"))
         .exits_with(exit::MISMATCH);
-    ran.says("now: `lab` is a lab, and complete");
+    ran.prints("now: `lab` is a lab, and complete");
     before.assert_same(&Listing::strict(&world.at("lab")));
 }
 
@@ -323,7 +323,7 @@ fn in_own_mounts(world: &World, script: &str) -> Output {
 
 #[test]
 #[ignore = "needs root and mounts"]
-fn what_a_full_disk_cut_short_is_removed_and_the_next_try_works() {
+fn a_lab_that_a_full_disk_interrupted_is_removed_and_the_next_try_works() {
     for from in ["-d site.toml", "-d deployment", "-d deployment -p KB100001"] {
         for size in ["16k", "64k", "128k"] {
             let script = format!(
@@ -404,7 +404,7 @@ fn interrupted(world: &World, words: &str, signal: Signal, when: &str) -> Output
 }
 
 #[test]
-fn ctrl_c_while_the_lab_is_made_leaves_nothing_and_a_death_nothing_in_the_way() {
+fn ctrl_c_while_the_lab_is_made_leaves_nothing_and_a_kill_blocks_no_new_lab() {
     let world = world();
     fs::create_dir(world.at("large")).expect("made");
     for number in 0..4_000 {
@@ -435,7 +435,7 @@ fn ctrl_c_while_the_lab_is_made_leaves_nothing_and_a_death_nothing_in_the_way() 
 }
 
 #[test]
-fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_death_nothing_in_the_way() {
+fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_kill_blocks_no_new_lab() {
     let world = world();
     let everywhere = "rehearse small.toml -d site.toml --lab lab --replace --crash-everywhere";
     let output = interrupted(
@@ -471,7 +471,7 @@ fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_death_nothing_in_the
 }
 
 #[test]
-fn what_a_person_put_into_the_records_of_a_lab_stops_its_replacement() {
+fn a_file_that_rollup_did_not_make_among_the_records_of_a_lab_stops_its_replacement() {
     let world = world();
     world
         .run(&format!("{PREPARE} -d site.toml"))
@@ -500,7 +500,7 @@ fn what_a_person_put_into_the_records_of_a_lab_stops_its_replacement() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml --replace"))
             .exits_with(exit::USAGE);
-        ran.says(path);
+        ran.prints(path);
         assert_eq!(fs::read_to_string(&at).expect("it is kept"), "precious");
         fs::remove_file(&at).expect("removed");
         above

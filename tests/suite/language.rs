@@ -1,4 +1,4 @@
-//! Every action of the manifest's language, on real files.
+//! Actions of the manifest language, on real files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,31 +10,31 @@ use serde_json::Value;
 use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
 
-/// No payload.
+/// Empty payload.
 const NO_FILES: &str = "[payload]\nfiles = []\n";
 
-/// A step about a service.
-fn service_step(id: &str, action: &str, more: &str) -> String {
-    format!("[[steps]]\nid = \"{id}\"\naction = \"{action}\"\nservice = \"Engine\"\n{more}\n")
+/// Returns a step with an action on the engine service.
+fn service_step(id: &str, action: &str, keys: &str) -> String {
+    format!("[[steps]]\nid = \"{id}\"\naction = \"{action}\"\nservice = \"Engine\"\n{keys}\n")
 }
 
-/// A world whose manifest has only steps about the engine.
-fn with_steps(steps: &[(&str, &str)]) -> World {
+/// Makes a world whose manifest has only steps with actions on the engine service.
+fn world_with_service_steps(steps: &[(&str, &str)]) -> World {
     let steps: String = steps
         .iter()
-        .map(|(action, more)| service_step(&format!("do-{action}"), action, more))
+        .map(|(action, keys)| service_step(&format!("do-{action}"), action, keys))
         .collect();
     small_world(&format!("{steps}{NO_FILES}"))
 }
 
-/// The file of the engine on a server.
-fn engine(server: &str) -> String {
+/// Returns the path of the engine's state file on a server.
+fn engine_file(server: &str) -> String {
     format!("Servers/{server}/Services/Engine.toml")
 }
 
-/// Running, enabled, starts.
+/// Reads if the engine is running and enabled, and how often it was started.
 fn state(world: &World, server: &str) -> (bool, bool, i64) {
-    let record: toml::Table = world.read(&engine(server)).parse().expect("a record");
+    let record: toml::Table = world.read(&engine_file(server)).parse().expect("a record");
     let flag = |key: &str| record[key].as_bool().expect("a flag");
     (
         flag("running"),
@@ -47,34 +47,34 @@ fn service(running: bool, enabled: bool, starts: u32) -> String {
     format!("schema = 1\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
 }
 
-/// Kind, target and server of every operation of a plan.
+/// Returns kind, target and server of every operation of a plan.
 fn operations(plan: &Value) -> Vec<String> {
     let steps = plan["steps"].as_array().expect("steps").iter();
     let operations = steps.flat_map(|step| step["operations"].as_array().expect("operations"));
-    let told = operations.map(|operation| {
+    let descriptions = operations.map(|operation| {
         let text = |key: &str| operation[key].as_str().unwrap_or("-").to_owned();
         format!("{} {} {}", text("kind"), text("target"), text("server"))
     });
-    told.collect()
+    descriptions.collect()
 }
 
-/// The live paths of a plan's swaps, but for the level.
-fn live(plan: &Value) -> Vec<&str> {
+/// Returns the live paths of a plan's swaps, without the record of the applied rollup.
+fn live_paths(plan: &Value) -> Vec<&str> {
     let swaps = plan["swaps"].as_array().expect("swaps").iter();
     swaps
         .filter_map(|swap| swap["live"].as_str())
-        .filter(|live| *live != "applied.toml")
+        .filter(|path| *path != "applied.toml")
         .collect()
 }
 
 #[test]
-fn start_starts_what_is_stopped() {
-    let world = with_steps(&[("start", "")]).put(&engine("ENG02"), service(false, true, 4));
+fn start_starts_a_stopped_service() {
+    let world = world_with_service_steps(&[("start", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("Engine on ENG01: it is running already")
-        .says("started Engine on ENG02");
+        .prints("Engine on ENG01: it is running already")
+        .prints("started Engine on ENG02");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
         ((true, true, 0), (true, true, 5))
@@ -82,12 +82,12 @@ fn start_starts_what_is_stopped() {
 }
 
 #[test]
-fn stop_stops_what_runs() {
-    let world = with_steps(&[("stop", "")]).put(&engine("ENG02"), service(false, true, 4));
+fn stop_stops_a_running_service() {
+    let world = world_with_service_steps(&[("stop", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("stopped Engine on ENG01");
+        .prints("stopped Engine on ENG01");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
         ((false, true, 0), (false, true, 4))
@@ -95,8 +95,9 @@ fn stop_stops_what_runs() {
 }
 
 #[test]
-fn restart_is_two_swaps_and_one_where_the_service_was_stopped() {
-    let world = with_steps(&[("restart", "")]).put(&engine("ENG02"), service(false, true, 4));
+fn restart_is_two_swaps_or_one_for_a_stopped_service() {
+    let world =
+        world_with_service_steps(&[("restart", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
     let plan = world.plan("small.toml");
     assert_eq!(
         operations(&plan),
@@ -107,13 +108,13 @@ fn restart_is_two_swaps_and_one_where_the_service_was_stopped() {
         ]
     );
     assert_eq!(
-        live(&plan),
-        [engine("ENG01"), engine("ENG01"), engine("ENG02")]
+        live_paths(&plan),
+        [engine_file("ENG01"), engine_file("ENG01"), engine_file("ENG02")]
     );
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("restarted Engine on ENG01");
+        .prints("restarted Engine on ENG01");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
         ((true, true, 1), (true, true, 5))
@@ -121,37 +122,38 @@ fn restart_is_two_swaps_and_one_where_the_service_was_stopped() {
 }
 
 #[test]
-fn disable_and_enable_say_whether_a_service_may_be_started() {
-    let world = with_steps(&[("disable", "")]);
+fn disable_and_enable_set_if_a_service_can_be_started() {
+    let world = world_with_service_steps(&[("disable", "")]);
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("disabled Engine on ENG01, ENG02");
+        .prints("disabled Engine on ENG01, ENG02");
     assert_eq!(state(&world, "ENG01"), (true, false, 0));
     let enable = format!("{}{NO_FILES}", service_step("enable", "enable", ""));
     let world = world.manifest("enable", &small("KB100002", &enable));
     world
         .run("apply enable.toml --yes")
         .exits_with(exit::OK)
-        .says("enabled Engine on ENG01, ENG02");
+        .prints("enabled Engine on ENG01, ENG02");
     assert_eq!(state(&world, "ENG01"), (true, true, 0));
 }
 
 #[test]
 fn a_disabled_service_is_not_started() {
     for (action, running) in [("start", false), ("restart", false), ("restart", true)] {
-        let world = with_steps(&[(action, "")]).put(&engine("ENG02"), service(running, false, 0));
+        let world =
+            world_with_service_steps(&[(action, "")]).write_file(&engine_file("ENG02"), service(running, false, 0));
         let ran = world
             .run(APPLY_SMALL)
             .exits_with(exit::NOT_READY)
             .nothing_was_touched();
-        ran.says(&format!(
+        ran.prints(&format!(
             "step `do-{action}` starts `Engine on ENG02`, which is disabled"
         ))
-        .does_not_say("ENG01`, which");
+        .does_not_print("ENG01`, which");
     }
-    let world = with_steps(&[("enable", ""), ("start", "")])
-        .put(&engine("ENG02"), service(false, false, 0));
+    let world = world_with_service_steps(&[("enable", ""), ("start", "")])
+        .write_file(&engine_file("ENG02"), service(false, false, 0));
     world.run(APPLY_SMALL).exits_with(exit::OK);
     assert_eq!(state(&world, "ENG02"), (true, true, 1));
 }
@@ -175,40 +177,40 @@ fn a_service_stops_first_and_starts_last_around_other_steps() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("restarted Engine on ENG01, ENG02");
+        .prints("restarted Engine on ENG01, ENG02");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn a_service_without_a_file_is_running_and_enabled() {
-    for gone in [
-        engine("ENG01"),
+    for missing in [
+        engine_file("ENG01"),
         "Servers/ENG01/Services".to_owned(),
         "Servers/ENG01".to_owned(),
     ] {
-        let world = with_steps(&[("restart", ""), ("stop", "")]).remove(&gone);
+        let world = world_with_service_steps(&[("restart", ""), ("stop", "")]).remove(&missing);
         world
             .run(APPLY_SMALL)
             .exits_with(exit::OK)
-            .says("as previewed");
-        assert_eq!(state(&world, "ENG01"), (false, true, 1), "without {gone}");
+            .prints("as previewed");
+        assert_eq!(state(&world, "ENG01"), (false, true, 1), "without {missing}");
         world.run("verify").exits_with(exit::OK);
     }
 }
 
 #[test]
-fn a_step_may_be_narrowed_to_a_platform_or_a_role() {
-    let world = with_steps(&[("stop", "platform = \"x64\"")]);
+fn a_step_can_be_limited_to_a_platform_or_a_role() {
+    let world = world_with_service_steps(&[("stop", "platform = \"x64\"")]);
     assert_eq!(operations(&world.plan("small.toml")), ["stop Engine ENG02"]);
-    let world = with_steps(&[("stop", "on = \"engine\"\nplatform = \"X86\"")]);
+    let world = world_with_service_steps(&[("stop", "on = \"engine\"\nplatform = \"X86\"")]);
     assert_eq!(operations(&world.plan("small.toml")), ["stop Engine ENG01"]);
-    // No server of the service's role holds the other one.
-    let world = with_steps(&[("stop", "on = \"web\"")]);
+    // No server has both roles.
+    let world = world_with_service_steps(&[("stop", "on = \"web\"")]);
     assert_eq!(operations(&world.plan("small.toml")), [""; 0]);
 }
 
-/// A manifest that runs a package on the engines.
+/// Returns a manifest that runs a package on the engines.
 fn run_tool(version: &str) -> String {
     format!(
         "[[steps]]\nid = \"run\"\naction = \"run\"\nfiles = [\"TOOL.msi\"]\non = \"engine\"\n\
@@ -222,7 +224,7 @@ fn run_installs_a_package_outside_the_console() {
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("ran 1 item");
+        .prints("ran 1 item");
     let after = ran.after();
     for server in ["ENG01", "ENG02"] {
         let directory = format!("Servers/{server}/Programs/Tool");
@@ -251,22 +253,22 @@ fn run_installs_a_package_outside_the_console() {
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_say("beside");
+        .does_not_print("beside");
 }
 
 #[test]
-fn running_the_same_package_again_is_nothing_to_do_and_another_one_replaces_it() {
+fn run_skips_the_same_package_and_replaces_an_older_one() {
     let world = small_world(&run_tool("4.0.300"));
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
         .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK)
-        .says("version 4.0.300 of the same package is installed");
+        .prints("version 4.0.300 of the same package is installed");
     let world = world.manifest("newer", &small("KB100002", &run_tool("4.0.400")));
     world
         .run("apply newer.toml --yes")
         .exits_with(exit::OK)
-        .says("Tool on ENG01, ENG02 4.0.300 -> 4.0.400");
+        .prints("Tool on ENG01, ENG02 4.0.300 -> 4.0.400");
     assert!(
         world
             .read("Servers/ENG02/Programs/Tool/state.toml")
@@ -277,8 +279,8 @@ fn running_the_same_package_again_is_nothing_to_do_and_another_one_replaces_it()
         .run("apply older.toml --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says("version 4.0.100")
-        .says("older than the installed 4.0.400");
+    ran.prints("version 4.0.100")
+        .prints("older than the installed 4.0.400");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -290,12 +292,12 @@ fn only_a_package_can_be_run() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says("`Tool.msi` is no installer")
+        .prints("`Tool.msi` is not an installer")
         .nothing_was_touched();
     assert!(!world.at("executed").exists());
 }
 
-/// A manifest that copies two files into a directory of the engines.
+/// Returns a manifest that copies two files into a directory of the engines.
 fn copy_to(directory: &str) -> String {
     format!(
         "[[steps]]\nid = \"copy\"\naction = \"copy\"\nfiles = [\"One.txt\", \"Two.txt\"]\non = \"engine\"\nto = \"{directory}\"\n\
@@ -304,12 +306,12 @@ fn copy_to(directory: &str) -> String {
 }
 
 #[test]
-fn copy_puts_files_on_every_server_of_a_role() {
+fn copy_writes_files_on_every_server_of_a_role() {
     let world = small_world(&copy_to("."));
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("copied 4 files");
+        .prints("copied 4 files");
     let after = ran.after();
     let mut inodes = BTreeSet::new();
     for server in ["ENG01", "ENG02"] {
@@ -320,7 +322,7 @@ fn copy_puts_files_on_every_server_of_a_role() {
             assert_eq!(
                 metadata.nlink(),
                 1,
-                "copies on many servers are never one file"
+                "copies on several servers are separate files"
             );
             assert!(inodes.insert(metadata.ino()));
         }
@@ -338,22 +340,22 @@ fn copy_puts_files_on_every_server_of_a_role() {
     world
         .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK)
-        .says("the same file is there");
+        .prints("the same file is there");
 }
 
 #[test]
-fn what_goes_into_a_new_directory_is_one_object() {
+fn files_in_a_new_directory_are_one_object() {
     let world = small_world(&copy_to("Tools/deep/er"));
     let plan = world.plan("small.toml");
     assert_eq!(
-        live(&plan),
+        live_paths(&plan),
         ["Servers/ENG01/Files/Tools", "Servers/ENG02/Files/Tools"]
     );
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("copied 4 files");
-    let came = ran
+        .prints("copied 4 files");
+    let new_paths = ran
         .after()
         .paths(|path, _| ran.before().get(path).is_none() && path.starts_with("Servers/ENG02"));
     let expected = [
@@ -364,54 +366,54 @@ fn what_goes_into_a_new_directory_is_one_object() {
         "/deep/er/Two.txt",
     ];
     assert_eq!(
-        came,
+        new_paths,
         expected.map(|below| PathBuf::from(format!("Servers/ENG02/Files/Tools{below}")))
     );
-    let there =
-        small_world(&copy_to("Tools/deep/er")).put("Servers/ENG01/Files/tools/his.txt", "his own");
-    let plan = there.plan("small.toml");
+    let with_directory = small_world(&copy_to("Tools/deep/er"))
+        .write_file("Servers/ENG01/Files/tools/notes.txt", "unmanaged");
+    let plan = with_directory.plan("small.toml");
     assert_eq!(
-        live(&plan),
+        live_paths(&plan),
         [
             "Servers/ENG01/Files/tools/deep",
             "Servers/ENG02/Files/Tools"
         ]
     );
-    there.run(APPLY_SMALL).exits_with(exit::OK);
+    with_directory.run(APPLY_SMALL).exits_with(exit::OK);
     assert!(
-        there
+        with_directory
             .live("Servers/ENG01/Files/tools/deep/er/One.txt")
             .exists()
     );
 }
 
 #[test]
-fn two_steps_may_copy_into_one_new_directory() {
-    let more = "[[steps]]\nid = \"more\"\naction = \"copy\"\nfiles = [\"Two.txt\"]\non = \"engine\"\nto = \"Tools/deep/er\"\n[payload]";
+fn two_steps_can_copy_into_one_new_directory() {
+    let second_step = "[[steps]]\nid = \"more\"\naction = \"copy\"\nfiles = [\"Two.txt\"]\non = \"engine\"\nto = \"Tools/deep/er\"\n[payload]";
     let world = small_world(
         &copy_to("Tools/deep/er")
             .replace("\"One.txt\", \"Two.txt\"", "\"One.txt\"")
-            .replace("[payload]", more),
+            .replace("[payload]", second_step),
     );
     let plan = world.plan("small.toml");
-    assert_eq!(live(&plan)[2], "Servers/ENG01/Files/Tools/deep/er/Two.txt");
+    assert_eq!(live_paths(&plan)[2], "Servers/ENG01/Files/Tools/deep/er/Two.txt");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn a_file_that_a_copy_replaces_is_kept() {
-    let world = small_world(&copy_to(".")).put("Servers/ENG01/Files/ONE.TXT", "the old one");
+    let world = small_world(&copy_to(".")).write_file("Servers/ENG01/Files/ONE.TXT", "the old one");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("copied 4 files; the 1 file they replace are kept");
+        .prints("copied 4 files; the 1 file they replace are kept");
     assert_ne!(world.read("Servers/ENG01/Files/ONE.TXT"), "the old one");
     let old = world.run_directory("0001-KB100001").join("slots/1/old");
-    assert_eq!(fs::read_to_string(old).expect("it is kept"), "the old one");
+    assert_eq!(fs::read_to_string(old).expect("the old file"), "the old one");
 }
 
 #[test]
@@ -432,7 +434,7 @@ fn no_copy_leaves_the_directory_of_its_server() {
 }
 
 #[test]
-fn others_are_the_rows_that_no_step_deploys() {
+fn others_copies_the_rows_that_no_other_step_deploys() {
     let world = small_world(
         "[[steps]]\nid = \"one\"\naction = \"copy\"\nfiles = [\"One.txt\"]\non = \"engine\"\nto = \".\"\n\
          [[steps]]\nid = \"others\"\naction = \"copy\"\nothers = true\nto = \"share\"\n\
@@ -440,29 +442,29 @@ fn others_are_the_rows_that_no_step_deploys() {
          { name = \"Four.txt\", unused = \"read by people\" },\n]\n",
     );
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    let came = ran
+    let new_paths = ran
         .after()
         .paths(|path, _| path.starts_with("Share") && ran.before().get(path).is_none());
     assert_eq!(
-        came,
+        new_paths,
         ["Share/Three.txt", "Share/Two.txt"].map(PathBuf::from)
     );
 }
 
 #[test]
-fn removed_by_brings_back_exactly_what_was_removed() {
+fn removed_by_installs_exactly_the_removed_items() {
     let world = small_world(
         &UPDATE_PROVIDER.replace("[\"Provider\"]\n[[", "[\"Provider\", \"Extra\"]\n[["),
     );
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("Extra: it is not installed")
-        .says("installed 1 item");
+        .prints("Extra: it is not installed")
+        .prints("installed 1 item");
     assert!(ran.after().get("Things/Extra/state.toml").is_none());
 }
 
-/// A manifest that installs the group `Things` after its provider was removed.
+/// Manifest that installs the group `Things` after the removal of its provider.
 const INSTALL_GROUP: &str = r#"
 [[steps]]
 id = "remove"
@@ -477,13 +479,13 @@ files = []
 "#;
 
 #[test]
-fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
+fn the_install_of_a_group_skips_missing_items_without_include_missing() {
     let world = small_world(INSTALL_GROUP);
     let ran = world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .says("as not installed here");
-    ran.says("Namespace, Core: it is installed, and this run did not remove it");
+        .prints("as not installed here");
+    ran.prints("Namespace, Core: it is installed, and this run did not remove it");
     assert_eq!(
         operations(&world.plan("small.toml")),
         ["uninstall Provider -", "install Provider -"]
@@ -500,7 +502,7 @@ fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
     world
         .run("apply small.toml --yes --include-missing")
         .exits_with(exit::OK)
-        .says("installed 2 items");
+        .prints("installed 2 items");
     assert!(
         world
             .read("Things/Extra/state.toml")
@@ -510,13 +512,13 @@ fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
 }
 
 #[test]
-fn what_is_taken_in_needs_its_installer() {
+fn a_missing_item_is_installed_only_if_its_installer_is_in_the_share() {
     let world = small_world(INSTALL_GROUP).remove("Share/Extra.msi");
     let ran = world
         .run("apply small.toml --yes --include-missing")
         .exits_with(exit::MISMATCH)
         .nothing_was_touched();
-    ran.says("`Extra` needs the installer `Extra.msi`");
+    ran.prints("`Extra` needs the installer `Extra.msi`");
     world.run(APPLY_SMALL).exits_with(exit::OK);
 }
 
@@ -528,8 +530,8 @@ fn install_of_an_item_by_name_installs_it_from_the_share() {
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("installed 1 item");
-    ran.says("Namespace: version 4.0.200 of the same package is installed");
+        .prints("installed 1 item");
+    ran.prints("Namespace: version 4.0.200 of the same package is installed");
     assert!(
         world
             .read("Things/Extra/state.toml")
@@ -556,11 +558,11 @@ fn an_installed_item_is_replaced_without_being_removed_first() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("replaced 1 item");
+        .prints("replaced 1 item");
 }
 
 #[test]
-fn one_batch_follows_the_dependencies_and_is_reversed_for_the_uninstall() {
+fn an_install_follows_the_dependencies_and_an_uninstall_reverses_them() {
     let world = small_world(
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\", \"Namespace\"]\nitems.\"Web\" = [\"Site\"]\n\
          [[steps]]\nid = \"install\"\naction = \"install\"\ngroups = [\"Web\", \"Things\"]\n[payload]\nfiles = []\n",
@@ -579,25 +581,25 @@ fn one_batch_follows_the_dependencies_and_is_reversed_for_the_uninstall() {
 }
 
 #[test]
-fn an_item_may_be_a_prerequisite() {
+fn an_item_can_be_a_prerequisite() {
     let rest = |item: &str| format!("[[prerequisites]]\nitem = \"{item}\"\n{UPDATE_PROVIDER}");
     let ran = small_world(&rest("Extra"));
     let ran = ran
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.says("`Extra` is required, and not installed");
+    ran.prints("`Extra` is required, and not installed");
     small_world(&rest("Namespace"))
         .run(APPLY_SMALL)
         .exits_with(exit::OK);
-    // A procedure runs, and is never installed.
+    // A procedure is never installed.
     small_world(&rest("Initialize Things"))
         .run(APPLY_SMALL)
         .exits_with(exit::INVALID)
         .nothing_was_touched();
 }
 
-/// An update that asks whether somebody did something first.
+/// Makes a world whose manifest has a prerequisite that must be confirmed.
 fn with_confirmation() -> World {
     small_world(&format!(
         "[[prerequisites]]\nconfirm = \"Is the database backed up?\"\nid = \"backup-made\"\n{UPDATE_PROVIDER}"
@@ -605,18 +607,18 @@ fn with_confirmation() -> World {
 }
 
 #[test]
-fn what_only_a_person_can_check_is_never_answered_by_yes() {
+fn yes_does_not_answer_a_confirmation() {
     let world = with_confirmation();
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .says("to be confirmed first (`--confirm backup-made`): Is the database backed up?");
+        .prints("to be confirmed first (`--confirm backup-made`): Is the database backed up?");
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.says("`backup-made` is not confirmed: Is the database backed up?")
-        .says("--confirm backup-made");
+    ran.prints("`backup-made` is not confirmed: Is the database backed up?")
+        .prints("--confirm backup-made");
     let ran = world
         .run("apply small.toml --yes --confirm something-else")
         .exits_with(exit::USAGE);
@@ -632,30 +634,30 @@ fn what_only_a_person_can_check_is_never_answered_by_yes() {
 }
 
 #[test]
-fn a_person_at_a_terminal_is_asked() {
+fn at_a_terminal_apply_prompts() {
     let world = with_confirmation();
     let ran = world
         .at_terminal("apply small.toml --yes", "no\n")
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.says("Is the database backed up? [y/N]")
-        .says("`backup-made` is not confirmed");
+    ran.prints("Is the database backed up? [y/N]")
+        .prints("`backup-made` is not confirmed");
     let ran = world
         .at_terminal("apply small.toml", "y\nno\n")
         .exits_with(exit::INTERRUPTED)
         .nothing_was_touched();
-    ran.says("Apply KB100001? [y/N]")
-        .says("not applied")
-        .says("nothing has changed");
+    ran.prints("Apply KB100001? [y/N]")
+        .prints("not applied")
+        .prints("nothing has changed");
     world
         .at_terminal("apply small.toml", "yes\ny\n")
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn silence_is_nobodys_yes() {
+fn only_yes_is_an_approval() {
     let world = small_world(UPDATE_PROVIDER);
     for typed in ["\n", "\u{4}", "maybe\n", "yes please\n"] {
         world
@@ -665,16 +667,16 @@ fn silence_is_nobodys_yes() {
     }
 }
 
-/// A manual step, with what more it says.
-fn by_hand(id: &str, more: &str) -> String {
+/// Returns a manual step with additional keys.
+fn manual_step(id: &str, keys: &str) -> String {
     format!(
-        "[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"Run the script {id} on the database.\"\n{more}\n"
+        "[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"Run the script {id} on the database.\"\n{keys}\n"
     )
 }
 
-/// Stops the engine, waits for these manual steps, and starts the engine.
-fn with_manual(steps: &[(&str, &str)]) -> World {
-    let manual: String = steps.iter().map(|(id, more)| by_hand(id, more)).collect();
+/// Makes a world whose manifest stops the engine, has these manual steps, and starts the engine.
+fn world_with_manual_steps(steps: &[(&str, &str)]) -> World {
+    let manual: String = steps.iter().map(|(id, keys)| manual_step(id, keys)).collect();
     let (stop, start) = (
         service_step("stop", "stop", ""),
         service_step("start", "start", ""),
@@ -682,136 +684,137 @@ fn with_manual(steps: &[(&str, &str)]) -> World {
     small_world(&format!("{stop}{manual}{start}{NO_FILES}"))
 }
 
-const UNDO: &str = "undo = \"Run the script that takes it back.\"";
+const WITH_UNDO: &str = "undo = \"Run the script that restores the database.\"";
 
 #[test]
-fn an_optional_manual_step_is_skipped_without_a_terminal_and_told() {
-    let world = with_manual(&[("script", "optional = true")]);
+fn without_a_terminal_an_optional_manual_step_is_skipped_with_a_message() {
+    let world = world_with_manual_steps(&[("script", "optional = true")]);
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("Run the script script on the database.");
-    ran.says("manual step script skipped").says("as previewed");
+        .prints("Run the script script on the database.");
+    ran.prints("manual step script skipped")
+        .prints("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
 #[test]
-fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
-    let world = with_manual(&[("script", UNDO)]);
+fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
+    let world = world_with_manual_steps(&[("script", WITH_UNDO)]);
     world
         .run("apply small.toml --dry-run")
         .exits_with(exit::OK)
         .nothing_was_touched();
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
-    ran.says("Run the script script on the database.")
-        .says("resume -d deployment --done script");
+    ran.prints("Run the script script on the database.")
+        .prints("resume -d deployment --done script");
     assert_eq!(state(&world, "ENG01"), (false, true, 0));
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .says("step stop: done, 2 operations")
-        .says("step script: to be done");
+        .prints("step stop: done, 2 operations")
+        .prints("step script: to be done");
     world
         .run("resume --yes")
         .exits_with(exit::STOPPED)
         .tree_is_unchanged()
-        .says("--done script");
+        .prints("--done script");
     let ran = world.run("resume --yes --done script").exits_with(exit::OK);
-    ran.says("manual step script done").says("as previewed");
+    ran.prints("manual step script done").prints("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
 #[test]
-fn what_is_away_twice_is_lacking_twice() {
+fn an_item_that_is_removed_twice_has_two_outages() {
     let steps = "[[steps]]\nid = \"out\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n\
                  [[steps]]\nid = \"in\"\naction = \"install\"\nitems.\"Things\" = [\"Provider\"]\n";
-    let again = steps
+    let steps_again = steps
         .replace("\"out\"", "\"out-again\"")
         .replace("\"in\"", "\"in-again\"");
-    let between = "[[steps]]\nid = \"between\"\naction = \"restart\"\nservice = \"Engine\"\n";
+    let restart = "[[steps]]\nid = \"between\"\naction = \"restart\"\nservice = \"Engine\"\n";
     let plan =
-        small_world(&format!("{steps}{between}{again}[payload]\nfiles = []\n")).plan("small.toml");
-    let windows: Vec<(&str, &str)> = plan["outage"]
+        small_world(&format!("{steps}{restart}{steps_again}[payload]\nfiles = []\n")).plan("small.toml");
+    let outages: Vec<(&str, &str)> = plan["outage"]
         .as_array()
         .expect("a list")
         .iter()
-        .map(|lacking| {
+        .map(|outage| {
             (
-                lacking["from"].as_str().expect("a step"),
-                lacking["to"].as_str().expect("a step"),
+                outage["from"].as_str().expect("a step"),
+                outage["to"].as_str().expect("a step"),
             )
         })
         .collect();
-    assert_eq!(windows, [("out", "in"), ("out-again", "in-again")]);
+    assert_eq!(outages, [("out", "in"), ("out-again", "in-again")]);
 }
 
 #[test]
-fn a_manual_step_that_cannot_be_taken_back_is_told_as_the_point_of_no_return() {
-    let world = with_manual(&[("script", "")]);
+fn a_manual_step_without_undo_is_the_point_of_no_return() {
+    let world = world_with_manual_steps(&[("script", "")]);
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .says("no way back: once step `script` is done by hand, it cannot be taken back")
-        .says("by hand; the run waits here");
-    let world = with_manual(&[("script", &format!("{UNDO}\non = \"engine\""))]);
+        .prints("no way back: once step `script` is done by hand, it cannot be taken back")
+        .prints("by hand; the run waits here");
+    let world = world_with_manual_steps(&[("script", &format!("{WITH_UNDO}\non = \"engine\""))]);
     let ran = world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .does_not_say("cannot be taken back");
-    ran.says("taken back: Run the script that takes it back.")
-        .says("on ENG01, ENG02");
+        .does_not_print("cannot be taken back");
+    ran.prints("taken back: Run the script that restores the database.")
+        .prints("on ENG01, ENG02");
 }
 
 #[test]
-fn a_person_says_that_a_manual_step_is_done() {
-    let world = with_manual(&[("script", UNDO)]);
+fn at_a_terminal_the_operator_answers_that_a_manual_step_is_done() {
+    let world = world_with_manual_steps(&[("script", WITH_UNDO)]);
     let ran = world
         .at_terminal("apply small.toml --yes", "what?\nyes\n")
         .exits_with(exit::OK);
-    ran.says("Is it done? [yes/stop]")
-        .says("manual step script done")
-        .says("waited for 1 manual step")
-        .says("as previewed");
+    ran.prints("Is it done? [yes/stop]")
+        .prints("manual step script done")
+        .prints("waited for 1 manual step")
+        .prints("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
 #[test]
-fn an_optional_manual_step_may_be_skipped_at_a_terminal() {
-    let world = with_manual(&[("script", "optional = true"), ("other", UNDO)]);
+fn at_a_terminal_an_optional_manual_step_can_be_skipped() {
+    let world = world_with_manual_steps(&[("script", "optional = true"), ("other", WITH_UNDO)]);
     let ran = world
         .at_terminal("apply small.toml --yes", "skip\nskip\ny\n")
         .exits_with(exit::OK);
-    ran.says("Is it done? [yes/skip/stop]")
-        .says("manual step script skipped")
-        .says("manual step other done");
+    ran.prints("Is it done? [yes/skip/stop]")
+        .prints("manual step script skipped")
+        .prints("manual step other done");
 }
 
-/// A run that waits at its manual step `script`.
-fn stopped(more: &str) -> World {
-    let world = with_manual(&[("script", more)]);
+/// Makes a world with a run that stopped at its manual step `script`.
+fn stopped_at_manual_step(keys: &str) -> World {
+    let world = world_with_manual_steps(&[("script", keys)]);
     let ran = world
         .at_terminal("apply small.toml --yes", "stop\n")
         .exits_with(exit::STOPPED);
-    ran.says("everything up to there is on disk; the run is open")
-        .says("rollup resume")
-        .says("--done");
+    ran.prints("everything up to there is on disk; the run is open")
+        .prints("rollup resume")
+        .prints("--done");
     world
 }
 
 #[test]
-fn a_run_that_waits_is_open_and_everybody_says_so() {
-    let world = stopped(UNDO);
+fn a_run_that_stopped_at_a_manual_step_is_open_for_every_command() {
+    let world = stopped_at_manual_step(WITH_UNDO);
     assert_eq!(
         state(&world, "ENG01"),
         (false, true, 0),
-        "everything up to there is on disk"
+        "the steps before are on disk"
     );
     assert!(!world.live("applied.toml").exists());
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .says("run 0001-KB100001 is unfinished")
-        .says("rollup resume -d")
+        .prints("run 0001-KB100001 is unfinished")
+        .prints("rollup resume -d")
         .nothing_was_touched();
     let status = world
         .run("status --format json")
@@ -821,34 +824,34 @@ fn a_run_that_waits_is_open_and_everybody_says_so() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .says("unfinished")
+        .prints("unfinished")
         .nothing_was_touched();
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("run 0001-KB100001 is unfinished")
+        .prints("run 0001-KB100001 is unfinished")
         .nothing_was_touched();
     world
         .run("tree")
         .exits_with(exit::OK)
-        .says("a run is open")
+        .prints("a run is open")
         .nothing_was_touched();
     for command in [APPLY_SMALL, "plan small.toml"] {
         world
             .run(command)
             .exits_with(exit::NOT_READY)
-            .says("run 0001-KB100001 is unfinished")
+            .prints("run 0001-KB100001 is unfinished")
             .tree_is_unchanged();
     }
 }
 
 #[test]
-fn a_run_that_waits_goes_on_when_the_step_is_confirmed() {
-    let world = stopped("");
+fn a_stopped_run_is_finished_when_its_manual_step_is_done() {
+    let world = stopped_at_manual_step("");
     world
         .run("resume --yes")
         .exits_with(exit::STOPPED)
-        .says("Run the script script on the database.")
+        .prints("Run the script script on the database.")
         .tree_is_unchanged();
     world
         .run("resume --yes --done other")
@@ -857,68 +860,68 @@ fn a_run_that_waits_goes_on_when_the_step_is_confirmed() {
     world
         .run("resume --yes --done script")
         .exits_with(exit::OK)
-        .says("run 0001-KB100001 is finished")
-        .says("as previewed");
+        .prints("run 0001-KB100001 is finished")
+        .prints("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .says("in force: KB100001");
+        .prints("at rest")
+        .prints("in force: KB100001");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn a_run_that_waits_can_be_undone() {
-    let before = with_manual(&[("script", "")]);
-    let world = stopped("");
+fn a_stopped_run_can_be_rolled_back() {
+    let before = world_with_manual_steps(&[("script", "")]);
+    let world = stopped_at_manual_step("");
     let after = world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .says("everything is as it was before")
+        .prints("everything is as it was before")
         .after();
-    // Not yet confirmed, there is nothing to take back by hand.
+    // The step is not confirmed, so there is nothing to roll back by hand.
     crate::listing::Listing::of(&before.deployment())
         .without_times()
         .assert_same(&after.without_times());
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .says("no rollup is in force");
-    world.run("history").says("undone");
+        .prints("at rest")
+        .prints("no rollup is in force");
+    world.run("history").prints("undone");
     world
         .at_terminal("apply small.toml --yes", "yes\n")
         .exits_with(exit::OK)
-        .says("run 0002-KB100001");
+        .prints("run 0002-KB100001");
 }
 
 #[test]
-fn what_was_done_by_hand_is_taken_back_by_hand() {
-    let world = with_manual(&[("script", UNDO), ("second", UNDO)]);
+fn a_manual_step_is_rolled_back_by_hand() {
+    let world = world_with_manual_steps(&[("script", WITH_UNDO), ("second", WITH_UNDO)]);
     let ran = world
         .at_terminal("apply small.toml --yes", "yes\nstop\n")
         .exits_with(exit::STOPPED);
-    ran.says("manual step script done");
+    ran.prints("manual step script done");
     let ran = world
         .run("undo --yes")
         .exits_with(exit::STOPPED)
-        .says("script to be taken back by hand");
-    ran.says("Run the script that takes it back.")
-        .does_not_say("second to be taken back")
+        .prints("script to be taken back by hand");
+    ran.prints("Run the script that restores the database.")
+        .does_not_print("second to be taken back")
         .tree_is_unchanged();
     assert_eq!(state(&world, "ENG01"), (false, true, 0));
     world
         .run("undo --yes --done script")
         .exits_with(exit::OK)
-        .says("manual step script taken back");
+        .prints("manual step script taken back");
     assert_eq!(state(&world, "ENG01"), (true, true, 0));
-    world.run("status").exits_with(exit::OK).says("at rest");
+    world.run("status").exits_with(exit::OK).prints("at rest");
 }
 
 #[test]
-fn the_way_back_can_be_turned_again() {
-    let world = with_manual(&[("script", UNDO), ("second", UNDO)]);
+fn a_rollback_can_be_resumed_forward() {
+    let world = world_with_manual_steps(&[("script", WITH_UNDO), ("second", WITH_UNDO)]);
     world
         .at_terminal("apply small.toml --yes", "yes\nstop\n")
         .exits_with(exit::STOPPED);
@@ -926,40 +929,40 @@ fn the_way_back_can_be_turned_again() {
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .says("on the way back");
+        .prints("on the way back");
     world
         .run("resume --yes --done second")
         .exits_with(exit::OK)
-        .does_not_say("script to be done by hand");
+        .does_not_print("script to be done by hand");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
 #[test]
-fn behind_a_step_that_cannot_be_taken_back_there_is_no_way_back() {
-    let world = with_manual(&[("script", ""), ("second", UNDO)]);
+fn a_run_is_not_rolled_back_behind_its_point_of_no_return() {
+    let world = world_with_manual_steps(&[("script", ""), ("second", WITH_UNDO)]);
     world
         .at_terminal("apply small.toml --yes", "yes\nstop\n")
         .exits_with(exit::STOPPED);
     let ran = world
         .run("undo --yes")
         .exits_with(exit::NOT_READY)
-        .says("script")
+        .prints("script")
         .tree_is_unchanged();
-    ran.says("rollup resume");
+    ran.prints("rollup resume");
     world.run("resume --yes --done second").exits_with(exit::OK);
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn what_somebody_changed_while_a_run_waited_is_not_overwritten() {
-    let by_hand = service(true, true, 77);
-    let world = stopped("").put(&engine("ENG02"), &by_hand);
+fn a_change_while_a_run_is_stopped_is_not_overwritten() {
+    let other_state = service(true, true, 77);
+    let world = stopped_at_manual_step("").write_file(&engine_file("ENG02"), &other_state);
     let ran = world.run("resume --yes --done script").tree_is_unchanged();
     ran.exits_with(11)
-        .says("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
-        .says("run 0001-KB100001 is unfinished");
-    assert_eq!(world.read(&engine("ENG02")), by_hand);
-    let world = world.put(&engine("ENG02"), service(false, true, 0));
+        .prints("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
+        .prints("run 0001-KB100001 is unfinished");
+    assert_eq!(world.read(&engine_file("ENG02")), other_state);
+    let world = world.write_file(&engine_file("ENG02"), service(false, true, 0));
     world.run("resume --yes --done script").exits_with(exit::OK);
 }

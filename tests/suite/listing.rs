@@ -1,4 +1,5 @@
-//! Trees compared whole: every entry below a directory with everything that is promised of it.
+//! Listings of directory trees, which the tests compare whole: every entry with everything that
+//! the program promises about it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,93 +9,94 @@ use std::path::{Path, PathBuf};
 use rollup::names::Digest;
 use walkdir::WalkDir;
 
-/// Every entry below a directory, by its path there; the directory itself is the empty path.
+/// Entries of a directory tree by relative path; the directory itself is the empty path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing(BTreeMap<PathBuf, Entry>);
 
-/// One entry, as far as it is promised.
+/// One file, directory or other object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// In words.
     pub(crate) kind: &'static str,
     /// Permission bits.
     pub(crate) mode: u32,
     /// User and group.
     pub(crate) owner: (u32, u32),
-    /// In bytes; of files only.
+    /// Size of a file in bytes; 0 for other kinds.
     pub(crate) size: u64,
-    /// Of files only.
+    /// Hash of a file.
     pub(crate) sha256: Option<Digest>,
-    /// Where a link points to.
+    /// Target of a symbolic link.
     pub(crate) target: Option<PathBuf>,
-    /// Time of the last change, in nanoseconds; times of directories are no promise.
+    /// Time of the last change, in nanoseconds; times of directories are not promised.
     pub(crate) modified: Option<i128>,
-    /// What only a command that reads leaves as it is: the inode, and the times of everything.
-    touched: Option<Touched>,
+    /// Inode and times, which only a command that reads leaves unchanged.
+    strict_metadata: Option<StrictMetadata>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Touched {
+struct StrictMetadata {
     inode: u64,
     modified: i128,
     changed: i128,
 }
 
 impl Listing {
-    /// What the commands that change a deployment promise about it: all but `.rollup`.
+    /// Lists everything that a command promises which changes a deployment: all but `.rollup`.
     pub(crate) fn of(directory: &Path) -> Self {
-        Self::strict(directory).of_the_deployment()
+        Self::strict(directory).without_rollup_directory()
     }
 
-    /// What the commands that only read promise: every name, byte, mode and time, `.rollup`
-    /// included.
+    /// Lists everything that a command promises which only reads: every name, byte, mode and time,
+    /// including `.rollup`.
     pub(crate) fn strict(directory: &Path) -> Self {
         let entries = WalkDir::new(directory).into_iter().map(|entry| {
             let entry = entry.expect("a readable tree");
             let below = entry
                 .path()
                 .strip_prefix(directory)
-                .expect("it lies below")
+                .expect("a path below")
                 .to_owned();
             (below, Entry::read(entry.path()))
         });
         Self(entries.collect())
     }
 
-    /// Without what only reading commands promise.
-    pub(crate) fn of_the_deployment(mut self) -> Self {
+    /// Removes `.rollup`, inodes and times of directories.
+    pub(crate) fn without_rollup_directory(mut self) -> Self {
         self.0.retain(|path, _| !path.starts_with(".rollup"));
-        self.0.values_mut().for_each(|entry| entry.touched = None);
+        self.0
+            .values_mut()
+            .for_each(|entry| entry.strict_metadata = None);
         self
     }
 
-    /// The paths of all entries that a condition holds for.
-    pub(crate) fn paths(&self, is_it: impl Fn(&Path, &Entry) -> bool) -> Vec<PathBuf> {
+    /// Returns the paths of the entries that meet a condition.
+    pub(crate) fn paths(&self, condition: impl Fn(&Path, &Entry) -> bool) -> Vec<PathBuf> {
         self.0
             .iter()
-            .filter(|(path, entry)| is_it(path, entry))
+            .filter(|(path, entry)| condition(path, entry))
             .map(|(path, _)| path.clone())
             .collect()
     }
 
-    /// The entry at a path.
+    /// Returns the entry at a path.
     pub(crate) fn get(&self, path: impl AsRef<Path>) -> Option<&Entry> {
         self.0.get(path.as_ref())
     }
 
-    /// Only what a condition holds for.
-    pub(crate) fn only(mut self, is_it: impl Fn(&Path) -> bool) -> Self {
-        self.0.retain(|path, _| is_it(path));
+    /// Keeps only the entries whose path meets a condition.
+    pub(crate) fn only(mut self, condition: impl Fn(&Path) -> bool) -> Self {
+        self.0.retain(|path, _| condition(path));
         self
     }
 
-    /// Without times: what two runs on two copies have in common.
+    /// Removes all times, in which two runs on two copies differ.
     pub(crate) fn without_times(mut self) -> Self {
         self.0.values_mut().for_each(|entry| entry.modified = None);
         self
     }
 
-    /// Fails with every difference by name.
+    /// Asserts that two listings are equal, and panics with every difference.
     #[track_caller]
     pub(crate) fn assert_same(&self, after: &Self) {
         let mut differences = Vec::new();
@@ -103,9 +105,12 @@ impl Listing {
             .keys()
             .chain(after.0.keys().filter(|path| !self.0.contains_key(*path)))
         {
-            let (was, is) = (self.get(path), after.get(path));
-            if was != is {
-                differences.push(format!("{}:\n  was {was:?}\n  is  {is:?}", path.display()));
+            let (old, new) = (self.get(path), after.get(path));
+            if old != new {
+                differences.push(format!(
+                    "{}:\n  before {old:?}\n  after  {new:?}",
+                    path.display()
+                ));
             }
         }
         assert!(
@@ -119,7 +124,7 @@ impl Listing {
 
 impl Entry {
     fn read(path: &Path) -> Self {
-        let metadata = fs::symlink_metadata(path).expect("it was just listed");
+        let metadata = fs::symlink_metadata(path).expect("metadata");
         let kind = metadata.file_type();
         let modified =
             i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
@@ -144,7 +149,7 @@ impl Entry {
                 .is_symlink()
                 .then(|| fs::read_link(path).expect("a link")),
             modified: (!kind.is_dir()).then_some(modified),
-            touched: Some(Touched {
+            strict_metadata: Some(StrictMetadata {
                 inode: metadata.ino(),
                 modified,
                 changed,
@@ -173,17 +178,19 @@ fn a_listing_sees_every_kind_of_change() {
         ("a new link", &|| {
             std::os::unix::fs::symlink("file", directory.path().join("link")).expect("linked")
         }),
-        ("a file gone", &|| fs::remove_file(&file).expect("removed")),
+        ("a removed file", &|| {
+            fs::remove_file(&file).expect("removed")
+        }),
     ];
     fs::write(&file, "one").expect("written");
-    for (what, change) in changes {
+    for (change_name, change) in changes {
         let (before, strict) = (
             Listing::of(directory.path()),
             Listing::strict(directory.path()),
         );
         change();
-        assert_ne!(before, Listing::of(directory.path()), "{what}");
-        assert_ne!(strict, Listing::strict(directory.path()), "{what}");
+        assert_ne!(before, Listing::of(directory.path()), "{change_name}");
+        assert_ne!(strict, Listing::strict(directory.path()), "{change_name}");
     }
     let (before, strict) = (
         Listing::of(directory.path()),
@@ -193,11 +200,11 @@ fn a_listing_sees_every_kind_of_change() {
     assert_eq!(
         before,
         Listing::of(directory.path()),
-        "what rollup keeps is no part of the deployment"
+        "`.rollup` is not part of the deployment"
     );
     assert_ne!(
         strict,
         Listing::strict(directory.path()),
-        "but reading does not even make that"
+        "the strict listing has `.rollup`"
     );
 }

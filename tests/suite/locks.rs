@@ -1,4 +1,4 @@
-//! One writer at a time; the second names the first, or waits.
+//! One writer at a time: the second one names the first, or waits.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -11,27 +11,27 @@ use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, World, exit};
 
-/// Takes the lock as another program of ours would.
+/// Takes the lock as another process of the program does.
 fn locked(world: &World, doing: &str) -> LockedDeployment {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
-    LockedDeployment::lock(tree, doing, Duration::ZERO).expect("nobody has the lock")
+    LockedDeployment::lock(tree, doing, Duration::ZERO).expect("the lock is free")
 }
 
 #[test]
-fn a_second_apply_is_told_that_somebody_is_at_work() {
+fn a_second_apply_names_the_process_that_holds_the_lock() {
     let world = World::with_deployment();
     let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("nobody has the lock");
+    first.try_lock().expect("the lock is free");
     let ran = world
         .run(APPLY)
         .exits_with(exit::LOCKED)
         .nothing_was_touched();
-    // Nobody could leave word yet of who he is; the system knows his number.
-    let told = format!(
+    // The deployment has no `.rollup` yet that names the owner, so its number is the system's.
+    let message = format!(
         "process {} is at work on this deployment",
         std::process::id()
     );
-    ran.says(&told).says("--lock-timeout");
+    ran.prints(&message).prints("--lock-timeout");
     drop(first);
     world.run(APPLY).exits_with(exit::OK);
 }
@@ -46,25 +46,28 @@ fn the_owner_of_the_lock_is_named() {
             .run(command)
             .exits_with(exit::LOCKED)
             .tree_is_unchanged();
-        ran.says(&format!("process {} of ", std::process::id()))
-            .says("(apply KB123456)")
-            .says("now: this command changed nothing");
+        ran.prints(&format!("process {} of ", std::process::id()))
+            .prints("(apply KB123456)")
+            .prints("now: this command changed nothing");
     }
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at work")
-        .says("apply KB123456");
+        .prints("at work")
+        .prints("apply KB123456");
     drop(first);
     world
         .run("status")
         .exits_with(exit::OK)
-        .does_not_say("at work");
-    world.run(APPLY).exits_with(exit::OK).says("nothing to do");
+        .does_not_print("at work");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .prints("nothing to do");
 }
 
 #[test]
-fn the_lock_is_not_held_by_a_name_that_a_dead_process_left() {
+fn a_name_left_by_a_dead_process_does_not_hold_the_lock() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     drop(locked(&world, "apply KB123456"));
@@ -72,15 +75,15 @@ fn the_lock_is_not_held_by_a_name_that_a_dead_process_left() {
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .says("nothing to do");
-    world.run("status").does_not_say("at work");
+        .prints("nothing to do");
+    world.run("status").does_not_print("at work");
 }
 
 #[test]
-fn reading_waits_for_nobody() {
+fn readers_do_not_wait_for_the_lock() {
     let world = World::with_deployment();
     let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("nobody has the lock");
+    first.try_lock().expect("the lock is free");
     for command in [
         "plan kb952076.toml",
         "apply kb952076.toml --dry-run",
@@ -97,10 +100,10 @@ fn reading_waits_for_nobody() {
 }
 
 #[test]
-fn a_second_apply_waits_as_long_as_it_is_told() {
+fn a_second_apply_waits_as_long_as_the_timeout() {
     let world = World::with_deployment();
     let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("nobody has the lock");
+    first.try_lock().expect("the lock is free");
     let begun = Instant::now();
     world
         .run("apply kb952076.toml --yes --lock-timeout 1")
@@ -131,7 +134,7 @@ fn a_second_apply_waits_as_long_as_it_is_told() {
 }
 
 #[test]
-fn of_many_applies_at_once_one_does_the_work() {
+fn only_one_of_many_concurrent_applies_does_the_work() {
     let world = World::with_deployment();
     let start = || {
         let mut command = world.command("apply kb952076.toml --yes --lock-timeout 60");
@@ -146,7 +149,7 @@ fn of_many_applies_at_once_one_does_the_work() {
     let outputs = all
         .into_iter()
         .map(|child| child.wait_with_output().expect("it ends"));
-    let mut said: Vec<bool> = Vec::new();
+    let mut nothing_to_do: Vec<bool> = Vec::new();
     for output in outputs {
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
@@ -154,9 +157,9 @@ fn of_many_applies_at_once_one_does_the_work() {
             "{stdout}{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        said.push(stdout.contains("nothing to do: KB952076"));
+        nothing_to_do.push(stdout.contains("nothing to do: KB952076"));
     }
-    assert_eq!(said.iter().filter(|nothing| !**nothing).count(), 1);
+    assert_eq!(nothing_to_do.iter().filter(|nothing| !**nothing).count(), 1);
     assert!(
         world.run_directory("0001-KB952076").exists()
             && !world.run_directory("0002-KB952076").exists()
@@ -165,7 +168,7 @@ fn of_many_applies_at_once_one_does_the_work() {
 }
 
 #[test]
-fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_lock() {
+fn one_of_two_concurrent_applies_wins_and_the_other_names_the_holder_of_the_lock() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
     let start = || {
@@ -177,7 +180,7 @@ fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_loc
             .spawn()
             .expect("it runs")
     };
-    let (mut turned_away, mut named) = (0, 0);
+    let (mut refused, mut named) = (0, 0);
     for round in 1..=40 {
         let children = [start(), start()];
         let other = [children[1].id(), children[0].id()];
@@ -189,7 +192,7 @@ fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_loc
             match output.status.code() {
                 Some(exit::OK) => applied += usize::from(stdout.contains("as previewed")),
                 Some(exit::LOCKED) => {
-                    turned_away += 1;
+                    refused += 1;
                     // A holder that is about to end may be gone before it can be named.
                     named += usize::from(stderr.contains(&format!("process {other}")));
                     assert!(stderr.contains("is at work on this deployment"), "{stderr}");
@@ -205,18 +208,18 @@ fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_loc
         before.assert_same(&Listing::of(&world.deployment()));
     }
     assert!(
-        turned_away > 20 && named > turned_away / 2,
-        "{turned_away} were turned away, {named} with a name"
+        refused > 20 && named > refused / 2,
+        "{refused} were refused, {named} with a name"
     );
 }
 
 #[test]
-fn a_lock_file_that_somebody_removed_keeps_nobody_out() {
+fn a_missing_lock_file_blocks_no_command() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = world.remove(".rollup/lock");
     world
         .run("undo last --yes")
         .exits_with(exit::OK)
-        .says("is undone");
+        .prints("is undone");
 }

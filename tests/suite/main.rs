@@ -1,4 +1,4 @@
-//! The promises, one file per behaviour.
+//! Test suite of the program, with a file for each behaviour.
 
 mod accepting;
 mod article_promises;
@@ -40,8 +40,10 @@ mod pruning;
 mod read_only;
 mod readiness;
 mod recovery_files;
+mod reference;
 mod rehearsals;
 mod reports;
+mod retired_words;
 mod sarif;
 mod saved_plans;
 mod schemas;

@@ -1,4 +1,4 @@
-//! What is said, and that nobody has to listen: a closed or full terminal never fails a run.
+//! Messages and the streams that they go to: a closed or full terminal never fails a run.
 
 use std::fs::File;
 use std::io::Read;
@@ -22,33 +22,30 @@ fn a_full_terminal_never_fails_a_run() {
         .stdout(full())
         .stderr(full())
         .status();
-    assert_eq!(
-        status.expect("the program can be run").code(),
-        Some(exit::OK)
-    );
+    assert_eq!(status.expect("the program runs").code(), Some(exit::OK));
     world.run("verify").exits_with(exit::OK);
-    let ended = |command: &str| {
+    let exit_code = |command: &str| {
         let status = world
             .command(command)
             .stdin(Stdio::null())
             .stdout(full())
             .stderr(full())
             .status();
-        status.expect("the program can be run").code()
+        status.expect("the program runs").code()
     };
-    // These answer by their exit codes, too; the others only by what they print.
+    // The result of these is also their exit code; that of the others is only their output.
     for (command, code) in [
         ("status", exit::OK),
         ("verify", exit::OK),
         ("tree", exit::IO),
         ("history", exit::IO),
     ] {
-        assert_eq!(ended(command), Some(code), "{command}");
+        assert_eq!(exit_code(command), Some(code), "{command}");
     }
 }
 
 #[test]
-fn a_reader_that_went_away_never_fails_a_run() {
+fn a_closed_pipe_never_fails_a_run() {
     let world = World::with_deployment();
     let mut command = world.command(APPLY);
     let mut child = command
@@ -56,24 +53,24 @@ fn a_reader_that_went_away_never_fails_a_run() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("it runs");
-    // Everything it says from the second byte on goes nowhere.
-    let mut one = [0];
+        .expect("the program runs");
+    // Reads one byte, and closes both pipes.
+    let mut first_byte = [0];
     child
         .stderr
         .take()
         .expect("a pipe")
-        .read_exact(&mut one)
-        .expect("it says something");
+        .read_exact(&mut first_byte)
+        .expect("output");
     drop(child.stdout.take());
-    assert_eq!(child.wait().expect("it ends").code(), Some(exit::OK));
+    assert_eq!(child.wait().expect("an exit status").code(), Some(exit::OK));
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn nothing_is_told_by_colour_where_nobody_sees_it() {
+fn output_that_is_not_for_a_terminal_has_no_colour() {
     let world = small_world(UPDATE_PROVIDER);
-    for words in [
+    for arguments in [
         "plan small.toml",
         "status",
         "tree",
@@ -83,20 +80,20 @@ fn nothing_is_told_by_colour_where_nobody_sees_it() {
         "history",
         "status -d nowhere",
     ] {
-        // Whatever the environment says: the streams are no terminal.
+        // The streams are not terminals, whatever the environment has.
         let output = world
-            .command(words)
+            .command(arguments)
             .env_remove("NO_COLOR")
             .stdin(Stdio::null())
             .output()
-            .expect("it runs");
+            .expect("the program runs");
         assert!(
             !output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b),
-            "{words}"
+            "{arguments}"
         );
     }
     assert!(
-        !world.at_terminal("verify", "").said("\u{1b}[3"),
+        !world.at_terminal("verify", "").output_contains("\u{1b}[3"),
         "NO_COLOR is set"
     );
 }
@@ -107,36 +104,36 @@ fn results_go_to_one_stream_and_messages_to_the_other() {
     let ran = world
         .run("plan small.toml --format json")
         .exits_with(exit::OK)
-        .says("deployment deployment (as given)");
+        .prints("deployment deployment (as given)");
     assert!(ran.stdout().starts_with('{') && ran.json()["schema"] == 1);
     let ran = world.run("status -d nowhere").exits_with(exit::NO_INPUT);
     assert_eq!(ran.stdout(), "");
 }
 
 #[test]
-fn a_failure_says_what_is_wrong_what_is_true_now_and_what_to_type() {
+fn a_failure_has_the_lines_error_now_and_next() {
     let world = World::with_deployment().truncate_payload("HostedEmail2007NS.msi");
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .says("error: `Hostedemail2007ns.msi`")
-        .says("now: ")
-        .says("next: ");
+        .prints("error: `Hostedemail2007ns.msi`")
+        .prints("now: ")
+        .prints("next: ");
     world
         .run("apply kb952076.toml")
         .exits_with(exit::USAGE)
-        .says("error: ")
-        .says("now: ")
-        .says("next: ");
+        .prints("error: ")
+        .prints("now: ")
+        .prints("next: ");
 }
 
 #[test]
-fn the_vendors_control_characters_are_escaped() {
+fn control_characters_of_a_manifest_are_escaped() {
     let title = "title = \"Update \\u001B[2J\\u0007 3\"";
     let world = World::with_deployment();
     let old = "title = \"Update Rollup 3 for the Hosted Exchange services\"";
     let world = world.edit("kb952076.toml", old, title);
-    for words in [
+    for arguments in [
         "validate kb952076.toml",
         "plan kb952076.toml",
         APPLY,
@@ -144,21 +141,21 @@ fn the_vendors_control_characters_are_escaped() {
         "status",
     ] {
         let output = world
-            .command(words)
+            .command(arguments)
             .stdin(Stdio::null())
             .output()
-            .expect("it runs");
-        let said = [output.stdout, output.stderr].concat();
+            .expect("the program runs");
+        let printed = [output.stdout, output.stderr].concat();
         assert!(
-            !said.contains(&0x1b) && !said.contains(&0x07),
-            "{words}: {}",
-            String::from_utf8_lossy(&said)
+            !printed.contains(&0x1b) && !printed.contains(&0x07),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&printed)
         );
     }
 }
 
 #[test]
-fn the_events_of_a_run_are_kept_with_their_times() {
+fn the_events_of_a_run_have_their_times() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let events = world.read(".rollup/runs/0001-KB100001/events.ndjson");
@@ -177,7 +174,7 @@ fn the_events_of_a_run_are_kept_with_their_times() {
         ),
         (1, 1, 1, 1, 1)
     );
-    // Three operations and the level.
+    // Three operations and the record of the applied rollup.
     assert_eq!((of("swap"), of("sync")), (4, 4));
     assert!(
         events
@@ -187,7 +184,7 @@ fn the_events_of_a_run_are_kept_with_their_times() {
 }
 
 #[test]
-fn a_document_that_could_not_be_written_is_no_success() {
+fn a_document_that_cannot_be_written_is_a_failure() {
     let world = World::with_deployment();
     let full = File::options()
         .write(true)
@@ -197,7 +194,7 @@ fn a_document_that_could_not_be_written_is_no_success() {
         .command("status --format json")
         .stdout(full)
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(
         output.status.code(),
         Some(74),

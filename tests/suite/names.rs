@@ -1,12 +1,12 @@
-//! Names compare without regard to case, and the spelling on disk is kept.
+//! Names: they are compared without regard to case, and the spelling on disk is kept.
 
 use std::path::{Path, PathBuf};
 
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, KB952076, World, exit};
 
-/// Spells everything in the sample's console otherwise than `deployment.toml` and the manifest do.
-fn respelled(world: World) -> World {
+/// Renames objects of the sample to spellings that differ from `deployment.toml` and the manifest.
+fn with_other_spellings(world: World) -> World {
     let provider = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
     world
         .rename(
@@ -41,26 +41,26 @@ fn respelled(world: World) -> World {
 }
 
 #[test]
-fn the_spelling_on_disk_survives_an_update() {
-    let world = respelled(World::with_deployment());
+fn an_update_keeps_the_spelling_on_disk() {
+    let world = with_other_spellings(World::with_deployment());
     world
         .run("verify")
         .exits_with(exit::OK)
-        .says("33 installed items")
-        .does_not_say("beside");
+        .prints("33 installed items")
+        .does_not_print("beside");
     let ran = world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("installed 18 items, 7 of them on 2 servers");
+        .prints("installed 18 items, 7 of them on 2 servers");
     let after = ran.after();
-    // Whatever is not a file of an installer keeps its name, and only the level is new.
+    // All but the files of installers keep their names, and only the applied rollup is new.
     let installed = |path: &Path| path.components().any(|part| part.as_os_str() == "files");
-    let gone = ran
+    let missing = ran
         .before()
         .paths(|path, _| !installed(path) && after.get(path).is_none());
-    assert_eq!(gone, <[PathBuf; 0]>::default());
-    let came = after.paths(|path, _| !installed(path) && ran.before().get(path).is_none());
-    assert_eq!(came, [PathBuf::from("applied.toml")]);
+    assert_eq!(missing, <[PathBuf; 0]>::default());
+    let new = after.paths(|path, _| !installed(path) && ran.before().get(path).is_none());
+    assert_eq!(new, [PathBuf::from("applied.toml")]);
     let share = after
         .get("msishare/HOSTEDemail2007ns.MSI")
         .expect("the spelling of the share");
@@ -76,12 +76,15 @@ fn the_spelling_on_disk_survives_an_update() {
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_say("beside");
-    world.run(APPLY).exits_with(exit::OK).says("nothing to do");
+        .does_not_print("beside");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .prints("nothing to do");
 }
 
 #[test]
-fn the_spelling_of_installed_directories_survives_as_long_as_they_do() {
+fn directories_that_stay_installed_keep_their_spelling() {
     let replace = UPDATE_PROVIDER
         .split_once("[[steps]]\nid = \"copy\"")
         .expect("a copy step")
@@ -91,10 +94,10 @@ fn the_spelling_of_installed_directories_survives_as_long_as_they_do() {
         "items.\"Things\" = [\"Provider\"]",
     );
     let replaced = small_world(&format!("[[steps]]\nid = \"copy\"{replace}"));
-    // What is removed in between comes back as the installer has it, but for an operator's
-    // directories.
-    let updated =
-        small_world(UPDATE_PROVIDER).put("Things/Provider/files/Program Files/his.txt", "his own");
+    // Directories that are removed in between return with the installer's spelling, but those with
+    // unmanaged files keep theirs.
+    let updated = small_world(UPDATE_PROVIDER)
+        .write_file("Things/Provider/files/Program Files/notes.txt", "unmanaged");
     for world in [replaced, updated] {
         let world = world
             .rename(
@@ -132,7 +135,7 @@ fn a_respelled_deployment_has_the_same_operations() {
     };
     assert_eq!(
         operations(&World::with_deployment()),
-        operations(&respelled(World::with_deployment()))
+        operations(&with_other_spellings(World::with_deployment()))
     );
 }
 
@@ -142,13 +145,13 @@ fn a_new_file_gets_the_spelling_of_the_step() {
     let ran = world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("copied HostedEmail2007NS.msi");
+        .prints("copied HostedEmail2007NS.msi");
     assert!(ran.after().get("MSIShare/HostedEmail2007NS.msi").is_some());
     assert!(ran.after().get("MSIShare/Hostedemail2007ns.msi").is_none());
 }
 
 #[test]
-fn the_payload_may_be_spelled_in_any_way() {
+fn the_payload_can_be_spelled_in_any_case() {
     let world = World::with_deployment().with(|world| {
         for file in std::fs::read_dir(world.at("KB952076")).expect("a payload") {
             let file = file.expect("an entry").path();
@@ -169,7 +172,7 @@ fn the_payload_may_be_spelled_in_any_way() {
 }
 
 #[test]
-fn a_manifest_may_spell_the_names_of_the_deployment_in_any_way() {
+fn a_manifest_can_spell_names_of_the_deployment_in_any_case() {
     let world = World::with_deployment()
         .edit(
             "kb952076.toml",
@@ -210,7 +213,7 @@ fn a_manifest_may_spell_the_names_of_the_deployment_in_any_way() {
     let ran = world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("installed 18 items, 7 of them on 2 servers: 25 instances");
+        .prints("installed 18 items, 7 of them on 2 servers: 25 instances");
     assert!(
         ran.after()
             .get("MSIShare/HostedEmail2007WS.msi")
@@ -220,7 +223,7 @@ fn a_manifest_may_spell_the_names_of_the_deployment_in_any_way() {
 }
 
 #[test]
-fn a_kb_number_is_read_in_every_spelling() {
+fn a_kb_number_can_be_written_in_any_spelling() {
     for (kb, directory) in [
         ("952076", "KB952076"),
         ("kb952076", "kb952076"),
@@ -249,9 +252,9 @@ fn a_kb_number_is_read_in_every_spelling() {
         let plan = world
             .run("plan kb952076.toml")
             .exits_with(exit::OK)
-            .says("KB952076 revision 1.0");
-        plan.says("in force: KB948755 now; KB952076 afterwards")
-            .says("76 swaps");
+            .prints("KB952076 revision 1.0");
+        plan.prints("in force: KB948755 now; KB952076 afterwards")
+            .prints("76 swaps");
     }
     let world = World::with_deployment();
     for kb in [
@@ -270,26 +273,25 @@ fn a_kb_number_is_read_in_every_spelling() {
         world
             .run("plan other.toml -p KB952076")
             .exits_with(exit::INVALID)
-            .says("no KB number");
+            .prints("no KB number");
     }
 }
 
 #[test]
-fn case_is_folded_one_character_at_a_time_and_never_by_language() {
-    // A sharp s has no upper case of one character, a dotless i is an i in upper case, and the
-    // signs for micro and the Greek letter have one.
+fn case_is_folded_by_character_and_not_by_language() {
+    // The upper case of a sharp s has two characters, so it is not folded.
     let directory = "Things/Provider/files";
     let world = small_world(UPDATE_PROVIDER)
-        .put(&format!("{directory}/straße.txt"), "")
-        .put(&format!("{directory}/STRASSE.txt"), "")
-        .put(&format!("{directory}/ÄÖÜ.txt"), "");
+        .write_file(&format!("{directory}/straße.txt"), "")
+        .write_file(&format!("{directory}/STRASSE.txt"), "")
+        .write_file(&format!("{directory}/ÄÖÜ.txt"), "");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = small_world(UPDATE_PROVIDER)
-        .put(&format!("{directory}/äöü.txt"), "")
-        .put(&format!("{directory}/ÄÖÜ.txt"), "");
+        .write_file(&format!("{directory}/äöü.txt"), "")
+        .write_file(&format!("{directory}/ÄÖÜ.txt"), "");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says("differ only in case")
+        .prints("differ only in case")
         .nothing_was_touched();
 }

@@ -1,5 +1,5 @@
-//! The order of a manifest is the order of the run: each step sees what the steps before it left,
-//! and each run what the runs before it left.
+//! Order of steps and runs: each step sees the result of the steps before it, and each run the
+//! result of the runs before it.
 
 use rollup::installer::{Recipe, build_package};
 use rollup::names::FileName;
@@ -8,7 +8,7 @@ use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
 
 #[test]
-fn an_installer_is_taken_from_the_share_as_it_is_at_that_step() {
+fn an_install_uses_the_installer_that_is_in_the_share_at_that_step() {
     let steps = r#"
 [[steps]]
 id = "remove"
@@ -31,7 +31,7 @@ files = [{ name = "Provider.msi" }]
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
     let after = world.read("Things/Provider/state.toml");
     let version = |text: &str| {
         text.lines()
@@ -41,24 +41,24 @@ files = [{ name = "Provider.msi" }]
     assert_eq!(
         version(&before),
         version(&after),
-        "the newer installer came only after the install"
+        "the newer installer was copied after the install"
     );
 }
 
 #[test]
-fn what_a_later_run_leaves_alone_still_belongs_to_the_earlier_one() {
+fn a_file_that_a_later_run_does_not_change_still_belongs_to_the_earlier_run() {
     let world = World::with_deployment();
     world.run("apply kb952076.toml --yes").exits_with(exit::OK);
-    // The files are the same the second time, so that the second run copies none of them.
+    // The files have not changed, so the second run copies none of them.
     world
         .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
-    let world = world.put("MSIShare/HostedEmail2007WS.msi", "a hotfix");
+    let world = world.write_file("MSIShare/HostedEmail2007WS.msi", "a hotfix");
     world
         .run("apply kb952076.toml --yes")
         .exits_with(exit::MISMATCH)
-        .says("MSIShare/HostedEmail2007WS.msi")
-        .says("--reapply")
+        .prints("MSIShare/HostedEmail2007WS.msi")
+        .prints("--reapply")
         .tree_is_unchanged();
 }
 
@@ -82,17 +82,17 @@ files = [{ name = "Tool.msi" }, { name = "Again.msi" }]
         files: Vec::new(),
         modified: 1_199_145_600,
     };
-    let again = build_package(&recipe).expect("it can be built");
-    std::fs::write(world.at("KB100001/Again.msi"), again).expect("it can be written");
+    let package = build_package(&recipe).expect("a package");
+    std::fs::write(world.at("KB100001/Again.msi"), package).expect("written");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says("`Again.msi` holds `Tool`, which this step brings to the same place already")
+        .prints("`Again.msi` holds `Tool`, which this step brings to the same place already")
         .nothing_was_touched();
 }
 
 #[test]
-fn what_the_run_itself_brought_is_not_told_as_drift() {
+fn a_change_by_the_same_run_is_not_drift() {
     let steps = UPDATE_PROVIDER.replace(
         "[payload]",
         "[[steps]]\nid = \"again\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n\
@@ -100,13 +100,13 @@ fn what_the_run_itself_brought_is_not_told_as_drift() {
     );
     let world = small_world(&steps);
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    ran.does_not_say("is missing, though")
-        .does_not_say("was changed since")
-        .says("as previewed");
+    ran.does_not_print("is missing, though")
+        .does_not_print("was changed since")
+        .prints("as previewed");
 }
 
 #[test]
-fn a_superseded_rollup_is_told_by_what_stands_in_its_place() {
+fn a_superseded_rollup_is_refused_with_the_rollup_that_supersedes_it() {
     let world = small_world(UPDATE_PROVIDER);
     let chain = |kb: &str, relation: &str| small(kb, &format!("{relation}\n{UPDATE_PROVIDER}"));
     world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -117,37 +117,37 @@ fn a_superseded_rollup_is_told_by_what_stands_in_its_place() {
     world.run("apply second.toml --yes").exits_with(exit::OK);
     world.run("apply third.toml --yes").exits_with(exit::OK);
     let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_APPLICABLE);
-    ran.says("KB100001 is superseded: KB100003 is in force")
-        .does_not_say("KB100002 is in force");
-    // What was replaced is not thereby present, and cannot be applied any more.
+    ran.prints("KB100001 is superseded: KB100003 is in force")
+        .does_not_print("KB100002 is in force");
+    // A rollup that was replaced does not count as applied, and cannot be applied any more.
     let ran = world
         .run("apply needy.toml --yes")
         .exits_with(exit::NOT_READY);
-    ran.says("KB100003 replaced KB100001")
-        .does_not_say("apply KB100001 first")
+    ran.prints("KB100003 replaced KB100001")
+        .does_not_print("apply KB100001 first")
         .tree_is_unchanged();
 }
 
 #[test]
-fn what_is_lacking_is_told_together_with_everything_else() {
+fn missing_rollups_and_prerequisites_are_reported_at_once() {
     let world = small_world(&format!(
         "requires = [\"KB7\"]\n[[prerequisites]]\nproduct = \"Database\"\nservice_pack = 3\n{UPDATE_PROVIDER}"
     ));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says("KB7 is required")
-        .says("service pack 3 is required")
+        .prints("KB7 is required")
+        .prints("service pack 3 is required")
         .nothing_was_touched();
 }
 
 #[test]
-fn what_hides_a_record_is_drift() {
+fn a_missing_state_file_is_drift() {
     let world = small_world(UPDATE_PROVIDER).remove("Things/Provider/state.toml");
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("`Things/Provider/files` holds files, and no `state.toml` says what they are");
+        .prints("`Things/Provider/files` holds files, and no `state.toml` says what they are");
 }
 
 #[test]
@@ -156,13 +156,13 @@ fn a_rehearsal_never_copies_a_deployment_into_itself() {
     world
         .run("rehearse kb952076.toml -d deployment --lab deployment/lab")
         .exits_with(exit::USAGE)
-        .says("`deployment/lab` is in the deployment")
+        .prints("`deployment/lab` is in the deployment")
         .nothing_was_touched();
 }
 
 #[test]
-fn two_spellings_of_one_name_are_drift_and_the_recorded_one_is_compared() {
-    let world = small_world(UPDATE_PROVIDER).put("Things/Provider/STATE.toml", "his");
+fn two_spellings_of_one_name_are_drift() {
+    let world = small_world(UPDATE_PROVIDER).write_file("Things/Provider/STATE.toml", "unmanaged");
     let ran = world.run("verify").exits_with(exit::MISMATCH);
-    ran.says("`Things/Provider/state.toml` and `Things/Provider/STATE.toml` differ only in case");
+    ran.prints("`Things/Provider/state.toml` and `Things/Provider/STATE.toml` differ only in case");
 }

@@ -1,5 +1,5 @@
-//! Files that commands write: complete or not there, never over what matters, and with what people
-//! gave them.
+//! Files that commands write: they are complete or missing, never replace an input or an object of
+//! a deployment, and keep the link, mode and attributes of the file that they replace.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -8,9 +8,9 @@ use std::path::Path;
 use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
-/// A world with a saved plan, an article and a finished run: everything that a command can read.
+/// Makes a world with a saved plan and an article.
 fn world() -> World {
-    let world = small_world(UPDATE_PROVIDER).put("../article.txt", ARTICLE);
+    let world = small_world(UPDATE_PROVIDER).write_file("../article.txt", ARTICLE);
     world
         .run("plan small.toml --save plan.json")
         .exits_with(exit::OK);
@@ -20,7 +20,7 @@ fn world() -> World {
 const ARTICLE: &str = "Article ID: 900123\nFixes for the orchard\nUpdate Rollup 7 for the Orchard services\n\nInstallation \
                        information\n1. Copy the files to the installer share.\n";
 
-/// Every command that writes a file, with `FILE` for its name.
+/// Commands that write a file, with `FILE` for its name.
 const WRITERS: [&str; 8] = [
     "validate small.toml --format sarif -o FILE",
     "schema manifest -o FILE",
@@ -32,7 +32,7 @@ const WRITERS: [&str; 8] = [
     "report last -o FILE",
 ];
 
-fn applied() -> World {
+fn rolled_back() -> World {
     let world = world();
     world.run("apply small.toml --yes").exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::OK);
@@ -41,8 +41,8 @@ fn applied() -> World {
 
 #[test]
 fn no_command_writes_into_a_deployment() {
-    let world = applied();
-    // Another deployment, seen by its directories alone, and a link that leads into the first one.
+    let world = rolled_back();
+    // Another deployment, which only its directories show, and links into the first one.
     fs::create_dir_all(world.at("other/Share/deep")).expect("made");
     fs::copy(
         world.live("deployment.toml"),
@@ -53,7 +53,7 @@ fn no_command_writes_into_a_deployment() {
     symlink(world.live("applied.toml"), world.at("link.toml")).expect("linked");
     symlink(world.live("new.toml"), world.at("dangling.toml")).expect("linked");
     symlink(world.deployment(), world.at("elsewhere")).expect("linked");
-    let places = [
+    let paths = [
         "deployment/new.toml",
         "deployment/deployment.toml",
         "deployment/.rollup/format",
@@ -66,12 +66,12 @@ fn no_command_writes_into_a_deployment() {
         "lost/new.txt",
     ];
     for writer in WRITERS {
-        for place in places {
+        for path in paths {
             let ran = world
-                .run(&writer.replace("FILE", place))
+                .run(&writer.replace("FILE", path))
                 .exits_with(exit::USAGE);
-            ran.says("is in the deployment")
-                .says("nothing was written")
+            ran.prints("is in the deployment")
+                .prints("nothing was written")
                 .nothing_was_touched();
         }
     }
@@ -79,7 +79,7 @@ fn no_command_writes_into_a_deployment() {
 }
 
 #[test]
-fn a_directory_with_a_description_alone_is_no_deployment() {
+fn a_directory_with_only_a_description_is_not_a_deployment() {
     let world = world();
     fs::create_dir(world.at("repository")).expect("made");
     fs::copy(
@@ -87,36 +87,36 @@ fn a_directory_with_a_description_alone_is_no_deployment() {
         world.at("repository/deployment.toml"),
     )
     .expect("copied");
-    let words = "validate repository --format sarif -o repository/rollup.sarif";
-    world.run(words).exits_with(exit::OK);
+    let arguments = "validate repository --format sarif -o repository/rollup.sarif";
+    world.run(arguments).exits_with(exit::OK);
     assert!(world.at("repository/rollup.sarif").is_file());
 }
 
 #[test]
-fn no_command_writes_into_the_payload_that_it_uses() {
+fn no_command_writes_into_its_payload() {
     let world = world();
-    for words in [
+    for arguments in [
         "plan small.toml -o KB100001/plan.txt",
         "plan small.toml --save KB100001/plan.json",
         "plan plan.json -o KB100001/plan.txt",
         "validate small.toml -p KB100001 -o KB100001/report.txt",
     ] {
         world
-            .run(words)
+            .run(arguments)
             .exits_with(exit::USAGE)
-            .says("is in the payload")
-            .says("nothing was written");
+            .prints("is in the payload")
+            .prints("nothing was written");
     }
     assert!(!world.at("KB100001/plan.txt").exists());
 }
 
 #[test]
-fn no_command_writes_over_what_it_reads() {
+fn no_command_replaces_a_file_that_it_reads() {
     let world = world();
     fs::hard_link(world.at("small.toml"), world.at("same.toml")).expect("linked");
     symlink("small.toml", world.at("link.toml")).expect("linked");
     let before = fs::read(world.at("small.toml")).expect("a manifest");
-    for words in [
+    for arguments in [
         "plan small.toml -o small.toml",
         "plan small.toml --save small.toml",
         "plan small.toml --save ./link.toml",
@@ -131,15 +131,15 @@ fn no_command_writes_over_what_it_reads() {
         "import article.txt -o article.txt",
     ] {
         world
-            .run(words)
+            .run(arguments)
             .exits_with(exit::USAGE)
-            .says("is what the command reads")
-            .says("nothing was written");
+            .prints("is what the command reads")
+            .prints("nothing was written");
     }
     world
         .run("plan small.toml -o x.txt --save ./x.txt")
         .exits_with(exit::USAGE)
-        .says("name the same file");
+        .prints("name the same file");
     world
         .run("plan small.toml -o link2.txt --save x.txt")
         .exits_with(exit::OK);
@@ -155,7 +155,7 @@ fn no_command_writes_over_what_it_reads() {
 }
 
 #[test]
-fn a_draft_never_replaces_a_file_unless_told_to() {
+fn a_draft_replaces_a_file_only_with_force() {
     let world = world();
     world
         .run("import article.txt -o draft.toml")
@@ -164,9 +164,9 @@ fn a_draft_never_replaces_a_file_unless_told_to() {
     let ran = world
         .run("import article.txt -o draft.toml")
         .exits_with(exit::USAGE);
-    ran.says("`draft.toml` exists")
-        .says("nothing was written")
-        .says("--force");
+    ran.prints("`draft.toml` exists")
+        .prints("nothing was written")
+        .prints("--force");
     assert_eq!(world.read("../draft.toml"), "# decided\n");
     world
         .run("import article.txt --report -o draft.toml")
@@ -186,7 +186,7 @@ fn a_draft_never_replaces_a_file_unless_told_to() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_link_its_mode_and_its_attributes() {
+fn a_replaced_file_keeps_its_link_mode_and_attributes() {
     let world = world();
     fs::create_dir(world.at("real")).expect("made");
     fs::write(world.at("real/plan.txt"), "old").expect("written");
@@ -200,28 +200,33 @@ fn a_replaced_file_keeps_its_link_its_mode_and_its_attributes() {
     symlink("real/plan.txt", world.at("near.txt")).expect("linked");
     symlink("near.txt", world.at("far.txt")).expect("linked");
     world.run("plan small.toml -o far.txt").exits_with(exit::OK);
-    let kept = world.at("real/plan.txt");
+    let target_file = world.at("real/plan.txt");
     assert!(
-        fs::read_to_string(&kept)
+        fs::read_to_string(&target_file)
             .expect("a plan")
             .contains("KB100001")
     );
     assert!(
-        world.at("far.txt").is_symlink() && world.at("near.txt").is_symlink() && !kept.is_symlink()
+        world.at("far.txt").is_symlink()
+            && world.at("near.txt").is_symlink()
+            && !target_file.is_symlink()
     );
-    assert_eq!(kept.metadata().expect("there").mode() & 0o7777, 0o640);
+    assert_eq!(
+        target_file.metadata().expect("a file").mode() & 0o7777,
+        0o640
+    );
     if attribute.is_ok() {
         let mut value = [0; 8];
-        let length = rustix::fs::getxattr(&kept, "user.reviewed", &mut value);
+        let length = rustix::fs::getxattr(&target_file, "user.reviewed", &mut value);
         assert_eq!(length, Ok(3));
     }
-    // A link that leads nowhere yet is filled, as a shell would.
+    // The target of a dangling link is written, as a shell does.
     symlink("real/new.txt", world.at("coming.txt")).expect("linked");
     world
         .run("plan small.toml -o coming.txt")
         .exits_with(exit::OK);
     assert!(world.at("coming.txt").is_symlink() && world.at("real/new.txt").is_file());
-    assert_eq!(leftovers(&world.at("real")), Vec::<String>::new());
+    assert_eq!(temporary_files(&world.at("real")), Vec::<String>::new());
 }
 
 #[test]
@@ -235,14 +240,14 @@ fn pinning_keeps_the_link_and_the_mode_of_a_manifest() {
             && world.read("../kb952076.toml").contains("[payload.sha256]")
     );
     assert_eq!(
-        world.at("kb952076.toml").metadata().expect("there").mode() & 0o7777,
+        world.at("kb952076.toml").metadata().expect("a file").mode() & 0o7777,
         0o600
     );
-    assert_eq!(leftovers(&world.at(".")), Vec::<String>::new());
+    assert_eq!(temporary_files(&world.at(".")), Vec::<String>::new());
 }
 
 #[test]
-fn pinning_keeps_the_line_ends_of_a_manifest() {
+fn pinning_keeps_the_line_endings_of_a_manifest() {
     let world = World::with_deployment().without_pins();
     let text = world.read("../kb952076.toml").replace('\n', "\r\n");
     fs::write(world.at("kb952076.toml"), text).expect("written");
@@ -260,31 +265,31 @@ fn pinning_changes_no_file_of_a_deployment() {
     let ran = world
         .run("pin deployment/kb952076.toml -p KB952076")
         .exits_with(exit::USAGE);
-    ran.says("is in the deployment").nothing_was_touched();
+    ran.prints("is in the deployment").nothing_was_touched();
 }
 
 #[test]
-fn a_deployment_is_found_whatever_the_case_of_its_names() {
+fn a_deployment_is_recognized_in_any_case_of_its_names() {
     let world = world();
     for (share, servers) in [("SHARE", "SERVERS"), ("share", "servers")] {
         let other = world.at(share);
         fs::create_dir_all(other.join(share)).expect("made");
         fs::copy(world.live("deployment.toml"), other.join("deployment.toml")).expect("copied");
-        let words = format!("schema manifest -o {share}/x.json");
+        let arguments = format!("schema manifest -o {share}/x.json");
         world
-            .run(&words)
+            .run(&arguments)
             .exits_with(exit::USAGE)
-            .says("is in the deployment");
+            .prints("is in the deployment");
         fs::rename(other.join(share), other.join(servers)).expect("renamed");
         world
-            .run(&words)
+            .run(&arguments)
             .exits_with(exit::USAGE)
-            .says("is in the deployment");
+            .prints("is in the deployment");
     }
 }
 
 #[test]
-fn a_stream_is_no_way_around_what_a_command_reads() {
+fn a_stream_never_replaces_a_file_that_the_command_reads() {
     let world = world();
     let before = fs::read(world.at("small.toml")).expect("a manifest");
     let program = env!("CARGO_BIN_EXE_rollup");
@@ -309,7 +314,7 @@ fn a_stream_is_no_way_around_what_a_command_reads() {
 }
 
 #[test]
-fn a_draft_does_not_replace_a_file_that_is_made_while_it_is_read() {
+fn a_draft_does_not_replace_a_file_that_appears_during_the_import() {
     let world = world();
     let line = format!(
         "(cat article.txt; while [ ! -e draft.toml ]; do sleep 0.02; done; sleep 0.2) \
@@ -324,14 +329,14 @@ fn a_draft_does_not_replace_a_file_that_is_made_while_it_is_read() {
     let mut shell = shell.spawn().expect("a shell");
     std::thread::sleep(std::time::Duration::from_millis(200));
     fs::write(world.at("draft.toml"), "mine").expect("written");
-    assert_eq!(shell.wait().expect("it ends").code(), Some(exit::IO));
+    assert_eq!(shell.wait().expect("an exit status").code(), Some(exit::IO));
     assert_eq!(world.read("../draft.toml"), "mine");
 }
 
 #[test]
-fn a_replaced_file_takes_no_acl_from_its_directory() {
-    const DEFAULT: &str = "system.posix_acl_default";
-    const OF_FILE: &str = "system.posix_acl_access";
+fn a_replaced_file_gets_no_acl_from_its_directory() {
+    const DEFAULT_ACL: &str = "system.posix_acl_default";
+    const ACCESS_ACL: &str = "system.posix_acl_access";
     let world = world();
     fs::create_dir(world.at("shared")).expect("made");
     // Version 2; owner rwx, user 1234 rwx, group r-x, mask rwx, others ---.
@@ -355,19 +360,19 @@ fn a_replaced_file_takes_no_acl_from_its_directory() {
     let at = world.at("shared/plan.txt");
     fs::write(&at, "old").expect("written");
     fs::set_permissions(&at, fs::Permissions::from_mode(0o640)).expect("set");
-    if xattr::set(world.at("shared"), DEFAULT, &acl).is_err() {
-        // A file system without ACLs has none to give.
+    if xattr::set(world.at("shared"), DEFAULT_ACL, &acl).is_err() {
+        // The file system has no ACLs.
         return;
     }
     world
         .run("plan small.toml -o shared/plan.txt")
         .exits_with(exit::OK);
-    assert_eq!(xattr::get(&at, OF_FILE).expect("it can be asked"), None);
-    assert_eq!(at.metadata().expect("there").mode() & 0o7777, 0o640);
+    assert_eq!(xattr::get(&at, ACCESS_ACL).expect("attributes"), None);
+    assert_eq!(at.metadata().expect("a file").mode() & 0o7777, 0o640);
 }
 
 #[test]
-fn no_backup_goes_into_a_deployment_or_the_payload() {
+fn no_backup_is_written_into_a_deployment_or_the_payload() {
     let world = world();
     fs::create_dir_all(world.at("other/Share")).expect("made");
     fs::copy(
@@ -375,43 +380,44 @@ fn no_backup_goes_into_a_deployment_or_the_payload() {
         world.at("other/deployment.toml"),
     )
     .expect("copied");
-    for (place, why) in [
+    for (path, location) in [
         ("other", "deployment"),
         ("other/Share/x", "deployment"),
         ("KB100001/kept", "payload"),
     ] {
         let ran = world
-            .run(&format!("apply small.toml --yes --backup-dir {place}"))
+            .run(&format!("apply small.toml --yes --backup-dir {path}"))
             .exits_with(exit::USAGE);
-        ran.says(&format!("is in the {why}"))
-            .says("nothing was written")
+        ran.prints(&format!("is in the {location}"))
+            .prints("nothing was written")
             .nothing_was_touched();
     }
     assert!(!world.at("KB100001/kept").exists() && !world.at("other/Share/x").exists());
 }
 
 #[test]
-fn no_lab_goes_into_a_deployment_or_the_payload() {
+fn no_lab_is_built_in_a_deployment_or_the_payload() {
     let world = world();
     symlink(world.deployment(), world.at("elsewhere")).expect("linked");
-    for (lab, why) in [
+    for (lab, location) in [
         ("deployment/lab", "deployment"),
         ("deployment/new/lab", "deployment"),
         ("elsewhere/lab", "deployment"),
         ("deployment", "deployment"),
         ("KB100001/lab", "payload"),
     ] {
-        let words = format!(
+        let arguments = format!(
             "rehearse small.toml -d deployment/deployment.toml -p KB100001 --lab {lab} --prepare"
         );
-        let ran = world.run(&words).exits_with(exit::USAGE);
-        ran.says(&format!("is in the {why}")).nothing_was_touched();
+        let ran = world.run(&arguments).exits_with(exit::USAGE);
+        ran.prints(&format!("is in the {location}"))
+            .nothing_was_touched();
         assert!(!world.at("KB100001/lab").exists());
     }
 }
 
 #[test]
-fn a_new_file_has_the_mode_that_the_umask_leaves() {
+fn a_new_file_has_the_mode_of_the_umask() {
     let world = world();
     let line = format!(
         "umask 027; exec {} plan small.toml --save mine.json",
@@ -430,13 +436,13 @@ fn a_new_file_has_the_mode_that_the_umask_leaves() {
         .output();
     assert!(shell.expect("a shell").status.success());
     assert_eq!(
-        world.at("mine.json").metadata().expect("there").mode() & 0o7777,
+        world.at("mine.json").metadata().expect("a file").mode() & 0o7777,
         0o640
     );
 }
 
 #[test]
-fn no_file_beside_an_output_is_taken_for_scratch() {
+fn no_file_beside_an_output_is_replaced() {
     let world = world();
     for name in ["out.txt.new", "small.toml.new", "out.txt.tmp", "out.txt~"] {
         fs::write(world.at(name), "mine").expect("written");
@@ -458,7 +464,7 @@ fn no_file_beside_an_output_is_taken_for_scratch() {
 }
 
 #[test]
-fn what_cannot_be_written_leaves_the_old_file() {
+fn a_failed_write_keeps_the_old_file() {
     let world = world();
     fs::create_dir(world.at("directory")).expect("made");
     for writer in WRITERS
@@ -468,13 +474,13 @@ fn what_cannot_be_written_leaves_the_old_file() {
         world
             .run(&writer.replace("FILE", "directory"))
             .exits_with(exit::IO)
-            .says("cannot write `directory`");
+            .prints("cannot write `directory`");
         world
             .run(&writer.replace("FILE", "nowhere/x"))
             .exits_with(exit::IO)
-            .says("cannot write `nowhere/x`");
+            .prints("cannot write `nowhere/x`");
     }
-    // A limit on the size of files, as a full disk has, meets a large document in its middle.
+    // A limit on the file size, like a full disk, fails in the middle of a large document.
     fs::write(world.at("plan.txt"), "old").expect("written");
     let line = format!(
         "trap '' XFSZ; ulimit -f 1; exec {} schema manifest -o plan.txt",
@@ -486,11 +492,11 @@ fn what_cannot_be_written_leaves_the_old_file() {
         .output();
     assert_eq!(shell.expect("a shell").status.code(), Some(exit::IO));
     assert_eq!(world.read("../plan.txt"), "old");
-    assert_eq!(leftovers(&world.at(".")), Vec::<String>::new());
+    assert_eq!(temporary_files(&world.at(".")), Vec::<String>::new());
 }
 
 #[test]
-fn an_output_may_be_a_stream() {
+fn an_output_can_be_a_stream() {
     let world = world();
     world
         .run("plan small.toml -o /dev/null")
@@ -512,8 +518,8 @@ fn an_output_may_be_a_stream() {
     assert!(log.starts_with("before\n{") && log.contains("\"$schema\""));
 }
 
-/// Temporary files that a command left.
-fn leftovers(directory: &Path) -> Vec<String> {
+/// Lists temporary files that a command has left.
+fn temporary_files(directory: &Path) -> Vec<String> {
     let names = fs::read_dir(directory)
         .expect("a directory")
         .map(|entry| entry.expect("an entry").file_name());

@@ -1,8 +1,8 @@
-//! A plan or a report as one page: whole without a network or a script, true to the plan, and
-//! usable by everybody.
+//! HTML pages of plans and reports: complete without a network or a script, true to the plan, and
+//! accessible.
 //!
-//! What a validator and an accessibility checker say is asked in the ignored tests; they need
-//! `chromium`, and `html-validate` and `axe-core` from npm.
+//! The ignored tests run an HTML validator and an accessibility checker; they need `chromium`, and
+//! `html-validate` and `axe-core` from npm.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::events::EVERYTHING as WITH_A_PERSON;
+use crate::events::WITH_MANUAL_STEP;
 use crate::saved_plans::ALL_KINDS;
 use crate::small::small_world;
 use crate::world::{APPLY, World, exit};
 
-/// A manifest with everything that a page may have to show; its author means no good.
-pub(crate) const EVERYTHING: &str = r#"
+/// Manifest with everything that a page can show, and with texts that try to break out of it.
+pub(crate) const WITH_HOSTILE_TEXTS: &str = r#"
 notes = ["<script>alert(1)</script> & \"quotes\" {{ braces }}"]
 fixes = ["<b>bold</b>"]
 [[prerequisites]]
@@ -25,7 +25,7 @@ product = "Database"
 service_pack = 1
 [[prerequisites]]
 id = "ask"
-confirm = "Has <everybody> been told?"
+confirm = "Have <all users> been informed?"
 [[steps]]
 id = "remove"
 title = "</h3><img src=x onerror=alert(1)>"
@@ -53,26 +53,31 @@ service = "Engine"
 files = [{ name = "Provider.msi" }, { name = "Readme.txt", unused = "for people" }]
 "#;
 
-fn page(world: &World, words: &str) -> String {
-    world.run(words).exits_with(exit::OK).stdout().to_owned()
+fn render(world: &World, arguments: &str) -> String {
+    world
+        .run(arguments)
+        .exits_with(exit::OK)
+        .stdout()
+        .to_owned()
 }
 
-/// The plan of [`EVERYTHING`], with what was never installed taken in: a page, and the same as
+/// Returns the plan of [`WITH_HOSTILE_TEXTS`] that installs missing items, too, as a page and as
 /// JSON.
-fn everything() -> (String, Value) {
-    let world = small_world(EVERYTHING);
+fn hostile_page() -> (String, Value) {
+    let world = small_world(WITH_HOSTILE_TEXTS);
     let plan = world
         .run("plan small.toml --include-missing --save plan.json --format json")
         .exits_with(exit::OK)
         .json();
-    (page(&world, "show plan.json --format html"), plan)
+    (render(&world, "show plan.json --format html"), plan)
 }
 
-/// Reports of runs: applied; stopped at a manual step; finished later, and undone.
+/// Returns reports of three runs: one that was applied, one that stopped at a manual step, and one
+/// that was finished later and rolled back.
 fn reports() -> [String; 3] {
     let applied = World::with_deployment();
     applied.run(APPLY).exits_with(exit::OK);
-    let stopped = small_world(WITH_A_PERSON);
+    let stopped = small_world(WITH_MANUAL_STEP);
     stopped
         .run("apply small.toml --yes")
         .exits_with(exit::STOPPED);
@@ -83,31 +88,31 @@ fn reports() -> [String; 3] {
     undone
         .run("undo last --yes --done database")
         .exits_with(exit::OK);
-    [applied, stopped, undone].map(|world| page(&world, "report last --format html"))
+    [applied, stopped, undone].map(|world| render(&world, "report last --format html"))
 }
 
-fn kb952076() -> (String, Value) {
+fn page_of_kb952076() -> (String, Value) {
     let world = World::with_deployment();
     (
-        page(&world, "plan kb952076.toml --format html"),
+        render(&world, "plan kb952076.toml --format html"),
         world.plan("kb952076.toml"),
     )
 }
 
-/// The words of a page: without its head, its marks and its entities.
-fn words(page: &str) -> String {
+/// Returns the text of a page without head and tags, with its entities replaced.
+fn visible_text(page: &str) -> String {
     let body = page.split_once("<body>").map_or(page, |(_, body)| body);
-    let mut words = String::new();
-    let mut in_mark = false;
+    let mut visible_text = String::new();
+    let mut in_tag = false;
     for c in body.chars() {
         match c {
-            '<' => in_mark = true,
-            '>' => in_mark = false,
-            c if !in_mark => words.push(c),
+            '<' => in_tag = true,
+            '>' => in_tag = false,
+            c if !in_tag => visible_text.push(c),
             _ => {}
         }
-        if in_mark {
-            words.push(' ');
+        if in_tag {
+            visible_text.push(' ');
         }
     }
     let entities = [
@@ -117,13 +122,18 @@ fn words(page: &str) -> String {
         ("&#39;", "'"),
         ("&#38;", "&"),
     ];
-    let words = entities
+    let visible_text = entities
         .iter()
-        .fold(words, |words, (entity, c)| words.replace(entity, c));
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+        .fold(visible_text, |visible_text, (entity, c)| {
+            visible_text.replace(entity, c)
+        });
+    visible_text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
-/// The values of an attribute.
+/// Returns the values of an attribute.
 fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
     let start = format!(" {attribute}=\"");
     page.split(&start)
@@ -141,8 +151,11 @@ fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
 }
 
 #[test]
-fn it_needs_no_network_and_no_script() {
-    for page in [kb952076().0, everything().0].into_iter().chain(reports()) {
+fn pages_need_no_network_and_no_script() {
+    for page in [page_of_kb952076().0, hostile_page().0]
+        .into_iter()
+        .chain(reports())
+    {
         for word in [
             "<script",
             "<link",
@@ -163,16 +176,19 @@ fn it_needs_no_network_and_no_script() {
 }
 
 #[test]
-fn every_link_and_label_leads_somewhere() {
-    for page in [kb952076().0, everything().0].into_iter().chain(reports()) {
+fn every_link_and_label_has_a_target() {
+    for page in [page_of_kb952076().0, hostile_page().0]
+        .into_iter()
+        .chain(reports())
+    {
         let all = values(&page, "id");
         let ids: BTreeSet<&str> = all.iter().copied().collect();
-        assert_eq!(ids.len(), all.len(), "an id stands there twice");
+        assert_eq!(ids.len(), all.len(), "an id is there twice");
         let links = values(&page, "href")
             .into_iter()
             .map(|link| link.strip_prefix('#').expect("a link in the page"));
         for name in links.chain(values(&page, "aria-labelledby")) {
-            assert!(ids.contains(name), "nothing is called {name}");
+            assert!(ids.contains(name), "no element has the id {name}");
         }
         assert_eq!(
             page.matches("<table").count(),
@@ -186,59 +202,59 @@ fn every_link_and_label_leads_somewhere() {
 }
 
 #[test]
-fn it_says_everything_that_the_plan_says() {
-    for (page, plan) in [kb952076(), everything()] {
-        let said = words(&page);
-        let says = |text: &str| {
+fn a_page_shows_everything_that_is_in_the_plan() {
+    for (page, plan) in [page_of_kb952076(), hostile_page()] {
+        let text_of_page = visible_text(&page);
+        let assert_contains = |text: &str| {
             assert!(
-                said.contains(text),
-                "the page does not say `{text}`: {said}"
+                text_of_page.contains(text),
+                "`{text}` is not on the page: {text_of_page}"
             )
         };
-        says(plan["digest"].as_str().expect("a digest"));
-        says(plan["expected_state"]["digest"].as_str().expect("a digest"));
+        assert_contains(plan["digest"].as_str().expect("a digest"));
+        assert_contains(plan["expected_state"]["digest"].as_str().expect("a digest"));
         for step in list(&plan, "/steps") {
-            says(step["id"].as_str().expect("an id"));
+            assert_contains(step["id"].as_str().expect("an id"));
             for operation in list(step, "/operations") {
-                says(operation["target"].as_str().expect("a target"));
-                says(operation["server"].as_str().unwrap_or_default());
-                says(operation["after"]["sha256"].as_str().unwrap_or_default());
-                says(operation["before"]["sha256"].as_str().unwrap_or_default());
-                says(operation["after"]["version"].as_str().unwrap_or_default());
+                assert_contains(operation["target"].as_str().expect("a target"));
+                assert_contains(operation["server"].as_str().unwrap_or_default());
+                assert_contains(operation["after"]["sha256"].as_str().unwrap_or_default());
+                assert_contains(operation["before"]["sha256"].as_str().unwrap_or_default());
+                assert_contains(operation["after"]["version"].as_str().unwrap_or_default());
             }
             for nothing in list(step, "/nothing") {
-                says(nothing["why"].as_str().expect("a reason"));
+                assert_contains(nothing["why"].as_str().expect("a reason"));
             }
             list(step, "/left_out")
                 .iter()
-                .for_each(|item| says(item.as_str().expect("an item")));
+                .for_each(|item| assert_contains(item.as_str().expect("an item")));
         }
         for row in list(&plan, "/context/file_table") {
-            says(row["name"].as_str().expect("a name"));
-            says(row["unused"].as_str().unwrap_or_default());
+            assert_contains(row["name"].as_str().expect("a name"));
+            assert_contains(row["unused"].as_str().unwrap_or_default());
         }
         let items = list(&plan, "/context/console")
             .iter()
             .flat_map(|group| list(group, "/items"));
-        items.for_each(|item| says(item["name"].as_str().expect("a name")));
-        for checked in list(&plan, "/context/checked") {
-            says(checked["what"].as_str().expect("a text"));
-            list(checked, "/found")
+        items.for_each(|item| assert_contains(item["name"].as_str().expect("a name")));
+        for check in list(&plan, "/context/checked") {
+            assert_contains(check["what"].as_str().expect("a text"));
+            list(check, "/found")
                 .iter()
-                .for_each(|found| says(found.as_str().expect("a text")));
+                .for_each(|found| assert_contains(found.as_str().expect("a text")));
         }
         for confirmation in list(&plan, "/confirmations") {
-            says(confirmation["question"].as_str().expect("a question"));
+            assert_contains(confirmation["question"].as_str().expect("a question"));
         }
         list(&plan, "/warnings")
             .iter()
-            .for_each(|warning| says(warning.as_str().expect("a warning")));
+            .for_each(|warning| assert_contains(warning.as_str().expect("a warning")));
     }
 }
 
 #[test]
-fn the_console_of_the_sample_is_shown_whole() {
-    let (page, _) = kb952076();
+fn a_page_shows_the_whole_console() {
+    let (page, _) = page_of_kb952076();
     let console = page
         .split_once("<caption id=\"console-caption\">")
         .expect("a console")
@@ -265,112 +281,113 @@ fn the_console_of_the_sample_is_shown_whole() {
 }
 
 #[test]
-fn the_picture_of_the_console_has_a_mark_for_every_instance() {
-    let (page, _) = kb952076();
-    let picture = page
+fn the_map_of_the_console_has_a_mark_for_every_instance() {
+    let (page, _) = page_of_kb952076();
+    let table = page
         .split_once("<caption id=\"map-caption\">")
-        .expect("a picture")
+        .expect("a table")
         .1;
-    let picture = picture.split_once("</table>").expect("a table").0;
-    let marks = |class: &str| picture.matches(&format!("class=\"{class}\"")).count();
-    // 25 instances and 3 procedures change, 10 are left alone, and 3 are not installed, before and
-    // after.
+    let table = table.split_once("</table>").expect("a table").0;
+    let marks = |class: &str| table.matches(&format!("class=\"{class}\"")).count();
+    // Before and after: 25 instances and 3 procedures change, 10 stay unchanged, and 3 are not
+    // installed.
     assert_eq!(
         (marks("old"), marks("new"), marks("still"), marks("none")),
         (28, 28, 20, 6)
     );
     assert!(
-        words(picture).contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"),
-        "{picture}"
+        visible_text(table)
+            .contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"),
+        "{table}"
     );
 }
 
 #[test]
-fn what_is_down_is_drawn_from_step_to_step() {
-    let (page, _) = kb952076();
-    let picture = page.split_once("<h2 id=\"down\">").expect("a picture").1;
-    let picture = picture.split_once("</table>").expect("a table").0;
-    let down: Vec<usize> = picture
+fn outages_are_drawn_from_step_to_step() {
+    let (page, _) = page_of_kb952076();
+    let table = page.split_once("<h2 id=\"down\">").expect("a table").1;
+    let table = table.split_once("</table>").expect("a table").0;
+    let down: Vec<usize> = table
         .split("<tr>")
         .skip(2)
         .map(|row| row.matches("class=\"cell down\"").count())
         .collect();
-    // Eighteen items are away for three steps, and the engine restarts in one.
+    // Eighteen items are unavailable for three steps, and the engine restarts in one.
     assert_eq!(down, [vec![3; 18], vec![1]].concat());
 }
 
 #[test]
-fn the_point_of_no_return_and_what_is_new_are_loud() {
-    let (page, _) = everything();
-    let said = words(&page);
+fn the_point_of_no_return_and_new_items_are_prominent() {
+    let (page, _) = hostile_page();
+    let text_of_page = visible_text(&page);
     for text in [
         "No way back: once step `database` is done by hand, it cannot be taken back",
         "What a person has to do 2. database , on ENG01, ENG02",
         "New here: not installed before, and will be Extra",
-        "--confirm ask : Has <everybody> been told?",
+        "--confirm ask : Have <all users> been informed?",
         "Nobody says how it is taken back",
         "No way: nobody says how this is taken back",
     ] {
-        assert!(said.contains(text), "{text}: {said}");
+        assert!(text_of_page.contains(text), "{text}: {text_of_page}");
     }
 }
 
 #[test]
-fn words_of_an_author_stay_words() {
-    let (page, _) = everything();
+fn texts_of_a_manifest_are_escaped() {
+    let (page, _) = hostile_page();
     assert!(
         page.contains(
             "&#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;quotes&#34; {{ braces }}"
         )
     );
-    assert!(words(&page).contains("</h3><img src=x onerror=alert(1)>"));
+    assert!(visible_text(&page).contains("</h3><img src=x onerror=alert(1)>"));
 }
 
 #[test]
-fn a_page_is_written_whole_and_never_over_what_is_read() {
+fn a_page_never_replaces_a_file_that_the_command_reads() {
     let world = small_world(ALL_KINDS);
     world
         .run("plan small.toml --format html -o plan.html --save plan.json")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    let told = world
+    let ran = world
         .run("show plan.json --format html -o again.html")
         .exits_with(exit::OK);
-    assert_eq!(told.stdout(), "");
+    assert_eq!(ran.stdout(), "");
     assert_eq!(world.read("../plan.html"), world.read("../again.html"));
-    for words in [
+    for arguments in [
         "show plan.json --format html -o plan.json",
         "plan small.toml --format html -o small.toml",
     ] {
         world
-            .run(words)
+            .run(arguments)
             .exits_with(exit::USAGE)
-            .says("is what the command reads")
-            .says("nothing was written");
+            .prints("is what the command reads")
+            .prints("nothing was written");
     }
     world
         .run("show plan.json -o nowhere/plan.txt")
         .exits_with(exit::IO)
-        .says("cannot write `nowhere/plan.txt`");
+        .prints("cannot write `nowhere/plan.txt`");
 }
 
 #[test]
-fn what_chooses_among_texts_is_refused_elsewhere() {
+fn options_of_the_text_format_are_refused_for_other_formats() {
     let world = small_world(ALL_KINDS);
     for flag in ["--undo", "--tree", "--why"] {
         for format in ["html", "markdown", "json"] {
             let ran = world
                 .run(&format!("plan small.toml {flag} --format {format}"))
                 .exits_with(exit::USAGE);
-            ran.says(&format!(
+            ran.prints(&format!(
                 "`{flag}` chooses among what `--format text` shows"
             ));
         }
     }
 }
 
-/// A page in the browser, with the accessibility checker in it: what it found.
-fn checked(page: &str, axe: &str, flags: &[&str]) -> Value {
+/// Opens a page in a browser together with the accessibility checker, and returns the violations.
+fn accessibility_violations(page: &str, axe: &str, flags: &[&str]) -> Value {
     let run = "<script>window.onload = () => axe.run(document).then(result => {\
                const found = document.createElement('pre'); found.id = 'found';\
                found.textContent = JSON.stringify(result.violations.map(one => [one.id, one.nodes.map(n => n.html)]));\
@@ -412,8 +429,8 @@ fn checked(page: &str, axe: &str, flags: &[&str]) -> Value {
     .expect("JSON")
 }
 
-/// The directory of npm's packages in which `html-validate` lies.
-fn packages() -> PathBuf {
+/// Returns the directory of npm packages that contains `html-validate`.
+fn npm_packages() -> PathBuf {
     let directories: Vec<PathBuf> =
         env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
     let found = directories
@@ -426,14 +443,14 @@ fn packages() -> PathBuf {
     tool.ancestors()
         .find(|directory| directory.ends_with("node_modules"))
         .map(Path::to_owned)
-        .expect("npm's packages")
+        .expect("a directory of npm packages")
 }
 
 #[test]
 #[ignore = "needs chromium, and axe-core beside html-validate, of npm"]
 fn an_accessibility_checker_finds_nothing() {
-    let axe =
-        fs::read_to_string(packages().join("axe-core/axe.min.js")).expect("axe-core is installed");
+    let axe = fs::read_to_string(npm_packages().join("axe-core/axe.min.js"))
+        .expect("axe-core is installed");
     let views: [&[&str]; 3] = [
         &["--window-size=1200,1000"],
         &[
@@ -445,7 +462,7 @@ fn an_accessibility_checker_finds_nothing() {
     for (name, page) in all_pages() {
         for view in views {
             assert_eq!(
-                checked(&page, &axe, view),
+                accessibility_violations(&page, &axe, view),
                 serde_json::json!([]),
                 "{name} with {view:?}"
             );
@@ -456,7 +473,7 @@ fn an_accessibility_checker_finds_nothing() {
 #[test]
 #[ignore = "needs html-validate, of npm"]
 fn an_html_validator_finds_nothing() {
-    packages();
+    npm_packages();
     let directory = tempfile::TempDir::new().expect("a temporary directory");
     for (name, page) in all_pages() {
         let at = directory.path().join(format!("{name}.html"));
@@ -473,7 +490,7 @@ fn an_html_validator_finds_nothing() {
     }
 }
 
-/// A page of every kind.
+/// Returns a page of every kind, with its name.
 fn all_pages() -> Vec<(&'static str, String)> {
     let without_payload = small_world(ALL_KINDS);
     fs::remove_dir_all(without_payload.at("KB100001")).expect("removed");
@@ -482,11 +499,11 @@ fn all_pages() -> Vec<(&'static str, String)> {
         ("report-applied", applied),
         ("report-stopped", stopped),
         ("report-undone", undone),
-        ("kb952076", kb952076().0),
-        ("everything", everything().0),
+        ("kb952076", page_of_kb952076().0),
+        ("everything", hostile_page().0),
         (
             "without-payload",
-            page(&without_payload, "plan small.toml --format html"),
+            render(&without_payload, "plan small.toml --format html"),
         ),
     ]
 }

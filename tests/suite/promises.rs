@@ -1,5 +1,5 @@
-//! What holds for any bytes that are validated, asserted by the suite of the kept corpus and by the
-//! fuzzer of whatever it thinks of.
+//! Properties of validation that hold for any bytes. The suite asserts them of the corpus, and the
+//! fuzzer of any input.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use rollup::deployment::description::{self, Description};
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::names::{Digest, FileName};
-use rollup::validation::{Document, Kind, Validation};
+use rollup::validation::{Document, DocumentKind, Validation};
 
 static SAMPLE: LazyLock<Description> = LazyLock::new(|| {
     let source = Source::new(
@@ -17,74 +17,70 @@ static SAMPLE: LazyLock<Description> = LazyLock::new(|| {
     description::parse(&source, &mut Findings::default()).expect("the sample has no errors")
 });
 
-/// A name that needs every escape that there is.
+/// File name that needs every kind of escape.
 const NAME: &str = "a,b:c%0A/100 %::error::.toml";
 
-/// Asserts every promise.
-pub(crate) fn hold(bytes: &[u8]) {
+/// Asserts every property.
+pub(crate) fn assert_all(bytes: &[u8]) {
     for (kind, deployment) in [
-        (Kind::Manifest, None),
-        (Kind::Manifest, Some(&*SAMPLE)),
-        (Kind::Deployment, None),
+        (DocumentKind::Manifest, None),
+        (DocumentKind::Manifest, Some(&*SAMPLE)),
+        (DocumentKind::Deployment, None),
     ] {
         let source = Source::from_bytes(NAME, bytes.to_vec());
         let (findings, manifest) = checked(&source, kind, deployment);
-        findings_lie_in_the_document(&findings, &source);
-        if kind == Kind::Manifest {
-            pinning_breaks_nothing(&source, &findings, manifest.as_ref());
+        assert_spans_are_in_document(&findings, &source);
+        if kind == DocumentKind::Manifest {
+            assert_pinning_keeps_the_rest(&source, &findings, manifest.as_ref());
         }
         let again = checked(&source, kind, deployment).0;
-        let told = reports(Document {
+        let first = reports(Document {
             source: source.clone(),
             kind,
             findings,
         });
         assert_eq!(
-            told,
+            first,
             reports(Document {
                 source,
                 kind,
                 findings: again
             }),
-            "the same reports twice"
+            "a second validation gives the same reports"
         );
     }
 }
 
-/// A value comes back exactly when there is no error.
+/// Parses a document, and asserts that it gives a value exactly if there is no error.
 fn checked(
     source: &Source,
-    kind: Kind,
+    kind: DocumentKind,
     deployment: Option<&Description>,
 ) -> (Findings, Option<Manifest>) {
     let mut findings = Findings::default();
     let (given, manifest) = match kind {
-        Kind::Manifest => {
+        DocumentKind::Manifest => {
             let manifest = manifest::parse_with(source, &Checks { deployment }, &mut findings);
             (manifest.is_some(), manifest)
         }
-        Kind::Deployment => (description::parse(source, &mut findings).is_some(), None),
+        DocumentKind::Deployment => (description::parse(source, &mut findings).is_some(), None),
     };
     assert_eq!(
         given,
         findings.errors() == 0,
-        "a value exactly when there is no error"
+        "there is a value exactly if there is no error"
     );
-    assert_eq!(
-        given,
-        findings.counts()[0] == 0,
-        "the errors that are told are those that count"
-    );
+    assert_eq!(given, findings.counts()[0] == 0, "the errors are counted");
     (findings, manifest)
 }
 
-fn findings_lie_in_the_document(findings: &Findings, source: &Source) {
+fn assert_spans_are_in_document(findings: &Findings, source: &Source) {
     let lines = source.text().matches('\n').count() + 1;
     for finding in findings.sorted() {
         let span = &finding.span;
         assert!(
             span.start <= span.end && span.end <= source.text().len(),
-            "{finding:?} lies in the document"
+            "{finding:?} is outside the document"
         );
         let record = finding.record(source);
         let (start, end) = (
@@ -93,13 +89,13 @@ fn findings_lie_in_the_document(findings: &Findings, source: &Source) {
         );
         assert!(
             start >= (1, 1) && start <= end && end.0 as usize <= lines,
-            "{finding:?} has a place"
+            "{finding:?} has no valid place"
         );
-        assert!(!finding.message.is_empty(), "{finding:?} says something");
+        assert!(!finding.message.is_empty(), "{finding:?} has no message");
     }
 }
 
-/// Every report, each with what it promises.
+/// Renders every report of a document, and asserts the properties of each.
 fn reports(document: Document) -> [String; 5] {
     let validation = Validation {
         documents: vec![document],
@@ -123,7 +119,7 @@ fn reports(document: Document) -> [String; 5] {
     assert_eq!(
         json["findings"].as_array().map(Vec::len),
         Some(count),
-        "the JSON has every finding"
+        "the JSON has all findings"
     );
     let mut sarif = validation.sarif(0);
     // The rules are the same for every document, and longer than most.
@@ -150,13 +146,13 @@ fn reread(document: &serde_json::Value) -> String {
             .ok()
             .as_ref(),
         Some(document),
-        "it is JSON"
+        "the document is JSON"
     );
     text
 }
 
-/// One command a line for every finding, in which nothing of the document begins another or adds a
-/// property.
+/// Renders the commands for GitHub: one line for each finding, in which no text of the document
+/// begins another command or adds a property.
 fn github(validation: &Validation) -> String {
     const FILE: &str = "a%2Cb%3Ac%250A/100 %25%3A%3Aerror%3A%3A.toml";
     let text = validation.github();
@@ -168,17 +164,17 @@ fn github(validation: &Validation) -> String {
     assert_eq!(
         text.lines().count(),
         findings.sorted().len() + findings.not_kept().count(),
-        "a line for each"
+        "there is a line for each finding"
     );
     for line in text.lines() {
         let parts: Vec<&str> = line.splitn(3, "::").collect();
         let ["", command, data] = parts[..] else {
-            panic!("{line:?} is no command")
+            panic!("{line:?} is not a command")
         };
         let (level, properties) = command.split_once(' ').expect("a command has properties");
         assert!(
             ["error", "warning", "notice"].contains(&level),
-            "{line:?} has a level"
+            "{line:?} has no level"
         );
         let properties: Vec<_> = properties
             .split(',')
@@ -187,7 +183,7 @@ fn github(validation: &Validation) -> String {
         assert_eq!(
             properties.first(),
             Some(&("file", FILE)),
-            "{line:?} is about its file"
+            "{line:?} does not name its file"
         );
         let keys: Vec<&str> = properties.iter().map(|(key, _)| *key).collect();
         let known = [
@@ -196,7 +192,7 @@ fn github(validation: &Validation) -> String {
             &["file", "title"],
         ];
         assert!(known.contains(&&keys[..]), "{line:?} has other properties");
-        assert!(!data.is_empty(), "{line:?} says something");
+        assert!(!data.is_empty(), "{line:?} has no message");
         let escaped = data
             .split('%')
             .skip(1)
@@ -206,10 +202,14 @@ fn github(validation: &Validation) -> String {
     text
 }
 
-/// Writing pins into a text that is TOML either fails or gives a text that is TOML; of a manifest
-/// without errors it is one again, has the pins and nothing else is changed.
-fn pinning_breaks_nothing(source: &Source, findings: &Findings, manifest: Option<&Manifest>) {
-    // What validation refuses to parse is never pinned.
+/// Asserts that writing pins into TOML fails or gives TOML, and that a manifest without errors
+/// stays one, gets the pins and keeps everything else.
+fn assert_pinning_keeps_the_rest(
+    source: &Source,
+    findings: &Findings,
+    manifest: Option<&Manifest>,
+) {
+    // A document that validation refuses to parse is never pinned.
     let refused = [Code::TooDeep, Code::TooLarge, Code::NotUtf8, Code::NulByte];
     if findings
         .sorted()
@@ -243,7 +243,7 @@ fn pinning_breaks_nothing(source: &Source, findings: &Findings, manifest: Option
     };
     assert!(
         toml::from_str::<toml::Table>(&pinned).is_ok(),
-        "what is pinned is TOML:\n{pinned}"
+        "the pinned text is not TOML:\n{pinned}"
     );
     assert_eq!(
         manifest::add_pins(&pinned, &pins).ok(),
@@ -258,11 +258,11 @@ fn pinning_breaks_nothing(source: &Source, findings: &Findings, manifest: Option
     assert_eq!(
         after.files.len(),
         before.files.len(),
-        "pinning adds no row:\n{pinned}"
+        "pinning adds a row:\n{pinned}"
     );
     let pinned = after
         .files
         .iter()
         .all(|row| row.sha256 == Some(Digest::of(b"pinned")));
-    assert!(pinned, "every row is pinned:\n{pinned}");
+    assert!(pinned, "a row has no pin:\n{pinned}");
 }

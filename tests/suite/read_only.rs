@@ -1,5 +1,4 @@
-//! The commands that read change nothing: not a byte, name, mode, or time; they do not even leave a
-//! `.rollup` behind.
+//! Commands that only read: they change no byte, name, mode or time, and do not make `.rollup`.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,8 +6,8 @@ use std::process::{Command, Stdio};
 use crate::small::{APPLY_SMALL, small_world};
 use crate::world::{APPLY, World, exit};
 
-/// Every command that only reads.
-const READING: [&str; 15] = [
+/// Commands that only read.
+const READING_COMMANDS: [&str; 15] = [
     "plan kb952076.toml",
     "plan kb952076.toml --why",
     "plan kb952076.toml --format json",
@@ -26,8 +25,8 @@ const READING: [&str; 15] = [
     "validate kb952076.toml -d deployment -p KB952076",
 ];
 
-/// Those that need a run.
-const READING_A_RUN: [&str; 4] = [
+/// Commands that only read, and need a run.
+const COMMANDS_THAT_READ_A_RUN: [&str; 4] = [
     "history last",
     "report last",
     "report last --format json",
@@ -35,28 +34,28 @@ const READING_A_RUN: [&str; 4] = [
 ];
 
 #[test]
-fn no_reading_command_touches_a_deployment_that_nothing_was_applied_to() {
+fn no_reading_command_changes_a_new_deployment() {
     let world = World::with_deployment();
-    for words in READING {
-        world.run(words).exits_with(exit::OK).nothing_was_touched();
+    for arguments in READING_COMMANDS {
+        world.run(arguments).exits_with(exit::OK).nothing_was_touched();
         assert!(
             !world.live(".rollup").exists(),
-            "`{words}` made a `.rollup`"
+            "`{arguments}` made a `.rollup`"
         );
     }
 }
 
 #[test]
-fn no_reading_command_touches_a_deployment_with_runs() {
+fn no_reading_command_changes_a_deployment_with_runs() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    for words in READING.iter().chain(&READING_A_RUN) {
-        world.run(words).exits_with(exit::OK).nothing_was_touched();
+    for arguments in READING_COMMANDS.iter().chain(&COMMANDS_THAT_READ_A_RUN) {
+        world.run(arguments).exits_with(exit::OK).nothing_was_touched();
     }
 }
 
 #[test]
-fn a_preview_without_payload_says_what_it_cannot_know() {
+fn a_preview_without_a_payload_has_no_digest() {
     let world = World::with_deployment().with(|world| {
         std::fs::rename(world.at("KB952076"), world.at("elsewhere")).expect("renamed");
     });
@@ -64,29 +63,29 @@ fn a_preview_without_payload_says_what_it_cannot_know() {
         .run("plan kb952076.toml")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.says("no payload")
-        .says("a preview without digest")
-        .says("75 operations in 5 steps");
+    ran.prints("no payload")
+        .prints("a preview without digest")
+        .prints("75 operations in 5 steps");
     world
         .run("plan kb952076.toml -p elsewhere")
         .exits_with(exit::OK)
-        .says("payload elsewhere")
-        .says("75 operations");
+        .prints("payload elsewhere")
+        .prints("75 operations");
 }
 
 #[test]
-fn a_dry_run_shows_the_plan_that_plan_shows() {
+fn a_dry_run_prints_the_same_plan_as_plan() {
     let world = World::with_deployment();
     let plan = world.run("plan kb952076.toml");
-    let dry = world
+    let dry_run = world
         .run("apply kb952076.toml --dry-run")
-        .says("this was a dry run: nothing was touched");
-    assert_eq!(plan.stdout(), dry.stdout());
+        .prints("this was a dry run: nothing was touched");
+    assert_eq!(plan.stdout(), dry_run.stdout());
     assert!(plan.stdout().contains("76 swaps"));
 }
 
 #[test]
-fn the_tree_shows_every_instance_with_its_state() {
+fn tree_prints_every_instance_with_its_state() {
     let world = World::with_deployment();
     let tree = world.run("tree --format json").exits_with(exit::OK).json();
     let instances = tree["instances"].as_array().expect("instances");
@@ -102,17 +101,17 @@ fn the_tree_shows_every_instance_with_its_state() {
     );
     world
         .run("tree")
-        .says("Exchange 2003 Coexistence Provider not-installed")
-        .says("verified 4.0.200");
+        .prints("Exchange 2003 Coexistence Provider not-installed")
+        .prints("verified 4.0.200");
     world.run(APPLY).exits_with(exit::OK);
     world
         .run("tree")
-        .says("verified 4.0.300")
-        .says("verified 4.0.200");
+        .prints("verified 4.0.300")
+        .prints("verified 4.0.200");
 }
 
 #[test]
-fn verify_counts_what_it_compared() {
+fn verify_prints_the_number_of_compared_items() {
     let world = World::with_deployment();
     let before = world
         .run("verify --format json")
@@ -124,70 +123,70 @@ fn verify_counts_what_it_compared() {
     assert_eq!(before["items"], 33);
     world
         .run("verify")
-        .says("everything matches: 33 installed items");
+        .prints("everything matches: 33 installed items");
 }
 
 #[test]
-fn verify_looks_in_no_share_for_what_a_step_ran() {
+fn verify_does_not_need_the_package_of_a_program_in_the_share() {
     // The share has an older `Extra.msi`, and no `Tool.msi`.
     let run = "[[steps]]\nid = \"run\"\naction = \"run\"\non = \"engine\"\nfiles = [\"Tool.msi\", \"Extra.msi\"]\n\
                [payload]\nfiles = [{ name = \"Tool.msi\" }, { name = \"Extra.msi\" }]\n";
     let world = small_world(run);
-    fs::rename(world.live("Servers"), world.live("SERVERS")).expect("another spelling of it");
+    fs::rename(world.live("Servers"), world.live("SERVERS")).expect("renamed");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
         .run("verify")
         .exits_with(exit::OK)
-        .says("everything matches");
+        .prints("everything matches");
 }
 
 #[test]
-fn verify_tells_every_kind_of_drift_by_path() {
+fn verify_reports_every_kind_of_drift_with_its_path() {
     let directory = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files";
     let world = World::with_deployment();
     let files = world
         .run("status")
         .after()
         .paths(|path, entry| path.starts_with(directory) && entry.kind == "file");
-    let [changed, gone, ..] = &files[..] else {
+    let [changed, removed, ..] = &files[..] else {
         panic!("{files:?}")
     };
-    let (changed, gone) = (
-        changed.to_str().expect("plain"),
-        gone.to_str().expect("plain"),
+    let (changed, removed) = (
+        changed.to_str().expect("a UTF-8 path"),
+        removed.to_str().expect("a UTF-8 path"),
     );
     let world = world
-        .put(changed, "other bytes")
-        .remove(gone)
-        .put("MSIShare/HostedEmail2007NS.msi", "no installer");
+        .write_file(changed, "other bytes")
+        .remove(removed)
+        .write_file("MSIShare/HostedEmail2007NS.msi", "no installer");
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
         .nothing_was_touched();
-    ran.says(&format!("drift: `{changed}` has other contents"))
-        .says(&format!("drift: `{gone}` is gone"))
-        .says("drift: `MSIShare/HostedEmail2007NS.msi` has other contents")
-        .says("3 differences in 33 installed items");
-    let told = world
+    ran.prints(&format!("drift: `{changed}` has other contents"))
+        .prints(&format!("drift: `{removed}` is gone"))
+        .prints("drift: `MSIShare/HostedEmail2007NS.msi` has other contents")
+        .prints("3 differences in 33 installed items");
+    let document = world
         .run("verify --format json")
         .exits_with(exit::MISMATCH)
         .json();
-    assert_eq!(told["drift"].as_array().map(Vec::len), Some(3));
+    assert_eq!(document["drift"].as_array().map(Vec::len), Some(3));
     assert_eq!(
-        (&told["outcome"], &told["exit_code"]),
+        (&document["outcome"], &document["exit_code"]),
         (&"mismatch".into(), &13.into())
     );
 }
 
 #[test]
 #[ignore = "needs root and mounts"]
-fn reading_works_where_nobody_can_write() {
+fn reading_commands_work_on_a_read_only_file_system() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    for words in READING.iter().chain(&READING_A_RUN) {
+    for arguments in READING_COMMANDS.iter().chain(&COMMANDS_THAT_READ_A_RUN) {
         let script = format!(
             "mount --bind deployment deployment && mount -o remount,bind,ro deployment && \
-             ! touch deployment/x 2>/dev/null && exec {} {words}",
+             ! touch deployment/x 2>/dev/null && exec {} {arguments}",
             env!("CARGO_BIN_EXE_rollup")
         );
         let mut command = Command::new("unshare");
@@ -198,10 +197,10 @@ fn reading_works_where_nobody_can_write() {
         let output = command
             .env("ROLLUP_DEPLOYMENT", "deployment")
             .output()
-            .expect("unshare can be run");
+            .expect("unshare runs");
         assert!(
             output.status.success(),
-            "{words}: {}",
+            "{arguments}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }

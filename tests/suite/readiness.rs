@@ -1,4 +1,5 @@
-//! What a deployment is not ready for is refused before anything changes, and the culprit is named.
+//! Readiness of a deployment: a rollup that it is not ready for is refused before any change, with
+//! the name of the cause.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, KB952076, World, exit};
 
 #[test]
-fn a_server_without_the_service_pack_is_named() {
+fn servers_without_the_service_pack_are_named() {
     let world = World::with_deployment().edit(
         "deployment/deployment.toml",
         r#"{ name = "Exchange Server 2007", service_pack = 1, servers = ["EXHUB01", "EXMBX01", "EXMBX02", "EXCAS01"] }"#,
@@ -16,14 +17,14 @@ fn a_server_without_the_service_pack_is_named() {
     world
         .run(APPLY)
         .exits_with(exit::NOT_READY)
-        .says("`Exchange Server 2007` on EXMBX01 has no service pack; service pack 1 is required")
-        .says("`Exchange Server 2007` on EXMBX02 has no service pack")
-        .does_not_say("on EXHUB01")
+        .prints("`Exchange Server 2007` on EXMBX01 has no service pack; service pack 1 is required")
+        .prints("`Exchange Server 2007` on EXMBX02 has no service pack")
+        .does_not_print("on EXHUB01")
         .nothing_was_touched();
 }
 
 #[test]
-fn a_later_service_pack_is_welcome() {
+fn a_later_service_pack_is_accepted() {
     let world = World::with_deployment().edit(
         "deployment/deployment.toml",
         "service_pack = 1",
@@ -33,15 +34,15 @@ fn a_later_service_pack_is_welcome() {
 }
 
 #[test]
-fn a_product_that_no_server_has_is_required_in_vain() {
-    let rest =
+fn a_required_product_that_no_server_has_is_named() {
+    let manifest =
         format!("[[prerequisites]]\nproduct = \"Mail\"\nservice_pack = 1\n{UPDATE_PROVIDER}");
-    let world = small_world(&rest);
+    let world = small_world(&manifest);
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.says("`Mail` is required, and no server has it");
+    ran.prints("`Mail` is required, and no server has it");
 }
 
 #[test]
@@ -54,8 +55,8 @@ fn another_version_of_the_product_is_refused() {
     world
         .run(APPLY)
         .exits_with(exit::NOT_APPLICABLE)
-        .says("KB952076 is for version 4.0 of `Microsoft Solution for Hosted Messaging and Collaboration`")
-        .says("this deployment has 4.5")
+        .prints("KB952076 is for version 4.0 of `Microsoft Solution for Hosted Messaging and Collaboration`")
+        .prints("this deployment has 4.5")
         .nothing_was_touched();
 }
 
@@ -70,11 +71,11 @@ fn another_product_is_refused() {
         .run(APPLY)
         .exits_with(exit::NOT_APPLICABLE)
         .nothing_was_touched();
-    ran.says("this deployment is `Something else`");
+    ran.prints("this deployment is `Something else`");
 }
 
 #[test]
-fn a_parameter_that_nobody_gives_is_named_with_its_procedure() {
+fn a_missing_parameter_is_named_with_its_procedure() {
     let world = World::with_deployment().edit(
         "deployment/deployment.toml",
         "\"Initialize Managed Email 2007\" = { preferredDomainController = \"AD01.hosting.example\" }",
@@ -83,21 +84,21 @@ fn a_parameter_that_nobody_gives_is_named_with_its_procedure() {
     world
         .run(APPLY)
         .exits_with(exit::NOT_READY)
-        .says("the procedure `Initialize Managed Email 2007` needs the parameter `preferredDomainController`")
+        .prints("the procedure `Initialize Managed Email 2007` needs the parameter `preferredDomainController`")
         .nothing_was_touched();
 }
 
 #[test]
-fn a_parameter_of_the_manifest_wins_over_the_stored_one() {
-    let rest = "[[steps]]\nid = \"initialize\"\naction = \"initialize\"\nitems.\"Things\" = [\"Initialize Things\"]\n";
-    let given = format!(
-        "{rest}parameters.\"Initialize Things\" = {{ controller = \"dc2\", more = \"yes\" }}\n[payload]\nfiles = []\n"
+fn a_parameter_of_the_manifest_overrides_the_stored_one() {
+    let steps = "[[steps]]\nid = \"initialize\"\naction = \"initialize\"\nitems.\"Things\" = [\"Initialize Things\"]\n";
+    let manifest = format!(
+        "{steps}parameters.\"Initialize Things\" = {{ controller = \"dc2\", more = \"yes\" }}\n[payload]\nfiles = []\n"
     );
-    let world = small_world(&given);
+    let world = small_world(&manifest);
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("ran 1 procedure");
+        .prints("ran 1 procedure");
     let state: toml::Table = world
         .read("Things/Initialize Things/state.toml")
         .parse()
@@ -111,37 +112,37 @@ fn a_parameter_of_the_manifest_wins_over_the_stored_one() {
 }
 
 #[test]
-fn an_item_that_may_not_be_removed_stays_even_if_it_came_back() {
+fn an_item_that_is_not_removable_is_never_uninstalled() {
     let world = small_world(&UPDATE_PROVIDER.replace("Provider", "Core"));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says("`Core`")
-        .says("may not be removed")
+        .prints("`Core`")
+        .prints("may not be removed")
         .nothing_was_touched();
 }
 
 #[test]
-fn what_something_else_still_needs_does_not_go_for_good() {
+fn an_item_that_others_require_cannot_be_removed_for_good() {
     let world = small_world(
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n[payload]\nfiles = []\n",
     );
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says("`Provider` would be gone at the end, and `Namespace` still requires it")
+        .prints("`Provider` would be gone at the end, and `Namespace` still requires it")
         .nothing_was_touched();
 }
 
 #[test]
-fn what_nothing_needs_may_go_for_good() {
+fn an_item_that_nothing_requires_can_be_removed_for_good() {
     let world = small_world(
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Namespace\"]\nitems.\"Web\" = [\"Site\"]\n[payload]\nfiles = []\n",
     );
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("removed 2 items");
+        .prints("removed 2 items");
     assert!(
         world
             .read("Web/Site/WEB01/state.toml")
@@ -157,9 +158,9 @@ fn what_nothing_needs_may_go_for_good() {
 }
 
 #[test]
-fn an_update_of_what_others_need_goes_through_and_names_them() {
+fn an_update_of_an_item_names_the_items_that_require_it() {
     let world = small_world(UPDATE_PROVIDER);
-    world.run(APPLY_SMALL).exits_with(exit::OK).says(
+    world.run(APPLY_SMALL).exits_with(exit::OK).prints(
         "meanwhile without something they require: Namespace is without Provider from step remove to step install",
     );
     assert!(
@@ -171,7 +172,7 @@ fn an_update_of_what_others_need_goes_through_and_names_them() {
 }
 
 #[test]
-fn an_older_installer_is_refused_unless_it_is_meant() {
+fn an_older_installer_needs_allow_downgrade() {
     let world = small_world(&UPDATE_PROVIDER.replace(
         "{ name = \"Provider.msi\" }",
         "{ name = \"Provider.msi\", version = \"4.0.100\" }",
@@ -179,9 +180,9 @@ fn an_older_installer_is_refused_unless_it_is_meant() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .says("`Provider.msi` has version 4.0.100 of `Provider`, which is older than the installed 4.0.200")
-        .does_not_say("would be gone at the end")
-        .says("--allow-downgrade")
+        .prints("`Provider.msi` has version 4.0.100 of `Provider`, which is older than the installed 4.0.200")
+        .does_not_print("would be gone at the end")
+        .prints("--allow-downgrade")
         .nothing_was_touched();
     world
         .run("apply small.toml --yes --allow-downgrade")
@@ -194,7 +195,7 @@ fn an_older_installer_is_refused_unless_it_is_meant() {
 }
 
 #[test]
-fn an_installer_of_another_product_is_refused_by_both_names() {
+fn an_installer_of_another_product_is_refused_with_both_names() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         fs::copy(
             world.live("Share/Namespace.msi"),
@@ -205,62 +206,62 @@ fn an_installer_of_another_product_is_refused_by_both_names() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says("`Provider.msi` should hold `Provider` for `Provider`, and holds `Namespace`")
+        .prints("`Provider.msi` should hold `Provider` for `Provider`, but holds `Namespace`")
         .nothing_was_touched();
 }
 
 #[test]
-fn an_installer_missing_in_the_share_is_named() {
+fn an_installer_that_is_missing_in_the_share_is_named() {
     let steps = "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n\
                  [[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"remove\"\n[payload]\nfiles = []\n";
     let world = small_world(steps).remove("Share/Provider.msi");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says(
+        .prints(
             "`Provider` needs the installer `Provider.msi`, which is not in the share at this step",
         )
         .nothing_was_touched();
 }
 
-/// A copy of the shipped manifest under another number; what it said of KB948755 is taken out.
-fn other_number(kb: &str, relations: &str) -> String {
+/// Returns the shipped manifest with another KB number and other relations to rollups.
+fn manifest_with_number(kb: &str, relations: &str) -> String {
     let text = KB952076.replace("kb = \"KB952076\"", &format!("kb = \"{kb}\""));
     let includes = "includes = [\"KB948755\"]          # all of Update Rollup 2 is in here,\n";
-    let replaces = "replaces = [\"KB948755\"]          # and this one stands in its place\n";
+    let replaces = "replaces = [\"KB948755\"]          # and this rollup replaces it\n";
     assert!(text.contains(includes) && text.contains(replaces));
     text.replace(includes, relations).replace(replaces, "")
 }
 
 #[test]
-fn a_rollup_that_one_in_force_replaces_is_superseded() {
+fn a_rollup_that_an_applied_one_includes_is_superseded() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    fs::write(world.at("kb948755.toml"), other_number("KB948755", "")).expect("written");
+    fs::write(world.at("kb948755.toml"), manifest_with_number("KB948755", "")).expect("written");
     world
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
-        .says("KB948755 is superseded: KB952076 is in force and includes it")
+        .prints("KB948755 is superseded: KB952076 is in force and includes it")
         .tree_is_unchanged();
 }
 
 #[test]
-fn a_rollup_stands_in_the_place_of_those_it_replaces() {
+fn a_rollup_supersedes_those_that_it_replaces() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     fs::write(
         world.at("next.toml"),
-        other_number("KB999999", "replaces = [\"KB952076\"]\n"),
+        manifest_with_number("KB999999", "replaces = [\"KB952076\"]\n"),
     )
     .expect("written");
     world
         .run("apply next.toml -p KB952076 --yes")
         .exits_with(exit::OK)
-        .says("in force: KB952076 now; KB999999 afterwards");
+        .prints("in force: KB952076 now; KB999999 afterwards");
     world
         .run(APPLY)
         .exits_with(exit::NOT_APPLICABLE)
-        .says("KB952076 is superseded: KB999999 is in force")
+        .prints("KB952076 is superseded: KB999999 is in force")
         .tree_is_unchanged();
     world
         .run("apply kb952076.toml --yes --reapply")
@@ -269,20 +270,20 @@ fn a_rollup_stands_in_the_place_of_those_it_replaces() {
     world.run("verify").exits_with(exit::OK);
     world
         .run("status")
-        .says("superseded: KB952076 revision 1.0, by KB999999")
-        .says("superseded: KB948755");
+        .prints("superseded: KB952076 revision 1.0, by KB999999")
+        .prints("superseded: KB948755");
 }
 
 #[test]
-fn a_rollup_known_only_from_before_is_in_force_and_cannot_be_compared() {
+fn a_rollup_without_a_record_is_applied_but_cannot_be_compared() {
     let world = World::with_deployment();
-    fs::write(world.at("kb948755.toml"), other_number("KB948755", "")).expect("written");
+    fs::write(world.at("kb948755.toml"), manifest_with_number("KB948755", "")).expect("written");
     let ran = world
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.says("nothing to do: KB948755 is in force already")
-        .says("nothing could be compared");
+    ran.prints("nothing to do: KB948755 is in force already")
+        .prints("nothing could be compared");
 }
 
 #[test]
@@ -290,36 +291,36 @@ fn a_required_rollup_that_is_missing_is_named() {
     let world = World::with_deployment();
     fs::write(
         world.at("next.toml"),
-        other_number("KB999999", "requires = [\"KB952076\"]\n"),
+        manifest_with_number("KB999999", "requires = [\"KB952076\"]\n"),
     )
     .expect("written");
     let next = "apply next.toml -p KB952076 --yes";
     world
         .run(next)
         .exits_with(exit::NOT_READY)
-        .says("KB952076 is required, and neither in force nor included by a rollup in force")
+        .prints("KB952076 is required, and neither in force nor included by a rollup in force")
         .nothing_was_touched();
     world.run(APPLY).exits_with(exit::OK);
     world.run(next).exits_with(exit::OK);
 }
 
 #[test]
-fn a_required_rollup_is_there_when_one_in_force_includes_it() {
+fn a_required_rollup_can_be_included_in_an_applied_one() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     fs::write(
         world.at("next.toml"),
-        other_number("KB999999", "requires = [\"KB948755\"]\n"),
+        manifest_with_number("KB999999", "requires = [\"KB948755\"]\n"),
     )
     .expect("written");
     world
         .run("plan next.toml -p KB952076")
         .exits_with(exit::OK)
-        .does_not_say("is required");
+        .does_not_print("is required");
 }
 
 #[test]
-fn a_newer_revision_is_an_ordinary_plan_and_an_older_one_is_refused() {
+fn a_newer_revision_is_applied_and_an_older_one_is_refused() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let newer = KB952076.replace("revision = \"1.0\"", "revision = \"1.10\"");
@@ -327,7 +328,7 @@ fn a_newer_revision_is_an_ordinary_plan_and_an_older_one_is_refused() {
     world
         .run("apply newer.toml -p KB952076 --yes")
         .exits_with(exit::OK)
-        .says("applied KB952076 as run 0002-KB952076");
+        .prints("applied KB952076 as run 0002-KB952076");
     fs::write(
         world.at("older.toml"),
         KB952076.replace("revision = \"1.0\"", "revision = \"1.9\""),
@@ -336,7 +337,7 @@ fn a_newer_revision_is_an_ordinary_plan_and_an_older_one_is_refused() {
     world
         .run("apply older.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
-        .says("revision 1.10 of KB952076 is in force, which is newer than revision 1.9")
+        .prints("revision 1.10 of KB952076 is in force, which is newer than revision 1.9")
         .tree_is_unchanged();
 }
 
@@ -355,9 +356,9 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
         world
             .run(command)
             .exits_with(exit::INVALID)
-            .says("Exchange 2007 Hosted Emial")
-            .says("did you mean `Exchange 2007 Hosted Email`?")
-            .says("kb952076.toml:39:3")
+            .prints("Exchange 2007 Hosted Emial")
+            .prints("did you mean `Exchange 2007 Hosted Email`?")
+            .prints("kb952076.toml:39:3")
             .nothing_was_touched();
     }
 }
@@ -381,32 +382,32 @@ fn an_unknown_role_group_or_service_is_refused_with_the_nearest_name() {
         world
             .run(APPLY)
             .exits_with(exit::INVALID)
-            .says("did you mean")
-            .says(nearest)
+            .prints("did you mean")
+            .prints(nearest)
             .nothing_was_touched();
     }
 }
 
 #[test]
-fn nobody_is_taken_to_have_said_yes() {
+fn without_a_terminal_a_command_needs_yes() {
     let world = World::with_deployment();
     let ran = world
         .run("apply kb952076.toml")
         .exits_with(exit::USAGE)
-        .says("there is no terminal")
-        .says("--yes");
-    ran.says("now: nothing was begun").nothing_was_touched();
+        .prints("there is no terminal")
+        .prints("--yes");
+    ran.prints("now: nothing was begun").nothing_was_touched();
     for command in ["resume", "undo"] {
         world
             .run(command)
             .exits_with(exit::USAGE)
-            .says("there is no terminal")
+            .prints("there is no terminal")
             .nothing_was_touched();
     }
 }
 
 #[test]
-fn paths_that_do_not_exist_are_no_input() {
+fn paths_that_do_not_exist_are_an_input_error() {
     let world = World::with_deployment();
     for (command, path) in [
         (
@@ -428,13 +429,13 @@ fn paths_that_do_not_exist_are_no_input() {
         world
             .run(command)
             .exits_with(exit::NO_INPUT)
-            .says(path)
+            .prints(path)
             .nothing_was_touched();
     }
 }
 
 #[test]
-fn bad_arguments_are_usage() {
+fn bad_arguments_are_a_usage_error() {
     let world = World::with_deployment();
     for command in [
         "",
@@ -454,13 +455,13 @@ fn bad_arguments_are_usage() {
 }
 
 #[test]
-fn the_deployment_is_found_upwards_from_here() {
+fn the_deployment_is_found_in_the_parent_directories() {
     let world = World::with_deployment();
     let mut command = world.command("plan ../../kb952076.toml -p ../../KB952076");
     command
         .current_dir(world.live("MSIShare"))
         .env_remove("ROLLUP_DEPLOYMENT");
-    let output = command.output().expect("the program can be run");
+    let output = command.output().expect("the program runs");
     assert!(
         output.status.success(),
         "{}",
@@ -471,34 +472,34 @@ fn the_deployment_is_found_upwards_from_here() {
     let output = command
         .env_remove("ROLLUP_DEPLOYMENT")
         .output()
-        .expect("the program can be run");
+        .expect("the program runs");
     assert_eq!(output.status.code(), Some(exit::USAGE));
 }
 
 #[test]
-fn a_broken_record_is_named_and_nothing_is_planned_over_it() {
+fn an_invalid_record_is_named_and_stops_the_plan() {
     let state = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/state.toml";
     for text in [
         "state = ",
         "schema = 1\nstate = \"splendid\"\n",
         "schema = 1\nstate = \"verified\"\n",
     ] {
-        let world = World::with_deployment().put(state, text);
+        let world = World::with_deployment().write_file(state, text);
         world
             .run(APPLY)
             .exits_with(exit::INVALID)
-            .says(&format!("`{state}` cannot be used"))
+            .prints(&format!("`{state}` cannot be used"))
             .nothing_was_touched();
         world
             .run("verify")
             .exits_with(exit::MISMATCH)
-            .says(state)
+            .prints(state)
             .nothing_was_touched();
     }
 }
 
 #[test]
-fn a_broken_deployment_toml_is_drawn_with_its_place() {
+fn an_error_in_deployment_toml_is_printed_with_its_place() {
     let world = World::with_deployment().edit(
         "deployment/deployment.toml",
         "share = \"MSIShare\"",
@@ -508,21 +509,21 @@ fn a_broken_deployment_toml_is_drawn_with_its_place() {
         world
             .run(command)
             .exits_with(exit::INVALID)
-            .says("deployment.toml:")
+            .prints("deployment.toml:")
             .nothing_was_touched();
     }
 }
 
 #[test]
-fn a_deployment_kept_by_a_later_version_is_left_alone() {
+fn a_deployment_of_a_later_version_is_refused() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    let world = world.put(".rollup/format", "2\n");
+    let world = world.write_file(".rollup/format", "2\n");
     for command in [APPLY, "undo --yes", "resume --yes", "status", "verify"] {
         world
             .run(command)
             .exits_with(exit::INVALID)
-            .says("`.rollup` has format 2")
+            .prints("`.rollup` has format 2")
             .nothing_was_touched();
     }
 }

@@ -64,7 +64,7 @@ fn half() -> World {
 }
 
 #[test]
-fn an_open_run_is_finished_or_rolled_back_whatever_the_description_has_become() {
+fn an_open_run_is_finished_or_rolled_back_with_any_damage_to_the_description() {
     for (_, damage) in DAMAGES {
         let world = half();
         let good = fs::read(world.live("deployment.toml")).expect("a description");
@@ -75,10 +75,10 @@ fn an_open_run_is_finished_or_rolled_back_whatever_the_description_has_become() 
         let ran = world
             .run("status")
             .exits_with(exit::STOPPED)
-            .says("rollup resume")
-            .says("rollup undo");
-        ran.says("warning: ")
-            .does_not_say("nothing was begun")
+            .prints("rollup resume")
+            .prints("rollup undo");
+        ran.prints("warning: ")
+            .does_not_print("nothing was begun")
             .nothing_was_touched();
         assert_eq!(
             world
@@ -93,7 +93,7 @@ fn an_open_run_is_finished_or_rolled_back_whatever_the_description_has_become() 
             "report last",
             "prune --keep 0 --yes",
         ] {
-            world.run(words).exits_with(exit::OK).says("warning: ");
+            world.run(words).exits_with(exit::OK).prints("warning: ");
         }
         // What needs the description says that a run is open, and what works.
         for words in [
@@ -105,31 +105,31 @@ fn an_open_run_is_finished_or_rolled_back_whatever_the_description_has_become() 
         ] {
             let ran = world
                 .run(words)
-                .does_not_say("nothing was begun")
+                .does_not_print("nothing was begun")
                 .nothing_was_touched();
-            ran.says("run 0001-KB100001 is").says("rollup status");
+            ran.prints("run 0001-KB100001 is").prints("rollup status");
         }
         forward
             .run("resume --yes")
             .exits_with(exit::OK)
-            .says("warning: ");
+            .prints("warning: ");
         repair(&forward, "deployment.toml", &good);
         forward.run("verify").exits_with(exit::OK);
         closed
             .run("accept --reason x --yes")
             .exits_with(exit::OK)
-            .says("warning: ");
+            .prints("warning: ");
         world
             .run("undo --yes")
             .exits_with(exit::OK)
-            .says("everything is as it was before");
+            .prints("everything is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
 }
 
 #[test]
-fn a_finished_run_is_rolled_back_whatever_the_description_has_become() {
+fn a_finished_run_is_undone_with_any_damage_to_the_description() {
     for (_, damage) in DAMAGES {
         let world = small_world(UPDATE_PROVIDER);
         world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -140,14 +140,14 @@ fn a_finished_run_is_rolled_back_whatever_the_description_has_become() {
         world
             .run("undo last --yes")
             .exits_with(exit::OK)
-            .says("everything is as it was before");
+            .prints("everything is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
 }
 
 #[test]
-fn an_open_run_is_reported_whatever_the_level_has_become() {
+fn an_open_run_is_reported_with_any_damage_to_its_applied_record() {
     // The first run makes the level, so there is nothing to lose yet.
     for (_, damage) in DAMAGES.into_iter().filter(|(what, _)| *what != "nothing") {
         let world = half();
@@ -157,9 +157,9 @@ fn an_open_run_is_reported_whatever_the_level_has_become() {
         let ran = world
             .run("status")
             .exits_with(exit::NEEDS_ATTENTION)
-            .says("look at `applied.toml`");
-        ran.says("rollup resume")
-            .does_not_say("nothing was begun")
+            .prints("look at `applied.toml`");
+        ran.prints("rollup resume")
+            .does_not_print("nothing was begun")
             .nothing_was_touched();
         world.run("history").exits_with(exit::OK);
         world.run("report last").exits_with(exit::OK);
@@ -190,8 +190,8 @@ fn without_an_open_run_a_damaged_description_is_an_error() {
     let ran = world
         .run("status")
         .exits_with(exit::INVALID)
-        .says("this command changed nothing");
-    ran.does_not_say("run 0").nothing_was_touched();
+        .prints("this command changed nothing");
+    ran.does_not_print("run 0").nothing_was_touched();
     world
         .run("accept --reason x --yes")
         .exits_with(exit::INVALID)
@@ -223,11 +223,11 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .run("undo last --yes")
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
-    ran.says("run 0001-KB100001 is finished")
-        .says("rollup undo -d deployment 1")
-        .does_not_say("rollup resume");
+    ran.prints("run 0001-KB100001 is finished")
+        .prints("rollup undo -d deployment 1")
+        .does_not_print("rollup resume");
     // One that is something else now, or gone.
-    for change in [Change::Replaced, Change::Gone, Change::SlotGone] {
+    for change in [KeptObjectChange::Replaced, KeptObjectChange::Gone, KeptObjectChange::SlotGone] {
         let (world, old) = finished();
         let slot = old
             .ancestors()
@@ -235,16 +235,16 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
             .expect("an old object");
         let slot = slot.parent().expect("a slot");
         match change {
-            Change::Replaced => fs::remove_file(&old).and_then(|()| fs::create_dir(&old)),
-            Change::Gone => fs::rename(slot.join("old"), world.at("gone")),
-            Change::SlotGone => fs::rename(slot, world.at("gone")),
+            KeptObjectChange::Replaced => fs::remove_file(&old).and_then(|()| fs::create_dir(&old)),
+            KeptObjectChange::Gone => fs::rename(slot.join("old"), world.at("gone")),
+            KeptObjectChange::SlotGone => fs::rename(slot, world.at("gone")),
         }
         .expect("changed");
         let ran = world.run("undo last --yes").tree_is_unchanged();
-        ran.says("run 0001-KB100001 is finished")
-            .does_not_say("cleared away")
-            .does_not_say("rollup resume")
-            .does_not_say("rollup accept");
+        ran.prints("run 0001-KB100001 is finished")
+            .does_not_print("cleared away")
+            .does_not_print("rollup resume")
+            .does_not_print("rollup accept");
     }
     // Something beside the kept object that no run left there.
     let (world, old) = finished();
@@ -257,21 +257,21 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says("/new` was not left there by run 0001-KB100001")
-        .says("is finished");
+    ran.prints("/new` was not left there by run 0001-KB100001")
+        .prints("is finished");
     world
         .run("history")
         .exits_with(exit::OK)
-        .says("cannot be undone any more");
+        .prints("cannot be undone any more");
     // An unexpected file at a live path.
     let (world, _) = finished();
     let world = world
         .remove("Share/Provider.msi")
-        .put("Share/Provider.msi/x", "x");
+        .write_file("Share/Provider.msi/x", "x");
     let ran = world.run("undo last --yes").tree_is_unchanged();
-    ran.says("run 0001-KB100001 is finished")
-        .does_not_say("rollup resume")
-        .does_not_say("rollup accept");
+    ran.prints("run 0001-KB100001 is finished")
+        .does_not_print("rollup resume")
+        .does_not_print("rollup accept");
     let status = world
         .run("status --format json")
         .exits_with(exit::OK)
@@ -281,7 +281,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
 
 /// A change of a kept object.
 #[derive(Clone, Copy)]
-enum Change {
+enum KeptObjectChange {
     Replaced,
     Gone,
     SlotGone,
@@ -300,7 +300,7 @@ fn a_directory_that_only_has_the_name_of_a_run_is_not_debris() {
             "slots/notes.txt",
         ),
     ] {
-        let world = world.copy().put(path, "precious");
+        let world = world.copy().write_file(path, "precious");
         for words in [
             "undo last --yes",
             "undo --yes",
@@ -311,10 +311,10 @@ fn a_directory_that_only_has_the_name_of_a_run_is_not_debris() {
             let ran = world
                 .run(words)
                 .exits_with(exit::NOT_READY)
-                .says(named)
+                .prints(named)
                 .tree_is_unchanged();
-            ran.says("move it somewhere else")
-                .does_not_say("cleared away");
+            ran.prints("move it somewhere else")
+                .does_not_print("cleared away");
         }
         assert_eq!(world.read(path), "precious");
     }
@@ -344,14 +344,14 @@ fn the_undo_of_a_finished_run_that_may_not_read_ends_with_74() {
         .arg(world.deployment())
         .env("NO_COLOR", "1");
     let ran = undo.output().expect("setpriv");
-    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert_eq!(ran.status.code(), Some(exit::IO), "{said}");
+    let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(exit::IO), "{stderr}");
     assert!(
-        said.contains("is finished") && said.contains("next: fix what is named, then `rollup undo"),
-        "{said}"
+        stderr.contains("is finished") && stderr.contains("next: fix what is named, then `rollup undo"),
+        "{stderr}"
     );
     assert!(
-        !said.contains("rollup resume") && !said.contains("rollup accept"),
-        "{said}"
+        !stderr.contains("rollup resume") && !stderr.contains("rollup accept"),
+        "{stderr}"
     );
 }

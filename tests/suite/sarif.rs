@@ -1,5 +1,5 @@
-//! What programs of others say to our SARIF: the validator of the standard's makers, and the
-//! standard's schema.
+//! Checks of the SARIF report by other tools: the validator of the standard's authors, and the
+//! schema of the standard.
 //!
 //! `Sarif.Multitool` is in the npm package `@microsoft/sarif-multitool-linux`, with the schema
 //! beside it; `check-jsonschema` is a package of PyPI.
@@ -11,15 +11,15 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Advice that we do not take: an address of the tool, which it has not, and no list of documents,
-/// though only that list tells which ones were clean.
+/// Advice that is not followed: to add a URL of the tool, which has none, and to leave out the list
+/// of documents, which is the only record of those without findings.
 const ADVICE: [&str; 2] = ["SARIF2004", "SARIF2005"];
 
-/// A report of all faulty documents, and of the shipped manifest on the sample.
+/// Writes a report about all faulty documents, and about the shipped manifest on the sample.
 fn report(directory: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report = directory.join("report.sarif");
-    let words = [
+    let arguments = [
         "validate",
         "fixtures/codes",
         "fixtures/faulty",
@@ -31,12 +31,12 @@ fn report(directory: &Path) -> PathBuf {
     ];
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
     let output = command
-        .args(words)
+        .args(arguments)
         .arg("-o")
         .arg(&report)
         .current_dir(root)
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(
         output.status.code(),
         Some(65),
@@ -58,13 +58,13 @@ fn multitool() -> PathBuf {
         .expect("Sarif.Multitool is installed")
 }
 
-fn told(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]
 #[ignore = "needs Sarif.Multitool, of the npm package @microsoft/sarif-multitool-linux"]
-fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
+fn the_validator_of_the_standard_has_no_complaints() {
     let directory = TempDir::new().expect("a temporary directory");
     let report = report(directory.path());
     let mut command = Command::new(multitool());
@@ -72,12 +72,13 @@ fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
         .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
         .arg("validate")
         .arg(&report);
-    let told = told(&command.output().expect("it runs"));
+    let output_text = output_text(&command.output().expect("the program runs"));
     assert!(
-        told.contains("1 files scanned") && told.contains("Analysis completed successfully"),
-        "{told}"
+        output_text.contains("1 files scanned")
+            && output_text.contains("Analysis completed successfully"),
+        "{output_text}"
     );
-    let rules = told
+    let rules = output_text
         .split("SARIF")
         .skip(1)
         .map(|rest| format!("SARIF{}", rest.get(..4).unwrap_or_default()));
@@ -86,23 +87,23 @@ fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
         .collect();
     assert!(
         rules.iter().all(|rule| ADVICE.contains(&rule.as_str())),
-        "{told}"
+        "{output_text}"
     );
-    assert!(!told.contains(": error "), "{told}");
+    assert!(!output_text.contains(": error "), "{output_text}");
 }
 
 #[test]
 #[ignore = "needs check-jsonschema, and the schema beside Sarif.Multitool"]
-fn the_standard_s_schema_holds() {
+fn a_report_conforms_to_the_schema_of_the_standard() {
     let directory = TempDir::new().expect("a temporary directory");
     let report = report(directory.path());
     let schema = multitool().with_file_name("sarif-2.1.0.json");
     let mut command = Command::new("check-jsonschema");
-    // One pattern of the schema is an expression only to some engines.
+    // One pattern of the schema is a valid expression only in some engines.
     command
         .args(["--regex-variant", "python", "--schemafile"])
         .arg(schema)
         .arg(report);
-    let output = command.output().expect("it runs");
-    assert!(output.status.success(), "{}", told(&output));
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", output_text(&output));
 }

@@ -1,25 +1,25 @@
-//! A plan that was saved is shown as it was, applied exactly as it was, and refused when what it
-//! touches has moved.
+//! Saved plans: they are shown and applied unchanged, and refused if the state that they depend on
+//! has changed.
 
 use serde_json::Value;
 
 use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small_world};
-use crate::world::{Ran, World, exit};
+use crate::world::{CommandRun, World, exit};
 
 const SAVE: &str = "plan small.toml --save plan.json";
 const APPLY_PLAN: &str = "apply plan.json --yes";
 
-fn saved() -> World {
+fn world_with_saved_plan() -> World {
     let world = small_world(UPDATE_PROVIDER);
     world
         .run(SAVE)
         .exits_with(exit::OK)
         .nothing_was_touched()
-        .says("is saved in plan.json");
+        .prints("is saved in plan.json");
     world
 }
 
-/// A manifest that touches every kind of thing: an item on a server, a file, a procedure and
+/// Manifest that changes one target of each kind: an item on a server, a file, a procedure and
 /// services.
 pub(crate) const ALL_KINDS: &str = r#"
 [[steps]]
@@ -54,7 +54,7 @@ fn digest(world: &World) -> String {
     plan["digest"].as_str().expect("a digest").to_owned()
 }
 
-fn is_stale<'w>(world: &'w World, why: &str) -> Ran<'w> {
+fn assert_stale<'w>(world: &'w World, reason: &str) -> CommandRun<'w> {
     for command in ["plan plan.json", "apply plan.json --yes --dry-run"] {
         world
             .run(command)
@@ -66,40 +66,40 @@ fn is_stale<'w>(world: &'w World, why: &str) -> Ran<'w> {
         .exits_with(exit::STALE_PLAN)
         .tree_is_unchanged();
     let ran = ran
-        .says("the saved plan")
-        .says("is stale")
-        .says(why)
-        .says("makes a plan of what is true now");
-    // It can still be looked at.
+        .prints("the saved plan")
+        .prints("is stale")
+        .prints(reason)
+        .prints("makes a plan of what is true now");
+    // A stale plan can still be shown.
     world
         .run("show plan.json")
         .exits_with(exit::OK)
-        .says(&digest(world));
+        .prints(&digest(world));
     ran
 }
 
 #[test]
-fn a_saved_plan_is_applied_without_another_word() {
-    let world = saved();
+fn a_saved_plan_is_applied() {
+    let world = world_with_saved_plan();
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .says(&digest(&world))
-        .says("as previewed");
-    world.run("history").says(&digest(&world));
+        .prints(&digest(&world))
+        .prints("as previewed");
+    world.run("history").prints(&digest(&world));
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn it_does_what_the_manifest_does() {
-    let by_manifest = small_world(UPDATE_PROVIDER);
-    let by_manifest = by_manifest
+fn a_saved_plan_has_the_same_result_as_its_manifest() {
+    let from_manifest = small_world(UPDATE_PROVIDER);
+    let from_manifest = from_manifest
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .after()
         .without_times();
-    by_manifest.assert_same(
-        &saved()
+    from_manifest.assert_same(
+        &world_with_saved_plan()
             .run(APPLY_PLAN)
             .exits_with(exit::OK)
             .after()
@@ -108,24 +108,24 @@ fn it_does_what_the_manifest_does() {
 }
 
 #[test]
-fn it_is_used_up_when_its_run_finished_and_valid_again_when_that_is_undone() {
-    let world = saved();
+fn a_saved_plan_can_be_applied_again_after_an_undo() {
+    let world = world_with_saved_plan();
     world.run(APPLY_PLAN).exits_with(exit::OK);
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
         .tree_is_unchanged()
-        .says("nothing to do");
+        .prints("nothing to do");
     world.run("undo last --yes").exits_with(exit::OK);
     world
         .run("plan plan.json")
         .exits_with(exit::OK)
-        .says(&digest(&world));
+        .prints(&digest(&world));
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .says("as previewed");
-    let world = world.put(
+        .prints("as previewed");
+    let world = world.write_file(
         "Things/Provider/files/Program Files/Provider/Provider.dll",
         "a hotfix",
     );
@@ -136,170 +136,170 @@ fn it_is_used_up_when_its_run_finished_and_valid_again_when_that_is_undone() {
 }
 
 #[test]
-fn it_can_be_staged_and_committed_later() {
-    let world = saved();
+fn a_saved_plan_can_be_staged_and_committed_later() {
+    let world = world_with_saved_plan();
     world
         .run("stage plan.json --yes")
         .exits_with(exit::OK)
-        .says("rollup apply plan.json -d deployment");
+        .prints("rollup apply plan.json -d deployment");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .says("lies staged with this plan")
-        .says("as previewed");
+        .prints("lies staged with this plan")
+        .prints("as previewed");
 }
 
 #[test]
-fn a_change_elsewhere_does_not_make_it_stale() {
-    let world = saved()
-        .put("Web/Site/WEB01/files/his.txt", "his")
-        .put("Servers/WEB01/Files/his.txt", "his");
+fn a_change_elsewhere_does_not_make_a_plan_stale() {
+    let world = world_with_saved_plan()
+        .write_file("Web/Site/WEB01/files/notes.txt", "unmanaged")
+        .write_file("Servers/WEB01/Files/notes.txt", "unmanaged");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn a_state_that_moved_is_named() {
+fn a_changed_target_makes_a_plan_stale() {
     let all = || {
         let world = small_world(ALL_KINDS);
         world.run(SAVE).exits_with(exit::OK);
         world
     };
-    is_stale(
-        &all().put(
+    assert_stale(
+        &all().write_file(
             "Servers/WEB01/Services/IIS.toml",
             "schema = 1\nrunning = true\nenabled = true\nstarts = 7\n",
         ),
         "`Servers/WEB01/Services/IIS.toml`",
     );
-    is_stale(
-        &all().put(
+    assert_stale(
+        &all().write_file(
             "Web/Site/WEB01/files/Program Files/Site/Site.dll",
             "a hotfix",
         ),
         "`Web/Site/WEB01/files/Program Files/Site/Site.dll`",
     );
-    let his = "Web/Site/WEB01/files/his.txt";
-    is_stale(
-        &all().put(his, "his"),
-        &format!("`{his}` is an operator's file that came since"),
+    let unmanaged_file = "Web/Site/WEB01/files/notes.txt";
+    assert_stale(
+        &all().write_file(unmanaged_file, "unmanaged"),
+        &format!("`{unmanaged_file}` is an operator's file that came since"),
     );
     let path = "Things/Initialize Things/state.toml";
     let record = all().read(path).replace("dc1", "dc2");
-    is_stale(&all().put(path, record), &format!("`{path}`"));
+    assert_stale(&all().write_file(path, record), &format!("`{path}`"));
 }
 
 #[test]
-fn an_installer_that_changed_in_the_share_is_named() {
-    is_stale(
-        &saved().put("Share/Provider.msi", "another one"),
+fn a_changed_installer_in_the_share_makes_a_plan_stale() {
+    assert_stale(
+        &world_with_saved_plan().write_file("Share/Provider.msi", "another one"),
         "`Share/Provider.msi`",
     );
 }
 
 #[test]
-fn a_server_that_was_added_is_named() {
+fn an_added_server_makes_a_plan_stale() {
     let world = small_world(ALL_KINDS);
     world.run(SAVE).exits_with(exit::OK);
-    let more = SMALL.replace(
+    let new_server_list = SMALL.replace(
         "{ name = \"WEB01\", roles = [\"web\"] },",
         "{ name = \"WEB01\", roles = [\"web\"] }, { name = \"WEB02\", roles = [\"web\"] },",
     );
-    let world = world.put("deployment.toml", more);
-    is_stale(&world, "WEB02 is to be done now and was not");
+    let world = world.write_file("deployment.toml", new_server_list);
+    assert_stale(&world, "WEB02 is to be done now and was not");
 }
 
 #[test]
-fn a_manifest_that_changed_is_named() {
-    is_stale(
-        &saved().edit("small.toml", "A small rollup", "Another title"),
+fn a_changed_manifest_makes_a_plan_stale() {
+    assert_stale(
+        &world_with_saved_plan().edit("small.toml", "A small rollup", "Another title"),
         "the manifest was changed since",
     );
-    let world = saved();
+    let world = world_with_saved_plan();
     std::fs::remove_file(world.at("small.toml")).expect("removed");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::NO_INPUT)
-        .says("the manifest of the plan is gone");
+        .prints("the manifest of the plan is gone");
 }
 
 #[test]
-fn a_payload_that_changed_is_named() {
+fn a_changed_payload_makes_a_plan_stale() {
     let other = small_world(&UPDATE_PROVIDER.replace(
         "{ name = \"Provider.msi\" }",
         "{ name = \"Provider.msi\", size = 40_960 }",
     ));
-    let world = saved();
+    let world = world_with_saved_plan();
     std::fs::copy(
         other.at("KB100001/Provider.msi"),
         world.at("KB100001/Provider.msi"),
     )
     .expect("copied");
-    is_stale(
+    assert_stale(
         &world,
         "`Provider.msi` in the payload is another file than then",
     );
 }
 
 #[test]
-fn the_level_that_changed_is_named() {
-    let world = saved().edit(
+fn changed_applied_rollups_make_a_plan_stale() {
+    let world = world_with_saved_plan().edit(
         "deployment/deployment.toml",
         "share = \"Share\"",
-        "share = \"Share\"\nlevel = [\"KB99\"]",
+        "share = \"Share\"\napplied = [\"KB99\"]",
     );
-    is_stale(&world, "in force was nothing, and now is KB99");
+    assert_stale(&world, "in force was nothing, and now is KB99");
 }
 
 #[test]
-fn an_approved_digest_holds_a_manifest_to_its_plan() {
-    let world = saved();
-    let approved = digest(&world);
+fn expect_plan_refuses_a_manifest_with_another_plan() {
+    let world = world_with_saved_plan();
+    let plan_digest = digest(&world);
     let other = "0".repeat(64);
     let ran = world
         .run(&format!("{APPLY_SMALL} --expect-plan {other}"))
         .exits_with(exit::STALE_PLAN);
-    ran.tree_is_unchanged().says(&format!(
-        "the plan is {approved} now, and {other} was approved"
+    ran.tree_is_unchanged().prints(&format!(
+        "the plan is {plan_digest} now, and {other} was approved"
     ));
     world
-        .run(&format!("{APPLY_SMALL} --expect-plan {approved}"))
+        .run(&format!("{APPLY_SMALL} --expect-plan {plan_digest}"))
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn what_is_no_plan_of_ours_is_refused() {
-    let world = saved().edit("plan.json", "\"action\": \"copy\"", "\"action\": \"run\"");
+fn a_file_that_is_not_a_valid_plan_is_refused() {
+    let world = world_with_saved_plan().edit("plan.json", "\"action\": \"copy\"", "\"action\": \"run\"");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::INVALID)
-        .says("changed by hand or damaged")
+        .prints("changed by hand or damaged")
         .nothing_was_touched();
     let world = world.edit("plan.json", "\"schema\": 1", "\"schema\": 2");
     world
         .run("show plan.json")
         .exits_with(exit::INVALID)
-        .says("schema 2");
+        .prints("schema 2");
     world
         .run("show small.toml")
         .exits_with(exit::INVALID)
-        .says("`small.toml` is no saved plan");
+        .prints("`small.toml` is no saved plan");
     world.run("show nowhere.json").exits_with(exit::NO_INPUT);
-    saved()
+    world_with_saved_plan()
         .run("apply plan.json --yes --include-missing")
         .exits_with(exit::USAGE)
-        .says("is decided already");
+        .prints("is decided already");
 }
 
 #[test]
-fn a_preview_is_never_written_over_what_it_is_made_from() {
+fn a_preview_never_replaces_an_input() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(SAVE).exits_with(exit::OK);
-    let kept = ["small.toml", "plan.json", "KB100001/Provider.msi"];
-    let before: Vec<_> = kept
+    let inputs = ["small.toml", "plan.json", "KB100001/Provider.msi"];
+    let before: Vec<_> = inputs
         .iter()
         .map(|file| std::fs::read(world.at(file)).expect("a file"))
         .collect();
@@ -314,8 +314,8 @@ fn a_preview_is_never_written_over_what_it_is_made_from() {
                 .run(&format!("plan small.toml {flag} {file}"))
                 .exits_with(exit::USAGE)
                 .nothing_was_touched();
-            ran.says("nothing was written")
-                .says("name a place that is somewhere else");
+            ran.prints("nothing was written")
+                .prints("name a place that is somewhere else");
         }
     }
     world
@@ -328,8 +328,8 @@ fn a_preview_is_never_written_over_what_it_is_made_from() {
     world
         .run("plan small.toml --save a.json -o ./a.json")
         .exits_with(exit::USAGE)
-        .says("name the same file");
-    let after: Vec<_> = kept
+        .prints("name the same file");
+    let after: Vec<_> = inputs
         .iter()
         .map(|file| std::fs::read(world.at(file)).expect("a file"))
         .collect();
@@ -337,13 +337,13 @@ fn a_preview_is_never_written_over_what_it_is_made_from() {
     world
         .run("show plan.json -o -")
         .exits_with(exit::OK)
-        .says("KB100001 revision 1.0");
+        .prints("KB100001 revision 1.0");
     assert!(!world.at("-").exists());
 }
 
 #[test]
-fn a_plan_whose_words_were_changed_is_refused() {
-    let world = saved();
+fn a_plan_with_changed_contents_is_refused() {
+    let world = world_with_saved_plan();
     let text = world.read("../plan.json");
     let changes = [
         ("A small rollup", "A harmless rollup"),
@@ -364,10 +364,10 @@ fn a_plan_whose_words_were_changed_is_refused() {
                 .run(command)
                 .exits_with(exit::INVALID)
                 .tree_is_unchanged()
-                .says("its digests do not fit its contents");
+                .prints("its digests do not fit its contents");
         }
     }
-    // Nor does it help to leave the checksum out.
+    // A plan without its checksum is refused, too.
     let mut plan: Value = serde_json::from_str(&text).expect("JSON");
     plan.as_object_mut()
         .expect("an object")
@@ -377,21 +377,21 @@ fn a_plan_whose_words_were_changed_is_refused() {
     world
         .run("show forged.json")
         .exits_with(exit::INVALID)
-        .says("its digests do not fit its contents");
+        .prints("its digests do not fit its contents");
 }
 
 #[test]
 fn a_plan_for_another_deployment_is_stale() {
-    let world = saved().edit(
+    let world = world_with_saved_plan().edit(
         "deployment/deployment.toml",
         "name = \"small\"",
         "name = \"large\"",
     );
-    is_stale(&world, "it is a plan for `small`, and this is `large`");
+    assert_stale(&world, "it is a plan for `small`, and this is `large`");
 }
 
 #[test]
-fn parameters_that_changed_are_named_with_both_values() {
+fn changed_parameters_are_named_with_both_values() {
     let world = small_world(ALL_KINDS);
     world.run(SAVE).exits_with(exit::OK);
     let world = world.edit(
@@ -399,31 +399,31 @@ fn parameters_that_changed_are_named_with_both_values() {
         "controller = \"dc1\"",
         "controller = \"dc2\"",
     );
-    let ran = is_stale(
+    let ran = assert_stale(
         &world,
         "initialize `Initialize Things`: then verified; controller=dc1",
     );
-    ran.says("now verified; controller=dc2");
+    ran.prints("now verified; controller=dc2");
 }
 
 #[test]
-fn a_saved_plan_that_is_still_true_says_so() {
-    saved()
+fn a_saved_plan_that_is_not_stale_is_reported_as_such() {
+    world_with_saved_plan()
         .run("plan plan.json")
         .exits_with(exit::OK)
-        .says("plan.json is still true")
+        .prints("plan.json is still true")
         .nothing_was_touched();
-    let world = saved();
+    let world = world_with_saved_plan();
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
         .run("plan plan.json --format html -o p.html")
         .exits_with(exit::OK)
-        .says("nothing was written to p.html");
+        .prints("nothing was written to p.html");
 }
 
 #[test]
-fn an_approved_digest_holds_a_saved_plan_too() {
-    let world = saved();
+fn expect_plan_refuses_another_saved_plan() {
+    let world = world_with_saved_plan();
     let digest = digest(&world);
     for command in ["apply", "stage"] {
         let other = format!("{command} plan.json --yes --expect-plan {}", "0".repeat(64));
@@ -431,21 +431,21 @@ fn an_approved_digest_holds_a_saved_plan_too() {
             .run(&other)
             .exits_with(exit::STALE_PLAN)
             .tree_is_unchanged()
-            .says("was approved");
+            .prints("was approved");
     }
     world
         .run(&format!("apply plan.json --yes --expect-plan {digest}"))
         .exits_with(exit::OK);
 }
 
-/// A beginning of twelve digits is forged in a minute of one core.
+/// Twelve digits can be forged in a minute on one core.
 #[test]
-fn fewer_than_all_digits_are_no_approval() {
-    let world = saved();
+fn expect_plan_needs_all_digits_of_a_digest() {
+    let world = world_with_saved_plan();
     let digest = digest(&world);
     let longer = format!("{digest}0");
     let spaced = format!("'{digest} '");
-    let beginnings = [
+    let invalid_digests = [
         &digest[..1],
         &digest[..12],
         &digest[..63],
@@ -453,22 +453,22 @@ fn fewer_than_all_digits_are_no_approval() {
         &spaced,
         "''",
     ];
-    for (digits, command) in beginnings
+    for (digits, command) in invalid_digests
         .iter()
         .flat_map(|digits| ["apply", "stage"].map(|command| (digits, command)))
     {
-        for what in ["plan.json", "small.toml"] {
+        for file in ["plan.json", "small.toml"] {
             let ran = world
-                .run(&format!("{command} {what} --yes --expect-plan {digits}"))
+                .run(&format!("{command} {file} --yes --expect-plan {digits}"))
                 .exits_with(exit::USAGE);
-            ran.nothing_was_touched().says("expect-plan");
+            ran.nothing_was_touched().prints("expect-plan");
         }
     }
     let ran = world.run(&format!(
         "apply plan.json --yes --expect-plan {}",
         &digest[..12]
     ));
-    ran.says("all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and `rollup history` print");
+    ran.prints("all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and `rollup history` print");
     world
         .run(&format!(
             "apply plan.json --yes --expect-plan {}",
@@ -478,8 +478,8 @@ fn fewer_than_all_digits_are_no_approval() {
 }
 
 #[test]
-fn what_is_printed_for_an_approval_is_the_whole_digest() {
-    let world = saved();
+fn a_digest_is_always_printed_whole() {
+    let world = world_with_saved_plan();
     let digest = digest(&world);
     for command in [
         "plan small.toml",
@@ -496,54 +496,54 @@ fn what_is_printed_for_an_approval_is_the_whole_digest() {
         "report 1 --format markdown",
         "report 1 --format html",
     ] {
-        let output = world.command(command).output().expect("it runs");
+        let output = world.command(command).output().expect("the program runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
         let shortened = text.replace(&digest, "").contains(&digest[..8]);
         assert!(!shortened, "`{command}` shortens the digest:\n{text}");
     }
     for command in ["history", "history 1", "report 1", "show plan.json"] {
-        world.run(command).says(&digest);
+        world.run(command).prints(&digest);
     }
 }
 
 #[test]
-fn without_a_payload_there_is_nothing_to_save() {
+fn a_plan_without_a_payload_cannot_be_saved() {
     let world = small_world(UPDATE_PROVIDER);
     std::fs::remove_dir_all(world.at("KB100001")).expect("removed");
     world
         .run(SAVE)
         .exits_with(exit::USAGE)
-        .says("cannot be saved");
+        .prints("cannot be saved");
     assert!(!world.at("plan.json").exists());
 }
 
 #[test]
-fn a_preview_can_tell_by_its_exit_code_that_there_is_something_to_do() {
+fn the_exit_code_of_a_plan_can_show_that_there_are_changes() {
     let world = small_world(UPDATE_PROVIDER);
     world
         .run("plan small.toml --detailed-exitcode")
         .exits_with(exit::CHANGES);
-    let told = world
+    let document = world
         .run("plan small.toml --detailed-exitcode --format json")
         .exits_with(exit::CHANGES)
         .json();
     assert_eq!(
-        (&told["exit_code"], &told["outcome"]),
+        (&document["exit_code"], &document["outcome"]),
         (&2.into(), &"changes".into())
     );
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
         .run("plan small.toml --detailed-exitcode")
         .exits_with(exit::OK)
-        .says("nothing to do");
+        .prints("nothing to do");
 }
 
 #[test]
-fn the_way_back_is_shown_before_anything_is_done() {
-    let gate =
+fn plan_undo_prints_the_rollback() {
+    let manual_step =
         "[[steps]]\nid = \"database\"\naction = \"manual\"\ninstructions = \"Run up.sql.\"\n";
-    let world = small_world(&format!("{gate}undo = \"Run down.sql.\"\n{ALL_KINDS}"));
+    let world = small_world(&format!("{manual_step}undo = \"Run down.sql.\"\n{ALL_KINDS}"));
     let ran = world
         .run("plan small.toml --undo")
         .exits_with(exit::OK)
@@ -556,24 +556,24 @@ fn the_way_back_is_shown_before_anything_is_done() {
         "3. copy",
         "2. remove",
     ];
-    let places: Vec<_> = order
+    let offsets: Vec<_> = order
         .iter()
         .map(|part| ran.stdout().find(part).expect(part))
         .collect();
-    assert!(places.is_sorted(), "{}", ran.stdout());
-    ran.says("- remove Site on WEB01")
-        .says("+ put back Site on WEB01")
-        .says("~ put back Site.msi")
-        .says("Run down.sql.");
-    let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{gate}[payload]")));
-    // The whole way is shown, and from where it is no way any more.
+    assert!(offsets.is_sorted(), "{}", ran.stdout());
+    ran.prints("- remove Site on WEB01")
+        .prints("+ put back Site on WEB01")
+        .prints("~ put back Site.msi")
+        .prints("Run down.sql.");
+    let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{manual_step}[payload]")));
+    // All steps are shown, with the point of no return.
     let ran = world
         .run("plan small.toml --undo")
-        .says("nobody says how this is taken back");
+        .prints("nobody says how this is taken back");
     let (before, after) = ran
         .stdout()
         .split_once("nobody says how")
-        .expect("it is said");
+        .expect("the point of no return");
     assert!(
         !before.contains("put back") && after.contains("put back"),
         "{}",
@@ -582,25 +582,25 @@ fn the_way_back_is_shown_before_anything_is_done() {
 }
 
 #[test]
-fn the_console_is_shown_before_queued_and_after() {
+fn plan_tree_prints_the_console_before_and_after() {
     let world = small_world(ALL_KINDS);
     let ran = world
         .run("plan small.toml --tree")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.says("small before queued after")
-        .says("WEB01 4.0.200 -+ uninstall, install 4.0.300")
-        .says("Initialize Things verified * initialize verified")
-        .says("Provider 4.0.200")
-        .says("Extra not-installed");
+    ran.prints("small before queued after")
+        .prints("WEB01 4.0.200 -+ uninstall, install 4.0.300")
+        .prints("Initialize Things verified * initialize verified")
+        .prints("Provider 4.0.200")
+        .prints("Extra not-installed");
     world
         .run("plan small.toml --tree --undo")
         .exits_with(exit::USAGE);
 }
 
 #[test]
-fn a_ticket_has_the_whole_plan_and_its_way_back() {
-    let world = saved();
+fn a_plan_in_markdown_has_all_its_parts() {
+    let world = world_with_saved_plan();
     let ran = world
         .run("show plan.json --format markdown")
         .exits_with(exit::OK);
@@ -619,13 +619,13 @@ fn a_ticket_has_the_whole_plan_and_its_way_back() {
         "{text}"
     );
     assert!(text.contains("| install | Provider | 4.0.300 |"), "{text}");
-    // Every row of a table has as many cells as its head.
+    // Every row of a table has as many cells as its header.
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();
     for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
         assert!(
             table
                 .lines()
-                .all(|line| cells(line) == cells(table.lines().next().expect("a head"))),
+                .all(|line| cells(line) == cells(table.lines().next().expect("a header"))),
             "{table}"
         );
     }
@@ -633,5 +633,5 @@ fn a_ticket_has_the_whole_plan_and_its_way_back() {
         .run("plan small.toml --format markdown")
         .exits_with(exit::OK)
         .nothing_was_touched()
-        .says("## The way back");
+        .prints("## The way back");
 }

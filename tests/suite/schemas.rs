@@ -1,7 +1,6 @@
-//! The JSON Schemas of the documents and the parsers are fed the same documents, and agree.
+//! Agreement of the JSON Schemas with the parsers: both check the same documents.
 //!
-//! The schemas are those that the program prints; who checks by them is a validator that others
-//! made.
+//! The schemas are those that the program prints; an independent validator checks with them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::transcripts::program;
 
-/// A language, as the parser and as the schema know it.
+/// Document language with its parser and its schema.
 struct Language {
     name: &'static str,
     shape: &'static Shape,
@@ -47,11 +46,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn printed(name: &str) -> String {
+fn printed_schema(name: &str) -> String {
     let output = program(root())
         .args(["schema", name])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert!(
         output.status.success(),
         "{}",
@@ -61,18 +60,18 @@ fn printed(name: &str) -> String {
 }
 
 fn validator(name: &str) -> Validator {
-    let schema = serde_json::from_str(&printed(name)).expect("JSON");
+    let schema = serde_json::from_str(&printed_schema(name)).expect("JSON");
     jsonschema::draft7::meta::validate(&schema).expect("a schema of draft 07");
     jsonschema::draft7::options()
         .should_validate_formats(true)
         .build(&schema)
-        .expect("patterns that can be read")
+        .expect("valid patterns")
 }
 
-/// TOML as JSON; dates and times become texts. It is none where it is not TOML.
-fn json(text: &str) -> Option<Value> {
-    fn value(found: &DeValue<'_>) -> Value {
-        match found {
+/// Converts TOML to JSON, with dates and times as strings. Returns nothing if it is not TOML.
+fn to_json(text: &str) -> Option<Value> {
+    fn value(toml: &DeValue<'_>) -> Value {
+        match toml {
             DeValue::String(text) => text.as_ref().into(),
             DeValue::Integer(number) => {
                 let wide = i128::from_str_radix(number.as_str(), number.radix()).expect("digits");
@@ -96,28 +95,28 @@ fn json(text: &str) -> Option<Value> {
         .map(|table| object(table.get_ref()))
 }
 
-/// Faults that only the parser can see: they lie between two places of a document.
-fn between_places(finding: &Finding) -> bool {
+/// Returns true for a fault that only the parser can find, as it needs two places of a document.
+fn is_cross_reference(finding: &Finding) -> bool {
     match finding.code {
-        // The same name in another case, a name that something else has, or one that is ours.
+        // The same name in another case, a name that is in use, or a reserved one.
         Code::DuplicateName | Code::Reserved | Code::Overlap | Code::Spelling => true,
         // Steps and pins against the file table.
         Code::NotListed | Code::PinOfNothing => true,
         Code::MissingKey => finding.message.contains("needs a file table"),
-        Code::Contradiction => finding.message.contains("takes all other files already"),
+        Code::Contradiction => finding.message.contains("already takes all other files"),
         Code::NoTargets => finding.message.contains("has no targets: "),
         // Steps against each other, rollups against each other.
         Code::RemovedBy | Code::SelfRelation | Code::Opposed => true,
-        // Names against what is described elsewhere.
+        // Names against their definitions.
         Code::UnknownHere | Code::RequiresProcedure | Code::Cycle | Code::WrongKind => true,
         _ => false,
     }
 }
 
-/// Parser and schema say the same of a document. `lax` where its only fault is one that no pattern
-/// tells.
+/// Asserts that parser and schema both accept or both refuse a document. With `inexpressible`, the
+/// schema may accept it, as no pattern can express its fault.
 #[track_caller]
-fn agree(language: &Language, text: &str, lax: bool, about: &str) {
+fn assert_agree(language: &Language, text: &str, inexpressible: bool, about: &str) {
     let source = Source::new("document", text);
     let mut findings = Findings::default();
     let accepted = (language.parse)(&source, &mut findings);
@@ -125,8 +124,10 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
     let errors = sorted
         .iter()
         .filter(|finding| finding.level == Severity::Error);
-    let mut errors: Vec<_> = errors.filter(|finding| !between_places(finding)).collect();
-    let Some(instance) = json(text) else {
+    let mut errors: Vec<_> = errors
+        .filter(|finding| !is_cross_reference(finding))
+        .collect();
+    let Some(instance) = to_json(text) else {
         panic!("{about}: not TOML:\n{text}")
     };
     let faults: Vec<String> = language
@@ -141,7 +142,7 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
         );
     } else if let Some(error) = errors.pop() {
         assert!(
-            lax || !faults.is_empty(),
+            inexpressible || !faults.is_empty(),
             "{about}: only the parser refuses: {}\n{text}",
             error.message
         );
@@ -149,15 +150,15 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
 }
 
 #[test]
-fn the_schemas_in_the_repository_are_those_that_the_program_prints() {
+fn the_schemas_in_the_repository_match_those_that_the_program_prints() {
     for name in ["manifest", "deployment", "plan", "event"] {
         let expected = root().join(format!("schemas/{name}.json"));
-        // As text: what is compared is every byte, the order of the keys included.
+        // As text, so that every byte is compared, and with it the order of the keys.
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
             .action_env("SNAPSHOTS")
             .normalize_paths(false)
-            .eq(printed(name), expected.raw());
+            .eq(printed_schema(name), expected.raw());
     }
 }
 
@@ -167,21 +168,21 @@ fn a_schema_is_written_into_a_file_as_it_is_printed() {
     let output = program(directory.path())
         .args(["schema", "manifest", "-o", "m.json"])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert!(output.status.success() && output.stdout.is_empty());
     assert_eq!(
         fs::read_to_string(directory.path().join("m.json")).expect("a file"),
-        printed("manifest")
+        printed_schema("manifest")
     );
     let output = program(directory.path())
         .args(["schema", "manifest", "-o", "none/m.json"])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(output.status.code(), Some(74));
     let output = program(directory.path())
         .args(["schema", "journal"])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(output.status.code(), Some(64));
 }
 
@@ -191,19 +192,19 @@ fn the_shipped_documents_conform() {
         (&MANIFESTS, "manifests/kb952076.toml"),
         (&DEPLOYMENTS, "fixtures/hmc40/deployment.toml"),
     ] {
-        let text = fs::read_to_string(root().join(path)).expect("it can be read");
+        let text = fs::read_to_string(root().join(path)).expect("a document");
         assert!(
-            language.schema.is_valid(&json(&text).expect("TOML")),
+            language.schema.is_valid(&to_json(&text).expect("TOML")),
             "{path}"
         );
-        agree(language, &text, false, path);
+        assert_agree(language, &text, false, path);
     }
 }
 
 #[test]
-fn of_every_faulty_document_parser_and_schema_say_the_same() {
+fn parser_and_schema_agree_about_every_faulty_document() {
     let mut compared = 0;
-    for entry in fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures are there") {
+    for entry in fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures") {
         let path = entry.expect("a readable entry").path();
         let name = path
             .file_name()
@@ -213,23 +214,24 @@ fn of_every_faulty_document_parser_and_schema_say_the_same() {
         let text = fs::read(&path)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok());
-        // What is no TOML, or nested too deeply to be looked at, is nothing to a schema.
-        let Some(text) = text.filter(|text| name.ends_with(".toml") && json(text).is_some()) else {
+        // A schema cannot check a text that is not TOML or is nested too deeply.
+        let Some(text) = text.filter(|text| name.ends_with(".toml") && to_json(text).is_some())
+        else {
             continue;
         };
-        // An inline table over several lines is TOML 1.1, about which no schema can say anything.
+        // An inline table over several lines is TOML 1.1, which a schema cannot see.
         let language = if name.starts_with("deployment-") {
             &DEPLOYMENTS
         } else {
             &MANIFESTS
         };
-        agree(language, &text, name == "toml-1-1.toml", &name);
+        assert_agree(language, &text, name == "toml-1-1.toml", &name);
         compared += 1;
     }
     assert!(compared > 10, "only {compared} were TOML");
 }
 
-/// Documents without a fault that together use every key.
+/// Manifest without errors that uses every key.
 pub(crate) const FULL_MANIFEST: &str = r#"
 schema = 1
 
@@ -393,7 +395,7 @@ procedures = [{ name = "P", aliases = ["Pp"], needs = ["controller"], on = "engi
 not_installed = ["B"]
 "#;
 
-/// The documents in which one thing after the other is changed.
+/// Returns the document of a language that uses every key.
 fn full(language: &Language) -> Table {
     let text = if language.name == "manifest" {
         FULL_MANIFEST
@@ -409,28 +411,28 @@ fn full(language: &Language) -> Table {
     text.parse().expect("TOML")
 }
 
-/// Every table of a document, with the way to it and its shape.
-pub(crate) fn tables(
+/// Collects every table of a document, with its path and its shape.
+pub(crate) fn collect_tables(
     table: &Table,
     shape: &'static Shape,
-    way: &[Step],
-    found: &mut Vec<(Vec<Step>, &'static Shape)>,
+    path: &[PathSegment],
+    collected: &mut Vec<(Vec<PathSegment>, &'static Shape)>,
 ) {
-    found.push((way.to_vec(), shape));
+    collected.push((path.to_vec(), shape));
     for (name, value) in table {
         let Some(below) = shape.key(name).and_then(|key| key.kind.shape()) else {
             continue;
         };
-        let way = [way, &[Step::Key(name.clone())]].concat();
+        let path = [path, &[PathSegment::Key(name.clone())]].concat();
         match value {
-            toml::Value::Table(inner) => tables(inner, below, &way, found),
+            toml::Value::Table(inner) => collect_tables(inner, below, &path, collected),
             toml::Value::Array(list) => {
-                for (at, inner) in list.iter().enumerate() {
-                    tables(
+                for (index, inner) in list.iter().enumerate() {
+                    collect_tables(
                         inner.as_table().expect("a table"),
                         below,
-                        &[&way[..], &[Step::Entry(at)]].concat(),
-                        found,
+                        &[&path[..], &[PathSegment::Index(index)]].concat(),
+                        collected,
                     );
                 }
             }
@@ -439,68 +441,72 @@ pub(crate) fn tables(
     }
 }
 
-/// One step on the way to a value.
+/// Segment of the path to a value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum PathSegment {
     Key(String),
-    Entry(usize),
+    Index(usize),
 }
 
-/// Every way to a value, below tables and lists.
-pub(crate) fn ways(value: &toml::Value, way: &[Step], found: &mut Vec<Vec<Step>>) {
-    let mut below = |step: Step, value: &toml::Value| {
-        let way = [way, &[step]].concat();
-        found.push(way.clone());
-        ways(value, &way, found);
+/// Collects the paths of all values in tables and lists.
+pub(crate) fn collect_paths(
+    value: &toml::Value,
+    path: &[PathSegment],
+    collected: &mut Vec<Vec<PathSegment>>,
+) {
+    let mut below = |segment: PathSegment, value: &toml::Value| {
+        let path = [path, &[segment]].concat();
+        collected.push(path.clone());
+        collect_paths(value, &path, collected);
     };
     match value {
         toml::Value::Table(table) => table
             .iter()
-            .for_each(|(name, value)| below(Step::Key(name.clone()), value)),
+            .for_each(|(name, value)| below(PathSegment::Key(name.clone()), value)),
         toml::Value::Array(list) => {
             list.iter()
                 .enumerate()
-                .for_each(|(at, value)| below(Step::Entry(at), value));
+                .for_each(|(index, value)| below(PathSegment::Index(index), value));
         }
         _ => {}
     }
 }
 
-fn at<'v>(value: &'v mut toml::Value, way: &[Step]) -> &'v mut toml::Value {
-    way.iter().fold(value, |value, step| match step {
-        Step::Key(name) => &mut value[name.as_str()],
-        Step::Entry(at) => &mut value[*at],
+fn value_at<'v>(value: &'v mut toml::Value, path: &[PathSegment]) -> &'v mut toml::Value {
+    path.iter().fold(value, |value, segment| match segment {
+        PathSegment::Key(name) => &mut value[name.as_str()],
+        PathSegment::Index(index) => &mut value[*index],
     })
 }
 
-/// The document with something changed in the table or list that holds the end of the way.
+/// Returns the document with a change in the table or list that contains the value at a path.
 pub(crate) fn changed(
     document: &Table,
-    way: &[Step],
-    change: impl FnOnce(&mut toml::Value, &Step),
+    path: &[PathSegment],
+    change: impl FnOnce(&mut toml::Value, &PathSegment),
 ) -> String {
     let mut document = toml::Value::Table(document.clone());
-    let (last, holder) = way.split_last().expect("a way has steps");
-    change(at(&mut document, holder), last);
-    toml::to_string(&document).expect("it can be written")
+    let (last, parent) = path.split_last().expect("a path with segments");
+    change(value_at(&mut document, parent), last);
+    toml::to_string(&document).expect("TOML")
 }
 
-pub(crate) fn put(holder: &mut toml::Value, step: &Step, value: toml::Value) {
-    *at(holder, std::slice::from_ref(step)) = value;
+pub(crate) fn set_value(parent: &mut toml::Value, segment: &PathSegment, value: toml::Value) {
+    *value_at(parent, std::slice::from_ref(segment)) = value;
 }
 
-const BOTH: [&Language; 2] = [&MANIFESTS, &DEPLOYMENTS];
+const LANGUAGES: [&Language; 2] = [&MANIFESTS, &DEPLOYMENTS];
 
 #[test]
-fn the_full_documents_use_every_key_and_every_case() {
-    for language in BOTH {
+fn the_full_documents_use_every_key_and_every_action() {
+    for language in LANGUAGES {
         let document = full(language);
-        let mut found = Vec::new();
-        tables(&document, language.shape, &[], &mut found);
+        let mut collected = Vec::new();
+        collect_tables(&document, language.shape, &[], &mut collected);
         let mut document = toml::Value::Table(document);
         let mut used: BTreeSet<(&str, String)> = BTreeSet::new();
-        for (way, shape) in &found {
-            let table = at(&mut document, way).as_table().expect("a table");
+        for (path, shape) in &collected {
+            let table = value_at(&mut document, path).as_table().expect("a table");
             used.extend(table.keys().map(|key| (shape.title, key.clone())));
             used.extend(
                 table
@@ -532,59 +538,69 @@ fn the_full_documents_use_every_key_and_every_case() {
 }
 
 #[test]
-fn they_agree_when_anything_is_taken_away_or_emptied() {
-    for language in BOTH {
+fn parser_and_schema_agree_when_a_value_is_removed_or_emptied() {
+    for language in LANGUAGES {
         let document = full(language);
-        let mut found = Vec::new();
-        ways(&toml::Value::Table(document.clone()), &[], &mut found);
-        for way in found {
-            let without = changed(&document, &way, |holder, step| match (holder, step) {
-                (toml::Value::Table(table), Step::Key(name)) => drop(table.remove(name)),
-                (toml::Value::Array(list), Step::Entry(at)) => drop(list.remove(*at)),
-                _ => unreachable!("a way fits its document"),
+        let mut collected = Vec::new();
+        collect_paths(&toml::Value::Table(document.clone()), &[], &mut collected);
+        for path in collected {
+            let without = changed(&document, &path, |parent, segment| {
+                match (parent, segment) {
+                    (toml::Value::Table(table), PathSegment::Key(name)) => drop(table.remove(name)),
+                    (toml::Value::Array(list), PathSegment::Index(index)) => {
+                        drop(list.remove(*index))
+                    }
+                    _ => unreachable!("the path is from the document"),
+                }
             });
-            agree(language, &without, false, &format!("without {way:?}"));
-            let emptied = changed(&document, &way, |holder, step| {
-                let empty = match at(holder, std::slice::from_ref(step)) {
+            assert_agree(language, &without, false, &format!("without {path:?}"));
+            let emptied = changed(&document, &path, |parent, segment| {
+                let empty = match value_at(parent, std::slice::from_ref(segment)) {
                     toml::Value::Array(_) => toml::Value::Array(Vec::new()),
                     toml::Value::Table(_) => toml::Value::Table(Table::new()),
                     _ => toml::Value::String(String::new()),
                 };
-                put(holder, step, empty);
+                set_value(parent, segment, empty);
             });
-            agree(language, &emptied, false, &format!("{way:?} emptied"));
+            assert_agree(language, &emptied, false, &format!("{path:?} emptied"));
         }
     }
 }
 
 #[test]
-fn they_agree_when_a_value_has_another_type() {
-    // JSON has one kind of numbers, so 512.0 would be a whole one to a schema.
-    let others = "a = [\"x\", \" \", 7, -1, 2_000_000_000_000, 2.5, true, false, 2008-04-29, 18:32:00, 2008-03-31T18:32:00Z, \
+fn parser_and_schema_agree_when_a_value_has_another_type() {
+    // JSON has one type of number, so a schema would accept 512.0 as an integer.
+    let other_values = "a = [\"x\", \" \", 7, -1, 2_000_000_000_000, 2.5, true, false, 2008-04-29, 18:32:00, 2008-03-31T18:32:00Z, \
                   2008-03-31T18:32:00, 2008-03-31T18:32:17Z, 2008-03-31T20:32:00+02:00, [], [\"x\"], [\"x\", \"x\"], [1], \
                   [\"\"], [[]], [{}], {}, { x = 1 }, { x = \"y\" }, { name = \"n\" }]";
-    let others: Table = others.parse().expect("TOML");
-    let others = others["a"].as_array().expect("a list");
-    for language in BOTH {
+    let other_values: Table = other_values.parse().expect("TOML");
+    let other_values = other_values["a"].as_array().expect("a list");
+    for language in LANGUAGES {
         let document = full(language);
-        let mut found = Vec::new();
-        ways(&toml::Value::Table(document.clone()), &[], &mut found);
-        for way in found {
-            for other in others {
-                // A date is a text to a schema, so it cannot tell one where a text belongs.
-                let mut lax = false;
-                let text = changed(&document, &way, |holder, step| {
-                    lax = other.is_datetime() && at(holder, std::slice::from_ref(step)).is_str();
-                    put(holder, step, other.clone());
+        let mut collected = Vec::new();
+        collect_paths(&toml::Value::Table(document.clone()), &[], &mut collected);
+        for path in collected {
+            for other in other_values {
+                // A date is a string in JSON, so a schema cannot refuse it in place of a string.
+                let mut inexpressible = false;
+                let text = changed(&document, &path, |parent, segment| {
+                    inexpressible = other.is_datetime()
+                        && value_at(parent, std::slice::from_ref(segment)).is_str();
+                    set_value(parent, segment, other.clone());
                 });
-                agree(language, &text, lax, &format!("{way:?} is {other}"));
+                assert_agree(
+                    language,
+                    &text,
+                    inexpressible,
+                    &format!("{path:?} is {other}"),
+                );
             }
         }
     }
 }
 
 #[test]
-fn they_agree_about_the_form_of_every_text_and_name() {
+fn parser_and_schema_agree_about_the_form_of_every_string_and_name() {
     let long = "x".repeat(256);
     let digest = "9F86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let texts = [
@@ -650,9 +666,9 @@ fn they_agree_about_the_form_of_every_text_and_name() {
         &digest[1..],
         "\u{1f4be}",
     ];
-    // No pattern tells letters of every script, blanks that are none to Windows, or the length of a
-    // whole path.
-    let lax = [
+    // No pattern can express the letters of every script, blanks that Windows does not count as
+    // blanks, or the length of a whole path.
+    let inexpressible = [
         "\u{a0}",
         "\u{85}",
         "x\u{2192}y",
@@ -661,90 +677,97 @@ fn they_agree_about_the_form_of_every_text_and_name() {
         "\u{1f4be}",
         &long,
     ];
-    for language in BOTH {
+    for language in LANGUAGES {
         let document = full(language);
-        let mut found = Vec::new();
-        ways(&toml::Value::Table(document.clone()), &[], &mut found);
-        for way in &found {
-            let mut whole = toml::Value::Table(document.clone());
-            if !at(&mut whole, way).is_str() {
+        let mut collected = Vec::new();
+        collect_paths(&toml::Value::Table(document.clone()), &[], &mut collected);
+        for path in &collected {
+            let mut root_value = toml::Value::Table(document.clone());
+            if !value_at(&mut root_value, path).is_str() {
                 continue;
             }
-            for text in texts.iter().chain(&lax) {
-                let said = changed(&document, way, |holder, step| {
-                    put(holder, step, (*text).into())
+            for text in texts.iter().chain(&inexpressible) {
+                let changed_text = changed(&document, path, |parent, segment| {
+                    set_value(parent, segment, (*text).into())
                 });
-                agree(
+                assert_agree(
                     language,
-                    &said,
-                    lax.contains(text),
-                    &format!("{way:?} is {text:?}"),
+                    &changed_text,
+                    inexpressible.contains(text),
+                    &format!("{path:?} is {text:?}"),
                 );
             }
         }
-        let mut found = Vec::new();
-        tables(&document, language.shape, &[], &mut found);
-        for (way, _) in found
+        let mut collected = Vec::new();
+        collect_tables(&document, language.shape, &[], &mut collected);
+        for (path, _) in collected
             .iter()
             .filter(|(_, shape)| matches!(shape.keys, Keys::Free(..)))
         {
-            for name in texts.iter().chain(&lax).chain(&[""]) {
-                let named = changed(&document, way, |holder, step| {
-                    let table = at(holder, std::slice::from_ref(step))
+            for name in texts.iter().chain(&inexpressible).chain(&[""]) {
+                let text = changed(&document, path, |parent, segment| {
+                    let table = value_at(parent, std::slice::from_ref(segment))
                         .as_table_mut()
                         .expect("a table");
                     let value = table
                         .iter()
                         .next()
                         .map(|(_, value)| value.clone())
-                        .expect("it has an entry");
+                        .expect("an entry");
                     table.insert((*name).to_owned(), value);
                 });
-                agree(
+                assert_agree(
                     language,
-                    &named,
-                    lax.contains(name),
-                    &format!("{way:?} has {name:?}"),
+                    &text,
+                    inexpressible.contains(name),
+                    &format!("{path:?} has {name:?}"),
                 );
             }
         }
     }
 }
 
-/// Above all which keys go with which action, and with which other keys.
+/// Tests above all that both agree about the keys of each action, and about keys that exclude
+/// each other.
 #[test]
-fn they_agree_when_a_table_gets_a_key_more() {
-    for language in BOTH {
+fn parser_and_schema_agree_when_a_table_gets_another_key() {
+    for language in LANGUAGES {
         let document = full(language);
-        let mut found = Vec::new();
-        tables(&document, language.shape, &[], &mut found);
-        let mut whole = toml::Value::Table(document.clone());
-        for (way, shape) in &found {
-            let more = |name: &str, value: toml::Value| {
-                let mut document = whole.clone();
-                let table = at(&mut document, way).as_table_mut().expect("a table");
+        let mut collected = Vec::new();
+        collect_tables(&document, language.shape, &[], &mut collected);
+        let mut root_value = toml::Value::Table(document.clone());
+        for (path, shape) in &collected {
+            let with_key = |name: &str, value: toml::Value| {
+                let mut document = root_value.clone();
+                let table = value_at(&mut document, path)
+                    .as_table_mut()
+                    .expect("a table");
                 if table.insert(name.to_owned(), value).is_none() {
-                    let text = toml::to_string(&document).expect("it can be written");
-                    agree(language, &text, false, &format!("{way:?} with `{name}`"));
+                    let text = toml::to_string(&document).expect("TOML");
+                    assert_agree(language, &text, false, &format!("{path:?} with `{name}`"));
                 }
             };
             if matches!(shape.keys, Keys::Named(_)) {
-                more("unheard_of", true.into());
+                with_key("unknown_key", true.into());
             }
             for key in shape.named() {
-                let alike = found.iter().filter(|(_, other)| other.title == shape.title);
+                let alike = collected
+                    .iter()
+                    .filter(|(_, other)| other.title == shape.title);
                 let values: Vec<toml::Value> = alike
-                    .filter_map(|(way, _)| {
-                        at(&mut toml::Value::Table(document.clone()), way)
+                    .filter_map(|(path, _)| {
+                        value_at(&mut toml::Value::Table(document.clone()), path)
                             .get(key.name)
                             .cloned()
                     })
                     .collect();
-                values.into_iter().for_each(|value| more(key.name, value));
+                values
+                    .into_iter()
+                    .for_each(|value| with_key(key.name, value));
             }
         }
-        whole.as_table_mut().expect("a table").clear();
-        agree(language, "", false, "nothing at all");
+        root_value.as_table_mut().expect("a table").clear();
+        assert_agree(language, "", false, "an empty document");
     }
 }
 
@@ -762,21 +785,21 @@ fn check_jsonschema(arguments: &[&str]) -> (bool, String) {
 
 #[test]
 #[ignore = "needs check-jsonschema"]
-fn another_program_takes_the_schemas_and_judges_by_them() {
+fn another_validator_accepts_the_schemas_and_checks_with_them() {
     let schemas = ["schemas/manifest.json", "schemas/deployment.json"];
-    let (fine, told) = check_jsonschema(&["--check-metaschema", schemas[0], schemas[1]]);
-    assert!(fine, "{told}");
+    let (valid, report) = check_jsonschema(&["--check-metaschema", schemas[0], schemas[1]]);
+    assert!(valid, "{report}");
     for (schema, document) in schemas
         .iter()
         .zip(["manifests/kb952076.toml", "fixtures/hmc40/deployment.toml"])
     {
-        let (fine, told) = check_jsonschema(&["--schemafile", schema, document]);
-        assert!(fine, "{told}");
+        let (valid, report) = check_jsonschema(&["--schemafile", schema, document]);
+        assert!(valid, "{report}");
     }
-    let (fine, told) = check_jsonschema(&[
+    let (valid, report) = check_jsonschema(&[
         "--schemafile",
         schemas[0],
         "fixtures/faulty/ten-faults.toml",
     ]);
-    assert!(!fine && told.contains("titel"), "{told}");
+    assert!(!valid && report.contains("titel"), "{report}");
 }

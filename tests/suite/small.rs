@@ -1,8 +1,9 @@
-//! A site of a few items, for the manifests that the promises about the language are tried with.
+//! Small deployment for the tests of the manifest language, with manifests that fit it.
 
 use crate::world::World;
 
-/// A site with a provider, a namespace on it, an item that was never installed, and a web service.
+/// `deployment.toml` with a provider, a namespace that requires it, an item that is not installed,
+/// and a web service.
 pub(crate) const SMALL: &str = r#"
 schema = 1
 name = "small"
@@ -44,7 +45,8 @@ items = [{ name = "Site", installer = "Site.msi" }]
 not_installed = ["Extra"]
 "#;
 
-/// A manifest for [`SMALL`]: the rest of its `[rollup]`, then prerequisites, steps and payload.
+/// Returns a manifest for [`SMALL`]; `rest` continues `[rollup]`, then has the prerequisites, steps
+/// and payload.
 pub(crate) fn small(kb: &str, rest: &str) -> String {
     format!(
         "schema = 1\n[rollup]\nkb = \"{kb}\"\ntitle = \"A small rollup\"\nproduct = \"Sample\"\n\
@@ -52,7 +54,7 @@ pub(crate) fn small(kb: &str, rest: &str) -> String {
     )
 }
 
-/// A step that copies a newer installer of an item into the share, and the steps around it.
+/// Steps that uninstall an item, copy its newer installer into the share and install it again.
 pub(crate) const UPDATE_PROVIDER: &str = r#"
 [[steps]]
 id = "remove"
@@ -71,10 +73,10 @@ removed_by = "remove"
 files = [{ name = "Provider.msi" }]
 "#;
 
-/// Apply the manifest `small.toml`.
+/// Arguments that apply the manifest `small.toml`.
 pub(crate) const APPLY_SMALL: &str = "apply small.toml --yes";
 
-/// [`SMALL`] and a manifest for it.
+/// Makes a world of [`SMALL`] with a manifest `small.toml` that continues with `rest`.
 #[track_caller]
 pub(crate) fn small_world(rest: &str) -> World {
     World::with_site(SMALL).manifest("small", &small("KB100001", rest))

@@ -1,5 +1,5 @@
-//! The first half of a run, days before the second: nothing of the deployment changes, and the same
-//! plan commits what lies staged.
+//! `stage` prepares a run days before its commit: nothing of the deployment changes, and an apply of
+//! the same plan commits the staged run.
 
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
@@ -9,29 +9,29 @@ const STAGE: &str = "stage small.toml --yes";
 fn staged() -> World {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world.run(STAGE).exits_with(exit::OK).tree_is_unchanged();
-    ran.says("staged as run 0001-KB100001; nothing of the deployment has changed")
-        .says("rollup apply small.toml -d deployment -p ./KB100001 commits it");
+    ran.prints("staged as run 0001-KB100001; nothing of the deployment has changed")
+        .prints("rollup apply small.toml -d deployment -p ./KB100001 commits it");
     world
 }
 
 #[test]
-fn apply_commits_what_lies_staged() {
+fn apply_commits_a_staged_run() {
     let world = staged();
     world
         .run("status")
         .exits_with(exit::STOPPED)
         .nothing_was_touched()
-        .says("is staged and not begun");
+        .prints("is staged and not begun");
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    ran.says("run 0001-KB100001 lies staged with this plan")
-        .does_not_say("staging run")
-        .says("as previewed");
+    ran.prints("run 0001-KB100001 lies staged with this plan")
+        .does_not_print("staging run")
+        .prints("as previewed");
     assert!(!world.run_directory("0002-KB100001").exists());
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn the_result_is_that_of_a_whole_apply() {
+fn the_result_is_the_same_as_without_staging_first() {
     let whole = small_world(UPDATE_PROVIDER);
     let whole = whole
         .run(APPLY_SMALL)
@@ -49,40 +49,40 @@ fn the_result_is_that_of_a_whole_apply() {
 }
 
 #[test]
-fn resume_commits_it_too_and_needs_no_payload() {
+fn resume_commits_a_staged_run_without_the_payload() {
     let world = staged();
     std::fs::remove_dir_all(world.at("KB100001")).expect("removed");
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn staging_the_same_twice_does_nothing() {
+fn staging_the_same_plan_twice_does_nothing() {
     let world = staged();
     world
         .run(STAGE)
         .exits_with(exit::OK)
-        .says("nothing to do")
-        .says("lies staged with this very plan");
+        .prints("nothing to do")
+        .prints("lies staged with this very plan");
     assert!(!world.run_directory("0002-KB100001").exists());
 }
 
 #[test]
-fn undo_throws_it_away() {
+fn undo_discards_a_staged_run() {
     let world = staged();
     world
         .run("undo --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged()
-        .says("thrown away");
-    world.run("status").exits_with(exit::OK).says("at rest");
+        .prints("thrown away");
+    world.run("status").exits_with(exit::OK).prints("at rest");
     assert!(!world.run_directory("0001-KB100001").exists());
 }
 
 #[test]
-fn another_plan_is_refused_while_one_lies_staged() {
+fn another_plan_is_refused_while_a_run_is_staged() {
     let world = staged().manifest("other", &small("KB100002", UPDATE_PROVIDER));
     for command in [
         "apply other.toml --yes",
@@ -93,20 +93,20 @@ fn another_plan_is_refused_while_one_lies_staged() {
             .run(command)
             .exits_with(exit::NOT_READY)
             .tree_is_unchanged();
-        ran.says("run 0001-KB100001 lies staged with another plan")
-            .says("undo -d deployment` throws it away");
+        ran.prints("run 0001-KB100001 lies staged with another plan")
+            .prints("undo -d deployment` throws it away");
     }
     world.run("plan small.toml").exits_with(exit::OK);
 }
 
 #[test]
-fn a_deployment_that_moved_underneath_is_named() {
+fn a_staged_run_is_stale_after_a_change_of_its_live_paths() {
     let record = "Servers/ENG01/Services/Engine.toml";
     let stop = "[[steps]]\nid = \"stop\"\naction = \"stop\"\nservice = \"Engine\"\n\
                 [[steps]]\nid = \"start\"\naction = \"start\"\nservice = \"Engine\"\n[payload]\nfiles = []\n";
     let world = small_world(stop);
     world.run(STAGE).exits_with(exit::OK);
-    let world = world.put(
+    let world = world.write_file(
         record,
         "schema = 1\nrunning = true\nenabled = true\nstarts = 7\n",
     );
@@ -114,13 +114,13 @@ fn a_deployment_that_moved_underneath_is_named() {
         .run(APPLY_SMALL)
         .exits_with(exit::STALE_PLAN)
         .tree_is_unchanged();
-    ran.says("run 0001-KB100001 lies staged, and is stale")
-        .says(&format!("since it was staged `{record}` has"));
+    ran.prints("run 0001-KB100001 lies staged, and is stale")
+        .prints(&format!("since it was staged `{record}` has"));
     let ran = world
         .run("resume --yes")
         .exits_with(exit::STALE_PLAN)
         .tree_is_unchanged();
-    ran.says(record).says("throws away what was staged");
+    ran.prints(record).prints("throws away what was staged");
     world
         .run("undo --yes")
         .exits_with(exit::OK)
@@ -128,20 +128,20 @@ fn a_deployment_that_moved_underneath_is_named() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn a_change_elsewhere_does_not_make_it_stale() {
-    let world = staged().put("Web/Site/WEB01/files/his.txt", "his");
+fn a_change_elsewhere_does_not_make_a_staged_run_stale() {
+    let world = staged().write_file("Web/Site/WEB01/files/notes.txt", "unmanaged");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn what_was_confirmed_when_it_was_staged_is_not_asked_again() {
+fn a_prerequisite_confirmed_for_the_staging_is_not_asked_again() {
     let question = "[[prerequisites]]\nconfirm = \"Is there a backup?\"\nid = \"backup\"\n";
     let world = small_world(&format!("{question}{UPDATE_PROVIDER}"));
     world
@@ -154,11 +154,11 @@ fn what_was_confirmed_when_it_was_staged_is_not_asked_again() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn damage_to_what_lies_staged_is_found_before_anything_changes() {
+fn damage_to_a_staged_file_is_found_before_anything_changes() {
     let world = staged();
     let staged = walkdir::WalkDir::new(world.run_directory("0001-KB100001").join("slots"));
     let file = staged
@@ -167,7 +167,7 @@ fn damage_to_what_lies_staged_is_found_before_anything_changes() {
         .find(|entry| entry.file_name() == "Provider.dll");
     std::fs::write(file.expect("a staged file").path(), "rot").expect("written");
     let ran = world.run(APPLY_SMALL).exits_with(74).tree_is_unchanged();
-    ran.says("was staged and is not what was written");
+    ran.prints("was staged and is not what was written");
     world
         .run("undo --yes")
         .exits_with(exit::OK)

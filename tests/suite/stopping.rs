@@ -1,5 +1,5 @@
-//! A run that is to stop finishes what is at hand, leaves everything so far on disk, and says how
-//! to go on.
+//! A run that is requested to stop finishes the current swap, leaves everything so far on disk, and
+//! prints the commands that continue it.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
 #[test]
-fn a_run_stops_before_a_step_and_goes_on_either_way() {
-    for (way, then) in [
+fn a_run_stops_before_a_step_and_can_be_resumed_and_undone() {
+    for (command, then) in [
         ("resume --yes", "as previewed"),
         ("undo --yes", "is undone"),
     ] {
@@ -20,38 +20,38 @@ fn a_run_stops_before_a_step_and_goes_on_either_way() {
         let ran = world
             .run("apply small.toml --yes --stop-before INSTALL")
             .exits_with(exit::STOPPED);
-        ran.says("stopped: before step `install`, as asked")
-            .says("now: everything up to there is on disk; the run is open")
-            .says("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes back what can be");
+        ran.prints("stopped: before step `install`, as asked")
+            .prints("now: everything up to there is on disk; the run is open")
+            .prints("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes back what can be");
         let ran = world
             .run("status")
             .exits_with(exit::STOPPED)
             .nothing_was_touched();
-        ran.says("interrupted: run 0001-KB100001 is unfinished")
-            .says("step remove: done, 1 operation")
-            .says("step install: not begun, 1 operation")
-            .says("at: install of Provider (step install, swap 3)")
-            .says("2 of 4 swaps are in place");
-        world.run(way).exits_with(exit::OK).says(then);
+        ran.prints("interrupted: run 0001-KB100001 is unfinished")
+            .prints("step remove: done, 1 operation")
+            .prints("step install: not begun, 1 operation")
+            .prints("at: install of Provider (step install, swap 3)")
+            .prints("2 of 4 swaps are in place");
+        world.run(command).exits_with(exit::OK).prints(then);
         world.run("verify").exits_with(exit::OK);
-        world.run("status").exits_with(exit::OK).says("at rest");
+        world.run("status").exits_with(exit::OK).prints("at rest");
     }
 }
 
 #[test]
-fn a_step_that_is_not_there_is_named_before_anything_is_begun() {
+fn an_unknown_step_is_refused_before_anything_is_begun() {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world
         .run("apply small.toml --yes --stop-before instal")
         .exits_with(exit::USAGE)
         .nothing_was_touched();
-    ran.says("the manifest has no step `instal`")
-        .says("did you mean `install`?")
-        .says("remove, copy, install");
+    ran.prints("the manifest has no step `instal`")
+        .prints("did you mean `install`?")
+        .prints("remove, copy, install");
 }
 
 #[test]
-fn every_command_says_what_comes_first_while_a_run_is_open() {
+fn every_command_names_the_next_command_while_a_run_is_open() {
     let world = small_world(UPDATE_PROVIDER);
     world
         .run("apply small.toml --yes --stop-before install")
@@ -65,22 +65,24 @@ fn every_command_says_what_comes_first_while_a_run_is_open() {
             .run(command)
             .exits_with(exit::NOT_READY)
             .tree_is_unchanged();
-        ran.says("run 0001-KB100001 is unfinished")
-            .says("`rollup resume -d deployment`")
-            .says("`rollup undo");
+        ran.prints("run 0001-KB100001 is unfinished")
+            .prints("`rollup resume -d deployment`")
+            .prints("`rollup undo");
     }
     world
         .run("verify")
-        .says("`rollup status` says what to type");
-    world.run("tree").says("`rollup status` says what to type");
+        .prints("`rollup status` says what to type");
+    world
+        .run("tree")
+        .prints("`rollup status` says what to type");
     world
         .run("history")
-        .says("0001-KB100001 unfinished")
-        .says("`rollup status` says what to type");
+        .prints("0001-KB100001 unfinished")
+        .prints("`rollup status` says what to type");
 }
 
 #[test]
-fn what_stands_in_the_way_of_an_open_run_needs_attention() {
+fn an_unexpected_file_at_a_live_path_of_an_open_run_needs_attention() {
     let copy = "[[steps]]\nid = \"stop\"\naction = \"stop\"\nservice = \"Engine\"\n\
                 [[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\non = \"web\"\nfiles = [\"Tool.txt\"]\n\
                 [[steps]]\nid = \"start\"\naction = \"start\"\nservice = \"Engine\"\n\
@@ -90,29 +92,29 @@ fn what_stands_in_the_way_of_an_open_run_needs_attention() {
     world
         .run("apply small.toml --yes --stop-before copy")
         .exits_with(exit::STOPPED);
-    let world = world.put("Servers/WEB01/Files/Tools/his.txt", "his");
+    let world = world.write_file("Servers/WEB01/Files/Tools/notes.txt", "unmanaged");
     let ran = world
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .nothing_was_touched();
-    ran.says("needs attention: something that the plan did not see stands at the live path")
-        .says("`Servers/WEB01/Files/Tools`")
-        .says("mend what is named first");
+    ran.prints("needs attention: something that the plan did not see stands at the live path")
+        .prints("`Servers/WEB01/Files/Tools`")
+        .prints("mend what is named first");
     let ran = world
         .run("resume --yes")
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged();
-    ran.says("Servers/WEB01/Files/Tools` is not what the plan saw: it stands where nothing did");
-    // Nothing stands in the way back.
+    ran.prints("Servers/WEB01/Files/Tools` is not what the plan saw: it stands where nothing did");
+    // The unexpected file does not block the rollback.
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .says("is undone");
+        .prints("is undone");
     let world = world.remove("Servers/WEB01/Files/Tools");
     before.assert_same(&Listing::of(&world.deployment()));
 }
 
-/// Starts the program, and waits until a path of the world is there.
+/// Starts the program, and waits until a path of the deployment exists.
 fn start(world: &World, words: &str, until: &str) -> Child {
     let mut command = world.command(words);
     let child = command
@@ -125,7 +127,7 @@ fn start(world: &World, words: &str, until: &str) -> Child {
     while !world.live(until).exists() {
         assert!(
             begun.elapsed() < Duration::from_secs(30),
-            "`{until}` never came"
+            "`{until}` was never made"
         );
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -134,10 +136,10 @@ fn start(world: &World, words: &str, until: &str) -> Child {
 
 fn signal(child: &Child, signal: Signal) {
     let process = Pid::from_raw(child.id().cast_signed()).expect("a process");
-    kill_process(process, signal).expect("it is there");
+    kill_process(process, signal).expect("the process runs");
 }
 
-/// The code it ended with, and what it said.
+/// Waits for the end of the program. Returns its exit code and its standard error.
 fn ended(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().expect("it ends");
     (
@@ -146,10 +148,10 @@ fn ended(child: Child) -> (Option<i32>, String) {
     )
 }
 
-/// The directory of the first run of a small rollup.
+/// Directory of the first run of a small rollup.
 const RUN: &str = ".rollup/runs/0001-KB100001";
 
-/// A world whose staging takes longer than a signal: it hashes and copies a large file.
+/// Returns a world whose staging takes longer than a signal: it hashes and copies a large file.
 fn slow_to_stage() -> World {
     let copy = "[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\non = \"engine\"\n\
                 files = [\"Large.bin\"]\n[payload]\nfiles = [{ name = \"Large.bin\" }]\n";
@@ -165,21 +167,20 @@ fn a_signal_while_staging_leaves_nothing_behind() {
     for which in [Signal::INT, Signal::TERM, Signal::HUP] {
         let before = Listing::of(&world.deployment());
         let child = start(&world, APPLY_SMALL, RUN);
-        // It may not run between the directory's making and the signal's coming: held until both
-        // are there.
+        // The process is halted until the signal is pending: otherwise it could finish first.
         signal(&child, Signal::STOP);
         signal(&child, which);
         signal(&child, Signal::CONT);
-        let (code, said) = ended(child);
-        assert_eq!(code, Some(exit::INTERRUPTED), "{said}");
+        let (code, stderr) = ended(child);
+        assert_eq!(code, Some(exit::INTERRUPTED), "{stderr}");
         assert!(
-            said.contains("stopped by a signal")
-                && said.contains("nothing of the deployment has changed"),
-            "{said}"
+            stderr.contains("stopped by a signal")
+                && stderr.contains("nothing of the deployment has changed"),
+            "{stderr}"
         );
         before.assert_same(&Listing::of(&world.deployment()));
         assert!(!world.live(RUN).exists());
-        world.run("status").exits_with(exit::OK).says("at rest");
+        world.run("status").exits_with(exit::OK).prints("at rest");
     }
 }
 
@@ -192,9 +193,9 @@ fn a_second_signal_ends_the_process_at_once() {
     signal(&child, Signal::INT);
     signal(&child, Signal::TERM);
     signal(&child, Signal::CONT);
-    let (code, said) = ended(child);
-    assert_eq!(code, Some(exit::INTERRUPTED), "{said}");
-    assert!(!said.contains("now:"), "it still had time to talk: {said}");
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(exit::INTERRUPTED), "{stderr}");
+    assert!(!stderr.contains("now:"), "it continued after the second signal: {stderr}");
     world.run("undo --yes").exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
     world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -207,15 +208,15 @@ fn a_signal_at_a_manual_step_stops_the_run_there() {
     let ran = world
         .signalled("apply small.toml --yes", "Is it done?", Signal::INT)
         .exits_with(exit::STOPPED);
-    ran.says("resume -d deployment --done script");
+    ran.prints("resume -d deployment --done script");
     world
         .run("resume --yes --done script")
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn whoever_started_it_without_hangups_gets_none() {
+fn a_hangup_is_ignored_if_the_caller_ignores_it() {
     let world = World::with_deployment();
     let mut command = std::process::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_rollup");
@@ -239,6 +240,6 @@ fn whoever_started_it_without_hangups_gets_none() {
         std::thread::sleep(Duration::from_micros(200));
     }
     signal(&child, Signal::HUP);
-    let (code, said) = ended(child);
-    assert_eq!(code, Some(exit::OK), "{said}");
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(exit::OK), "{stderr}");
 }

@@ -14,7 +14,7 @@ use crate::small::small;
 use crate::world::{World, exit};
 
 /// A directory, path by path; `None` is a directory.
-type Stored = BTreeMap<PathBuf, Option<String>>;
+type StoredTree = BTreeMap<PathBuf, Option<String>>;
 
 const SITE: &str = r#"
 schema = 1
@@ -68,7 +68,7 @@ const FINISH: &str = "resume --yes --done script";
 const UNDO: &str = "undo last --yes";
 
 /// A state that is stored, and what leads to it.
-struct State {
+struct StoredState {
     name: &'static str,
     commands: &'static [&'static str],
     /// The last command is killed at the first change that leaves this behind in the run's
@@ -76,50 +76,50 @@ struct State {
     killed_at: Option<fn(&Path) -> bool>,
 }
 
-const STATES: [State; 9] = [
-    State {
+const STATES: [StoredState; 9] = [
+    StoredState {
         name: "before",
         commands: &[],
         killed_at: None,
     },
-    State {
+    StoredState {
         name: "staging",
         commands: &[APPLY],
         killed_at: Some(|run| run.join("plan.json").exists()),
     },
-    State {
+    StoredState {
         name: "staged",
         commands: &["stage stored.toml --yes"],
         killed_at: None,
     },
-    State {
+    StoredState {
         name: "between",
         commands: &[APPLY],
         killed_at: Some(|run| run.join("slots/1/old").exists()),
     },
-    State {
+    StoredState {
         name: "waiting",
         commands: &[APPLY],
         killed_at: None,
     },
-    State {
+    StoredState {
         name: "confirmed",
         commands: &[APPLY, FINISH],
         killed_at: Some(|run| !run.join("slots/4/new").exists()),
     },
-    State {
+    StoredState {
         name: "turned",
         commands: &[APPLY, FINISH, UNDO],
         killed_at: None,
     },
-    State {
+    StoredState {
         name: "finished",
         commands: &[APPLY, FINISH],
         killed_at: None,
     },
-    State {
+    StoredState {
         name: "closed",
-        commands: &[APPLY, "accept --reason 'mended by hand' --yes"],
+        commands: &[APPLY, "accept --reason 'repaired by hand' --yes"],
         killed_at: None,
     },
 ];
@@ -127,12 +127,12 @@ const STATES: [State; 9] = [
 /// The deployment before, with the manifest and its payload beside it.
 fn world() -> World {
     let world = World::with_site(SITE).manifest("stored", &small("KB100001", STEPS));
-    let world = world.put("Things/Provider/files/his.txt", "an operator's");
+    let world = world.write_file("Things/Provider/files/notes.txt", "an operator's");
     world.remove("Share/Provider.msi")
 }
 
 /// Leads a world to a state; gives up where the kill came too late.
-fn lead(state: &State, change: Option<u64>) -> Option<World> {
+fn lead(state: &StoredState, change: Option<u64>) -> Option<World> {
     let world = world();
     for (at, command) in state.commands.iter().enumerate() {
         let is_last = at + 1 == state.commands.len();
@@ -152,7 +152,7 @@ fn lead(state: &State, change: Option<u64>) -> Option<World> {
     Some(world)
 }
 
-fn reached(state: &State) -> World {
+fn reached(state: &StoredState) -> World {
     let Some(is_there) = state.killed_at else {
         return lead(state, None).expect("nobody is killed");
     };
@@ -169,7 +169,7 @@ fn directory() -> PathBuf {
         .join(rollup::journal::FORMAT.to_string())
 }
 
-fn store(world: &World) -> Stored {
+fn stored_tree(world: &World) -> StoredTree {
     let entries = WalkDir::new(world.deployment())
         .min_depth(1)
         .into_iter()
@@ -194,7 +194,7 @@ fn store(world: &World) -> Stored {
 }
 
 /// Everything but what rollup keeps.
-fn deployed(stored: &Stored) -> Stored {
+fn deployed(stored: &StoredTree) -> StoredTree {
     let ours = |path: &Path| path.starts_with(".rollup");
     stored
         .iter()
@@ -203,7 +203,7 @@ fn deployed(stored: &Stored) -> Stored {
         .collect()
 }
 
-fn read(format: &Path, name: &str) -> Stored {
+fn read(format: &Path, name: &str) -> StoredTree {
     let text = fs::read_to_string(format.join(format!("{name}.json"))).expect("a stored run");
     serde_json::from_str(&text).expect("paths and texts")
 }
@@ -233,13 +233,13 @@ fn formats() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_state_of_todays_format_is_stored() {
+fn every_state_of_the_current_format_is_stored() {
     for state in &STATES {
         let at = directory().join(format!("{}.json", state.name));
         if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
             fs::create_dir_all(directory()).expect("made");
             let text =
-                serde_json::to_string_pretty(&store(&reached(state))).expect("paths and texts");
+                serde_json::to_string_pretty(&stored_tree(&reached(state))).expect("paths and texts");
             fs::write(&at, text + "\n").expect("written");
         }
         assert!(
@@ -251,8 +251,8 @@ fn every_state_of_todays_format_is_stored() {
 }
 
 #[test]
-fn stored_runs_are_told() {
-    let told = [
+fn stored_runs_are_reported() {
+    let expected_status = [
         ("staging", exit::OK, "being staged, or died there"),
         ("staged", exit::STOPPED, "staged and not begun"),
         ("between", exit::STOPPED, "step remove: not begun"),
@@ -263,13 +263,13 @@ fn stored_runs_are_told() {
         ("closed", exit::OK, "at rest"),
     ];
     for format in formats() {
-        for (name, code, words) in told {
+        for (name, code, words) in expected_status {
             let world = restored(&format, name);
             world
                 .run("status")
                 .exits_with(code)
                 .nothing_was_touched()
-                .says(words);
+                .prints(words);
             world
                 .run("history")
                 .exits_with(exit::OK)
@@ -278,18 +278,18 @@ fn stored_runs_are_told() {
                 .run("history last")
                 .exits_with(exit::OK)
                 .nothing_was_touched()
-                .says("records");
+                .prints("records");
             let report = world
                 .run("report last")
                 .exits_with(exit::OK)
                 .nothing_was_touched();
-            report.says("KB100001 revision 1.0");
+            report.prints("KB100001 revision 1.0");
         }
     }
 }
 
 #[test]
-fn stored_runs_are_taken_to_their_end() {
+fn stored_runs_can_be_resumed() {
     for format in formats() {
         let finished = deployed(&read(&format, "finished"));
         for name in ["staged", "between", "waiting", "confirmed", "turned"] {
@@ -297,15 +297,15 @@ fn stored_runs_are_taken_to_their_end() {
             world
                 .run("resume --yes --done script")
                 .exits_with(exit::OK)
-                .says("as previewed");
-            assert_eq!(deployed(&store(&world)), finished, "{name}");
-            world.run("status").exits_with(exit::OK).says("at rest");
+                .prints("as previewed");
+            assert_eq!(deployed(&stored_tree(&world)), finished, "{name}");
+            world.run("status").exits_with(exit::OK).prints("at rest");
         }
     }
 }
 
 #[test]
-fn stored_runs_are_taken_back() {
+fn stored_runs_can_be_undone() {
     for format in formats() {
         let before = deployed(&read(&format, "before"));
         for name in [
@@ -322,8 +322,8 @@ fn stored_runs_are_taken_back() {
             world
                 .run(&format!("undo {named} --yes --done script"))
                 .exits_with(exit::OK);
-            assert_eq!(deployed(&store(&world)), before, "{name}");
-            world.run("status").exits_with(exit::OK).says("at rest");
+            assert_eq!(deployed(&stored_tree(&world)), before, "{name}");
+            world.run("status").exits_with(exit::OK).prints("at rest");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the README shows is what happens: its transcripts, its example of a manifest, and the help
-//! of every command. `SNAPSHOTS=overwrite` renews the help.
+//! Texts that must match the program: transcripts and example manifest of the README, the help of
+//! every command, and the page of all codes. `SNAPSHOTS=overwrite` updates the help.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -21,10 +21,10 @@ fn root() -> &'static Path {
 }
 
 pub(crate) fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("there is a README")
+    fs::read_to_string(root().join("README.md")).expect("a README")
 }
 
-/// The contents of every fenced block of a kind, in order.
+/// Returns the contents of the fenced blocks of a kind, in order.
 pub(crate) fn blocks(text: &str, kind: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
@@ -44,7 +44,7 @@ pub(crate) fn blocks(text: &str, kind: &str) -> Vec<String> {
     blocks
 }
 
-/// The program as a person would see it on a screen of 80 columns, without a terminal's colours.
+/// Returns the program's command, with output for 80 columns and without colour.
 pub(crate) fn program(directory: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rollup"));
     program
@@ -59,24 +59,28 @@ pub(crate) fn program(directory: &Path) -> Command {
     program
 }
 
-/// Runs a command line of the README, and returns what it wrote to both streams, in order.
-fn shown(directory: &Path, line: &str) -> String {
+/// Runs a command line of the README, and returns the text of both streams, in order.
+fn output_of(directory: &Path, line: &str) -> String {
     let arguments = line
         .strip_prefix("cargo run --release -- ")
         .or_else(|| line.strip_prefix("rollup "));
-    let arguments = arguments.unwrap_or_else(|| panic!("`{line}` is no command of ours"));
-    let mut both: File = tempfile::tempfile().expect("a file");
-    let stream = || both.try_clone().expect("a second handle");
+    let arguments = arguments.unwrap_or_else(|| panic!("`{line}` does not run rollup"));
+    let mut output_file: File = tempfile::tempfile().expect("a file");
+    let output_handle = || output_file.try_clone().expect("a second handle");
     let status = program(directory)
         .args(arguments.split_whitespace())
-        .stdout(stream())
-        .stderr(stream())
+        .stdout(output_handle())
+        .stderr(output_handle())
         .status();
     let mut text = String::new();
-    both.rewind()
-        .and_then(|()| both.read_to_string(&mut text))
-        .expect("what was written");
-    assert!(status.expect("it runs").success(), "{line}\n{text}");
+    output_file
+        .rewind()
+        .and_then(|()| output_file.read_to_string(&mut text))
+        .expect("output");
+    assert!(
+        status.expect("the program runs").success(),
+        "{line}\n{text}"
+    );
     text
 }
 
@@ -88,7 +92,7 @@ fn copy_manifests(to: &Path) {
     }
 }
 
-/// A command and what follows it, up to the next command.
+/// Splits a transcript into commands with their output.
 fn exchanges(block: &str) -> Vec<(String, String)> {
     let mut exchanges: Vec<(String, String)> = Vec::new();
     for line in block.lines() {
@@ -102,7 +106,7 @@ fn exchanges(block: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_transcripts_of_the_readme_are_true() {
+fn the_transcripts_of_the_readme_match_the_program() {
     let directory = TempDir::new().expect("a directory");
     copy_manifests(directory.path());
     let blocks = blocks(&readme(), "console");
@@ -110,12 +114,12 @@ fn the_transcripts_of_the_readme_are_true() {
     for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
         snapbox::Assert::new()
             .action(snapbox::assert::Action::Verify)
-            .eq(shown(directory.path(), &command), expected);
+            .eq(output_of(directory.path(), &command), expected);
     }
 }
 
 #[test]
-fn the_manifest_in_the_readme_has_no_mistakes() {
+fn the_manifest_in_the_readme_has_no_findings() {
     let blocks = blocks(&readme(), "toml");
     let examples: Vec<&String> = blocks
         .iter()
@@ -141,7 +145,7 @@ fn the_help_of_every_command_fits_80_columns() {
             .args(command)
             .arg("--help")
             .output()
-            .expect("it runs");
+            .expect("the program runs");
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).expect("text");
         let wide: Vec<&str> = text
@@ -162,33 +166,33 @@ fn the_help_of_every_command_fits_80_columns() {
 }
 
 #[test]
-fn every_command_of_the_help_is_known_here() {
+fn the_help_of_every_command_is_tested() {
     let directory = TempDir::new().expect("a directory");
     let output = program(directory.path())
         .arg("--help")
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     let text = String::from_utf8(output.stdout).expect("text");
-    let listed = text
+    let names = text
         .lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty());
-    let listed = listed
+    let names = names
         .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next());
     assert_eq!(
-        listed.filter(|name| *name != "help").collect::<Vec<_>>(),
+        names.filter(|name| *name != "help").collect::<Vec<_>>(),
         COMMANDS
     );
 }
 
 #[test]
-fn the_page_of_all_codes_is_what_explain_prints() {
+fn the_page_of_all_codes_matches_explain() {
     let output = program(root())
         .args(["explain", "--format", "markdown"])
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     let page = String::from_utf8(output.stdout).expect("text");
     let expected = snapbox::Data::read_from(
         &root().join("docs/findings.md"),

@@ -31,31 +31,31 @@ fn three_runs() -> (World, [Listing; 4]) {
 }
 
 #[test]
-fn a_finished_run_is_taken_back_to_the_byte() {
+fn undo_restores_the_deployment_to_the_byte() {
     let world = World::with_deployment();
     let before = Listing::of(&world.deployment());
     world.run(APPLY).exits_with(exit::OK);
     let ran = world.run("undo KB952076 --yes").exits_with(exit::OK);
-    ran.says("it will be taken back:")
-        .says("take back install Exchange 2007 Provider (step install)")
-        .says("restart due: Provisioning Engine on MPS01, MPS02")
-        .says("run 0001-KB952076 is undone: everything is as it was before");
+    ran.prints("it will be taken back:")
+        .prints("take back install Exchange 2007 Provider (step install)")
+        .prints("restart due: Provisioning Engine on MPS01, MPS02")
+        .prints("run 0001-KB952076 is undone: everything is as it was before");
     before.assert_same(&Listing::of(&world.deployment()));
     world.run("verify").exits_with(exit::OK);
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .does_not_say("KB952076 revision");
+        .prints("at rest")
+        .does_not_print("KB952076 revision");
     world
         .run("undo KB952076 --yes")
         .exits_with(exit::OK)
-        .says("is undone already")
+        .prints("is undone already")
         .tree_is_unchanged();
 }
 
 #[test]
-fn what_was_undone_can_be_applied_again() {
+fn an_undone_rollup_can_be_applied_again() {
     let world = small_world(UPDATE_PROVIDER);
     let first = world
         .run(APPLY_SMALL)
@@ -67,13 +67,13 @@ fn what_was_undone_can_be_applied_again() {
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .says("no run is unfinished")
+        .prints("no run is unfinished")
         .tree_is_unchanged();
     let plan = world.plan("small.toml");
     let second = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says("as run 0002-KB100001")
+        .prints("as run 0002-KB100001")
         .after()
         .without_times();
     first.assert_same(&second);
@@ -88,7 +88,8 @@ fn a_run_is_named_by_number_rollup_directory_or_last() {
         world.run(APPLY_SMALL).exits_with(exit::OK);
         for verb in ["undo", "rollback"] {
             let ran = world.run(&format!("{verb} {named} --yes"));
-            ran.exits_with(exit::OK).says("run 0001-KB100001 is undone");
+            ran.exits_with(exit::OK)
+                .prints("run 0001-KB100001 is undone");
             if named.eq_ignore_ascii_case("last") {
                 break;
             }
@@ -102,24 +103,25 @@ fn a_finished_run_has_to_be_named() {
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .says("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run is unfinished")
         .nothing_was_touched();
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .says("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run is unfinished")
         .nothing_was_touched();
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let ran = world
         .run("undo --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged();
-    ran.says("`rollup undo -d deployment last` takes back 0001-KB100001, which is finished");
+    ran.prints("`rollup undo -d deployment last` takes back 0001-KB100001, which is finished");
     let ran = world
         .run("undo 7 --yes")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
-    ran.says("there is no run `7`").says("known: 0001-KB100001");
+    ran.prints("there is no run `7`")
+        .prints("known: 0001-KB100001");
     world
         .run("undo nonsense --yes")
         .exits_with(exit::USAGE)
@@ -127,15 +129,15 @@ fn a_finished_run_has_to_be_named() {
 }
 
 #[test]
-fn an_undo_three_runs_later_is_refused_and_newest_first_ends_in_the_first_tree() {
+fn an_undo_three_runs_later_is_refused_and_newest_first_restores_the_first_tree() {
     let (world, trees) = three_runs();
     let ran = world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says("run 0003-KB100003 came after 0001-KB100001 and builds on it")
-        .says("run 0002-KB100002 came after 0001-KB100001 and builds on it")
-        .says("undo the newest run first: 0003-KB100003");
+    ran.prints("run 0003-KB100003 came after 0001-KB100001 and builds on it")
+        .prints("run 0002-KB100002 came after 0001-KB100001 and builds on it")
+        .prints("undo the newest run first: 0003-KB100003");
     for (number, before) in [3, 2, 1].into_iter().zip(trees.iter().rev().skip(1)) {
         world
             .run(&format!("undo {number} --yes"))
@@ -146,18 +148,20 @@ fn an_undo_three_runs_later_is_refused_and_newest_first_ends_in_the_first_tree()
 }
 
 #[test]
-fn what_was_changed_since_is_named_and_nothing_is_taken_back() {
+fn a_file_changed_since_is_named_and_nothing_is_undone() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let dll = format!("{PROVIDER}/files/Program Files/Provider/Provider.dll");
-    let world = world.put(&dll, "a hotfix").remove("Share/Provider.msi");
+    let world = world
+        .write_file(&dll, "a hotfix")
+        .remove("Share/Provider.msi");
     let ran = world
         .run("undo last --yes")
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
-    ran.says(&format!("`{dll}` has 8 bytes"))
-        .says("`Share/Provider.msi` is gone")
-        .says("undo -d deployment 1 --discard-changes");
+    ran.prints(&format!("`{dll}` has 8 bytes"))
+        .prints("`Share/Provider.msi` is gone")
+        .prints("undo -d deployment 1 --discard-changes");
     assert!(
         !world
             .read(".rollup/runs/0001-KB100001/journal")
@@ -166,12 +170,12 @@ fn what_was_changed_since_is_named_and_nothing_is_taken_back() {
 }
 
 #[test]
-fn what_was_changed_since_is_kept_in_the_slot_where_it_is_to_go_back_anyway() {
+fn a_file_changed_since_is_kept_in_the_slot_with_discard_changes() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let dll = format!("{PROVIDER}/files/Program Files/Provider/Provider.dll");
-    let world = world.put(&dll, "a hotfix");
+    let world = world.write_file(&dll, "a hotfix");
     world
         .run("undo last --yes --discard-changes")
         .exits_with(exit::OK);
@@ -182,38 +186,38 @@ fn what_was_changed_since_is_kept_in_the_slot_where_it_is_to_go_back_anyway() {
 }
 
 #[test]
-fn an_operators_file_goes_back_with_its_item() {
+fn an_unmanaged_file_stays_with_its_item_on_undo() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let his = format!("{PROVIDER}/files/own/notes.txt");
-    let world = world.put(&his, "his");
+    let unmanaged = format!("{PROVIDER}/files/own/notes.txt");
+    let world = world.write_file(&unmanaged, "unmanaged");
     world.run("undo last --yes").exits_with(exit::OK);
-    assert_eq!(world.read(&his), "his");
+    assert_eq!(world.read(&unmanaged), "unmanaged");
     assert!(
         world
             .read(".rollup/runs/0001-KB100001/journal")
-            .contains(&his),
+            .contains(&unmanaged),
         "it is not listed in the journal"
     );
 }
 
 #[test]
-fn an_operators_file_that_nothing_old_can_take_is_in_the_way() {
+fn an_unmanaged_file_in_a_directory_that_the_run_made_blocks_the_undo() {
     let copy = "[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\non = \"web\"\nfiles = [\"Tool.txt\"]\n\
                 [payload]\nfiles = [{ name = \"Tool.txt\" }]\n";
     let world = small_world(copy);
     let before = Listing::of(&world.deployment());
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let his = "Servers/WEB01/Files/Tools/his.txt";
-    let world = world.put(his, "his");
+    let unmanaged = "Servers/WEB01/Files/Tools/notes.txt";
+    let world = world.write_file(unmanaged, "unmanaged");
     let ran = world
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says(&format!(
-        "{his}` is an operator's file in a directory that the run made"
+    ran.prints(&format!(
+        "{unmanaged}` is an operator's file in a directory that the run made"
     ));
-    let world = world.remove(his);
+    let world = world.remove(unmanaged);
     world.run("undo last --yes").exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
 }
@@ -229,30 +233,31 @@ fn with_manual_step(undo: &str) -> World {
 }
 
 #[test]
-fn what_a_person_did_is_taken_back_by_a_person() {
+fn undo_asks_for_the_rollback_of_a_manual_step() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world.run("undo last --yes").exits_with(exit::STOPPED);
-    ran.says("Run the other script.")
-        .says("undo -d deployment --done script");
+    ran.prints("Run the other script.")
+        .prints("undo -d deployment --done script");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
-    ran.says("manual step script taken back").says("is undone");
+    ran.prints("manual step script taken back")
+        .prints("is undone");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn what_a_person_did_and_nobody_can_take_back_keeps_the_run() {
+fn a_manual_step_without_undo_blocks_the_undo_of_a_finished_run() {
     let world = with_manual_step("");
     let ran = world
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says(
+    ran.prints(
         "the manual step `script` was done, and the manifest does not say how to take it back",
     );
 }
 
 #[test]
-fn an_undo_asks_at_a_terminal_and_needs_a_yes_elsewhere() {
+fn an_undo_prompts_at_a_terminal_and_needs_yes_elsewhere() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
@@ -266,11 +271,11 @@ fn an_undo_asks_at_a_terminal_and_needs_a_yes_elsewhere() {
     world
         .at_terminal("undo last", "yes\n")
         .exits_with(exit::OK)
-        .says("is undone");
+        .prints("is undone");
 }
 
 #[test]
-fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
+fn an_open_run_behind_a_manual_step_without_undo_can_only_be_resumed() {
     let manual = |id: &str, undo: &str| {
         format!(
             "[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"Do {id}.\"\n{undo}"
@@ -289,36 +294,36 @@ fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
         .run("undo --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.says(
+    ran.prints(
         "the manual step `database` was done, and the manifest does not say how to take it back",
     );
     let ran = world
         .run("status")
         .exits_with(exit::STOPPED)
         .nothing_was_touched();
-    ran.says("waits for a person at step script: Do script.")
-        .says("the manual step `database` was done, and cannot be taken back")
-        .says("next: rollup resume -d deployment --done script takes it to its end")
-        .does_not_say("rollup undo");
+    ran.prints("waits for a person at step script: Do script.")
+        .prints("the manual step `database` was done, and cannot be taken back")
+        .prints("next: rollup resume -d deployment --done script takes it to its end")
+        .does_not_print("rollup undo");
     world
         .run("resume --yes --done script")
         .exits_with(exit::OK)
-        .says("as previewed");
+        .prints("as previewed");
 }
 
 #[test]
-fn a_step_that_is_not_there_is_confirmed_by_nobody() {
+fn an_unknown_step_or_prerequisite_cannot_be_confirmed() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world
         .run("undo last --yes --done skript")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
-    ran.says("there is no manual step named `skript`")
-        .says("did you mean `--done script`?");
+    ran.prints("there is no manual step named `skript`")
+        .prints("did you mean `--done script`?");
     let world = small_world(UPDATE_PROVIDER);
     let ran = world
         .run("apply small.toml --yes --confirm backup")
         .exits_with(exit::USAGE)
         .nothing_was_touched();
-    ran.says("there is no prerequisite to be confirmed named `backup`");
+    ran.prints("there is no prerequisite to be confirmed named `backup`");
 }

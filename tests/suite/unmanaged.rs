@@ -1,4 +1,4 @@
-//! What an operator put beside installed files comes through an update: the same file, untouched.
+//! Unmanaged files beside installed ones survive an update: the same files, unchanged.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::world::{APPLY, World, exit, set_modified};
 const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
 const WEB: &str = "MPS Web Services/Hosted Email 2007 Web Service/PROV02";
 
-/// Where an operator may have put something, in the directory of an item or procedure.
+/// Returns paths of unmanaged files in the directories of items and procedures.
 fn places() -> Vec<String> {
     vec![
         format!("{PROVIDER}/files/notes.txt"),
@@ -30,7 +30,7 @@ fn places() -> Vec<String> {
     ]
 }
 
-/// The same file: inode, mode, owner, bytes and time.
+/// Returns the identity of a file: inode, mode, owner, time and bytes.
 fn identity(world: &World, path: &str) -> (u64, u32, u32, i64, i64, Vec<u8>) {
     let at = world.live(path);
     let metadata = fs::symlink_metadata(&at).unwrap_or_else(|error| panic!("`{path}`: {error}"));
@@ -45,10 +45,10 @@ fn identity(world: &World, path: &str) -> (u64, u32, u32, i64, i64, Vec<u8>) {
     )
 }
 
-/// Puts a file everywhere that an operator may have put one, each with a mode and time of its own.
+/// Writes an unmanaged file at each of the places, with a mode and time of its own.
 fn with_unmanaged(mut world: World) -> World {
     for (number, path) in (0_u32..).zip(places()) {
-        world = world.put(&path, format!("his own, number {number}"));
+        world = world.write_file(&path, format!("unmanaged, number {number}"));
         let at = world.live(&path);
         let modified =
             SystemTime::UNIX_EPOCH + Duration::new(86_400 * u64::from(number + 1), 123_456_789);
@@ -63,10 +63,10 @@ fn with_unmanaged(mut world: World) -> World {
 }
 
 #[test]
-fn an_operators_files_come_through_an_update_untouched() {
+fn unmanaged_files_are_unchanged_after_an_update() {
     let world = with_unmanaged(World::with_deployment());
     let before: Vec<_> = places().iter().map(|path| identity(&world, path)).collect();
-    world.run(APPLY).exits_with(exit::OK).says("as previewed");
+    world.run(APPLY).exits_with(exit::OK).prints("as previewed");
     assert!(
         world
             .read(&format!("{PROVIDER}/state.toml"))
@@ -78,20 +78,20 @@ fn an_operators_files_come_through_an_update_untouched() {
 }
 
 #[test]
-fn verify_tells_an_operators_files_and_finds_nothing_wrong_with_them() {
+fn verify_lists_unmanaged_files_and_reports_no_drift_for_them() {
     let world = with_unmanaged(World::with_deployment());
     for _ in 0..2 {
-        let told = world
+        let message = world
             .run("verify --format json")
             .exits_with(exit::OK)
             .json();
-        let mut beside: Vec<&str> = told["beside"]
+        let mut beside: Vec<&str> = message["beside"]
             .as_array()
             .expect("a list")
             .iter()
             .map(|path| path.as_str().expect("a path"))
             .collect();
-        // A procedure has no files of its own.
+        // A procedure has no installed files.
         let mut expected = places();
         expected.retain(|path| !path.contains("Configuration"));
         beside.sort_unstable();
@@ -100,8 +100,8 @@ fn verify_tells_an_operators_files_and_finds_nothing_wrong_with_them() {
         world
             .run("verify")
             .exits_with(exit::OK)
-            .says("everything matches")
-            .says(&format!(
+            .prints("everything matches")
+            .prints(&format!(
                 "beside: `{PROVIDER}/files/notes.txt` is an operator's; it is left alone"
             ))
             .nothing_was_touched();
@@ -110,9 +110,9 @@ fn verify_tells_an_operators_files_and_finds_nothing_wrong_with_them() {
 }
 
 #[test]
-fn control_characters_in_an_operators_names_do_not_reach_the_terminal() {
-    let world =
-        World::with_deployment().put(&format!("{PROVIDER}/files/\u{1b}[31mred\u{7}.txt"), "");
+fn control_characters_in_unmanaged_names_do_not_reach_the_terminal() {
+    let world = World::with_deployment()
+        .write_file(&format!("{PROVIDER}/files/\u{1b}[31mred\u{7}.txt"), "");
     for command in [
         "verify",
         "plan kb952076.toml",
@@ -123,7 +123,7 @@ fn control_characters_in_an_operators_names_do_not_reach_the_terminal() {
     ] {
         let ran = world.run(command).exits_with(exit::OK);
         assert!(
-            !ran.stdout().contains('\u{1b}') && !ran.said("\u{7}"),
+            !ran.stdout().contains('\u{1b}') && !ran.output_contains("\u{7}"),
             "{}",
             ran.stdout()
         );
@@ -131,7 +131,7 @@ fn control_characters_in_an_operators_names_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn an_operators_empty_directories_are_made_anew() {
+fn unmanaged_empty_directories_are_kept() {
     let world = World::with_deployment().with(|world| {
         for (path, mode) in [
             ("files/empty", 0o700),
@@ -157,7 +157,7 @@ fn an_operators_empty_directories_are_made_anew() {
 }
 
 #[test]
-fn new_files_take_mode_and_owner_of_what_they_replace() {
+fn new_files_get_the_mode_and_owner_of_the_old_ones() {
     let share = "MSIShare/HostedEmail2007NS.msi";
     let world = World::with_deployment().with(|world| {
         for (path, mode) in [
@@ -176,25 +176,25 @@ fn new_files_take_mode_and_owner_of_what_they_replace() {
         (PROVIDER.to_owned(), 0o750),
     ] {
         let (was, is) = (
-            ran.before().get(&path).expect("there"),
-            ran.after().get(&path).cloned().expect("there"),
+            ran.before().get(&path).expect("it existed"),
+            ran.after().get(&path).cloned().expect("it exists"),
         );
         assert_eq!((is.mode, is.owner), (mode, was.owner), "{path}");
     }
 }
 
 #[test]
-fn what_an_operator_put_below_the_servers_and_into_the_share_is_not_touched() {
+fn unmanaged_files_of_servers_and_in_the_share_are_not_touched() {
     let world = World::with_deployment()
-        .put("MSIShare/his.msi", "no installer")
-        .put("Servers/MPS01/Files/his/file", "his")
-        .put("Servers/MPS01/Services/his.txt", "his")
-        .put("notes.txt", "his");
+        .write_file("MSIShare/own.msi", "no installer")
+        .write_file("Servers/MPS01/Files/own/file", "unmanaged")
+        .write_file("Servers/MPS01/Services/notes.txt", "unmanaged")
+        .write_file("notes.txt", "unmanaged");
     let ran = world.run(APPLY).exits_with(exit::OK);
     for path in [
-        "MSIShare/his.msi",
-        "Servers/MPS01/Files/his/file",
-        "Servers/MPS01/Services/his.txt",
+        "MSIShare/own.msi",
+        "Servers/MPS01/Files/own/file",
+        "Servers/MPS01/Services/notes.txt",
         "notes.txt",
     ] {
         assert_eq!(ran.before().get(path), ran.after().get(path), "{path}");
@@ -202,67 +202,67 @@ fn what_an_operator_put_below_the_servers_and_into_the_share_is_not_touched() {
 }
 
 #[test]
-fn an_operators_files_stay_where_an_item_is_removed_for_good() {
+fn unmanaged_files_stay_in_place_if_an_item_is_uninstalled_for_good() {
     let rest = "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Web\" = [\"Site\"]\n[payload]\nfiles = []\n";
-    let his = [
-        "Web/Site/WEB01/files/his/web.config",
-        "Web/Site/WEB01/his.txt",
+    let unmanaged = [
+        "Web/Site/WEB01/files/own/web.config",
+        "Web/Site/WEB01/notes.txt",
     ];
     let mut world = World::with_site(SMALL).manifest("small", &small("KB100001", rest));
-    for path in his {
-        world = world.put(path, "his own");
+    for path in unmanaged {
+        world = world.write_file(path, "unmanaged");
     }
-    let before = his.map(|path| identity(&world, path));
+    let before = unmanaged.map(|path| identity(&world, path));
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    assert_eq!(his.map(|path| identity(&world, path)), before);
+    assert_eq!(unmanaged.map(|path| identity(&world, path)), before);
     let left = Listing::of(&world.live("Web/Site/WEB01")).paths(|_, entry| entry.kind == "file");
     assert_eq!(
         left,
-        ["files/his/web.config", "his.txt", "state.toml"].map(std::path::PathBuf::from)
+        ["files/own/web.config", "notes.txt", "state.toml"].map(std::path::PathBuf::from)
     );
 }
 
 #[test]
-fn a_file_of_ours_that_was_changed_by_hand_is_told_and_kept() {
+fn a_managed_file_that_was_changed_by_hand_is_reported_and_kept() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
-    let is_it = |path: &std::path::Path| {
+    let condition = |path: &std::path::Path| {
         path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll")
     };
-    let [dll] = &before.paths(|path, _| is_it(path))[..] else {
+    let [dll] = &before.paths(|path, _| condition(path))[..] else {
         panic!("one library is installed")
     };
     let dll = dll.to_str().expect("a plain path");
-    let world = world.put(dll, "patched at three in the morning");
+    let world = world.write_file(dll, "patched at three in the morning");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says(&format!(
+        .prints(&format!(
             "warning: `{dll}` was changed since `Provider` was installed"
         ))
-        .says("the changed file stays in the run's directory");
+        .prints("the changed file stays in the run's directory");
     let kept = world
         .run_directory("0001-KB100001")
         .join("slots/1/old")
         .join(dll.trim_start_matches("Things/Provider/"));
     assert_eq!(
-        fs::read_to_string(kept).expect("it is kept"),
+        fs::read_to_string(kept).expect("the changed file is kept"),
         "patched at three in the morning"
     );
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_say("beside");
+        .does_not_print("beside");
 }
 
 #[test]
-fn a_file_of_ours_that_is_missing_is_told() {
+fn a_missing_managed_file_is_reported() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
-    let is_it = |path: &std::path::Path| {
+    let condition = |path: &std::path::Path| {
         path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll")
     };
-    let [dll] = &before.paths(|path, _| is_it(path))[..] else {
+    let [dll] = &before.paths(|path, _| condition(path))[..] else {
         panic!("one library is installed")
     };
     let dll = dll.to_str().expect("a plain path");
@@ -270,11 +270,12 @@ fn a_file_of_ours_that_is_missing_is_told() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .says(&format!("warning: `{dll}` is missing"));
+        .prints(&format!("warning: `{dll}` is missing"));
     world.run("verify").exits_with(exit::OK);
 }
 
-/// A run that removed the provider and waits for a person before it is installed again.
+/// Returns a world whose run has removed the provider, and waits at a manual step before its
+/// installation.
 fn waiting() -> World {
     let by_hand = "[[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[[steps]]\nid = \"copy\"";
     let world = small_world(&UPDATE_PROVIDER.replace("[[steps]]\nid = \"copy\"", by_hand));
@@ -285,125 +286,128 @@ fn waiting() -> World {
 }
 
 #[test]
-fn what_an_operator_adds_while_a_run_waits_comes_along_both_ways() {
-    let his = [
-        "Things/Provider/his.txt",
-        "Things/Provider/own/deep/his.txt",
-        "Things/Provider/files/his.txt",
+fn unmanaged_files_added_while_a_run_waits_are_kept_by_resume_and_undo() {
+    let unmanaged = [
+        "Things/Provider/notes.txt",
+        "Things/Provider/own/deep/notes.txt",
+        "Things/Provider/files/notes.txt",
     ];
-    for way in ["resume --yes --done wait", "undo --yes"] {
-        let world = his.into_iter().fold(waiting(), |world, path| {
-            world.put(path, format!("his own at {path}"))
+    for command in ["resume --yes --done wait", "undo --yes"] {
+        let world = unmanaged.into_iter().fold(waiting(), |world, path| {
+            world.write_file(path, format!("unmanaged at {path}"))
         });
-        let before = his.map(|path| identity(&world, path));
-        world.run(way).exits_with(exit::OK);
+        let before = unmanaged.map(|path| identity(&world, path));
+        world.run(command).exits_with(exit::OK);
         assert_eq!(
-            his.map(|path| identity(&world, path)),
+            unmanaged.map(|path| identity(&world, path)),
             before,
-            "after `{way}`"
+            "after `{command}`"
         );
         world
             .run("verify")
             .exits_with(exit::OK)
-            .says("beside: `Things/Provider/files/his.txt`");
+            .prints("beside: `Things/Provider/files/notes.txt`");
     }
 }
 
 #[test]
-fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
-    for way in ["resume --yes --done wait", "undo --yes"] {
+fn unmanaged_files_removed_while_a_run_waits_are_not_restored() {
+    for command in ["resume --yes --done wait", "undo --yes"] {
         let by_hand = "[[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[[steps]]\nid = \"copy\"";
         let world = small_world(&UPDATE_PROVIDER.replace("[[steps]]\nid = \"copy\"", by_hand));
         let world = world
-            .put("Things/Provider/his.txt", "his own")
-            .put("Things/Provider/other.txt", "his own");
+            .write_file("Things/Provider/notes.txt", "unmanaged")
+            .write_file("Things/Provider/other.txt", "unmanaged");
         world
             .at_terminal("apply small.toml --yes", "stop\n")
             .exits_with(exit::STOPPED);
-        let world = world.remove("Things/Provider/his.txt");
-        world.run(way).exits_with(exit::OK);
+        let world = world.remove("Things/Provider/notes.txt");
+        world.run(command).exits_with(exit::OK);
         assert!(
-            !world.live("Things/Provider/his.txt").exists()
+            !world.live("Things/Provider/notes.txt").exists()
                 && world.live("Things/Provider/other.txt").exists()
         );
     }
 }
 
 #[test]
-fn an_operator_may_spell_a_directory_of_ours_as_he_likes_while_it_is_gone() {
-    for way in ["resume --yes --done wait", "undo --yes"] {
-        let world = waiting().put("Things/Provider/FILES/his/own.txt", "his own");
-        world.run(way).exits_with(exit::OK);
+fn an_unmanaged_file_may_spell_a_managed_directory_in_another_case_while_a_run_waits() {
+    for command in ["resume --yes --done wait", "undo --yes"] {
+        let world = waiting().write_file("Things/Provider/FILES/own/notes.txt", "unmanaged");
+        world.run(command).exits_with(exit::OK);
         assert_eq!(
-            world.read("Things/Provider/files/his/own.txt"),
-            "his own",
-            "after `{way}`"
+            world.read("Things/Provider/files/own/notes.txt"),
+            "unmanaged",
+            "after `{command}`"
         );
         assert!(
             !world.live("Things/Provider/FILES").exists(),
-            "after `{way}` two names differ only in case"
+            "after `{command}` two names differ only in case"
         );
         world.run("verify").exits_with(exit::OK);
     }
 }
 
 #[test]
-fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
+fn an_unmanaged_file_at_the_path_of_a_new_one_is_never_lost() {
     let dlls = [
         "Things/Provider/files/Program Files/Provider/Provider.dll",
         // Another spelling is the same name.
         "Things/Provider/Files/program files/Provider/PROVIDER.DLL",
     ];
-    for (dll, way) in dlls
-        .map(|dll| ["resume --yes --done wait", "undo --yes"].map(|way| (dll, way)))
+    for (dll, command) in dlls
+        .map(|dll| ["resume --yes --done wait", "undo --yes"].map(|command| (dll, command)))
         .concat()
     {
-        let world = waiting().put(dll, "his own, written while the run waited");
-        let ran = world.run(way);
+        let world = waiting().write_file(dll, "unmanaged, written while the run waited");
+        let ran = world.run(command);
         let everywhere = Listing::strict(&world.deployment());
-        let digest = rollup::names::Digest::of(b"his own, written while the run waited");
+        let digest = rollup::names::Digest::of(b"unmanaged, written while the run waited");
         let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
-        assert_eq!(kept.len(), 1, "after `{way}`");
+        assert_eq!(kept.len(), 1, "after `{command}`");
         let name = dll.rsplit('/').next().expect("a name");
-        let told = format!("{name}` stands where a file of ours should come");
-        ran.exits_with(11).does_not_say("as previewed").says(&told);
-        world.run("status").says("run 0001-KB100001");
+        let message = format!("{name}` stands where a file of ours should come");
+        ran.exits_with(11)
+            .does_not_print("as previewed")
+            .prints(&message);
+        world.run("status").prints("run 0001-KB100001");
     }
 }
 
 #[test]
-fn an_operators_file_with_a_name_that_is_no_text_is_never_left_behind() {
-    let no_text = |world: &World| {
+fn an_unmanaged_file_whose_name_is_not_utf8_is_never_left_behind() {
+    let not_utf8 = |world: &World| {
         world
             .live("Things/Provider")
             .join(OsStr::from_bytes(b"caf\xe9.txt"))
     };
-    let told = "cannot be moved along: its name is not UTF-8";
-    for way in ["resume --yes --done wait", "undo --yes"] {
+    let message = "cannot be moved along: its name is not UTF-8";
+    for command in ["resume --yes --done wait", "undo --yes"] {
         let world = waiting();
-        let his = no_text(&world);
-        fs::write(&his, "his own").expect("a name that Linux takes");
+        let unmanaged = not_utf8(&world);
+        fs::write(&unmanaged, "unmanaged").expect("Linux permits the name");
         world
-            .run(way)
+            .run(command)
             .exits_with(11)
-            .says(told)
-            .says("is unfinished")
+            .prints(message)
+            .prints("is unfinished")
             .tree_is_unchanged();
-        fs::rename(&his, world.live("Things/Provider/renamed.txt")).expect("he renames it");
-        world.run(way).exits_with(exit::OK);
+        fs::rename(&unmanaged, world.live("Things/Provider/renamed.txt"))
+            .expect("it can be renamed");
+        world.run(command).exits_with(exit::OK);
         assert_eq!(
             world.read("Things/Provider/renamed.txt"),
-            "his own",
-            "after `{way}`"
+            "unmanaged",
+            "after `{command}`"
         );
     }
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    fs::write(no_text(&world), "his own").expect("a name that Linux takes");
+    fs::write(not_utf8(&world), "unmanaged").expect("Linux permits the name");
     world
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
-        .says(told)
-        .says("rename it")
+        .prints(message)
+        .prints("rename it")
         .tree_is_unchanged();
 }

@@ -1,5 +1,5 @@
-//! `validate`: everything at once, weighed as the caller wishes, and told to people, programs and
-//! code hosts.
+//! Validation by `validate`: all findings at once, with the severities that the caller chooses, for
+//! people, programs and code hosts.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,31 +15,31 @@ use serde_json::Value;
 use crate::world::{KB952076, World, exit};
 
 #[test]
-fn validate_finds_what_is_odd_about_the_article_and_no_fault() {
+fn validate_reports_oddities_of_the_article_but_no_errors() {
     let world = World::with_deployment();
     let ran = world
         .run("validate kb952076.toml deployment/deployment.toml")
         .exits_with(exit::OK);
-    ran.says("2 files: 0 errors")
-        .says("Makegallinked.exe")
+    ran.prints("2 files: 0 errors")
+        .prints("Makegallinked.exe")
         .nothing_was_touched();
-    let told = world
+    let document = world
         .run("validate kb952076.toml -d deployment -p KB952076 --format json")
         .exits_with(exit::OK)
         .json();
     assert_eq!(
-        (&told["errors"], &told["exit_code"], &told["changed"]),
+        (&document["errors"], &document["exit_code"], &document["changed"]),
         (&0.into(), &0.into(), &false.into())
     );
-    let findings = told["findings"].as_array().expect("findings");
+    let findings = document["findings"].as_array().expect("findings");
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     findings.iter().for_each(|finding| {
         *kinds
             .entry(finding["code"].as_str().expect("a code"))
             .or_default() += 1
     });
-    // Three rows that no step uses, a pair of one size, eighteen spellings, two groups wider than
-    // what was removed, web services without a restart of IIS, a group under its other name.
+    // Three rows that no step uses, a pair of one size, eighteen spellings, two groups with more
+    // than the removed items, web services without a restart of IIS, a group with its alias.
     let known = [
         ("RU0202", 3),
         ("RU0203", 1),
@@ -52,7 +52,7 @@ fn validate_finds_what_is_odd_about_the_article_and_no_fault() {
 }
 
 #[test]
-fn validate_tells_every_mistake_at_once_with_its_place() {
+fn validate_reports_every_error_at_once_with_its_place() {
     let world = World::with_deployment()
         .edit("kb952076.toml", "to = \"share\"", "too = \"share\"")
         .edit(
@@ -64,19 +64,19 @@ fn validate_tells_every_mistake_at_once_with_its_place() {
     world
         .run("validate kb952076.toml")
         .exits_with(exit::INVALID)
-        .says("schema");
+        .prints("schema");
     let world = world.edit("kb952076.toml", "schema = 2", "schema = 1");
     let ran = world
         .run("validate kb952076.toml")
         .exits_with(exit::INVALID);
-    ran.says("kb952076.toml:")
-        .says("did you mean `initialize`?")
-        .says("did you mean `to`?")
+    ran.prints("kb952076.toml:")
+        .prints("did you mean `initialize`?")
+        .prints("did you mean `to`?")
         .nothing_was_touched();
 }
 
 #[test]
-fn validate_compares_a_payload() {
+fn validate_checks_a_payload() {
     let world = World::with_deployment().without_pins().swap_payload(
         "Hostedunifiedmessaging2007ws.msi",
         "Managedmobility2007ws.msi",
@@ -85,8 +85,8 @@ fn validate_compares_a_payload() {
     let ran = world
         .run("validate kb952076.toml -d deployment -p KB952076")
         .exits_with(exit::INVALID);
-    ran.says("`Managedmobility2007ws.msi` should hold `Managed Mobility 2007 Web Service`")
-        .says("2 errors");
+    ran.prints("`Managedmobility2007ws.msi` should hold `Managed Mobility 2007 Web Service`")
+        .prints("2 errors");
     world
         .run("validate kb952076.toml --require-hashes")
         .exits_with(exit::INVALID);
@@ -96,78 +96,78 @@ fn validate_compares_a_payload() {
 }
 
 #[test]
-fn a_file_that_is_not_there_keeps_nobody_from_hearing_about_the_others() {
+fn a_missing_file_does_not_hide_findings_in_others() {
     let world = World::with_deployment();
     world
         .run("validate missing.toml kb952076.toml")
         .exits_with(exit::NO_INPUT)
-        .says("there is no file `missing.toml`")
-        .says("1 file: 0 errors");
+        .prints("there is no file `missing.toml`")
+        .prints("1 file: 0 errors");
 }
 
 #[test]
-fn levels_are_the_callers() {
+fn the_caller_chooses_the_severities() {
     let world = World::with_deployment();
     world
         .run("validate kb952076.toml --deny warnings")
         .exits_with(exit::INVALID)
-        .says("error[RU0202]");
+        .prints("error[RU0202]");
     world
         .run("validate kb952076.toml --deny ru0205")
         .exits_with(exit::INVALID)
-        .says("1 file: 18 errors");
+        .prints("1 file: 18 errors");
     let run = world.run("validate kb952076.toml --deny warnings --allow RU0202,RU0203,RU0205");
     run.exits_with(exit::OK)
-        .says("1 file: 0 errors, 0 warnings, 0 notes")
-        .does_not_say("RU02");
+        .prints("1 file: 0 errors, 0 warnings, 0 notes")
+        .does_not_print("RU02");
     world
         .run("validate kb952076.toml --warn RU0205 --deny warnings --allow RU0202")
-        .says("18 warnings");
+        .prints("18 warnings");
     world
         .run("validate kb952076.toml --allow notes")
         .exits_with(exit::OK)
-        .does_not_say("note[");
+        .does_not_print("note[");
 }
 
 #[test]
-fn wishes_that_make_no_sense_are_refused() {
+fn contradicting_options_are_refused() {
     let world = World::with_deployment();
-    let refused = |words: &str, why: &str| {
+    let assert_refused = |arguments: &str, reason: &str| {
         world
-            .run(&format!("validate kb952076.toml {words}"))
+            .run(&format!("validate kb952076.toml {arguments}"))
             .exits_with(exit::USAGE)
-            .says(why);
+            .prints(reason);
     };
-    refused("--allow RU0201", "RU0201 is an error");
-    refused(
+    assert_refused("--allow RU0201", "RU0201 is an error");
+    assert_refused(
         "--deny RU0202 --allow RU0202",
-        "`RU0202` is asked for in two ways",
+        "`RU0202` has two levels",
     );
-    refused("--deny RU9999", "there is no finding `RU9999`");
-    refused("--format xml", "possible values: text, json, sarif, github");
+    assert_refused("--deny RU9999", "there is no finding `RU9999`");
+    assert_refused("--format xml", "possible values: text, json, sarif, github");
 }
 
 #[test]
-fn directories_and_patterns_stand_for_the_documents_in_them() {
+fn directories_and_patterns_select_the_documents_in_them() {
     let world = World::with_deployment()
-        .put("../manifests/b.toml", KB952076)
-        .put("../manifests/.hidden/a.toml", "nonsense =")
-        .put("../manifests/sub/deployment.toml", "schema = 1")
-        .put("../manifests/Cargo.toml", "[package]\nname = \"x\"\n")
-        .put("../manifests/read.me", "schema = 1");
-    let files = |words: &str| -> Vec<String> {
-        let told = world.run(&format!("validate {words} --format json")).json();
-        let files = told["files"].as_array().expect("files").iter();
+        .write_file("../manifests/b.toml", KB952076)
+        .write_file("../manifests/.hidden/a.toml", "nonsense =")
+        .write_file("../manifests/sub/deployment.toml", "schema = 1")
+        .write_file("../manifests/Cargo.toml", "[package]\nname = \"x\"\n")
+        .write_file("../manifests/read.me", "schema = 1");
+    let names_of_files = |arguments: &str| -> Vec<String> {
+        let document = world.run(&format!("validate {arguments} --format json")).json();
+        let files = document["files"].as_array().expect("files").iter();
         files
             .map(|file| file["file"].as_str().expect("a name").to_owned())
             .collect()
     };
     assert_eq!(
-        files("manifests"),
+        names_of_files("manifests"),
         ["manifests/b.toml", "manifests/sub/deployment.toml"]
     );
     assert_eq!(
-        files("manifests/*.toml kb952076.toml manifests"),
+        names_of_files("manifests/*.toml kb952076.toml manifests"),
         [
             "manifests/Cargo.toml",
             "manifests/b.toml",
@@ -175,22 +175,22 @@ fn directories_and_patterns_stand_for_the_documents_in_them() {
             "manifests/sub/deployment.toml"
         ]
     );
-    assert_eq!(files("deployment"), ["deployment/deployment.toml"]);
-    world.run("validate manifests").says("2 files: ").says(
+    assert_eq!(names_of_files("deployment"), ["deployment/deployment.toml"]);
+    world.run("validate manifests").prints("2 files: ").prints(
         "1 other TOML file passed over, as neither manifest nor deployment: manifests/Cargo.toml",
     );
     world
         .run("validate KB952076")
         .exits_with(exit::NO_INPUT)
-        .says("no manifest and no deployment.toml in `KB952076`");
+        .prints("no manifest and no deployment.toml in `KB952076`");
     world
         .run("validate nothing/*.toml")
         .exits_with(exit::NO_INPUT)
-        .says("`nothing/*.toml` matches no file");
+        .prints("`nothing/*.toml` matches no file");
 }
 
 #[test]
-fn standard_input_is_a_document_too() {
+fn standard_input_can_be_validated() {
     let world = World::with_deployment();
     let mut command = world.command("validate - --format github");
     let mut child = command
@@ -198,13 +198,13 @@ fn standard_input_is_a_document_too() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .expect("it runs");
+        .expect("the program runs");
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin
         .write_all(b"schema = 1\nservers = []\ntitel = 1\n")
         .expect("written");
     drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let output = child.wait_with_output().expect("an exit status");
     assert_eq!(output.status.code(), Some(exit::INVALID));
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(
@@ -218,7 +218,7 @@ fn standard_input_is_a_document_too() {
 }
 
 #[test]
-fn the_deployment_s_own_mistakes_are_told_with_those_of_the_manifest() {
+fn errors_of_the_deployment_and_the_manifest_are_reported_together() {
     let world = World::with_deployment()
         .edit("kb952076.toml", "title = \"Update", "titel = \"Update")
         .edit(
@@ -229,52 +229,52 @@ fn the_deployment_s_own_mistakes_are_told_with_those_of_the_manifest() {
     let ran = world
         .run("validate kb952076.toml -d deployment")
         .exits_with(exit::INVALID);
-    ran.says("did you mean `product_version`?")
-        .says("did you mean `title`?")
-        .says("2 files: 2 errors");
+    ran.prints("did you mean `product_version`?")
+        .prints("did you mean `title`?")
+        .prints("2 files: 2 errors");
 }
 
 #[test]
-fn mistakes_of_a_manifest_hide_none_of_its_payload() {
+fn errors_of_a_manifest_do_not_hide_those_of_its_payload() {
     let world = World::with_deployment()
         .edit("kb952076.toml", "title = \"Update", "titel = \"Update")
         .truncate_payload("HostedEmail2007NS.msi");
     let ran = world
         .run("validate kb952076.toml -p KB952076")
         .exits_with(exit::INVALID);
-    ran.says("did you mean `title`?")
-        .says("error[RU0702]: `Hostedemail2007ns.msi` is too short")
-        .says("2 errors");
+    ran.prints("did you mean `title`?")
+        .prints("error[RU0702]: `Hostedemail2007ns.msi` is too short")
+        .prints("2 errors");
 }
 
 #[test]
-fn a_payload_is_that_of_one_manifest() {
-    let world = World::with_deployment().put("../two.toml", KB952076);
+fn a_payload_belongs_to_one_manifest() {
+    let world = World::with_deployment().write_file("../two.toml", KB952076);
     world
         .run("validate kb952076.toml two.toml -p KB952076")
         .exits_with(exit::USAGE)
-        .says("2 manifests are given");
+        .prints("2 manifests are given");
 }
 
 #[test]
-fn a_report_can_go_into_a_file() {
+fn a_report_can_be_written_to_a_file() {
     let world = World::with_deployment();
     let ran = world
         .run("validate kb952076.toml --format sarif -o report.sarif")
         .exits_with(exit::OK);
     assert_eq!(ran.stdout(), "");
-    ran.says("1 file: 0 errors, 3 warnings, 19 notes")
-        .says("written to report.sarif");
+    ran.prints("1 file: 0 errors, 3 warnings, 19 notes")
+        .prints("written to report.sarif");
     let report: Value =
-        serde_json::from_slice(&fs::read(world.at("report.sarif")).expect("there")).expect("JSON");
+        serde_json::from_slice(&fs::read(world.at("report.sarif")).expect("a file")).expect("JSON");
     assert_eq!(report["version"], "2.1.0");
     world
         .run("validate kb952076.toml -o nowhere/report.txt")
         .exits_with(exit::IO)
-        .says("cannot write");
+        .prints("cannot write");
 }
 
-/// The SARIF of a manifest with a misspelled key.
+/// Returns the SARIF report about the manifest.
 fn sarif(world: &World) -> Value {
     world
         .run("validate kb952076.toml -d deployment --format sarif")
@@ -282,18 +282,18 @@ fn sarif(world: &World) -> Value {
 }
 
 #[test]
-fn sarif_says_what_the_text_says() {
+fn sarif_has_the_same_findings_as_the_text() {
     let world =
         World::with_deployment().edit("kb952076.toml", "title = \"Update", "titel = \"Update");
     let report = sarif(&world);
     let run = &report["runs"][0];
     let results = run["results"].as_array().expect("results");
-    let told = world
+    let document = world
         .run("validate kb952076.toml -d deployment --format json")
         .json();
     assert_eq!(
         results.len(),
-        told["findings"].as_array().expect("findings").len()
+        document["findings"].as_array().expect("findings").len()
     );
     let first = &results[0];
     assert_eq!(
@@ -317,8 +317,8 @@ fn sarif_says_what_the_text_says() {
 }
 
 #[test]
-fn a_fingerprint_outlives_a_line_that_is_added_above() {
-    let prints = |world: &World| -> Vec<Value> {
+fn a_fingerprint_does_not_change_with_a_line_added_above() {
+    let fingerprints = |world: &World| -> Vec<Value> {
         let report = sarif(world);
         let results = report["runs"][0]["results"]
             .as_array()
@@ -330,27 +330,27 @@ fn a_fingerprint_outlives_a_line_that_is_added_above() {
             .collect()
     };
     let world = World::with_deployment();
-    let before = prints(&world);
+    let before = fingerprints(&world);
     let world = world.edit("kb952076.toml", "[rollup]", "# another line\n\n[rollup]");
-    assert_eq!(before, prints(&world));
+    assert_eq!(before, fingerprints(&world));
     let distinct: std::collections::BTreeSet<String> =
         before.iter().map(Value::to_string).collect();
     assert_eq!(distinct.len(), before.len());
 }
 
 #[test]
-fn a_hostile_manifest_is_refused_in_bounded_words() {
+fn a_hostile_manifest_has_a_bounded_report() {
     let rows: String = "{},\n".repeat(100_000);
     let head = KB952076.split_once("[payload]").expect("a payload").0;
-    let world = World::with_deployment().put(
+    let world = World::with_deployment().write_file(
         "../rows.toml",
         format!("{head}[payload]\nfiles = [\n{rows}]\n"),
     );
     let ran = world
         .run("validate rows.toml")
         .exits_with(exit::INVALID)
-        .says("100,000 errors")
-        .says("more RU0103");
+        .prints("100,000 errors")
+        .prints("more RU0103");
     assert!(ran.stdout().len() < 200_000, "{} bytes", ran.stdout().len());
 }
 
@@ -360,56 +360,56 @@ fn a_report_never_replaces_a_document() {
     let ran = world
         .run("validate kb952076.toml -o ./kb952076.toml")
         .exits_with(exit::USAGE);
-    ran.says("`./kb952076.toml` is what the command reads");
+    ran.prints("`./kb952076.toml` is what the command reads");
     assert_eq!(
-        fs::read_to_string(world.at("kb952076.toml")).expect("there"),
+        fs::read_to_string(world.at("kb952076.toml")).expect("a file"),
         KB952076
     );
     let ran = world
         .run("validate kb952076.toml -d deployment -o deployment/deployment.toml")
         .exits_with(exit::USAGE);
-    ran.says("is in the deployment").nothing_was_touched();
+    ran.prints("is in the deployment").nothing_was_touched();
 }
 
 #[test]
-fn what_seems_to_be_a_document_of_a_directory_is_never_passed_over() {
+fn a_file_that_looks_like_a_document_is_never_skipped() {
     let world = World::with_deployment()
-        .put(
+        .write_file(
             "../given/misspelled.toml",
             "schema = 1\n[rolup]\n[[step]]\n",
         )
-        .put("../given/utf16.toml", b"\xff\xfes\0c\0h\0")
-        .put("../elsewhere/linked.toml", "schema = 1\n[rollup]\n");
+        .write_file("../given/utf16.toml", b"\xff\xfes\0c\0h\0")
+        .write_file("../elsewhere/linked.toml", "schema = 1\n[rollup]\n");
     std::os::unix::fs::symlink("../elsewhere/linked.toml", world.at("given/link.toml"))
         .expect("a link");
     std::os::unix::fs::symlink("../nowhere.toml", world.at("given/dangling.toml")).expect("a link");
     let ran = world.run("validate given").exits_with(exit::INVALID);
-    ran.says("given/misspelled.toml:")
-        .says("did you mean `rollup`?")
-        .says("the document is UTF-16")
-        .says("the symbolic link `given/dangling.toml` and 1 other link were not read")
-        .says("2 files: ");
+    ran.prints("given/misspelled.toml:")
+        .prints("did you mean `rollup`?")
+        .prints("the document is UTF-16")
+        .prints("the symbolic link `given/dangling.toml` and 1 other link were not read")
+        .prints("2 files: ");
 }
 
 #[test]
-fn a_name_that_is_not_utf_8_hides_no_other() {
-    let odd = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+fn a_name_that_is_not_utf_8_does_not_hide_others() {
+    let os_string = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
     let world = World::with_deployment()
-        .put("../m/a.toml", KB952076)
+        .write_file("../m/a.toml", KB952076)
         .with(|world| {
             fs::write(
-                world.at("m").join(odd(b"\xff.toml")),
+                world.at("m").join(os_string(b"\xff.toml")),
                 "schema = 1\n[rollup]\n",
             )
             .expect("written");
-            fs::create_dir(world.at("m").join(odd(b"\xc3"))).expect("made");
-            fs::write(world.at("m").join(odd(b"\xc3/b.toml")), KB952076).expect("written");
+            fs::create_dir(world.at("m").join(os_string(b"\xc3"))).expect("made");
+            fs::write(world.at("m").join(os_string(b"\xc3/b.toml")), KB952076).expect("written");
         });
-    let files = |words: &str| files(&world, words);
-    assert_eq!(files("m"), ["m/a.toml", "m/\\xC3/b.toml", "m/\\xFF.toml"]);
-    assert_eq!(files("m/*.toml"), ["m/a.toml", "m/\\xFF.toml"]);
+    let names_of_files = |arguments: &str| names_of_files(&world, arguments);
+    assert_eq!(names_of_files("m"), ["m/a.toml", "m/\\xC3/b.toml", "m/\\xFF.toml"]);
+    assert_eq!(names_of_files("m/*.toml"), ["m/a.toml", "m/\\xFF.toml"]);
     assert_eq!(
-        files("m/**/*.toml"),
+        names_of_files("m/**/*.toml"),
         ["m/a.toml", "m/\\xC3/b.toml", "m/\\xFF.toml"]
     );
     for format in ["text", "sarif", "github"] {
@@ -419,34 +419,34 @@ fn a_name_that_is_not_utf_8_hides_no_other() {
     }
     let output = world
         .command("validate")
-        .arg(odd(b"m/\xff.toml"))
+        .arg(os_string(b"m/\xff.toml"))
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(output.status.code(), Some(exit::INVALID));
     assert!(String::from_utf8_lossy(&output.stdout).contains("m/\\xFF.toml:1:1"));
     let missing = world
         .command("validate")
-        .arg(odd(b"m/\xfe*.toml"))
+        .arg(os_string(b"m/\xfe*.toml"))
         .output()
-        .expect("it runs");
+        .expect("the program runs");
     assert_eq!(missing.status.code(), Some(exit::NO_INPUT));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no file `m/\\xFE*.toml`"));
 }
 
-/// The names of the documents that were validated.
+/// Returns the names of the validated documents.
 #[track_caller]
-fn files(world: &World, words: &str) -> Vec<String> {
-    let told = world.run(&format!("validate {words} --format json")).json();
-    let files = told["files"].as_array().expect("files").iter();
+fn names_of_files(world: &World, arguments: &str) -> Vec<String> {
+    let document = world.run(&format!("validate {arguments} --format json")).json();
+    let files = document["files"].as_array().expect("files").iter();
     files
         .map(|file| file["file"].as_str().expect("a name").to_owned())
         .collect()
 }
 
 #[test]
-fn a_walk_follows_no_link_and_waits_for_nothing() {
+fn a_walk_follows_no_links_and_never_blocks() {
     let world = World::with_deployment()
-        .put("../m/a.toml", KB952076)
+        .write_file("../m/a.toml", KB952076)
         .with(|world| {
             symlink(".", world.at("m/loop")).expect("linked");
             symlink("/", world.at("m/root")).expect("linked");
@@ -461,7 +461,7 @@ fn a_walk_follows_no_link_and_waits_for_nothing() {
             .expect("a FIFO");
             fs::create_dir(world.at("m/d.toml")).expect("made");
         });
-    for what in [
+    for pattern in [
         "m",
         "m/*.toml",
         "m/**/*.toml",
@@ -471,109 +471,109 @@ fn a_walk_follows_no_link_and_waits_for_nothing() {
         "m/{a,pipe,x}.toml",
     ] {
         let ran = world
-            .run(&format!("validate '{what}'"))
+            .run(&format!("validate '{pattern}'"))
             .exits_with(exit::OK)
             .nothing_was_touched();
-        ran.says("1 file: 0 errors");
+        ran.prints("1 file: 0 errors");
     }
     world
         .run("validate 'm/*.toml'")
-        .says("the symbolic link `m/x.toml` was not read");
+        .prints("the symbolic link `m/x.toml` was not read");
     world
         .run("validate 'm/loop/*/a.toml'")
         .exits_with(exit::NO_INPUT);
-    // What was typed itself may be a link, and lead through one.
+    // A path on the command line may be a link, or lead through one.
     world
         .run("validate 'm/loop/loop/*.toml'")
         .exits_with(exit::OK)
-        .says("1 file: 0 errors");
+        .prints("1 file: 0 errors");
     world
         .run("validate m/loop")
         .exits_with(exit::OK)
-        .says("1 file: 0 errors");
+        .prints("1 file: 0 errors");
     world
         .run("validate m/x.toml")
         .exits_with(exit::IO)
-        .says("cannot read `m/x.toml`");
+        .prints("cannot read `m/x.toml`");
     world
         .run("validate m/pipe.toml")
         .exits_with(exit::NO_INPUT)
-        .says("is not a file");
+        .prints("is not a file");
 }
 
 #[test]
-fn patterns_match_names_and_hidden_ones_only_by_their_dot() {
+fn patterns_match_hidden_names_only_with_a_dot() {
     let world = World::with_deployment();
     let world = ["a", ".a", "s/a", "s/t/a", ".h/a", "[x]"]
         .iter()
         .fold(world, |world, name| {
-            world.put(&format!("../m/{name}.toml"), KB952076)
+            world.write_file(&format!("../m/{name}.toml"), KB952076)
         });
-    let files = |words: &str| files(&world, words);
-    assert_eq!(files("m/[ab].toml"), ["m/a.toml"]);
-    assert_eq!(files("m/[!b].toml"), ["m/a.toml"]);
-    assert_eq!(files("m/[x].toml"), ["m/[x].toml"]);
-    assert_eq!(files("m/*/a.toml"), ["m/s/a.toml"]);
+    let names_of_files = |arguments: &str| names_of_files(&world, arguments);
+    assert_eq!(names_of_files("m/[ab].toml"), ["m/a.toml"]);
+    assert_eq!(names_of_files("m/[!b].toml"), ["m/a.toml"]);
+    assert_eq!(names_of_files("m/[x].toml"), ["m/[x].toml"]);
+    assert_eq!(names_of_files("m/*/a.toml"), ["m/s/a.toml"]);
     assert_eq!(
-        files("m/**/a.toml"),
+        names_of_files("m/**/a.toml"),
         ["m/a.toml", "m/s/a.toml", "m/s/t/a.toml"]
     );
-    assert_eq!(files("m/.*.toml"), ["m/.a.toml"]);
-    assert_eq!(files("m/.h/*.toml"), ["m/.h/a.toml"]);
-    assert_eq!(files("m/.?/*.toml"), ["m/.h/a.toml"]);
-    assert_eq!(files("./m/s/?.toml"), ["./m/s/a.toml"]);
-    assert_eq!(files("kb*.toml"), ["kb952076.toml"]);
+    assert_eq!(names_of_files("m/.*.toml"), ["m/.a.toml"]);
+    assert_eq!(names_of_files("m/.h/*.toml"), ["m/.h/a.toml"]);
+    assert_eq!(names_of_files("m/.?/*.toml"), ["m/.h/a.toml"]);
+    assert_eq!(names_of_files("./m/s/?.toml"), ["./m/s/a.toml"]);
+    assert_eq!(names_of_files("kb*.toml"), ["kb952076.toml"]);
     assert_eq!(
-        files(&format!("{}/m/s/*.toml", world.at("").display())).len(),
+        names_of_files(&format!("{}/m/s/*.toml", world.at("").display())).len(),
         1
     );
-    for wrong in ["[", "m/[.toml", "{a", "m/{a,b.toml"] {
-        let ran = world.run(&format!("validate '{wrong}' kb952076.toml"));
+    for invalid_pattern in ["[", "m/[.toml", "{a", "m/{a,b.toml"] {
+        let ran = world.run(&format!("validate '{invalid_pattern}' kb952076.toml"));
         ran.exits_with(exit::USAGE)
-            .says("is not a pattern")
-            .says("1 file: 0 errors");
+            .prints("is not a pattern")
+            .prints("1 file: 0 errors");
     }
     let long = format!("validate 'm/{}'", "*a".repeat(10_000));
     let ran = world
         .run(&long)
         .exits_with(exit::USAGE)
-        .says("it has more than 4,096 bytes");
+        .prints("it has more than 4,096 bytes");
     assert!(ran.stderr().len() < 1_000);
     let nested = format!("validate 'm/{}{}'", "{".repeat(1_500), "}".repeat(1_500));
     world
         .run(&nested)
         .exits_with(exit::USAGE)
-        .says("is not a pattern");
-    for nothing in ["no/*.toml", "m/a.toml/*", "m/*/", "*/*/*/*/*/x"] {
+        .prints("is not a pattern");
+    for unmatched in ["no/*.toml", "m/a.toml/*", "m/*/", "*/*/*/*/*/x"] {
         world
-            .run(&format!("validate '{nothing}'"))
+            .run(&format!("validate '{unmatched}'"))
             .exits_with(exit::NO_INPUT)
-            .says("matches no file");
+            .prints("matches no file");
     }
 }
 
 #[test]
-fn what_is_too_deep_is_named_once() {
+fn a_directory_that_is_too_deep_is_named_once() {
     let deep = format!("../m/{}b.toml", "d/".repeat(70));
     let world = World::with_deployment()
-        .put("../m/a.toml", KB952076)
-        .put(&deep, KB952076);
-    for what in ["m", "m/**/*.toml"] {
+        .write_file("../m/a.toml", KB952076)
+        .write_file(&deep, KB952076);
+    for pattern in ["m", "m/**/*.toml"] {
         let ran = world
-            .run(&format!("validate '{what}'"))
+            .run(&format!("validate '{pattern}'"))
             .exits_with(exit::IO);
         let ran = ran
-            .says("it is nested 64 deep, and was not looked into")
-            .says("1 file: 0 errors");
+            .prints("it is nested 64 deep, and was not looked into")
+            .prints("1 file: 0 errors");
         assert_eq!(ran.stderr().matches("64 deep").count(), 1);
     }
 }
 
 #[test]
-fn a_variable_that_is_empty_counts_as_unset() {
+fn an_empty_environment_variable_counts_as_unset() {
     let world = World::with_deployment();
-    let run = |words: &str, at: &str| {
-        let mut command = world.command(words);
+    let run = |arguments: &str, at: &str| {
+        let mut command = world.command(arguments);
         for name in [
             "ROLLUP_DEPLOYMENT",
             "ROLLUP_PAYLOAD",
@@ -589,59 +589,59 @@ fn a_variable_that_is_empty_counts_as_unset() {
             .current_dir(world.at(at))
             .stdin(Stdio::null())
             .output()
-            .expect("it runs");
-        let told = String::from_utf8_lossy(&output.stdout).into_owned()
+            .expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
-        assert!(!told.contains('\u{1b}'), "{told}");
-        (output.status.code(), told)
+        assert!(!text.contains('\u{1b}'), "{text}");
+        (output.status.code(), text)
     };
     assert_eq!(run("status -d deployment", ".").0, Some(exit::OK));
     assert_eq!(run("status", "deployment").0, Some(exit::OK));
     assert_eq!(run("status --help", "deployment").0, Some(exit::OK));
-    let (code, told) = run("status", ".");
-    assert_eq!(code, Some(exit::USAGE), "{told}");
-    assert!(told.contains("set ROLLUP_DEPLOYMENT"), "{told}");
+    let (code, text) = run("status", ".");
+    assert_eq!(code, Some(exit::USAGE), "{text}");
+    assert!(text.contains("set ROLLUP_DEPLOYMENT"), "{text}");
     assert_eq!(
         run("plan kb952076.toml -d deployment", ".").0,
         Some(exit::OK),
-        "the payload is the one beside it"
+        "the payload is the directory beside the manifest"
     );
-    let (code, told) = run("apply kb952076.toml -d deployment --yes", ".");
-    assert_eq!(code, Some(exit::OK), "{told}");
-    let (_, told) = run("history -d deployment", ".");
-    assert!(told.contains("by uid "), "{told}");
-    // An option that was typed is another matter.
-    for words in [
+    let (code, text) = run("apply kb952076.toml -d deployment --yes", ".");
+    assert_eq!(code, Some(exit::OK), "{text}");
+    let (_, text) = run("history -d deployment", ".");
+    assert!(text.contains("by uid "), "{text}");
+    // An empty option is an error.
+    for arguments in [
         "status -d ''",
         "plan kb952076.toml -p ''",
         "plan kb952076.toml --deployment=",
     ] {
-        let (code, told) = run(words, ".");
-        assert_eq!(code, Some(exit::USAGE), "{words}: {told}");
-        assert!(told.contains("a value is required for '--"), "{told}");
+        let (code, text) = run(arguments, ".");
+        assert_eq!(code, Some(exit::USAGE), "{arguments}: {text}");
+        assert!(text.contains("a value is required for '--"), "{text}");
     }
 }
 
 #[test]
-fn a_file_of_a_payload_that_cannot_be_read_is_one_finding() {
+fn an_unreadable_payload_file_is_one_finding() {
     let world =
         World::with_deployment().edit("kb952076.toml", "title = \"Update", "titel = \"Update");
     let at = world.payload_file("HostedEmail2007NS.msi");
     fs::remove_file(&at)
         .and_then(|()| fs::create_dir(&at))
-        .expect("a directory in its place");
+        .expect("a directory");
     let ran = world
         .run("validate kb952076.toml -p KB952076")
         .exits_with(exit::INVALID);
-    ran.says("error[RU0707]")
-        .says("did you mean `title`?")
-        .says("2 errors");
+    ran.prints("error[RU0707]")
+        .prints("did you mean `title`?")
+        .prints("2 errors");
 }
 
 #[test]
-fn a_report_that_is_lost_is_a_failure() {
+fn a_report_that_cannot_be_written_is_a_failure() {
     let world = World::with_deployment();
-    for words in [
+    for arguments in [
         "validate kb952076.toml",
         "validate kb952076.toml --format github",
         "explain RU0201",
@@ -651,31 +651,31 @@ fn a_report_that_is_lost_is_a_failure() {
             .write(true)
             .open("/dev/full")
             .expect("a full disk");
-        let ended = world
-            .command(words)
+        let status = world
+            .command(arguments)
             .stdout(full)
             .stderr(Stdio::null())
             .status()
-            .expect("it runs");
-        assert_eq!(ended.code(), Some(exit::IO), "{words}");
+            .expect("the program runs");
+        assert_eq!(status.code(), Some(exit::IO), "{arguments}");
     }
-    // A report for a program is lost, whatever it told.
+    // The exit code of a lost report is the same if there are errors.
     let world = world.edit("kb952076.toml", "title = \"Update", "titel = \"Update");
     let full = fs::File::options()
         .write(true)
         .open("/dev/full")
         .expect("a full disk");
     let mut command = world.command("validate kb952076.toml --format sarif");
-    let ended = command
+    let status = command
         .stdout(full)
         .stderr(Stdio::null())
         .status()
-        .expect("it runs");
-    assert_eq!(ended.code(), Some(exit::IO));
+        .expect("the program runs");
+    assert_eq!(status.code(), Some(exit::IO));
 }
 
 #[test]
-fn code_hosts_get_paths_from_the_directory_of_the_run() {
+fn reports_for_code_hosts_have_relative_paths() {
     let world = World::with_deployment();
     let absolute = world.at("kb952076.toml");
     let ran = world.run(&format!("validate {} --format github", absolute.display()));

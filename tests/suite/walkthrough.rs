@@ -1,4 +1,5 @@
-//! The whole story of KB952076, on the sample and with the shipped manifest.
+//! Apply of KB952076 to the sample with the shipped manifest: plan, files, services, records and
+//! history.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,7 @@ use crate::world::{APPLY, World, exit};
 
 const RUN: &str = "0001-KB952076";
 
-/// The live paths of a plan.
+/// Returns the live paths of a plan.
 fn live_paths(plan: &Value) -> Vec<PathBuf> {
     let swaps = plan["swaps"].as_array().expect("a plan with swaps");
     swaps
@@ -20,12 +21,12 @@ fn live_paths(plan: &Value) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Kind, size and hash of every entry that a plan predicts.
-fn expected(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
+/// Returns kind, size and hash of every entry of a plan's expected state.
+fn expected_entries(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
     let entries = plan["expected_state"]["entries"]
         .as_array()
-        .expect("a plan with a prediction");
-    let told = entries.iter().map(|entry| {
+        .expect("a plan with an expected state");
+    let entries = entries.iter().map(|entry| {
         let text = |key: &str| entry[key].as_str().map(str::to_owned);
         let path = text("path").expect("a path").into();
         (
@@ -37,18 +38,18 @@ fn expected(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<Stri
             ),
         )
     });
-    told.collect()
+    entries.collect()
 }
 
-/// The same of what stands at and below some paths.
-fn standing(
+/// Returns kind, size and hash of every entry at and below some paths.
+fn actual_entries(
     tree: &Listing,
     live: &[PathBuf],
 ) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
     let below = |path: &Path| live.iter().any(|live| path.starts_with(live));
     let paths = tree.paths(|path, _| below(path));
-    let told = paths.into_iter().map(|path| {
-        let entry = tree.get(&path).expect("it was listed");
+    let entries = paths.into_iter().map(|path| {
+        let entry = tree.get(&path).expect("listed");
         let size = (entry.kind == "file").then_some(entry.size);
         let facts = (
             entry.kind.to_owned(),
@@ -57,10 +58,10 @@ fn standing(
         );
         (path, facts)
     });
-    told.collect()
+    entries.collect()
 }
 
-/// Which operations a plan has, by step and kind.
+/// Counts the operations of a plan by step and kind.
 fn operations(plan: &Value) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for step in plan["steps"].as_array().expect("steps") {
@@ -75,13 +76,13 @@ fn operations(plan: &Value) -> BTreeMap<(String, String), usize> {
 }
 
 #[test]
-fn apply_leaves_exactly_what_the_plan_predicted_and_nothing_else() {
+fn an_apply_reaches_exactly_the_expected_state_of_its_plan() {
     let world = World::with_deployment();
     let plan = world.plan("kb952076.toml");
     let live = live_paths(&plan);
-    let ran = world.run(APPLY).exits_with(exit::OK).says("as previewed");
+    let ran = world.run(APPLY).exits_with(exit::OK).prints("as previewed");
     let (before, after) = (ran.before().clone(), ran.after());
-    assert_eq!(standing(&after, &live), expected(&plan));
+    assert_eq!(actual_entries(&after, &live), expected_entries(&plan));
     let elsewhere = |path: &Path| !live.iter().any(|live| path.starts_with(live));
     before.only(elsewhere).assert_same(&after.only(elsewhere));
 }
@@ -105,11 +106,11 @@ fn the_plan_has_every_operation_of_the_article() {
 }
 
 #[test]
-fn the_files_that_were_replaced_are_kept_whole_in_the_run() {
+fn replaced_files_are_kept_in_their_slots() {
     let world = World::with_deployment();
     let plan = world.plan("kb952076.toml");
     let ran = world.run(APPLY).exits_with(exit::OK);
-    let mut kept = 0;
+    let mut saved = 0;
     for swap in plan["swaps"]
         .as_array()
         .expect("swaps")
@@ -121,19 +122,19 @@ fn the_files_that_were_replaced_are_kept_whole_in_the_run() {
             .run_directory(RUN)
             .join("slots")
             .join(swap["number"].to_string());
-        let (old, was) = (
+        let (old, before) = (
             Listing::of(&slot.join("old")),
-            ran.before().get(live).expect("it stood there"),
+            ran.before().get(live).expect("an entry"),
         );
-        assert_eq!(old.get(""), Some(was), "{live}");
+        assert_eq!(old.get(""), Some(before), "{live}");
         assert!(!slot.join("new").exists());
-        kept += 1;
+        saved += 1;
     }
-    assert_eq!(kept, 18);
+    assert_eq!(saved, 18);
 }
 
 #[test]
-fn every_removed_instance_lies_whole_in_its_slot() {
+fn removed_instances_are_kept_in_their_slots() {
     let world = World::with_deployment();
     let plan = world.plan("kb952076.toml");
     let ran = world.run(APPLY).exits_with(exit::OK);
@@ -149,15 +150,15 @@ fn every_removed_instance_lies_whole_in_its_slot() {
             .join("slots")
             .join(swap["number"].to_string())
             .join("old");
-        let was = ran.before().clone().only(|path| path.starts_with(live));
-        let is = Listing::of(&old);
-        for path in was.paths(|_, _| true) {
-            let below = path.strip_prefix(live).expect("it lies below");
-            assert_eq!(was.get(&path), is.get(below), "{}", path.display());
+        let before = ran.before().clone().only(|path| path.starts_with(live));
+        let after = Listing::of(&old);
+        for path in before.paths(|_, _| true) {
+            let below = path.strip_prefix(live).expect("a path below");
+            assert_eq!(before.get(&path), after.get(below), "{}", path.display());
         }
         assert_eq!(
-            was.paths(|_, _| true).len(),
-            is.paths(|_, _| true).len(),
+            before.paths(|_, _| true).len(),
+            after.paths(|_, _| true).len(),
             "{}",
             live.display()
         );
@@ -165,20 +166,20 @@ fn every_removed_instance_lies_whole_in_its_slot() {
 }
 
 #[test]
-fn apply_says_in_a_few_lines_what_it_did() {
+fn apply_prints_a_summary() {
     World::with_deployment()
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("applied KB952076 as run 0001-KB952076")
-        .says("removed 18 items, 7 of them on 2 servers: 25 instances in all")
-        .says("installed 18 items, 7 of them on 2 servers: 25 instances in all")
-        .says("copied 18 files; the 18 files they replace are kept")
-        .says("ran 3 procedures")
-        .says("restarted Provisioning Engine on MPS01, MPS02");
+        .prints("applied KB952076 as run 0001-KB952076")
+        .prints("removed 18 items, 7 of them on 2 servers: 25 instances in all")
+        .prints("installed 18 items, 7 of them on 2 servers: 25 instances in all")
+        .prints("copied 18 files; the 18 files they replace are kept")
+        .prints("ran 3 procedures")
+        .prints("restarted Provisioning Engine on MPS01, MPS02");
 }
 
 #[test]
-fn the_new_files_are_those_of_the_payload_with_its_times_and_the_spelling_of_the_share() {
+fn new_files_have_the_bytes_and_times_of_the_payload_and_the_spelling_of_the_share() {
     let world = World::with_deployment();
     let after = world.run(APPLY).exits_with(exit::OK).after();
     let mut compared = 0;
@@ -190,19 +191,19 @@ fn the_new_files_are_those_of_the_payload_with_its_times_and_the_spelling_of_the
         let payload = Listing::of(&world.at("KB952076"));
         let of_payload = payload.paths(|path, _| path.as_os_str().eq_ignore_ascii_case(name));
         if let [found] = &of_payload[..] {
-            let (there, here) = (
+            let (in_payload, in_share) = (
                 payload.get(found).expect("listed"),
                 after.get(&path).expect("listed"),
             );
             assert_eq!(
-                (there.sha256, there.modified),
-                (here.sha256, here.modified),
+                (in_payload.sha256, in_payload.modified),
+                (in_share.sha256, in_share.modified),
                 "{name}"
             );
             assert_ne!(
                 found.to_str(),
                 Some(name),
-                "the file table spells every one of them differently"
+                "the file table has other spellings"
             );
             compared += 1;
         }
@@ -211,7 +212,7 @@ fn the_new_files_are_those_of_the_payload_with_its_times_and_the_spelling_of_the
 }
 
 #[test]
-fn the_engine_was_started_once_on_each_of_its_servers_and_nowhere_else() {
+fn a_service_is_started_once_on_each_server_of_its_role() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     for server in ["MPS01", "MPS02"] {
@@ -237,14 +238,14 @@ fn the_engine_was_started_once_on_each_of_its_servers_and_nowhere_else() {
 }
 
 #[test]
-fn what_never_was_installed_stays_out_and_is_told() {
+fn missing_items_are_not_installed_and_are_named() {
     let world = World::with_deployment();
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("left out of install, as not installed here")
-        .says("Exchange 2003 Coexistence Provider")
-        .says("Hosted SharePoint 2007 Web Service on PROV02");
+        .prints("left out of install, as not installed here")
+        .prints("Exchange 2003 Coexistence Provider")
+        .prints("Hosted SharePoint 2007 Web Service on PROV02");
     assert!(
         !world
             .live("Hosted Exchange/Exchange Provisioning/Exchange 2003 Coexistence Provider")
@@ -264,84 +265,92 @@ fn a_second_apply_has_nothing_to_do() {
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("nothing to do: KB952076 revision 1.0 is in force, and everything is as it was left")
-        .does_not_say("staging run")
+        .prints(
+            "nothing to do: KB952076 revision 1.0 is in force, and everything is as it was left",
+        )
+        .does_not_print("staging run")
         .tree_is_unchanged();
     assert!(!world.run_directory("0002-KB952076").exists());
 }
 
 #[test]
-fn apply_again_does_every_step_anew_where_it_is_asked_for() {
+fn reapply_repeats_every_step() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let ran = world
         .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
-    ran.says("applied KB952076 as run 0002-KB952076")
-        .says("installed 18 items")
-        .says("restarted Provisioning Engine");
+    ran.prints("applied KB952076 as run 0002-KB952076")
+        .prints("installed 18 items")
+        .prints("restarted Provisioning Engine");
     let service = world.read("Servers/MPS01/Services/Provisioning Engine.toml");
     assert!(service.contains("starts = 2"), "{service}");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
-fn what_changed_since_is_named_by_a_second_apply() {
+fn a_second_apply_names_files_that_changed() {
     let world = World::with_deployment();
     let after = world.run(APPLY).exits_with(exit::OK).after();
-    let is_it = |path: &Path| {
+    let condition = |path: &Path| {
         path.file_name()
             .is_some_and(|name| name.eq_ignore_ascii_case("Exchange2007Provider.dll"))
     };
-    let [dll] = &after.paths(|path, _| is_it(path))[..] else {
-        panic!("one such file is installed")
+    let [dll] = &after.paths(|path, _| condition(path))[..] else {
+        panic!("one such file")
     };
     let dll = dll.to_str().expect("a plain path");
-    let world = world.put(dll, "changed by hand");
+    let world = world.write_file(dll, "changed by hand");
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .says("in force, but changed since")
-        .says(dll)
+        .prints("in force, but changed since")
+        .prints(dll)
         .tree_is_unchanged();
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says(dll)
+        .prints(dll)
         .nothing_was_touched();
     world
         .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
-    world.run(APPLY).exits_with(exit::OK).says("nothing to do");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .prints("nothing to do");
 }
 
 #[test]
-fn after_an_apply_everything_matches_and_is_at_rest() {
+fn after_an_apply_the_deployment_is_clean_and_everything_matches() {
     let world = World::with_deployment();
     world
         .run("status")
         .exits_with(exit::OK)
-        .says("in force: KB948755 (applied before rollup kept the record)");
-    world.run("history").exits_with(exit::OK).says("no run yet");
+        .prints("in force: KB948755 (applied before rollup kept the record)");
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .prints("no run yet");
     world.run(APPLY).exits_with(exit::OK);
     world
         .run("verify")
         .exits_with(exit::OK)
-        .says("everything matches")
-        .does_not_say("drift")
-        .does_not_say("beside");
+        .prints("everything matches")
+        .does_not_print("drift")
+        .does_not_print("beside");
     let status = world
         .run("status")
         .exits_with(exit::OK)
-        .says("at rest")
-        .says("in force: KB952076 revision 1.0");
-    status.says("superseded: KB948755").says("by KB952076");
+        .prints("at rest")
+        .prints("in force: KB952076 revision 1.0");
+    status.prints("superseded: KB948755").prints("by KB952076");
     world
         .run("history")
         .exits_with(exit::OK)
-        .says(RUN)
-        .says("finished")
-        .says("revision 1.0");
+        .prints(RUN)
+        .prints("finished")
+        .prints("revision 1.0");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)
@@ -355,7 +364,7 @@ fn after_an_apply_everything_matches_and_is_at_rest() {
     assert_eq!(
         (&status["open"], &status["at_work"]),
         (&Value::Null, &Value::Null),
-        "nobody is at work"
+        "no command is running"
     );
     assert_eq!(
         status["applied"],
@@ -364,7 +373,7 @@ fn after_an_apply_everything_matches_and_is_at_rest() {
 }
 
 #[test]
-fn what_was_measured_is_what_the_plan_predicted() {
+fn the_recorded_state_is_the_expected_state_of_the_plan() {
     let world = World::with_deployment();
     let mut plan = world.plan("kb952076.toml");
     world.run(APPLY).exits_with(exit::OK);
@@ -377,28 +386,28 @@ fn what_was_measured_is_what_the_plan_predicted() {
         plan["expected_state"]["digest"]
     );
     assert_eq!(history["runs"][0]["plan"], plan["digest"]);
-    let kept =
-        fs::read_to_string(world.run_directory(RUN).join("plan.json")).expect("the plan is kept");
-    // What the command says of itself is no part of the plan.
+    let saved =
+        fs::read_to_string(world.run_directory(RUN).join("plan.json")).expect("a saved plan");
+    // The keys about the command are not part of the plan.
     for key in ["outcome", "exit_code", "changed"] {
-        let told = plan
+        let value = plan
             .as_object_mut()
             .and_then(|document| document.remove(key));
-        assert!(told.is_some(), "`{key}` is not told");
+        assert!(value.is_some(), "`{key}` is missing");
     }
     assert!(
-        serde_json::from_str::<Value>(&kept).expect("JSON") == plan,
-        "another plan was kept"
+        serde_json::from_str::<Value>(&saved).expect("JSON") == plan,
+        "the saved plan differs"
     );
 }
 
 #[test]
-fn the_level_says_what_is_in_force_and_what_it_superseded() {
+fn the_record_of_applied_rollups_has_the_superseded_ones() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    let level: toml::Table = world.read("applied.toml").parse().expect("a level");
-    let rollups = level["rollups"].as_array().expect("rollups");
-    assert_eq!(level["schema"].as_integer(), Some(1));
+    let applied_record: toml::Table = world.read("applied.toml").parse().expect("a record");
+    let rollups = applied_record["rollups"].as_array().expect("rollups");
+    assert_eq!(applied_record["schema"].as_integer(), Some(1));
     assert_eq!(rollups.len(), 2);
     assert_eq!(
         (
@@ -416,7 +425,7 @@ fn the_level_says_what_is_in_force_and_what_it_superseded() {
 }
 
 #[test]
-fn an_installed_item_tells_where_it_came_from() {
+fn the_record_of_an_installed_item_names_its_rollup_and_installer() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let state = world.read("MPS Web Services/Hosted Email 2007 Web Service/PROV02/state.toml");
@@ -453,7 +462,7 @@ fn an_installed_item_tells_where_it_came_from() {
 }
 
 #[test]
-fn the_same_rollup_on_two_copies_gives_the_same_bytes() {
+fn the_same_rollup_gives_the_same_bytes_on_two_copies() {
     let (first, second) = (World::with_deployment(), World::with_deployment());
     let first = first
         .run(APPLY)

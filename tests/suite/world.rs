@@ -1,5 +1,5 @@
-//! A world to try promises on: a deployment, a payload and a manifest in a directory of their own,
-//! and the real program.
+//! Worlds that the tests run the real program in: a temporary directory with a deployment, a
+//! payload and a manifest.
 //!
 //! Labs are built once and copied; the program runs in the world's directory, without a terminal.
 
@@ -27,21 +27,21 @@ use walkdir::WalkDir;
 
 use crate::listing::Listing;
 
-/// What the exit codes mean.
+/// Exit codes of the program.
 pub(crate) mod exit {
     /// Done, or nothing to do.
     pub(crate) const OK: i32 = 0;
-    /// There is something to do.
+    /// Something to do, or a difference.
     pub(crate) const CHANGES: i32 = 2;
-    /// A begun commit failed and was put back.
-    pub(crate) const UNDONE: i32 = 10;
+    /// A commit that had begun failed and was rolled back.
+    pub(crate) const ROLLED_BACK: i32 = 10;
     /// The deployment is between states.
     pub(crate) const NEEDS_ATTENTION: i32 = 11;
-    /// The run is left open.
+    /// The command left its run open.
     pub(crate) const STOPPED: i32 = 12;
     /// Files do not match their table, pin or record.
     pub(crate) const MISMATCH: i32 = 13;
-    /// The plan no longer fits.
+    /// The plan no longer matches the deployment.
     pub(crate) const STALE_PLAN: i32 = 14;
     /// A prerequisite or readiness check failed.
     pub(crate) const NOT_READY: i32 = 15;
@@ -55,32 +55,32 @@ pub(crate) mod exit {
     pub(crate) const NO_INPUT: i32 = 66;
     /// Input or output failed, nothing begun.
     pub(crate) const IO: i32 = 74;
-    /// Another process is at work.
+    /// Another process holds the lock.
     pub(crate) const LOCKED: i32 = 75;
-    /// Stopped by the person, nothing open.
+    /// Stopped by the operator, with no run open.
     pub(crate) const INTERRUPTED: i32 = 130;
 }
 
-/// The shipped manifest, as text.
+/// Text of the shipped manifest.
 pub(crate) const KB952076: &str = include_str!("../../manifests/kb952076.toml");
-/// Apply the shipped manifest; the directory `KB952076` beside it is the payload.
+/// Arguments that apply the shipped manifest; the directory `KB952076` beside it is the payload.
 pub(crate) const APPLY: &str = "apply kb952076.toml --yes";
 
-/// A directory with a deployment, manifests and payloads. Gone when it is dropped.
+/// Directory with a deployment, manifests and payloads. Dropping it removes it.
 pub(crate) struct World {
     directory: TempDir,
 }
 
-/// A lab that was built once; every world copies it.
-struct Template {
+/// Lab that is built once and copied into every world.
+struct SampleLab {
     _directory: TempDir,
     deployment: PathBuf,
     payload: PathBuf,
 }
 
-/// The sample with the payload of the shipped manifest.
-fn sample() -> &'static Template {
-    static SAMPLE_LAB: OnceLock<Template> = OnceLock::new();
+/// Returns the sample with the payload of the shipped manifest.
+fn sample() -> &'static SampleLab {
+    static SAMPLE_LAB: OnceLock<SampleLab> = OnceLock::new();
     SAMPLE_LAB.get_or_init(|| {
         let directory = TempDir::new().expect("a temporary directory");
         let description = description(SAMPLE_NAME, SAMPLE);
@@ -94,8 +94,8 @@ fn sample() -> &'static Template {
             OnExisting::Refuse,
             &|| false,
         );
-        let lab = lab.expect("the sample can be built");
-        Template {
+        let lab = lab.expect("a sample lab");
+        SampleLab {
             _directory: directory,
             deployment: lab.deployment,
             payload: lab.payload,
@@ -103,7 +103,7 @@ fn sample() -> &'static Template {
     })
 }
 
-/// The deployment of a description, built once for all worlds that have it.
+/// Returns the deployment of a description, built once for all worlds that have it.
 fn site_of(text: &str) -> PathBuf {
     static SITES: Mutex<BTreeMap<Digest, (TempDir, PathBuf)>> = Mutex::new(BTreeMap::new());
     let mut sites = SITES
@@ -119,7 +119,7 @@ fn site_of(text: &str) -> PathBuf {
     site.clone()
 }
 
-/// A `deployment.toml` that has no errors.
+/// Parses a `deployment.toml` that has no errors.
 #[track_caller]
 fn description(name: &str, text: &str) -> Description {
     let source = Source::new(name, text);
@@ -128,7 +128,7 @@ fn description(name: &str, text: &str) -> Description {
     description.unwrap_or_else(|| panic!("{}", findings.text(&source, &RenderOptions::PLAIN)))
 }
 
-/// A manifest that has no errors.
+/// Parses a manifest that has no errors.
 #[track_caller]
 fn parsed(name: &str, text: &str, description: &Description) -> Manifest {
     let source = Source::new(name, text);
@@ -139,8 +139,8 @@ fn parsed(name: &str, text: &str, description: &Description) -> Manifest {
 }
 
 impl World {
-    /// The sample in its state before KB952076, the shipped manifest as `kb952076.toml`, and its
-    /// payload.
+    /// Makes a world of the sample in its state before KB952076, the shipped manifest as
+    /// `kb952076.toml`, and its payload.
     pub(crate) fn with_deployment() -> Self {
         let sample = sample();
         let world = Self::copied(&sample.deployment);
@@ -149,7 +149,7 @@ impl World {
         world
     }
 
-    /// A deployment of one's own, built from its `deployment.toml`.
+    /// Makes a world with a deployment that is built from this `deployment.toml`.
     pub(crate) fn with_site(deployment: &str) -> Self {
         Self::copied(&site_of(deployment))
     }
@@ -162,7 +162,7 @@ impl World {
         world
     }
 
-    /// Another world that is like this one.
+    /// Makes a copy of this world.
     pub(crate) fn copy(&self) -> Self {
         let world = Self {
             directory: TempDir::new().expect("a temporary directory"),
@@ -171,7 +171,8 @@ impl World {
         world
     }
 
-    /// Writes a manifest as `NAME.toml`, and builds its payload beside it where its KB number says.
+    /// Writes a manifest as `NAME.toml`, and builds its payload beside it, in a directory named
+    /// after its KB number.
     #[track_caller]
     pub(crate) fn manifest(self, name: &str, text: &str) -> Self {
         let text_of_site =
@@ -186,29 +187,29 @@ impl World {
         self
     }
 
-    /// A path in the world's directory.
+    /// Returns a path in the world's directory.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }
 
-    /// The deployment.
+    /// Returns the root of the deployment.
     pub(crate) fn deployment(&self) -> PathBuf {
         self.at("deployment")
     }
 
-    /// A path in the deployment.
+    /// Returns a path in the deployment.
     pub(crate) fn live(&self, path: &str) -> PathBuf {
         self.deployment().join(path)
     }
 
-    /// A text file of the deployment.
+    /// Reads a text file of the deployment.
     #[track_caller]
     pub(crate) fn read(&self, path: &str) -> String {
         let read = fs::read_to_string(self.live(path));
         read.unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"))
     }
 
-    /// Changes a text of the world: a manifest, or `deployment/deployment.toml`.
+    /// Replaces a part of a text file of the world.
     #[track_caller]
     pub(crate) fn edit(self, path: &str, from: &str, to: &str) -> Self {
         let text = fs::read_to_string(self.at(path)).expect("a text");
@@ -217,7 +218,7 @@ impl World {
         self
     }
 
-    /// Takes the pins out of the shipped manifest, so that only name, size and product are known.
+    /// Removes the pins from the shipped manifest, so that only name, size and product are known.
     pub(crate) fn without_pins(self) -> Self {
         let text = fs::read_to_string(self.at("kb952076.toml")).expect("a manifest");
         let (before, _) = text
@@ -227,15 +228,15 @@ impl World {
         self
     }
 
-    /// Writes a file of the deployment, and the directories that lead to it.
-    pub(crate) fn put(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+    /// Writes a file of the deployment, and makes its parent directories.
+    pub(crate) fn write_file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         let at = self.live(path);
         fs::create_dir_all(at.parent().expect("a path below the deployment")).expect("made");
         fs::write(at, bytes).expect("written");
         self
     }
 
-    /// Gives something in the deployment another name.
+    /// Renames a file or directory of the deployment.
     #[track_caller]
     pub(crate) fn rename(self, from: &str, to: &str) -> Self {
         fs::rename(self.live(from), self.live(to))
@@ -256,13 +257,13 @@ impl World {
         self
     }
 
-    /// Does anything else to the world.
+    /// Makes any other change to the world.
     pub(crate) fn with(self, change: impl FnOnce(&Self)) -> Self {
         change(&self);
         self
     }
 
-    /// The file of the payload that has this name, whatever its case.
+    /// Returns the payload file that has this name in any case.
     #[track_caller]
     pub(crate) fn payload_file(&self, name: &str) -> PathBuf {
         let entries = fs::read_dir(self.at("KB952076")).expect("a payload");
@@ -290,7 +291,7 @@ impl World {
         self
     }
 
-    /// Takes the last bytes of a payload file away.
+    /// Cuts the last bytes off a payload file.
     #[track_caller]
     pub(crate) fn truncate_payload(self, name: &str) -> Self {
         self.change_payload(name, |bytes| bytes.truncate(bytes.len() - 512))
@@ -303,76 +304,85 @@ impl World {
         self
     }
 
-    /// Gives two payload files each other's name.
+    /// Exchanges the names of two payload files.
     #[track_caller]
     pub(crate) fn swap_payload(self, a: &str, b: &str) -> Self {
-        let (a, b, aside) = (self.payload_file(a), self.payload_file(b), self.at("aside"));
-        fs::rename(&a, &aside)
+        let (a, b, spare) = (self.payload_file(a), self.payload_file(b), self.at("spare"));
+        fs::rename(&a, &spare)
             .and_then(|()| fs::rename(&b, &a))
-            .and_then(|()| fs::rename(&aside, &b))
+            .and_then(|()| fs::rename(&spare, &b))
             .expect("renamed");
         self
     }
 
-    /// Runs the program with these words, parted by spaces (`'…'` keeps them together), and no
-    /// terminal.
-    pub(crate) fn run(&self, words: &str) -> Ran<'_> {
+    /// Runs the program without a terminal. Arguments are separated by spaces; single quotes keep
+    /// words together.
+    pub(crate) fn run(&self, arguments: &str) -> CommandRun<'_> {
         let strict = Listing::strict(&self.deployment());
-        let before = Before {
-            tree: strict.clone().of_the_deployment(),
+        let before = ListingsBefore {
+            tree: strict.clone().without_rollup_directory(),
             strict,
         };
         let output = self
-            .command(words)
+            .command(arguments)
             .stdin(Stdio::null())
             .output()
-            .expect("the program can be run");
-        Ran {
+            .expect("the program runs");
+        CommandRun {
             world: self,
-            words: words.to_owned(),
+            arguments: arguments.to_owned(),
             before,
-            output: Told::from(output),
+            output: CommandOutput::from(output),
         }
     }
 
-    /// Runs the program at a terminal, at which somebody types all this as soon as it is read.
-    pub(crate) fn at_terminal(&self, words: &str, typed: &str) -> Ran<'_> {
-        self.talk(words, |terminal, _, told| {
-            if told.is_empty() {
+    /// Runs the program at a terminal, with all this typed in advance.
+    pub(crate) fn at_terminal(&self, arguments: &str, typed: &str) -> CommandRun<'_> {
+        self.run_at_terminal(arguments, |terminal, _, printed| {
+            if printed.is_empty() {
                 terminal.write_all(typed.as_bytes()).expect("typed");
             }
         })
     }
 
-    /// Runs the program at a terminal, and sends it a signal as soon as it says this.
-    pub(crate) fn signalled(&self, words: &str, prompt: &str, signal: Signal) -> Ran<'_> {
+    /// Runs the program at a terminal, and sends it a signal as soon as it prints `prompt`.
+    pub(crate) fn signalled(
+        &self,
+        arguments: &str,
+        prompt: &str,
+        signal: Signal,
+    ) -> CommandRun<'_> {
         let mut sent = false;
-        self.talk(words, move |_, program, told| {
-            if !sent && String::from_utf8_lossy(told).contains(prompt) {
+        self.run_at_terminal(arguments, move |_, program, printed| {
+            if !sent && String::from_utf8_lossy(printed).contains(prompt) {
                 sent = true;
-                kill_process(Pid::from_child(program), signal).expect("it is there");
+                kill_process(Pid::from_child(program), signal).expect("a running program");
             }
         })
     }
 
-    /// Runs the program at a terminal; `react` is called at first, and whenever it has said more.
-    fn talk(&self, words: &str, mut react: impl FnMut(&mut File, &Child, &[u8])) -> Ran<'_> {
+    /// Runs the program at a terminal; calls `on_output` at the start and after all output.
+    fn run_at_terminal(
+        &self,
+        arguments: &str,
+        mut on_output: impl FnMut(&mut File, &Child, &[u8]),
+    ) -> CommandRun<'_> {
         let strict = Listing::strict(&self.deployment());
-        let before = Before {
-            tree: strict.clone().of_the_deployment(),
+        let before = ListingsBefore {
+            tree: strict.clone().without_rollup_directory(),
             strict,
         };
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let ours =
-            openpt(flags).and_then(|ours| grantpt(&ours).and(unlockpt(&ours)).map(|()| ours));
-        let ours = ours.expect("a terminal can be made");
-        let name = ptsname(&ours, Vec::new())
-            .expect("it has a name")
+        let controller =
+            openpt(flags).and_then(|pty| grantpt(&pty).and(unlockpt(&pty)).map(|()| pty));
+        let controller = controller.expect("a terminal can be made");
+        let name = ptsname(&controller, Vec::new())
+            .expect("the name of the terminal")
             .into_string()
-            .expect("a plain name");
-        let mut ours = File::from(ours);
+            .expect("a name in UTF-8");
+        let mut controller = File::from(controller);
         let no_control = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
-        let theirs = || {
+        let open_terminal = || {
             File::options()
                 .read(true)
                 .write(true)
@@ -380,46 +390,47 @@ impl World {
                 .open(&name)
                 .expect("a terminal")
         };
-        let mut command = self.command(words);
+        let mut command = self.command(arguments);
         let mut child = command
-            .stdin(theirs())
-            .stdout(theirs())
-            .stderr(theirs())
+            .stdin(open_terminal())
+            .stdout(open_terminal())
+            .stderr(open_terminal())
             .spawn()
-            .expect("the program can be run");
-        // The other end is closed when nobody but the program has it, and the program has ended.
+            .expect("the program runs");
+        // The terminal must be closed as soon as the program has ended, so this process keeps no
+        // handle of it.
         drop(command);
-        let mut told = Vec::new();
-        react(&mut ours, &child, &told);
+        let mut printed = Vec::new();
+        on_output(&mut controller, &child, &printed);
         let mut chunk = [0; 4096];
-        while let Ok(read @ 1..) = ours.read(&mut chunk) {
-            told.extend_from_slice(&chunk[..read]);
-            react(&mut ours, &child, &told);
+        while let Ok(read @ 1..) = controller.read(&mut chunk) {
+            printed.extend_from_slice(&chunk[..read]);
+            on_output(&mut controller, &child, &printed);
         }
-        let code = child.wait().expect("it ended").code();
-        let output = Told {
+        let code = child.wait().expect("the exit status").code();
+        let output = CommandOutput {
             code,
-            stdout: String::from_utf8_lossy(&told).into_owned(),
+            stdout: String::from_utf8_lossy(&printed).into_owned(),
             stderr: String::new(),
         };
-        Ran {
+        CommandRun {
             world: self,
-            words: words.to_owned(),
+            arguments: arguments.to_owned(),
             before,
             output,
         }
     }
 
-    /// The program, not run yet.
-    pub(crate) fn command(&self, words: &str) -> Command {
+    /// Returns the command of a program that is not started yet.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
         command
-            .args(split(words))
+            .args(split(arguments))
             .current_dir(self.directory.path());
         command
             .env("ROLLUP_DEPLOYMENT", "deployment")
             .env_remove("ROLLUP_PAYLOAD");
-        // Wide, so that no message is broken into lines.
+        // Wide enough for every message to stay on one line.
         command
             .env("COLUMNS", "400")
             .env("NO_COLOR", "1")
@@ -427,34 +438,34 @@ impl World {
         command
     }
 
-    /// The directory of a run.
+    /// Returns the directory of a run.
     pub(crate) fn run_directory(&self, name: &str) -> PathBuf {
         self.live(".rollup/runs").join(name)
     }
 
-    /// The plan of a manifest, as `rollup plan` tells it to programs.
+    /// Returns the JSON document of `rollup plan` for a manifest.
     #[track_caller]
-    pub(crate) fn plan(&self, words: &str) -> Value {
-        self.run(&format!("plan {words} --format json"))
+    pub(crate) fn plan(&self, arguments: &str) -> Value {
+        self.run(&format!("plan {arguments} --format json"))
             .exits_with(exit::OK)
             .json()
     }
 }
 
-/// What stood before a command.
-struct Before {
+/// State of the deployment before a command.
+struct ListingsBefore {
     tree: Listing,
     strict: Listing,
 }
 
-/// What a command said.
-struct Told {
+/// Exit code and output of a command.
+struct CommandOutput {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-impl From<Output> for Told {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
         Self {
@@ -465,55 +476,59 @@ impl From<Output> for Told {
     }
 }
 
-/// A command that ran, to be asked what it did.
-pub(crate) struct Ran<'w> {
+/// Command that has ended, with assertions about it.
+pub(crate) struct CommandRun<'w> {
     world: &'w World,
-    words: String,
-    before: Before,
-    output: Told,
+    arguments: String,
+    before: ListingsBefore,
+    output: CommandOutput,
 }
 
-impl<'w> Ran<'w> {
-    /// Everything it said, for the message of a failed assertion.
-    fn shown(&self) -> String {
-        let Told {
+impl<'w> CommandRun<'w> {
+    /// Returns the command with its code and output, for the message of a failed assertion.
+    fn description(&self) -> String {
+        let CommandOutput {
             code,
             stdout,
             stderr,
         } = &self.output;
         format!(
-            "`rollup {}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
-            self.words
+            "`rollup {}` exited with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
+            self.arguments
         )
     }
 
-    /// Ended with this code.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn exits_with(self, code: i32) -> Self {
-        assert_eq!(self.output.code, Some(code), "{}", self.shown());
+        assert_eq!(self.output.code, Some(code), "{}", self.description());
         self
     }
 
-    /// Said these words, on either stream; line breaks count as spaces.
+    /// Asserts that one of the streams has these words; line breaks count as spaces.
     #[track_caller]
-    pub(crate) fn says(self, words: &str) -> Self {
+    pub(crate) fn prints(self, words: &str) -> Self {
         assert!(
-            self.said(words),
-            "it did not say `{words}`\n{}",
-            self.shown()
+            self.output_contains(words),
+            "`{words}` is not in the output\n{}",
+            self.description()
         );
         self
     }
 
-    /// Did not say these words.
+    /// Asserts that neither stream has these words.
     #[track_caller]
-    pub(crate) fn does_not_say(self, words: &str) -> Self {
-        assert!(!self.said(words), "it said `{words}`\n{}", self.shown());
+    pub(crate) fn does_not_print(self, words: &str) -> Self {
+        assert!(
+            !self.output_contains(words),
+            "`{words}` is in the output\n{}",
+            self.description()
+        );
         self
     }
 
-    /// Whether it said these words.
-    pub(crate) fn said(&self, words: &str) -> bool {
+    /// Returns true if these words are in the output.
+    pub(crate) fn output_contains(&self, words: &str) -> bool {
         let all = format!("{}\n{}", self.output.stdout, self.output.stderr);
         all.split_whitespace()
             .collect::<Vec<_>>()
@@ -521,7 +536,8 @@ impl<'w> Ran<'w> {
             .contains(words)
     }
 
-    /// Everything but `.rollup` is as it was: names, kinds, bytes, modes, owners, times of files.
+    /// Asserts that everything but `.rollup` is as before: names, kinds, bytes, modes, owners and
+    /// times of files.
     #[track_caller]
     pub(crate) fn tree_is_unchanged(self) -> Self {
         self.before
@@ -530,7 +546,7 @@ impl<'w> Ran<'w> {
         self
     }
 
-    /// Not a byte, name, inode or time anywhere in the deployment is another one.
+    /// Asserts that no byte, name, inode or time anywhere in the deployment has changed.
     #[track_caller]
     pub(crate) fn nothing_was_touched(self) -> Self {
         self.before
@@ -539,38 +555,38 @@ impl<'w> Ran<'w> {
         self
     }
 
-    /// What stood before it.
+    /// Returns the deployment as it was before the command.
     pub(crate) fn before(&self) -> &Listing {
         &self.before.tree
     }
 
-    /// What stands now.
+    /// Reads the deployment as it is now.
     pub(crate) fn after(&self) -> Listing {
         Listing::of(&self.world.deployment())
     }
 
-    /// The document on standard output.
+    /// Parses the document on standard output.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.output.stdout)
-            .unwrap_or_else(|error| panic!("{error}\n{}", self.shown()))
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.description()))
     }
 
-    /// Messages alone.
+    /// Returns standard error.
     pub(crate) fn stderr(&self) -> &str {
         &self.output.stderr
     }
 
-    /// Standard output.
+    /// Returns standard output.
     pub(crate) fn stdout(&self) -> &str {
         &self.output.stdout
     }
 }
 
-/// Words parted by spaces; single quotes keep some together.
-fn split(words: &str) -> Vec<String> {
+/// Splits arguments at spaces; single quotes keep words together.
+fn split(arguments: &str) -> Vec<String> {
     let mut split = Vec::new();
-    for (at, part) in words.split('\'').enumerate() {
+    for (at, part) in arguments.split('\'').enumerate() {
         match at % 2 {
             0 => split.extend(part.split_whitespace().map(str::to_owned)),
             _ => split.push(part.to_owned()),
@@ -593,8 +609,9 @@ pub(crate) fn set_modified(at: &Path, modified: std::time::SystemTime) {
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in WalkDir::new(from) {
         let entry = entry.expect("a readable tree");
-        let target = to.join(entry.path().strip_prefix(from).expect("it lies below"));
-        let metadata = entry.metadata().expect("it was just listed");
+        let below = entry.path().strip_prefix(from).expect("a path below");
+        let target = to.join(below);
+        let metadata = entry.metadata().expect("metadata");
         if metadata.is_dir() {
             fs::create_dir_all(&target).expect("made");
         } else {
@@ -605,7 +622,7 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// Puts the files of a directory into another one without copying a byte.
+/// Makes a new directory with hard links to the files of another one.
 fn link_files(from: &Path, to: &Path) {
     fs::create_dir(to).expect("made");
     for entry in fs::read_dir(from).expect("a directory") {

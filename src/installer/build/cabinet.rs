@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::BuildError;
-use super::plan::Plan;
+use super::plan::PackagePlan;
 use crate::installer::folder::checksum;
 
 /// Largest number of bytes in a block.
@@ -13,7 +13,7 @@ const HEADER: usize = 36;
 const FOLDER: usize = 8;
 
 /// Returns the cabinet of a package, its files named by their keys.
-pub(super) fn stored(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
+pub(super) fn stored(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
     let too_much = || BuildError::TooMuch(plan.name.clone());
     let (date, time) =
         date_and_time(plan.modified).ok_or(BuildError::Modified(plan.modified.as_second()))?;

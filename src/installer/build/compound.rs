@@ -8,7 +8,7 @@ use cfb::{CompoundFile, Version};
 /// Offset in the header of the number of sectors that map the others, and of the list of these.
 const MAPS_AT: usize = 44;
 const MAP_LIST_AT: usize = 76;
-const MOST_MAPS: usize = 109;
+const MAX_MAPS: usize = 109;
 const SECTOR: usize = 512;
 /// Number of sectors that one of them maps.
 const MAPPED: usize = SECTOR / 4;
@@ -47,7 +47,7 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
 pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
     let sectors = file.len() / SECTOR - 1;
     let maps = u32::from_le_bytes(file.get(MAPS_AT..MAPS_AT + 4)?.try_into().ok()?);
-    if sectors != maps as usize * MAPPED || maps as usize >= MOST_MAPS {
+    if sectors != maps as usize * MAPPED || maps as usize >= MAX_MAPS {
         return None;
     }
     const FREE: [u8; 4] = [0xff; 4];

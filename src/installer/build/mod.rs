@@ -18,14 +18,14 @@ use crate::names::{Escaped, FileName, FileNameError, RelPath, Version};
 
 pub use program::build_program;
 
-use plan::Plan;
+use plan::PackagePlan;
 
 /// The unit of a package's size: a sector of a compound file of version 3.
 const SECTOR: u64 = 512;
 /// The least noise in a package: smaller cabinets are stored in another way, with sizes in jumps.
-const LEAST_NOISE: u64 = 4096;
+const MIN_NOISE: u64 = 4096;
 /// Number of times that the size is compared and the noise changed; two or three are enough.
-const MOST_TRIES: usize = 8;
+const MAX_TRIES: usize = 8;
 
 /// Recipe of a package.
 #[derive(Debug, Clone)]
@@ -105,14 +105,14 @@ pub enum BuildError {
 ///
 /// A package without a size has no noise, unless it would be empty otherwise.
 pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
-    let mut plan = Plan::of(recipe)?;
+    let mut plan = PackagePlan::of(recipe)?;
     let Some(wanted) = recipe.size else {
         if recipe.files.is_empty() {
-            plan.set_noise(recipe, LEAST_NOISE)?;
+            plan.set_noise(recipe, MIN_NOISE)?;
         }
         return assemble(&plan);
     };
-    plan.set_noise(recipe, LEAST_NOISE)?;
+    plan.set_noise(recipe, MIN_NOISE)?;
     let mut package = assemble(&plan)?;
     let smallest = package.len() as u64;
     let refused = || BuildError::PackageSize {
@@ -123,8 +123,8 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
     if wanted < smallest || !wanted.is_multiple_of(SECTOR) {
         return Err(refused());
     }
-    let mut noise = LEAST_NOISE;
-    for _ in 0..MOST_TRIES {
+    let mut noise = MIN_NOISE;
+    for _ in 0..MAX_TRIES {
         let size = package.len() as u64;
         if size == wanted {
             return Ok(package);
@@ -134,14 +134,14 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
         {
             return Ok(package);
         }
-        noise = (noise + wanted).saturating_sub(size).max(LEAST_NOISE);
+        noise = (noise + wanted).saturating_sub(size).max(MIN_NOISE);
         plan.set_noise(recipe, noise)?;
         package = assemble(&plan)?;
     }
     Err(refused())
 }
 
-fn assemble(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
+fn assemble(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
     let cabinet = cabinet::stored(plan)?;
     let write = |source| BuildError::Write {
         name: plan.name.clone(),

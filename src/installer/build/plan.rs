@@ -10,11 +10,11 @@ use super::{BuildError, Recipe};
 use crate::names::{CaseFolded, FileName, RelPath, Version};
 
 /// Largest number of files in a package: their sequence has 15 bits.
-const MOST_FILES: usize = 32_767;
+const MAX_FILES: usize = 32_767;
 /// Largest number of bytes in a package's files, well below what the formats take.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
-pub(super) struct Plan<'a> {
+pub(super) struct PackagePlan<'a> {
     pub(super) name: &'a FileName,
     pub(super) product: &'a str,
     pub(super) version: &'a Version,
@@ -23,14 +23,14 @@ pub(super) struct Plan<'a> {
     /// Identifier of exactly this package; one of another size has another identifier.
     pub(super) package_code: Uuid,
     /// Directories below that of the product, parents first.
-    pub(super) directories: Vec<Directory>,
+    pub(super) directories: Vec<PlannedDirectory>,
     /// In the order of the cabinet.
-    pub(super) files: Vec<File<'a>>,
+    pub(super) files: Vec<PlannedFile<'a>>,
     pub(super) noise: Option<(RelPath, Vec<u8>)>,
     pub(super) modified: Timestamp,
 }
 
-pub(super) struct Directory {
+pub(super) struct PlannedDirectory {
     pub(super) key: String,
     pub(super) parent: String,
     /// `short|long`, or one name that is both.
@@ -41,7 +41,7 @@ pub(super) struct Directory {
 }
 
 #[derive(Clone)]
-pub(super) struct File<'a> {
+pub(super) struct PlannedFile<'a> {
     pub(super) key: String,
     pub(super) component: String,
     /// `short|long`, or one name that is both.
@@ -52,7 +52,7 @@ pub(super) struct File<'a> {
 /// Key of the product's directory.
 pub(super) const PRODUCT_DIRECTORY: &str = "INSTALLDIR";
 
-impl<'a> Plan<'a> {
+impl<'a> PackagePlan<'a> {
     pub(super) fn of(recipe: &'a Recipe) -> Result<Self, BuildError> {
         check_name(&recipe.product)?;
         check_paths(recipe)?;
@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|(_, bytes)| bytes.len() as u64)
             .sum();
-        match plan.files.len() < MOST_FILES && total.max(recipe.size.unwrap_or(0)) <= MOST_BYTES {
+        match plan.files.len() < MAX_FILES && total.max(recipe.size.unwrap_or(0)) <= MAX_BYTES {
             true => Ok(plan),
             false => Err(BuildError::TooMuch(recipe.name.clone())),
         }
@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns every file, the noise last.
-    pub(super) fn all_files(&self) -> impl Iterator<Item = File<'_>> {
+    pub(super) fn all_files(&self) -> impl Iterator<Item = PlannedFile<'_>> {
         let noise = self
             .noise
             .iter()
@@ -143,9 +143,9 @@ impl<'a> Plan<'a> {
         bytes: &'b [u8],
         directory: &str,
         number: usize,
-    ) -> File<'b> {
+    ) -> PlannedFile<'b> {
         let component = component_of(directory);
-        File {
+        PlannedFile {
             key: format!("F{number}"),
             component,
             name: short_and_long(path.name(), 'F', number),
@@ -164,7 +164,7 @@ impl<'a> Plan<'a> {
         let place = path.as_ref().map_or("", RelPath::as_str);
         let component_code = braced(guid(&["component", self.product, place]));
         let component = component_of(&key);
-        self.directories.push(Directory {
+        self.directories.push(PlannedDirectory {
             key: key.clone(),
             parent,
             name,

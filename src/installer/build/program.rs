@@ -9,7 +9,7 @@ const FILE_UNIT: u32 = 512;
 /// The unit of a section in memory.
 const MEMORY_UNIT: u32 = 4096;
 /// The headers, and a section of code.
-const SMALLEST: u64 = 2 * FILE_UNIT as u64;
+const MIN_PROGRAM_SIZE: u64 = 2 * FILE_UNIT as u64;
 /// Code that ends the program at once: `xor eax, eax; ret`.
 const CODE: [u8; 3] = [0x31, 0xc0, 0xc3];
 /// Offset of the newer headers, behind the old one.
@@ -23,23 +23,23 @@ pub fn build_program(name: &FileName, size: u64) -> Result<Vec<u8>, BuildError> 
     let refused = || BuildError::ProgramSize {
         name: name.clone(),
         wanted: size,
-        smallest: SMALLEST,
+        smallest: MIN_PROGRAM_SIZE,
     };
     let slack = size
-        .checked_sub(SMALLEST)
+        .checked_sub(MIN_PROGRAM_SIZE)
         .filter(|_| size < 1 << 31)
         .ok_or_else(refused)?;
     let data = slack as u32 / FILE_UNIT * FILE_UNIT;
     let mut program = headers(data);
     program.resize(FILE_UNIT as usize, 0);
     program.extend(CODE);
-    program.resize(SMALLEST as usize, 0);
+    program.resize(MIN_PROGRAM_SIZE as usize, 0);
     program.extend(noise(&[name.as_str()], slack));
     Ok(program)
 }
 
 /// A section: its name, its place in memory and in the file, and its purpose.
-struct Section {
+struct PeSection {
     name: &'static [u8; 8],
     memory_size: u32,
     memory: u32,
@@ -51,7 +51,7 @@ struct Section {
 fn headers(data: u32) -> Vec<u8> {
     const CODE_FLAGS: u32 = 0x6000_0020;
     const DATA_FLAGS: u32 = 0x4000_0040;
-    let code = Section {
+    let code = PeSection {
         name: b".text\0\0\0",
         memory_size: CODE.len() as u32,
         memory: MEMORY_UNIT,
@@ -61,9 +61,9 @@ fn headers(data: u32) -> Vec<u8> {
     };
     let mut sections = vec![code];
     if data > 0 {
-        let (memory, file) = (2 * MEMORY_UNIT, SMALLEST as u32);
+        let (memory, file) = (2 * MEMORY_UNIT, MIN_PROGRAM_SIZE as u32);
         let name = b".rdata\0\0";
-        sections.push(Section {
+        sections.push(PeSection {
             name,
             memory_size: data,
             memory,
@@ -80,7 +80,7 @@ fn headers(data: u32) -> Vec<u8> {
     optional_header(&mut bytes, data);
     for section in sections {
         bytes.extend(section.name);
-        let Section {
+        let PeSection {
             memory_size,
             memory,
             file_size,

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use md5::{Digest as _, Md5};
 use msi::{CodePage, Column, Insert, LanguageId, Package, PackageType, Value};
 
-use super::plan::{PRODUCT_DIRECTORY, Plan};
+use super::plan::{PRODUCT_DIRECTORY, PackagePlan};
 
-type Database = Package<Cursor<Vec<u8>>>;
+type MsiDatabase = Package<Cursor<Vec<u8>>>;
 
 /// The name of the stream with the cabinet.
 const CABINET: &str = "files.cab";
@@ -19,7 +19,7 @@ const OLDER: &str = "OLDERVERSIONS";
 const CODE_PAGE: CodePage = CodePage::Windows1252;
 
 /// Writes the database with its cabinet, as a compound file of version 4.
-pub(super) fn database(plan: &Plan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn database(plan: &PackagePlan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
     let mut database = Package::create(PackageType::Installer, Cursor::new(Vec::new()))?;
     database.set_database_codepage(CODE_PAGE);
     summary(&mut database, plan);
@@ -35,7 +35,7 @@ pub(super) fn database(plan: &Plan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
     Ok(database.into_inner()?.into_inner())
 }
 
-fn summary(database: &mut Database, plan: &Plan<'_>) {
+fn summary(database: &mut MsiDatabase, plan: &PackagePlan<'_>) {
     // The earliest version of the engine, and files that are packed under long names.
     const ENGINE: i32 = 200;
     const PACKED: i32 = 2;
@@ -64,7 +64,7 @@ fn summary(database: &mut Database, plan: &Plan<'_>) {
 
 const MANUFACTURER: &str = "rollup rehearsal";
 
-fn property(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+fn property(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Property", 72),
         Column::build("Value").localizable().text_string(0),
@@ -83,7 +83,7 @@ fn property(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     fill(database, "Property", columns, rows.into())
 }
 
-fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+fn directories(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Directory", 72),
         Column::build("Directory_Parent").nullable().id_string(72),
@@ -111,7 +111,7 @@ fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
 }
 
 /// Writes the components, one for each directory with files, and the feature that contains them.
-fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+fn feature(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let mut components = Vec::new();
     let mut parts = Vec::new();
     for directory in &plan.directories {
@@ -180,7 +180,7 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     )
 }
 
-fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let mut files = Vec::new();
     let mut hashes = Vec::new();
     for (file, sequence) in plan.all_files().zip(1..) {
@@ -255,7 +255,7 @@ fn hash(bytes: &[u8]) -> [i32; 4] {
 }
 
 /// Writes the rule that a newer version replaces the older ones.
-fn upgrade(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+fn upgrade(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     const FROM_THE_FIRST: i32 = 256;
     let columns = vec![
         Column::build("UpgradeCode").primary_key().string(38),
@@ -289,7 +289,7 @@ fn upgrade(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     fill(database, "Upgrade", columns, vec![row])
 }
 
-fn sequence(database: &mut Database, table: &str, actions: &[(&str, i32)]) -> io::Result<()> {
+fn sequence(database: &mut MsiDatabase, table: &str, actions: &[(&str, i32)]) -> io::Result<()> {
     let columns = vec![
         key("Action", 72),
         Column::build("Condition").nullable().string(255),
@@ -306,7 +306,7 @@ fn key(name: &str, length: usize) -> Column {
 }
 
 fn fill(
-    database: &mut Database,
+    database: &mut MsiDatabase,
     table: &str,
     columns: Vec<Column>,
     rows: Vec<Vec<Value>>,

@@ -1,6 +1,6 @@
 //! Cabinets of every kind, well made and not.
 
-use super::forge::{Entry, Folder, Forge, LZX_32_KIB, Lzx, cabinet, file, packed};
+use super::forge::{ForgedEntry, ForgedFolder, Forge, LZX_32_KIB, Lzx, cabinet, file, packed};
 use super::*;
 
 /// Returns a package whose file `f` of `size` bytes is in this cabinet.
@@ -12,14 +12,14 @@ fn package(size: usize, cabinet: Vec<u8>) -> Vec<u8> {
 }
 
 fn unpacked(size: usize, cabinet: Vec<u8>) -> Result<Vec<u8>, InstallerError> {
-    let files = unpack(&package(size, cabinet), &mut NothingBeside)?;
+    let files = unpack(&package(size, cabinet), &mut NoSiblingFiles)?;
     Ok(files.into_values().next().expect("a file"))
 }
 
 fn one_folder(kind: u16, blocks: Vec<(Vec<u8>, u16)>, size: usize) -> Vec<u8> {
     cabinet(
-        &[Folder { kind, blocks }],
-        &[Entry {
+        &[ForgedFolder { kind, blocks }],
+        &[ForgedEntry {
             name: "f",
             folder: 0,
             start: 0,
@@ -28,8 +28,8 @@ fn one_folder(kind: u16, blocks: Vec<(Vec<u8>, u16)>, size: usize) -> Vec<u8> {
     )
 }
 
-fn plain(bytes: &[u8]) -> Folder {
-    Folder {
+fn plain(bytes: &[u8]) -> ForgedFolder {
+    ForgedFolder {
         kind: 0,
         blocks: vec![(bytes.to_vec(), bytes.len() as u16)],
     }
@@ -104,7 +104,7 @@ fn what_we_cannot_unpack_is_said() {
     );
     let set = "the cabinet `cab`: a cabinet set that spans files is not supported";
     for folder in [0xfffd, 0xfffe, 0xffff] {
-        let entries = [Entry {
+        let entries = [ForgedEntry {
             name: "f",
             folder,
             start: 0,
@@ -126,11 +126,11 @@ fn what_we_cannot_unpack_is_said() {
 
 #[test]
 fn a_folder_that_nobody_needs_may_be_of_any_kind() {
-    let quantum = Folder {
+    let quantum = ForgedFolder {
         kind: 2,
         blocks: vec![(vec![1], 1)],
     };
-    let entry = |name, folder, size| Entry {
+    let entry = |name, folder, size| ForgedEntry {
         name,
         folder,
         start: 0,
@@ -206,7 +206,7 @@ fn reserved_bytes_are_passed_over() {
 
 #[test]
 fn files_and_folders_that_share_bytes_are_refused() {
-    let entry = |name, folder, start, size| Entry {
+    let entry = |name, folder, start, size| ForgedEntry {
         name,
         folder,
         start,
@@ -215,7 +215,7 @@ fn files_and_folders_that_share_bytes_are_refused() {
     let mut forge = Forge::with_files(&[("a", b"12"), ("b", b"34")]);
     let mut told = |cabinet: Vec<u8>| {
         forge.streams = vec![("cab".into(), cabinet)];
-        unpack(&forge.build(), &mut NothingBeside).map_err(|error| error.to_string())
+        unpack(&forge.build(), &mut NoSiblingFiles).map_err(|error| error.to_string())
     };
     let overlapping = cabinet(
         &[plain(b"123")],

@@ -16,7 +16,7 @@ pub(super) struct Forge {
     pub(super) directories: Vec<(String, Option<String>, String)>,
     /// Key, directory.
     pub(super) components: Vec<(String, String)>,
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<ForgedFile>,
     /// Last sequence, cabinet.
     pub(super) media: Vec<(i32, Option<String>)>,
     /// Key and the four parts.
@@ -26,7 +26,7 @@ pub(super) struct Forge {
 }
 
 #[derive(Clone)]
-pub(super) struct File {
+pub(super) struct ForgedFile {
     pub(super) key: String,
     pub(super) component: String,
     pub(super) name: String,
@@ -36,8 +36,8 @@ pub(super) struct File {
 }
 
 /// Returns a file `key` of `size` bytes in the component `c`.
-pub(super) fn file(key: &str, name: &str, size: i32, sequence: i32) -> File {
-    File {
+pub(super) fn file(key: &str, name: &str, size: i32, sequence: i32) -> ForgedFile {
+    ForgedFile {
         key: key.into(),
         component: "c".into(),
         name: name.into(),
@@ -266,21 +266,21 @@ pub(super) fn rewritten(package: &[u8], mut change: impl FnMut(&str, &mut Vec<u8
 /// A folder of a forged cabinet: the number of its compression, and packed blocks with the size
 /// they unpack to.
 #[derive(Clone)]
-pub(super) struct Folder {
+pub(super) struct ForgedFolder {
     pub(super) kind: u16,
     pub(super) blocks: Vec<(Vec<u8>, u16)>,
 }
 
 /// A file of a forged cabinet.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct ForgedEntry {
     pub(super) name: &'static str,
     pub(super) folder: u16,
     pub(super) start: u32,
     pub(super) size: u32,
 }
 
-pub(super) fn cabinet(folders: &[Folder], entries: &[Entry]) -> Vec<u8> {
+pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<u8> {
     let names: usize = entries.iter().map(|entry| 17 + entry.name.len()).sum();
     let mut at = 36 + 8 * folders.len() + names;
     let mut bytes = Vec::from(*b"MSCF");

@@ -39,7 +39,7 @@ impl Sink for Unpacked {
 
 fn unpack(
     package: &[u8],
-    beside: &mut dyn Beside,
+    beside: &mut dyn SiblingFiles,
 ) -> Result<BTreeMap<String, Vec<u8>>, InstallerError> {
     let mut unpacked = Unpacked::default();
     Installer::open(Cursor::new(package))?.unpack(beside, &mut unpacked, FileHashes::Compare)?;
@@ -48,7 +48,7 @@ fn unpack(
 
 /// Returns the message of a refusal.
 fn refusal(package: &[u8]) -> String {
-    unpack(package, &mut NothingBeside)
+    unpack(package, &mut NoSiblingFiles)
         .expect_err("a refusal")
         .to_string()
 }
@@ -56,7 +56,7 @@ fn refusal(package: &[u8]) -> String {
 /// Files in memory that are beside a package.
 struct Neighbours(Vec<(&'static str, Vec<u8>)>);
 
-impl Beside for Neighbours {
+impl SiblingFiles for Neighbours {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         let found = self
             .0

@@ -1,7 +1,7 @@
 //! Thousands of damaged packages, the same on every run: each is read or refused, none stops the
 //! program.
 
-use super::forge::{Entry, Folder, Forge, LZX_32_KIB, Lzx, cabinet, packed, rewritten};
+use super::forge::{ForgedEntry, ForgedFolder, Forge, LZX_32_KIB, Lzx, cabinet, packed, rewritten};
 use super::*;
 
 const RUNS: usize = 3_000;
@@ -21,16 +21,16 @@ fn subject() -> Vec<u8> {
     b"hello".iter().for_each(|byte| lzx.literal(*byte));
     lzx.eight_again();
     let folders = [
-        Folder {
+        ForgedFolder {
             kind: LZX_32_KIB,
             blocks: vec![(lzx.finish(), 13)],
         },
-        Folder {
+        ForgedFolder {
             kind: 0,
             blocks: vec![(b"stored".to_vec(), 6)],
         },
     ];
-    let entry = |name, folder, size| Entry {
+    let entry = |name, folder, size| ForgedEntry {
         name,
         folder,
         start: 0,
@@ -96,7 +96,7 @@ impl Random {
 fn a_damaged_package_is_read_or_refused() {
     let whole = subject();
     assert_eq!(
-        unpack(&whole, &mut NothingBeside)
+        unpack(&whole, &mut NoSiblingFiles)
             .expect("the whole package")
             .len(),
         4
@@ -105,7 +105,7 @@ fn a_damaged_package_is_read_or_refused() {
     for _ in 0..RUNS {
         let mut damaged = whole.clone();
         (0..=random.below(3)).for_each(|_| random.mutate(&mut damaged));
-        let _ = contents(Cursor::new(damaged), &mut NothingBeside);
+        let _ = contents(Cursor::new(damaged), &mut NoSiblingFiles);
     }
 }
 
@@ -124,7 +124,7 @@ fn damaged_tables_and_cabinets_are_read_or_refused() {
             }
             number += 1;
         });
-        read += usize::from(contents(Cursor::new(damaged), &mut NothingBeside).is_ok());
+        read += usize::from(contents(Cursor::new(damaged), &mut NoSiblingFiles).is_ok());
     }
     assert!(
         (RUNS / 20..RUNS).contains(&read),
@@ -146,13 +146,13 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let mut block = whole.clone();
         (0..=random.below(3)).for_each(|_| random.mutate(&mut block));
         let size = 17 + random.below(3) as u32;
-        let folder = Folder {
+        let folder = ForgedFolder {
             kind: LZX_32_KIB,
             blocks: vec![(block.clone(), 17), (block, 2)],
         };
         let bytes = cabinet(
             &[folder],
-            &[Entry {
+            &[ForgedEntry {
                 name: "f",
                 folder: 0,
                 start: 0,

@@ -20,11 +20,11 @@ const BAD: [&str; 14] = [
     "a|b|c",
 ];
 
-fn assert_unsafe(package: &[u8], what: &str) {
+fn assert_unsafe(package: &[u8], case: &str) {
     match Installer::open(Cursor::new(package)) {
         Err(InstallerError::Unsafe { .. }) => {}
-        Err(other) => panic!("{what}: {other}"),
-        Ok(installer) => panic!("{what} was accepted: {:?}", installer.files()),
+        Err(other) => panic!("{case}: {other}"),
+        Ok(installer) => panic!("{case} was accepted: {:?}", installer.files()),
     }
 }
 

@@ -127,7 +127,7 @@ fn what_only_changes_other_packages_is_refused_by_its_kind() {
         more_tables: vec!["ModuleSignature"],
         ..Forge::valid()
     };
-    unpack(&module.build(), &mut NothingBeside).expect("a package that a module was merged into");
+    unpack(&module.build(), &mut NoSiblingFiles).expect("a package that a module was merged into");
     module.properties.remove("ProductCode");
     assert!(refusal(&module.build()).starts_with("a merge module"));
 }
@@ -167,7 +167,7 @@ fn names_are_read_in_the_code_page_of_the_package() {
             code_page,
             ..Forge::with_files(&[(name, b"x")])
         };
-        let files = unpack(&forge.build(), &mut NothingBeside).expect("its files");
+        let files = unpack(&forge.build(), &mut NoSiblingFiles).expect("its files");
         assert_eq!(
             files.into_keys().collect::<Vec<_>>(),
             [format!("Program Files/{name}")]
@@ -189,7 +189,7 @@ fn a_text_of_several_parts_is_taken_apart() {
     forge.add_directory("D", "ProgramFilesFolder", "SHORT~1|Long name:src|source");
     forge.add_directory("E", "D", ".");
     forge.components = vec![("c".into(), "E".into())];
-    let files = unpack(&forge.build(), &mut NothingBeside).expect("its files");
+    let files = unpack(&forge.build(), &mut NoSiblingFiles).expect("its files");
     assert_eq!(
         files.into_keys().collect::<Vec<_>>(),
         ["Program Files/Long name/a.txt"]
@@ -201,7 +201,7 @@ fn a_package_without_files_is_a_package() {
     let mut forge = Forge::valid();
     (forge.files, forge.streams) = (vec![], vec![]);
     assert!(
-        unpack(&forge.build(), &mut NothingBeside)
+        unpack(&forge.build(), &mut NoSiblingFiles)
             .expect("nothing")
             .is_empty()
     );
@@ -254,7 +254,7 @@ fn the_hash_that_a_package_tells_is_checked() {
     let hello = [0x5d41_402a_u32, 0xbc4b_2a76, 0xb971_9d91, 0x1017_c592]
         .map(|part| part.swap_bytes() as i32);
     forge.hashes = vec![("f".into(), hello)];
-    unpack(&forge.build(), &mut NothingBeside).expect("the right hash");
+    unpack(&forge.build(), &mut NoSiblingFiles).expect("the right hash");
     forge.hashes = vec![("f".into(), [1, 2, 3, 4])];
     assert_eq!(
         refusal(&forge.build()),
@@ -264,7 +264,7 @@ fn the_hash_that_a_package_tells_is_checked() {
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let mut unpacked = Unpacked::default();
     installer
-        .unpack(&mut NothingBeside, &mut unpacked, FileHashes::Known)
+        .unpack(&mut NoSiblingFiles, &mut unpacked, FileHashes::Ignore)
         .expect("nobody compares");
     assert_eq!(unpacked.0["Program Files/a.txt"], b"hello");
 }
@@ -277,7 +277,7 @@ fn a_cabinet_beside_the_package_is_found_in_any_case_and_hashed() {
     let package = forge.build();
     let installer = Installer::open(Cursor::new(&package)).expect("readable without it");
     assert_eq!(installer.external_cabinets(), [name("Data1.cab")]);
-    let missing = contents(Cursor::new(&package), &mut NothingBeside).expect_err("it is not there");
+    let missing = contents(Cursor::new(&package), &mut NoSiblingFiles).expect_err("it is not there");
     assert!(
         matches!(&missing, InstallerError::MissingCabinet(cabinet) if cabinet.as_str() == "Data1.cab")
     );
@@ -325,7 +325,7 @@ fn several_cabinets_with_several_directories_are_read() {
         ("two".into(), stored(&[("f3", b""), ("f4", b"four")])),
     ];
     forge.media = vec![(2, Some("#one".into())), (9, Some("#two".into()))];
-    let files = unpack(&forge.build(), &mut NothingBeside).expect("its files");
+    let files = unpack(&forge.build(), &mut NoSiblingFiles).expect("its files");
     let sizes: Vec<_> = files.values().map(Vec::len).collect();
     assert_eq!(sizes, [3, 100_000, 0, 4]);
 }
@@ -333,7 +333,7 @@ fn several_cabinets_with_several_directories_are_read() {
 #[test]
 fn the_system_s_own_failures_are_told_apart() {
     struct Broken;
-    impl Beside for Broken {
+    impl SiblingFiles for Broken {
         fn open(&mut self, _name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
             Err(io::ErrorKind::PermissionDenied.into())
         }
@@ -350,7 +350,7 @@ fn the_system_s_own_failures_are_told_apart() {
     let mut forge = Forge::valid();
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let full = installer
-        .unpack(&mut NothingBeside, &mut Broken, FileHashes::Compare)
+        .unpack(&mut NoSiblingFiles, &mut Broken, FileHashes::Compare)
         .expect_err("a full disk");
     assert!(
         matches!(full, InstallerError::Io { .. })

@@ -21,7 +21,7 @@ fn recipe(size: Option<u64>) -> Recipe {
 fn what_goes_into_a_package_comes_out_of_it() {
     let recipe = recipe(Some(250_368));
     let package = build_package(&recipe).expect("a package");
-    let contents = contents(Cursor::new(&package), &mut NothingBeside).expect("its contents");
+    let contents = contents(Cursor::new(&package), &mut NoSiblingFiles).expect("its contents");
     let below = path("Program Files/Hosted Email 2007");
     for (file, bytes) in &recipe.files {
         let found = contents
@@ -55,7 +55,7 @@ fn what_goes_into_a_package_comes_out_of_it() {
 #[test]
 fn contents_can_be_stored_and_read_again() {
     let package = build_package(&recipe(None)).expect("a package");
-    let contents = contents(Cursor::new(&package), &mut NothingBeside).expect("its contents");
+    let contents = contents(Cursor::new(&package), &mut NoSiblingFiles).expect("its contents");
     let stored = serde_json::to_string(&contents).expect("stored");
     assert_eq!(
         serde_json::from_str::<Contents>(&stored).expect("read"),
@@ -77,7 +77,7 @@ fn every_documented_size_is_reached() {
         };
         let package = build_package(&recipe).expect("a package");
         assert_eq!(package.len() as u64, size);
-        contents(Cursor::new(&package), &mut NothingBeside).expect("readable");
+        contents(Cursor::new(&package), &mut NoSiblingFiles).expect("readable");
     }
 }
 
@@ -87,7 +87,7 @@ fn every_multiple_of_512_is_reached_where_the_map_of_sectors_grows() {
     for sectors in (3 * 128 - 2)..(3 * 128 + 5) {
         let package = build_package(&recipe(Some(sectors * 512))).expect("a package");
         assert_eq!(package.len() as u64, sectors * 512);
-        contents(Cursor::new(&package), &mut NothingBeside).expect("readable");
+        contents(Cursor::new(&package), &mut NoSiblingFiles).expect("readable");
         cfb::CompoundFile::open_strict(Cursor::new(&package)).expect("as the specification has it");
     }
 }
@@ -206,7 +206,7 @@ fn a_recipe_without_files_gives_a_package_with_noise() {
         ..recipe(None)
     })
     .expect("a package");
-    let files = unpack(&package, &mut NothingBeside).expect("its files");
+    let files = unpack(&package, &mut NoSiblingFiles).expect("its files");
     assert_eq!(
         files.into_keys().collect::<Vec<_>>(),
         ["Program Files/Hosted Email 2007/HostedEmail2007NS.dat"]

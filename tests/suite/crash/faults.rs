@@ -1,5 +1,5 @@
-//! A fault of the disk, or a change by somebody else, at one point of a run: the run names it, and
-//! no record of it claims more than is true.
+//! A fault of the disk, or a change by another program, at one point of a run: the run names it,
+//! and none of its records claims more than is true.
 
 use std::fs;
 use std::io;
@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{Outcome, RunState, runs};
+use rollup::journal::{Direction, Outcome, RunState, runs};
 use rollup::names::RelPath;
 use rollup::run;
 
 use super::site::Site;
 use super::tree::Tree;
-use super::{Ended, RunError, Way, apply, die_at, first_rename, interrupted, lock, recover, stage};
+use super::{Ended, RunError, apply, crash_at, first_rename, interrupted, lock, recover, stage};
 
 /// A managed file that the rollup replaces.
 const MANAGED: &str = "Share/Site.msi";
 
-/// The state of the only run.
+/// Returns the state of the only run.
 fn state(deployment: &Path) -> RunState {
     let tree = Directory::open(deployment).expect("the deployment exists");
     runs(&tree).expect("the journals can be read")[0].state()
@@ -28,8 +28,8 @@ fn state(deployment: &Path) -> RunState {
 
 #[test]
 fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
-    struct Exchanged(PathBuf);
-    impl Watch for Exchanged {
+    struct PayloadChange(PathBuf);
+    impl Watch for PayloadChange {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             match change {
                 Change::MakeDirectory(at) if at.name() == "0001-KB1" => {
@@ -43,7 +43,7 @@ fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     let site = Site::new();
     let copy = site.copy();
     let file = site.directory().with_file_name("payload").join("Tool.txt");
-    let failed = apply(&site, copy.path(), Some(Arc::new(Exchanged(file))));
+    let failed = apply(&site, copy.path(), Some(Arc::new(PayloadChange(file))));
     let Err(RunError::Stale { path, .. }) = failed else {
         panic!("{failed:?}")
     };
@@ -51,17 +51,17 @@ fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
 
-/// Changes a staged file when it is synced, and keeps its run from being discarded.
-struct Rot {
+/// Change of a staged file at its sync; its run cannot be discarded.
+struct StagedFileDamage {
     staged: PathBuf,
 }
 
-impl Watch for Rot {
+impl Watch for StagedFileDamage {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Sync if self.staged.exists() => fs::write(&self.staged, "rot"),
             Change::Rename(_, to) if to.as_str().starts_with(".rollup/trash/") => {
-                Err(io::Error::other("it stays"))
+                Err(io::Error::other("refused"))
             }
             _ => Ok(()),
         }
@@ -72,10 +72,10 @@ impl Watch for Rot {
 fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
     let site = Site::new();
     let copy = site.copy();
-    let rot = Rot {
+    let injector = StagedFileDamage {
         staged: copy.path().join(".rollup/runs/0001-KB1/slots/1/new"),
     };
-    let failed = apply(&site, copy.path(), Some(Arc::new(rot)));
+    let failed = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
         matches!(failed, Err(RunError::Unfaithful { .. })),
         "{failed:?}"
@@ -84,14 +84,14 @@ fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
     Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
 
-/// Lets one sync fail, and counts the changes after it.
-struct LostSync {
+/// Failure of one sync; counts the changes after it.
+struct FailedSync {
     at: usize,
     syncs: AtomicUsize,
     after: AtomicUsize,
 }
 
-impl Watch for LostSync {
+impl Watch for FailedSync {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if self.syncs.load(Ordering::SeqCst) >= self.at {
             self.after.fetch_add(1, Ordering::SeqCst);
@@ -111,12 +111,12 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
     let (mut discarded, mut stuck) = (0, 0);
     for at in 1.. {
         let copy = site.copy();
-        let watch = Arc::new(LostSync {
+        let injector = Arc::new(FailedSync {
             at,
             syncs: AtomicUsize::new(0),
             after: AtomicUsize::new(0),
         });
-        match apply(&site, copy.path(), Some(watch.clone())) {
+        match apply(&site, copy.path(), Some(injector.clone())) {
             Ok(Ended::Applied { .. }) => break,
             Err(error) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
@@ -130,7 +130,7 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
             }) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
                 assert_eq!(
-                    watch.after.load(Ordering::SeqCst),
+                    injector.after.load(Ordering::SeqCst),
                     0,
                     "changes after sync {at}, which failed"
                 );
@@ -142,12 +142,12 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
     assert!(discarded > 2 && stuck > 5, "{discarded} {stuck}");
 }
 
-/// A disk that is full for the journal of a run that has begun, until the reserve is released.
-struct Full {
+/// Disk that is full for the journal from `committing` on, until the reserve is released.
+struct FullDisk {
     run: PathBuf,
 }
 
-impl Watch for Full {
+impl Watch for FullDisk {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let has_begun = || {
             fs::read_to_string(self.run.join("journal"))
@@ -165,14 +165,14 @@ impl Watch for Full {
 }
 
 #[test]
-fn a_journal_that_meets_a_full_disk_goes_on_with_the_reserve() {
+fn a_journal_continues_on_a_full_disk_with_the_reserve() {
     let site = Site::new();
     let copy = site.copy();
     let run = copy.path().join(".rollup/runs/0001-KB1");
     let ended = apply(
         &site,
         copy.path(),
-        Some(Arc::new(Full { run: run.clone() })),
+        Some(Arc::new(FullDisk { run: run.clone() })),
     );
     assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
     assert_eq!(
@@ -196,13 +196,13 @@ fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
         .map(|swap| swap.live.to_path());
     let new = new
         .find(|live| has_parent(&site.directory().join(live)))
-        .expect("the rollup brings a new object");
+        .expect("the rollup adds a new object");
     for changed in [PathBuf::from(MANAGED), new] {
         let copy = site.copy();
         stage(&site, copy.path()).expect("it can be staged");
         fs::write(copy.path().join(&changed), "a hotfix").expect("its directory exists");
         let before = Tree::of(copy.path());
-        let refused = recover(copy.path(), Way::Forward, None);
+        let refused = recover(copy.path(), Direction::Forward, None);
         let Err(RunError::Stale { path, .. }) = refused else {
             panic!("{}: {refused:?}", changed.display())
         };
@@ -213,7 +213,7 @@ fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
 }
 
 #[test]
-fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
+fn a_damaged_old_object_stops_a_rollback_before_it_begins() {
     let site = Site::new();
     let copy = interrupted(&site);
     let plan = site.plan(&site.directory());
@@ -227,7 +227,7 @@ fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
         .join(format!(".rollup/runs/0001-KB1/slots/{}/old", swap.number));
     fs::write(&old, vec![0; fs::read(&old).expect("a file").len()]).expect("it can be damaged");
     let before = Tree::of(copy.path());
-    let refused = recover(copy.path(), Way::Back, None);
+    let refused = recover(copy.path(), Direction::Back, None);
     assert!(
         matches!(refused, Err(RunError::Quarantined { .. })),
         "{refused:?}"
@@ -236,26 +236,26 @@ fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
 }
 
 #[test]
-fn a_managed_file_that_changed_during_the_run_keeps_both_ways_from_beginning() {
+fn a_managed_file_that_changed_during_the_run_stops_resume_and_undo_before_they_begin() {
     let site = Site::new();
     let copy = interrupted(&site);
     fs::write(copy.path().join(MANAGED), "a hotfix").expect("it exists");
     let before = Tree::of(copy.path());
-    for way in [Way::Forward, Way::Back] {
-        let refused = recover(copy.path(), way, None);
+    for direction in [Direction::Forward, Direction::Back] {
+        let refused = recover(copy.path(), direction, None);
         assert!(
             matches!(refused, Err(RunError::Changed(_))),
-            "{way:?}: {refused:?}"
+            "{direction:?}: {refused:?}"
         );
         before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     }
 }
 
 #[test]
-fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
+fn a_slot_that_lost_both_objects_stops_resume_and_undo_before_they_begin() {
     let site = Site::new();
     let copy = site.copy();
-    die_at(&site, first_rename(&site))(copy.path());
+    crash_at(&site, first_rename(&site))(copy.path());
     let plan = site.plan(&site.directory());
     let swap = plan
         .swaps
@@ -265,25 +265,25 @@ fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
     let slot = copy
         .path()
         .join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
-    fs::remove_file(slot.join("new")).expect("it is not begun");
+    fs::remove_file(slot.join("new")).expect("the swap is not begun");
     let before = Tree::of(copy.path());
-    for way in [Way::Forward, Way::Back] {
-        let refused = recover(copy.path(), way, None);
+    for direction in [Direction::Forward, Direction::Back] {
+        let refused = recover(copy.path(), direction, None);
         let Err(RunError::Unexpected { live, .. }) = refused else {
-            panic!("{way:?}: {refused:?}")
+            panic!("{direction:?}: {refused:?}")
         };
         assert_eq!(live.as_str(), MANAGED);
         before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     }
 }
 
-/// Removes a managed file before a rename that touches this path.
-struct Removed {
+/// Removal of a managed file right before a rename that touches this path.
+struct RemovalBeforeRename {
     deployment: PathBuf,
     touched: RelPath,
 }
 
-impl Watch for Removed {
+impl Watch for RemovalBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, to) = change
             && (*from == self.touched || *to == self.touched)
@@ -295,7 +295,7 @@ impl Watch for Removed {
 }
 
 #[test]
-fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
+fn a_live_path_that_became_empty_stops_apply_and_undo_and_is_named() {
     let site = Site::new();
     let plan = site.plan(&site.directory());
     let copy = site.copy();
@@ -303,7 +303,7 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
     let ended = apply(
         &site,
         copy.path(),
-        Some(Arc::new(Removed {
+        Some(Arc::new(RemovalBeforeRename {
             deployment: copy.path().to_owned(),
             touched,
         })),
@@ -324,11 +324,11 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
         .expect("one had an old object")
         .live
         .clone();
-    let watch = Removed {
+    let injector = RemovalBeforeRename {
         deployment: copy.path().to_owned(),
         touched,
     };
-    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    let ended = recover(copy.path(), Direction::Back, Some(Arc::new(injector)));
     let Ok(Some(Ended::Stuck {
         error: RunError::Unexpected { live, .. },
         ..
@@ -339,7 +339,7 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
     assert_eq!(live.as_str(), MANAGED);
 }
 
-/// Changes a managed file before the last rename of a walk.
+/// Change of a managed file right before the last rename of a walk.
 struct LateChange {
     deployment: PathBuf,
     last: RelPath,
@@ -367,11 +367,11 @@ fn a_result_that_is_not_the_expected_state_is_rolled_back() {
         .expect("the plan has swaps")
         .live
         .clone();
-    let watch = LateChange {
+    let injector = LateChange {
         deployment: copy.path().to_owned(),
         last,
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
         matches!(
             ended,
@@ -395,11 +395,11 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
         .expect("the plan has swaps")
         .live
         .clone();
-    let watch = LateChange {
+    let injector = LateChange {
         deployment: copy.path().to_owned(),
         last,
     };
-    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    let ended = recover(copy.path(), Direction::Back, Some(Arc::new(injector)));
     assert!(
         matches!(
             ended,
@@ -413,14 +413,14 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
     assert_ne!(state(copy.path()), RunState::Closed(Outcome::Undone));
 }
 
-/// Notes whether everything was synced before a run's directory was renamed.
+/// Check that every rename directly follows a sync.
 #[derive(Default)]
-struct SyncedBefore {
+struct SyncBeforeRename {
     is_synced: AtomicBool,
     renames: AtomicUsize,
 }
 
-impl Watch for SyncedBefore {
+impl Watch for SyncBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, _) = change {
             assert!(
@@ -444,10 +444,10 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     let mut bytes = fs::read(&journal).expect("a journal");
     bytes[30] ^= 1;
     fs::write(&journal, bytes).expect("it can be damaged");
-    let watch = Arc::new(SyncedBefore::default());
-    let disk = lock(copy.path()).watched(watch.clone());
+    let injector = Arc::new(SyncBeforeRename::default());
+    let disk = lock(copy.path()).watched(injector.clone());
     let unusable = run::unusable(&disk).expect("the runs can be read");
     run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");
-    assert_eq!(watch.renames.load(Ordering::SeqCst), 1);
+    assert_eq!(injector.renames.load(Ordering::SeqCst), 1);
 }

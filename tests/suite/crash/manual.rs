@@ -4,16 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::journal::Direction;
 use rollup::run::{Event, Listener, Question, Reply};
 
 use super::site::{Copy, Site};
-use super::{Ended, Way, interrupted, recover, recover_before};
+use super::{Ended, interrupted, recover, recover_with_listener};
 
-/// Counts the questions, and does every manual step at once.
+/// Listener that counts the questions, and confirms every manual step.
 #[derive(Default)]
-struct Asked(usize);
+struct QuestionCounter(usize);
 
-impl Listener for Asked {
+impl Listener for QuestionCounter {
     fn tell(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
@@ -22,13 +23,13 @@ impl Listener for Asked {
     }
 }
 
-/// What the step before the manual one replaces.
+/// Live path that the step before the manual one replaces.
 const BEFORE: &str = "Share/Site.msi";
 
-/// Lets every rename to that path fail.
-struct Refused;
+/// Failure of every rename to [`BEFORE`].
+struct RefusedRename;
 
-impl Watch for Refused {
+impl Watch for RefusedRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(_, to) if to.as_str() == BEFORE => Err(io::Error::other("refused")),
@@ -41,28 +42,28 @@ impl Watch for Refused {
 fn a_manual_step_that_is_confirmed_is_not_asked_again() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let mut asked = Asked::default();
-    let ended = recover_before(copy.path(), Way::Forward, None, &mut asked);
+    let mut counter = QuestionCounter::default();
+    let ended = recover_with_listener(copy.path(), Direction::Forward, None, &mut counter);
     assert!(
         matches!(ended, Ok(Some(Ended::Applied { .. }))),
         "{ended:?}"
     );
-    assert_eq!(asked.0, 0);
+    assert_eq!(counter.0, 0);
 }
 
 #[test]
 fn a_manual_step_that_was_rolled_back_is_asked_again() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let failed = recover(copy.path(), Way::Back, Some(Arc::new(Refused)));
+    let failed = recover(copy.path(), Direction::Back, Some(Arc::new(RefusedRename)));
     assert!(
         matches!(failed, Ok(Some(Ended::Stuck { .. }))),
         "{failed:?}"
     );
-    for (way, questions) in [(Way::Forward, 1), (Way::Back, 0)] {
+    for (direction, questions) in [(Direction::Forward, 1), (Direction::Back, 0)] {
         let copy = Copy::of(copy.path());
-        let mut asked = Asked::default();
-        let ended = recover_before(copy.path(), way, None, &mut asked);
+        let mut counter = QuestionCounter::default();
+        let ended = recover_with_listener(copy.path(), direction, None, &mut counter);
         assert!(
             matches!(
                 ended,
@@ -70,6 +71,6 @@ fn a_manual_step_that_was_rolled_back_is_asked_again() {
             ),
             "{ended:?}"
         );
-        assert_eq!(asked.0, questions, "{way:?}");
+        assert_eq!(counter.0, questions, "{direction:?}");
     }
 }

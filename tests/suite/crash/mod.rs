@@ -1,5 +1,5 @@
-//! Death and failure at every change of the disk: what stands afterwards is the old tree or the new
-//! one, whichever way the run is taken.
+//! Crashes and failures at every change of the disk: recovery restores exactly the tree before the
+//! run with `undo`, and reaches exactly the tree after it with `resume`.
 
 mod faults;
 mod manual;
@@ -17,16 +17,16 @@ use std::time::Duration;
 use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{RunState, runs};
+use rollup::journal::{Direction, RunState, runs};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
 
 use site::{Copy, Site};
 use tree::Tree;
 
-/// Hears nothing, and does every manual step at once.
-pub(crate) struct Willing;
+/// Listener that ignores events and answers that every manual step is done.
+pub(crate) struct ConfirmingListener;
 
-impl Listener for Willing {
+impl Listener for ConfirmingListener {
     fn tell(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
@@ -34,13 +34,13 @@ impl Listener for Willing {
     }
 }
 
-/// Counts changes; from the fatal one on, none gets through.
-pub(crate) struct Death {
+/// Process that crashes: counts the changes, and refuses all of them from one number on.
+pub(crate) struct CrashInjector {
     pub(crate) seen: Arc<AtomicUsize>,
     pub(crate) at: usize,
 }
 
-impl Watch for Death {
+impl Watch for CrashInjector {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
             true => Err(io::Error::other("the process is dead")),
@@ -49,16 +49,17 @@ impl Watch for Death {
     }
 }
 
-/// What the system may say at any change: input/output error, no space, no permission, interrupted.
+/// Errors that the system may return for any change: input/output error, no space, no permission,
+/// interrupted.
 const ERRORS: [i32; 4] = [5, 28, 13, 4];
 
-/// Lets one change fail, with one error after another, and all others through.
-pub(crate) struct Fault {
+/// System error at one change; the number of the change selects the error.
+pub(crate) struct FailureInjector {
     pub(crate) seen: Arc<AtomicUsize>,
     pub(crate) at: usize,
 }
 
-impl Watch for Fault {
+impl Watch for FailureInjector {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
             true => Err(io::Error::from_raw_os_error(ERRORS[self.at % ERRORS.len()])),
@@ -68,31 +69,31 @@ impl Watch for Fault {
 }
 
 pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
-    let tree = Directory::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     // A process that another test starts holds every lock of this one until it runs its own
     // program.
-    LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
+    LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("the lock is free")
 }
 
 /// Applies the site's manifest as the command does.
 pub(crate) fn apply(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn Watch>>,
 ) -> Result<Ended, RunError> {
-    apply_before(site, deployment, watch, &mut Willing)
+    apply_with_listener(site, deployment, injector, &mut ConfirmingListener)
 }
 
-/// The same, before somebody who listens.
-pub(crate) fn apply_before(
+/// Applies the site's manifest, with a listener of the test's own.
+pub(crate) fn apply_with_listener(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn Watch>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.watched(injector);
     }
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
@@ -105,7 +106,7 @@ pub(crate) fn apply_before(
     run::commit(&disk, &plan, staged, listener)
 }
 
-/// Stages the site's manifest, and leaves the run there.
+/// Stages the site's manifest without committing it.
 fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let plan = site.plan(deployment);
     let mut disk = lock(deployment);
@@ -114,135 +115,135 @@ fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
     };
-    run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing).map(|_| ())
+    run::stage(
+        &disk,
+        &plan,
+        &asked,
+        Some(&site.payload),
+        &mut ConfirmingListener,
+    )
+    .map(|_| ())
 }
 
-/// A run that died near the end of its commit.
+/// Returns a deployment whose apply crashed near the end of its commit.
 fn interrupted(site: &Site) -> Copy {
     let copy = site.copy();
-    die_at(site, changes(site) - 4)(copy.path());
+    crash_at(site, change_count(site) - 4)(copy.path());
     copy
 }
 
-/// Which way an interrupted run is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    Forward,
-    Back,
-}
-
-/// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
+/// Recovers as `resume` and `undo` do. Returns `Ok(None)` if no run is open.
 pub(crate) fn recover(
     deployment: &Path,
-    way: Way,
-    watch: Option<Arc<dyn Watch>>,
+    direction: Direction,
+    injector: Option<Arc<dyn Watch>>,
 ) -> Result<Option<Ended>, RunError> {
-    recover_before(deployment, way, watch, &mut Willing)
+    recover_with_listener(deployment, direction, injector, &mut ConfirmingListener)
 }
 
-/// The same, before somebody who listens.
-pub(crate) fn recover_before(
+/// Recovers, with a listener of the test's own.
+pub(crate) fn recover_with_listener(
     deployment: &Path,
-    way: Way,
-    watch: Option<Arc<dyn Watch>>,
+    direction: Direction,
+    injector: Option<Arc<dyn Watch>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.watched(injector);
     }
     run::clear_the_way(&disk)?;
     let open = runs(disk.tree())?.into_iter().find(|run| run.is_open());
     let Some(open) = open else { return Ok(None) };
-    match (way, open.state()) {
-        (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
-        (Way::Forward, _) => run::resume(&disk, &open, listener).map(Some),
+    match (direction, open.state()) {
+        (Direction::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
+        (Direction::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
+        (Direction::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
 
-/// Undoes the last run, which is finished.
-fn reopen(deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
-    reopen_before(deployment, watch, &mut Willing)
+/// Undoes the newest run, which is finished.
+fn reopen(deployment: &Path, injector: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+    reopen_with_listener(deployment, injector, &mut ConfirmingListener)
 }
 
-/// The same, before somebody who listens.
-pub(crate) fn reopen_before(
+/// Undoes the newest run, with a listener of the test's own.
+pub(crate) fn reopen_with_listener(
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn Watch>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.watched(injector);
     }
     let runs = runs(disk.tree())?;
     let last = runs.last().expect("a run is finished");
     run::reopen(&disk, &runs, last, IfChanged::Refuse, listener)
 }
 
-/// Whether the only run is at rest.
+/// Returns true if the only run is closed.
 pub(crate) fn is_finished(deployment: &Path) -> bool {
-    let tree = Directory::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
 }
 
-/// Whether a run has begun its commit and not ended it.
+/// Returns true if the only run has begun its commit and is not closed.
 fn is_committing(deployment: &Path) -> bool {
-    let tree = Directory::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first()
         .is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
 }
 
-/// How many changes a whole apply makes.
-pub(crate) fn changes(site: &Site) -> usize {
+/// Counts the changes of an apply that nothing disturbs.
+pub(crate) fn change_count(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
-    let watch = Death {
+    let injector = CrashInjector {
         seen: Arc::clone(&seen),
         at: usize::MAX,
     };
     assert!(matches!(
-        apply(site, copy.path(), Some(Arc::new(watch))),
+        apply(site, copy.path(), Some(Arc::new(injector))),
         Ok(Ended::Applied { .. })
     ));
     seen.load(Ordering::SeqCst)
 }
 
 #[test]
-fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
+fn a_crash_at_any_change_of_an_apply_can_be_resumed_and_undone() {
     let site = Site::new();
     let before = Tree::of(&site.directory());
     let after = site.applied();
-    let (mut finished, mut taken_back, mut not_begun) = (0, 0, 0);
+    let (mut finished, mut rolled_back, mut not_begun) = (0, 0, 0);
     let first_rename = first_rename(&site);
-    for at in 1..=changes(&site) {
-        // While staging nothing has begun, and both ways do the same: they take turns.
-        let ways = [Way::Forward, Way::Back];
-        let ways = if at < first_rename {
-            &ways[at % 2..][..1]
+    for at in 1..=change_count(&site) {
+        // A run that died while staging is discarded in either direction: they take turns.
+        let directions = [Direction::Forward, Direction::Back];
+        let directions = if at < first_rename {
+            &directions[at % 2..][..1]
         } else {
-            &ways[..]
+            &directions[..]
         };
-        for &way in ways {
+        for &direction in directions {
             let copy = site.copy();
-            let watch = Death {
+            let injector = CrashInjector {
                 seen: Arc::default(),
                 at,
             };
-            let died = apply(&site, copy.path(), Some(Arc::new(watch)));
+            let died = apply(&site, copy.path(), Some(Arc::new(injector)));
             let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
-            assert!(failed, "death at change {at} went by unnoticed: {died:?}");
-            let recovered = recover(copy.path(), way, None);
+            assert!(failed, "no error from the crash at change {at}: {died:?}");
+            let recovered = recover(copy.path(), direction, None);
             let expected = match &recovered {
-                Ok(Some(Ended::Applied { .. })) if way == Way::Forward => {
+                Ok(Some(Ended::Applied { .. })) if direction == Direction::Forward => {
                     finished += 1;
                     &after
                 }
-                Ok(Some(Ended::Undone { because: None })) if way == Way::Back => {
-                    taken_back += 1;
+                Ok(Some(Ended::Undone { because: None })) if direction == Direction::Back => {
+                    rolled_back += 1;
                     &before
                 }
                 // The record that closes the run was written, if not yet synced.
@@ -251,21 +252,21 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
                     not_begun += 1;
                     &before
                 }
-                other => panic!("death at change {at}, then {way:?}: {other:?}"),
+                other => panic!("crash at change {at}, then {direction:?}: {other:?}"),
             };
             expected.assert_same(
                 &Tree::of(copy.path()),
-                &format!("death at change {at}, then {way:?}"),
+                &format!("crash at change {at}, then {direction:?}"),
             );
         }
     }
     assert!(
-        finished > 20 && taken_back > 20 && not_begun > 40,
-        "{finished} {taken_back} {not_begun}"
+        finished > 20 && rolled_back > 20 && not_begun > 40,
+        "{finished} {rolled_back} {not_begun}"
     );
 }
 
-/// The number of the first change of an apply that renames something of the deployment.
+/// Returns the number of the first change of an apply that renames something of the deployment.
 fn first_rename(site: &Site) -> usize {
     struct UntilRename(AtomicUsize);
     impl Watch for UntilRename {
@@ -279,17 +280,22 @@ fn first_rename(site: &Site) -> usize {
             }
         }
     }
-    let watch = Arc::new(UntilRename(AtomicUsize::new(0)));
-    let _ = apply_before(site, site.copy().path(), Some(watch.clone()), &mut Stoic);
-    watch.0.load(Ordering::SeqCst)
+    let injector = Arc::new(UntilRename(AtomicUsize::new(0)));
+    let _ = apply_with_listener(
+        site,
+        site.copy().path(),
+        Some(injector.clone()),
+        &mut StopOnFailureListener,
+    );
+    injector.0.load(Ordering::SeqCst)
 }
 
-/// Lets a recovery in the direction of `first`, of what `prepare` leaves, die at its changes, each
-/// in turn (or every so many), and recovers both ways. Returns how many points there were.
-fn recoveries_of_a_recovery(
+/// Crashes a recovery in the direction `first`, of what `prepare` leaves, at every change (or one
+/// in `every`), and recovers in both directions. Returns the number of recoveries.
+fn crash_during_recovery(
     site: &Site,
     prepare: impl Fn(&Path),
-    first: Way,
+    first: Direction,
     every: usize,
 ) -> usize {
     let before = Tree::of(&site.directory());
@@ -299,12 +305,12 @@ fn recoveries_of_a_recovery(
     prepare(prepared.path());
     for at in (1..).step_by(every) {
         let mut arrived = false;
-        for second in [Way::Forward, Way::Back] {
+        for second in [Direction::Forward, Direction::Back] {
             let copy = Copy::of(prepared.path());
             let died = recover(
                 copy.path(),
                 first,
-                Some(Arc::new(Death {
+                Some(Arc::new(CrashInjector {
                     seen: Arc::default(),
                     at,
                 })),
@@ -316,22 +322,22 @@ fn recoveries_of_a_recovery(
             if arrived {
                 break;
             }
-            let told = format!("{first:?} dies at {at}, then {second:?}");
+            let context = format!("{first:?} crashes at {at}, then {second:?}");
             let closed = is_finished(copy.path());
-            let recovered = recover(copy.path(), second, None).expect(&told);
+            let recovered = recover(copy.path(), second, None).expect(&context);
             let last = match (recovered, closed) {
                 (Some(_), _) => second,
                 // The record that closes the run was written, if not yet synced.
                 (None, true) => first,
-                // What had not begun was thrown away, or was on its way out already.
-                (None, false) => Way::Back,
+                // The run had not begun its commit, and was discarded.
+                (None, false) => Direction::Back,
             };
-            let expected = if last == Way::Forward {
+            let expected = if last == Direction::Forward {
                 &after
             } else {
                 &before
             };
-            expected.assert_same(&Tree::of(copy.path()), &told);
+            expected.assert_same(&Tree::of(copy.path()), &context);
             points += 1;
         }
         if arrived {
@@ -341,13 +347,13 @@ fn recoveries_of_a_recovery(
     points
 }
 
-/// Applies, and dies at a change.
-fn die_at(site: &Site, at: usize) -> impl Fn(&Path) + '_ {
+/// Returns a function that applies the rollup and crashes at a change.
+fn crash_at(site: &Site, at: usize) -> impl Fn(&Path) + '_ {
     move |deployment| {
         let _ = apply(
             site,
             deployment,
-            Some(Arc::new(Death {
+            Some(Arc::new(CrashInjector {
                 seen: Arc::default(),
                 at,
             })),
@@ -356,38 +362,42 @@ fn die_at(site: &Site, at: usize) -> impl Fn(&Path) + '_ {
 }
 
 #[test]
-fn death_at_any_change_of_a_resume_is_recovered_both_ways() {
+fn a_crash_at_any_change_of_a_resume_can_be_resumed_and_undone() {
     let site = Site::new();
-    let points =
-        recoveries_of_a_recovery(&site, die_at(&site, first_rename(&site)), Way::Forward, 1);
+    let points = crash_during_recovery(
+        &site,
+        crash_at(&site, first_rename(&site)),
+        Direction::Forward,
+        1,
+    );
     assert!(points > 100, "only {points}");
 }
 
 #[test]
-fn death_at_any_change_of_an_undo_is_recovered_both_ways() {
+fn a_crash_at_any_change_of_an_undo_can_be_resumed_and_undone() {
     let site = Site::new();
-    let at = changes(&site) - 1;
-    let points = recoveries_of_a_recovery(&site, die_at(&site, at), Way::Back, 1);
+    let at = change_count(&site) - 1;
+    let points = crash_during_recovery(&site, crash_at(&site, at), Direction::Back, 1);
     assert!(points > 100, "only {points}");
 }
 
 #[test]
-fn a_recovery_that_turns_round_is_recovered_too() {
+fn a_crash_of_a_recovery_in_the_other_direction_can_be_resumed_and_undone() {
     let site = Site::new();
-    let (begin, all) = (first_rename(&site), changes(&site));
+    let (begin, all) = (first_rename(&site), change_count(&site));
     for at in [
         begin - 1,
         begin + (all - begin) / 3,
         begin + 2 * (all - begin) / 3,
     ] {
-        for way in [Way::Forward, Way::Back] {
-            recoveries_of_a_recovery(&site, die_at(&site, at), way, 7);
+        for direction in [Direction::Forward, Direction::Back] {
+            crash_during_recovery(&site, crash_at(&site, at), direction, 7);
         }
     }
 }
 
 #[test]
-fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
+fn a_crash_at_any_change_of_an_undo_of_a_finished_run_can_be_resumed_and_undone() {
     let site = Site::new();
     let before = Tree::of(&site.directory());
     let after = site.applied();
@@ -399,11 +409,11 @@ fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
     ));
     for at in 1.. {
         let mut arrived = false;
-        for way in [Way::Forward, Way::Back] {
+        for direction in [Direction::Forward, Direction::Back] {
             let copy = Copy::of(finished.path());
             let died = reopen(
                 copy.path(),
-                Some(Arc::new(Death {
+                Some(Arc::new(CrashInjector {
                     seen: Arc::default(),
                     at,
                 })),
@@ -413,20 +423,20 @@ fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
                 break;
             }
             let closed = is_finished(copy.path());
-            let told = format!("undo of the finished run dies at {at}, then {way:?}");
-            let expected = match (way, recover(copy.path(), way, None)) {
-                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => &after,
-                (Way::Back, Ok(Some(Ended::Undone { .. }))) => &before,
+            let context = format!("undo of the finished run crashes at {at}, then {direction:?}");
+            let expected = match (direction, recover(copy.path(), direction, None)) {
+                (Direction::Forward, Ok(Some(Ended::Applied { .. }))) => &after,
+                (Direction::Back, Ok(Some(Ended::Undone { .. }))) => &before,
                 // Its last record was written and not synced, or its first one was not written.
                 (_, Ok(None)) if closed && turned > 0 => &before,
                 (_, Ok(None)) => {
                     untouched += 1;
                     &after
                 }
-                (_, other) => panic!("{told}: {other:?}"),
+                (_, other) => panic!("{context}: {other:?}"),
             };
             turned += usize::from(!closed);
-            expected.assert_same(&Tree::of(copy.path()), &told);
+            expected.assert_same(&Tree::of(copy.path()), &context);
         }
         if arrived {
             break;
@@ -441,119 +451,118 @@ fn a_failure_of_any_change_loses_nothing() {
     let before = Tree::of(&site.directory());
     let after = site.applied();
     let (mut undone, mut refused) = (0, 0);
-    for at in 1..=changes(&site) {
+    for at in 1..=change_count(&site) {
         let copy = site.copy();
-        let watch = Fault {
+        let injector = FailureInjector {
             seen: Arc::default(),
             at,
         };
-        let told = format!("failure of change {at}");
-        match apply(&site, copy.path(), Some(Arc::new(watch))) {
+        let context = format!("failure of change {at}");
+        match apply(&site, copy.path(), Some(Arc::new(injector))) {
             Err(_) => {
                 refused += 1;
-                before.assert_same(&Tree::of(copy.path()), &told);
+                before.assert_same(&Tree::of(copy.path()), &context);
             }
             Ok(Ended::Undone { because: Some(_) }) => {
                 undone += 1;
-                before.assert_same(&Tree::of(copy.path()), &told);
+                before.assert_same(&Tree::of(copy.path()), &context);
             }
-            // Clearing away what is not needed any more may fail without harm.
-            Ok(Ended::Applied { .. }) => after.assert_same(&Tree::of(copy.path()), &told),
-            // The record that closes the run was written, and nobody can tell whether it is on
-            // disk.
+            // Cleaning up after the run may fail without harm.
+            Ok(Ended::Applied { .. }) => after.assert_same(&Tree::of(copy.path()), &context),
+            // The record that closes the run was written; it is unknown if it is on disk.
             Ok(Ended::Stuck { error, .. }) if is_finished(copy.path()) => {
-                assert!(error.is_lost_write(), "{told}: {error}");
-                after.assert_same(&Tree::of(copy.path()), &told);
+                assert!(error.is_lost_write(), "{context}: {error}");
+                after.assert_same(&Tree::of(copy.path()), &context);
             }
             // After a sync that failed nothing more is done; nothing is lost either.
             Ok(Ended::Stuck { error, .. }) => {
-                assert!(error.is_lost_write(), "{told}: {error}");
+                assert!(error.is_lost_write(), "{context}: {error}");
                 assert!(
                     matches!(
-                        recover(copy.path(), Way::Back, None),
+                        recover(copy.path(), Direction::Back, None),
                         Ok(Some(Ended::Undone { .. }))
                     ),
-                    "{told}"
+                    "{context}"
                 );
-                before.assert_same(&Tree::of(copy.path()), &told);
+                before.assert_same(&Tree::of(copy.path()), &context);
             }
-            Ok(other) => panic!("{told}: {other:?}"),
+            Ok(other) => panic!("{context}: {other:?}"),
         }
-        // A failure leaves no journal behind that nobody can read.
-        let tree = Directory::open(copy.path()).expect("the deployment is there");
-        runs(&tree).expect(&told);
+        // No failure damages a journal.
+        let tree = Directory::open(copy.path()).expect("the deployment exists");
+        runs(&tree).expect(&context);
     }
     assert!(undone > 20 && refused > 40, "{undone} {refused}");
 }
 
 #[test]
-fn a_stranger_at_a_live_path_is_never_replaced() {
+fn an_unexpected_file_at_a_live_path_is_never_replaced() {
     let site = Site::new();
-    let all = changes(&site);
+    let all = change_count(&site);
     let live = site
         .plan(&site.directory())
         .live_paths()
         .into_iter()
         .cloned()
         .collect::<Vec<_>>();
-    let mut met = 0;
+    let mut conflicts = 0;
     for at in all / 2..=all {
         let copy = site.copy();
         let _ = apply(
             &site,
             copy.path(),
-            Some(Arc::new(Death {
+            Some(Arc::new(CrashInjector {
                 seen: Arc::default(),
                 at,
             })),
         );
-        // A dead run may have left a live path empty, between the old object and the new one.
-        let there = |path: &std::path::PathBuf| path.exists();
-        let was = live
+        // A crash may leave a live path empty, between the old object and the new one.
+        let had_object = live
             .iter()
-            .filter(|path| there(&site.directory().join(path.to_path())));
-        let Some(gone) = was
+            .filter(|path| site.directory().join(path.to_path()).exists());
+        let Some(empty) = had_object
             .map(|path| copy.path().join(path.to_path()))
-            .find(|path| !there(path))
+            .find(|path| !path.exists())
         else {
             continue;
         };
-        std::fs::write(&gone, "mine").expect("its directory is there");
-        for way in [Way::Forward, Way::Back] {
-            let told = recover(copy.path(), way, None);
+        std::fs::write(&empty, "unexpected").expect("its directory exists");
+        for direction in [Direction::Forward, Direction::Back] {
+            let recovered = recover(copy.path(), direction, None);
             let refused = matches!(
-                &told,
+                &recovered,
                 Ok(Some(Ended::Stuck {
                     error: RunError::Unexpected { .. },
                     ..
                 }))
             );
-            assert!(refused, "death at {at}, {way:?}: {told:?}");
+            assert!(refused, "crash at {at}, {direction:?}: {recovered:?}");
             assert_eq!(
-                std::fs::read_to_string(&gone).expect("it is still there"),
-                "mine"
+                std::fs::read_to_string(&empty).expect("it still exists"),
+                "unexpected"
             );
         }
-        // Once it is moved away, the run goes on.
-        std::fs::remove_file(&gone).expect("it can be moved away");
-        let told = recover(copy.path(), Way::Back, None);
+        // Without it, the rollback continues.
+        std::fs::remove_file(&empty).expect("it can be removed");
+        let recovered = recover(copy.path(), Direction::Back, None);
         assert!(
-            matches!(told, Ok(Some(Ended::Undone { .. }))),
-            "death at {at}: {told:?}"
+            matches!(recovered, Ok(Some(Ended::Undone { .. }))),
+            "crash at {at}: {recovered:?}"
         );
-        Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
-        met += 1;
+        Tree::of(&site.directory())
+            .assert_same(&Tree::of(copy.path()), "the unexpected file is removed");
+        conflicts += 1;
     }
-    assert!(met > 10, "only {met} strangers were met");
+    assert!(conflicts > 10, "only {conflicts} conflicts");
 }
 
-/// Somebody who writes to a file at the moment it is set aside.
-struct Meddler {
+/// Change of a file by another program, right before a rename moves the file to `old`.
+struct ChangeBeforeRename {
     deployment: std::path::PathBuf,
     file: &'static str,
 }
 
-impl Watch for Meddler {
+impl Watch for ChangeBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(from, _) if from.as_str() == self.file => {
@@ -565,14 +574,14 @@ impl Watch for Meddler {
 }
 
 #[test]
-fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
+fn a_file_that_changes_right_before_its_rename_fails_the_step_and_is_kept() {
     let site = Site::new();
     let copy = site.copy();
-    let meddler = Meddler {
+    let injector = ChangeBeforeRename {
         deployment: copy.path().to_owned(),
         file: "Share/Site.msi",
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(meddler)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     let Ok(Ended::Undone {
         because: Some(RunError::Stale { path, .. }),
     }) = ended
@@ -582,76 +591,76 @@ fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
     assert!(path.ends_with("Share/Site.msi"), "{path}");
     let file = copy.path().join("Share/Site.msi");
     assert_eq!(
-        std::fs::read_to_string(&file).expect("it is there"),
+        std::fs::read_to_string(&file).expect("it exists"),
         "a hotfix"
     );
-    // But for the hotfix everything is as it was.
-    std::fs::copy(site.directory().join("Share/Site.msi"), &file).expect("it can be put back");
+    // Except for the hotfix, everything is as before.
+    std::fs::copy(site.directory().join("Share/Site.msi"), &file).expect("it can be replaced");
     let expected = Tree::of(&site.directory()).without_times();
-    expected.assert_same(&Tree::of(copy.path()), "everything else is put back");
+    expected.assert_same(&Tree::of(copy.path()), "everything else is rolled back");
 }
 
 #[test]
-fn going_back_never_stands_in_place_of_an_operators_file() {
+fn a_rollback_never_replaces_an_unmanaged_file() {
     let site = Site::new();
     let copy = site.copy();
-    let at = changes(&site) - 2;
+    let at = change_count(&site) - 2;
     let _ = apply(
         &site,
         copy.path(),
-        Some(Arc::new(Death {
+        Some(Arc::new(CrashInjector {
             seen: Arc::default(),
             at,
         })),
     );
     assert!(is_committing(copy.path()));
-    let his = "Group/Provider/files/Program Files/Provider/Documentation/Known issues.txt";
-    std::fs::write(copy.path().join(his), "his").expect("the new version does not bring this file");
+    let unmanaged = "Group/Provider/files/Program Files/Provider/Documentation/Known issues.txt";
+    std::fs::write(copy.path().join(unmanaged), "unmanaged")
+        .expect("the new version does not have this file");
     let before = Tree::of(copy.path());
-    let refused = recover(copy.path(), Way::Back, None);
+    let refused = recover(copy.path(), Direction::Back, None);
     let Err(RunError::InTheWay { path }) = refused else {
         panic!("{refused:?}")
     };
-    assert!(path.ends_with(his), "{path}");
+    assert!(path.ends_with(unmanaged), "{path}");
     before.assert_same(&Tree::of(copy.path()), "nothing was moved");
-    std::fs::remove_file(copy.path().join(his)).expect("he moves it away");
+    std::fs::remove_file(copy.path().join(unmanaged)).expect("it can be removed");
     assert!(matches!(
-        recover(copy.path(), Way::Back, None),
+        recover(copy.path(), Direction::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
     Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
-/// Somebody who puts a file where the next installer brings one, just before it does.
-struct Intruder {
+/// Unmanaged file at the path of a new one, written right before the install renames the directory.
+struct FileBeforeInstall {
     deployment: std::path::PathBuf,
-    met: AtomicUsize,
+    renames: AtomicUsize,
 }
 
-const INTRUDED: &str = "Group/Provider/files/Program Files/Provider/Provider.dll";
+const NEW_FILE: &str = "Group/Provider/files/Program Files/Provider/Provider.dll";
 
-impl Watch for Intruder {
+impl Watch for FileBeforeInstall {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
-        // The first time the directory is set aside by the uninstall, the second time by the
-        // install.
-        let quarantine =
+        // The first rename of the directory is the uninstall's, the second one the install's.
+        let is_rename =
             matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
-        match quarantine && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
-            true => std::fs::write(self.deployment.join(INTRUDED), "his"),
+        match is_rename && self.renames.fetch_add(1, Ordering::SeqCst) == 1 {
+            true => std::fs::write(self.deployment.join(NEW_FILE), "unmanaged"),
             false => Ok(()),
         }
     }
 }
 
 #[test]
-fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named() {
+fn an_unmanaged_file_at_the_path_of_a_new_one_stops_the_run_and_is_named() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Intruder {
+    let injector = FileBeforeInstall {
         deployment: copy.path().to_owned(),
-        met: AtomicUsize::new(0),
+        renames: AtomicUsize::new(0),
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     let Ok(Ended::Stuck {
         because: Some(RunError::InTheWay { .. }),
         error: RunError::InTheWay { path },
@@ -664,24 +673,24 @@ fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named()
         "{path}"
     );
     assert_eq!(
-        std::fs::read_to_string(&path).expect("it is where the message says"),
-        "his"
+        std::fs::read_to_string(&path).expect("it is at the path in the message"),
+        "unmanaged"
     );
-    std::fs::remove_file(&path).expect("it can be moved away");
+    std::fs::remove_file(&path).expect("it can be removed");
     assert!(matches!(
-        recover(copy.path(), Way::Back, None),
+        recover(copy.path(), Direction::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
     Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
-/// Wants the run to stop after so many operations; otherwise willing.
-struct Impatient {
+/// Listener that stops the run after a number of operations, and confirms every manual step.
+struct StoppingListener {
     after: usize,
     done: usize,
 }
 
-impl Listener for Impatient {
+impl Listener for StoppingListener {
     fn tell(&mut self, event: &Event<'_>) {
         if let Event::Swapped { operations, .. } = event {
             self.done += operations.len();
@@ -698,43 +707,43 @@ impl Listener for Impatient {
 }
 
 #[test]
-fn a_run_that_is_to_stop_finishes_the_swap_at_hand_and_goes_on_either_way() {
+fn a_stopped_run_finishes_the_current_swap_and_can_be_resumed_and_undone() {
     let site = Site::new();
     let before = Tree::of(&site.directory());
     let after = site.applied();
     let operations = site.plan(&site.directory()).operations().count();
     for at in 1..operations {
-        for way in [Way::Forward, Way::Back] {
+        for direction in [Direction::Forward, Direction::Back] {
             let copy = site.copy();
-            let mut impatient = Impatient { after: at, done: 0 };
-            let ended = apply_before(&site, copy.path(), None, &mut impatient);
+            let mut listener = StoppingListener { after: at, done: 0 };
+            let ended = apply_with_listener(&site, copy.path(), None, &mut listener);
             assert!(
                 matches!(ended, Ok(Ended::Stopped(RunError::Interrupted))),
                 "after {at}: {ended:?}"
             );
             assert!(
-                impatient.done >= at && impatient.done < operations,
+                listener.done >= at && listener.done < operations,
                 "after {at}: {} were done",
-                impatient.done
+                listener.done
             );
-            let told = format!("stopped after {at}, then {way:?}");
-            match (way, recover(copy.path(), way, None)) {
-                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => {
-                    after.assert_same(&Tree::of(copy.path()), &told)
+            let context = format!("stopped after {at}, then {direction:?}");
+            match (direction, recover(copy.path(), direction, None)) {
+                (Direction::Forward, Ok(Some(Ended::Applied { .. }))) => {
+                    after.assert_same(&Tree::of(copy.path()), &context)
                 }
-                (Way::Back, Ok(Some(Ended::Undone { .. }))) => {
-                    before.assert_same(&Tree::of(copy.path()), &told)
+                (Direction::Back, Ok(Some(Ended::Undone { .. }))) => {
+                    before.assert_same(&Tree::of(copy.path()), &context)
                 }
-                (_, other) => panic!("{told}: {other:?}"),
+                (_, other) => panic!("{context}: {other:?}"),
             }
         }
     }
 }
 
-/// Leaves a failing run where it is.
-struct Stoic;
+/// Listener that leaves a failing run open, and confirms every manual step.
+struct StopOnFailureListener;
 
-impl Listener for Stoic {
+impl Listener for StopOnFailureListener {
     fn tell(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
@@ -747,21 +756,26 @@ impl Listener for Stoic {
 }
 
 #[test]
-fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
+fn a_failing_run_that_is_left_open_can_be_resumed_and_undone() {
     let site = Site::new();
     let before = Tree::of(&site.directory());
     let after = site.applied();
     let mut stopped = 0;
-    for at in first_rename(&site) - 2..=changes(&site) {
-        for way in [Way::Forward, Way::Back] {
+    for at in first_rename(&site) - 2..=change_count(&site) {
+        for direction in [Direction::Forward, Direction::Back] {
             let copy = site.copy();
-            let watch = Fault {
+            let injector = FailureInjector {
                 seen: Arc::default(),
                 at,
             };
-            let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
+            let ended = apply_with_listener(
+                &site,
+                copy.path(),
+                Some(Arc::new(injector)),
+                &mut StopOnFailureListener,
+            );
             if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
-                // It failed before the commit, or in a sync, as without `stop`.
+                // It failed before the commit, or in a sync: `stop` makes no difference there.
                 assert!(
                     !matches!(ended, Ok(Ended::Undone { .. })),
                     "failure of change {at}: {ended:?}"
@@ -769,33 +783,33 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
                 break;
             }
             stopped += 1;
-            let told = format!("failure of change {at}, then {way:?}");
-            match (way, recover(copy.path(), way, None)) {
-                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => {
-                    after.assert_same(&Tree::of(copy.path()), &told)
+            let context = format!("failure of change {at}, then {direction:?}");
+            match (direction, recover(copy.path(), direction, None)) {
+                (Direction::Forward, Ok(Some(Ended::Applied { .. }))) => {
+                    after.assert_same(&Tree::of(copy.path()), &context)
                 }
-                (Way::Back, Ok(Some(Ended::Undone { .. }))) => {
-                    before.assert_same(&Tree::of(copy.path()), &told)
+                (Direction::Back, Ok(Some(Ended::Undone { .. }))) => {
+                    before.assert_same(&Tree::of(copy.path()), &context)
                 }
-                (_, other) => panic!("{told}: {other:?}"),
+                (_, other) => panic!("{context}: {other:?}"),
             }
         }
     }
     assert!(stopped > 40, "only {stopped}");
 }
 
-/// Somebody who puts a file in place after it was looked at, and right before a rename gets there.
-struct Squatter {
+/// Unexpected file at a live path, written after the check and right before the rename to it.
+struct FileBeforeRename {
     deployment: std::path::PathBuf,
 }
 
-const SQUATTED: &str = "Share/Site.msi";
+const REPLACED_FILE: &str = "Share/Site.msi";
 
-impl Watch for Squatter {
+impl Watch for FileBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
-            Change::Rename(from, to) if to.as_str() == SQUATTED && from.name() == "new" => {
-                std::fs::write(self.deployment.join(SQUATTED), "mine")
+            Change::Rename(from, to) if to.as_str() == REPLACED_FILE && from.name() == "new" => {
+                std::fs::write(self.deployment.join(REPLACED_FILE), "unexpected")
             }
             _ => Ok(()),
         }
@@ -803,13 +817,13 @@ impl Watch for Squatter {
 }
 
 #[test]
-fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
+fn an_unexpected_file_made_right_before_a_rename_is_never_replaced() {
     let site = Site::new();
     let copy = site.copy();
-    let squatter = Squatter {
+    let injector = FileBeforeRename {
         deployment: copy.path().to_owned(),
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(squatter)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
         matches!(
             ended,
@@ -821,13 +835,14 @@ fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
         "{ended:?}"
     );
     assert_eq!(
-        std::fs::read_to_string(copy.path().join(SQUATTED)).expect("it is still there"),
-        "mine"
+        std::fs::read_to_string(copy.path().join(REPLACED_FILE)).expect("it still exists"),
+        "unexpected"
     );
-    std::fs::remove_file(copy.path().join(SQUATTED)).expect("it can be moved away");
+    std::fs::remove_file(copy.path().join(REPLACED_FILE)).expect("it can be removed");
     assert!(matches!(
-        recover(copy.path(), Way::Back, None),
+        recover(copy.path(), Direction::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
-    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
+    Tree::of(&site.directory())
+        .assert_same(&Tree::of(copy.path()), "the unexpected file is removed");
 }

@@ -1,5 +1,5 @@
-//! The journal says in which direction a run goes, and says so on disk, before the first rename of
-//! that direction.
+//! The direction of a run is in the journal, and on disk, before the first rename of that
+//! direction.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
 
 use super::site::Site;
-use super::{Ended, Way, apply, interrupted, recover, reopen, stage};
+use super::{Ended, apply, interrupted, recover, reopen, stage};
 
-/// Compares the journal with the direction of the run at every rename of a live path.
-struct Announced {
+/// Comparison of the journal with the direction of the run at every rename of a live path.
+struct JournalCheck {
     deployment: PathBuf,
     direction: Direction,
-    /// The number of the rename that fails; from there on the run goes backward.
+    /// Number of the rename that fails; from there on the run rolls back.
     fails_at: usize,
     renames: AtomicUsize,
     is_journal_synced: AtomicBool,
 }
 
-impl Announced {
+impl JournalCheck {
     fn new(deployment: &Path, direction: Direction) -> Self {
         let (renames, is_journal_synced) = (AtomicUsize::new(0), AtomicBool::new(true));
         Self {
@@ -52,19 +52,19 @@ impl Announced {
             "rename {number} follows a record that is not synced"
         );
         match number == self.fails_at {
-            true => Err(io::Error::other("it fails")),
+            true => Err(io::Error::other("injected failure")),
             false => Ok(()),
         }
     }
 
-    /// Asserts that there was something to compare.
-    fn has_seen_renames(&self) {
+    /// Asserts that enough renames were compared.
+    fn assert_renames(&self) {
         let renames = self.renames.load(Ordering::SeqCst);
         assert!(renames > 10, "only {renames} renames");
     }
 }
 
-impl Watch for Announced {
+impl Watch for JournalCheck {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let is_live = |path: &RelPath| !path.as_str().starts_with(".rollup");
         match change {
@@ -88,10 +88,10 @@ impl Watch for Announced {
 fn an_apply_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = apply(&site, copy.path(), Some(watch.clone()));
+    let injector = Arc::new(JournalCheck::new(copy.path(), Direction::Forward));
+    let ended = apply(&site, copy.path(), Some(injector.clone()));
     assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
-    watch.has_seen_renames();
+    injector.assert_renames();
 }
 
 #[test]
@@ -99,64 +99,64 @@ fn a_resume_of_a_staged_run_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = site.copy();
     stage(&site, copy.path()).expect("it can be staged");
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
+    let injector = Arc::new(JournalCheck::new(copy.path(), Direction::Forward));
+    let ended = recover(copy.path(), Direction::Forward, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Applied { .. }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.assert_renames();
 }
 
 #[test]
 fn a_run_that_fails_is_recorded_as_rolling_back_before_it_does() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Arc::new(Announced {
+    let injector = Arc::new(JournalCheck {
         fails_at: 12,
-        ..Announced::new(copy.path(), Direction::Forward)
+        ..JournalCheck::new(copy.path(), Direction::Forward)
     });
-    let ended = apply(&site, copy.path(), Some(watch.clone()));
+    let ended = apply(&site, copy.path(), Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Ended::Undone { because: Some(_) })),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.assert_renames();
 }
 
 #[test]
 fn an_undo_of_a_run_in_progress_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
-    let ended = recover(copy.path(), Way::Back, Some(watch.clone()));
+    let injector = Arc::new(JournalCheck::new(copy.path(), Direction::Back));
+    let ended = recover(copy.path(), Direction::Back, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Undone { because: None }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.assert_renames();
 }
 
 #[test]
 fn a_resume_of_a_run_that_was_rolling_back_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let fails_late = Announced {
+    let fails_late = JournalCheck {
         fails_at: 20,
-        ..Announced::new(copy.path(), Direction::Back)
+        ..JournalCheck::new(copy.path(), Direction::Back)
     };
-    let failed = recover(copy.path(), Way::Back, Some(Arc::new(fails_late)));
+    let failed = recover(copy.path(), Direction::Back, Some(Arc::new(fails_late)));
     assert!(
         matches!(failed, Ok(Some(Ended::Stuck { .. }))),
         "{failed:?}"
     );
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
+    let injector = Arc::new(JournalCheck::new(copy.path(), Direction::Forward));
+    let ended = recover(copy.path(), Direction::Forward, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Applied { .. }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.assert_renames();
 }
 
 #[test]
@@ -167,11 +167,11 @@ fn an_undo_of_a_finished_run_is_recorded_before_its_first_rename() {
         apply(&site, copy.path(), None),
         Ok(Ended::Applied { .. })
     ));
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
-    let ended = reopen(copy.path(), Some(watch.clone()));
+    let injector = Arc::new(JournalCheck::new(copy.path(), Direction::Back));
+    let ended = reopen(copy.path(), Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Ended::Undone { because: None })),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.assert_renames();
 }

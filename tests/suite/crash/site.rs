@@ -1,4 +1,4 @@
-//! A small deployment and a rollup that does a little of everything.
+//! A small deployment and a rollup with every kind of step.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -135,7 +135,7 @@ files = [
 ]
 "#;
 
-/// A deployment in its state before, and what is applied to it.
+/// Deployment in its state before, with the rollup to apply.
 pub(crate) struct Site {
     directory: TempDir,
     pub(crate) description: Description,
@@ -145,7 +145,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Builds it: older packages installed, and an operator's files beside them.
+    /// Builds the deployment: older packages installed, and unmanaged files beside their files.
     pub(crate) fn new() -> Self {
         let directory = temporary();
         let mut findings = Findings::default();
@@ -167,7 +167,8 @@ impl Site {
         put(&deployment, "Group/Provider/notes.txt", "mine");
         put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
         let private = std::fs::Permissions::from_mode(0o750);
-        std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private).expect("it is ours");
+        std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private)
+            .expect("the test owns it");
         std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/directory"))
             .expect("a directory");
         let payload = Payload::open(&directory.path().join("payload")).expect("it was just built");
@@ -180,19 +181,19 @@ impl Site {
         }
     }
 
-    /// The deployment in its state before; nothing changes it.
+    /// Returns the deployment in its state before; no test changes it.
     pub(crate) fn directory(&self) -> PathBuf {
         self.directory.path().join("deployment")
     }
 
-    /// A copy of it, times and all.
+    /// Copies the deployment, with the times of its files.
     pub(crate) fn copy(&self) -> Copy {
         Copy::of(&self.directory())
     }
 
-    /// The plan for a deployment that is like this one.
+    /// Plans the rollup for a deployment that this site describes.
     pub(crate) fn plan(&self, deployment: &Path) -> Plan {
-        let tree = Directory::open(deployment).expect("the deployment is there");
+        let tree = Directory::open(deployment).expect("the deployment exists");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
@@ -204,7 +205,7 @@ impl Site {
         }
     }
 
-    /// The tree after an apply that nothing disturbs.
+    /// Returns the tree after an apply that nothing disturbs, without times.
     pub(crate) fn applied(&self) -> Tree {
         let copy = self.copy();
         assert!(matches!(
@@ -215,20 +216,23 @@ impl Site {
     }
 }
 
-/// A copy of the deployment, gone with its directory.
+/// Copy of a deployment in a temporary directory.
 pub(crate) struct Copy {
     _directory: TempDir,
     deployment: PathBuf,
 }
 
 impl Copy {
-    /// A copy of a deployment, with whatever rollup keeps in it.
+    /// Copies a deployment, with its `.rollup`.
     pub(crate) fn of(source: &Path) -> Self {
         let copy = temporary();
         let target = copy.path().join("deployment");
         for entry in WalkDir::new(source) {
             let entry = entry.expect("the site can be listed");
-            let below = entry.path().strip_prefix(source).expect("it lies below");
+            let below = entry
+                .path()
+                .strip_prefix(source)
+                .expect("it is below the source");
             let at = if below.as_os_str().is_empty() {
                 target.clone()
             } else {
@@ -237,7 +241,7 @@ impl Copy {
             if entry.file_type().is_dir() {
                 std::fs::create_dir(&at).expect("a new directory");
                 let mode = entry.metadata().expect("listed").permissions();
-                std::fs::set_permissions(&at, mode).expect("it is ours");
+                std::fs::set_permissions(&at, mode).expect("the test owns it");
                 continue;
             }
             std::fs::copy(entry.path(), &at).expect("a file can be copied");
@@ -263,8 +267,8 @@ impl Copy {
     }
 }
 
-/// A directory in memory where there is one: these tests are about names and order, and a sync
-/// of a disk would only take their time.
+/// Makes a directory in memory, if the system has such a file system: these tests are about names
+/// and order, and syncs of a disk would only slow them down.
 pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
@@ -277,6 +281,7 @@ pub(crate) fn temporary() -> TempDir {
 
 fn put(deployment: &Path, below: &str, text: &str) {
     let at = deployment.join(below);
-    std::fs::create_dir_all(at.parent().expect("it lies below")).expect("directories can be made");
+    std::fs::create_dir_all(at.parent().expect("it has a parent"))
+        .expect("directories can be made");
     std::fs::write(at, text).expect("a file can be written");
 }

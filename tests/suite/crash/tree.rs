@@ -1,4 +1,4 @@
-//! A whole tree, to be compared with another one.
+//! Snapshot of a whole tree, for comparison with another one.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use rollup::names::CaseFolded;
 use walkdir::WalkDir;
 
-/// Every entry of a deployment but what rollup keeps in it.
+/// Every entry of a deployment outside `.rollup`.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
+pub(crate) struct Tree(BTreeMap<PathBuf, TreeEntry>);
 
-/// What is promised of an entry. The times of directories are not.
+/// Properties of an entry that a rollback restores. The times of directories are not among them.
 #[derive(Clone, PartialEq, Eq)]
-enum Entry {
+enum TreeEntry {
     Directory {
         mode: u32,
         owner: (u32, u32),
@@ -29,24 +29,24 @@ enum Entry {
     },
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for TreeEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Entry::Directory { mode, owner } => write!(f, "directory {mode:o} of {owner:?}"),
-            Entry::Link { to } => write!(f, "link to {}", to.display()),
-            Entry::File {
+            TreeEntry::Directory { mode, owner } => write!(f, "directory {mode:o} of {owner:?}"),
+            TreeEntry::Link { to } => write!(f, "link to {}", to.display()),
+            TreeEntry::File {
                 mode,
                 owner,
                 modified,
                 contents,
             } => {
-                let (size, shown) = (
+                let (size, beginning) = (
                     contents.len(),
                     String::from_utf8_lossy(&contents[..contents.len().min(80)]),
                 );
                 write!(
                     f,
-                    "file {mode:o} of {owner:?}, changed {modified:?}, {size} bytes {shown:?}"
+                    "file {mode:o} of {owner:?}, changed {modified:?}, {size} bytes {beginning:?}"
                 )
             }
         }
@@ -56,29 +56,29 @@ impl std::fmt::Debug for Entry {
 impl Tree {
     /// Reads a deployment.
     pub(crate) fn of(deployment: &Path) -> Self {
-        let ours = |entry: &walkdir::DirEntry| {
+        let is_rollup_directory = |entry: &walkdir::DirEntry| {
             entry.depth() == 1 && entry.file_name().to_string_lossy().starts_with(".rollup")
         };
         let mut entries = BTreeMap::new();
         for entry in WalkDir::new(deployment)
             .min_depth(1)
             .into_iter()
-            .filter_entry(|entry| !ours(entry))
+            .filter_entry(|entry| !is_rollup_directory(entry))
         {
             let entry = entry.expect("the tree can be listed");
             let metadata = entry.metadata().expect("it was just listed");
             let below = entry
                 .path()
                 .strip_prefix(deployment)
-                .expect("it lies below")
+                .expect("it is below the deployment")
                 .to_owned();
             let (mode, owner) = (metadata.mode(), (metadata.uid(), metadata.gid()));
             let found = match entry.file_type() {
-                kind if kind.is_dir() => Entry::Directory { mode, owner },
-                kind if kind.is_symlink() => Entry::Link {
+                kind if kind.is_dir() => TreeEntry::Directory { mode, owner },
+                kind if kind.is_symlink() => TreeEntry::Link {
                     to: std::fs::read_link(entry.path()).expect("a link can be read"),
                 },
-                _ => Entry::File {
+                _ => TreeEntry::File {
                     mode,
                     owner,
                     modified: Some((metadata.mtime(), metadata.mtime_nsec())),
@@ -90,27 +90,27 @@ impl Tree {
         Self(entries)
     }
 
-    /// Forgets when files were written, which two runs of the same plan do at different times.
+    /// Drops the times of files, which differ between two runs of the same plan.
     pub(crate) fn without_times(mut self) -> Self {
         for entry in self.0.values_mut() {
-            if let Entry::File { modified, .. } = entry {
+            if let TreeEntry::File { modified, .. } = entry {
                 *modified = None;
             }
         }
         self
     }
 
-    /// Forgets when those files were written that were written since, in seconds after 1970.
+    /// Drops the times of files that were written since a time, in seconds after 1970.
     pub(crate) fn without_times_since(mut self, since: i64) -> Self {
         for entry in self.0.values_mut() {
-            if let Entry::File { modified, .. } = entry {
+            if let TreeEntry::File { modified, .. } = entry {
                 *modified = modified.filter(|(seconds, _)| *seconds < since);
             }
         }
         self
     }
 
-    /// Without the paths that a condition holds for.
+    /// Returns the tree without the ignored paths.
     pub(crate) fn without(&self, ignored: &dyn Fn(&Path) -> bool) -> Self {
         let kept = self.0.iter().filter(|(path, _)| !ignored(path));
         Self(
@@ -119,7 +119,7 @@ impl Tree {
         )
     }
 
-    /// In one spelling, whatever case its names have; `None` where two of them differ only in case.
+    /// Returns the tree with case-folded names; `None` if two of them differ only in case.
     pub(crate) fn in_one_case(self) -> Option<Self> {
         let count = self.0.len();
         let case_folded =
@@ -132,18 +132,18 @@ impl Tree {
         (entries.len() == count).then_some(Self(entries))
     }
 
-    /// Fails with every difference at once.
-    pub(crate) fn assert_same(&self, found: &Tree, told: &str) {
+    /// Panics with all differences, if there are any.
+    pub(crate) fn assert_same(&self, found: &Tree, context: &str) {
         let wrong = self.differences(found);
-        assert!(wrong.is_empty(), "{told}: {wrong:#?}");
+        assert!(wrong.is_empty(), "{context}: {wrong:#?}");
     }
 
-    /// Every difference. Where this tree knows no times, none are compared.
+    /// Returns all differences. Times are compared only if this tree has some.
     pub(crate) fn differences(&self, found: &Tree) -> Vec<String> {
         let timeless = self.0.values().all(|entry| {
             !matches!(
                 entry,
-                Entry::File {
+                TreeEntry::File {
                     modified: Some(_),
                     ..
                 }
@@ -156,8 +156,8 @@ impl Tree {
                 (Some(wanted), Some(entry)) => {
                     wrong.push(format!("{path:?} is {entry:?}, not {wanted:?}"))
                 }
-                (Some(_), None) => wrong.push(format!("{path:?} is gone")),
-                (None, _) => wrong.push(format!("{path:?} is too much")),
+                (Some(_), None) => wrong.push(format!("{path:?} is missing")),
+                (None, _) => wrong.push(format!("{path:?} is not expected")),
             }
         }
         wrong.sort();
@@ -166,16 +166,16 @@ impl Tree {
     }
 }
 
-fn same(wanted: &Entry, found: &Entry, timeless: bool) -> bool {
+fn same(wanted: &TreeEntry, found: &TreeEntry, timeless: bool) -> bool {
     match (wanted, found) {
         (
-            Entry::File {
+            TreeEntry::File {
                 mode,
                 owner,
                 modified,
                 contents,
             },
-            Entry::File {
+            TreeEntry::File {
                 mode: found_mode,
                 owner: found_owner,
                 modified: found_modified,

@@ -1,15 +1,15 @@
-//! What a disk may hold after the power was cut.
+//! States of a disk after a power cut.
 //!
-//! What was done since the last sync may be missing in any combination, except that changes of
-//! one name, or of one object, keep their order. A rename is whole, or a file stands under both
-//! names. The last write of a file may be torn. What was synced of a file is there, if the file is.
+//! Changes since the last sync may be missing in any combination, except that changes of one name,
+//! or of one object, keep their order. A rename is complete, or a file has both names. The last
+//! write of a file may be torn. The synced contents of a file are on disk if the file is.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::disk::{Contents, Disk, Id};
-use super::trace::{Effect, Event, Touched, Trace};
+use super::disk::{Contents, Disk, ObjectId};
+use super::trace::{Effect, TouchedPart, Trace, TraceEvent};
 
-/// Random numbers that are the same every time (xorshift64*).
+/// Random numbers, the same in every run (xorshift64*).
 pub(super) struct Random(u64);
 
 impl Random {
@@ -17,7 +17,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -30,25 +30,25 @@ impl Random {
     }
 }
 
-/// The power is cut when this many changes are complete.
+/// Power cut after a number of complete changes.
 pub(super) struct Cut<'a> {
-    events: &'a [Event],
-    /// How many of them the last sync brought to disk, and the disk then.
+    events: &'a [TraceEvent],
+    /// Number of events up to the last sync, and the disk after it.
     since: usize,
     base: Disk,
-    followed: &'a [BTreeSet<usize>],
-    /// What may be missing, oldest first.
+    dependencies: &'a [BTreeSet<usize>],
+    /// Changes that may be missing, oldest first.
     pending: Vec<usize>,
 }
 
-/// One way in which a disk survives a cut.
+/// One state in which a disk survives a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Survivor {
-    /// For each change, whether it is on disk.
+    /// For each change, true if it is on disk.
     kept: Vec<bool>,
     /// Renames that are half done.
     halves: BTreeSet<usize>,
-    /// A write of which only the beginning is there.
+    /// Write of which only the beginning is on disk.
     torn: Option<usize>,
 }
 
@@ -58,10 +58,10 @@ impl<'a> Cut<'a> {
         let sync = events
             .iter()
             .rposition(|event| matches!(event.effect, Effect::Sync));
-        let changes = |effect: &Effect| {
+        let is_change = |effect: &Effect| {
             !matches!(
                 effect,
-                Effect::Sync | Effect::SyncFile { .. } | Effect::Told
+                Effect::Sync | Effect::SyncFile { .. } | Effect::Report
             )
         };
         let is_synced = |at: usize| {
@@ -74,7 +74,7 @@ impl<'a> Cut<'a> {
         };
         let since = sync.map_or(0, |sync| sync + 1);
         let pending = (since..at)
-            .filter(|&at| changes(&events[at].effect) && !is_synced(at))
+            .filter(|&at| is_change(&events[at].effect) && !is_synced(at))
             .collect();
         let mut base = trace.base.clone();
         events[..since]
@@ -84,24 +84,24 @@ impl<'a> Cut<'a> {
             events,
             since,
             base,
-            followed: &trace.followed,
+            dependencies: &trace.dependencies,
             pending,
         }
     }
 
-    /// What may be missing, oldest first.
+    /// Returns the changes that may be missing, oldest first.
     pub(super) fn pending(&self) -> &[usize] {
         &self.pending
     }
 
-    /// The extremes: everything survives, nothing, only the last change; each change missing alone,
-    /// and each there alone, with what must go with it. And of these, every rename that can be half
+    /// Returns the extremes: everything survives, nothing does, each change survives alone or is
+    /// missing alone, with its dependencies; and each of these with each rename that can be half
     /// done.
     pub(super) fn extremes(&self) -> Vec<Survivor> {
         let mut survivors = vec![self.of(|_| true), self.of(|_| false)];
         for &change in &self.pending {
-            survivors.push(self.of(|other| self.follows(change, other)));
-            survivors.push(self.of(|other| !self.follows(other, change)));
+            survivors.push(self.of(|other| self.depends_on(change, other)));
+            survivors.push(self.of(|other| !self.depends_on(other, change)));
         }
         let halves: Vec<Survivor> = survivors
             .iter()
@@ -112,7 +112,7 @@ impl<'a> Cut<'a> {
         survivors
     }
 
-    /// A random combination that keeps the order.
+    /// Returns a random combination that keeps the order.
     pub(super) fn random(&self, random: &mut Random) -> Survivor {
         let likely = 1 + random.below(9);
         let drawn: BTreeSet<usize> = self
@@ -122,12 +122,12 @@ impl<'a> Cut<'a> {
             .filter(|_| random.below(10) < likely)
             .collect();
         let mut survivor = match random.below(2) {
-            // With what they must follow, or without those that must follow what is missing.
-            0 => self.of(|other| drawn.iter().any(|&change| self.follows(change, other))),
+            // With all dependencies, or without the changes that depend on a missing one.
+            0 => self.of(|other| drawn.iter().any(|&change| self.depends_on(change, other))),
             _ => self.of(|other| {
                 self.pending
                     .iter()
-                    .all(|at| drawn.contains(at) || !self.follows(other, *at))
+                    .all(|at| drawn.contains(at) || !self.depends_on(other, *at))
             }),
         };
         for half in self.can_be_half(&survivor) {
@@ -146,7 +146,7 @@ impl<'a> Cut<'a> {
         survivor
     }
 
-    /// Everything that was brought to disk, and of the rest what is chosen.
+    /// Returns a survivor with everything that is synced, and with the chosen changes of the rest.
     fn of(&self, chosen: impl Fn(usize) -> bool) -> Survivor {
         let mut kept = vec![true; self.events.len()];
         for &at in self.pending.iter() {
@@ -159,9 +159,9 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// Whether `change` can only be there where `other` is, itself included.
-    fn follows(&self, change: usize, other: usize) -> bool {
-        change == other || self.followed[change].contains(&other)
+    /// Returns true if `change` is on disk only if `other` is. A change depends on itself.
+    fn depends_on(&self, change: usize, other: usize) -> bool {
+        change == other || self.dependencies[change].contains(&other)
     }
 
     fn halves(&self, survivor: &Survivor) -> Vec<Survivor> {
@@ -174,10 +174,10 @@ impl<'a> Cut<'a> {
             .collect()
     }
 
-    /// Renames of files behind which nothing that touches the same is on disk.
+    /// Returns the renames of files without a later change of the same parts on disk.
     fn can_be_half(&self, survivor: &Survivor) -> Vec<usize> {
         let mut halves = Vec::new();
-        let mut touched_later: BTreeSet<Touched> = BTreeSet::new();
+        let mut touched_later: BTreeSet<TouchedPart> = BTreeSet::new();
         for &at in self.pending.iter().rev().filter(|&&at| survivor.kept[at]) {
             let touches = self.events[at].effect.touches();
             if let Effect::Rename { object, .. } = self.events[at].effect
@@ -193,9 +193,9 @@ impl<'a> Cut<'a> {
         halves
     }
 
-    /// The last surviving write of each file, torn.
+    /// Returns a survivor for the last surviving write of each file, torn.
     fn torn(&self, survivor: &Survivor) -> Vec<Survivor> {
-        let mut last: HashMap<Id, usize> = HashMap::new();
+        let mut last: HashMap<ObjectId, usize> = HashMap::new();
         for &at in self.pending.iter().filter(|&&at| survivor.kept[at]) {
             if let Effect::Write { object, .. } = self.events[at].effect {
                 last.insert(object, at);
@@ -211,7 +211,7 @@ impl<'a> Cut<'a> {
             .collect()
     }
 
-    /// The disk as it survives.
+    /// Returns the disk of a survivor.
     pub(super) fn disk(&self, survivor: &Survivor) -> Disk {
         let mut disk = self.base.clone();
         let kept = self
@@ -220,7 +220,7 @@ impl<'a> Cut<'a> {
             .enumerate()
             .skip(self.since)
             .filter(|(at, _)| survivor.kept[*at]);
-        for (at, Event { effect, .. }) in kept {
+        for (at, TraceEvent { effect, .. }) in kept {
             match effect {
                 Effect::Rename { to, object, .. } if survivor.halves.contains(&at) => {
                     disk.names.insert(to.clone(), *object);
@@ -228,12 +228,12 @@ impl<'a> Cut<'a> {
                 Effect::Write {
                     object, contents, ..
                 } if survivor.torn == Some(at) => {
-                    let was = disk.objects[*object]
+                    let before = disk.objects[*object]
                         .contents
                         .as_ref()
-                        .map_or(0, |was| was.bytes.len());
-                    let length =
-                        contents.bytes.len() - contents.bytes.len().saturating_sub(was).div_ceil(2);
+                        .map_or(0, |before| before.bytes.len());
+                    let added = contents.bytes.len().saturating_sub(before);
+                    let length = contents.bytes.len() - added.div_ceil(2);
                     effect.apply(&mut disk);
                     disk.objects[*object].contents =
                         Some(Contents::new(contents.bytes[..length].to_vec()));
@@ -244,8 +244,12 @@ impl<'a> Cut<'a> {
         disk
     }
 
-    /// The last change of which a trace is on disk, but for those of one object.
-    pub(super) fn last_but_of(&self, survivor: &Survivor, object: Option<Id>) -> Option<usize> {
+    /// Returns the last change that is on disk, except for writes of one object.
+    pub(super) fn last_but_of(
+        &self,
+        survivor: &Survivor,
+        object: Option<ObjectId>,
+    ) -> Option<usize> {
         let is_of = |effect: &Effect| matches!(effect, Effect::Write { object: other, .. } if Some(*other) == object);
         let mut pending = self.pending.iter().rev();
         pending
@@ -253,22 +257,22 @@ impl<'a> Cut<'a> {
             .copied()
     }
 
-    /// For messages.
-    pub(super) fn told(&self, survivor: &Survivor) -> String {
-        let told = |wanted: &dyn Fn(usize) -> bool| -> Vec<&str> {
+    /// Describes the survivor for messages.
+    pub(super) fn describe(&self, survivor: &Survivor) -> String {
+        let changes = |wanted: &dyn Fn(usize) -> bool| -> Vec<&str> {
             self.pending
                 .iter()
                 .filter(|&&at| wanted(at))
-                .map(|&at| self.events[at].told.as_str())
+                .map(|&at| self.events[at].description.as_str())
                 .collect()
         };
         format!(
-            "power cut after {} changes; missing: {:#?}; half done: {:#?}; torn: {:?}; there: {:#?}",
+            "power cut after {} changes; missing: {:#?}; half done: {:#?}; torn: {:?}; kept: {:#?}",
             self.events.len(),
-            told(&|at| !survivor.kept[at]),
-            told(&|at| survivor.halves.contains(&at)),
-            told(&|at| survivor.torn == Some(at)),
-            told(&|at| survivor.kept[at]),
+            changes(&|at| !survivor.kept[at]),
+            changes(&|at| survivor.halves.contains(&at)),
+            changes(&|at| survivor.torn == Some(at)),
+            changes(&|at| survivor.kept[at]),
         )
     }
 }

@@ -13,19 +13,20 @@ use std::time::SystemTime;
 use rollup::names::RelPath;
 use walkdir::WalkDir;
 
-/// Which object.
-pub(super) type Id = usize;
+/// Index of an object.
+pub(super) type ObjectId = usize;
 
 /// The deployment itself.
-pub(super) const ROOT: Id = 0;
+pub(super) const ROOT: ObjectId = 0;
 
-/// Who holds the lock is left word of, and no more: it is written unseen, and never needed.
-const UNSEEN: &str = ".rollup/lock.owner";
+/// File that names the holder of the lock: it is written without an announcement, and recovery
+/// never needs it.
+const UNTRACED: &str = ".rollup/lock.owner";
 
 /// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Name {
-    pub(super) directory: Id,
+pub(super) struct EntryName {
+    pub(super) directory: ObjectId,
     pub(super) name: Arc<str>,
 }
 
@@ -45,12 +46,12 @@ impl Attributes {
     }
 }
 
-/// What is in a file.
+/// Contents of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents {
     pub(super) bytes: Vec<u8>,
-    /// The same for two files that a run takes for the same.
-    likeness: u64,
+    /// Equal for two files that are the same to a run.
+    fingerprint: u64,
 }
 
 impl Contents {
@@ -68,29 +69,29 @@ impl Contents {
         }
         Arc::new(Self {
             bytes,
-            likeness: hasher.finish(),
+            fingerprint: hasher.finish(),
         })
     }
 }
 
-/// Whether these are the contents of a journal, as far as it is written.
+/// Returns true for the contents of a journal, as far as it is written.
 pub(super) fn is_journal(bytes: &[u8]) -> bool {
     bytes.starts_with(b"1 ")
 }
 
-/// A directory, or a file with its contents. Its names are the disk's.
+/// Directory, or file with its contents. The disk has its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Object {
+pub(super) struct DiskObject {
     /// `None` for a directory.
     pub(super) contents: Option<Arc<Contents>>,
     pub(super) attributes: Attributes,
     pub(super) modified: SystemTime,
 }
 
-impl Object {
-    /// What stands at a path of the real disk.
+impl DiskObject {
+    /// Reads the object at a path of the real disk.
     pub(super) fn of(at: &Path) -> Self {
-        let metadata = fs::symlink_metadata(at).expect("it is there");
+        let metadata = fs::symlink_metadata(at).expect("it exists");
         let modified = metadata.modified().expect("everything has a time");
         let contents = metadata
             .is_file()
@@ -103,36 +104,36 @@ impl Object {
     }
 }
 
-/// Every object there ever was, and the names that stand now.
+/// Every object that ever existed, and the current names.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
-    pub(super) objects: Vec<Object>,
-    pub(super) names: BTreeMap<Name, Id>,
+    pub(super) objects: Vec<DiskObject>,
+    pub(super) names: BTreeMap<EntryName, ObjectId>,
 }
 
 impl Disk {
     /// Reads a directory. A file under two names is one object.
     pub(super) fn read(directory: &Path) -> Self {
         let mut disk = Self {
-            objects: vec![Object::of(directory)],
+            objects: vec![DiskObject::of(directory)],
             names: BTreeMap::new(),
         };
         let mut known = HashMap::new();
         let mut directories = HashMap::from([(directory.to_owned(), ROOT)]);
         for entry in WalkDir::new(directory).min_depth(1).sort_by_file_name() {
             let entry = entry.expect("the directory can be listed");
-            if entry.path() == directory.join(UNSEEN) {
+            if entry.path() == directory.join(UNTRACED) {
                 continue;
             }
             let inode = entry.metadata().expect("it was just listed").ino();
             let id = *known.entry(inode).or_insert_with(|| {
-                disk.objects.push(Object::of(entry.path()));
+                disk.objects.push(DiskObject::of(entry.path()));
                 disk.objects.len() - 1
             });
-            let parent = directories[entry.path().parent().expect("it lies below")];
+            let parent = directories[entry.path().parent().expect("it has a parent")];
             let name = entry.file_name().to_str().expect("a plain name").into();
             disk.names.insert(
-                Name {
+                EntryName {
                     directory: parent,
                     name,
                 },
@@ -143,21 +144,24 @@ impl Disk {
         disk
     }
 
-    /// The last part of a path, in the directory that the others lead to.
-    pub(super) fn name(&self, path: &RelPath) -> Name {
+    /// Returns the last part of a path, with the directory of the others.
+    pub(super) fn name(&self, path: &RelPath) -> EntryName {
         let directory = match path.parent() {
             None => ROOT,
             Some(parent) => self.names[&self.name(&parent)],
         };
-        Name {
+        EntryName {
             directory,
             name: path.name().into(),
         }
     }
 
-    /// The names in a directory.
-    pub(super) fn names_in(&self, directory: Id) -> impl Iterator<Item = (&Name, Id)> {
-        let first = Name {
+    /// Returns the names in a directory.
+    pub(super) fn names_in(
+        &self,
+        directory: ObjectId,
+    ) -> impl Iterator<Item = (&EntryName, ObjectId)> {
+        let first = EntryName {
             directory,
             name: "".into(),
         };
@@ -167,14 +171,14 @@ impl Disk {
             .map(|(name, &id)| (name, id))
     }
 
-    /// Every object that a path leads to, with the first such path.
-    pub(super) fn reachable(&self) -> BTreeMap<Id, PathBuf> {
+    /// Returns every object that has a path, with its first one.
+    pub(super) fn reachable(&self) -> BTreeMap<ObjectId, PathBuf> {
         let mut found = BTreeMap::from([(ROOT, PathBuf::new())]);
         self.reach(ROOT, &PathBuf::new(), &mut found);
         found
     }
 
-    fn reach(&self, directory: Id, at: &Path, found: &mut BTreeMap<Id, PathBuf>) {
+    fn reach(&self, directory: ObjectId, at: &Path, found: &mut BTreeMap<ObjectId, PathBuf>) {
         for (name, id) in self.names_in(directory) {
             let at = at.join(&*name.name);
             if let Entry::Vacant(first) = found.entry(id) {
@@ -184,44 +188,49 @@ impl Disk {
         }
     }
 
-    /// The same for two disks that a run takes for the same.
-    pub(super) fn likeness(&self) -> u64 {
+    /// Returns a value that is equal for two disks that are the same to a run.
+    pub(super) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.likeness_below(ROOT, &mut HashMap::new(), &mut hasher);
+        self.fingerprint_below(ROOT, &mut HashMap::new(), &mut hasher);
         hasher.finish()
     }
 
-    fn likeness_below(
+    fn fingerprint_below(
         &self,
-        directory: Id,
-        met: &mut HashMap<Id, usize>,
+        directory: ObjectId,
+        visited: &mut HashMap<ObjectId, usize>,
         hasher: &mut DefaultHasher,
     ) {
         for (name, id) in self.names_in(directory) {
-            let next = met.len();
-            let first = *met.entry(id).or_insert(next);
-            let Object {
+            let next = visited.len();
+            let first = *visited.entry(id).or_insert(next);
+            let DiskObject {
                 contents,
                 attributes,
                 ..
             } = &self.objects[id];
-            let contents = contents.as_ref().map(|contents| contents.likeness);
+            let contents = contents.as_ref().map(|contents| contents.fingerprint);
             (&name.name, first, contents, attributes).hash(hasher);
             if contents.is_none() {
-                self.likeness_below(id, met, hasher);
+                self.fingerprint_below(id, visited, hasher);
             }
         }
-        "that is all".hash(hasher);
+        "end of directory".hash(hasher);
     }
 
-    /// Makes this disk in a new directory.
+    /// Writes this disk to a new directory.
     pub(super) fn write(&self, directory: &Path) {
         fs::create_dir(directory).expect("a new directory");
         self.write_below(ROOT, directory, &mut HashMap::new());
         self.finish(ROOT, directory);
     }
 
-    fn write_below(&self, directory: Id, at: &Path, written: &mut HashMap<Id, PathBuf>) {
+    fn write_below(
+        &self,
+        directory: ObjectId,
+        at: &Path,
+        written: &mut HashMap<ObjectId, PathBuf>,
+    ) {
         for (name, id) in self.names_in(directory) {
             let at = at.join(&*name.name);
             match (&self.objects[id].contents, written.get(&id)) {
@@ -241,8 +250,8 @@ impl Disk {
         }
     }
 
-    fn finish(&self, id: Id, at: &Path) {
-        let Object {
+    fn finish(&self, id: ObjectId, at: &Path) {
+        let DiskObject {
             contents,
             attributes,
             modified,
@@ -251,20 +260,21 @@ impl Disk {
         if now.owner != attributes.owner {
             let (user, group) = attributes.owner;
             std::os::unix::fs::chown(at, Some(user), Some(group))
-                .expect("whoever could, can again");
+                .expect("the test could set this owner before");
         }
         if now.mode != attributes.mode || now.owner != attributes.owner {
-            fs::set_permissions(at, Permissions::from_mode(attributes.mode)).expect("it is ours");
+            fs::set_permissions(at, Permissions::from_mode(attributes.mode))
+                .expect("the test owns it");
         }
         if contents.is_some() {
             let file = fs::File::open(at).expect("it was just made");
-            file.set_modified(*modified).expect("it is ours");
+            file.set_modified(*modified).expect("the test owns it");
         }
     }
 
-    /// Everything that two disks can be compared by: for each path what stands there, and the first
+    /// Returns everything that two disks are compared by: for each path its object, and the first
     /// path of the same object. The times of directories do not count.
-    pub(super) fn listing(&self) -> BTreeMap<PathBuf, (PathBuf, Object)> {
+    pub(super) fn listing(&self) -> BTreeMap<PathBuf, (PathBuf, DiskObject)> {
         let reachable = self.reachable();
         let mut listing = BTreeMap::new();
         for (name, id) in &self.names {

@@ -1,8 +1,8 @@
-//! Lost power at every change of the disk: whatever survives of the last changes leads to the old
-//! tree or to the new one, whichever way the run is taken.
+//! Power cuts at every change of the disk: from every state that a cut can leave, `undo` restores
+//! the tree before the run and `resume` reaches the tree after it.
 //!
-//! A real run in a real directory is noted change by change. From the disk before it and those
-//! changes every disk is made that a cut could leave behind; there the run is recovered.
+//! A real run in a real directory is recorded change by change. From the disk before it and those
+//! changes every disk is made that a cut could leave, and the run is recovered there.
 
 mod cut;
 mod disk;
@@ -12,66 +12,67 @@ mod trial;
 
 use std::path::Path;
 
-use crate::crash::Way;
+use rollup::journal::Direction;
+
 use crate::crash::site::{Copy, temporary};
-use scenario::{Doing, Story};
-use trace::{Effect, Fate};
+use scenario::{ProcessCommand, Scenario};
+use trace::{Effect, ProcessFault};
 use trial::{Sample, Trial};
 
-/// What every run of the suite has time for.
+/// Sample that every run of the suite has time for.
 const SAMPLE: Sample = Sample {
     few: 16,
     every: usize::MAX,
     random: 1,
     one_of: 4,
-    both_ways: false,
+    both_directions: false,
 };
-/// Everything, but for what is very much alike.
+/// Every cut, except for those that are very similar.
 const CAMPAIGN: Sample = Sample {
     few: 30,
     every: 50,
     random: 10,
     one_of: 1,
-    both_ways: true,
+    both_directions: true,
 };
 
-/// A story in a copy of what the trial begins with.
-fn story(trial: &Trial, processes: &[(Doing, Fate)]) -> Story {
-    Story::of(&trial.site, Copy::of(trial.start.path()).path(), processes)
+/// Records a scenario in a copy of the trial's deployment.
+fn scenario(trial: &Trial, processes: &[(ProcessCommand, ProcessFault)]) -> Scenario {
+    Scenario::of(&trial.site, Copy::of(trial.start.path()).path(), processes)
 }
 
-/// Somebody dies in an apply, and somebody else takes it on.
-fn taken_on(trial: &Trial, dies_at: usize, way: Way) -> Story {
-    story(
+/// Records an apply that crashes, and its recovery by another process.
+fn crash_and_recover(trial: &Trial, crash_at: usize, direction: Direction) -> Scenario {
+    scenario(
         trial,
         &[
-            (Doing::Apply, Fate::DiesAt(dies_at)),
-            (Doing::Recover(way), Fate::Lives),
+            (ProcessCommand::Apply, ProcessFault::CrashAt(crash_at)),
+            (ProcessCommand::Recover(direction), ProcessFault::None),
         ],
     )
 }
 
-/// Somebody dies in an apply, and somebody else closes the run as it stands.
-fn closed(trial: &Trial, dies_at: usize) -> Story {
-    story(
+/// Records an apply that crashes, and another process that closes its run with `accept`.
+fn crash_and_accept(trial: &Trial, crash_at: usize) -> Scenario {
+    scenario(
         trial,
         &[
-            (Doing::Apply, Fate::DiesAt(dies_at)),
-            (Doing::Accept, Fate::Lives),
+            (ProcessCommand::Apply, ProcessFault::CrashAt(crash_at)),
+            (ProcessCommand::Accept, ProcessFault::None),
         ],
     )
 }
 
-/// The numbers of an apply's changes from the first sync of its journal on, which says that it is
-/// staged; of all of them, and of the syncs.
-fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
-    let apply = story(trial, &[(Doing::Apply, Fate::Lives)]);
+/// Returns the numbers of an apply's changes from the sync of `staged` on: of all of them, and of
+/// the syncs.
+fn changes_since_staged(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
+    let apply = scenario(trial, &[(ProcessCommand::Apply, ProcessFault::None)]);
     let events = &apply.trace.events;
     let staged = events
         .iter()
         .position(|event| matches!(event.effect, Effect::SyncFile { .. }))
-        .expect("it is staged");
-    let is_change = |at: &usize| events[*at].effect != Effect::Told;
+        .expect("the journal is synced");
+    let is_change = |at: &usize| events[*at].effect != Effect::Report;
     let is_sync = |at: &usize| events[*at].effect == Effect::Sync;
     let changes = (staged..events.len()).filter(is_change);
     let syncs = changes.clone().filter(is_sync);
@@ -81,14 +82,14 @@ fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
     )
 }
 
-/// Those of the changes from `staged` on before which the run is begun and not closed: behind the
-/// record that it begins, which is written and synced, up to the one that closes it.
+/// Returns those changes since `staged` before which the run is in progress: from behind the sync
+/// of `committing` up to the record that closes it.
 fn unfinished(changes: &[usize]) -> &[usize] {
     &changes[2..changes.len() - 1]
 }
 
-/// Some of the disks that survived a cut are recovered, and the power fails again.
-fn again(trial: &mut Trial, ways: &[Way], most: usize) {
+/// Recovers some of the disks that a cut left, and cuts the power again during the recovery.
+fn cut_again(trial: &mut Trial, directions: &[Direction], most: usize) {
     let kept = std::mem::take(&mut trial.kept);
     let disks: Vec<_> = kept
         .iter()
@@ -98,14 +99,14 @@ fn again(trial: &mut Trial, ways: &[Way], most: usize) {
         let directory = temporary();
         let deployment = directory.path().join("deployment");
         survivor.write(&deployment);
-        let way = ways[at % ways.len()];
-        let again = Story::of(
+        let direction = directions[at % directions.len()];
+        let recovery = Scenario::of(
             &trial.site,
             &deployment,
-            &[(Doing::Recover(way), Fate::Lives)],
+            &[(ProcessCommand::Recover(direction), ProcessFault::None)],
         );
-        trial.cut(&again, usize::MAX);
-        tell(trial, "again", at + 1, disks.len());
+        trial.cut(&recovery, usize::MAX);
+        print_progress(trial, "again", at + 1, disks.len());
     }
 }
 
@@ -118,22 +119,22 @@ fn an_apply_survives_a_power_cut_anywhere() {
         },
         1,
     );
-    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    let apply = scenario(&trial, &[(ProcessCommand::Apply, ProcessFault::None)]);
     trial.cut(&apply, usize::MAX);
     assert!(
-        trial.unfinished > 200 && trial.at_rest > 100,
+        trial.unfinished > 200 && trial.clean > 100,
         "{} {}",
         trial.unfinished,
-        trial.at_rest
+        trial.clean
     );
 }
 
 #[test]
 fn an_undo_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(SAMPLE, 2);
-    let (changes, _) = commit(&trial);
-    // It dies when nothing is left to do but to say so.
-    let undo = taken_on(&trial, changes[changes.len() - 2], Way::Back);
+    let (changes, _) = changes_since_staged(&trial);
+    // The apply crashes before the record that closes it, so everything is to roll back.
+    let undo = crash_and_recover(&trial, changes[changes.len() - 2], Direction::Back);
     trial.cut(&undo, usize::MAX);
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
 }
@@ -147,17 +148,20 @@ fn an_undo_of_a_finished_run_survives_a_power_cut_anywhere() {
         },
         8,
     );
-    let undo = story(
+    let undo = scenario(
         &trial,
-        &[(Doing::Apply, Fate::Lives), (Doing::Reopen, Fate::Lives)],
+        &[
+            (ProcessCommand::Apply, ProcessFault::None),
+            (ProcessCommand::Reopen, ProcessFault::None),
+        ],
     );
     trial.cut(&undo, usize::MAX);
     assert!(trial.unfinished > 50, "{}", trial.unfinished);
 }
 
-/// The record that closes the run is not on disk when somebody clears what it keeps.
+/// The record that closes the run may not be on disk yet when its slots are cleared.
 #[test]
-fn clearing_survives_a_power_cut_anywhere() {
+fn a_prune_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(
         Sample {
             one_of: 1,
@@ -165,15 +169,24 @@ fn clearing_survives_a_power_cut_anywhere() {
         },
         9,
     );
-    let (changes, _) = commit(&trial);
-    for fate in [Fate::Lives, Fate::DiesAt(changes[changes.len() - 1])] {
-        let pruned = story(&trial, &[(Doing::Apply, fate), (Doing::Prune, Fate::Lives)]);
+    let (changes, _) = changes_since_staged(&trial);
+    for fault in [
+        ProcessFault::None,
+        ProcessFault::CrashAt(changes[changes.len() - 1]),
+    ] {
+        let pruned = scenario(
+            &trial,
+            &[
+                (ProcessCommand::Apply, fault),
+                (ProcessCommand::Prune, ProcessFault::None),
+            ],
+        );
         trial.cut(&pruned, 12);
     }
-    assert!(trial.at_rest > 5, "{}", trial.at_rest);
+    assert!(trial.clean > 5, "{}", trial.clean);
 }
 
-/// What drifted is taken for true by a run of its own, and that can be taken back.
+/// Drift is accepted by a run of its own, which can be undone.
 #[test]
 fn an_acceptance_survives_a_power_cut_anywhere() {
     let mut trial = Trial::of_drift(
@@ -183,19 +196,19 @@ fn an_acceptance_survives_a_power_cut_anywhere() {
         },
         11,
     );
-    let accept = story(&trial, &[(Doing::Accept, Fate::Lives)]);
+    let accept = scenario(&trial, &[(ProcessCommand::Accept, ProcessFault::None)]);
     trial.cut(&accept, usize::MAX);
     assert!(
-        trial.unfinished > 20 && trial.at_rest > 50,
+        trial.unfinished > 20 && trial.clean > 50,
         "{} {}",
         trial.unfinished,
-        trial.at_rest
+        trial.clean
     );
 }
 
-/// What the dead process did was not yet on disk when somebody closed its run.
+/// The changes of the crashed process may not be on disk yet when its run is closed.
 #[test]
-fn a_run_that_is_closed_as_it_stands_survives_a_power_cut() {
+fn a_run_that_accept_closes_survives_a_power_cut() {
     let mut trial = Trial::new(
         Sample {
             one_of: 1,
@@ -203,72 +216,73 @@ fn a_run_that_is_closed_as_it_stands_survives_a_power_cut() {
         },
         12,
     );
-    let (changes, _) = commit(&trial);
+    let (changes, _) = changes_since_staged(&trial);
     for &at in unfinished(&changes).iter().step_by(7) {
-        let closed = closed(&trial, at);
-        trial.cut(&closed, usize::MAX);
+        let accepted = crash_and_accept(&trial, at);
+        trial.cut(&accepted, usize::MAX);
     }
     assert!(
-        trial.unfinished > 50 && trial.at_rest > 5,
+        trial.unfinished > 50 && trial.clean > 5,
         "{} {}",
         trial.unfinished,
-        trial.at_rest
+        trial.clean
     );
 }
 
 #[test]
 fn a_run_that_stops_has_everything_on_disk() {
     let trial = Trial::new(SAMPLE, 10);
-    let (changes, _) = commit(&trial);
+    let (changes, _) = changes_since_staged(&trial);
     for &at in changes.iter().skip(5).step_by(13) {
-        for fate in [Fate::StaysAt(at), Fate::StopsAt(at)] {
-            story(&trial, &[(Doing::Apply, fate)]);
+        for fault in [ProcessFault::FailAndStopAt(at), ProcessFault::StopAt(at)] {
+            scenario(&trial, &[(ProcessCommand::Apply, fault)]);
         }
     }
 }
 
-/// What the dead process did was not yet on disk when another one went on.
+/// The changes of the crashed process may not be on disk yet when another one continues.
 #[test]
-fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
+fn the_recovery_of_a_crashed_run_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 3);
-    let (changes, syncs) = commit(&trial);
-    // Also one that is staged and not begun.
-    for &dies_at in [changes[1]].iter().chain(&syncs) {
-        for way in [Way::Forward, Way::Back] {
-            let story = taken_on(&trial, dies_at, way);
-            trial.cut(&story, 5);
+    let (changes, syncs) = changes_since_staged(&trial);
+    // The first one is staged and has not begun its commit.
+    for &crash_at in [changes[1]].iter().chain(&syncs) {
+        for direction in [Direction::Forward, Direction::Back] {
+            let scenario = crash_and_recover(&trial, crash_at, direction);
+            trial.cut(&scenario, 5);
         }
     }
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
 }
 
-/// What a dead undo did was not yet on disk when another one went on. That one finds nothing to do
-/// in its last step.
+/// The changes of a crashed undo may not be on disk yet when another one continues. The other one
+/// finds nothing to do in its last step.
 #[test]
-fn an_undo_that_is_taken_on_where_it_died_survives_a_power_cut() {
+fn the_recovery_of_a_crashed_undo_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 14);
-    let (changes, _) = commit(&trial);
-    let dies_at = changes[changes.len() - 2];
-    let undo = taken_on(&trial, dies_at, Way::Back);
+    let (changes, _) = changes_since_staged(&trial);
+    let crash_at = changes[changes.len() - 2];
+    let undo = crash_and_recover(&trial, crash_at, Direction::Back);
     let events = undo.trace.events.iter().enumerate().skip(undo.last);
     let syncs = events.filter(|(_, event)| event.effect == Effect::Sync);
     let before = undo.number_of(undo.last - 1);
     let numbers: Vec<usize> = syncs.map(|(at, _)| undo.number_of(at) - before).collect();
     for &number in &numbers {
-        let died = [
-            (Doing::Apply, Fate::DiesAt(dies_at)),
-            (Doing::Recover(Way::Back), Fate::DiesAt(number)),
+        let processes = [
+            (ProcessCommand::Apply, ProcessFault::CrashAt(crash_at)),
+            (
+                ProcessCommand::Recover(Direction::Back),
+                ProcessFault::CrashAt(number),
+            ),
+            (ProcessCommand::Recover(Direction::Back), ProcessFault::None),
         ];
-        let again = story(
-            &trial,
-            &[died[0], died[1], (Doing::Recover(Way::Back), Fate::Lives)],
-        );
-        trial.cut(&again, 5);
+        let second_undo = scenario(&trial, &processes);
+        trial.cut(&second_undo, 5);
     }
     assert!(trial.unfinished > 50, "{}", trial.unfinished);
 }
 
-/// The directory of a staged run is there completely, or not at all.
+/// The directory of a staged run is discarded as a whole, or not at all.
 #[test]
 fn a_staged_run_that_is_discarded_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(
@@ -278,19 +292,22 @@ fn a_staged_run_that_is_discarded_survives_a_power_cut_anywhere() {
         },
         15,
     );
-    let (changes, _) = commit(&trial);
-    let discarded = taken_on(&trial, changes[1], Way::Back);
+    let (changes, _) = changes_since_staged(&trial);
+    let discarded = crash_and_recover(&trial, changes[1], Direction::Back);
     trial.cut(&discarded, usize::MAX);
-    assert!(trial.at_rest > 20, "{}", trial.at_rest);
+    assert!(trial.clean > 20, "{}", trial.clean);
 }
 
 #[test]
-fn a_run_that_fails_and_turns_back_survives_a_power_cut() {
+fn a_run_that_fails_and_rolls_back_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 4);
-    let (changes, _) = commit(&trial);
-    for &fails_at in changes.iter().step_by(9) {
-        let story = story(&trial, &[(Doing::Apply, Fate::FailsAt(fails_at))]);
-        trial.cut(&story, 8);
+    let (changes, _) = changes_since_staged(&trial);
+    for &fail_at in changes.iter().step_by(9) {
+        let scenario = scenario(
+            &trial,
+            &[(ProcessCommand::Apply, ProcessFault::FailAt(fail_at))],
+        );
+        trial.cut(&scenario, 8);
     }
     assert!(trial.unfinished > 60, "{}", trial.unfinished);
 }
@@ -304,10 +321,14 @@ fn a_recovery_from_a_power_cut_survives_another() {
         },
         5,
     );
-    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    let apply = scenario(&trial, &[(ProcessCommand::Apply, ProcessFault::None)]);
     trial.cut(&apply, usize::MAX);
     let before = trial.unfinished;
-    again(&mut trial, &[Way::Back, Way::Forward], usize::MAX);
+    cut_again(
+        &mut trial,
+        &[Direction::Back, Direction::Forward],
+        usize::MAX,
+    );
     assert!(
         trial.unfinished > before + 30,
         "{}",
@@ -315,13 +336,13 @@ fn a_recovery_from_a_power_cut_survives_another() {
     );
 }
 
-/// An operator's files that came into directories which the plan did not see, in the new object and
-/// in the old one; their directories are made while the run goes on.
+/// Unmanaged files in directories that the plan did not see, in the new object and in the old one;
+/// the run makes their parent directories.
 #[test]
-fn a_file_that_came_meanwhile_survives_a_power_cut() {
-    for (at, way, one_of) in [
-        ("Web/Site/W2", Way::Back, 7),
-        (".rollup/runs/0001-KB1/slots/3/old", Way::Forward, 1),
+fn an_unmanaged_file_added_during_a_run_survives_a_power_cut() {
+    for (at, direction, one_of) in [
+        ("Web/Site/W2", Direction::Back, 7),
+        (".rollup/runs/0001-KB1/slots/3/old", Direction::Forward, 1),
     ] {
         let mut trial = Trial::new(
             Sample {
@@ -331,41 +352,43 @@ fn a_file_that_came_meanwhile_survives_a_power_cut() {
             },
             6,
         );
-        let (changes, _) = commit(&trial);
-        let put = |directory: &Path| {
-            std::fs::create_dir_all(directory.join("his/own")).expect("a new directory");
-            std::fs::write(directory.join("his/own/file.txt"), "his").expect("a new file");
+        let (changes, _) = changes_since_staged(&trial);
+        let add = |directory: &Path| {
+            std::fs::create_dir_all(directory.join("local/own")).expect("a new directory");
+            std::fs::write(directory.join("local/own/file.txt"), "unmanaged").expect("a new file");
         };
-        trial.expects_more(|deployment| put(&deployment.join("Web/Site/W2")));
+        trial.expect_unmanaged(|deployment| add(&deployment.join("Web/Site/W2")));
         let copy = trial.site.copy();
-        let dies_at = Fate::DiesAt(changes[changes.len() - 2]);
-        Story::of(&trial.site, copy.path(), &[(Doing::Apply, dies_at)]);
-        put(&copy.path().join(at));
-        let story = Story::of(
+        let crash_at = ProcessFault::CrashAt(changes[changes.len() - 2]);
+        Scenario::of(
             &trial.site,
             copy.path(),
-            &[(Doing::Recover(way), Fate::Lives)],
+            &[(ProcessCommand::Apply, crash_at)],
         );
-        trial.cut_near(&story, "his");
+        add(&copy.path().join(at));
+        let scenario = Scenario::of(
+            &trial.site,
+            copy.path(),
+            &[(ProcessCommand::Recover(direction), ProcessFault::None)],
+        );
+        trial.cut_near(&scenario, "local");
         assert!(trial.unfinished > 3, "{}", trial.unfinished);
     }
 }
 
-/// A campaign says how far it is.
-#[expect(clippy::print_stderr, reason = "it is run by hand, to hear this")]
-fn tell(trial: &Trial, part: &str, done: usize, of: usize) {
+/// Prints how far a campaign has got.
+#[expect(clippy::print_stderr, reason = "a campaign is run by hand")]
+fn print_progress(trial: &Trial, part: &str, done: usize, of: usize) {
     let Trial {
-        unfinished,
-        at_rest,
-        ..
+        unfinished, clean, ..
     } = trial;
     eprintln!(
-        "{part}, {done} of {of}: so far {unfinished} open runs were taken on, {at_rest} disks were at rest"
+        "{part}, {done} of {of}: so far {unfinished} open runs were recovered, {clean} were clean"
     );
 }
 
-/// Of the changes at which somebody dies or something fails, one of eight is tried, which takes a
-/// quarter of an hour; `POWER_ONE_OF=1` tries all of them, which takes much longer.
+/// Crashes or fails at one of eight changes, which takes a quarter of an hour; `POWER_ONE_OF=1`
+/// tries all of them, which takes much longer.
 #[test]
 #[ignore = "takes a quarter of an hour"]
 fn whatever_happens_survives_a_power_cut_anywhere() {
@@ -373,13 +396,13 @@ fn whatever_happens_survives_a_power_cut_anywhere() {
         one_of.parse().expect("POWER_ONE_OF is a number")
     });
     let mut drifted = Trial::of_drift(CAMPAIGN, 13);
-    let accept = story(&drifted, &[(Doing::Accept, Fate::Lives)]);
+    let accept = scenario(&drifted, &[(ProcessCommand::Accept, ProcessFault::None)]);
     drifted.cut(&accept, usize::MAX);
-    tell(&drifted, "an acceptance", 1, 1);
+    print_progress(&drifted, "an acceptance", 1, 1);
     let mut trial = Trial::new(CAMPAIGN, 7);
-    let (changes, _) = commit(&trial);
-    // The last ones, which close the run, are always among them.
-    let some = |every: usize| {
+    let (changes, _) = changes_since_staged(&trial);
+    // The last changes, which close the run, are always among them.
+    let sample = |every: usize| {
         changes
             .iter()
             .rev()
@@ -387,81 +410,105 @@ fn whatever_happens_survives_a_power_cut_anywhere() {
             .copied()
             .collect::<Vec<usize>>()
     };
-    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    let apply = scenario(&trial, &[(ProcessCommand::Apply, ProcessFault::None)]);
     trial.cut(&apply, usize::MAX);
-    tell(&trial, "an apply", 1, 1);
-    let fates = [Fate::Lives, Fate::DiesAt(changes[changes.len() - 1])];
-    for (done, fate) in fates.into_iter().enumerate() {
-        for doing in [Doing::Reopen, Doing::Prune] {
-            let finished = story(&trial, &[(Doing::Apply, fate), (doing, Fate::Lives)]);
+    print_progress(&trial, "an apply", 1, 1);
+    let faults = [
+        ProcessFault::None,
+        ProcessFault::CrashAt(changes[changes.len() - 1]),
+    ];
+    for (done, fault) in faults.into_iter().enumerate() {
+        for command in [ProcessCommand::Reopen, ProcessCommand::Prune] {
+            let finished = scenario(
+                &trial,
+                &[
+                    (ProcessCommand::Apply, fault),
+                    (command, ProcessFault::None),
+                ],
+            );
             trial.cut(&finished, usize::MAX);
         }
-        tell(
+        print_progress(
             &trial,
             "undo and prune of a finished run",
             done + 1,
-            fates.len(),
+            faults.len(),
         );
     }
-    let (one_process, two_processes) = (some(1), some(3));
+    let (one_process, two_processes) = (sample(1), sample(3));
     for (done, &at) in one_process.iter().enumerate() {
-        fails_or_dies(&mut trial, &changes, at);
-        tell(
+        cut_failure_and_crash(&mut trial, &changes, at);
+        print_progress(
             &trial,
-            "a change fails, or its process dies there",
+            "a change fails, or its process crashes there",
             done + 1,
             one_process.len(),
         );
     }
     for (done, &at) in two_processes.iter().enumerate() {
-        dies_twice(&mut trial, at);
-        tell(&trial, "two processes die", done + 1, two_processes.len());
+        cut_two_crashes(&mut trial, at);
+        print_progress(&trial, "two processes crash", done + 1, two_processes.len());
     }
-    again(&mut trial, &[Way::Forward], 120_usize.div_ceil(one_of));
-    again(
+    cut_again(
         &mut trial,
-        &[Way::Back, Way::Forward],
+        &[Direction::Forward],
+        120_usize.div_ceil(one_of),
+    );
+    cut_again(
+        &mut trial,
+        &[Direction::Back, Direction::Forward],
         120_usize.div_ceil(one_of),
     );
     assert!(
-        trial.unfinished > 8000 / one_of && trial.at_rest > 5000,
+        trial.unfinished > 8000 / one_of && trial.clean > 5000,
         "{} {}",
         trial.unfinished,
-        trial.at_rest
+        trial.clean
     );
 }
 
-/// One of the changes of an apply fails, or its process dies there and somebody decides what
-/// becomes of the run.
-fn fails_or_dies(trial: &mut Trial, changes: &[usize], at: usize) {
-    for fate in [Fate::StaysAt(at), Fate::StopsAt(at)] {
-        story(trial, &[(Doing::Apply, fate)]);
+/// Cuts the power in the rollback after a failing change of an apply, and in every recovery after
+/// a crash there.
+fn cut_failure_and_crash(trial: &mut Trial, changes: &[usize], at: usize) {
+    for fault in [ProcessFault::FailAndStopAt(at), ProcessFault::StopAt(at)] {
+        scenario(trial, &[(ProcessCommand::Apply, fault)]);
     }
-    let mut stories = vec![story(trial, &[(Doing::Apply, Fate::FailsAt(at))])];
-    stories.extend([Way::Forward, Way::Back].map(|way| taken_on(trial, at, way)));
-    stories.extend(unfinished(changes).contains(&at).then(|| closed(trial, at)));
-    stories
+    let mut scenarios = vec![scenario(
+        trial,
+        &[(ProcessCommand::Apply, ProcessFault::FailAt(at))],
+    )];
+    scenarios.extend(
+        [Direction::Forward, Direction::Back]
+            .map(|direction| crash_and_recover(trial, at, direction)),
+    );
+    scenarios.extend(
+        unfinished(changes)
+            .contains(&at)
+            .then(|| crash_and_accept(trial, at)),
+    );
+    scenarios
         .iter()
-        .for_each(|story| trial.cut(story, usize::MAX));
+        .for_each(|scenario| trial.cut(scenario, usize::MAX));
 }
 
-/// One who takes it on dies, too, and a third one turns.
-fn dies_twice(trial: &mut Trial, at: usize) {
+/// Cuts the power in the recovery by a third process, after the second one crashed, too.
+fn cut_two_crashes(trial: &mut Trial, at: usize) {
     for (first, second) in [
-        (Way::Forward, Way::Back),
-        (Way::Back, Way::Forward),
-        (Way::Back, Way::Back),
+        (Direction::Forward, Direction::Back),
+        (Direction::Back, Direction::Forward),
+        (Direction::Back, Direction::Back),
     ] {
-        for dies_at in (3..40).step_by(5) {
-            let died = [
-                (Doing::Apply, Fate::DiesAt(at)),
-                (Doing::Recover(first), Fate::DiesAt(dies_at)),
+        for crash_at in (3..40).step_by(5) {
+            let processes = [
+                (ProcessCommand::Apply, ProcessFault::CrashAt(at)),
+                (
+                    ProcessCommand::Recover(first),
+                    ProcessFault::CrashAt(crash_at),
+                ),
+                (ProcessCommand::Recover(second), ProcessFault::None),
             ];
-            let turned = story(
-                trial,
-                &[died[0], died[1], (Doing::Recover(second), Fate::Lives)],
-            );
-            trial.cut(&turned, 12);
+            let third = scenario(trial, &processes);
+            trial.cut(&third, 12);
         }
     }
 }

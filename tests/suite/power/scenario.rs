@@ -1,4 +1,4 @@
-//! What processes do one after another, while the power is on.
+//! Sequences of processes that work on one deployment, while the power is on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,81 +6,91 @@ use std::sync::Arc;
 
 use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{RunState, runs};
+use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
 use rollup::run::{self, Ended, Event, Listener, OnFailure, Question, Reply, RunError};
 
 use super::cut::Cut;
-use super::disk::{Disk, Id, Name, is_journal};
-use super::trace::{Effect, Fate, Process, Recorder, Trace};
-use crate::accepting::accept_before;
+use super::disk::{Disk, EntryName, ObjectId, is_journal};
+use super::trace::{Effect, Process, ProcessFault, Recorder, Trace};
+use crate::accepting::accept_with_listener;
 use crate::crash::site::Site;
 use crate::crash::tree::Tree;
-use crate::crash::{Way, apply_before, lock, recover_before, reopen_before};
+use crate::crash::{apply_with_listener, lock, recover_with_listener, reopen_with_listener};
 
-/// What one process does.
+/// Command of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum ProcessCommand {
     Apply,
-    Recover(Way),
-    /// Takes the run back that is finished.
+    Recover(Direction),
+    /// Undo of the finished run.
     Reopen,
-    /// Clears what finished runs keep.
     Prune,
-    /// Closes an unfinished run as it stands; where there is none, takes what drifted for true.
+    /// Closing of the run in progress; if there is none, acceptance of drift.
     Accept,
 }
 
-/// Everything that happened in one directory, up to a cut.
-pub(super) struct Story {
+/// Trace of all processes that worked in one directory.
+pub(super) struct Scenario {
     pub(super) trace: Trace,
-    /// How much had happened when the last process began, or a change of it failed.
+    /// Number of events before the last process began, or before a change of it failed.
     pub(super) last: usize,
     /// Objects that must never be lost.
-    own: BTreeMap<Id, PathBuf>,
-    /// What stood in the slots of a run when somebody began to clear them, with the name of those
-    /// slots. It may be lost where that name is gone: the slots go as a whole, and only those of a
-    /// run that is closed.
-    cleared: BTreeMap<Id, Name>,
-    /// The run's journal.
-    journal: Option<Id>,
-    /// The deployment at the end, with the power still on.
+    must_survive: BTreeMap<ObjectId, PathBuf>,
+    /// Objects in the slots of a run when `prune` began, with the name of those slots. They may be
+    /// lost if the name no longer exists: slots are removed as a whole, and only those of a closed
+    /// run.
+    cleared: BTreeMap<ObjectId, EntryName>,
+    journal: Option<ObjectId>,
+    /// Deployment at the end, without a power cut.
     pub(super) end: Tree,
-    pub(super) told: String,
+    pub(super) description: String,
 }
 
-impl Story {
-    /// Lets one process after another work in a directory.
-    pub(super) fn of(site: &Site, directory: &Path, processes: &[(Doing, Fate)]) -> Self {
+impl Scenario {
+    /// Runs the processes in a directory, one after another.
+    pub(super) fn of(
+        site: &Site,
+        directory: &Path,
+        processes: &[(ProcessCommand, ProcessFault)],
+    ) -> Self {
         let recorder = Recorder::new(directory);
-        let own = own_objects(&recorder.now(), directory);
+        let must_survive = objects_to_keep(&recorder.now(), directory);
         let mut cleared = BTreeMap::new();
         let mut last = 0;
-        for &(doing, fate) in processes {
+        for &(command, fault) in processes {
             last = recorder.length();
-            let process = recorder.process(fate);
-            let mut person = Person {
-                before: Some(Arc::clone(&process)),
-                asked: 0,
+            let process = recorder.process(fault);
+            let mut operator = Operator {
+                process: Some(Arc::clone(&process)),
+                questions: 0,
             };
-            let watch: Option<Arc<dyn Watch>> = Some(process.clone());
-            if doing == Doing::Prune {
+            let injector: Option<Arc<dyn Watch>> = Some(process.clone());
+            if command == ProcessCommand::Prune {
                 cleared.extend(in_slots(&recorder.now()));
             }
-            let ended = match doing {
-                Doing::Apply => apply_before(site, directory, watch, &mut person).map(Some),
-                Doing::Recover(way) => recover_before(directory, way, watch, &mut person),
-                Doing::Reopen => reopen_before(directory, watch, &mut person).map(Some),
-                Doing::Prune => prune(directory, process.clone()).map(|()| None),
-                Doing::Accept => accept_before(site, directory, watch, &mut person),
+            let ended = match command {
+                ProcessCommand::Apply => {
+                    apply_with_listener(site, directory, injector, &mut operator).map(Some)
+                }
+                ProcessCommand::Recover(direction) => {
+                    recover_with_listener(directory, direction, injector, &mut operator)
+                }
+                ProcessCommand::Reopen => {
+                    reopen_with_listener(directory, injector, &mut operator).map(Some)
+                }
+                ProcessCommand::Prune => prune(directory, process.clone()).map(|()| None),
+                ProcessCommand::Accept => {
+                    accept_with_listener(site, directory, injector, &mut operator)
+                }
             };
             last = last.max(recorder.failed());
             assert!(
-                fate != Fate::Lives || ended.is_ok(),
+                fault != ProcessFault::None || ended.is_ok(),
                 "{processes:?}: {ended:?}"
             );
             if let Ok(Some(Ended::Stopped(_))) = &ended {
-                process.tell("it stopped");
+                process.report("it stopped");
             }
         }
         let trace = recorder.trace();
@@ -100,44 +110,46 @@ impl Story {
         let journal = files
             .find(|(_, contents)| is_journal(&contents.bytes))
             .map(|(id, _)| id);
-        let story = Self {
+        let scenario = Self {
             trace,
             last,
-            own,
+            must_survive,
             cleared,
             journal,
             end: Tree::of(directory),
-            told: format!("{processes:?}"),
+            description: format!("{processes:?}"),
         };
-        story.is_on_disk_before_it_is_told();
-        story
+        scenario.assert_reports_are_on_disk();
+        scenario
     }
 
-    /// Whoever is asked acts outside of the deployment, on the word that everything so far has
-    /// happened; and whoever hears that he was heard, or that a run is staged, stopped or at rest,
-    /// never looks again.
-    fn is_on_disk_before_it_is_told(&self) {
+    /// Panics if something is reported before it is on disk.
+    ///
+    /// An operator who does a manual step acts outside of the deployment and relies on everything
+    /// so far. A report that an answer is recorded, or that a run is staged, stopped or closed, is
+    /// final, too.
+    fn assert_reports_are_on_disk(&self) {
         let events = self.trace.events.iter().enumerate();
-        for (at, _) in events.filter(|(_, event)| event.effect == Effect::Told) {
+        for (at, _) in events.filter(|(_, event)| event.effect == Effect::Report) {
             let cut = Cut::new(&self.trace, at);
             assert!(
                 cut.pending().is_empty(),
-                "{}: told too early: {}",
-                self.told,
-                cut.told(&cut.extremes()[0])
+                "{}: reported too early: {}",
+                self.description,
+                cut.describe(&cut.extremes()[0])
             );
         }
     }
 
-    /// The number of a change, as the only process of a story counts them.
+    /// Returns the number of a change, as the only process of a scenario counts them.
     pub(super) fn number_of(&self, event: usize) -> usize {
         self.trace.events[..=event]
             .iter()
-            .filter(|event| event.effect != Effect::Told)
+            .filter(|event| event.effect != Effect::Report)
             .count()
     }
 
-    /// Objects that must be there and are not, by where they stood before.
+    /// Returns the earlier paths of objects that must survive and are lost.
     pub(super) fn lost(&self, disk: &Disk) -> Vec<&PathBuf> {
         let reachable = disk.reachable();
         let is_cleared = |id| {
@@ -146,15 +158,15 @@ impl Story {
                 .is_some_and(|slots| !disk.names.contains_key(slots))
         };
         let lost = self
-            .own
+            .must_survive
             .iter()
             .filter(|(id, _)| !reachable.contains_key(id) && !is_cleared(id));
         lost.map(|(_, path)| path).collect()
     }
 
-    /// How many records must be in the journal: all that were written before the last change of
-    /// anything else of which there is a trace. But for the first, which says no more than that the
-    /// directory is a run.
+    /// Returns how many records the journal must have: all that were written before the last change
+    /// of anything else that is on disk. The first one alone does not count: it only proves that
+    /// the directory is a run.
     pub(super) fn records_before(&self, last: Option<usize>) -> usize {
         let (Some(journal), Some(last)) = (self.journal, last) else {
             return 0;
@@ -176,35 +188,37 @@ impl Story {
         if records < 2 { 0 } else { records }
     }
 
-    pub(super) fn journal(&self) -> Option<Id> {
+    pub(super) fn journal(&self) -> Option<ObjectId> {
         self.journal
     }
 }
 
-/// What stands in the deployment before; once a run has begun, also what it has set aside and is to
-/// bring.
-fn own_objects(disk: &Disk, directory: &Path) -> BTreeMap<Id, PathBuf> {
-    let runs = runs(&Directory::open(directory).expect("the deployment is there"))
+/// Returns the objects of the deployment before; if a run has begun its commit, also its old and
+/// new objects.
+fn objects_to_keep(disk: &Disk, directory: &Path) -> BTreeMap<ObjectId, PathBuf> {
+    let runs = runs(&Directory::open(directory).expect("the deployment exists"))
         .expect("the journals can be read");
-    let begun = runs
+    let is_committing = runs
         .iter()
         .any(|run| matches!(run.state(), RunState::Unfinished(_)));
-    let ours = |path: &Path| path.starts_with(".rollup") && !begun || is_half_made(path);
+    let may_be_lost = |path: &Path| {
+        path.starts_with(".rollup") && !is_committing || is_incomplete_rollup_directory(path)
+    };
     disk.reachable()
         .into_iter()
-        .filter(|(_, path)| !ours(path))
+        .filter(|(_, path)| !may_be_lost(path))
         .collect()
 }
 
-/// Whether a path lies in a `.rollup` that has its random name still.
-fn is_half_made(path: &Path) -> bool {
+/// Returns true for a path in a `.rollup` that still has its random name.
+fn is_incomplete_rollup_directory(path: &Path) -> bool {
     path.iter()
         .next()
         .is_some_and(|top| top.to_string_lossy().starts_with(".rollup-"))
 }
 
-/// What stands in the slots of runs, with the name of the slots.
-fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
+/// Returns the objects in the slots of runs, with the name of the slots.
+fn in_slots(disk: &Disk) -> BTreeMap<ObjectId, EntryName> {
     let found = disk.reachable().into_iter().filter_map(|(id, path)| {
         let slots: PathBuf = path.iter().take(4).collect();
         let slots = slots
@@ -218,47 +232,53 @@ fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
     found.collect()
 }
 
-fn prune(directory: &Path, watch: Arc<dyn Watch>) -> Result<(), RunError> {
-    let disk = lock(directory).watched(watch);
+fn prune(directory: &Path, injector: Arc<dyn Watch>) -> Result<(), RunError> {
+    let disk = lock(directory).watched(injector);
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)
 }
 
-/// Does every manual step at once, and takes rollup at its word.
+/// Listener that confirms every manual step, and records what the operator relies on.
 #[derive(Default)]
-pub(super) struct Person {
-    pub(super) asked: usize,
-    before: Option<Arc<Process>>,
+pub(super) struct Operator {
+    pub(super) questions: usize,
+    process: Option<Arc<Process>>,
 }
 
-impl Person {
-    fn hears(&self, what: &str) {
-        self.before.iter().for_each(|process| process.tell(what));
+impl Operator {
+    fn record(&self, report: &str) {
+        self.process
+            .iter()
+            .for_each(|process| process.report(report));
     }
 }
 
-impl Listener for Person {
+impl Listener for Operator {
     fn tell(&mut self, event: &Event<'_>) {
         if let Event::Staged { .. } | Event::Answered { .. } | Event::Closed { .. } = event {
-            self.hears(&format!("{event:?}"));
+            self.record(&format!("{event:?}"));
         }
     }
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
-        self.asked += 1;
-        self.hears("a question");
+        self.questions += 1;
+        self.record("a question");
         Reply::Done
     }
 
     fn is_stopped(&self) -> bool {
-        self.before
+        self.process
             .as_ref()
             .is_some_and(|process| process.is_stopped())
     }
 
     fn on_failure(&self) -> OnFailure {
-        match self.before.as_ref().is_some_and(|process| process.stays()) {
+        let stops = self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.stops_on_failure());
+        match stops {
             true => OnFailure::Stop,
             false => OnFailure::Undo,
         }

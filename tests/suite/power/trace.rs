@@ -1,4 +1,4 @@
-//! What a process did to a disk, change by change.
+//! Record of the changes that processes make on a disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,78 +10,78 @@ use std::time::SystemTime;
 use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::names::RelPath;
 
-use super::disk::{Attributes, Contents, Disk, Id, Name, Object};
+use super::disk::{Attributes, Contents, Disk, DiskObject, EntryName, ObjectId};
 
-/// One change, as it was when it was complete.
+/// One change, as it is when it is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Effect {
     Make {
-        at: Name,
-        object: Id,
+        at: EntryName,
+        object: ObjectId,
     },
     Write {
-        object: Id,
+        object: ObjectId,
         contents: Arc<Contents>,
         modified: SystemTime,
     },
     SetAttributes {
-        object: Id,
+        object: ObjectId,
         attributes: Attributes,
         modified: SystemTime,
     },
     Rename {
-        from: Name,
-        to: Name,
-        object: Id,
+        from: EntryName,
+        to: EntryName,
+        object: ObjectId,
     },
     Remove {
-        at: Name,
-        object: Id,
+        at: EntryName,
+        object: ObjectId,
     },
     Sync,
     SyncFile {
-        object: Id,
+        object: ObjectId,
     },
-    /// Nothing on disk: a person is told something, or asked.
-    Told,
+    /// No change of the disk: a message or a question to the operator.
+    Report,
 }
 
-/// A change, and how it is told.
+/// Change with its description for messages.
 #[derive(Debug, Clone)]
-pub(super) struct Event {
+pub(super) struct TraceEvent {
     pub(super) effect: Effect,
-    pub(super) told: String,
+    pub(super) description: String,
 }
 
-/// The disk before the first change, and all changes.
+/// Disk before the first change, and all changes.
 #[derive(Debug, Clone)]
 pub(super) struct Trace {
-    /// Every object there ever was, as it was made; the names are those before the first change.
+    /// Every object that ever existed, as it was made; the names are those before the first change.
     pub(super) base: Disk,
-    pub(super) events: Vec<Event>,
-    /// For each change, those that must be on disk where it is.
-    pub(super) followed: Vec<BTreeSet<usize>>,
+    pub(super) events: Vec<TraceEvent>,
+    /// For each change, those that must be on disk if it is.
+    pub(super) dependencies: Vec<BTreeSet<usize>>,
 }
 
-/// Notes the changes that processes make in one directory, one after another. What a change did is
-/// read from the disk when the next one is announced: by then it is complete.
+/// Recorder of the changes that processes make in one directory, one after another. The effect of a
+/// change is read from the disk when the next one is announced: by then it is complete.
 pub(super) struct Recorder {
     directory: PathBuf,
-    noted: Mutex<Noted>,
+    recording: Mutex<Recording>,
 }
 
-struct Noted {
+struct Recording {
     trace: Trace,
-    /// The disk as it stands.
+    /// Current disk.
     now: Disk,
-    begun: Option<Begun>,
-    /// How much had happened when a change failed.
+    announced: Option<AnnouncedChange>,
+    /// Number of events before the failed change.
     failed: usize,
 }
 
-/// A change that was announced.
+/// Change that is announced and not recorded yet.
 #[derive(Debug)]
-enum Begun {
+enum AnnouncedChange {
     Make(RelPath),
     Write(RelPath),
     SetAttributes(RelPath),
@@ -91,156 +91,164 @@ enum Begun {
     SyncFile(RelPath),
 }
 
+/// Reason why a lock cannot be poisoned.
+const NO_PANIC: &str = "no other thread panics";
+
 impl Recorder {
-    /// Begins with the directory as it stands; all of that is on disk.
+    /// Begins with the current directory; all of it counts as on disk.
     pub(super) fn new(directory: &Path) -> Arc<Self> {
         let base = Disk::read(directory);
         let trace = Trace {
             base: base.clone(),
             events: Vec::new(),
-            followed: Vec::new(),
+            dependencies: Vec::new(),
         };
-        let noted = Noted {
+        let recording = Recording {
             trace,
             now: base,
-            begun: None,
+            announced: None,
             failed: 0,
         };
         Arc::new(Self {
             directory: directory.to_owned(),
-            noted: Mutex::new(noted),
+            recording: Mutex::new(recording),
         })
     }
 
-    /// A watch for one process.
-    pub(super) fn process(self: &Arc<Self>, fate: Fate) -> Arc<Process> {
+    /// Returns the fault injector of one process.
+    pub(super) fn process(self: &Arc<Self>, fault: ProcessFault) -> Arc<Process> {
         Arc::new(Process {
             recorder: Arc::clone(self),
-            fate,
+            fault,
             seen: AtomicUsize::new(0),
         })
     }
 
-    /// The disk as it stands.
+    /// Returns the current disk.
     pub(super) fn now(&self) -> Disk {
-        self.noted.lock().expect("nobody panicked").now.clone()
+        self.recording.lock().expect(NO_PANIC).now.clone()
     }
 
-    /// How much was noted so far.
+    /// Returns the number of events so far.
     pub(super) fn length(&self) -> usize {
-        let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.directory);
-        noted.trace.events.len()
+        let mut recording = self.recording.lock().expect(NO_PANIC);
+        recording.settle(&self.directory);
+        recording.trace.events.len()
     }
 
-    /// How much had happened when a change failed.
+    /// Returns the number of events before the failed change.
     pub(super) fn failed(&self) -> usize {
-        self.noted.lock().expect("nobody panicked").failed
+        self.recording.lock().expect(NO_PANIC).failed
     }
 
-    /// Notes that a person is told something.
-    fn tell(&self, what: &str) {
-        let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.directory);
-        noted.trace.events.push(Event {
-            effect: Effect::Told,
-            told: what.to_owned(),
+    /// Records a message or a question to the operator.
+    fn report(&self, description: &str) {
+        let mut recording = self.recording.lock().expect(NO_PANIC);
+        recording.settle(&self.directory);
+        recording.trace.events.push(TraceEvent {
+            effect: Effect::Report,
+            description: description.to_owned(),
         });
     }
 
-    /// Everything that was noted. Nothing may have changed unseen.
+    /// Returns everything that was recorded. Panics if the disk changed without an announcement.
     pub(super) fn trace(&self) -> Trace {
-        let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.directory);
-        let (seen, real) = (noted.now.listing(), Disk::read(&self.directory).listing());
-        let differs = |path: &&PathBuf| seen.get(*path) != real.get(*path);
-        let unseen: Vec<_> = seen.keys().chain(real.keys()).filter(differs).collect();
-        assert!(unseen.is_empty(), "changed unseen: {unseen:?}");
+        let mut recording = self.recording.lock().expect(NO_PANIC);
+        recording.settle(&self.directory);
+        let (traced, real) = (
+            recording.now.listing(),
+            Disk::read(&self.directory).listing(),
+        );
+        let differs = |path: &&PathBuf| traced.get(*path) != real.get(*path);
+        let untraced: Vec<_> = traced.keys().chain(real.keys()).filter(differs).collect();
+        assert!(
+            untraced.is_empty(),
+            "changed without an announcement: {untraced:?}"
+        );
         Trace {
-            followed: followed(&noted.trace.events),
-            ..noted.trace.clone()
+            dependencies: dependencies(&recording.trace.events),
+            ..recording.trace.clone()
         }
     }
 }
 
-/// What becomes of a process.
+/// Fault that is injected into a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Nothing disturbs it.
-    Lives,
-    /// It dies before it makes the change with this number.
-    DiesAt(usize),
-    /// The change with this number fails.
-    FailsAt(usize),
-    /// It fails, and nothing is put back.
-    StaysAt(usize),
-    /// Somebody wants it to stop when it has come to this change.
-    StopsAt(usize),
+pub(super) enum ProcessFault {
+    None,
+    /// Crash before the change with this number.
+    CrashAt(usize),
+    /// Failure of the change with this number.
+    FailAt(usize),
+    /// The same, with `--on-failure stop`.
+    FailAndStopAt(usize),
+    /// Request to stop, from the change with this number on.
+    StopAt(usize),
 }
 
-/// One process, as the recorder sees it.
+/// One process that the recorder watches.
 pub(super) struct Process {
     recorder: Arc<Recorder>,
-    fate: Fate,
+    fault: ProcessFault,
     seen: AtomicUsize,
 }
 
 impl Process {
-    /// Tells the person in front of it something.
-    pub(super) fn tell(&self, what: &str) {
-        self.recorder.tell(what);
+    /// Records a message or a question to the operator.
+    pub(super) fn report(&self, description: &str) {
+        self.recorder.report(description);
     }
 
-    /// Whether somebody wants it to stop.
+    /// Returns true if the process is requested to stop.
     pub(super) fn is_stopped(&self) -> bool {
-        matches!(self.fate, Fate::StopsAt(at) if self.seen.load(Ordering::SeqCst) + 1 >= at)
+        matches!(self.fault, ProcessFault::StopAt(at) if self.seen.load(Ordering::SeqCst) + 1 >= at)
     }
 
-    /// Whether a failure is put back.
-    pub(super) fn stays(&self) -> bool {
-        matches!(self.fate, Fate::StaysAt(_))
+    /// Returns true if a failing run stays open.
+    pub(super) fn stops_on_failure(&self) -> bool {
+        matches!(self.fault, ProcessFault::FailAndStopAt(_))
     }
 }
 
 impl Watch for Process {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
-        let mut noted = self.recorder.noted.lock().expect("nobody panicked");
-        noted.settle(&self.recorder.directory);
+        let mut recording = self.recorder.recording.lock().expect(NO_PANIC);
+        recording.settle(&self.recorder.directory);
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
-        match self.fate {
-            Fate::DiesAt(at) if number >= at => {
+        match self.fault {
+            ProcessFault::CrashAt(at) if number >= at => {
                 return Err(io::Error::other("the process is dead"));
             }
-            Fate::FailsAt(at) | Fate::StaysAt(at) if number == at => {
-                noted.failed = noted.trace.events.len();
+            ProcessFault::FailAt(at) | ProcessFault::FailAndStopAt(at) if number == at => {
+                recording.failed = recording.trace.events.len();
                 return Err(io::Error::from_raw_os_error(5));
             }
             _ => {}
         }
-        noted.begun = Some(match change {
-            Change::MakeDirectory(at) | Change::MakeFile(at) => Begun::Make(at.clone()),
-            Change::Write(at) => Begun::Write(at.clone()),
-            Change::SetAttributes(at) => Begun::SetAttributes(at.clone()),
-            Change::Rename(from, to) => Begun::Rename(from.clone(), to.clone()),
-            Change::Remove(at) => Begun::Remove(at.clone()),
-            Change::Sync => Begun::Sync,
-            Change::SyncFile(at) => Begun::SyncFile(at.clone()),
+        recording.announced = Some(match change {
+            Change::MakeDirectory(at) | Change::MakeFile(at) => AnnouncedChange::Make(at.clone()),
+            Change::Write(at) => AnnouncedChange::Write(at.clone()),
+            Change::SetAttributes(at) => AnnouncedChange::SetAttributes(at.clone()),
+            Change::Rename(from, to) => AnnouncedChange::Rename(from.clone(), to.clone()),
+            Change::Remove(at) => AnnouncedChange::Remove(at.clone()),
+            Change::Sync => AnnouncedChange::Sync,
+            Change::SyncFile(at) => AnnouncedChange::SyncFile(at.clone()),
         });
         Ok(())
     }
 }
 
-impl Noted {
-    /// Takes in what the last change did.
+impl Recording {
+    /// Records the effect of the last announced change.
     fn settle(&mut self, root: &Path) {
-        let Some(begun) = self.begun.take() else {
+        let Some(announced) = self.announced.take() else {
             return;
         };
-        let told = format!("{begun:?}");
+        let description = format!("{announced:?}");
         let object = |disk: &Disk, at: &RelPath| disk.names[&disk.name(at)];
-        let effect = match &begun {
-            Begun::Make(at) => {
-                let made = Object::of(&root.join(at.to_path()));
+        let effect = match &announced {
+            AnnouncedChange::Make(at) => {
+                let made = DiskObject::of(&root.join(at.to_path()));
                 self.trace.base.objects.push(made.clone());
                 self.now.objects.push(made);
                 Effect::Make {
@@ -248,10 +256,10 @@ impl Noted {
                     object: self.now.objects.len() - 1,
                 }
             }
-            Begun::Write(at) => {
-                let Object {
+            AnnouncedChange::Write(at) => {
+                let DiskObject {
                     contents, modified, ..
-                } = Object::of(&root.join(at.to_path()));
+                } = DiskObject::of(&root.join(at.to_path()));
                 let contents = contents.expect("only files are written to");
                 Effect::Write {
                     object: object(&self.now, at),
@@ -259,9 +267,9 @@ impl Noted {
                     modified,
                 }
             }
-            Begun::SetAttributes(at) => {
+            AnnouncedChange::SetAttributes(at) => {
                 let metadata =
-                    std::fs::symlink_metadata(root.join(at.to_path())).expect("it is there");
+                    std::fs::symlink_metadata(root.join(at.to_path())).expect("it exists");
                 let modified = metadata.modified().expect("everything has a time");
                 let attributes = Attributes::of(&metadata);
                 Effect::SetAttributes {
@@ -270,8 +278,8 @@ impl Noted {
                     modified,
                 }
             }
-            Begun::Rename(from, to) => {
-                assert!(root.join(to.to_path()).exists(), "{told} failed");
+            AnnouncedChange::Rename(from, to) => {
+                assert!(root.join(to.to_path()).exists(), "{description} failed");
                 let object = object(&self.now, from);
                 Effect::Rename {
                     from: self.now.name(from),
@@ -279,32 +287,35 @@ impl Noted {
                     object,
                 }
             }
-            Begun::Remove(at) => {
-                let at = self.gone(root, at);
+            AnnouncedChange::Remove(at) => {
+                let at = self.removed_name(root, at);
                 Effect::Remove {
                     object: self.now.names[&at],
                     at,
                 }
             }
-            Begun::Sync => Effect::Sync,
-            Begun::SyncFile(at) => Effect::SyncFile {
+            AnnouncedChange::Sync => Effect::Sync,
+            AnnouncedChange::SyncFile(at) => Effect::SyncFile {
                 object: object(&self.now, at),
             },
         };
         effect.apply(&mut self.now);
-        self.trace.events.push(Event { effect, told });
+        self.trace.events.push(TraceEvent {
+            effect,
+            description,
+        });
     }
 
-    /// The one name at or below a path that is not there any more. Whoever empties a directory
-    /// announces the directory.
-    fn gone(&self, root: &Path, at: &RelPath) -> Name {
+    /// Returns the one name at or below a path that no longer exists. The removal of a file from a
+    /// directory may be announced with the directory only.
+    fn removed_name(&self, root: &Path, at: &RelPath) -> EntryName {
         let paths = self.now.reachable();
-        let real = |name: &Name| root.join(&paths[&name.directory]).join(&*name.name);
+        let real = |name: &EntryName| root.join(&paths[&name.directory]).join(&*name.name);
         let top = self.now.name(at);
         let mut inside = vec![top.clone()];
         let mut at = 0;
         while let Some(name) = inside.get(at) {
-            let below: Vec<Name> = self
+            let below: Vec<EntryName> = self
                 .now
                 .names_in(self.now.names[name])
                 .map(|(name, _)| name.clone())
@@ -313,17 +324,13 @@ impl Noted {
             at += 1;
         }
         inside.retain(|name| real(name).symlink_metadata().is_err());
-        assert_eq!(
-            inside.len(),
-            1,
-            "one name at a time is taken away: {inside:?}"
-        );
+        assert_eq!(inside.len(), 1, "one name at a time is removed: {inside:?}");
         inside.swap_remove(0)
     }
 }
 
 impl Effect {
-    /// Does the change, whole.
+    /// Makes the complete change.
     pub(super) fn apply(&self, disk: &mut Disk) {
         match self {
             Effect::Make { at, object } => {
@@ -354,54 +361,56 @@ impl Effect {
             Effect::Remove { at, .. } => {
                 disk.names.remove(at);
             }
-            Effect::Sync | Effect::SyncFile { .. } | Effect::Told => {}
+            Effect::Sync | Effect::SyncFile { .. } | Effect::Report => {}
         }
     }
 
-    /// What it touches. Changes that touch the same thing keep their order.
-    pub(super) fn touches(&self) -> Vec<Touched> {
+    /// Returns the parts that the change touches. Changes of the same part keep their order.
+    pub(super) fn touches(&self) -> Vec<TouchedPart> {
         match self {
             Effect::Make { at, object } | Effect::Remove { at, object } => {
-                vec![Touched::Name(at.clone()), Touched::Place(*object)]
-            }
-            Effect::Write { object, .. } => vec![Touched::Contents(*object)],
-            Effect::SetAttributes { object, .. } => vec![Touched::Attributes(*object)],
-            Effect::Rename { from, to, object } => {
                 vec![
-                    Touched::Name(from.clone()),
-                    Touched::Name(to.clone()),
-                    Touched::Place(*object),
+                    TouchedPart::Name(at.clone()),
+                    TouchedPart::Location(*object),
                 ]
             }
-            Effect::Sync | Effect::SyncFile { .. } | Effect::Told => Vec::new(),
+            Effect::Write { object, .. } => vec![TouchedPart::Contents(*object)],
+            Effect::SetAttributes { object, .. } => vec![TouchedPart::Attributes(*object)],
+            Effect::Rename { from, to, object } => {
+                vec![
+                    TouchedPart::Name(from.clone()),
+                    TouchedPart::Name(to.clone()),
+                    TouchedPart::Location(*object),
+                ]
+            }
+            Effect::Sync | Effect::SyncFile { .. } | Effect::Report => Vec::new(),
         }
     }
 }
 
-/// What a change touches: a name, or one side of an object. Where a file stands, what is in it and
-/// whose it is reach the disk on different ways; that they keep their order too is nothing to rely
-/// on.
+/// Name, or part of an object, that a change touches. The location, contents and attributes of a
+/// file reach the disk separately; nothing guarantees an order among them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Touched {
-    Name(Name),
-    Place(Id),
-    Contents(Id),
-    Attributes(Id),
+pub(super) enum TouchedPart {
+    Name(EntryName),
+    Location(ObjectId),
+    Contents(ObjectId),
+    Attributes(ObjectId),
 }
 
-/// For each change, those that must be on disk where it is: whatever touched the same before it.
-fn followed(events: &[Event]) -> Vec<BTreeSet<usize>> {
-    let mut last: BTreeMap<Touched, usize> = BTreeMap::new();
-    let mut followed: Vec<BTreeSet<usize>> = Vec::new();
+/// Returns for each change those that must be on disk if it is: earlier changes of the same parts.
+fn dependencies(events: &[TraceEvent]) -> Vec<BTreeSet<usize>> {
+    let mut last: BTreeMap<TouchedPart, usize> = BTreeMap::new();
+    let mut dependencies: Vec<BTreeSet<usize>> = Vec::new();
     for (at, event) in events.iter().enumerate() {
         let mut before = BTreeSet::new();
         for touched in event.effect.touches() {
             if let Some(earlier) = last.insert(touched, at) {
                 before.insert(earlier);
-                before.extend(&followed[earlier]);
+                before.extend(&dependencies[earlier]);
             }
         }
-        followed.push(before);
+        dependencies.push(before);
     }
-    followed
+    dependencies
 }

@@ -1,74 +1,75 @@
-//! Trying what is left of a run.
+//! Recovery of a run on every disk that a power cut can leave.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{Answer, Outcome, Run, RunState, runs};
+use rollup::journal::{Answer, Direction, Outcome, Run, RunState, runs};
 use rollup::run::{Ended, RunError, examine, load_plan};
 use tempfile::TempDir;
 
 use super::cut::{Cut, Random, Survivor};
 use super::disk::Disk;
-use super::scenario::{Person, Story};
-use crate::accepting::{accept_before, drifted_site, found};
+use super::scenario::{Operator, Scenario};
+use crate::accepting::{accept_with_listener, drifted_site, found};
 use crate::crash::site::{Copy, Site, temporary};
 use crate::crash::tree::Tree;
-use crate::crash::{Way, apply_before, recover_before, reopen_before};
+use crate::crash::{apply_with_listener, recover_with_listener, reopen_with_listener};
 
-/// How much is tried of a story.
+/// Amount of disks that are tried of a scenario.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
-    /// Cuts with at most so many changes pending are tried with all extremes.
+    /// Number of pending changes up to which a cut is tried with all extremes.
     pub(super) few: usize,
-    /// Of the others, one of so many is.
+    /// One of so many cuts with more pending changes is tried with all extremes, too.
     pub(super) every: usize,
-    /// Random survivors of each cut.
+    /// Number of random survivors of each cut.
     pub(super) random: usize,
-    /// Of all these, one of so many.
+    /// One of so many survivors is tried.
     pub(super) one_of: usize,
-    /// Whether each is recovered both ways, or one way and the next one the other.
-    pub(super) both_ways: bool,
+    /// Recovery of each disk in both directions; otherwise the directions take turns.
+    pub(super) both_directions: bool,
 }
 
-/// Of the disks that were tried, one of so many is kept, to go on from there.
+/// One of so many tried disks is kept, for scenarios that begin with it.
 const KEPT: usize = 25;
 
-/// The two trees that a run may lead to, and a place to try it.
+/// The two trees that a run may result in, and a directory to try it in.
 pub(super) struct Trial {
     pub(super) site: Site,
-    /// What every story begins with.
+    /// Deployment that every scenario begins with.
     pub(super) start: Copy,
-    /// The run that is tried: all that are there at the start are finished.
+    /// Number of the run that is tried: all earlier ones are finished at the start.
     number: u32,
     before: Tree,
     after: Tree,
     scratch: TempDir,
     random: Random,
     sample: Sample,
-    /// Disks that were tried already.
+    /// Fingerprints of the tried disks.
     tried: HashSet<u64>,
     /// Some of them.
     pub(super) kept: Vec<Disk>,
-    /// Where a run had to go on, and where it had not begun or was over.
+    /// Number of recoveries of a run in progress.
     pub(super) unfinished: usize,
-    pub(super) at_rest: usize,
+    /// Number of recoveries without a run in progress.
+    pub(super) clean: usize,
 }
 
 impl Trial {
-    /// The rollup is to be applied.
+    /// Begins before the rollup is applied.
     pub(super) fn new(sample: Sample, seed: u64) -> Self {
         let site = Site::new();
         let (start, after) = (site.copy(), site.applied());
         Self::of(site, start, 1, after, sample, seed)
     }
 
-    /// It was applied, something drifted since, and that is to be accepted.
+    /// Begins after the rollup is applied, with drift to accept.
     pub(super) fn of_drift(sample: Sample, seed: u64) -> Self {
         let site = Site::new();
         let start = drifted_site(&site);
         let accepted = Copy::of(start.path());
-        let ended = accept_before(&site, accepted.path(), None, &mut Person::default());
+        let ended = accept_with_listener(&site, accepted.path(), None, &mut Operator::default());
         assert!(
             matches!(ended, Ok(Some(Ended::Applied { .. }))),
             "{ended:?}"
@@ -99,51 +100,51 @@ impl Trial {
             tried,
             kept,
             unfinished: 0,
-            at_rest: 0,
+            clean: 0,
         }
     }
 
-    /// Both trees hold what somebody put into the deployment.
-    pub(super) fn expects_more(&mut self, put: impl Fn(&Path)) {
+    /// Adds unmanaged files to both expected trees.
+    pub(super) fn expect_unmanaged(&mut self, add: impl Fn(&Path)) {
         let (before, after) = (self.site.copy(), self.site.copy());
-        let ended = apply_before(&self.site, after.path(), None, &mut Person::default());
+        let ended = apply_with_listener(&self.site, after.path(), None, &mut Operator::default());
         assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
-        put(before.path());
-        put(after.path());
+        add(before.path());
+        add(after.path());
         (self.before, self.after) = (
             Tree::of(before.path()).without_times(),
             Tree::of(after.path()).without_times(),
         );
     }
 
-    /// Cuts the power at every change of the last process, up to so many.
-    pub(super) fn cut(&mut self, story: &Story, most: usize) {
-        let end = story
+    /// Cuts the power at every change of the last process, at most at so many.
+    pub(super) fn cut(&mut self, scenario: &Scenario, most: usize) {
+        let end = scenario
             .last
             .saturating_add(most)
-            .min(story.trace.events.len());
-        for at in story.last..=end {
-            self.cut_at(story, at);
+            .min(scenario.trace.events.len());
+        for at in scenario.last..=end {
+            self.cut_at(scenario, at);
         }
     }
 
-    /// Cuts the power wherever a change that names this may be missing.
-    pub(super) fn cut_near(&mut self, story: &Story, named: &str) {
-        for at in story.last..=story.trace.events.len() {
-            let pending = Cut::new(&story.trace, at).pending().to_vec();
+    /// Cuts the power at every change while a change whose description contains a text is pending.
+    pub(super) fn cut_near(&mut self, scenario: &Scenario, named: &str) {
+        for at in scenario.last..=scenario.trace.events.len() {
+            let pending = Cut::new(&scenario.trace, at).pending().to_vec();
             if pending
                 .iter()
-                .any(|&at| story.trace.events[at].told.contains(named))
+                .any(|&at| scenario.trace.events[at].description.contains(named))
             {
-                self.cut_at(story, at);
+                self.cut_at(scenario, at);
             }
         }
     }
 
-    fn cut_at(&mut self, story: &Story, at: usize) {
-        let cut = Cut::new(&story.trace, at);
+    fn cut_at(&mut self, scenario: &Scenario, at: usize) {
+        let cut = Cut::new(&scenario.trace, at);
         for survivor in self.survivors(&cut, at) {
-            self.survives(story, &cut, &survivor);
+            self.try_survivor(scenario, &cut, &survivor);
         }
     }
 
@@ -163,142 +164,144 @@ impl Trial {
             .collect()
     }
 
-    /// Looks at what survives of a cut, and recovers it, unless one like it was tried before.
-    fn survives(&mut self, story: &Story, cut: &Cut<'_>, survivor: &Survivor) {
+    /// Recovers a survivor, unless an equal disk was tried before.
+    fn try_survivor(&mut self, scenario: &Scenario, cut: &Cut<'_>, survivor: &Survivor) {
         let disk = cut.disk(survivor);
-        let told = || format!("{}: {}", story.told, cut.told(survivor));
-        let lost = story.lost(&disk);
-        assert!(lost.is_empty(), "{}: lost {lost:?}", told());
-        if !self.tried.insert(disk.likeness()) {
+        let context = || format!("{}: {}", scenario.description, cut.describe(survivor));
+        let lost = scenario.lost(&disk);
+        assert!(lost.is_empty(), "{}: lost {lost:?}", context());
+        if !self.tried.insert(disk.fingerprint()) {
             return;
         }
-        let both = [Way::Forward, Way::Back];
-        let ways = if self.sample.both_ways {
-            &both[..]
+        let all = [Direction::Forward, Direction::Back];
+        let directions = if self.sample.both_directions {
+            &all[..]
         } else {
-            &both[self.tried.len() % 2..][..1]
+            &all[self.tried.len() % 2..][..1]
         };
-        for &way in ways {
+        for &direction in directions {
             let at = self.scratch.path().join("survivor");
             disk.write(&at);
-            let records = story.records_before(cut.last_but_of(survivor, story.journal()));
-            self.recovers(
+            let records = scenario.records_before(cut.last_but_of(survivor, scenario.journal()));
+            self.try_recovery(
                 &at,
-                way,
-                (records, &story.end),
-                &format!("{}, then {way:?}", told()),
+                direction,
+                (records, &scenario.end),
+                &format!("{}, then {direction:?}", context()),
             );
-            std::fs::remove_dir_all(&at).expect("it is ours");
+            std::fs::remove_dir_all(&at).expect("the test owns it");
         }
         if self.tried.len().is_multiple_of(KEPT) {
             self.kept.push(disk);
         }
     }
 
-    fn recovers(
+    fn try_recovery(
         &mut self,
         at: &Path,
-        way: Way,
-        (records, as_it_stood): (usize, &Tree),
-        told: &str,
+        direction: Direction,
+        (records, state_at_end): (usize, &Tree),
+        context: &str,
     ) {
-        let tree = Directory::open(at).expect("the deployment is there");
-        let runs = runs(&tree).expect(told);
+        let tree = Directory::open(at).expect("the deployment exists");
+        let runs = runs(&tree).expect(context);
         let run = runs.iter().find(|run| run.number == self.number);
         if let Some(run) = run {
             let found = run.journal.entries.len();
             assert!(
                 found >= records,
-                "{told}: of {records} records {found} are there"
+                "{context}: {found} of {records} records are in the journal"
             );
         }
         let state = run.map_or(RunState::Staging, |run| run.state());
         if let (Some(run), RunState::Unfinished(_)) = (run, state) {
-            let plan = load_plan(&tree, &run.directory).expect(told);
-            let examined = examine(&tree, &run.directory, &plan).expect(told);
+            let plan = load_plan(&tree, &run.directory).expect(context);
+            let examined = examine(&tree, &run.directory, &plan).expect(context);
             assert!(
                 examined.troubles.is_empty(),
-                "{told}: `status` tells {:?}",
+                "{context}: `status` reports {:?}",
                 examined.troubles
             );
         }
-        let mut person = Person::default();
-        let ended = recover_before(at, way, None, &mut person);
-        let expected = match (state, way, &ended) {
-            (RunState::Staging, _, Ok(None)) | (RunState::Staged, Way::Back, Ok(None)) => {
+        let mut operator = Operator::default();
+        let ended = recover_with_listener(at, direction, None, &mut operator);
+        let expected = match (state, direction, &ended) {
+            (RunState::Staging, _, Ok(None)) | (RunState::Staged, Direction::Back, Ok(None)) => {
                 &self.before
             }
             (RunState::Closed(Outcome::Applied), _, Ok(None)) => &self.after,
             (RunState::Closed(Outcome::Undone), _, Ok(None)) => &self.before,
-            (RunState::Closed(Outcome::Accepted), _, Ok(None)) => as_it_stood,
+            (RunState::Closed(Outcome::Accepted), _, Ok(None)) => state_at_end,
             (
                 RunState::Staged | RunState::Unfinished(_),
-                Way::Forward,
+                Direction::Forward,
                 Ok(Some(Ended::Applied { .. })),
             ) => &self.after,
-            (RunState::Unfinished(_), Way::Back, Ok(Some(Ended::Undone { because: None }))) => {
-                &self.before
-            }
-            _ => panic!("{told}: {state:?} led to {ended:?}"),
+            (
+                RunState::Unfinished(_),
+                Direction::Back,
+                Ok(Some(Ended::Undone { because: None })),
+            ) => &self.before,
+            _ => panic!("{context}: {state:?} led to {ended:?}"),
         };
-        expected.assert_same(&Tree::of(at), told);
-        self.reads_as(at, expected, told);
+        expected.assert_same(&Tree::of(at), context);
+        self.assert_drift(at, expected, context);
         let answer = run.and_then(|run| run.journal.confirmed("by-hand"));
-        if way == Way::Forward && answer == Some(Answer::Done) {
-            assert_eq!(person.asked, 0, "{told}: asked again");
+        if direction == Direction::Forward && answer == Some(Answer::Done) {
+            assert_eq!(operator.questions, 0, "{context}: asked again");
         }
         let trash = std::fs::read_dir(at.join(".rollup/trash")).map_or(0, Iterator::count);
-        assert_eq!(trash, 0, "{told}: the trash is not cleared");
+        assert_eq!(trash, 0, "{context}: the trash is not cleared");
         assert!(
-            !has_half_made(at),
-            "{told}: a half made `.rollup` is not cleared"
+            !has_incomplete_rollup_directory(at),
+            "{context}: an incomplete `.rollup` is not cleared"
         );
-        if state == RunState::Closed(Outcome::Applied) && way == Way::Back {
-            self.goes_back_when_asked(at, run.expect("it is closed"), told);
+        if state == RunState::Closed(Outcome::Applied) && direction == Direction::Back {
+            self.assert_can_be_undone(at, run.expect("it is closed"), context);
         }
         match state {
             RunState::Unfinished(_) => self.unfinished += 1,
-            _ => self.at_rest += 1,
+            _ => self.clean += 1,
         }
     }
 
-    /// What drifted is taken for true, or it is drift as before.
-    fn reads_as(&self, at: &Path, expected: &Tree, told: &str) {
+    /// Panics unless the drift is accepted, or the same as before.
+    fn assert_drift(&self, at: &Path, expected: &Tree, context: &str) {
         if std::ptr::eq(expected, &self.before) && self.number > 1 {
             let before = found(self.start.path(), &self.site).taken;
             assert_eq!(
                 found(at, &self.site).taken,
                 before,
-                "{told}: not the drift before"
+                "{context}: not the drift before"
             );
         } else if self.number > 1 {
             assert!(
                 found(at, &self.site).taken.is_empty(),
-                "{told}: it still drifted"
+                "{context}: it still drifted"
             );
         }
     }
 
-    /// A finished run can be taken back as long as its slots are there, and they are there whole or
-    /// not at all.
-    fn goes_back_when_asked(&self, at: &Path, run: &Run, told: &str) {
+    /// Panics unless a finished run can be undone as long as its slots exist, which exist completely
+    /// or not at all.
+    fn assert_can_be_undone(&self, at: &Path, run: &Run, context: &str) {
         let slots = run.directory.join("slots").expect("a plain name");
-        let are_slots_there = at.join(slots.to_path()).exists();
+        let has_slots = at.join(slots.to_path()).exists();
         match (
-            are_slots_there,
-            reopen_before(at, None, &mut Person::default()),
+            has_slots,
+            reopen_with_listener(at, None, &mut Operator::default()),
         ) {
             (true, Ok(Ended::Undone { because: None })) => {
-                self.before.assert_same(&Tree::of(at), told)
+                self.before.assert_same(&Tree::of(at), context)
             }
             (false, Err(RunError::NotReady(_))) => {}
-            (_, other) => panic!("{told}, then back: {other:?}"),
+            (_, other) => panic!("{context}, then undo: {other:?}"),
         }
     }
 }
 
-/// Whether a `.rollup` that has its random name still is at the top of a deployment.
-fn has_half_made(at: &Path) -> bool {
+/// Returns true if the deployment has a `.rollup` that still has its random name.
+fn has_incomplete_rollup_directory(at: &Path) -> bool {
     let names = std::fs::read_dir(at)
         .expect("a deployment")
         .map(|entry| entry.expect("an entry").file_name());

@@ -1,4 +1,4 @@
-//! Apply, resume and undo in any alternation, each of them interrupted somewhere.
+//! Alternations of apply, resume and undo, each of them interrupted somewhere.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,74 +9,81 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
+use rollup::journal::Direction;
 use rollup::names::CaseFolded;
 
 use super::choose::cases;
-use super::drive::{Came, Course, Interruption, Ready, Way, recover, rests, undo_finished};
+use super::drive::{
+    CommandObserver, CommandResult, Interruption, ReadyRollup, closed_direction, recover,
+    undo_finished,
+};
 use super::hold::hold;
 use super::model::Case;
-use super::reference::{Moment, Reference, moments};
-use super::world::{World, actual, vacant};
+use super::reference::{ChangePosition, Reference, change_positions};
+use super::world::{RandomDeployment, actual, vacant};
 
 /// One command of an alternation.
 #[derive(Debug, Clone)]
-struct Command {
-    way: Way,
+struct InterruptedCommand {
+    direction: Direction,
     interruption: Option<Interruption>,
-    /// Where an operator puts a file of his before it, by the number of an item's or procedure's
-    /// directory.
-    puts: Option<u8>,
+    /// Number that selects a directory for an unmanaged file, which is added before the command.
+    adds_file: Option<u8>,
 }
 
-fn ways() -> impl Strategy<Value = Way> {
-    select(vec![Way::Forward, Way::Back])
+fn directions() -> impl Strategy<Value = Direction> {
+    select(vec![Direction::Forward, Direction::Back])
 }
 
-fn commands() -> impl Strategy<Value = Vec<Command>> {
+fn commands() -> impl Strategy<Value = Vec<InterruptedCommand>> {
     let interruption = prop_oneof![
-        4 => (1_usize..40).prop_map(Interruption::Death),
+        4 => (1_usize..40).prop_map(Interruption::Crash),
         2 => (1_usize..40).prop_map(Interruption::Failure),
         2 => (1_usize..20).prop_map(Interruption::Signal),
-        1 => Just(Interruption::Nobody),
+        1 => Just(Interruption::NoAnswer),
     ];
     let command = (
-        ways(),
+        directions(),
         proptest::option::weighted(0.9, interruption),
         proptest::option::weighted(0.3, any::<u8>()),
     );
     vec(
-        command.prop_map(|(way, interruption, puts)| Command {
-            way,
+        command.prop_map(|(direction, interruption, adds_file)| InterruptedCommand {
+            direction,
             interruption,
-            puts,
+            adds_file,
         }),
         1..=6,
     )
 }
 
-/// Takes the run one way, whatever stands: begins it, goes on with it, or takes it back.
-fn command(rollup: &Ready<'_>, at: &Path, way: Way, course: &mut Course) -> Came {
-    match (rests(at), way) {
-        (None, _) => recover(at, way, course),
-        (Some(Way::Back), Way::Forward) => {
-            let plan = rollup.plan(at).expect("it could be planned before");
-            rollup.apply(at, &plan, course)
+/// Runs the command that leads in a direction: apply, resume or undo.
+fn command(
+    rollup: &ReadyRollup<'_>,
+    at: &Path,
+    direction: Direction,
+    observer: &mut CommandObserver,
+) -> CommandResult {
+    match (closed_direction(at), direction) {
+        (None, _) => recover(at, direction, observer),
+        (Some(Direction::Back), Direction::Forward) => {
+            let plan = rollup.plan(at).expect("the same plan as before");
+            rollup.apply(at, &plan, observer)
         }
-        (Some(Way::Forward), Way::Back) => undo_finished(at, course),
+        (Some(Direction::Forward), Direction::Back) => undo_finished(at, observer),
         (Some(_), _) => Ok(None),
     }
 }
 
-/// The files that an operator put somewhere meanwhile.
-struct Put {
-    /// Directories that were there before any run: what a run made is gone when it is taken back,
-    /// so that nobody's file can stay in it.
+/// Unmanaged files that were added between the commands.
+struct UnmanagedFiles {
+    /// Directories from before any run: an undo removes those that a run made, with their files.
     directories: Vec<PathBuf>,
-    /// Where, below the deployment, and which file it is.
+    /// Paths below the deployment, with their inodes.
     files: Vec<(PathBuf, u64)>,
 }
 
-impl Put {
+impl UnmanagedFiles {
     fn before(case: &Case, at: &Path) -> Self {
         let directories = case
             .site
@@ -89,22 +96,22 @@ impl Put {
         }
     }
 
-    /// Puts a file into the directory of an item or procedure, unless a run has set it aside.
-    fn put(&mut self, at: &Path, number: u8) {
+    /// Adds a file to the directory of an item or procedure, unless a run has moved it to `old`.
+    fn add(&mut self, at: &Path, number: u8) {
         if self.directories.is_empty() {
             return;
         }
         let directory = &self.directories[usize::from(number) % self.directories.len()];
-        let his = [
-            "his.txt",
-            "his/own/file",
-            "files/his",
-            "files/Program Files/his/file",
-            "Files/HIS/file",
+        let names = [
+            "unmanaged.txt",
+            "unmanaged/own/file",
+            "files/unmanaged",
+            "files/Program Files/unmanaged/file",
+            "Files/UNMANAGED/file",
         ];
         let below = format!(
             "{} {}",
-            his[usize::from(number / 16) % his.len()],
+            names[usize::from(number / 16) % names.len()],
             self.files.len()
         );
         let Some(file) = Some(directory)
@@ -113,36 +120,38 @@ impl Put {
         else {
             return;
         };
-        fs::write(&file, "his own, put there meanwhile").expect("its directory is there");
+        fs::write(&file, "unmanaged, added between two commands").expect("its directory exists");
         let identity = fs::metadata(&file).expect("just written").ino();
         self.files.push((
-            file.strip_prefix(at).expect("it lies below").to_owned(),
+            file.strip_prefix(at)
+                .expect("it is below the deployment")
+                .to_owned(),
             identity,
         ));
     }
 
-    /// His files, and directories that are there for their sake alone.
-    fn is_his(&self, path: &Path) -> bool {
+    /// Returns true for an added file and for its parent directories.
+    fn is_unmanaged(&self, path: &Path) -> bool {
         let case_folded = |path: &Path| CaseFolded::of(&path.to_string_lossy());
         let path = case_folded(path);
         self.files
             .iter()
             .flat_map(|(file, _)| file.ancestors())
-            .any(|his| case_folded(his) == path)
+            .any(|unmanaged| case_folded(unmanaged) == path)
     }
 
-    fn all_there(&self, at: &Path, told: &str) -> TestCaseResult {
+    fn assert_all_exist(&self, at: &Path, context: &str) -> TestCaseResult {
         for (file, identity) in &self.files {
-            // Where a directory of ours came meanwhile, its spelling counts.
-            let found = actual(at, file.to_str().expect("a name of ours"));
+            // If a run made a directory of this name since, its spelling counts.
+            let found = actual(at, file.to_str().expect("a name in UTF-8"));
             let found = found
                 .and_then(|found| fs::metadata(found).ok())
                 .map(|metadata| metadata.ino());
             prop_assert_eq!(
                 found,
                 Some(*identity),
-                "{}: the operator's {:?}",
-                told,
+                "{}: the unmanaged file {:?}",
+                context,
                 file
             );
         }
@@ -150,73 +159,78 @@ impl Put {
     }
 }
 
-/// How often it was interrupted.
-fn ends_where_the_last_one_says(
+/// Runs the commands one after another, and returns the number of interruptions.
+fn run_commands(
     reference: &Reference,
-    rollup: &Ready<'_>,
+    rollup: &ReadyRollup<'_>,
     case: &Case,
-    first: Moment,
-    commands: &[Command],
+    first: ChangePosition,
+    commands: &[InterruptedCommand],
 ) -> Result<usize, TestCaseError> {
-    let world = World::of(case);
+    let world = RandomDeployment::of(case);
     let at = world.deployment();
-    let mut put = Put::before(case, at);
-    let mut course = Course::with(Some(reference.death(first)));
-    let died = command(rollup, at, Way::Forward, &mut course);
-    prop_assert_eq!(course.was_interrupted(&died), Ok(true));
+    let mut unmanaged = UnmanagedFiles::before(case, at);
+    let mut observer = CommandObserver::with(Some(reference.crash_at(first)));
+    let crashed = command(rollup, at, Direction::Forward, &mut observer);
+    prop_assert_eq!(observer.was_interrupted(&crashed), Ok(true));
     let mut interrupted = 1;
     for (
         number,
-        Command {
-            way,
+        InterruptedCommand {
+            direction,
             interruption,
-            puts,
+            adds_file,
         },
     ) in commands.iter().enumerate()
     {
-        if let Some(number) = puts {
-            put.put(at, *number);
+        if let Some(number) = adds_file {
+            unmanaged.add(at, *number);
         }
-        let mut course = Course::with(*interruption);
-        let came = command(rollup, at, *way, &mut course);
-        let told = format!("command {number} came to {came:?}");
-        match course.was_interrupted(&came) {
+        let mut observer = CommandObserver::with(*interruption);
+        let result = command(rollup, at, *direction, &mut observer);
+        let context = format!("command {number} resulted in {result:?}");
+        match observer.was_interrupted(&result) {
             Ok(true) => interrupted += 1,
             Ok(false) => {}
             Err(why) => return Err(TestCaseError::fail(format!("command {number}: {why}"))),
         }
-        if let Some(stands) = rests(at) {
-            reference.stands_but_for(at, stands, &|path| put.is_his(path), &told)?;
-            put.all_there(at, &told)?;
+        if let Some(last) = closed_direction(at) {
+            reference.assert_state_except(
+                at,
+                last,
+                &|path| unmanaged.is_unmanaged(path),
+                &context,
+            )?;
+            unmanaged.assert_all_exist(at, &context)?;
         }
     }
-    let last = commands.last().expect("there is a last one").way;
-    prop_assert_eq!(rests(at), Some(last), "it ended elsewhere");
+    let last = commands.last().expect("at least one command").direction;
+    prop_assert_eq!(closed_direction(at), Some(last), "after the last command");
     Ok(interrupted)
 }
 
-fn hold_in_alternation(cases_tried: u32, puts: bool) {
-    let strategy = (cases(1), moments(), commands(), ways());
+fn check_alternation(cases_tried: u32, adds_file: bool) {
+    let strategy = (cases(1), change_positions(), commands(), directions());
     let tally = hold(
         cases_tried,
         &strategy,
         |(case, first, mut commands, last), payloads, tally| {
-            let rollup = &Ready::all(&case, payloads)?[0];
+            let rollup = &ReadyRollup::all(&case, payloads)?[0];
             let reference = Reference::of(&case, rollup, tally)?;
             commands
                 .iter_mut()
-                .filter(|_| !puts)
-                .for_each(|command| command.puts = None);
-            // The first of them may only clear away what died while it was staged.
+                .filter(|_| !adds_file)
+                .for_each(|command| command.adds_file = None);
+            // The first of them may only discard a run that crashed while staging.
             commands.extend(vec![
-                Command {
-                    way: last,
+                InterruptedCommand {
+                    direction: last,
                     interruption: None,
-                    puts: None
+                    adds_file: None
                 };
                 2
             ]);
-            if ends_where_the_last_one_says(&reference, rollup, &case, first, &commands)? > 2 {
+            if run_commands(&reference, rollup, &case, first, &commands)? > 2 {
                 tally.count_special();
             }
             Ok(())
@@ -224,16 +238,16 @@ fn hold_in_alternation(cases_tried: u32, puts: bool) {
     );
     assert!(
         tally.special.get() > 10,
-        "hardly any was interrupted more than twice"
+        "few alternations were interrupted more than twice"
     );
 }
 
 #[test]
-fn commands_in_any_alternation_end_where_the_last_one_says() {
-    hold_in_alternation(60, false);
+fn commands_in_any_alternation_end_in_the_state_of_the_last_one() {
+    check_alternation(60, false);
 }
 
 #[test]
-fn what_an_operator_puts_beside_items_between_any_commands_stays_where_he_put_it() {
-    hold_in_alternation(60, true);
+fn unmanaged_files_added_between_any_commands_stay_in_place() {
+    check_alternation(60, true);
 }

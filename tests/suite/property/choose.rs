@@ -1,6 +1,5 @@
-//! Choosing a case: numbers are drawn, and read as choices. Whatever the numbers are, they stand
-//! for a case; smaller ones for a plainer case, and fewer ones for a smaller case, so that failures
-//! shrink.
+//! Strategy for random cases: numbers are drawn, and read as choices. Any numbers make a case;
+//! smaller ones a simpler case, and fewer ones a smaller case, so that failures shrink.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Case, Chosen, Found, Item, ModeAndOwner, Procedure, Rollup, Server, Service, Site, Step, Touch,
-    Which,
+    Case, InitialState, ItemsOrGroup, ModeAndOwner, OperatorAction, RandomItem, RandomProcedure,
+    RandomRollup, RandomServer, RandomService, RandomSite, RandomStep, Selection,
 };
 use super::names::{
     DIRECTORIES, FILES, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES,
@@ -20,7 +19,7 @@ use super::names::{
 /// Numbers that an entry is read from.
 type Numbers = [u8; 6];
 
-/// A case with at most so many rollups.
+/// Returns a strategy for cases with at most so many rollups.
 pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
     let numbers = || any::<Numbers>();
     let site = (
@@ -29,12 +28,12 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
         vec(numbers(), 0..=2),
         vec(numbers(), 1..=4),
         vec(numbers(), 0..=2),
-        vec((select(TOUCHES), numbers()), 0..=9),
+        vec((select(OPERATOR_ACTIONS), numbers()), 0..=9),
     );
     let steps = vec((select(STEPS), numbers()), 1..=7);
     (site, vec(steps, 1..=rollups)).prop_map(
-        |((whole, servers, services, items, procedures, touches), rollups)| {
-            let mut site = Site {
+        |((whole, servers, services, items, procedures, operator_actions), rollups)| {
+            let mut site = RandomSite {
                 share: pick(SHARES, whole[0]),
                 roles: ROLES[..1 + usize::from(whole[1]) % ROLES.len()].to_vec(),
                 servers: Vec::new(),
@@ -42,7 +41,7 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
                 groups: GROUPS[..1 + usize::from(whole[2]) % GROUPS.len()].to_vec(),
                 items: Vec::new(),
                 procedures: Vec::new(),
-                touches: Vec::new(),
+                operator_actions: Vec::new(),
             };
             site.servers = servers
                 .iter()
@@ -62,19 +61,19 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
                 .enumerate()
                 .map(|(at, numbers)| procedure(&site, at, numbers))
                 .collect();
-            site.touches = touches
+            site.operator_actions = operator_actions
                 .iter()
-                .filter_map(|(kind, numbers)| touch(&site, kind, numbers))
+                .filter_map(|(kind, numbers)| operator_action(&site, kind, numbers))
                 .collect();
-            let mut rollups: Vec<Rollup> = rollups
+            let mut rollups: Vec<RandomRollup> = rollups
                 .iter()
                 .enumerate()
-                .map(|(at, choices)| Rollup {
+                .map(|(at, choices)| RandomRollup {
                     number: at + 1,
                     steps: steps_of(&site, choices),
                 })
                 .collect();
-            super::repair::mend(&site, &mut rollups);
+            super::repair::repair(&site, &mut rollups);
             Case { site, rollups }
         },
     )
@@ -84,38 +83,38 @@ fn pick<T: Clone>(from: &[T], number: u8) -> T {
     from[usize::from(number) % from.len()].clone()
 }
 
-/// One in so many; never where the number has shrunk to nothing.
+/// Returns true for one number in so many; never for zero, to which a number shrinks.
 fn one_in(number: u8, many: u8) -> bool {
     number % many == many - 1
 }
 
-/// The entries of a mask.
+/// Returns the positions of the bits in a mask.
 fn of_mask(mask: u8, count: usize) -> Vec<usize> {
     (0..count).filter(|at| mask >> (at % 8) & 1 == 1).collect()
 }
 
-fn server(site: &Site, at: usize, &[mask, x64, ..]: &Numbers) -> Server {
+fn server(site: &RandomSite, at: usize, &[mask, x64, ..]: &Numbers) -> RandomServer {
     let mut roles = of_mask(mask, site.roles.len());
     if roles.is_empty() {
         roles.push(0);
     }
-    Server {
+    RandomServer {
         name: SERVERS[at],
         roles,
         x64: one_in(x64, 3),
     }
 }
 
-fn role(site: &Site, number: u8) -> usize {
+fn role(site: &RandomSite, number: u8) -> usize {
     usize::from(number) % site.roles.len()
 }
 
-/// Half of what there is stands on servers.
-fn maybe_role(site: &Site, number: u8) -> Option<usize> {
+/// Returns a role for half of the numbers: half of the items are on servers.
+fn maybe_role(site: &RandomSite, number: u8) -> Option<usize> {
     (number % 2 == 1).then(|| role(site, number / 2))
 }
 
-fn service(site: &Site, at: usize, &[on, file, ..]: &Numbers) -> Service {
+fn service(site: &RandomSite, at: usize, &[on, file, ..]: &Numbers) -> RandomService {
     let files = [
         Some((true, true)),
         Some((true, true)),
@@ -123,14 +122,17 @@ fn service(site: &Site, at: usize, &[on, file, ..]: &Numbers) -> Service {
         None,
         Some((false, false)),
     ];
-    Service {
+    RandomService {
         name: SERVICES[at],
         role: role(site, on),
         file: pick(&files, file),
     }
 }
 
-fn item(site: &Site, &[name, group, on, state, requires, removable]: &Numbers) -> Option<Item> {
+fn item(
+    site: &RandomSite,
+    &[name, group, on, state, requires, removable]: &Numbers,
+) -> Option<RandomItem> {
     let taken: BTreeSet<usize> = site.items.iter().map(|item| item.stock).collect();
     let left: Vec<usize> = (0..ITEMS.len())
         .filter(|stock| !taken.contains(stock))
@@ -145,11 +147,11 @@ fn item(site: &Site, &[name, group, on, state, requires, removable]: &Numbers) -
         "install-failed",
     ];
     let found = match state % 10 {
-        8 => Found::Removed,
-        9 => Found::Absent,
-        state => Found::As(states[usize::from(state) % states.len()]),
+        8 => InitialState::Removed,
+        9 => InitialState::Absent,
+        state => InitialState::Recorded(states[usize::from(state) % states.len()]),
     };
-    Some(Item {
+    Some(RandomItem {
         stock: pick(&left, name),
         group: usize::from(group) % site.groups.len(),
         role: maybe_role(site, on),
@@ -164,11 +166,11 @@ fn item(site: &Site, &[name, group, on, state, requires, removable]: &Numbers) -
 }
 
 fn procedure(
-    site: &Site,
+    site: &RandomSite,
     at: usize,
     &[group, on, state, requires, needs, _]: &Numbers,
-) -> Procedure {
-    Procedure {
+) -> RandomProcedure {
+    RandomProcedure {
         name: PROCEDURES[at],
         group: usize::from(group) % site.groups.len(),
         role: maybe_role(site, on),
@@ -180,18 +182,18 @@ fn procedure(
         needs: needs % 2 == 1,
         found: pick(
             &[
-                Found::As("verified"),
-                Found::As("unverified"),
-                Found::Removed,
-                Found::Absent,
+                InitialState::Recorded("verified"),
+                InitialState::Recorded("unverified"),
+                InitialState::Removed,
+                InitialState::Absent,
             ],
             state,
         ),
     }
 }
 
-/// The kinds of touches, the frequent ones more than once.
-const TOUCHES: &[&str] = &[
+/// Kinds of operator actions, the frequent ones more than once.
+const OPERATOR_ACTIONS: &[&str] = &[
     "file",
     "file",
     "file",
@@ -203,16 +205,20 @@ const TOUCHES: &[&str] = &[
     "change",
     "respell",
     "respell",
-    "twin",
+    "hard-link",
     "patch",
     "remove",
     "link",
 ];
 
-fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> Option<Touch> {
+fn operator_action(
+    site: &RandomSite,
+    kind: &str,
+    &[place, name, mode, owner, ..]: &Numbers,
+) -> Option<OperatorAction> {
     let directories = directories(site);
     let inner = inner_directories(site);
-    // Most of what an operator does is of interest only where a run may come by.
+    // Most actions are of interest only in a directory that a run may move.
     let directory = || {
         pick(
             if inner.is_empty() || place % 4 == 3 {
@@ -240,49 +246,49 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
             .to_owned()
     };
     Some(match kind {
-        "file" => Touch::File {
+        "file" => OperatorAction::File {
             at: below(directory(), pick(FILES, name)),
             metadata: file_attributes,
         },
-        // What rollup keeps at the root is its own.
+        // The name `.rollup` is reserved at the root.
         "directory" if pick(DIRECTORIES, name) == ".rollup" && directory().is_empty() => {
             return None;
         }
-        "directory" => Touch::Directory {
+        "directory" => OperatorAction::Directory {
             at: below(directory(), pick(DIRECTORIES, name)),
             metadata: directory_attributes,
         },
-        "change" if place % 2 == 0 => Touch::Change {
+        "change" if place % 2 == 0 => OperatorAction::Change {
             at: a_file()?,
             metadata: file_attributes,
         },
-        "change" => Touch::Change {
+        "change" => OperatorAction::Change {
             at: directory(),
             metadata: directory_attributes,
         },
-        "respell" if name % 2 == 0 => Touch::Respell { at: a_file()? },
-        "respell" => Touch::Respell { at: directory() },
-        "twin" => Touch::Twin {
+        "respell" if name % 2 == 0 => OperatorAction::Respell { at: a_file()? },
+        "respell" => OperatorAction::Respell { at: directory() },
+        "hard-link" => OperatorAction::HardLink {
             of: a_file()?,
             at: below(directory(), pick(FILES, name)),
         },
-        "patch" => Touch::Patch {
+        "patch" => OperatorAction::Patch {
             at: a_file().filter(|at| at.contains("/files/"))?,
         },
-        "remove" if name % 2 == 0 => Touch::Remove {
+        "remove" if name % 2 == 0 => OperatorAction::Remove {
             at: a_file().filter(|at| at.contains("/files/"))?,
         },
-        "remove" => Touch::Remove {
+        "remove" => OperatorAction::Remove {
             at: pick(&bare_directories(site), place),
         },
-        _ => Touch::Link {
+        _ => OperatorAction::Link {
             at: below(pick(&bare_directories(site), place), "link"),
         },
     })
 }
 
-/// Directories that no swap moves.
-fn bare_directories(site: &Site) -> Vec<String> {
+/// Returns directories that no swap moves.
+fn bare_directories(site: &RandomSite) -> Vec<String> {
     let mut directories = vec![site.share.to_owned(), "Servers".to_owned()];
     directories.extend(
         site.servers
@@ -300,8 +306,8 @@ fn bare_directories(site: &Site) -> Vec<String> {
     directories
 }
 
-/// The directories of items, procedures and programs, and what installers put in them.
-fn inner_directories(site: &Site) -> Vec<String> {
+/// Returns the directories of items, procedures and programs, and those that installers make.
+fn inner_directories(site: &RandomSite) -> Vec<String> {
     let mut directories = Vec::new();
     for item in &site.items {
         for directory in site.directories(item.group, item.stock().name, item.role) {
@@ -320,7 +326,7 @@ fn inner_directories(site: &Site) -> Vec<String> {
     directories
 }
 
-fn directories(site: &Site) -> Vec<String> {
+fn directories(site: &RandomSite) -> Vec<String> {
     let mut directories = vec![String::new()];
     directories.extend(bare_directories(site));
     for server in &site.servers {
@@ -332,8 +338,8 @@ fn directories(site: &Site) -> Vec<String> {
     directories
 }
 
-/// The files of the tree as it is set up.
-fn files(site: &Site) -> Vec<String> {
+/// Returns the files of the tree before any operator action.
+fn files(site: &RandomSite) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     for item in &site.items {
         for directory in site.directories(item.group, item.stock().name, item.role) {
@@ -366,7 +372,7 @@ fn files(site: &Site) -> Vec<String> {
     files
 }
 
-/// The kinds of steps, the frequent ones more than once. An update is three steps.
+/// Kinds of steps, the frequent ones more than once. An update is three steps.
 const STEPS: &[&str] = &[
     "servers",
     "share",
@@ -375,8 +381,8 @@ const STEPS: &[&str] = &[
     "update",
     "uninstall",
     "uninstall",
-    "put-back",
-    "put-back",
+    "reinstall",
+    "reinstall",
     "install",
     "install",
     "run",
@@ -389,34 +395,34 @@ const STEPS: &[&str] = &[
     "manual",
 ];
 
-fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+fn steps_of(site: &RandomSite, choices: &[(&str, Numbers)]) -> Vec<RandomStep> {
+    let mut steps: Vec<RandomStep> = Vec::new();
     for (kind, numbers) in choices {
         let &[a, b, c, d, ..] = numbers;
         match *kind {
             "update" => {
                 let at = steps.len();
-                let chosen = chosen(site, numbers);
-                let installers = members(site, &chosen.which).into_iter();
+                let selection = selection(site, numbers);
+                let installers = members(site, &selection.members).into_iter();
                 let installers = installers
                     .map(|item| spelled(site.items[item].stock().installer, b))
                     .collect();
                 steps.extend([
-                    Step::Uninstall(chosen),
-                    Step::Share(installers),
-                    Step::PutBack(at),
+                    RandomStep::Uninstall(selection),
+                    RandomStep::Share(installers),
+                    RandomStep::Reinstall(at),
                 ]);
             }
-            "uninstall" => steps.push(Step::Uninstall(chosen(site, numbers))),
-            "install" => steps.push(Step::Install(chosen(site, numbers))),
-            "put-back" => {
+            "uninstall" => steps.push(RandomStep::Uninstall(selection(site, numbers))),
+            "install" => steps.push(RandomStep::Install(selection(site, numbers))),
+            "reinstall" => {
                 let earlier = steps
                     .iter()
                     .enumerate()
-                    .filter(|(_, step)| matches!(step, Step::Uninstall(_)));
+                    .filter(|(_, step)| matches!(step, RandomStep::Uninstall(_)));
                 let earlier: Vec<usize> = earlier.map(|(at, _)| at).collect();
                 if !earlier.is_empty() {
-                    steps.push(Step::PutBack(pick(&earlier, a)));
+                    steps.push(RandomStep::Reinstall(pick(&earlier, a)));
                 }
             }
             "share" => {
@@ -427,7 +433,7 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                 if files.is_empty() || one_in(c, 4) {
                     files.push(spelled(pick(PLAIN, d).0, b));
                 }
-                steps.push(Step::Share(files));
+                steps.push(RandomStep::Share(files));
             }
             "servers" => {
                 let plain: Vec<&str> = PLAIN
@@ -439,7 +445,7 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                     .into_iter()
                     .map(|at| spelled(plain[at], b))
                     .collect();
-                steps.push(Step::Servers {
+                steps.push(RandomStep::Servers {
                     role: role(site, c),
                     to: pick(TARGETS, d),
                     files,
@@ -453,7 +459,7 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                     run.push(0);
                 }
                 let files = run.into_iter().map(|at| spelled(packages[at], b)).collect();
-                steps.push(Step::Run {
+                steps.push(RandomStep::Run {
                     role: role(site, c),
                     files,
                 });
@@ -463,20 +469,20 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                 if procedures.is_empty() {
                     procedures.push(0);
                 }
-                steps.push(Step::Initialize {
+                steps.push(RandomStep::Initialize {
                     procedures,
                     given: b % 2 == 1,
                 });
             }
             "service" if !site.services.is_empty() => {
                 let verb = pick(&["restart", "stop", "start", "disable", "enable"], a);
-                steps.push(Step::Service {
+                steps.push(RandomStep::Service {
                     verb,
                     service: usize::from(b) % site.services.len(),
                     x64: one_in(c, 4),
                 });
             }
-            "manual" => steps.push(Step::Manual {
+            "manual" => steps.push(RandomStep::Manual {
                 undo: a % 3 != 2,
                 optional: a % 3 != 0,
             }),
@@ -486,29 +492,29 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
     steps
 }
 
-fn chosen(site: &Site, &[a, _, c, d, e, f]: &Numbers) -> Chosen {
-    let which = match one_in(c, 4) {
-        true => Which::Group(usize::from(d) % site.groups.len()),
+fn selection(site: &RandomSite, &[a, _, c, d, e, f]: &Numbers) -> Selection {
+    let members = match one_in(c, 4) {
+        true => ItemsOrGroup::Group(usize::from(d) % site.groups.len()),
         false => {
             let mut items = of_mask(a, site.items.len());
             if items.is_empty() {
                 items.push(0);
             }
-            Which::Items(items)
+            ItemsOrGroup::Items(items)
         }
     };
-    Chosen {
-        which,
+    Selection {
+        members,
         role: one_in(e, 5).then(|| role(site, f)),
         x64: one_in(e, 7),
     }
 }
 
-/// The items of a choice.
-pub(super) fn members(site: &Site, which: &Which) -> Vec<usize> {
-    match which {
-        Which::Items(items) => items.clone(),
-        Which::Group(group) => {
+/// Returns the items of a selection.
+pub(super) fn members(site: &RandomSite, members: &ItemsOrGroup) -> Vec<usize> {
+    match members {
+        ItemsOrGroup::Items(items) => items.clone(),
+        ItemsOrGroup::Group(group) => {
             let path = site.groups[*group];
             let within = |at: &usize| {
                 let group = site.groups[site.items[*at].group];
@@ -519,7 +525,7 @@ pub(super) fn members(site: &Site, which: &Which) -> Vec<usize> {
     }
 }
 
-/// A file's name as the article may spell it: not as the file table does.
+/// Spells a file's name as an article may: not as the file table does.
 fn spelled(name: &str, number: u8) -> String {
     match number % 4 {
         1 => name.chars().map(|c| c.to_ascii_uppercase()).collect(),

@@ -1,4 +1,4 @@
-//! Everything of the run that the promises call, in one place.
+//! Commands of the program that the properties run: apply, recovery and undo, with interruptions.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,36 +11,33 @@ use rollup::deployment::description::Description;
 use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::journal::{Outcome, Run, RunState, runs};
+use rollup::journal::{Direction, Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, Question, Reply, RunError};
-
 use rollup::verify::verify;
 
-use super::model::{Case, Rollup};
+use super::model::{Case, RandomRollup};
 use super::stock::{description, manifest};
-use crate::crash::{Death, Fault, lock, recover_before};
+use crate::crash::{CrashInjector, FailureInjector, lock, recover_with_listener};
 
-pub(super) use crate::crash::Way;
+/// Result of a command; `None` if there was nothing to do.
+pub(super) type CommandResult = Result<Option<Ended>, RunError>;
 
-/// What a command comes to; `None` where there was nothing to do.
-pub(super) type Came = Result<Option<Ended>, RunError>;
-
-/// A rollup of a case, ready to be applied.
-pub(super) struct Ready<'a> {
+/// Rollup of a case, ready to be applied.
+pub(super) struct ReadyRollup<'a> {
     description: Description,
     manifest: Manifest,
     text: String,
     payload: &'a Payload,
 }
 
-impl<'a> Ready<'a> {
-    /// The rollups of a case, in order.
+impl<'a> ReadyRollup<'a> {
+    /// Parses the rollups of a case, in order.
     pub(super) fn all(case: &Case, payloads: &'a [Payload]) -> Result<Vec<Self>, TestCaseError> {
         let description = description(&case.site.to_toml()).map_err(TestCaseError::fail)?;
-        let ready = |rollup: &Rollup| {
+        let ready = |rollup: &RandomRollup| {
             let text = rollup.to_toml(&case.site);
             let payload = &payloads[rollup.number - 1];
             let manifest = manifest(&text).map_err(TestCaseError::fail)?;
@@ -54,7 +51,7 @@ impl<'a> Ready<'a> {
         case.rollups.iter().map(ready).collect()
     }
 
-    /// What would be done; the reasons where that is nothing.
+    /// Plans the rollup. Returns the reasons as an error if there is nothing to do.
     pub(super) fn plan(&self, deployment: &Path) -> Result<Plan, String> {
         let (tree, snapshot) = self.read(deployment);
         let facts = self.payload.facts(&self.manifest.file_table());
@@ -66,24 +63,24 @@ impl<'a> Ready<'a> {
         let reasons = run::preflight(&tree, &plan).expect("the deployment can be read");
         assert!(
             reasons.is_empty(),
-            "what could be planned cannot be run: {reasons:?}"
+            "the preflight refuses the plan: {reasons:?}"
         );
         Ok(plan)
     }
 
-    /// What does not match the records of the deployment, and of its runs.
+    /// Returns what differs from the records of the deployment and of its runs.
     pub(super) fn drift(&self, deployment: &Path) -> BTreeSet<String> {
         let (tree, snapshot) = self.read(deployment);
         let verified = verify(&tree, &snapshot).expect("the deployment can be read");
         verified
             .drift
             .into_iter()
-            .map(|drift| format!("{} {}", drift.path, drift.what))
+            .map(|drift| format!("{} {}", drift.path, drift.description))
             .collect()
     }
 
     fn read(&self, deployment: &Path) -> (Directory, Snapshot) {
-        let tree = Directory::open(deployment).expect("the deployment is there");
+        let tree = Directory::open(deployment).expect("the deployment exists");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
@@ -92,27 +89,36 @@ impl<'a> Ready<'a> {
     }
 
     /// Applies a plan as the command does.
-    pub(super) fn apply(&self, deployment: &Path, plan: &Plan, course: &mut Course) -> Came {
-        let mut disk = lock(deployment).watched(course.watch());
+    pub(super) fn apply(
+        &self,
+        deployment: &Path,
+        plan: &Plan,
+        observer: &mut CommandObserver,
+    ) -> CommandResult {
+        let mut disk = lock(deployment).watched(observer.injector());
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
         let asked = run::Asked {
             manifest: Some(&self.text),
             confirmed: Vec::new(),
         };
-        let staged = run::stage(&disk, plan, &asked, Some(self.payload), course)?;
-        run::commit(&disk, plan, staged, course).map(Some)
+        let staged = run::stage(&disk, plan, &asked, Some(self.payload), observer)?;
+        run::commit(&disk, plan, staged, observer).map(Some)
     }
 }
 
-/// Takes an open run one way.
-pub(super) fn recover(deployment: &Path, way: Way, course: &mut Course) -> Came {
-    recover_before(deployment, way, Some(course.watch()), course)
+/// Resumes or undoes the run in progress.
+pub(super) fn recover(
+    deployment: &Path,
+    direction: Direction,
+    observer: &mut CommandObserver,
+) -> CommandResult {
+    recover_with_listener(deployment, direction, Some(observer.injector()), observer)
 }
 
-/// Takes the newest finished run back.
-pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
-    let disk = lock(deployment).watched(course.watch());
+/// Undoes the newest finished run.
+pub(super) fn undo_finished(deployment: &Path, observer: &mut CommandObserver) -> CommandResult {
+    let disk = lock(deployment).watched(observer.injector());
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs
@@ -121,31 +127,31 @@ pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
     let Some(newest) = newest else {
         return Ok(None);
     };
-    run::reopen(&disk, &runs, newest, IfChanged::Refuse, course).map(Some)
+    run::reopen(&disk, &runs, newest, IfChanged::Refuse, observer).map(Some)
 }
 
-/// All runs, oldest first.
+/// Reads all runs, oldest first.
 pub(super) fn all_runs(deployment: &Path) -> Vec<Run> {
-    let tree = Directory::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     runs(&tree).expect("the journals can be read")
 }
 
-/// Which tree stands where no run is open, the one after or the one before; `None` where one is.
-pub(super) fn rests(deployment: &Path) -> Option<Way> {
+/// Returns the direction that leads to the current tree; `None` if a run is in progress.
+pub(super) fn closed_direction(deployment: &Path) -> Option<Direction> {
     let runs = all_runs(deployment);
     if runs.iter().any(Run::is_open) {
         return None;
     }
     match runs.last().map(Run::state) {
-        Some(RunState::Closed(Outcome::Applied)) => Some(Way::Forward),
-        _ => Some(Way::Back),
+        Some(RunState::Closed(Outcome::Applied)) => Some(Direction::Forward),
+        _ => Some(Direction::Back),
     }
 }
 
-/// Cuts the last record of a run's journal; so many of its bytes stay.
+/// Cuts the last record of a run's journal to a number of bytes.
 pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
     let at = deployment.join(run.directory.to_path()).join("journal");
-    // A run that died at once has none.
+    // A run that crashed at once has none.
     let Ok(bytes) = std::fs::read(&at) else {
         return;
     };
@@ -161,30 +167,30 @@ pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
     file.set_len(length as u64).expect("it can be cut");
 }
 
-/// What keeps a command from its end. Everything is counted from 1.
+/// Interruption of a command. Everything is counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interruption {
-    /// The process dies at this change.
-    Death(usize),
-    /// The system refuses this change, and no other one.
+    /// Crash at the change with this number.
+    Crash(usize),
+    /// System error at the change with this number only.
     Failure(usize),
-    /// A signal comes before the run asks for one so many times.
+    /// Signal before the run checks for one that many times.
     Signal(usize),
-    /// Nobody is there to do what only a person can.
-    Nobody,
+    /// No answer at a manual step.
+    NoAnswer,
 }
 
-/// The course of one command: it is counted, and maybe interrupted.
+/// Listener of one command that counts its changes, and may interrupt it.
 #[derive(Default)]
-pub(super) struct Course {
+pub(super) struct CommandObserver {
     interruption: Option<Interruption>,
-    changes: Arc<AtomicUsize>,
+    change_count: Arc<AtomicUsize>,
     staging: usize,
-    asked: Cell<usize>,
+    signal_checks: Cell<usize>,
 }
 
-impl Course {
-    pub(super) fn free() -> Self {
+impl CommandObserver {
+    pub(super) fn uninterrupted() -> Self {
         Self::default()
     }
 
@@ -195,25 +201,25 @@ impl Course {
         }
     }
 
-    /// How many changes were tried.
-    pub(super) fn changes(&self) -> usize {
-        self.changes.load(Ordering::SeqCst)
+    /// Returns the number of changes that were tried.
+    pub(super) fn change_count(&self) -> usize {
+        self.change_count.load(Ordering::SeqCst)
     }
 
-    /// How many of them staged a run.
+    /// Returns the number of changes that staged the run.
     pub(super) fn staging(&self) -> usize {
         self.staging
     }
 
-    /// Whether a command that came to this was interrupted as it should be. What else kept it from
-    /// its end is told.
-    pub(super) fn was_interrupted(&self, came: &Came) -> Result<bool, String> {
-        let reached = |at: usize| self.changes() >= at;
-        match (self.interruption, came) {
+    /// Returns true if the interruption explains the result, false if the command was not
+    /// interrupted, and an error for any other result.
+    pub(super) fn was_interrupted(&self, result: &CommandResult) -> Result<bool, String> {
+        let reached = |at: usize| self.change_count() >= at;
+        match (self.interruption, result) {
             (_, Ok(None | Some(Ended::Applied { .. } | Ended::Undone { because: None }))) => {
                 Ok(false)
             }
-            (Some(Interruption::Death(at)), Err(_) | Ok(Some(Ended::Stuck { .. })))
+            (Some(Interruption::Crash(at)), Err(_) | Ok(Some(Ended::Stuck { .. })))
                 if reached(at) =>
             {
                 Ok(true)
@@ -226,19 +232,19 @@ impl Course {
                 Some(Interruption::Signal(_)),
                 Err(RunError::Interrupted) | Ok(Some(Ended::Stopped(RunError::Interrupted))),
             ) => Ok(true),
-            (Some(Interruption::Nobody), Ok(Some(Ended::Stopped(RunError::Waiting { .. })))) => {
+            (Some(Interruption::NoAnswer), Ok(Some(Ended::Stopped(RunError::Waiting { .. })))) => {
                 Ok(true)
             }
-            _ => Err(format!("{:?} came to {came:?}", self.interruption)),
+            _ => Err(format!("{:?} resulted in {result:?}", self.interruption)),
         }
     }
 
-    fn watch(&self) -> Arc<dyn Watch> {
-        let seen = Arc::clone(&self.changes);
+    fn injector(&self) -> Arc<dyn Watch> {
+        let seen = Arc::clone(&self.change_count);
         match self.interruption {
-            Some(Interruption::Failure(at)) => Arc::new(Fault { seen, at }),
-            Some(Interruption::Death(at)) => Arc::new(Death { seen, at }),
-            _ => Arc::new(Death {
+            Some(Interruption::Failure(at)) => Arc::new(FailureInjector { seen, at }),
+            Some(Interruption::Crash(at)) => Arc::new(CrashInjector { seen, at }),
+            _ => Arc::new(CrashInjector {
                 seen,
                 at: usize::MAX,
             }),
@@ -246,14 +252,14 @@ impl Course {
     }
 }
 
-impl Listener for Course {
+impl Listener for CommandObserver {
     fn tell(&mut self, event: &Event<'_>) {
         if matches!(event, Event::Staged { .. }) {
-            self.staging = self.changes();
+            self.staging = self.change_count();
         }
     }
 
-    /// Does what can be taken back, and skips the rest.
+    /// Confirms every manual step, but skips an optional one without `undo`.
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         let undo = question
             .step
@@ -261,14 +267,15 @@ impl Listener for Course {
             .as_ref()
             .and_then(|manual| manual.undo.as_ref());
         match self.interruption {
-            Some(Interruption::Nobody) => Reply::Stop,
+            Some(Interruption::NoAnswer) => Reply::Stop,
             _ if question.optional && undo.is_none() => Reply::Skip,
             _ => Reply::Done,
         }
     }
 
     fn is_stopped(&self) -> bool {
-        self.asked.set(self.asked.get() + 1);
-        matches!(self.interruption, Some(Interruption::Signal(at)) if self.asked.get() >= at)
+        self.signal_checks.set(self.signal_checks.get() + 1);
+        let checks = self.signal_checks.get();
+        matches!(self.interruption, Some(Interruption::Signal(at)) if checks >= at)
     }
 }

@@ -1,5 +1,5 @@
-//! Trying a promise on many cases, and counting what they were, so that it cannot hold for want of
-//! cases.
+//! Checks of a promise on many cases. The cases are counted by kind, so that a promise cannot hold
+//! for lack of cases.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,18 +15,18 @@ use rollup::plan::{OperationKind, Plan};
 use super::stock::stock;
 use super::world::temporary;
 
-/// What the cases were.
+/// Counts of the cases.
 #[derive(Default)]
 pub(super) struct Tally {
     applied: Cell<usize>,
     refused: Cell<usize>,
     kinds: RefCell<BTreeSet<OperationKind>>,
-    /// Whatever else a promise counts, so that it can say how often that must be.
+    /// Cases of a kind that the promise counts itself.
     pub(super) special: Cell<usize>,
 }
 
 impl Tally {
-    /// A manifest that was planned, or not.
+    /// Counts a plan as applied, or rejects the case.
     pub(super) fn planned(&self, plan: Result<Plan, String>) -> Result<Plan, TestCaseError> {
         match plan {
             Ok(plan) if plan.operations().next().is_some() => {
@@ -46,7 +46,7 @@ impl Tally {
         Err(TestCaseError::reject(why))
     }
 
-    /// Kinds of operations that no case had.
+    /// Returns the kinds of operations that no case had.
     pub(super) fn never_done(&self, wanted: &[OperationKind]) -> Vec<OperationKind> {
         let kinds = self.kinds.borrow();
         wanted
@@ -61,8 +61,8 @@ impl Tally {
     }
 }
 
-/// Tries a promise on so many cases, always the same ones. A campaign asks for its number of cases
-/// by `PROPTEST_CASES`, and gets new ones each time.
+/// Tries a promise on a number of cases, the same ones every time. A campaign sets its number of
+/// cases with `PROPTEST_CASES`, and gets new ones every time.
 pub(super) fn hold<S>(
     cases: u32,
     strategy: &S,
@@ -92,7 +92,7 @@ where
         Err(TestError::Fail(why, case)) => panic!("{why}\n{case:?}"),
     }
     let (applied, refused) = (tally.applied.get(), tally.refused.get());
-    tell(&tally);
+    print_tally(&tally);
     assert!(
         applied >= config.cases as usize,
         "only {applied} manifests were applied"
@@ -106,9 +106,9 @@ where
 
 #[expect(
     clippy::print_stderr,
-    reason = "a campaign is run by hand, to hear this"
+    reason = "a campaign is run by hand"
 )]
-fn tell(
+fn print_tally(
     Tally {
         applied,
         refused,

@@ -21,9 +21,9 @@ use proptest::test_runner::TestCaseResult;
 
 use crate::crash::tree::Tree;
 
-/// Compares two trees; what is told first says when.
-fn same(wanted: &Tree, found: &Tree, told: &str) -> TestCaseResult {
+/// Compares two trees; the context begins the message.
+fn same(wanted: &Tree, found: &Tree, context: &str) -> TestCaseResult {
     let differences = wanted.differences(found);
-    prop_assert!(differences.is_empty(), "{told}: {differences:#?}");
+    prop_assert!(differences.is_empty(), "{context}: {differences:#?}");
     Ok(())
 }

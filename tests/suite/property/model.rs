@@ -1,102 +1,102 @@
-//! A random deployment and what is applied to it, as plain data. Shown as the texts they stand for,
-//! so that a failure can be read and typed in.
+//! Random deployments and their rollups, as plain data. They are printed as the texts that they
+//! make, so that a failure can be read and reproduced by hand.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::names::{ITEMS, Stocked};
+use super::names::{ITEMS, StockItem};
 
-/// A deployment, and the rollups that are applied to it in order.
+/// Deployment with the rollups that are applied to it in order.
 #[derive(Clone)]
 pub(super) struct Case {
-    pub(super) site: Site,
-    pub(super) rollups: Vec<Rollup>,
+    pub(super) site: RandomSite,
+    pub(super) rollups: Vec<RandomRollup>,
 }
 
 #[derive(Clone)]
-pub(super) struct Site {
+pub(super) struct RandomSite {
     pub(super) share: &'static str,
     pub(super) roles: Vec<&'static str>,
-    pub(super) servers: Vec<Server>,
-    pub(super) services: Vec<Service>,
+    pub(super) servers: Vec<RandomServer>,
+    pub(super) services: Vec<RandomService>,
     pub(super) groups: Vec<&'static str>,
-    pub(super) items: Vec<Item>,
-    pub(super) procedures: Vec<Procedure>,
-    /// What operators did to the tree since it was set up, in order.
-    pub(super) touches: Vec<Touch>,
+    pub(super) items: Vec<RandomItem>,
+    pub(super) procedures: Vec<RandomProcedure>,
+    /// Operator actions since the tree was set up, in order.
+    pub(super) operator_actions: Vec<OperatorAction>,
 }
 
 #[derive(Clone)]
-pub(super) struct Server {
+pub(super) struct RandomServer {
     pub(super) name: &'static str,
     pub(super) roles: Vec<usize>,
     pub(super) x64: bool,
 }
 
 #[derive(Clone)]
-pub(super) struct Service {
+pub(super) struct RandomService {
     pub(super) name: &'static str,
     pub(super) role: usize,
-    /// What its file says on every server: running, enabled. It may have none.
+    /// Its record on every server: running, enabled. It may have none.
     pub(super) file: Option<(bool, bool)>,
 }
 
 #[derive(Clone)]
-pub(super) struct Item {
-    /// Which of [`ITEMS`].
+pub(super) struct RandomItem {
+    /// Position in [`ITEMS`].
     pub(super) stock: usize,
     pub(super) group: usize,
     pub(super) role: Option<usize>,
     /// Items before this one.
     pub(super) requires: Vec<usize>,
     pub(super) removable: bool,
-    pub(super) found: Found,
+    pub(super) found: InitialState,
 }
 
-/// The state that an item or procedure is found in.
+/// State of an item or procedure before any rollup.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Installed, or run, and its record says so in this word.
-    As(&'static str),
-    /// Its record says that it is not.
+pub(super) enum InitialState {
+    /// Installed, or run, with this state in its record.
+    Recorded(&'static str),
+    /// Not installed, with a record.
     Removed,
-    /// It has no directory.
+    /// Without a directory.
     Absent,
 }
 
 #[derive(Clone)]
-pub(super) struct Procedure {
+pub(super) struct RandomProcedure {
     pub(super) name: &'static str,
     pub(super) group: usize,
     pub(super) role: Option<usize>,
     pub(super) requires: Vec<usize>,
-    /// Whether it needs a parameter, which is stored.
+    /// Need of a parameter, which is stored.
     pub(super) needs: bool,
-    pub(super) found: Found,
+    pub(super) found: InitialState,
 }
 
-/// Something an operator did. Paths are spelled as `deployment.toml` would.
+/// Action of an operator on the tree. Paths are spelled as in `deployment.toml`.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Touch {
-    /// Puts a file of his own there.
+pub(super) enum OperatorAction {
+    /// Makes an unmanaged file.
     File { at: String, metadata: ModeAndOwner },
-    /// Gives a file of his another name as well.
-    Twin { of: String, at: String },
+    /// Makes a hard link to a file.
+    HardLink { of: String, at: String },
     /// Makes a directory.
     Directory { at: String, metadata: ModeAndOwner },
     /// Sets permissions and owner.
     Change { at: String, metadata: ModeAndOwner },
     /// Spells the last name in another case.
     Respell { at: String },
-    /// Takes something away, with all that is in it.
+    /// Removes a file, or a directory with its contents.
     Remove { at: String },
-    /// Writes something else into a file that an installer brought.
+    /// Writes other bytes to an installed file.
     Patch { at: String },
-    /// Puts a symbolic link there.
+    /// Makes a symbolic link.
     Link { at: String },
 }
 
-/// Permission bits and owner; only root can give things away.
+/// Permission bits and owner; only root can change the owner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ModeAndOwner {
     pub(super) mode: u32,
@@ -104,18 +104,18 @@ pub(super) struct ModeAndOwner {
 }
 
 #[derive(Clone)]
-pub(super) struct Rollup {
-    /// Which rollup it is, from 1; a later one brings newer packages.
+pub(super) struct RandomRollup {
+    /// Number from 1; a later rollup has newer packages.
     pub(super) number: usize,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<RandomStep>,
 }
 
 #[derive(Clone)]
-pub(super) enum Step {
-    Uninstall(Chosen),
-    Install(Chosen),
-    /// Puts back what the step at this position removed.
-    PutBack(usize),
+pub(super) enum RandomStep {
+    Uninstall(Selection),
+    Install(Selection),
+    /// Installs what the step at this position removed.
+    Reinstall(usize),
     /// Copies payload files into the share.
     Share(Vec<String>),
     /// Copies payload files to the servers of a role.
@@ -143,36 +143,39 @@ pub(super) enum Step {
     },
 }
 
-/// Items by name or a whole group, maybe on some servers only.
+/// Items by name, or a whole group; on some servers only, if `role` or `x64` is set.
 #[derive(Clone)]
-pub(super) struct Chosen {
-    pub(super) which: Which,
+pub(super) struct Selection {
+    pub(super) members: ItemsOrGroup,
     pub(super) role: Option<usize>,
     pub(super) x64: bool,
 }
 
 #[derive(Clone)]
-pub(super) enum Which {
+pub(super) enum ItemsOrGroup {
     Items(Vec<usize>),
     Group(usize),
 }
 
-impl Item {
-    pub(super) fn stock(&self) -> &'static Stocked {
+impl RandomItem {
+    pub(super) fn stock(&self) -> &'static StockItem {
         &ITEMS[self.stock]
     }
 }
 
-impl Site {
-    /// The servers that hold a role.
-    pub(super) fn servers_of(&self, role: usize) -> impl Iterator<Item = (usize, &Server)> {
+impl RandomSite {
+    /// Returns the servers that hold a role.
+    pub(super) fn servers_of(
+        &self,
+        role: usize,
+    ) -> impl Iterator<Item = (usize, &RandomServer)> {
         self.servers
             .iter()
             .enumerate()
             .filter(move |(_, server)| server.roles.contains(&role))
     }
 
-    /// The directories of an item or procedure, by server where it has a role.
+    /// Returns the directories of an item or procedure, one for each server if it has a role.
     pub(super) fn directories(&self, group: usize, name: &str, role: Option<usize>) -> Vec<String> {
         let directory = format!("{}/{name}", self.groups[group]);
         match role {
@@ -184,7 +187,7 @@ impl Site {
         }
     }
 
-    /// The directories of all items and procedures.
+    /// Returns the directories of all items and procedures.
     pub(super) fn places(&self) -> Vec<String> {
         let items = self
             .items
@@ -200,13 +203,13 @@ impl Site {
             .collect()
     }
 
-    /// `deployment.toml`.
+    /// Formats `deployment.toml`.
     pub(super) fn to_toml(&self) -> String {
         let roles = self
             .roles
             .iter()
             .map(|role| format!("{{ name = {} }}", quoted(role)));
-        let server = |server: &Server| {
+        let server = |server: &RandomServer| {
             let platform = if server.x64 {
                 ", platform = \"x64\""
             } else {
@@ -218,7 +221,7 @@ impl Site {
                 quoted(server.name)
             )
         };
-        let service = |s: &Service| {
+        let service = |s: &RandomService| {
             format!(
                 "{{ name = {}, on = {} }}",
                 quoted(s.name),
@@ -275,8 +278,8 @@ impl Site {
         text
     }
 
-    fn item(&self, item: &Item) -> String {
-        let Stocked {
+    fn item(&self, item: &RandomItem) -> String {
+        let StockItem {
             name,
             installer,
             product,
@@ -291,7 +294,7 @@ impl Site {
         format!("{{ name = {name}, installer = {installer}, product = {product}{on}{removable} }}")
     }
 
-    fn procedure(&self, procedure: &Procedure) -> String {
+    fn procedure(&self, procedure: &RandomProcedure) -> String {
         let needs = if procedure.needs {
             ", needs = [\"key\"]"
         } else {
@@ -310,9 +313,9 @@ impl Site {
     }
 }
 
-impl Rollup {
-    /// The manifest.
-    pub(super) fn to_toml(&self, site: &Site) -> String {
+impl RandomRollup {
+    /// Formats the manifest.
+    pub(super) fn to_toml(&self, site: &RandomSite) -> String {
         let number = self.number;
         let mut text = format!(
             "schema = 1\n[rollup]\nkb = \"KB{number}\"\ntitle = \"random\"\nproduct = \"P\"\nproduct_versions = [\"1\"]\n"
@@ -331,13 +334,13 @@ impl Rollup {
         text
     }
 
-    /// The payload files that the steps use, each once whatever its case.
+    /// Returns the payload files that the steps use, each once in any case.
     fn files(&self) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
         for step in &self.steps {
-            let (Step::Share(used)
-            | Step::Servers { files: used, .. }
-            | Step::Run { files: used, .. }) = step
+            let (RandomStep::Share(used)
+            | RandomStep::Servers { files: used, .. }
+            | RandomStep::Run { files: used, .. }) = step
             else {
                 continue;
             };
@@ -354,19 +357,21 @@ impl Rollup {
     }
 }
 
-impl Step {
-    fn to_toml(&self, site: &Site) -> (&'static str, String) {
+impl RandomStep {
+    fn to_toml(&self, site: &RandomSite) -> (&'static str, String) {
         let names = |files: &[String]| list(files.iter().map(|name| quoted(name)));
         let role = |role: usize| quoted(site.roles[role]);
         match self {
-            Step::Uninstall(chosen) => ("uninstall", chosen.to_toml(site)),
-            Step::Install(chosen) => ("install", chosen.to_toml(site)),
-            Step::PutBack(at) => ("install", format!("removed_by = \"{}\"\n", step_id(*at))),
-            Step::Share(files) => (
+            RandomStep::Uninstall(selection) => ("uninstall", selection.to_toml(site)),
+            RandomStep::Install(selection) => ("install", selection.to_toml(site)),
+            RandomStep::Reinstall(at) => {
+                ("install", format!("removed_by = \"{}\"\n", step_id(*at)))
+            }
+            RandomStep::Share(files) => (
                 "copy",
                 format!("to = \"share\"\nfiles = {}\n", names(files)),
             ),
-            Step::Servers {
+            RandomStep::Servers {
                 role: on,
                 to,
                 files,
@@ -379,11 +384,11 @@ impl Step {
                     names(files)
                 ),
             ),
-            Step::Run { role: on, files } => (
+            RandomStep::Run { role: on, files } => (
                 "run",
                 format!("on = {}\nfiles = {}\n", role(*on), names(files)),
             ),
-            Step::Initialize { procedures, given } => {
+            RandomStep::Initialize { procedures, given } => {
                 let mut text = items(
                     site,
                     procedures.iter().map(|&at| {
@@ -399,7 +404,7 @@ impl Step {
                 }
                 ("initialize", text)
             }
-            Step::Service { verb, service, x64 } => {
+            RandomStep::Service { verb, service, x64 } => {
                 let platform = if *x64 { "platform = \"x64\"\n" } else { "" };
                 (
                     verb,
@@ -409,7 +414,7 @@ impl Step {
                     ),
                 )
             }
-            Step::Manual { undo, optional } => {
+            RandomStep::Manual { undo, optional } => {
                 let undo = if *undo { "undo = \"undo it\"\n" } else { "" };
                 let optional = if *optional { "optional = true\n" } else { "" };
                 (
@@ -421,13 +426,13 @@ impl Step {
     }
 }
 
-impl Chosen {
-    fn to_toml(&self, site: &Site) -> String {
-        let mut text = match &self.which {
-            Which::Group(group) => format!("groups = [{}]\n", quoted(site.groups[*group])),
-            Which::Items(chosen) => items(
+impl Selection {
+    fn to_toml(&self, site: &RandomSite) -> String {
+        let mut text = match &self.members {
+            ItemsOrGroup::Group(group) => format!("groups = [{}]\n", quoted(site.groups[*group])),
+            ItemsOrGroup::Items(selection) => items(
                 site,
-                chosen.iter().map(|&at| {
+                selection.iter().map(|&at| {
                     let item = &site.items[at];
                     (item.group, item.stock().name)
                 }),
@@ -443,8 +448,8 @@ impl Chosen {
     }
 }
 
-/// Members of groups, group by group.
-fn items<'a>(site: &Site, members: impl Iterator<Item = (usize, &'a str)>) -> String {
+/// Formats members of groups, group by group.
+fn items<'a>(site: &RandomSite, members: impl Iterator<Item = (usize, &'a str)>) -> String {
     let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for (group, name) in members {
         groups.entry(group).or_default().push(quoted(name));
@@ -459,7 +464,7 @@ fn items<'a>(site: &Site, members: impl Iterator<Item = (usize, &'a str)>) -> St
     groups.into_iter().map(line).collect()
 }
 
-/// The id of the step at a position.
+/// Returns the id of the step at a position.
 fn step_id(at: usize) -> String {
     format!("step-{}", at + 1)
 }
@@ -468,14 +473,14 @@ fn list(entries: impl Iterator<Item = String>) -> String {
     format!("[{}]", entries.collect::<Vec<_>>().join(", "))
 }
 
-/// A name as a TOML string; names of the language hold no quotes and no backslashes.
+/// Quotes a name as a TOML string; names of the language have no quotes and no backslashes.
 fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n--- deployment.toml\n{}--- found", self.site.to_toml())?;
+        writeln!(f, "\n--- deployment.toml\n{}--- initial states", self.site.to_toml())?;
         for item in &self.site.items {
             writeln!(f, "{}: {:?}", item.stock().name, item.found)?;
         }
@@ -485,8 +490,8 @@ impl fmt::Debug for Case {
         for service in &self.site.services {
             writeln!(f, "{}: (running, enabled) {:?}", service.name, service.file)?;
         }
-        for touch in &self.site.touches {
-            writeln!(f, "{touch:?}")?;
+        for operator_action in &self.site.operator_actions {
+            writeln!(f, "{operator_action:?}")?;
         }
         for rollup in &self.rollups {
             writeln!(
@@ -500,27 +505,27 @@ impl fmt::Debug for Case {
     }
 }
 
-impl fmt::Debug for Found {
+impl fmt::Debug for InitialState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Found::As(state) => state,
-            Found::Removed => "not-installed",
-            Found::Absent => "absent",
+            InitialState::Recorded(state) => state,
+            InitialState::Removed => "not-installed",
+            InitialState::Absent => "absent",
         })
     }
 }
 
-impl fmt::Debug for Touch {
+impl fmt::Debug for OperatorAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Touch::File { at, metadata } => write!(f, "put file {at:?} {metadata:?}"),
-            Touch::Twin { of, at } => write!(f, "ln {of:?} {at:?}"),
-            Touch::Directory { at, metadata } => write!(f, "mkdir {at:?} {metadata:?}"),
-            Touch::Change { at, metadata } => write!(f, "chmod {metadata:?} {at:?}"),
-            Touch::Respell { at } => write!(f, "respell {at:?}"),
-            Touch::Remove { at } => write!(f, "rm -r {at:?}"),
-            Touch::Patch { at } => write!(f, "patch {at:?}"),
-            Touch::Link { at } => write!(f, "ln -s nowhere {at:?}"),
+            OperatorAction::File { at, metadata } => write!(f, "write {at:?} {metadata:?}"),
+            OperatorAction::HardLink { of, at } => write!(f, "ln {of:?} {at:?}"),
+            OperatorAction::Directory { at, metadata } => write!(f, "mkdir {at:?} {metadata:?}"),
+            OperatorAction::Change { at, metadata } => write!(f, "chmod {metadata:?} {at:?}"),
+            OperatorAction::Respell { at } => write!(f, "respell {at:?}"),
+            OperatorAction::Remove { at } => write!(f, "rm -r {at:?}"),
+            OperatorAction::Patch { at } => write!(f, "patch {at:?}"),
+            OperatorAction::Link { at } => write!(f, "ln -s nowhere {at:?}"),
         }
     }
 }

@@ -1,40 +1,44 @@
-//! The names that random deployments and manifests are made of, plain ones first: what fails with
-//! odd names and with plain ones alike shrinks to plain ones.
+//! Names for random deployments and manifests, plain ones first: a failure that does not need an
+//! odd name shrinks to a plain one.
 
-/// An item as it is stocked: its name, its installer and the product in it. What stands in packages
-/// is of code page 1252; the rest need not be.
-pub(super) struct Stocked {
+/// Item with a built package: its name, its installer and the product in it. Texts in packages are
+/// in code page 1252; the others need not be.
+pub(super) struct StockItem {
     pub(super) name: &'static str,
     pub(super) installer: &'static str,
     pub(super) product: &'static str,
 }
 
-const fn stocked(name: &'static str, installer: &'static str, product: &'static str) -> Stocked {
-    Stocked {
+const fn stock_item(
+    name: &'static str,
+    installer: &'static str,
+    product: &'static str,
+) -> StockItem {
+    StockItem {
         name,
         installer,
         product,
     }
 }
 
-pub(super) const ITEMS: &[Stocked] = &[
-    stocked("Provider", "Provider.msi", "Provider"),
-    stocked("Site", "Site.msi", "Site"),
-    stocked("Name space", "Name space.msi", "Name space"),
-    stocked("It's `quoted` “twice”", "it's.MSI", "It's `quoted`"),
-    stocked("Überblick & Söhne", "Überblick.msi", "Überblick & Söhne"),
-    stocked(".hidden", ".hidden.msi", ".hidden product"),
+pub(super) const ITEMS: &[StockItem] = &[
+    stock_item("Provider", "Provider.msi", "Provider"),
+    stock_item("Site", "Site.msi", "Site"),
+    stock_item("Name space", "Name space.msi", "Name space"),
+    stock_item("It's `quoted` “twice”", "it's.MSI", "It's `quoted`"),
+    stock_item("Überblick & Söhne", "Überblick.msi", "Überblick & Söhne"),
+    stock_item(".hidden", ".hidden.msi", ".hidden product"),
     // One letter, and a letter with a mark behind it: two names.
-    stocked("é", "one.msi", "é"),
-    stocked("e\u{301}", "two.msi", "Two"),
-    // No spellings of one name: the upper case of `ß` is longer than one character.
-    stocked("straße", "straße.msi", "straße"),
-    stocked("STRASSE", "STRASSE.msi", "STRASSE"),
-    stocked("日本 😀", "Emoji.msi", "Emoji"),
-    stocked(LONG, "Long.msi", "Long"),
+    stock_item("é", "one.msi", "é"),
+    stock_item("e\u{301}", "two.msi", "Two"),
+    // Two names: the upper case of `ß` is longer than one character.
+    stock_item("straße", "straße.msi", "straße"),
+    stock_item("STRASSE", "STRASSE.msi", "STRASSE"),
+    stock_item("日本 😀", "Emoji.msi", "Emoji"),
+    stock_item(LONG, "Long.msi", "Long"),
 ];
 
-/// As long as a name may be, less what its spelling in another case may add in bytes.
+/// Name of the greatest length, less the bytes that its spelling in another case may add.
 const LONG: &str = concat!(
     "A name of many words that goes on and on and on and on and on and on and on and on and on and on and on ",
     "and on and on and on and on and on and on and on and on and on and on and on and on and on and on and on ",
@@ -55,10 +59,10 @@ pub(super) const SERVICES: &[&str] = &["Engine", "W3 Ünit", "engine.2"];
 pub(super) const GROUPS: &[&str] = &["Group", "Group/Below", "Other group", "Überall/日本"];
 pub(super) const PROCEDURES: &[&str] = &["Prepare", "Ïnitialize it"];
 
-/// Where a step copies to below a server's files.
+/// Target directories of a copy step, below a server's files.
 pub(super) const TARGETS: &[&str] = &[".", "tools", "tools/new", "TOOLS/NEW/deep", "Ünï/x"];
 
-/// What an operator calls his files, some of them in directories of his own.
+/// Names of unmanaged files, some of them in unmanaged directories.
 pub(super) const FILES: &[&str] = &[
     "notes.txt",
     "own/notes.txt",
@@ -85,7 +89,7 @@ pub(super) const FILES: &[&str] = &[
     LONG,
 ];
 
-/// What he calls his empty directories.
+/// Names of unmanaged empty directories.
 pub(super) const DIRECTORIES: &[&str] = &[
     "empty",
     "own/empty",

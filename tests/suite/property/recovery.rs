@@ -1,4 +1,4 @@
-//! Death of an apply, and what is left of its journal.
+//! Crashes of an apply, with a torn last record of its journal.
 
 use std::path::Path;
 
@@ -6,38 +6,45 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use rollup::journal::{Record, RunState};
+use rollup::journal::{Direction, Record, RunState};
 use rollup::run::{Ended, RunError};
 
 use super::choose::cases;
-use super::drive::{Course, Ready, Way, all_runs, recover, rests, tear_last_record};
+use super::drive::{
+    CommandObserver, ReadyRollup, all_runs, closed_direction, recover, tear_last_record,
+};
 use super::hold::hold;
 use super::model::Case;
-use super::reference::{Moment, Reference, moments};
+use super::reference::{ChangePosition, Reference, change_positions};
 use super::same;
-use super::world::World;
+use super::world::RandomDeployment;
 use crate::crash::tree::Tree;
 
-/// How an apply is interrupted and recovered.
+/// Crash of an apply, and the direction of its recovery.
 #[derive(Debug, Clone)]
-struct Blow {
-    at: Moment,
-    /// How many bytes of the last record of its journal get to disk, where not all do.
+struct CrashCase {
+    at: ChangePosition,
+    /// Number of bytes of the last record of its journal that are on disk, if not all are.
     torn: Option<u16>,
-    way: Way,
+    direction: Direction,
 }
 
-fn blows() -> impl Strategy<Value = Blow> {
-    let way = select(vec![Way::Forward, Way::Back]);
-    (moments(), proptest::option::of(0_u16..500), way).prop_map(|(at, torn, way)| Blow {
-        at,
-        torn,
-        way,
-    })
+fn crash_cases() -> impl Strategy<Value = CrashCase> {
+    let direction = select(vec![Direction::Forward, Direction::Back]);
+    (
+        change_positions(),
+        proptest::option::of(0_u16..500),
+        direction,
+    )
+        .prop_map(|(at, torn, direction)| CrashCase {
+            at,
+            torn,
+            direction,
+        })
 }
 
-/// Whether a run that is said to be staged has begun its renames all the same.
-fn lost_its_beginning(at: &Path, whole: Option<&Record>) -> bool {
+/// Returns true if the slots show that the commit began although its record is lost.
+fn lost_its_commit_record(at: &Path, whole: Option<&Record>) -> bool {
     let runs = all_runs(at);
     let Some(run) = runs.last() else { return false };
     if run.state() != RunState::Staged || whole != Some(&Record::Committing) {
@@ -52,46 +59,58 @@ fn lost_its_beginning(at: &Path, whole: Option<&Record>) -> bool {
         .any(|slot| slot.join("old").exists() || !slot.join("new").exists())
 }
 
-/// `false` where the journal was damaged so that nothing could be recovered, which was told.
+/// Recovers an apply that crashed. Returns false if the recovery refused a damaged journal.
 fn is_recovered(
     reference: &Reference,
-    rollup: &Ready<'_>,
+    rollup: &ReadyRollup<'_>,
     case: &Case,
-    blow: &Blow,
+    crash_case: &CrashCase,
 ) -> Result<bool, TestCaseError> {
-    let world = World::of(case);
+    let world = RandomDeployment::of(case);
     let at = world.deployment();
-    let mut course = Course::with(Some(reference.death(blow.at)));
-    let died = rollup.apply(at, &reference.plan, &mut course);
-    prop_assert_eq!(course.was_interrupted(&died), Ok(true), "{:?}", blow);
-    let free = || Course::free();
-    if let (Some(run), Some(stay)) = (all_runs(at).last(), blow.torn) {
+    let mut observer = CommandObserver::with(Some(reference.crash_at(crash_case.at)));
+    let crashed = rollup.apply(at, &reference.plan, &mut observer);
+    prop_assert_eq!(
+        observer.was_interrupted(&crashed),
+        Ok(true),
+        "{:?}",
+        crash_case
+    );
+    let uninterrupted = CommandObserver::uninterrupted;
+    if let (Some(run), Some(stay)) = (all_runs(at).last(), crash_case.torn) {
         let whole = run.journal.last().cloned();
         tear_last_record(at, run, usize::from(stay));
-        if lost_its_beginning(at, whole.as_ref()) {
-            let stood = Tree::of(at);
-            let refused = recover(at, blow.way, &mut free());
+        if lost_its_commit_record(at, whole.as_ref()) {
+            let before = Tree::of(at);
+            let refused = recover(at, crash_case.direction, &mut uninterrupted());
             prop_assert!(
                 matches!(refused, Err(RunError::Journal(_))),
                 "the journal lost a record: {refused:?}"
             );
             same(
-                &stood,
+                &before,
                 &Tree::of(at),
-                "nothing is touched where the journal is damaged",
+                "nothing is touched if the journal is damaged",
             )?;
             return Ok(false);
         }
     }
-    let stands = match (blow.way, recover(at, blow.way, &mut free())) {
-        (Way::Forward, Ok(Some(Ended::Applied { .. }))) => Way::Forward,
-        (Way::Back, Ok(Some(Ended::Undone { because: None }))) => Way::Back,
-        // There was nothing to recover: it was not begun, or it is finished.
-        (_, Ok(None)) => rests(at).expect("no run is open"),
-        (_, other) => return Err(TestCaseError::fail(format!("{blow:?}: {other:?}"))),
+    let last = match (
+        crash_case.direction,
+        recover(at, crash_case.direction, &mut uninterrupted()),
+    ) {
+        (Direction::Forward, Ok(Some(Ended::Applied { .. }))) => Direction::Forward,
+        (Direction::Back, Ok(Some(Ended::Undone { because: None }))) => Direction::Back,
+        // There is nothing to recover: the run had not begun its commit, or is finished.
+        (_, Ok(None)) => closed_direction(at).expect("no run is in progress"),
+        (_, other) => return Err(TestCaseError::fail(format!("{crash_case:?}: {other:?}"))),
     };
-    reference.stands(at, stands, &format!("{blow:?}"))?;
-    prop_assert_eq!(rests(at), Some(stands), "the journal says otherwise");
+    reference.assert_state(at, last, &format!("{crash_case:?}"))?;
+    prop_assert_eq!(
+        closed_direction(at),
+        Some(last),
+        "the state in the journal"
+    );
     let trash = std::fs::read_dir(at.join(".rollup/trash"))
         .into_iter()
         .flatten()
@@ -101,33 +120,33 @@ fn is_recovered(
         .flatten()
         .flatten()
         .map(|entry| entry.file_name());
-    let half_made = names
+    let incomplete = names
         .filter(|name| name.to_string_lossy().starts_with(".rollup-"))
         .count();
     prop_assert!(
-        trash == 0 && half_made == 0,
-        "something was not cleared away"
+        trash == 0 && incomplete == 0,
+        "something was not cleared"
     );
-    for way in [Way::Forward, Way::Back] {
+    for direction in [Direction::Forward, Direction::Back] {
         prop_assert!(
-            matches!(recover(at, way, &mut free()), Ok(None)),
-            "there is something to recover still"
+            matches!(recover(at, direction, &mut uninterrupted()), Ok(None)),
+            "there is still something to recover"
         );
     }
-    reference.stands(at, stands, "recovered once more")?;
+    reference.assert_state(at, last, "recovered again")?;
     Ok(true)
 }
 
 #[test]
-fn any_death_of_any_apply_is_recovered_whatever_is_left_of_the_last_record() {
+fn an_apply_that_crashes_at_any_change_is_recovered_even_if_its_last_record_is_torn() {
     let tally = hold(
         80,
-        &(cases(1), vec(blows(), 1..=4)),
-        |(case, blows), payloads, tally| {
-            let rollup = &Ready::all(&case, payloads)?[0];
+        &(cases(1), vec(crash_cases(), 1..=4)),
+        |(case, crash_cases), payloads, tally| {
+            let rollup = &ReadyRollup::all(&case, payloads)?[0];
             let reference = Reference::of(&case, rollup, tally)?;
-            for blow in blows {
-                if !is_recovered(&reference, rollup, &case, &blow)? {
+            for crash_case in crash_cases {
+                if !is_recovered(&reference, rollup, &case, &crash_case)? {
                     tally.count_special();
                 }
             }

@@ -1,54 +1,56 @@
-//! What a case comes to when nothing disturbs it.
+//! Expected trees of a case, from an apply that nothing disturbs.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
+use rollup::journal::Direction;
 use rollup::plan::Plan;
 use rollup::run::Ended;
 
-use super::drive::{Course, Interruption, Ready, Way};
+use super::drive::{CommandObserver, Interruption, ReadyRollup};
 use super::hold::Tally;
 use super::model::Case;
 use super::same;
-use super::world::World;
+use super::world::RandomDeployment;
 use crate::crash::tree::Tree;
 
-/// The trees before and after an apply, and how it went from one to the other.
+/// Trees before and after an apply, with its plan and its number of changes.
 pub(super) struct Reference {
     began: i64,
     pub(super) plan: Plan,
     before: Tree,
     after: Tree,
-    /// The changes that staged the run, and all of them.
+    /// Number of the changes that staged the run.
     staging: usize,
-    changes: usize,
+    change_count: usize,
 }
 
-/// A change of an apply: so many 65,536ths of those that stage it, or of those that commit it.
+/// Position of a change in an apply, in 65,536ths of its staging or of its commit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct ChangePosition {
     commits: bool,
     at: u16,
 }
 
-pub(super) fn moments() -> impl Strategy<Value = Moment> {
-    (prop::bool::weighted(0.8), any::<u16>()).prop_map(|(commits, at)| Moment { commits, at })
+pub(super) fn change_positions() -> impl Strategy<Value = ChangePosition> {
+    (prop::bool::weighted(0.8), any::<u16>())
+        .prop_map(|(commits, at)| ChangePosition { commits, at })
 }
 
 impl Reference {
     pub(super) fn of(
         case: &Case,
-        rollup: &Ready<'_>,
+        rollup: &ReadyRollup<'_>,
         tally: &Tally,
     ) -> Result<Self, TestCaseError> {
-        let world = World::of(case);
+        let world = RandomDeployment::of(case);
         let at = world.deployment();
         let plan = tally.planned(rollup.plan(at))?;
         let (began, before) = (now(), Tree::of(at));
-        let mut course = Course::free();
-        match rollup.apply(at, &plan, &mut course) {
+        let mut observer = CommandObserver::uninterrupted();
+        match rollup.apply(at, &plan, &mut observer) {
             Ok(Some(Ended::Applied { .. })) => {}
             other => return Err(TestCaseError::fail(format!("apply: {other:?}"))),
         }
@@ -58,62 +60,68 @@ impl Reference {
             plan,
             before,
             after,
-            staging: course.staging(),
-            changes: course.changes(),
+            staging: observer.staging(),
+            change_count: observer.change_count(),
         })
     }
 
-    /// A death of the apply.
-    pub(super) fn death(&self, Moment { commits, at }: Moment) -> Interruption {
+    /// Returns a crash at a position of the apply.
+    pub(super) fn crash_at(&self, ChangePosition { commits, at }: ChangePosition) -> Interruption {
         let (first, last) = if commits {
-            (self.staging, self.changes)
+            (self.staging, self.change_count)
         } else {
             (0, self.staging)
         };
-        Interruption::Death(1 + first + (last - first) * usize::from(at) / 65_536)
+        Interruption::Crash(1 + first + (last - first) * usize::from(at) / 65_536)
     }
 
-    /// The tree before stands, or the one after but for the times of what the run wrote.
-    pub(super) fn stands(&self, at: &Path, way: Way, told: &str) -> TestCaseResult {
-        match way {
-            Way::Back => same(&self.before, &Tree::of(at), told),
-            Way::Forward => same(
+    /// Compares the deployment with the tree before, or with the one after, except for the times of
+    /// files that the run wrote.
+    pub(super) fn assert_state(
+        &self,
+        at: &Path,
+        direction: Direction,
+        context: &str,
+    ) -> TestCaseResult {
+        match direction {
+            Direction::Back => same(&self.before, &Tree::of(at), context),
+            Direction::Forward => same(
                 &self.after,
                 &Tree::of(at).without_times_since(self.began),
-                told,
+                context,
             ),
         }
     }
 
-    /// The same, but for the paths of somebody who works there meanwhile: they are of no interest,
-    /// and the spelling of a directory that was not there before is his.
-    pub(super) fn stands_but_for(
+    /// Compares the deployment in the same way, but ignores unmanaged paths, and the case of names:
+    /// an unmanaged file may have decided the spelling of a directory.
+    pub(super) fn assert_state_except(
         &self,
         at: &Path,
-        way: Way,
-        is_his: &dyn Fn(&Path) -> bool,
-        told: &str,
+        direction: Direction,
+        is_unmanaged: &dyn Fn(&Path) -> bool,
+        context: &str,
     ) -> TestCaseResult {
-        let wanted = if way == Way::Back {
+        let wanted = if direction == Direction::Back {
             &self.before
         } else {
             &self.after
         };
-        let found = match way {
-            Way::Back => Tree::of(at),
-            Way::Forward => Tree::of(at).without_times_since(self.began),
+        let found = match direction {
+            Direction::Back => Tree::of(at),
+            Direction::Forward => Tree::of(at).without_times_since(self.began),
         };
-        let alike = |tree: Tree| tree.without(is_his).in_one_case();
-        let (Some(wanted), Some(found)) = (alike(wanted.clone()), alike(found)) else {
+        let normalized = |tree: Tree| tree.without(is_unmanaged).in_one_case();
+        let (Some(wanted), Some(found)) = (normalized(wanted.clone()), normalized(found)) else {
             return Err(TestCaseError::fail(format!(
-                "{told}: two names differ only in case"
+                "{context}: two names differ only in case"
             )));
         };
-        same(&wanted, &found, told)
+        same(&wanted, &found, context)
     }
 }
 
-/// Now, less what the clock of a file system may lag behind.
+/// Returns the current time, less the possible lag of a file system's clock.
 fn now() -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,36 +1,36 @@
-//! Takes out of random steps what the plan would refuse, by walking them as the plan does.
+//! Removal of random steps that the plan would refuse, with the rules of the plan.
 
 use std::collections::BTreeSet;
 
 use super::choose::members;
-use super::model::{Chosen, Found, Rollup, Site, Step, Which};
+use super::model::{InitialState, ItemsOrGroup, RandomRollup, RandomSite, RandomStep, Selection};
 use super::names::{PLAIN, TARGETS};
 
-/// An item, and the server where it stands on one.
+/// Item, with its server if it has one.
 type Instance = (usize, Option<usize>);
 
-/// What is installed and what runs, step by step.
-struct Walk<'a> {
-    site: &'a Site,
+/// Installed items and states of the services while the steps are walked.
+struct StepWalk<'a> {
+    site: &'a RandomSite,
     installed: BTreeSet<Instance>,
     /// Running and enabled, by service and server.
     services: Vec<Vec<(bool, bool)>>,
 }
 
-/// Mends the rollups of a site, which are applied in order.
-pub(super) fn mend(site: &Site, rollups: &mut [Rollup]) {
-    let mut walk = Walk::new(site);
+/// Repairs the rollups of a site, which are applied in order.
+pub(super) fn repair(site: &RandomSite, rollups: &mut [RandomRollup]) {
+    let mut step_walk = StepWalk::new(site);
     for rollup in rollups {
-        rollup.steps = walk.rollup(&rollup.steps);
+        rollup.steps = step_walk.rollup(&rollup.steps);
     }
 }
 
-impl<'a> Walk<'a> {
-    fn new(site: &'a Site) -> Self {
+impl<'a> StepWalk<'a> {
+    fn new(site: &'a RandomSite) -> Self {
         let is_installed = |found| {
             matches!(
                 found,
-                Found::As("verified" | "unverified" | "verify-failed")
+                InitialState::Recorded("verified" | "unverified" | "verify-failed")
             )
         };
         let items = site
@@ -52,105 +52,107 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn rollup(&mut self, steps: &[Step]) -> Vec<Step> {
-        let mut mended: Vec<Step> = Vec::new();
-        // Where each step went, and what it removed.
-        let mut places: Vec<Option<usize>> = Vec::new();
+    fn rollup(&mut self, steps: &[RandomStep]) -> Vec<RandomStep> {
+        let mut repaired: Vec<RandomStep> = Vec::new();
+        // The new position of each step, and the instances that it removed.
+        let mut positions: Vec<Option<usize>> = Vec::new();
         let mut removed: Vec<BTreeSet<Instance>> = Vec::new();
         let mut initialized: BTreeSet<usize> = BTreeSet::new();
         let mut gone: BTreeSet<Instance> = BTreeSet::new();
         for step in steps {
             let before = self.installed.clone();
             let step = match step {
-                Step::Uninstall(chosen) => self.uninstall(chosen),
-                Step::Install(chosen) => {
-                    self.install(chosen, &gone);
+                RandomStep::Uninstall(selection) => self.uninstall(selection),
+                RandomStep::Install(selection) => {
+                    self.install(selection, &gone);
                     Some(step.clone())
                 }
-                Step::PutBack(of) => {
-                    let of = places[*of];
+                RandomStep::Reinstall(of) => {
+                    let of = positions[*of];
                     of.iter()
                         .for_each(|&of| self.installed.extend(&removed[of]));
-                    of.map(Step::PutBack)
+                    of.map(RandomStep::Reinstall)
                 }
-                Step::Share(files) if files.is_empty() => None,
-                Step::Service { verb, service, x64 } => {
+                RandomStep::Share(files) if files.is_empty() => None,
+                RandomStep::Service { verb, service, x64 } => {
                     self.service(verb, *service, *x64).then(|| step.clone())
                 }
-                Step::Manual { undo: false, .. } => Some(Step::Manual {
+                RandomStep::Manual { undo: false, .. } => Some(RandomStep::Manual {
                     undo: false,
                     optional: true,
                 }),
-                Step::Initialize { procedures, .. } => {
+                RandomStep::Initialize { procedures, .. } => {
                     initialized.extend(procedures);
                     Some(step.clone())
                 }
                 _ => Some(step.clone()),
             };
-            places.push(step.is_some().then_some(mended.len()));
+            positions.push(step.is_some().then_some(repaired.len()));
             if let Some(step) = step {
-                mended.push(step);
+                repaired.push(step);
                 removed.push(before.difference(&self.installed).copied().collect());
             }
             gone.extend(before.difference(&self.installed));
             gone.retain(|instance| !self.installed.contains(instance));
         }
-        mended.extend(self.bring_back(gone, &initialized));
-        if mended.is_empty() {
-            mended.push(Step::Servers {
+        repaired.extend(self.reinstall_required(gone, &initialized));
+        if repaired.is_empty() {
+            repaired.push(RandomStep::Servers {
                 role: 0,
                 to: TARGETS[0],
                 files: vec![PLAIN[0].0.to_owned()],
             });
         }
-        mended
+        repaired
     }
 
-    fn uninstall(&mut self, chosen: &Chosen) -> Option<Step> {
-        let may_go = |&item: &usize| self.site.items[item].removable;
-        let items = members(self.site, &chosen.which);
-        let chosen = match items.iter().all(may_go) {
-            true => chosen.clone(),
-            false => Chosen {
-                which: Which::Items(items.into_iter().filter(may_go).collect()),
-                ..chosen.clone()
+    fn uninstall(&mut self, selection: &Selection) -> Option<RandomStep> {
+        let is_removable = |&item: &usize| self.site.items[item].removable;
+        let items = members(self.site, &selection.members);
+        let selection = match items.iter().all(is_removable) {
+            true => selection.clone(),
+            false => Selection {
+                members: ItemsOrGroup::Items(items.into_iter().filter(is_removable).collect()),
+                ..selection.clone()
             },
         };
-        if matches!(&chosen.which, Which::Items(items) if items.is_empty()) {
+        if matches!(&selection.members, ItemsOrGroup::Items(items) if items.is_empty()) {
             return None;
         }
-        for instance in self.chosen(&chosen) {
+        for instance in self.instances(&selection) {
             self.installed.remove(&instance);
         }
-        Some(Step::Uninstall(chosen))
+        Some(RandomStep::Uninstall(selection))
     }
 
-    /// The install of a group only puts back what the run removed.
-    fn install(&mut self, chosen: &Chosen, gone: &BTreeSet<Instance>) {
-        for instance in self.chosen(chosen) {
-            if matches!(chosen.which, Which::Items(_)) || gone.contains(&instance) {
+    /// Installs the selection; of a group only the instances that the run removed.
+    fn install(&mut self, selection: &Selection, gone: &BTreeSet<Instance>) {
+        for instance in self.instances(selection) {
+            if matches!(selection.members, ItemsOrGroup::Items(_)) || gone.contains(&instance) {
                 self.installed.insert(instance);
             }
         }
     }
 
-    fn chosen(&self, chosen: &Chosen) -> Vec<Instance> {
+    fn instances(&self, selection: &Selection) -> Vec<Instance> {
         let site = self.site;
         let fits = |&(_, server): &Instance| {
             server.is_none_or(|server| {
                 let server = &site.servers[server];
-                (!chosen.x64 || server.x64)
-                    && chosen.role.is_none_or(|role| server.roles.contains(&role))
+                (!selection.x64 || server.x64)
+                    && selection
+                        .role
+                        .is_none_or(|role| server.roles.contains(&role))
             })
         };
-        members(site, &chosen.which)
+        members(site, &selection.members)
             .into_iter()
             .flat_map(|item| instances(site, item))
             .filter(fits)
             .collect()
     }
 
-    /// Whether the step may stay: what is disabled cannot be started.
+    /// Returns true if the step may stay: a disabled service cannot be started.
     fn service(&mut self, verb: &str, service: usize, x64: bool) -> bool {
         let on = self.site.servers_of(self.site.services[service].role);
         let on: Vec<usize> = on
@@ -177,13 +179,13 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// Installs again what something that stays requires.
-    fn bring_back(
+    /// Returns a step that installs removed items again, if something that stays requires them.
+    fn reinstall_required(
         &mut self,
         mut gone: BTreeSet<Instance>,
         initialized: &BTreeSet<usize>,
-    ) -> Option<Step> {
-        let mut back: BTreeSet<usize> = BTreeSet::new();
+    ) -> Option<RandomStep> {
+        let mut required: BTreeSet<usize> = BTreeSet::new();
         loop {
             let site = self.site;
             let is_required = |&(item, _): &Instance| {
@@ -199,20 +201,20 @@ impl<'a> Walk<'a> {
             let Some(&(item, _)) = gone.iter().find(|instance| is_required(instance)) else {
                 break;
             };
-            back.insert(item);
+            required.insert(item);
             gone.retain(|(other, _)| *other != item);
             self.installed.extend(instances(site, item));
         }
-        let which = Which::Items(back.iter().copied().collect());
-        (!back.is_empty()).then_some(Step::Install(Chosen {
-            which,
+        let members = ItemsOrGroup::Items(required.iter().copied().collect());
+        (!required.is_empty()).then_some(RandomStep::Install(Selection {
+            members,
             role: None,
             x64: false,
         }))
     }
 }
 
-fn instances(site: &Site, item: usize) -> Vec<Instance> {
+fn instances(site: &RandomSite, item: usize) -> Vec<Instance> {
     match site.items[item].role {
         None => vec![(item, None)],
         Some(role) => site

@@ -1,4 +1,4 @@
-//! Every package that a random case may need, built once: building is what costs time.
+//! Packages for all random cases, built once, because building them takes most of the time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,46 +13,46 @@ use rollup::rehearse::{build_payload, build_site};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::names::{ITEMS, PLAIN, PROGRAMS, Stocked};
+use super::names::{ITEMS, PLAIN, PROGRAMS, StockItem};
 
-/// How many rollups there are payloads for.
+/// Number of rollups with payloads.
 pub(super) const ROLLUPS: usize = 2;
 
-/// What is built, in memory.
+/// Built packages and payloads, in memory.
 pub(super) struct Stock {
     /// By position in [`ITEMS`].
-    pub(super) items: Vec<Installed>,
+    pub(super) items: Vec<InstalledItem>,
     /// By rollup: names and bytes.
     payloads: Vec<Vec<(PathBuf, Vec<u8>)>>,
 }
 
-/// An item as the state before has it.
-pub(super) struct Installed {
+/// Installed item of the state before.
+pub(super) struct InstalledItem {
     pub(super) package: Vec<u8>,
     pub(super) record: String,
     /// By path below `files`.
     pub(super) files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// The version of the packages that a rollup brings; higher with each.
+/// Returns the version of a rollup's packages; higher for each.
 pub(super) fn version(rollup: usize) -> String {
     format!("4.0.{}00", rollup + 2)
 }
 
-/// The stock of this process.
+/// Returns the stock of this process.
 pub(super) fn stock() -> &'static Stock {
     static STOCK: OnceLock<Stock> = OnceLock::new();
     STOCK.get_or_init(Stock::build)
 }
 
-/// A `deployment.toml`; its errors where it has some.
+/// Parses a `deployment.toml`, or returns its errors.
 pub(super) fn description(text: &str) -> Result<Description, String> {
     let mut findings = Findings::default();
     let description = describe::parse(&Source::new("deployment.toml", text), &mut findings);
     description.ok_or_else(|| format!("{findings:#?}"))
 }
 
-/// A manifest; its errors where it has some.
+/// Parses a manifest, or returns its errors.
 pub(super) fn manifest(text: &str) -> Result<Manifest, String> {
     let mut findings = Findings::default();
     let manifest = manifest::parse(&Source::new("manifest.toml", text), &mut findings);
@@ -67,10 +67,10 @@ impl Stock {
         let description = description(&text).expect("no errors");
         build_site(&description, &text, &site).expect("a site that can be built");
         let read = |at: PathBuf| fs::read(at).expect("it was just built");
-        let item = |stocked: &Stocked| {
-            let at = site.join("All").join(stocked.name);
-            Installed {
-                package: read(site.join("Share").join(stocked.installer)),
+        let item = |stock_item: &StockItem| {
+            let at = site.join("All").join(stock_item.name);
+            InstalledItem {
+                package: read(site.join("Share").join(stock_item.installer)),
                 record: String::from_utf8(read(at.join("state.toml"))).expect("records are text"),
                 files: files_below(&at.join("files")),
             }
@@ -103,11 +103,11 @@ impl Stock {
 }
 
 fn site_of_all() -> String {
-    let item = |Stocked {
+    let item = |StockItem {
                     name,
                     installer,
                     product,
-                }: &Stocked| {
+                }: &StockItem| {
         format!(
             "[[groups.items]]\nname = \"{name}\"\ninstaller = \"{installer}\"\nproduct = \"{product}\"\n"
         )
@@ -140,7 +140,7 @@ fn payload_of_all(rollup: usize) -> String {
     )
 }
 
-/// Every file below a directory, by its path there.
+/// Reads every file below a directory, by its path there.
 fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = WalkDir::new(directory)
         .sort_by_file_name()
@@ -151,7 +151,7 @@ fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let below = entry
             .path()
             .strip_prefix(directory)
-            .expect("it lies below")
+            .expect("it is below the directory")
             .to_owned();
         (below, fs::read(entry.path()).expect("it can be read"))
     };

@@ -1,4 +1,4 @@
-//! Apply and undo, one after the other, leave no trace.
+//! An apply and its undo restore any deployment exactly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -12,36 +12,37 @@ use rollup::run::Ended;
 use walkdir::WalkDir;
 
 use super::choose::cases;
-use super::drive::{Course, Ready, undo_finished};
+use super::drive::{CommandObserver, ReadyRollup, undo_finished};
 use super::hold::hold;
 use super::same;
 use super::stock::ROLLUPS;
-use super::world::World;
+use super::world::RandomDeployment;
 use crate::crash::tree::Tree;
 
-/// What stands at each path.
-type Standing = BTreeMap<PathBuf, Identity>;
+/// Identity of the object at each path.
+type Identities = BTreeMap<PathBuf, Identity>;
 
-/// Which file or directory it is, and whose.
+/// Identity and attributes of a file or directory.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity {
     inode: u64,
-    /// The kind of thing, and permission bits.
+    /// Kind of the object, and permission bits.
     mode: u32,
     owner: (u32, u32),
 }
 
-fn standing(deployment: &Path) -> Standing {
-    let ours = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
+fn identities(deployment: &Path) -> Identities {
+    let is_rollup_directory =
+        |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
     let entries = WalkDir::new(deployment)
         .min_depth(1)
         .into_iter()
-        .filter_entry(|entry| !ours(entry));
+        .filter_entry(|entry| !is_rollup_directory(entry));
     let identity = |entry: walkdir::DirEntry| {
         let below = entry
             .path()
             .strip_prefix(deployment)
-            .expect("it lies below")
+            .expect("it is below the deployment")
             .to_owned();
         let metadata = entry.metadata().expect("it was just listed");
         let (inode, mode, owner) = (
@@ -56,22 +57,28 @@ fn standing(deployment: &Path) -> Standing {
         .collect()
 }
 
-/// Everything that stands at no live path, and every file of an operator's, is the very same;
-/// everything that is new in its place has its permissions and its owner.
-fn what_stays_is_the_same(plan: &Plan, before: &Standing, after: &Standing) -> TestCaseResult {
+/// Checks that everything outside the live paths and every unmanaged file is the same object, and
+/// that a new object has the permissions and the owner of the old one at its path.
+fn untouched_entries_are_the_same(
+    plan: &Plan,
+    before: &Identities,
+    after: &Identities,
+) -> TestCaseResult {
     let live: Vec<CaseFolded> = plan
         .live_paths()
         .iter()
         .map(|path| path.case_folded())
         .collect();
-    let travels = |path: &PathBuf| {
-        plan.swaps
-            .iter()
-            .any(|swap| swap.unmanaged.iter().any(|t| t.to_path() == *path))
+    let is_unmanaged = |path: &PathBuf| {
+        let mut swaps = plan.swaps.iter();
+        swaps.any(|swap| {
+            let mut unmanaged = swap.unmanaged.iter();
+            unmanaged.any(|unmanaged| unmanaged.to_path() == *path)
+        })
     };
-    for (path, was) in before {
-        let case_folded = CaseFolded::of(path.to_str().expect("a name of ours"));
-        let is_ours = live.iter().any(|live| {
+    for (path, identity) in before {
+        let case_folded = CaseFolded::of(path.to_str().expect("a name in UTF-8"));
+        let is_live = live.iter().any(|live| {
             case_folded == *live
                 || case_folded
                     .as_str()
@@ -79,19 +86,24 @@ fn what_stays_is_the_same(plan: &Plan, before: &Standing, after: &Standing) -> T
                     .is_some_and(|rest| rest.starts_with('/'))
         });
         match after.get(path) {
-            found if !is_ours || travels(path) => {
-                prop_assert_eq!(found, Some(was), "{:?} is another one", path)
+            found if !is_live || is_unmanaged(path) => {
+                prop_assert_eq!(found, Some(identity), "{:?} is another object", path)
             }
-            Some(is) => prop_assert_eq!((is.mode, is.owner), (was.mode, was.owner), "{:?}", path),
+            Some(new) => prop_assert_eq!(
+                (new.mode, new.owner),
+                (identity.mode, identity.owner),
+                "{:?}",
+                path
+            ),
             None => {}
         }
     }
     Ok(())
 }
 
-/// What the plan said would stand at and below every live path stands there, and nothing else;
-/// looked at with other eyes than the run's own.
-fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
+/// Checks that exactly the expected state of the plan is at and below every live path, without the
+/// code that the run measures it with.
+fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseResult {
     let expected_state = plan.expected_state.as_ref().expect("a plan with a payload");
     let expected: BTreeMap<PathBuf, &What> = expected_state
         .entries
@@ -108,7 +120,7 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
         .flat_map(|path| WalkDir::new(deployment.join(path)).into_iter().flatten());
     let relative = |path: &Path| {
         path.strip_prefix(deployment)
-            .expect("it lies below")
+            .expect("it is below the deployment")
             .to_owned()
     };
     let found: BTreeSet<PathBuf> = below.map(|entry| relative(entry.path())).collect();
@@ -116,7 +128,7 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
     for (path, what) in expected {
         let at = deployment.join(&path);
         match what {
-            What::Directory => prop_assert!(at.is_dir(), "{:?} is no directory", path),
+            What::Directory => prop_assert!(at.is_dir(), "{:?} is not a directory", path),
             What::File { size, sha256 } => {
                 let bytes = std::fs::read(&at).expect("it can be read");
                 prop_assert_eq!(
@@ -132,10 +144,10 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
     Ok(())
 }
 
-/// What stood before a rollup was applied.
-struct Before {
+/// State of the deployment before a rollup was applied.
+struct StateBefore {
     tree: Tree,
-    standing: Standing,
+    identities: Identities,
     drift: BTreeSet<String>,
     plan: Plan,
 }
@@ -144,30 +156,30 @@ struct Before {
 fn apply_and_undo_leave_any_deployment_as_it_was() {
     use rollup::plan::OperationKind::*;
     let tally = hold(120, &cases(ROLLUPS), |case, payloads, tally| {
-        let world = World::of(&case);
+        let world = RandomDeployment::of(&case);
         let at = world.deployment();
-        let rollups = Ready::all(&case, payloads)?;
-        let mut stages: Vec<Before> = Vec::new();
+        let rollups = ReadyRollup::all(&case, payloads)?;
+        let mut stages: Vec<StateBefore> = Vec::new();
         for (number, rollup) in rollups.iter().enumerate() {
             let plan = match tally.planned(rollup.plan(at)) {
                 Err(refused) if number == 0 => return Err(refused),
                 Err(_) => break,
                 Ok(plan) => plan,
             };
-            let before = Before {
+            let before = StateBefore {
                 tree: Tree::of(at),
-                standing: standing(at),
+                identities: identities(at),
                 drift: rollup.drift(at),
                 plan,
             };
-            match rollup.apply(at, &before.plan, &mut Course::free()) {
+            match rollup.apply(at, &before.plan, &mut CommandObserver::uninterrupted()) {
                 Ok(Some(Ended::Applied { came, measured })) if came.is_empty() => {
                     let expected = before
                         .plan
                         .expected_state
                         .as_ref()
                         .map(|expected_state| expected_state.digest);
-                    prop_assert_eq!(Some(measured), expected, "the preview was not true");
+                    prop_assert_eq!(Some(measured), expected, "the expected state");
                 }
                 other => {
                     return Err(TestCaseError::fail(format!(
@@ -176,18 +188,18 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                     )));
                 }
             }
-            what_was_predicted_stands(&before.plan, at)?;
-            what_stays_is_the_same(&before.plan, &before.standing, &standing(at))?;
+            tree_matches_the_expected_state(&before.plan, at)?;
+            untouched_entries_are_the_same(&before.plan, &before.identities, &identities(at))?;
             let drift = rollup.drift(at);
             prop_assert!(
                 drift.is_subset(&before.drift),
-                "it does not match: {:?}",
+                "new drift: {:?}",
                 drift.difference(&before.drift)
             );
             stages.push(before);
         }
         for (number, (before, rollup)) in stages.into_iter().zip(&rollups).enumerate().rev() {
-            match undo_finished(at, &mut Course::free()) {
+            match undo_finished(at, &mut CommandObserver::uninterrupted()) {
                 Ok(Some(Ended::Undone { because: None })) => {}
                 other => {
                     return Err(TestCaseError::fail(format!(
@@ -199,16 +211,16 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
             same(
                 &before.tree,
                 &Tree::of(at),
-                &format!("rollup {} was taken back", number + 1),
+                &format!("rollup {} was undone", number + 1),
             )?;
             prop_assert!(
-                before.standing == standing(at),
-                "not all of it is the same files"
+                before.identities == identities(at),
+                "some objects are others than before"
             );
             prop_assert_eq!(
                 rollup.drift(at),
                 before.drift,
-                "other things do not match than before"
+                "the drift is another one than before"
             );
             let again = rollup.plan(at).map(|plan| plan.digest);
             prop_assert_eq!(
@@ -224,7 +236,7 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
     });
     assert!(
         tally.special.get() > 30,
-        "hardly any second rollup was taken back"
+        "few second rollups were undone"
     );
     let wanted = [
         Uninstall, Install, Replace, Copy, Run, Initialize, Start, Stop, Restart, Enable, Disable,

@@ -1,5 +1,5 @@
-//! Writing a random deployment to disk. The same data always give the same tree, times included, so
-//! that a second copy is made by writing it again.
+//! Random deployments on disk. The same data always make the same tree, with times, so that a
+//! second copy is made by writing it again.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -10,33 +10,33 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::model::{Case, Found, ModeAndOwner, Site, Touch};
+use super::model::{Case, InitialState, ModeAndOwner, OperatorAction, RandomSite};
 use super::stock::stock;
 
-/// When the first file was changed, in seconds since 1970; each further one a little later.
-const LONG_AGO: i64 = 1_210_000_000;
+/// Time of the first file, in seconds since 1970; each further file is one second later.
+const FIRST_TIME: i64 = 1_210_000_000;
 
-/// A deployment on disk, gone when it is dropped.
-pub(super) struct World {
+/// Deployment of a case in a temporary directory.
+pub(super) struct RandomDeployment {
     _directory: TempDir,
     deployment: PathBuf,
 }
 
-impl World {
-    /// The deployment of a case, before anything is applied to it.
+impl RandomDeployment {
+    /// Writes the deployment of a case, before anything is applied to it.
     pub(super) fn of(case: &Case) -> Self {
         let directory = temporary();
         let deployment = directory.path().join("deployment");
         set_up(&case.site, &deployment);
         case.site
-            .touches
+            .operator_actions
             .iter()
-            .for_each(|touch| apply(touch, &deployment));
+            .for_each(|operator_action| apply(operator_action, &deployment));
         let entries = WalkDir::new(&deployment).sort_by_file_name().into_iter();
         let files = entries
             .map(|entry| entry.expect("it can be listed"))
             .filter(|entry| entry.file_type().is_file());
-        for (file, seconds) in files.zip(LONG_AGO..) {
+        for (file, seconds) in files.zip(FIRST_TIME..) {
             let time = Timespec {
                 tv_sec: seconds,
                 tv_nsec: 987_654_321,
@@ -59,7 +59,8 @@ impl World {
     }
 }
 
-/// A directory in memory where there is one: a sync of a disk would only take time.
+/// Makes a directory in memory, if the system has such a file system: syncs of a disk would only
+/// take time.
 pub(super) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
@@ -70,11 +71,11 @@ pub(super) fn temporary() -> TempDir {
     directory.expect("a temporary directory")
 }
 
-/// The tree as it is set up, before anybody touches it.
-fn set_up(site: &Site, deployment: &Path) {
+/// Writes the tree before any operator action.
+fn set_up(site: &RandomSite, deployment: &Path) {
     let put = |at: &str, bytes: &[u8]| {
         let at = deployment.join(at);
-        fs::create_dir_all(at.parent().expect("it lies below")).expect("directories can be made");
+        fs::create_dir_all(at.parent().expect("it has a parent")).expect("directories can be made");
         fs::write(at, bytes).expect("a file can be written");
     };
     put("deployment.toml", site.to_toml().as_bytes());
@@ -98,17 +99,19 @@ fn set_up(site: &Site, deployment: &Path) {
     }
     let removed = "schema = 1\nstate = \"not-installed\"\n";
     for item in &site.items {
-        let stocked = item.stock();
+        let stock_item = item.stock();
         let built = &stock().items[item.stock];
         put(
-            &format!("{}/{}", site.share, stocked.installer),
+            &format!("{}/{}", site.share, stock_item.installer),
             &built.package,
         );
-        for directory in site.directories(item.group, stocked.name, item.role) {
+        for directory in site.directories(item.group, stock_item.name, item.role) {
             match item.found {
-                Found::Absent => {}
-                Found::Removed => put(&format!("{directory}/state.toml"), removed.as_bytes()),
-                Found::As(state) => {
+                InitialState::Absent => {}
+                InitialState::Removed => {
+                    put(&format!("{directory}/state.toml"), removed.as_bytes())
+                }
+                InitialState::Recorded(state) => {
                     let record = built
                         .record
                         .replace("state = \"verified\"", &format!("state = \"{state}\""));
@@ -123,71 +126,71 @@ fn set_up(site: &Site, deployment: &Path) {
     for procedure in &site.procedures {
         for directory in site.directories(procedure.group, procedure.name, procedure.role) {
             let text = match procedure.found {
-                Found::Absent => continue,
-                Found::Removed => removed.to_owned(),
-                Found::As(state) => format!("schema = 1\nstate = \"{state}\"\n"),
+                InitialState::Absent => continue,
+                InitialState::Removed => removed.to_owned(),
+                InitialState::Recorded(state) => format!("schema = 1\nstate = \"{state}\"\n"),
             };
             put(&format!("{directory}/state.toml"), text.as_bytes());
         }
     }
 }
 
-/// Does what an operator did; where it cannot be done, nothing.
-fn apply(touch: &Touch, deployment: &Path) {
-    let there = |at: &str| actual(deployment, at).filter(|at| at.symlink_metadata().is_ok());
-    match touch {
-        Touch::File {
+/// Performs an operator action, if it is possible.
+fn apply(operator_action: &OperatorAction, deployment: &Path) {
+    let existing = |at: &str| actual(deployment, at).filter(|at| at.symlink_metadata().is_ok());
+    match operator_action {
+        OperatorAction::File {
             at: below,
             metadata,
         } => {
             let Some(at) = vacant(deployment, below) else {
                 return;
             };
-            fs::write(&at, format!("his own {below}")).expect("its directory is there");
+            fs::write(&at, format!("unmanaged {below}")).expect("its directory exists");
             set(&at, *metadata);
         }
-        Touch::Twin { of, at } => {
-            let Some(of) = there(of).filter(|of| of.is_file()) else {
+        OperatorAction::HardLink { of, at } => {
+            let Some(of) = existing(of).filter(|of| of.is_file()) else {
                 return;
             };
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
-            fs::hard_link(of, at).expect("both directories are there");
+            fs::hard_link(of, at).expect("both directories exist");
         }
-        Touch::Directory { at, metadata } => {
+        OperatorAction::Directory { at, metadata } => {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
-            fs::create_dir(&at).expect("its parent is there");
+            fs::create_dir(&at).expect("its parent exists");
             set(&at, *metadata);
         }
-        Touch::Link { at } => {
+        OperatorAction::Link { at } => {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
-            symlink("nowhere", at).expect("its directory is there");
+            symlink("nowhere", at).expect("its directory exists");
         }
-        Touch::Change { at, metadata } => {
-            let Some(at) = there(at) else { return };
+        OperatorAction::Change { at, metadata } => {
+            let Some(at) = existing(at) else { return };
             set(&at, *metadata);
         }
-        Touch::Respell { at } => {
-            let Some(at) = there(at) else { return };
+        OperatorAction::Respell { at } => {
+            let Some(at) = existing(at) else { return };
             let name = at
                 .file_name()
                 .and_then(|name| name.to_str())
-                .expect("a name of ours");
+                .expect("a name in UTF-8");
             let other = at.with_file_name(respelled(name));
             fs::rename(&at, other).expect("nothing else has this name");
         }
-        Touch::Remove { at } => match there(at) {
+        OperatorAction::Remove { at } => match existing(at) {
             Some(at) if at.is_dir() => fs::remove_dir_all(at).expect("it can be removed"),
             Some(at) => fs::remove_file(at).expect("it can be removed"),
             None => {}
         },
-        Touch::Patch { at } => {
-            let Some(at) = there(at).filter(|at| at.is_file()) else {
+        OperatorAction::Patch { at } => {
+            let Some(at) = existing(at).filter(|at| at.is_file()) else {
                 return;
             };
             fs::write(at, "patched").expect("it can be written");
@@ -195,8 +198,8 @@ fn apply(touch: &Touch, deployment: &Path) {
     }
 }
 
-/// The path in the spelling on disk, as far as it is there; `None` for the deployment itself, and
-/// where a file stands on the way.
+/// Returns a path in the spelling on disk, as far as it exists; `None` for the deployment itself,
+/// and if one of its parents is a file.
 pub(super) fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
     let mut path = deployment.to_owned();
     for part in at.split('/').filter(|part| !part.is_empty()) {
@@ -215,10 +218,10 @@ pub(super) fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
     (path != deployment).then_some(path)
 }
 
-/// A place where nothing stands, in a directory that is there.
+/// Returns a path that does not exist, and makes its parent directories.
 pub(super) fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
     let at = actual(deployment, at).filter(|at| at.symlink_metadata().is_err())?;
-    fs::create_dir_all(at.parent().expect("it lies below")).ok()?;
+    fs::create_dir_all(at.parent().expect("it has a parent")).ok()?;
     Some(at)
 }
 
@@ -227,7 +230,7 @@ fn set(at: &Path, metadata: ModeAndOwner) {
     if rustix::process::geteuid().is_root() {
         chown(at, Some(metadata.owner), Some(metadata.owner)).expect("root may");
     }
-    // Whoever runs the test must be able to work in a directory.
+    // The test itself must be able to work in a directory.
     let mode = if is_directory {
         metadata.mode | 0o700
     } else {
@@ -236,17 +239,17 @@ fn set(at: &Path, metadata: ModeAndOwner) {
     fs::set_permissions(at, fs::Permissions::from_mode(mode)).expect("a mode that can be set");
 }
 
-/// Another spelling of the same name.
+/// Returns another spelling of the same name.
 fn respelled(name: &str) -> String {
     let other = |c: char| {
-        let turned: Vec<char> = if c.is_lowercase() {
+        let swapped: Vec<char> = if c.is_lowercase() {
             c.to_uppercase().collect()
         } else {
             c.to_lowercase().collect()
         };
-        match turned[..] {
-            [turned] if CaseFolded::of(&turned.to_string()) == CaseFolded::of(&c.to_string()) => {
-                turned
+        match swapped[..] {
+            [other] if CaseFolded::of(&other.to_string()) == CaseFolded::of(&c.to_string()) => {
+                other
             }
             _ => c,
         }
