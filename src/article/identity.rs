@@ -3,7 +3,8 @@
 use super::dates::{self, Day};
 use super::lines::Line;
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
+use super::outline::Placed;
+use super::section::Section;
 use super::{Open, Said, clauses};
 use crate::names::{Kb, Version};
 

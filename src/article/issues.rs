@@ -1,7 +1,8 @@
 //! Faults that the rollup fixes, and notes for the operator.
 
 use super::lines::Marker;
-use super::outline::{Placed, Section};
+use super::outline::Placed;
+use super::section::Section;
 use super::{Said, clauses};
 
 /// Lists of texts for people.

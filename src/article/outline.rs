@@ -2,26 +2,7 @@
 
 use super::headings::by_words;
 use super::lines::{Line, Marker};
-
-/// Subject of a part of the article.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
-    /// Lines above the first heading.
-    Head,
-    Summary,
-    /// Faults that the rollup fixes.
-    Fixes,
-    Prerequisites,
-    Installation,
-    /// Instructions to remove the rollup.
-    Removal,
-    Restart,
-    Replacement,
-    Files,
-    AppliesTo,
-    /// Anything else with a heading.
-    Other,
-}
+use super::section::Section;
 
 /// Line, and the section that it is in.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use super::lines::Line;
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
+use super::outline::Placed;
+use super::section::Section;
 use super::targets::{role, slug};
 use super::{Open, Said, clauses};
 

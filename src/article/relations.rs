@@ -1,7 +1,8 @@
 //! Other rollups that a rollup includes, replaces and requires.
 
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
+use super::outline::Placed;
+use super::section::Section;
 use super::{Said, clauses};
 use crate::names::Kb;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::columns::{self, Column};
 use super::lines::{Line, starts_with_file};
-use super::outline::{Placed, Section};
+use super::outline::Placed;
 use super::rows::{self, Fields};
+use super::section::Section;
 use super::{Open, Said};
 use crate::names::{CaseFolded, FileName};
 
