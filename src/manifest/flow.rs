@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::steps::told;
 use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
 use crate::names::CaseFolded;

@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 
 use super::draft::*;
 use super::parse::MANIFEST;
-use super::steps::told;
 use crate::document::{Code, Finding, Reader, Severity, some_of};
 use crate::names::{CaseFolded, Digest};
 
