@@ -11,6 +11,7 @@ mod draft;
 mod flow;
 mod installers;
 mod known;
+mod lookup;
 mod parse;
 mod pin;
 mod relations;

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
 
 use super::draft::*;
-use super::known::{self, AllKnown};
+use super::known::AllKnown;
+use super::lookup::look_up;
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
@@ -62,7 +63,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
         let mut draft = draft(reader, top);
         if reader.whole() {
             file_table::check(reader, &mut draft);
-            known::look_up(&mut draft, checks.deployment);
+            look_up(&mut draft, checks.deployment);
             steps::check(reader, &mut draft, checks.deployment);
         }
         if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {
