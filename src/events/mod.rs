@@ -43,6 +43,7 @@ mod from_run;
 mod outage;
 mod reader;
 mod records;
+mod summarize;
 mod summary;
 mod timeline;
 mod writer;
