@@ -6,17 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RunError;
 use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
+use super::witness::Witness;
 use crate::deployment::locked::LockedDeployment;
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, Swap, What};
-
-/// State of the live paths when they were compared with the plan: by swap, and then by entry of the
-/// old object, the identity of the file and its modification time. Only compared within one
-/// process.
-pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
-
-/// Identity of an entry's file, and the time when its contents were last changed.
-pub(super) type Seen = ((u64, u64), (i64, i64));
 
 /// State of knowledge about the new objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
+use super::witness::Witness;
 use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{Kind, Tree};
@@ -246,7 +247,7 @@ pub fn undo(
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
     disk.sync()?;
-    let witness = check::Witness::new();
+    let witness = Witness::new();
     let mut walk = Walk {
         disk,
         plan: &plan,

@@ -42,6 +42,7 @@ mod reopen;
 mod stage;
 mod swap;
 mod walk;
+mod witness;
 
 use std::time::Duration;
 

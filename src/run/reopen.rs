@@ -6,6 +6,7 @@ use super::check;
 use super::executor::{Ended, WayBack, go_back, go_on, load_plan};
 use super::swap::{Progress, Slot, slot_directory};
 use super::walk::Walk;
+use super::witness::Witness;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{PathMetadataReader, Tree};
@@ -64,7 +65,7 @@ pub fn reopen(
             unmanaged,
         },
     )?;
-    let witness = check::Witness::new();
+    let witness = Witness::new();
     let mut walk = Walk {
         disk,
         plan: &plan,

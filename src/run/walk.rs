@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::check::Witness;
 use super::swap::{Moved, Progress, Slot};
+use super::witness::Witness;
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
