@@ -11,7 +11,7 @@ use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
 use super::witness::Witness;
-use super::{Comparison, Event, Listener, OnFailure, RunError};
+use super::{Comparison, Event, Listener, OnFailure, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{Kind, Tree};
 use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
@@ -276,15 +276,6 @@ pub fn undo(
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     untouched(disk.tree(), run)?;
     Ok(disk.discard(&run.directory)?)
-}
-
-/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
-/// first record of a direction.
-pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
-    match listener.is_stopped() {
-        true => Err(RunError::Interrupted),
-        false => Ok(()),
-    }
 }
 
 fn turn(

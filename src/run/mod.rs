@@ -89,6 +89,15 @@ pub trait Listener {
     }
 }
 
+/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
+/// first record of a direction.
+fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+    match listener.is_stopped() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
+    }
+}
+
 /// Reaction to a failure of the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {

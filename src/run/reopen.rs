@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
-use super::executor::{Ended, WayBack, go_back, go_on, load_plan};
+use super::executor::{Ended, WayBack, go_back, load_plan};
 use super::swap::{Progress, Slot, slot_directory};
 use super::walk::Walk;
 use super::witness::Witness;
-use super::{Event, Listener, RunError};
+use super::{Event, Listener, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{PathMetadataReader, Tree};
 use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};

@@ -1,7 +1,7 @@
 //! First half of a run: everything slow, before anything changes.
 //!
 //! Every file that a step deploys is read once, and hashed while it is copied into the run's
-//! directory. Installers are unpacked from that verified copy. All cores work on it (see `crew`),
+//! directory. Installers are unpacked from that verified copy. All cores work on it (see `parallel`),
 //! each with its own buffer, so that memory use does not grow with the payload. After one sync,
 //! everything is read back from the disk and compared; only then may `staged` be recorded in the
 //! journal.
