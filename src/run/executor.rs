@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::check::{self, New};
+use super::check::{self, IfChanged, New, no_way_back};
 use super::debris::foreign;
 use super::measure::{Measured, differences, measure};
-use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;

@@ -52,6 +52,7 @@ use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
+pub use check::IfChanged;
 pub use close::{Unusable, close_in_current_state, quarantine, unusable};
 pub use debris::is_made_by_staging;
 pub use examine::{Examined, examine, moved};
@@ -64,7 +65,7 @@ pub use past::{
 };
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{Lost, kept, lost, prune, refuse_mounted, slot_entries};
-pub use reopen::{IfChanged, no_return, reopen};
+pub use reopen::{no_return, reopen};
 pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;
 
