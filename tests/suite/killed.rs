@@ -6,8 +6,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rollup::journal::Direction;
 use rollup::plan;
-use rollup::rehearse::{Crashes, Place, Program, Report, Row, Way, crash_everywhere};
+use rollup::rehearse::{Crashes, Place, Program, Report, Row, crash_everywhere};
 use tempfile::TempDir;
 
 use crate::listing::Listing;
@@ -270,7 +271,7 @@ fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Back),
+            .all(|failing| failing.way == Direction::Back),
         "{:#?}",
         report.failing
     );
@@ -321,7 +322,7 @@ fn the_slightest_difference_is_found_out() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Back),
+            .all(|failing| failing.way == Direction::Back),
         "{:#?}",
         report.failing
     );
@@ -357,7 +358,7 @@ fn a_recovery_that_fails_is_found_out() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Forward)
+            .all(|failing| failing.way == Direction::Forward)
     );
     assert!(
         report
