@@ -227,7 +227,7 @@ fn every_end_of_a_command_is_the_last_line() {
     );
     let back: Vec<_> = lines
         .iter()
-        .filter(|line| line["event"] == "swap" && line["back"] == true)
+        .filter(|line| line["event"] == "swap" && line["direction"] == "back")
         .collect();
     let numbers: Vec<_> = back.iter().map(|line| line["swap"].as_i64()).collect();
     assert!(
@@ -268,8 +268,8 @@ fn a_failure_that_was_put_back_says_why() {
         .find(|line| line["event"] == "compared")
         .expect("it was compared");
     assert_eq!(
-        (&compared["back"], &compared["expected"]),
-        (&true.into(), &compared["measured"])
+        (&compared["direction"], &compared["expected"]),
+        (&"back".into(), &compared["measured"])
     );
 }
 
