@@ -201,7 +201,7 @@ pub fn resume(
         RunState::Unfinished(Direction::Back) => {
             turn(disk, &mut journal, Direction::Forward, "resume")?;
             listener.tell(&Event::Turned {
-                back: false,
+                direction: Direction::Forward,
                 why: "resume",
             });
         }
@@ -256,7 +256,7 @@ pub fn undo(
         witness,
     };
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: "undo",
     });
     let taken_up = run.state() == RunState::Unfinished(Direction::Back);
@@ -330,7 +330,7 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     let why = chain(&because);
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: &why,
     });
     let turned = check::back(walk.disk, walk.plan, walk.run)
@@ -468,7 +468,7 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     let differs = measured.differences(walk.disk.tree(), &ours)?;
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = Comparison {
-        back: false,
+        direction: Direction::Forward,
         expected: walk
             .plan
             .expected_state
@@ -541,7 +541,7 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
     let digest = digest_of(&entries);
     let measured = wrong.is_empty().then_some(digest);
     let compared = Comparison {
-        back: true,
+        direction: Direction::Back,
         expected: Some(digest),
         measured,
         differs: wrong,

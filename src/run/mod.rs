@@ -47,7 +47,7 @@ mod witness;
 use std::time::Duration;
 
 use crate::deployment::tree::DiskError;
-use crate::journal::{Accepted, JournalError, Outcome};
+use crate::journal::{Accepted, Direction, JournalError, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 
@@ -137,8 +137,8 @@ pub enum Event<'a> {
     Step {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Swap that was done or rolled back. A swap that already was is not reported.
     Swapped {
@@ -146,8 +146,8 @@ pub enum Event<'a> {
         swap: &'a Swap,
         /// Operations that the swap does; empty for the record of applied rollups.
         operations: &'a [&'a Operation],
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
         /// Time from before its first rename until after its last one.
         took: Duration,
     },
@@ -155,8 +155,8 @@ pub enum Event<'a> {
     Sync {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
         /// Time that the sync took.
         took: Duration,
     },
@@ -164,8 +164,8 @@ pub enum Event<'a> {
     Asked {
         /// Manual step.
         step: &'a PlannedStep,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Answer to a manual step.
     Answered {
@@ -180,8 +180,8 @@ pub enum Event<'a> {
     },
     /// Change of the run's direction.
     Turned {
-        /// True if the run goes backward from here on.
-        back: bool,
+        /// Direction of the run from here on.
+        direction: Direction,
         /// Reason for the change.
         why: &'a str,
     },
@@ -213,8 +213,8 @@ pub enum Event<'a> {
 /// Comparison of the tree after a walk with the expected state.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// True if the walk went backward: the state before the run is expected.
-    pub back: bool,
+    /// Direction of the walk; after a backward one the state before the run is expected.
+    pub direction: Direction,
     /// Digest of the expected state.
     pub expected: Option<Digest>,
     /// Digest of the actual state; after a backward walk only if nothing differs.
@@ -236,8 +236,8 @@ pub struct Question<'a> {
     pub optional: bool,
     /// Servers on which it is to be done.
     pub servers: &'a [String],
-    /// True if the run goes backward.
-    pub back: bool,
+    /// Direction of the run.
+    pub direction: Direction,
 }
 
 /// Reply to a manual step.
@@ -339,8 +339,8 @@ pub enum RunError {
     Waiting {
         /// Id of the step.
         step: String,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Manual step that cannot be undone, at which the rollback ends.
     #[error("the manual step `{step}` cannot be taken back")]

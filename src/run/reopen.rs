@@ -10,7 +10,7 @@ use super::witness::Witness;
 use super::{Event, Listener, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{PathMetadataReader, Tree};
-use crate::journal::{Outcome, Record, Run, RunState, Writer};
+use crate::journal::{Direction, Outcome, Record, Run, RunState, Writer};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind};
 
@@ -65,7 +65,7 @@ pub fn reopen(
         witness,
     };
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: "undo",
     });
     Ok(go_back(&mut walk, WayBack::Begun, None))
