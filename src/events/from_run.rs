@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Happened, Operation, Swapped};
-use crate::journal::Direction;
 use crate::names::Escaped;
 use crate::run::{Comparison, Event};
 
@@ -27,7 +26,7 @@ impl Happened {
             Event::Committing => Self::Committing,
             Event::Step { step, direction } => Self::Step {
                 step: step.map(id),
-                back: *direction == Direction::Back,
+                direction: *direction,
             },
             Event::Swapped {
                 swap,
@@ -37,7 +36,7 @@ impl Happened {
             } => Self::Swap(Swapped {
                 swap: swap.number,
                 step: swap.step.clone(),
-                back: *direction == Direction::Back,
+                direction: *direction,
                 took_us: micros(*took),
                 operations: operations
                     .iter()
@@ -50,12 +49,12 @@ impl Happened {
                 took,
             } => Self::Sync {
                 step: step.map(id),
-                back: *direction == Direction::Back,
+                direction: *direction,
                 took_us: micros(*took),
             },
             Event::Asked { step, direction } => Self::Asked {
                 step: id(step),
-                back: *direction == Direction::Back,
+                direction: *direction,
             },
             Event::Answered {
                 step,
@@ -69,7 +68,7 @@ impl Happened {
                 waited_us: micros(*waited),
             },
             Event::Turned { direction, why } => Self::Turned {
-                back: *direction == Direction::Back,
+                direction: *direction,
                 why: (*why).to_owned(),
             },
             Event::RestartDue { service, servers } => Self::RestartDue {
@@ -86,7 +85,7 @@ impl Happened {
                 differs,
                 came,
             }) => Self::Compared {
-                back: *direction == Direction::Back,
+                direction: *direction,
                 expected: *expected,
                 measured: *measured,
                 differs: differs.clone(),

@@ -4,7 +4,7 @@ use super::attempt::passages;
 use super::summary::Account;
 use super::timeline::timeline;
 use super::{Began, Events, Happened, Line, Records};
-use crate::journal::RunState;
+use crate::journal::{Direction, RunState};
 use crate::names::Escaped;
 
 impl Account {
@@ -96,15 +96,14 @@ impl Account {
 
 /// Returns the state of a run according to its events alone.
 fn told_state(lines: &[Line]) -> RunState {
-    use crate::journal::Direction::{Back, Forward};
     lines
         .iter()
         .fold(RunState::Staging, |state, line| match &line.happened {
             Happened::Staged { .. } => RunState::Staged,
-            Happened::Committing if state == RunState::Staged => RunState::Unfinished(Forward),
-            Happened::Turned { back, .. } => {
-                RunState::Unfinished(if *back { Back } else { Forward })
+            Happened::Committing if state == RunState::Staged => {
+                RunState::Unfinished(Direction::Forward)
             }
+            Happened::Turned { direction, .. } => RunState::Unfinished(*direction),
             Happened::Closed { outcome, .. } => RunState::Closed(*outcome),
             _ => state,
         })

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{About, Kind, Operation, Step};
-use crate::journal::{Answer, Outcome, RunState};
+use crate::journal::{Answer, Direction, Outcome, RunState};
 use crate::names::{Digest, RelPath};
 
 /// Summary of what happened to a run.
@@ -149,8 +149,8 @@ pub struct StepTaken {
     pub id: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// True if the step was rolled back.
-    pub back: bool,
+    /// Direction in which the step was taken.
+    pub direction: Direction,
     /// Period from its start until it was synced to disk.
     pub span: Span,
     /// Number of operations that were done.
@@ -200,8 +200,8 @@ pub struct Away {
 pub struct Waited {
     /// Id of the step.
     pub step: String,
-    /// True if the step was to be rolled back.
-    pub back: bool,
+    /// Direction of the run: back if the step was to be rolled back.
+    pub direction: Direction,
     /// Period from the question to the answer, or to the last line.
     pub span: Span,
     /// Answer, if there was one.
@@ -213,8 +213,8 @@ pub struct Waited {
 /// Change of a run's direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Turned {
-    /// True if the run goes back from then on.
-    pub back: bool,
+    /// Direction of the run from then on.
+    pub direction: Direction,
     /// Reason for the change.
     pub why: String,
     /// Time of the change, in microseconds on the clock of the summary.
@@ -233,8 +233,9 @@ pub struct Restart {
 /// Comparison of the current state with the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Compared {
-    /// True if compared with the state before, and not with the plan's expected state.
-    pub back: bool,
+    /// Direction of the run: back if compared with the state before, and not with the plan's
+    /// expected state.
+    pub direction: Direction,
     /// Digest of the state that is expected.
     pub expected: Option<Digest>,
     /// Digest of the current state.
@@ -250,8 +251,8 @@ pub struct Compared {
 pub struct Move {
     /// Id of the step; `None` for the record of the applied rollups.
     pub step: Option<String>,
-    /// True if the swap was rolled back.
-    pub back: bool,
+    /// Direction: back if the swap was rolled back.
+    pub direction: Direction,
     /// Period from before its first rename until after its last one.
     pub span: Span,
     /// Operations that it did.
