@@ -16,6 +16,7 @@ mod parse;
 mod pin;
 mod relations;
 mod services;
+mod shapes;
 mod steps;
 mod table;
 
@@ -23,9 +24,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use compare::{Difference, Kind, Place, Value, compare};
-pub use parse::{Checks, MANIFEST, Read, check, parse, parse_with};
+pub use parse::{Checks, Read, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
 pub use relations::check_together;
+pub use shapes::MANIFEST;
 
 use crate::document::Span;
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};

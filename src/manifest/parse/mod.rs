@@ -1,18 +1,14 @@
 //! Reading of a manifest into a draft, key by key, and then through all checks.
 
-mod shapes;
 mod step;
 mod table;
 
-pub use shapes::MANIFEST;
-
 use std::collections::{BTreeMap, BTreeSet};
-
-use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
 
 use super::draft::*;
 use super::known::AllKnown;
 use super::lookup::look_up;
+use super::shapes::{ARTICLE, MANIFEST, PREREQUISITE, ROLLUP};
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;

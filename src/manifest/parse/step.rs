@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::ServiceVerb;
 use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
 use super::super::known::Known;
-use super::shapes::STEP;
 use super::{checked_id, duplicate, key_spans, needs};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
+use crate::manifest::shapes::STEP;
 use crate::names::{CaseFolded, FileName, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {

@@ -184,7 +184,7 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
 ]));
 
 /// One step; which keys it has depends on its action.
-pub(in crate::manifest) static STEP: Shape = Shape::new(
+pub(super) static STEP: Shape = Shape::new(
     "[[steps]]",
     "One action on its targets.",
     &[
