@@ -560,9 +560,9 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     fn read(text: &str) -> Identity {
         identity(&outline(&lines(text)))

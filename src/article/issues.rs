@@ -159,9 +159,9 @@ pub(super) fn remark(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     #[test]
     fn faults_are_listed_with_what_stands_below_them() {

@@ -151,8 +151,8 @@ fn without_heading(placed: &mut [Placed<'_>]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
     use super::*;
+    use crate::article::lines::lines;
 
     #[test]
     fn headings_are_told_by_their_words() {

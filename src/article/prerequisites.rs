@@ -344,9 +344,9 @@ fn product(sentence: &str) -> Option<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     #[test]
     fn service_packs_are_conditions_and_the_rest_is_asked() {

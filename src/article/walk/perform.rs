@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Said;
-use super::super::commands::{Files, On, Services};
-use super::super::effects::Effect;
-use super::super::listing::listed;
-use super::super::steps::{Does, Listed, Servers, Step};
-use super::super::targets;
 use super::{Fate, Instruction, Walker};
+use crate::article::Said;
+use crate::article::commands::{Files, On, Services};
+use crate::article::effects::Effect;
+use crate::article::listing::listed;
+use crate::article::steps::{Does, Listed, Servers, Step};
+use crate::article::targets;
 use crate::manifest::ServiceVerb;
 
 impl Walker {

@@ -1,10 +1,10 @@
 //! Commands queued in the console, and the steps made from them when the deployment is started.
 
-use super::super::Said;
-use super::super::commands::Queued;
-use super::super::steps::{Does, Parameter, Selection, Step};
-use super::super::targets::{self, Targets};
 use super::{Fate, Instruction, Walker};
+use crate::article::Said;
+use crate::article::commands::Queued;
+use crate::article::steps::{Does, Parameter, Selection, Step};
+use crate::article::targets::{self, Targets};
 
 /// Consecutive commands of one kind in the queue.
 pub(super) struct Queue {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::ServiceVerb;
-use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
-use super::super::known::Known;
 use super::{checked_id, duplicate, key_spans, needs};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
+use crate::manifest::ServiceVerb;
+use crate::manifest::draft::{Answers, Members, StepDraft, To, Torn, Verb};
+use crate::manifest::known::Known;
 use crate::manifest::shapes::STEP;
 use crate::names::{CaseFolded, FileName, RelPath};
 

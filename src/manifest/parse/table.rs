@@ -4,8 +4,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use toml::value::{Datetime, Offset};
 
-use super::super::draft::{RowDraft, TableDraft};
 use crate::document::{Code, Placed, Reader, Table};
+use crate::manifest::draft::{RowDraft, TableDraft};
 use crate::names::{Digest, FileName};
 
 pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::super::child::Fate;
-use super::super::{LabError, Picture, Times, Verb};
 use super::left::{Due, Left, at_rest};
 use super::report::{Failing, Place, Row, Stood};
 use super::scene::Scene;
 use super::worker::Worker;
 use super::{CrashError, Crashes, News, Report, fails_by_itself};
 use crate::journal::Direction;
+use crate::rehearse::child::Fate;
+use crate::rehearse::{LabError, Picture, Times, Verb};
 
 /// Number of differences of one tree that are reported.
 const TOLD: usize = 10;
