@@ -51,8 +51,7 @@ fn main() {
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
     for name in ["deployment", "payload"] {
-        fs::rename(lab.join("lab").join(name), lab.join(name))
-            .expect("renamed");
+        fs::rename(lab.join("lab").join(name), lab.join(name)).expect("renamed");
     }
     compare("KB952076", &lab);
 
@@ -142,7 +141,10 @@ fn compare(name: &str, directory: &Path) {
             time.as_secs_f64() / script.as_secs_f64()
         );
     }
-    for (label, runs) in [("outage", &alone), ("outage, concurrent writes", &concurrent)] {
+    for (label, runs) in [
+        ("outage", &alone),
+        ("outage, concurrent writes", &concurrent),
+    ] {
         let part = |part: fn(&Outage) -> Duration| {
             ms(median_of(
                 runs.iter().map(|(_, outage)| part(outage)).collect(),
@@ -187,8 +189,7 @@ impl Outage {
             directory,
             &["report", "last", "-d", "work", "--format", "json"],
         ));
-        let report: serde_json::Value =
-            serde_json::from_str(&report).expect("a JSON document");
+        let report: serde_json::Value = serde_json::from_str(&report).expect("a JSON document");
         let spent = &report["report"]["passages"][0]["spent"];
         let part =
             |name: &str| Duration::from_micros(spent[name].as_u64().expect("a report with times"));

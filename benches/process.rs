@@ -31,7 +31,11 @@ fn main() {
     let rollup_command = |arguments: &[&[&str]]| rollup(lab, &arguments.concat());
     let mut commands: [(&str, Command, Option<u64>); 6] = [
         ("true", Command::new("true"), None),
-        ("rollup --version", rollup_command(&[&["--version"]]), Some(3)),
+        (
+            "rollup --version",
+            rollup_command(&[&["--version"]]),
+            Some(3),
+        ),
         (
             "rollup validate",
             rollup_command(&[&["validate", "manifest.toml"]]),

@@ -59,7 +59,8 @@ fn main() {
             );
             assert!(parsed.is_some(), "the deployment has errors");
         };
-        let parse_toml = |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "not TOML");
+        let parse_toml =
+            |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "not TOML");
         let median = |run: &dyn Fn()| shared::median(LONG_ENOUGH, run);
         let floor = median(&|| parse_toml(&manifest));
         let deployment_floor = median(&|| parse_toml(&deployment_text));
@@ -80,8 +81,18 @@ fn main() {
                 median(&|| validate(&with_deployment)),
                 floor,
             ),
-            ("toml alone: deployment.toml", &deployment_text, deployment_floor, deployment_floor),
-            ("deployment.toml", &deployment_text, median(&parse_deployment), deployment_floor),
+            (
+                "toml alone: deployment.toml",
+                &deployment_text,
+                deployment_floor,
+                deployment_floor,
+            ),
+            (
+                "deployment.toml",
+                &deployment_text,
+                median(&parse_deployment),
+                deployment_floor,
+            ),
         ];
         for (at, (label, text, time, floor)) in rows.into_iter().enumerate() {
             let per_item = time.as_secs_f64() / size as f64;

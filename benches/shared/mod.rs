@@ -59,10 +59,12 @@ pub(crate) fn payload_bytes() -> u64 {
 /// Builds a deployment in its state before a rollup, and the payload of the rollup.
 pub(crate) fn build(directory: &Path, deployment_text: &str, manifest: &str) {
     fs::write(directory.join("manifest.toml"), manifest).expect("there is room");
-    let (description, manifest) = (parse_description(deployment_text), parse_manifest(manifest, None));
+    let (description, manifest) = (
+        parse_description(deployment_text),
+        parse_manifest(manifest, None),
+    );
     build_site(&description, deployment_text, &directory.join("deployment")).expect("a deployment");
-    build_payload(&manifest, &description, &directory.join("payload"))
-        .expect("a payload");
+    build_payload(&manifest, &description, &directory.join("payload")).expect("a payload");
 }
 
 /// Parses a `deployment.toml` that has no errors.
@@ -97,7 +99,10 @@ pub(crate) fn run_timed(command: &mut Command) -> (Duration, String) {
         "{command:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    (elapsed, String::from_utf8_lossy(&output.stdout).into_owned())
+    (
+        elapsed,
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
 }
 
 /// Returns a command of the `rollup` that was built for this benchmark.
@@ -152,9 +157,8 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     text.push_str("]\n");
     if rows == Rows::Documented {
         text.push_str("\n[payload.sha256]\n");
-        (0..size).for_each(|at| {
-            writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("formatted")
-        });
+        (0..size)
+            .for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("formatted"));
     }
     text
 }
@@ -167,8 +171,7 @@ pub(crate) fn deployment_text(size: usize, servers: usize) -> String {
          roles = [{ name = \"engine\" }]\nservers = [\n",
     );
     for at in 1..=servers.max(1) {
-        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},")
-            .expect("formatted");
+        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},").expect("formatted");
     }
     let on = if servers > 0 { "on = \"engine\"\n" } else { "" };
     write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("formatted");

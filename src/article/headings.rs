@@ -1,6 +1,6 @@
 //! Meaning of headings, recognized by their words.
 
-use super::outline::Section;
+use super::section::Section;
 
 /// Returns the section that a heading of these words opens. Whole words count, and the narrow
 /// meaning comes before the wide one.

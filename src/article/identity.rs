@@ -3,7 +3,8 @@
 use super::dates::{self, Day};
 use super::lines::ArticleLine;
 use super::numbers::numbers;
-use super::outline::{OutlineEntry, Section};
+use super::outline::OutlineEntry;
+use super::section::Section;
 use super::{Located, OpenQuestion, clauses};
 use crate::names::{Kb, Version};
 
@@ -556,9 +557,9 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     fn read(text: &str) -> ArticleIdentity {
         identity(&outline(&lines(text)))

@@ -1,7 +1,8 @@
 //! Faults that the rollup fixes, and notes for the operator.
 
 use super::lines::Marker;
-use super::outline::{OutlineEntry, Section};
+use super::outline::OutlineEntry;
+use super::section::Section;
 use super::{Located, clauses};
 
 /// Lists of texts for people.
@@ -164,9 +165,9 @@ pub(super) fn remark(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     #[test]
     fn faults_are_listed_with_the_lines_below_them() {

@@ -31,6 +31,7 @@ mod parts;
 mod prerequisites;
 mod relations;
 mod rows;
+mod section;
 mod steps;
 mod table;
 mod targets;

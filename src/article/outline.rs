@@ -2,26 +2,7 @@
 
 use super::headings::by_words;
 use super::lines::{ArticleLine, Marker};
-
-/// Subject of a part of the article.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
-    /// Lines above the first heading.
-    Head,
-    Summary,
-    /// Faults that the rollup fixes.
-    Fixes,
-    Prerequisites,
-    Installation,
-    /// Instructions to remove the rollup.
-    Removal,
-    Restart,
-    Replacement,
-    Files,
-    AppliesTo,
-    /// Anything else with a heading.
-    Other,
-}
+use super::section::Section;
 
 /// Line, and the section that it is in.
 #[derive(Debug)]
@@ -170,8 +151,8 @@ fn place_steps_without_heading(entries: &mut [OutlineEntry<'_>]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
     use super::*;
+    use crate::article::lines::lines;
 
     #[test]
     fn headings_are_recognized_by_their_words() {

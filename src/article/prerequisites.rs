@@ -2,7 +2,8 @@
 
 use super::lines::ArticleLine;
 use super::numbers::numbers;
-use super::outline::{OutlineEntry, Section};
+use super::outline::OutlineEntry;
+use super::section::Section;
 use super::targets::{role, slug};
 use super::{Located, OpenQuestion, clauses};
 
@@ -345,9 +346,9 @@ fn product(sentence: &str) -> Option<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     #[test]
     fn service_packs_are_conditions_and_the_rest_are_questions() {

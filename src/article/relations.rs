@@ -1,7 +1,8 @@
 //! Other rollups that a rollup includes, replaces and requires.
 
 use super::numbers::numbers;
-use super::outline::{OutlineEntry, Section};
+use super::outline::OutlineEntry;
+use super::section::Section;
 use super::{Located, clauses};
 use crate::names::Kb;
 
@@ -240,9 +241,9 @@ fn without_addresses(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     #[test]
     fn relations_are_read_from_sentences_and_lists() {

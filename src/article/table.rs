@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::columns::{self, FileColumn};
 use super::lines::{ArticleLine, starts_with_file};
-use super::outline::{OutlineEntry, Section};
+use super::outline::OutlineEntry;
 use super::rows::{self, RowFields};
+use super::section::Section;
 use super::{Located, OpenQuestion};
 use crate::names::{CaseFolded, FileName};
 
@@ -384,9 +385,9 @@ pub(super) fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::lines;
-    use super::super::outline::outline;
     use super::*;
+    use crate::article::lines::lines;
+    use crate::article::outline::outline;
 
     fn read(text: &str) -> ArticleTable {
         table(&outline(&lines(text)))

@@ -227,10 +227,7 @@ fn a_manual_step_has_its_role_and_its_rollback() {
          To go back, ask the miller.\nStep 2: Clean up (optional)\n1. Sweep the floor.",
     );
     let with_rollback = "manual grain Restore the grain database. Ask the miller.";
-    assert_eq!(
-        drafted,
-        [with_rollback, "run grain [Mill.msi]", "manual"]
-    );
+    assert_eq!(drafted, [with_rollback, "run grain [Mill.msi]", "manual"]);
 }
 
 #[test]
@@ -306,7 +303,9 @@ fn every_line_of_a_draft_has_its_line_of_the_article() {
     let manifest = parsed(&imported.draft);
     let at = |line: u32| {
         let line = imported.article_line(line).expect("a line of the article");
-        MILL.lines().nth(line as usize - 1).expect("the line exists")
+        MILL.lines()
+            .nth(line as usize - 1)
+            .expect("the line exists")
     };
     for row in &manifest.files {
         assert!(at(row.line).starts_with(row.name.as_str()));

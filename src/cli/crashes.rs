@@ -14,11 +14,12 @@ use super::job::{Job, confirmations, preview_of, told_nothing};
 use super::out;
 use super::rehearse::{again, lab_now, not_prepared};
 use super::signals::Signals;
+use crate::journal::Direction;
 use crate::manifest::Rollup;
 use crate::names::Escaped;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
-    CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, Way, crash_everywhere,
+    CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, crash_everywhere,
 };
 
 /// Number of failing points that are listed one by one.
@@ -280,7 +281,7 @@ fn told(failing: &Failing) -> String {
         way,
         wrong,
     } = failing;
-    let way = if *way == Way::Forward {
+    let way = if *way == Direction::Forward {
         "resume"
     } else {
         "undo"
@@ -328,7 +329,7 @@ mod tests {
         let failing = |point| Failing {
             place: Place::Undo,
             point,
-            way: Way::Back,
+            way: Direction::Back,
             wrong: vec!["`a` is gone".to_owned()],
         };
         Report {

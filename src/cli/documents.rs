@@ -14,7 +14,7 @@ use super::output::{Existing, OutputFile};
 use crate::deployment::description::Description;
 use crate::deployment::tree::hash;
 use crate::document::Code;
-use crate::installer::{self, SiblingFiles, Contents, ReadSeek};
+use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
 use crate::manifest::{self, Manifest};
 use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 use crate::payload::{PayloadFacts, compare};
@@ -64,7 +64,8 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     }
     let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
     let file = BufReader::new(File::open(path).map_err(fail)?);
-    let contents = installer::contents(file, &mut BesideFile(path)).map_err(|error| error_chain(&error));
+    let contents =
+        installer::contents(file, &mut BesideFile(path)).map_err(|error| error_chain(&error));
     Ok(Inspected {
         path: path.to_owned(),
         size: facts.size,

@@ -15,7 +15,7 @@ use super::signals::Signals;
 use super::summary::past;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Began, Happened, Lost};
-use crate::journal::Answer;
+use crate::journal::{Answer, Direction};
 use crate::names::Escaped;
 use crate::plan::{Operation, PlannedStep};
 use crate::run::{Event, Listener, OnFailure, Question, Reply};
@@ -128,13 +128,13 @@ impl Progress {
         }
     }
 
-    fn finished(&self, operation: &Operation, back: bool) {
+    fn finished(&self, operation: &Operation, direction: Direction) {
         match &self.bar {
             Some(bar) => {
                 bar.inc(1);
                 bar.set_message(operation.target.clone());
             }
-            None => out::say(format_args!("  {}", done(operation, back))),
+            None => out::say(format_args!("  {}", done(operation, direction))),
         }
     }
 
@@ -212,18 +212,23 @@ impl Listener for Progress {
                 self.line("committing");
                 self.bar(self.operations, "committing {bar:30} {pos}/{len} {msg}");
             }
-            Event::Step { step, back } => {
+            Event::Step { step, direction } => {
                 if let Some(step) = step {
-                    let sign = if *back { "back: " } else { "" };
+                    let sign = match direction {
+                        Direction::Forward => "",
+                        Direction::Back => "back: ",
+                    };
                     self.line(&format!("{sign}step {}: {}", step.id, Escaped(&step.title)));
                 }
             }
             Event::Swapped {
-                operations, back, ..
+                operations,
+                direction,
+                ..
             } => {
                 operations
                     .iter()
-                    .for_each(|operation| self.finished(operation, *back));
+                    .for_each(|operation| self.finished(operation, *direction));
             }
             Event::Answered { step, answer, .. } => {
                 let how = match answer {
@@ -233,9 +238,9 @@ impl Listener for Progress {
                 };
                 self.line(&format!("  manual step {} {how}", step.id));
             }
-            Event::Turned { why, back } => {
+            Event::Turned { why, direction } => {
                 self.finish_bar();
-                if *back {
+                if *direction == Direction::Back {
                     self.line(&format!("putting everything back: {}", Escaped(why)));
                 }
             }
@@ -274,10 +279,9 @@ impl Listener for Progress {
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         self.finish_bar();
         let step = question.step;
-        let what = if question.back {
-            "to be taken back by hand"
-        } else {
-            "to be done by hand"
+        let what = match question.direction {
+            Direction::Forward => "to be done by hand",
+            Direction::Back => "to be taken back by hand",
         };
         self.line(&format!(
             "\n{} {what}: {}",
@@ -299,7 +303,10 @@ impl Listener for Progress {
             return Reply::Done;
         }
         if self.wishes.manual_steps == ManualSteps::Done {
-            let counts_as = if question.back { "taken back" } else { "done" };
+            let counts_as = match question.direction {
+                Direction::Forward => "done",
+                Direction::Back => "taken back",
+            };
             self.line(&format!(
                 "  this is a rehearsal, where it counts as {counts_as}"
             ));
@@ -334,21 +341,15 @@ impl Listener for Progress {
 }
 
 /// Describes a finished operation.
-fn done(operation: &Operation, back: bool) -> String {
+fn done(operation: &Operation, direction: Direction) -> String {
     let on = operation
         .server
         .as_ref()
         .map(|server| format!(" on {}", Escaped(server)))
         .unwrap_or_default();
-    let word = if back {
-        "took back"
-    } else {
-        past(operation.kind)
-    };
-    let what = if back {
-        format!("{} of ", operation.kind.word())
-    } else {
-        String::new()
+    let (word, what) = match direction {
+        Direction::Forward => (past(operation.kind), String::new()),
+        Direction::Back => ("took back", format!("{} of ", operation.kind.word())),
     };
     format!("{word} {what}{}{on}", Escaped(&operation.target))
 }

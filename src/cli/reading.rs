@@ -226,7 +226,8 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let path = format!("`{}`", Escaped(drift.path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
-        let fits = "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count() <= width;
+        let fits =
+            "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count() <= width;
         let gap = if fits { " " } else { "\n       " };
         out::line(format_args!(
             "{}: {path}{gap}{}",

@@ -12,7 +12,7 @@ use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
-use crate::journal::{JournalError, Outcome, Run, RunState, runs};
+use crate::journal::{Direction, JournalError, Outcome, Run, RunState, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
 use crate::run::{
@@ -529,12 +529,18 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
 /// Returns what to type at a manual step, which depends on the direction of the run.
 fn manual_help(error: &RunError, next: &Next<'_>) -> Option<String> {
     Some(match error {
-        RunError::Waiting { step, back: false } => format!(
+        RunError::Waiting {
+            step,
+            direction: Direction::Forward,
+        } => format!(
             "do what the step says, then `{} --done {step}`; or `{}` takes back what can be",
             next.resume(),
             next.undo()
         ),
-        RunError::Waiting { step, back: true } => format!(
+        RunError::Waiting {
+            step,
+            direction: Direction::Back,
+        } => format!(
             "take the step back by hand, then `{} --done {step}`; or `{}` goes forward again",
             next.undo(),
             next.resume()

@@ -10,7 +10,7 @@ use super::records::{
 };
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
-use crate::installer::{self, SiblingFiles, Contents, ReadSeek};
+use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
 /// Parts of a deployment that a plan may touch: only these are hashed and opened.

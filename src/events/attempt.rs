@@ -9,7 +9,7 @@ use super::summary::{
 };
 use super::timeline::{Moment, Timeline};
 use super::{Happened, Kind, Step, Swapped};
-use crate::journal::{Outcome, RunState};
+use crate::journal::{Direction, Outcome, RunState};
 
 /// Splits the events of a run into its attempts, and collects what happened in each.
 pub(super) fn passages(
@@ -53,7 +53,7 @@ struct Way<'a> {
     passage: Passage,
     first_session: usize,
     /// Index of each step in `passage.steps`, by id and direction.
-    known: BTreeMap<(Option<String>, bool), usize>,
+    known: BTreeMap<(Option<String>, Direction), usize>,
     /// Manual step that waits: its index in `passage.waits`, and the command that asked.
     asked: Option<(usize, usize)>,
     /// Time at which the question was last asked.
@@ -131,21 +131,21 @@ impl<'a> Way<'a> {
             Happened::Committing => {
                 self.committing.get_or_insert((us, session));
             }
-            Happened::Step { step, back } => {
-                self.step(step.as_ref(), *back, us);
+            Happened::Step { step, direction } => {
+                self.step(step.as_ref(), *direction, us);
             }
             Happened::Swap(swapped) => self.swap(swapped, us, session),
             Happened::Sync {
                 step,
-                back,
+                direction,
                 took_us,
             } => {
                 let sync = self.took(*took_us, us);
-                let step = self.step(step.as_ref(), *back, us);
+                let step = self.step(step.as_ref(), *direction, us);
                 step.syncs.push(sync);
                 step.span.to_us = us;
             }
-            Happened::Asked { step, back } => self.asked(step, *back, us, session),
+            Happened::Asked { step, direction } => self.asked(step, *direction, us, session),
             Happened::Answered {
                 step,
                 answer,
@@ -157,7 +157,12 @@ impl<'a> Way<'a> {
                     .asked
                     .is_none_or(|(at, _)| self.passage.waits[at].step != *step)
                 {
-                    self.asked(step, false, us.saturating_sub(*waited_us), session);
+                    self.asked(
+                        step,
+                        Direction::Forward,
+                        us.saturating_sub(*waited_us),
+                        session,
+                    );
                 }
                 let (at, asked_in) = self.asked.take().expect("it was asked");
                 let wait = &mut self.passage.waits[at];
@@ -168,24 +173,24 @@ impl<'a> Way<'a> {
                 wait.span.by_wall_clock = asked_in != session;
                 wait.answer = Some(*answer);
                 wait.by = Some(by.clone()).filter(|by| !by.is_empty());
-                let back = wait.back;
-                self.step(Some(step), back, us).span.to_us = us;
+                let direction = wait.direction;
+                self.step(Some(step), direction, us).span.to_us = us;
             }
-            Happened::Turned { back, why } => {
+            Happened::Turned { direction, why } => {
                 self.committing.get_or_insert((us, session));
                 self.wait_until(us, session);
                 // A run that continues in the same direction asks the same question again.
                 self.asked = self
                     .asked
-                    .filter(|(at, _)| self.passage.waits[*at].back == *back);
+                    .filter(|(at, _)| self.passage.waits[*at].direction == *direction);
                 if self
                     .passage
                     .turns
                     .last()
-                    .is_none_or(|turn| (turn.back, &turn.why) != (*back, why))
+                    .is_none_or(|turn| (turn.direction, &turn.why) != (*direction, why))
                 {
                     self.passage.turns.push(Turned {
-                        back: *back,
+                        direction: *direction,
                         why: why.clone(),
                         at_us: us,
                     });
@@ -199,14 +204,14 @@ impl<'a> Way<'a> {
             }
             Happened::Notice { text } => self.passage.notices.push(text.clone()),
             Happened::Compared {
-                back,
+                direction,
                 expected,
                 measured,
                 differs,
                 came,
             } => {
                 self.passage.compared = Some(Compared {
-                    back: *back,
+                    direction: *direction,
                     expected: *expected,
                     measured: *measured,
                     differs: differs.clone(),
@@ -237,8 +242,8 @@ impl<'a> Way<'a> {
             let wait = &mut self.passage.waits[at];
             wait.span.to_us = us;
             wait.span.by_wall_clock = asked_in != session;
-            let (step, back) = (wait.step.clone(), wait.back);
-            self.step(Some(&step), back, us).span.to_us = us;
+            let (step, direction) = (wait.step.clone(), wait.direction);
+            self.step(Some(&step), direction, us).span.to_us = us;
         }
     }
 
@@ -252,31 +257,34 @@ impl<'a> Way<'a> {
     }
 
     /// Returns the step as it is taken in this direction; adds it if it is new.
-    fn step(&mut self, id: Option<&String>, back: bool, us: u64) -> &mut StepTaken {
+    fn step(&mut self, id: Option<&String>, direction: Direction, us: u64) -> &mut StepTaken {
         let steps = &mut self.passage.steps;
-        let at = *self.known.entry((id.cloned(), back)).or_insert_with(|| {
-            let title = self
-                .steps
-                .iter()
-                .find(|step| Some(&step.id) == id)
-                .map(|step| step.title.clone());
-            steps.push(StepTaken {
-                id: id.cloned(),
-                title,
-                back,
-                span: Span {
-                    from_us: us,
-                    to_us: us,
-                    by_wall_clock: false,
-                },
-                operations: 0,
-                swaps: 0,
-                renaming_us: 0,
-                syncs: Vec::new(),
-                servers: Vec::new(),
+        let at = *self
+            .known
+            .entry((id.cloned(), direction))
+            .or_insert_with(|| {
+                let title = self
+                    .steps
+                    .iter()
+                    .find(|step| Some(&step.id) == id)
+                    .map(|step| step.title.clone());
+                steps.push(StepTaken {
+                    id: id.cloned(),
+                    title,
+                    direction,
+                    span: Span {
+                        from_us: us,
+                        to_us: us,
+                        by_wall_clock: false,
+                    },
+                    operations: 0,
+                    swaps: 0,
+                    renaming_us: 0,
+                    syncs: Vec::new(),
+                    servers: Vec::new(),
+                });
+                steps.len() - 1
             });
-            steps.len() - 1
-        });
         &mut steps[at]
     }
 
@@ -284,22 +292,21 @@ impl<'a> Way<'a> {
         let Swapped {
             swap,
             step,
-            back,
+            direction,
             took_us,
             operations,
         } = swapped;
         let span = self.took(*took_us, us);
-        let taken = self.step(step.as_ref(), *back, span.from_us);
+        let taken = self.step(step.as_ref(), *direction, span.from_us);
         taken.span.to_us = us;
         taken.swaps += 1;
         taken.operations += operations.len() as u64;
         taken.renaming_us += took_us;
         by_server(&mut taken.servers, swapped, span);
         by_server(&mut self.passage.servers, swapped, span);
-        if *back {
-            self.back.insert(*swap)
-        } else {
-            self.forward.insert(*swap)
+        match direction {
+            Direction::Forward => self.forward.insert(*swap),
+            Direction::Back => self.back.insert(*swap),
         };
         let (first_in, _) = *self.renamed_in.get_or_insert((session, session));
         self.renamed_in = Some((first_in, session));
@@ -315,19 +322,19 @@ impl<'a> Way<'a> {
         });
         self.passage.moves.push(Move {
             step: step.clone(),
-            back: *back,
+            direction: *direction,
             span,
             operations: operations.clone(),
             session,
         });
     }
 
-    fn asked(&mut self, step: &str, back: bool, us: u64, session: usize) {
+    fn asked(&mut self, step: &str, direction: Direction, us: u64, session: usize) {
         self.asked_us = us;
         // The same question in a later command continues the wait.
         if let Some((at, _)) = self.asked
             && self.passage.waits[at].step == step
-            && self.passage.waits[at].back == back
+            && self.passage.waits[at].direction == direction
         {
             return;
         }
@@ -338,7 +345,7 @@ impl<'a> Way<'a> {
         };
         self.passage.waits.push(Waited {
             step: step.to_owned(),
-            back,
+            direction,
             span,
             answer: None,
             by: None,
@@ -365,7 +372,7 @@ impl<'a> Way<'a> {
         let failed = passage
             .turns
             .iter()
-            .filter(|turn| turn.back && turn.why != "undo")
+            .filter(|turn| turn.direction == Direction::Back && turn.why != "undo")
             .count();
         let only_back = self.back.difference(&self.forward).count();
         let unmatched = !self.forward.is_empty() && only_back > failed;
@@ -432,7 +439,7 @@ fn restarts(passage: &Passage) -> Vec<Restart> {
     for operation in passage
         .moves
         .iter()
-        .filter(|step| step.back)
+        .filter(|step| step.direction == Direction::Back)
         .flat_map(|step| &step.operations)
     {
         if let (Kind::Service, Some(server)) = (operation.of, &operation.server) {
@@ -500,7 +507,7 @@ mod tests {
         let swapped = Swapped {
             swap: 1,
             step: Some("one".to_owned()),
-            back: false,
+            direction: Direction::Forward,
             took_us,
             operations: Vec::new(),
         };
@@ -512,7 +519,7 @@ mod tests {
             elapsed_us,
             Happened::Sync {
                 step: Some("one".to_owned()),
-                back: false,
+                direction: Direction::Forward,
                 took_us,
             },
         )
@@ -564,7 +571,7 @@ mod tests {
 
     #[test]
     fn a_person_is_waited_for_until_the_answer_and_not_until_its_record() {
-        let (step, back) = ("by-hand".to_owned(), false);
+        let (step, direction) = ("by-hand".to_owned(), Direction::Forward);
         let answered = Happened::Answered {
             step: step.clone(),
             answer: Answer::Done,
@@ -573,7 +580,7 @@ mod tests {
         };
         let lines = [
             swap(10, 5),
-            line(20, Happened::Asked { step, back }),
+            line(20, Happened::Asked { step, direction }),
             line(75, answered),
             swap(100, 10),
         ];

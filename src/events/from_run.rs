@@ -24,33 +24,37 @@ impl Happened {
                 bytes: backup.bytes,
             },
             Event::Committing => Self::Committing,
-            Event::Step { step, back } => Self::Step {
+            Event::Step { step, direction } => Self::Step {
                 step: step.map(id),
-                back: *back,
+                direction: *direction,
             },
             Event::Swapped {
                 swap,
                 operations,
-                back,
+                direction,
                 took,
             } => Self::Swap(Swapped {
                 swap: swap.number,
                 step: swap.step.clone(),
-                back: *back,
+                direction: *direction,
                 took_us: micros(*took),
                 operations: operations
                     .iter()
                     .map(|operation| Operation::of(operation))
                     .collect(),
             }),
-            Event::Sync { step, back, took } => Self::Sync {
+            Event::Sync {
+                step,
+                direction,
+                took,
+            } => Self::Sync {
                 step: step.map(id),
-                back: *back,
+                direction: *direction,
                 took_us: micros(*took),
             },
-            Event::Asked { step, back } => Self::Asked {
+            Event::Asked { step, direction } => Self::Asked {
                 step: id(step),
-                back: *back,
+                direction: *direction,
             },
             Event::Answered {
                 step,
@@ -63,8 +67,8 @@ impl Happened {
                 by: (*by).to_owned(),
                 waited_us: micros(*waited),
             },
-            Event::Turned { back, why } => Self::Turned {
-                back: *back,
+            Event::Turned { direction, why } => Self::Turned {
+                direction: *direction,
                 why: (*why).to_owned(),
             },
             Event::RestartDue { service, servers } => Self::RestartDue {
@@ -75,13 +79,13 @@ impl Happened {
                 text: (*text).to_owned(),
             },
             Event::Compared(Comparison {
-                back,
+                direction,
                 expected,
                 measured,
                 differs,
                 came,
             }) => Self::Compared {
-                back: *back,
+                direction: *direction,
                 expected: *expected,
                 measured: *measured,
                 differs: differs.clone(),

@@ -43,6 +43,7 @@ mod from_run;
 mod outage;
 mod reader;
 mod records;
+mod summarize;
 mod summary;
 mod timeline;
 mod writer;
@@ -51,7 +52,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::lock::{host, user};
-use crate::journal::{Answer, Outcome};
+use crate::journal::{Answer, Direction, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{OperationKind, Plan, Subject, TargetState};
 
@@ -114,8 +115,8 @@ pub enum Happened {
     Step {
         /// Its id; `null` is the level.
         step: Option<String>,
-        /// It is taken back.
-        back: bool,
+        /// Direction in which it is taken.
+        direction: Direction,
     },
     /// An object was swapped in, or the old one back.
     Swap(Swapped),
@@ -123,8 +124,8 @@ pub enum Happened {
     Sync {
         /// The step's id; `null` is the level.
         step: Option<String>,
-        /// Going back.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
         /// How long the disk took, in microseconds.
         took_us: u64,
     },
@@ -132,8 +133,8 @@ pub enum Happened {
     Asked {
         /// The step's id.
         step: String,
-        /// It is to be taken back.
-        back: bool,
+        /// Direction of the run: `back` if the step is to be taken back.
+        direction: Direction,
     },
     /// A manual step was answered.
     Answered {
@@ -151,8 +152,8 @@ pub enum Happened {
     },
     /// The run goes the other way from here on.
     Turned {
-        /// Going back.
-        back: bool,
+        /// Direction from here on.
+        direction: Direction,
         /// Why: what failed, or the command.
         why: String,
     },
@@ -170,8 +171,9 @@ pub enum Happened {
     },
     /// What stands was compared with what should.
     Compared {
-        /// It is the state before that should stand, and not what the preview said.
-        back: bool,
+        /// Direction of the run: `back` if the state before should stand, and not what the preview
+        /// said.
+        direction: Direction,
         /// Digest of what should stand.
         expected: Option<Digest>,
         /// Digest of what does; going back, only where nothing differs.
@@ -277,8 +279,8 @@ pub struct Swapped {
     pub swap: u32,
     /// The step's id; `null` is the level.
     pub step: Option<String>,
-    /// It was taken back.
-    pub back: bool,
+    /// Direction: `back` if it was taken back.
+    pub direction: Direction,
     /// How long its renames took, in microseconds; they end when the line is written.
     pub took_us: u64,
     /// What it does. The level has no operation.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::summary::{Away, Move, Span};
 use super::{Availability, Kind};
-use crate::journal::Outcome;
+use crate::journal::{Direction, Outcome};
 use crate::plan::OperationKind;
 
 /// Returns the outages during these swaps: ongoing ones first, then the longest.
@@ -20,14 +20,14 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     let mut went: BTreeMap<_, usize> = BTreeMap::new();
     for step in moves {
         for operation in &step.operations {
-            let (before, after) = match step.back {
-                false => (operation.before, operation.after),
-                true => (operation.after, operation.before),
+            let (before, after) = match step.direction {
+                Direction::Forward => (operation.before, operation.after),
+                Direction::Back => (operation.after, operation.before),
             };
             let (Some(before), Some(after)) = (before, after) else {
                 continue;
             };
-            if step.back && operation.of == Kind::Service {
+            if step.direction == Direction::Back && operation.of == Kind::Service {
                 continue;
             }
             // The permission to start a service, and a change of a record, take nothing down.
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::events::Operation;
 
-    fn step(kind: OperationKind, of: Kind, back: bool, from_us: u64) -> Move {
+    fn step(kind: OperationKind, of: Kind, direction: Direction, from_us: u64) -> Move {
         let (before, after) = match kind {
             OperationKind::Uninstall | OperationKind::Stop => {
                 (Availability::Up, Availability::Down)
@@ -108,7 +108,7 @@ mod tests {
         };
         Move {
             step: None,
-            back,
+            direction,
             span,
             operations: vec![operation],
             session: 0,
@@ -125,13 +125,14 @@ mod tests {
         (spans.collect(), all.first().and_then(|away| away.since_us))
     }
 
+    use Direction::{Back, Forward};
     use OperationKind::{Disable, Install, Replace, Start, Stop, Uninstall};
 
     #[test]
     fn an_item_is_away_from_before_its_removal_until_it_stands_again() {
         let there_and_back = [
-            step(Uninstall, Kind::Item, false, 10),
-            step(Install, Kind::Item, false, 20),
+            step(Uninstall, Kind::Item, Forward, 10),
+            step(Install, Kind::Item, Forward, 20),
         ];
         assert_eq!(
             times(&there_and_back, Some(Outcome::Applied)),
@@ -147,10 +148,10 @@ mod tests {
     #[test]
     fn a_failure_that_is_put_back_takes_an_item_away_twice() {
         let moves = [
-            step(Uninstall, Kind::Item, false, 10),
-            step(Install, Kind::Item, false, 20),
-            step(Install, Kind::Item, true, 30),
-            step(Uninstall, Kind::Item, true, 40),
+            step(Uninstall, Kind::Item, Forward, 10),
+            step(Install, Kind::Item, Forward, 20),
+            step(Install, Kind::Item, Back, 30),
+            step(Uninstall, Kind::Item, Back, 40),
         ];
         assert_eq!(
             times(&moves, Some(Outcome::Undone)),
@@ -161,8 +162,8 @@ mod tests {
     #[test]
     fn what_was_not_there_before_is_not_missed_when_it_is_gone_again() {
         let moves = [
-            step(Install, Kind::Item, false, 10),
-            step(Install, Kind::Item, true, 20),
+            step(Install, Kind::Item, Forward, 10),
+            step(Install, Kind::Item, Back, 20),
         ];
         assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![], None));
         assert_eq!(times(&moves, None), (vec![], Some(20)));
@@ -171,21 +172,21 @@ mod tests {
     #[test]
     fn a_service_is_down_from_stop_to_start_and_notices_no_way_back() {
         let forward = [
-            step(Stop, Kind::Service, false, 10),
-            step(Start, Kind::Service, false, 20),
+            step(Stop, Kind::Service, Forward, 10),
+            step(Start, Kind::Service, Forward, 20),
         ];
         assert_eq!(
             times(&forward, Some(Outcome::Applied)),
             (vec![(10, 22)], None)
         );
         let back = [
-            step(Start, Kind::Service, true, 30),
-            step(Stop, Kind::Service, true, 40),
+            step(Start, Kind::Service, Back, 30),
+            step(Stop, Kind::Service, Back, 40),
         ];
         assert_eq!(times(&back, Some(Outcome::Undone)), (vec![], None));
         let stopped_and_back = [
-            step(Stop, Kind::Service, false, 10),
-            step(Stop, Kind::Service, true, 20),
+            step(Stop, Kind::Service, Forward, 10),
+            step(Stop, Kind::Service, Back, 20),
         ];
         assert_eq!(
             times(&stopped_and_back, Some(Outcome::Undone)),
@@ -197,14 +198,14 @@ mod tests {
     fn what_is_replaced_is_away_for_its_swap_and_what_is_disabled_is_not() {
         assert_eq!(
             times(
-                &[step(Replace, Kind::Item, false, 10)],
+                &[step(Replace, Kind::Item, Forward, 10)],
                 Some(Outcome::Applied)
             ),
             (vec![(10, 12)], None)
         );
         assert_eq!(
             times(
-                &[step(Disable, Kind::Service, false, 10)],
+                &[step(Disable, Kind::Service, Forward, 10)],
                 Some(Outcome::Applied)
             ),
             (vec![], None)

@@ -77,7 +77,7 @@ impl Records<'_> {
                 let (differs, came) = (Vec::new(), Vec::new());
                 let elapsed_us = lines.last().map_or(0, |line: &Line| line.elapsed_us);
                 let happened = Happened::Compared {
-                    back: false,
+                    direction: Direction::Forward,
                     expected,
                     measured: Some(*measured),
                     differs,
@@ -94,7 +94,6 @@ impl Records<'_> {
                 .zip(first)
                 .map(|(at, first)| at.as_microsecond() - first.as_microsecond());
             let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
-            let back = |direction: Direction| direction == Direction::Back;
             let happened = match &entry.record {
                 Record::Opened(_) => Happened::Opened {
                     run: run.name().to_owned(),
@@ -111,11 +110,11 @@ impl Records<'_> {
                     waited_us: 0,
                 },
                 Record::Turned { direction, why } => Happened::Turned {
-                    back: back(*direction),
+                    direction: *direction,
                     why: why.clone(),
                 },
                 Record::Reopened { why, .. } => Happened::Turned {
-                    back: true,
+                    direction: Direction::Back,
                     why: why.clone(),
                 },
                 Record::Closed {

@@ -129,7 +129,11 @@ fn read_header<R: Read>(reader: &mut R, label: &str) -> Result<CabinetHeader, In
     Ok(header)
 }
 
-fn read_folder<R: Read>(reader: &mut R, reserve: u8, label: &str) -> Result<Folder, InstallerError> {
+fn read_folder<R: Read>(
+    reader: &mut R,
+    reserve: u8,
+    label: &str,
+) -> Result<Folder, InstallerError> {
     let io = |error| InstallerError::reading(label, error);
     let mut fields = LittleEndianFields::<8>::read(reader).map_err(io)?;
     let (start, blocks, compression) = (fields.u32(), fields.u16(), fields.u16());
@@ -147,8 +151,8 @@ fn read_entry<R: Read>(
     folders: usize,
     label: &str,
 ) -> Result<CabinetEntry, InstallerError> {
-    let mut fields =
-        LittleEndianFields::<16>::read(reader).map_err(|error| InstallerError::reading(label, error))?;
+    let mut fields = LittleEndianFields::<16>::read(reader)
+        .map_err(|error| InstallerError::reading(label, error))?;
     let (size, start, folder) = (fields.u32(), fields.u32(), fields.u16());
     let (date, time, attributes) = (fields.u16(), fields.u16(), fields.u16());
     let bytes = read_text(reader, label)?;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SiblingFiles, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink,
+    FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, SiblingFiles, Sink,
 };
 use crate::names::{Digest, FileName, Hasher, RelPath};
 

@@ -74,13 +74,21 @@ impl Database {
         let Some(columns) = self.columns.get(name) else {
             return Ok(empty);
         };
-        let Some(bytes) = read_stream(compound, &encode_stream_name(name, StreamKind::Table), MAX_TABLE_BYTES)? else {
+        let Some(bytes) = read_stream(
+            compound,
+            &encode_stream_name(name, StreamKind::Table),
+            MAX_TABLE_BYTES,
+        )?
+        else {
             return Ok(empty);
         };
         let width: usize = columns.iter().map(|column| column.width).sum();
         let rows = bytes.len() / width.max(1);
         if rows * width != bytes.len() {
-            return Err(InstallerError::damaged_table(name, "its last row is cut off"));
+            return Err(InstallerError::damaged_table(
+                name,
+                "its last row is cut off",
+            ));
         }
         check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
@@ -197,7 +205,12 @@ fn read_columns<R: Read + Seek>(
     tables: &[&'static str],
 ) -> Result<BTreeMap<&'static str, Vec<ColumnDefinition>>, InstallerError> {
     const NAME: &str = "_Columns";
-    let Some(bytes) = read_stream(compound, &encode_stream_name(NAME, StreamKind::Table), MAX_TABLE_BYTES)? else {
+    let Some(bytes) = read_stream(
+        compound,
+        &encode_stream_name(NAME, StreamKind::Table),
+        MAX_TABLE_BYTES,
+    )?
+    else {
         return Err(InstallerError::NotAPackage("it has no table `_Columns`"));
     };
     let text = pool.reference_width;
@@ -247,7 +260,10 @@ fn read_columns<R: Read + Seek>(
         .collect()
 }
 
-fn in_order(table: &str, columns: BTreeMap<i32, ColumnDefinition>) -> Result<Vec<ColumnDefinition>, InstallerError> {
+fn in_order(
+    table: &str,
+    columns: BTreeMap<i32, ColumnDefinition>,
+) -> Result<Vec<ColumnDefinition>, InstallerError> {
     if columns.keys().copied().ne(1..=columns.len() as i32) {
         return Err(InstallerError::damaged_table(table, "a column is missing"));
     }
@@ -438,6 +454,9 @@ fn read_stream<R: Read + Seek>(
         .map_err(|error| InstallerError::reading(COMPOUND_FILE, error))?;
     match bytes.len() as u64 == length {
         true => Ok(Some(bytes)),
-        false => Err(InstallerError::damaged(COMPOUND_FILE, "a table ends too early")),
+        false => Err(InstallerError::damaged(
+            COMPOUND_FILE,
+            "a table ends too early",
+        )),
     }
 }

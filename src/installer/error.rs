@@ -32,10 +32,7 @@ pub enum InstallerError {
     },
     /// The system failed; the package is not at fault.
     #[error("cannot {action}")]
-    Io {
-        action: String,
-        source: io::Error,
-    },
+    Io { action: String, source: io::Error },
 }
 
 impl InstallerError {

@@ -8,7 +8,7 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUT
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::InstallerError;
-use super::cabinet::{LittleEndianFields, Folder};
+use super::cabinet::{Folder, LittleEndianFields};
 
 /// Maximum size of an unpacked block in bytes.
 const MAX_BLOCK_SIZE: usize = 32 * 1024;
@@ -158,7 +158,8 @@ impl<'a, R: Read> Blocks<'a, R> {
             .get(usize::from(self.reserve)..)
             .unwrap_or_default();
         self.position = 0;
-        unpack(&mut self.unpacker, packed, size, &mut self.block).map_err(|reason| self.damaged(reason))
+        unpack(&mut self.unpacker, packed, size, &mut self.block)
+            .map_err(|reason| self.damaged(reason))
     }
 
     fn read_block(&mut self) -> io::Result<BlockHeader> {
@@ -169,8 +170,10 @@ impl<'a, R: Read> Blocks<'a, R> {
             unpacked_size: fields.u16(),
         };
         // The size is a number of 16 bits: at most 64 KiB are allocated.
-        self.packed
-            .resize(usize::from(self.reserve) + usize::from(header.packed_size), 0);
+        self.packed.resize(
+            usize::from(self.reserve) + usize::from(header.packed_size),
+            0,
+        );
         self.reader.read_exact(&mut self.packed)?;
         self.consumed += 8 + self.packed.len() as u64;
         Ok(header)

@@ -277,7 +277,8 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
         for (depth, part) in row.path.parts().enumerate() {
             let number = entries.len() + 1;
             let is_file = depth == last;
-            let refuse = |reason: String| Err(InstallerError::unsafe_name(row.path.as_str(), reason));
+            let refuse =
+                |reason: String| Err(InstallerError::unsafe_name(row.path.as_str(), reason));
             let Some(other) = entries.get(&(directory, CaseFolded::of(part))) else {
                 entries.insert(
                     (directory, CaseFolded::of(part)),
@@ -383,7 +384,7 @@ impl MediaTable {
             None => CabinetLocation::External(FileName::parse(&name).map_err(|fault| {
                 InstallerError::unsafe_name(
                     &name,
-                    format!("it is not the name of a cabinet, {fault}"),
+                    format!("the cabinet must be in the directory of the package, and {fault}"),
                 )
             })?),
         };
@@ -437,6 +438,9 @@ impl MediaTable {
 fn cabinet_stream(name: &str) -> Result<String, InstallerError> {
     match name.is_empty() || name.contains(['/', '\\']) || name == "." || name == ".." {
         false => Ok(encode_stream_name(name, StreamKind::File)),
-        true => Err(InstallerError::unsafe_name(name, "it is not the name of a cabinet")),
+        true => Err(InstallerError::unsafe_name(
+            name,
+            "it is not the name of a cabinet",
+        )),
     }
 }

@@ -1,4 +1,5 @@
-//! One pass over the cabinets: every file goes to the sink, checked against the tables.
+//! Unpacking of cabinets in one pass. Every file is checked against the tables and written to the
+//! sink.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -9,10 +10,10 @@ use super::cabinet::{Cabinet, CabinetEntry};
 use super::code_page::CodePage;
 use super::folder::Blocks;
 use super::layout::{self, CabinetLocation, MediaFile};
-use super::{SiblingFiles, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
+use super::{FileHashes, InstallerError, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::names::{Escaped, FileName};
 
-/// One pass: the files that the package takes from one of its cabinets.
+/// Unpacker of the files that a package installs from one of its cabinets.
 pub(super) struct CabinetUnpacker<'a> {
     pub(super) code_page: CodePage,
     pub(super) cabinet: &'a layout::MediaCabinet,
@@ -24,62 +25,62 @@ impl CabinetUnpacker<'_> {
     pub(super) fn unpack<R: Read + Seek>(
         &self,
         compound: &mut cfb::CompoundFile<R>,
-        beside: &mut dyn SiblingFiles,
+        siblings: &mut dyn SiblingFiles,
         sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
-        match &self.cabinet.source {
+        match &self.cabinet.location {
             CabinetLocation::Embedded { name, stream } => {
                 let label = format!("the cabinet `{}`", Escaped(name));
                 if !compound.is_stream(stream) {
                     return Err(InstallerError::damaged(
                         label,
-                        "the package does not hold it",
+                        "it is missing from the package",
                     ));
                 }
                 let stream = compound
                     .open_stream(stream)
                     .map_err(|error| InstallerError::reading(&label, error))?;
-                self.deliver(Cabinet::open(stream, label, self.code_page)?, sink)
+                self.unpack_cabinet(Cabinet::open(stream, label, self.code_page)?, sink)
             }
             CabinetLocation::External(name) => {
-                let (label, file) = open_beside(name, beside)?;
-                self.deliver(Cabinet::open(file, label, self.code_page)?, sink)
+                let (label, file) = open_external(name, siblings)?;
+                self.unpack_cabinet(Cabinet::open(file, label, self.code_page)?, sink)
             }
         }
     }
 
-    fn deliver<R: Read + Seek>(
+    fn unpack_cabinet<R: Read + Seek>(
         &self,
         mut cabinet: Cabinet<R>,
         sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
         let entries = std::mem::take(&mut cabinet.entries);
-        let mut folders = self.matched(entries, &cabinet.label)?;
-        // In the order of the cabinet, so that it is read once and no block serves two folders.
+        let mut files_by_folder = self.match_files(entries, &cabinet.label)?;
+        // In the order of the cabinet, so that it is read once and no block is part of two folders.
         let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
         order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
         let mut end = 0;
         for number in order {
-            if let Some(deliveries) = folders.remove(&number) {
-                end = deliver_folder(&mut cabinet, number, deliveries, end, sink)?;
+            if let Some(files) = files_by_folder.remove(&number) {
+                end = unpack_folder(&mut cabinet, number, files, end, sink)?;
             }
         }
         Ok(())
     }
 
-    /// Pairs the cabinet's files with the package's, by folder and in their order there.
-    fn matched(
+    /// Returns the files to unpack of each folder, in the order of the directory of the cabinet.
+    fn match_files(
         &self,
         entries: Vec<CabinetEntry>,
         label: &str,
-    ) -> Result<BTreeMap<usize, Vec<Delivery<'_>>>, InstallerError> {
-        let layout::MediaCabinet { source, wanted } = self.cabinet;
-        let embedded = matches!(source, CabinetLocation::Embedded { .. });
-        let mut left: BTreeMap<&str, &MediaFile> = wanted
+    ) -> Result<BTreeMap<usize, Vec<MatchedFile<'_>>>, InstallerError> {
+        let layout::MediaCabinet { location, files } = self.cabinet;
+        let is_embedded = matches!(location, CabinetLocation::Embedded { .. });
+        let mut missing: BTreeMap<&str, &MediaFile> = files
             .iter()
-            .map(|(key, wanted)| (key.as_str(), wanted))
+            .map(|(key, file)| (key.as_str(), file))
             .collect();
-        let mut folders: BTreeMap<usize, Vec<Delivery<'_>>> = BTreeMap::new();
+        let mut folders: BTreeMap<usize, Vec<MatchedFile<'_>>> = BTreeMap::new();
         for entry in entries {
             let damaged = |reason: &str| {
                 Err(InstallerError::damaged(
@@ -87,30 +88,33 @@ impl CabinetUnpacker<'_> {
                     format!("`{}` {reason}", Escaped(&entry.name)),
                 ))
             };
-            let Some(MediaFile { file, md5 }) = left.remove(entry.name.as_str()) else {
-                if wanted.contains_key(&entry.name) {
+            let Some(MediaFile { index, md5 }) = missing.remove(entry.name.as_str()) else {
+                if files.contains_key(&entry.name) {
                     return damaged("is in it twice");
                 }
-                // A cabinet beside the package may serve other packages too.
-                if embedded {
-                    return damaged("is in it, but no row of the package tells where it goes");
+                // An external cabinet may have files of other packages, too.
+                if is_embedded {
+                    return damaged("is in it, but the tables of the package do not list it");
                 }
                 continue;
             };
-            let Some(file) = self.files.get(*file) else {
+            let Some(file) = self.files.get(*index) else {
                 continue;
             };
             if u64::from(entry.size) != file.size {
-                let told = format!("has {} bytes, the package tells {}", entry.size, file.size);
-                return damaged(&told);
+                let sizes = format!(
+                    "has {} bytes, and {} in the table `File`",
+                    entry.size, file.size
+                );
+                return damaged(&sizes);
             }
             let md5 = md5.filter(|_| self.file_hashes == FileHashes::Compare);
             folders
                 .entry(entry.folder)
                 .or_default()
-                .push(Delivery { entry, file, md5 });
+                .push(MatchedFile { entry, file, md5 });
         }
-        match left.keys().next() {
+        match missing.keys().next() {
             None => Ok(folders),
             Some(key) => Err(InstallerError::damaged(
                 label,
@@ -120,12 +124,12 @@ impl CabinetUnpacker<'_> {
     }
 }
 
-fn open_beside(
+fn open_external(
     name: &FileName,
-    beside: &mut dyn SiblingFiles,
+    siblings: &mut dyn SiblingFiles,
 ) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
     let label = format!("the cabinet `{}`", Escaped(name.as_str()));
-    match beside.open(name) {
+    match siblings.open(name) {
         Ok(Some(file)) => Ok((label, file)),
         Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
         Err(source) => Err(InstallerError::Io {
@@ -135,27 +139,27 @@ fn open_beside(
     }
 }
 
-/// A file of the cabinet that the package installs.
-struct Delivery<'a> {
+/// Entry of a cabinet, with the file of the package that is unpacked from it.
+struct MatchedFile<'a> {
     entry: CabinetEntry,
     file: &'a PackagedFile,
     md5: Option<[u8; 16]>,
 }
 
-/// Delivers the files of one folder and returns the end of its area, as far as it was read.
-fn deliver_folder<R: Read + Seek>(
+/// Unpacks the files of one folder, and returns the offset in the cabinet up to which it was read.
+fn unpack_folder<R: Read + Seek>(
     cabinet: &mut Cabinet<R>,
     number: usize,
-    mut deliveries: Vec<Delivery<'_>>,
-    free_from: u64,
+    mut files: Vec<MatchedFile<'_>>,
+    previous_end: u64,
     sink: &mut dyn Sink,
 ) -> Result<u64, InstallerError> {
     let label = cabinet.label.as_str();
     let Some(folder) = cabinet.folders.get(number).copied() else {
-        return Ok(free_from);
+        return Ok(previous_end);
     };
     let start = u64::from(folder.start);
-    if start < free_from {
+    if start < previous_end {
         return Err(InstallerError::damaged(label, "two folders share blocks"));
     }
     cabinet
@@ -163,34 +167,34 @@ fn deliver_folder<R: Read + Seek>(
         .seek(SeekFrom::Start(start))
         .map_err(|error| InstallerError::reading(label, error))?;
     let mut blocks = Blocks::new(&mut cabinet.reader, label, folder, cabinet.block_reserve)?;
-    deliveries.sort_by_key(|delivery| (delivery.entry.start, delivery.entry.size));
-    let mut at = 0;
-    for delivery in &deliveries {
-        let gap = u64::from(delivery.entry.start).checked_sub(at);
-        match (gap, delivery.file.size) {
-            // A file without bytes may be anywhere.
-            (_, 0) => deliver_file(&mut blocks, delivery, sink)?,
+    files.sort_by_key(|file| (file.entry.start, file.entry.size));
+    let mut position = 0;
+    for file in &files {
+        let gap = u64::from(file.entry.start).checked_sub(position);
+        match (gap, file.file.size) {
+            // An empty file may have any offset.
+            (_, 0) => unpack_file(&mut blocks, file, sink)?,
             (None, _) => return Err(InstallerError::damaged(label, "two files share bytes")),
             (Some(gap), size) => {
-                blocks.pass(gap, |_| Ok(()))?;
-                deliver_file(&mut blocks, delivery, sink)?;
-                at = u64::from(delivery.entry.start) + size;
+                blocks.copy(gap, |_| Ok(()))?;
+                unpack_file(&mut blocks, file, sink)?;
+                position = u64::from(file.entry.start) + size;
             }
         }
     }
     Ok(start + blocks.consumed)
 }
 
-fn deliver_file<R: Read>(
+fn unpack_file<R: Read>(
     blocks: &mut Blocks<'_, R>,
-    delivery: &Delivery<'_>,
+    matched: &MatchedFile<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(), InstallerError> {
-    let Delivery { entry, file, md5 } = delivery;
+    let MatchedFile { entry, file, md5 } = matched;
     let writing = |error| InstallerError::writing(&file.path, error);
     let mut target = sink.file(file, entry.modified).map_err(writing)?;
     let mut hash = md5.map(|_| Md5::new());
-    blocks.pass(file.size, |piece| {
+    blocks.copy(file.size, |piece| {
         if let Some(hash) = &mut hash {
             hash.update(piece);
         }
@@ -198,14 +202,14 @@ fn deliver_file<R: Read>(
     })?;
     target.flush().map_err(writing)?;
     let found = hash.map(|hash| <[u8; 16]>::from(hash.finalize()));
-    // Some tools give no hash, but zeros, for a file without bytes.
+    // Some tools write zeros and not the hash of an empty file.
     match file.size == 0 || found == *md5 {
         true => Ok(()),
         false => {
             let path = Escaped(file.path.as_str()).to_string();
             Err(InstallerError::damaged(
                 format!("the file `{path}`"),
-                "its MD5 is not the one that the package tells",
+                "its MD5 does not match the table `MsiFileHash`",
             ))
         }
     }

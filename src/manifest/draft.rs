@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::known::{ResolutionSummary, ResolvedNames};
 use super::*;
-use crate::document::{Placed, Source, Span, brief};
+use crate::document::{Placed, Reader, Source, Span, brief};
 
 #[derive(Default)]
 pub(super) struct Draft {
@@ -181,6 +181,30 @@ impl StepDraft {
     fn names_items(&self) -> bool {
         !self.items.is_empty() || !self.groups.is_empty() || self.removed_by.is_some()
     }
+}
+
+/// Returns the name of another step, for a sentence about this one.
+pub(super) fn step_reference(reader: &Reader<'_>, step: &StepDraft) -> String {
+    match &step.id {
+        Some(id) => format!("the step `{}`", id.value),
+        None => format!("the step on line {}", reader.source.line(step.header.start)),
+    }
+}
+
+/// Returns the servers that a step is narrowed to, as a text that can be compared.
+pub(super) fn servers_of(step: &StepDraft) -> String {
+    let on = step.on.as_ref().map(|on| CaseFolded::of(&on.value));
+    let platform = step
+        .platform
+        .as_ref()
+        .map(|platform| CaseFolded::of(&platform.value));
+    let text = |case_folded: &Option<CaseFolded>| {
+        case_folded
+            .as_ref()
+            .map(|case_folded| case_folded.as_str().to_owned())
+            .unwrap_or_default()
+    };
+    format!("{}@{}", text(&on), text(&platform))
 }
 
 impl Draft {

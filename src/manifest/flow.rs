@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::steps::step_reference;
 use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
 use crate::names::CaseFolded;

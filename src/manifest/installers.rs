@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
 use super::flow::selections_known;
-use super::steps::step_reference;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{CaseFolded, FileName};

@@ -1,20 +1,15 @@
 //! Objects that the names of the steps refer to, in the deployment against which a manifest is
 //! checked.
 //!
-//! Most checks of the items need the same names, so each is looked up once, before the checks.
+//! Most checks of the items need the same names, so each is looked up once, before them (see
+//! `lookup`).
 
 use std::collections::BTreeSet;
 
-use super::draft::*;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind};
 
-/// Maximum number of items that all steps together may select, including their requirements: every
-/// check of the items walks them all, step by step. Removing a hundred thousand items and
-/// installing them again takes a tenth of it.
-const MAX_SELECTED: usize = 4_000_000;
-
-/// Objects that the names of a step refer to; `None` for a name that the deployment does not have,
-/// or if there is no deployment.
+/// Objects that the names of a step refer to; `None` if the deployment has nothing of that name, or
+/// if there is no deployment.
 #[derive(Default)]
 pub(super) struct ResolvedNames {
     /// Parallel to the step's groups.
@@ -36,82 +31,6 @@ pub(super) struct ResolutionSummary {
     pub(super) whole: bool,
 }
 
-/// Looks up every name.
-pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
-    let group = |name: &Named| deployment?.group(&name.value);
-    let item = |name: &Named| deployment?.item(&name.value);
-    for step in &mut draft.steps {
-        let groups = step.groups.iter().map(group).collect();
-        let items = step
-            .items
-            .iter()
-            .map(|(name, names)| (group(name), names.iter().map(item).collect()))
-            .collect();
-        step.resolved = ResolvedNames {
-            groups,
-            items,
-            selected: BTreeSet::new(),
-        };
-    }
-    let Some(deployment) = deployment else { return };
-    let too_many_at = too_many(draft, deployment);
-    let mut selecting = draft
-        .steps
-        .iter()
-        .filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
-    let whole = too_many_at.is_none() && selecting.all(|step| step.resolved.is_whole());
-    draft.resolved = ResolutionSummary { too_many_at, whole };
-    if too_many_at.is_none() {
-        draft
-            .steps
-            .iter_mut()
-            .for_each(|step| step.resolved.select(deployment));
-    }
-}
-
-fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
-    let of_item = |item: ItemId| {
-        let item = &deployment.items[item.0];
-        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind {
-            needs.len()
-        } else {
-            0
-        };
-        1 + item.requires.len() + needs
-    };
-    // A group is after its parent in the list.
-    let mut below: Vec<usize> = vec![0; deployment.groups.len()];
-    for (at, group) in deployment.groups.iter().enumerate().rev() {
-        let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
-        below[at] = 1 + groups + group.items.iter().map(|&item| of_item(item)).sum::<usize>();
-    }
-    let (mut all, mut removed) = (0, 0);
-    draft.steps.iter().position(|step| {
-        let named: usize = step.resolved.named().map(of_item).sum();
-        let chosen = named
-            + step
-                .resolved
-                .groups
-                .iter()
-                .flatten()
-                .map(|group| below[group.0])
-                .sum::<usize>();
-        let servers = step
-            .platform
-            .as_ref()
-            .map_or(0, |_| deployment.servers.len());
-        removed += chosen;
-        all += chosen
-            + servers
-            + if step.removed_by.is_some() {
-                removed
-            } else {
-                0
-            };
-        all > MAX_SELECTED
-    })
-}
-
 impl ResolvedNames {
     /// Returns the items and procedures that the step names one by one.
     pub(super) fn named(&self) -> impl Iterator<Item = ItemId> {
@@ -122,7 +41,7 @@ impl ResolvedNames {
             .flatten()
     }
 
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.groups.iter().all(Option::is_some)
             && self
                 .items
@@ -131,7 +50,7 @@ impl ResolvedNames {
                 .all(Option::is_some)
     }
 
-    fn select(&mut self, deployment: &Description) {
+    pub(super) fn select(&mut self, deployment: &Description) {
         let component =
             |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
         let groups = self
@@ -140,22 +59,5 @@ impl ResolvedNames {
             .flatten()
             .flat_map(|&group| deployment.items_below(group));
         self.selected = self.named().chain(groups).filter(component).collect();
-    }
-}
-
-impl StepDraft {
-    /// Returns the components that the step removes.
-    pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
-        static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
-        match self.verb {
-            Some(Verb::Uninstall) => &self.resolved.selected,
-            _ => &NOTHING,
-        }
-    }
-
-    /// Returns the names of items in the step, each with the item that it refers to.
-    pub(super) fn named_items(&self) -> impl Iterator<Item = (&Named, Option<ItemId>)> {
-        let lists = self.items.iter().zip(&self.resolved.items);
-        lists.flat_map(|((_, names), (_, known))| names.iter().zip(known.iter().copied()))
     }
 }

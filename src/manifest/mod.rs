@@ -11,10 +11,12 @@ mod draft;
 mod flow;
 mod installers;
 mod known;
+mod lookup;
 mod parse;
 mod pin;
 mod relations;
 mod services;
+mod shapes;
 mod steps;
 mod table;
 
@@ -22,9 +24,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use compare::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
-pub use parse::{Checks, MANIFEST, ParsedManifest, check, parse, parse_with};
+pub use parse::{Checks, ParsedManifest, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
 pub use relations::check_together;
+pub use shapes::MANIFEST;
 
 use crate::document::Span;
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
@@ -138,10 +141,7 @@ pub enum Action {
     /// Installs items as one batch.
     Install(InstallTargets),
     /// Copies payload files.
-    Copy {
-        files: CopyFiles,
-        to: CopyTarget,
-    },
+    Copy { files: CopyFiles, to: CopyTarget },
     /// Runs installer packages on every server of a role, outside the console.
     Run {
         /// The packages, in order.

@@ -275,7 +275,10 @@ mod tests {
             findings[0],
             ["RU0404 `includes` lacks KB3, KB4, included by KB2"]
         );
-        assert_eq!(findings[1], ["RU0404 `includes` lacks KB4, included by KB3"]);
+        assert_eq!(
+            findings[1],
+            ["RU0404 `includes` lacks KB4, included by KB3"]
+        );
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::steps::{servers_of, step_reference};
 use crate::deployment::description::{Description, ServiceId};
 use crate::document::{Code, Reader};
 use crate::names::CaseFolded;

@@ -18,14 +18,6 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Opti
     misspelled_platforms(reader, draft, deployment);
 }
 
-/// Returns a reference to another step, for a message about this one.
-pub(super) fn step_reference(reader: &Reader<'_>, step: &StepDraft) -> String {
-    match &step.id {
-        Some(id) => format!("the step `{}`", id.value),
-        None => format!("the step on line {}", reader.source.line(step.header.start)),
-    }
-}
-
 /// Checks platforms of steps and of the file table that are spelled almost like known ones.
 fn misspelled_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let known = platforms::known(deployment);
@@ -75,22 +67,6 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
             }
         }
     }
-}
-
-/// Returns the servers that a step is limited to, as a text that can be compared.
-pub(super) fn servers_of(step: &StepDraft) -> String {
-    let on = step.on.as_ref().map(|on| CaseFolded::of(&on.value));
-    let platform = step
-        .platform
-        .as_ref()
-        .map(|platform| CaseFolded::of(&platform.value));
-    let text = |case_folded: &Option<CaseFolded>| {
-        case_folded
-            .as_ref()
-            .map(|case_folded| case_folded.as_str().to_owned())
-            .unwrap_or_default()
-    };
-    format!("{}@{}", text(&on), text(&platform))
 }
 
 fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {

@@ -6,8 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::draft::*;
-use super::parse::MANIFEST;
-use super::steps::step_reference;
+use super::shapes::MANIFEST;
 use crate::document::{Code, Finding, Reader, Severity, some_of};
 use crate::names::{CaseFolded, Digest};
 

@@ -124,7 +124,8 @@ impl PayloadComparison<'_> {
         };
         let Some(fact) = fact else {
             let message = format!("`{}` is missing from the payload", row.name);
-            self.report(Code::MissingFile, level, &row.span, message).help = Some(UNPACK_AGAIN);
+            self.report(Code::MissingFile, level, &row.span, message)
+                .help = Some(UNPACK_AGAIN);
             return;
         };
         let Some((code, message, help)) = self.wrong(row, fact) else {
@@ -178,9 +179,8 @@ impl PayloadComparison<'_> {
             } else {
                 "too long"
             };
-            let message = format!(
-                "`{name}` is {how}: it has {size} bytes, and {expected} in the file table"
-            );
+            let message =
+                format!("`{name}` is {how}: it has {size} bytes, and {expected} in the file table");
             return Some((Code::WrongSize, message, UNPACK_AGAIN));
         }
         if let Some(expected) = row.sha256.filter(|&expected| expected != sha256) {
@@ -266,7 +266,8 @@ impl PayloadComparison<'_> {
         } else {
             Severity::Warning
         };
-        let help = "compare the date with the article; if the hash is pinned, the date matters little";
+        let help =
+            "compare the date with the article; if the hash is pinned, the date matters little";
         self.report(Code::WrongDate, level, &row.span, message).help = Some(help);
     }
 }

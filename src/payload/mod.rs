@@ -14,7 +14,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
-use crate::installer::{self, SiblingFiles, Contents, InstallerError, ReadSeek};
+use crate::installer::{self, Contents, InstallerError, ReadSeek, SiblingFiles};
 use crate::manifest::FileTable;
 use crate::names::{CaseFolded, FileName, RelPath};
 

@@ -1,11 +1,20 @@
 //! Relation of the rollup at hand to the applied ones.
 
-use super::planner::{Nothing, Reapply};
+use super::options::Reapply;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::snapshot::{PastRun, Snapshot};
 use crate::manifest::Manifest;
 use crate::names::Kb;
+
+/// Reason why there is nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nothing {
+    /// Reason in words.
+    pub why: String,
+    /// Further note to the operator.
+    pub note: Option<String>,
+}
 
 /// Consequence of the applied rollups for the one at hand.
 pub(super) enum Applicability {

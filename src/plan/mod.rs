@@ -11,12 +11,14 @@ mod bytes;
 mod context;
 mod file;
 mod inspect;
+mod options;
 mod outage;
 mod planner;
 mod prerequisites;
 mod refusal;
 mod requirements;
 mod resolve;
+mod rollup;
 mod swaps;
 mod world;
 
@@ -29,12 +31,14 @@ use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
 pub use accept::{Accepting, Expectation, accept, accept_interest};
+pub use applicability::Nothing;
 pub use context::{Checked, Context, Documented, Group, Installation, Item, Server};
 pub use file::{PlanFileError, parse};
+pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
-pub use planner::{Downgrade, IncludeMissing, Nothing, Options, Planned, Reapply, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;
+pub use rollup::{Planned, plan};
 
 /// Version of the format of `plan.json`.
 pub const SCHEMA: u32 = 1;

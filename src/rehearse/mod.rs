@@ -27,7 +27,7 @@ use crate::names::{Digest, FileName};
 
 pub use child::{Program, Verb};
 pub use crashes::{
-    CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere,
+    CrashError, Crashes, Failing, News, Place, Report, Row, Stood, crash_everywhere,
 };
 pub use faults::{Death, FailingSwap};
 pub use lab::{Lab, LabState, OnExisting, Origin, prepare, refuse_to_lose};

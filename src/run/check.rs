@@ -6,17 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RunError;
 use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
+use super::witness::Witness;
 use crate::deployment::locked::LockedDeployment;
+use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::{Entry, NewEntry, Plan, Swap, What};
-
-/// State of the live paths when they were compared with the plan: by swap, and then by entry of the
-/// old object, the identity of the file and its modification time. Only compared within one
-/// process.
-pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
-
-/// Identity of an entry's file, and the time when its contents were last changed.
-pub(super) type Seen = ((u64, u64), (i64, i64));
+use crate::plan::{Entry, NewEntry, Plan, Reason, ReasonKind, Swap, What};
 
 /// State of knowledge about the new objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +19,16 @@ pub(super) enum New {
     Found,
     /// This process, which holds the lock, has staged them and read them back from disk.
     ReadBack,
+}
+
+/// Reaction of an undo to a managed file that has changed since the run installed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfChanged {
+    /// The undo is refused, naming every such file.
+    #[default]
+    Refuse,
+    /// The changed files move into the run's slots with the objects that they belong to.
+    Quarantined,
 }
 
 /// Checks before going forward that every `new` still to be used is intact, and that the first
@@ -133,6 +137,25 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
         }
     }
     Ok(())
+}
+
+/// Returns a reason for each manual step that was done and has no instructions to undo it.
+pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
+    let confirmed = plan.steps.iter().filter(|step| {
+        let without = step
+            .manual
+            .as_ref()
+            .is_some_and(|manual| manual.undo.is_none());
+        without && run.journal.confirmed(&step.id) == Some(Answer::Done)
+    });
+    let told = confirmed.map(|step| {
+        let message = format!(
+            "the manual step `{}` was done, and the manifest does not say how to take it back",
+            step.id
+        );
+        Reason::new(ReasonKind::NotReady, message)
+    });
+    told.collect()
 }
 
 /// Checks that everything the run has put in place so far is still as it put it there.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::check::{self, New};
+use super::check::{self, IfChanged, New, no_way_back};
 use super::debris::foreign;
 use super::measure::{Measured, differences, measure};
-use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
-use super::{Comparison, Event, Listener, OnFailure, RunError};
+use super::witness::Witness;
+use super::{Comparison, Event, Listener, OnFailure, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{Kind, Tree};
 use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
@@ -201,7 +201,7 @@ pub fn resume(
         RunState::Unfinished(Direction::Back) => {
             turn(disk, &mut journal, Direction::Forward, "resume")?;
             listener.tell(&Event::Turned {
-                back: false,
+                direction: Direction::Forward,
                 why: "resume",
             });
         }
@@ -246,7 +246,7 @@ pub fn undo(
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
     disk.sync()?;
-    let witness = check::Witness::new();
+    let witness = Witness::new();
     let mut walk = Walk {
         disk,
         plan: &plan,
@@ -256,7 +256,7 @@ pub fn undo(
         witness,
     };
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: "undo",
     });
     let taken_up = run.state() == RunState::Unfinished(Direction::Back);
@@ -275,15 +275,6 @@ pub fn undo(
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     untouched(disk.tree(), run)?;
     Ok(disk.discard(&run.directory)?)
-}
-
-/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
-/// first record of a direction.
-pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
-    match listener.is_stopped() {
-        true => Err(RunError::Interrupted),
-        false => Ok(()),
-    }
 }
 
 fn turn(
@@ -339,7 +330,7 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     let why = error_chain(&because);
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: &why,
     });
     let turned = check::back(walk.disk, walk.plan, walk.run)
@@ -477,7 +468,7 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     let differs = measured.differences(walk.disk.tree(), &ours)?;
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = Comparison {
-        back: false,
+        direction: Direction::Forward,
         expected: walk
             .plan
             .expected_state
@@ -550,7 +541,7 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
     let digest = digest_of(&entries);
     let measured = wrong.is_empty().then_some(digest);
     let compared = Comparison {
-        back: true,
+        direction: Direction::Back,
         expected: Some(digest),
         measured,
         differs: wrong,

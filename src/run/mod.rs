@@ -42,15 +42,17 @@ mod reopen;
 mod stage;
 mod swap;
 mod walk;
+mod witness;
 
 use std::time::Duration;
 
 use crate::deployment::tree::DiskError;
-use crate::journal::{Accepted, JournalError, Outcome};
+use crate::journal::{Accepted, Direction, JournalError, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
+pub use check::IfChanged;
 pub use close::{Unusable, close_in_current_state, quarantine, unusable};
 pub use debris::is_made_by_staging;
 pub use examine::{Examined, examine, moved};
@@ -63,7 +65,7 @@ pub use past::{
 };
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{Lost, kept, lost, prune, refuse_mounted, slot_entries};
-pub use reopen::{IfChanged, no_return, reopen};
+pub use reopen::{no_return, reopen};
 pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;
 
@@ -85,6 +87,15 @@ pub trait Listener {
     /// Returns the reaction to a failure of the commit.
     fn on_failure(&self) -> OnFailure {
         OnFailure::Undo
+    }
+}
+
+/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
+/// first record of a direction.
+fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+    match listener.is_stopped() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
     }
 }
 
@@ -126,8 +137,8 @@ pub enum Event<'a> {
     Step {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Swap that was done or rolled back. A swap that already was is not reported.
     Swapped {
@@ -135,8 +146,8 @@ pub enum Event<'a> {
         swap: &'a Swap,
         /// Operations that the swap does; empty for the record of applied rollups.
         operations: &'a [&'a Operation],
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
         /// Time from before its first rename until after its last one.
         took: Duration,
     },
@@ -144,8 +155,8 @@ pub enum Event<'a> {
     Sync {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
         /// Time that the sync took.
         took: Duration,
     },
@@ -153,8 +164,8 @@ pub enum Event<'a> {
     Asked {
         /// Manual step.
         step: &'a PlannedStep,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Answer to a manual step.
     Answered {
@@ -169,8 +180,8 @@ pub enum Event<'a> {
     },
     /// Change of the run's direction.
     Turned {
-        /// True if the run goes backward from here on.
-        back: bool,
+        /// Direction of the run from here on.
+        direction: Direction,
         /// Reason for the change.
         why: &'a str,
     },
@@ -202,8 +213,8 @@ pub enum Event<'a> {
 /// Comparison of the tree after a walk with the expected state.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// True if the walk went backward: the state before the run is expected.
-    pub back: bool,
+    /// Direction of the walk; after a backward one the state before the run is expected.
+    pub direction: Direction,
     /// Digest of the expected state.
     pub expected: Option<Digest>,
     /// Digest of the actual state; after a backward walk only if nothing differs.
@@ -225,8 +236,8 @@ pub struct Question<'a> {
     pub optional: bool,
     /// Servers on which it is to be done.
     pub servers: &'a [String],
-    /// True if the run goes backward.
-    pub back: bool,
+    /// Direction of the run.
+    pub direction: Direction,
 }
 
 /// Reply to a manual step.
@@ -328,8 +339,8 @@ pub enum RunError {
     Waiting {
         /// Id of the step.
         step: String,
-        /// True if the run goes backward.
-        back: bool,
+        /// Direction of the run.
+        direction: Direction,
     },
     /// Manual step that cannot be undone, at which the rollback ends.
     #[error("the manual step `{step}` cannot be taken back")]

@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::executor::go_on;
-use super::{Event, Listener, RunError};
+use super::{Event, Listener, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 
 /// Longest time until a request to stop is noticed while nothing is written.

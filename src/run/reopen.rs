@@ -2,26 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check;
-use super::executor::{Ended, WayBack, go_back, go_on, load_plan};
+use super::check::{self, IfChanged, no_way_back};
+use super::executor::{Ended, WayBack, go_back, load_plan};
 use super::swap::{Progress, Slot, slot_directory};
 use super::walk::Walk;
-use super::{Event, Listener, RunError};
+use super::witness::Witness;
+use super::{Event, Listener, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{PathMetadataReader, Tree};
-use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
+use crate::journal::{Direction, Outcome, Record, Run, RunState, Writer};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind};
-
-/// Reaction of an undo to a managed file that has changed since the run installed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum IfChanged {
-    /// The undo is refused, naming every such file.
-    #[default]
-    Refuse,
-    /// The changed files move into the run's slots with the objects that they belong to.
-    Quarantined,
-}
 
 /// Rolls a finished run back. `runs` are all runs of the deployment, oldest first.
 ///
@@ -64,7 +55,7 @@ pub fn reopen(
             unmanaged,
         },
     )?;
-    let witness = check::Witness::new();
+    let witness = Witness::new();
     let mut walk = Walk {
         disk,
         plan: &plan,
@@ -74,7 +65,7 @@ pub fn reopen(
         witness,
     };
     walk.listener.tell(&Event::Turned {
-        back: true,
+        direction: Direction::Back,
         why: "undo",
     });
     Ok(go_back(&mut walk, WayBack::Begun, None))
@@ -137,25 +128,6 @@ fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
         );
         Reason::new(ReasonKind::NotReady, message)
             .help(format!("undo the newest run first: {newest}"))
-    });
-    told.collect()
-}
-
-/// Returns a reason for each manual step that was done and has no instructions to undo it.
-pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
-    let confirmed = plan.steps.iter().filter(|step| {
-        let without = step
-            .manual
-            .as_ref()
-            .is_some_and(|manual| manual.undo.is_none());
-        without && run.journal.confirmed(&step.id) == Some(Answer::Done)
-    });
-    let told = confirmed.map(|step| {
-        let message = format!(
-            "the manual step `{}` was done, and the manifest does not say how to take it back",
-            step.id
-        );
-        Reason::new(ReasonKind::NotReady, message)
     });
     told.collect()
 }

@@ -1,7 +1,7 @@
 //! First half of a run: everything slow, before anything changes.
 //!
 //! Every file that a step deploys is read once, and hashed while it is copied into the run's
-//! directory. Installers are unpacked from that verified copy. All cores work on it (see `crew`),
+//! directory. Installers are unpacked from that verified copy. All cores work on it (see `parallel`),
 //! each with its own buffer, so that memory use does not grow with the payload. After one sync,
 //! everything is read back from the disk and compared; only then may `staged` be recorded in the
 //! journal.
@@ -23,7 +23,7 @@ use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
-use crate::installer::{SiblingFiles, FileHashes, Installer, PackagedFile, ReadSeek, Sink};
+use crate::installer::{FileHashes, Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{About, FORMAT, JournalError, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;

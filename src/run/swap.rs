@@ -28,7 +28,7 @@ use crate::names::{CaseFolded, RelPath, same_name};
 use crate::plan::{NewWhat, Swap, What};
 
 use super::RunError;
-use super::check::Witness;
+use super::witness::Witness;
 
 /// Swap with its slot in the run's directory.
 ///

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::check::Witness;
 use super::swap::{Moved, Progress, Slot};
+use super::witness::Witness;
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Answer, Record, Writer};
+use crate::journal::{Answer, Direction, Record, Writer};
 use crate::names::RelPath;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
 
@@ -33,7 +33,10 @@ impl Walk<'_> {
                     step: step.id.clone(),
                 });
             }
-            self.listener.tell(&Event::Step { step, back: false });
+            self.listener.tell(&Event::Step {
+                step,
+                direction: Direction::Forward,
+            });
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
@@ -44,11 +47,11 @@ impl Walk<'_> {
                 let since = Instant::now();
                 if slot.forward(&self.witness)? == Moved::Something {
                     moved = Moved::Something;
-                    self.tell_swapped(&operations, swap, false, since.elapsed());
+                    self.tell_swapped(&operations, swap, Direction::Forward, since.elapsed());
                 }
             }
             if moved == Moved::Something {
-                self.sync(step, false)?;
+                self.sync(step, Direction::Forward)?;
             }
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
             {
@@ -79,14 +82,17 @@ impl Walk<'_> {
                     moved = Moved::Something;
                     let took = since.elapsed();
                     if !told {
-                        self.listener.tell(&Event::Step { step, back: true });
+                        self.listener.tell(&Event::Step {
+                            step,
+                            direction: Direction::Back,
+                        });
                         told = true;
                     }
-                    self.tell_swapped(&operations, swap, true, took);
+                    self.tell_swapped(&operations, swap, Direction::Back, took);
                 }
             }
             if moved == Moved::Something {
-                self.sync(step, true)?;
+                self.sync(step, Direction::Back)?;
             }
         }
         Ok(())
@@ -99,12 +105,12 @@ impl Walk<'_> {
     }
 
     /// Syncs what a step moved to disk. Most of a commit's time is spent here.
-    fn sync(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
+    fn sync(&mut self, step: Option<&PlannedStep>, direction: Direction) -> Result<(), RunError> {
         let since = Instant::now();
         self.disk.sync()?;
         self.listener.tell(&Event::Sync {
             step,
-            back,
+            direction,
             took: since.elapsed(),
         });
         Ok(())
@@ -114,7 +120,7 @@ impl Walk<'_> {
         &mut self,
         operations: &BTreeMap<u32, Vec<&Operation>>,
         swap: &Swap,
-        back: bool,
+        direction: Direction,
         took: Duration,
     ) {
         let operations = operations
@@ -124,7 +130,7 @@ impl Walk<'_> {
         self.listener.tell(&Event::Swapped {
             swap,
             operations,
-            back,
+            direction,
             took,
         });
     }
@@ -133,7 +139,7 @@ impl Walk<'_> {
     fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
         self.listener.tell(&Event::Asked {
             step: question.step,
-            back: question.back,
+            direction: question.direction,
         });
         let since = Instant::now();
         let reply = self.listener.ask(question);
@@ -153,7 +159,7 @@ impl Walk<'_> {
             text: &manual.instructions,
             optional: manual.optional,
             servers: &manual.servers,
-            back: false,
+            direction: Direction::Forward,
         };
         let (reply, waited) = self.ask(&question);
         let answer = match reply {
@@ -162,7 +168,7 @@ impl Walk<'_> {
             _ => {
                 return Err(RunError::Waiting {
                     step: step.id.clone(),
-                    back: false,
+                    direction: Direction::Forward,
                 });
             }
         };
@@ -185,13 +191,13 @@ impl Walk<'_> {
             text: undo,
             optional: false,
             servers: &manual.servers,
-            back: true,
+            direction: Direction::Back,
         };
         match self.ask(&question) {
             (Reply::Done, waited) => self.confirm(step, Answer::TakenBack, waited),
             _ => Err(RunError::Waiting {
                 step: step.id.clone(),
-                back: true,
+                direction: Direction::Back,
             }),
         }
     }

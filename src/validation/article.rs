@@ -195,8 +195,8 @@ impl Article {
             ),
             (ChangeKind::Changed, ..) => return None,
             (ChangeKind::Moved, theirs, ours) => {
-                let [theirs, ours] =
-                    [theirs, ours].map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
+                let [theirs, ours] = [theirs, ours]
+                    .map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
                 (
                     Code::ArticleSaysOtherwise,
                     format!("{subject} is {ours}, but {theirs} in the article"),

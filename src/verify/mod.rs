@@ -77,7 +77,10 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError
                     format!("is gone; run {run}, which was accepted, had moved it to its directory")
                 }
             };
-            verified.drift.push(Drift { path: live, description });
+            verified.drift.push(Drift {
+                path: live,
+                description,
+            });
         }
     }
     let mut records = RecordedState {
@@ -204,7 +207,8 @@ fn add_expected_files(
     let unmanaged = snapshot
         .below(directory)
         .filter(|found| found.kind != Kind::Directory);
-    let unmanaged = unmanaged.filter(|found| managed.binary_search(&found.path.case_folded()).is_err());
+    let unmanaged =
+        unmanaged.filter(|found| managed.binary_search(&found.path.case_folded()).is_err());
     verified
         .unmanaged
         .extend(unmanaged.map(|found| found.path.clone()));
@@ -256,7 +260,8 @@ fn compare(
 ) -> Result<(), RunError> {
     let metadata = |path: &RelPath| {
         let exact_path = snapshot.exact(path);
-        tree.metadata(&exact_path).map(|metadata| (exact_path, metadata))
+        tree.metadata(&exact_path)
+            .map(|metadata| (exact_path, metadata))
     };
     let entries: Vec<_> = expected
         .par_iter()
@@ -297,10 +302,12 @@ fn compare(
     verified.files = expected.len();
     for (path, (bytes, descriptions)) in expected.into_keys().zip(found.into_values()) {
         verified.bytes += bytes;
-        verified.drift.extend(descriptions.into_iter().map(|description| Drift {
-            path: path.clone(),
-            description,
-        }));
+        verified
+            .drift
+            .extend(descriptions.into_iter().map(|description| Drift {
+                path: path.clone(),
+                description,
+            }));
     }
     Ok(())
 }

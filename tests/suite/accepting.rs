@@ -139,7 +139,7 @@ fn a_change_after_an_acceptance_is_drift_again() {
     let world = drifted();
     world.run(ACCEPT).exits_with(exit::OK);
     let dll = installed(&world, PROVIDER, "provider.dll");
-    let world = world.write_file(&dll, "another hotfix").put(
+    let world = world.write_file(&dll, "another hotfix").write_file(
         "Servers/MPS01/Services/Provisioning Engine.toml",
         "schema = 1",
     );
@@ -647,7 +647,8 @@ fn a_live_path_that_a_closed_run_left_empty_is_drift_even_without_its_slots() {
         .run("verify")
         .exits_with(exit::MISMATCH)
         .prints("`Things/Provider` is gone");
-    ran.prints("had moved it to its directory").does_not_print("keeps it as");
+    ran.prints("had moved it to its directory")
+        .does_not_print("keeps it as");
 }
 
 #[test]

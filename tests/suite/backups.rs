@@ -43,11 +43,7 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
         fs::set_permissions(&share, fs::Permissions::from_mode(0o640)).expect("a mode");
         let directory = world.live("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).expect("a mode");
-        fs::write(
-            directory.join("files/notes.txt"),
-            "unmanaged",
-        )
-        .expect("written");
+        fs::write(directory.join("files/notes.txt"), "unmanaged").expect("written");
     });
     let plan = world.plan("kb952076.toml");
     let ran = world
@@ -273,7 +269,12 @@ fn back_up(world: &World, stopped: bool) -> Result<run::BackedUp, BackupError> {
     let runs = runs(&tree).expect("the journals can be read");
     let plan = run::load_plan(&tree, &runs[0].directory).expect("a plan");
     let place = Place::find(&world.at("backups"), &tree)?;
-    place.back_up(&tree, &plan, runs[0].name(), &mut InterruptibleListener { stopped })
+    place.back_up(
+        &tree,
+        &plan,
+        runs[0].name(),
+        &mut InterruptibleListener { stopped },
+    )
 }
 
 #[test]
@@ -332,7 +333,8 @@ fn a_backup_disk_that_is_too_small_is_refused_with_sizes_and_nothing_is_staged()
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(exit::NOT_READY), "{stderr}");
     assert!(
-        stderr.contains("small` is too small for the backup: ") && stderr.contains(", 16384 are free"),
+        stderr.contains("small` is too small for the backup: ")
+            && stderr.contains(", 16384 are free"),
         "{stderr}"
     );
     before.assert_same(&Listing::of(&world.deployment()));

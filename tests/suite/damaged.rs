@@ -77,7 +77,9 @@ fn a_comment_that_is_never_closed_is_reported_with_its_line() {
         [line_of(&page, "<!-- <h3>")]
     );
     assert!(
-        imported.draft.contains("# TODO a comment, a script or another hidden element is never closed"),
+        imported
+            .draft
+            .contains("# TODO a comment, a script or another hidden element is never closed"),
         "{}",
         imported.draft
     );
@@ -139,7 +141,12 @@ fn a_glued_table_without_its_head_is_reported_once_with_its_rows() {
         first.unwrap_or_default(),
         last.unwrap_or_default()
     );
-    assert_eq!(open_lines(&imported, &lines), [first], "{:#?}", imported.open);
+    assert_eq!(
+        open_lines(&imported, &lines),
+        [first],
+        "{:#?}",
+        imported.open
+    );
     assert!(open_lines(&imported, "no file table was found").is_empty());
 }
 
@@ -222,8 +229,14 @@ fn an_impossible_date_and_an_odd_size_are_reported_and_the_size_is_kept() {
     let text = edited(&tabbed(), from, to);
     let imported = draft(&text);
     let line = line_of(&text, to);
-    assert_eq!(open_lines(&imported, "`31-Sep-2010` is not understood"), [line]);
-    assert_eq!(open_lines(&imported, "not in whole sectors of 512 bytes"), [line]);
+    assert_eq!(
+        open_lines(&imported, "`31-Sep-2010` is not understood"),
+        [line]
+    );
+    assert_eq!(
+        open_lines(&imported, "not in whole sectors of 512 bytes"),
+        [line]
+    );
     let file_row = file_row(&imported, "CvRoutingRules.msi");
     assert!(
         file_row.contains("size = 402_433") && !file_row.contains("modified"),
@@ -309,7 +322,9 @@ fn an_ambiguous_size_is_reported_with_all_readings() {
     );
     let file_row = file_row(&imported, "LedgerConnector.msi");
     assert!(
-        file_row.contains("2009-06-22T16:08:00Z") && !file_row.contains("size") && !file_row.contains("version"),
+        file_row.contains("2009-06-22T16:08:00Z")
+            && !file_row.contains("size")
+            && !file_row.contains("version"),
         "{file_row}"
     );
 }
@@ -362,7 +377,10 @@ fn an_article_without_its_installation_is_reported_and_keeps_its_table() {
         .find("Requirements\n\n")
         .expect("and the one behind it");
     let imported = draft(&format!("{}{}", &text[..from], &text[to..]));
-    assert_eq!(open_lines(&imported, "no installation steps were found"), [None]);
+    assert_eq!(
+        open_lines(&imported, "no installation steps were found"),
+        [None]
+    );
     assert_eq!((imported.found.files, imported.found.steps), (11, 0));
 }
 
@@ -517,7 +535,11 @@ fn items_without_a_named_group_are_left_open() {
         imported.draft
     );
     assert_eq!(
-        open_lines(&imported, "the article does not name the group of `Ledger Connector`").len(),
+        open_lines(
+            &imported,
+            "the article does not name the group of `Ledger Connector`"
+        )
+        .len(),
         1
     );
 }

@@ -391,8 +391,8 @@ fn an_immutable_file_is_named() {
         ),
         ("MSIShare", "+a", "is marked immutable or append-only"),
     ] {
-        let world =
-            World::with_deployment().write_file(&format!("{PROVIDER}/files/notes.txt"), "unmanaged");
+        let world = World::with_deployment()
+            .write_file(&format!("{PROVIDER}/files/notes.txt"), "unmanaged");
         let chattr = |mark: &str| {
             let status = Command::new("chattr")
                 .arg(mark)

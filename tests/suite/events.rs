@@ -231,7 +231,7 @@ fn the_last_line_of_every_command_has_its_exit_code() {
     );
     let back: Vec<_> = lines
         .iter()
-        .filter(|line| line["event"] == "swap" && line["back"] == true)
+        .filter(|line| line["event"] == "swap" && line["direction"] == "back")
         .collect();
     let numbers: Vec<_> = back.iter().map(|line| line["swap"].as_i64()).collect();
     assert!(
@@ -272,8 +272,8 @@ fn the_events_of_a_run_that_was_rolled_back_have_its_reason() {
         .find(|line| line["event"] == "compared")
         .expect("a `compared` event");
     assert_eq!(
-        (&compared["back"], &compared["expected"]),
-        (&true.into(), &compared["measured"])
+        (&compared["direction"], &compared["expected"]),
+        (&"back".into(), &compared["measured"])
     );
 }
 

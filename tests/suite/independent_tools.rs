@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::Command;
 
 use rollup::installer::{
-    SiblingFiles, Contents, Installer, NoSiblingFiles, ReadSeek, Recipe, build_package, build_program,
-    contents,
+    Contents, Installer, NoSiblingFiles, ReadSeek, Recipe, SiblingFiles, build_package,
+    build_program, contents,
 };
 use rollup::names::{Digest, FileName, RelPath};
 use tempfile::TempDir;

@@ -6,8 +6,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rollup::journal::Direction;
 use rollup::plan;
-use rollup::rehearse::{Crashes, Place, Program, Report, Row, Way, crash_everywhere};
+use rollup::rehearse::{Crashes, Place, Program, Report, Row, crash_everywhere};
 use tempfile::TempDir;
 
 use crate::listing::Listing;
@@ -68,7 +69,8 @@ fn numbers(table: &str, row: &str) -> Vec<u64> {
 
 #[test]
 fn every_point_of_a_small_rollup_recovers_in_both_directions() {
-    let world = small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
+    let world =
+        small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
     let lab = lab();
     let ran = world
         .run(&everywhere(&lab))
@@ -271,7 +273,7 @@ fn a_recovery_that_does_nothing_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Back),
+            .all(|failing| failing.way == Direction::Back),
         "{:#?}",
         report.failing
     );
@@ -323,7 +325,7 @@ fn the_smallest_difference_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Back),
+            .all(|failing| failing.way == Direction::Back),
         "{:#?}",
         report.failing
     );
@@ -359,7 +361,7 @@ fn a_recovery_that_fails_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Way::Forward)
+            .all(|failing| failing.way == Direction::Forward)
     );
     assert!(
         report

@@ -69,7 +69,8 @@ fn live_paths(plan: &Value) -> Vec<&str> {
 
 #[test]
 fn start_starts_a_stopped_service() {
-    let world = world_with_service_steps(&[("start", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
+    let world = world_with_service_steps(&[("start", "")])
+        .write_file(&engine_file("ENG02"), service(false, true, 4));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -83,7 +84,8 @@ fn start_starts_a_stopped_service() {
 
 #[test]
 fn stop_stops_a_running_service() {
-    let world = world_with_service_steps(&[("stop", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
+    let world = world_with_service_steps(&[("stop", "")])
+        .write_file(&engine_file("ENG02"), service(false, true, 4));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -96,8 +98,8 @@ fn stop_stops_a_running_service() {
 
 #[test]
 fn restart_is_two_swaps_or_one_for_a_stopped_service() {
-    let world =
-        world_with_service_steps(&[("restart", "")]).write_file(&engine_file("ENG02"), service(false, true, 4));
+    let world = world_with_service_steps(&[("restart", "")])
+        .write_file(&engine_file("ENG02"), service(false, true, 4));
     let plan = world.plan("small.toml");
     assert_eq!(
         operations(&plan),
@@ -109,7 +111,11 @@ fn restart_is_two_swaps_or_one_for_a_stopped_service() {
     );
     assert_eq!(
         live_paths(&plan),
-        [engine_file("ENG01"), engine_file("ENG01"), engine_file("ENG02")]
+        [
+            engine_file("ENG01"),
+            engine_file("ENG01"),
+            engine_file("ENG02")
+        ]
     );
     world
         .run(APPLY_SMALL)
@@ -141,8 +147,8 @@ fn disable_and_enable_set_if_a_service_can_be_started() {
 #[test]
 fn a_disabled_service_is_not_started() {
     for (action, running) in [("start", false), ("restart", false), ("restart", true)] {
-        let world =
-            world_with_service_steps(&[(action, "")]).write_file(&engine_file("ENG02"), service(running, false, 0));
+        let world = world_with_service_steps(&[(action, "")])
+            .write_file(&engine_file("ENG02"), service(running, false, 0));
         let ran = world
             .run(APPLY_SMALL)
             .exits_with(exit::NOT_READY)
@@ -194,7 +200,11 @@ fn a_service_without_a_file_is_running_and_enabled() {
             .run(APPLY_SMALL)
             .exits_with(exit::OK)
             .prints("as previewed");
-        assert_eq!(state(&world, "ENG01"), (false, true, 1), "without {missing}");
+        assert_eq!(
+            state(&world, "ENG01"),
+            (false, true, 1),
+            "without {missing}"
+        );
         world.run("verify").exits_with(exit::OK);
     }
 }
@@ -396,7 +406,10 @@ fn two_steps_can_copy_into_one_new_directory() {
             .replace("[payload]", second_step),
     );
     let plan = world.plan("small.toml");
-    assert_eq!(live_paths(&plan)[2], "Servers/ENG01/Files/Tools/deep/er/Two.txt");
+    assert_eq!(
+        live_paths(&plan)[2],
+        "Servers/ENG01/Files/Tools/deep/er/Two.txt"
+    );
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -413,7 +426,10 @@ fn a_file_that_a_copy_replaces_is_kept() {
         .prints("copied 4 files; the 1 file they replace are kept");
     assert_ne!(world.read("Servers/ENG01/Files/ONE.TXT"), "the old one");
     let old = world.run_directory("0001-KB100001").join("slots/1/old");
-    assert_eq!(fs::read_to_string(old).expect("the old file"), "the old one");
+    assert_eq!(
+        fs::read_to_string(old).expect("the old file"),
+        "the old one"
+    );
 }
 
 #[test]
@@ -676,7 +692,10 @@ fn manual_step(id: &str, keys: &str) -> String {
 
 /// Makes a world whose manifest stops the engine, has these manual steps, and starts the engine.
 fn world_with_manual_steps(steps: &[(&str, &str)]) -> World {
-    let manual: String = steps.iter().map(|(id, keys)| manual_step(id, keys)).collect();
+    let manual: String = steps
+        .iter()
+        .map(|(id, keys)| manual_step(id, keys))
+        .collect();
     let (stop, start) = (
         service_step("stop", "stop", ""),
         service_step("start", "start", ""),
@@ -732,8 +751,10 @@ fn an_item_that_is_removed_twice_has_two_outages() {
         .replace("\"out\"", "\"out-again\"")
         .replace("\"in\"", "\"in-again\"");
     let restart = "[[steps]]\nid = \"between\"\naction = \"restart\"\nservice = \"Engine\"\n";
-    let plan =
-        small_world(&format!("{steps}{restart}{steps_again}[payload]\nfiles = []\n")).plan("small.toml");
+    let plan = small_world(&format!(
+        "{steps}{restart}{steps_again}[payload]\nfiles = []\n"
+    ))
+    .plan("small.toml");
     let outages: Vec<(&str, &str)> = plan["outage"]
         .as_array()
         .expect("a list")

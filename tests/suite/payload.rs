@@ -245,7 +245,9 @@ fn a_wrong_date_is_reported_only_without_pins() {
         .does_not_print("time zone");
     let world = world.without_pins();
     let ran = world.run("plan kb952076.toml").exits_with(exit::OK);
-    ran.prints("the date of `Hostedemail2007ns.msi` is off by 7 h, which looks like another time zone");
+    ran.prints(
+        "the date of `Hostedemail2007ns.msi` is off by 7 h, which looks like another time zone",
+    );
     shift_time(&world, 24 * 300);
     let ran = world.run("plan kb952076.toml").exits_with(exit::OK);
     ran.prints("`Hostedemail2007ns.msi` has another date than in the file table");

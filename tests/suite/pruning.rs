@@ -293,7 +293,11 @@ fn json_lists_the_pruned_runs() {
         .exits_with(exit::OK)
         .json();
     assert_eq!(
-        (&document["schema"], &document["outcome"], &document["changed"]),
+        (
+            &document["schema"],
+            &document["outcome"],
+            &document["changed"]
+        ),
         (&json!(1), &json!("ok"), &json!(false))
     );
     let document = world
@@ -412,8 +416,8 @@ fn slots_of_an_open_run_are_not_cleared_even_if_it_is_requested() {
         .run(&format!("{REAPPLY} --stop-before install"))
         .exits_with(exit::STOPPED);
     let tree = Tree::open(&world.deployment()).expect("the deployment exists");
-    let disk = LockedDeployment::lock(tree, "prune", Duration::from_secs(10))
-        .expect("the lock is free");
+    let disk =
+        LockedDeployment::lock(tree, "prune", Duration::from_secs(10)).expect("the lock is free");
     let runs = runs(disk.tree()).expect("the journals can be read");
     run::prune(&disk, &runs.iter().collect::<Vec<_>>()).expect("the finished run can be pruned");
     assert_eq!(with_slots(&world), [2]);
@@ -459,8 +463,8 @@ fn prune(deployment: &Path, at: usize) -> (Result<(), DiskError>, usize) {
     let tree = Tree::open(deployment).expect("the deployment exists");
     // A process that another test starts holds every lock of this one until it runs its own
     // program.
-    let disk = LockedDeployment::lock(tree, "prune", Duration::from_secs(10))
-        .expect("the lock is free");
+    let disk =
+        LockedDeployment::lock(tree, "prune", Duration::from_secs(10)).expect("the lock is free");
     let seen = Arc::new(AtomicUsize::new(0));
     let disk = disk.watched(Arc::new(CrashInjector {
         seen: Arc::clone(&seen),

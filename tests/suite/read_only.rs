@@ -37,7 +37,10 @@ const COMMANDS_THAT_READ_A_RUN: [&str; 4] = [
 fn no_reading_command_changes_a_new_deployment() {
     let world = World::with_deployment();
     for arguments in READING_COMMANDS {
-        world.run(arguments).exits_with(exit::OK).nothing_was_touched();
+        world
+            .run(arguments)
+            .exits_with(exit::OK)
+            .nothing_was_touched();
         assert!(
             !world.live(".rollup").exists(),
             "`{arguments}` made a `.rollup`"
@@ -50,7 +53,10 @@ fn no_reading_command_changes_a_deployment_with_runs() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     for arguments in READING_COMMANDS.iter().chain(&COMMANDS_THAT_READ_A_RUN) {
-        world.run(arguments).exits_with(exit::OK).nothing_was_touched();
+        world
+            .run(arguments)
+            .exits_with(exit::OK)
+            .nothing_was_touched();
     }
 }
 

@@ -237,7 +237,11 @@ fn manifest_with_number(kb: &str, relations: &str) -> String {
 fn a_rollup_that_an_applied_one_includes_is_superseded() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    fs::write(world.at("kb948755.toml"), manifest_with_number("KB948755", "")).expect("written");
+    fs::write(
+        world.at("kb948755.toml"),
+        manifest_with_number("KB948755", ""),
+    )
+    .expect("written");
     world
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
@@ -277,7 +281,11 @@ fn a_rollup_supersedes_those_that_it_replaces() {
 #[test]
 fn a_rollup_without_a_record_is_applied_but_cannot_be_compared() {
     let world = World::with_deployment();
-    fs::write(world.at("kb948755.toml"), manifest_with_number("KB948755", "")).expect("written");
+    fs::write(
+        world.at("kb948755.toml"),
+        manifest_with_number("KB948755", ""),
+    )
+    .expect("written");
     let ran = world
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::OK)

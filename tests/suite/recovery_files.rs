@@ -227,7 +227,11 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .prints("rollup undo -d deployment 1")
         .does_not_print("rollup resume");
     // One that is something else now, or gone.
-    for change in [KeptObjectChange::Replaced, KeptObjectChange::Gone, KeptObjectChange::SlotGone] {
+    for change in [
+        KeptObjectChange::Replaced,
+        KeptObjectChange::Gone,
+        KeptObjectChange::SlotGone,
+    ] {
         let (world, old) = finished();
         let slot = old
             .ancestors()
@@ -347,7 +351,8 @@ fn the_undo_of_a_finished_run_that_may_not_read_ends_with_74() {
     let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert_eq!(ran.status.code(), Some(exit::IO), "{stderr}");
     assert!(
-        stderr.contains("is finished") && stderr.contains("next: fix what is named, then `rollup undo"),
+        stderr.contains("is finished")
+            && stderr.contains("next: fix what is named, then `rollup undo"),
         "{stderr}"
     );
     assert!(

@@ -45,8 +45,7 @@ fn a_rehearsal_has_the_same_result_as_an_apply() {
 fn a_lab_is_replaced_only_with_replace() {
     let world = World::with_deployment();
     world.run(REHEARSE).exits_with(exit::OK);
-    fs::remove_file(world.at("lab/deployment/MSIShare/HostedEmail2007NS.msi"))
-        .expect("removed");
+    fs::remove_file(world.at("lab/deployment/MSIShare/HostedEmail2007NS.msi")).expect("removed");
     let lab = Listing::strict(&world.at("lab"));
     let ran = world.run(REHEARSE).exits_with(exit::USAGE);
     ran.prints("`lab` exists already")
@@ -227,11 +226,13 @@ fn a_refused_rehearsal_has_the_exit_code_of_a_refused_apply() {
 }
 
 /// Arguments that rehearse the small rollup on a copy of the world's deployment, and fail there.
-const WITH_FAILURE: &str = "rehearse small.toml -d deployment -p KB100001 --lab lab --inject-failure";
+const WITH_FAILURE: &str =
+    "rehearse small.toml -d deployment -p KB100001 --lab lab --inject-failure";
 
 #[test]
 fn a_failed_operation_is_rolled_back_and_the_whole_tree_compared() {
-    let world = small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
+    let world =
+        small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
     // Each step has one operation, so its id and the operation's number mean the same.
     let failures = [
         (
@@ -319,7 +320,9 @@ fn a_manual_step_cannot_fail_but_can_prevent_the_rollback() {
         )
     };
     let world = small_world(&steps_with("undo = \"Run the other script.\""));
-    let ran = world.run(&format!("{WITH_FAILURE} script")).exits_with(exit::USAGE);
+    let ran = world
+        .run(&format!("{WITH_FAILURE} script"))
+        .exits_with(exit::USAGE);
     ran.prints("step `script` has no operation that could fail: it is done by hand");
     let ran = world
         .run(&format!("{WITH_FAILURE} install --replace"))

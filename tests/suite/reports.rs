@@ -462,8 +462,7 @@ fn a_run_in_progress_is_reported_up_to_its_last_event() {
     let world = small_world(WITH_MANUAL_STEP);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     let tree = Tree::open(&world.deployment()).expect("a deployment");
-    let locked =
-        LockedDeployment::lock(tree, "resume", Duration::ZERO).expect("the lock");
+    let locked = LockedDeployment::lock(tree, "resume", Duration::ZERO).expect("the lock");
     let ran = world
         .run("report last")
         .exits_with(exit::OK)
@@ -686,7 +685,11 @@ fn the_history_of_one_run_has_its_records_and_paths() {
         .json();
     assert_eq!(document["records"].as_array().map(Vec::len), Some(5));
     assert_eq!(
-        (&document["schema"], &document["state"], &document["undoable"]),
+        (
+            &document["schema"],
+            &document["state"],
+            &document["undoable"]
+        ),
         (&1.into(), &"applied".into(), &true.into())
     );
     assert_eq!(document["steps"].as_array().map(Vec::len), Some(5));

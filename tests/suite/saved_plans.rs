@@ -272,7 +272,8 @@ fn expect_plan_refuses_a_manifest_with_another_plan() {
 
 #[test]
 fn a_file_that_is_not_a_valid_plan_is_refused() {
-    let world = world_with_saved_plan().edit("plan.json", "\"action\": \"copy\"", "\"action\": \"run\"");
+    let world =
+        world_with_saved_plan().edit("plan.json", "\"action\": \"copy\"", "\"action\": \"run\"");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::INVALID)
@@ -543,7 +544,9 @@ fn the_exit_code_of_a_plan_can_show_that_there_are_changes() {
 fn plan_undo_prints_the_rollback() {
     let manual_step =
         "[[steps]]\nid = \"database\"\naction = \"manual\"\ninstructions = \"Run up.sql.\"\n";
-    let world = small_world(&format!("{manual_step}undo = \"Run down.sql.\"\n{ALL_KINDS}"));
+    let world = small_world(&format!(
+        "{manual_step}undo = \"Run down.sql.\"\n{ALL_KINDS}"
+    ));
     let ran = world
         .run("plan small.toml --undo")
         .exits_with(exit::OK)

@@ -195,7 +195,10 @@ fn a_second_signal_ends_the_process_at_once() {
     signal(&child, Signal::CONT);
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(exit::INTERRUPTED), "{stderr}");
-    assert!(!stderr.contains("now:"), "it continued after the second signal: {stderr}");
+    assert!(
+        !stderr.contains("now:"),
+        "it continued after the second signal: {stderr}"
+    );
     world.run("undo --yes").exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
     world.run(APPLY_SMALL).exits_with(exit::OK);

@@ -238,8 +238,8 @@ fn every_state_of_the_current_format_is_stored() {
         let at = directory().join(format!("{}.json", state.name));
         if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
             fs::create_dir_all(directory()).expect("made");
-            let text =
-                serde_json::to_string_pretty(&stored_tree(&reached(state))).expect("paths and texts");
+            let text = serde_json::to_string_pretty(&stored_tree(&reached(state)))
+                .expect("paths and texts");
             fs::write(&at, text + "\n").expect("written");
         }
         assert!(

@@ -28,7 +28,11 @@ fn validate_reports_oddities_of_the_article_but_no_errors() {
         .exits_with(exit::OK)
         .json();
     assert_eq!(
-        (&document["errors"], &document["exit_code"], &document["changed"]),
+        (
+            &document["errors"],
+            &document["exit_code"],
+            &document["changed"]
+        ),
         (&0.into(), &0.into(), &false.into())
     );
     let findings = document["findings"].as_array().expect("findings");
@@ -139,10 +143,7 @@ fn contradicting_options_are_refused() {
             .prints(reason);
     };
     assert_refused("--allow RU0201", "RU0201 is an error");
-    assert_refused(
-        "--deny RU0202 --allow RU0202",
-        "`RU0202` has two levels",
-    );
+    assert_refused("--deny RU0202 --allow RU0202", "`RU0202` has two levels");
     assert_refused("--deny RU9999", "there is no finding `RU9999`");
     assert_refused("--format xml", "possible values: text, json, sarif, github");
 }
@@ -156,7 +157,9 @@ fn directories_and_patterns_select_the_documents_in_them() {
         .write_file("../manifests/Cargo.toml", "[package]\nname = \"x\"\n")
         .write_file("../manifests/read.me", "schema = 1");
     let names_of_files = |arguments: &str| -> Vec<String> {
-        let document = world.run(&format!("validate {arguments} --format json")).json();
+        let document = world
+            .run(&format!("validate {arguments} --format json"))
+            .json();
         let files = document["files"].as_array().expect("files").iter();
         files
             .map(|file| file["file"].as_str().expect("a name").to_owned())
@@ -406,7 +409,10 @@ fn a_name_that_is_not_utf_8_does_not_hide_others() {
             fs::write(world.at("m").join(os_string(b"\xc3/b.toml")), KB952076).expect("written");
         });
     let names_of_files = |arguments: &str| names_of_files(&world, arguments);
-    assert_eq!(names_of_files("m"), ["m/a.toml", "m/\\xC3/b.toml", "m/\\xFF.toml"]);
+    assert_eq!(
+        names_of_files("m"),
+        ["m/a.toml", "m/\\xC3/b.toml", "m/\\xFF.toml"]
+    );
     assert_eq!(names_of_files("m/*.toml"), ["m/a.toml", "m/\\xFF.toml"]);
     assert_eq!(
         names_of_files("m/**/*.toml"),
@@ -436,7 +442,9 @@ fn a_name_that_is_not_utf_8_does_not_hide_others() {
 /// Returns the names of the validated documents.
 #[track_caller]
 fn names_of_files(world: &World, arguments: &str) -> Vec<String> {
-    let document = world.run(&format!("validate {arguments} --format json")).json();
+    let document = world
+        .run(&format!("validate {arguments} --format json"))
+        .json();
     let files = document["files"].as_array().expect("files").iter();
     files
         .map(|file| file["file"].as_str().expect("a name").to_owned())

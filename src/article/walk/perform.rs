@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Located;
-use super::super::commands::{Files, ServerScope, Services};
-use super::super::effects::Effect;
-use super::super::listing::listed;
-use super::super::steps::{ArticleStep, StepAction, StepFiles, StepServers};
-use super::super::targets;
 use super::{Instruction, LineKind, Walker};
+use crate::article::Located;
+use crate::article::commands::{Files, ServerScope, Services};
+use crate::article::effects::Effect;
+use crate::article::listing::listed;
+use crate::article::steps::{ArticleStep, StepAction, StepFiles, StepServers};
+use crate::article::targets;
 use crate::manifest::ServiceVerb;
 
 impl Walker {

@@ -1,10 +1,10 @@
 //! Commands queued in the console, and the steps made from them when the deployment is started.
 
-use super::super::Located;
-use super::super::commands::QueuedAction;
-use super::super::steps::{ArticleStep, ItemSelection, Parameter, StepAction};
-use super::super::targets::{self, Targets};
 use super::{Instruction, LineKind, Walker};
+use crate::article::Located;
+use crate::article::commands::QueuedAction;
+use crate::article::steps::{ArticleStep, ItemSelection, Parameter, StepAction};
+use crate::article::targets::{self, Targets};
 
 /// Consecutive commands of one kind in the queue.
 pub(super) struct QueueEntry {

@@ -9,6 +9,7 @@ use askama::Template;
 
 use super::{Chapter, Down, ROWS, Story, Tone, shown, took};
 use crate::events::{About, Account, Away, Kind, Move, Operation, Passage, Span};
+use crate::journal::Direction;
 use crate::plan::OperationKind;
 
 /// Number of servers that have a lane of the picture; the table has all.
@@ -421,7 +422,10 @@ fn steps(passage: &Passage, axis: &Axis) -> Lane {
         .enumerate()
         .map(|(at, step)| {
             let name = step.id.as_deref().unwrap_or("the level");
-            let back = if step.back { "back: " } else { "" };
+            let back = match step.direction {
+                Direction::Forward => "",
+                Direction::Back => "back: ",
+            };
             let (from, to) = (
                 step.span.from_us.saturating_sub(axis.from_us),
                 step.span.to_us.saturating_sub(axis.from_us),
@@ -478,7 +482,7 @@ fn ticks<'m>(
     let mut seen: BTreeSet<(u64, u8)> = BTreeSet::new();
     let mut ticks = Vec::new();
     for (at, operation) in operations {
-        let (class, y) = look(operation.kind, at.back);
+        let (class, y) = look(operation.kind, at.direction);
         let x = axis.place(at.span.from_us);
         if seen.insert(((x / FINEST) as u64, y)) {
             ticks.push(Tick {
@@ -494,23 +498,19 @@ fn ticks<'m>(
 
 /// Returns the class of an operation and its distance from the top; rolled back, it looks like its
 /// opposite.
-fn look(kind: OperationKind, back: bool) -> (&'static str, u8) {
+fn look(kind: OperationKind, direction: Direction) -> (&'static str, u8) {
     let (goes, comes) = (("goes", 1), ("comes", 17));
     match kind {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => {
-            if back {
-                comes
-            } else {
-                goes
+            match direction {
+                Direction::Forward => goes,
+                Direction::Back => comes,
             }
         }
-        OperationKind::Install | OperationKind::Start | OperationKind::Enable => {
-            if back {
-                goes
-            } else {
-                comes
-            }
-        }
+        OperationKind::Install | OperationKind::Start | OperationKind::Enable => match direction {
+            Direction::Forward => comes,
+            Direction::Back => goes,
+        },
         _ => ("changes", 9),
     }
 }

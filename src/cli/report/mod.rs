@@ -21,6 +21,7 @@ use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;
 use crate::events::{
     self, About, Account, Away, Compared, Kind, Passage, Records, ServerTaken, Span, StepTaken,
+    Turned,
 };
 use crate::journal::{Answer, Damaged, Direction, Outcome, Run, RunState, sound_and_damaged};
 use crate::names::Escaped;
@@ -406,7 +407,8 @@ fn command(session: &events::Session, at_work: bool) -> Command {
 impl Chapter {
     fn of(account: &Account, at: usize, passage: &Passage) -> Self {
         let all = account.passages.len();
-        let way = match (at, passage.turns.iter().any(|turn| turn.back)) {
+        let turned_back = |turn: &Turned| turn.direction == Direction::Back;
+        let way = match (at, passage.turns.iter().any(turned_back)) {
             (0, false) => "forward",
             (0, true) => "forward, and back",
             (_, true) => "back",
@@ -457,10 +459,9 @@ impl Chapter {
 }
 
 fn compared(compared: &Compared) -> (Tone, Vec<String>) {
-    let what = if compared.back {
-        "as it was before"
-    } else {
-        "as previewed"
+    let what = match compared.direction {
+        Direction::Forward => "as previewed",
+        Direction::Back => "as it was before",
     };
     let mut lines = Vec::new();
     let tone = match (compared.differs.is_empty(), compared.is_same()) {
@@ -489,10 +490,9 @@ fn compared(compared: &Compared) -> (Tone, Vec<String>) {
     let digest = |name: &str, digest: Option<crate::names::Digest>| {
         digest.map(|digest| format!("{name} {digest}"))
     };
-    let expected = if compared.back {
-        "before  "
-    } else {
-        "expected"
+    let expected = match compared.direction {
+        Direction::Forward => "expected",
+        Direction::Back => "before  ",
     };
     lines.extend(digest(expected, compared.expected));
     lines.extend(digest("measured", compared.measured));
@@ -502,17 +502,16 @@ fn compared(compared: &Compared) -> (Tone, Vec<String>) {
 fn told(passage: &Passage) -> Vec<(Tone, String)> {
     let mut told = Vec::new();
     for turn in &passage.turns {
-        told.push(match (turn.back, turn.why.as_str()) {
-            (true, "undo") => (Tone::Warn, "taken back, as asked by `undo`".to_owned()),
-            (false, "resume") => (
+        told.push(match (turn.direction, turn.why.as_str()) {
+            (Direction::Back, "undo") => (Tone::Warn, "taken back, as asked by `undo`".to_owned()),
+            (Direction::Forward, "resume") => (
                 Tone::Warn,
                 "turned forward again, as asked by `resume`".to_owned(),
             ),
-            (true, why) => {
-                let failed = passage
-                    .steps
-                    .iter()
-                    .rfind(|step| !step.back && step.span.from_us <= turn.at_us);
+            (Direction::Back, why) => {
+                let failed = passage.steps.iter().rfind(|step| {
+                    step.direction == Direction::Forward && step.span.from_us <= turn.at_us
+                });
                 let at = match failed {
                     None => String::new(),
                     Some(StepTaken { id: Some(id), .. }) => format!(" in step {}", Escaped(id)),
@@ -523,7 +522,7 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
                     format!("it failed{at}, and was put back: {}", Escaped(why)),
                 )
             }
-            (false, why) => (
+            (Direction::Forward, why) => (
                 Tone::Warn,
                 format!("turned forward again: {}", Escaped(why)),
             ),
@@ -556,13 +555,13 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
 }
 
 fn wait(waited: &events::Waited, passage: &Passage) -> Wait {
-    let answer = match (waited.answer, waited.back) {
+    let answer = match (waited.answer, waited.direction) {
         (Some(Answer::Done), _) => "done",
         (Some(Answer::Skipped), _) => "skipped",
         (Some(Answer::TakenBack), _) => "taken back",
         (None, _) if passage.outcome.is_none() => "waits",
-        (None, false) => "not answered",
-        (None, true) => "not taken back",
+        (None, Direction::Forward) => "not answered",
+        (None, Direction::Back) => "not taken back",
     };
     let answer = match answer {
         "waits" => format!("waits since {}", wall(passage, waited.span.from_us)),
@@ -699,11 +698,11 @@ fn wall(passage: &Passage, us: u64) -> String {
 }
 
 fn taken(step: &StepTaken, base: u64) -> Taken {
-    let name = match (&step.id, step.back) {
-        (Some(id), false) => shown(id),
-        (Some(id), true) => format!("back: {}", Escaped(id)),
-        (None, false) => "the level".to_owned(),
-        (None, true) => "back: the level".to_owned(),
+    let name = match (&step.id, step.direction) {
+        (Some(id), Direction::Forward) => shown(id),
+        (Some(id), Direction::Back) => format!("back: {}", Escaped(id)),
+        (None, Direction::Forward) => "the level".to_owned(),
+        (None, Direction::Back) => "back: the level".to_owned(),
     };
     let sync: u64 = step.syncs.iter().map(Span::us).sum();
     Taken {

@@ -1,4 +1,4 @@
-//! A cabinet with one folder that is stored, not packed.
+//! Writing of a cabinet with one uncompressed folder.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,14 +7,14 @@ use super::BuildError;
 use super::plan::PackagePlan;
 use crate::installer::folder::checksum;
 
-/// Largest number of bytes in a block.
-const BLOCK: usize = 32 * 1024;
-const HEADER: usize = 36;
-const FOLDER: usize = 8;
+/// Maximum number of bytes in a block.
+const MAX_BLOCK_SIZE: usize = 32 * 1024;
+const HEADER_SIZE: usize = 36;
+const FOLDER_SIZE: usize = 8;
 
-/// Returns the cabinet of a package, its files named by their keys.
-pub(super) fn stored(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
-    let too_much = || BuildError::TooMuch(plan.name.clone());
+/// Returns the cabinet of a package, in which the names of the files are their keys.
+pub(super) fn stored_cabinet(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
+    let too_large = || BuildError::TooLarge(plan.name.clone());
     let (date, time) =
         date_and_time(plan.modified).ok_or(BuildError::Modified(plan.modified.as_second()))?;
     let mut entries = Vec::new();
@@ -29,18 +29,18 @@ pub(super) fn stored(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
         }
         entries.extend(file.key.bytes().chain([0]));
         content.extend_from_slice(file.bytes);
-        files = files.checked_add(1).ok_or_else(too_much)?;
+        files = files.checked_add(1).ok_or_else(too_large)?;
     }
-    let count = u16::try_from(content.len().div_ceil(BLOCK)).map_err(|_| too_much())?;
-    let data_at = HEADER + FOLDER + entries.len();
+    let count = u16::try_from(content.len().div_ceil(MAX_BLOCK_SIZE)).map_err(|_| too_large())?;
+    let data_at = HEADER_SIZE + FOLDER_SIZE + entries.len();
     let size = data_at + content.len() + 8 * usize::from(count);
     let mut cabinet = Vec::with_capacity(size);
     cabinet.extend(b"MSCF");
-    // The size, then the offset of the entries of the files, with reserved numbers around them.
-    for number in [0, size as u32, 0, (HEADER + FOLDER) as u32, 0] {
+    // Size of the cabinet, and offset of the file entries, with reserved numbers around them.
+    for number in [0, size as u32, 0, (HEADER_SIZE + FOLDER_SIZE) as u32, 0] {
         cabinet.extend(number.to_le_bytes());
     }
-    // Version 1.3, one folder, the number of files; then no flags, set or number in a set.
+    // Version 1.3, one folder, the number of files; no flags, no set id, index 0 in the set.
     for number in [0x0103, 1, files, 0, 0, 0] {
         cabinet.extend(number.to_le_bytes());
     }
@@ -49,7 +49,7 @@ pub(super) fn stored(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
     cabinet.extend([0, 0]);
     cabinet.extend(entries);
     content
-        .chunks(BLOCK)
+        .chunks(MAX_BLOCK_SIZE)
         .for_each(|block| add_block(&mut cabinet, block));
     Ok(cabinet)
 }

@@ -1,9 +1,9 @@
-//! Installers of a rehearsal: genuine packages with nothing of a vendor's in them.
+//! Builder of the installers of a rehearsal: valid packages without files of any vendor.
 //!
 //! The same recipe always gives the same bytes, in every build and on every system, so that a
-//! shipped manifest can pin their hashes. Two things would spoil that and are avoided: clock
-//! times, and compression, whose bytes change with the version of the compressor; cabinets are
-//! stored. A documented size is reached with one file of noise that takes up the slack.
+//! shipped manifest can pin their hashes. Therefore packages have no clock times, and cabinets are
+//! not compressed: the bytes would change with the version of the compressor. A documented size is
+//! reached with one file of noise of the missing length.
 
 mod cabinet;
 mod compound;
@@ -20,93 +20,80 @@ pub use program::build_program;
 
 use plan::PackagePlan;
 
-/// The unit of a package's size: a sector of a compound file of version 3.
+/// Unit of the size of a package: a sector of a compound file of version 3.
 const SECTOR: u64 = 512;
-/// The least noise in a package: smaller cabinets are stored in another way, with sizes in jumps.
+/// Minimum length of the noise. The compound file stores a smaller cabinet in its small sectors, so
+/// that sizes between would not be reached.
 const MIN_NOISE: u64 = 4096;
-/// Number of times that the size is compared and the noise changed; two or three are enough.
+/// Maximum number of changes of the length of the noise; two or three are enough.
 const MAX_TRIES: usize = 8;
 
 /// Recipe of a package.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// The name of the package's file; its noise depends on it.
+    /// Name of the file of the package; the noise depends on it.
     pub name: FileName,
-    /// The name of the product, which is also the name of its directory below `Program Files`.
+    /// Name of the product, and of its directory below `Program Files`.
     pub product: String,
-    /// The version of the product; the noise depends on it too.
+    /// Version of the product; the noise depends on it, too.
     pub version: Version,
-    /// The exact size wanted, in bytes; a multiple of 512.
+    /// Exact size of the package in bytes, a multiple of 512.
     pub size: Option<u64>,
-    /// The files, their paths below the directory of the product.
+    /// Files, with their paths below the directory of the product.
     pub files: Vec<(RelPath, Vec<u8>)>,
     /// Time of modification of the files, in seconds since 1970; cabinets keep even seconds only.
     pub modified: i64,
 }
 
-/// Reason why a package or a program cannot be made.
+/// Reason why a package or a program cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The package cannot have this size.
     #[error(
-        "`{name}` cannot have {wanted} bytes; its size is a multiple of 512, {smallest} at least"
+        "`{name}` cannot have {requested} bytes; the size of a package is a multiple of 512, at least {smallest}"
     )]
     PackageSize {
-        /// The file.
         name: FileName,
-        /// The size asked for.
-        wanted: u64,
-        /// The smallest possible.
+        requested: u64,
         smallest: u64,
     },
     /// The program cannot have this size.
     #[error(
-        "`{name}` cannot have {wanted} bytes; a program has at least {smallest} and less than 2 GiB"
+        "`{name}` cannot have {requested} bytes; a program has at least {smallest} and less than 2 GiB"
     )]
     ProgramSize {
-        /// The file.
         name: FileName,
-        /// The size asked for.
-        wanted: u64,
-        /// The smallest possible.
+        requested: u64,
         smallest: u64,
     },
-    /// A name that Windows would not accept.
-    #[error("`{}` cannot be in a package", Escaped(.name))]
-    Name {
-        /// The name.
-        name: String,
-        /// Fault of the name.
-        source: FileNameError,
-    },
-    /// A text with characters that packages of code page 1252 cannot have.
-    #[error("`{}` has characters outside code page 1252", Escaped(.0))]
-    Characters(String),
-    /// Two files with one path, or two names that differ only in case.
-    #[error("`{}` is there twice, or in two spellings, or is both a file and a directory", Escaped(.0.as_str()))]
-    Twice(RelPath),
-    /// A time that cabinets cannot store.
-    #[error("cabinets cannot tell the time {0} s after 1970, only those of the years 1980 to 2107")]
+    /// A name is not valid on Windows.
+    #[error("a package cannot contain the name `{}`", Escaped(.name))]
+    Name { name: String, source: FileNameError },
+    /// A text has characters outside of code page 1252, the one of the package.
+    #[error("`{}` has characters that are not in code page 1252", Escaped(.0))]
+    NotEncodable(String),
+    /// Two files have the same path, or two names differ only in case.
+    #[error("`{}` is a duplicate, has two spellings, or is both a file and a directory", Escaped(.0.as_str()))]
+    Conflict(RelPath),
+    /// Cabinets cannot store the time.
+    #[error(
+        "a cabinet cannot store the time {0} s after 1970, only times of the years 1980 to 2107"
+    )]
     Modified(i64),
-    /// More files, or larger ones, than one package takes.
-    #[error("`{0}` would have more files, or more bytes, than a package takes")]
-    TooMuch(FileName),
-    /// The library that writes packages refused.
+    /// The files are too many or too large for one package.
+    #[error("`{0}` would have too many files, or too many bytes, for one package")]
+    TooLarge(FileName),
+    /// The library that writes packages failed.
     #[error("cannot write `{name}`")]
-    Write {
-        /// The file.
-        name: FileName,
-        /// The library's reason.
-        source: io::Error,
-    },
+    Write { name: FileName, source: io::Error },
 }
 
-/// Makes a Windows Installer package, of exactly the size wanted if there is one.
+/// Builds a Windows Installer package, of exactly the requested size if the recipe has one.
 ///
-/// A package without a size has no noise, unless it would be empty otherwise.
+/// A package without a requested size has noise only if it would have no file otherwise.
 pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
-    let mut plan = PackagePlan::of(recipe)?;
-    let Some(wanted) = recipe.size else {
+    let mut plan = PackagePlan::new(recipe)?;
+    let Some(requested) = recipe.size else {
         if recipe.files.is_empty() {
             plan.set_noise(recipe, MIN_NOISE)?;
         }
@@ -115,38 +102,38 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
     plan.set_noise(recipe, MIN_NOISE)?;
     let mut package = assemble(&plan)?;
     let smallest = package.len() as u64;
-    let refused = || BuildError::PackageSize {
+    let size_error = || BuildError::PackageSize {
         name: recipe.name.clone(),
-        wanted,
+        requested,
         smallest,
     };
-    if wanted < smallest || !wanted.is_multiple_of(SECTOR) {
-        return Err(refused());
+    if requested < smallest || !requested.is_multiple_of(SECTOR) {
+        return Err(size_error());
     }
     let mut noise = MIN_NOISE;
     for _ in 0..MAX_TRIES {
         let size = package.len() as u64;
-        if size == wanted {
+        if size == requested {
             return Ok(package);
         }
-        if size + SECTOR == wanted
+        if size + SECTOR == requested
             && let Some(package) = compound::with_spare_sector(&package)
         {
             return Ok(package);
         }
-        noise = (noise + wanted).saturating_sub(size).max(MIN_NOISE);
+        noise = (noise + requested).saturating_sub(size).max(MIN_NOISE);
         plan.set_noise(recipe, noise)?;
         package = assemble(&plan)?;
     }
-    Err(refused())
+    Err(size_error())
 }
 
 fn assemble(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
-    let cabinet = cabinet::stored(plan)?;
+    let cabinet = cabinet::stored_cabinet(plan)?;
     let write = |source| BuildError::Write {
         name: plan.name.clone(),
         source,
     };
     let database = tables::database(plan, &cabinet).map_err(write)?;
-    compound::version_3(database).map_err(write)
+    compound::convert_to_version_3(database).map_err(write)
 }

@@ -1,4 +1,4 @@
-//! Plan of a package to be made: its files and directories, and the keys that represent them.
+//! Plan of a package: its files and directories, with their keys in the tables.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::noise::noise;
 use super::{BuildError, Recipe};
 use crate::names::{CaseFolded, FileName, RelPath, Version};
 
-/// Largest number of files in a package: their sequence has 15 bits.
+/// Maximum number of files: the sequence of a file has 15 bits.
 const MAX_FILES: usize = 32_767;
-/// Largest number of bytes in a package's files, well below what the formats take.
+/// Maximum number of bytes of all files, well below the limits of the formats.
 const MAX_BYTES: u64 = 1 << 30;
 
 pub(super) struct PackagePlan<'a> {
@@ -20,9 +20,9 @@ pub(super) struct PackagePlan<'a> {
     pub(super) version: &'a Version,
     pub(super) product_code: String,
     pub(super) upgrade_code: String,
-    /// Identifier of exactly this package; one of another size has another identifier.
+    /// Identifier of this package; a package of another size has another identifier.
     pub(super) package_code: Uuid,
-    /// Directories below that of the product, parents first.
+    /// Directory of the product and those below it, parents first.
     pub(super) directories: Vec<PlannedDirectory>,
     /// In the order of the cabinet.
     pub(super) files: Vec<PlannedFile<'a>>,
@@ -33,7 +33,7 @@ pub(super) struct PackagePlan<'a> {
 pub(super) struct PlannedDirectory {
     pub(super) key: String,
     pub(super) parent: String,
-    /// `short|long`, or one name that is both.
+    /// `short|long`, or one name for both.
     pub(super) name: String,
     pub(super) component: String,
     pub(super) component_code: String,
@@ -44,7 +44,7 @@ pub(super) struct PlannedDirectory {
 pub(super) struct PlannedFile<'a> {
     pub(super) key: String,
     pub(super) component: String,
-    /// `short|long`, or one name that is both.
+    /// `short|long`, or one name for both.
     pub(super) name: String,
     pub(super) bytes: &'a [u8],
 }
@@ -53,7 +53,7 @@ pub(super) struct PlannedFile<'a> {
 pub(super) const PRODUCT_DIRECTORY: &str = "INSTALLDIR";
 
 impl<'a> PackagePlan<'a> {
-    pub(super) fn of(recipe: &'a Recipe) -> Result<Self, BuildError> {
+    pub(super) fn new(recipe: &'a Recipe) -> Result<Self, BuildError> {
         check_name(&recipe.product)?;
         check_paths(recipe)?;
         let modified =
@@ -87,29 +87,29 @@ impl<'a> PackagePlan<'a> {
             .sum();
         match plan.files.len() < MAX_FILES && total.max(recipe.size.unwrap_or(0)) <= MAX_BYTES {
             true => Ok(plan),
-            false => Err(BuildError::TooMuch(recipe.name.clone())),
+            false => Err(BuildError::TooLarge(recipe.name.clone())),
         }
     }
 
-    /// Sets the amount of noise in the package, in a file named like it.
+    /// Sets the length of the noise, a file that is named like the package.
     pub(super) fn set_noise(&mut self, recipe: &Recipe, length: u64) -> Result<(), BuildError> {
         let name = recipe.name.as_str();
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
         let file = format!("{stem}.dat");
         check_name(&file)?;
-        let path = RelPath::parse(&file).map_err(|_| BuildError::Characters(file))?;
+        let path = RelPath::parse(&file).map_err(|_| BuildError::NotEncodable(file))?;
         if recipe
             .files
             .iter()
             .any(|(other, _)| other.parts().next().map(CaseFolded::of) == Some(path.case_folded()))
         {
-            return Err(BuildError::Twice(path));
+            return Err(BuildError::Conflict(path));
         }
         self.noise = Some((path, noise(&[name, recipe.version.as_str()], length)));
         Ok(())
     }
 
-    /// Returns every file, the noise last.
+    /// Returns all files, the noise last.
     pub(super) fn all_files(&self) -> impl Iterator<Item = PlannedFile<'_>> {
         let noise = self
             .noise
@@ -144,7 +144,7 @@ impl<'a> PackagePlan<'a> {
         directory: &str,
         number: usize,
     ) -> PlannedFile<'b> {
-        let component = component_of(directory);
+        let component = component_key(directory);
         PlannedFile {
             key: format!("F{number}"),
             component,
@@ -161,9 +161,9 @@ impl<'a> PackagePlan<'a> {
             ),
             number => (format!("D{number}"), parent.to_owned()),
         };
-        let place = path.as_ref().map_or("", RelPath::as_str);
-        let component_code = braced(guid(&["component", self.product, place]));
-        let component = component_of(&key);
+        let below_product = path.as_ref().map_or("", RelPath::as_str);
+        let component_code = braced(guid(&["component", self.product, below_product]));
+        let component = component_key(&key);
         self.directories.push(PlannedDirectory {
             key: key.clone(),
             parent,
@@ -176,12 +176,12 @@ impl<'a> PackagePlan<'a> {
     }
 }
 
-fn component_of(directory: &str) -> String {
+fn component_key(directory: &str) -> String {
     format!("C_{directory}")
 }
 
 fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
-    // Each path with its spelling, and true for a file; directories may come again, files may not.
+    // Each path in its spelling, and true for a file; only directories may be repeated.
     let mut known: BTreeMap<CaseFolded, (RelPath, bool)> = BTreeMap::new();
     for (path, _) in &recipe.files {
         path.parts().try_for_each(check_name)?;
@@ -189,7 +189,7 @@ fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
         for entry in directories.chain([(path.clone(), true)]) {
             match known.get(&entry.0.case_folded()) {
                 Some(other) if *other != entry || entry.1 => {
-                    return Err(BuildError::Twice(path.clone()));
+                    return Err(BuildError::Conflict(path.clone()));
                 }
                 Some(_) => {}
                 None => drop(known.insert(entry.0.case_folded(), entry)),
@@ -206,7 +206,7 @@ fn check_name(name: &str) -> Result<(), BuildError> {
     })?;
     let (_, _, lossy) = encoding_rs::WINDOWS_1252.encode(name);
     if lossy {
-        Err(BuildError::Characters(name.to_owned()))
+        Err(BuildError::NotEncodable(name.to_owned()))
     } else {
         Ok(())
     }
@@ -231,7 +231,7 @@ fn braced(guid: Uuid) -> String {
     guid.braced().to_string().to_uppercase()
 }
 
-/// Returns `short|long` if the name needs a short one beside it: eight characters, a dot, three.
+/// Returns `short|long` if the name is longer than a short name: eight characters, a dot, three.
 fn short_and_long(name: &str, letter: char, number: usize) -> String {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     let plain = |text: &str| {

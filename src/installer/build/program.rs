@@ -1,95 +1,95 @@
-//! A program for Windows that does nothing, of any size.
+//! Builder of programs for Windows that do nothing, of any size.
 
 use super::BuildError;
 use super::noise::noise;
 use crate::names::FileName;
 
-/// The unit of a section in the file.
-const FILE_UNIT: u32 = 512;
-/// The unit of a section in memory.
-const MEMORY_UNIT: u32 = 4096;
-/// The headers, and a section of code.
-const MIN_PROGRAM_SIZE: u64 = 2 * FILE_UNIT as u64;
+/// Alignment of a section in the file.
+const FILE_ALIGNMENT: u32 = 512;
+/// Alignment of a section in memory.
+const SECTION_ALIGNMENT: u32 = 4096;
+/// Size of the headers and the section of code.
+const MIN_PROGRAM_SIZE: u64 = 2 * FILE_ALIGNMENT as u64;
 /// Code that ends the program at once: `xor eax, eax; ret`.
 const CODE: [u8; 3] = [0x31, 0xc0, 0xc3];
-/// Offset of the newer headers, behind the old one.
-const HEADERS_AT: u32 = 0x40;
+/// Offset of the PE headers, after the DOS header.
+const PE_HEADERS_AT: u32 = 0x40;
 
-/// Makes a minimal valid program (PE32, x86, console) of exactly `size` bytes.
+/// Builds a minimal valid program (PE32, x86, console) of exactly `size` bytes.
 ///
-/// All but the first kilobyte is noise, which depends on the name: as much as fits in a section of
-/// data, and the rest behind the program, where others carry their signature.
+/// All but the first kilobyte is noise, which depends on the name: as many whole units as fit in a
+/// section of data, and the rest after the sections, where signed programs have their signature.
 pub fn build_program(name: &FileName, size: u64) -> Result<Vec<u8>, BuildError> {
-    let refused = || BuildError::ProgramSize {
+    let size_error = || BuildError::ProgramSize {
         name: name.clone(),
-        wanted: size,
+        requested: size,
         smallest: MIN_PROGRAM_SIZE,
     };
-    let slack = size
+    let noise_length = size
         .checked_sub(MIN_PROGRAM_SIZE)
         .filter(|_| size < 1 << 31)
-        .ok_or_else(refused)?;
-    let data = slack as u32 / FILE_UNIT * FILE_UNIT;
-    let mut program = headers(data);
-    program.resize(FILE_UNIT as usize, 0);
+        .ok_or_else(size_error)?;
+    let data_size = noise_length as u32 / FILE_ALIGNMENT * FILE_ALIGNMENT;
+    let mut program = headers(data_size);
+    program.resize(FILE_ALIGNMENT as usize, 0);
     program.extend(CODE);
     program.resize(MIN_PROGRAM_SIZE as usize, 0);
-    program.extend(noise(&[name.as_str()], slack));
+    program.extend(noise(&[name.as_str()], noise_length));
     Ok(program)
 }
 
-/// A section: its name, its place in memory and in the file, and its purpose.
+/// Section of a program.
 struct PeSection {
     name: &'static [u8; 8],
-    memory_size: u32,
-    memory: u32,
+    virtual_size: u32,
+    virtual_address: u32,
     file_size: u32,
-    file: u32,
+    file_offset: u32,
     flags: u32,
 }
 
-fn headers(data: u32) -> Vec<u8> {
+fn headers(data_size: u32) -> Vec<u8> {
     const CODE_FLAGS: u32 = 0x6000_0020;
     const DATA_FLAGS: u32 = 0x4000_0040;
     let code = PeSection {
         name: b".text\0\0\0",
-        memory_size: CODE.len() as u32,
-        memory: MEMORY_UNIT,
-        file_size: FILE_UNIT,
-        file: FILE_UNIT,
+        virtual_size: CODE.len() as u32,
+        virtual_address: SECTION_ALIGNMENT,
+        file_size: FILE_ALIGNMENT,
+        file_offset: FILE_ALIGNMENT,
         flags: CODE_FLAGS,
     };
     let mut sections = vec![code];
-    if data > 0 {
-        let (memory, file) = (2 * MEMORY_UNIT, MIN_PROGRAM_SIZE as u32);
-        let name = b".rdata\0\0";
+    if data_size > 0 {
         sections.push(PeSection {
-            name,
-            memory_size: data,
-            memory,
-            file_size: data,
-            file,
+            name: b".rdata\0\0",
+            virtual_size: data_size,
+            virtual_address: 2 * SECTION_ALIGNMENT,
+            file_size: data_size,
+            file_offset: MIN_PROGRAM_SIZE as u32,
             flags: DATA_FLAGS,
         });
     }
     let mut bytes = Vec::from(*b"MZ");
     bytes.resize(0x3c, 0);
-    bytes.extend(HEADERS_AT.to_le_bytes());
+    bytes.extend(PE_HEADERS_AT.to_le_bytes());
     bytes.extend(b"PE\0\0");
     file_header(&mut bytes, sections.len() as u16);
-    optional_header(&mut bytes, data);
+    optional_header(&mut bytes, data_size);
     for section in sections {
         bytes.extend(section.name);
-        let PeSection {
-            memory_size,
-            memory,
-            file_size,
-            file,
-            ..
-        } = section;
-        words(
+        push_u32(
             &mut bytes,
-            &[memory_size, memory, file_size, file, 0, 0, 0, section.flags],
+            &[
+                section.virtual_size,
+                section.virtual_address,
+                section.file_size,
+                section.file_offset,
+                0,
+                0,
+                0,
+                section.flags,
+            ],
         );
     }
     bytes
@@ -100,46 +100,47 @@ fn file_header(bytes: &mut Vec<u8>, sections: u16) {
     const OPTIONAL_HEADER_SIZE: u16 = 224;
     // No relocations, executable, 32 bits.
     const FLAGS: u16 = 0x0103;
-    halves(bytes, &[I386, sections]);
-    // No time, which would change with every build, and no symbols.
-    words(bytes, &[0, 0, 0]);
-    halves(bytes, &[OPTIONAL_HEADER_SIZE, FLAGS]);
+    push_u16(bytes, &[I386, sections]);
+    // No symbols, and no time, which would differ in every build.
+    push_u32(bytes, &[0, 0, 0]);
+    push_u16(bytes, &[OPTIONAL_HEADER_SIZE, FLAGS]);
 }
 
-fn optional_header(bytes: &mut Vec<u8>, data: u32) {
+fn optional_header(bytes: &mut Vec<u8>, data_size: u32) {
     const BASE: u32 = 0x0040_0000;
     const CONSOLE: u16 = 3;
-    let image = 2 * MEMORY_UNIT + data.div_ceil(MEMORY_UNIT) * MEMORY_UNIT;
-    // PE32, and a zero version of the linker, since there is none.
-    halves(bytes, &[0x010b, 0]);
+    let data_units = data_size.div_ceil(SECTION_ALIGNMENT);
+    let image_size = (2 + data_units) * SECTION_ALIGNMENT;
+    // PE32, and version 0 of the linker.
+    push_u16(bytes, &[0x010b, 0]);
     // Sizes of code and data, the entry point, and the offsets of code and data.
-    words(
+    push_u32(
         bytes,
         &[
-            FILE_UNIT,
-            data,
+            FILE_ALIGNMENT,
+            data_size,
             0,
-            MEMORY_UNIT,
-            MEMORY_UNIT,
-            2 * MEMORY_UNIT,
+            SECTION_ALIGNMENT,
+            SECTION_ALIGNMENT,
+            2 * SECTION_ALIGNMENT,
         ],
     );
-    words(bytes, &[BASE, MEMORY_UNIT, FILE_UNIT]);
+    push_u32(bytes, &[BASE, SECTION_ALIGNMENT, FILE_ALIGNMENT]);
     // Versions of the system, the program and the subsystem.
-    halves(bytes, &[4, 0, 0, 0, 4, 0]);
-    // The image in memory, the headers, no checksum.
-    words(bytes, &[0, image, FILE_UNIT, 0]);
-    halves(bytes, &[CONSOLE, 0]);
-    // Stack and heap, reserved and committed; then sixteen directories, all empty.
-    words(bytes, &[0x0010_0000, 0x1000, 0x0010_0000, 0x1000, 0, 16]);
-    words(bytes, &[0; 32]);
+    push_u16(bytes, &[4, 0, 0, 0, 4, 0]);
+    // Size of the image in memory, size of the headers, no checksum.
+    push_u32(bytes, &[0, image_size, FILE_ALIGNMENT, 0]);
+    push_u16(bytes, &[CONSOLE, 0]);
+    // Stack and heap, reserved and committed; sixteen data directories, all empty.
+    push_u32(bytes, &[0x0010_0000, 0x1000, 0x0010_0000, 0x1000, 0, 16]);
+    push_u32(bytes, &[0; 32]);
 }
 
-fn halves(bytes: &mut Vec<u8>, numbers: &[u16]) {
+fn push_u16(bytes: &mut Vec<u8>, numbers: &[u16]) {
     bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
-fn words(bytes: &mut Vec<u8>, numbers: &[u32]) {
+fn push_u32(bytes: &mut Vec<u8>, numbers: &[u32]) {
     bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 

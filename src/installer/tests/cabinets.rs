@@ -1,6 +1,6 @@
 //! Cabinets of every kind, well made and not.
 
-use super::forge::{ForgedEntry, ForgedFolder, Forge, LZX_32_KIB, Lzx, cabinet, file, packed};
+use super::forge::{Forge, ForgedEntry, ForgedFolder, LZX_32_KIB, Lzx, cabinet, file, packed};
 use super::*;
 
 /// Returns a package whose file `f` of `size` bytes is in this cabinet.

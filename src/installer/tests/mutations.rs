@@ -1,7 +1,7 @@
 //! Thousands of damaged packages, the same on every run: each is read or refused, none stops the
 //! program.
 
-use super::forge::{ForgedEntry, ForgedFolder, Forge, LZX_32_KIB, Lzx, cabinet, packed, rewritten};
+use super::forge::{Forge, ForgedEntry, ForgedFolder, LZX_32_KIB, Lzx, cabinet, packed, rewritten};
 use super::*;
 
 const RUNS: usize = 3_000;

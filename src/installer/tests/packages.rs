@@ -277,7 +277,8 @@ fn a_cabinet_beside_the_package_is_found_in_any_case_and_hashed() {
     let package = forge.build();
     let installer = Installer::open(Cursor::new(&package)).expect("readable without it");
     assert_eq!(installer.external_cabinets(), [name("Data1.cab")]);
-    let missing = contents(Cursor::new(&package), &mut NoSiblingFiles).expect_err("it is not there");
+    let missing =
+        contents(Cursor::new(&package), &mut NoSiblingFiles).expect_err("it is not there");
     assert!(
         matches!(&missing, InstallerError::MissingCabinet(cabinet) if cabinet.as_str() == "Data1.cab")
     );

@@ -1,17 +1,14 @@
 //! Reading of a manifest into a draft, key by key, followed by all checks.
 
-mod shapes;
 mod step;
 mod table;
 
-pub use shapes::MANIFEST;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
-
 use super::draft::*;
-use super::known::{self, ResolutionSummary};
+use super::known::ResolutionSummary;
+use super::lookup::look_up;
+use super::shapes::{ARTICLE, MANIFEST, PREREQUISITE, ROLLUP};
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
@@ -65,7 +62,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
         let mut draft = draft(reader, top);
         if reader.whole() {
             file_table::check(reader, &mut draft);
-            known::look_up(&mut draft, checks.deployment);
+            look_up(&mut draft, checks.deployment);
             steps::check(reader, &mut draft, checks.deployment);
         }
         if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::ServiceVerb;
-use super::super::draft::{
-    CopyDestination, GroupMembers, ProcedureAnswers, StepDraft, UnreadableParts, Verb,
-};
-use super::super::known::ResolvedNames;
-use super::shapes::STEP;
 use super::{checked_id, key_spans, report_duplicate, require_key};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
+use crate::manifest::ServiceVerb;
+use crate::manifest::draft::{
+    CopyDestination, GroupMembers, ProcedureAnswers, StepDraft, UnreadableParts, Verb,
+};
+use crate::manifest::known::ResolvedNames;
+use crate::manifest::shapes::STEP;
 use crate::names::{CaseFolded, FileName, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {

@@ -4,8 +4,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use toml::value::{Datetime, Offset};
 
-use super::super::draft::{RowDraft, TableDraft};
 use crate::document::{Code, Placed, Reader, Table};
+use crate::manifest::draft::{RowDraft, TableDraft};
 use crate::names::{Digest, FileName};
 
 pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
@@ -87,8 +87,7 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
                     }
                     // TOML has checked the day; the only other error is a time that is too late.
                     Err(_) => {
-                        let message =
-                            format!("`modified` is {raw}, which is too late");
+                        let message = format!("`modified` is {raw}, which is too late");
                         let finding =
                             reader
                                 .findings

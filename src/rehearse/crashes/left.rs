@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::report::Way;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Outcome, Run, RunState, runs};
+use crate::journal::{Answer, Direction, Outcome, Run, RunState, runs};
 use crate::plan::{Plan, PlannedStep};
 use crate::run::describe_state;
 
@@ -52,19 +51,19 @@ impl Left {
     }
 
     /// Returns the tree that is expected after a recovery.
-    pub(super) fn due(&self, way: Way) -> Due {
+    pub(super) fn due(&self, way: Direction) -> Due {
         match (self, way) {
             (Left::NotBegun, _)
-            | (Left::Staged, Way::Back)
+            | (Left::Staged, Direction::Back)
             | (Left::Closed(Outcome::Undone), _) => Due::Before,
-            (Left::Begun { no_return: None }, Way::Back) => Due::Before,
+            (Left::Begun { no_return: None }, Direction::Back) => Due::Before,
             (
                 Left::Begun {
                     no_return: Some(step),
                 },
-                Way::Back,
+                Direction::Back,
             ) => Due::AfterStoppingBehind(step.clone()),
-            (Left::Staged | Left::Begun { .. }, Way::Forward)
+            (Left::Staged | Left::Begun { .. }, Direction::Forward)
             | (Left::Closed(Outcome::Applied | Outcome::Accepted), _) => Due::After,
         }
     }

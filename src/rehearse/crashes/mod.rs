@@ -31,7 +31,7 @@ use scene::Scene;
 use trials::Trials;
 use worker::Worker;
 
-pub use report::{Failing, Place, Report, Row, Stood, Way};
+pub use report::{Failing, Place, Report, Row, Stood};
 
 /// Limit of workers: more copies of a deployment at once take more room than they save time.
 const MOST_WORKERS: usize = 4;

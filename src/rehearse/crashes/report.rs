@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::journal::Direction;
+
 /// Place at which a process was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -16,15 +18,6 @@ pub enum Place {
     Undo,
     /// In `undo` of the finished run.
     UndoFinished,
-}
-
-/// A recovery, by the command that does it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    /// `resume`
-    Forward,
-    /// `undo`
-    Back,
 }
 
 /// Points of one kind, and the trees after their recoveries.
@@ -58,8 +51,8 @@ pub struct Failing {
     pub place: Place,
     /// Number of the change right before which it was killed, counted from 1.
     pub point: u64,
-    /// Recovery that was tried.
-    pub way: Way,
+    /// Direction of the recovery that was tried: forward by `resume`, back by `undo`.
+    pub way: Direction,
     /// Everything that is wrong.
     pub wrong: Vec<String>,
 }

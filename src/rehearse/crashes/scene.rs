@@ -1,9 +1,9 @@
 //! Scenes: the states in which a command is started that will be killed.
 
-use super::super::Verb;
-use super::super::child::Fate;
 use super::left::Left;
 use super::report::Place;
+use crate::rehearse::Verb;
+use crate::rehearse::child::Fate;
 
 /// State of the copy when the command that will be killed is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

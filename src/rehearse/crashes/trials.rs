@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::super::child::Fate;
-use super::super::{LabError, Picture, Times, Verb};
 use super::left::{Due, Left, at_rest};
-use super::report::{Failing, Place, Row, Stood, Way};
+use super::report::{Failing, Place, Row, Stood};
 use super::scene::Scene;
 use super::worker::Worker;
 use super::{CrashError, Crashes, News, Report, fails_by_itself};
+use crate::journal::Direction;
+use crate::rehearse::child::Fate;
+use crate::rehearse::{LabError, Picture, Times, Verb};
 
 /// Number of differences of one tree that are reported.
 const TOLD: usize = 10;
@@ -170,7 +171,7 @@ impl<'a> Trials<'a> {
     fn point(&self, worker: &mut Worker<'_>, scene: Scene, point: u64) -> Result<bool, CrashError> {
         let mut ends = Vec::new();
         let mut place = scene.place(None);
-        for way in [Way::Forward, Way::Back] {
+        for way in [Direction::Forward, Direction::Back] {
             match self.trial(worker, scene, point, way)? {
                 Trial::Outlived => return Ok(false),
                 Trial::Killed { left, end } => {
@@ -198,7 +199,7 @@ impl<'a> Trials<'a> {
         worker: &mut Worker<'_>,
         scene: Scene,
         point: u64,
-        way: Way,
+        way: Direction,
     ) -> Result<Trial, CrashError> {
         worker.set(scene)?;
         let dying = worker.run(scene.verb(), Fate::DiesAt(point))?;
@@ -224,13 +225,13 @@ impl<'a> Trials<'a> {
         &self,
         worker: &mut Worker<'_>,
         due: Due,
-        way: Way,
+        way: Direction,
     ) -> Result<Result<Due, Vec<String>>, CrashError> {
         let stops = matches!(due, Due::AfterStoppingBehind(_));
         let verbs: &[(Verb, i32)] = match way {
-            Way::Forward => &[(Verb::Resume, 0)],
-            Way::Back if stops => &[(Verb::Undo, NOT_READY), (Verb::Resume, 0)],
-            Way::Back => &[(Verb::Undo, 0)],
+            Direction::Forward => &[(Verb::Resume, 0)],
+            Direction::Back if stops => &[(Verb::Undo, NOT_READY), (Verb::Resume, 0)],
+            Direction::Back => &[(Verb::Undo, 0)],
         };
         for (verb, code) in verbs {
             let ran = worker.run(*verb, Fate::Lives)?;
@@ -308,7 +309,7 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    fn count(&self, place: Place, ends: Vec<(Way, Result<Due, Vec<String>>)>) {
+    fn count(&self, place: Place, ends: Vec<(Direction, Result<Due, Vec<String>>)>) {
         let mut tally = self.tally();
         let new = || Row {
             place,
@@ -322,7 +323,7 @@ impl<'a> Trials<'a> {
         row.failing += u64::from(ends.iter().any(|(_, end)| end.is_err()));
         let mut stopped = None;
         for (way, end) in ends {
-            let stood = if way == Way::Forward {
+            let stood = if way == Direction::Forward {
                 &mut row.resumed
             } else {
                 &mut row.undone

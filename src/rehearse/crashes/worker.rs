@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::child::{Fate, Ran};
-use super::super::copy::{copy_tree, copy_with_run};
-use super::super::making::Making;
-use super::super::{LabError, Picture, Verb, disk};
 use super::scene::Scene;
 use super::{CrashError, Crashes, FIRST_FAILURE, WHAT_HAPPENED, fails_by_itself};
 use crate::deployment::deletion::remove_path;
+use crate::rehearse::child::{Fate, Ran};
+use crate::rehearse::copy::{copy_tree, copy_with_run};
+use crate::rehearse::making::Making;
+use crate::rehearse::{LabError, Picture, Verb, disk};
 
 /// Returns the name of a worker's directory.
 pub(super) fn name(number: usize) -> String {

@@ -104,10 +104,7 @@ where
     tally
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "a campaign is run by hand"
-)]
+#[expect(clippy::print_stderr, reason = "a campaign is run by hand")]
 fn print_tally(
     Tally {
         applied,

@@ -165,10 +165,7 @@ impl RandomItem {
 
 impl RandomSite {
     /// Returns the servers that hold a role.
-    pub(super) fn servers_of(
-        &self,
-        role: usize,
-    ) -> impl Iterator<Item = (usize, &RandomServer)> {
+    pub(super) fn servers_of(&self, role: usize) -> impl Iterator<Item = (usize, &RandomServer)> {
         self.servers
             .iter()
             .enumerate()
@@ -480,7 +477,11 @@ fn quoted(name: &str) -> String {
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n--- deployment.toml\n{}--- initial states", self.site.to_toml())?;
+        writeln!(
+            f,
+            "\n--- deployment.toml\n{}--- initial states",
+            self.site.to_toml()
+        )?;
         for item in &self.site.items {
             writeln!(f, "{}: {:?}", item.stock().name, item.found)?;
         }

@@ -106,11 +106,7 @@ fn is_recovered(
         (_, other) => return Err(TestCaseError::fail(format!("{crash_case:?}: {other:?}"))),
     };
     reference.assert_state(at, last, &format!("{crash_case:?}"))?;
-    prop_assert_eq!(
-        closed_direction(at),
-        Some(last),
-        "the state in the journal"
-    );
+    prop_assert_eq!(closed_direction(at), Some(last), "the state in the journal");
     let trash = std::fs::read_dir(at.join(".rollup/trash"))
         .into_iter()
         .flatten()
@@ -123,10 +119,7 @@ fn is_recovered(
     let incomplete = names
         .filter(|name| name.to_string_lossy().starts_with(".rollup-"))
         .count();
-    prop_assert!(
-        trash == 0 && incomplete == 0,
-        "something was not cleared"
-    );
+    prop_assert!(trash == 0 && incomplete == 0, "something was not cleared");
     for direction in [Direction::Forward, Direction::Back] {
         prop_assert!(
             matches!(recover(at, direction, &mut uninterrupted()), Ok(None)),

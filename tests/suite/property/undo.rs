@@ -234,10 +234,7 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
         }
         Ok(())
     });
-    assert!(
-        tally.special.get() > 30,
-        "few second rollups were undone"
-    );
+    assert!(tally.special.get() > 30, "few second rollups were undone");
     let wanted = [
         Uninstall, Install, Replace, Copy, Run, Initialize, Start, Stop, Restart, Enable, Disable,
     ];

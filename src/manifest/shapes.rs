@@ -183,8 +183,8 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
     },
 ]));
 
-/// One step; its keys depend on its action.
-pub(in crate::manifest) static STEP: Shape = Shape::new(
+/// One step; which keys it has depends on its action.
+pub(super) static STEP: Shape = Shape::new(
     "[[steps]]",
     "One action on its targets.",
     &[

@@ -1,0 +1,105 @@
+//! Lookup of the names of all steps, before the checks.
+
+use std::collections::BTreeSet;
+
+use super::draft::*;
+use super::known::{ResolutionSummary, ResolvedNames};
+use crate::deployment::description::{Description, ItemId, ItemKind};
+
+/// Maximum number of items that all steps together may select, including what these require: every
+/// check of the items walks them all, step by step. Removing a hundred thousand items and
+/// installing them again takes a tenth of it.
+const MOST_SELECTED: usize = 4_000_000;
+
+/// Looks every name up, once.
+pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
+    let group = |name: &Named| deployment?.group(&name.value);
+    let item = |name: &Named| deployment?.item(&name.value);
+    for step in &mut draft.steps {
+        let groups = step.groups.iter().map(group).collect();
+        let items = step
+            .items
+            .iter()
+            .map(|(name, names)| (group(name), names.iter().map(item).collect()))
+            .collect();
+        step.resolved = ResolvedNames {
+            groups,
+            items,
+            selected: BTreeSet::new(),
+        };
+    }
+    let Some(deployment) = deployment else { return };
+    let too_many_at = too_many(draft, deployment);
+    let mut selecting = draft
+        .steps
+        .iter()
+        .filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
+    let whole = too_many_at.is_none() && selecting.all(|step| step.resolved.is_whole());
+    draft.resolved = ResolutionSummary { too_many_at, whole };
+    if too_many_at.is_none() {
+        draft
+            .steps
+            .iter_mut()
+            .for_each(|step| step.resolved.select(deployment));
+    }
+}
+
+fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
+    let of_item = |item: ItemId| {
+        let item = &deployment.items[item.0];
+        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind {
+            needs.len()
+        } else {
+            0
+        };
+        1 + item.requires.len() + needs
+    };
+    // A group comes after its parent in the list.
+    let mut below: Vec<usize> = vec![0; deployment.groups.len()];
+    for (at, group) in deployment.groups.iter().enumerate().rev() {
+        let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
+        below[at] = 1 + groups + group.items.iter().map(|&item| of_item(item)).sum::<usize>();
+    }
+    let (mut all, mut removed) = (0, 0);
+    draft.steps.iter().position(|step| {
+        let named: usize = step.resolved.named().map(of_item).sum();
+        let chosen = named
+            + step
+                .resolved
+                .groups
+                .iter()
+                .flatten()
+                .map(|group| below[group.0])
+                .sum::<usize>();
+        let servers = step
+            .platform
+            .as_ref()
+            .map_or(0, |_| deployment.servers.len());
+        removed += chosen;
+        all += chosen
+            + servers
+            + if step.removed_by.is_some() {
+                removed
+            } else {
+                0
+            };
+        all > MOST_SELECTED
+    })
+}
+
+impl StepDraft {
+    /// Returns the components that the step removes.
+    pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
+        static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
+        match self.verb {
+            Some(Verb::Uninstall) => &self.resolved.selected,
+            _ => &NOTHING,
+        }
+    }
+
+    /// Returns the names of items that the step gives, each with the item it refers to.
+    pub(super) fn named_items(&self) -> impl Iterator<Item = (&Named, Option<ItemId>)> {
+        let lists = self.items.iter().zip(&self.resolved.items);
+        lists.flat_map(|((_, names), (_, known))| names.iter().zip(known.iter().copied()))
+    }
+}

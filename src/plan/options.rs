@@ -1,0 +1,42 @@
+//! Choices of the operator, of which each plan is made.
+
+/// Choices of the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Choice whether the install of a group also includes what was never installed.
+    pub include_missing: IncludeMissing,
+    /// Choice whether an applied rollup is applied again.
+    pub reapply: Reapply,
+    /// Choice whether an older product version may replace a newer one.
+    pub downgrade: Downgrade,
+}
+
+/// Treatment of members of a group that were not installed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IncludeMissing {
+    /// They are listed and left out.
+    #[default]
+    No,
+    /// They are installed too, as the article literally demands.
+    Yes,
+}
+
+/// Treatment of a rollup that is applied already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reapply {
+    /// Nothing is done.
+    #[default]
+    No,
+    /// All its steps are done again.
+    Yes,
+}
+
+/// Treatment of an older version that would replace a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Downgrade {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is done.
+    Allow,
+}

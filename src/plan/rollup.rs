@@ -1,0 +1,245 @@
+//! Plan of a rollup: the walk over its manifest.
+
+use super::applicability::{self, Applicability, Nothing};
+use super::options::Options;
+use super::planner::Planner;
+use super::prerequisites::confirmations;
+use super::refusal::{Reason, ReasonKind, Refusal};
+use super::world::World;
+use super::{
+    AppliedChange, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA, Subject, Swap,
+    bytes, digest_of, requirements,
+};
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::path;
+use crate::document::{Code, Severity};
+use crate::manifest::{Manifest, PayloadFile};
+use crate::names::RelPath;
+use crate::payload::{PayloadFacts, compare};
+
+/// Result of planning.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// There is something to do.
+    Plan(Box<Plan>),
+    /// There is nothing to do.
+    Nothing(Nothing),
+}
+
+/// Makes the plan of a manifest for a deployment.
+///
+/// Without payload facts it is a preview: it has neither digest nor expected state, and no swaps.
+///
+/// # Errors
+///
+/// All reasons why the rollup cannot be applied, at once.
+pub fn plan(
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    payload: Option<&PayloadFacts>,
+    options: Options,
+) -> Result<Planned, Refusal> {
+    let mut reasons = unusable(snapshot);
+    match applicability::applicability(manifest, snapshot, options.reapply) {
+        Applicability::Nothing(nothing) if reasons.is_empty() => {
+            return Ok(Planned::Nothing(nothing));
+        }
+        Applicability::Nothing(_) | Applicability::Apply => {}
+        Applicability::Refused(refused) => {
+            // If the rollup must not be applied at all, what it lacks besides is of no interest.
+            let lacks_only = refused
+                .iter()
+                .all(|reason| reason.kind == ReasonKind::NotReady);
+            reasons.extend(refused);
+            if !lacks_only {
+                Refusal::unless_empty(reasons.clone())?;
+            }
+        }
+    }
+    let mut planner = Planner::new(manifest, snapshot, payload, options);
+    planner.reasons = reasons;
+    planner.prerequisites();
+    if let Some(payload) = payload {
+        planner.payload(payload);
+    }
+    let steps = manifest
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| planner.step(at, step))
+        .collect();
+    planner
+        .finish(steps)
+        .map(|plan| Planned::Plan(Box::new(plan)))
+}
+
+/// Returns the reasons that make any plan impossible.
+fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
+    let fault = |(file, why): &(RelPath, String)| {
+        let message = format!("`{file}` cannot be used: {why}");
+        let help = "mend it by hand, or put it back from a backup";
+        Reason::new(ReasonKind::Invalid, message).help(help)
+    };
+    let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
+    // The plan may be the very one that is staged.
+    if let Some(open) = snapshot
+        .past
+        .open
+        .as_ref()
+        .filter(|open| open.staged.is_none())
+    {
+        let message = format!("run {} is {}", open.name, open.state);
+        reasons.push(Reason::new(ReasonKind::NotReady, message));
+    }
+    reasons
+}
+
+impl Planner<'_> {
+    /// Compares the payload. Errors in files that steps deploy refuse the plan; of the rest, only
+    /// what affects this run becomes a warning.
+    fn payload(&mut self, payload: &PayloadFacts) {
+        let table = self.manifest.file_table();
+        for difference in compare(&table, Some(&self.snapshot.description), payload) {
+            match difference.level {
+                Severity::Error => {
+                    let reason = Reason::new(ReasonKind::Mismatch, difference.message);
+                    self.reasons.push(Reason {
+                        help: difference.help.map(str::to_owned),
+                        ..reason
+                    });
+                }
+                Severity::Warning if difference.code != Code::MissingFile => {
+                    self.warnings.push(difference.message)
+                }
+                Severity::Warning | Severity::Note => {}
+            }
+        }
+        let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.case_folded());
+        let deployed = table
+            .rows
+            .iter()
+            .filter(|row| table.deployed.contains(&row.name.case_folded()));
+        let unpinned = deployed
+            .filter(|row| row.sha256.is_none())
+            .filter(known)
+            .count();
+        if unpinned > 0 {
+            let files = if unpinned == 1 {
+                "file has"
+            } else {
+                "files have"
+            };
+            self.warnings.push(format!(
+                "{unpinned} {files} no pinned SHA-256 in the manifest, so only name, size and product were compared"
+            ));
+        }
+    }
+
+    fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {
+        let ids: Vec<&str> = self
+            .manifest
+            .steps
+            .iter()
+            .map(|step| step.id.as_str())
+            .collect();
+        let before = self.snapshot.applied();
+        let after = applicability::applied_after(self.manifest, &before);
+        let applied = AppliedChange {
+            before: before.in_effect().map(|entry| entry.kb).collect(),
+            after: after.in_effect().map(|entry| entry.kb).collect(),
+        };
+        self.put_text(&path("applied.toml"), after.to_toml());
+        self.close_step(None);
+        self.compare_level();
+        self.refuse_clashes();
+        let at_end = |instance| self.installed_now(instance);
+        let end =
+            requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
+        self.reasons.extend(end);
+        let came = self
+            .items
+            .iter()
+            .filter(|(_, record)| record.state.is_installed())
+            .map(|(&instance, _)| instance);
+        let came = came.chain(self.procedures_run.iter().copied());
+        let lacking =
+            requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
+        self.warnings.extend(lacking);
+        self.reasons.append(&mut self.resolver.reasons);
+        let context = self.context();
+        if let Some(reason) =
+            bytes::too_much(&self.swaps, &self.sources, &context, self.snapshot.free)
+        {
+            self.reasons.push(reason);
+        }
+        Refusal::unless_empty(std::mem::take(&mut self.reasons))?;
+        let rollup = &self.manifest.rollup;
+        let mut plan = Plan {
+            schema: SCHEMA,
+            digest: None,
+            subject: Subject::Rollup(PlannedRollup {
+                kb: rollup.kb,
+                revision: rollup.revision.clone(),
+                title: rollup.title.clone(),
+                manifest: self.manifest.digest,
+                includes: rollup.includes.clone(),
+                replaces: rollup.replaces.clone(),
+            }),
+            deployment: self.snapshot.description.name.clone(),
+            applied,
+            confirmations: confirmations(self.manifest),
+            warnings: self.warnings,
+            steps,
+            outage: requirements::outage(self.snapshot, &self.absences, &ids),
+            sources: self.sources,
+            swaps: self.swaps,
+            expected_state: None,
+            context,
+            checksum: None,
+        };
+        match self.payload {
+            None => {
+                // Without a payload the new objects are guesses.
+                plan.swaps.clear();
+                plan.sources.clear();
+            }
+            Some(_) => {
+                plan.expected_state = Some(predict(&self.world, &plan.swaps));
+                plan.bind();
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Warns about rollups that only `deployment.toml` lists: from the first run on, its `level` is
+    /// only compared.
+    fn compare_level(&mut self) {
+        let Some(applied) = &self.snapshot.applied else {
+            return;
+        };
+        for kb in &self.snapshot.description.applied {
+            if !applied.rollups.iter().any(|entry| entry.kb == *kb) {
+                self.warnings.push(format!(
+                    "`deployment.toml` lists {kb} in `applied`, `applied.toml` does not; since the first run only \
+                     `applied.toml` counts"
+                ));
+            }
+        }
+    }
+}
+
+fn predict(world: &World<'_>, swaps: &[Swap]) -> ExpectedState {
+    let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
+    live.sort();
+    live.dedup();
+    let mut entries: Vec<Entry> = live
+        .into_iter()
+        .flat_map(|live| world.object(live))
+        .collect();
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    entries.dedup();
+    ExpectedState {
+        digest: digest_of(&entries),
+        entries,
+    }
+}
