@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml_edit::{Key, Value};
 
-use super::tree::FileFacts;
+use crate::deployment::disk::tree::FileFacts;
 use crate::names::{Digest, FileName, Kb, RelPath, Version};
 
 /// Schema version of every file here.

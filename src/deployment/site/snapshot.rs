@@ -8,8 +8,7 @@ use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
 use super::records::{
     AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
 };
-use super::tree::path;
-use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
+use crate::deployment::disk::tree::{DiskError, FileFacts, Found, Kind, Tree, path};
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 

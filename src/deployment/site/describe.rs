@@ -451,7 +451,7 @@ pub(super) fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, Strin
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");
+    const SAMPLE: &str = include_str!("../../../fixtures/hmc40/deployment.toml");
 
     fn found(text: &str) -> Vec<String> {
         let source = Source::new("deployment.toml", text);
