@@ -3,9 +3,9 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::describe::{Site, answers, values};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::shapes::DEPLOYMENT;
+use super::site_reader::{SiteReader, values};
 use crate::document::{Code, Placed, Span, Table, slip};
 use crate::names::{CaseFolded, FileName, RelPath};
 
@@ -23,7 +23,7 @@ const NO_INSTALLER: &str = "-";
 
 /// Console tree that is being read.
 pub(super) struct Console<'r, 's> {
-    site: Site<'r, 's>,
+    site: SiteReader<'r, 's>,
     /// Groups that have their own `[[groups]]`, with its line.
     described: BTreeMap<GroupId, u32>,
     /// Position of each item's name in the source.
@@ -40,7 +40,7 @@ struct Inherited {
 }
 
 impl<'r, 's> Console<'r, 's> {
-    pub(super) fn new(site: Site<'r, 's>) -> Self {
+    pub(super) fn new(site: SiteReader<'r, 's>) -> Self {
         Self {
             site,
             described: BTreeMap::new(),
@@ -65,7 +65,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     /// Reads the tables that refer to items by name, and returns the site.
-    pub(super) fn finish(mut self, top: &Table<'_>) -> (Site<'r, 's>, Vec<ItemId>) {
+    pub(super) fn finish(mut self, top: &Table<'_>) -> (SiteReader<'r, 's>, Vec<ItemId>) {
         self.requires(top);
         self.parameters(top);
         let rehearsed = match self.site.reader.table(top, "rehearsal") {
@@ -724,5 +724,13 @@ impl<'r, 's> Console<'r, 's> {
                 }
             }
         }
+    }
+}
+
+/// Returns the stored answers of a procedure, to be filled in once all procedures are known.
+fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
+    match kind {
+        ItemKind::Procedure { parameters, .. } => Some(parameters),
+        ItemKind::Component { .. } => None,
     }
 }

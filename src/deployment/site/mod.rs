@@ -12,4 +12,5 @@ pub mod enclosing;
 pub mod platforms;
 pub mod records;
 pub mod shapes;
+mod site_reader;
 pub mod snapshot;
