@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use rollup::deployment::description;
+use rollup::deployment::describe;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks};
 
@@ -34,7 +34,7 @@ fn main() {
             shared::manifest(size, Rows::Documented),
             shared::site(size, 0),
         );
-        let described = description::parse(
+        let described = describe::parse(
             &Source::new("deployment.toml", site.as_str()),
             &mut Findings::default(),
         );
@@ -53,7 +53,7 @@ fn main() {
             );
         };
         let read = || {
-            let read = description::parse(
+            let read = describe::parse(
                 &Source::new("deployment.toml", site.as_str()),
                 &mut Findings::default(),
             );

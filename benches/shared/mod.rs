@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::rehearse::{build_payload, build_site};
@@ -66,7 +67,7 @@ pub(crate) fn build(directory: &Path, site: &str, manifest: &str) {
 
 /// A `deployment.toml` that has no errors.
 pub(crate) fn described(text: &str) -> Description {
-    let described = description::parse(
+    let described = describe::parse(
         &Source::new("deployment.toml", text),
         &mut Findings::default(),
     );

@@ -1,7 +1,8 @@
 //! Documents that are made to take for ever. Each of these would take minutes, or all memory, if
 //! the work grew with the square of the document; none of them asserts a time.
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks};
 use rollup::validation::{Against, Document, Kind, Validation};
@@ -25,7 +26,7 @@ fn site_of(items: usize, rest: &str) -> String {
 
 fn described(text: String) -> (Option<Description>, Vec<String>) {
     let mut findings = Findings::default();
-    let described = description::parse(&Source::new("deployment.toml", text), &mut findings);
+    let described = describe::parse(&Source::new("deployment.toml", text), &mut findings);
     (described, told(&findings))
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use super::describe::parse;
 use crate::document::nearest;
 use crate::names::{CaseFolded, FileName, Kb, RelPath};
 
