@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Severity;
+use super::severity::Severity;
 
 macro_rules! catalogue {
     ($($name:ident = $number:literal, $level:ident, $title:literal, $explanation:literal;)*) => {

@@ -1,38 +1,14 @@
 //! Findings of a document, collected until all of them are known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Code, Source};
+use super::codes::Code;
+use super::severity::Severity;
 use crate::names::Escaped;
 
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
-
-/// Severity of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// The document cannot be used.
-    Error,
-    /// The document can be used, but should be looked at first.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        })
-    }
-}
 
 /// One thing found at one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,23 +69,6 @@ impl Finding {
                 .map(|help| format!("help: {}", Escaped(help))),
         );
         lines.join("\n")
-    }
-
-    /// Returns the text that would replace the one at its place if the author meant what seems
-    /// likely, with quotes if they are needed.
-    pub fn replacement(&self, source: &Source) -> Option<String> {
-        let meant = self.meant.as_ref()?;
-        let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let quoted = source
-            .text()
-            .get(self.span.clone())?
-            .starts_with(['"', '\''])
-            || !meant.chars().all(bare);
-        Some(if quoted {
-            toml::Value::String(meant.clone()).to_string()
-        } else {
-            meant.clone()
-        })
     }
 
     /// Sets the text at the carets.

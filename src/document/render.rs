@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
 use serde::Serialize;
 
-use super::{Code, Finding, Findings, Severity, Source};
+use super::codes::Code;
+use super::findings::{Finding, Findings};
+use super::severity::Severity;
+use super::source::Source;
 use crate::names::{Escaped, wrapped};
 
 /// More findings of one kind than this are listed below the last one that is drawn; notes below
@@ -194,6 +197,23 @@ impl Finding {
             &drawing,
             &format!("{}:{line}:{column}", Escaped(source.name())),
         )
+    }
+
+    /// Returns the text that would replace the one at its place if the author meant what seems
+    /// likely, with quotes if they are needed.
+    pub fn replacement(&self, source: &Source) -> Option<String> {
+        let meant = self.meant.as_ref()?;
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let quoted = source
+            .text()
+            .get(self.span.clone())?
+            .starts_with(['"', '\''])
+            || !meant.chars().all(bare);
+        Some(if quoted {
+            toml::Value::String(meant.clone()).to_string()
+        } else {
+            meant.clone()
+        })
     }
 
     /// Returns the finding in the form that programs read.

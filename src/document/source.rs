@@ -1,6 +1,7 @@
 //! Text of a document, and the places in it.
 
-use super::{Code, Finding};
+use super::codes::Code;
+use super::findings::Finding;
 
 /// A document's text, with the name under which it is shown.
 #[derive(Debug, Clone)]
