@@ -11,10 +11,13 @@ use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
 use self::keys::{Header, headers};
-use super::findings::brief;
-use super::nearest::trouble;
-use super::shape::{Form, Key, Keys, Kind, Rule, Shape};
-use super::{Code, Findings, Source, Span, nearest, syntax};
+use crate::document::diagnostics::codes::Code;
+use crate::document::diagnostics::findings::{Findings, Span, brief};
+use crate::document::diagnostics::hidden_characters::unseen;
+use crate::document::diagnostics::nearest::{nearest, trouble};
+use crate::document::diagnostics::source::Source;
+use crate::document::diagnostics::syntax;
+use crate::document::schema::shape::{Form, Key, Keys, Kind, Rule, Shape};
 
 /// A value with its place.
 #[derive(Debug, Clone)]
@@ -665,42 +668,6 @@ impl Reader<'_> {
     }
 }
 
-/// Returns a name in which every character is escaped that is invisible or looks like a space;
-/// `None` for a name without such characters.
-fn unseen(name: &str) -> Option<String> {
-    let trimmed = name.trim_matches(' ');
-    if trimmed.len() == name.len()
-        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f)
-            || !name.contains(is_hidden))
-    {
-        return None;
-    }
-    let escaped = |c: char| {
-        if is_hidden(c) {
-            c.escape_unicode().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    // The number of spaces at the ends would be invisible.
-    let end = |spaces: usize| "\\u{20}".repeat(spaces);
-    let before = name.len() - name.trim_start_matches(' ').len();
-    let behind = (name.len() - before).saturating_sub(trimmed.len());
-    Some(format!(
-        "{}{}{}",
-        end(before),
-        trimmed.chars().map(escaped).collect::<String>(),
-        end(behind)
-    ))
-}
-
-/// Returns whether a character is invisible, or cannot be distinguished from a space.
-pub(super) fn is_hidden(c: char) -> bool {
-    (c != ' ' && c.is_whitespace())
-        || c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 fn lacks(title: &str, key: &str) -> String {
     format!("{title} lacks `{key}`")
 }
@@ -757,37 +724,11 @@ fn stands_alone(code: Code) -> bool {
     )
 }
 
-/// Returns names in back quotes, joined by commas.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// Returns the first few names in back quotes, and the number of the others.
-pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const TOLD: usize = 5;
-    let count = names.len();
-    let told = if count == TOLD + 1 {
-        count
-    } else {
-        count.min(TOLD)
-    };
-    let names: Vec<_> = names.take(told).map(|name| format!("`{name}`")).collect();
-    match (&names[..], count - told) {
-        ([], _) => "nothing".to_owned(),
-        ([one], 0) => one.clone(),
-        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
-        (all, more) => format!("{} and {more} more", all.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::TOP;
-    use super::super::shape::Form;
     use super::*;
+    use crate::document::Finding;
+    use crate::document::schema::shape::TOP;
 
     const TEXT: Kind = Kind::Text(Form::Words);
 
@@ -826,7 +767,7 @@ mod tests {
                 reader.texts(&prerequisite, "product");
             }
         });
-        let line = |finding: &&super::super::Finding| {
+        let line = |finding: &&Finding| {
             let (line, _) = source.place(finding.span.start);
             format!(
                 "{line} {} {} | {}",
@@ -875,22 +816,6 @@ mod tests {
             ]
         );
         assert_eq!(found("[rollup\nkb = \"a\"\nkb = \"b\"\n").len(), 2);
-    }
-
-    #[test]
-    fn what_cannot_be_seen_in_a_name_is_shown() {
-        assert_eq!(unseen("Exchange 2007 Provider"), None);
-        assert_eq!(unseen("Überblick (漢字)"), None);
-        assert_eq!(
-            unseen("Exchange\u{a0}2007").as_deref(),
-            Some("Exchange\\u{a0}2007")
-        );
-        assert_eq!(
-            unseen(" a b  ").as_deref(),
-            Some("\\u{20}a b\\u{20}\\u{20}")
-        );
-        assert_eq!(unseen("a\u{200b}").as_deref(), Some("a\\u{200b}"));
-        assert_eq!(unseen("  ").as_deref(), Some("\\u{20}\\u{20}"));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::shape::{Key, Keys, Kind, Shape, TOP};
-use super::super::{Code, Span, listed, some_of};
 use super::{Placed, Reader, Table, lacks, sample};
+use crate::document::diagnostics::codes::Code;
+use crate::document::diagnostics::findings::Span;
+use crate::document::diagnostics::wording::{listed, some_of};
+use crate::document::schema::shape::{Key, Keys, Kind, Shape, TOP};
 
 /// A `[header]` of the document.
 pub(super) struct Header<'s> {

@@ -5,7 +5,7 @@
 const LONGEST: usize = 200;
 
 /// Returns the cost of comparing two texts, in steps of a fraction of a microsecond.
-pub(super) fn trouble(a: &str, b: &str) -> usize {
+pub(in crate::document) fn trouble(a: &str, b: &str) -> usize {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     if long > LONGEST || short * 2 < long {
         1
