@@ -1,4 +1,4 @@
-//! Reading on after syntax errors: broken lines are reported and blanked, until the rest can be read.
+//! Reading on after syntax errors: broken lines are blanked, until the rest can be read.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;

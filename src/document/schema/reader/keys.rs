@@ -1,9 +1,11 @@
-//! Keys that mean nothing at their place: misspelled, under the wrong header, or under none.
+//! Keys that a table lacks, and keys that mean nothing at their place: misspelled, under the wrong
+//! header, or under none.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Placed, Reader, Table, lacks, sample};
+use super::Reader;
+use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::Span;
 use crate::document::diagnostics::wording::{listed, some_of};
@@ -17,6 +19,19 @@ pub(super) struct Header<'s> {
 }
 
 impl Reader<'_> {
+    /// Returns whether a table lacks a key only because the key is misspelled or elsewhere.
+    pub fn is_stray(&self, table: &Span, title: &str, key: &str) -> bool {
+        self.strays.contains(&(table.start, lacks(title, key)))
+    }
+
+    /// Reports that a table lacks a key, with an example of the line that would add it.
+    pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
+        let message = lacks(table.shape.title, key);
+        self.findings
+            .add(Code::MissingKey, table.span(), message)
+            .help(format!("add `{example}`"));
+    }
+
     /// Reports the keys that mean nothing in a table, and those that it lacks.
     pub(super) fn check_keys(&mut self, table: &mut Table<'_>) {
         if let Keys::Free(..) = table.shape.keys {
@@ -272,4 +287,18 @@ pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> 
     }
     found.sort_by_key(|header| header.start);
     found
+}
+
+fn lacks(title: &str, key: &str) -> String {
+    format!("{title} lacks `{key}`")
+}
+
+/// Returns a line with a key that the author names.
+pub(super) fn sample(before: &str, free: &Key) -> String {
+    let value = match free.kind {
+        Kind::Texts(_) => "[\"…\"]",
+        Kind::Table(_) => "{ … }",
+        _ => "\"…\"",
+    };
+    format!("`{before}\"{}\" = {value}`", free.name)
 }
