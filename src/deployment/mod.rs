@@ -6,5 +6,5 @@
 mod disk;
 mod site;
 
-pub use self::disk::{deletion, fault_injection, lock, locked, own_file, tree};
+pub use self::disk::{deletion, fault_injection, free_space, lock, locked, own_file, tree};
 pub use self::site::{describe, description, enclosing, platforms, records, shapes, snapshot};

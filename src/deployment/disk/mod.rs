@@ -6,6 +6,7 @@
 
 pub mod deletion;
 pub mod fault_injection;
+pub mod free_space;
 pub mod lock;
 pub mod locked;
 pub mod own_file;

@@ -8,6 +8,7 @@ use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
 use super::records::{
     AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
 };
+use crate::deployment::disk::free_space::{Free, free};
 use crate::deployment::disk::tree::{DiskError, FileFacts, Found, Kind, Tree, path};
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
@@ -56,35 +57,6 @@ pub struct Snapshot {
     services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
     programs: BTreeMap<CaseFolded, ItemRecord>,
     packages: BTreeMap<CaseFolded, Result<Contents, String>>,
-}
-
-/// Free space on a file system, for the user who runs rollup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Free {
-    /// Free bytes.
-    pub bytes: u64,
-    /// Free inodes, for files and directories; the largest number if the file system does not count
-    /// them.
-    pub inodes: u64,
-    /// Bytes in one block: every file takes whole blocks.
-    pub block: u64,
-}
-
-/// Returns the free space on the file system of a directory; `None` if it is not reported.
-pub fn free(tree: &Tree) -> Option<Free> {
-    let status = rustix::fs::fstatvfs(tree.root())
-        .ok()
-        .filter(|status| status.f_blocks > 0)?;
-    let inodes = if status.f_files == 0 {
-        u64::MAX
-    } else {
-        status.f_favail
-    };
-    Some(Free {
-        bytes: status.f_bavail * status.f_frsize,
-        inodes,
-        block: status.f_frsize.max(512),
-    })
 }
 
 /// Facts about earlier runs that a plan has to know.
