@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use rollup::deployment::tree::{Kind, Tree};
+use rollup::deployment::tree::{FileKind, Tree};
 use shared::{Rows, middle, rollup, timed};
 
 mod shared;
@@ -124,7 +124,7 @@ fn installed(deployment: &Path) -> (Vec<String>, u64) {
         .found
         .into_iter();
     let files: Vec<_> = found
-        .filter(|found| found.kind == Kind::File)
+        .filter(|found| found.kind == FileKind::File)
         .map(|found| found.path)
         .collect();
     let size = |path| {

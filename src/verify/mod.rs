@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, PathMetadata, Tree};
+use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{Emptied, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::What;
@@ -198,7 +198,7 @@ fn take_in(
     ours.sort();
     let beside = snapshot
         .below(directory)
-        .filter(|found| found.kind != Kind::Directory);
+        .filter(|found| found.kind != FileKind::Directory);
     let beside = beside.filter(|found| ours.binary_search(&found.path.case_folded()).is_err());
     verified
         .beside
@@ -272,7 +272,7 @@ fn compare(
         };
         match metadata.map(|metadata| metadata.kind) {
             None => Ok((0, all("is gone"))),
-            Some(Kind::File) => {
+            Some(FileKind::File) => {
                 let FileFacts { size, sha256 } = tree.facts(at)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
                 let told = |Expected { sha256, by }: &Expected| {

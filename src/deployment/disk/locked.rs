@@ -15,7 +15,7 @@ use super::deletion::{refuse_mounts, remove_tree};
 use super::fault_injection::{Change, Watch, Watched};
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, Found, Kind, Tree, path, readable};
+use super::tree::{BRING_TO_DISK, DiskError, FileKind, FoundEntry, Tree, path, readable};
 use crate::names::RelPath;
 
 /// Prefix of the name of `.rollup` while it is made; 16 random digits follow.
@@ -148,7 +148,7 @@ impl LockedDeployment {
     /// anything in it that [`keep`](Self::keep) does not make is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
-            if kind == Kind::Directory
+            if kind == FileKind::Directory
                 && is_unfinished(&name)
                 && self.is_half_made(&path(&name)).unwrap_or(false)
             {
@@ -163,21 +163,21 @@ impl LockedDeployment {
     /// it.
     fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
         let listing = self.tree.walk(Some(at))?;
-        for Found { path, kind } in &listing.found {
+        for FoundEntry { path, kind } in &listing.found {
             let below = path.below(at);
             let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
             let is_known = match (parts.as_slice(), kind) {
-                (["trash" | "runs"] | ["runs", _], Kind::Directory) => true,
-                (["lock"], Kind::File) => self
+                (["trash" | "runs"] | ["runs", _], FileKind::Directory) => true,
+                (["lock"], FileKind::File) => self
                     .tree
                     .metadata(path)?
                     .is_some_and(|metadata| metadata.size == 0),
-                (["format"], Kind::File) => {
+                (["format"], FileKind::File) => {
                     let text = self.tree.text(path, 64)?.unwrap_or_default();
                     format!("{FORMAT}\n").starts_with(&text)
                 }
-                (["lock.owner"], Kind::File) => true,
-                (["runs", _, "journal"], Kind::File) => {
+                (["lock.owner"], FileKind::File) => true,
+                (["runs", _, "journal"], FileKind::File) => {
                     let text = self.tree.text(path, LONGEST_OPENING)?.unwrap_or_default();
                     !text.contains("staged")
                 }
@@ -187,9 +187,11 @@ impl LockedDeployment {
                         _,
                         "reserve" | "manifest.toml" | "plan.json" | "events.ndjson",
                     ],
-                    Kind::File,
+                    FileKind::File,
                 ) => true,
-                (["runs", _, "slots" | "sources", ..], Kind::Directory | Kind::File) => true,
+                (["runs", _, "slots" | "sources", ..], FileKind::Directory | FileKind::File) => {
+                    true
+                }
                 _ => false,
             };
             if !is_known {
@@ -391,7 +393,7 @@ impl LockedDeployment {
         for (name, kind) in left {
             let at = trash.join(&name).expect("a name found in a directory");
             let removed = match kind {
-                Kind::Directory => self.remove_tree(&at),
+                FileKind::Directory => self.remove_tree(&at),
                 _ => self.remove_file(&at),
             };
             failed = failed.or(removed.err());

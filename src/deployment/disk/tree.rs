@@ -74,7 +74,7 @@ pub struct Tree {
 
 /// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum FileKind {
     /// A directory.
     Directory,
     /// A regular file.
@@ -89,7 +89,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathMetadata {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Size in bytes, of a file.
     pub size: u64,
     /// Device and inode: two names of one file agree in them.
@@ -104,18 +104,18 @@ pub struct PathMetadata {
 
 /// One entry found by a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundEntry {
     /// Path below the root of the tree.
     pub path: RelPath,
     /// Kind of the entry.
-    pub kind: Kind,
+    pub kind: FileKind,
 }
 
 /// Result of a walk.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct TreeListing {
     /// Every entry whose path is a valid [`RelPath`], sorted by path bytes within each directory.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundEntry>,
     /// Directory and name of entries that are not UTF-8, escaped.
     pub unreadable: Vec<String>,
 }
@@ -227,7 +227,7 @@ impl Tree {
         let file = directory.open_with(path.name(), &options).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         match path_metadata(&metadata).kind {
-            Kind::File => Ok(file.into_std()),
+            FileKind::File => Ok(file.into_std()),
             kind => Err(fail(io::Error::other(format!(
                 "it is {}, not a file",
                 kind.named()
@@ -263,16 +263,16 @@ impl Tree {
 
     /// Lists the names directly in a directory, sorted; one that does not exist has none. Names
     /// that are not UTF-8 are left out: nothing managed has one.
-    pub fn names(&self, at: &RelPath) -> Result<Vec<(String, Kind)>, DiskError> {
+    pub fn names(&self, at: &RelPath) -> Result<Vec<(String, FileKind)>, DiskError> {
         self.names_in(Some(at))
     }
 
     /// Lists the names directly in the root, sorted.
-    pub fn top(&self) -> Result<Vec<(String, Kind)>, DiskError> {
+    pub fn top(&self) -> Result<Vec<(String, FileKind)>, DiskError> {
         self.names_in(None)
     }
 
-    fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, Kind)>, DiskError> {
+    fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, FileKind)>, DiskError> {
         let fail = |source| DiskError::new("list", self.shown(at), source);
         let directory = match self.directory(at) {
             Ok(directory) => directory,
@@ -292,7 +292,7 @@ impl Tree {
 
     /// Lists everything below a directory (or the root), names only. `.rollup` at the root is left
     /// out, and nothing else with that name. A directory that does not exist has no entries.
-    pub fn walk(&self, below: Option<&RelPath>) -> Result<Listing, DiskError> {
+    pub fn walk(&self, below: Option<&RelPath>) -> Result<TreeListing, DiskError> {
         let start = match below {
             None => self.path.clone(),
             Some(path) => self.path.join(path.to_path()),
@@ -300,7 +300,7 @@ impl Tree {
         let ours = |depth: usize, name: &std::ffi::OsStr| {
             below.is_none() && depth == 1 && name == ".rollup"
         };
-        let mut listing = Listing::default();
+        let mut listing = TreeListing::default();
         let walk = WalkDir::new(&start)
             .min_depth(1)
             .follow_links(false)
@@ -325,14 +325,19 @@ impl Tree {
         Ok(listing)
     }
 
-    fn take_in(&self, listing: &mut Listing, path: &Path, kind: Kind) -> Result<(), DiskError> {
+    fn take_in(
+        &self,
+        listing: &mut TreeListing,
+        path: &Path,
+        kind: FileKind,
+    ) -> Result<(), DiskError> {
         if listing.found.len() >= MOST_ENTRIES {
             let too_many = io::Error::other(format!("more than {MOST_ENTRIES} entries"));
             return Err(DiskError::new("list", self.shown(None), too_many));
         }
         let relative = path.strip_prefix(&self.path).unwrap_or(path);
         match relative.to_str().map(RelPath::parse) {
-            Some(Ok(path)) => listing.found.push(Found { path, kind }),
+            Some(Ok(path)) => listing.found.push(FoundEntry { path, kind }),
             _ => listing.unreadable.push(escaped_path(relative)),
         }
         Ok(())
@@ -371,14 +376,14 @@ impl<'t> PathMetadataReader<'t> {
     }
 }
 
-impl Kind {
+impl FileKind {
     /// Returns the kind with its article, for messages.
     pub fn named(self) -> &'static str {
         match self {
-            Kind::Directory => "a directory",
-            Kind::File => "a file",
-            Kind::Link => "a symbolic link",
-            Kind::Other(name) => name,
+            FileKind::Directory => "a directory",
+            FileKind::File => "a file",
+            FileKind::Link => "a symbolic link",
+            FileKind::Other(name) => name,
         }
     }
 }
@@ -451,37 +456,37 @@ fn path_metadata(metadata: &cap_std::fs::Metadata) -> PathMetadata {
     }
 }
 
-fn kind_of(mode: u32) -> Kind {
+fn kind_of(mode: u32) -> FileKind {
     FileType::from_raw_mode(mode).into()
 }
 
-impl From<FileType> for Kind {
+impl From<FileType> for FileKind {
     fn from(file_type: FileType) -> Self {
         match file_type {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            FileType::Fifo => Kind::Other("a FIFO"),
-            FileType::Socket => Kind::Other("a socket"),
-            _ => Kind::Other("a device"),
+            FileType::Directory => FileKind::Directory,
+            FileType::RegularFile => FileKind::File,
+            FileType::Symlink => FileKind::Link,
+            FileType::Fifo => FileKind::Other("a FIFO"),
+            FileType::Socket => FileKind::Other("a socket"),
+            _ => FileKind::Other("a device"),
         }
     }
 }
 
 /// Returns the kind that a listing shows for an entry, without reading its metadata.
-fn listed_kind(file_type: std::fs::FileType) -> Kind {
+fn listed_kind(file_type: std::fs::FileType) -> FileKind {
     if file_type.is_dir() {
-        Kind::Directory
+        FileKind::Directory
     } else if file_type.is_file() {
-        Kind::File
+        FileKind::File
     } else if file_type.is_symlink() {
-        Kind::Link
+        FileKind::Link
     } else if file_type.is_fifo() {
-        Kind::Other("a FIFO")
+        FileKind::Other("a FIFO")
     } else if file_type.is_socket() {
-        Kind::Other("a socket")
+        FileKind::Other("a socket")
     } else {
-        Kind::Other("a device")
+        FileKind::Other("a device")
     }
 }
 

@@ -9,7 +9,7 @@ use super::records::{
     AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
 };
 use crate::deployment::disk::free_space::{Free, free};
-use crate::deployment::disk::tree::{DiskError, FileFacts, Found, Kind, Tree, path};
+use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
@@ -50,7 +50,7 @@ pub struct Snapshot {
     pub past: Past,
     /// Second entry of each of the clashes.
     beside: BTreeSet<RelPath>,
-    nodes: BTreeMap<CaseFolded, Found>,
+    nodes: BTreeMap<CaseFolded, FoundEntry>,
     facts: BTreeMap<RelPath, FileFacts>,
     items: BTreeMap<Instance, ItemRecord>,
     procedures: BTreeMap<Instance, ProcedureRecord>,
@@ -130,7 +130,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    fn take_in_names(&mut self, found: Vec<Found>) {
+    fn take_in_names(&mut self, found: Vec<FoundEntry>) {
         for found in found {
             match self.nodes.entry(found.path.case_folded()) {
                 std::collections::btree_map::Entry::Vacant(place) => {
@@ -210,7 +210,7 @@ impl Snapshot {
 
     fn text(&self, tree: &Tree, file: &RelPath) -> Result<Option<String>, DiskError> {
         match self.node(file) {
-            Some(found) if found.kind == Kind::File => tree.text(&found.path, LONGEST_RECORD),
+            Some(found) if found.kind == FileKind::File => tree.text(&found.path, LONGEST_RECORD),
             // The plan refuses a link or a directory at this path, if it matters.
             _ => Ok(None),
         }
@@ -225,9 +225,9 @@ impl Snapshot {
     fn hash_interesting(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
         let mut wanted: BTreeSet<RelPath> = BTreeSet::new();
         let mut want = |file: &RelPath| {
-            if let Some(Found {
+            if let Some(FoundEntry {
                 path,
-                kind: Kind::File,
+                kind: FileKind::File,
             }) = self.node(file)
             {
                 wanted.insert(path.clone());
@@ -246,7 +246,7 @@ impl Snapshot {
                 .for_each(|file| want(&in_files(&directory, file)));
         }
         for (directory, record) in &self.programs {
-            let Some(Found {
+            let Some(FoundEntry {
                 path: directory, ..
             }) = self.nodes.get(directory)
             else {
@@ -274,7 +274,7 @@ impl Snapshot {
             // The plan refuses anything but a file, by name.
             if let Some(found) = self
                 .share_file(name)
-                .filter(|found| found.kind == Kind::File)
+                .filter(|found| found.kind == FileKind::File)
             {
                 wanted.insert(found.path.clone());
             }
@@ -291,7 +291,7 @@ impl Snapshot {
         for name in &interest.packages {
             let Some(found) = self
                 .share_file(name)
-                .filter(|found| found.kind == Kind::File)
+                .filter(|found| found.kind == FileKind::File)
             else {
                 continue;
             };
@@ -308,12 +308,12 @@ impl Snapshot {
     }
 
     /// Returns the entry at a path, regardless of case.
-    pub fn node(&self, path: &RelPath) -> Option<&Found> {
+    pub fn node(&self, path: &RelPath) -> Option<&FoundEntry> {
         self.nodes.get(&path.case_folded())
     }
 
     /// Returns everything below a directory, sorted by folded path.
-    pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &Found> {
+    pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &FoundEntry> {
         let prefix = format!("{}/", directory.case_folded().as_str());
         let from = CaseFolded::of(&prefix);
         self.nodes
@@ -348,14 +348,14 @@ impl Snapshot {
     /// record is not a file, or it has files without a record.
     pub fn hidden(&self, directory: &RelPath) -> Option<(RelPath, String)> {
         let record = self.node(&directory.with(&path("state.toml")));
-        if let Some(found) = record.filter(|found| found.kind != Kind::File) {
+        if let Some(found) = record.filter(|found| found.kind != FileKind::File) {
             return Some((
                 found.path.clone(),
                 format!("is {}, not a file", found.kind.named()),
             ));
         }
         let files = directory.with(&path("files"));
-        let lost = record.is_none() && self.below(&files).any(|found| found.kind == Kind::File);
+        let lost = record.is_none() && self.below(&files).any(|found| found.kind == FileKind::File);
         lost.then(|| {
             (
                 files,
@@ -365,7 +365,7 @@ impl Snapshot {
     }
 
     /// Returns a file of the share, by folded name.
-    pub fn share_file(&self, name: &CaseFolded) -> Option<&Found> {
+    pub fn share_file(&self, name: &CaseFolded) -> Option<&FoundEntry> {
         let path = format!(
             "{}/{}",
             self.description.share.case_folded().as_str(),
