@@ -15,6 +15,6 @@ pub use self::diagnostics::{
 };
 pub(crate) use self::diagnostics::{brief, listed, some_of};
 pub use self::schema::{
-    Case, Cases, Form, Key, Keys, Kind, List, Placed, Reader, Rule, Shape, TOP, Table, json_schema,
-    read,
+    Case, Cases, Form, Key, KeyKind, Keys, List, Placed, Reader, Rule, Shape, TOP, Table,
+    json_schema, read,
 };

@@ -3,7 +3,7 @@
 //! The reader and the JSON Schema of `rollup schema deployment` both come from here. Rules between
 //! several places, such as that every role must be described, are checked by the reader.
 
-use crate::document::{Form, Key, Kind, Shape, TOP};
+use crate::document::{Form, Key, KeyKind, Shape, TOP};
 
 /// The whole document.
 pub static DEPLOYMENT: Shape = Shape::new(
@@ -13,13 +13,13 @@ pub static DEPLOYMENT: Shape = Shape::new(
     &[
         Key::required(
             "schema",
-            Kind::Only(1),
+            KeyKind::Only(1),
             "schema = 1",
             "The version of the language that this document is written in.",
         ),
         Key::required(
             "name",
-            Kind::Text(Form::Prose),
+            KeyKind::Text(Form::Prose),
             "name = \"…\"",
             "The name of the deployment, for people.",
         ),
@@ -37,57 +37,57 @@ pub static DEPLOYMENT: Shape = Shape::new(
         ),
         Key::required(
             "share",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             "share = \"MSIShare\"",
             "The directory at the deployment's root where installers lie before they are installed.",
         ),
         Key::new(
             "applied",
-            Kind::names(Form::Kb),
+            KeyKind::names(Form::Kb),
             "The rollups that were applied before rollup kept the record, oldest first.",
         ),
         Key::required(
             "roles",
-            Kind::Tables(&ROLE),
+            KeyKind::Tables(&ROLE),
             "roles = [{ name = \"engine\" }]",
             "Every role that the product knows. One that no server holds is no mistake, one that is not listed is.",
         ),
         Key::required(
             "servers",
-            Kind::Tables(&SERVER),
+            KeyKind::Tables(&SERVER),
             "servers = [{ name = \"MPS01\", roles = [\"engine\"] }]",
             "The servers, with the roles that they hold.",
         ),
         Key::new(
             "products",
-            Kind::Tables(&PRODUCT),
+            KeyKind::Tables(&PRODUCT),
             "Other products. No rollup changes them; prerequisites ask about them.",
         ),
         Key::new(
             "services",
-            Kind::Tables(&SERVICE),
+            KeyKind::Tables(&SERVICE),
             "Anything that can be started: a COM+ application, a Windows service, IIS.",
         ),
         Key::required(
             "groups",
-            Kind::Headers(&GROUP),
+            KeyKind::Headers(&GROUP),
             "[[groups]]",
             "The groups of the console, with everything in them, installed or not. Every part of a group's path is a \
              group.",
         ),
         Key::new(
             "requires",
-            Kind::Table(&REQUIRES),
+            KeyKind::Table(&REQUIRES),
             "What an item or a procedure needs installed. What is required goes in first and comes out last.",
         ),
         Key::new(
             "parameters",
-            Kind::Table(&PARAMETERS),
+            KeyKind::Table(&PARAMETERS),
             "The stored answers of the procedures; a manifest's own win over them.",
         ),
         Key::new(
             "rehearsal",
-            Kind::Table(&REHEARSAL),
+            KeyKind::Table(&REHEARSAL),
             "How `rollup rehearse` builds the state before a rollup. Nothing else reads it.",
         ),
     ],
@@ -113,13 +113,13 @@ static SERVER: Shape = Shape::new(
     &[
         Key::required(
             "name",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             "name = \"MPS01\"",
             "The name of the server; a directory below `Servers` has it.",
         ),
         Key::new(
             "roles",
-            Kind::texts(Form::Words),
+            KeyKind::texts(Form::Words),
             "The roles that it holds, by name or alias.",
         ),
         Key::new(
@@ -142,12 +142,12 @@ static PRODUCT: Shape = Shape::new(
         ),
         Key::new(
             "service_pack",
-            Kind::Number(999_999_999),
+            KeyKind::Number(999_999_999),
             "The number of its service pack, 0 where it is left out.",
         ),
         Key::required(
             "servers",
-            Kind::texts(Form::Words),
+            KeyKind::texts(Form::Words),
             "servers = [\"…\"]",
             "The servers that have it.",
         ),
@@ -160,7 +160,7 @@ static SERVICE: Shape = Shape::new(
     &[
         Key::required(
             "name",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             NAME,
             "The name of the service; its record on each server has it.",
         ),
@@ -180,14 +180,14 @@ static GROUP: Shape = Shape::new(
     &[
         Key::required(
             "path",
-            Kind::Text(Form::FilePath),
+            KeyKind::Text(Form::FilePath),
             "path = \"Hosted Exchange/Exchange Provisioning\"",
             "The way to the group, with `/` between its parts, spelled the same everywhere. Its directory below the \
              root is this path.",
         ),
         Key::new(
             "aliases",
-            Kind::names(Form::Part),
+            KeyKind::names(Form::Part),
             "Other names of the group; each replaces the last part of its path.",
         ),
         Key::new(
@@ -198,17 +198,17 @@ static GROUP: Shape = Shape::new(
         ),
         Key::new(
             "removable",
-            Kind::Flag,
+            KeyKind::Flag,
             "Whether its items may be removed, `true` where it is left out.",
         ),
         Key::new(
             "items",
-            Kind::Tables(&ITEM),
+            KeyKind::Tables(&ITEM),
             "The items in the group: what an installer puts in place.",
         ),
         Key::new(
             "procedures",
-            Kind::Tables(&PROCEDURE),
+            KeyKind::Tables(&PROCEDURE),
             "The procedures in the group: what is run and leaves nothing installed.",
         ),
     ],
@@ -218,17 +218,17 @@ static ITEM: Shape = Shape::new(
     "an entry of `items`",
     "An item of the console, with the installer that puts it in place.",
     &[
-        Key::required("name", Kind::Text(Form::FileName), NAME, MEMBER),
+        Key::required("name", KeyKind::Text(Form::FileName), NAME, MEMBER),
         Key::new("aliases", ALIASES, ALSO),
         Key::required(
             "installer",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             "installer = \"….msi\"",
             "The name of its installer in the share.",
         ),
         Key::new(
             "product",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             "The product name inside the installer, where it is not the item's own name.",
         ),
         Key::new(
@@ -238,7 +238,7 @@ static ITEM: Shape = Shape::new(
         ),
         Key::new(
             "removable",
-            Kind::Flag,
+            KeyKind::Flag,
             "Whether it may be removed, where it is not as the group says.",
         ),
     ],
@@ -248,11 +248,11 @@ static PROCEDURE: Shape = Shape::new(
     "an entry of `procedures`",
     "A procedure of the console.",
     &[
-        Key::required("name", Kind::Text(Form::FileName), NAME, MEMBER),
+        Key::required("name", KeyKind::Text(Form::FileName), NAME, MEMBER),
         Key::new("aliases", ALIASES, ALSO),
         Key::new(
             "needs",
-            Kind::texts(Form::Words),
+            KeyKind::texts(Form::Words),
             "The names of the parameters that it cannot run without.",
         ),
         Key::new(
@@ -269,7 +269,7 @@ static REQUIRES: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "NAME",
-        Kind::texts(Form::Words),
+        KeyKind::texts(Form::Words),
         "The items that this item or procedure needs installed, by name or alias.",
     ),
 );
@@ -280,7 +280,7 @@ static PARAMETERS: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "PROCEDURE",
-        Kind::Table(&ANSWERS),
+        KeyKind::Table(&ANSWERS),
         "The stored answers of this procedure, by name.",
     ),
 );
@@ -291,7 +291,7 @@ static ANSWERS: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "NAME",
-        Kind::AnyText,
+        KeyKind::AnyText,
         "The answer, a text, which may be empty.",
     ),
 );
@@ -301,13 +301,13 @@ static REHEARSAL: Shape = Shape::new(
     "How `rollup rehearse` builds the state before a rollup.",
     &[Key::new(
         "not_installed",
-        Kind::texts(Form::Words),
+        KeyKind::texts(Form::Words),
         "Items that are not installed in it, by name or alias.",
     )],
 );
 
-const TEXT: Kind = Kind::Text(Form::Words);
-const ALIASES: Kind = Kind::names(Form::Words);
+const TEXT: KeyKind = KeyKind::Text(Form::Words);
+const ALIASES: KeyKind = KeyKind::names(Form::Words);
 const NAME: &str = "name = \"…\"";
 const ALSO: &str = "Other names that mean the same. Case does not count.";
 const MEMBER: &str = "Its name, unique in the console; its directory has it, so Windows must take it for a file name.";

@@ -8,7 +8,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape};
+use super::shape::{Case, Cases, Form, Key, KeyKind, Keys, List, Rule, Shape};
 
 /// Returns the JSON Schema of a language, given the shape of its documents' top.
 pub fn json_schema(title: &str, top: &'static Shape) -> String {
@@ -142,7 +142,7 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
         schema.put("type", name);
     };
     match key.kind {
-        Kind::Text(_) if !cases.is_empty() => {
+        KeyKind::Text(_) if !cases.is_empty() => {
             typed(&mut schema, "string");
             let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
             let abouts: Vec<&str> = cases.iter().map(|case| case.about).collect();
@@ -151,39 +151,39 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             // value here.
             schema.put("x-taplo", json!({ "docs": { "enumValues": abouts } }));
         }
-        Kind::Text(form) => {
+        KeyKind::Text(form) => {
             typed(&mut schema, "string");
             schema.0.extend(filled(form).0);
         }
-        Kind::AnyText => typed(&mut schema, "string"),
-        Kind::Texts(list) => texts(&mut schema, list),
-        Kind::Flag => typed(&mut schema, "boolean"),
-        Kind::Yes => {
+        KeyKind::AnyText => typed(&mut schema, "string"),
+        KeyKind::Texts(list) => texts(&mut schema, list),
+        KeyKind::Flag => typed(&mut schema, "boolean"),
+        KeyKind::Yes => {
             typed(&mut schema, "boolean");
             schema.put("const", true);
         }
-        Kind::Number(most) => {
+        KeyKind::Number(most) => {
             typed(&mut schema, "integer");
             schema.put("minimum", 0_u64).put("maximum", most);
         }
-        Kind::Only(number) => {
+        KeyKind::Only(number) => {
             typed(&mut schema, "integer");
             schema.put("const", number);
         }
         // Programs that check TOML by a schema pass dates and times as texts; some check the
         // format.
-        Kind::Day => {
+        KeyKind::Day => {
             typed(&mut schema, "string");
             schema
                 .put("format", "date")
                 .put("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
         }
-        Kind::Time => {
+        KeyKind::Time => {
             typed(&mut schema, "string");
             schema.put("format", "date-time").put("pattern", TIME);
         }
-        Kind::Table(shape) => table(&mut schema, shape),
-        Kind::Tables(shape) | Kind::Headers(shape) => {
+        KeyKind::Table(shape) => table(&mut schema, shape),
+        KeyKind::Tables(shape) | KeyKind::Headers(shape) => {
             typed(&mut schema, "array");
             let mut entry = Object::of("description", shape.about);
             table(&mut entry, shape);
@@ -351,7 +351,7 @@ fn none_of(keys: &[&str]) -> Object {
 fn targets(shape: &'static Shape, keys: &[&str]) -> Object {
     let one = |key: &&str| {
         let mut there = Object::of("required", vec![*key]);
-        if let Some(Kind::Table(_)) = shape.key(key).map(|key| key.kind) {
+        if let Some(KeyKind::Table(_)) = shape.key(key).map(|key| key.kind) {
             there.put(
                 "properties",
                 Object::of(key, Object::of("minProperties", 1_u64)),

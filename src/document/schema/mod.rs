@@ -9,4 +9,4 @@ mod shape;
 
 pub use self::json_schema::json_schema;
 pub use self::reader::{Placed, Reader, Table, read};
-pub use self::shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape, TOP};
+pub use self::shape::{Case, Cases, Form, Key, KeyKind, Keys, List, Rule, Shape, TOP};

@@ -35,7 +35,7 @@ pub struct Key {
     /// Name; for free keys, a placeholder for the names.
     pub name: &'static str,
     /// Kind of the value.
-    pub kind: Kind,
+    pub kind: KeyKind,
     /// Example of a line, if the key is required.
     pub required: Option<&'static str>,
     /// Meaning, with the unit, in a sentence or two.
@@ -44,7 +44,7 @@ pub struct Key {
 
 /// Kind of value that a key may have.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum KeyKind {
     /// A text that is not empty.
     Text(Form),
     /// A text, empty or not.
@@ -252,7 +252,7 @@ impl Shape {
 
 impl Key {
     /// Returns an optional key.
-    pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub const fn new(name: &'static str, kind: KeyKind, about: &'static str) -> Self {
         Self {
             name,
             kind,
@@ -264,7 +264,7 @@ impl Key {
     /// Returns a required key, with an example of a line.
     pub const fn required(
         name: &'static str,
-        kind: Kind,
+        kind: KeyKind,
         line: &'static str,
         about: &'static str,
     ) -> Self {
@@ -277,7 +277,7 @@ impl Key {
     }
 }
 
-impl Kind {
+impl KeyKind {
     /// Returns a list of texts that may repeat each other.
     pub const fn texts(form: Form) -> Self {
         Self::Texts(List {

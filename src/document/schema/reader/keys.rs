@@ -9,7 +9,7 @@ use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::Span;
 use crate::document::diagnostics::wording::{listed, some_of};
-use crate::document::schema::shape::{Key, Keys, Kind, Shape, TOP};
+use crate::document::schema::shape::{Key, KeyKind, Keys, Shape, TOP};
 
 /// A `[header]` of the document.
 pub(super) struct Header<'s> {
@@ -83,7 +83,7 @@ impl Reader<'_> {
             match key {
                 // A document's schema has a code of its own.
                 Key {
-                    kind: Kind::Only(_),
+                    kind: KeyKind::Only(_),
                     ..
                 } => {}
                 Key {
@@ -103,7 +103,7 @@ impl Reader<'_> {
             return;
         }
         for absent in self.shapes[0].named() {
-            let Kind::Table(shape) = absent.kind else {
+            let KeyKind::Table(shape) = absent.kind else {
                 continue;
             };
             if self.top.contains_key(absent.name) || self.spelled.contains(&absent.name) {
@@ -156,8 +156,8 @@ impl Reader<'_> {
             table.value(key.value),
         ) {
             let fits = match meant.kind {
-                Kind::Table(_) => value.get_ref().is_table(),
-                Kind::Tables(_) | Kind::Headers(_) => value.get_ref().is_array(),
+                KeyKind::Table(_) => value.get_ref().is_table(),
+                KeyKind::Tables(_) | KeyKind::Headers(_) => value.get_ref().is_array(),
                 _ => false,
             };
             if fits {
@@ -183,7 +183,7 @@ impl Reader<'_> {
             .flat_map(|shape| shape.named())
             .filter(|known| known.name == key);
         keys.find_map(|known| match known.kind {
-            Kind::Table(Shape {
+            KeyKind::Table(Shape {
                 title,
                 keys: Keys::Free(_, free),
                 ..
@@ -232,7 +232,7 @@ impl Reader<'_> {
                     .iter()
                     .find(|known| known.name == key.value)
                     .map(|known| known.kind);
-                !matches!(kind, Some(Kind::Table(_)))
+                !matches!(kind, Some(KeyKind::Table(_)))
                     || table
                         .value(key.value)
                         .is_some_and(|v| v.get_ref().is_table())
@@ -296,8 +296,8 @@ fn lacks(title: &str, key: &str) -> String {
 /// Returns a line with a key that the author names.
 pub(super) fn sample(before: &str, free: &Key) -> String {
     let value = match free.kind {
-        Kind::Texts(_) => "[\"…\"]",
-        Kind::Table(_) => "{ … }",
+        KeyKind::Texts(_) => "[\"…\"]",
+        KeyKind::Table(_) => "{ … }",
         _ => "\"…\"",
     };
     format!("`{before}\"{}\" = {value}`", free.name)

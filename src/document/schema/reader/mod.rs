@@ -19,7 +19,7 @@ use crate::document::diagnostics::findings::{Findings, Span};
 use crate::document::diagnostics::nearest::{nearest, trouble};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax;
-use crate::document::schema::shape::{Kind, Shape};
+use crate::document::schema::shape::{KeyKind, Shape};
 
 /// Reader of a document, with the findings so far.
 pub struct Reader<'s> {
@@ -154,7 +154,7 @@ impl Reader<'_> {
                 .add(Code::Schema, 0..0, "the document does not say its schema")
                 .help("begin it with `schema = 1`");
         } else if let Some(schema) = self.number(top, "schema")
-            && let Kind::Only(known) = top.kind("schema")
+            && let KeyKind::Only(known) = top.kind("schema")
             && schema.value != known
         {
             self.foreign = true;
@@ -231,15 +231,15 @@ mod tests {
     use crate::document::Finding;
     use crate::document::schema::shape::{Form, Key, TOP};
 
-    const TEXT: Kind = Kind::Text(Form::Words);
+    const TEXT: KeyKind = KeyKind::Text(Form::Words);
 
     static DOCUMENT: Shape = Shape::new(
         TOP,
         "",
         &[
-            Key::required("schema", Kind::Only(1), "schema = 1", ""),
-            Key::new("rollup", Kind::Table(&ROLLUP), ""),
-            Key::new("prerequisites", Kind::Headers(&PREREQUISITE), ""),
+            Key::required("schema", KeyKind::Only(1), "schema = 1", ""),
+            Key::new("rollup", KeyKind::Table(&ROLLUP), ""),
+            Key::new("prerequisites", KeyKind::Headers(&PREREQUISITE), ""),
             Key::new("name", TEXT, ""),
         ],
     );
@@ -254,7 +254,7 @@ mod tests {
     static PREREQUISITE: Shape = Shape::new(
         "[[prerequisites]]",
         "",
-        &[Key::new("product", Kind::texts(Form::Words), "")],
+        &[Key::new("product", KeyKind::texts(Form::Words), "")],
     );
 
     fn found(text: &str) -> Vec<String> {

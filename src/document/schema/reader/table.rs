@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::document::diagnostics::findings::Span;
 use crate::document::diagnostics::nearest::nearest;
-use crate::document::schema::shape::{Kind, Rule, Shape};
+use crate::document::schema::shape::{KeyKind, Rule, Shape};
 
 /// A value with its place.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl<'t> Table<'t> {
 
     /// Returns the kind that the shape gives a key. Only keys of the shape can be asked for, so
     /// that nothing is read that the schema does not describe.
-    pub(super) fn kind(&self, key: &str) -> Kind {
+    pub(super) fn kind(&self, key: &str) -> KeyKind {
         self.shape
             .key(key)
             .expect("a key is asked for that its shape describes")

@@ -12,7 +12,7 @@ use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Span, brief};
 use crate::document::diagnostics::hidden_characters::unseen;
-use crate::document::schema::shape::{Form, Keys, Kind, Shape};
+use crate::document::schema::shape::{Form, KeyKind, Keys, Shape};
 
 /// Kind of value that a key should have, and advice on how to write it.
 struct Wanted {
@@ -47,12 +47,12 @@ impl Reader<'_> {
     /// Reads a text that is not empty.
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
-            matches!(table.kind(key), Kind::Text(_)),
+            matches!(table.kind(key), KeyKind::Text(_)),
             "`{key}` is described as a text"
         );
         let value = table.value(key)?;
         let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
-        if !matches!(table.kind(key), Kind::Text(Form::Prose)) {
+        if !matches!(table.kind(key), KeyKind::Text(Form::Prose)) {
             self.seen(&text.value, &text.span);
         }
         let help = if table.needs(key) {
@@ -66,7 +66,7 @@ impl Reader<'_> {
     /// Reads a text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
-            matches!(table.kind(key), Kind::AnyText),
+            matches!(table.kind(key), KeyKind::AnyText),
             "`{key}` is described as any text"
         );
         let value = table.value(key)?;
@@ -76,7 +76,7 @@ impl Reader<'_> {
     /// Reads a boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
         debug_assert!(
-            matches!(table.kind(key), Kind::Flag | Kind::Yes),
+            matches!(table.kind(key), KeyKind::Flag | KeyKind::Yes),
             "`{key}` is described as a flag"
         );
         let value = table.value(key)?;
@@ -86,9 +86,9 @@ impl Reader<'_> {
     /// Reads a whole number, from zero up to the largest that the key may have.
     pub fn number(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<u64>> {
         let most = match table.kind(key) {
-            Kind::Number(most) => most,
+            KeyKind::Number(most) => most,
             // The caller compares it with the one number, and reports in words of its own.
-            Kind::Only(_) => i64::MAX as u64,
+            KeyKind::Only(_) => i64::MAX as u64,
             _ => unreachable!("`{key}` is described as a number"),
         };
         let value = table.value(key)?;
@@ -111,7 +111,7 @@ impl Reader<'_> {
     /// Reads a day without a time, as `YYYY-MM-DD`.
     pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
-            matches!(table.kind(key), Kind::Day),
+            matches!(table.kind(key), KeyKind::Day),
             "`{key}` is described as a day"
         );
         let value = table.value(key)?;
@@ -129,7 +129,7 @@ impl Reader<'_> {
     /// Reads a date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
         debug_assert!(
-            matches!(table.kind(key), Kind::Time),
+            matches!(table.kind(key), KeyKind::Time),
             "`{key}` is described as a time"
         );
         let value = table.value(key)?;
@@ -138,7 +138,7 @@ impl Reader<'_> {
 
     /// Reads a list of texts, none of them empty; the shape decides whether the list may be empty.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
-        let Kind::Texts(described) = table.kind(key) else {
+        let KeyKind::Texts(described) = table.kind(key) else {
             unreachable!("`{key}` is described as a list of texts")
         };
         let list = self.list(table, key, TEXTS)?;
@@ -179,7 +179,7 @@ impl Reader<'_> {
 
     /// Reads the table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
-        let Kind::Table(shape) = table.kind(key) else {
+        let KeyKind::Table(shape) = table.kind(key) else {
             unreachable!("`{key}` is described as a table")
         };
         let Some(value) = table.meant(key) else {
@@ -203,8 +203,8 @@ impl Reader<'_> {
     /// Reads a list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
         let (shape, wanted) = match table.kind(key) {
-            Kind::Headers(shape) => (shape, HEADERS),
-            Kind::Tables(shape) => (shape, TABLES),
+            KeyKind::Headers(shape) => (shape, HEADERS),
+            KeyKind::Tables(shape) => (shape, TABLES),
             _ => unreachable!("`{key}` is described as a list of tables"),
         };
         let mut list: Vec<_> = self
@@ -348,7 +348,7 @@ fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
     match &shape.keys {
         Keys::Free(_, free) if !headed => {
             let whole =
-                matches!(free.kind, Kind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
+                matches!(free.kind, KeyKind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
             let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             let key = if key.chars().all(bare) {
                 format!("{key}.")
