@@ -24,7 +24,7 @@ pub type BeforeEach<'a> = &'a dyn Fn() -> io::Result<()>;
 
 /// Function that receives the path of an entry as shown to people, its kind, and the size of a
 /// file.
-pub type Seen<'a> = &'a dyn Fn(&Path, FileType, u64);
+pub type ForEachEntry<'a> = &'a dyn Fn(&Path, FileType, u64);
 
 /// Error: something is mounted at a path that would be removed.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +45,8 @@ pub fn remove_tree(
     let Some(directory) = open_below(parent, name, shown)? else {
         return Ok(());
     };
-    walk(&directory, shown, Pass::Check)?;
-    walk(&directory, shown, Pass::Remove(before_each))?;
+    walk(&directory, shown, WalkPurpose::Check)?;
+    walk(&directory, shown, WalkPurpose::Remove(before_each))?;
     let removed = before_each().and_then(|()| Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?));
     removed.map_err(|e| failed("remove", shown, e))
 }
@@ -82,17 +82,17 @@ pub fn remove_path(path: &Path) -> Result<(), DiskError> {
 ///
 /// The first mount point, by name, or an entry that cannot be read.
 pub fn refuse_mounts(tree: &Tree, at: &RelPath) -> Result<(), DiskError> {
-    below(tree, at, Pass::Check)
+    below(tree, at, WalkPurpose::Check)
 }
 
-/// Passes everything below a directory that would be removed with it to `seen`. What is mounted
+/// Passes everything below a directory that would be removed with it to `for_each`. What is mounted
 /// there is left out.
 ///
 /// # Errors
 ///
 /// An entry that cannot be read.
-pub fn list(tree: &Tree, at: &RelPath, seen: Seen<'_>) -> Result<(), DiskError> {
-    below(tree, at, Pass::List(seen))
+pub fn list(tree: &Tree, at: &RelPath, for_each: ForEachEntry<'_>) -> Result<(), DiskError> {
+    below(tree, at, WalkPurpose::List(for_each))
 }
 
 /// Refuses mounts below a directory that is open already.
@@ -104,20 +104,20 @@ pub fn refuse_mounts_in(directory: &Dir, shown: &Path) -> Result<(), DiskError> 
     walk(
         &open(directory, OsStr::new("."), shown)?,
         shown,
-        Pass::Check,
+        WalkPurpose::Check,
     )
 }
 
-/// Passes everything below a directory that is open already to `seen`.
+/// Passes everything below a directory that is open already to `for_each`.
 ///
 /// # Errors
 ///
 /// As [`list`].
-pub fn list_in(directory: &Dir, shown: &Path, seen: Seen<'_>) -> Result<(), DiskError> {
+pub fn list_in(directory: &Dir, shown: &Path, for_each: ForEachEntry<'_>) -> Result<(), DiskError> {
     walk(
         &open(directory, OsStr::new("."), shown)?,
         shown,
-        Pass::List(seen),
+        WalkPurpose::List(for_each),
     )
 }
 
@@ -130,11 +130,11 @@ pub fn is_mount_point(error: &io::Error) -> bool {
 
 /// Purpose of a walk.
 #[derive(Clone, Copy)]
-enum Pass<'a> {
+enum WalkPurpose<'a> {
     /// Search for mounts.
     Check,
     /// Listing of everything below.
-    List(Seen<'a>),
+    List(ForEachEntry<'a>),
     /// Removal of everything below.
     Remove(BeforeEach<'a>),
 }
@@ -143,38 +143,38 @@ enum Pass<'a> {
 struct OpenDirectory {
     /// Its name in the directory above it; empty for the first one.
     name: OsString,
-    place: Place,
+    identity: EntryIdentity,
     /// The directories in it that are still to be entered.
     left: Vec<OsString>,
 }
 
 /// Identity of an entry: its mount, if the kernel reports it, its device and its inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct EntryIdentity {
     mount: Option<u64>,
     device: (u32, u32),
     inode: u64,
 }
 
 /// Metadata of an entry.
-struct Entry {
-    place: Place,
+struct EntryMetadata {
+    identity: EntryIdentity,
     kind: FileType,
     size: u64,
 }
 
 /// Walks through everything below a directory.
-fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
+fn walk(top: &OwnedFd, shown: &Path, purpose: WalkPurpose<'_>) -> Result<(), DiskError> {
     let mut here = open(top, OsStr::new("."), shown)?;
     let mut shown = shown.to_owned();
     let mut above: Vec<OpenDirectory> = Vec::new();
-    let mut level = enter(&here, OsString::new(), &shown, pass)?;
+    let mut level = enter(&here, OsString::new(), &shown, purpose)?;
     loop {
         if let Some(name) = level.left.pop() {
             shown.push(&name);
             here = open(&here, &name, &shown)?;
-            let below = enter(&here, name, &shown, pass)?;
-            refuse_other(level.place, below.place, true, &shown)?;
+            let below = enter(&here, name, &shown, purpose)?;
+            refuse_other(level.identity, below.identity, true, &shown)?;
             above.push(std::mem::replace(&mut level, below));
             continue;
         }
@@ -182,14 +182,14 @@ fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
             return Ok(());
         };
         here = open(&here, OsStr::new(".."), &shown)?;
-        if metadata(&here, OsStr::new(""), &shown)?.place != parent.place {
+        if metadata(&here, OsStr::new(""), &shown)?.identity != parent.identity {
             return Err(failed(
                 "remove",
                 &shown,
                 io::Error::other("it was moved meanwhile"),
             ));
         }
-        if let Pass::Remove(before_each) = pass {
+        if let WalkPurpose::Remove(before_each) = purpose {
             let removed =
                 before_each().and_then(|()| Ok(unlinkat(&here, &level.name, AtFlags::REMOVEDIR)?));
             removed.map_err(|e| failed("remove", &shown, e))?;
@@ -199,30 +199,30 @@ fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
     }
 }
 
-fn below(tree: &Tree, at: &RelPath, pass: Pass<'_>) -> Result<(), DiskError> {
+fn below(tree: &Tree, at: &RelPath, purpose: WalkPurpose<'_>) -> Result<(), DiskError> {
     let shown = PathBuf::from(tree.shown(Some(at)));
     let parent = match tree.directory(at.parent().as_ref()) {
         Err(error) if error.is_missing() => return Ok(()),
         parent => parent?,
     };
-    match (open_below(&parent, at.name().as_ref(), &shown), pass) {
-        (Err(error), Pass::List(_)) if is_mount_point(&error.source) => Ok(()),
+    match (open_below(&parent, at.name().as_ref(), &shown), purpose) {
+        (Err(error), WalkPurpose::List(_)) if is_mount_point(&error.source) => Ok(()),
         (directory, _) => match directory? {
-            Some(directory) => walk(&directory, &shown, pass),
+            Some(directory) => walk(&directory, &shown, purpose),
             None => Ok(()),
         },
     }
 }
 
-/// Lists a directory and handles its entries as the pass requires. Its directories are not removed
+/// Lists a directory and handles its entries as the purpose requires. Its directories are not removed
 /// yet, but returned as still to be entered.
 fn enter(
     here: &OwnedFd,
     name: OsString,
     shown: &Path,
-    pass: Pass<'_>,
+    purpose: WalkPurpose<'_>,
 ) -> Result<OpenDirectory, DiskError> {
-    let place = metadata(here, OsStr::new(""), shown)?.place;
+    let identity = metadata(here, OsStr::new(""), shown)?.identity;
     let mut left = Vec::new();
     for name in names(here).map_err(|e| failed("list", shown, e))? {
         let shown = shown.join(&name);
@@ -233,15 +233,18 @@ fn enter(
         let is_directory = found.kind == FileType::Directory;
         // Checked before the directory is opened, which could make the system mount something
         // there.
-        match (refuse_other(place, found.place, is_directory, &shown), pass) {
-            (Err(_), Pass::List(_)) => continue,
+        match (
+            refuse_other(identity, found.identity, is_directory, &shown),
+            purpose,
+        ) {
+            (Err(_), WalkPurpose::List(_)) => continue,
             (refused, _) => refused?,
         }
-        match pass {
-            Pass::Check => {}
-            Pass::List(seen) => seen(&shown, found.kind, found.size),
-            Pass::Remove(_) if is_directory => {}
-            Pass::Remove(before_each) => {
+        match purpose {
+            WalkPurpose::Check => {}
+            WalkPurpose::List(for_each) => for_each(&shown, found.kind, found.size),
+            WalkPurpose::Remove(_) if is_directory => {}
+            WalkPurpose::Remove(before_each) => {
                 let removed =
                     before_each().and_then(|()| Ok(unlinkat(here, &name, AtFlags::empty())?));
                 removed.map_err(|e| failed("remove", &shown, e))?;
@@ -251,7 +254,11 @@ fn enter(
             left.push(name);
         }
     }
-    Ok(OpenDirectory { name, place, left })
+    Ok(OpenDirectory {
+        name,
+        identity,
+        left,
+    })
 }
 
 /// Returns all names in a directory. They are read first, because a directory that changes while it
@@ -275,7 +282,7 @@ fn open_below(parent: &Dir, name: &OsStr, shown: &Path) -> Result<Option<OwnedFd
         found => found?,
     };
     let outside = metadata(parent, OsStr::new(""), shown)?;
-    refuse_other(outside.place, found.place, true, shown)?;
+    refuse_other(outside.identity, found.identity, true, shown)?;
     open(parent, name, shown).map(Some)
 }
 
@@ -287,20 +294,20 @@ fn open(parent: impl AsFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, DiskEr
 }
 
 /// Reads the metadata of an entry of a directory, or of the directory itself if the name is empty.
-fn metadata(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
+fn metadata(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<EntryMetadata, DiskError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MNT_ID;
     let found =
         statx(&directory, name, flags, wanted).map_err(|e| failed("look at", shown, e.into()))?;
     // Linux before 5.8 does not report the mount; the device has to be enough.
     let mount = (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id);
-    let place = Place {
+    let identity = EntryIdentity {
         mount,
         device: (found.stx_dev_major, found.stx_dev_minor),
         inode: found.stx_ino,
     };
-    Ok(Entry {
-        place,
+    Ok(EntryMetadata {
+        identity,
         kind: FileType::from_raw_mode(found.stx_mode.into()),
         size: found.stx_size,
     })
@@ -311,8 +318,8 @@ fn metadata(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, D
 /// Without a mount, a file may have another device than its directory (overlayfs); a directory
 /// cannot.
 fn refuse_other(
-    outside: Place,
-    inside: Place,
+    outside: EntryIdentity,
+    inside: EntryIdentity,
     is_directory: bool,
     shown: &Path,
 ) -> Result<(), DiskError> {

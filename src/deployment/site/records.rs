@@ -423,11 +423,11 @@ impl AppliedUpdates {
 /// unknown keys.
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
     #[derive(Deserialize)]
-    struct Schema {
+    struct SchemaLine {
         schema: u32,
     }
     let fault = |error: toml::de::Error| RecordError::NotARecord(error.message().to_owned());
-    let Schema { schema } = toml::from_str(text).map_err(fault)?;
+    let SchemaLine { schema } = toml::from_str(text).map_err(fault)?;
     if schema != SCHEMA {
         return Err(RecordError::TooNew(schema));
     }

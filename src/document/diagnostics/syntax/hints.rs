@@ -30,13 +30,13 @@ impl SyntaxHint {
 }
 
 /// Parser's message about a line.
-struct Said<'l> {
+struct ParserMessage<'l> {
     message: &'l str,
     line: &'l str,
     span: Span,
 }
 
-impl Said<'_> {
+impl ParserMessage<'_> {
     fn is(&self, starts: &[&str]) -> bool {
         starts.iter().any(|start| self.message.starts_with(start))
     }
@@ -61,7 +61,7 @@ impl Said<'_> {
 pub(super) fn slip(source: &Source, message: &str, span: &Span) -> SyntaxHint {
     let line = source.line_span(source.line(span.start));
     let inside = |at: usize| at.clamp(line.start, line.end) - line.start;
-    let said = Said {
+    let said = ParserMessage {
         message,
         line: &source.text()[line.clone()],
         span: inside(span.start)..inside(span.end.max(span.start)),
@@ -91,7 +91,7 @@ pub(super) fn slip(source: &Source, message: &str, span: &Span) -> SyntaxHint {
     }
 }
 
-fn way_out(said: &Said<'_>) -> &'static str {
+fn way_out(said: &ParserMessage<'_>) -> &'static str {
     match said.message {
         message if message.contains("expected `=`") => "write `key = value`",
         message if message.contains("newline") && said.before().trim_start().starts_with('[') => {
@@ -110,7 +110,7 @@ fn way_out(said: &Said<'_>) -> &'static str {
 }
 
 /// Recognizes the line ends of very old systems.
-fn lone_return(said: &Said<'_>) -> Option<SyntaxHint> {
+fn lone_return(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let at = said
         .line
         .find('\r')
@@ -124,7 +124,7 @@ fn lone_return(said: &Said<'_>) -> Option<SyntaxHint> {
 }
 
 /// Recognizes a backslash that begins none of the escapes, mostly that of a path.
-fn escape(said: &Said<'_>) -> Option<SyntaxHint> {
+fn escape(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let no_character = said.is(&["invalid value, expected unicode"]);
     if !no_character && !said.is(&["missing escaped value", "too few unicode value digits"]) {
         return None;
@@ -152,7 +152,7 @@ fn escape(said: &Said<'_>) -> Option<SyntaxHint> {
 const BACKSLASHES: &str = r"double each backslash, or put the text in single quotes: `'C:\…'`";
 
 /// Recognizes lines that a version control system wrote into the document.
-fn marker(said: &Said<'_>) -> Option<SyntaxHint> {
+fn marker(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let found = MARKERS
         .iter()
         .find(|marker| said.line.starts_with(*marker))?;
@@ -168,7 +168,7 @@ pub(super) const SOLVE: &str =
     "keep what should stand there, and remove the lines of `<<<<<<<`, `=======` and `>>>>>>>`";
 
 /// Recognizes quotes that a word processor wrote, and blanks that TOML does not accept as such.
-fn unexpected(said: &Said<'_>) -> Option<SyntaxHint> {
+fn unexpected(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let (at, c) = match scan(said.line) {
         (Some((at, c)), _) if (said.span.start..=said.span.end).contains(&at) => (at, c),
         // An ordinary quote opened the text, and another one was meant to close it.
@@ -247,7 +247,7 @@ fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     (found, None)
 }
 
-fn never_closed(said: &Said<'_>) -> Option<SyntaxHint> {
+fn never_closed(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let open = scan(said.line)
         .1
         .filter(|_| said.is(&TEXTS) || said.is(&["missing escaped value"]))?;
@@ -267,7 +267,7 @@ fn never_closed(said: &Said<'_>) -> Option<SyntaxHint> {
     ))
 }
 
-fn unseen_in_text(said: &Said<'_>) -> Option<SyntaxHint> {
+fn unseen_in_text(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     if !said.is(&["invalid comment", "invalid multi-line"]) && !said.is(&TEXTS) {
         return None;
     }
@@ -287,7 +287,7 @@ fn unseen_in_text(said: &Said<'_>) -> Option<SyntaxHint> {
 }
 
 /// Recognizes comments as other languages have them.
-fn comment(said: &Said<'_>) -> Option<SyntaxHint> {
+fn comment(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let help = "a comment begins with `#`";
     let begins = |rest: &str| {
         ["//", "/*", ";", "--"]
@@ -329,7 +329,7 @@ fn comment(said: &Said<'_>) -> Option<SyntaxHint> {
 }
 
 /// Recognizes a text in the place of a value that is not one.
-fn value(said: &Said<'_>) -> Option<SyntaxHint> {
+fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let with = |message: &str, help: &str| Some(SyntaxHint::new(said.span.clone(), message, help));
     let raw = said.raw();
     let quote = || {
@@ -423,7 +423,7 @@ fn value(said: &Said<'_>) -> Option<SyntaxHint> {
 const NO_COMMA: &str = "a comma is missing between two values";
 const COMMA: &str = "write `,` between them";
 
-fn key(said: &Said<'_>) -> Option<SyntaxHint> {
+fn key(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     if said.is(&["unquoted keys cannot be empty"]) {
         let help = if said.before().trim_start().starts_with('[') {
             "write `[name]`"
@@ -466,7 +466,7 @@ fn key(said: &Said<'_>) -> Option<SyntaxHint> {
     ))
 }
 
-fn header(said: &Said<'_>) -> Option<SyntaxHint> {
+fn header(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     let bracket = match said.message {
         message if message.starts_with("unclosed array table") => "]]",
         message if message.starts_with("unclosed table") => "]",

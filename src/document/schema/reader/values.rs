@@ -15,12 +15,12 @@ use crate::document::diagnostics::hidden_characters::unseen;
 use crate::document::schema::shape::{Form, KeyKind, Keys, Shape};
 
 /// Kind of value that a key should have, and advice on how to write it.
-struct Wanted {
+struct ExpectedValue {
     what: &'static str,
     like: Cow<'static, str>,
 }
 
-impl Wanted {
+impl ExpectedValue {
     const fn new(what: &'static str, like: &'static str) -> Self {
         Self {
             what,
@@ -29,19 +29,25 @@ impl Wanted {
     }
 }
 
-const TEXT: Wanted = Wanted::new("a string", "write it in quotes: `\"…\"`");
-const TEXTS: Wanted = Wanted::new("a list of strings", "write a list, also of one: `[\"…\"]`");
-const FLAG: Wanted = Wanted::new("true or false", "write `true` or `false`, without quotes");
-const NUMBER: Wanted = Wanted::new("a whole number", "write only digits, without quotes");
-const DAY: Wanted = Wanted::new("a day", "write it like `2008-04-29`, without quotes");
-const TIME: Wanted = Wanted::new(
+const TEXT: ExpectedValue = ExpectedValue::new("a string", "write it in quotes: `\"…\"`");
+const TEXTS: ExpectedValue =
+    ExpectedValue::new("a list of strings", "write a list, also of one: `[\"…\"]`");
+const FLAG: ExpectedValue =
+    ExpectedValue::new("true or false", "write `true` or `false`, without quotes");
+const NUMBER: ExpectedValue =
+    ExpectedValue::new("a whole number", "write only digits, without quotes");
+const DAY: ExpectedValue =
+    ExpectedValue::new("a day", "write it like `2008-04-29`, without quotes");
+const TIME: ExpectedValue = ExpectedValue::new(
     "a time",
     "write it like `2008-03-31T18:32:00Z`, without quotes",
 );
-const TABLE: Wanted = Wanted::new("a table", "write `{ … }`, or a header");
-const ROW: Wanted = Wanted::new("a table", "write `{ name = \"…\" }`");
-const TABLES: Wanted = Wanted::new("a list of tables", "write `[{ … }]`, also for one");
-const HEADERS: Wanted = Wanted::new("a list of tables", "write each with two brackets: `[[…]]`");
+const TABLE: ExpectedValue = ExpectedValue::new("a table", "write `{ … }`, or a header");
+const ROW: ExpectedValue = ExpectedValue::new("a table", "write `{ name = \"…\" }`");
+const TABLES: ExpectedValue =
+    ExpectedValue::new("a list of tables", "write `[{ … }]`, also for one");
+const HEADERS: ExpectedValue =
+    ExpectedValue::new("a list of tables", "write each with two brackets: `[[…]]`");
 
 impl Reader<'_> {
     /// Reads a text that is not empty.
@@ -192,7 +198,7 @@ impl Reader<'_> {
         let DeValue::Table(entries) = value.get_ref() else {
             let like = table_like(brief(key), &self.source.text()[value.span()], shape)
                 .map_or(TABLE.like, Cow::Owned);
-            self.wrong_type(key, value, &Wanted { like, ..TABLE });
+            self.wrong_type(key, value, &ExpectedValue { like, ..TABLE });
             return None;
         };
         let mut inner = Table::new(entries, value.span(), shape);
@@ -202,13 +208,13 @@ impl Reader<'_> {
 
     /// Reads a list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
-        let (shape, wanted) = match table.kind(key) {
+        let (shape, expected) = match table.kind(key) {
             KeyKind::Headers(shape) => (shape, HEADERS),
             KeyKind::Tables(shape) => (shape, TABLES),
             _ => unreachable!("`{key}` is described as a list of tables"),
         };
         let mut list: Vec<_> = self
-            .list(table, key, wanted)
+            .list(table, key, expected)
             .into_iter()
             .flatten()
             .collect();
@@ -289,10 +295,10 @@ impl Reader<'_> {
         &mut self,
         table: &Table<'t>,
         key: &str,
-        wanted: Wanted,
+        expected: ExpectedValue,
     ) -> Option<&'t [Spanned<DeValue<'t>>]> {
         let value = table.value(key)?;
-        self.typed(key, value, wanted, |value| value.is_array().then_some(()))?;
+        self.typed(key, value, expected, |value| value.is_array().then_some(()))?;
         value.get_ref().as_array().map(|array| &**array)
     }
 
@@ -300,12 +306,12 @@ impl Reader<'_> {
         &mut self,
         key: &str,
         value: &'t Spanned<DeValue<'t>>,
-        wanted: Wanted,
+        expected: ExpectedValue,
         take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Placed<T>> {
         let taken = take(value.get_ref());
         if taken.is_none() {
-            self.wrong_type(key, value, &wanted);
+            self.wrong_type(key, value, &expected);
         }
         taken.map(|taken| Placed {
             value: taken,
@@ -313,7 +319,7 @@ impl Reader<'_> {
         })
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &Wanted) {
+    fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &ExpectedValue) {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
@@ -324,15 +330,19 @@ impl Reader<'_> {
             DeValue::Table(_) => "a table",
         };
         let like = match value.get_ref() {
-            DeValue::Array(_) | DeValue::Table(_) if wanted.what == TEXT.what => {
+            DeValue::Array(_) | DeValue::Table(_) if expected.what == TEXT.what => {
                 "it takes one text: `\"…\"`".into()
             }
             DeValue::Datetime(Datetime {
                 date: Some(date), ..
-            }) if wanted.what == DAY.what => format!("write the day alone: `{date}`").into(),
-            _ => wanted.like.clone(),
+            }) if expected.what == DAY.what => format!("write the day alone: `{date}`").into(),
+            _ => expected.like.clone(),
         };
-        let message = format!("`{}` has {found} where {} belongs", brief(key), wanted.what);
+        let message = format!(
+            "`{}` has {found} where {} belongs",
+            brief(key),
+            expected.what
+        );
         self.findings
             .add(Code::WrongType, value.span(), message)
             .label(like);
