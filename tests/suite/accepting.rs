@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Outcome, Run, RunState, runs};
@@ -758,9 +758,9 @@ pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
 fn accept(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Ended, RunError> {
-    let ended = accept_before(site, deployment, watch, &mut Willing)?;
+    let ended = accept_before(site, deployment, injector, &mut Willing)?;
     Ok(ended.expect("no run is unfinished"))
 }
 
@@ -768,12 +768,12 @@ fn accept(
 pub(crate) fn accept_before(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
@@ -824,12 +824,12 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
     let before = Tree::of(drifted.path());
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = Copy::of(drifted.path());
-    let watch = Death {
+    let injector = Death {
         seen: Arc::clone(&seen),
         at: usize::MAX,
     };
     assert!(matches!(
-        accept(&site, copy.path(), Some(Arc::new(watch))),
+        accept(&site, copy.path(), Some(Arc::new(injector))),
         Ok(Ended::Applied { .. })
     ));
     let after = Tree::of(copy.path()).without_times();
@@ -903,11 +903,11 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
     let (mut open, mut closed) = (0, 0);
     for at in 1.. {
         let copy = Copy::of(stuck.path());
-        let watch = Arc::new(Death {
+        let injector = Arc::new(Death {
             seen: Arc::default(),
             at,
         });
-        let told = accept_before(&site, copy.path(), Some(watch), &mut Willing);
+        let told = accept_before(&site, copy.path(), Some(injector), &mut Willing);
         before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
         let tree = Directory::open(copy.path()).expect("the deployment is there");
         match runs(&tree)

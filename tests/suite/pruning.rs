@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::{DiskError, Tree};
 use rollup::journal::{Run, runs};
@@ -460,7 +460,7 @@ struct Death {
     at: usize,
 }
 
-impl Watch for Death {
+impl FaultInjector for Death {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
             true => Err(io::Error::other("the process is dead")),
@@ -477,7 +477,7 @@ fn prune(deployment: &Path, at: usize) -> (Result<(), DiskError>, usize) {
     let disk = LockedDeployment::lock(tree, "prune", Duration::from_secs(10))
         .expect("nobody else is at work");
     let seen = Arc::new(AtomicUsize::new(0));
-    let disk = disk.watched(Arc::new(Death {
+    let disk = disk.with_injector(Arc::new(Death {
         seen: Arc::clone(&seen),
         at,
     }));

@@ -1,8 +1,8 @@
 //! Fault injection: every change of the disk is announced before it is made.
 //!
-//! One [`Change`] is one system call that changes something. A watch that stops the process, fails
-//! the call or cuts the power at each of them in turn has tested every state that a disk can be
-//! left in.
+//! One [`Change`] is one system call that changes something. An injector that stops the process,
+//! fails the call or cuts the power at each of them in turn has tested every state that a disk can
+//! be left in.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::names::RelPath;
 
 /// Observer of every change before it is made, which may forbid it; for rehearsing failures and
 /// crashes.
-pub trait Watch: Send + Sync {
+pub trait FaultInjector: Send + Sync {
     /// Receives a change. An error is treated like one of the system's, and the change is not made.
     fn before(&self, change: Change<'_>) -> io::Result<()>;
 }
@@ -38,21 +38,23 @@ pub enum Change<'a> {
     SyncFile(&'a RelPath),
 }
 
-/// Watch, if one is attached.
+/// Injector, if one is attached.
 #[derive(Clone, Default)]
-pub(super) struct Watched(Option<Arc<dyn Watch>>);
+pub(super) struct AttachedInjector(Option<Arc<dyn FaultInjector>>);
 
-impl Watched {
-    pub(super) fn by(watch: Arc<dyn Watch>) -> Self {
-        Self(Some(watch))
+impl AttachedInjector {
+    pub(super) fn new(injector: Arc<dyn FaultInjector>) -> Self {
+        Self(Some(injector))
     }
 
-    pub(super) fn is_somebody(&self) -> bool {
+    pub(super) fn is_attached(&self) -> bool {
         self.0.is_some()
     }
 
     pub(super) fn before(&self, change: Change<'_>) -> io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |watch| watch.before(change))
+        self.0
+            .as_ref()
+            .map_or(Ok(()), |injector| injector.before(change))
     }
 
     /// Calls `before`, and adds the action and the path to its error.

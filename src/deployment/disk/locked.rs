@@ -12,7 +12,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{OFlags, RenameFlags};
 
 use super::deletion::{refuse_mounts, remove_tree};
-use super::fault_injection::{Change, Watch, Watched};
+use super::fault_injection::{AttachedInjector, Change, FaultInjector};
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
 use super::tree::{BRING_TO_DISK, DiskError, FileKind, FoundEntry, Tree, path, readable};
@@ -30,7 +30,7 @@ pub struct LockedDeployment {
     /// then.
     sync: File,
     lock: File,
-    watched: Watched,
+    injector: AttachedInjector,
 }
 
 impl LockedDeployment {
@@ -51,7 +51,7 @@ impl LockedDeployment {
                         tree,
                         sync,
                         lock,
-                        watched: Watched::default(),
+                        injector: AttachedInjector::default(),
                     };
                     check_format(&locked.tree)?;
                     locked.sign(doing)?;
@@ -71,15 +71,15 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Announces every change to `watch` from now on.
-    pub fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
-        self.watched = Watched::by(watch);
+    /// Announces every change to `injector` from now on.
+    pub fn with_injector(mut self, injector: Arc<dyn FaultInjector>) -> Self {
+        self.injector = AttachedInjector::new(injector);
         self
     }
 
-    /// Returns whether a watch receives every change: it needs them in the same order each time.
-    pub fn is_watched(&self) -> bool {
-        self.watched.is_somebody()
+    /// Returns whether an injector receives every change: it needs them in the same order each time.
+    pub fn has_injector(&self) -> bool {
+        self.injector.is_attached()
     }
 
     /// Returns the tree, for reading.
@@ -207,7 +207,7 @@ impl LockedDeployment {
         action: &'static str,
         at: &RelPath,
     ) -> Result<(), DiskError> {
-        self.watched
+        self.injector
             .announce(change, action, &self.tree.shown(Some(at)))
     }
 
@@ -219,7 +219,7 @@ impl LockedDeployment {
         let parent = self.tree.directory(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
         let directory = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&directory, attributes, at, &self.watched).map_err(fail)
+        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
     }
 
     /// Sets the permission bits and the owner of an existing directory.
@@ -228,7 +228,7 @@ impl LockedDeployment {
             |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
         let parent = self.tree.directory(at.parent().as_ref())?;
         let directory = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&directory, attributes, at, &self.watched).map_err(fail)
+        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
     }
 
     /// Creates a file that does not exist yet, for writing.
@@ -267,7 +267,7 @@ impl LockedDeployment {
                 at: at.clone(),
                 shown,
                 file: file.into_std(),
-                watched: self.watched.clone(),
+                injector: self.injector.clone(),
             }),
             Err(error) => Err(DiskError::new(action, shown, error)),
         }
@@ -347,7 +347,7 @@ impl LockedDeployment {
     /// Removes a managed directory with everything in it, whatever the names in it are.
     pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
         let parent = self.tree.directory(at.parent().as_ref())?;
-        let before_each = || self.watched.before(Change::Remove(at));
+        let before_each = || self.injector.before(Change::Remove(at));
         remove_tree(
             &parent,
             at.name().as_ref(),
@@ -405,7 +405,7 @@ impl LockedDeployment {
     /// a lost write only once.
     pub fn sync(&self) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
-        self.watched.before(Change::Sync).map_err(fail)?;
+        self.injector.before(Change::Sync).map_err(fail)?;
         rustix::fs::syncfs(&self.sync).map_err(|e| fail(e.into()))
     }
 }

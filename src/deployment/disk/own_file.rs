@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
 use rustix::io::Errno;
 
-use super::fault_injection::{Change, Watched};
+use super::fault_injection::{AttachedInjector, Change};
 use super::tree::{BRING_TO_DISK, DiskError, PathMetadata};
 use crate::names::RelPath;
 
@@ -33,12 +33,12 @@ impl Attributes {
     }
 }
 
-/// File that this process writes. Every call that changes it is announced to the watch.
+/// File that this process writes. Every call that changes it is announced to the injector.
 pub struct OwnFile {
     pub(super) at: RelPath,
     pub(super) shown: String,
     pub(super) file: File,
-    pub(super) watched: Watched,
+    pub(super) injector: AttachedInjector,
 }
 
 impl OwnFile {
@@ -54,7 +54,7 @@ impl OwnFile {
         let length = source.metadata()?.len();
         let mut copied = 0;
         while copied < length {
-            self.watched.before(Change::Write(&self.at))?;
+            self.injector.before(Change::Write(&self.at))?;
             let most = usize::try_from(length - copied).unwrap_or(usize::MAX);
             match copy_file_range(&*source, None, &self.file, None, most) {
                 // The source was truncated during the copy.
@@ -76,7 +76,7 @@ impl OwnFile {
     pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
         let mut cut = || {
             if self.file.metadata()?.len() != length {
-                self.watched.before(Change::Write(&self.at))?;
+                self.injector.before(Change::Write(&self.at))?;
                 self.file.set_len(length)?;
             }
             self.file.seek(SeekFrom::Start(length))
@@ -96,7 +96,7 @@ impl OwnFile {
 
     /// Brings the file to disk.
     pub fn sync(&self) -> Result<(), DiskError> {
-        self.watched
+        self.injector
             .announce(Change::SyncFile(&self.at), BRING_TO_DISK, &self.shown)?;
         self.file
             .sync_data()
@@ -107,7 +107,7 @@ impl OwnFile {
     /// since 1970.
     pub fn finish(&self, attributes: Attributes, modified: Option<i64>) -> Result<(), DiskError> {
         let finished =
-            set_attributes(&self.file, attributes, &self.at, &self.watched).and_then(|()| {
+            set_attributes(&self.file, attributes, &self.at, &self.injector).and_then(|()| {
                 let Some(seconds) = modified else {
                     return Ok(());
                 };
@@ -115,7 +115,7 @@ impl OwnFile {
                     tv_sec: seconds,
                     tv_nsec: 0,
                 };
-                self.watched.before(Change::SetAttributes(&self.at))?;
+                self.injector.before(Change::SetAttributes(&self.at))?;
                 Ok(rustix::fs::futimens(
                     &self.file,
                     &Timestamps {
@@ -130,7 +130,7 @@ impl OwnFile {
 
 impl Write for OwnFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.watched.before(Change::Write(&self.at))?;
+        self.injector.before(Change::Write(&self.at))?;
         self.file.write(bytes)
     }
 
@@ -145,14 +145,14 @@ pub(super) fn set_attributes(
     object: impl rustix::fd::AsFd,
     attributes: Attributes,
     at: &RelPath,
-    watched: &Watched,
+    injector: &AttachedInjector,
 ) -> io::Result<()> {
     let (user, group) = attributes.owner;
     let now = rustix::fs::fstat(&object)?;
     let mut mode = attributes.mode;
     let is_his = (now.st_uid, now.st_gid) == (user, group);
     if !is_his {
-        watched.before(Change::SetAttributes(at))?;
+        injector.before(Change::SetAttributes(at))?;
         match rustix::fs::fchown(
             &object,
             Some(Uid::from_raw(user)),
@@ -165,7 +165,7 @@ pub(super) fn set_attributes(
         }
     }
     if !is_his || now.st_mode & 0o7777 != mode {
-        watched.before(Change::SetAttributes(at))?;
+        injector.before(Change::SetAttributes(at))?;
         rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Outcome, RunState, runs};
 use rollup::names::RelPath;
@@ -29,7 +29,7 @@ fn state(deployment: &Path) -> RunState {
 #[test]
 fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     struct Exchanged(PathBuf);
-    impl Watch for Exchanged {
+    impl FaultInjector for Exchanged {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             match change {
                 Change::MakeDirectory(at) if at.name() == "0001-KB1" => {
@@ -56,7 +56,7 @@ struct Rot {
     staged: PathBuf,
 }
 
-impl Watch for Rot {
+impl FaultInjector for Rot {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Sync if self.staged.exists() => fs::write(&self.staged, "rot"),
@@ -91,7 +91,7 @@ struct LostSync {
     after: AtomicUsize,
 }
 
-impl Watch for LostSync {
+impl FaultInjector for LostSync {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if self.syncs.load(Ordering::SeqCst) >= self.at {
             self.after.fetch_add(1, Ordering::SeqCst);
@@ -111,12 +111,12 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
     let (mut discarded, mut stuck) = (0, 0);
     for at in 1.. {
         let copy = site.copy();
-        let watch = Arc::new(LostSync {
+        let injector = Arc::new(LostSync {
             at,
             syncs: AtomicUsize::new(0),
             after: AtomicUsize::new(0),
         });
-        match apply(&site, copy.path(), Some(watch.clone())) {
+        match apply(&site, copy.path(), Some(injector.clone())) {
             Ok(Ended::Applied { .. }) => break,
             Err(error) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
@@ -130,7 +130,7 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
             }) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
                 assert_eq!(
-                    watch.after.load(Ordering::SeqCst),
+                    injector.after.load(Ordering::SeqCst),
                     0,
                     "changes after sync {at}, which failed"
                 );
@@ -147,7 +147,7 @@ struct Full {
     run: PathBuf,
 }
 
-impl Watch for Full {
+impl FaultInjector for Full {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let has_begun = || {
             fs::read_to_string(self.run.join("journal"))
@@ -283,7 +283,7 @@ struct Removed {
     touched: RelPath,
 }
 
-impl Watch for Removed {
+impl FaultInjector for Removed {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, to) = change
             && (*from == self.touched || *to == self.touched)
@@ -324,11 +324,11 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
         .expect("one had an old object")
         .live
         .clone();
-    let watch = Removed {
+    let injector = Removed {
         deployment: copy.path().to_owned(),
         touched,
     };
-    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    let ended = recover(copy.path(), Way::Back, Some(Arc::new(injector)));
     let Ok(Some(Ended::Stuck {
         error: RunError::Unexpected { live, .. },
         ..
@@ -345,7 +345,7 @@ struct LateChange {
     last: RelPath,
 }
 
-impl Watch for LateChange {
+impl FaultInjector for LateChange {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(_, to) if *to == self.last => {
@@ -367,11 +367,11 @@ fn a_result_that_is_not_the_expected_state_is_rolled_back() {
         .expect("the plan has swaps")
         .live
         .clone();
-    let watch = LateChange {
+    let injector = LateChange {
         deployment: copy.path().to_owned(),
         last,
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
         matches!(
             ended,
@@ -395,11 +395,11 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
         .expect("the plan has swaps")
         .live
         .clone();
-    let watch = LateChange {
+    let injector = LateChange {
         deployment: copy.path().to_owned(),
         last,
     };
-    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    let ended = recover(copy.path(), Way::Back, Some(Arc::new(injector)));
     assert!(
         matches!(
             ended,
@@ -420,7 +420,7 @@ struct SyncedBefore {
     renames: AtomicUsize,
 }
 
-impl Watch for SyncedBefore {
+impl FaultInjector for SyncedBefore {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, _) = change {
             assert!(
@@ -444,10 +444,10 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     let mut bytes = fs::read(&journal).expect("a journal");
     bytes[30] ^= 1;
     fs::write(&journal, bytes).expect("it can be damaged");
-    let watch = Arc::new(SyncedBefore::default());
-    let disk = lock(copy.path()).watched(watch.clone());
+    let injector = Arc::new(SyncedBefore::default());
+    let disk = lock(copy.path()).with_injector(injector.clone());
     let unusable = run::unusable(&disk).expect("the runs can be read");
     run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");
-    assert_eq!(watch.renames.load(Ordering::SeqCst), 1);
+    assert_eq!(injector.renames.load(Ordering::SeqCst), 1);
 }

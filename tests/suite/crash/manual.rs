@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::run::{Event, Listener, Question, Reply};
 
 use super::site::{Copy, Site};
@@ -28,7 +28,7 @@ const BEFORE: &str = "Share/Site.msi";
 /// Lets every rename to that path fail.
 struct Refused;
 
-impl Watch for Refused {
+impl FaultInjector for Refused {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(_, to) if to.as_str() == BEFORE => Err(io::Error::other("refused")),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{RunState, runs};
@@ -40,7 +40,7 @@ pub(crate) struct Death {
     pub(crate) at: usize,
 }
 
-impl Watch for Death {
+impl FaultInjector for Death {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
             true => Err(io::Error::other("the process is dead")),
@@ -58,7 +58,7 @@ pub(crate) struct Fault {
     pub(crate) at: usize,
 }
 
-impl Watch for Fault {
+impl FaultInjector for Fault {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
             true => Err(io::Error::from_raw_os_error(ERRORS[self.at % ERRORS.len()])),
@@ -78,21 +78,21 @@ pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
 pub(crate) fn apply(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Ended, RunError> {
-    apply_before(site, deployment, watch, &mut Willing)
+    apply_before(site, deployment, injector, &mut Willing)
 }
 
 /// The same, before somebody who listens.
 pub(crate) fn apply_before(
     site: &Site,
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
@@ -135,21 +135,21 @@ pub(crate) enum Way {
 pub(crate) fn recover(
     deployment: &Path,
     way: Way,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Option<Ended>, RunError> {
-    recover_before(deployment, way, watch, &mut Willing)
+    recover_before(deployment, way, injector, &mut Willing)
 }
 
 /// The same, before somebody who listens.
 pub(crate) fn recover_before(
     deployment: &Path,
     way: Way,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     let open = runs(disk.tree())?.into_iter().find(|run| run.is_open());
@@ -162,19 +162,19 @@ pub(crate) fn recover_before(
 }
 
 /// Undoes the last run, which is finished.
-fn reopen(deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
-    reopen_before(deployment, watch, &mut Willing)
+fn reopen(deployment: &Path, injector: Option<Arc<dyn FaultInjector>>) -> Result<Ended, RunError> {
+    reopen_before(deployment, injector, &mut Willing)
 }
 
 /// The same, before somebody who listens.
 pub(crate) fn reopen_before(
     deployment: &Path,
-    watch: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
-    if let Some(watch) = watch {
-        disk = disk.watched(watch);
+    if let Some(injector) = injector {
+        disk = disk.with_injector(injector);
     }
     let runs = runs(disk.tree())?;
     let last = runs.last().expect("a run is finished");
@@ -200,12 +200,12 @@ fn is_committing(deployment: &Path) -> bool {
 pub(crate) fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
-    let watch = Death {
+    let injector = Death {
         seen: Arc::clone(&seen),
         at: usize::MAX,
     };
     assert!(matches!(
-        apply(site, copy.path(), Some(Arc::new(watch))),
+        apply(site, copy.path(), Some(Arc::new(injector))),
         Ok(Ended::Applied { .. })
     ));
     seen.load(Ordering::SeqCst)
@@ -228,11 +228,11 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
         };
         for &way in ways {
             let copy = site.copy();
-            let watch = Death {
+            let injector = Death {
                 seen: Arc::default(),
                 at,
             };
-            let died = apply(&site, copy.path(), Some(Arc::new(watch)));
+            let died = apply(&site, copy.path(), Some(Arc::new(injector)));
             let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
             assert!(failed, "death at change {at} went by unnoticed: {died:?}");
             let recovered = recover(copy.path(), way, None);
@@ -268,7 +268,7 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
 /// The number of the first change of an apply that renames something of the deployment.
 fn first_rename(site: &Site) -> usize {
     struct UntilRename(AtomicUsize);
-    impl Watch for UntilRename {
+    impl FaultInjector for UntilRename {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             self.0.fetch_add(1, Ordering::SeqCst);
             match change {
@@ -279,9 +279,9 @@ fn first_rename(site: &Site) -> usize {
             }
         }
     }
-    let watch = Arc::new(UntilRename(AtomicUsize::new(0)));
-    let _ = apply_before(site, site.copy().path(), Some(watch.clone()), &mut Stoic);
-    watch.0.load(Ordering::SeqCst)
+    let injector = Arc::new(UntilRename(AtomicUsize::new(0)));
+    let _ = apply_before(site, site.copy().path(), Some(injector.clone()), &mut Stoic);
+    injector.0.load(Ordering::SeqCst)
 }
 
 /// Lets a recovery in the direction of `first`, of what `prepare` leaves, die at its changes, each
@@ -443,12 +443,12 @@ fn a_failure_of_any_change_loses_nothing() {
     let (mut undone, mut refused) = (0, 0);
     for at in 1..=changes(&site) {
         let copy = site.copy();
-        let watch = Fault {
+        let injector = Fault {
             seen: Arc::default(),
             at,
         };
         let told = format!("failure of change {at}");
-        match apply(&site, copy.path(), Some(Arc::new(watch))) {
+        match apply(&site, copy.path(), Some(Arc::new(injector))) {
             Err(_) => {
                 refused += 1;
                 before.assert_same(&Tree::of(copy.path()), &told);
@@ -553,7 +553,7 @@ struct Meddler {
     file: &'static str,
 }
 
-impl Watch for Meddler {
+impl FaultInjector for Meddler {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(from, _) if from.as_str() == self.file => {
@@ -630,7 +630,7 @@ struct Intruder {
 
 const INTRUDED: &str = "Group/Provider/files/Program Files/Provider/Provider.dll";
 
-impl Watch for Intruder {
+impl FaultInjector for Intruder {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         // The first time the directory is set aside by the uninstall, the second time by the
         // install.
@@ -647,11 +647,11 @@ impl Watch for Intruder {
 fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Intruder {
+    let injector = Intruder {
         deployment: copy.path().to_owned(),
         met: AtomicUsize::new(0),
     };
-    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     let Ok(Ended::Stuck {
         because: Some(RunError::InTheWay { .. }),
         error: RunError::InTheWay { path },
@@ -755,11 +755,11 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
     for at in first_rename(&site) - 2..=changes(&site) {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
-            let watch = Fault {
+            let injector = Fault {
                 seen: Arc::default(),
                 at,
             };
-            let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
+            let ended = apply_before(&site, copy.path(), Some(Arc::new(injector)), &mut Stoic);
             if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
                 // It failed before the commit, or in a sync, as without `stop`.
                 assert!(
@@ -791,7 +791,7 @@ struct Squatter {
 
 const SQUATTED: &str = "Share/Site.msi";
 
-impl Watch for Squatter {
+impl FaultInjector for Squatter {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(from, to) if to.as_str() == SQUATTED && from.name() == "new" => {

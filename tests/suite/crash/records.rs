@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
@@ -64,7 +64,7 @@ impl Announced {
     }
 }
 
-impl Watch for Announced {
+impl FaultInjector for Announced {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let is_live = |path: &RelPath| !path.as_str().starts_with(".rollup");
         match change {
@@ -88,10 +88,10 @@ impl Watch for Announced {
 fn an_apply_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = apply(&site, copy.path(), Some(watch.clone()));
+    let injector = Arc::new(Announced::new(copy.path(), Direction::Forward));
+    let ended = apply(&site, copy.path(), Some(injector.clone()));
     assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }
 
 #[test]
@@ -99,42 +99,42 @@ fn a_resume_of_a_staged_run_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = site.copy();
     stage(&site, copy.path()).expect("it can be staged");
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
+    let injector = Arc::new(Announced::new(copy.path(), Direction::Forward));
+    let ended = recover(copy.path(), Way::Forward, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Applied { .. }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }
 
 #[test]
 fn a_run_that_fails_is_recorded_as_rolling_back_before_it_does() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Arc::new(Announced {
+    let injector = Arc::new(Announced {
         fails_at: 12,
         ..Announced::new(copy.path(), Direction::Forward)
     });
-    let ended = apply(&site, copy.path(), Some(watch.clone()));
+    let ended = apply(&site, copy.path(), Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Ended::Undone { because: Some(_) })),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }
 
 #[test]
 fn an_undo_of_a_run_in_progress_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
-    let ended = recover(copy.path(), Way::Back, Some(watch.clone()));
+    let injector = Arc::new(Announced::new(copy.path(), Direction::Back));
+    let ended = recover(copy.path(), Way::Back, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Undone { because: None }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }
 
 #[test]
@@ -150,13 +150,13 @@ fn a_resume_of_a_run_that_was_rolling_back_is_recorded_before_its_first_rename()
         matches!(failed, Ok(Some(Ended::Stuck { .. }))),
         "{failed:?}"
     );
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
-    let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
+    let injector = Arc::new(Announced::new(copy.path(), Direction::Forward));
+    let ended = recover(copy.path(), Way::Forward, Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Some(Ended::Applied { .. }))),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }
 
 #[test]
@@ -167,11 +167,11 @@ fn an_undo_of_a_finished_run_is_recorded_before_its_first_rename() {
         apply(&site, copy.path(), None),
         Ok(Ended::Applied { .. })
     ));
-    let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
-    let ended = reopen(copy.path(), Some(watch.clone()));
+    let injector = Arc::new(Announced::new(copy.path(), Direction::Back));
+    let ended = reopen(copy.path(), Some(injector.clone()));
     assert!(
         matches!(ended, Ok(Ended::Undone { because: None })),
         "{ended:?}"
     );
-    watch.has_seen_renames();
+    injector.has_seen_renames();
 }

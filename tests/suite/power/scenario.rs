@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{RunState, runs};
 use rollup::names::RelPath;
@@ -63,16 +63,16 @@ impl Story {
                 before: Some(Arc::clone(&process)),
                 asked: 0,
             };
-            let watch: Option<Arc<dyn Watch>> = Some(process.clone());
+            let injector: Option<Arc<dyn FaultInjector>> = Some(process.clone());
             if doing == Doing::Prune {
                 cleared.extend(in_slots(&recorder.now()));
             }
             let ended = match doing {
-                Doing::Apply => apply_before(site, directory, watch, &mut person).map(Some),
-                Doing::Recover(way) => recover_before(directory, way, watch, &mut person),
-                Doing::Reopen => reopen_before(directory, watch, &mut person).map(Some),
+                Doing::Apply => apply_before(site, directory, injector, &mut person).map(Some),
+                Doing::Recover(way) => recover_before(directory, way, injector, &mut person),
+                Doing::Reopen => reopen_before(directory, injector, &mut person).map(Some),
                 Doing::Prune => prune(directory, process.clone()).map(|()| None),
-                Doing::Accept => accept_before(site, directory, watch, &mut person),
+                Doing::Accept => accept_before(site, directory, injector, &mut person),
             };
             last = last.max(recorder.failed());
             assert!(
@@ -218,8 +218,8 @@ fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
     found.collect()
 }
 
-fn prune(directory: &Path, watch: Arc<dyn Watch>) -> Result<(), RunError> {
-    let disk = lock(directory).watched(watch);
+fn prune(directory: &Path, injector: Arc<dyn FaultInjector>) -> Result<(), RunError> {
+    let disk = lock(directory).with_injector(injector);
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)

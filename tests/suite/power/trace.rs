@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::names::RelPath;
 
 use super::disk::{Attributes, Contents, Disk, Id, Name, Object};
@@ -112,7 +112,7 @@ impl Recorder {
         })
     }
 
-    /// A watch for one process.
+    /// An injector for one process.
     pub(super) fn process(self: &Arc<Self>, fate: Fate) -> Arc<Process> {
         Arc::new(Process {
             recorder: Arc::clone(self),
@@ -202,7 +202,7 @@ impl Process {
     }
 }
 
-impl Watch for Process {
+impl FaultInjector for Process {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let mut noted = self.recorder.noted.lock().expect("nobody panicked");
         noted.settle(&self.recorder.directory);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Outcome, Run, RunState, runs};
@@ -93,7 +93,7 @@ impl<'a> Ready<'a> {
 
     /// Applies a plan as the command does.
     pub(super) fn apply(&self, deployment: &Path, plan: &Plan, course: &mut Course) -> Came {
-        let mut disk = lock(deployment).watched(course.watch());
+        let mut disk = lock(deployment).with_injector(course.injector());
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
         let asked = run::Asked {
@@ -107,12 +107,12 @@ impl<'a> Ready<'a> {
 
 /// Takes an open run one way.
 pub(super) fn recover(deployment: &Path, way: Way, course: &mut Course) -> Came {
-    recover_before(deployment, way, Some(course.watch()), course)
+    recover_before(deployment, way, Some(course.injector()), course)
 }
 
 /// Takes the newest finished run back.
 pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
-    let disk = lock(deployment).watched(course.watch());
+    let disk = lock(deployment).with_injector(course.injector());
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs
@@ -233,7 +233,7 @@ impl Course {
         }
     }
 
-    fn watch(&self) -> Arc<dyn Watch> {
+    fn injector(&self) -> Arc<dyn FaultInjector> {
         let seen = Arc::clone(&self.changes);
         match self.interruption {
             Some(Interruption::Failure(at)) => Arc::new(Fault { seen, at }),
