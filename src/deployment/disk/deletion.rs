@@ -214,8 +214,8 @@ fn below(tree: &Tree, at: &RelPath, purpose: WalkPurpose<'_>) -> Result<(), Disk
     }
 }
 
-/// Lists a directory and handles its entries as the purpose requires. Its directories are not removed
-/// yet, but returned as still to be entered.
+/// Lists a directory and handles its entries as the purpose requires. Its directories are not
+/// removed yet, but returned as still to be entered.
 fn enter(
     here: &OwnedFd,
     name: OsString,

@@ -77,7 +77,8 @@ impl LockedDeployment {
         self
     }
 
-    /// Returns whether an injector receives every change: it needs them in the same order each time.
+    /// Returns whether an injector receives every change: it needs them in the same order each
+    /// time.
     pub fn has_injector(&self) -> bool {
         self.injector.is_attached()
     }
