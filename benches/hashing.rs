@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use rollup::deployment::tree::{Kind, Tree};
+use rollup::deployment::tree::{FileKind, Tree};
 use shared::{Rows, median_of, rollup, run_timed};
 
 mod shared;
@@ -124,7 +124,7 @@ fn installed(deployment: &Path) -> (Vec<String>, u64) {
         .found
         .into_iter();
     let files: Vec<_> = entries
-        .filter(|entry| entry.kind == Kind::File)
+        .filter(|entry| entry.kind == FileKind::File)
         .map(|entry| entry.path)
         .collect();
     let size = |path| {

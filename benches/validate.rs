@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use rollup::deployment::description;
+use rollup::deployment::describe;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks};
 
@@ -34,7 +34,7 @@ fn main() {
             shared::manifest(size, Rows::Documented),
             shared::deployment_text(size, 0),
         );
-        let description = description::parse(
+        let description = describe::parse(
             &Source::new("deployment.toml", deployment_text.as_str()),
             &mut Findings::default(),
         );
@@ -53,7 +53,7 @@ fn main() {
             );
         };
         let parse_deployment = || {
-            let parsed = description::parse(
+            let parsed = describe::parse(
                 &Source::new("deployment.toml", deployment_text.as_str()),
                 &mut Findings::default(),
             );

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::rehearse::{build_payload, build_site};
@@ -69,7 +70,7 @@ pub(crate) fn build(directory: &Path, deployment_text: &str, manifest: &str) {
 
 /// Parses a `deployment.toml` that has no errors.
 pub(crate) fn parse_description(text: &str) -> Description {
-    let description = description::parse(
+    let description = describe::parse(
         &Source::new("deployment.toml", text),
         &mut Findings::default(),
     );

@@ -43,7 +43,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         preview: Preview::Escaped,
         again: again(&job, args),
         wait: Duration::from_secs(args.locking.lock_timeout),
-        watch: args.rehearsing.watch(),
+        injector: args.rehearsing.injector(),
     };
     let wishes = Wishes {
         stop_before: args.stop_before.clone(),

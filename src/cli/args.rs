@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::fault_injection::Watch;
+use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
 use crate::rehearse::Death;
 use crate::validation::FindingSelector;
@@ -308,9 +308,9 @@ pub(super) struct Rehearsing {
 
 impl Rehearsing {
     /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
-    pub(super) fn watch(self) -> Option<Arc<dyn Watch>> {
+    pub(super) fn injector(self) -> Option<Arc<dyn FaultInjector>> {
         self.die_at_change
-            .map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
+            .map(|change| Arc::new(Death::at(change)) as Arc<dyn FaultInjector>)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     let ended = run_job(
         job,
         &Asking {
-            watch: Some(Arc::new(FailingSwap(operation.swap))),
+            injector: Some(Arc::new(FailingSwap(operation.swap))),
             ..asking
         },
         rehearsed(),

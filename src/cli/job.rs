@@ -13,7 +13,7 @@ use super::output::{Existing, OutputFile};
 use super::preview::{self, Why};
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
-use crate::deployment::fault_injection::Watch;
+use crate::deployment::fault_injection::FaultInjector;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
@@ -78,7 +78,7 @@ pub(super) struct Asking<'a> {
     /// Time to wait for the lock.
     pub(super) wait: Duration,
     /// Observer of every change of the disk before it is made; only in a rehearsal.
-    pub(super) watch: Option<Arc<dyn Watch>>,
+    pub(super) injector: Option<Arc<dyn FaultInjector>>,
 }
 
 /// Display of the plan before it is run.
@@ -295,8 +295,8 @@ impl Job {
         let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
         let disk = LockedDeployment::lock(tree, &doing, asking.wait)
             .map_err(|error| inputs::locked(&error))?;
-        let disk = match &asking.watch {
-            Some(watch) => disk.watched(Arc::clone(watch)),
+        let disk = match &asking.injector {
+            Some(injector) => disk.with_injector(Arc::clone(injector)),
             None => disk,
         };
         recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);

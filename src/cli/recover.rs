@@ -249,8 +249,8 @@ fn locked(
     let wait = Duration::from_secs(locking.lock_timeout);
     let disk =
         LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
-    let disk = match rehearsing.watch() {
-        Some(watch) => disk.watched(watch),
+    let disk = match rehearsing.injector() {
+        Some(injector) => disk.with_injector(injector),
         None => disk,
     };
     let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;

@@ -106,7 +106,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         preview: Preview::LeftOut,
         again: again(args),
         wait: Duration::ZERO,
-        watch: None,
+        injector: None,
     };
     if args.crash_everywhere {
         return crashes::everywhere(args, &job, &lab, &signals);

@@ -32,7 +32,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
             if args.yes { " --yes" } else { "" }
         ),
         wait: Duration::from_secs(args.locking.lock_timeout),
-        watch: None,
+        injector: None,
     };
     let Some(mut begun) = job.begin("stage", &asking)? else {
         return Ok(Exit::Ok);

@@ -1,16 +1,10 @@
-//! Tree on disk, and the only module that changes it.
+//! A deployment: what its site has, and the directory that it lives in.
+//!
+//! `disk` knows directories, files and the lock, and nothing about sites; `site` knows what
+//! `deployment.toml` and the records say, and changes nothing.
 
-mod console;
-pub mod deletion;
-pub mod describe;
-pub mod description;
-pub mod enclosing;
-pub mod fault_injection;
-pub mod lock;
-pub mod locked;
-pub mod own_file;
-pub mod platforms;
-pub mod records;
-pub mod shapes;
-pub mod snapshot;
-pub mod tree;
+mod disk;
+mod site;
+
+pub use self::disk::{deletion, fault_injection, free_space, lock, locked, own_file, tree};
+pub use self::site::{describe, description, enclosing, platforms, records, shapes, snapshot};

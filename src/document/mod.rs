@@ -3,26 +3,18 @@
 //! People write manifests and deployments, and a person wants every mistake at once, each at its
 //! place and with a fix. So a document is walked as spanned tables and not handed to serde, which
 //! would stop at the first fault. This module knows TOML, places and messages, and nothing about
-//! rollups but the catalogue of [`Code`]s, which names each finding exactly once.
+//! rollups but the catalogue of [`Code`]s, which names each finding exactly once. `diagnostics` has
+//! the findings and where they are, `schema` the shapes of tables and the reader that walks by them.
 
-mod codes;
-mod findings;
-mod nearest;
-mod reader;
-mod render;
+mod diagnostics;
 mod schema;
-mod shape;
-mod source;
-mod syntax;
-mod syntax_hints;
 
-pub use codes::{Code, UnknownCodeError};
-pub(crate) use findings::brief;
-pub use findings::{Finding, Findings, Severity, Span};
-pub use nearest::{nearest, slip};
-pub use reader::{Placed, Reader, Table, read};
-pub(crate) use reader::{listed, some_of};
-pub use render::{FindingRecord, RenderOptions};
-pub use schema::json_schema;
-pub use shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape, TOP};
-pub use source::Source;
+pub use self::diagnostics::{
+    Code, Finding, FindingRecord, Findings, RenderOptions, Severity, Source, Span,
+    UnknownCodeError, nearest, slip,
+};
+pub(crate) use self::diagnostics::{brief, listed, some_of};
+pub use self::schema::{
+    Case, Cases, Form, Key, KeyKind, Keys, List, Placed, Reader, Rule, Shape, TOP, Table,
+    json_schema, read,
+};

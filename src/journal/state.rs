@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Journal, JournalError, Outcome, Record};
-use crate::deployment::tree::{DiskError, Kind, Tree, path};
+use crate::deployment::tree::{DiskError, FileKind, Tree, path};
 use crate::names::{Kb, RelPath};
 use crate::plan::ACCEPT;
 
@@ -113,7 +113,7 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
         };
         let kb = about.parse().ok();
         let is_named = kb.is_some() || about == ACCEPT;
-        let (Ok(number), true, Kind::Directory) = (number.parse(), is_named, kind) else {
+        let (Ok(number), true, FileKind::Directory) = (number.parse(), is_named, kind) else {
             continue;
         };
         let directory = directory.join(&name).expect("a name found in a directory");
@@ -171,7 +171,7 @@ pub fn quarantined(tree: &Tree) -> Result<Vec<(String, Option<Quarantine>)>, Dis
     let directory = runs_directory();
     let mut quarantined = Vec::new();
     for (name, kind) in tree.names(&directory)? {
-        if kind != Kind::Directory || !name.contains(Quarantine::SUFFIX) {
+        if kind != FileKind::Directory || !name.contains(Quarantine::SUFFIX) {
             continue;
         }
         let file = directory

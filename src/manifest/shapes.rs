@@ -3,7 +3,7 @@
 //! The reader and the JSON Schema of `rollup schema manifest` are both built from it. Rules between
 //! tables, such as a file that has no row in the file table, belong to the checks.
 
-use crate::document::{Case, Cases, Form, Key, Kind, List, Rule, Shape, TOP};
+use crate::document::{Case, Cases, Form, Key, KeyKind, List, Rule, Shape, TOP};
 
 /// The whole document.
 pub static MANIFEST: Shape = Shape::new(
@@ -12,35 +12,35 @@ pub static MANIFEST: Shape = Shape::new(
     &[
         Key::required(
             "schema",
-            Kind::Only(1),
+            KeyKind::Only(1),
             "schema = 1",
             "The version of the manifest language.",
         ),
         Key::required(
             "rollup",
-            Kind::Table(&ROLLUP),
+            KeyKind::Table(&ROLLUP),
             "[rollup]",
             "The identity of the rollup, and its relations to others.",
         ),
         Key::new(
             "article",
-            Kind::Table(&ARTICLE),
+            KeyKind::Table(&ARTICLE),
             "The article from which the manifest was written.",
         ),
         Key::new(
             "prerequisites",
-            Kind::Headers(&PREREQUISITE),
+            KeyKind::Headers(&PREREQUISITE),
             "Conditions that must hold before the rollup is applied: a product, an item, or the confirmation of a person.",
         ),
         Key::required(
             "steps",
-            Kind::Headers(&STEP),
+            KeyKind::Headers(&STEP),
             "[[steps]]",
             "The steps of the run, in this order. A numbered step of the article may become more than one.",
         ),
         Key::new(
             "payload",
-            Kind::Table(&PAYLOAD),
+            KeyKind::Table(&PAYLOAD),
             "The rollup's files, as unpacked from the vendor's download.",
         ),
     ],
@@ -52,7 +52,7 @@ pub(super) static ROLLUP: Shape = Shape::new(
     &[
         Key::required(
             "kb",
-            Kind::Text(Form::Kb),
+            KeyKind::Text(Form::Kb),
             "kb = \"KB952076\"",
             "The KB number of the article, such as `KB952076`. Together with the article's revision it identifies the \
              rollup.",
@@ -71,7 +71,7 @@ pub(super) static ROLLUP: Shape = Shape::new(
         ),
         Key::required(
             "product_versions",
-            Kind::Texts(List {
+            KeyKind::Texts(List {
                 form: Form::Words,
                 filled: true,
                 unique: false,
@@ -87,7 +87,7 @@ pub(super) static ROLLUP: Shape = Shape::new(
         ),
         Key::new(
             "released",
-            Kind::Day,
+            KeyKind::Day,
             "The day of the release, as YYYY-MM-DD without quotes.",
         ),
         Key::new(
@@ -107,12 +107,12 @@ pub(super) static ROLLUP: Shape = Shape::new(
         ),
         Key::new(
             "fixes",
-            Kind::texts(Form::Prose),
+            KeyKind::texts(Form::Prose),
             "The faults that the rollup fixes, one text for each, for the preview and the report.",
         ),
         Key::new(
             "notes",
-            Kind::texts(Form::Prose),
+            KeyKind::texts(Form::Prose),
             "Notes to the operator, for the preview and the report.",
         ),
     ],
@@ -124,17 +124,17 @@ pub(super) static ARTICLE: Shape = Shape::new(
     &[
         Key::new(
             "url",
-            Kind::Text(Form::WebAddress),
+            KeyKind::Text(Form::WebAddress),
             "The web address of the article, with `http://` or `https://`.",
         ),
         Key::new(
             "revision",
-            Kind::Text(Form::Version),
+            KeyKind::Text(Form::Version),
             "The revision of the article: numbers joined by dots, such as `1.0`. Revisions are compared number by number.",
         ),
         Key::new(
             "reviewed",
-            Kind::Day,
+            KeyKind::Day,
             "The day of the last review of the article, as YYYY-MM-DD without quotes.",
         ),
     ],
@@ -148,7 +148,7 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
         Key::new("product", TEXT, "A product that must be installed, by its name in the deployment's `products`."),
         Key::new(
             "service_pack",
-            Kind::Number(999_999_999),
+            KeyKind::Number(999_999_999),
             "The lowest service pack of the product, by default 0. Every server that has the product must have it or \
              a later one.",
         ),
@@ -164,7 +164,7 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
             "A question that only a person can answer. It is asked before anything is staged; `--confirm ID` answers \
              it, `--yes` does not.",
         ),
-        Key::new("id", Kind::Text(Form::Id), "The id of a `confirm` question, as it is typed after `--confirm`."),
+        Key::new("id", KeyKind::Text(Form::Id), "The id of a `confirm` question, as it is typed after `--confirm`."),
     ],
 )
 .with(Cases::Either(&[
@@ -190,7 +190,7 @@ pub(super) static STEP: Shape = Shape::new(
     &[
         Key::required(
             "id",
-            Kind::Text(Form::Id),
+            KeyKind::Text(Form::Id),
             "id = \"copy\"",
             "The id of the step, of letters, digits, `-`, `_` and `.`, as it is typed on the command line. It is \
              unique, regardless of case.",
@@ -199,12 +199,12 @@ pub(super) static STEP: Shape = Shape::new(
         Key::required("action", TEXT, "action = \"copy\"", "The action of the step, on which its other keys depend."),
         Key::new(
             "items",
-            Kind::Table(&ITEMS),
+            KeyKind::Table(&ITEMS),
             "Items or procedures, by the group of which they are direct members: `items.\"GROUP\" = [\"NAME\", …]`.",
         ),
         Key::new(
             "groups",
-            Kind::some_names(Form::Path),
+            KeyKind::some_names(Form::Path),
             "Whole groups of the console, by path: all items below them. `install` reinstalls the items that the run \
              removed, and the others only with `--include-missing`.",
         ),
@@ -216,24 +216,24 @@ pub(super) static STEP: Shape = Shape::new(
         ),
         Key::new(
             "files",
-            Kind::some_names(Form::FileName),
+            KeyKind::some_names(Form::FileName),
             "Files of the payload, each with a row in the file table. A new file gets the spelling of this list.",
         ),
         Key::new(
             "others",
-            Kind::Yes,
+            KeyKind::Yes,
             "All files of the table that no other step copies or runs and that are not `unused`. The only value is \
              `true`.",
         ),
         Key::new(
             "to",
-            Kind::Text(Form::Directory),
+            KeyKind::Text(Form::Directory),
             "The target of the copy: `share`, the installer share; or with `on` a directory below `Files` of every \
              server of the role, where `.` is `Files` itself.",
         ),
         Key::new(
             "parameters",
-            Kind::Table(&PARAMETERS),
+            KeyKind::Table(&PARAMETERS),
             "Parameters by procedure. They take precedence over those that the deployment has stored.",
         ),
         Key::new(
@@ -257,7 +257,7 @@ pub(super) static STEP: Shape = Shape::new(
         ),
         Key::new(
             "optional",
-            Kind::Flag,
+            KeyKind::Flag,
             "True if the step may be skipped. Without a terminal it is skipped and reported. By default `false`.",
         ),
     ],
@@ -357,7 +357,7 @@ static ITEMS: Shape = Shape::free(
     Form::Path,
     Key::new(
         "GROUP",
-        Kind::some_names(Form::Words),
+        KeyKind::some_names(Form::Words),
         "Direct members of this group, by name or alias, on every server that has them; the group by its path, with \
          `/` between its parts.",
     ),
@@ -369,7 +369,7 @@ static PARAMETERS: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "PROCEDURE",
-        Kind::Table(&GIVEN),
+        KeyKind::Table(&GIVEN),
         "The parameters of this procedure, by name.",
     ),
 );
@@ -380,7 +380,7 @@ static GIVEN: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "NAME",
-        Kind::AnyText,
+        KeyKind::AnyText,
         "The value of the parameter: a text, which may be empty.",
     ),
 );
@@ -391,12 +391,12 @@ static PAYLOAD: Shape = Shape::new(
     &[
         Key::new(
             "files",
-            Kind::Tables(&ROW),
+            KeyKind::Tables(&ROW),
             "The file table: a row for each file, as the article documents it.",
         ),
         Key::new(
             "sha256",
-            Kind::Table(&PINS),
+            KeyKind::Table(&PINS),
             "The pinned SHA-256 of each file. Vendors rarely document it; `rollup pin` writes it.",
         ),
     ],
@@ -408,14 +408,18 @@ static ROW: Shape = Shape::new(
     &[
         Key::required(
             "name",
-            Kind::Text(Form::FileName),
+            KeyKind::Text(Form::FileName),
             "name = \"….msi\"",
             "The name of the file, not a path. It is unique, regardless of case.",
         ),
-        Key::new("size", Kind::Number(i64::MAX as u64), "The size in bytes."),
+        Key::new(
+            "size",
+            KeyKind::Number(i64::MAX as u64),
+            "The size in bytes.",
+        ),
         Key::new(
             "modified",
-            Kind::Time,
+            KeyKind::Time,
             "The time of the last change: UTC to the minute, such as 2008-03-31T18:32:00Z without quotes.",
         ),
         Key::new(
@@ -434,12 +438,12 @@ static PINS: Shape = Shape::free(
     Form::FileName,
     Key::new(
         "FILE",
-        Kind::Text(Form::Sha256),
+        KeyKind::Text(Form::Sha256),
         "The SHA-256 of this file, 64 hexadecimal digits.",
     ),
 );
 
-const TEXT: Kind = Kind::Text(Form::Words);
-const PROSE: Kind = Kind::Text(Form::Prose);
-const RELATED: Kind = Kind::names(Form::Kb);
+const TEXT: KeyKind = KeyKind::Text(Form::Words);
+const PROSE: KeyKind = KeyKind::Text(Form::Prose);
+const RELATED: KeyKind = KeyKind::names(Form::Kb);
 const ON: &str = "on = \"ROLE\"";

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
+use crate::deployment::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, hash};
 use crate::installer::{self, Contents, InstallerError, ReadSeek, SiblingFiles};
 use crate::manifest::FileTable;
 use crate::names::{CaseFolded, FileName, RelPath};
@@ -23,7 +23,7 @@ pub use compare::{PayloadDifference, compare};
 /// Payload directory that was opened and listed.
 pub struct Payload {
     tree: Tree,
-    files: BTreeMap<CaseFolded, Found>,
+    files: BTreeMap<CaseFolded, FoundEntry>,
     clashes: Vec<(RelPath, RelPath)>,
 }
 
@@ -73,7 +73,7 @@ impl Payload {
     /// Opens a payload directory. Its files must not be in subdirectories.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let tree = Tree::open(path)?;
-        let mut files: BTreeMap<CaseFolded, Found> = BTreeMap::new();
+        let mut files: BTreeMap<CaseFolded, FoundEntry> = BTreeMap::new();
         let mut clashes = Vec::new();
         for (name, kind) in tree.top()? {
             let Ok(path) = RelPath::parse(&name) else {
@@ -82,7 +82,7 @@ impl Payload {
             match files.get(&path.case_folded()) {
                 Some(first) => clashes.push((first.path.clone(), path)),
                 None => {
-                    files.insert(path.case_folded(), Found { path, kind });
+                    files.insert(path.case_folded(), FoundEntry { path, kind });
                 }
             }
         }
@@ -117,7 +117,7 @@ impl Payload {
             .collect();
         // The largest files come first, so that none is left to one core at the end. One whose
         // metadata cannot be read is reported when it is read.
-        let size = |found: &Found| {
+        let size = |found: &FoundEntry| {
             self.tree
                 .metadata(&found.path)
                 .ok()
@@ -125,7 +125,7 @@ impl Payload {
                 .map_or(0, |metadata| metadata.size)
         };
         wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
-        let read = |(name, found): (&CaseFolded, &Found)| (name.clone(), self.fact(found));
+        let read = |(name, found): (&CaseFolded, &FoundEntry)| (name.clone(), self.fact(found));
         let files = wanted.into_iter().par_bridge().map(read).collect();
         let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
         let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
@@ -137,10 +137,10 @@ impl Payload {
     }
 
     /// Reads one file. A file that cannot be read is a fact, too, and not an error.
-    fn fact(&self, found: &Found) -> PayloadFact {
+    fn fact(&self, found: &FoundEntry) -> PayloadFact {
         let name = found.path.to_string();
         let read = match found.kind {
-            Kind::File => self.read(found).map_err(|error| error.source.to_string()),
+            FileKind::File => self.read(found).map_err(|error| error.source.to_string()),
             kind => Err(format!("it is {}, not a file", kind.named())),
         };
         match read {
@@ -164,7 +164,7 @@ impl Payload {
 
     fn read(
         &self,
-        found: &Found,
+        found: &FoundEntry,
     ) -> Result<(FileFacts, i64, Result<Contents, PackageError>), DiskError> {
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);

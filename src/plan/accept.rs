@@ -16,7 +16,7 @@ use super::{
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
 use crate::deployment::snapshot::{Interest, Snapshot, in_files};
-use crate::deployment::tree::{FileFacts, Kind, path};
+use crate::deployment::tree::{FileFacts, FileKind, path};
 use crate::names::{CaseFolded, Escaped, RelPath};
 
 /// State that earlier runs left.
@@ -237,7 +237,7 @@ impl<'a> Acceptor<'a> {
             .filter_map(|directory| self.snapshot.node(&directory));
         if let Some(found) = on_the_way
             .into_iter()
-            .find(|found| found.kind != Kind::Directory)
+            .find(|found| found.kind != FileKind::Directory)
         {
             return ObjectState::Unexpected(format!(
                 "`{}` is {}, not a directory",
@@ -249,8 +249,8 @@ impl<'a> Acceptor<'a> {
             return ObjectState::Gone;
         };
         match (found.kind, self.snapshot.facts(&found.path)) {
-            (Kind::Directory, _) => ObjectState::Directory(found.path.clone()),
-            (Kind::File, Some(facts)) => ObjectState::File(found.path.clone(), facts),
+            (FileKind::Directory, _) => ObjectState::Directory(found.path.clone()),
+            (FileKind::File, Some(facts)) => ObjectState::File(found.path.clone(), facts),
             (kind, _) => ObjectState::Unexpected(format!("is {}", kind.named())),
         }
     }

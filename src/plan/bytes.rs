@@ -2,7 +2,7 @@
 
 use super::refusal::{Reason, ReasonKind};
 use super::{Context, NewWhat, Source, Swap};
-use crate::deployment::snapshot::Free;
+use crate::deployment::free_space::Free;
 
 /// Bytes that a run keeps beside its slots (journal, reserve, events), generously.
 const OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;

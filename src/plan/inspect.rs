@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::tree::{Kind, path};
+use crate::deployment::tree::{FileKind, path};
 use crate::names::{CaseFolded, Escaped, RelPath};
 
 impl Planner<'_> {
     /// Refuses what no swap can go through: a link, FIFO, device or socket, two names that differ
     /// only in case, a name that is not UTF-8, a file where a directory must be.
-    pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
+    pub(super) fn inspect(&mut self, live: &RelPath, expected: FileKind) {
         if !self.inspected.insert(live.case_folded()) {
             return;
         }
@@ -23,7 +23,7 @@ impl Planner<'_> {
             return;
         }
         for found in self.snapshot.below(live) {
-            if !matches!(found.kind, Kind::File | Kind::Directory) {
+            if !matches!(found.kind, FileKind::File | FileKind::Directory) {
                 self.reasons.push(strange(&found.path, found.kind));
             }
         }
@@ -34,7 +34,7 @@ impl Planner<'_> {
         let ancestors = path
             .ancestors()
             .filter_map(|directory| self.snapshot.node(&directory));
-        let wrong = ancestors.filter(|found| found.kind != Kind::Directory);
+        let wrong = ancestors.filter(|found| found.kind != FileKind::Directory);
         self.reasons
             .extend(wrong.map(|found| strange(&found.path, found.kind)));
     }
@@ -47,7 +47,7 @@ impl Planner<'_> {
         if let Some(found) = self
             .snapshot
             .node(&record)
-            .filter(|found| found.kind != Kind::File)
+            .filter(|found| found.kind != FileKind::File)
         {
             self.reasons.push(strange(&found.path, found.kind));
         }
@@ -116,7 +116,7 @@ impl Planner<'_> {
 }
 
 /// Returns the reason for something that no swap can go through.
-fn strange(path: &RelPath, kind: Kind) -> Reason {
+fn strange(path: &RelPath, kind: FileKind) -> Reason {
     let message = format!("`{}` is {}", Escaped(path.as_str()), kind.named());
     Reason::new(ReasonKind::NotReady, message)
         .help("rollup touches files and directories only; move it away")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::planner::{Planner, Put};
 use super::{Entry, NewEntry, NewWhat, Origin, Swap};
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 use crate::names::{CaseFolded, Digest, RelPath};
 
 impl Planner<'_> {
@@ -71,7 +71,7 @@ impl Planner<'_> {
     /// Puts a text file at a live path.
     pub(super) fn put_text(&mut self, at: &RelPath, text: String) {
         let live = self.world.actual(at);
-        self.inspect(&live, Kind::File);
+        self.inspect(&live, FileKind::File);
         self.world.load(&live, &[live.case_folded()].into());
         let new = vec![text_entry(live.clone(), text)];
         self.puts.push(Put {

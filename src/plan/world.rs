@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, NewEntry, NewWhat, What};
 use crate::deployment::snapshot::Snapshot;
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 use crate::names::{CaseFolded, RelPath};
 
 /// The simulated tree.
@@ -36,14 +36,14 @@ impl<'a> World<'a> {
     }
 
     /// Returns the kind of the object that is at a path by now.
-    pub(super) fn kind(&self, path: &RelPath) -> Option<Kind> {
+    pub(super) fn kind(&self, path: &RelPath) -> Option<FileKind> {
         match self.changed.get(&path.case_folded()) {
             Some(None) => None,
             Some(Some(Entry {
                 what: What::Directory,
                 ..
-            })) => Some(Kind::Directory),
-            Some(Some(_)) => Some(Kind::File),
+            })) => Some(FileKind::Directory),
+            Some(Some(_)) => Some(FileKind::File),
             None => self.snapshot.node(path).map(|found| found.kind),
         }
     }
@@ -88,7 +88,7 @@ impl<'a> World<'a> {
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
             let case_folded = found.path.case_folded();
             let what = match (found.kind, self.snapshot.facts(&found.path)) {
-                (Kind::Directory, _) => What::Directory,
+                (FileKind::Directory, _) => What::Directory,
                 (_, Some(facts)) if ours.contains(&case_folded) => What::File {
                     size: facts.size,
                     sha256: facts.sha256,

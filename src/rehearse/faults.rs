@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::deployment::fault_injection::{Change, Watch};
+use crate::deployment::fault_injection::{Change, FaultInjector};
 
 /// Beginning of the last line that a process prints if it outlives its [`Death`]; the number of
 /// changes it made follows.
@@ -29,7 +29,7 @@ impl Death {
     }
 }
 
-impl Watch for Death {
+impl FaultInjector for Death {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
             false => Ok(()),
@@ -56,7 +56,7 @@ impl Drop for Death {
 #[derive(Debug)]
 pub struct FailingSwap(pub u32);
 
-impl Watch for FailingSwap {
+impl FaultInjector for FailingSwap {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let slot = format!("/slots/{}/new", self.0);
         match change {

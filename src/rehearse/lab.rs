@@ -25,7 +25,7 @@ use super::{LabError, disk, payload, site};
 use crate::deployment::deletion::{list_in, refuse_mounts_in, remove_tree};
 use crate::deployment::description::Description;
 use crate::deployment::locked::is_unfinished;
-use crate::deployment::tree::{Kind, Tree, path as rel};
+use crate::deployment::tree::{FileKind, Tree, path as rel};
 use crate::manifest::Manifest;
 use crate::names::RelPath;
 use crate::plan::{self, Entry, NewEntry, Plan, What};
@@ -159,15 +159,18 @@ impl Lab {
                 .map_err(disk("write the listing for", path))
         };
         for copy in crashes::copies() {
-            note(Kind::Directory, Path::new(&copy))?;
-            note(Kind::Directory, &Path::new(&copy).join("deployment"))?;
+            note(FileKind::Directory, Path::new(&copy))?;
+            note(FileKind::Directory, &Path::new(&copy).join("deployment"))?;
         }
-        note(Kind::File, &Path::new(FIRST_FAILURE).join(WHAT_HAPPENED))?;
+        note(
+            FileKind::File,
+            &Path::new(FIRST_FAILURE).join(WHAT_HAPPENED),
+        )?;
         for (is_directory, path) in written(plan) {
             let kind = if is_directory {
-                Kind::Directory
+                FileKind::Directory
             } else {
-                Kind::File
+                FileKind::File
             };
             note(kind, &Path::new("deployment").join(path.to_path()))?;
         }
@@ -298,11 +301,13 @@ impl LabPlace {
         }
     }
 
-    fn found(&self) -> Result<Vec<(PathBuf, Kind)>, LabError> {
+    fn found(&self) -> Result<Vec<(PathBuf, FileKind)>, LabError> {
         let found = RefCell::new(Vec::new());
         list_in(&self.root, &self.shown, &|path, kind, _| {
             let path = path.strip_prefix(&self.shown).unwrap_or(path);
-            found.borrow_mut().push((path.to_owned(), Kind::from(kind)));
+            found
+                .borrow_mut()
+                .push((path.to_owned(), FileKind::from(kind)));
         })?;
         let mut found = found.into_inner();
         found.sort();
@@ -401,14 +406,14 @@ struct Accounts<'a> {
 
 impl Accounts<'_> {
     /// Returns whether a rehearsal, or a command in one of its deployments, made an object.
-    fn have(&self, path: &Path, kind: Kind) -> bool {
+    fn have(&self, path: &Path, kind: FileKind) -> bool {
         if path == Path::new(MARK) || self.listed.has(kind, path) {
             return true;
         }
         let Some((deployment, below)) = in_deployment(path) else {
             return false;
         };
-        if !self.listed.has(Kind::Directory, &deployment) {
+        if !self.listed.has(FileKind::Directory, &deployment) {
             return false;
         }
         if let Ok(kept) = below.strip_prefix(".rollup") {
@@ -425,19 +430,19 @@ impl Accounts<'_> {
     }
 
     /// Returns whether an object in `.rollup` is one that commands make there.
-    fn is_kept(&self, deployment: &Path, below: &Path, kept: &Path, kind: Kind) -> bool {
+    fn is_kept(&self, deployment: &Path, below: &Path, kept: &Path, kind: FileKind) -> bool {
         let parts: Vec<&str> = kept
             .iter()
             .map(|part| part.to_str().unwrap_or_default())
             .collect();
         match (parts.as_slice(), kind) {
-            ([] | ["runs" | "trash"], Kind::Directory) => true,
-            (["format" | "lock" | "lock.owner"], Kind::File) => true,
-            (["trash", discarded, ..], Kind::Directory | Kind::File) => {
+            ([] | ["runs" | "trash"], FileKind::Directory) => true,
+            (["format" | "lock" | "lock.owner"], FileKind::File) => true,
+            (["trash", discarded, ..], FileKind::Directory | FileKind::File) => {
                 let name = discarded.split('.').next().unwrap_or_default();
                 matches!(name, "slots" | "sources") || is_run(name)
             }
-            (["runs", run], Kind::Directory) => is_run(run),
+            (["runs", run], FileKind::Directory) => is_run(run),
             (["runs", _, "slots", _, _, ..], _) => self.is_brought(deployment, below, kind),
             (["runs", run, ..], _) => {
                 let below = kept.iter().skip(2).collect::<PathBuf>();
@@ -449,14 +454,14 @@ impl Accounts<'_> {
 
     /// Returns whether an object belongs to a `.rollup` that a dead process left under its
     /// temporary name, and contains nothing that could be lost.
-    fn is_half_made(&self, path: &Path, below: &Path, kind: Kind) -> bool {
+    fn is_half_made(&self, path: &Path, below: &Path, kind: FileKind) -> bool {
         let parts: Vec<&str> = below
             .iter()
             .map(|part| part.to_str().unwrap_or_default())
             .collect();
         match (parts.as_slice(), kind) {
-            ([top] | [top, "trash" | "runs"], Kind::Directory) => is_unfinished(top),
-            ([top, "format" | "lock"], Kind::File) => {
+            ([top] | [top, "trash" | "runs"], FileKind::Directory) => is_unfinished(top),
+            ([top, "format" | "lock"], FileKind::File) => {
                 is_unfinished(top)
                     && fs::symlink_metadata(self.lab.join(path)).is_ok_and(|file| file.len() <= 2)
             }
@@ -464,14 +469,14 @@ impl Accounts<'_> {
         }
     }
 
-    fn is_brought(&self, deployment: &Path, below: &Path, kind: Kind) -> bool {
+    fn is_brought(&self, deployment: &Path, below: &Path, kind: FileKind) -> bool {
         let Some(Ok(below)) = below.to_str().map(RelPath::parse) else {
             return false;
         };
         let is_directory = match kind {
-            Kind::Directory => true,
-            Kind::File => false,
-            Kind::Link | Kind::Other(_) => return false,
+            FileKind::Directory => true,
+            FileKind::File => false,
+            FileKind::Link | FileKind::Other(_) => return false,
         };
         let mut plans = self.plans.borrow_mut();
         let known = plans.iter().position(|(known, _)| known == deployment);

@@ -17,7 +17,7 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 
 /// Name of the mark.
 pub(super) const MARK: &str = ".rollup-lab";
@@ -75,7 +75,7 @@ impl Listing {
     }
 
     /// Notes that an object is about to be made.
-    pub(super) fn note(&self, kind: Kind, path: &Path) -> io::Result<()> {
+    pub(super) fn note(&self, kind: FileKind, path: &Path) -> io::Result<()> {
         self.line(&line(kind, path))
     }
 
@@ -140,7 +140,7 @@ impl Listed {
     }
 
     /// Returns whether an object of this kind was noted at a path.
-    pub(super) fn has(&self, kind: Kind, path: &Path) -> bool {
+    pub(super) fn has(&self, kind: FileKind, path: &Path) -> bool {
         self.lines.contains(&line(kind, path))
     }
 }
@@ -156,12 +156,12 @@ pub(super) fn completeness(lab: &Path) -> Option<bool> {
     Some(text.lines().any(|line| line == COMPLETE))
 }
 
-fn line(kind: Kind, path: &Path) -> String {
+fn line(kind: FileKind, path: &Path) -> String {
     let letter = match kind {
-        Kind::Directory => 'd',
-        Kind::File => 'f',
-        Kind::Link => 'l',
-        Kind::Other(_) => 'o',
+        FileKind::Directory => 'd',
+        FileKind::File => 'f',
+        FileKind::Link => 'l',
+        FileKind::Other(_) => 'o',
     };
     format!("{letter} {}", path.as_os_str().as_bytes().escape_ascii())
 }

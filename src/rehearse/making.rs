@@ -14,7 +14,7 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::listing::Listing;
 use super::{LabError, disk};
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 
 /// A file that was built in memory, with its time in seconds since 1970 if it has one.
 pub(super) struct Built {
@@ -96,7 +96,7 @@ impl<'a> Making<'a> {
         if let Some(parent) = path.parent() {
             self.directory(parent)?;
         }
-        self.note(Kind::Directory, path)?;
+        self.note(FileKind::Directory, path)?;
         self.root
             .create_dir(path)
             .map_err(disk("make the directory", &self.shown.join(path)))?;
@@ -110,7 +110,7 @@ impl<'a> Making<'a> {
         path: &Path,
         fill: impl FnOnce(File) -> io::Result<()>,
     ) -> Result<(), LabError> {
-        self.note(Kind::File, path)?;
+        self.note(FileKind::File, path)?;
         let mut options = OpenOptions::new();
         options
             .write(true)
@@ -125,7 +125,7 @@ impl<'a> Making<'a> {
 
     /// Makes a link.
     pub(super) fn link(&self, path: &Path, target: &Path) -> Result<(), LabError> {
-        self.note(Kind::Link, path)?;
+        self.note(FileKind::Link, path)?;
         self.root
             .symlink_contents(target, path)
             .map_err(disk("make the link", &self.shown.join(path)))
@@ -149,7 +149,7 @@ impl<'a> Making<'a> {
         changed.map_err(disk("set the permissions of", &self.shown.join(path)))
     }
 
-    fn note(&self, kind: Kind, path: &Path) -> Result<(), LabError> {
+    fn note(&self, kind: FileKind, path: &Path) -> Result<(), LabError> {
         if (self.is_stopped)() {
             return Err(LabError::Interrupted);
         }

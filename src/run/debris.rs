@@ -7,24 +7,25 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::deployment::deletion::list;
-use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::RelPath;
 
 /// Returns whether staging makes an object of this kind at a path below the directory of its run.
-pub fn is_made_by_staging(below: &Path, kind: Kind) -> bool {
+pub fn is_made_by_staging(below: &Path, kind: FileKind) -> bool {
     let parts: Vec<&str> = below
         .iter()
         .map(|part| part.to_str().unwrap_or_default())
         .collect();
     let is_number = |part: &str| part.parse::<u32>().is_ok();
     match (parts.as_slice(), kind) {
-        (["journal" | "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"], Kind::File) => {
-            true
-        }
-        (["slots" | "sources"], Kind::Directory) => true,
-        (["sources", source], Kind::File) => is_number(source),
-        (["slots", slot], Kind::Directory) => is_number(slot),
-        (["slots", slot, "new", ..], Kind::File | Kind::Directory) => is_number(slot),
+        (
+            ["journal" | "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"],
+            FileKind::File,
+        ) => true,
+        (["slots" | "sources"], FileKind::Directory) => true,
+        (["sources", source], FileKind::File) => is_number(source),
+        (["slots", slot], FileKind::Directory) => is_number(slot),
+        (["slots", slot, "new", ..], FileKind::File | FileKind::Directory) => is_number(slot),
         _ => false,
     }
 }
@@ -39,7 +40,7 @@ pub(super) fn foreign(tree: &Tree, run: &RelPath) -> Result<Vec<PathBuf>, DiskEr
     let found = RefCell::new(Vec::new());
     list(tree, run, &|shown, kind, _| {
         let below = shown.strip_prefix(&directory).unwrap_or(shown);
-        if !is_made_by_staging(below, Kind::from(kind)) {
+        if !is_made_by_staging(below, FileKind::from(kind)) {
             found.borrow_mut().push(shown.to_owned());
         }
     })?;

@@ -12,7 +12,7 @@ use super::walk::Walk;
 use super::witness::Witness;
 use super::{Comparison, Event, Listener, OnFailure, RunError, go_on};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::{Kind, Tree};
+use crate::deployment::tree::{FileKind, Tree};
 use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::{
@@ -113,7 +113,7 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
     }
     let slots = run.directory.join("slots").expect("a plain name");
     let all = tree.names(&slots)?.into_iter();
-    for (slot, _) in all.filter(|(_, kind)| *kind == Kind::Directory) {
+    for (slot, _) in all.filter(|(_, kind)| *kind == FileKind::Directory) {
         let there = |name: &str| {
             let at = slots
                 .join(&format!("{slot}/{name}"))

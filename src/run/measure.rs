@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::{Entry, What, digest_of};
 
@@ -95,11 +95,11 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
         return Ok(Some("is gone".to_owned()));
     };
     Ok(match (&entry.what, metadata.kind) {
-        (What::Directory, Kind::Directory) | (What::Unmanaged, Kind::File) => None,
-        (What::File { size, .. }, Kind::File) if *size != metadata.size => {
+        (What::Directory, FileKind::Directory) | (What::Unmanaged, FileKind::File) => None,
+        (What::File { size, .. }, FileKind::File) if *size != metadata.size => {
             Some(format!("has {} bytes, not {size}", metadata.size))
         }
-        (What::File { sha256, .. }, Kind::File) => {
+        (What::File { sha256, .. }, FileKind::File) => {
             let found = tree.facts(&entry.path)?.sha256;
             (found != *sha256).then(|| "has other contents".to_owned())
         }
@@ -126,7 +126,7 @@ pub(super) fn measure(
             .metadata(path)?
             .map(|metadata| (path.clone(), metadata.kind));
         let below = match &itself {
-            Some((_, Kind::Directory)) => tree.walk(Some(path))?.found,
+            Some((_, FileKind::Directory)) => tree.walk(Some(path))?.found,
             _ => Vec::new(),
         };
         for (path, kind) in itself
@@ -135,11 +135,11 @@ pub(super) fn measure(
         {
             let entry = known.get(&path.case_folded());
             match (kind, entry.map(|entry| &entry.what)) {
-                (Kind::Directory, _) => found.push(Entry {
+                (FileKind::Directory, _) => found.push(Entry {
                     path,
                     what: What::Directory,
                 }),
-                (Kind::File, Some(What::File { .. })) => drop(files.insert(path)),
+                (FileKind::File, Some(What::File { .. })) => drop(files.insert(path)),
                 (_, Some(_)) => found.push(Entry {
                     path,
                     what: What::Unmanaged,

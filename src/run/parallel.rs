@@ -34,7 +34,7 @@ pub(super) fn all_of<T: Send + Sync>(
     listener: &mut dyn Listener,
     part: impl Fn(&T, Tell<'_>) -> Result<(), RunError> + Sync,
 ) -> Result<(), RunError> {
-    if disk.is_watched() {
+    if disk.has_injector() {
         return work.iter().try_for_each(|one| {
             go_on(listener)?;
             part(one, &mut |bytes| listener.tell(&Event::Wrote { bytes }))

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
-use crate::deployment::tree::{DiskError, Kind, Tree, path};
+use crate::deployment::tree::{DiskError, FileKind, Tree, path};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind, What};
 
@@ -41,7 +41,7 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         if let Some(at) = &directory
             && tree
                 .metadata(at)?
-                .is_none_or(|metadata| metadata.kind != Kind::Directory)
+                .is_none_or(|metadata| metadata.kind != FileKind::Directory)
         {
             continue;
         }

@@ -14,7 +14,7 @@ use super::executor::load_plan;
 use super::swap::slot_directory;
 use crate::deployment::deletion::{list, refuse_mounts};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::journal::{Outcome, Run, RunState};
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
@@ -60,7 +60,7 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
     let is_closed_as_it_stood = run.state() == RunState::Closed(Outcome::Accepted);
     let mut lost = Vec::new();
     for (shown, kind) in contents(tree, &slots(run))? {
-        if kind == Kind::Directory {
+        if kind == FileKind::Directory {
             continue;
         }
         let path = match shown.to_str().map(RelPath::parse) {
@@ -82,19 +82,19 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
         };
         let what = match (kind, known.get(&path.case_folded())) {
             // Nothing restores the old objects of a run that was closed unfinished.
-            (Kind::File, Some(_))
+            (FileKind::File, Some(_))
                 if is_closed_as_it_stood && path.parts().nth(5) == Some("old") =>
             {
                 "stood in the deployment before the run"
             }
-            (Kind::File, Some(What::File { size, sha256 })) => {
+            (FileKind::File, Some(What::File { size, sha256 })) => {
                 let facts = tree.facts(&path)?;
                 if (facts.size, facts.sha256) == (*size, *sha256) {
                     continue;
                 }
                 "was changed by hand"
             }
-            (Kind::File, _) => "is an operator's",
+            (FileKind::File, _) => "is an operator's",
             (kind, _) => kind.named(),
         };
         lost.push(Lost {
@@ -116,11 +116,13 @@ pub fn refuse_mounted(tree: &Tree, run: &Run) -> Result<(), DiskError> {
 
 /// Lists everything below a directory of the deployment, however deep, sorted by its path from the
 /// root.
-fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError> {
+fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, FileKind)>, DiskError> {
     let found = RefCell::new(Vec::new());
     list(tree, at, &|shown, kind, _| {
         let path = shown.strip_prefix(tree.path()).unwrap_or(shown);
-        found.borrow_mut().push((path.to_owned(), Kind::from(kind)));
+        found
+            .borrow_mut()
+            .push((path.to_owned(), FileKind::from(kind)));
     })?;
     let mut found = found.into_inner();
     found.sort();
@@ -183,7 +185,7 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
 fn is_directory(tree: &Tree, at: &RelPath) -> Result<bool, DiskError> {
     Ok(tree
         .metadata(at)?
-        .is_some_and(|metadata| metadata.kind == Kind::Directory))
+        .is_some_and(|metadata| metadata.kind == FileKind::Directory))
 }
 
 fn slots(run: &Run) -> RelPath {

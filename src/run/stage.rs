@@ -22,7 +22,7 @@ use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
+use crate::deployment::tree::{DiskError, FileFacts, FileKind, Tree, chunk_for, path};
 use crate::installer::{FileHashes, Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{About, FORMAT, JournalError, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
@@ -240,9 +240,9 @@ impl<'a> Stager<'a> {
             return Ok(before);
         }
         let wanted = if directory {
-            Kind::Directory
+            FileKind::Directory
         } else {
-            Kind::File
+            FileKind::File
         };
         let attributes = match self
             .disk

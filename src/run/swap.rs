@@ -23,7 +23,7 @@ use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{DiskError, Kind, PathMetadata, PathMetadataReader, Tree};
+use crate::deployment::tree::{DiskError, FileKind, PathMetadata, PathMetadataReader, Tree};
 use crate::names::{CaseFolded, RelPath, same_name};
 use crate::plan::{NewWhat, Swap, What};
 
@@ -237,7 +237,7 @@ impl<'a> Slot<'a> {
         };
         let later = match (is_live(stand.old), is_live(stand.new)) {
             (false, false) => return Ok(stand),
-            _ if live.kind != Kind::File => {
+            _ if live.kind != FileKind::File => {
                 return Err(self.unexpected("one directory stands under two names"));
             }
             (true, _) => self.swap.live.clone(),
@@ -330,10 +330,10 @@ impl<'a> Slot<'a> {
                 return Ok(Some((entry.path.clone(), "it is gone")));
             };
             let same = match entry.what {
-                What::Directory => now.kind == Kind::Directory,
+                What::Directory => now.kind == FileKind::Directory,
                 What::File { size, .. } => {
                     let seen = seen.get(at).copied().flatten();
-                    now.kind == Kind::File
+                    now.kind == FileKind::File
                         && now.size == size
                         && seen.is_none_or(|seen| seen == (now.identity, now.modified))
                 }
@@ -498,14 +498,14 @@ impl<'a> Slot<'a> {
         ours: &Places,
     ) -> Result<UnexpectedEntries, RunError> {
         match self.metadata(object)? {
-            Some(metadata) if metadata.kind == Kind::Directory => {}
+            Some(metadata) if metadata.kind == FileKind::Directory => {}
             _ => return Ok(UnexpectedEntries::default()),
         }
         let listing = self.disk.tree().walk(Some(object))?;
         let files = listing
             .found
             .into_iter()
-            .filter(|found| found.kind != Kind::Directory);
+            .filter(|found| found.kind != FileKind::Directory);
         let placed =
             files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
         let placed = placed
@@ -578,7 +578,7 @@ impl<'a> Slot<'a> {
             place = self.spelled(&place, directory.name())?;
             if self
                 .metadata(&place)?
-                .is_some_and(|metadata| metadata.kind != Kind::Directory)
+                .is_some_and(|metadata| metadata.kind != FileKind::Directory)
             {
                 return Ok(None);
             }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, PathMetadata, Tree};
+use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{Emptied, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::What;
@@ -206,7 +206,7 @@ fn add_expected_files(
     managed.sort();
     let unmanaged = snapshot
         .below(directory)
-        .filter(|found| found.kind != Kind::Directory);
+        .filter(|found| found.kind != FileKind::Directory);
     let unmanaged =
         unmanaged.filter(|found| managed.binary_search(&found.path.case_folded()).is_err());
     verified
@@ -283,7 +283,7 @@ fn compare(
         };
         match metadata.map(|metadata| metadata.kind) {
             None => Ok((0, all("is gone"))),
-            Some(Kind::File) => {
+            Some(FileKind::File) => {
                 let FileFacts { size, sha256 } = tree.facts(exact_path)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
                 let describe = |ExpectedFile { sha256, by }: &ExpectedFile| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, Run, RunState, runs};
@@ -762,7 +762,7 @@ pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
 fn accept(
     site: &Site,
     deployment: &Path,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Ended, RunError> {
     let ended = accept_with_listener(site, deployment, injector, &mut ConfirmingListener)?;
     Ok(ended.expect("no run is in progress"))
@@ -772,12 +772,12 @@ fn accept(
 pub(crate) fn accept_with_listener(
     site: &Site,
     deployment: &Path,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(injector) = injector {
-        disk = disk.watched(injector);
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {

@@ -40,11 +40,11 @@ fn draft(text: &str) -> ImportedArticle {
 }
 
 /// Returns the lines of the open points of a draft whose message contains a text.
-fn open_lines(imported: &ImportedArticle, what: &str) -> Vec<Option<u32>> {
+fn open_lines(imported: &ImportedArticle, text: &str) -> Vec<Option<u32>> {
     imported
         .open
         .iter()
-        .filter(|open| open.message.contains(what))
+        .filter(|open| open.message.contains(text))
         .map(|open| open.line)
         .collect()
 }

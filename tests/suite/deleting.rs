@@ -1,5 +1,5 @@
-//! Deleting never crosses a mount, is not stopped by deep trees, and takes nothing for debris by
-//! its name.
+//! Deletion never crosses a mount, works for deep trees, and removes no directory because of its
+//! name alone.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
 const APPLY: &str = "apply small.toml --yes --reapply";
-/// Where a finished run of the small rollup keeps the old state of the provider.
+/// Old object of the provider in a finished run of the small rollup.
 const OLD: &str = "deployment/.rollup/runs/0001-KB100001/slots/1/old";
 
-/// A world with two finished runs.
+/// Returns a world with two finished runs.
 fn with_two_runs() -> World {
     let world = small_world(UPDATE_PROVIDER);
     for _ in 0..2 {
@@ -47,11 +47,14 @@ fn ends(output: &Output, code: i32, words: &[&str]) {
     );
     assert_eq!(output.status.code(), Some(code), "{text}");
     for words in words {
-        assert!(text.contains(words), "it did not say `{words}`: {text}");
+        assert!(
+            text.contains(words),
+            "`{words}` is not in the output: {text}"
+        );
     }
 }
 
-/// The ways to mount a directory of somebody's at `$at`: of another device, of the same one, and a
+/// Mounts of unrelated files at `$at`: a directory of another device, one of the same device, and a
 /// single file.
 const MOUNTS: [(&str, &str); 3] = [
     (
@@ -126,7 +129,7 @@ fn a_mount_in_the_trash_or_in_a_staged_run_is_not_deleted() {
     }
 }
 
-/// Makes directories in one another, deeper than any path can be.
+/// Makes nested directories, deeper than the longest path.
 fn nest(at: &Path, depth: usize) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut here = openat(CWD, at, flags, Mode::empty()).expect("a directory");
@@ -147,7 +150,7 @@ fn nest(at: &Path, depth: usize) {
 
 #[test]
 fn a_slot_of_thousands_of_nested_directories_can_be_pruned() {
-    // No test's own listing follows there, so the program is started without one.
+    // The listing of a test cannot follow that deep, so the program is started without one.
     let run = |world: &World, words: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
         command

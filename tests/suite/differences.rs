@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use rollup::document::{Findings, Kind, Source};
+use rollup::document::{Findings, KeyKind, Source};
 use rollup::manifest::{self, MANIFEST, Manifest};
 use serde_json::{Value, json};
 use toml::Table;
@@ -370,7 +370,7 @@ fn every_key_of_the_language_makes_a_difference() {
         for key in shape
             .named()
             .iter()
-            .filter(|key| !matches!(key.kind, Kind::Only(_)))
+            .filter(|key| !matches!(key.kind, KeyKind::Only(_)))
         {
             assert!(
                 compared.contains(&(shape.title, key.name)),

@@ -1,4 +1,4 @@
-//! What stands on disk where a run would have to go by is looked at first, and refused by name.
+//! The preflight checks the disk at and above every live path, and names the path of each conflict.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
@@ -14,7 +14,7 @@ use crate::world::{APPLY, World, exit};
 /// An installed item of the sample.
 const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
 
-/// Refused as not ready, by `plan` and by `apply`, with these words.
+/// Asserts that `plan` and `apply` refuse the deployment as not ready, with these words.
 #[track_caller]
 fn is_refused(world: &World, words: &str) {
     for command in [APPLY, "plan kb952076.toml"] {
@@ -107,14 +107,14 @@ fn a_fifo_is_refused_without_waiting_for_it() {
 fn a_socket_is_refused() {
     let at = format!("{PROVIDER}/files/s");
     let world = World::with_deployment().with(|world| {
-        // The address of a socket is short; its path may not be.
+        // The address of a socket must be short; the path in the deployment may be too long.
         let short = tempfile::TempDir::new().expect("a temporary directory");
         drop(UnixListener::bind(short.path().join("s")).expect("a socket can be made"));
         fs::rename(short.path().join("s"), world.live(&at)).expect("renamed");
     });
     assert!(
         fs::symlink_metadata(world.live(&at))
-            .expect("there")
+            .expect("it exists")
             .file_type()
             .is_socket()
     );
@@ -180,7 +180,7 @@ fn a_name_that_is_not_utf8_is_refused_if_it_would_move() {
 
 #[test]
 fn an_unmanaged_file_at_the_path_of_a_new_one_is_refused_with_both_names() {
-    // The old package does not bring it, the new one does.
+    // The new package has the file, the old one does not.
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let is_new = |path: &std::path::Path| {
@@ -228,7 +228,7 @@ fn an_unmanaged_directory_at_the_path_of_a_new_file_is_refused() {
         .nothing_was_touched();
 }
 
-/// Takes a file out of the record of the installed provider, as if its package had not brought it.
+/// Removes a file from the record of the installed provider, as if its package did not have it.
 fn unlist(world: &World, name: &str) {
     let at = world.live("Things/Provider/state.toml");
     let text = fs::read_to_string(&at).expect("a record");
@@ -262,7 +262,10 @@ fn ends(output: &Output, code: i32, words: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(text.contains(words), "it did not say `{words}`: {text}");
+    assert!(
+        text.contains(words),
+        "`{words}` is not in the output: {text}"
+    );
 }
 
 #[test]
@@ -415,7 +418,7 @@ fn an_immutable_file_is_named() {
 #[test]
 #[ignore = "needs root and mounts"]
 fn a_disk_that_is_too_small_is_refused_before_anything_changes() {
-    // Enough for the deployment, not for what is staged beside it.
+    // Enough for the deployment, but not for the staged files as well.
     let world = World::with_deployment();
     let script = format!(
         "mkdir small; mount -t tmpfs -o size=12m none small; cp -a deployment small/; \

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Findings, RenderOptions, Severity, Source};
 use rollup::manifest::{self, Checks};
 
@@ -23,7 +24,7 @@ fn source(path: &str) -> Source {
 
 fn sample() -> Description {
     let mut findings = Findings::default();
-    let description = description::parse(&source("fixtures/hmc40/deployment.toml"), &mut findings);
+    let description = describe::parse(&source("fixtures/hmc40/deployment.toml"), &mut findings);
     description.expect("the sample has no errors")
 }
 
@@ -56,7 +57,7 @@ fn validate(path: &str) -> (Source, Findings, bool) {
     let source = source(path);
     let mut findings = Findings::default();
     let parsed = if path.contains("/deployment-") {
-        description::parse(&source, &mut findings).is_some()
+        describe::parse(&source, &mut findings).is_some()
     } else if path.contains("/hmc40-") {
         let checks = Checks {
             deployment: Some(&sample()),
@@ -148,7 +149,7 @@ fn the_shipped_documents_have_no_errors() {
 fn the_parser_never_panics_on_a_damaged_document() {
     let parse =
         |source: &Source, findings: &mut Findings| match source.name().contains("deployment") {
-            true => description::parse(source, findings).is_some(),
+            true => describe::parse(source, findings).is_some(),
             false => manifest::parse(source, findings).is_some(),
         };
     for path in [

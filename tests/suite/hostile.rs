@@ -1,7 +1,8 @@
 //! Hostile documents. Each would take minutes, or all memory, if the work grew with the square of
 //! the document's size; none of the tests asserts a time.
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks};
 use rollup::validation::{Document, DocumentKind, Validation, ValidationContext};
@@ -25,7 +26,7 @@ fn deployment_of(items: usize, rest: &str) -> String {
 
 fn parse_deployment(text: String) -> (Option<Description>, Vec<String>) {
     let mut findings = Findings::default();
-    let description = description::parse(&Source::new("deployment.toml", text), &mut findings);
+    let description = describe::parse(&Source::new("deployment.toml", text), &mut findings);
     (description, messages(&findings))
 }
 

@@ -36,8 +36,8 @@ const PLACES: [&str; 5] = [
     "undo of the finished run",
 ];
 
-/// Makes a directory in memory, if the system has such a file system: processes are killed here, and
-/// syncs of a disk would only take time.
+/// Makes a directory in memory, if the system has such a file system: processes are killed here,
+/// and syncs of a disk would only take time.
 fn lab() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
@@ -97,8 +97,8 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
             ),
             (points, points, 0)
         );
-        // `resume` restores the state before only of a run that had not begun its commit, and `undo`
-        // keeps the state after only of a run that is closed.
+        // `resume` restores the state before only if the commit had not begun, and `undo` keeps the
+        // state after only if the run is closed.
         let (few, many) = if place.ends_with("staging") {
             (resumed_after, undone_before)
         } else {
@@ -131,8 +131,8 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
     assert_eq!(left, [".rollup-lab", "deployment"]);
 }
 
-/// Returns a rollup with a prerequisite to confirm, and with manual steps around the copy: the first
-/// one can be rolled back, the second one cannot.
+/// Returns a rollup with a prerequisite to confirm, and with manual steps around the copy: the
+/// first one can be rolled back, the second one cannot.
 fn by_hand() -> String {
     let manual = |id: &str, more: &str| {
         format!(
@@ -549,7 +549,7 @@ fn one_change_is_one_call_that_changes_something() {
         (&resume, Some(in_the_commit)),
         (&undo, Some(in_the_commit)),
     ] {
-        let again = || {
+        let prepare_again = || {
             let _ = fs::remove_dir_all(here.join("one"));
             let deployment = prepare("one");
             if let Some(at) = earlier_crash {
@@ -557,10 +557,10 @@ fn one_change_is_one_call_that_changes_something() {
             }
             deployment
         };
-        again();
+        prepare_again();
         let (_, counted) = run(words, &[format!("--die-at-change={}", u64::MAX)]);
         let counted: u64 = counted.expect("it prints its number of changes");
-        let deployment = again();
+        let deployment = prepare_again();
         let calls = mutating_calls(here, &deployment, words);
         assert_eq!(
             calls.len() as u64,
@@ -571,7 +571,7 @@ fn one_change_is_one_call_that_changes_something() {
         assert!(words[0] != "apply" || calls.iter().any(|call| call.contains(" fchmod(")));
         // The last change kills the process, and there is no further one.
         for (at, survives) in [(counted, false), (counted + 1, true)] {
-            again();
+            prepare_again();
             let (status, _) = run(words, &[format!("--die-at-change={at}")]);
             assert_eq!(status.success(), survives, "{words:?} at {at}");
         }

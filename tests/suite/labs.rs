@@ -1,4 +1,4 @@
-//! A lab is made by its own handle, says what was made in it, and is replaced only if that is all.
+//! A lab lists everything that was made in it, and is replaced only if it contains nothing else.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -21,7 +21,7 @@ fn world() -> World {
         .with(|world| fs::write(world.at("site.toml"), SMALL).expect("written"))
 }
 
-/// A world with a lab, in which the rollup was rehearsed.
+/// Returns a world with a lab in which the rollup was rehearsed.
 fn with_lab() -> World {
     let world = world();
     world
@@ -42,7 +42,7 @@ fn a_lab_with_several_runs_is_replaced() {
     ] {
         world.run(command);
     }
-    // What rollup made there may be gone, or hold something else.
+    // Files that the rehearsal made may be missing, or have other contents.
     fs::remove_file(world.at("lab/payload/Provider.msi")).expect("it was made");
     fs::write(world.at("lab/deployment/Share/Core.msi"), "another one").expect("written");
     fs::create_dir(world.at("lab/deployment/.rollup-00112233aabbccdd")).expect("made");
@@ -86,7 +86,7 @@ fn a_file_that_rollup_did_not_make_in_a_lab_stops_its_replacement() {
     }
 }
 
-/// What somebody does to an object.
+/// Change of an object in a lab.
 type LabChange<'a> = &'a dyn Fn(&Path);
 
 #[test]
@@ -176,7 +176,7 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
         world
             .at("link")
             .symlink_metadata()
-            .expect("there")
+            .expect("it exists")
             .is_symlink()
     );
     fs::create_dir(world.at("here")).expect("made");
@@ -218,7 +218,10 @@ fn ends(output: &Output, code: i32, words: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(text.contains(words), "it did not say `{words}`: {text}");
+    assert!(
+        text.contains(words),
+        "`{words}` is not in the output: {text}"
+    );
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn a_directory_that_all_users_can_write_to_is_refused_as_a_lab() {
         ran.prints("`lab` is writable by all users")
             .prints("now: nothing was made: `lab` is empty");
     }
-    // A new one never is, whatever the umask.
+    // A new lab is not, with any umask.
     let script = format!(
         "umask 0; exec \"$ROLLUP\" {} -d site.toml",
         PREPARE.replace(" lab", " lab2")
@@ -278,7 +281,10 @@ fn a_directory_or_a_link_of_another_user_is_refused_as_a_lab() {
             .exits_with(exit::USAGE);
         ran.prints(&format!("`{name}` belongs to another user"));
     }
-    assert_eq!(fs::read_dir(world.at("empty")).expect("there").count(), 0);
+    assert_eq!(
+        fs::read_dir(world.at("empty")).expect("it exists").count(),
+        0
+    );
 }
 
 #[test]
@@ -372,14 +378,14 @@ fn a_mount_in_a_lab_stops_its_replacement_before_anything_is_removed() {
         before.assert_same(&Listing::of(&world.at("lab")));
         assert!(world.at("theirs/a").exists());
     }
-    // The directory of the lab itself may be one.
+    // The directory of the lab itself may be a mount.
     let script = format!(
         "mkdir lab; mount -t tmpfs -o mode=755 none lab; $ROLLUP {PREPARE} -d site.toml; exec $ROLLUP {PREPARE} -d site.toml --replace"
     );
     ends(&in_own_mounts(&world(), &script), exit::OK, "prepared");
 }
 
-/// Starts the program, sends it a signal when something is there, and waits for its end.
+/// Starts the program, sends it a signal as soon as a path exists, and waits for its end.
 fn interrupted(world: &World, words: &str, signal: Signal, when: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
     command
@@ -461,7 +467,7 @@ fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_kill_blocks_no_new_l
         Signal::KILL,
         "lab/worker-1/deployment/.rollup/runs",
     );
-    // A child may be at work still.
+    // A child process may still run.
     thread::sleep(Duration::from_secs(1));
     assert!(world.at("lab/worker-1").exists());
     world

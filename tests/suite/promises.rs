@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use rollup::deployment::description::{self, Description};
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::names::{Digest, FileName};
@@ -14,7 +15,7 @@ static SAMPLE: LazyLock<Description> = LazyLock::new(|| {
         "deployment.toml",
         include_str!("../../fixtures/hmc40/deployment.toml"),
     );
-    description::parse(&source, &mut Findings::default()).expect("the sample has no errors")
+    describe::parse(&source, &mut Findings::default()).expect("the sample has no errors")
 });
 
 /// File name that needs every kind of escape.
@@ -63,7 +64,7 @@ fn checked(
             let manifest = manifest::parse_with(source, &Checks { deployment }, &mut findings);
             (manifest.is_some(), manifest)
         }
-        DocumentKind::Deployment => (description::parse(source, &mut findings).is_some(), None),
+        DocumentKind::Deployment => (describe::parse(source, &mut findings).is_some(), None),
     };
     assert_eq!(
         given,

@@ -466,7 +466,7 @@ fn prune(deployment: &Path, at: usize) -> (Result<(), DiskError>, usize) {
     let disk =
         LockedDeployment::lock(tree, "prune", Duration::from_secs(10)).expect("the lock is free");
     let seen = Arc::new(AtomicUsize::new(0));
-    let disk = disk.watched(Arc::new(CrashInjector {
+    let disk = disk.with_injector(Arc::new(CrashInjector {
         seen: Arc::clone(&seen),
         at,
     }));

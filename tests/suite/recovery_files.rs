@@ -1,5 +1,5 @@
-//! Recovery reads the run's own records only: what people edit beside them is reported and stops
-//! nothing.
+//! Recovery reads the run's own records only: faults in files that people edit are reported, and
+//! stop no recovery.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,10 +9,10 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
-/// Damages a file that people edit.
+/// Function that damages a file that people edit.
 type Damage = fn(&World, &str);
 
-/// Everything that `deployment.toml` may have become while a run is open.
+/// Kinds of damage to `deployment.toml` while a run is open.
 const DAMAGES: [(&str, Damage); 9] = [
     ("a typing mistake", |world, file| {
         let text = fs::read_to_string(world.live(file)).expect("a text");
@@ -54,8 +54,8 @@ fn repair(world: &World, file: &str, bytes: &[u8]) {
     fs::write(at, bytes).expect("written");
 }
 
-/// A world whose run is stopped in its middle.
-fn half() -> World {
+/// Returns a world whose run is stopped in the middle.
+fn stopped_world() -> World {
     let world = small_world(UPDATE_PROVIDER);
     world
         .run(&format!("{APPLY_SMALL} --stop-before install"))
@@ -66,7 +66,7 @@ fn half() -> World {
 #[test]
 fn an_open_run_is_finished_or_rolled_back_with_any_damage_to_the_description() {
     for (_, damage) in DAMAGES {
-        let world = half();
+        let world = stopped_world();
         let good = fs::read(world.live("deployment.toml")).expect("a description");
         let (forward, closed) = (world.copy(), world.copy());
         [&world, &forward, &closed]
@@ -95,7 +95,7 @@ fn an_open_run_is_finished_or_rolled_back_with_any_damage_to_the_description() {
         ] {
             world.run(words).exits_with(exit::OK).prints("warning: ");
         }
-        // What needs the description says that a run is open, and what works.
+        // A command that needs the description names the open run and a command that works.
         for words in [
             "tree",
             "verify",
@@ -148,12 +148,15 @@ fn a_finished_run_is_undone_with_any_damage_to_the_description() {
 
 #[test]
 fn an_open_run_is_reported_with_any_damage_to_its_applied_record() {
-    // The first run makes the level, so there is nothing to lose yet.
-    for (_, damage) in DAMAGES.into_iter().filter(|(what, _)| *what != "nothing") {
-        let world = half();
+    // The first run makes `applied.toml`, so a missing one is not damage here.
+    for (_, damage) in DAMAGES
+        .into_iter()
+        .filter(|(damaged, _)| *damaged != "nothing")
+    {
+        let world = stopped_world();
         fs::write(world.live("applied.toml"), "applied = []\n").expect("written");
         damage(&world, "applied.toml");
-        // The level is a live path of the run, and not what the plan saw.
+        // The record is a live path of the run, and not what the plan saw.
         let ran = world
             .run("status")
             .exits_with(exit::NEEDS_ATTENTION)
@@ -168,7 +171,7 @@ fn an_open_run_is_reported_with_any_damage_to_its_applied_record() {
 
 #[test]
 fn a_deployment_is_found_by_its_runs_if_its_description_is_gone() {
-    let world = half();
+    let world = stopped_world();
     fs::remove_file(world.live("deployment.toml")).expect("removed");
     fs::create_dir_all(world.live("Things/deep")).expect("made");
     let mut status = world.command("status");
@@ -198,7 +201,7 @@ fn without_an_open_run_a_damaged_description_is_an_error() {
         .nothing_was_touched();
 }
 
-/// A world whose finished run keeps this object.
+/// Returns a world with a finished run, and the path of one of its old files.
 fn finished() -> (World, std::path::PathBuf) {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -216,7 +219,7 @@ fn finished() -> (World, std::path::PathBuf) {
 
 #[test]
 fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again() {
-    // A kept file that changed.
+    // A changed old file.
     let (world, old) = finished();
     fs::write(&old, "changed").expect("written");
     let ran = world
@@ -226,7 +229,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
     ran.prints("run 0001-KB100001 is finished")
         .prints("rollup undo -d deployment 1")
         .does_not_print("rollup resume");
-    // One that is something else now, or gone.
+    // An old object that is a directory now, or missing.
     for change in [
         KeptObjectChange::Replaced,
         KeptObjectChange::Gone,
@@ -250,7 +253,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
             .does_not_print("rollup resume")
             .does_not_print("rollup accept");
     }
-    // Something beside the kept object that no run left there.
+    // An object beside the old one that no run left there.
     let (world, old) = finished();
     let kept = old
         .ancestors()
@@ -283,7 +286,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
     assert_eq!(status["open"], serde_json::Value::Null);
 }
 
-/// A change of a kept object.
+/// Change of an old object in its slot.
 #[derive(Clone, Copy)]
 enum KeptObjectChange {
     Replaced,

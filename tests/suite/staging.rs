@@ -1,5 +1,5 @@
-//! `stage` prepares a run days before its commit: nothing of the deployment changes, and an apply of
-//! the same plan commits the staged run.
+//! `stage` prepares a run days before its commit: nothing of the deployment changes, and an apply
+//! of the same plan commits the staged run.
 
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};

@@ -1,8 +1,8 @@
-//! Runs of every released format stay readable, and can be taken both ways. `fixtures/runs/FORMAT`
-//! holds deployments as that format's rollup left them: every path with its text, directories
-//! without one.
+//! Runs of every released format stay readable, and can be resumed and undone.
+//! `fixtures/runs/FORMAT` has deployments that a rollup of that format left: every path with its
+//! text, directories without one.
 //!
-//! `SNAPSHOTS=overwrite` writes what is missing for the format of today, and never what is there.
+//! `SNAPSHOTS=overwrite` writes missing states of the current format, and replaces none.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 use crate::small::small;
 use crate::world::{World, exit};
 
-/// A directory, path by path; `None` is a directory.
+/// Contents of a directory by path; `None` is a directory.
 type StoredTree = BTreeMap<PathBuf, Option<String>>;
 
 const SITE: &str = r#"
@@ -32,8 +32,8 @@ items = [{ name = "Provider", installer = "Provider.msi" }]
 procedures = [{ name = "Prepare" }]
 "#;
 
-/// Removes an item beside which an operator keeps a file, copies a file into a new directory, waits
-/// for a person, and restarts the engine.
+/// Steps that uninstall an item with an unmanaged file, copy a file into a new directory, wait at a
+/// manual step, and restart the engine.
 const STEPS: &str = r#"
 [[steps]]
 id = "remove"
@@ -64,15 +64,15 @@ files = [{ name = "Tool.txt", size = 40 }]
 
 const APPLY: &str = "apply stored.toml --yes";
 const FINISH: &str = "resume --yes --done script";
-/// It stops at the manual step, which nobody says to have taken back.
+/// Undo that stops at the manual step, because no `--done` confirms its rollback.
 const UNDO: &str = "undo last --yes";
 
-/// A state that is stored, and what leads to it.
+/// State of a run that is stored, with the commands that lead to it.
 struct StoredState {
     name: &'static str,
     commands: &'static [&'static str],
-    /// The last command is killed at the first change that leaves this behind in the run's
-    /// directory.
+    /// Condition of the run's directory; the last command is killed at the first change that leaves
+    /// it true.
     killed_at: Option<fn(&Path) -> bool>,
 }
 
@@ -124,14 +124,14 @@ const STATES: [StoredState; 9] = [
     },
 ];
 
-/// The deployment before, with the manifest and its payload beside it.
+/// Returns the deployment before, with the manifest and its payload beside it.
 fn world() -> World {
     let world = World::with_site(SITE).manifest("stored", &small("KB100001", STEPS));
-    let world = world.write_file("Things/Provider/files/notes.txt", "an operator's");
+    let world = world.write_file("Things/Provider/files/notes.txt", "unmanaged");
     world.remove("Share/Provider.msi")
 }
 
-/// Leads a world to a state; gives up where the kill came too late.
+/// Leads a world to a state. Returns `None` if the command ended before the change to be killed at.
 fn lead(state: &StoredState, change: Option<u64>) -> Option<World> {
     let world = world();
     for (at, command) in state.commands.iter().enumerate() {
@@ -154,13 +154,13 @@ fn lead(state: &StoredState, change: Option<u64>) -> Option<World> {
 
 fn reached(state: &StoredState) -> World {
     let Some(is_there) = state.killed_at else {
-        return lead(state, None).expect("nobody is killed");
+        return lead(state, None).expect("no command is killed");
     };
     let worlds = (1..).map_while(|change| lead(state, Some(change)));
     let mut reached = worlds.filter(|world| is_there(&world.run_directory("0001-KB100001")));
     reached
         .next()
-        .unwrap_or_else(|| panic!("no death leads to `{}`", state.name))
+        .unwrap_or_else(|| panic!("no kill leads to `{}`", state.name))
 }
 
 fn directory() -> PathBuf {
@@ -178,7 +178,7 @@ fn stored_tree(world: &World) -> StoredTree {
             let below = entry
                 .path()
                 .strip_prefix(world.deployment())
-                .expect("it lies below")
+                .expect("it is below the deployment")
                 .to_owned();
             (
                 below,
@@ -188,17 +188,17 @@ fn stored_tree(world: &World) -> StoredTree {
                     .then(|| fs::read_to_string(entry.path()).expect("a text")),
             )
         });
-    // What is kept aside for a full disk says nothing.
-    let is_told = |path: &Path| !path.ends_with("reserve");
-    entries.filter(|(path, _)| is_told(path)).collect()
+    // The reserve for a full disk has no information.
+    let is_stored = |path: &Path| !path.ends_with("reserve");
+    entries.filter(|(path, _)| is_stored(path)).collect()
 }
 
-/// Everything but what rollup keeps.
+/// Returns everything outside `.rollup`.
 fn deployed(stored: &StoredTree) -> StoredTree {
-    let ours = |path: &Path| path.starts_with(".rollup");
+    let is_rollup_directory = |path: &Path| path.starts_with(".rollup");
     stored
         .iter()
-        .filter(|(path, _)| !ours(path))
+        .filter(|(path, _)| !is_rollup_directory(path))
         .map(|(path, text)| (path.clone(), text.clone()))
         .collect()
 }
@@ -208,7 +208,7 @@ fn read(format: &Path, name: &str) -> StoredTree {
     serde_json::from_str(&text).expect("paths and texts")
 }
 
-/// A stored deployment on disk.
+/// Writes a stored deployment to disk.
 fn restored(format: &Path, name: &str) -> World {
     let world = World::with_site(SITE);
     fs::remove_dir_all(world.deployment()).expect("removed");
@@ -223,7 +223,7 @@ fn restored(format: &Path, name: &str) -> World {
     world
 }
 
-/// All formats that were ever released.
+/// Returns the directories of all formats that were ever released.
 fn formats() -> Vec<PathBuf> {
     let parent = directory().parent().expect("it has one").to_owned();
     fs::read_dir(parent)
@@ -236,7 +236,7 @@ fn formats() -> Vec<PathBuf> {
 fn every_state_of_the_current_format_is_stored() {
     for state in &STATES {
         let at = directory().join(format!("{}.json", state.name));
-        if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
+        if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|mode| mode == "overwrite") {
             fs::create_dir_all(directory()).expect("made");
             let text = serde_json::to_string_pretty(&stored_tree(&reached(state)))
                 .expect("paths and texts");

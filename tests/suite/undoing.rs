@@ -1,5 +1,5 @@
-//! A finished run goes back: strictly the reverse, newest first, and only while nobody changed what
-//! it left.
+//! `undo` of a finished run: the exact reverse, newest run first, and only if no managed file was
+//! changed since.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::world::{APPLY, World, exit};
 
 const PROVIDER: &str = "Things/Provider";
 
-/// Three rollups on each other, applied.
+/// Applies three rollups, one after another. Returns the trees before and after each of them.
 fn three_runs() -> (World, [Listing; 4]) {
     let copy = |name: &str| {
         format!(
@@ -63,7 +63,7 @@ fn an_undone_rollup_can_be_applied_again() {
         .after()
         .without_times();
     world.run("undo last --yes").exits_with(exit::OK);
-    // It has come to rest: only what is under way can be turned round.
+    // The run is closed: only a run in progress can be resumed.
     world
         .run("resume --yes")
         .exits_with(exit::OK)

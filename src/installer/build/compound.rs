@@ -1,21 +1,22 @@
-//! The compound file around a package: version 3, as the documented sizes need.
+//! Compound file of a package, in version 3: the documented sizes are multiples of its sectors.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
 use cfb::{CompoundFile, Version};
 
-/// Offset in the header of the number of sectors that map the others, and of the list of these.
-const MAPS_AT: usize = 44;
+/// Offset in the header of the number of sectors that map the others.
+const MAP_COUNT_AT: usize = 44;
+/// Offset in the header of the list of these sectors.
 const MAP_LIST_AT: usize = 76;
 const MAX_MAPS: usize = 109;
 const SECTOR: usize = 512;
-/// Number of sectors that one of them maps.
-const MAPPED: usize = SECTOR / 4;
+/// Number of sectors that one map describes.
+const SECTORS_PER_MAP: usize = SECTOR / 4;
 
-/// Copies what `msi` wrote, which is of version 4, into a file of version 3, streams in the order
-/// of their names.
-pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
+/// Copies a file that `msi` wrote in version 4 into a file of version 3, with the streams in the
+/// order of their names.
+pub(super) fn convert_to_version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut from = CompoundFile::open(Cursor::new(database))?;
     let mut to = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new()))?;
     let clsid = *from.root_entry().clsid();
@@ -30,7 +31,7 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
         to.create_stream(&path)?.write_all(&bytes)?;
     }
     to.set_storage_clsid("/", clsid)?;
-    // A clock time would make every build a different file.
+    // With clock times, the bytes of every build would differ.
     to.set_created_time("/", SystemTime::UNIX_EPOCH)?;
     to.set_modified_time("/", SystemTime::UNIX_EPOCH)?;
     to.flush()?;
@@ -39,22 +40,22 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(file.into_inner())
 }
 
-/// Returns the same file, one sector longer.
+/// Returns the same file with one more sector, an empty map of sectors.
 ///
-/// When the last map of sectors is full, one more sector needs one more map, and files of the size
-/// in between do not come about by themselves. The map alone makes that size. Returns `None` if the
-/// last map is not full, or the header has no place for another.
+/// If the last map is full, a file with one more sector of data needs a map as well and grows by
+/// two sectors. The map alone gives the size between. Returns `None` if the last map is not full, or
+/// if the header cannot list another.
 pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
     let sectors = file.len() / SECTOR - 1;
-    let maps = u32::from_le_bytes(file.get(MAPS_AT..MAPS_AT + 4)?.try_into().ok()?);
-    if sectors != maps as usize * MAPPED || maps as usize >= MAX_MAPS {
+    let maps = u32::from_le_bytes(file.get(MAP_COUNT_AT..MAP_COUNT_AT + 4)?.try_into().ok()?);
+    if sectors != maps as usize * SECTORS_PER_MAP || maps as usize >= MAX_MAPS {
         return None;
     }
     const FREE: [u8; 4] = [0xff; 4];
     const MAP: [u8; 4] = [0xfd, 0xff, 0xff, 0xff];
     let mut longer = file.to_vec();
     longer
-        .get_mut(MAPS_AT..MAPS_AT + 4)?
+        .get_mut(MAP_COUNT_AT..MAP_COUNT_AT + 4)?
         .copy_from_slice(&(maps + 1).to_le_bytes());
     let at = MAP_LIST_AT + 4 * maps as usize;
     longer

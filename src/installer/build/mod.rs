@@ -22,8 +22,8 @@ use plan::PackagePlan;
 
 /// Unit of the size of a package: a sector of a compound file of version 3.
 const SECTOR: u64 = 512;
-/// Minimum length of the noise. The compound file stores a smaller cabinet in its small sectors, so
-/// that sizes between would not be reached.
+/// Minimum length of the noise. A smaller cabinet could be stored in the small sectors of the
+/// compound file, and then not every size could be reached.
 const MIN_NOISE: u64 = 4096;
 /// Maximum number of changes of the length of the noise; two or three are enough.
 const MAX_TRIES: usize = 8;
@@ -134,6 +134,6 @@ fn assemble(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
         name: plan.name.clone(),
         source,
     };
-    let database = tables::database(plan, &cabinet).map_err(write)?;
+    let database = tables::build_database(plan, &cabinet).map_err(write)?;
     compound::convert_to_version_3(database).map_err(write)
 }

@@ -1,9 +1,9 @@
-//! Bytes that no compressor shrinks and that are always the same for one seed.
+//! Bytes that cannot be compressed and that are always the same for one seed.
 
-/// Returns noise of a length, by the texts of a seed; longer noise begins with the shorter.
+/// Returns noise of a length for the texts of a seed. Longer noise begins with the shorter noise.
 pub(super) fn noise(seed: &[&str], length: u64) -> Vec<u8> {
     let mut state = seed.iter().fold(0xcbf2_9ce4_8422_2325, |hash, text| {
-        // FNV-1a, with a mark after each text so that `a`, `bc` and `ab`, `c` differ.
+        // FNV-1a, with a zero byte after each text so that `a`, `bc` and `ab`, `c` differ.
         text.bytes().chain([0]).fold(hash, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         })

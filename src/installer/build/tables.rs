@@ -1,4 +1,4 @@
-//! The database of a package: enough tables for an installer engine to install and remove it.
+//! Database of a package, with enough tables for an installer engine to install and remove it.
 
 use std::io::{self, Cursor, Write};
 use std::time::{Duration, SystemTime};
@@ -10,42 +10,42 @@ use super::plan::{PRODUCT_DIRECTORY, PackagePlan};
 
 type MsiDatabase = Package<Cursor<Vec<u8>>>;
 
-/// The name of the stream with the cabinet.
+/// Name of the stream with the cabinet.
 const CABINET: &str = "files.cab";
 const FEATURE: &str = "Complete";
-/// The property that lists the versions an upgrade replaces.
-const OLDER: &str = "OLDERVERSIONS";
+/// Property that lists the older versions that an upgrade replaces.
+const OLDER_VERSIONS: &str = "OLDERVERSIONS";
 /// Windows Installer refuses databases in UTF-8, the library's default.
 const CODE_PAGE: CodePage = CodePage::Windows1252;
 
 /// Writes the database with its cabinet, as a compound file of version 4.
-pub(super) fn database(plan: &PackagePlan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn build_database(plan: &PackagePlan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
     let mut database = Package::create(PackageType::Installer, Cursor::new(Vec::new()))?;
     database.set_database_codepage(CODE_PAGE);
-    summary(&mut database, plan);
-    property(&mut database, plan)?;
-    directories(&mut database, plan)?;
-    feature(&mut database, plan)?;
-    files(&mut database, plan)?;
-    upgrade(&mut database, plan)?;
+    write_summary(&mut database, plan);
+    write_properties(&mut database, plan)?;
+    write_directories(&mut database, plan)?;
+    write_features(&mut database, plan)?;
+    write_files(&mut database, plan)?;
+    write_upgrade(&mut database, plan)?;
     for (table, actions) in SEQUENCES {
-        sequence(&mut database, table, actions)?;
+        write_sequence(&mut database, table, actions)?;
     }
     database.write_stream(CABINET)?.write_all(cabinet)?;
     Ok(database.into_inner()?.into_inner())
 }
 
-fn summary(database: &mut MsiDatabase, plan: &PackagePlan<'_>) {
-    // The earliest version of the engine, and files that are packed under long names.
+fn write_summary(database: &mut MsiDatabase, plan: &PackagePlan<'_>) {
+    // The oldest version of the engine, and compressed files with long names.
     const ENGINE: i32 = 200;
-    const PACKED: i32 = 2;
+    const COMPRESSED: i32 = 2;
     let modified = plan.modified.as_second().unsigned_abs();
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(modified);
     let summary = database.summary_info_mut();
     summary.set_codepage(CODE_PAGE);
     summary.set_title("Installation Database");
-    // The library measures this text in UTF-8 but writes it in the code page: any other character
-    // would put what follows in a wrong place. Nothing reads the product's name here.
+    // The library measures this text in UTF-8 but writes it in the code page: after a character
+    // that is not ASCII, the offsets would be wrong. Nothing reads the name of the product here.
     if plan.product.is_ascii() {
         summary.set_subject(plan.product);
     }
@@ -58,13 +58,13 @@ fn summary(database: &mut MsiDatabase, plan: &PackagePlan<'_>) {
     summary.set_creation_time(time);
     summary.set_last_save_time(time);
     summary.set_page_count(ENGINE);
-    summary.set_word_count(PACKED);
+    summary.set_word_count(COMPRESSED);
     summary.set_creating_application("rollup");
 }
 
 const MANUFACTURER: &str = "rollup rehearsal";
 
-fn property(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
+fn write_properties(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Property", 72),
         Column::build("Value").localizable().text_string(0),
@@ -76,14 +76,14 @@ fn property(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()
         ("ProductLanguage", "1033"),
         ("ProductName", plan.product),
         ("ProductVersion", plan.version.as_str()),
-        ("SecureCustomProperties", OLDER),
+        ("SecureCustomProperties", OLDER_VERSIONS),
         ("UpgradeCode", plan.upgrade_code.as_str()),
     ];
     let rows = values.map(|(name, value)| vec![Value::from(name), Value::from(value)]);
-    fill(database, "Property", columns, rows.into())
+    write_table(database, "Property", columns, rows.into())
 }
 
-fn directories(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
+fn write_directories(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Directory", 72),
         Column::build("Directory_Parent").nullable().id_string(72),
@@ -107,31 +107,38 @@ fn directories(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result
             .iter()
             .map(|directory| texts([&directory.key, &directory.parent, &directory.name])),
     );
-    fill(database, "Directory", columns, rows)
+    write_table(database, "Directory", columns, rows)
 }
 
 /// Writes the components, one for each directory with files, and the feature that contains them.
-fn feature(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
+fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let mut components = Vec::new();
-    let mut parts = Vec::new();
+    let mut feature_components = Vec::new();
     for directory in &plan.directories {
-        // The first file of the directory shows whether the component is installed.
+        // The component counts as installed if its first file exists.
         let Some(first) = plan
             .all_files()
             .find(|file| file.component == directory.component)
         else {
             continue;
         };
-        let [component, code, at, file] = [
+        let [component, code, directory_key, file] = [
             &directory.component,
             &directory.component_code,
             &directory.key,
             &first.key,
         ];
-        let [component, code, at, file] =
-            [component, code, at, file].map(|text| Value::from(text.as_str()));
-        parts.push(vec![Value::from(FEATURE), component.clone()]);
-        components.push(vec![component, code, at, Value::Int(0), Value::Null, file]);
+        let [component, code, directory_key, file] =
+            [component, code, directory_key, file].map(|text| Value::from(text.as_str()));
+        feature_components.push(vec![Value::from(FEATURE), component.clone()]);
+        components.push(vec![
+            component,
+            code,
+            directory_key,
+            Value::Int(0),
+            Value::Null,
+            file,
+        ]);
     }
     let columns = vec![
         key("Component", 72),
@@ -141,7 +148,7 @@ fn feature(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()>
         Column::build("Condition").nullable().string(255),
         Column::build("KeyPath").nullable().id_string(72),
     ];
-    fill(database, "Component", columns, components)?;
+    write_table(database, "Component", columns, components)?;
     let columns = vec![
         key("Feature", 38),
         Column::build("Feature_Parent").nullable().id_string(38),
@@ -171,22 +178,22 @@ fn feature(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()>
         directory,
         zero,
     ];
-    fill(database, "Feature", columns, vec![row])?;
-    fill(
+    write_table(database, "Feature", columns, vec![row])?;
+    write_table(
         database,
         "FeatureComponents",
         vec![key("Feature_", 38), key("Component_", 72)],
-        parts,
+        feature_components,
     )
 }
 
-fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
+fn write_files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let mut files = Vec::new();
     let mut hashes = Vec::new();
     for (file, sequence) in plan.all_files().zip(1..) {
         let [key, component, name] =
             [&file.key, &file.component, &file.name].map(|text| Value::from(text.as_str()));
-        // Vital: the installation fails without it.
+        // Vital: without the file, the installation fails.
         let (size, vital) = (Value::Int(file.bytes.len() as i32), Value::Int(512));
         let sequence = Value::Int(sequence);
         files.push(vec![
@@ -199,7 +206,7 @@ fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
             vital,
             sequence,
         ]);
-        let parts = hash(file.bytes).map(Value::Int);
+        let parts = hash_parts(file.bytes).map(Value::Int);
         hashes.push([key, Value::Int(0)].into_iter().chain(parts).collect());
     }
     let last = Value::Int(i32::try_from(files.len()).unwrap_or(i32::MAX));
@@ -213,10 +220,10 @@ fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
         Column::build("Attributes").nullable().int16(),
         Column::build("Sequence").int16(),
     ];
-    fill(database, "File", columns, files)?;
+    write_table(database, "File", columns, files)?;
     let mut columns = vec![key("File_", 72), Column::build("Options").int16()];
     columns.extend((1..=4).map(|part| Column::build(format!("HashPart{part}")).int32()));
-    fill(database, "MsiFileHash", columns, hashes)?;
+    write_table(database, "MsiFileHash", columns, hashes)?;
     let columns = vec![
         Column::build("DiskId").primary_key().int16(),
         Column::build("LastSequence").int16(),
@@ -229,7 +236,7 @@ fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
         Column::build("Source").nullable().id_string(72),
     ];
     let cabinet = Value::from(format!("#{CABINET}"));
-    fill(
+    write_table(
         database,
         "Media",
         columns,
@@ -244,8 +251,8 @@ fn files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     )
 }
 
-/// Returns the MD5 of a file, as the four numbers of a row.
-fn hash(bytes: &[u8]) -> [i32; 4] {
+/// Returns the MD5 of a file as the four numbers of a row.
+fn hash_parts(bytes: &[u8]) -> [i32; 4] {
     let hash: [u8; 16] = Md5::digest(bytes).into();
     let mut parts = [0; 4];
     for (part, bytes) in parts.iter_mut().zip(hash.as_chunks().0) {
@@ -254,9 +261,9 @@ fn hash(bytes: &[u8]) -> [i32; 4] {
     parts
 }
 
-/// Writes the rule that a newer version replaces the older ones.
-fn upgrade(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
-    const FROM_THE_FIRST: i32 = 256;
+/// Writes the rule by which a newer version replaces the older ones.
+fn write_upgrade(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
+    const INCLUDES_MINIMUM: i32 = 256;
     let columns = vec![
         Column::build("UpgradeCode").primary_key().string(38),
         Column::build("VersionMin")
@@ -282,14 +289,18 @@ fn upgrade(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()>
         first,
         version,
         Value::Null,
-        Value::Int(FROM_THE_FIRST),
+        Value::Int(INCLUDES_MINIMUM),
         Value::Null,
-        Value::from(OLDER),
+        Value::from(OLDER_VERSIONS),
     ];
-    fill(database, "Upgrade", columns, vec![row])
+    write_table(database, "Upgrade", columns, vec![row])
 }
 
-fn sequence(database: &mut MsiDatabase, table: &str, actions: &[(&str, i32)]) -> io::Result<()> {
+fn write_sequence(
+    database: &mut MsiDatabase,
+    table: &str,
+    actions: &[(&str, i32)],
+) -> io::Result<()> {
     let columns = vec![
         key("Action", 72),
         Column::build("Condition").nullable().string(255),
@@ -298,14 +309,14 @@ fn sequence(database: &mut MsiDatabase, table: &str, actions: &[(&str, i32)]) ->
     let rows = actions
         .iter()
         .map(|(action, at)| vec![Value::from(*action), Value::Null, Value::Int(*at)]);
-    fill(database, table, columns, rows.collect())
+    write_table(database, table, columns, rows.collect())
 }
 
 fn key(name: &str, length: usize) -> Column {
     Column::build(name).primary_key().id_string(length)
 }
 
-fn fill(
+fn write_table(
     database: &mut MsiDatabase,
     table: &str,
     columns: Vec<Column>,
@@ -315,7 +326,7 @@ fn fill(
     database.insert_rows(Insert::into(table).rows(rows))
 }
 
-/// Actions of the engine, in their order.
+/// Standard actions of each sequence, in their order.
 const SEQUENCES: [(&str, &[(&str, i32)]); 5] = [
     (
         "InstallExecuteSequence",

@@ -1,4 +1,4 @@
-//! Packages and cabinets that are malformed on purpose.
+//! Builder of packages and cabinets that may be malformed.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -7,7 +7,7 @@ use msi::{CodePage, Column, Insert, Package, PackageType, Value};
 
 use crate::installer::folder::checksum;
 
-/// A package under construction; it starts as a valid one with the file `Program Files/a.txt`.
+/// Package under construction. It starts as a valid one with the file `Program Files/a.txt`.
 pub(super) struct Forge {
     pub(super) kind: PackageType,
     pub(super) code_page: CodePage,
@@ -19,7 +19,7 @@ pub(super) struct Forge {
     pub(super) files: Vec<ForgedFile>,
     /// Last sequence, cabinet.
     pub(super) media: Vec<(i32, Option<String>)>,
-    /// Key and the four parts.
+    /// Key, and the four parts of the hash.
     pub(super) hashes: Vec<(String, [i32; 4])>,
     pub(super) streams: Vec<(String, Vec<u8>)>,
     pub(super) more_tables: Vec<&'static str>,
@@ -81,7 +81,7 @@ impl Forge {
         }
     }
 
-    /// Returns the same with other files, all in one stored cabinet.
+    /// Returns a valid package with other files, all in one uncompressed cabinet.
     pub(super) fn with_files(files: &[(&str, &[u8])]) -> Self {
         let keys: Vec<String> = (1..=files.len())
             .map(|number| format!("f{number}"))
@@ -121,21 +121,21 @@ impl Forge {
             .iter()
             .map(|(name, value)| texts(&[name, value]))
             .collect();
-        fill(
+        write_table(
             &mut package,
             "Property",
             &["*Property", "Value"],
             properties,
         );
-        let parent = |parent: &Option<String>| parent.as_deref().map_or(Value::Null, Value::from);
-        let directories = self.directories.iter().map(|(key, up, name)| {
+        let nullable = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+        let directories = self.directories.iter().map(|(key, parent_key, name)| {
             vec![
                 Value::from(key.as_str()),
-                parent(up),
+                nullable(parent_key),
                 Value::from(name.as_str()),
             ]
         });
-        fill(
+        write_table(
             &mut package,
             "Directory",
             &["*Directory", "Directory_Parent", "DefaultDir"],
@@ -146,7 +146,7 @@ impl Forge {
             .iter()
             .map(|(key, directory)| texts(&[key, directory]))
             .collect();
-        fill(
+        write_table(
             &mut package,
             "Component",
             &["*Component", "Directory_"],
@@ -165,11 +165,11 @@ impl Forge {
             row.extend([file.size, file.attributes, file.sequence].map(Value::Int));
             row
         });
-        fill(&mut package, "File", &columns, files.collect());
+        write_table(&mut package, "File", &columns, files.collect());
         let media = self.media.iter().zip(1..).map(|((last, cabinet), disk)| {
-            vec![Value::Int(disk), Value::Int(*last), parent(cabinet)]
+            vec![Value::Int(disk), Value::Int(*last), nullable(cabinet)]
         });
-        fill(
+        write_table(
             &mut package,
             "Media",
             &["*#DiskId", "#LastSequence", "Cabinet"],
@@ -189,9 +189,9 @@ impl Forge {
             "#HashPart3",
             "#HashPart4",
         ];
-        fill(&mut package, "MsiFileHash", &columns, hashes.collect());
+        write_table(&mut package, "MsiFileHash", &columns, hashes.collect());
         for table in &self.more_tables {
-            fill(&mut package, table, &["*Key"], vec![texts(&["x"])]);
+            write_table(&mut package, table, &["*Key"], vec![texts(&["x"])]);
         }
         for (name, bytes) in &self.streams {
             package
@@ -204,8 +204,8 @@ impl Forge {
     }
 }
 
-/// Fills a table. Columns are texts, `#` makes them numbers and `*` keys.
-fn fill(
+/// Writes a table. The name of a column begins with `#` for numbers and with `*` for a key.
+fn write_table(
     package: &mut Package<Cursor<Vec<u8>>>,
     table: &str,
     columns: &[&str],
@@ -235,8 +235,11 @@ fn fill(
     }
 }
 
-/// Rewrites the streams of a package, under the names that the compound file has for them.
-pub(super) fn rewritten(package: &[u8], mut change: impl FnMut(&str, &mut Vec<u8>)) -> Vec<u8> {
+/// Returns a package with changed streams. `change` gets the name of each in the compound file.
+pub(super) fn rewrite_streams(
+    package: &[u8],
+    mut change: impl FnMut(&str, &mut Vec<u8>),
+) -> Vec<u8> {
     use std::io::Read;
     let mut from = cfb::CompoundFile::open(Cursor::new(package)).expect("a compound file");
     let mut to = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new()))
@@ -263,15 +266,15 @@ pub(super) fn rewritten(package: &[u8], mut change: impl FnMut(&str, &mut Vec<u8
     to.into_inner().into_inner()
 }
 
-/// A folder of a forged cabinet: the number of its compression, and packed blocks with the size
-/// they unpack to.
+/// Folder of a forged cabinet.
 #[derive(Clone)]
 pub(super) struct ForgedFolder {
-    pub(super) kind: u16,
+    pub(super) compression: u16,
+    /// Packed blocks, with their unpacked sizes.
     pub(super) blocks: Vec<(Vec<u8>, u16)>,
 }
 
-/// A file of a forged cabinet.
+/// File of a forged cabinet.
 #[derive(Clone)]
 pub(super) struct ForgedEntry {
     pub(super) name: &'static str,
@@ -295,7 +298,7 @@ pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<
     for folder in folders {
         bytes.extend((at as u32).to_le_bytes());
         bytes.extend((folder.blocks.len() as u16).to_le_bytes());
-        bytes.extend(folder.kind.to_le_bytes());
+        bytes.extend(folder.compression.to_le_bytes());
         at += folder
             .blocks
             .iter()
@@ -323,16 +326,16 @@ pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<
     bytes
 }
 
-/// Returns a cabinet with one stored folder, made by another library.
+/// Returns a cabinet with one uncompressed folder, made by the library `cab`.
 pub(super) fn stored(files: &[(&str, &[u8])]) -> Vec<u8> {
     packed(cab::CompressionType::None, &[files])
 }
 
-/// Returns a cabinet made by another library: files by folder.
-pub(super) fn packed(kind: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -> Vec<u8> {
+/// Returns a cabinet made by the library `cab`, with the files of each folder.
+pub(super) fn packed(compression: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
     for files in folders {
-        let folder = builder.add_folder(kind);
+        let folder = builder.add_folder(compression);
         for (name, _) in *files {
             folder.add_file(*name);
         }
@@ -345,21 +348,21 @@ pub(super) fn packed(kind: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -
     writer.finish().expect("a cabinet").into_inner()
 }
 
-/// Writer of LZX, as far as the tests need it: no other tool at hand writes it.
+/// Writer of LZX, as far as the tests need it: no available library writes it.
 ///
-/// The main tree has all literals and one match: eight bytes at the last offset.
+/// The main tree has all literals and one match: eight bytes from the last offset.
 #[derive(Default)]
-pub(super) struct Lzx {
+pub(super) struct LzxWriter {
     bytes: Vec<u8>,
     word: u16,
     filled: u32,
 }
 
-/// The kind of a folder with LZX and a window of 32 KiB.
+/// Compression of a folder: LZX with a window of 32 KiB.
 pub(super) const LZX_32_KIB: u16 = 15 << 8 | 3;
 
-impl Lzx {
-    /// Starts a folder, without translation of addresses.
+impl LzxWriter {
+    /// Begins a folder, without translation of addresses.
     pub(super) fn begin() -> Self {
         let mut lzx = Self::default();
         lzx.bits(0, 1);
@@ -371,7 +374,7 @@ impl Lzx {
         self.bits(size as u32, 24);
     }
 
-    /// Writes a block of plain bytes, with the offsets that later matches may use again.
+    /// Writes a block of uncompressed bytes, with the offsets that later matches may repeat.
     pub(super) fn plain(&mut self, offsets: [u32; 3], bytes: &[u8], size: usize) {
         self.block(3, size);
         self.align();
@@ -381,11 +384,9 @@ impl Lzx {
         self.bytes.extend(bytes);
     }
 
-    /// Writes the trees of a block of literals and matches; `used` as before, so that lengths
-    /// differ by 0.
+    /// Writes the trees of a block of literals and matches.
     pub(super) fn trees(&mut self) {
-        // Each tree is described by a smaller one of twenty codes: run lengths of zeros are 17 and
-        // 18.
+        // Each tree is encoded with a smaller one of twenty codes: 17 and 18 are runs of zeros.
         self.pretree(&[(8, 1), (9, 1)]);
         (0..255).for_each(|_| self.bits(1, 1));
         self.bits(0, 1);
@@ -411,8 +412,8 @@ impl Lzx {
         }
     }
 
-    /// Writes eight bytes from the last offset, one byte back unless a block gave another.
-    pub(super) fn eight_again(&mut self) {
+    /// Writes a match of eight bytes at the last offset: one byte, unless a block has set another.
+    pub(super) fn repeat_eight(&mut self) {
         self.bits(0b1_1111_1111, 9);
     }
 
@@ -431,7 +432,7 @@ impl Lzx {
         (0..20).for_each(|code| self.bits(length(code), 4));
     }
 
-    /// Writes bits, the highest first, in words of sixteen bits that are stored lowest byte first.
+    /// Writes bits, the highest first, in little-endian words of sixteen bits.
     fn bits(&mut self, value: u32, count: u32) {
         for bit in (0..count).rev() {
             self.word = self.word << 1 | (value >> bit & 1) as u16;

@@ -1,4 +1,4 @@
-//! Packages made here are read here; forged ones are refused, each for its reason.
+//! Packages that rollup builds can be read; malformed packages are refused with the right reason.
 
 mod cabinets;
 mod forge;
@@ -21,7 +21,7 @@ fn path(path: &str) -> RelPath {
     RelPath::parse(path).expect("a valid path")
 }
 
-/// Files that a package installs, in memory.
+/// Sink that keeps the files of a package in memory.
 #[derive(Default)]
 struct Unpacked(BTreeMap<String, Vec<u8>>);
 
@@ -39,24 +39,24 @@ impl Sink for Unpacked {
 
 fn unpack(
     package: &[u8],
-    beside: &mut dyn SiblingFiles,
+    siblings: &mut dyn SiblingFiles,
 ) -> Result<BTreeMap<String, Vec<u8>>, InstallerError> {
     let mut unpacked = Unpacked::default();
-    Installer::open(Cursor::new(package))?.unpack(beside, &mut unpacked, FileHashes::Compare)?;
+    Installer::open(Cursor::new(package))?.unpack(siblings, &mut unpacked, FileHashes::Compare)?;
     Ok(unpacked.0)
 }
 
-/// Returns the message of a refusal.
-fn refusal(package: &[u8]) -> String {
+/// Returns the error message for a package that cannot be unpacked.
+fn error_message(package: &[u8]) -> String {
     unpack(package, &mut NoSiblingFiles)
-        .expect_err("a refusal")
+        .expect_err("an error")
         .to_string()
 }
 
-/// Files in memory that are beside a package.
-struct Neighbours(Vec<(&'static str, Vec<u8>)>);
+/// Sibling files of a package in memory.
+struct SiblingsInMemory(Vec<(&'static str, Vec<u8>)>);
 
-impl SiblingFiles for Neighbours {
+impl SiblingFiles for SiblingsInMemory {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         let found = self
             .0

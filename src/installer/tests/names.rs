@@ -1,9 +1,9 @@
-//! No name of a package leads out of its directory, or to another file than it seems.
+//! No name in a package leads out of the target directory, or to another file than it seems.
 
 use super::forge::{Forge, file};
 use super::*;
 
-const BAD: [&str; 14] = [
+const UNSAFE_NAMES: [&str; 14] = [
     "..",
     "UP~1|..",
     "a/b",
@@ -30,7 +30,7 @@ fn assert_unsafe(package: &[u8], case: &str) {
 
 #[test]
 fn a_file_with_a_bad_name_is_refused() {
-    for bad in BAD {
+    for bad in UNSAFE_NAMES {
         let mut forge = Forge::valid();
         forge.files = vec![file("f", bad, 5, 1)];
         assert_unsafe(&forge.build(), bad);
@@ -39,7 +39,7 @@ fn a_file_with_a_bad_name_is_refused() {
 
 #[test]
 fn a_directory_with_a_bad_name_is_refused() {
-    for bad in BAD.into_iter().filter(|bad| *bad != "a:b") {
+    for bad in UNSAFE_NAMES.into_iter().filter(|bad| *bad != "a:b") {
         let mut forge = Forge::valid();
         forge.add_directory("D", "ProgramFilesFolder", bad);
         forge.add_directory("Below", "D", "below");
@@ -49,7 +49,7 @@ fn a_directory_with_a_bad_name_is_refused() {
 }
 
 #[test]
-fn the_key_of_a_directory_that_is_no_row_is_a_name_too() {
+fn the_key_of_a_directory_without_a_row_is_checked_like_a_name() {
     for (bad, accepted) in [
         ("..", false),
         ("a/b", false),
@@ -75,33 +75,32 @@ fn the_key_of_a_directory_that_is_no_row_is_a_name_too() {
 }
 
 #[test]
-fn directories_that_lie_in_each_other_are_refused() {
+fn a_cycle_of_directories_is_refused() {
     let mut forge = Forge::valid();
     forge.add_directory("A", "B", "a");
     forge.add_directory("B", "A", "b");
     forge.components = vec![("c".into(), "A".into())];
     assert_eq!(
-        refusal(&forge.build()),
-        "the table `Directory` is damaged: `A` lies in itself, or deeper than 100 directories"
+        error_message(&forge.build()),
+        "the table `Directory` is damaged: `A` is below itself, or deeper than 100 directories"
     );
 }
 
 #[test]
-fn names_that_meet_are_refused() {
-    let files = |names: &[(&str, &[u8])]| refusal(&Forge::with_files(names).build());
-    let twice =
-        "`Program Files/a.txt` must not be laid down: two files of the package have this path";
-    assert_eq!(files(&[("a.txt", b""), ("A~1|a.txt", b"")]), twice);
-    let case =
-        "`Program Files/a.txt` must not be laid down: `A.TXT` and `a.txt` differ only in case";
-    assert_eq!(files(&[("a.txt", b""), ("A.TXT", b"")]), case);
-    let umlaut = files(&[("über", b""), ("ÜBER", b"")]);
+fn equal_names_are_refused_regardless_of_case() {
+    let message = |names: &[(&str, &[u8])]| error_message(&Forge::with_files(names).build());
+    let same_path =
+        "`Program Files/a.txt` is not a safe path: two files of the package have this path";
+    assert_eq!(message(&[("a.txt", b""), ("A~1|a.txt", b"")]), same_path);
+    let case = "`Program Files/a.txt` is not a safe path: `A.TXT` and `a.txt` differ only in case";
+    assert_eq!(message(&[("a.txt", b""), ("A.TXT", b"")]), case);
+    let umlaut = message(&[("über", b""), ("ÜBER", b"")]);
     assert!(umlaut.contains("differ only in case"), "{umlaut}");
 }
 
 #[test]
 fn a_file_and_a_directory_of_one_name_are_refused() {
-    for (directory, told) in [
+    for (directory, expected) in [
         ("thing", "both a file and a directory"),
         ("THING", "differ only in case"),
     ] {
@@ -109,8 +108,8 @@ fn a_file_and_a_directory_of_one_name_are_refused() {
         forge.add_directory("D", "ProgramFilesFolder", directory);
         forge.components.push(("d".into(), "D".into()));
         forge.files[1].component = "d".into();
-        let refusal = refusal(&forge.build());
-        assert!(refusal.contains(told), "{refusal}");
+        let message = error_message(&forge.build());
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -122,11 +121,11 @@ fn two_spellings_of_one_directory_are_refused() {
         forge.components.push((component.into(), directory.into()));
     }
     (forge.files[0].component, forge.files[1].component) = ("c1".into(), "c2".into());
-    assert!(refusal(&forge.build()).contains("differ only in case"));
+    assert!(error_message(&forge.build()).contains("differ only in case"));
 }
 
 #[test]
-fn a_path_without_end_is_refused() {
+fn a_path_that_is_too_long_is_refused() {
     let mut forge = Forge::valid();
     let mut parent = "ProgramFilesFolder".to_owned();
     for depth in 0..40 {
@@ -135,11 +134,11 @@ fn a_path_without_end_is_refused() {
         parent = key;
     }
     forge.components = vec![("c".into(), parent)];
-    assert!(refusal(&forge.build()).ends_with("the path is too long"));
+    assert!(error_message(&forge.build()).ends_with("the path is too long"));
 }
 
 #[test]
-fn a_cabinet_is_never_looked_for_in_another_directory() {
+fn a_cabinet_in_another_directory_is_refused() {
     for bad in [
         "../x.cab",
         "C:\\x.cab",
@@ -159,5 +158,5 @@ fn a_cabinet_is_never_looked_for_in_another_directory() {
 fn control_characters_do_not_reach_a_terminal() {
     let mut forge = Forge::valid();
     forge.files = vec![file("f", "a\u{1b}[31m/b", 5, 1)];
-    assert!(refusal(&forge.build()).starts_with("`a\\u{1b}[31m/b` must not"));
+    assert!(error_message(&forge.build()).starts_with("`a\\u{1b}[31m/b` is not"));
 }

@@ -1,13 +1,14 @@
-//! The tables of a package: read like another library reads them, and refused when they contradict.
+//! Tables of packages: rollup reads the same cells as another library, and refuses contradictory
+//! tables.
 
 use msi::{CodePage, Package, PackageType, Select, Value};
 
-use super::forge::{Forge, file, packed, rewritten, stored};
+use super::forge::{Forge, file, packed, rewrite_streams, stored};
 use super::*;
 use crate::installer::database::Database;
 
 #[test]
-fn our_reader_and_another_read_the_same_cells() {
+fn the_reader_and_the_library_msi_read_the_same_cells() {
     let recipe = Recipe {
         name: name("Sample.msi"),
         product: "Sample Ünit".to_owned(),
@@ -20,13 +21,13 @@ fn our_reader_and_another_read_the_same_cells() {
         modified: 1_206_988_320,
     };
     let package = build_package(&recipe).expect("a package");
-    same_cells(&package, "Property", ["Property", "Value"]);
-    same_cells(
+    assert_same_cells(&package, "Property", ["Property", "Value"]);
+    assert_same_cells(
         &package,
         "Directory",
         ["Directory", "Directory_Parent", "DefaultDir"],
     );
-    same_cells(
+    assert_same_cells(
         &package,
         "File",
         [
@@ -38,8 +39,8 @@ fn our_reader_and_another_read_the_same_cells() {
             "Sequence",
         ],
     );
-    same_cells(&package, "Media", ["DiskId", "LastSequence", "Cabinet"]);
-    same_cells(
+    assert_same_cells(&package, "Media", ["DiskId", "LastSequence", "Cabinet"]);
+    assert_same_cells(
         &package,
         "MsiFileHash",
         [
@@ -51,14 +52,14 @@ fn our_reader_and_another_read_the_same_cells() {
             "HashPart4",
         ],
     );
-    same_cells(
+    assert_same_cells(
         &package,
         "InstallExecuteSequence",
         ["Action", "Condition", "Sequence"],
     );
 }
 
-fn same_cells<const N: usize>(package: &[u8], table: &'static str, columns: [&str; N]) {
+fn assert_same_cells<const N: usize>(package: &[u8], table: &'static str, columns: [&str; N]) {
     let mut compound = cfb::CompoundFile::open(Cursor::new(package)).expect("a compound file");
     let database = Database::open(&mut compound, &[table]).expect("a database");
     let ours = database
@@ -91,8 +92,8 @@ fn same_cells<const N: usize>(package: &[u8], table: &'static str, columns: [&st
 }
 
 #[test]
-fn a_file_that_is_no_package_is_told_from_a_damaged_one() {
-    let open = |bytes: &[u8]| Installer::open(Cursor::new(bytes)).expect_err("a refusal");
+fn a_damaged_package_is_distinguished_from_another_file() {
+    let open = |bytes: &[u8]| Installer::open(Cursor::new(bytes)).expect_err("an error");
     for bytes in [b"".as_slice(), b"MZ", b"MSCF and more of it"] {
         assert!(matches!(open(bytes), InstallerError::NotAPackage(_)));
     }
@@ -112,37 +113,37 @@ fn a_file_that_is_no_package_is_told_from_a_damaged_one() {
 }
 
 #[test]
-fn what_only_changes_other_packages_is_refused_by_its_kind() {
+fn patches_transforms_and_merge_modules_are_refused() {
     let patch = Forge {
         kind: PackageType::Patch,
         ..Forge::valid()
     };
-    assert!(refusal(&patch.build()).starts_with("a patch"));
+    assert!(error_message(&patch.build()).starts_with("a patch"));
     let transform = Forge {
         kind: PackageType::Transform,
         ..Forge::valid()
     };
-    assert!(refusal(&transform.build()).starts_with("a transform"));
+    assert!(error_message(&transform.build()).starts_with("a transform"));
     let mut module = Forge {
         more_tables: vec!["ModuleSignature"],
         ..Forge::valid()
     };
     unpack(&module.build(), &mut NoSiblingFiles).expect("a package that a module was merged into");
     module.properties.remove("ProductCode");
-    assert!(refusal(&module.build()).starts_with("a merge module"));
+    assert!(error_message(&module.build()).starts_with("a merge module"));
 }
 
 #[test]
-fn a_package_that_does_not_say_who_it_is_is_damaged() {
+fn a_package_without_a_required_property_is_damaged() {
     for missing in ["ProductName", "ProductVersion", "ProductCode"] {
         let mut forge = Forge::valid();
         forge.properties.remove(missing);
         assert_eq!(
-            refusal(&forge.build()),
-            format!("the table `Property` is damaged: it does not tell the `{missing}`")
+            error_message(&forge.build()),
+            format!("the table `Property` is damaged: it has no `{missing}`")
         );
         forge.properties.insert(missing, " ".to_owned());
-        assert!(refusal(&forge.build()).contains("does not tell"));
+        assert!(error_message(&forge.build()).contains("it has no `"));
     }
     for (property, bad) in [
         ("ProductVersion", "one"),
@@ -151,7 +152,7 @@ fn a_package_that_does_not_say_who_it_is_is_damaged() {
     ] {
         let mut forge = Forge::valid();
         forge.properties.insert(property, bad.to_owned());
-        assert!(refusal(&forge.build()).starts_with("the table `Property` is damaged"));
+        assert!(error_message(&forge.build()).starts_with("the table `Property` is damaged"));
     }
 }
 
@@ -175,16 +176,16 @@ fn names_are_read_in_the_code_page_of_the_package() {
     }
     let mut wrong = Forge::with_files(&[("Übung.txt", b"x")]).build();
     // Code page 0 has ASCII only.
-    wrong = rewritten(&wrong, |_, stream| {
+    wrong = rewrite_streams(&wrong, |_, stream| {
         if stream.starts_with(&1252_u32.to_le_bytes()) {
             stream[..4].fill(0)
         }
     });
-    assert!(refusal(&wrong).contains("the code page of the package has no such text"));
+    assert!(error_message(&wrong).contains("is not valid in the code page of the package"));
 }
 
 #[test]
-fn a_text_of_several_parts_is_taken_apart() {
+fn the_long_name_of_the_target_directory_is_used() {
     let mut forge = Forge::valid();
     forge.add_directory("D", "ProgramFilesFolder", "SHORT~1|Long name:src|source");
     forge.add_directory("E", "D", ".");
@@ -212,22 +213,26 @@ fn rows_that_contradict_each_other_are_damage() {
     let damaged = |change: &dyn Fn(&mut Forge)| {
         let mut forge = Forge::valid();
         change(&mut forge);
-        refusal(&forge.build())
+        error_message(&forge.build())
     };
     assert!(
         damaged(&|forge| forge.files[0].component = "other".into())
             .contains("its component is missing")
     );
-    assert!(damaged(&|forge| forge.files[0].size = -1).contains("below zero"));
+    assert!(damaged(&|forge| forge.files[0].size = -1).contains("negative"));
     assert!(
-        damaged(&|forge| forge.files[0].size = 6).contains("`f` has 5 bytes, the package tells 6")
+        damaged(&|forge| forge.files[0].size = 6)
+            .contains("`f` has 5 bytes, and 6 in the table `File`")
     );
     assert!(
         damaged(&|forge| forge.files[0].sequence = 2)
-            .contains("no row holds `Program Files/a.txt`")
+            .contains("no row has the sequence of `Program Files/a.txt`")
     );
-    assert!(damaged(&|forge| forge.streams.clear()).contains("the package does not hold it"));
-    assert!(damaged(&|forge| forge.files[0].key = "g".into()).contains("`f` is in it, but no row"));
+    assert!(damaged(&|forge| forge.streams.clear()).contains("it is missing from the package"));
+    assert!(
+        damaged(&|forge| forge.files[0].key = "g".into())
+            .contains("`f` is in it, but the tables of the package do not list it")
+    );
     let missing = damaged(&|forge| {
         forge.files.push(file("g", "b.txt", 1, 2));
         forge.media = vec![(2, Some("#cab".into()))];
@@ -236,20 +241,20 @@ fn rows_that_contradict_each_other_are_damage() {
 }
 
 #[test]
-fn a_file_that_lies_in_no_cabinet_is_not_supported() {
+fn a_file_outside_of_cabinets_is_not_supported() {
     let mut forge = Forge::valid();
     forge.media = vec![(1, None)];
     assert_eq!(
-        refusal(&forge.build()),
+        error_message(&forge.build()),
         "a file that is in no cabinet (`Program Files/a.txt`) is not supported"
     );
     let mut forge = Forge::valid();
     forge.files[0].attributes = 0x2000;
-    assert!(refusal(&forge.build()).starts_with("a file that is in no cabinet"));
+    assert!(error_message(&forge.build()).starts_with("a file that is in no cabinet"));
 }
 
 #[test]
-fn the_hash_that_a_package_tells_is_checked() {
+fn the_md5_of_a_file_is_checked() {
     let mut forge = Forge::valid();
     let hello = [0x5d41_402a_u32, 0xbc4b_2a76, 0xb971_9d91, 0x1017_c592]
         .map(|part| part.swap_bytes() as i32);
@@ -257,37 +262,37 @@ fn the_hash_that_a_package_tells_is_checked() {
     unpack(&forge.build(), &mut NoSiblingFiles).expect("the right hash");
     forge.hashes = vec![("f".into(), [1, 2, 3, 4])];
     assert_eq!(
-        refusal(&forge.build()),
-        "the file `Program Files/a.txt` is damaged: its MD5 is not the one that the package tells"
+        error_message(&forge.build()),
+        "the file `Program Files/a.txt` is damaged: its MD5 does not match the table `MsiFileHash`"
     );
-    // A caller that knows the package by a hash of its own need not check the second one.
+    // A caller that has compared the hash of the package need not compare those of its files.
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let mut unpacked = Unpacked::default();
     installer
         .unpack(&mut NoSiblingFiles, &mut unpacked, FileHashes::Ignore)
-        .expect("nobody compares");
+        .expect("the hash is not compared");
     assert_eq!(unpacked.0["Program Files/a.txt"], b"hello");
 }
 
 #[test]
-fn a_cabinet_beside_the_package_is_found_in_any_case_and_hashed() {
+fn an_external_cabinet_is_found_in_any_case_and_hashed() {
     let mut forge = Forge::with_files(&[("a.txt", b"hello"), ("b.txt", b"")]);
     let cabinet = forge.streams.remove(0).1;
     forge.media = vec![(2, Some("Data1.cab".into()))];
     let package = forge.build();
-    let installer = Installer::open(Cursor::new(&package)).expect("readable without it");
+    let installer = Installer::open(Cursor::new(&package)).expect("readable without the cabinet");
     assert_eq!(installer.external_cabinets(), [name("Data1.cab")]);
     let missing =
-        contents(Cursor::new(&package), &mut NoSiblingFiles).expect_err("it is not there");
+        contents(Cursor::new(&package), &mut NoSiblingFiles).expect_err("a missing cabinet");
     assert!(
         matches!(&missing, InstallerError::MissingCabinet(cabinet) if cabinet.as_str() == "Data1.cab")
     );
     assert_eq!(
         missing.to_string(),
-        "the cabinet `Data1.cab` does not lie beside it"
+        "the cabinet `Data1.cab` is missing from the directory of the package"
     );
-    let mut beside = Neighbours(vec![("DATA1.CAB", cabinet.clone())]);
-    let contents = contents(Cursor::new(&package), &mut beside).expect("its contents");
+    let mut siblings = SiblingsInMemory(vec![("DATA1.CAB", cabinet.clone())]);
+    let contents = contents(Cursor::new(&package), &mut siblings).expect("its contents");
     let (size, sha256) = (cabinet.len() as u64, Digest::of(&cabinet));
     assert_eq!(
         contents.external_cabinets,
@@ -301,27 +306,27 @@ fn a_cabinet_beside_the_package_is_found_in_any_case_and_hashed() {
 }
 
 #[test]
-fn a_cabinet_beside_the_package_may_serve_others_too() {
+fn an_external_cabinet_may_have_files_of_other_packages() {
     let mut forge = Forge::valid();
     forge.streams.clear();
     forge.media = vec![(1, Some("shared.cab".into()))];
-    let mut beside = Neighbours(vec![(
+    let mut siblings = SiblingsInMemory(vec![(
         "shared.cab",
         stored(&[("other", b"12"), ("f", b"hello"), ("more", b"3")]),
     )]);
-    let files = unpack(&forge.build(), &mut beside).expect("its file");
+    let files = unpack(&forge.build(), &mut siblings).expect("its file");
     assert_eq!(files.into_values().collect::<Vec<_>>(), [b"hello"]);
 }
 
 #[test]
-fn several_cabinets_with_several_directories_are_read() {
+fn several_cabinets_with_several_folders_are_read() {
     let large = vec![42; 100_000];
     let mut forge = Forge::with_files(&[("a", b"one"), ("b", &large), ("c", b""), ("d", b"four")]);
-    let kind = cab::CompressionType::MsZip;
+    let compression = cab::CompressionType::MsZip;
     forge.streams = vec![
         (
             "one".into(),
-            packed(kind, &[&[("f2", &large)], &[("f1", b"one")]]),
+            packed(compression, &[&[("f2", &large)], &[("f1", b"one")]]),
         ),
         ("two".into(), stored(&[("f3", b""), ("f4", b"four")])),
     ];
@@ -332,14 +337,14 @@ fn several_cabinets_with_several_directories_are_read() {
 }
 
 #[test]
-fn the_system_s_own_failures_are_told_apart() {
-    struct Broken;
-    impl SiblingFiles for Broken {
+fn errors_of_the_system_are_not_damage() {
+    struct FailingIo;
+    impl SiblingFiles for FailingIo {
         fn open(&mut self, _name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
             Err(io::ErrorKind::PermissionDenied.into())
         }
     }
-    impl Sink for Broken {
+    impl Sink for FailingIo {
         fn file<'a>(
             &'a mut self,
             _: &PackagedFile,
@@ -351,13 +356,13 @@ fn the_system_s_own_failures_are_told_apart() {
     let mut forge = Forge::valid();
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let full = installer
-        .unpack(&mut NoSiblingFiles, &mut Broken, FileHashes::Compare)
+        .unpack(&mut NoSiblingFiles, &mut FailingIo, FileHashes::Compare)
         .expect_err("a full disk");
     assert!(
         matches!(full, InstallerError::Io { .. })
             && full.to_string() == "cannot write `Program Files/a.txt`"
     );
     forge.media = vec![(1, Some("x.cab".into()))];
-    let denied = unpack(&forge.build(), &mut Broken).expect_err("no permission");
+    let denied = unpack(&forge.build(), &mut FailingIo).expect_err("no permission");
     assert_eq!(denied.to_string(), "cannot open the cabinet `x.cab`");
 }

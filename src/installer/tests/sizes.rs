@@ -1,4 +1,4 @@
-//! Built packages: exact sizes, always the same bytes, and the files that went in come out.
+//! Built packages: exact sizes, always the same bytes, and the files of the recipe.
 
 use super::*;
 
@@ -18,16 +18,16 @@ fn recipe(size: Option<u64>) -> Recipe {
 }
 
 #[test]
-fn what_goes_into_a_package_comes_out_of_it() {
+fn a_package_contains_the_files_of_its_recipe() {
     let recipe = recipe(Some(250_368));
     let package = build_package(&recipe).expect("a package");
     let contents = contents(Cursor::new(&package), &mut NoSiblingFiles).expect("its contents");
-    let below = path("Program Files/Hosted Email 2007");
+    let directory = path("Program Files/Hosted Email 2007");
     for (file, bytes) in &recipe.files {
         let found = contents
             .files
             .iter()
-            .find(|found| found.path == below.with(file))
+            .find(|found| found.path == directory.with(file))
             .expect("the file");
         assert_eq!(
             (found.size, found.sha256),
@@ -53,12 +53,12 @@ fn what_goes_into_a_package_comes_out_of_it() {
 }
 
 #[test]
-fn contents_can_be_stored_and_read_again() {
+fn contents_can_be_serialized() {
     let package = build_package(&recipe(None)).expect("a package");
     let contents = contents(Cursor::new(&package), &mut NoSiblingFiles).expect("its contents");
-    let stored = serde_json::to_string(&contents).expect("stored");
+    let json = serde_json::to_string(&contents).expect("JSON");
     assert_eq!(
-        serde_json::from_str::<Contents>(&stored).expect("read"),
+        serde_json::from_str::<Contents>(&json).expect("the contents"),
         contents
     );
 }
@@ -82,13 +82,13 @@ fn every_documented_size_is_reached() {
 }
 
 #[test]
-fn every_multiple_of_512_is_reached_where_the_map_of_sectors_grows() {
-    // 128 sectors are mapped by one more, so the file grows by two at once every 65,536 bytes.
+fn every_multiple_of_512_is_reached_although_the_map_of_sectors_grows() {
+    // One sector maps 128 others, so every 65,536 bytes the file grows by two sectors at once.
     for sectors in (3 * 128 - 2)..(3 * 128 + 5) {
         let package = build_package(&recipe(Some(sectors * 512))).expect("a package");
         assert_eq!(package.len() as u64, sectors * 512);
         contents(Cursor::new(&package), &mut NoSiblingFiles).expect("readable");
-        cfb::CompoundFile::open_strict(Cursor::new(&package)).expect("as the specification has it");
+        cfb::CompoundFile::open_strict(Cursor::new(&package)).expect("a valid compound file");
     }
 }
 
@@ -96,7 +96,7 @@ fn every_multiple_of_512_is_reached_where_the_map_of_sectors_grows() {
 fn the_same_recipe_gives_the_same_bytes() {
     let digest =
         |recipe: &Recipe| Digest::of(&build_package(recipe).expect("a package")).to_string();
-    // Pinned: a manifest that ships with the program holds hashes of packages made like this one.
+    // Pinned: a manifest that ships with the program has hashes of packages that are built like this.
     assert_eq!(digest(&recipe(Some(250_368))), PINNED);
     let newer = Recipe {
         version: "4.0.301".parse().expect("a version"),
@@ -108,10 +108,10 @@ fn the_same_recipe_gives_the_same_bytes() {
 const PINNED: &str = "fcff6fdd428208dabf11af4e4c560ef678c89e54e4196135eb337aa773d17651";
 
 #[test]
-fn a_package_says_code_page_1252_to_the_engine_of_windows() {
+fn the_code_page_of_a_package_is_1252() {
     let package = build_package(&recipe(None)).expect("a package");
     let package = msi::Package::open(Cursor::new(package)).expect("readable");
-    // The engine refuses databases in UTF-8, the library's default, and no other tool complains.
+    // Windows Installer refuses databases in UTF-8, the library's default; other tools accept them.
     assert_eq!(package.database_codepage(), msi::CodePage::Windows1252);
     assert_eq!(
         package.summary_info().codepage(),
@@ -121,7 +121,7 @@ fn a_package_says_code_page_1252_to_the_engine_of_windows() {
 }
 
 #[test]
-fn the_upgrade_code_stays_and_the_product_code_changes_with_the_version() {
+fn only_the_product_code_changes_with_the_version() {
     let identity = |recipe: &Recipe| {
         let package = build_package(recipe).expect("a package");
         Installer::open(Cursor::new(package))
@@ -139,9 +139,9 @@ fn the_upgrade_code_stays_and_the_product_code_changes_with_the_version() {
 }
 
 #[test]
-fn a_size_out_of_reach_names_the_smallest() {
-    for wanted in [512, 250_367] {
-        match build_package(&recipe(Some(wanted))).expect_err("a refusal") {
+fn the_error_for_an_impossible_size_has_the_smallest_size() {
+    for requested in [512, 250_367] {
+        match build_package(&recipe(Some(requested))).expect_err("an error") {
             BuildError::PackageSize { smallest, .. } => {
                 assert_eq!(
                     build_package(&recipe(Some(smallest)))
@@ -156,8 +156,8 @@ fn a_size_out_of_reach_names_the_smallest() {
 }
 
 #[test]
-fn a_recipe_that_no_package_can_hold_is_refused() {
-    let with = |files: &[&str]| Recipe {
+fn an_invalid_recipe_is_refused() {
+    let with_files = |files: &[&str]| Recipe {
         files: files.iter().map(|file| (path(file), vec![])).collect(),
         ..recipe(None)
     };
@@ -169,17 +169,20 @@ fn a_recipe_that_no_package_can_hold_is_refused() {
         ["x/a", "X/b"],
     ] {
         assert!(
-            matches!(build_package(&with(&files)), Err(BuildError::Twice(_))),
+            matches!(
+                build_package(&with_files(&files)),
+                Err(BuildError::Conflict(_))
+            ),
             "{files:?}"
         );
     }
     assert!(matches!(
-        build_package(&with(&["nul"])),
+        build_package(&with_files(&["nul"])),
         Err(BuildError::Name { .. })
     ));
     assert!(matches!(
-        build_package(&with(&["日本"])),
-        Err(BuildError::Characters(_))
+        build_package(&with_files(&["日本"])),
+        Err(BuildError::NotEncodable(_))
     ));
     assert!(matches!(
         build_package(&Recipe {
@@ -196,7 +199,7 @@ fn a_recipe_that_no_package_can_hold_is_refused() {
         build_package(&product),
         Err(BuildError::Name { .. })
     ));
-    build_package(&with(&["a/b", "a/c", "Ünïcödé.txt"])).expect("all of this is in code page 1252");
+    build_package(&with_files(&["a/b", "a/c", "Ünïcödé.txt"])).expect("names in code page 1252");
 }
 
 #[test]

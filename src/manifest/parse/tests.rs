@@ -1,7 +1,7 @@
 //! Tests of the meaning of a manifest, and of the findings about one.
 
 use super::*;
-use crate::deployment::description;
+use crate::deployment::describe;
 use crate::document::Severity;
 use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, add_pins};
 use crate::names::Digest;
@@ -10,7 +10,7 @@ const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
 const HMC40: &str = include_str!("../../../fixtures/hmc40/deployment.toml");
 
 fn deployment() -> Description {
-    description::parse(
+    describe::parse(
         &Source::new("deployment.toml", HMC40),
         &mut Findings::default(),
     )

@@ -1,7 +1,7 @@
 //! `copy`: payload files into the share or to servers.
 
 use super::{Draft, Place};
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 use crate::manifest::{CopyFiles, CopyTarget, Step};
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::planner::{Planner, Put, Shared};
@@ -72,7 +72,7 @@ impl Planner<'_> {
     ) -> Option<Shared> {
         place.at = self.world.actual(&place.at);
         let live = place.at.clone();
-        self.inspect(&live, Kind::File);
+        self.inspect(&live, FileKind::File);
         self.world.load(&live, &[live.case_folded()].into());
         let old = self.world.object(&live).into_iter().next();
         let before = match old.map(|entry| entry.what) {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use crate::deployment::description::{Instance, ServerId};
 use crate::deployment::records::ItemRecord;
 use crate::deployment::snapshot::in_files;
-use crate::deployment::tree::{Kind, path};
+use crate::deployment::tree::{FileKind, path};
 use crate::manifest::{Action, Step};
 use crate::names::{CaseFolded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, Shared};
@@ -181,7 +181,7 @@ impl Planner<'_> {
     /// Loads the directory of an instance or program into the world, and returns what of it is
     /// unmanaged.
     fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
-        self.inspect(live, Kind::Directory);
+        self.inspect(live, FileKind::Directory);
         let mut ours: BTreeSet<CaseFolded> = [live.with(&path("state.toml")).case_folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
         ours.extend(
@@ -208,7 +208,7 @@ impl Planner<'_> {
             let Some(found) = self
                 .snapshot
                 .node(&at)
-                .filter(|found| found.kind == Kind::File)
+                .filter(|found| found.kind == FileKind::File)
             else {
                 self.warnings.push(format!(
                     "`{at}` is missing, though `{}` was installed with it",

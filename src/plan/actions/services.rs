@@ -3,7 +3,7 @@
 use super::{Draft, Place};
 use crate::deployment::description::{ServerId, ServiceId};
 use crate::deployment::records::ServiceRecord;
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::FileKind;
 use crate::manifest::{ServiceVerb, Step};
 use crate::plan::planner::Planner;
 use crate::plan::refusal::ReasonKind;
@@ -35,7 +35,7 @@ impl Planner<'_> {
             );
         }
         let file = self.world.actual(&site.service_file(at.0, at.1));
-        self.inspect(&file, Kind::File);
+        self.inspect(&file, FileKind::File);
         let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
         if changes.is_empty() {
             return draft.idle(shown, format!("it is {} already", now.shown()));

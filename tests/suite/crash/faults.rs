@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, RunState, runs};
 use rollup::names::RelPath;
@@ -29,7 +29,7 @@ fn state(deployment: &Path) -> RunState {
 #[test]
 fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     struct PayloadChange(PathBuf);
-    impl Watch for PayloadChange {
+    impl FaultInjector for PayloadChange {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             match change {
                 Change::MakeDirectory(at) if at.name() == "0001-KB1" => {
@@ -56,7 +56,7 @@ struct StagedFileDamage {
     staged: PathBuf,
 }
 
-impl Watch for StagedFileDamage {
+impl FaultInjector for StagedFileDamage {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Sync if self.staged.exists() => fs::write(&self.staged, "rot"),
@@ -91,7 +91,7 @@ struct FailedSync {
     after: AtomicUsize,
 }
 
-impl Watch for FailedSync {
+impl FaultInjector for FailedSync {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if self.syncs.load(Ordering::SeqCst) >= self.at {
             self.after.fetch_add(1, Ordering::SeqCst);
@@ -147,7 +147,7 @@ struct FullDisk {
     run: PathBuf,
 }
 
-impl Watch for FullDisk {
+impl FaultInjector for FullDisk {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let has_begun = || {
             fs::read_to_string(self.run.join("journal"))
@@ -283,7 +283,7 @@ struct RemovalBeforeRename {
     touched: RelPath,
 }
 
-impl Watch for RemovalBeforeRename {
+impl FaultInjector for RemovalBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, to) = change
             && (*from == self.touched || *to == self.touched)
@@ -345,7 +345,7 @@ struct LateChange {
     last: RelPath,
 }
 
-impl Watch for LateChange {
+impl FaultInjector for LateChange {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(_, to) if *to == self.last => {
@@ -420,7 +420,7 @@ struct SyncBeforeRename {
     renames: AtomicUsize,
 }
 
-impl Watch for SyncBeforeRename {
+impl FaultInjector for SyncBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, _) = change {
             assert!(
@@ -445,7 +445,7 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     bytes[30] ^= 1;
     fs::write(&journal, bytes).expect("it can be damaged");
     let injector = Arc::new(SyncBeforeRename::default());
-    let disk = lock(copy.path()).watched(injector.clone());
+    let disk = lock(copy.path()).with_injector(injector.clone());
     let unusable = run::unusable(&disk).expect("the runs can be read");
     run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::journal::Direction;
 use rollup::run::{Event, Listener, Question, Reply};
 
@@ -29,7 +29,7 @@ const BEFORE: &str = "Share/Site.msi";
 /// Failure of every rename to [`BEFORE`].
 struct RefusedRename;
 
-impl Watch for RefusedRename {
+impl FaultInjector for RefusedRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(_, to) if to.as_str() == BEFORE => Err(io::Error::other("refused")),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
@@ -40,7 +40,7 @@ pub(crate) struct CrashInjector {
     pub(crate) at: usize,
 }
 
-impl Watch for CrashInjector {
+impl FaultInjector for CrashInjector {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
             true => Err(io::Error::other("the process is dead")),
@@ -59,7 +59,7 @@ pub(crate) struct FailureInjector {
     pub(crate) at: usize,
 }
 
-impl Watch for FailureInjector {
+impl FaultInjector for FailureInjector {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
             true => Err(io::Error::from_raw_os_error(ERRORS[self.at % ERRORS.len()])),
@@ -79,7 +79,7 @@ pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
 pub(crate) fn apply(
     site: &Site,
     deployment: &Path,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Ended, RunError> {
     apply_with_listener(site, deployment, injector, &mut ConfirmingListener)
 }
@@ -88,12 +88,12 @@ pub(crate) fn apply(
 pub(crate) fn apply_with_listener(
     site: &Site,
     deployment: &Path,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(injector) = injector {
-        disk = disk.watched(injector);
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
@@ -136,7 +136,7 @@ fn interrupted(site: &Site) -> Copy {
 pub(crate) fn recover(
     deployment: &Path,
     direction: Direction,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
 ) -> Result<Option<Ended>, RunError> {
     recover_with_listener(deployment, direction, injector, &mut ConfirmingListener)
 }
@@ -145,12 +145,12 @@ pub(crate) fn recover(
 pub(crate) fn recover_with_listener(
     deployment: &Path,
     direction: Direction,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(injector) = injector {
-        disk = disk.watched(injector);
+        disk = disk.with_injector(injector);
     }
     run::clear_the_way(&disk)?;
     let open = runs(disk.tree())?.into_iter().find(|run| run.is_open());
@@ -163,19 +163,19 @@ pub(crate) fn recover_with_listener(
 }
 
 /// Undoes the newest run, which is finished.
-fn reopen(deployment: &Path, injector: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+fn reopen(deployment: &Path, injector: Option<Arc<dyn FaultInjector>>) -> Result<Ended, RunError> {
     reopen_with_listener(deployment, injector, &mut ConfirmingListener)
 }
 
 /// Undoes the newest run, with a listener of the test's own.
 pub(crate) fn reopen_with_listener(
     deployment: &Path,
-    injector: Option<Arc<dyn Watch>>,
+    injector: Option<Arc<dyn FaultInjector>>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(injector) = injector {
-        disk = disk.watched(injector);
+        disk = disk.with_injector(injector);
     }
     let runs = runs(disk.tree())?;
     let last = runs.last().expect("a run is finished");
@@ -269,7 +269,7 @@ fn a_crash_at_any_change_of_an_apply_can_be_resumed_and_undone() {
 /// Returns the number of the first change of an apply that renames something of the deployment.
 fn first_rename(site: &Site) -> usize {
     struct UntilRename(AtomicUsize);
-    impl Watch for UntilRename {
+    impl FaultInjector for UntilRename {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             self.0.fetch_add(1, Ordering::SeqCst);
             match change {
@@ -562,7 +562,7 @@ struct ChangeBeforeRename {
     file: &'static str,
 }
 
-impl Watch for ChangeBeforeRename {
+impl FaultInjector for ChangeBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(from, _) if from.as_str() == self.file => {
@@ -640,7 +640,7 @@ struct FileBeforeInstall {
 
 const NEW_FILE: &str = "Group/Provider/files/Program Files/Provider/Provider.dll";
 
-impl Watch for FileBeforeInstall {
+impl FaultInjector for FileBeforeInstall {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         // The first rename of the directory is the uninstall's, the second one the install's.
         let is_rename =
@@ -805,7 +805,7 @@ struct FileBeforeRename {
 
 const REPLACED_FILE: &str = "Share/Site.msi";
 
-impl Watch for FileBeforeRename {
+impl FaultInjector for FileBeforeRename {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Rename(from, to) if to.as_str() == REPLACED_FILE && from.name() == "new" => {

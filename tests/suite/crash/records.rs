@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
@@ -64,7 +64,7 @@ impl JournalCheck {
     }
 }
 
-impl Watch for JournalCheck {
+impl FaultInjector for JournalCheck {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let is_live = |path: &RelPath| !path.as_str().starts_with(".rollup");
         match change {

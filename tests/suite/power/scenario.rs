@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
@@ -65,7 +65,7 @@ impl Scenario {
                 process: Some(Arc::clone(&process)),
                 questions: 0,
             };
-            let injector: Option<Arc<dyn Watch>> = Some(process.clone());
+            let injector: Option<Arc<dyn FaultInjector>> = Some(process.clone());
             if command == ProcessCommand::Prune {
                 cleared.extend(in_slots(&recorder.now()));
             }
@@ -232,8 +232,8 @@ fn in_slots(disk: &Disk) -> BTreeMap<ObjectId, EntryName> {
     found.collect()
 }
 
-fn prune(directory: &Path, injector: Arc<dyn Watch>) -> Result<(), RunError> {
-    let disk = lock(directory).watched(injector);
+fn prune(directory: &Path, injector: Arc<dyn FaultInjector>) -> Result<(), RunError> {
+    let disk = lock(directory).with_injector(injector);
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use rollup::deployment::fault_injection::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::names::RelPath;
 
 use super::disk::{Attributes, Contents, Disk, DiskObject, EntryName, ObjectId};
@@ -210,7 +210,7 @@ impl Process {
     }
 }
 
-impl Watch for Process {
+impl FaultInjector for Process {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let mut recording = self.recorder.recording.lock().expect(NO_PANIC);
         recording.settle(&self.recorder.directory);

@@ -282,8 +282,8 @@ impl Trial {
         }
     }
 
-    /// Panics unless a finished run can be undone as long as its slots exist, which exist completely
-    /// or not at all.
+    /// Panics unless a finished run can be undone as long as its slots exist, which exist
+    /// completely or not at all.
     fn assert_can_be_undone(&self, at: &Path, run: &Run, context: &str) {
         let slots = run.directory.join("slots").expect("a plain name");
         let has_slots = at.join(slots.to_path()).exists();

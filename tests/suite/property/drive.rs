@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
-use rollup::deployment::fault_injection::Watch;
+use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, Run, RunState, runs};
@@ -95,7 +95,7 @@ impl<'a> ReadyRollup<'a> {
         plan: &Plan,
         observer: &mut CommandObserver,
     ) -> CommandResult {
-        let mut disk = lock(deployment).watched(observer.injector());
+        let mut disk = lock(deployment).with_injector(observer.injector());
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
         let asked = run::Asked {
@@ -118,7 +118,7 @@ pub(super) fn recover(
 
 /// Undoes the newest finished run.
 pub(super) fn undo_finished(deployment: &Path, observer: &mut CommandObserver) -> CommandResult {
-    let disk = lock(deployment).watched(observer.injector());
+    let disk = lock(deployment).with_injector(observer.injector());
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs
@@ -239,7 +239,7 @@ impl CommandObserver {
         }
     }
 
-    fn injector(&self) -> Arc<dyn Watch> {
+    fn injector(&self) -> Arc<dyn FaultInjector> {
         let seen = Arc::clone(&self.change_count);
         match self.interruption {
             Some(Interruption::Failure(at)) => Arc::new(FailureInjector { seen, at }),

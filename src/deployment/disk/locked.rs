@@ -1,0 +1,450 @@
+//! Changes of a deployment, possible only for the process that holds its lock.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{OFlags, RenameFlags};
+
+use super::deletion::{refuse_mounts, remove_tree};
+use super::fault_injection::{AttachedInjector, Change, FaultInjector};
+use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
+use super::own_file::{Attributes, OwnFile, set_attributes};
+use super::tree::{BRING_TO_DISK, DiskError, FileKind, FoundEntry, Tree, path, readable};
+use crate::names::RelPath;
+
+/// Prefix of the name of `.rollup` while it is made; 16 random digits follow.
+const UNFINISHED: &str = ".rollup-";
+/// Longest journal that is read in an unfinished `.rollup`, in bytes: more than a first record.
+const LONGEST_OPENING: u64 = 1 << 20;
+
+/// Deployment that only this process may change.
+pub struct LockedDeployment {
+    tree: Tree,
+    /// Handle for `syncfs`, opened before the first write: a sync reports the write errors since
+    /// then.
+    sync: File,
+    lock: File,
+    injector: AttachedInjector,
+}
+
+impl LockedDeployment {
+    /// Takes the lock, waiting for at most `wait`.
+    pub fn lock(tree: Tree, doing: &str, wait: Duration) -> Result<Self, LockError> {
+        // A deadline too far in the future to be represented is not a limit.
+        let deadline = Instant::now().checked_add(wait);
+        loop {
+            match acquire(&tree) {
+                Err(LockError::Held { .. })
+                    if deadline.is_none_or(|deadline| Instant::now() < deadline) =>
+                {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => return Err(error),
+                Ok((lock, sync)) => {
+                    let locked = Self {
+                        tree,
+                        sync,
+                        lock,
+                        injector: AttachedInjector::default(),
+                    };
+                    check_format(&locked.tree)?;
+                    locked.sign(doing)?;
+                    return Ok(locked);
+                }
+            }
+        }
+    }
+
+    /// Writes to `.rollup/lock.owner` which process is at work. A failed write is ignored: only the
+    /// lock itself counts.
+    fn sign(&self, doing: &str) -> Result<(), LockError> {
+        if self.is_kept()? {
+            let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
+            let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Announces every change to `injector` from now on.
+    pub fn with_injector(mut self, injector: Arc<dyn FaultInjector>) -> Self {
+        self.injector = AttachedInjector::new(injector);
+        self
+    }
+
+    /// Returns whether an injector receives every change: it needs them in the same order each
+    /// time.
+    pub fn has_injector(&self) -> bool {
+        self.injector.is_attached()
+    }
+
+    /// Returns the tree, for reading.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Returns whether `.rollup` exists.
+    pub fn is_kept(&self) -> Result<bool, DiskError> {
+        Ok(self.tree.metadata(&path(".rollup"))?.is_some())
+    }
+
+    /// Creates `.rollup` atomically, if it does not exist yet.
+    pub fn keep(&mut self, doing: &str) -> Result<(), DiskError> {
+        if self.is_kept()? {
+            return Ok(());
+        }
+        self.clear_unfinished()?;
+        if let Err(error) = self.make() {
+            // The next command removes what remains.
+            let _ = self.clear_unfinished();
+            return Err(error);
+        }
+        let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
+        let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
+        Ok(())
+    }
+
+    fn make(&mut self) -> Result<(), DiskError> {
+        let raw = unfinished_name();
+        let root = self
+            .tree
+            .root()
+            .dir_metadata()
+            .map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
+        let attributes = {
+            use cap_std::fs::MetadataExt;
+            Attributes {
+                mode: root.mode() & 0o7777,
+                owner: (root.uid(), root.gid()),
+            }
+        };
+        self.make_directory(&raw, attributes)?;
+        for name in ["trash", "runs"] {
+            self.make_directory(&raw.join(name).expect("a plain name"), attributes)?;
+        }
+        self.write(
+            &raw.join("format").expect("a plain name"),
+            format!("{FORMAT}\n").as_bytes(),
+            None,
+        )?;
+        let lock = self.create(&raw.join("lock").expect("a plain name"))?;
+        lock.file
+            .try_lock()
+            .map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
+        // Synced before it has its name: a half-made `.rollup` would block every later command.
+        self.sync()?;
+        self.rename(&raw, &path(".rollup"))?;
+        self.lock = lock.file;
+        Ok(())
+    }
+
+    /// Removes the half-made `.rollup` of a process that died.
+    ///
+    /// It is recognized by its content, since an unmanaged directory may have such a name: one with
+    /// anything in it that [`keep`](Self::keep) does not make is left alone.
+    pub fn clear_unfinished(&self) -> Result<(), DiskError> {
+        for (name, kind) in self.tree.top()? {
+            if kind == FileKind::Directory
+                && is_unfinished(&name)
+                && self.is_half_made(&path(&name)).unwrap_or(false)
+            {
+                self.remove_tree(&path(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a directory contains only what [`keep`](Self::keep) makes, and runs that
+    /// died while staging: a power cut may lose the rename to `.rollup`, but not the changes after
+    /// it.
+    fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
+        let listing = self.tree.walk(Some(at))?;
+        for FoundEntry { path, kind } in &listing.found {
+            let below = path.below(at);
+            let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
+            let is_known = match (parts.as_slice(), kind) {
+                (["trash" | "runs"] | ["runs", _], FileKind::Directory) => true,
+                (["lock"], FileKind::File) => self
+                    .tree
+                    .metadata(path)?
+                    .is_some_and(|metadata| metadata.size == 0),
+                (["format"], FileKind::File) => {
+                    let text = self.tree.text(path, 64)?.unwrap_or_default();
+                    format!("{FORMAT}\n").starts_with(&text)
+                }
+                (["lock.owner"], FileKind::File) => true,
+                (["runs", _, "journal"], FileKind::File) => {
+                    let text = self.tree.text(path, LONGEST_OPENING)?.unwrap_or_default();
+                    !text.contains("staged")
+                }
+                (
+                    [
+                        "runs",
+                        _,
+                        "reserve" | "manifest.toml" | "plan.json" | "events.ndjson",
+                    ],
+                    FileKind::File,
+                ) => true,
+                (["runs", _, "slots" | "sources", ..], FileKind::Directory | FileKind::File) => {
+                    true
+                }
+                _ => false,
+            };
+            if !is_known {
+                return Ok(false);
+            }
+        }
+        Ok(listing.unreadable.is_empty())
+    }
+
+    fn announce(
+        &self,
+        change: Change<'_>,
+        action: &'static str,
+        at: &RelPath,
+    ) -> Result<(), DiskError> {
+        self.injector
+            .announce(change, action, &self.tree.shown(Some(at)))
+    }
+
+    /// Creates a directory; its parent must exist.
+    pub fn make_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+        self.announce(Change::MakeDirectory(at), "make the directory", at)?;
+        let fail =
+            |e: io::Error| DiskError::new("make the directory", self.tree.shown(Some(at)), e);
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        parent.create_dir(at.name()).map_err(fail)?;
+        let directory = readable(&parent, at.name()).map_err(fail)?;
+        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
+    }
+
+    /// Sets the permission bits and the owner of an existing directory.
+    pub fn set_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+        let fail =
+            |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        let directory = readable(&parent, at.name()).map_err(fail)?;
+        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
+    }
+
+    /// Creates a file that does not exist yet, for writing.
+    pub fn create(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
+        self.announce(Change::MakeFile(at), "make", at)?;
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create_new(true)
+            .follow(FollowSymlinks::No);
+        self.open(at, "make", &options)
+    }
+
+    /// Opens an existing file for writing, without truncating it.
+    pub fn reopen(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
+        let mut options = OpenOptions::new();
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        options
+            .read(true)
+            .write(true)
+            .follow(FollowSymlinks::No)
+            .custom_flags(nonblocking);
+        self.open(at, "open", &options)
+    }
+
+    fn open(
+        &self,
+        at: &RelPath,
+        action: &'static str,
+        options: &OpenOptions,
+    ) -> Result<OwnFile, DiskError> {
+        let shown = self.tree.shown(Some(at));
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        match parent.open_with(at.name(), options) {
+            Ok(file) => Ok(OwnFile {
+                at: at.clone(),
+                shown,
+                file: file.into_std(),
+                injector: self.injector.clone(),
+            }),
+            Err(error) => Err(DiskError::new(action, shown, error)),
+        }
+    }
+
+    /// Creates a file with these bytes.
+    pub fn write(
+        &self,
+        at: &RelPath,
+        bytes: &[u8],
+        attributes: Option<Attributes>,
+    ) -> Result<(), DiskError> {
+        let mut file = self.create(at)?;
+        file.put(bytes)?;
+        attributes.map_or(Ok(()), |attributes| file.finish(attributes, None))
+    }
+
+    fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
+        let parent = self
+            .tree
+            .directory(at.parent().as_ref())
+            .map_err(|e| e.source)?;
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .follow(FollowSymlinks::No);
+        parent.open_with(at.name(), &options)?.write_all(bytes)
+    }
+
+    /// Renames an object; never replaces an existing one.
+    pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), DiskError> {
+        let source = self.tree.directory(from.parent().as_ref())?;
+        let target = self.tree.directory(to.parent().as_ref())?;
+        self.rename_in((&source, from), (&target, to))
+    }
+
+    /// Renames an object like [`rename`](Self::rename), with the parent directories of both paths
+    /// open already.
+    pub fn rename_in(
+        &self,
+        (source, from): (&Dir, &RelPath),
+        (target, to): (&Dir, &RelPath),
+    ) -> Result<(), DiskError> {
+        self.announce(Change::Rename(from, to), "rename", from)?;
+        // Never a plain rename, which would silently replace an unexpected file.
+        rustix::fs::renameat_with(
+            source,
+            from.name(),
+            target,
+            to.name(),
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(|errno| {
+            let to = self.tree.shown(Some(to));
+            let error = io::Error::from(errno);
+            let source = match errno {
+                rustix::io::Errno::INVAL => io::Error::other(
+                    "this file system cannot rename without replacing, which rollup needs",
+                ),
+                _ => io::Error::new(error.kind(), format!("to `{to}`: {error}")),
+            };
+            DiskError::new("rename", self.tree.shown(Some(from)), source)
+        })
+    }
+
+    /// Removes one name of a file.
+    pub fn remove_file(&self, at: &RelPath) -> Result<(), DiskError> {
+        self.announce(Change::Remove(at), "remove", at)?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        parent
+            .remove_file_or_symlink(at.name())
+            .map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
+    }
+
+    /// Removes a managed directory with everything in it, whatever the names in it are.
+    pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        let before_each = || self.injector.before(Change::Remove(at));
+        remove_tree(
+            &parent,
+            at.name().as_ref(),
+            Path::new(&self.tree.shown(Some(at))),
+            &before_each,
+        )
+    }
+
+    /// Removes a managed directory atomically: moves it into the trash first, which is on disk
+    /// before anything in it is removed.
+    pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
+        refuse_mounts(&self.tree, at)?;
+        let trash = self.put_in_trash(at)?;
+        self.remove_tree(&trash)
+    }
+
+    /// Moves a managed directory into the trash, syncs the move, and returns the path in the trash.
+    pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
+        let mut trash = path(".rollup/trash")
+            .join(at.name())
+            .expect("the name of a path");
+        let mut number = 1;
+        while self.tree.metadata(&trash)?.is_some() {
+            number += 1;
+            trash = path(".rollup/trash")
+                .join(&format!("{}.{number}", at.name()))
+                .expect("the name of a path");
+        }
+        self.rename(at, &trash)?;
+        self.sync()?;
+        Ok(trash)
+    }
+
+    /// Empties the trash of what a process that died left there. An entry that cannot be removed
+    /// does not keep the others there.
+    pub fn empty_trash(&self) -> Result<(), DiskError> {
+        let trash = path(".rollup/trash");
+        let left = self.tree.names(&trash)?;
+        if !left.is_empty() {
+            self.sync()?;
+        }
+        let mut failed = None;
+        for (name, kind) in left {
+            let at = trash.join(&name).expect("a name found in a directory");
+            let removed = match kind {
+                FileKind::Directory => self.remove_tree(&at),
+                _ => self.remove_file(&at),
+            };
+            failed = failed.or(removed.err());
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Syncs everything written so far to disk. Never tried again when it fails: the system reports
+    /// a lost write only once.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
+        self.injector.before(Change::Sync).map_err(fail)?;
+        rustix::fs::syncfs(&self.sync).map_err(|e| fail(e.into()))
+    }
+}
+
+/// Returns a name that nothing has yet; if something has it, `mkdir` refuses it.
+fn unfinished_name() -> RelPath {
+    path(&format!(
+        "{UNFINISHED}{:016x}",
+        RandomState::new().hash_one(std::process::id())
+    ))
+}
+
+/// Returns whether `.rollup` may have this name while it is made. It is not a proof: any directory
+/// may have such a name.
+pub fn is_unfinished(name: &str) -> bool {
+    let is_random = |digits: &str| {
+        digits
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    name.strip_prefix(UNFINISHED)
+        .is_some_and(|digits| digits.len() == 16 && is_random(digits))
+}
+
+/// Opens the optional file beside a run's journal. A failure is ignored and not reported, because
+/// nothing needs the file.
+pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
+    let mut options = OpenOptions::new();
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    options
+        .append(true)
+        .create(true)
+        .follow(FollowSymlinks::No)
+        .custom_flags(nonblocking);
+    let directory = tree.directory(at.parent().as_ref()).ok()?;
+    let file = directory.open_with(at.name(), &options).ok()?.into_std();
+    file.metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|_| file)
+}

@@ -1,0 +1,172 @@
+//! Managed files while they are written, and the attributes that new objects take over from old
+//! ones.
+
+use std::fs::File;
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
+
+use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
+use rustix::io::Errno;
+
+use super::fault_injection::{AttachedInjector, Change};
+use super::tree::{BRING_TO_DISK, DiskError, PathMetadata};
+use crate::names::RelPath;
+
+/// Bytes that are read at once if the kernel does not copy by itself.
+const CHUNK: usize = 256 * 1024;
+
+/// Permission bits and owner of a new object, taken from an old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+}
+
+impl Attributes {
+    /// Returns the attributes of an existing object.
+    pub fn same(metadata: &PathMetadata) -> Self {
+        Self {
+            mode: metadata.mode,
+            owner: metadata.owner,
+        }
+    }
+}
+
+/// File that this process writes. Every call that changes it is announced to the injector.
+pub struct OwnFile {
+    pub(super) at: RelPath,
+    pub(super) shown: String,
+    pub(super) file: File,
+    pub(super) injector: AttachedInjector,
+}
+
+impl OwnFile {
+    /// Writes all of the bytes.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.write_all(bytes)
+            .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+    }
+
+    /// Copies another file from its start, and returns the number of bytes. The kernel copies, by a
+    /// clone if it can.
+    pub fn copy_from(&mut self, source: &mut File) -> io::Result<u64> {
+        let length = source.metadata()?.len();
+        let mut copied = 0;
+        while copied < length {
+            self.injector.before(Change::Write(&self.at))?;
+            let most = usize::try_from(length - copied).unwrap_or(usize::MAX);
+            match copy_file_range(&*source, None, &self.file, None, most) {
+                // The source was truncated during the copy.
+                Ok(0) => break,
+                Ok(more) => copied += more as u64,
+                Err(Errno::INTR) => {}
+                // Not every file system supports this call, nor does every pair of them; an error
+                // for another reason occurs again in the plain copy.
+                Err(_) if copied == 0 => {
+                    return io::copy(&mut BufReader::with_capacity(CHUNK, source), self);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Truncates the file to `length` bytes, and continues to write there.
+    pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
+        let mut cut = || {
+            if self.file.metadata()?.len() != length {
+                self.injector.before(Change::Write(&self.at))?;
+                self.file.set_len(length)?;
+            }
+            self.file.seek(SeekFrom::Start(length))
+        };
+        cut()
+            .map(|_| ())
+            .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+    }
+
+    /// Asks the system to begin bringing the file to disk, without waiting, so that less is left to
+    /// the sync. It is a hint, so a failure is ignored.
+    pub fn begin_sync(&self) {
+        // Advice that the bytes are not needed in memory makes the system write out those that it
+        // cannot drop yet.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
+    /// Brings the file to disk.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        self.injector
+            .announce(Change::SyncFile(&self.at), BRING_TO_DISK, &self.shown)?;
+        self.file
+            .sync_data()
+            .map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))
+    }
+
+    /// Sets the permission bits, the owner and, if one is given, the modification time in seconds
+    /// since 1970.
+    pub fn finish(&self, attributes: Attributes, modified: Option<i64>) -> Result<(), DiskError> {
+        let finished =
+            set_attributes(&self.file, attributes, &self.at, &self.injector).and_then(|()| {
+                let Some(seconds) = modified else {
+                    return Ok(());
+                };
+                let time = Timespec {
+                    tv_sec: seconds,
+                    tv_nsec: 0,
+                };
+                self.injector.before(Change::SetAttributes(&self.at))?;
+                Ok(rustix::fs::futimens(
+                    &self.file,
+                    &Timestamps {
+                        last_access: time,
+                        last_modification: time,
+                    },
+                )?)
+            });
+        finished.map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+    }
+}
+
+impl Write for OwnFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.injector.before(Change::Write(&self.at))?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Sets the attributes that differ. The owner comes first, because changing it clears permission
+/// bits.
+pub(super) fn set_attributes(
+    object: impl rustix::fd::AsFd,
+    attributes: Attributes,
+    at: &RelPath,
+    injector: &AttachedInjector,
+) -> io::Result<()> {
+    let (user, group) = attributes.owner;
+    let now = rustix::fs::fstat(&object)?;
+    let mut mode = attributes.mode;
+    let is_his = (now.st_uid, now.st_gid) == (user, group);
+    if !is_his {
+        injector.before(Change::SetAttributes(at))?;
+        match rustix::fs::fchown(
+            &object,
+            Some(Uid::from_raw(user)),
+            Some(Gid::from_raw(group)),
+        ) {
+            // Only root can change the owner of a file. Any other user keeps the file as their own,
+            // and then without setuid and setgid, which were meant for another owner.
+            Err(Errno::PERM) => mode &= 0o1777,
+            changed => changed?,
+        }
+    }
+    if !is_his || now.st_mode & 0o7777 != mode {
+        injector.before(Change::SetAttributes(at))?;
+        rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
+    }
+    Ok(())
+}

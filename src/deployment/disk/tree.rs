@@ -1,0 +1,503 @@
+//! Reading of a directory without ever leaving it.
+//!
+//! Every open and every look starts at the handle of the root and goes down without following
+//! links: in one call if the kernel supports it, else one component at a time. `walkdir` supplies
+//! names only.
+
+use std::borrow::Borrow;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
+use rustix::fs::{FileType, Mode, OFlags};
+use walkdir::WalkDir;
+
+use crate::names::{Digest, Escaped, Hasher, RelPath, escaped_path};
+
+/// Greatest number of entries that a walk takes in.
+const MOST_ENTRIES: usize = 50_000_000;
+/// Bytes that are read at once when a file is hashed or copied.
+const CHUNK: usize = 256 * 1024;
+/// The same for a file that is small or of unknown size.
+const LEAST_CHUNK: usize = 8 * 1024;
+
+/// Action of a sync, of everything or of one file: when it fails, something was lost.
+pub const BRING_TO_DISK: &str = "bring to disk what was written to";
+
+/// Error of the disk.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`", Escaped(.path))]
+pub struct DiskError {
+    /// Action that failed, such as `open`.
+    pub action: &'static str,
+    /// Path as shown to people.
+    pub path: String,
+    /// Error of the system.
+    #[source]
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// Adds the action and the path to an error of the system.
+    pub fn new(
+        action: &'static str,
+        path: impl Into<String>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self {
+            action,
+            path: path.into(),
+            source: source.into(),
+        }
+    }
+
+    /// Returns whether something that was written may be lost.
+    pub fn is_lost_write(&self) -> bool {
+        self.action == BRING_TO_DISK
+    }
+
+    /// Returns whether the path does not exist.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// Directory that is opened once: a deployment, a payload, or the share.
+#[derive(Debug)]
+pub struct Tree {
+    root: Dir,
+    path: PathBuf,
+}
+
+/// Kind of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link or junction; never followed.
+    Link,
+    /// Anything else, named: a FIFO, a socket, a device.
+    Other(&'static str),
+}
+
+/// Metadata of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathMetadata {
+    /// Its kind.
+    pub kind: FileKind,
+    /// Size in bytes, of a file.
+    pub size: u64,
+    /// Device and inode: two names of one file agree in them.
+    pub identity: (u64, u64),
+    /// Permission bits.
+    pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// Time of the last change of the contents: seconds since 1970, and nanoseconds.
+    pub modified: (i64, i64),
+}
+
+/// One entry found by a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEntry {
+    /// Path below the root of the tree.
+    pub path: RelPath,
+    /// Kind of the entry.
+    pub kind: FileKind,
+}
+
+/// Result of a walk.
+#[derive(Debug, Default)]
+pub struct TreeListing {
+    /// Every entry whose path is a valid [`RelPath`], sorted by path bytes within each directory.
+    pub found: Vec<FoundEntry>,
+    /// Directory and name of entries that are not UTF-8, escaped.
+    pub unreadable: Vec<String>,
+}
+
+/// Size and SHA-256 of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Digest,
+}
+
+impl Tree {
+    /// Opens a directory of the machine.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let root = Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|source| {
+            DiskError::new("open the directory", path.display().to_string(), source)
+        })?;
+        Ok(Self {
+            root,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Returns the path of the directory, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the handle of the directory itself.
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Returns another handle on the same directory.
+    pub fn again(&self) -> Result<Self, DiskError> {
+        let root = self
+            .root
+            .try_clone()
+            .map_err(|e| DiskError::new("open", self.shown(None), e))?;
+        Ok(Self {
+            root,
+            path: self.path.clone(),
+        })
+    }
+
+    /// Returns a path in this tree as shown to people.
+    pub fn shown(&self, path: Option<&RelPath>) -> String {
+        match path {
+            None => self.path.display().to_string(),
+            Some(path) => self.path.join(path.to_path()).display().to_string(),
+        }
+    }
+
+    /// Opens a directory below the root, or the root itself.
+    pub fn directory(&self, path: Option<&RelPath>) -> Result<Dir, DiskError> {
+        let fail = |source| DiskError::new("open the directory", self.shown(path), source);
+        let Some(path) = path else {
+            return self.root.try_clone().map_err(fail);
+        };
+        match beneath(&self.root, path) {
+            Ok(directory) => return Ok(directory),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(fail(error)),
+            // The kernel, or a sandbox around it, may not support the call. For any other error,
+            // opening one component at a time shows which one is the obstacle.
+            Err(_) => {}
+        }
+        let mut parts = path.parts();
+        let first = parts.next().unwrap_or_default();
+        let mut directory = self.root.open_dir_nofollow(first).map_err(fail)?;
+        for part in parts {
+            directory = directory.open_dir_nofollow(part).map_err(fail)?;
+        }
+        Ok(directory)
+    }
+
+    /// Reads the metadata of a path; `None` if nothing exists there. Links are not followed.
+    pub fn metadata(&self, path: &RelPath) -> Result<Option<PathMetadata>, DiskError> {
+        match self.directory(path.parent().as_ref()) {
+            Ok(directory) => self.metadata_in(&directory, path),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the metadata of a path whose parent directory is open already.
+    pub fn metadata_in(
+        &self,
+        directory: &Dir,
+        path: &RelPath,
+    ) -> Result<Option<PathMetadata>, DiskError> {
+        match directory.symlink_metadata(path.name()) {
+            Ok(metadata) => Ok(Some(path_metadata(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(DiskError::new("look at", self.shown(Some(path)), error)),
+        }
+    }
+
+    /// Opens a regular file for reading; anything else is refused without waiting for it.
+    pub fn file(&self, path: &RelPath) -> Result<File, DiskError> {
+        let fail = |source| DiskError::new("open", self.shown(Some(path)), source);
+        let directory = self.directory(path.parent().as_ref())?;
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .follow(FollowSymlinks::No)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = directory.open_with(path.name(), &options).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        match path_metadata(&metadata).kind {
+            FileKind::File => Ok(file.into_std()),
+            kind => Err(fail(io::Error::other(format!(
+                "it is {}, not a file",
+                kind.named()
+            )))),
+        }
+    }
+
+    /// Reads a text of at most `limit` bytes; `None` if the file does not exist.
+    pub fn text(&self, path: &RelPath, limit: u64) -> Result<Option<String>, DiskError> {
+        let fail = |source| DiskError::new("read", self.shown(Some(path)), source);
+        let file = match self.file(path) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > limit {
+            return Err(fail(io::Error::other(format!(
+                "it is longer than {limit} bytes"
+            ))));
+        }
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| fail(io::Error::other("it is not UTF-8 text")))
+    }
+
+    /// Hashes a file.
+    pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
+        hash(self.file(path)?)
+            .map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
+    }
+
+    /// Lists the names directly in a directory, sorted; one that does not exist has none. Names
+    /// that are not UTF-8 are left out: nothing managed has one.
+    pub fn names(&self, at: &RelPath) -> Result<Vec<(String, FileKind)>, DiskError> {
+        self.names_in(Some(at))
+    }
+
+    /// Lists the names directly in the root, sorted.
+    pub fn top(&self) -> Result<Vec<(String, FileKind)>, DiskError> {
+        self.names_in(None)
+    }
+
+    fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, FileKind)>, DiskError> {
+        let fail = |source| DiskError::new("list", self.shown(at), source);
+        let directory = match self.directory(at) {
+            Ok(directory) => directory,
+            Err(error) if error.is_missing() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in directory.entries().map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            if let Ok(name) = entry.file_name().into_string() {
+                names.push((name, path_metadata(&entry.metadata().map_err(fail)?).kind));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Lists everything below a directory (or the root), names only. `.rollup` at the root is left
+    /// out, and nothing else with that name. A directory that does not exist has no entries.
+    pub fn walk(&self, below: Option<&RelPath>) -> Result<TreeListing, DiskError> {
+        let start = match below {
+            None => self.path.clone(),
+            Some(path) => self.path.join(path.to_path()),
+        };
+        let ours = |depth: usize, name: &std::ffi::OsStr| {
+            below.is_none() && depth == 1 && name == ".rollup"
+        };
+        let mut listing = TreeListing::default();
+        let walk = WalkDir::new(&start)
+            .min_depth(1)
+            .follow_links(false)
+            .sort_by_file_name();
+        for entry in walk
+            .into_iter()
+            .filter_entry(|entry| !ours(entry.depth(), entry.file_name()))
+        {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error)
+                    if error
+                        .io_error()
+                        .is_some_and(|e| e.kind() == io::ErrorKind::NotFound) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
+            };
+            self.take_in(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
+        }
+        Ok(listing)
+    }
+
+    fn take_in(
+        &self,
+        listing: &mut TreeListing,
+        path: &Path,
+        kind: FileKind,
+    ) -> Result<(), DiskError> {
+        if listing.found.len() >= MOST_ENTRIES {
+            let too_many = io::Error::other(format!("more than {MOST_ENTRIES} entries"));
+            return Err(DiskError::new("list", self.shown(None), too_many));
+        }
+        let relative = path.strip_prefix(&self.path).unwrap_or(path);
+        match relative.to_str().map(RelPath::parse) {
+            Some(Ok(path)) => listing.found.push(FoundEntry { path, kind }),
+            _ => listing.unreadable.push(escaped_path(relative)),
+        }
+        Ok(())
+    }
+}
+
+/// Reader of the metadata of one path after another. The directory of the last one stays open, so
+/// that paths in order open each directory once.
+pub struct PathMetadataReader<'t> {
+    tree: &'t Tree,
+    last: Option<(Option<RelPath>, Dir)>,
+}
+
+impl<'t> PathMetadataReader<'t> {
+    /// Creates a reader that has no directory open yet.
+    pub fn new(tree: &'t Tree) -> Self {
+        Self { tree, last: None }
+    }
+
+    /// Reads the metadata of a path, like [`Tree::metadata`].
+    pub fn metadata(&mut self, path: &RelPath) -> Result<Option<PathMetadata>, DiskError> {
+        let parent = path.parent();
+        match &self.last {
+            Some((last, directory)) if *last == parent => {
+                return self.tree.metadata_in(directory, path);
+            }
+            _ => {}
+        }
+        let directory = match self.tree.directory(parent.as_ref()) {
+            Ok(directory) => directory,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (_, directory) = self.last.insert((parent, directory));
+        self.tree.metadata_in(directory, path)
+    }
+}
+
+impl FileKind {
+    /// Returns the kind with its article, for messages.
+    pub fn named(self) -> &'static str {
+        match self {
+            FileKind::Directory => "a directory",
+            FileKind::File => "a file",
+            FileKind::Link => "a symbolic link",
+            FileKind::Other(name) => name,
+        }
+    }
+}
+
+/// Opens a directory below another one in a single call, which refuses links in every component and
+/// never leaves `root`. A deployment is as deep as its console: one call for each component was
+/// most of the work of a run.
+#[cfg(target_os = "linux")]
+fn beneath(root: &Dir, path: &RelPath) -> io::Result<Dir> {
+    use rustix::fs::{ResolveFlags, openat2};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    Ok(Dir::from_std_file(
+        openat2(root, path.as_str(), flags, Mode::empty(), resolve)?.into(),
+    ))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn beneath(_root: &Dir, _path: &RelPath) -> io::Result<Dir> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Returns a path that is known to be well-formed, such as `.rollup/trash`.
+pub fn path(text: &str) -> RelPath {
+    RelPath::parse(text).expect("a path written in the source")
+}
+
+/// Returns a buffer for a file of about this size: large for a large one, and small for a small
+/// one, so that no memory is cleared in vain.
+pub fn chunk_for(size: u64) -> Vec<u8> {
+    vec![
+        0;
+        usize::try_from(size)
+            .unwrap_or(CHUNK)
+            .clamp(LEAST_CHUNK, CHUNK)
+    ]
+}
+
+/// Returns size and SHA-256 of everything that is left to read of a file.
+pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
+    let mut hasher = Hasher::new();
+    let mut chunk = chunk_for(file.borrow().metadata()?.len());
+    let mut size = 0;
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => {
+                return Ok(FileFacts {
+                    size,
+                    sha256: hasher.finish(),
+                });
+            }
+            Ok(read) => {
+                hasher.update(&chunk[..read]);
+                size += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn path_metadata(metadata: &cap_std::fs::Metadata) -> PathMetadata {
+    PathMetadata {
+        kind: kind_of(metadata.mode()),
+        size: metadata.len(),
+        identity: (metadata.dev(), metadata.ino()),
+        mode: metadata.mode() & 0o7777,
+        owner: (metadata.uid(), metadata.gid()),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+    }
+}
+
+fn kind_of(mode: u32) -> FileKind {
+    FileType::from_raw_mode(mode).into()
+}
+
+impl From<FileType> for FileKind {
+    fn from(file_type: FileType) -> Self {
+        match file_type {
+            FileType::Directory => FileKind::Directory,
+            FileType::RegularFile => FileKind::File,
+            FileType::Symlink => FileKind::Link,
+            FileType::Fifo => FileKind::Other("a FIFO"),
+            FileType::Socket => FileKind::Other("a socket"),
+            _ => FileKind::Other("a device"),
+        }
+    }
+}
+
+/// Returns the kind that a listing shows for an entry, without reading its metadata.
+fn listed_kind(file_type: std::fs::FileType) -> FileKind {
+    if file_type.is_dir() {
+        FileKind::Directory
+    } else if file_type.is_file() {
+        FileKind::File
+    } else if file_type.is_symlink() {
+        FileKind::Link
+    } else if file_type.is_fifo() {
+        FileKind::Other("a FIFO")
+    } else if file_type.is_socket() {
+        FileKind::Other("a socket")
+    } else {
+        FileKind::Other("a device")
+    }
+}
+
+/// Opens a directory so that it can be locked, synced and changed, which is not possible with the
+/// handles of `cap-std`: on Linux they are mere paths.
+pub(super) fn readable(parent: &Dir, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(
+        parent,
+        name,
+        flags,
+        Mode::empty(),
+    )?))
+}

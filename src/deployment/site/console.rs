@@ -1,0 +1,736 @@
+//! Reading the console tree of `deployment.toml`: groups, items, procedures, and what they require.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
+use super::shapes::DEPLOYMENT;
+use super::site_reader::{SiteReader, values};
+use crate::document::{Code, Placed, Span, Table, slip};
+use crate::names::{CaseFolded, FileName, RelPath};
+
+/// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
+/// once a drive and the program's own directories are added.
+const LONG_PATH: usize = 240;
+
+/// Greatest depth of nested groups and, as [`MOST_GROUPS`], greatest number of groups, including
+/// those that only a longer path mentions: each has its whole path in memory.
+const DEEPEST: usize = 32;
+const MOST_GROUPS: usize = 1_000_000;
+
+/// Placeholder for an installer name that could not be read.
+const NO_INSTALLER: &str = "-";
+
+/// Console tree that is being read.
+pub(super) struct Console<'r, 's> {
+    site: SiteReader<'r, 's>,
+    /// Groups that have their own `[[groups]]`, with its line.
+    described: BTreeMap<GroupId, u32>,
+    /// Position of each item's name in the source.
+    places: Vec<Span>,
+    /// True if an item's name could not be read: a name that seems unknown may be that one.
+    nameless: bool,
+}
+
+/// The keys of a group that its direct members inherit.
+struct Inherited {
+    group: GroupId,
+    on: Option<RoleId>,
+    removable: bool,
+}
+
+impl<'r, 's> Console<'r, 's> {
+    pub(super) fn new(site: SiteReader<'r, 's>) -> Self {
+        Self {
+            site,
+            described: BTreeMap::new(),
+            places: Vec::new(),
+            nameless: false,
+        }
+    }
+
+    /// Reads all groups with their members.
+    pub(super) fn read(&mut self, top: &Table<'_>) {
+        let astray = self
+            .site
+            .reader
+            .is_stray(&top.span(), DEPLOYMENT.title, "groups");
+        self.nameless |= astray || self.site.entries_lost(top, "groups");
+        for table in self.site.reader.tables(top, "groups") {
+            self.group(&table);
+        }
+        self.overlaps();
+        self.long_paths();
+        self.shared_installers();
+    }
+
+    /// Reads the tables that refer to items by name, and returns the site.
+    pub(super) fn finish(mut self, top: &Table<'_>) -> (SiteReader<'r, 's>, Vec<ItemId>) {
+        self.requires(top);
+        self.parameters(top);
+        let rehearsed = match self.site.reader.table(top, "rehearsal") {
+            Some(table) => self.site.reader.texts_or_none(&table, "not_installed"),
+            None => Vec::new(),
+        };
+        let rehearsed = self.installable(rehearsed);
+        (self.site, rehearsed)
+    }
+
+    fn group(&mut self, table: &Table<'_>) {
+        let path = self.site.reader.text(table, "path");
+        let group = path.and_then(|path| self.path(path));
+        let aliases = self.site.aliases(table);
+        let on = self.on(table);
+        let removable = self
+            .site
+            .reader
+            .flag(table, "removable")
+            .is_none_or(|removable| removable.value);
+        if let Some(group) = group {
+            self.group_aliases(group, aliases);
+        }
+        // Members of a group without a readable path are still read, to report their own errors.
+        self.nameless |= group.is_none();
+        let inherited = Inherited {
+            group: group.unwrap_or(GroupId(usize::MAX)),
+            on,
+            removable,
+        };
+        self.members(table, &inherited);
+    }
+
+    /// Returns the group of a path. Creates it and every group above it that is new.
+    fn path(&mut self, path: Placed<String>) -> Option<GroupId> {
+        let path = self
+            .site
+            .reader
+            .parsed(path, Code::BadName, RelPath::parse)?;
+        let excess = match path.value.parts().count() {
+            deep if deep > DEEPEST => Some((
+                Code::TooDeep,
+                format!("the group stands {deep} deep, more than {DEEPEST}"),
+            )),
+            _ if self.site.made.groups.len() > MOST_GROUPS => Some((
+                Code::TooLarge,
+                format!("there are more than {MOST_GROUPS} groups"),
+            )),
+            _ => None,
+        };
+        if let Some((code, message)) = excess {
+            self.site
+                .reader
+                .findings
+                .add(code, path.span, message)
+                .help("no console has as many");
+            return None;
+        }
+        let (mut above, mut spelled) = (None, None);
+        for (depth, part) in path.value.parts().enumerate() {
+            let name = Placed {
+                value: part.to_owned(),
+                span: path.span.clone(),
+            };
+            let name = self.site.file_name(name)?;
+            match depth {
+                0 => self.site.refuse_at_root(part, &path.span),
+                _ => self.site.refuse_in_directory(part, &path.span),
+            }
+            let node = self.node(above, &name);
+            let known = self.site.made.groups[node.0].path.name();
+            if spelled.is_none() && known != part {
+                spelled = Some(format!("`{part}` is spelled `{known}` before"));
+            }
+            above = Some(node);
+        }
+        let group = above?;
+        let line = self.site.reader.source.line(path.span.start);
+        match self.described.entry(group) {
+            Entry::Vacant(entry) => drop(entry.insert(line)),
+            Entry::Occupied(first) => {
+                let first = first.get();
+                let message = format!(
+                    "there are two groups with the name `{}`; the first is on line {first}",
+                    path.value
+                );
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, path.span, message);
+                finding.help("case does not count; put the members of both under one");
+                return Some(group);
+            }
+        }
+        if let Some(message) = spelled {
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::DuplicateName, path.span, message);
+            finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
+        }
+        Some(group)
+    }
+
+    /// Returns one node of a path: a known one, in any spelling, or a new one.
+    fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> GroupId {
+        let made = &mut self.site.made;
+        let key = (above, name.value.case_folded());
+        if let Some(&known) = made.index.groups.get(&key) {
+            return known;
+        }
+        let id = GroupId(made.groups.len());
+        let path = match above {
+            Some(above) => made.groups[above.0].path.join(name.value.as_str()),
+            None => RelPath::parse(name.value.as_str()),
+        };
+        let path = path.expect("a checked name below a checked path");
+        if let Some(above) = above {
+            made.groups[above.0].groups.push(id);
+        }
+        made.index.groups.insert(key, id);
+        made.groups.push(Group {
+            path,
+            aliases: Vec::new(),
+            groups: Vec::new(),
+            items: Vec::new(),
+        });
+        id
+    }
+
+    fn group_aliases(&mut self, group: GroupId, aliases: Vec<Placed<String>>) {
+        let parent = self.site.made.groups[group.0].path.parent();
+        let above = parent.and_then(|parent| self.site.made.group(parent.as_str()));
+        for alias in aliases {
+            if alias.value.contains('/') {
+                let message = format!("the alias `{}` is a path", alias.value);
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::BadName, alias.span, message);
+                finding.help(
+                    "an alias replaces the last part of its group's path; write only that part",
+                );
+                continue;
+            }
+            let index = &mut self.site.made.index.groups;
+            if let Some(other) = index.insert((above, CaseFolded::of(&alias.value)), group) {
+                let message = match other == group {
+                    true => format!("the group has the name `{}` already", alias.value),
+                    false => format!("there are two groups with the name `{}`", alias.value),
+                };
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, alias.span.clone(), message);
+                finding
+                    .note("case does not count, and aliases are names")
+                    .help("remove or rename one");
+            }
+            self.site.made.groups[group.0].aliases.push(alias.value);
+        }
+    }
+
+    fn on(&mut self, table: &Table<'_>) -> Option<RoleId> {
+        let role = self.site.reader.text(table, "on")?;
+        self.site.role(&role)
+    }
+
+    fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
+        self.nameless |= ["items", "procedures"]
+            .iter()
+            .any(|key| self.site.entries_lost(table, key));
+        let items = self
+            .site
+            .reader
+            .tables(table, "items")
+            .into_iter()
+            .map(|member| (member, true));
+        let items: Vec<_> = items.collect();
+        let procedures = self
+            .site
+            .reader
+            .tables(table, "procedures")
+            .into_iter()
+            .map(|member| (member, false));
+        let mut members: Vec<_> = items.into_iter().chain(procedures).collect();
+        members.sort_by_key(|(member, _)| member.span().start);
+        for (member, component) in members {
+            self.member(&member, component, inherited);
+        }
+    }
+
+    fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
+        let name = self
+            .site
+            .reader
+            .text(table, "name")
+            .or_else(|| table.misspelled("name"));
+        let name = name.and_then(|name| self.site.file_name(name));
+        let aliases = self.site.aliases(table);
+        let on = if table.has("on") {
+            self.on(table)
+        } else {
+            inherited.on
+        };
+        let kind = match component {
+            true => self.component(table, name.as_ref(), inherited),
+            false => self.procedure(table),
+        };
+        let Some(name) = name else {
+            self.nameless = true;
+            return;
+        };
+        self.site
+            .refuse_in_directory(name.value.as_str(), &name.span);
+        let made = &mut self.site.made;
+        let id = ItemId(made.items.len());
+        let line = self.site.reader.source.line(name.span.start);
+        if let Some(group) = made.groups.get_mut(inherited.group.0) {
+            group.items.push(id);
+        }
+        self.places.push(name.span.clone());
+        let own = Placed {
+            value: name.value.to_string(),
+            span: name.span,
+        };
+        for name in std::iter::once(&own).chain(&aliases) {
+            let taken = self
+                .site
+                .made
+                .index
+                .items
+                .insert(CaseFolded::of(&name.value), id);
+            self.site.claim(name, "item", id.0, taken.map(|id| id.0));
+        }
+        let (aliases, group) = (values(aliases), inherited.group);
+        self.site.made.items.push(Item {
+            name: name.value,
+            aliases,
+            group,
+            on,
+            kind,
+            requires: Vec::new(),
+            line,
+        });
+    }
+
+    fn component(
+        &mut self,
+        table: &Table<'_>,
+        name: Option<&Placed<FileName>>,
+        inherited: &Inherited,
+    ) -> ItemKind {
+        let installer = self.site.reader.text(table, "installer");
+        let installer = installer.and_then(|installer| self.site.file_name(installer));
+        let product = self
+            .site
+            .reader
+            .text(table, "product")
+            .and_then(|product| self.site.file_name(product));
+        let removable = self.site.reader.flag(table, "removable");
+        let name = || name.map(|name| name.value.clone());
+        // A missing name or installer is an error already, so the placeholder is never shown.
+        let stand_in = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
+        let product = product
+            .map(|product| product.value)
+            .or_else(name)
+            .unwrap_or_else(stand_in);
+        ItemKind::Component {
+            installer: installer.map_or_else(stand_in, |installer| installer.value),
+            product: product.to_string(),
+            removable: removable.map_or(inherited.removable, |removable| removable.value),
+        }
+    }
+
+    fn procedure(&mut self, table: &Table<'_>) -> ItemKind {
+        let needs = self.site.reader.texts_or_none(table, "needs");
+        let mut seen = BTreeSet::new();
+        for need in &needs {
+            if !seen.insert(CaseFolded::of(&need.value)) {
+                self.site.repeated(need, "needs", &need.value);
+            }
+        }
+        let needs = values(needs);
+        ItemKind::Procedure {
+            needs,
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    /// Refuses a group inside the directory of an item, which is replaced as a whole.
+    fn overlaps(&mut self) {
+        for (item, span) in self.site.made.items.iter().zip(&self.places) {
+            let key = (Some(item.group), item.name.case_folded());
+            let Some(&below) = self.site.made.index.groups.get(&key) else {
+                continue;
+            };
+            let path = &self.site.made.groups[below.0].path;
+            if CaseFolded::of(path.name()) != item.name.case_folded() {
+                continue;
+            }
+            let message = format!(
+                "the directory of `{}` is that of the group `{path}`",
+                item.name
+            );
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::Overlap, span.clone(), message);
+            finding.help("rename the item or the group");
+        }
+    }
+
+    fn long_paths(&mut self) {
+        let length = |text: &str| text.encode_utf16().count();
+        let made = &self.site.made;
+        let of_server =
+            |&server: &super::description::ServerId| length(made.servers[server.0].name.as_str());
+        let longest: Vec<usize> = made
+            .roles
+            .iter()
+            .map(|role| role.servers.iter().map(of_server).max().unwrap_or(0) + 1)
+            .collect();
+        for (item, span) in made.items.iter().zip(&self.places) {
+            let Some(group) = made.groups.get(item.group.0) else {
+                continue;
+            };
+            let server = item.on.map_or(0, |role| longest[role.0]);
+            let whole = length(group.path.as_str()) + 1 + length(item.name.as_str()) + server;
+            if whole > LONG_PATH {
+                let message = format!(
+                    "the directory of `{}` has a path of {whole} characters",
+                    item.name
+                );
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::LongPath, span.clone(), message);
+                finding.help(format!("keep it below {LONG_PATH}"));
+            }
+        }
+    }
+
+    /// Reports items that share an installer: an installer holds one product, and an item is one
+    /// product.
+    fn shared_installers(&mut self) {
+        let mut first: BTreeMap<CaseFolded, &str> = BTreeMap::new();
+        for (item, span) in self.site.made.items.iter().zip(&self.places) {
+            let ItemKind::Component { installer, .. } = &item.kind else {
+                continue;
+            };
+            // The placeholder of an installer that could not be read.
+            if installer.as_str() == NO_INSTALLER {
+                continue;
+            }
+            // Two items with one name are reported for their name.
+            if let Some(other) = first.insert(installer.case_folded(), item.name.as_str())
+                && CaseFolded::of(other) != item.name.case_folded()
+            {
+                let message = format!(
+                    "`{}` and `{other}` are both installed from `{installer}`",
+                    item.name
+                );
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::SharedInstaller, span.clone(), message);
+                finding.help("give each its own `installer`");
+            }
+        }
+    }
+
+    /// Finds an item or procedure by name or alias, and reports a name that is not in the console.
+    fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        self.known(wanted, "item")
+    }
+
+    /// Finds an entry as `item` does, with `kind` in the report. For the kind "procedure" only
+    /// procedures are suggested, but an item with the name is returned as well.
+    fn known(&mut self, wanted: &Placed<String>, kind: &str) -> Option<ItemId> {
+        let found = self.site.made.item(&wanted.value);
+        if found.is_none() && !self.nameless {
+            let any = kind == "item";
+            let items = self.site.made.items.iter();
+            let items = items.filter(|item| any || matches!(item.kind, ItemKind::Procedure { .. }));
+            let names =
+                items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
+            let near = self
+                .site
+                .reader
+                .nearest(&wanted.value, names)
+                .map(str::to_owned);
+            self.site
+                .unknown(wanted, kind, near.as_deref(), "describe it in its group");
+        }
+        found
+    }
+
+    /// Returns the items with these names, each once, and reports procedures, which are never
+    /// installed.
+    fn installable(&mut self, names: Vec<Placed<String>>) -> Vec<ItemId> {
+        let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
+        for name in names {
+            let Some(item) = self.item(&name) else {
+                continue;
+            };
+            if matches!(
+                self.site.made.items[item.0].kind,
+                ItemKind::Procedure { .. }
+            ) {
+                let message = format!("`{}` is a procedure, which is never installed", name.value);
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::WrongKind, name.span, message);
+                finding.help("remove it; nothing is run in a rehearsal before the rollup");
+            } else if let Some(first) = seen.get(&item) {
+                self.site.repeated(&name, "not_installed", first);
+            } else {
+                seen.insert(item, name.value);
+            }
+        }
+        seen.into_keys().collect()
+    }
+
+    fn requires(&mut self, top: &Table<'_>) {
+        let Some(table) = self.site.reader.table(top, "requires") else {
+            return;
+        };
+        let mut keys: BTreeMap<ItemId, Span> = BTreeMap::new();
+        for key in table.keys() {
+            let wanted = self.site.reader.texts_or_none(&table, key.value);
+            let key = Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            };
+            let item = self.item(&key);
+            let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
+            for name in wanted {
+                match self.required(&name) {
+                    Some(item) if seen.contains_key(&item) => {
+                        self.site.repeated(&name, key.value.as_str(), &seen[&item])
+                    }
+                    Some(item) => drop(seen.insert(item, name.value)),
+                    None => {}
+                }
+            }
+            let Some(item) = item else { continue };
+            if keys.insert(item, key.span.clone()).is_some() {
+                let message = format!("there are two entries for `{}`", key.value);
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, key.span.clone(), message);
+                finding
+                    .note("case does not count, and aliases are names")
+                    .help("put both lists into one");
+            }
+            let requires = &mut self.site.made.items[item.0].requires;
+            requires.extend(seen.into_keys());
+            requires.sort_unstable();
+            requires.dedup();
+        }
+        self.cycles(&keys);
+    }
+
+    fn required(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        let item = self.item(wanted)?;
+        if matches!(
+            self.site.made.items[item.0].kind,
+            ItemKind::Procedure { .. }
+        ) {
+            let message = format!(
+                "`{}` is a procedure, which nothing can require",
+                wanted.value
+            );
+            let finding = self.site.reader.findings.add(
+                Code::RequiresProcedure,
+                wanted.span.clone(),
+                message,
+            );
+            finding.help("require the item that the procedure is about");
+            return None;
+        }
+        Some(item)
+    }
+
+    /// Walks the requirements depth first, without recursion: a chain may be as long as the
+    /// console.
+    fn cycles(&mut self, keys: &BTreeMap<ItemId, Span>) {
+        let items = &self.site.made.items;
+        let mut done = vec![false; items.len()];
+        let mut at: Vec<Option<usize>> = vec![None; items.len()];
+        // A cycle is kept if no other one shares an item with it. For every item of the path, this
+        // is the position of the last item at or before it that is already in a cycle.
+        let mut taken: Vec<Option<usize>> = Vec::new();
+        let mut in_circle = vec![false; items.len()];
+        let mut found: Vec<Vec<ItemId>> = Vec::new();
+        for start in keys.keys() {
+            let mut path: Vec<(ItemId, usize)> = Vec::new();
+            let mut next = (!done[start.0]).then_some(*start);
+            loop {
+                if let Some(item) = next.take() {
+                    at[item.0] = Some(path.len());
+                    taken.push(if in_circle[item.0] {
+                        Some(path.len())
+                    } else {
+                        taken.last().copied().flatten()
+                    });
+                    path.push((item, 0));
+                }
+                let Some((item, wanted)) = path.last_mut() else {
+                    break;
+                };
+                let Some(&required) = items[item.0].requires.get(*wanted) else {
+                    done[item.0] = true;
+                    at[item.0] = None;
+                    path.pop();
+                    taken.pop();
+                    continue;
+                };
+                *wanted += 1;
+                match at[required.0] {
+                    Some(from)
+                        if taken
+                            .last()
+                            .copied()
+                            .flatten()
+                            .is_none_or(|last| last < from) =>
+                    {
+                        let circle: Vec<ItemId> =
+                            path[from..].iter().map(|&(item, _)| item).collect();
+                        circle.iter().for_each(|item| in_circle[item.0] = true);
+                        (from..path.len()).for_each(|place| taken[place] = Some(place));
+                        found.push(circle);
+                    }
+                    Some(_) => {}
+                    None if !done[required.0] => next = Some(required),
+                    None => {}
+                }
+            }
+        }
+        self.tell_cycles(found, keys);
+    }
+
+    /// Adds one finding for each cycle.
+    fn tell_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
+        for circle in found {
+            let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
+            let shown: Vec<_> = circle.iter().take(6).map(name).collect();
+            let more = if circle.len() > 6 {
+                " … requires "
+            } else {
+                " requires "
+            };
+            let message = format!("{}{more}{}", shown.join(" requires "), name(&circle[0]));
+            let span = keys.get(&circle[0]).cloned().unwrap_or_default();
+            self.site
+                .reader
+                .findings
+                .add(Code::Cycle, span, message)
+                .help("remove one of these requirements");
+        }
+    }
+
+    /// Reports stored answers whose names are almost those that a procedure needs. Other answers
+    /// that nothing asks for are allowed.
+    fn near_parameters(&mut self, item: ItemId, given: &Table<'_>) {
+        let item = &self.site.made.items[item.0];
+        let ItemKind::Procedure { needs, .. } = &item.kind else {
+            return;
+        };
+        let needed: BTreeSet<&str> = needs.iter().map(String::as_str).collect();
+        let open = || {
+            needs
+                .iter()
+                .map(String::as_str)
+                .filter(|need| !given.has(need))
+        };
+        for name in given
+            .keys()
+            .into_iter()
+            .filter(|name| !needed.contains(name.value))
+        {
+            let Some(near) = self
+                .site
+                .reader
+                .suggestion(needs.len(), || slip(name.value, open()))
+            else {
+                continue;
+            };
+            let message = format!(
+                "`{}` needs `{near}`, and `{}` is stored for it",
+                item.name, name.value
+            );
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::NearParameter, name.span, message);
+            finding
+                .did_you_mean(Some(near))
+                .help("correct the name; a procedure may get others than it needs");
+        }
+    }
+
+    fn parameters(&mut self, top: &Table<'_>) {
+        let Some(table) = self.site.reader.table(top, "parameters") else {
+            return;
+        };
+        for key in table.keys() {
+            let given = self.site.reader.table(&table, key.value);
+            let key = Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            };
+            let item = self.known(&key, "procedure");
+            let Some(given) = given else { continue };
+            let mut stored = BTreeMap::new();
+            for name in given.keys() {
+                let value = self.site.reader.any_text(&given, name.value);
+                stored.extend(value.map(|value| (name.value.to_owned(), value.value)));
+            }
+            let Some(item) = item else { continue };
+            self.near_parameters(item, &given);
+            match answers(&mut self.site.made.items[item.0].kind) {
+                Some(parameters) => parameters.extend(stored),
+                None => {
+                    let near = self
+                        .site
+                        .made
+                        .items
+                        .iter()
+                        .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+                    let near = near.map(|item| item.name.as_str());
+                    let near = self
+                        .site
+                        .reader
+                        .nearest(&key.value, near)
+                        .map(str::to_owned);
+                    self.site.unknown(
+                        &key,
+                        "procedure",
+                        near.as_deref(),
+                        "only procedures have parameters",
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Returns the stored answers of a procedure, to be filled in once all procedures are known.
+fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
+    match kind {
+        ItemKind::Procedure { parameters, .. } => Some(parameters),
+        ItemKind::Component { .. } => None,
+    }
+}

@@ -1,0 +1,344 @@
+//! `deployment.toml`: everything that a deployment has, installed or not. People write it; rollup
+//! only reads it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::document::nearest;
+use crate::names::{CaseFolded, FileName, Kb, RelPath};
+
+/// Platform of a server that names none.
+pub const DEFAULT_PLATFORM: &str = "x86";
+
+/// A checked `deployment.toml`.
+///
+/// Everything is kept in the document's order; the `…Id` types are positions in these lists.
+/// Look-ups fold case and know the aliases.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Name of the site, for people.
+    pub name: String,
+    /// Product of the deployment.
+    pub product: String,
+    /// Version of the product.
+    pub product_version: String,
+    /// Directory of the installer share, at the root.
+    pub share: FileName,
+    /// Rollups applied before rollup kept records, oldest first.
+    pub applied: Vec<Kb>,
+    /// Every role the product knows.
+    pub roles: Vec<Role>,
+    /// The servers.
+    pub servers: Vec<Server>,
+    /// Other products on the servers.
+    pub products: Vec<Product>,
+    /// Services: anything that can be started.
+    pub services: Vec<Service>,
+    /// Every group: those of `[[groups]]` and every prefix of their paths, in the order of first
+    /// mention.
+    pub groups: Vec<Group>,
+    /// Items and procedures of all groups, in the document's order.
+    pub items: Vec<Item>,
+    /// Items that `rollup rehearse` leaves not installed.
+    pub rehearsal_not_installed: Vec<ItemId>,
+    pub(super) index: Index,
+}
+
+/// Position of a role in [`Description::roles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId(pub usize);
+/// Position of a server in [`Description::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(pub usize);
+/// Position of a service in [`Description::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub usize);
+/// Position of a group in [`Description::groups`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub usize);
+/// Position of an item or procedure in [`Description::items`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(pub usize);
+
+/// A role that servers hold.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The servers that hold it, in the document's order.
+    pub servers: Vec<ServerId>,
+}
+
+/// A server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its name; also the name of its directories.
+    pub name: FileName,
+    /// The roles it holds.
+    pub roles: Vec<RoleId>,
+    /// Platform, such as `x64`; [`DEFAULT_PLATFORM`] if none is named.
+    pub platform: String,
+}
+
+/// Another product, which only prerequisites ask about.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Its name. Several entries may name the same product, with other servers.
+    pub name: String,
+    /// The service pack installed; 0 for none.
+    pub service_pack: u32,
+    /// Servers that have it.
+    pub servers: Vec<ServerId>,
+}
+
+/// Anything that can be started.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name; also the name of its file.
+    pub name: FileName,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The role whose servers have it.
+    pub on: RoleId,
+}
+
+/// A node of the console tree that holds items or groups.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its path, which is also its directory.
+    pub path: RelPath,
+    /// Names that may replace the last part of the path.
+    pub aliases: Vec<String>,
+    /// The groups directly below it.
+    pub groups: Vec<GroupId>,
+    /// Its direct members, items and procedures, in the document's order.
+    pub items: Vec<ItemId>,
+}
+
+/// An entry of the console tree.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its name, unique in the console together with the aliases of all others.
+    pub name: FileName,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The group it is a direct member of.
+    pub group: GroupId,
+    /// Role that has one instance of the item on each of its servers; without a role there is one
+    /// instance.
+    pub on: Option<RoleId>,
+    /// Component or procedure.
+    pub kind: ItemKind,
+    /// Items that must be installed for it. A procedure can require items, but nothing requires a
+    /// procedure.
+    pub requires: Vec<ItemId>,
+    /// The line in `deployment.toml`, from 1.
+    pub line: u32,
+}
+
+/// Kind of a console entry.
+#[derive(Debug, Clone)]
+pub enum ItemKind {
+    /// Something that an installer installs.
+    Component {
+        /// Its installer's name in the share.
+        installer: FileName,
+        /// ProductName that the installer must have.
+        product: String,
+        /// True if it may be uninstalled.
+        removable: bool,
+    },
+    /// A procedure that can be run.
+    Procedure {
+        /// Names of the parameters that it requires.
+        needs: Vec<String>,
+        /// Stored answers, by name of the parameter.
+        parameters: BTreeMap<String, String>,
+    },
+}
+
+/// Look-ups by folded name; made once by the checks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    pub(super) roles: BTreeMap<CaseFolded, RoleId>,
+    pub(super) servers: BTreeMap<CaseFolded, ServerId>,
+    pub(super) services: BTreeMap<CaseFolded, ServiceId>,
+    /// Groups by parent group and one part of a path, which may be an alias. Keys of whole paths
+    /// would be as many as the aliases of all parts multiplied.
+    pub(super) groups: BTreeMap<(Option<GroupId>, CaseFolded), GroupId>,
+    pub(super) items: HashMap<CaseFolded, ItemId>,
+}
+
+/// Item on one server, or the item itself if it has no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instance {
+    /// The item or procedure.
+    pub item: ItemId,
+    /// The server, if the item has a role.
+    pub server: Option<ServerId>,
+}
+
+impl Description {
+    /// Returns a role by name or alias.
+    pub fn role(&self, name: &str) -> Option<RoleId> {
+        self.index.roles.get(&CaseFolded::of(name)).copied()
+    }
+
+    /// Returns a server by name.
+    pub fn server(&self, name: &str) -> Option<ServerId> {
+        self.index.servers.get(&CaseFolded::of(name)).copied()
+    }
+
+    /// Returns a service by name or alias.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.index.services.get(&CaseFolded::of(name)).copied()
+    }
+
+    /// Returns a group by its path; each part may be an alias of its group.
+    pub fn group(&self, path: &str) -> Option<GroupId> {
+        let mut found = None;
+        for part in path.split('/') {
+            found = Some(*self.index.groups.get(&(found, CaseFolded::of(part)))?);
+        }
+        found
+    }
+
+    /// Returns an item or procedure by name or alias.
+    pub fn item(&self, name: &str) -> Option<ItemId> {
+        self.index.items.get(&CaseFolded::of(name)).copied()
+    }
+
+    /// Returns every name and alias of all roles.
+    pub fn role_names(&self) -> impl Iterator<Item = &str> {
+        self.roles
+            .iter()
+            .flat_map(|role| named(&role.name, &role.aliases))
+    }
+
+    /// Returns every name and alias of all services.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.services
+            .iter()
+            .flat_map(|service| named(service.name.as_str(), &service.aliases))
+    }
+
+    /// Returns every name and alias of all items and procedures.
+    pub fn item_names(&self) -> impl Iterator<Item = &str> {
+        self.items
+            .iter()
+            .flat_map(|item| named(item.name.as_str(), &item.aliases))
+    }
+
+    /// Returns the paths of all groups.
+    pub fn group_paths(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(|group| group.path.as_str())
+    }
+
+    /// Returns the path of the first group that has this last part.
+    pub fn group_ending(&self, last: &str) -> Option<&str> {
+        let ending = |group: &&Group| crate::names::same_name(group.path.name(), last);
+        self.groups
+            .iter()
+            .find(ending)
+            .map(|group| group.path.as_str())
+    }
+
+    /// Returns the path of the group that may have been meant; a last part alone finds its whole
+    /// path.
+    pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
+        self.group_ending(wanted)
+            .or_else(|| nearest(wanted, self.group_paths()))
+    }
+
+    /// Returns the name of the item or procedure that may have been meant.
+    pub fn nearest_item(&self, wanted: &str) -> Option<&str> {
+        nearest(wanted, self.item_names())
+    }
+
+    /// Returns the name of the procedure that may have been meant.
+    pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
+        let procedures = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+        nearest(
+            wanted,
+            procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)),
+        )
+    }
+
+    /// Returns everything in a group and below it, in the document's order.
+    pub fn items_below(&self, group: GroupId) -> Vec<ItemId> {
+        let mut found = Vec::new();
+        let mut left = vec![group];
+        while let Some(group) = left.pop() {
+            found.extend(&self.groups[group.0].items);
+            left.extend(&self.groups[group.0].groups);
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Returns every instance of an item, in the order of the servers.
+    pub fn instances(&self, item: ItemId) -> Vec<Instance> {
+        match self.items[item.0].on {
+            None => vec![Instance { item, server: None }],
+            Some(role) => self.roles[role.0]
+                .servers
+                .iter()
+                .map(|&server| Instance {
+                    item,
+                    server: Some(server),
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns the directory of an instance, in the spelling of `deployment.toml`.
+    pub fn directory(&self, instance: Instance) -> RelPath {
+        let item = &self.items[instance.item.0];
+        let mut path = format!("{}/{}", self.groups[item.group.0].path, item.name);
+        if let Some(server) = instance.server {
+            path = format!("{path}/{}", self.servers[server.0].name);
+        }
+        RelPath::parse(&path).expect("groups, items and servers are checked names")
+    }
+
+    /// Returns the file that holds a service's state on a server.
+    pub fn service_file(&self, service: ServiceId, server: ServerId) -> RelPath {
+        let path = format!(
+            "Servers/{}/Services/{}.toml",
+            self.servers[server.0].name, self.services[service.0].name
+        );
+        RelPath::parse(&path).expect("servers and services are checked names")
+    }
+
+    /// Returns every instance of every item and procedure, in the document's order.
+    pub fn all_instances(&self) -> impl Iterator<Item = Instance> + '_ {
+        (0..self.items.len()).flat_map(|item| self.instances(ItemId(item)))
+    }
+
+    /// Returns every service on every server that has it, in the document's order.
+    pub fn all_services(&self) -> Vec<(ServiceId, ServerId)> {
+        let services = self.services.iter().enumerate();
+        let on = |role: RoleId| self.roles[role.0].servers.iter().copied();
+        services
+            .flat_map(|(at, service)| on(service.on).map(move |server| (ServiceId(at), server)))
+            .collect()
+    }
+
+    /// Formats an instance for people: the item, and its server if it has one.
+    pub fn shown(&self, instance: Instance) -> String {
+        let item = &self.items[instance.item.0].name;
+        match instance.server {
+            None => item.to_string(),
+            Some(server) => format!("{item} on {}", self.servers[server.0].name),
+        }
+    }
+}
+
+/// Returns a name, then its aliases.
+pub(super) fn named<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(name).chain(aliases.iter().map(String::as_str))
+}

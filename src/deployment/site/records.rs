@@ -1,0 +1,536 @@
+//! Small TOML files that record the current state: `state.toml` of items and procedures, a
+//! service's file, and `applied.toml`. They hold no clock times, so the same plan on the same tree
+//! always gives the same bytes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml_edit::{Key, Value};
+
+use crate::deployment::disk::tree::FileFacts;
+use crate::names::{Digest, FileName, Kb, RelPath, Version};
+
+/// Schema version of every file here.
+pub const SCHEMA: u32 = 1;
+/// Length of the longest record that is read, in bytes.
+pub const LONGEST_RECORD: u64 = 64 * 1024 * 1024;
+
+/// The state of an instance, as the console names it. A run writes only the first and the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing there.
+    NotInstalled,
+    /// An install ran and failed.
+    InstallFailed,
+    /// Not installed: an answer of the operator is missing.
+    UserInputNeeded,
+    /// Installed, not verified yet.
+    Unverified,
+    /// Installed, and the verification failed.
+    VerifyFailed,
+    /// Installed and verified.
+    Verified,
+}
+
+impl State {
+    /// Returns whether the state counts as installed: unverified, verify-failed and verified do.
+    pub fn is_installed(self) -> bool {
+        matches!(
+            self,
+            State::Unverified | State::VerifyFailed | State::Verified
+        )
+    }
+
+    /// Returns the state as it is written in the files and shown to people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::NotInstalled => "not-installed",
+            State::InstallFailed => "install-failed",
+            State::UserInputNeeded => "user-input-needed",
+            State::Unverified => "unverified",
+            State::VerifyFailed => "verify-failed",
+            State::Verified => "verified",
+        }
+    }
+}
+
+/// Reason why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Text that is not the TOML of a record.
+    #[error("it is not a record of rollup: {0}")]
+    NotARecord(String),
+    /// Record of a later version.
+    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
+    TooNew(u32),
+}
+
+/// `state.toml` of an item, or of a program that a step ran on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRecord {
+    /// State of the instance.
+    pub state: State,
+    /// Rollup that installed or removed it.
+    pub kb: Option<Kb>,
+    /// The article revision of that rollup.
+    pub revision: Option<Version>,
+    /// Installed product, if there is one.
+    pub installed: Option<Installed>,
+}
+
+/// Record of an installed product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// ProductName of the installer.
+    pub product: String,
+    /// ProductVersion.
+    pub version: Version,
+    /// ProductCode, with braces.
+    pub product_code: String,
+    /// UpgradeCode, with braces.
+    pub upgrade_code: Option<String>,
+    /// Installer that it was installed from.
+    pub installer: InstallerRecord,
+    /// Files that it installed, by path below `files/`.
+    pub files: BTreeMap<RelPath, FileRecord>,
+}
+
+/// Installer that something was installed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallerRecord {
+    /// Its name.
+    pub name: FileName,
+    /// Its SHA-256.
+    pub sha256: Digest,
+}
+
+/// File that an installer installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Digest,
+}
+
+impl From<FileRecord> for FileFacts {
+    fn from(record: FileRecord) -> Self {
+        Self {
+            size: record.size,
+            sha256: record.sha256,
+        }
+    }
+}
+
+/// Keys of an item's file, as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenItem {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    state: State,
+    kb: Option<Kb>,
+    revision: Option<Version>,
+    product: Option<String>,
+    version: Option<Version>,
+    product_code: Option<String>,
+    upgrade_code: Option<String>,
+    installer: Option<InstallerRecord>,
+    #[serde(default)]
+    files: BTreeMap<RelPath, FileRecord>,
+}
+
+impl ItemRecord {
+    /// Returns the record of something that this rollup removed.
+    pub fn removed(kb: Kb, revision: Version) -> Self {
+        Self {
+            state: State::NotInstalled,
+            kb: Some(kb),
+            revision: Some(revision),
+            installed: None,
+        }
+    }
+
+    /// Returns the record of something installed; `brought` is the rollup that installed it, if one
+    /// did.
+    pub fn installed(brought: Option<(Kb, Version)>, installed: Installed) -> Self {
+        let (kb, revision) = brought.unzip();
+        Self {
+            state: State::Verified,
+            kb,
+            revision,
+            installed: Some(installed),
+        }
+    }
+
+    /// Reads a record.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        let WrittenItem {
+            state,
+            kb,
+            revision,
+            product,
+            version,
+            product_code,
+            upgrade_code,
+            installer,
+            files,
+            ..
+        } = parse(text)?;
+        let installed = match (product, version, product_code, installer) {
+            (Some(product), Some(version), Some(product_code), Some(installer)) => {
+                Some(Installed {
+                    product,
+                    version,
+                    product_code,
+                    upgrade_code,
+                    installer,
+                    files,
+                })
+            }
+            (None, None, None, None) if !state.is_installed() => None,
+            _ => {
+                let what =
+                    "the keys `product`, `version`, `product_code` and `installer` belong together";
+                return Err(RecordError::NotARecord(format!(
+                    "state `{}`: {what}",
+                    state.as_str()
+                )));
+            }
+        };
+        Ok(Self {
+            state,
+            kb,
+            revision,
+            installed,
+        })
+    }
+
+    /// Formats the record as the text of its file.
+    pub fn to_toml(&self) -> String {
+        let mut text = head(self.state, self.kb, self.revision.as_ref());
+        if let Some(installed) = &self.installed {
+            key(&mut text, "product", installed.product.as_str());
+            key(&mut text, "version", installed.version.as_str());
+            key(&mut text, "product_code", installed.product_code.as_str());
+            if let Some(code) = &installed.upgrade_code {
+                key(&mut text, "upgrade_code", code.as_str());
+            }
+            let InstallerRecord { name, sha256 } = &installed.installer;
+            line(
+                &mut text,
+                format_args!(
+                    "installer = {{ name = {}, sha256 = \"{sha256}\" }}",
+                    quoted(name.as_str())
+                ),
+            );
+            line(&mut text, format_args!("\n[files]"));
+            for (path, FileRecord { size, sha256 }) in &installed.files {
+                let path = quoted_key(path.as_str());
+                line(
+                    &mut text,
+                    format_args!("{path} = {{ size = {size}, sha256 = \"{sha256}\" }}"),
+                );
+            }
+        }
+        text
+    }
+}
+
+/// `state.toml` of a procedure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcedureRecord {
+    schema: u32,
+    /// State of the procedure: verified once it ran.
+    pub state: State,
+    /// The rollup that ran it.
+    pub kb: Option<Kb>,
+    /// The article revision of that rollup.
+    pub revision: Option<Version>,
+    /// Parameters that it ran with.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl ProcedureRecord {
+    /// Returns the record of a procedure that ran.
+    pub fn ran(brought: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
+        let (kb, revision) = brought.unzip();
+        Self {
+            schema: SCHEMA,
+            state: State::Verified,
+            kb,
+            revision,
+            parameters,
+        }
+    }
+
+    /// Reads a record.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        parse(text)
+    }
+
+    /// Formats the record as the text of its file.
+    pub fn to_toml(&self) -> String {
+        let mut text = head(self.state, self.kb, self.revision.as_ref());
+        if !self.parameters.is_empty() {
+            line(&mut text, format_args!("\n[parameters]"));
+        }
+        for (name, value) in &self.parameters {
+            key(&mut text, &quoted_key(name), value.as_str());
+        }
+        text
+    }
+}
+
+/// The file of a service on one server. Without a file it is running and enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceRecord {
+    /// Schema version, [`SCHEMA`].
+    pub schema: u32,
+    /// True if it runs.
+    pub running: bool,
+    /// True if it may be started.
+    pub enabled: bool,
+    /// Number of times it was started.
+    pub starts: u64,
+}
+
+impl Default for ServiceRecord {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            running: true,
+            enabled: true,
+            starts: 0,
+        }
+    }
+}
+
+impl ServiceRecord {
+    /// Reads a record.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        parse(text)
+    }
+
+    /// Formats the record as the text of its file.
+    pub fn to_toml(&self) -> String {
+        let Self {
+            schema,
+            running,
+            enabled,
+            starts,
+        } = self;
+        format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
+    }
+
+    /// Returns the state in words.
+    pub fn shown(&self) -> &'static str {
+        match (self.running, self.enabled) {
+            (true, true) => "running",
+            (true, false) => "running, disabled",
+            (false, true) => "stopped",
+            (false, false) => "stopped, disabled",
+        }
+    }
+}
+
+/// `applied.toml`: rollups that were applied and not undone, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppliedUpdates {
+    schema: u32,
+    /// Applied rollups, oldest first.
+    #[serde(default)]
+    pub rollups: Vec<AppliedUpdate>,
+}
+
+/// Applied rollup in `applied.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppliedUpdate {
+    /// KB number.
+    pub kb: Kb,
+    /// Article revision; unknown for a rollup that was applied before rollup kept records.
+    pub revision: Option<Version>,
+    /// SHA-256 of the manifest; unknown in the same case.
+    pub manifest: Option<Digest>,
+    /// Rollup that includes or replaces it, if it is superseded.
+    pub superseded_by: Option<Kb>,
+}
+
+impl AppliedUpdate {
+    /// Returns the entry of a rollup that was applied before rollup kept records.
+    pub fn before_records(kb: Kb) -> Self {
+        Self {
+            kb,
+            revision: None,
+            manifest: None,
+            superseded_by: None,
+        }
+    }
+}
+
+impl AppliedUpdates {
+    /// Returns the record of these applied rollups, oldest first.
+    pub fn new(rollups: Vec<AppliedUpdate>) -> Self {
+        Self {
+            schema: SCHEMA,
+            rollups,
+        }
+    }
+
+    /// Returns the rollups that are not superseded, oldest first.
+    pub fn in_effect(&self) -> impl Iterator<Item = &AppliedUpdate> {
+        self.rollups
+            .iter()
+            .filter(|entry| entry.superseded_by.is_none())
+    }
+
+    /// Reads the file.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        parse(text)
+    }
+
+    /// Formats the record as the text of its file.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("schema = {}\n", self.schema);
+        for entry in &self.rollups {
+            line(
+                &mut text,
+                format_args!("\n[[rollups]]\nkb = \"{}\"", entry.kb),
+            );
+            if let Some(revision) = &entry.revision {
+                key(&mut text, "revision", revision.as_str());
+            }
+            if let Some(manifest) = &entry.manifest {
+                line(&mut text, format_args!("manifest = \"{manifest}\""));
+            }
+            if let Some(kb) = &entry.superseded_by {
+                line(&mut text, format_args!("superseded_by = \"{kb}\""));
+            }
+        }
+        text
+    }
+}
+
+/// Parses a record. The schema is checked first, so that a later format is reported instead of its
+/// unknown keys.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
+    #[derive(Deserialize)]
+    struct SchemaLine {
+        schema: u32,
+    }
+    let fault = |error: toml::de::Error| RecordError::NotARecord(error.message().to_owned());
+    let SchemaLine { schema } = toml::from_str(text).map_err(fault)?;
+    if schema != SCHEMA {
+        return Err(RecordError::TooNew(schema));
+    }
+    toml::from_str(text).map_err(fault)
+}
+
+fn head(state: State, kb: Option<Kb>, revision: Option<&Version>) -> String {
+    let mut text = format!("schema = {SCHEMA}\nstate = \"{}\"\n", state.as_str());
+    if let Some(kb) = kb {
+        line(&mut text, format_args!("kb = \"{kb}\""));
+    }
+    if let Some(revision) = revision {
+        key(&mut text, "revision", revision.as_str());
+    }
+    text
+}
+
+fn key(text: &mut String, name: &str, value: &str) {
+    line(text, format_args!("{name} = {}", quoted(value)));
+}
+
+fn quoted(value: &str) -> String {
+    Value::from(value).to_string()
+}
+
+fn quoted_key(name: &str) -> String {
+    Key::new(name).display_repr().into_owned()
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> ItemRecord {
+        let file = FileRecord {
+            size: 3,
+            sha256: Digest::of(b"abc"),
+        };
+        let path = RelPath::parse("Program Files/Änd \"quoted\"/a'b.dll").expect("a valid path");
+        let installed = Installed {
+            product: "A \"strange\" \\ 'product'\n".to_owned(),
+            version: "4.0.300".parse().expect("a version"),
+            product_code: "{A}".to_owned(),
+            upgrade_code: None,
+            installer: InstallerRecord {
+                name: FileName::parse("A'b.msi").expect("a name"),
+                sha256: Digest::of(b""),
+            },
+            files: [(path, file)].into(),
+        };
+        ItemRecord::installed(
+            Some((
+                "952076".parse().expect("a KB"),
+                "1.0".parse().expect("a revision"),
+            )),
+            installed,
+        )
+    }
+
+    #[test]
+    fn records_read_back_what_they_wrote() {
+        let record = record();
+        assert_eq!(
+            ItemRecord::parse(&record.to_toml()).expect("our own text"),
+            record
+        );
+        let service = ServiceRecord {
+            running: false,
+            ..ServiceRecord::default()
+        };
+        assert_eq!(
+            ServiceRecord::parse(&service.to_toml()).expect("our own text"),
+            service
+        );
+        let parameters = [("a key".to_owned(), "a = value\u{7f}".to_owned())].into();
+        let procedure = ProcedureRecord::ran(None, parameters);
+        assert_eq!(
+            ProcedureRecord::parse(&procedure.to_toml()).expect("our own text"),
+            procedure
+        );
+        let applied = AppliedUpdates::new(vec![AppliedUpdate::before_records(
+            "1".parse().expect("a KB"),
+        )]);
+        assert_eq!(
+            AppliedUpdates::parse(&applied.to_toml()).expect("our own text"),
+            applied
+        );
+    }
+
+    #[test]
+    fn a_later_format_is_named_as_such() {
+        let later = ServiceRecord::parse("schema = 2\nnews = true\n");
+        assert!(matches!(later, Err(RecordError::TooNew(2))), "{later:?}");
+    }
+
+    #[test]
+    fn an_installed_item_needs_a_product() {
+        assert!(ItemRecord::parse("schema = 1\nstate = \"verified\"\n").is_err());
+        assert!(ItemRecord::parse("schema = 1\nstate = \"not-installed\"\n").is_ok());
+    }
+}

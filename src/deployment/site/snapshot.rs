@@ -1,0 +1,458 @@
+//! Everything that a plan needs to know about a deployment, read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
+use super::records::{
+    AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
+};
+use crate::deployment::disk::free_space::{Free, free};
+use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
+use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
+
+/// Parts of a deployment that a plan may touch: only these are hashed and opened.
+#[derive(Debug, Clone, Default)]
+pub struct Interest {
+    /// Items and procedures.
+    pub instances: BTreeSet<Instance>,
+    /// Files of the share that may be replaced or read.
+    pub share: BTreeSet<CaseFolded>,
+    /// Files of the share that may be installed from as they are.
+    pub packages: BTreeSet<CaseFolded>,
+    /// Servers on which something may be run.
+    pub programs_on: BTreeSet<ServerId>,
+    /// Services that may change.
+    pub services: BTreeSet<(ServiceId, ServerId)>,
+    /// Files below the servers' `Files` that may be replaced.
+    pub files: BTreeSet<RelPath>,
+}
+
+/// Contents of a deployment. Look-ups fold case; paths are returned in the spelling on disk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Description of everything that exists, installed or not.
+    pub description: Description,
+    /// Pairs of entries that differ only in case.
+    pub clashes: Vec<(RelPath, RelPath)>,
+    /// Names on disk that are not UTF-8, escaped.
+    pub unreadable: Vec<String>,
+    /// Records that cannot be used, with the reason.
+    pub faults: Vec<(RelPath, String)>,
+    /// Contents of `applied.toml`, if it exists.
+    pub applied: Option<AppliedUpdates>,
+    /// Free space on the file system; `None` if it is not reported.
+    pub free: Option<Free>,
+    /// Facts from the journals of finished and unfinished runs; the caller that reads the journals
+    /// fills it in.
+    pub past: Past,
+    /// Second entry of each of the clashes.
+    beside: BTreeSet<RelPath>,
+    nodes: BTreeMap<CaseFolded, FoundEntry>,
+    facts: BTreeMap<RelPath, FileFacts>,
+    items: BTreeMap<Instance, ItemRecord>,
+    procedures: BTreeMap<Instance, ProcedureRecord>,
+    services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
+    programs: BTreeMap<CaseFolded, ItemRecord>,
+    packages: BTreeMap<CaseFolded, Result<Contents, String>>,
+}
+
+/// Facts about earlier runs that a plan has to know.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Finished runs that applied a rollup, oldest first.
+    pub applied: Vec<PastRun>,
+    /// Run that must be ended before another one can start.
+    pub open: Option<OpenRun>,
+    /// Differences from the state that the run of the rollup at hand left; `None` if no such run is
+    /// known.
+    pub drift: Option<Vec<String>>,
+}
+
+/// A run that is neither finished nor undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its name, such as `0012-KB952076`.
+    pub name: String,
+    /// Its state, in words.
+    pub state: String,
+    /// Digest of its plan, if it is staged and not begun: the same plan commits it.
+    pub staged: Option<Digest>,
+}
+
+/// A finished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// Its number.
+    pub number: u32,
+    /// The rollup.
+    pub kb: Kb,
+    /// Its article revision.
+    pub revision: Version,
+    /// Rollups that it includes.
+    pub includes: Vec<Kb>,
+    /// Rollups that it replaces.
+    pub replaces: Vec<Kb>,
+}
+
+impl Snapshot {
+    /// Reads a deployment. `past` stays empty.
+    pub fn read(
+        tree: &Tree,
+        description: Description,
+        interest: &Interest,
+    ) -> Result<Self, DiskError> {
+        let listing = tree.walk(None)?;
+        let mut snapshot = Self {
+            description,
+            clashes: Vec::new(),
+            unreadable: listing.unreadable,
+            faults: Vec::new(),
+            applied: None,
+            free: free(tree),
+            past: Past::default(),
+            beside: BTreeSet::new(),
+            nodes: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            items: BTreeMap::new(),
+            procedures: BTreeMap::new(),
+            services: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            packages: BTreeMap::new(),
+        };
+        snapshot.take_in_names(listing.found);
+        snapshot.read_records(tree)?;
+        snapshot.read_programs(tree)?;
+        snapshot.hash_interesting(tree, interest)?;
+        snapshot.open_packages(tree, interest)?;
+        Ok(snapshot)
+    }
+
+    fn take_in_names(&mut self, found: Vec<FoundEntry>) {
+        for found in found {
+            match self.nodes.entry(found.path.case_folded()) {
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(found);
+                }
+                std::collections::btree_map::Entry::Occupied(first) => {
+                    self.beside.insert(found.path.clone());
+                    self.clashes.push((first.get().path.clone(), found.path));
+                }
+            }
+        }
+    }
+
+    fn read_records(&mut self, tree: &Tree) -> Result<(), DiskError> {
+        let applied = self.actual(&path("applied.toml"));
+        if let Some(text) = self.text(tree, &applied)? {
+            self.applied = self.checked(&applied, AppliedUpdates::parse(&text));
+        }
+        let instances: Vec<_> = self.description.all_instances().collect();
+        let read = |instance: &Instance| {
+            let file = self.actual(
+                &self
+                    .description
+                    .directory(*instance)
+                    .with(&path("state.toml")),
+            );
+            self.text(tree, &file)
+                .map(|text| text.map(|text| (*instance, file, text)))
+        };
+        let texts: Vec<_> = instances.par_iter().map(read).collect::<Result<_, _>>()?;
+        for (instance, file, text) in texts.into_iter().flatten() {
+            match self.description.items[instance.item.0].kind {
+                ItemKind::Component { .. } => {
+                    let record = self.checked(&file, ItemRecord::parse(&text));
+                    self.items.extend(record.map(|record| (instance, record)));
+                }
+                ItemKind::Procedure { .. } => {
+                    let record = self.checked(&file, ProcedureRecord::parse(&text));
+                    self.procedures
+                        .extend(record.map(|record| (instance, record)));
+                }
+            }
+        }
+        for (service, server) in self.description.all_services() {
+            let file = self.actual(&self.description.service_file(service, server));
+            if let Some(text) = self.text(tree, &file)? {
+                let record = self.checked(&file, ServiceRecord::parse(&text));
+                self.services
+                    .extend(record.map(|record| ((service, server), record)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the records of programs that steps ran, `Servers/SERVER/Programs/PRODUCT/state.toml`.
+    fn read_programs(&mut self, tree: &Tree) -> Result<(), DiskError> {
+        let servers = path("Servers");
+        let programs = self.below(&servers).filter(|found| {
+            let mut parts = found.path.parts().skip(2);
+            found.path.parts().count() == 5
+                && parts
+                    .next()
+                    .is_some_and(|part| crate::names::same_name(part, "Programs"))
+                && crate::names::same_name(found.path.name(), "state.toml")
+        });
+        let files: Vec<_> = programs.map(|found| found.path.clone()).collect();
+        for file in files {
+            if let Some(text) = self.text(tree, &file)? {
+                let record = self.checked(&file, ItemRecord::parse(&text));
+                let directory = file.parent().expect("five parts").case_folded();
+                self.programs
+                    .extend(record.map(|record| (directory, record)));
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, tree: &Tree, file: &RelPath) -> Result<Option<String>, DiskError> {
+        match self.node(file) {
+            Some(found) if found.kind == FileKind::File => tree.text(&found.path, LONGEST_RECORD),
+            // The plan refuses a link or a directory at this path, if it matters.
+            _ => Ok(None),
+        }
+    }
+
+    fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordError>) -> Option<T> {
+        record
+            .map_err(|fault| self.faults.push((file.clone(), fault.to_string())))
+            .ok()
+    }
+
+    fn hash_interesting(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
+        let mut wanted: BTreeSet<RelPath> = BTreeSet::new();
+        let mut want = |file: &RelPath| {
+            if let Some(FoundEntry {
+                path,
+                kind: FileKind::File,
+            }) = self.node(file)
+            {
+                wanted.insert(path.clone());
+            }
+        };
+        for &instance in &interest.instances {
+            let directory = self.description.directory(instance);
+            want(&directory.with(&path("state.toml")));
+            let files = self
+                .items
+                .get(&instance)
+                .and_then(|record| record.installed.as_ref());
+            files
+                .iter()
+                .flat_map(|i| i.files.keys())
+                .for_each(|file| want(&in_files(&directory, file)));
+        }
+        for (directory, record) in &self.programs {
+            let Some(FoundEntry {
+                path: directory, ..
+            }) = self.nodes.get(directory)
+            else {
+                continue;
+            };
+            let server = directory
+                .parts()
+                .nth(1)
+                .and_then(|name| self.description.server(name));
+            if server.is_some_and(|server| interest.programs_on.contains(&server)) {
+                want(&directory.with(&path("state.toml")));
+                let files = record.installed.as_ref();
+                files
+                    .iter()
+                    .flat_map(|i| i.files.keys())
+                    .for_each(|file| want(&in_files(directory, file)));
+            }
+        }
+        for &(service, server) in &interest.services {
+            want(&self.description.service_file(service, server));
+        }
+        interest.files.iter().for_each(&mut want);
+        want(&path("applied.toml"));
+        for name in &interest.share {
+            // The plan refuses anything but a file, by name.
+            if let Some(found) = self
+                .share_file(name)
+                .filter(|found| found.kind == FileKind::File)
+            {
+                wanted.insert(found.path.clone());
+            }
+        }
+        let facts = |file: RelPath| tree.facts(&file).map(|facts| (file, facts));
+        self.facts = wanted
+            .into_par_iter()
+            .map(facts)
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn open_packages(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
+        for name in &interest.packages {
+            let Some(found) = self
+                .share_file(name)
+                .filter(|found| found.kind == FileKind::File)
+            else {
+                continue;
+            };
+            let file = tree.file(&found.path)?;
+            let mut beside = InShare {
+                snapshot: self,
+                tree,
+            };
+            let contents = installer::contents(std::io::BufReader::new(file), &mut beside);
+            self.packages
+                .insert(name.clone(), contents.map_err(|error| error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Returns the entry at a path, regardless of case.
+    pub fn node(&self, path: &RelPath) -> Option<&FoundEntry> {
+        self.nodes.get(&path.case_folded())
+    }
+
+    /// Returns everything below a directory, sorted by folded path.
+    pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &FoundEntry> {
+        let prefix = format!("{}/", directory.case_folded().as_str());
+        let from = CaseFolded::of(&prefix);
+        self.nodes
+            .range(from..)
+            .map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
+    }
+
+    /// Returns a path in the spelling on disk, as far as it exists.
+    pub fn actual(&self, wanted: &RelPath) -> RelPath {
+        if let Some(found) = self.node(wanted) {
+            return found.path.clone();
+        }
+        match wanted.parent() {
+            None => wanted.clone(),
+            Some(parent) => self
+                .actual(&parent)
+                .join(wanted.name())
+                .expect("the parts of a path"),
+        }
+    }
+
+    /// Returns a path as it is spelled if it exists beside another spelling of the same name; else
+    /// in the spelling on disk.
+    pub fn exact(&self, wanted: &RelPath) -> RelPath {
+        match self.beside.contains(wanted) {
+            true => wanted.clone(),
+            false => self.actual(wanted),
+        }
+    }
+
+    /// Returns the path and the fault of an item that only looks as if it was never installed: its
+    /// record is not a file, or it has files without a record.
+    pub fn hidden(&self, directory: &RelPath) -> Option<(RelPath, String)> {
+        let record = self.node(&directory.with(&path("state.toml")));
+        if let Some(found) = record.filter(|found| found.kind != FileKind::File) {
+            return Some((
+                found.path.clone(),
+                format!("is {}, not a file", found.kind.named()),
+            ));
+        }
+        let files = directory.with(&path("files"));
+        let lost = record.is_none() && self.below(&files).any(|found| found.kind == FileKind::File);
+        lost.then(|| {
+            (
+                files,
+                "holds files, and no `state.toml` says what they are".to_owned(),
+            )
+        })
+    }
+
+    /// Returns a file of the share, by folded name.
+    pub fn share_file(&self, name: &CaseFolded) -> Option<&FoundEntry> {
+        let path = format!(
+            "{}/{}",
+            self.description.share.case_folded().as_str(),
+            name.as_str()
+        );
+        self.nodes.get(&CaseFolded::of(&path))
+    }
+
+    /// Returns the path at which the share has, or would have, an installer with this name.
+    pub fn share_path(&self, name: &FileName) -> RelPath {
+        let path = format!("{}/{name}", self.description.share);
+        RelPath::parse(&path).expect("a checked name in a checked directory")
+    }
+
+    /// Returns size and hash of a file in the [`Interest`], by its path on disk.
+    pub fn facts(&self, path: &RelPath) -> Option<FileFacts> {
+        self.facts.get(path).copied()
+    }
+
+    /// Returns the record of an item's instance.
+    pub fn item(&self, instance: Instance) -> Option<&ItemRecord> {
+        self.items.get(&instance)
+    }
+
+    /// Returns the record of a procedure's instance.
+    pub fn procedure(&self, instance: Instance) -> Option<&ProcedureRecord> {
+        self.procedures.get(&instance)
+    }
+
+    /// Returns the state of a service on a server; without a file it is running and enabled.
+    pub fn service(&self, service: ServiceId, server: ServerId) -> ServiceRecord {
+        self.services
+            .get(&(service, server))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Returns the record of a program that a step ran, by its directory.
+    pub fn program(&self, directory: &RelPath) -> Option<&ItemRecord> {
+        self.programs.get(&directory.case_folded())
+    }
+
+    /// Returns all records of programs that steps ran: the directory on disk and the record.
+    pub fn programs(&self) -> impl Iterator<Item = (&RelPath, &ItemRecord)> {
+        self.programs
+            .iter()
+            .filter_map(|(directory, record)| Some((&self.nodes.get(directory)?.path, record)))
+    }
+
+    /// Returns the contents of a package of the share, by folded name, or why it cannot be used.
+    pub fn package(&self, name: &CaseFolded) -> Option<&Result<Contents, String>> {
+        self.packages.get(name)
+    }
+
+    /// Returns the applied rollups: those of `applied.toml` or, before the first run, those that
+    /// `deployment.toml` lists.
+    pub fn applied(&self) -> AppliedUpdates {
+        self.applied.clone().unwrap_or_else(|| {
+            let before = self.description.applied.iter().copied();
+            AppliedUpdates::new(
+                before
+                    .map(super::records::AppliedUpdate::before_records)
+                    .collect(),
+            )
+        })
+    }
+}
+
+/// Returns the path of an installed file below its instance's directory.
+pub fn in_files(directory: &RelPath, file: &RelPath) -> RelPath {
+    directory.with(&path("files")).with(file)
+}
+
+/// Cabinets beside a package in the share.
+struct InShare<'a> {
+    snapshot: &'a Snapshot,
+    tree: &'a Tree,
+}
+
+impl SiblingFiles for InShare<'_> {
+    fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
+        match self.snapshot.share_file(&name.case_folded()) {
+            None => Ok(None),
+            Some(found) => {
+                let file = self.tree.file(&found.path).map_err(|error| error.source)?;
+                Ok(Some(Box::new(std::io::BufReader::new(file))))
+            }
+        }
+    }
+}

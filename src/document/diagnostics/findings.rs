@@ -1,0 +1,333 @@
+//! Findings of a document, collected until all of them are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::codes::Code;
+use super::severity::Severity;
+use crate::names::Escaped;
+
+/// A byte range in a document's text.
+pub type Span = Range<usize>;
+
+/// One thing found at one place of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Kind of finding.
+    pub code: Code,
+    /// Severity; mostly the default of the code's catalogue entry.
+    pub level: Severity,
+    /// Message, a lower-case phrase that names the thing.
+    pub message: String,
+    /// Position in the document.
+    pub span: Span,
+    /// Short text at the carets.
+    pub label: Option<String>,
+    /// More facts.
+    pub notes: Vec<String>,
+    /// Advice on how to fix it.
+    pub help: Option<String>,
+    /// Text that the author most likely meant to write at this place, without quotes.
+    pub meant: Option<String>,
+}
+
+impl Finding {
+    /// Returns a finding at the level that its code has by default.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        let message = bounded(message.into());
+        Self {
+            code,
+            level: code.level(),
+            message,
+            span,
+            label: None,
+            notes: Vec::new(),
+            help: None,
+            meant: None,
+        }
+    }
+
+    /// Returns the finding with advice on how to fix it.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help(help);
+        self
+    }
+
+    /// Returns the finding as plain text, one thing a line, for output in which nothing can be
+    /// drawn.
+    pub fn told(&self) -> String {
+        let mut lines = vec![Escaped(&self.message).to_string()];
+        lines.extend(self.label.iter().map(|label| Escaped(label).to_string()));
+        lines.extend(
+            self.notes
+                .iter()
+                .map(|note| format!("note: {}", Escaped(note))),
+        );
+        lines.extend(
+            self.help
+                .iter()
+                .map(|help| format!("help: {}", Escaped(help))),
+        );
+        lines.join("\n")
+    }
+
+    /// Sets the text at the carets.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(bounded(label.into()));
+        self
+    }
+
+    /// Adds a fact.
+    pub fn note(&mut self, note: impl Into<String>) -> &mut Self {
+        self.notes.push(bounded(note.into()));
+        self
+    }
+
+    /// Sets the advice on how to fix it.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(bounded(help.into()));
+        self
+    }
+
+    /// Puts `did you mean …?` at the carets if a near spelling is known.
+    pub fn did_you_mean(&mut self, near: Option<&str>) -> &mut Self {
+        if let Some(near) = near {
+            self.label = Some(format!("did you mean `{near}`?"));
+            self.meant = Some(near.to_owned());
+        }
+        self
+    }
+
+    /// Sets another level than the default of its code.
+    pub fn level(&mut self, level: Severity) -> &mut Self {
+        self.level = level;
+        self
+    }
+}
+
+/// Everything found in one document.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    errors: usize,
+    /// Number of findings of each kind, including those that are not kept, and the level at which
+    /// the latter count.
+    kinds: BTreeMap<Code, (usize, Severity)>,
+    /// The last finding that was not kept.
+    dropped: Option<Finding>,
+}
+
+/// Number of findings of one kind that are kept. A document that has more is wrong in one way all
+/// over, and listing it would take more memory than the document.
+const KEPT: usize = 10_000;
+
+impl Findings {
+    /// Adds a finding at its default level; the caller completes it through the returned reference.
+    ///
+    /// [`Findings::errors`] counts it by the default level of its code; a level that is changed
+    /// afterwards shows in [`Findings::counts`] and in the output.
+    pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
+        self.push(Finding::new(code, span, message))
+    }
+
+    /// Adds a finished finding. Beyond ten thousand of one kind, findings are only counted.
+    pub fn push(&mut self, finding: Finding) -> &mut Finding {
+        self.errors += usize::from(finding.level == Severity::Error);
+        let (count, _) = self
+            .kinds
+            .entry(finding.code)
+            .or_insert((0, finding.code.level()));
+        *count += 1;
+        if *count > KEPT {
+            return self.dropped.insert(finding);
+        }
+        self.list.push(finding);
+        self.list.last_mut().expect("pushed just now")
+    }
+
+    /// Returns the number of errors added so far, in constant time, so that a caller can see
+    /// whether another one was added.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Returns the current numbers of errors, warnings and notes, each finding counted once; those
+    /// that are not kept count as their kind does.
+    pub fn counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for finding in self.sorted() {
+            counts[finding.level as usize] += 1;
+        }
+        for (_, level, more) in self.not_kept() {
+            counts[level as usize] += more;
+        }
+        counts
+    }
+
+    /// Returns the kinds of which some findings were only counted, with the level at which these
+    /// count and their number.
+    pub fn not_kept(&self) -> impl Iterator<Item = (Code, Severity, usize)> + '_ {
+        let more = |(code, (count, level)): (&Code, &(usize, Severity))| {
+            (*code, *level, count.saturating_sub(KEPT))
+        };
+        self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
+    }
+
+    /// Returns whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Returns all findings without duplicates, sorted by position and then by code.
+    pub fn sorted(&self) -> Vec<&Finding> {
+        let mut list: Vec<_> = self.list.iter().collect();
+        list.sort_by(|a, b| key(a).cmp(&key(b)));
+        list.dedup_by(|a, b| key(a) == key(b));
+        list
+    }
+
+    /// Changes the level of findings, and removes those for which `level` returns `None`.
+    pub fn weigh(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
+        self.list
+            .retain_mut(|finding| match level(finding.code, finding.level) {
+                Some(level) => {
+                    finding.level = level;
+                    true
+                }
+                None => false,
+            });
+        self.kinds
+            .retain(|code, (_, counted)| match level(*code, *counted) {
+                Some(level) => {
+                    *counted = level;
+                    true
+                }
+                None => false,
+            });
+        self.count_errors();
+    }
+
+    /// Adds the findings of another pass over the same document.
+    pub fn append(&mut self, others: Findings) {
+        let not_kept: Vec<_> = others.not_kept().collect();
+        for finding in others.list {
+            self.push(finding);
+        }
+        for (code, level, more) in not_kept {
+            self.kinds.entry(code).or_insert((0, level)).0 += more;
+        }
+        self.count_errors();
+    }
+
+    /// Turns a finding of a kind that explains another one at the same place into a note of that
+    /// one.
+    pub fn explain_by(&mut self, code: Code) {
+        let explains = |finding: &Finding| finding.code == code;
+        let why: BTreeMap<(usize, usize), String> = self
+            .list
+            .iter()
+            .filter(|finding| explains(finding))
+            .map(|finding| {
+                (
+                    (finding.span.start, finding.span.end),
+                    finding.message.clone(),
+                )
+            })
+            .collect();
+        let mut told = BTreeSet::new();
+        for finding in self.list.iter_mut().filter(|finding| !explains(finding)) {
+            let place = (finding.span.start, finding.span.end);
+            if let Some(message) = why.get(&place) {
+                finding.notes.push(message.clone());
+                told.insert(place);
+            }
+        }
+        self.retain(|finding| {
+            !explains(finding) || !told.contains(&(finding.span.start, finding.span.end))
+        });
+    }
+
+    /// Removes the findings that `keep` refuses.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.list.retain(keep);
+        self.count_errors();
+    }
+
+    fn count_errors(&mut self) {
+        let kept = self
+            .list
+            .iter()
+            .filter(|finding| finding.level == Severity::Error)
+            .count();
+        let more: usize = self
+            .not_kept()
+            .filter(|(_, level, _)| *level == Severity::Error)
+            .map(|(.., more)| more)
+            .sum();
+        self.errors = kept + more;
+    }
+}
+
+/// Length of the longest message that is kept whole, in bytes. A longer one comes from a document
+/// that tries to fill the screen.
+const LONGEST: usize = 4_000;
+
+/// Returns a text of bounded length, whatever name of the document it contains.
+fn bounded(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// Returns the beginning of a name that is part of the message of each of many findings, which may
+/// be as many as the name is long.
+pub(crate) fn brief(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST / 10)]
+}
+
+fn key(finding: &Finding) -> (usize, Code, usize, &str) {
+    (
+        finding.span.start,
+        finding.code,
+        finding.span.end,
+        &finding.message,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ever_the_same_finding_is_counted_and_not_kept() {
+        let mut findings = Findings::default();
+        for at in 0..KEPT + 5 {
+            findings.add(Code::MissingKey, at..at, "x");
+            findings.add(Code::Unused, 0..0, "the same");
+        }
+        assert_eq!(findings.errors(), KEPT + 5);
+        assert_eq!(findings.sorted().len(), KEPT + 1);
+        assert_eq!(findings.counts(), [KEPT + 5, 6, 0]);
+        assert_eq!(
+            findings.not_kept().collect::<Vec<_>>(),
+            [
+                (Code::MissingKey, Severity::Error, 5),
+                (Code::Unused, Severity::Warning, 5)
+            ]
+        );
+        let mut whole = Findings::default();
+        whole.append(findings.clone());
+        assert_eq!(
+            (whole.errors(), whole.counts()),
+            (findings.errors(), findings.counts())
+        );
+        findings.weigh(|code, level| (code != Code::Unused).then_some(level));
+        assert_eq!(
+            (findings.errors(), findings.counts()),
+            (KEPT + 5, [KEPT + 5, 0, 0])
+        );
+    }
+}

@@ -1,0 +1,472 @@
+//! Findings as people and programs read them.
+
+use std::collections::BTreeMap;
+
+use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
+use serde::Serialize;
+
+use super::codes::Code;
+use super::findings::{Finding, Findings};
+use super::severity::Severity;
+use super::source::Source;
+use crate::names::{Escaped, wrapped};
+
+/// More findings of one kind than this are listed below the last one that is drawn; notes below
+/// their first.
+const DRAWN: usize = 20;
+
+/// More notes of one kind than this are listed and not drawn.
+const NOTES_DRAWN: usize = 3;
+
+/// More findings of one kind than this are not even listed.
+const LISTED: usize = 200;
+
+/// Properties of the output that only the caller can know.
+#[derive(Debug, Clone, Copy)]
+pub struct RenderOptions {
+    /// Columns of the screen; source lines are cut to fit.
+    pub width: usize,
+    /// True if escape sequences for colour may be written.
+    pub color: bool,
+    /// True if messages are folded to the width, too. In a file or a log each stays on one line, so
+    /// that a search finds it.
+    pub folds: bool,
+}
+
+impl RenderOptions {
+    /// Look of a text that is not shown on a screen.
+    pub const PLAIN: Self = Self {
+        width: 100,
+        color: false,
+        folds: false,
+    };
+}
+
+/// A finding in the form that programs read.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingRecord<'a> {
+    /// The document's name.
+    pub file: &'a str,
+    /// Line on which it begins, from 1.
+    pub line: u32,
+    /// Column at which it begins, in characters from 1.
+    pub column: u32,
+    /// The line on which it ends.
+    pub end_line: u32,
+    /// The column behind its last character.
+    pub end_column: u32,
+    /// Number of its code, such as `RU0201`.
+    pub code: &'static str,
+    /// Its severity.
+    pub level: Severity,
+    /// Message; here and below, characters of the document that cannot be seen are escaped.
+    pub message: String,
+    /// Text at the carets.
+    pub label: Option<String>,
+    /// More facts.
+    pub notes: Vec<String>,
+    /// Advice on how to fix it.
+    pub help: Option<String>,
+    /// Text that would be at the place if the author meant what seems likely.
+    pub replacement: Option<String>,
+}
+
+impl Findings {
+    /// Returns all findings, drawn as `rustc` draws them, with one empty line between two findings.
+    ///
+    /// If a document has many of one kind, the first are drawn, and the places of the others are
+    /// listed below.
+    pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
+        let sorted = self.sorted();
+        let mut crowds: BTreeMap<(Code, Severity), Crowd> = BTreeMap::new();
+        sorted.iter().for_each(|finding| {
+            crowds
+                .entry((finding.code, finding.level))
+                .or_default()
+                .size += 1
+        });
+        for (code, level, more) in self.not_kept() {
+            crowds.entry((code, level)).or_default().not_kept = more;
+        }
+        let mut parts: Vec<String> = Vec::new();
+        for finding in sorted {
+            let Some(crowd) = crowds.get_mut(&(finding.code, finding.level)) else {
+                continue;
+            };
+            crowd.told += 1;
+            let drawn = crowd.drawn(finding.level);
+            if crowd.told <= drawn {
+                crowd.part = parts.len();
+                parts.push(finding.text(source, options));
+            } else if crowd.told <= drawn + LISTED {
+                parts[crowd.part].push_str(&also(finding, source));
+            }
+        }
+        for ((code, level), crowd) in crowds {
+            let more = crowd.size.saturating_sub(crowd.drawn(level) + LISTED) + crowd.not_kept;
+            if more > 0 {
+                parts[crowd.part].push_str(&format!("  and {more} more {code}\n"));
+            }
+        }
+        parts.join("\n")
+    }
+
+    /// Returns all findings, in the form that programs read.
+    pub fn records<'a>(&'a self, source: &'a Source) -> Vec<FindingRecord<'a>> {
+        self.sorted()
+            .into_iter()
+            .map(|finding| finding.record(source))
+            .collect()
+    }
+}
+
+/// The findings of one kind and level in one document.
+#[derive(Default)]
+struct Crowd {
+    size: usize,
+    not_kept: usize,
+    told: usize,
+    /// Index of the part of the text that shows the last finding drawn.
+    part: usize,
+}
+
+impl Crowd {
+    /// Returns the number of findings that are drawn.
+    fn drawn(&self, level: Severity) -> usize {
+        if level == Severity::Note && self.size > NOTES_DRAWN {
+            1
+        } else {
+            DRAWN
+        }
+    }
+}
+
+impl Finding {
+    /// Returns one finding, drawn as `rustc` draws it. Whatever the document contains, no control
+    /// character of it reaches the terminal.
+    pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
+        let (line, column) = source.place(self.span.start);
+        let excerpt = Excerpt::of(self, source, line, options.width.max(40) - MARGIN);
+        let width = options.width.max(40);
+        let fitted = |text: &str, before: usize| match (options.folds, Escaped(text).to_string()) {
+            (true, text) => case_folded(&text, width.saturating_sub(before)),
+            (false, text) => text,
+        };
+        let title = fitted(
+            &self.message,
+            format!("{}[{}]: ", self.level, self.code).len(),
+        );
+        let gutter = line.to_string().len();
+        let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
+        let mut below = Vec::new();
+        if let Some(label) = &self.label {
+            let label = Escaped(label).to_string();
+            // Beside the carets if there is room, else below like a note.
+            match !options.folds
+                || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width
+            {
+                true => annotation = annotation.label(label),
+                false => below.push(fitted(&label, gutter + "  = note: ".len())),
+            }
+        }
+        let snippet = Snippet::source(excerpt.text)
+            .line_start(line as usize)
+            .path("-")
+            .annotation(annotation);
+        let title = drawn(self.level)
+            .primary_title(title)
+            .id(self.code.number());
+        below.extend(
+            self.notes
+                .iter()
+                .map(|note| fitted(note, gutter + "  = note: ".len())),
+        );
+        let notes = below.into_iter().map(|note| Drawn::NOTE.message(note));
+        let help = self
+            .help
+            .iter()
+            .map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
+        let report = [title.element(snippet).elements(notes).elements(help)];
+        let renderer = if options.color {
+            Renderer::styled().hyperlink(false)
+        } else {
+            Renderer::plain()
+        };
+        let drawing = renderer.term_width(width).render(&report);
+        placed(
+            &drawing,
+            &format!("{}:{line}:{column}", Escaped(source.name())),
+        )
+    }
+
+    /// Returns the text that would replace the one at its place if the author meant what seems
+    /// likely, with quotes if they are needed.
+    pub fn replacement(&self, source: &Source) -> Option<String> {
+        let meant = self.meant.as_ref()?;
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let quoted = source
+            .text()
+            .get(self.span.clone())?
+            .starts_with(['"', '\''])
+            || !meant.chars().all(bare);
+        Some(if quoted {
+            toml::Value::String(meant.clone()).to_string()
+        } else {
+            meant.clone()
+        })
+    }
+
+    /// Returns the finding in the form that programs read.
+    pub fn record<'a>(&'a self, source: &'a Source) -> FindingRecord<'a> {
+        let (line, column) = source.place(self.span.start);
+        let (end_line, end_column) = source.place(self.span.end.max(self.span.start));
+        FindingRecord {
+            file: source.name(),
+            line,
+            column,
+            end_line,
+            end_column,
+            code: self.code.number(),
+            level: self.level,
+            message: shown(&self.message),
+            label: self.label.as_deref().map(shown),
+            notes: self.notes.iter().map(|note| shown(note)).collect(),
+            help: self.help.as_deref().map(shown),
+            replacement: self.replacement(source),
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    Escaped(text).to_string()
+}
+
+/// Folds a text to a width, except for parts in backticks, which are to be copied.
+fn case_folded(text: &str, width: usize) -> String {
+    // No control character is left in a text that is shown.
+    const GLUE: char = '\u{1f}';
+    let glued = |(at, part): (usize, &str)| match at % 2 == 1 && part.chars().count() + 2 <= width {
+        true => part.replace(' ', GLUE.encode_utf8(&mut [0; 4])),
+        false => part.to_owned(),
+    };
+    let parts: Vec<String> = text.split('`').enumerate().map(glued).collect();
+    wrapped(&parts.join("`"), width, "").replace(GLUE, " ")
+}
+
+fn drawn(level: Severity) -> Drawn<'static> {
+    match level {
+        Severity::Error => Drawn::ERROR,
+        Severity::Warning => Drawn::WARNING,
+        Severity::Note => Drawn::NOTE,
+    }
+}
+
+fn also(finding: &Finding, source: &Source) -> String {
+    let (line, column) = source.place(finding.span.start);
+    format!("  also {line}:{column}: {}\n", Escaped(&finding.message))
+}
+
+/// Source line of a finding, made safe and cut to the part around it; the span moves along.
+struct Excerpt {
+    text: String,
+    span: std::ops::Range<usize>,
+}
+
+/// Columns that line numbers and the like take from a screen.
+const MARGIN: usize = 16;
+
+/// Characters kept on each side of a finding in a very long line; the renderer cuts to the screen.
+const KEPT: usize = 400;
+
+impl Excerpt {
+    /// Returns the excerpt of a finding. A marked part that is longer than `most` characters is
+    /// cut: no screen could show its end.
+    fn of(finding: &Finding, source: &Source, line: u32, most: usize) -> Self {
+        let whole = source.line_span(line);
+        let start = source
+            .floor(finding.span.start)
+            .clamp(whole.start, whole.end);
+        let end = source.floor(finding.span.end).clamp(start, whole.end);
+        let from = source.floor(start.saturating_sub(KEPT).max(whole.start));
+        let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
+        let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
+        let before = if from > whole.start {
+            format!("…{}", safe(from..start))
+        } else {
+            safe(from..start)
+        };
+        let mut marked = safe(start..end.min(to));
+        let mut after = safe(end.min(to)..to);
+        if let Some((cut, _)) = marked.char_indices().nth(most) {
+            marked.truncate(cut);
+            after = "…".to_owned();
+        }
+        let span = before.len()..before.len() + marked.len();
+        Self {
+            text: format!("{before}{marked}{after}"),
+            span,
+        }
+    }
+
+    /// Returns the columns up to the end of the carets, with a tab counted as four.
+    fn columns_to_end(&self) -> usize {
+        self.text[..self.span.end]
+            .chars()
+            .map(|c| if c == '\t' { 4 } else { 1 })
+            .sum()
+    }
+}
+
+/// Escapes a line for display. Tabs stay, since the renderer lays them out; the byte order mark
+/// goes, since the author does not see it.
+fn safe_line(text: &str) -> String {
+    let parts: Vec<_> = text
+        .trim_start_matches('\u{feff}')
+        .split('\t')
+        .map(|part| Escaped(part).to_string())
+        .collect();
+    parts.join("\t")
+}
+
+/// Puts the true place into a drawing: the renderer only saw an excerpt, and would print names
+/// unescaped.
+fn placed(drawing: &str, place: &str) -> String {
+    let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
+    if let Some(line) = lines.iter_mut().skip(1).find(|line| line.contains("--> ")) {
+        let after_arrow = line.find("--> ").unwrap_or_default() + "--> ".len();
+        let reset = line[after_arrow..].find('-').unwrap_or_default();
+        line.truncate(after_arrow + reset);
+        line.push_str(place);
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: RenderOptions = RenderOptions {
+        width: 80,
+        ..RenderOptions::PLAIN
+    };
+
+    #[test]
+    fn a_finding_is_drawn_at_its_place() {
+        let source = Source::new("m.toml", "schema = 1\nfiles = [\"HostedMail.msi\"]\n");
+        let mut finding = Finding::new(
+            Code::NotListed,
+            20..36,
+            "`HostedMail.msi` is copied but not in the file table",
+        );
+        finding
+            .label("did you mean `HostedEmail2007NS.msi`?")
+            .help("or add a row");
+        let text = finding.text(&source, &PLAIN);
+        let wanted = "\
+error[RU0201]: `HostedMail.msi` is copied but not in the file table
+ --> m.toml:2:10
+  |
+2 | files = [\"HostedMail.msi\"]
+  |          ^^^^^^^^^^^^^^^^ did you mean `HostedEmail2007NS.msi`?
+  |
+  = help: or add a row
+";
+        assert_eq!(text, wanted);
+        let colored = finding.text(
+            &source,
+            &RenderOptions {
+                color: true,
+                ..PLAIN
+            },
+        );
+        assert!(colored.contains("m.toml:2:10\n"), "{colored}");
+    }
+
+    #[test]
+    fn on_a_narrow_screen_messages_are_folded_and_a_long_label_moves_below() {
+        let source = Source::new("m.toml", "on = \"mps-engin\"\n");
+        let mut finding = Finding::new(
+            Code::NoSuchRole,
+            5..16,
+            "the deployment `hmc40` has no role `mps-engin`",
+        );
+        finding
+            .label("did you mean `mps-engine`, or what?")
+            .help("roles stand in `deployment.toml`");
+        let wanted = "\
+error[RU0603]: the deployment `hmc40` has
+               no role `mps-engin`
+ --> m.toml:1:6
+  |
+1 | on = \"mps-engin\"
+  |      ^^^^^^^^^^^
+  |
+  = note: did you mean `mps-engine`, or
+          what?
+  = help: roles stand in
+          `deployment.toml`
+";
+        assert_eq!(
+            finding.text(
+                &source,
+                &RenderOptions {
+                    width: 41,
+                    color: false,
+                    folds: true
+                }
+            ),
+            wanted
+        );
+    }
+
+    #[test]
+    fn many_notes_of_one_kind_are_drawn_once_and_listed() {
+        let source = Source::new("m.toml", "a\nb\nc\nd\ne\n");
+        let mut findings = Findings::default();
+        for at in [0, 2, 4, 6] {
+            findings.add(Code::Spelling, at..at + 1, format!("spelling {at}"));
+        }
+        findings
+            .add(Code::Spelling, 8..9, "one that weighs more")
+            .level(Severity::Warning);
+        let text = findings.text(&source, &PLAIN);
+        assert!(
+            text.contains(
+                "^\n  also 2:1: spelling 2\n  also 3:1: spelling 4\n  also 4:1: spelling 6\n"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("warning[RU0205]: one that weighs more\n --> m.toml:5:1\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_hostile_document_does_not_drive_the_terminal() {
+        let source = Source::new(
+            "a\u{1b}]0;x\u{7}",
+            "\u{9b}31m\u{1b}[2J = \"\u{202e}\"\t#\u{85}",
+        );
+        let mut finding = Finding::new(Code::UnknownKey, 0..7, "unknown key `\u{1b}[2J\n\u{9b}`");
+        finding.label("\u{9b}1m").note("\u{1b}").help("\u{7}");
+        let text = finding.text(&source, &PLAIN);
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        assert!(!text.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut_and_the_column_stays_true() {
+        let text = format!("a = \"{}\" b", "x".repeat(1_000_000));
+        let end = text.len();
+        let source = Source::new("m.toml", text);
+        let drawn = Finding::new(Code::Syntax, end - 1..end, "what is `b`").text(&source, &PLAIN);
+        assert!(
+            drawn.len() < 1000 && drawn.contains("m.toml:1:1000008\n"),
+            "{drawn}"
+        );
+    }
+}

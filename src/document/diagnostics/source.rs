@@ -1,0 +1,253 @@
+//! Text of a document, and the places in it.
+
+use super::codes::Code;
+use super::findings::Finding;
+
+/// A document's text, with the name under which it is shown.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    text: String,
+    /// Byte offset of the first byte of every line.
+    lines: Vec<usize>,
+    /// Number of characters that begin before every [`STRIDE`]th byte.
+    characters: Vec<usize>,
+    /// Reason why the bytes cannot be read as a document at all.
+    fault: Option<Finding>,
+}
+
+/// Bytes between two places whose characters are counted in advance: a line may be as long as the
+/// document, and each of its findings has a column.
+const STRIDE: usize = 4096;
+
+impl Source {
+    /// Size of the largest document that is read, in bytes. A manifest of twenty thousand pinned
+    /// rows fits; the parser may need eighty times the size of a hostile document.
+    pub const LARGEST: usize = 4 << 20;
+
+    /// Returns a document with a given text, and the name under which it is shown.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let fault = unreadable(&text);
+        Self {
+            name: name.into(),
+            lines: line_starts(&text),
+            characters: characters(&text),
+            text,
+            fault,
+        }
+    }
+
+    /// Returns a document with the bytes of a file. Bytes that cannot be a document become the one
+    /// finding of any attempt to parse them.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        if bytes.len() > Self::LARGEST {
+            return Self {
+                fault: Some(too_large(bytes.len())),
+                ..Self::new(name, "")
+            };
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(name, text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+                    let fault = Finding::new(
+                        Code::NotUtf8,
+                        0..1,
+                        "the document is UTF-16, and TOML is UTF-8",
+                    );
+                    return Self {
+                        fault: Some(fault.with_help("save the file as UTF-8")),
+                        ..Self::new(name, "")
+                    };
+                }
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let wrong = error.as_bytes().get(at).copied().unwrap_or_default();
+                let fault = Finding::new(
+                    Code::NotUtf8,
+                    at..at + 1,
+                    format!("byte 0x{wrong:02X} is not UTF-8"),
+                )
+                .with_help("save the file as UTF-8");
+                Self {
+                    fault: Some(fault),
+                    ..Self::new(name, text)
+                }
+            }
+        }
+    }
+
+    /// Returns the same text under another name.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// Returns whether it cannot be a document at all, whatever is expected in it.
+    pub fn is_unreadable(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Returns the name under which it is shown, mostly the path as it was typed.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> u32 {
+        let line = self.lines.partition_point(|&start| start <= offset);
+        u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
+    /// Returns line and column of a byte offset, both from 1; columns count characters.
+    pub fn place(&self, offset: usize) -> (u32, u32) {
+        let offset = self.floor(offset);
+        let line = self.line(offset);
+        let start = self.line_start(line);
+        // A byte order mark is invisible.
+        let unseen = usize::from(start == 0 && offset > 0 && self.text.starts_with('\u{feff}'));
+        let column = self.characters_before(offset) - self.characters_before(start) - unseen + 1;
+        (line, u32::try_from(column).unwrap_or(u32::MAX))
+    }
+
+    /// Returns the text of a line, without its end.
+    pub fn line_text(&self, line: u32) -> &str {
+        &self.text[self.line_span(line)]
+    }
+
+    /// Returns the byte offsets of a line, without its end.
+    pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
+        let start = self.line_start(line);
+        let end = self
+            .lines
+            .get(line as usize)
+            .copied()
+            .unwrap_or(self.text.len());
+        // Only one line end is removed: a line may consist of carriage returns, and be asked for
+        // with each of them.
+        let line = &self.text[start..end];
+        let kept = line
+            .strip_suffix('\n')
+            .map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
+        start..start + kept.len()
+    }
+
+    /// Returns the nearest character boundary at or before an offset.
+    pub(super) fn floor(&self, offset: usize) -> usize {
+        self.text.floor_char_boundary(offset.min(self.text.len()))
+    }
+
+    /// Returns the number of characters before a character boundary.
+    fn characters_before(&self, offset: usize) -> usize {
+        let known = offset / STRIDE;
+        self.characters[known] + count(&self.text.as_bytes()[known * STRIDE..offset])
+    }
+
+    /// Returns the reason why the bytes cannot be a document, if there is one.
+    pub(super) fn fault(&self) -> Option<&Finding> {
+        self.fault.as_ref()
+    }
+
+    fn line_start(&self, line: u32) -> usize {
+        self.lines
+            .get(line.saturating_sub(1) as usize)
+            .copied()
+            .unwrap_or(self.text.len())
+    }
+}
+
+fn unreadable(text: &str) -> Option<Finding> {
+    if text.len() > Source::LARGEST {
+        return Some(too_large(text.len()));
+    }
+    let nul = text.find('\0')?;
+    let finding = Finding::new(
+        Code::NulByte,
+        nul..nul + 1,
+        "a NUL byte, which no text contains",
+    );
+    Some(finding.with_help("this is no text file, or it was saved as UTF-16; save it as UTF-8"))
+}
+
+fn too_large(size: usize) -> Finding {
+    let message = format!(
+        "the document has {size} bytes, more than the {} that are read",
+        Source::LARGEST
+    );
+    Finding::new(Code::TooLarge, 0..0, message)
+        .with_help("no manifest needs as much; is this the right file?")
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let after_ends = text
+        .bytes()
+        .enumerate()
+        .filter(|(_, byte)| *byte == b'\n')
+        .map(|(at, _)| at + 1);
+    std::iter::once(0).chain(after_ends).collect()
+}
+
+fn characters(text: &str) -> Vec<usize> {
+    let mut before = vec![0];
+    before.extend(text.as_bytes().chunks_exact(STRIDE).scan(0, |all, part| {
+        *all += count(part);
+        Some(*all)
+    }));
+    before
+}
+
+/// Returns the number of characters that begin in some bytes of a text.
+fn count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source::new("x", "a\nü = \"漢\" # z\r\nlast");
+        let z = source.text().find('z').expect("there");
+        assert_eq!(source.place(z), (2, 11));
+        assert_eq!(source.place(source.text().len()), (3, 5));
+        assert_eq!(&source.text()[source.line_span(2)], "ü = \"漢\" # z");
+        assert_eq!(source.place(usize::MAX), (3, 5));
+        assert_eq!(Source::new("x", "a\r\r\n").line_text(1), "a\r");
+    }
+
+    #[test]
+    fn columns_of_a_long_line_are_counted_from_near_by() {
+        let text = format!("\u{feff}{}\n{}", "ü漢x".repeat(STRIDE), "漢".repeat(STRIDE));
+        let source = Source::new("x", text);
+        for offset in (0..source.text().len())
+            .step_by(97)
+            .chain(STRIDE - 3..STRIDE + 3)
+        {
+            let offset = source.floor(offset);
+            let (line, column) = source.place(offset);
+            let line =
+                source.text()[source.line_start(line)..offset].trim_start_matches('\u{feff}');
+            assert_eq!(column as usize, line.chars().count() + 1);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_fault_with_a_place() {
+        let source = Source::from_bytes("x", b"a = 1\nb = \"\xff\"".to_vec());
+        let fault = source.fault().expect("a fault");
+        assert_eq!(
+            (fault.code, source.place(fault.span.start)),
+            (Code::NotUtf8, (2, 6))
+        );
+        assert!(Source::new("x", "a\0b").fault().is_some());
+    }
+}

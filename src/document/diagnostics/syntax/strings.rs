@@ -1,0 +1,25 @@
+//! Ends of TOML's strings, for the searches that have to skip them.
+
+/// Returns the offset behind a string that begins at `at`; an unclosed one is an error, and ends
+/// with its line or the text.
+pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
+    let quote = bytes[at];
+    let long = bytes[at..].starts_with(&[quote; 3]);
+    let mut at = at + if long { 3 } else { 1 };
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\'
+                if quote == b'"'
+                    && bytes.get(at + 1).is_some_and(|&next| long || next != b'\n') =>
+            {
+                at += 1
+            }
+            b'\n' if !long => return Err(at),
+            _ if byte == quote && !long => return Ok(at + 1),
+            _ if byte == quote && bytes[at..].starts_with(&[quote; 3]) => return Ok(at + 3),
+            _ => {}
+        }
+        at += 1;
+    }
+    Err(at)
+}

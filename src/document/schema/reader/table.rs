@@ -1,0 +1,134 @@
+//! One table of a document, with what its shape says about it.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::document::diagnostics::findings::Span;
+use crate::document::diagnostics::nearest::nearest;
+use crate::document::schema::shape::{KeyKind, Rule, Shape};
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Place of the value.
+    pub span: Span,
+}
+
+/// A table of the document, with the shape that it should have.
+#[derive(Debug, Clone)]
+pub struct Table<'t> {
+    pub(super) entries: &'t DeTable<'t>,
+    pub(super) span: Span,
+    pub(super) shape: &'static Shape,
+    /// Tables below that have a misspelled name, by the name that was meant.
+    pub(super) meant: Vec<(&'static str, &'t Spanned<DeValue<'t>>)>,
+    /// Tables below that have no header, so that their keys are in this table.
+    pub(super) headless: Vec<(&'static str, Span)>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn new(entries: &'t DeTable<'t>, span: Span, shape: &'static Shape) -> Self {
+        Self {
+            entries,
+            span,
+            shape,
+            meant: Vec::new(),
+            headless: Vec::new(),
+        }
+    }
+
+    /// Returns the place of the table: its header, or the whole of an inline table.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Returns the place of a key.
+    pub fn key(&self, key: &str) -> Option<Span> {
+        self.entries.get_key_value(key).map(|(key, _)| key.span())
+    }
+
+    /// Returns whether the table has a key.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Returns the text under a misspelling of a key, which was reported before: the text that the
+    /// author most likely gave.
+    pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
+        let known = || self.shape.named().iter().map(|key| key.name);
+        let unknown = self
+            .entries
+            .iter()
+            .filter(|(other, _)| self.shape.key(other.get_ref()).is_none())
+            .take(20);
+        let mut meant = unknown.filter(|(other, _)| nearest(other.get_ref(), known()) == Some(key));
+        let (_, value) = meant.next()?;
+        let text = value
+            .get_ref()
+            .as_str()
+            .filter(|text| !text.trim().is_empty())?;
+        Some(Placed {
+            value: text.to_owned(),
+            span: value.span(),
+        })
+    }
+
+    /// Returns the number of tables in a list; `None` if there is no list.
+    pub fn tables_in(&self, key: &str) -> Option<usize> {
+        let list = self.value(key)?.get_ref().as_array()?;
+        Some(
+            list.iter()
+                .filter(|value| value.get_ref().is_table())
+                .count(),
+        )
+    }
+
+    /// Returns the keys that the table has, in the document's order.
+    pub fn keys(&self) -> Vec<Placed<&'t str>> {
+        let mut keys: Vec<_> = self
+            .entries
+            .keys()
+            .map(|key| Placed {
+                value: key.get_ref().as_ref(),
+                span: key.span(),
+            })
+            .collect();
+        keys.sort_by_key(|key| key.span.start);
+        keys
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.entries.get(key)
+    }
+
+    /// Returns the value of a key, even if the key is misspelled.
+    pub(super) fn meant(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        let meant = || {
+            self.meant
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| *value)
+        };
+        self.value(key).or_else(meant)
+    }
+
+    /// Returns whether a key is required, always or in one of the cases of the table.
+    pub(super) fn needs(&self, key: &str) -> bool {
+        let rules = || self.shape.cases().iter().flat_map(|case| case.rules);
+        self.shape
+            .key(key)
+            .is_some_and(|key| key.required.is_some())
+            || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
+    }
+
+    /// Returns the kind that the shape gives a key. Only keys of the shape can be asked for, so
+    /// that nothing is read that the schema does not describe.
+    pub(super) fn kind(&self, key: &str) -> KeyKind {
+        self.shape
+            .key(key)
+            .expect("a key is asked for that its shape describes")
+            .kind
+    }
+}

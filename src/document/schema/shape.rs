@@ -1,0 +1,315 @@
+//! Shapes of the tables of a language.
+//!
+//! One description serves two purposes: the reader walks a document by it, and the JSON Schema is
+//! made from it, with which editors complete keys and show what they mean. So the advice that
+//! people get while they write agrees with what the reader accepts.
+
+/// Title of the shape of a document's top.
+pub const TOP: &str = "the top of the document";
+
+/// One table of a language: its name and its keys.
+#[derive(Debug)]
+pub struct Shape {
+    /// Header, such as `[rollup]`; for a table without one, its common name.
+    pub title: &'static str,
+    /// Purpose, in a sentence.
+    pub about: &'static str,
+    /// The keys.
+    pub keys: Keys,
+    /// Further rules, which depend on the case of the table.
+    pub cases: Cases,
+}
+
+/// The keys of a table.
+#[derive(Debug)]
+pub enum Keys {
+    /// Every key that means something.
+    Named(&'static [Key]),
+    /// Names of a form that the author chooses, each with a value like this key's.
+    Free(Form, Key),
+}
+
+/// A key and the value that it may have.
+#[derive(Debug)]
+pub struct Key {
+    /// Name; for free keys, a placeholder for the names.
+    pub name: &'static str,
+    /// Kind of the value.
+    pub kind: KeyKind,
+    /// Example of a line, if the key is required.
+    pub required: Option<&'static str>,
+    /// Meaning, with the unit, in a sentence or two.
+    pub about: &'static str,
+}
+
+/// Kind of value that a key may have.
+#[derive(Debug, Clone, Copy)]
+pub enum KeyKind {
+    /// A text that is not empty.
+    Text(Form),
+    /// A text, empty or not.
+    AnyText,
+    /// A list of texts, none of them empty.
+    Texts(List),
+    /// `true` or `false`.
+    Flag,
+    /// `true`; `false` would mean nothing.
+    Yes,
+    /// A whole number from zero up to this one.
+    Number(u64),
+    /// This whole number and no other.
+    Only(u64),
+    /// A day without a time.
+    Day,
+    /// A moment in UTC, to the minute.
+    Time,
+    /// A table.
+    Table(&'static Shape),
+    /// A list of inline tables.
+    Tables(&'static Shape),
+    /// Tables that each have a header with two brackets.
+    Headers(&'static Shape),
+}
+
+/// A list of texts.
+#[derive(Debug, Clone, Copy)]
+pub struct List {
+    /// Form of each text.
+    pub form: Form,
+    /// True if the list must not be empty.
+    pub filled: bool,
+    /// True if no text may be in it twice.
+    pub unique: bool,
+}
+
+/// The form of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Text that people read and nothing looks up; not empty.
+    Prose,
+    /// Anything that is not empty.
+    Words,
+    /// Anything at all; only keys may be empty.
+    Anything,
+    /// A KB number.
+    Kb,
+    /// Numbers joined by dots.
+    Version,
+    /// A SHA-256 in hexadecimal digits.
+    Sha256,
+    /// A name that is typed on the command line.
+    Id,
+    /// A name that Windows accepts for a file, too.
+    FileName,
+    /// A path that cannot leave its directory, with `/` between its parts.
+    Path,
+    /// A path like [`Form::Path`] whose parts are file names.
+    FilePath,
+    /// A path like [`Form::FilePath`], or `.` for the directory itself.
+    Directory,
+    /// One part of a path.
+    Part,
+    /// An address that begins with `http://` or `https://`.
+    WebAddress,
+}
+
+/// Rules that depend on the case of a table.
+#[derive(Debug)]
+pub enum Cases {
+    /// No cases.
+    None,
+    /// Cases named by the possible texts of a key.
+    Of {
+        /// The key.
+        key: &'static str,
+        /// The keys that go with every case.
+        always: &'static [&'static str],
+        /// The cases.
+        cases: &'static [Case],
+    },
+    /// Cases named by keys, of which exactly one is present.
+    Either(&'static [Case]),
+}
+
+/// One of the things that a table may be about.
+#[derive(Debug)]
+pub struct Case {
+    /// Text or key that selects the case.
+    pub name: &'static str,
+    /// Meaning, in a sentence.
+    pub about: &'static str,
+    /// The keys that go with it.
+    pub keys: &'static [&'static str],
+    /// Rules among the keys.
+    pub rules: &'static [Rule],
+}
+
+/// Rule among the keys of a table.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// The key is required; the second text is an example of a line.
+    Needs(&'static str, &'static str),
+    /// The first key needs the second one; the third text is an example of a line.
+    With(&'static str, &'static str, &'static str),
+    /// At least one of these keys names the targets.
+    Targets(&'static [&'static str]),
+    /// The first key goes with none of the others.
+    Alone(&'static str, &'static [&'static str]),
+    /// The files of this key are installer packages.
+    Packages(&'static str),
+    /// The key has this text, and goes with none of the others; or it has any other text, and needs
+    /// the first of them.
+    Place(&'static str, &'static str, &'static [&'static str]),
+}
+
+impl Shape {
+    /// Returns a table with keys of its own.
+    pub const fn new(title: &'static str, about: &'static str, keys: &'static [Key]) -> Self {
+        Self {
+            title,
+            about,
+            keys: Keys::Named(keys),
+            cases: Cases::None,
+        }
+    }
+
+    /// Returns a table whose keys the author chooses.
+    pub const fn free(title: &'static str, about: &'static str, form: Form, key: Key) -> Self {
+        Self {
+            title,
+            about,
+            keys: Keys::Free(form, key),
+            cases: Cases::None,
+        }
+    }
+
+    /// Returns the shape with further rules.
+    pub const fn with(self, cases: Cases) -> Self {
+        Self {
+            title: self.title,
+            about: self.about,
+            keys: self.keys,
+            cases,
+        }
+    }
+
+    /// Returns the description of a key, if it means something here.
+    pub fn key(&'static self, name: &str) -> Option<&'static Key> {
+        match &self.keys {
+            Keys::Named(keys) => keys.iter().find(|key| key.name == name),
+            Keys::Free(_, key) => Some(key),
+        }
+    }
+
+    /// Returns whether one of its own keys has this name.
+    pub fn takes(&self, name: &str) -> bool {
+        matches!(&self.keys, Keys::Named(keys) if keys.iter().any(|key| key.name == name))
+    }
+
+    /// Returns the keys that have names.
+    pub fn named(&self) -> &'static [Key] {
+        match self.keys {
+            Keys::Named(keys) => keys,
+            Keys::Free(..) => &[],
+        }
+    }
+
+    /// Returns the case of a name.
+    pub fn case(&'static self, name: &str) -> Option<&'static Case> {
+        self.cases().iter().find(|case| case.name == name)
+    }
+
+    /// Returns every case of the table.
+    pub fn cases(&'static self) -> &'static [Case] {
+        match &self.cases {
+            Cases::None => &[],
+            Cases::Of { cases, .. } | Cases::Either(cases) => cases,
+        }
+    }
+
+    /// Returns whether a key is allowed in this case.
+    pub fn goes_with(&self, case: &Case, key: &str) -> bool {
+        let always = match &self.cases {
+            Cases::Of { always, .. } => *always,
+            Cases::None | Cases::Either(_) => &[],
+        };
+        case.keys.contains(&key) || always.contains(&key)
+    }
+
+    /// Returns this shape and all below it, each before those below it.
+    pub fn all(&'static self) -> Vec<&'static Shape> {
+        let keys = match &self.keys {
+            Keys::Named(keys) => keys,
+            Keys::Free(_, key) => std::slice::from_ref(key),
+        };
+        let below = keys
+            .iter()
+            .filter_map(|key| key.kind.shape())
+            .flat_map(Shape::all);
+        std::iter::once(self).chain(below).collect()
+    }
+}
+
+impl Key {
+    /// Returns an optional key.
+    pub const fn new(name: &'static str, kind: KeyKind, about: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            required: None,
+            about,
+        }
+    }
+
+    /// Returns a required key, with an example of a line.
+    pub const fn required(
+        name: &'static str,
+        kind: KeyKind,
+        line: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            required: Some(line),
+            about,
+        }
+    }
+}
+
+impl KeyKind {
+    /// Returns a list of texts that may repeat each other.
+    pub const fn texts(form: Form) -> Self {
+        Self::Texts(List {
+            form,
+            filled: false,
+            unique: false,
+        })
+    }
+
+    /// Returns a list of texts, each at most once.
+    pub const fn names(form: Form) -> Self {
+        Self::Texts(List {
+            form,
+            filled: false,
+            unique: true,
+        })
+    }
+
+    /// Returns a list of at least one text, each at most once.
+    pub const fn some_names(form: Form) -> Self {
+        Self::Texts(List {
+            form,
+            filled: true,
+            unique: true,
+        })
+    }
+
+    /// Returns the shape of the tables below.
+    pub fn shape(self) -> Option<&'static Shape> {
+        match self {
+            Self::Table(shape) | Self::Tables(shape) | Self::Headers(shape) => Some(shape),
+            _ => None,
+        }
+    }
+}
