@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::args::{self, Format};
-use super::backup::{self, Backup, backed_up};
+use super::backup::{self, Backup};
 use super::exit::{Exit, Failure};
 use super::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
-use super::preview::{self, Why};
-use super::progress::{Progress, Wishes};
-use super::recover::{Next, can_be_asked, heeded, not_walked};
-use super::{inputs, out, recover, summary};
+use super::recover::{Next, can_be_asked, not_walked};
+use super::{inputs, recover, summary};
+use crate::cli::preview::{self, Why};
+use crate::cli::terminal::out;
+use crate::cli::terminal::progress::backed_up;
+use crate::cli::terminal::signals::heeded;
+use crate::cli::terminal::{Progress, Wishes};
 use crate::document::nearest;
 use crate::events::Began;
 use crate::plan::{Plan, Planned};
@@ -222,18 +225,11 @@ fn conclude(
         let commit = committed.unwrap_or_default();
         out::line(format_args!(
             "staged in {}, committed in {}",
-            duration(staging),
-            duration(commit)
+            out::duration(staging),
+            out::duration(commit)
         ));
         backup.iter().map(backed_up).for_each(out::line);
         recover::told_compared(plan, measured, &came);
         Exit::Ok
     })
-}
-
-pub(super) fn duration(duration: Duration) -> String {
-    match duration.as_millis() {
-        0..=9_999 => format!("{} ms", duration.as_millis()),
-        _ => format!("{:.1} s", duration.as_secs_f64()),
-    }
 }

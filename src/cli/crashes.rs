@@ -7,13 +7,12 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::apply::duration;
 use super::args::{Format, Rehearse};
 use super::exit::{Exit, Failure};
 use super::job::{Job, confirmations, preview_of, told_nothing};
-use super::out;
 use super::rehearse::{again, lab_now, not_prepared};
-use super::signals::Signals;
+use crate::cli::terminal::Signals;
+use crate::cli::terminal::out;
 use crate::manifest::Rollup;
 use crate::names::Escaped;
 use crate::plan::{Plan, Planned};
@@ -74,7 +73,7 @@ pub(super) fn everywhere(
     out::line(format_args!("\n{}", heading(args, job, &plan)));
     out::line(table(&report));
     out::line(legend(&report));
-    out::say(format_args!("took {}", duration(begun.elapsed())));
+    out::say(format_args!("took {}", out::duration(begun.elapsed())));
     out::line(total(&report));
     if report.failing.is_empty() {
         Ok(Exit::Ok)

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::args::{Diff, Format};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded};
-use super::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use super::saved::Saved;
+use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use crate::manifest::{Difference, Kind, Place, Value, compare};
 use crate::names::Escaped;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{Explain, Page};
 use super::exit::{Exit, Failure};
-use super::out::{self, BOLD, styled};
+use crate::cli::terminal::out::{self, BOLD, styled};
 use crate::document::{Code, Severity, nearest};
 
 /// Runs `rollup explain`.

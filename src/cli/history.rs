@@ -6,7 +6,7 @@ use super::args::{Format, History};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::named::{Newest, choose};
-use super::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
+use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::events;
 use crate::journal::{

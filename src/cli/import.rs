@@ -7,9 +7,9 @@ use serde_json::json;
 use super::args::{Format, Import};
 use super::exit::{Exit, Failure};
 use super::inputs;
-use super::out::{self, BOLD, WARN, count, styled, typed, wrapped};
 use super::output::{Existing, OutputFile};
 use crate::article::{self, ArticleError, Became, Imported, Open};
+use crate::cli::terminal::out::{self, BOLD, WARN, count, styled, typed, wrapped};
 use crate::names::Escaped;
 
 /// Number of open points that are listed below a draft; the report has all of them.

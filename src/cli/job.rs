@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::args::{self, Choices, Format, Planning, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
-use super::out;
 use super::output::{Existing, OutputFile};
-use super::preview::{self, Why};
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
+use crate::cli::preview::{self, Why};
+use crate::cli::terminal::out;
+use crate::cli::terminal::prompts;
 use crate::deployment::fault_injection::Watch;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
@@ -353,7 +354,7 @@ impl Job {
         let given = [asking.confirm, before.unwrap_or_default()].concat();
         let confirmed = confirmations(plan, &given, &asking.again)?;
         if !asking.yes
-            && !out::is_yes(&out::ask(&format!(
+            && !prompts::is_yes(&prompts::ask(&format!(
                 "\n{} {}? [y/N]",
                 asking.verb, plan.subject
             )))
@@ -568,8 +569,8 @@ pub(super) fn confirmations(
     for asked in &plan.confirmations {
         let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
         if named
-            || out::can_ask()
-                && out::is_yes(&out::ask(&format!(
+            || prompts::can_ask()
+                && prompts::is_yes(&prompts::ask(&format!(
                     "{} [y/N]",
                     crate::names::Escaped(&asked.question)
                 )))

@@ -19,10 +19,8 @@ mod inputs;
 mod job;
 mod markdown;
 mod named;
-mod out;
 mod output;
 mod preview;
-mod progress;
 mod prune;
 mod reading;
 mod recover;
@@ -30,10 +28,10 @@ mod rehearse;
 mod report;
 mod saved;
 mod schema;
-mod signals;
 mod stage;
 mod status;
 mod summary;
+mod terminal;
 mod validate;
 mod walk;
 
@@ -45,6 +43,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Format, Report, Shape};
 use exit::{Exit, Failure};
+use terminal::{out, signals};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {

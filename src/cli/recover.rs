@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::args::{Deployment, Locking, Rehearsing, Resume, Undo};
 use super::exit::{Exit, Failure};
 use super::named::{Newest, choose};
-use super::progress::{Progress, Wishes};
-use super::signals::Signals;
-use super::{args, inputs, out, preview};
+use super::{args, inputs};
+use crate::cli::preview;
+use crate::cli::terminal::out;
+use crate::cli::terminal::prompts;
+use crate::cli::terminal::signals::heeded;
+use crate::cli::terminal::{Progress, Wishes};
 use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
@@ -260,7 +263,7 @@ fn locked(
 
 /// Refuses to prompt without a terminal.
 pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
-    match out::can_ask() {
+    match prompts::can_ask() {
         true => Ok(()),
         false => Err(Failure::new(
             Exit::Usage,
@@ -273,12 +276,6 @@ pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
 
 pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
     runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
-}
-
-/// Handles signals from here on: they stop the run at a safe point.
-pub(super) fn heeded() -> Result<Signals, Failure> {
-    Signals::heeded()
-        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
 }
 
 fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
@@ -348,7 +345,7 @@ fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result
 }
 
 pub(super) fn asked(yes: bool) -> Result<(), Failure> {
-    match yes || out::is_yes(&out::ask("Go on? [y/N]")) {
+    match yes || prompts::is_yes(&prompts::ask("Go on? [y/N]")) {
         true => Ok(()),
         false => {
             Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"))

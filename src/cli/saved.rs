@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::args::{self, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
-use super::out::{self, typed};
 use super::output::OutputFile;
-use super::preview::{self, MadeFrom};
+use crate::cli::preview::{self, MadeFrom};
+use crate::cli::terminal::out::{self, typed};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, Escaped, RelPath};
 use crate::plan::{

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::args;
 use super::exit::{Exit, Failure};
+use super::inputs;
 use super::job::{Asking, Begun, Job, Preview};
-use super::progress::{Progress, Wishes};
-use super::recover::{Next, can_be_asked, heeded};
-use super::{inputs, out};
+use super::recover::{Next, can_be_asked};
+use crate::cli::terminal::out;
+use crate::cli::terminal::signals::heeded;
+use crate::cli::terminal::{Progress, Wishes};
 use crate::events::Began;
 use crate::run::{self, Asked};
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::out::count;
+use crate::cli::terminal::out::count;
+use crate::cli::terminal::progress::past;
 use crate::names::Escaped;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
@@ -155,22 +156,5 @@ fn words(kinds: &[OperationKind]) -> String {
             .map(|kind| past(*kind))
             .collect::<Vec<_>>()
             .join(", then "),
-    }
-}
-
-/// Returns the word for an operation that was done.
-pub(super) fn past(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::Uninstall => "uninstalled",
-        OperationKind::Install => "installed",
-        OperationKind::Replace => "replaced",
-        OperationKind::Copy => "copied",
-        OperationKind::Run | OperationKind::Initialize => "ran",
-        OperationKind::Start => "started",
-        OperationKind::Stop => "stopped",
-        OperationKind::Restart => "restarted",
-        OperationKind::Enable => "enabled",
-        OperationKind::Disable => "disabled",
-        OperationKind::Accept => "accepted",
     }
 }

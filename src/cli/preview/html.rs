@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
-use super::super::out::{count, number};
 use super::tree::{queued, state_after, state_before};
 use super::{
     applied, directory, down, for_good, grouped, inverse, kept, manual_mark, new_here, no_return,
     restarts_due, servers, side, staged, stands_again, title,
 };
+use crate::cli::terminal::out::{count, number};
 use crate::deployment::records::State;
 use crate::names::{Digest, Escaped, RelPath};
 use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, TargetState};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::args::Choices;
-use super::super::exit::Exit;
+use crate::cli::args::Choices;
+use crate::cli::exit::Exit;
 use crate::plan::Plan;
 
 /// A plan, with what the command that wrote it says besides.

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Shape, Showing};
 use super::exit::{Exit, Failure};
-use super::out::{self, count, number};
 use super::output::{self, OutputFile};
+use crate::cli::terminal::out::{self, count, number};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{
     ManualStep, Operation, OperationKind, Outage, Plan, PlannedStep, Subject, Swap, TargetState,

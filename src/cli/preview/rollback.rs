@@ -1,7 +1,7 @@
 //! The exact rollback of a plan, as text: what `undo` would do, before anything is done.
 
-use super::super::out::{BOLD, WARN, count, styled, wrapped};
 use super::{grouped, heading, inverse, restarts_due, stands_again, target};
+use crate::cli::terminal::out::{BOLD, WARN, count, styled, wrapped};
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan, PlannedStep};
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
-use super::super::recover::Way;
 use super::{
     Why, applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
     new_here, no_return, summary, target, title,
 };
+use crate::cli::recover::Way;
+use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, TargetState};
 use crate::run::{Examined, Progress};

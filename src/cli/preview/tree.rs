@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::out::{BOLD, DIM, GOOD, WARN, styled};
+use crate::cli::terminal::out::{BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::records::State;
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Installation, Item, Operation, Plan, TargetState};

@@ -1,8 +1,8 @@
 //! A report as Markdown, for the ticket in which the change was approved.
 
-use super::super::markdown::{Page, plain};
-use super::super::out::number;
 use super::{Chapter, Down, ROWS, Story, Tone};
+use crate::cli::markdown::{Page, plain};
+use crate::cli::terminal::out::number;
 
 /// Formats the whole report.
 pub(super) fn text(story: &Story) -> String {

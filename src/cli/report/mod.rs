@@ -14,9 +14,9 @@ use super::args::{self, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::named::{Newest, choose};
-use super::out::{self, count, number};
 use super::output::{self, OutputFile};
 use super::recover::Next;
+use crate::cli::terminal::out::{self, count, number};
 use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;
 use crate::events::{

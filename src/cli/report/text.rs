@@ -1,7 +1,7 @@
 //! A report as text.
 
-use super::super::out::{BAD, BOLD, GOOD, WARN, number, styled, wrapped};
 use super::{Chapter, Down, Story, Tone, summarised};
+use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, number, styled, wrapped};
 
 /// Number of outages that are listed one by one; more are summarized by server.
 const TOLD: usize = 6;

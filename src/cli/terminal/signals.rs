@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use super::exit::Exit;
+use crate::cli::exit::{Exit, Failure};
 
 /// Request to stop this process, set by a signal.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Signals(Arc<AtomicBool>);
+pub(crate) struct Signals(Arc<AtomicBool>);
 
 impl Signals {
     /// Handles the signals from now on. Before that, while nothing is open, they end the process as
@@ -21,7 +21,7 @@ impl Signals {
     /// # Errors
     ///
     /// The system refuses to register a handler.
-    pub(super) fn heeded() -> io::Result<Self> {
+    pub(crate) fn heeded() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // A process started with `nohup`, or in the background, should keep ignoring them.
@@ -39,7 +39,7 @@ impl Signals {
     }
 
     /// Returns whether a signal was received.
-    pub(super) fn came(&self) -> bool {
+    pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -49,7 +49,7 @@ impl Signals {
 /// SIGPIPE.
 ///
 /// A handler and not `SIG_IGN`: a process that is started from this one gets the default again.
-pub(super) fn survive_limits() {
+pub(crate) fn survive_limits() {
     // This fails only for signals that cannot be caught.
     let _ = flag::register(rustix::process::Signal::XFSZ.as_raw(), Arc::default());
 }
@@ -61,4 +61,10 @@ fn is_ignored(signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// Handles signals from here on: they stop the run at a safe point.
+pub(crate) fn heeded() -> Result<Signals, Failure> {
+    Signals::heeded()
+        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
 }

@@ -5,27 +5,27 @@ use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::exit::{Exit, Failure};
-pub(super) use crate::names::wrapped;
+use crate::cli::exit::{Exit, Failure};
+pub(crate) use crate::names::wrapped;
 use crate::names::{Escaped, grouped};
 
 /// Style of errors.
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Style of warnings.
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 /// Style of good results.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// Style of headings.
-pub(super) const BOLD: Style = Style::new().bold();
+pub(crate) const BOLD: Style = Style::new().bold();
 /// Style of less important text.
-pub(super) const DIM: Style = Style::new().dimmed();
+pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Formats a text in a style; `NO_COLOR` and pipes remove the style again.
-pub(super) fn styled(style: Style, text: impl Display) -> String {
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -33,7 +33,7 @@ pub(super) fn styled(style: Style, text: impl Display) -> String {
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line of result to standard output. What cannot be written never stops a command.
-pub(super) fn line(text: impl Display) {
+pub(crate) fn line(text: impl Display) {
     match writeln!(anstream::stdout().lock(), "{text}") {
         // A reader that closed the pipe has seen enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
@@ -42,19 +42,19 @@ pub(super) fn line(text: impl Display) {
 }
 
 /// Returns whether a part of the result could not be written to standard output.
-pub(super) fn is_lost() -> bool {
+pub(crate) fn is_lost() -> bool {
     let flushed = anstream::stdout().lock().flush();
     LOST.load(Ordering::Relaxed)
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
 /// Writes a line of message to standard error.
-pub(super) fn say(text: impl Display) {
+pub(crate) fn say(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// Writes a warning to standard error.
-pub(super) fn warn(text: impl Display) {
+pub(crate) fn warn(text: impl Display) {
     say(format_args!(
         "{}: {}",
         styled(WARN, "warning"),
@@ -63,7 +63,7 @@ pub(super) fn warn(text: impl Display) {
 }
 
 /// Writes a failure to standard error.
-pub(super) fn fail(failure: &Failure) {
+pub(crate) fn fail(failure: &Failure) {
     if let Some(findings) = &failure.findings {
         say(findings);
     }
@@ -84,56 +84,13 @@ pub(super) fn fail(failure: &Failure) {
     }
 }
 
-/// Returns whether a prompt is possible: standard input and standard error are terminals.
-pub(super) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Asks a question, and returns the answer without surrounding space; empty at the end of input.
-pub(super) fn ask(question: &str) -> String {
-    let _ = write!(anstream::stderr().lock(), "{question} ");
-    let _ = anstream::stderr().flush();
-    answer()
-}
-
-/// Asks a question as [`ask`] does, but returns an empty answer as soon as `given_up` returns true.
-pub(super) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
-    let _ = write!(anstream::stderr().lock(), "{question} ");
-    let _ = anstream::stderr().flush();
-    let often = Timespec {
-        tv_sec: 0,
-        tv_nsec: 100_000_000,
-    };
-    while !given_up() {
-        let stdin = std::io::stdin();
-        let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
-        // A signal ends the wait early; anything else that fails is left to the reading.
-        match poll(&mut waiting, Some(&often)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            _ => return answer(),
-        }
-    }
-    String::new()
-}
-
-fn answer() -> String {
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    answer.trim().to_owned()
-}
-
-/// Returns whether an answer means yes.
-pub(super) fn is_yes(answer: &str) -> bool {
-    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
 /// Returns the columns of the screen that results go to; 100 if it is not a terminal.
-pub(super) fn width() -> usize {
+pub(crate) fn width() -> usize {
     columns().unwrap_or(100).clamp(40, 400)
 }
 
 /// Returns whether results go to a screen of a known width.
-pub(super) fn is_screen() -> bool {
+pub(crate) fn is_screen() -> bool {
     columns().is_some()
 }
 
@@ -148,7 +105,7 @@ fn screen() -> Option<usize> {
 }
 
 /// Formats a path as it is typed: in quotes if a shell would split or expand it.
-pub(super) fn typed(path: &Path) -> String {
+pub(crate) fn typed(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
@@ -158,17 +115,25 @@ pub(super) fn typed(path: &Path) -> String {
 }
 
 /// Formats a number with separators between the thousands.
-pub(super) fn number(number: u64) -> String {
+pub(crate) fn number(number: u64) -> String {
     grouped(number, ',')
 }
 
 /// Formats a number with its noun: `1 file`, `2 files`.
-pub(super) fn count(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         number(count as u64),
         if count == 1 { one } else { many }
     )
+}
+
+/// Formats how long a part of a command took.
+pub(crate) fn duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        0..=9_999 => format!("{} ms", duration.as_millis()),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
 }
 
 #[cfg(test)]

@@ -7,22 +7,21 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::Rehearsing;
-use super::backup::backed_up;
-use super::exit::{Exit, Failure};
 use super::out;
+use super::prompts;
 use super::signals::Signals;
-use super::summary::past;
+use crate::cli::args::Rehearsing;
+use crate::cli::exit::{Exit, Failure};
 use crate::deployment::tree::Tree;
 use crate::events::{self, Began, Happened, Lost};
 use crate::journal::Answer;
 use crate::names::Escaped;
-use crate::plan::{Operation, PlannedStep};
-use crate::run::{Event, Listener, OnFailure, Question, Reply};
+use crate::plan::{Operation, OperationKind, PlannedStep};
+use crate::run::{BackedUp, Event, Listener, OnFailure, Question, Reply};
 
 /// Source of the answer at a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum ManualSteps {
+pub(crate) enum ManualSteps {
     /// The operator, at a prompt.
     #[default]
     Asked,
@@ -41,7 +40,7 @@ impl From<Rehearsing> for ManualSteps {
 }
 
 /// Report of a run's events to the operator, with the prompts at manual steps.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Deployment that the events of the run are written to.
     tree: Option<Tree>,
     wishes: Wishes,
@@ -52,27 +51,27 @@ pub(super) struct Progress {
     began: Began,
     events: Option<events::Writer>,
     /// Time when the commit began, just before the first rename.
-    pub(super) committing: Option<Instant>,
+    pub(crate) committing: Option<Instant>,
     /// Name of the run.
-    pub(super) run: Option<String>,
+    pub(crate) run: Option<String>,
 }
 
 /// Wishes of the operator for a run beyond its plan.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wishes {
+pub(crate) struct Wishes {
     /// Steps that were confirmed on the command line.
-    pub(super) confirmed: Vec<String>,
-    pub(super) manual_steps: ManualSteps,
+    pub(crate) confirmed: Vec<String>,
+    pub(crate) manual_steps: ManualSteps,
     /// Step before which the run stops.
-    pub(super) stop_before: Option<String>,
-    pub(super) on_failure: OnFailure,
+    pub(crate) stop_before: Option<String>,
+    pub(crate) on_failure: OnFailure,
     /// Directory into which the files that will be replaced are backed up first.
-    pub(super) backup: Option<PathBuf>,
-    pub(super) signals: Signals,
+    pub(crate) backup: Option<PathBuf>,
+    pub(crate) signals: Signals,
 }
 
 impl Progress {
-    pub(super) fn new(deployment: &Tree, began: Began, wishes: Wishes) -> Self {
+    pub(crate) fn new(deployment: &Tree, began: Began, wishes: Wishes) -> Self {
         Self {
             tree: deployment.again().ok(),
             wishes,
@@ -87,7 +86,7 @@ impl Progress {
     }
 
     /// Writes the events of this run from now on, and reports where they are.
-    pub(super) fn reopen(&mut self, run: &str) {
+    pub(crate) fn reopen(&mut self, run: &str) {
         self.run = Some(run.to_owned());
         let Some(tree) = &self.tree else { return };
         self.events = events::Writer::open(tree, run, self.begun);
@@ -146,7 +145,7 @@ impl Progress {
     }
 
     /// Writes the last line of the events: how the command ended.
-    pub(super) fn end<T>(&mut self, result: &Result<T, Failure>) {
+    pub(crate) fn end<T>(&mut self, result: &Result<T, Failure>) {
         self.finish_bar();
         let exit = result
             .as_ref()
@@ -305,7 +304,7 @@ impl Listener for Progress {
             ));
             return Reply::Done;
         }
-        if !out::can_ask() {
+        if !prompts::can_ask() {
             return if question.optional {
                 Reply::Skip
             } else {
@@ -319,7 +318,7 @@ impl Listener for Progress {
                 "[yes/stop]"
             };
             let signals = &self.wishes.signals;
-            match out::ask_unless(&format!("Is it done? {choices}"), || signals.came())
+            match prompts::ask_unless(&format!("Is it done? {choices}"), || signals.came())
                 .to_ascii_lowercase()
                 .as_str()
             {
@@ -351,4 +350,32 @@ fn done(operation: &Operation, back: bool) -> String {
         String::new()
     };
     format!("{word} {what}{}{on}", Escaped(&operation.target))
+}
+
+/// Returns the word for an operation that was done.
+pub(crate) fn past(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Uninstall => "uninstalled",
+        OperationKind::Install => "installed",
+        OperationKind::Replace => "replaced",
+        OperationKind::Copy => "copied",
+        OperationKind::Run | OperationKind::Initialize => "ran",
+        OperationKind::Start => "started",
+        OperationKind::Stop => "stopped",
+        OperationKind::Restart => "restarted",
+        OperationKind::Enable => "enabled",
+        OperationKind::Disable => "disabled",
+        OperationKind::Accept => "accepted",
+    }
+}
+
+/// Describes where a backup is, and how large.
+pub(crate) fn backed_up(backup: &BackedUp) -> String {
+    let files = out::count(backup.files, "replaced file", "replaced files");
+    let directory = backup.directory.display().to_string();
+    format!(
+        "backup: {files} with {} bytes in {}",
+        out::number(backup.bytes),
+        Escaped(&directory)
+    )
 }
