@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::answers::{asked, can_be_asked};
 use super::args;
+use super::ending::{arrived, not_walked, told_cleared};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Site};
-use super::recover::{self, Next, asked, can_be_asked, not_walked};
+use super::next::Next;
+use super::recovery::all_runs;
 use super::{status, summary};
 use crate::cli::preview;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
@@ -52,8 +55,8 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
         site.warn();
         return quarantine_unusable(&disk, &unusable, args);
     }
-    recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
-    match recover::all_runs(&disk)?.into_iter().find(Run::is_open) {
+    told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+    match all_runs(&disk)?.into_iter().find(Run::is_open) {
         Some(open) => {
             site.warn();
             close(&disk, &open, args)
@@ -300,7 +303,7 @@ fn drift(
     let next = Next(site.tree.path());
     let result = ended
         .map_err(|error| inputs::not_begun(&error))
-        .and_then(|ended| recover::arrived(ended, &next));
+        .and_then(|ended| arrived(ended, &next));
     let is_done = result.is_ok();
     let result = result.and_then(|_| match left.is_empty() {
         true => Ok(Exit::Ok),
@@ -329,7 +332,7 @@ fn found(
     reason: &str,
 ) -> Result<Accepting, Failure> {
     let tree = &site.tree;
-    let runs = recover::all_runs(disk)?;
+    let runs = all_runs(disk)?;
     let LeftBehind { there, gone } =
         left_by(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
     let empty = left_empty(tree, &runs).map_err(|error| inputs::disk(&error))?;

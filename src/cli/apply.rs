@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::answers::can_be_asked;
 use super::args::{self, Format};
 use super::backup::{self, Backup};
+use super::ending::{arrived, not_walked, told_compared};
 use super::exit::{Exit, Failure};
 use super::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
-use super::recover::{Next, can_be_asked, not_walked};
-use super::{inputs, recover, summary};
+use super::next::Next;
+use super::{inputs, summary};
 use crate::cli::preview::{self, Why};
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::backed_up;
@@ -211,7 +213,7 @@ fn conclude(
     let staging = progress
         .committing
         .map_or(begun.elapsed(), |at| at.duration_since(begun));
-    let result = ended.and_then(|ended| recover::arrived(ended, &Next(job.tree().path())));
+    let result = ended.and_then(|ended| arrived(ended, &Next(job.tree().path())));
     progress.end(&result);
     if let (Err(_), Some(backup)) = (&result, &backup) {
         out::say(backed_up(backup));
@@ -229,7 +231,7 @@ fn conclude(
             out::duration(commit)
         ));
         backup.iter().map(backed_up).for_each(out::line);
-        recover::told_compared(plan, measured, &came);
+        told_compared(plan, measured, &came);
         Exit::Ok
     })
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::job::{Begun, Job};
+use super::next::Next;
 use super::output::refuse_place;
-use super::recover::Next;
 use crate::cli::terminal::Progress;
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::{DiskError, Tree};

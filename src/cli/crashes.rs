@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::answers::confirmations;
 use super::args::{Format, Rehearse};
 use super::exit::{Exit, Failure};
-use super::job::{Job, confirmations, preview_of, told_nothing};
+use super::job::{Job, preview_of, told_nothing};
 use super::rehearse::{again, lab_now, not_prepared};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;

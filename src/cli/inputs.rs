@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use super::recover::Next;
+use super::next::Next;
 use crate::cli::terminal::out;
 use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;

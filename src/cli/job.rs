@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answers::confirmations;
 use super::args::{self, Choices, Format, Planning, Shape};
+use super::ending::told_cleared;
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
+use super::next::Next;
 use super::output::{Existing, OutputFile};
-use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
 use crate::cli::preview::{self, Why};
 use crate::cli::terminal::out;
@@ -300,7 +302,7 @@ impl Job {
             Some(watch) => disk.watched(Arc::clone(watch)),
             None => disk,
         };
-        recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+        told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
             (Planned::Plan(plan), open) => (plan, open),
@@ -549,50 +551,6 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
     if let Some(note) = &nothing.note {
         out::line(format_args!("note: {note}"));
     }
-}
-
-/// Collects the answers to `confirm` prerequisites: given by `--confirm ID`, else asked; `--yes`
-/// never answers them.
-pub(super) fn confirmations(
-    plan: &Plan,
-    given: &[String],
-    again: &str,
-) -> Result<Vec<String>, Failure> {
-    let ids: Vec<&str> = plan
-        .confirmations
-        .iter()
-        .map(|asked| asked.id.as_str())
-        .collect();
-    recover::known_answers(given, &ids, "--confirm", "prerequisite to be confirmed")?;
-    let mut confirmed = Vec::new();
-    let mut missing = Vec::new();
-    for asked in &plan.confirmations {
-        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
-        if named
-            || prompts::can_ask()
-                && prompts::is_yes(&prompts::ask(&format!(
-                    "{} [y/N]",
-                    crate::names::Escaped(&asked.question)
-                )))
-        {
-            confirmed.push(asked.id.clone());
-        } else {
-            missing.push(asked);
-        }
-    }
-    if missing.is_empty() {
-        return Ok(confirmed);
-    }
-    let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
-    failure.reasons = missing
-        .iter()
-        .map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question))
-        .collect();
-    let flags: Vec<_> = missing
-        .iter()
-        .map(|asked| format!("--confirm {}", asked.id))
-        .collect();
-    Err(failure.next(format!("when it is so: `{again} {}`", flags.join(" "))))
 }
 
 fn warn_of_risk(tree: &Tree) {

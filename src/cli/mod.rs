@@ -4,12 +4,14 @@
 //! reports what is wrong, what is true now, and what to type next.
 
 mod accept;
+mod answers;
 mod apply;
 mod args;
 mod backup;
 mod crashes;
 mod diff;
 mod documents;
+mod ending;
 mod exit;
 mod explain;
 mod failing;
@@ -19,19 +21,22 @@ mod inputs;
 mod job;
 mod markdown;
 mod named;
+mod next;
 mod output;
 mod preview;
 mod prune;
 mod reading;
-mod recover;
+mod recovery;
 mod rehearse;
 mod report;
+mod resume;
 mod saved;
 mod schema;
 mod stage;
 mod status;
 mod summary;
 mod terminal;
+mod undo;
 mod validate;
 mod walk;
 
@@ -143,8 +148,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Show(args) => saved::show(args),
         Command::Apply(args) => apply::apply(args),
         Command::Stage(args) => stage::stage(args),
-        Command::Resume(args) => recover::resume(args),
-        Command::Undo(args) => recover::undo(args),
+        Command::Resume(args) => resume::resume(args),
+        Command::Undo(args) => undo::undo(args),
         Command::Status(args) => status::status(args),
         Command::History(args) => history::history(args),
         Command::Report(args) => report::report(args),

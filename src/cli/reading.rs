@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Format, Reading};
 use super::exit::{Exit, Failure};
 use super::inputs;
-use super::recover::Next;
+use super::next::Next;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
 use crate::deployment::lock::holder;

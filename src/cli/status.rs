@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::args::{Format, Reading};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, RunSite};
-use super::recover::Next;
+use super::next::Next;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{AppliedUpdate, AppliedUpdates};

@@ -6,8 +6,8 @@ use super::{
     Why, applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
     new_here, no_return, summary, target, title,
 };
-use crate::cli::recover::Way;
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
+use crate::journal::Direction;
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, TargetState};
 use crate::run::{Examined, Progress};
@@ -89,11 +89,11 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
 }
 
 /// Lists the operations that a recovery still has to do, in its order.
-pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
+pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Direction) -> Vec<String> {
     let mut lines = Vec::new();
     let left = |operation: &&Operation| match way {
-        Way::Forward => !examined.is_done(operation.swap),
-        Way::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
+        Direction::Forward => !examined.is_done(operation.swap),
+        Direction::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
     };
     for step in &plan.steps {
         for operation in step.operations.iter().filter(left) {
@@ -102,7 +102,11 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
                 .as_ref()
                 .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
-            let back = if way == Way::Back { "take back " } else { "" };
+            let back = if way == Direction::Back {
+                "take back "
+            } else {
+                ""
+            };
             let (sign, word) = (operation.kind.sign(), operation.kind.word());
             lines.push(format!(
                 "   {sign} {back}{word} {}{on}  (step {})",
@@ -111,7 +115,7 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
             ));
         }
     }
-    if way == Way::Back {
+    if way == Direction::Back {
         lines.reverse();
     }
     lines
