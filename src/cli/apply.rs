@@ -62,7 +62,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
 
 /// Returns the command that does the same again.
 fn again(job: &Job, args: &args::Apply) -> String {
-    let mut command = job.apply_again();
+    let mut command = job.typed.apply_again();
     if let Some(step) = &args.stop_before {
         command.push_str(&format!(" --stop-before {step}"));
     }

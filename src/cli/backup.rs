@@ -28,7 +28,7 @@ pub(super) fn place(directory: &Path, job: &Job) -> Result<Place, Failure> {
     let place = Place::find(directory, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
     let reads = [
-        job.payload.as_deref().unwrap_or(&job.typed),
+        job.typed.payload.as_deref().unwrap_or(&job.typed.path),
         job.tree().path(),
     ];
     refuse_place(directory, &place.of_run("backup"), &reads)?;

@@ -6,6 +6,7 @@
 mod accept;
 mod answers;
 mod apply;
+mod approval;
 mod args;
 mod backup;
 mod crashes;
@@ -23,6 +24,7 @@ mod markdown;
 mod named;
 mod next;
 mod output;
+mod plan;
 mod preview;
 mod prune;
 mod reading;
@@ -32,10 +34,12 @@ mod report;
 mod resume;
 mod saved;
 mod schema;
+mod show;
 mod stage;
 mod status;
 mod summary;
 mod terminal;
+mod typed;
 mod undo;
 mod validate;
 mod walk;
@@ -144,8 +148,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Validate(args) => validate::validate(args),
         Command::Explain(args) => explain::explain(args),
-        Command::Plan(args) => job::plan(args),
-        Command::Show(args) => saved::show(args),
+        Command::Plan(args) => plan::plan(args),
+        Command::Show(args) => show::show(args),
         Command::Apply(args) => apply::apply(args),
         Command::Stage(args) => stage::stage(args),
         Command::Resume(args) => resume::resume(args),

@@ -31,7 +31,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
         preview: Preview::Escaped,
         again: format!(
             "{}{}",
-            job.again("stage"),
+            job.typed.again("stage"),
             if args.yes { " --yes" } else { "" }
         ),
         wait: Duration::from_secs(args.locking.lock_timeout),
@@ -40,7 +40,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     let Some(mut begun) = job.begin("stage", &asking)? else {
         return Ok(Exit::Ok);
     };
-    let commit = job.apply_again();
+    let commit = job.typed.apply_again();
     if let Some(staged) = &begun.staged {
         out::line(format_args!(
             "nothing to do: run {} lies staged with this very plan",
