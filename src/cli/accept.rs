@@ -10,11 +10,12 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Site};
 use super::next::Next;
 use super::recovery::all_runs;
-use super::{status, summary};
-use crate::cli::preview;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::views;
+use crate::cli::views::steps::step_line;
+use crate::cli::views::summary;
 use crate::deployment::description::{Description, Instance, ItemId};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
@@ -158,10 +159,7 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
     let examined =
         examine(disk.tree(), &open.directory, &plan).map_err(|error| inputs::disk(&error))?;
     for step in &plan.steps {
-        out::line(format_args!(
-            "  {}",
-            status::step_line(step, &examined, open)
-        ));
+        out::line(format_args!("  {}", step_line(step, &examined, open)));
     }
     show_swaps(disk.tree(), &open.directory, &plan)?;
     out::line(
@@ -392,8 +390,8 @@ fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath,
         let groups = plan
             .steps
             .iter()
-            .flat_map(|step| preview::grouped(&step.operations));
-        groups.for_each(|group| out::line(format_args!("  {}", preview::target(&group))));
+            .flat_map(|step| views::plan::grouped(&step.operations));
+        groups.for_each(|group| out::line(format_args!("  {}", views::plan::target(&group))));
     }
     if !left.is_empty() {
         out::line(format_args!(

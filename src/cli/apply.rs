@@ -7,14 +7,16 @@ use super::args::{self, Format};
 use super::backup::{self, Backup};
 use super::ending::{arrived, not_walked, told_compared};
 use super::exit::{Exit, Failure};
+use super::inputs;
 use super::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
 use super::next::Next;
-use super::{inputs, summary};
-use crate::cli::preview::{self, Why};
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::backed_up;
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::views;
+use crate::cli::views::plan::Why;
+use crate::cli::views::summary;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::plan::{Plan, Planned};
@@ -103,7 +105,7 @@ fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
     match preview_of(job)? {
         Planned::Nothing(nothing) => told_nothing(&nothing, Format::Text),
         Planned::Plan(plan) => {
-            out::line(preview::text(&plan, out::width(), Why::Left));
+            out::line(views::plan::text(&plan, out::width(), Why::Left));
             let reasons = preflight(job.tree(), &plan).map_err(|error| inputs::disk(&error))?;
             for reason in reasons {
                 out::warn(format_args!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::{Exit, Failure};
 use super::typed::Typed;
-use crate::cli::preview;
+use crate::cli::views;
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, Escaped, RelPath};
 use crate::plan::{Operation, OperationKind, Plan, Refusal, Source, SourceAt, TargetState};
@@ -195,8 +195,8 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         Some(format!(
             "{}: then {}, now {}",
             named(one),
-            preview::side(after),
-            preview::side(&one.after)
+            views::plan::side(after),
+            views::plan::side(&one.after)
         ))
     });
     let other: Vec<String> = other.collect();

@@ -14,9 +14,10 @@ use super::inputs::{self, Loaded, Site};
 use super::next::Next;
 use super::saved::Saved;
 use super::typed::Typed;
-use crate::cli::preview::{self, Why};
 use crate::cli::terminal::out;
 use crate::cli::terminal::prompts;
+use crate::cli::views;
+use crate::cli::views::plan::Why;
 use crate::deployment::fault_injection::Watch;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
@@ -344,7 +345,7 @@ impl Job {
     ) -> Result<Vec<String>, Failure> {
         let Begun { plan, staged, .. } = begun;
         if asking.preview == Preview::Escaped {
-            out::line(preview::text(plan, out::width(), Why::Left));
+            out::line(views::plan::text(plan, out::width(), Why::Left));
         }
         if let Some(staged) = staged {
             out::line(format_args!(

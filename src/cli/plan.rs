@@ -5,13 +5,13 @@ use super::exit::{Exit, Failure};
 use super::job::{Job, preview_of, told_nothing};
 use super::output::{Existing, OutputFile};
 use super::saved;
-use crate::cli::preview;
 use crate::cli::terminal::out;
+use crate::cli::views;
 use crate::plan::Planned;
 
 /// Runs `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
-    preview::sensible(&args.showing)?;
+    views::plan::sensible(&args.showing)?;
     let job = Job::asked(&args.planning)?;
     let (typed, manifest) = (args.planning.manifest.as_path(), job.typed.typed_manifest());
     let reads = [
@@ -61,7 +61,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     } else {
         Exit::Ok
     };
-    preview::show(&plan, &args.showing, exit, output.as_ref())?;
+    views::plan::show(&plan, &args.showing, exit, output.as_ref())?;
     if let (Some(path), Some(save)) = (&args.save, &save) {
         saved::save(&job.typed, &plan, path, save)?;
     }

@@ -7,8 +7,8 @@ use super::args::{Deployment, Locking, Rehearsing};
 use super::ending::told_cleared;
 use super::exit::{Exit, Failure};
 use super::inputs;
-use crate::cli::preview;
 use crate::cli::terminal::out;
+use crate::cli::views;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Run, runs};
 use crate::plan::Plan;
@@ -62,7 +62,7 @@ pub(super) fn show_way(
         run.name(),
         describe_state(run)
     ));
-    let lines = preview::way(plan, &examined, way);
+    let lines = views::plan::way(plan, &examined, way);
     let how = if way == Direction::Forward {
         "taken to its end"
     } else {

@@ -10,8 +10,9 @@ use super::args::Choices;
 use super::exit::{Exit, Failure};
 use super::output::OutputFile;
 use super::typed::Typed;
-use crate::cli::preview::{self, MadeFrom};
 use crate::cli::terminal::out;
+use crate::cli::views;
+use crate::cli::views::plan::MadeFrom;
 use crate::plan::{self, Plan, PlanFileError};
 
 /// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
@@ -126,7 +127,7 @@ pub(super) fn save(
         payload: absolute(typed.payload.as_deref().unwrap_or(Path::new("."))),
         choices: typed.choices,
     };
-    let text = preview::saved(plan, made_from).map_err(|error| {
+    let text = views::plan::saved(plan, made_from).map_err(|error| {
         Failure::new(
             Exit::Io,
             format_args!("the plan cannot be written: {error}"),

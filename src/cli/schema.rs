@@ -3,7 +3,7 @@
 use super::args::{Language, Schema};
 use super::exit::{Exit, Failure};
 use super::output::{self, OutputFile};
-use crate::cli::preview::PlanDocument;
+use crate::cli::views::plan::PlanDocument;
 use crate::deployment::shapes::DEPLOYMENT;
 use crate::document::json_schema;
 use crate::events::Line;

@@ -4,12 +4,12 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::output::OutputFile;
 use super::saved::Saved;
-use crate::cli::preview;
 use crate::cli::terminal::out;
+use crate::cli::views;
 
 /// Runs `rollup show`.
 pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
-    preview::sensible(&args.showing)?;
+    views::plan::sensible(&args.showing)?;
     let output = OutputFile::of(args.showing.output.as_deref(), &[&args.plan])?;
     if !args.plan.is_file() {
         let what = if args.plan.exists() {
@@ -37,6 +37,6 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
             "an earlier version made the plan: its digest covers what it does, and not the words it is told in",
         );
     }
-    preview::show(&saved.plan, &args.showing, Exit::Ok, output.as_ref())?;
+    views::plan::show(&saved.plan, &args.showing, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
 }

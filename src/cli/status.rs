@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, RunSite};
 use super::next::Next;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::views::steps::step_line;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::tree::{Tree, path as rel};
@@ -443,31 +444,5 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
                 ));
             }
         }
-    }
-}
-
-/// Describes how much of a step is done.
-pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
-    if step.manual.is_some() {
-        let how = match run.journal.confirmed(&step.id) {
-            Some(Answer::Done) => "done by hand",
-            Some(Answer::Skipped) => "skipped",
-            Some(Answer::TakenBack) => "taken back by hand",
-            None => "to be done by hand",
-        };
-        return format!("step {}: {how}", step.id);
-    }
-    let all = step.operations.len();
-    let done = step
-        .operations
-        .iter()
-        .filter(|operation| examined.is_done(operation.swap))
-        .count();
-    let operations = count(all, "operation", "operations");
-    match done {
-        _ if all == 0 => format!("step {}: nothing to do", step.id),
-        0 => format!("step {}: not begun, {operations}", step.id),
-        done if done == all => format!("step {}: done, {operations}", step.id),
-        done => format!("step {}: {done} of {operations} done", step.id),
     }
 }

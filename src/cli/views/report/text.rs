@@ -1,7 +1,9 @@
 //! A report as text.
 
-use super::{Chapter, Down, Story, Tone, summarised};
-use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, number, styled, wrapped};
+use super::chapter::{Chapter, Down};
+use super::story::Story;
+use super::words::Tone;
+use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, count, number, styled, wrapped};
 
 /// Number of outages that are listed one by one; more are summarized by server.
 const TOLD: usize = 6;
@@ -249,4 +251,53 @@ fn style(tone: Tone) -> anstyle::Style {
         Tone::Warn => WARN,
         Tone::Bad => BAD,
     }
+}
+
+/// Summarizes outages in few lines: similar ones together, with the shortest and the longest time.
+fn summarised(downs: &[Down]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&Down>)> = Vec::new();
+    for down in downs {
+        let key = match down.note.is_empty() {
+            true => down.server.clone(),
+            false => format!("{} {}", down.server, down.note),
+        };
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, group)) => group.push(down),
+            None => groups.push((key, vec![down])),
+        }
+    }
+    let line = |group: &[&Down]| {
+        let longest = group[0];
+        let on = if longest.server.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", longest.server)
+        };
+        let note = if longest.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", longest.note)
+        };
+        let took = if longest.took.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", longest.took)
+        };
+        match group {
+            [one] => format!("{}{on}{took}{note}", one.what),
+            [.., shortest] => {
+                let items = count(group.len(), "item", "items");
+                let range = match shortest.took == longest.took || shortest.took.is_empty() {
+                    true => took,
+                    false => format!(
+                        ": {} to {}, longest {}",
+                        shortest.took, longest.took, longest.what
+                    ),
+                };
+                format!("{items}{on}{range}{note}")
+            }
+            [] => String::new(),
+        }
+    };
+    groups.iter().map(|(_, group)| line(group)).collect()
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{
+use super::words::{
     applied, change, directory, down, for_good, grouped, heading, inverse, manual_mark, new_here,
     no_return, restarts_due, stands_again, summary, target, title,
 };
-use crate::cli::markdown::{Page, plain};
 use crate::cli::terminal::out::number;
+use crate::cli::views::markdown::{Page, plain};
 use crate::names::RelPath;
 use crate::plan::{Documented, Operation, Plan, PlannedStep, TargetState};
 

@@ -1,8 +1,11 @@
 //! A report as Markdown, for the ticket in which the change was approved.
 
-use super::{Chapter, Down, ROWS, Story, Tone};
-use crate::cli::markdown::{Page, plain};
+use super::ROWS;
+use super::chapter::{Chapter, Down};
+use super::story::Story;
+use super::words::Tone;
 use crate::cli::terminal::out::number;
+use crate::cli::views::markdown::{Page, plain};
 
 /// Formats the whole report.
 pub(super) fn text(story: &Story) -> String {

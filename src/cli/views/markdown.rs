@@ -4,19 +4,19 @@ use crate::names::Escaped;
 
 /// Page of Markdown.
 #[derive(Default)]
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
 }
 
 impl Page {
     /// Adds a line, and an empty one after it.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push_str("\n\n");
     }
 
     /// Adds a text that a person types or reads, line by line as the author wrote it.
-    pub(super) fn verbatim(&mut self, text: &str) {
+    pub(crate) fn verbatim(&mut self, text: &str) {
         let longest = text
             .split(|c| c != '`')
             .map(str::len)
@@ -32,7 +32,7 @@ impl Page {
     }
 
     /// Adds a table; its cells are Markdown already.
-    pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    pub(crate) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
         let mut row = |cells: &[String]| {
             self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
         };
@@ -46,7 +46,7 @@ impl Page {
     }
 
     /// Adds a list; its lines are Markdown already.
-    pub(super) fn list(&mut self, lines: impl IntoIterator<Item = String>) {
+    pub(crate) fn list(&mut self, lines: impl IntoIterator<Item = String>) {
         lines
             .into_iter()
             .for_each(|line| self.text.push_str(&format!("- {line}\n")));
@@ -54,7 +54,7 @@ impl Page {
     }
 
     /// Adds a list under a title, if there is something to list.
-    pub(super) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+    pub(crate) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
         let lines: Vec<String> = lines.into_iter().collect();
         if !lines.is_empty() {
             self.line(&format!("## {title}"));
@@ -63,13 +63,13 @@ impl Page {
     }
 
     /// Returns the whole text.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         format!("{}\n", self.text.trim_end())
     }
 }
 
 /// Escapes a text so that Markdown takes nothing in it as markup, and joins it to one line.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text
         .split_whitespace()

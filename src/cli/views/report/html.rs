@@ -7,7 +7,11 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use super::{Chapter, Down, ROWS, Story, Tone, shown, took};
+use super::ROWS;
+use super::chapter::{Chapter, Down};
+use super::story::Story;
+use super::words::{Tone, shown, took};
+use crate::cli::terminal::out::{count, number};
 use crate::events::{About, Account, Away, Kind, Move, Operation, Passage, Span};
 use crate::plan::OperationKind;
 
@@ -264,7 +268,7 @@ fn cards(passage: &Passage) -> Vec<(String, &'static str)> {
     }
     let done: u64 = passage.steps.iter().map(|step| step.operations).sum();
     if done > 0 {
-        cards.push((super::number(done), "operations done or taken back"));
+        cards.push((number(done), "operations done or taken back"));
     }
     cards
 }
@@ -381,7 +385,7 @@ fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
             .map_or("shared by all".to_owned(), shown);
         let says = format!(
             "{name}: {}, from {} to {}",
-            super::count(server.operations as usize, "operation", "operations"),
+            count(server.operations as usize, "operation", "operations"),
             took(server.span.from_us.saturating_sub(axis.from_us)),
             took(server.span.to_us.saturating_sub(axis.from_us)),
         );

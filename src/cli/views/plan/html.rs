@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 
 use super::tree::{queued, state_after, state_before};
-use super::{
+use super::words::{
     applied, directory, down, for_good, grouped, inverse, kept, manual_mark, new_here, no_return,
     restarts_due, servers, side, staged, stands_again, title,
 };
@@ -253,7 +253,7 @@ fn window(plan: &Plan) -> String {
 
 /// Returns the heading of a step.
 fn title_of(at: usize, step: &PlannedStep) -> String {
-    super::heading(at, step)
+    super::words::heading(at, step)
 }
 
 fn shown(text: &str) -> String {
@@ -324,7 +324,7 @@ fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
     let groups = plan.steps.iter().flat_map(|step| grouped(&step.operations));
     groups
         .filter(|group| new.contains(&group[0].at))
-        .map(|group| super::target(&group))
+        .map(|group| super::words::target(&group))
         .collect()
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Why, applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
+use super::words::{
+    applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
     new_here, no_return, summary, target, title,
 };
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
@@ -18,8 +18,15 @@ const INDENT: usize = 16;
 /// them.
 const NAMED: usize = 5;
 
+/// Display of the reason for each operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Told,
+    Left,
+}
+
 /// Formats the plan line by line, no wider than `width` as far as words allow it.
-pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
+pub(crate) fn text(plan: &Plan, width: usize, why: Why) -> String {
     let mut lines = Vec::new();
     head(&mut lines, plan, width);
     left_out(&mut lines, plan, width);
@@ -89,7 +96,7 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
 }
 
 /// Lists the operations that a recovery still has to do, in its order.
-pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Direction) -> Vec<String> {
+pub(crate) fn way(plan: &Plan, examined: &Examined, way: Direction) -> Vec<String> {
     let mut lines = Vec::new();
     let left = |operation: &&Operation| match way {
         Direction::Forward => !examined.is_done(operation.swap),

@@ -1,6 +1,6 @@
 //! The exact rollback of a plan, as text: what `undo` would do, before anything is done.
 
-use super::{grouped, heading, inverse, restarts_due, stands_again, target};
+use super::words::{grouped, heading, inverse, restarts_due, stands_again, target};
 use crate::cli::terminal::out::{BOLD, WARN, count, styled, wrapped};
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan, PlannedStep};

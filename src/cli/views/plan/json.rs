@@ -13,7 +13,7 @@ use crate::plan::Plan;
 /// A plan, with what the command that wrote it says besides.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "A plan of rollup")]
-pub(in super::super) struct PlanDocument<'p> {
+pub(crate) struct PlanDocument<'p> {
     #[serde(flatten)]
     plan: &'p Plan,
     /// Only in a plan that was saved: what it was made from.
@@ -38,13 +38,13 @@ struct Ended {
 /// Where a plan was made from, so that applying it needs no more words than its file. No part of
 /// its digest.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(in super::super) struct MadeFrom {
+pub(crate) struct MadeFrom {
     /// The path of the manifest.
-    pub(in super::super) manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
     /// The path of the payload.
-    pub(in super::super) payload: PathBuf,
+    pub(crate) payload: PathBuf,
     #[serde(flatten)]
-    pub(in super::super) choices: Choices,
+    pub(crate) choices: Choices,
 }
 
 /// Formats the document that a command prints.
@@ -67,7 +67,7 @@ pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
 /// # Errors
 ///
 /// A path is not UTF-8, so JSON cannot hold it.
-pub(in super::super) fn saved(plan: &Plan, made_from: MadeFrom) -> serde_json::Result<String> {
+pub(crate) fn saved(plan: &Plan, made_from: MadeFrom) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&PlanDocument {
         plan,
         made_from: Some(made_from),

@@ -8,7 +8,7 @@ use crate::names::Escaped;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
 /// Returns one line for every kind of thing that was done.
-pub(super) fn lines(plan: &Plan) -> Vec<String> {
+pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     let operations: Vec<&Operation> = plan.operations().collect();
     let mut lines = Vec::new();
     lines.extend(items(&operations, "removed", |o| {

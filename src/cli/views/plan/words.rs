@@ -1,80 +1,15 @@
-//! Displays a plan: as text on the screen, as Markdown in a ticket, as one page for a browser and
-//! for paper.
-//!
-//! Each contains the same in its own form; the words that they share are here.
-
-mod html;
-mod json;
-mod markdown;
-mod rollback;
-mod text;
-mod tree;
+//! Words about a plan that its forms share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::args::{Shape, Showing};
-use super::exit::{Exit, Failure};
-use super::output::{self, OutputFile};
-use crate::cli::terminal::out::{self, count, number};
+use crate::cli::terminal::out::{count, number};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{
     ManualStep, Operation, OperationKind, Outage, Plan, PlannedStep, Subject, Swap, TargetState,
 };
 
-pub(super) use json::{MadeFrom, PlanDocument, saved};
-pub(super) use text::{text, way};
-
-/// Display of the reason for each operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    Told,
-    Left,
-}
-
-/// Shows a plan in the chosen format.
-pub(super) fn show(
-    plan: &Plan,
-    showing: &Showing,
-    exit: Exit,
-    output: Option<&OutputFile>,
-) -> Result<(), Failure> {
-    let width = out::width();
-    let document = match showing.format {
-        Shape::Json => json::shown(plan, exit),
-        Shape::Markdown => markdown::text(plan),
-        Shape::Html => html::page(plan),
-        Shape::Text if showing.tree => tree::text(plan, width),
-        Shape::Text if showing.undo => rollback::text(plan, width),
-        Shape::Text => text(plan, width, if showing.why { Why::Told } else { Why::Left }),
-    };
-    output::document(&document, output)
-}
-
-/// Refuses options that have no effect in the chosen format.
-pub(super) fn sensible(showing: &Showing) -> Result<(), Failure> {
-    let asked = [
-        (showing.why, "--why"),
-        (showing.tree, "--tree"),
-        (showing.undo, "--undo"),
-    ];
-    match asked
-        .into_iter()
-        .find(|(asked, _)| *asked && showing.format != Shape::Text)
-    {
-        None => Ok(()),
-        Some((_, flag)) => Err(Failure::new(
-            Exit::Usage,
-            format_args!("`{flag}` chooses among what `--format text` shows"),
-        )
-        .now("nothing was written")
-        .next(format!(
-            "leave out `{flag}`: the other formats hold all of it already"
-        ))),
-    }
-}
-
 /// Describes the subject of the plan in one line.
-fn title(plan: &Plan) -> String {
+pub(super) fn title(plan: &Plan) -> String {
     match &plan.subject {
         Subject::Rollup(rollup) => format!(
             "{} revision {}: {}",
@@ -88,7 +23,7 @@ fn title(plan: &Plan) -> String {
     }
 }
 
-fn applied(kbs: &[Kb]) -> String {
+pub(super) fn applied(kbs: &[Kb]) -> String {
     match kbs {
         [] => "nothing".to_owned(),
         kbs => kbs
@@ -101,7 +36,7 @@ fn applied(kbs: &[Kb]) -> String {
 
 /// Describes how far the run can be rolled back: `Ok` if wholly, `Err` with the first step that
 /// cannot be rolled back.
-fn no_return(plan: &Plan) -> Result<String, String> {
+pub(super) fn no_return(plan: &Plan) -> Result<String, String> {
     if let Some(step) = plan.point_of_no_return() {
         return Err(format!(
             "once step `{}` is done by hand, it cannot be taken back: a later failure then goes back only to just behind \
@@ -130,7 +65,7 @@ fn no_return(plan: &Plan) -> Result<String, String> {
 
 /// Groups consecutive operations that do the same to the same target on several servers, to share a
 /// line.
-pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+pub(crate) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     let mut groups: Vec<Vec<&Operation>> = Vec::new();
     for operation in operations {
         let same = |other: &Operation| {
@@ -148,7 +83,7 @@ pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
 }
 
 /// Lists the servers of operations that share a line.
-fn servers(group: &[&Operation]) -> String {
+pub(super) fn servers(group: &[&Operation]) -> String {
     let servers: Vec<_> = group
         .iter()
         .filter_map(|operation| operation.server.as_deref())
@@ -157,7 +92,7 @@ fn servers(group: &[&Operation]) -> String {
 }
 
 /// Describes the target of operations that share a line.
-pub(super) fn target(group: &[&Operation]) -> String {
+pub(crate) fn target(group: &[&Operation]) -> String {
     match servers(group) {
         servers if servers.is_empty() => Escaped(&group[0].target).to_string(),
         servers => format!("{} on {servers}", Escaped(&group[0].target)),
@@ -165,7 +100,7 @@ pub(super) fn target(group: &[&Operation]) -> String {
 }
 
 /// Returns the directory on the servers of a file that is copied onto them.
-fn directory(operation: &Operation) -> Option<String> {
+pub(super) fn directory(operation: &Operation) -> Option<String> {
     operation.server.as_ref().filter(|_| {
         matches!(
             operation.after,
@@ -179,7 +114,7 @@ fn directory(operation: &Operation) -> Option<String> {
 }
 
 /// Describes the change in few words.
-fn change(operation: &Operation) -> String {
+pub(super) fn change(operation: &Operation) -> String {
     match (&operation.before, &operation.after) {
         _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
         (
@@ -246,7 +181,7 @@ fn change(operation: &Operation) -> String {
 }
 
 /// Returns the beginnings of both hashes of a replaced file.
-fn hashes(operation: &Operation) -> Option<String> {
+pub(super) fn hashes(operation: &Operation) -> Option<String> {
     match (&operation.before, &operation.after) {
         (TargetState::File { sha256: old, .. }, TargetState::File { sha256: new, .. }) => {
             Some(format!("{} -> {}", brief(old), brief(new)))
@@ -256,12 +191,12 @@ fn hashes(operation: &Operation) -> Option<String> {
 }
 
 /// Returns the beginning of a hash, long enough to distinguish files by eye.
-fn brief(digest: &Digest) -> String {
+pub(super) fn brief(digest: &Digest) -> String {
     digest.short()[..8].to_owned()
 }
 
 /// Returns the sign and word of the operation that rolls one back.
-fn inverse(operation: &Operation) -> (char, &'static str) {
+pub(super) fn inverse(operation: &Operation) -> (char, &'static str) {
     match operation.kind {
         OperationKind::Uninstall => ('+', "put back"),
         OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
@@ -273,7 +208,7 @@ fn inverse(operation: &Operation) -> (char, &'static str) {
 }
 
 /// Describes the state on one side of an operation.
-pub(super) fn side(side: &TargetState) -> String {
+pub(crate) fn side(side: &TargetState) -> String {
     match side {
         TargetState::Nothing => "nothing".to_owned(),
         TargetState::Unknown => "known with a payload".to_owned(),
@@ -303,7 +238,7 @@ pub(super) fn side(side: &TargetState) -> String {
 }
 
 /// Describes what a rollback of an operation restores.
-fn stands_again(operation: &Operation) -> String {
+pub(super) fn stands_again(operation: &Operation) -> String {
     match (&operation.before, operation.kind) {
         (
             TargetState::Nothing | TargetState::Unknown | TargetState::Item { version: None, .. },
@@ -330,7 +265,7 @@ fn able(enabled: bool) -> &'static str {
 
 /// Returns the services whose state files an undo restores, with their servers. Restoring the file
 /// does not restart the service, so an operator has to.
-fn restarts_due(plan: &Plan) -> Vec<String> {
+pub(super) fn restarts_due(plan: &Plan) -> Vec<String> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan
         .operations()
@@ -348,7 +283,7 @@ fn restarts_due(plan: &Plan) -> Vec<String> {
 }
 
 /// Describes what the run removes and no step restores, or stops and no step starts.
-fn for_good(plan: &Plan) -> Vec<String> {
+pub(super) fn for_good(plan: &Plan) -> Vec<String> {
     let lasting = down(plan)
         .into_iter()
         .filter(|(outage, _)| outage.to.is_none());
@@ -373,7 +308,7 @@ fn for_good(plan: &Plan) -> Vec<String> {
 }
 
 /// Returns the heading of a step; a step that has no title of its own has its id only.
-fn heading(at: usize, step: &PlannedStep) -> String {
+pub(super) fn heading(at: usize, step: &PlannedStep) -> String {
     match step.title == step.id {
         true => format!("{at}. {}", Escaped(&step.id)),
         false => format!("{at}. {}: {}", Escaped(&step.id), Escaped(&step.title)),
@@ -381,7 +316,7 @@ fn heading(at: usize, step: &PlannedStep) -> String {
 }
 
 /// Describes how the run handles a manual step.
-fn manual_mark(manual: &ManualStep) -> &'static str {
+pub(super) fn manual_mark(manual: &ManualStep) -> &'static str {
     match manual.optional {
         true => "by hand; may be skipped, and is where there is no terminal",
         false => "by hand; the run waits here",
@@ -390,7 +325,7 @@ fn manual_mark(manual: &ManualStep) -> &'static str {
 
 /// Returns the paths where something will be installed that was not installed before, and that this
 /// run did not remove.
-fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
+pub(super) fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
     let of = |kind: OperationKind| {
         plan.operations()
             .filter(move |operation| operation.kind == kind)
@@ -405,7 +340,7 @@ fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
 }
 
 /// Groups consecutive outages that differ only in the server, with the servers that they have.
-fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
+pub(super) fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
     let mut groups: Vec<(Outage<'_>, Vec<&str>)> = Vec::new();
     for outage in plan.outages() {
         let servers: Vec<&str> = outage.server.into_iter().collect();
@@ -422,17 +357,17 @@ fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
 }
 
 /// Returns the bytes of the new objects of some swaps.
-fn staged<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
+pub(super) fn staged<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::new_bytes).sum()
 }
 
 /// Returns the bytes of the old objects of some swaps, which the run keeps.
-fn kept<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
+pub(super) fn kept<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::old_bytes).sum()
 }
 
 /// Describes the size of the plan in one line.
-fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     let operations = count(plan.operations().count(), "operation", "operations");
     let steps = count(plan.steps.len(), "step", "steps");
     if plan.digest.is_none() {
