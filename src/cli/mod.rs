@@ -3,44 +3,34 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! reports what is wrong, what is true now, and what to type next.
 
-mod accept;
-mod answers;
-mod apply;
-mod approval;
+// What is typed, and how a command ends.
 mod args;
-mod backup;
-mod crashes;
-mod diff;
-mod documents;
-mod ending;
 mod exit;
-mod explain;
-mod failing;
-mod history;
-mod import;
+
+// How results, messages and questions are shown.
+mod terminal;
+
+// Files that people name, and commands that they type next.
+mod next;
+mod output;
+mod walk;
+
+// What people read.
+mod views;
+
+// What several commands share.
+mod answers;
+mod approval;
+mod backup;
+mod ending;
 mod inputs;
 mod job;
 mod named;
-mod next;
-mod output;
-mod plan;
-mod prune;
-mod reading;
 mod recovery;
-mod rehearse;
-mod report;
-mod resume;
 mod saved;
-mod schema;
-mod show;
-mod stage;
-mod status;
-mod terminal;
 mod typed;
-mod undo;
-mod validate;
-mod views;
-mod walk;
+
+mod commands;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -49,7 +39,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Format, Report, Shape};
-use exit::{Exit, Failure};
+use exit::Exit;
 use terminal::{out, signals};
 
 /// Runs the command line of this process.
@@ -69,7 +59,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match run(&cli.command) {
+    match commands::run(&cli.command) {
         // The output is the whole purpose of such a command, so losing it is an error.
         Ok(exit)
             if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
@@ -140,30 +130,4 @@ fn is_for_its_output(command: &Command, exit: Exit) -> bool {
             | Command::Import(_)
     );
     prints && matches!(exit, Exit::Ok | Exit::Changes)
-}
-
-fn run(command: &Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Validate(args) => validate::validate(args),
-        Command::Explain(args) => explain::explain(args),
-        Command::Plan(args) => plan::plan(args),
-        Command::Show(args) => show::show(args),
-        Command::Apply(args) => apply::apply(args),
-        Command::Stage(args) => stage::stage(args),
-        Command::Resume(args) => resume::resume(args),
-        Command::Undo(args) => undo::undo(args),
-        Command::Status(args) => status::status(args),
-        Command::History(args) => history::history(args),
-        Command::Report(args) => report::report(args),
-        Command::Tree(args) => reading::tree(args),
-        Command::Verify(args) => reading::verify(args),
-        Command::Accept(args) => accept::accept(args),
-        Command::Prune(args) => prune::prune(args),
-        Command::Rehearse(args) => rehearse::rehearse(args),
-        Command::Inspect(args) => documents::inspect(args),
-        Command::Pin(args) => documents::pin(args),
-        Command::Diff(args) => diff::diff(args),
-        Command::Import(args) => import::import(args),
-        Command::Schema(args) => schema::schema(args),
-    }
 }

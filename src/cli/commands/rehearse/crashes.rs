@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::answers::confirmations;
-use super::args::{Format, Rehearse};
-use super::exit::{Exit, Failure};
-use super::job::{Job, preview_of, told_nothing};
-use super::rehearse::{again, lab_now, not_prepared};
+use super::lab::{again, lab_now, not_prepared};
+use crate::cli::answers::confirmations;
+use crate::cli::args::{Format, Rehearse};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::job::{Job, preview_of, told_nothing};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;
 use crate::manifest::Rollup;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::args::{Explain, Page};
-use super::exit::{Exit, Failure};
+use crate::cli::args::{Explain, Page};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::out::{self, BOLD, styled};
 use crate::document::{Code, Severity, nearest};
 

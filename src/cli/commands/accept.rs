@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answers::{asked, can_be_asked};
-use super::args;
-use super::ending::{arrived, not_walked, told_cleared};
-use super::exit::{Exit, Failure};
-use super::inputs::{self, Site};
-use super::next::Next;
-use super::recovery::all_runs;
+use crate::cli::answers::{asked, can_be_asked};
+use crate::cli::args;
+use crate::cli::ending::{arrived, not_walked, told_cleared};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs::{self, Site};
+use crate::cli::next::Next;
+use crate::cli::recovery::all_runs;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};

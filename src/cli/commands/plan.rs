@@ -1,10 +1,10 @@
 //! `plan`: shows what applying a manifest would do, and saves it for a review.
 
-use super::args::{self, Format, Shape};
-use super::exit::{Exit, Failure};
-use super::job::{Job, preview_of, told_nothing};
-use super::output::{Existing, OutputFile};
-use super::saved;
+use crate::cli::args::{self, Format, Shape};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::job::{Job, preview_of, told_nothing};
+use crate::cli::output::{Existing, OutputFile};
+use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::plan::Planned;

@@ -1,27 +1,20 @@
-//! Commands that only read the tree: `tree`, `verify`.
+//! `tree`: shows the console tree with states.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::args::{Format, Reading};
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::next::Next;
-use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
-use crate::deployment::lock::holder;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::{Tree, path};
-use crate::journal::{Run, RunState};
+use crate::journal::RunState;
 use crate::names::{Escaped, RelPath};
-use crate::run::{describe_state, load_plan};
-use crate::verify::{Drift, verify as verify_tree};
-
-fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
-    inputs::sound_runs(tree)
-}
+use crate::run::load_plan;
 
 /// Runs `rollup tree`.
 pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
@@ -61,7 +54,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
 
 /// Returns the live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
-    let open = all_runs(tree)?
+    let open = inputs::sound_runs(tree)?
         .into_iter()
         .find(|run| matches!(run.state(), RunState::Unfinished(_)));
     let Some(open) = open else {
@@ -167,117 +160,4 @@ impl View<'_> {
             styled(style, state.as_str())
         ));
     }
-}
-
-/// Runs `rollup verify`.
-pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let (verified, open) = inputs::quietly(&site.tree, || {
-        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        let snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
-        let verified =
-            verify_tree(&site.tree, &snapshot).map_err(|error| inputs::not_begun(&error))?;
-        let open = all_runs(&site.tree)?
-            .into_iter()
-            .find(|run| matches!(run.state(), RunState::Unfinished(_)));
-        Ok((verified, open))
-    })?;
-    if open.is_some()
-        && holder(&site.tree)
-            .map_err(|error| inputs::disk(&error))?
-            .is_some()
-    {
-        return Err(inputs::busy(&site.tree));
-    }
-    let exit = if verified.drift.is_empty() && open.is_none() {
-        Exit::Ok
-    } else {
-        Exit::Mismatch
-    };
-    if args.format == Format::Json {
-        let drift: Vec<_> = verified
-            .drift
-            .iter()
-            .map(|d| json!({ "path": d.path, "what": d.what }))
-            .collect();
-        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "beside": verified.beside, "unreadable": verified.unreadable });
-        out::line(format_args!("{document:#}"));
-        return Ok(exit);
-    }
-    if let Some(run) = &open {
-        out::line(format_args!(
-            "{}: run {} is {}; `rollup status` says what to type",
-            styled(WARN, "open"),
-            run.name(),
-            describe_state(run)
-        ));
-    }
-    let width = out::width();
-    let mut by_directory: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
-    verified.drift.iter().for_each(|drift| {
-        by_directory
-            .entry(drift.path.parent())
-            .or_default()
-            .push(drift)
-    });
-    for drift in by_directory.into_values().flatten() {
-        let path = format!("`{}`", Escaped(drift.path.as_str()));
-        // A path stays in one piece; its description goes on the next line if the line would be too
-        // long.
-        let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
-        let gap = if fits { " " } else { "\n       " };
-        out::line(format_args!(
-            "{}: {path}{gap}{}",
-            styled(BAD, "drift"),
-            drift.what
-        ));
-    }
-    for name in &verified.unreadable {
-        let label = styled(WARN, "beside");
-        out::line(format_args!(
-            "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
-            Escaped(name)
-        ));
-    }
-    for path in &verified.beside {
-        out::line(format_args!(
-            "{}: `{}` is an operator's; it is left alone",
-            styled(DIM, "beside"),
-            Escaped(path.as_str())
-        ));
-    }
-    let items = count(verified.items, "installed item", "installed items");
-    let files = count(verified.files, "file", "files");
-    match verified.drift.len() {
-        0 => {
-            let matches = if open.is_some() {
-                "what stands now matches its records"
-            } else {
-                "everything matches"
-            };
-            let bytes = out::number(verified.bytes);
-            out::line(format_args!(
-                "{}: {items}, {files}, {bytes} bytes",
-                styled(GOOD, matches)
-            ));
-        }
-        drift => {
-            out::line(format_args!(
-                "{} in {items} with {files}",
-                count(drift, "difference", "differences")
-            ));
-            if open.is_none() {
-                out::line(
-                    "next: put back what is named, or let `rollup apply --reapply` do a rollup's steps anew",
-                );
-                out::line(format_args!(
-                    "  or: `{}` takes what lies there for true",
-                    Next(site.tree.path()).accept()
-                ));
-            }
-        }
-    }
-    Ok(exit)
 }

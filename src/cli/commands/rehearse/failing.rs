@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::apply::run_job;
-use super::args::Format;
-use super::exit::{Exit, Failure};
-use super::job::{Asking, Job, preview_of, told_nothing};
-use super::rehearse::rehearsed;
+use super::lab::rehearsed;
+use crate::cli::args::Format;
+use crate::cli::commands::apply::run_job;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::job::{Asking, Job, preview_of, told_nothing};
 use crate::cli::terminal::out;
 use crate::document::nearest;
 use crate::manifest::Manifest;

@@ -1,10 +1,10 @@
 //! `report`: tells what happened in a run.
 
-use super::args;
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::named::{Newest, choose};
-use super::output::OutputFile;
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::named::{Newest, choose};
+use crate::cli::output::OutputFile;
 use crate::cli::views;
 use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::answers::{asked, can_be_asked};
-use super::args::{Format, Prune};
-use super::ending::told_cleared;
-use super::exit::{Exit, Failure};
-use super::inputs;
+use crate::cli::answers::{asked, can_be_asked};
+use crate::cli::args::{Format, Prune};
+use crate::cli::ending::told_cleared;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BAD, count, styled};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Tree};

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::args::{Format, Reading};
-use super::exit::{Exit, Failure};
-use super::inputs::{self, RunSite};
-use super::next::Next;
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs::{self, RunSite};
+use crate::cli::next::Next;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use crate::cli::views::steps::step_line;
 use crate::deployment::lock::{Holder, holder};

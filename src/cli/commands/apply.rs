@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::answers::can_be_asked;
-use super::args::{self, Format};
-use super::backup::{self, Backup};
-use super::ending::{arrived, not_walked, told_compared};
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
-use super::next::Next;
+use crate::cli::answers::can_be_asked;
+use crate::cli::args::{self, Format};
+use crate::cli::backup::{self, Backup};
+use crate::cli::ending::{arrived, not_walked, told_compared};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
+use crate::cli::next::Next;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::backed_up;
 use crate::cli::terminal::signals::heeded;

@@ -1,13 +1,13 @@
 //! `undo`: rolls back the unfinished run, or a finished one that is named.
 
-use super::answers::{asked, known_answers};
-use super::args::Undo;
-use super::ending::{arrived, not_walked};
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::named::{Newest, choose};
-use super::next::Next;
-use super::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
+use crate::cli::answers::{asked, known_answers};
+use crate::cli::args::Undo;
+use crate::cli::ending::{arrived, not_walked};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::named::{Newest, choose};
+use crate::cli::next::Next;
+use crate::cli::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::args::{Format, History};
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::named::{Newest, choose};
+use crate::cli::args::{Format, History};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::named::{Newest, choose};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::events;

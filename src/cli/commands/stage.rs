@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::answers::can_be_asked;
-use super::args;
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::job::{Asking, Begun, Job, Preview};
-use super::next::Next;
+use crate::cli::answers::can_be_asked;
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::job::{Asking, Begun, Job, Preview};
+use crate::cli::next::Next;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};

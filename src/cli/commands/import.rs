@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{Format, Import};
-use super::exit::{Exit, Failure};
-use super::inputs;
-use super::output::{Existing, OutputFile};
 use crate::article::{self, ArticleError, Became, Imported, Open};
+use crate::cli::args::{Format, Import};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::output::{Existing, OutputFile};
 use crate::cli::terminal::out::{self, BOLD, WARN, count, styled, typed, wrapped};
 use crate::names::Escaped;
 

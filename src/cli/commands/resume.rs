@@ -1,11 +1,11 @@
 //! `resume`: finishes the unfinished run.
 
-use super::answers::{asked, known_answers};
-use super::args::Resume;
-use super::ending::{arrived, not_walked, told_compared};
-use super::exit::{Exit, Failure};
-use super::next::Next;
-use super::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
+use crate::cli::answers::{asked, known_answers};
+use crate::cli::args::Resume;
+use crate::cli::ending::{arrived, not_walked, told_compared};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::next::Next;
+use crate::cli::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::heeded;
 use crate::cli::terminal::{Progress, Wishes};

@@ -1,28 +1,33 @@
 //! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and their outcome.
 
+mod crashes;
+mod failing;
+mod lab;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::run_job;
-use super::args::{Deployment, Format, Reading, Rehearse};
-use super::exit::{Exit, Failure};
-use super::inputs::Site;
-use super::job::{Asking, Job, Preview};
-use super::next::Next;
-use super::output::refuse_place;
-use super::{crashes, failing, inputs, reading};
+use super::verify;
+use crate::cli::args::{Deployment, Format, Reading, Rehearse};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::inputs::Site;
+use crate::cli::job::{Asking, Job, Preview};
+use crate::cli::next::Next;
+use crate::cli::output::refuse_place;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{ManualSteps, Wishes};
-use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
 use crate::rehearse::{
-    Lab, LabError, LabState, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
+    Lab, LabError, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
 use crate::run::describe_state;
+
+use lab::{again, lab_now, not_prepared, rehearsed};
 
 /// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
@@ -120,7 +125,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let deployment = Deployment {
         deployment: Some(lab.deployment.clone()),
     };
-    let exit = reading::verify(&Reading {
+    let exit = verify::verify(&Reading {
         deployment,
         format: Format::Text,
     })?;
@@ -144,35 +149,6 @@ fn apply_command(manifest: &Path, lab: &Lab) -> String {
         "rollup apply {} -d {deployment} -p {payload}",
         out::typed(manifest)
     )
-}
-
-/// Returns the command that rehearses the same again.
-pub(super) fn again(args: &Rehearse) -> String {
-    let mut command = format!(
-        "rollup rehearse {} --lab {} --replace",
-        out::typed(&args.manifest),
-        out::typed(&args.lab)
-    );
-    for (flag, directory) in [("-d", &args.deployment), ("-p", &args.payload)] {
-        if let Some(directory) = directory {
-            command.push_str(&format!(" {flag} {}", out::typed(directory)));
-        }
-    }
-    if args.crash_everywhere {
-        command.push_str(" --crash-everywhere");
-    }
-    if let Some(step) = &args.inject_failure {
-        command.push_str(&format!(" --inject-failure {step}"));
-    }
-    command
-}
-
-/// Returns the wishes for a rehearsal, which has no operator to prompt.
-pub(super) fn rehearsed() -> Wishes {
-    Wishes {
-        manual_steps: ManualSteps::Done,
-        ..Wishes::default()
-    }
 }
 
 /// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
@@ -222,75 +198,4 @@ fn sample() -> Result<Description, Failure> {
     let source = Source::new(SAMPLE_NAME, SAMPLE);
     describe::parse(&source, &mut findings)
         .ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
-}
-
-/// Number of objects not made by a rehearsal that are listed.
-const NAMED: usize = 8;
-
-/// Describes what is in the lab's directory, from what is on disk at this moment.
-pub(super) fn lab_now(directory: &Path) -> String {
-    let shown = directory.display();
-    match LabState::of(directory) {
-        LabState::Absent => format!("nothing was made: `{shown}` does not exist"),
-        LabState::Empty => format!("nothing was made: `{shown}` is empty"),
-        LabState::Complete => format!("`{shown}` is a lab, and complete"),
-        LabState::Incomplete => format!("`{shown}` is a lab, and not complete"),
-        LabState::Other => format!("`{shown}` is not a lab, and nothing was made there"),
-    }
-}
-
-pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
-    let elsewhere = "`--lab DIR` makes the lab somewhere else";
-    let failure = match error {
-        LabError::Exists(_) => Failure::new(Exit::Usage, error)
-            .next("`--replace` makes it anew; `--lab DIR` makes another one"),
-        LabError::WouldBeLost(_) | LabError::Inside(_) | LabError::NotALab(_) => {
-            Failure::new(Exit::Usage, error).next(elsewhere)
-        }
-        LabError::WithoutListing(directory) => Failure::new(Exit::Usage, error).next(format!(
-            "remove `{}` yourself if you need nothing in it; {elsewhere}",
-            directory.display()
-        )),
-        LabError::Foreign { paths, .. } => {
-            let mut failure = Failure::new(Exit::Usage, error);
-            let named = paths
-                .iter()
-                .take(NAMED)
-                .map(|path| format!("not made by a rehearsal: `{}`", path.display()));
-            failure.reasons.extend(named);
-            if let Some(more @ 1..) = paths.len().checked_sub(NAMED) {
-                failure
-                    .reasons
-                    .push(format!("and {} more", out::number(more as u64)));
-            }
-            failure.next(format!(
-                "move what is named elsewhere, then the same command again; {elsewhere}"
-            ))
-        }
-        LabError::NotYours(_) | LabError::WritableByAll(_) => {
-            Failure::new(Exit::Usage, error).next(elsewhere)
-        }
-        LabError::Busy(_) => {
-            Failure::new(Exit::Locked, error).next(format!("wait for it; {elsewhere}"))
-        }
-        LabError::Interrupted => Failure::new(Exit::Interrupted, error),
-        LabError::PinsOfARealPayload { .. } => Failure::new(Exit::Mismatch, error)
-            .next("rehearse with the real files: `--payload DIR`"),
-        LabError::Build(_) => Failure::new(Exit::Mismatch, error)
-            .next("correct the file table, or rehearse with the real files: `--payload DIR`"),
-        LabError::Disk { path, source, .. } if is_mount_point(source) => {
-            Failure::caused(Exit::NotReady, error).next(format!(
-                "`umount {}`, then the same command again",
-                out::typed(path)
-            ))
-        }
-        LabError::Disk { .. } => Failure::caused(Exit::Io, error),
-    };
-    let failure = failure.now(lab_now(&args.lab));
-    match LabState::of(&args.lab) {
-        LabState::Incomplete if failure.next.is_empty() => {
-            failure.next("the same command again makes it anew")
-        }
-        _ => failure,
-    }
 }

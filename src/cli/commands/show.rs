@@ -1,9 +1,9 @@
 //! `show`: shows a saved plan again, also where it no longer fits.
 
-use super::args;
-use super::exit::{Exit, Failure};
-use super::output::OutputFile;
-use super::saved::Saved;
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::OutputFile;
+use crate::cli::saved::Saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 

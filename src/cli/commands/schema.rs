@@ -1,8 +1,8 @@
 //! `rollup schema`: prints the JSON schemas.
 
-use super::args::{Language, Schema};
-use super::exit::{Exit, Failure};
-use super::output::{self, OutputFile};
+use crate::cli::args::{Language, Schema};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{self, OutputFile};
 use crate::cli::views::plan::PlanDocument;
 use crate::deployment::shapes::DEPLOYMENT;
 use crate::document::json_schema;

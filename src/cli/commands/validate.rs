@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::{Report, Validate};
-use super::exit::{Exit, Failure};
 use super::import::imported;
-use super::inputs;
-use super::output::{self, OutputFile};
-use super::walk::{Found, WILDCARDS, Walk};
+use crate::cli::args::{Report, Validate};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out::{self, count};
+use crate::cli::walk::{Found, WILDCARDS, Walk};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, RenderOptions, Source};

@@ -6,10 +6,10 @@ use std::path::Path;
 use anstyle::Style;
 use serde_json::json;
 
-use super::args::{Diff, Format};
-use super::exit::{Exit, Failure};
-use super::inputs::{self, Loaded};
-use super::saved::Saved;
+use crate::cli::args::{Diff, Format};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs::{self, Loaded};
+use crate::cli::saved::Saved;
 use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use crate::manifest::{Difference, Kind, Place, Value, compare};
 use crate::names::Escaped;
