@@ -496,6 +496,15 @@ pub(super) enum OnFailure {
     Stop,
 }
 
+impl From<OnFailure> for crate::run::OnFailure {
+    fn from(asked: OnFailure) -> Self {
+        match asked {
+            OnFailure::Undo => Self::Undo,
+            OnFailure::Stop => Self::Stop,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Stage {
     #[command(flatten)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::job::{Begun, Job};
-use super::out::{self, count};
+use super::next::Next;
 use super::output::refuse_place;
-use super::progress::Progress;
-use super::recover::Next;
+use crate::cli::terminal::Progress;
+use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Run, RunState, runs};
 use crate::names::{Escaped, error_chain};
@@ -28,7 +28,7 @@ pub(super) fn place(directory: &Path, job: &Job) -> Result<Place, Failure> {
     let place = Place::find(directory, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
     let reads = [
-        job.payload.as_deref().unwrap_or(&job.typed),
+        job.typed.payload.as_deref().unwrap_or(&job.typed.path),
         job.tree().path(),
     ];
     refuse_place(directory, &place.of_run("backup"), &reads)?;
@@ -116,17 +116,6 @@ fn announce(place: &Place, run: &str, plan: &Plan) {
         "the {files} that will be replaced ({bytes} bytes) go to {} first",
         Escaped(&directory)
     ));
-}
-
-/// Describes where a backup is, and how large.
-pub(super) fn backed_up(backup: &BackedUp) -> String {
-    let files = count(backup.files, "replaced file", "replaced files");
-    let directory = backup.directory.display().to_string();
-    format!(
-        "backup: {files} with {} bytes in {}",
-        out::number(backup.bytes),
-        Escaped(&directory)
-    )
 }
 
 /// Describes a failed backup: the run is not begun without it, and what was staged is removed.

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use super::out;
-use super::recover::Next;
+use super::next::Next;
+use crate::cli::terminal::out;
 use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;

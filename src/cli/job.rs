@@ -1,18 +1,23 @@
 //! The part that `plan`, `stage` and `apply` share: everything a plan is made from, and the path to
 //! a confirmed one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{self, Choices, Format, Planning, Shape};
+use super::answers::confirmations;
+use super::approval::{Approved, is_approved};
+use super::args::{Choices, Format, Planning};
+use super::ending::told_cleared;
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
-use super::out;
-use super::output::{Existing, OutputFile};
-use super::preview::{self, Why};
-use super::recover::{self, Next};
-use super::saved::{self, Approved, Saved};
+use super::next::Next;
+use super::saved::Saved;
+use super::typed::Typed;
+use crate::cli::terminal::out;
+use crate::cli::terminal::prompts;
+use crate::cli::views;
+use crate::cli::views::plan::Why;
 use crate::deployment::fault_injection::FaultInjector;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
@@ -52,13 +57,8 @@ impl From<Choices> for Options {
 pub(super) struct Job {
     pub(super) loaded: Loaded,
     pub(super) site: Site,
-    pub(super) payload: Option<PathBuf>,
     pub(super) options: Options,
-    /// Manifest or saved plan as it was typed, for the commands that messages name.
-    pub(super) typed: PathBuf,
-    pub(super) choices: Choices,
-    /// Manifest of a saved plan, if one was given.
-    manifest_of_plan: Option<PathBuf>,
+    pub(super) typed: Typed,
     approved: Approved,
 }
 
@@ -124,9 +124,13 @@ impl Job {
             choices,
         )?;
         let approved = Approved::Saved(saved.plan);
-        Ok(Self {
-            typed: manifest.clone(),
+        let typed = Typed {
+            path: manifest.clone(),
             manifest_of_plan: Some(origin),
+            ..job.typed
+        };
+        Ok(Self {
+            typed,
             approved,
             ..job
         })
@@ -139,7 +143,7 @@ impl Job {
         };
         match &self.approved {
             // The plan has to be the saved one, so the saved one has to be the approved one.
-            Approved::Saved(saved) => saved::is_approved(saved, approval, &self)?,
+            Approved::Saved(saved) => is_approved(saved, approval, &self.typed)?,
             _ => self.approved = Approved::Digest(*approval),
         }
         Ok(self)
@@ -154,17 +158,19 @@ impl Job {
         let site = inputs::site(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
-        let (options, typed) = (choices.into(), manifest.to_owned());
-        let (manifest_of_plan, approved) = (None, Approved::Any);
+        let typed = Typed {
+            path: manifest.to_owned(),
+            manifest_of_plan: None,
+            deployment: site.tree.path().to_owned(),
+            payload,
+            choices,
+        };
         Ok(Self {
             loaded,
             site,
-            payload,
-            options,
+            options: choices.into(),
             typed,
-            choices,
-            manifest_of_plan,
-            approved,
+            approved: Approved::Any,
         })
     }
 
@@ -174,7 +180,7 @@ impl Job {
 
     /// Prints the first line: the deployment and the payload that a command works on.
     pub(super) fn announce(&self) {
-        let payload = match &self.payload {
+        let payload = match &self.typed.payload {
             Some(payload) => format!("payload {}", payload.display()),
             None => "no payload".to_owned(),
         };
@@ -186,7 +192,7 @@ impl Job {
     }
 
     fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
-        let Some(directory) = &self.payload else {
+        let Some(directory) = &self.typed.payload else {
             return Ok(None);
         };
         let payload = inputs::payload(directory)?;
@@ -214,11 +220,17 @@ impl Job {
         let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
         let open = snapshot.past.open;
         let planned = planned.map_err(|refusal| match &open {
-            None => self.approved.refused(&refusal, refused(&refusal), self),
+            None => self.approved.refused(
+                &refusal,
+                refused(&refusal),
+                manifest.digest,
+                self.tree(),
+                &self.typed,
+            ),
             Some(open) => in_the_way(refused(&refusal), open, &Next(self.tree().path())),
         })?;
         if let Planned::Plan(plan) = &planned {
-            self.approved.check(plan, self)?;
+            self.approved.check(plan, self.tree(), &self.typed)?;
         }
         match (&planned, open) {
             (Planned::Plan(plan), Some(open))
@@ -237,7 +249,7 @@ impl Job {
         let again = format!(
             "`{}` throws it away; then `{}`",
             next.undo(),
-            self.apply_again()
+            self.typed.apply_again()
         );
         let staged = runs(self.tree())
             .ok()
@@ -275,7 +287,7 @@ impl Job {
     /// Refuses to continue without a payload: a command that writes has to know what it writes.
     pub(super) fn needs_payload(&self) -> Result<(), Failure> {
         let name = self.loaded.manifest.rollup.kb;
-        match self.payload {
+        match self.typed.payload {
             Some(_) => Ok(()),
             None => Err(Failure::new(
                 Exit::Usage,
@@ -299,7 +311,7 @@ impl Job {
             Some(injector) => disk.with_injector(Arc::clone(injector)),
             None => disk,
         };
-        recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+        told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
             (Planned::Plan(plan), open) => (plan, open),
@@ -333,7 +345,7 @@ impl Job {
     ) -> Result<Vec<String>, Failure> {
         let Begun { plan, staged, .. } = begun;
         if asking.preview == Preview::Escaped {
-            out::line(preview::text(plan, out::width(), Why::Left));
+            out::line(views::plan::text(plan, out::width(), Why::Left));
         }
         if let Some(staged) = staged {
             out::line(format_args!(
@@ -353,7 +365,7 @@ impl Job {
         let given = [asking.confirm, before.unwrap_or_default()].concat();
         let confirmed = confirmations(plan, &given, &asking.again)?;
         if !asking.yes
-            && !out::is_yes(&out::ask(&format!(
+            && !prompts::is_yes(&prompts::ask(&format!(
                 "\n{} {}? [y/N]",
                 asking.verb, plan.subject
             )))
@@ -361,62 +373,6 @@ impl Job {
             return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
         }
         Ok(confirmed)
-    }
-
-    /// Returns the command line that does the same again, as far as it decides the plan.
-    pub(super) fn apply_again(&self) -> String {
-        self.again("apply")
-    }
-
-    /// Returns the same command line with another verb.
-    pub(super) fn again(&self, verb: &str) -> String {
-        let what = self.typed.clone();
-        if self.manifest_of_plan.is_some() {
-            return format!(
-                "rollup {verb} {} -d {}",
-                out::typed(&what),
-                out::typed(self.tree().path())
-            );
-        }
-        self.again_with(&what, verb)
-    }
-
-    /// Returns whether a saved plan was typed, and not a manifest.
-    pub(super) fn is_of_a_saved_plan(&self) -> bool {
-        self.manifest_of_plan.is_some()
-    }
-
-    /// Returns the manifest, even if a saved plan was typed.
-    pub(super) fn typed_manifest(&self) -> PathBuf {
-        self.manifest_of_plan
-            .clone()
-            .unwrap_or_else(|| self.typed.clone())
-    }
-
-    /// Returns the command line for a manifest, with everything that decides the plan.
-    pub(super) fn again_with(&self, manifest: &Path, verb: &str) -> String {
-        let mut command = format!(
-            "rollup {verb} {} -d {}",
-            out::typed(manifest),
-            out::typed(self.tree().path())
-        );
-        if let Some(payload) = &self.payload {
-            command.push_str(&format!(" -p {}", out::typed(payload)));
-        }
-        let Choices {
-            include_missing,
-            reapply,
-            allow_downgrade,
-        } = self.choices;
-        let flags = [
-            (include_missing, "--include-missing"),
-            (reapply, "--reapply"),
-            (allow_downgrade, "--allow-downgrade"),
-        ];
-        for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
-            command.push_str(&format!(" {flag}"));
-        }
-        command
     }
 }
 
@@ -456,71 +412,6 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
     failure
 }
 
-/// Runs `rollup plan`.
-pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
-    preview::sensible(&args.showing)?;
-    let job = Job::asked(&args.planning)?;
-    let (typed, manifest) = (args.planning.manifest.as_path(), job.typed_manifest());
-    let reads = [
-        typed,
-        &manifest,
-        job.payload.as_deref().unwrap_or(&manifest),
-        job.tree().path(),
-    ];
-    let output = OutputFile::of(args.showing.output.as_deref(), &reads)?;
-    let save = args
-        .save
-        .as_deref()
-        .map(|path| OutputFile::new(path, &reads, Existing::Replaced))
-        .transpose()?;
-    if let (Some(output), Some(save)) = (&output, &save)
-        && output.is_same(save)
-    {
-        return Err(
-            Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
-                .now("nothing was written")
-                .next("give each a file of its own"),
-        );
-    }
-    job.announce();
-    let plan = match preview_of(&job)? {
-        Planned::Nothing(nothing) => {
-            for file in args.save.iter().chain(&args.showing.output) {
-                out::say(format_args!(
-                    "there is no plan: nothing was written to {}",
-                    out::typed(file)
-                ));
-            }
-            told_nothing(
-                &nothing,
-                if args.showing.format == Shape::Json {
-                    Format::Json
-                } else {
-                    Format::Text
-                },
-            );
-            return Ok(Exit::Ok);
-        }
-        Planned::Plan(plan) => plan,
-    };
-    let exit = if args.detailed_exitcode {
-        Exit::Changes
-    } else {
-        Exit::Ok
-    };
-    preview::show(&plan, &args.showing, exit, output.as_ref())?;
-    if let (Some(path), Some(save)) = (&args.save, &save) {
-        saved::save(&job, &plan, path, save)?;
-    }
-    if job.is_of_a_saved_plan() {
-        out::say(format_args!(
-            "{} is still true: planning again gives this very plan",
-            out::typed(typed)
-        ));
-    }
-    Ok(exit)
-}
-
 /// Plans without a lock. Reports a run that a process is working on as locked, not as left behind.
 pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
@@ -548,50 +439,6 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
     if let Some(note) = &nothing.note {
         out::line(format_args!("note: {note}"));
     }
-}
-
-/// Collects the answers to `confirm` prerequisites: given by `--confirm ID`, else asked; `--yes`
-/// never answers them.
-pub(super) fn confirmations(
-    plan: &Plan,
-    given: &[String],
-    again: &str,
-) -> Result<Vec<String>, Failure> {
-    let ids: Vec<&str> = plan
-        .confirmations
-        .iter()
-        .map(|asked| asked.id.as_str())
-        .collect();
-    recover::known_answers(given, &ids, "--confirm", "prerequisite to be confirmed")?;
-    let mut confirmed = Vec::new();
-    let mut missing = Vec::new();
-    for asked in &plan.confirmations {
-        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
-        if named
-            || out::can_ask()
-                && out::is_yes(&out::ask(&format!(
-                    "{} [y/N]",
-                    crate::names::Escaped(&asked.question)
-                )))
-        {
-            confirmed.push(asked.id.clone());
-        } else {
-            missing.push(asked);
-        }
-    }
-    if missing.is_empty() {
-        return Ok(confirmed);
-    }
-    let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
-    failure.reasons = missing
-        .iter()
-        .map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question))
-        .collect();
-    let flags: Vec<_> = missing
-        .iter()
-        .map(|asked| format!("--confirm {}", asked.id))
-        .collect();
-    Err(failure.next(format!("when it is so: `{again} {}`", flags.join(" "))))
 }
 
 fn warn_of_risk(tree: &Tree) {

@@ -3,39 +3,34 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! reports what is wrong, what is true now, and what to type next.
 
-mod accept;
-mod apply;
+// What is typed, and how a command ends.
 mod args;
-mod backup;
-mod crashes;
-mod diff;
-mod documents;
 mod exit;
-mod explain;
-mod failing;
-mod history;
-mod import;
+
+// How results, messages and questions are shown.
+mod terminal;
+
+// Files that people name, and commands that they type next.
+mod next;
+mod output;
+mod walk;
+
+// What people read.
+mod views;
+
+// What several commands share.
+mod answers;
+mod approval;
+mod backup;
+mod ending;
 mod inputs;
 mod job;
-mod markdown;
 mod named;
-mod out;
-mod output;
-mod preview;
-mod progress;
-mod prune;
-mod reading;
-mod recover;
-mod rehearse;
-mod report;
+mod recovery;
 mod saved;
-mod schema;
-mod signals;
-mod stage;
-mod status;
-mod summary;
-mod validate;
-mod walk;
+mod typed;
+
+mod commands;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -44,7 +39,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Format, Report, Shape};
-use exit::{Exit, Failure};
+use exit::Exit;
+use terminal::{out, signals};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -63,7 +59,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match run(&cli.command) {
+    match commands::run(&cli.command) {
         // The output is the whole purpose of such a command, so losing it is an error.
         Ok(exit)
             if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
@@ -83,11 +79,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Returns the definition of the command line, without environment variables that are set to an
-/// empty value: scripts clear them like that.
+/// Returns the definition of the command line: its commands, options and help texts.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Returns the definition without environment variables that are set to an empty value: scripts
+/// clear them like that.
 fn command_line() -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    Cli::command().mut_subcommands(|command| {
+    command().mut_subcommands(|command| {
         command.mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
             true => arg.env(None::<&str>),
             false => arg,
@@ -134,30 +135,4 @@ fn is_for_its_output(command: &Command, exit: Exit) -> bool {
             | Command::Import(_)
     );
     prints && matches!(exit, Exit::Ok | Exit::Changes)
-}
-
-fn run(command: &Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Validate(args) => validate::validate(args),
-        Command::Explain(args) => explain::explain(args),
-        Command::Plan(args) => job::plan(args),
-        Command::Show(args) => saved::show(args),
-        Command::Apply(args) => apply::apply(args),
-        Command::Stage(args) => stage::stage(args),
-        Command::Resume(args) => recover::resume(args),
-        Command::Undo(args) => recover::undo(args),
-        Command::Status(args) => status::status(args),
-        Command::History(args) => history::history(args),
-        Command::Report(args) => report::report(args),
-        Command::Tree(args) => reading::tree(args),
-        Command::Verify(args) => reading::verify(args),
-        Command::Accept(args) => accept::accept(args),
-        Command::Prune(args) => prune::prune(args),
-        Command::Rehearse(args) => rehearse::rehearse(args),
-        Command::Inspect(args) => documents::inspect(args),
-        Command::Pin(args) => documents::pin(args),
-        Command::Diff(args) => diff::diff(args),
-        Command::Import(args) => import::import(args),
-        Command::Schema(args) => schema::schema(args),
-    }
 }

@@ -15,7 +15,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use xattr::FileExt;
 
 use super::exit::{Exit, Failure};
-use super::out::{self, typed};
+use crate::cli::terminal::out::{self, typed};
 use crate::deployment::enclosing::enclosing_deployment;
 
 /// The most links that are followed to the file that they stand for, as Linux has it.

@@ -56,8 +56,9 @@ impl Database {
         self.columns.contains_key(table)
     }
 
-    /// Returns a table with the named columns, in that order. It has no rows if the package does not
-    /// have the table.
+    /// Returns a table with the named columns, in that order.
+    ///
+    /// It has no rows if the package does not have the table.
     pub(super) fn table<R: Read + Seek, const N: usize>(
         &self,
         compound: &mut Compound<R>,
@@ -236,8 +237,8 @@ fn read_columns<R: Read + Seek>(
             continue;
         };
         let number = row.number(1)?.unwrap_or(0);
-        let kind = row.number(3)?.unwrap_or(0);
-        let width = cell_width(kind, text)
+        let column_type = row.number(3)?.unwrap_or(0);
+        let width = cell_width(column_type, text)
             .ok_or_else(|| row.damaged("the type of the column is unknown"))?;
         let columns = found.entry(known).or_default();
         if columns
@@ -271,13 +272,13 @@ fn in_order(
 }
 
 /// Returns the number of bytes in a cell of a column type.
-fn cell_width(kind: i32, reference_width: usize) -> Option<usize> {
+fn cell_width(column_type: i32, reference_width: usize) -> Option<usize> {
     const TEXT: i32 = 0x0800;
     const BINARY: i32 = 0x0900;
-    if kind & 0x0fff == BINARY {
+    if column_type & 0x0fff == BINARY {
         return Some(2);
     }
-    match (kind & TEXT != 0, kind & 0xff) {
+    match (column_type & TEXT != 0, column_type & 0xff) {
         (true, _) => Some(reference_width),
         (false, 0..=2) => Some(2),
         (false, 4) => Some(4),

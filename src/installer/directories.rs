@@ -91,8 +91,8 @@ fn join(names: &[&str]) -> Result<String, InstallerError> {
 /// Returns the name that a row adds to the path: the long name of the target, nothing for `.`.
 fn name_in_path(key: &str, root: bool, default: &str) -> Option<String> {
     let (target, source) = default.split_once(':').unwrap_or((default, ""));
-    // The source directory is not used, but a path such as `C:\x` must not be split into names. It is
-    // kept as one name, which is refused if a file is installed below it.
+    // The source directory is not used, but a path such as `C:\x` must not be split into names. It
+    // is kept as one name, which is refused if a file is installed below it.
     if source.contains([':', '/', '\\']) {
         return Some(default.to_owned());
     }

@@ -204,7 +204,7 @@ fn check_package_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), Installe
         TRANSFORM => unsupported("a transform, which only changes another package,"),
         PATCH => unsupported("a patch, which only changes what another package installed,"),
         _ => Err(InstallerError::NotAPackage(
-            "it is a compound file of another kind",
+            "it is a compound file of another type",
         )),
     }
 }

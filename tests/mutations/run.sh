@@ -6,8 +6,8 @@
 # Each patch beside this script breaks one rule of the protocol and names, in its first lines, the rule
 # and the test that must fail:
 #
-#   # Rule: `closed` is synced before what it announces.
-#   # Test: suite power::clearing_survives_a_power_cut_anywhere
+#   # Rule: `closed` is synced before any change that follows it.
+#   # Test: suite power::a_prune_survives_a_power_cut_anywhere
 #
 # The test is a target, `suite` or `lib`, and a name filter. A PATCH is a file name, a name without its
 # `.patch`, or a number such as 07; without any, all patches are run.

@@ -13,7 +13,7 @@ use rollup::journal::{Direction, Outcome, Run, RunState, runs};
 use rollup::plan::{self, Accepting, Expectation};
 use rollup::run::{self, Ended, LeftBehind, Listener, RunError};
 
-use crate::crash::site::{Copy, Site};
+use crate::crash::site::{DeploymentCopy, Site};
 use crate::crash::tree::Tree;
 use crate::crash::{ConfirmingListener, CrashInjector, apply, change_count, lock, recover};
 use crate::listing::Listing;
@@ -802,7 +802,7 @@ pub(crate) fn accept_with_listener(
 }
 
 /// Returns a deployment with the applied rollup, and with drift of files with and without records.
-pub(crate) fn drifted_site(site: &Site) -> Copy {
+pub(crate) fn drifted_site(site: &Site) -> DeploymentCopy {
     let copy = site.copy();
     assert!(matches!(
         apply(site, copy.path(), None),
@@ -828,7 +828,7 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
     let drifted = drifted_site(&site);
     let before = Tree::of(drifted.path());
     let seen = Arc::new(AtomicUsize::new(0));
-    let copy = Copy::of(drifted.path());
+    let copy = DeploymentCopy::of(drifted.path());
     let injector = CrashInjector {
         seen: Arc::clone(&seen),
         at: usize::MAX,
@@ -841,8 +841,8 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
     let (mut finished, mut rolled_back, mut not_begun) = (0, 0, 0);
     for at in 1..=seen.load(Ordering::SeqCst) {
         for direction in [Direction::Forward, Direction::Back] {
-            let copy = Copy::of(drifted.path());
-            let died = accept(
+            let copy = DeploymentCopy::of(drifted.path());
+            let crashed = accept(
                 &site,
                 copy.path(),
                 Some(Arc::new(CrashInjector {
@@ -851,8 +851,8 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
                 })),
             );
             assert!(
-                matches!(died, Err(_) | Ok(Ended::Stuck { .. })),
-                "crash at change {at}: {died:?}"
+                matches!(crashed, Err(_) | Ok(Ended::Stuck { .. })),
+                "crash at change {at}: {crashed:?}"
             );
             let recovered = recover(copy.path(), direction, None);
             let tree = Directory::open(copy.path()).expect("the deployment exists");
@@ -895,7 +895,7 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
 fn a_crash_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_unchanged() {
     let site = Site::new();
     let stuck = site.copy();
-    let died = apply(
+    let crashed = apply(
         &site,
         stuck.path(),
         Some(Arc::new(CrashInjector {
@@ -903,11 +903,11 @@ fn a_crash_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_unchanged
             at: change_count(&site) - 20,
         })),
     );
-    assert!(matches!(died, Ok(Ended::Stuck { .. })), "{died:?}");
+    assert!(matches!(crashed, Ok(Ended::Stuck { .. })), "{crashed:?}");
     let before = Tree::of(stuck.path());
     let (mut open, mut closed) = (0, 0);
     for at in 1.. {
-        let copy = Copy::of(stuck.path());
+        let copy = DeploymentCopy::of(stuck.path());
         let injector = Arc::new(CrashInjector {
             seen: Arc::default(),
             at,

@@ -485,8 +485,8 @@ fn a_prune_that_crashes_at_any_change_can_be_run_again_and_leaves_every_other_ru
     assert!(pruned.is_ok() && changes > 30, "{changes}: {pruned:?}");
     for at in 1..=changes {
         let world = world.copy();
-        let (died, _) = prune(&world.deployment(), at);
-        assert!(died.is_err(), "no error from the crash at change {at}");
+        let (crashed, _) = prune(&world.deployment(), at);
+        assert!(crashed.is_err(), "no error from the crash at change {at}");
         states[3].assert_same(&Listing::of(&world.deployment()));
         for number in with_slots(&world) {
             // The slots are complete, or gone: an undo down to this run has all its objects.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap_markdown::{MarkdownOptions, help_markdown_command_custom};
-use rollup::deployment::DEPLOYMENT;
+use rollup::deployment::shapes::DEPLOYMENT;
 use rollup::document::{Case, Cases, Form, Key, KeyKind, Keys, List, Rule, Shape};
 use rollup::manifest::MANIFEST;
 use snapbox::{Data, assert_data_eq};

@@ -43,8 +43,8 @@ pub(super) fn convert_to_version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
 /// Returns the same file with one more sector, an empty map of sectors.
 ///
 /// If the last map is full, a file with one more sector of data needs a map as well and grows by
-/// two sectors. The map alone gives the size between. Returns `None` if the last map is not full, or
-/// if the header cannot list another.
+/// two sectors. The map alone gives the size between. Returns `None` if the last map is not full,
+/// or if the header cannot list another.
 pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
     let sectors = file.len() / SECTOR - 1;
     let maps = u32::from_le_bytes(file.get(MAP_COUNT_AT..MAP_COUNT_AT + 4)?.try_into().ok()?);

@@ -96,7 +96,7 @@ fn every_multiple_of_512_is_reached_although_the_map_of_sectors_grows() {
 fn the_same_recipe_gives_the_same_bytes() {
     let digest =
         |recipe: &Recipe| Digest::of(&build_package(recipe).expect("a package")).to_string();
-    // Pinned: a manifest that ships with the program has hashes of packages that are built like this.
+    // Pinned: a manifest that ships with the program has hashes of packages built like this one.
     assert_eq!(digest(&recipe(Some(250_368))), PINNED);
     let newer = Recipe {
         version: "4.0.301".parse().expect("a version"),

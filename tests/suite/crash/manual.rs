@@ -7,7 +7,7 @@ use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::journal::Direction;
 use rollup::run::{Event, Listener, Question, Reply};
 
-use super::site::{Copy, Site};
+use super::site::{DeploymentCopy, Site};
 use super::{Ended, interrupted, recover, recover_with_listener};
 
 /// Listener that counts the questions, and confirms every manual step.
@@ -61,7 +61,7 @@ fn a_manual_step_that_was_rolled_back_is_asked_again() {
         "{failed:?}"
     );
     for (direction, questions) in [(Direction::Forward, 1), (Direction::Back, 0)] {
-        let copy = Copy::of(copy.path());
+        let copy = DeploymentCopy::of(copy.path());
         let mut counter = QuestionCounter::default();
         let ended = recover_with_listener(copy.path(), direction, None, &mut counter);
         assert!(

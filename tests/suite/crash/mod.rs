@@ -20,7 +20,7 @@ use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
 
-use site::{Copy, Site};
+use site::{DeploymentCopy, Site};
 use tree::Tree;
 
 /// Listener that ignores events and answers that every manual step is done.
@@ -43,7 +43,7 @@ pub(crate) struct CrashInjector {
 impl FaultInjector for CrashInjector {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
-            true => Err(io::Error::other("the process is dead")),
+            true => Err(io::Error::other("injected crash")),
             false => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
 }
 
 /// Returns a deployment whose apply crashed near the end of its commit.
-fn interrupted(site: &Site) -> Copy {
+fn interrupted(site: &Site) -> DeploymentCopy {
     let copy = site.copy();
     crash_at(site, change_count(site) - 4)(copy.path());
     copy
@@ -220,7 +220,7 @@ fn a_crash_at_any_change_of_an_apply_can_be_resumed_and_undone() {
     let (mut finished, mut rolled_back, mut not_begun) = (0, 0, 0);
     let first_rename = first_rename(&site);
     for at in 1..=change_count(&site) {
-        // A run that died while staging is discarded in either direction: they take turns.
+        // A run that crashed while staging is discarded in either direction: they take turns.
         let directions = [Direction::Forward, Direction::Back];
         let directions = if at < first_rename {
             &directions[at % 2..][..1]
@@ -233,9 +233,12 @@ fn a_crash_at_any_change_of_an_apply_can_be_resumed_and_undone() {
                 seen: Arc::default(),
                 at,
             };
-            let died = apply(&site, copy.path(), Some(Arc::new(injector)));
-            let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
-            assert!(failed, "no error from the crash at change {at}: {died:?}");
+            let crashed = apply(&site, copy.path(), Some(Arc::new(injector)));
+            let failed = matches!(crashed, Err(_) | Ok(Ended::Stuck { .. }));
+            assert!(
+                failed,
+                "no error from the crash at change {at}: {crashed:?}"
+            );
             let recovered = recover(copy.path(), direction, None);
             let expected = match &recovered {
                 Ok(Some(Ended::Applied { .. })) if direction == Direction::Forward => {
@@ -304,10 +307,10 @@ fn crash_during_recovery(
     let prepared = site.copy();
     prepare(prepared.path());
     for at in (1..).step_by(every) {
-        let mut arrived = false;
+        let mut completed = false;
         for second in [Direction::Forward, Direction::Back] {
-            let copy = Copy::of(prepared.path());
-            let died = recover(
+            let copy = DeploymentCopy::of(prepared.path());
+            let crashed = recover(
                 copy.path(),
                 first,
                 Some(Arc::new(CrashInjector {
@@ -315,11 +318,11 @@ fn crash_during_recovery(
                     at,
                 })),
             );
-            arrived = matches!(
-                died,
+            completed = matches!(
+                crashed,
                 Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None)
             );
-            if arrived {
+            if completed {
                 break;
             }
             let context = format!("{first:?} crashes at {at}, then {second:?}");
@@ -340,7 +343,7 @@ fn crash_during_recovery(
             expected.assert_same(&Tree::of(copy.path()), &context);
             points += 1;
         }
-        if arrived {
+        if completed {
             break;
         }
     }
@@ -408,18 +411,18 @@ fn a_crash_at_any_change_of_an_undo_of_a_finished_run_can_be_resumed_and_undone(
         Ok(Ended::Applied { .. })
     ));
     for at in 1.. {
-        let mut arrived = false;
+        let mut completed = false;
         for direction in [Direction::Forward, Direction::Back] {
-            let copy = Copy::of(finished.path());
-            let died = reopen(
+            let copy = DeploymentCopy::of(finished.path());
+            let crashed = reopen(
                 copy.path(),
                 Some(Arc::new(CrashInjector {
                     seen: Arc::default(),
                     at,
                 })),
             );
-            arrived = matches!(died, Ok(Ended::Undone { .. }));
-            if arrived {
+            completed = matches!(crashed, Ok(Ended::Undone { .. }));
+            if completed {
                 break;
             }
             let closed = is_finished(copy.path());
@@ -438,7 +441,7 @@ fn a_crash_at_any_change_of_an_undo_of_a_finished_run_can_be_resumed_and_undone(
             turned += usize::from(!closed);
             expected.assert_same(&Tree::of(copy.path()), &context);
         }
-        if arrived {
+        if completed {
             break;
         }
     }

@@ -162,10 +162,14 @@ impl Site {
         put(
             &deployment,
             "Group/Provider/files/Program Files/Provider/operator.ini",
-            "mine",
+            "unmanaged",
         );
-        put(&deployment, "Group/Provider/notes.txt", "mine");
-        put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
+        put(&deployment, "Group/Provider/notes.txt", "unmanaged");
+        put(
+            &deployment,
+            "Web/Site/W1/logs/2008/january.log",
+            "unmanaged",
+        );
         let private = std::fs::Permissions::from_mode(0o750);
         std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private)
             .expect("the test owns it");
@@ -187,8 +191,8 @@ impl Site {
     }
 
     /// Copies the deployment, with the times of its files.
-    pub(crate) fn copy(&self) -> Copy {
-        Copy::of(&self.directory())
+    pub(crate) fn copy(&self) -> DeploymentCopy {
+        DeploymentCopy::of(&self.directory())
     }
 
     /// Plans the rollup for a deployment that this site describes.
@@ -217,12 +221,12 @@ impl Site {
 }
 
 /// Copy of a deployment in a temporary directory.
-pub(crate) struct Copy {
+pub(crate) struct DeploymentCopy {
     _directory: TempDir,
     deployment: PathBuf,
 }
 
-impl Copy {
+impl DeploymentCopy {
     /// Copies a deployment, with its `.rollup`.
     pub(crate) fn of(source: &Path) -> Self {
         let copy = temporary();
@@ -256,7 +260,7 @@ impl Copy {
                 .expect("just copied");
             file.set_modified(modified).expect("a time can be set");
         }
-        Copy {
+        DeploymentCopy {
             _directory: copy,
             deployment: target,
         }

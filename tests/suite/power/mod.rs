@@ -14,7 +14,7 @@ use std::path::Path;
 
 use rollup::journal::Direction;
 
-use crate::crash::site::{Copy, temporary};
+use crate::crash::site::{DeploymentCopy, temporary};
 use scenario::{ProcessCommand, Scenario};
 use trace::{Effect, ProcessFault};
 use trial::{Sample, Trial};
@@ -38,7 +38,11 @@ const CAMPAIGN: Sample = Sample {
 
 /// Records a scenario in a copy of the trial's deployment.
 fn scenario(trial: &Trial, processes: &[(ProcessCommand, ProcessFault)]) -> Scenario {
-    Scenario::of(&trial.site, Copy::of(trial.start.path()).path(), processes)
+    Scenario::of(
+        &trial.site,
+        DeploymentCopy::of(trial.start.path()).path(),
+        processes,
+    )
 }
 
 /// Records an apply that crashes, and its recovery by another process.

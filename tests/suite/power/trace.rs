@@ -217,7 +217,7 @@ impl FaultInjector for Process {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         match self.fault {
             ProcessFault::CrashAt(at) if number >= at => {
-                return Err(io::Error::other("the process is dead"));
+                return Err(io::Error::other("injected crash"));
             }
             ProcessFault::FailAt(at) | ProcessFault::FailAndStopAt(at) if number == at => {
                 recording.failed = recording.trace.events.len();

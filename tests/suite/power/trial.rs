@@ -12,7 +12,7 @@ use super::cut::{Cut, Random, Survivor};
 use super::disk::Disk;
 use super::scenario::{Operator, Scenario};
 use crate::accepting::{accept_with_listener, drifted_site, found};
-use crate::crash::site::{Copy, Site, temporary};
+use crate::crash::site::{DeploymentCopy, Site, temporary};
 use crate::crash::tree::Tree;
 use crate::crash::{apply_with_listener, recover_with_listener, reopen_with_listener};
 
@@ -38,7 +38,7 @@ const KEPT: usize = 25;
 pub(super) struct Trial {
     pub(super) site: Site,
     /// Deployment that every scenario begins with.
-    pub(super) start: Copy,
+    pub(super) start: DeploymentCopy,
     /// Number of the run that is tried: all earlier ones are finished at the start.
     number: u32,
     before: Tree,
@@ -68,7 +68,7 @@ impl Trial {
     pub(super) fn of_drift(sample: Sample, seed: u64) -> Self {
         let site = Site::new();
         let start = drifted_site(&site);
-        let accepted = Copy::of(start.path());
+        let accepted = DeploymentCopy::of(start.path());
         let ended = accept_with_listener(&site, accepted.path(), None, &mut Operator::default());
         assert!(
             matches!(ended, Ok(Some(Ended::Applied { .. }))),
@@ -84,7 +84,14 @@ impl Trial {
         )
     }
 
-    fn of(site: Site, start: Copy, number: u32, after: Tree, sample: Sample, seed: u64) -> Self {
+    fn of(
+        site: Site,
+        start: DeploymentCopy,
+        number: u32,
+        after: Tree,
+        sample: Sample,
+        seed: u64,
+    ) -> Self {
         let before = Tree::of(start.path());
         let (random, scratch) = (Random::new(seed), temporary());
         let (tried, kept) = (HashSet::new(), Vec::new());

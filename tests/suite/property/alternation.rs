@@ -140,7 +140,7 @@ impl UnmanagedFiles {
             .any(|unmanaged| case_folded(unmanaged) == path)
     }
 
-    fn assert_all_exist(&self, at: &Path, context: &str) -> TestCaseResult {
+    fn check_all_exist(&self, at: &Path, context: &str) -> TestCaseResult {
         for (file, identity) in &self.files {
             // If a run made a directory of this name since, its spelling counts.
             let found = actual(at, file.to_str().expect("a name in UTF-8"));
@@ -195,13 +195,13 @@ fn run_commands(
             Err(why) => return Err(TestCaseError::fail(format!("command {number}: {why}"))),
         }
         if let Some(last) = closed_direction(at) {
-            reference.assert_state_except(
+            reference.check_state_except(
                 at,
                 last,
                 &|path| unmanaged.is_unmanaged(path),
                 &context,
             )?;
-            unmanaged.assert_all_exist(at, &context)?;
+            unmanaged.check_all_exist(at, &context)?;
         }
     }
     let last = commands.last().expect("at least one command").direction;

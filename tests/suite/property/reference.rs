@@ -77,7 +77,7 @@ impl Reference {
 
     /// Compares the deployment with the tree before, or with the one after, except for the times of
     /// files that the run wrote.
-    pub(super) fn assert_state(
+    pub(super) fn check_state(
         &self,
         at: &Path,
         direction: Direction,
@@ -95,7 +95,7 @@ impl Reference {
 
     /// Compares the deployment in the same way, but ignores unmanaged paths, and the case of names:
     /// an unmanaged file may have decided the spelling of a directory.
-    pub(super) fn assert_state_except(
+    pub(super) fn check_state_except(
         &self,
         at: &Path,
         direction: Direction,

@@ -58,13 +58,13 @@ impl<'a> StepWalk<'a> {
         let mut positions: Vec<Option<usize>> = Vec::new();
         let mut removed: Vec<BTreeSet<Instance>> = Vec::new();
         let mut initialized: BTreeSet<usize> = BTreeSet::new();
-        let mut gone: BTreeSet<Instance> = BTreeSet::new();
+        let mut removed_so_far: BTreeSet<Instance> = BTreeSet::new();
         for step in steps {
             let before = self.installed.clone();
             let step = match step {
                 RandomStep::Uninstall(selection) => self.uninstall(selection),
                 RandomStep::Install(selection) => {
-                    self.install(selection, &gone);
+                    self.install(selection, &removed_so_far);
                     Some(step.clone())
                 }
                 RandomStep::Reinstall(of) => {
@@ -92,10 +92,10 @@ impl<'a> StepWalk<'a> {
                 repaired.push(step);
                 removed.push(before.difference(&self.installed).copied().collect());
             }
-            gone.extend(before.difference(&self.installed));
-            gone.retain(|instance| !self.installed.contains(instance));
+            removed_so_far.extend(before.difference(&self.installed));
+            removed_so_far.retain(|instance| !self.installed.contains(instance));
         }
-        repaired.extend(self.reinstall_required(gone, &initialized));
+        repaired.extend(self.reinstall_required(removed_so_far, &initialized));
         if repaired.is_empty() {
             repaired.push(RandomStep::Servers {
                 role: 0,
@@ -126,9 +126,11 @@ impl<'a> StepWalk<'a> {
     }
 
     /// Installs the selection; of a group only the instances that the run removed.
-    fn install(&mut self, selection: &Selection, gone: &BTreeSet<Instance>) {
+    fn install(&mut self, selection: &Selection, removed_so_far: &BTreeSet<Instance>) {
         for instance in self.instances(selection) {
-            if matches!(selection.members, ItemsOrGroup::Items(_)) || gone.contains(&instance) {
+            if matches!(selection.members, ItemsOrGroup::Items(_))
+                || removed_so_far.contains(&instance)
+            {
                 self.installed.insert(instance);
             }
         }
@@ -182,7 +184,7 @@ impl<'a> StepWalk<'a> {
     /// Returns a step that installs removed items again, if something that stays requires them.
     fn reinstall_required(
         &mut self,
-        mut gone: BTreeSet<Instance>,
+        mut removed_so_far: BTreeSet<Instance>,
         initialized: &BTreeSet<usize>,
     ) -> Option<RandomStep> {
         let mut required: BTreeSet<usize> = BTreeSet::new();
@@ -198,11 +200,12 @@ impl<'a> StepWalk<'a> {
                         .iter()
                         .any(|&procedure| site.procedures[procedure].requires.contains(&item))
             };
-            let Some(&(item, _)) = gone.iter().find(|instance| is_required(instance)) else {
+            let Some(&(item, _)) = removed_so_far.iter().find(|instance| is_required(instance))
+            else {
                 break;
             };
             required.insert(item);
-            gone.retain(|(other, _)| *other != item);
+            removed_so_far.retain(|(other, _)| *other != item);
             self.installed.extend(instances(site, item));
         }
         let members = ItemsOrGroup::Items(required.iter().copied().collect());

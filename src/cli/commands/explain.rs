@@ -1,0 +1,247 @@
+//! `rollup explain`: the meaning of a finding or an exit code, and the page with all of them.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{Explain, Page};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::out::{self, BOLD, styled};
+use crate::document::{Code, Severity, nearest};
+
+/// Runs `rollup explain`.
+pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
+    let topics = match &args.code {
+        Some(code) => vec![Topic::named(code)?],
+        None => Code::ALL
+            .iter()
+            .copied()
+            .map(Topic::Finding)
+            .chain(Exit::ALL.into_iter().map(Topic::Exit))
+            .collect(),
+    };
+    match (args.format, &topics[..]) {
+        (Page::Json, _) => {
+            let topics: Vec<Value> = topics.iter().map(Topic::json).collect();
+            out::line(format_args!(
+                "{:#}",
+                json!({ "schema": 1, "topics": topics })
+            ));
+        }
+        (Page::Markdown, [topic]) => out::line(topic.markdown()),
+        (Page::Markdown, topics) => out::line(page(topics).trim_end()),
+        (Page::Text, [topic]) => {
+            out::line(format_args!(
+                "{}\n\n{}",
+                styled(BOLD, topic.heading()),
+                fitted(topic.text())
+            ));
+        }
+        (Page::Text, topics) => list(topics),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Finding or exit code that can be explained.
+#[derive(Clone, Copy)]
+enum Topic {
+    Finding(Code),
+    Exit(Exit),
+}
+
+impl Topic {
+    /// Finds a finding by its code or name, or an exit code by its number or name.
+    fn named(wanted: &str) -> Result<Self, Failure> {
+        let exit = |exit: &Exit| {
+            exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted
+        };
+        if let Some(exit) = Exit::ALL.into_iter().find(exit) {
+            return Ok(Self::Exit(exit));
+        }
+        let finding = |code: &Code| code.name().eq_ignore_ascii_case(wanted);
+        if let Some(code) = wanted
+            .parse()
+            .ok()
+            .or_else(|| Code::ALL.iter().copied().find(finding))
+        {
+            return Ok(Self::Finding(code));
+        }
+        let names = Code::ALL
+            .iter()
+            .map(|code| code.number())
+            .chain(Exit::ALL.iter().map(|exit| exit.name()));
+        let near = nearest(wanted, names)
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let reason = format!("`{wanted}` is neither the code of a finding nor an exit code{near}");
+        Err(Failure::new(Exit::Usage, reason).next("`rollup explain` lists all of them"))
+    }
+
+    fn heading(&self) -> String {
+        match self {
+            Self::Finding(code) => format!("{code}: {} ({})", code.title(), code.level()),
+            Self::Exit(exit) => format!(
+                "exit code {} ({}): {}",
+                *exit as u8,
+                exit.name(),
+                exit.meaning()
+            ),
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Finding(code) => code.explanation(),
+            Self::Exit(exit) => exit.explanation(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Finding(code) => {
+                json!({ "code": code.number(), "name": code.name(), "level": code.level(),
+                                           "title": code.title(), "explanation": code.explanation() })
+            }
+            Self::Exit(exit) => {
+                json!({ "exit_code": *exit as u8, "name": exit.name(), "title": exit.meaning(),
+                                        "explanation": exit.explanation() })
+            }
+        }
+    }
+
+    fn markdown(&self) -> String {
+        match self {
+            Self::Finding(code) => {
+                let level = code.level();
+                format!(
+                    "### {code}: {}\n\n*{level}* · `{}`\n\n{}\n",
+                    code.title(),
+                    code.name(),
+                    self.text()
+                )
+            }
+            Self::Exit(exit) => {
+                format!(
+                    "### {} `{}`: {}\n\n{}\n",
+                    *exit as u8,
+                    exit.name(),
+                    exit.meaning(),
+                    self.text()
+                )
+            }
+        }
+    }
+}
+
+/// Wraps the paragraphs of a text to the screen's width; indented ones are examples and stay.
+fn fitted(text: &str) -> String {
+    let width = out::width().min(100);
+    let paragraph = |part: &str| match part.starts_with("    ") {
+        true => part.to_owned(),
+        false => out::wrapped(part, width, ""),
+    };
+    text.split("\n\n")
+        .map(paragraph)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// Lists the topics, one line each.
+fn list(topics: &[Topic]) {
+    for topic in topics {
+        match topic {
+            Topic::Finding(code) => {
+                let style = match code.level() {
+                    Severity::Error => out::BAD,
+                    Severity::Warning => out::WARN,
+                    Severity::Note => out::GOOD,
+                };
+                let level = styled(style, format_args!("{:7}", code.level().to_string()));
+                out::line(format_args!("{code}  {level}  {}", code.title()));
+            }
+            Topic::Exit(exit) => {
+                out::line(format_args!(
+                    "{:>6}  {:15}  {}",
+                    *exit as u8,
+                    exit.name(),
+                    exit.meaning()
+                ));
+            }
+        }
+    }
+    out::say("`rollup explain CODE` tells more about one of them");
+}
+
+/// Families of findings, by the first two digits of their codes.
+const FAMILIES: [(&str, &str); 9] = [
+    ("RU00", "The text itself"),
+    ("RU01", "Keys and values"),
+    ("RU02", "The file table"),
+    ("RU03", "Steps"),
+    ("RU04", "Relations between rollups"),
+    ("RU05", "The deployment"),
+    ("RU06", "A manifest against a deployment"),
+    ("RU07", "A payload against its manifest"),
+    ("RU08", "A manifest against its article"),
+];
+
+/// Returns the page of the manual with everything that can be explained.
+fn page(topics: &[Topic]) -> String {
+    let mut page = String::from(
+        "# Findings and exit codes\n\n\
+         Every finding of `rollup validate` has a code that never changes its meaning. `rollup explain CODE` shows the\n\
+         same text; `--deny`, `--warn` and `--allow` change the level of warnings and notes. This page is what\n\
+         `rollup explain --format markdown` prints.\n",
+    );
+    for (family, title) in FAMILIES {
+        let _ = write!(page, "\n## {title}\n");
+        for topic in topics {
+            if matches!(topic, Topic::Finding(code) if code.number().starts_with(family)) {
+                let _ = write!(page, "\n{}", topic.markdown());
+            }
+        }
+    }
+    page.push_str("\n## Exit codes\n");
+    for topic in topics
+        .iter()
+        .filter(|topic| matches!(topic, Topic::Exit(_)))
+    {
+        let _ = write!(page, "\n{}", topic.markdown());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_family_and_stands_on_the_page() {
+        let topics: Vec<_> = Code::ALL.iter().copied().map(Topic::Finding).collect();
+        let page = page(&topics);
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|code| page.contains(&format!("### {code}: ")))
+        );
+    }
+
+    #[test]
+    fn a_topic_is_found_by_any_of_its_names() {
+        for name in ["RU0201", "ru0201", "NotListed"] {
+            assert!(
+                matches!(Topic::named(name), Ok(Topic::Finding(Code::NotListed))),
+                "{name}"
+            );
+        }
+        assert!(matches!(
+            Topic::named("13"),
+            Ok(Topic::Exit(Exit::Mismatch))
+        ));
+        assert!(matches!(
+            Topic::named("stale-plan"),
+            Ok(Topic::Exit(Exit::StalePlan))
+        ));
+        assert!(Topic::named("RU9999").is_err() && Topic::named("").is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! `rollup import`: a manifest draft from the text of an article.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::article::{self, ArticleError, ImportedArticle, LineResult, OpenQuestion};
+use crate::cli::args::{Format, Import};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::output::{Existing, OutputFile};
+use crate::cli::terminal::out::{self, BOLD, WARN, count, styled, typed, wrapped};
+use crate::names::Escaped;
+
+/// Number of open points that are listed below a draft; the report has all of them.
+const BRIEF: usize = 12;
+
+/// Reads an article named on the command line.
+pub(super) fn imported(path: &Path) -> Result<ImportedArticle, Failure> {
+    let bytes = inputs::bytes(path, article::MAX_ARTICLE_BYTES as u64 + 1)?;
+    article::import(&bytes).map_err(|error| no_article(path, &error))
+}
+
+/// Runs `rollup import`.
+pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
+    let existing = if args.force {
+        Existing::Replaced
+    } else {
+        Existing::Kept
+    };
+    let output = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    let output = output
+        .map(|path| OutputFile::new(path, &[&args.article], existing))
+        .transpose()?;
+    let imported = imported(&args.article)?;
+    if let Some(output) = &output {
+        output.write(&format!("{}\n", imported.draft.trim_end()))?;
+    } else if !args.report {
+        out::line(imported.draft.trim_end());
+    }
+    match (args.report, args.format) {
+        (true, Format::Json) => out::line(format_args!("{:#}", document(args, &imported))),
+        (true, Format::Text) => report(args, &imported).iter().for_each(out::line),
+        (false, _) => brief(args, &imported).iter().for_each(out::say),
+    }
+    Ok(Exit::Ok)
+}
+
+fn no_article(path: &Path, error: &ArticleError) -> Failure {
+    let failure = Failure::new(
+        Exit::Invalid,
+        format_args!("`{}` cannot be imported: {error}", path.display()),
+    );
+    let failure = failure.now("nothing was written");
+    match error {
+        ArticleError::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
+        ArticleError::Binary { .. } => {
+            failure.next("save the article from the browser as text or as a page, or paste it into a text file")
+        }
+        ArticleError::NothingFound => failure.next(
+            "look at the file: wanted are a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
+             heading such as `Installation information`, or a table with the columns `File name` and `Size`",
+        ),
+    }
+}
+
+/// Summarizes the draft and what is left to decide.
+fn brief(args: &Import, imported: &ImportedArticle) -> Vec<String> {
+    let mut lines = vec![summary(imported)];
+    if let Some(path) = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"))
+    {
+        lines.push(format!("written to {}", typed(path)));
+    }
+    if !imported.open.is_empty() {
+        let label = count(
+            imported.open.len(),
+            "point is left to decide",
+            "points are left to decide",
+        );
+        lines.push(format!("{}: {label}", styled(WARN, "open")));
+        lines.extend(
+            imported
+                .open
+                .iter()
+                .take(BRIEF)
+                .map(|open| open_line(&args.article, open)),
+        );
+    }
+    if imported.open.len() > BRIEF {
+        lines.push(format!("  and {} more", imported.open.len() - BRIEF));
+    }
+    lines.push(format!(
+        "{}: rollup import {} --report",
+        styled(BOLD, "next"),
+        typed(&args.article)
+    ));
+    lines
+}
+
+fn summary(imported: &ImportedArticle) -> String {
+    let found = &imported.found;
+    let kb = found.kb.as_deref().unwrap_or("no KB number");
+    let manual = match found.manual {
+        0 => String::new(),
+        manual => format!(" ({manual} manual)"),
+    };
+    format!(
+        "{kb}: {}{manual}, {}, {}",
+        count(found.steps, "step", "steps"),
+        count(found.files, "file in the table", "files in the table"),
+        count(found.prerequisites, "prerequisite", "prerequisites"),
+    )
+}
+
+fn open_line(article: &Path, open: &OpenQuestion) -> String {
+    let place = match open.line {
+        Some(line) => format!("{}:{line}", article.display()),
+        None => article.display().to_string(),
+    };
+    format!(
+        "  {}",
+        wrapped(
+            &format!("{}: {}", Escaped(&place), Escaped(&open.message)),
+            out::width() - 2,
+            "    "
+        )
+    )
+}
+
+/// Reports everything: what was found, what is open, what every line of the installation section
+/// resulted in, and where every value comes from.
+fn report(args: &Import, imported: &ImportedArticle) -> Vec<String> {
+    let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
+    lines.push(styled(BOLD, "Left to decide"));
+    if imported.open.is_empty() {
+        lines.push("  nothing".to_owned());
+    }
+    lines.extend(
+        imported
+            .open
+            .iter()
+            .map(|open| open_line(&args.article, open)),
+    );
+    lines.extend([String::new(), styled(BOLD, "Installation section")]);
+    if imported.installation.is_empty() {
+        lines.push("  none was found".to_owned());
+    }
+    for entry in &imported.installation {
+        let text: String = entry.text.chars().take(60).collect();
+        let result = match &entry.result {
+            LineResult::Heading => "heading".to_owned(),
+            LineResult::Understood { steps } => format!("step {}", steps.join(", ")),
+            LineResult::Needless { why } => format!("needs no step: {why}"),
+            LineResult::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
+        };
+        lines.push(format!(
+            "{:>6}  {:<60}  {result}",
+            entry.line,
+            Escaped(&text).to_string()
+        ));
+    }
+    lines.extend([
+        String::new(),
+        styled(
+            BOLD,
+            "Draft, with the lines of the article that it comes from",
+        ),
+    ]);
+    lines.extend(
+        imported
+            .values()
+            .map(|value| format!("{:>6}  {}", value.line, Escaped(value.text))),
+    );
+    lines
+}
+
+fn document(args: &Import, imported: &ImportedArticle) -> serde_json::Value {
+    json!({
+        "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
+        "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,
+        "installation": imported.installation, "values": imported.values().collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,169 @@
+//! `inspect`: says what installer packages hold, or why they cannot be used.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{Format, Inspect};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::out::{self, BOLD, count, styled};
+use crate::deployment::tree::hash;
+use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
+use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
+
+/// Runs `rollup inspect`.
+pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
+    let mut exit = Exit::Ok;
+    let mut documents = Vec::new();
+    for path in &args.files {
+        let inspected = inspect_one(path)?;
+        if inspected.contents.is_err() {
+            exit = Exit::Invalid;
+        }
+        match args.format {
+            Format::Json => documents.push(inspected.json()),
+            Format::Text => inspected.tell(),
+        }
+    }
+    if args.format == Format::Json {
+        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                               "files": documents });
+        out::line(format_args!("{document:#}"));
+    }
+    Ok(exit)
+}
+
+struct Inspected {
+    path: PathBuf,
+    size: u64,
+    sha256: Digest,
+    contents: Result<Contents, String>,
+}
+
+fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
+    let shown = path.display().to_string();
+    let fail = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
+        }
+        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
+    };
+    if !path.metadata().map_err(fail)?.is_file() {
+        return Err(Failure::new(
+            Exit::NoInput,
+            format_args!("`{shown}` is not a file"),
+        ));
+    }
+    let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
+    let file = BufReader::new(File::open(path).map_err(fail)?);
+    let contents =
+        installer::contents(file, &mut BesideFile(path)).map_err(|error| error_chain(&error));
+    Ok(Inspected {
+        path: path.to_owned(),
+        size: facts.size,
+        sha256: facts.sha256,
+        contents,
+    })
+}
+
+impl Inspected {
+    fn json(&self) -> Value {
+        let mut document = json!({ "file": self.path.display().to_string(), "size": self.size, "sha256": self.sha256 });
+        match &self.contents {
+            Ok(contents) => document["package"] = json!(contents),
+            Err(why) => document["error"] = json!(why),
+        }
+        document
+    }
+
+    fn tell(&self) {
+        out::line(styled(BOLD, Escaped(&self.path.display().to_string())));
+        out::line(format_args!(
+            "  size          {} bytes",
+            out::number(self.size)
+        ));
+        out::line(format_args!("  sha256        {}", self.sha256));
+        match &self.contents {
+            Err(why) => out::line(format_args!(
+                "  {}: {why}",
+                styled(out::BAD, "cannot be used")
+            )),
+            Ok(contents) => tell_contents(contents),
+        }
+    }
+}
+
+fn tell_contents(contents: &Contents) {
+    let identity = &contents.identity;
+    out::line(format_args!(
+        "  product       {}",
+        Escaped(&identity.product)
+    ));
+    out::line(format_args!("  version       {}", identity.version));
+    out::line(format_args!(
+        "  product code  {}",
+        Escaped(&identity.product_code)
+    ));
+    out::line(format_args!(
+        "  upgrade code  {}",
+        Escaped(identity.upgrade_code.as_deref().unwrap_or("none"))
+    ));
+    if let Some(manufacturer) = &identity.manufacturer {
+        out::line(format_args!("  manufacturer  {}", Escaped(manufacturer)));
+    }
+    for cabinet in &contents.external_cabinets {
+        out::line(format_args!(
+            "  needs         {} beside it",
+            Escaped(cabinet.name.as_str())
+        ));
+    }
+    out::line(format_args!(
+        "  {}",
+        count(contents.files.len(), "file:", "files:")
+    ));
+    let longest = contents
+        .files
+        .iter()
+        .map(|file| Escaped(file.path.as_str()).to_string().chars().count())
+        .max();
+    // Show as much of the hashes as the screen has room for; JSON has them in full.
+    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
+        true => 64,
+        false => 12,
+    };
+    for file in &contents.files {
+        let sha256 = &file.sha256.to_string()[..digits];
+        out::line(format_args!(
+            "    {:>13}  {sha256}  {}",
+            out::number(file.size),
+            Escaped(file.path.as_str())
+        ));
+    }
+}
+
+/// Files in the directory of a package, found without regard to case.
+struct BesideFile<'a>(&'a Path);
+
+impl SiblingFiles for BesideFile<'_> {
+    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        let directory = self
+            .0
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry
+                .file_name()
+                .to_str()
+                .is_some_and(|found| same_name(found, name.as_str()))
+                && entry.file_type()?.is_file()
+            {
+                return Ok(Some(Box::new(BufReader::new(File::open(entry.path())?))));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,201 @@
+//! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and their outcome.
+
+mod crashes;
+mod failing;
+mod lab;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::apply::run_job;
+use super::verify;
+use crate::cli::args::{Deployment, Format, Reading, Rehearse};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::inputs::Site;
+use crate::cli::job::{Asking, Job, Preview};
+use crate::cli::next::Next;
+use crate::cli::output::refuse_place;
+use crate::cli::terminal::out;
+use crate::cli::terminal::signals::heeded;
+use crate::deployment::describe;
+use crate::deployment::description::Description;
+use crate::document::{Findings, Source};
+use crate::journal::{RunState, runs};
+use crate::rehearse::{
+    Lab, LabError, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
+};
+use crate::run::describe_state;
+
+use lab::{again, lab_now, not_prepared, rehearsed};
+
+/// Runs `rollup rehearse`.
+pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
+    let (description, text) = match &args.deployment {
+        Some(own) if own.is_file() => inputs::described(own)?,
+        Some(own) => (at_rest(inputs::site(Some(own))?, &args.lab)?, String::new()),
+        None => (sample()?, SAMPLE.to_owned()),
+    };
+    let loaded = inputs::manifest(&args.manifest, Some(&description))?;
+    if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
+        return Err(Failure::new(
+            Exit::NoInput,
+            format_args!("there is no payload directory `{}`", payload.display()),
+        ));
+    }
+    if let Some(named) = &args.inject_failure {
+        failing::check(named, &loaded.manifest)
+            .map_err(|failure| failure.now(lab_now(&args.lab)))?;
+    }
+    refuse_to_lose(&args.lab, &args.manifest).map_err(|error| not_prepared(&error, args))?;
+    refuse_place(
+        &args.lab,
+        &without_links(&args.lab)?.join("deployment"),
+        args.payload.as_deref().as_slice(),
+    )
+    .map_err(|failure| failure.now(lab_now(&args.lab)))?;
+    let existing = if args.replace {
+        OnExisting::Replace
+    } else {
+        OnExisting::Refuse
+    };
+    let own = args.deployment.as_deref();
+    if let Some(file) = own.filter(|own| own.is_file()) {
+        refuse_to_lose(&args.lab, file).map_err(|error| not_prepared(&error, args))?;
+    }
+    let origin = own
+        .filter(|own| own.is_dir())
+        .map_or(Origin::Built(&text), Origin::Copied);
+    let real = args.payload.as_deref();
+    let signals = heeded()?;
+    let is_stopped = || signals.came();
+    let lab = prepare(
+        &loaded.manifest,
+        &description,
+        &args.lab,
+        origin,
+        real,
+        existing,
+        &is_stopped,
+    );
+    let lab = lab.map_err(|error| not_prepared(&error, args))?;
+    if signals.came() {
+        return Err(not_prepared(&LabError::Interrupted, args));
+    }
+    out::say(format_args!(
+        "made {} and {}",
+        lab.deployment.display(),
+        lab.payload.display()
+    ));
+    if args.prepare {
+        out::line(format_args!(
+            "prepared: {} is in the state before the rollup",
+            lab.deployment.display()
+        ));
+        out::line(format_args!(
+            "next: {}",
+            apply_command(&args.manifest, &lab)
+        ));
+        return Ok(Exit::Ok);
+    }
+    let job = Job::open(
+        &args.manifest,
+        Some(&lab.deployment),
+        Some(&lab.payload),
+        args.choices,
+    )?;
+    let asking = Asking {
+        command: "rehearse",
+        verb: "Apply",
+        declined: "not applied",
+        yes: true,
+        confirm: &args.confirm,
+        preview: Preview::LeftOut,
+        again: again(args),
+        wait: Duration::ZERO,
+        injector: None,
+    };
+    if args.crash_everywhere {
+        return crashes::everywhere(args, &job, &lab, &signals);
+    }
+    if let Some(named) = &args.inject_failure {
+        return failing::rehearse(named, &job, asking);
+    }
+    run_job(&job, &asking, rehearsed())?;
+    let deployment = Deployment {
+        deployment: Some(lab.deployment.clone()),
+    };
+    let exit = verify::verify(&Reading {
+        deployment,
+        format: Format::Text,
+    })?;
+    let shown = lab.deployment.display();
+    out::line("where to look:");
+    out::line(format_args!(
+        "  rollup tree -d {shown}       the console with its states"
+    ));
+    out::line(format_args!("  rollup history -d {shown}    the runs"));
+    out::line(format_args!("  rollup report last -d {shown}"));
+    out::line("                              what happened, and how long it took");
+    out::line(format_args!(
+        "  {shown}/.rollup/runs         the run's directory, with the old objects"
+    ));
+    Ok(exit)
+}
+
+fn apply_command(manifest: &Path, lab: &Lab) -> String {
+    let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
+    format!(
+        "rollup apply {} -d {deployment} -p {payload}",
+        out::typed(manifest)
+    )
+}
+
+/// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
+/// nothing that is ever applied.
+fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
+    let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
+    match runs
+        .iter()
+        .find(|run| matches!(run.state(), RunState::Unfinished(_)))
+    {
+        None => Ok(site.description),
+        Some(run) => {
+            let next = Next(site.tree.path());
+            Err(Failure::new(
+                Exit::NotReady,
+                format_args!("run {} is {}", run.name(), describe_state(run)),
+            )
+            .now(lab_now(lab))
+            .next(format!(
+                "`{}` takes it to its end, `{}` takes it back",
+                next.resume(),
+                next.undo()
+            )))
+        }
+    }
+}
+
+/// Returns the path of a directory without links; it and its parent directories may not exist yet.
+fn without_links(directory: &Path) -> Result<PathBuf, Failure> {
+    let fail = |error| {
+        Failure::new(
+            Exit::Io,
+            format_args!("cannot find `{}`: {error}", directory.display()),
+        )
+    };
+    let absolute = std::path::absolute(directory).map_err(fail)?;
+    for existing in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), absolute.strip_prefix(existing)) {
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(absolute)
+}
+
+fn sample() -> Result<Description, Failure> {
+    let mut findings = Findings::default();
+    let source = Source::new(SAMPLE_NAME, SAMPLE);
+    describe::parse(&source, &mut findings)
+        .ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
+}

@@ -1,0 +1,163 @@
+//! `tree`: shows the console tree with states.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::inputs;
+use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
+use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
+use crate::deployment::records::State;
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::{Tree, path};
+use crate::journal::RunState;
+use crate::names::{Escaped, RelPath};
+use crate::run::load_plan;
+
+/// Runs `rollup tree`.
+pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let (snapshot, touched) = inputs::quietly(&site.tree, || {
+        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
+        Ok((
+            snapshot.map_err(|error| inputs::disk(&error))?,
+            touched_by_open_run(&site.tree)?,
+        ))
+    })?;
+    let view = View {
+        snapshot: &snapshot,
+        touched: touched.iter().collect(),
+    };
+    if args.format == Format::Json {
+        let site = &snapshot.description;
+        let instances: Vec<_> = site
+            .all_instances()
+            .map(|instance| view.json(instance))
+            .collect();
+        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "instances": instances });
+        out::line(format_args!("{document:#}"));
+        return Ok(Exit::Ok);
+    }
+    out::line(styled(BOLD, Escaped(&snapshot.description.name)));
+    let site = &snapshot.description;
+    let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
+    top.for_each(|at| view.group(GroupId(at), 1));
+    if !touched.is_empty() {
+        out::line(
+            "a run is open: what it touched counts as unverified until it is closed; `rollup status` says what to type",
+        );
+    }
+    Ok(Exit::Ok)
+}
+
+/// Returns the live paths of the open run, if there is one.
+fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
+    let open = inputs::sound_runs(tree)?
+        .into_iter()
+        .find(|run| matches!(run.state(), RunState::Unfinished(_)));
+    let Some(open) = open else {
+        return Ok(Vec::new());
+    };
+    let plan = load_plan(tree, &open.directory).map_err(|error| inputs::not_begun(&error))?;
+    Ok(plan.live_paths().into_iter().cloned().collect())
+}
+
+struct View<'a> {
+    snapshot: &'a Snapshot,
+    touched: BTreeSet<&'a RelPath>,
+}
+
+impl View<'_> {
+    fn site(&self) -> &Description {
+        &self.snapshot.description
+    }
+
+    /// Returns the state of an instance. An item that its open run touches does not count as
+    /// verified.
+    fn state(&self, instance: Instance) -> State {
+        let record = self.snapshot.item(instance).map(|record| record.state);
+        let procedure = self.snapshot.procedure(instance).map(|record| record.state);
+        let state = record.or(procedure).unwrap_or(State::NotInstalled);
+        // A run that touches an item touches at least its record, if not its whole directory.
+        let record = self.site().directory(instance).with(&path("state.toml"));
+        if record.is_within(&self.touched) && state == State::Verified {
+            State::Unverified
+        } else {
+            state
+        }
+    }
+
+    fn version(&self, instance: Instance) -> Option<String> {
+        let installed = self.snapshot.item(instance)?.installed.as_ref()?;
+        Some(installed.version.to_string())
+    }
+
+    fn json(&self, instance: Instance) -> Value {
+        let item = &self.site().items[instance.item.0];
+        json!({ "path": self.site().directory(instance), "item": item.name,
+                "server": instance.server.map(|server| &self.site().servers[server.0].name),
+                "procedure": matches!(item.kind, ItemKind::Procedure { .. }),
+                "state": self.state(instance), "version": self.version(instance) })
+    }
+
+    fn group(&self, id: GroupId, depth: usize) {
+        let group = &self.site().groups[id.0];
+        out::line(format_args!(
+            "{}{}",
+            "  ".repeat(depth),
+            styled(BOLD, Escaped(group.path.name()))
+        ));
+        group
+            .groups
+            .iter()
+            .for_each(|&below| self.group(below, depth + 1));
+        group
+            .items
+            .iter()
+            .for_each(|&item| self.item(item, depth + 1));
+    }
+
+    fn item(&self, id: ItemId, depth: usize) {
+        let item = &self.site().items[id.0];
+        let indent = "  ".repeat(depth);
+        let instances = self.site().instances(id);
+        if item.on.is_none() {
+            instances.iter().for_each(|&instance| {
+                self.instance(&indent, Escaped(item.name.as_str()), instance)
+            });
+            return;
+        }
+        out::line(format_args!("{indent}{}", Escaped(item.name.as_str())));
+        for instance in instances {
+            let server = instance
+                .server
+                .map(|server| self.site().servers[server.0].name.as_str())
+                .unwrap_or_default();
+            self.instance(&format!("{indent}  "), Escaped(server), instance);
+        }
+    }
+
+    fn instance(&self, indent: &str, name: Escaped<'_>, instance: Instance) {
+        let state = self.state(instance);
+        let style = match state {
+            State::Verified => GOOD,
+            State::NotInstalled => DIM,
+            State::InstallFailed | State::VerifyFailed => BAD,
+            State::Unverified | State::UserInputNeeded => WARN,
+        };
+        let version = self
+            .version(instance)
+            .map(|version| format!(" {version}"))
+            .unwrap_or_default();
+        let gap = 56_usize
+            .saturating_sub(indent.len() + name.to_string().chars().count())
+            .max(2);
+        out::line(format_args!(
+            "{indent}{name}{}{}{version}",
+            " ".repeat(gap),
+            styled(style, state.as_str())
+        ));
+    }
+}

@@ -1,0 +1,156 @@
+//! Writes to the terminal. A closed or full one never fails a run, so no `print!` macros: what
+//! cannot be written is dropped.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::exit::{Exit, Failure};
+pub(crate) use crate::names::wrapped;
+use crate::names::{Escaped, grouped};
+
+/// Style of errors.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Style of warnings.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+/// Style of good results.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Style of headings.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// Style of less important text.
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// Formats a text in a style; `NO_COLOR` and pipes remove the style again.
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// True if a result could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes a line of result to standard output. What cannot be written never stops a command.
+pub(crate) fn line(text: impl Display) {
+    match writeln!(anstream::stdout().lock(), "{text}") {
+        // A reader that closed the pipe has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
+        _ => {}
+    }
+}
+
+/// Returns whether a part of the result could not be written to standard output.
+pub(crate) fn is_lost() -> bool {
+    let flushed = anstream::stdout().lock().flush();
+    LOST.load(Ordering::Relaxed)
+        || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
+}
+
+/// Writes a line of message to standard error.
+pub(crate) fn say(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(text: impl Display) {
+    say(format_args!(
+        "{}: {}",
+        styled(WARN, "warning"),
+        Escaped(&text.to_string())
+    ));
+}
+
+/// Writes a failure to standard error.
+pub(crate) fn fail(failure: &Failure) {
+    if let Some(findings) = &failure.findings {
+        say(findings);
+    }
+    // A requested stop is not an error.
+    let label = if failure.exit == Exit::Stopped {
+        styled(WARN, "stopped")
+    } else {
+        styled(BAD, "error")
+    };
+    for reason in &failure.reasons {
+        say(format_args!("{label}: {}", Escaped(reason)));
+    }
+    if let Some(now) = &failure.now {
+        say(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
+    }
+    for next in &failure.next {
+        say(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
+    }
+}
+
+/// Returns the columns of the screen that results go to; 100 if it is not a terminal.
+pub(crate) fn width() -> usize {
+    columns().unwrap_or(100).clamp(40, 400)
+}
+
+/// Returns whether results go to a screen of a known width.
+pub(crate) fn is_screen() -> bool {
+    columns().is_some()
+}
+
+fn columns() -> Option<usize> {
+    let terminal = std::io::stdout().is_terminal().then(screen).flatten();
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+}
+
+fn screen() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Formats a path as it is typed: in quotes if a shell would split or expand it.
+pub(crate) fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// Formats a number with separators between the thousands.
+pub(crate) fn number(number: u64) -> String {
+    grouped(number, ',')
+}
+
+/// Formats a number with its noun: `1 file`, `2 files`.
+pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        number(count as u64),
+        if count == 1 { one } else { many }
+    )
+}
+
+/// Formats how long a part of a command took.
+pub(crate) fn duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        0..=9_999 => format!("{} ms", duration.as_millis()),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(372_736), "372,736");
+        assert_eq!(number(1_000), "1,000");
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(typed(Path::new("/srv/hmc40")), "/srv/hmc40");
+        assert_eq!(typed(Path::new("my dep")), "'my dep'");
+        assert_eq!(typed(Path::new("it's")), "'it'\\''s'");
+    }
+}

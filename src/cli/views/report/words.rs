@@ -1,0 +1,105 @@
+//! Words of a report that its parts share: names, times and durations.
+
+use crate::cli::terminal::out::number;
+use crate::events::Passage;
+use crate::names::Escaped;
+
+/// Severity of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Warn,
+    Bad,
+}
+
+pub(super) fn shown(text: &str) -> String {
+    Escaped(text).to_string()
+}
+
+/// Formats a time of the wall clock, to the second.
+pub(super) fn time(at: &str) -> String {
+    match at.parse::<jiff::Timestamp>() {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => shown(at),
+    }
+}
+
+/// Formats a duration in the unit that suits it.
+pub(super) fn took(us: u64) -> String {
+    let seconds = us / 1_000_000;
+    match us {
+        0..=999 => format!("{us} µs"),
+        1_000..=99_999 => format!("{:.1} ms", us as f64 / 1e3),
+        100_000..=9_999_999 => format!("{} ms", number(us / 1_000)),
+        10_000_000..=119_999_999 => format!("{:.1} s", us as f64 / 1e6),
+        120_000_000..=7_199_999_999 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        7_200_000_000..=172_799_999_999 => {
+            format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60)
+        }
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// Formats a moment of an attempt by the wall clock, to the second.
+pub(super) fn wall(passage: &Passage, us: u64) -> String {
+    let offset = i64::try_from(us.saturating_sub(passage.span.from_us)).unwrap_or(i64::MAX);
+    let at = passage.at.parse::<jiff::Timestamp>().ok();
+    let at = at.and_then(|at| {
+        at.checked_add(jiff::SignedDuration::from_micros(offset))
+            .ok()
+    });
+    at.map_or_else(
+        || "a time that is not told".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+/// Formats a part of a whole in percent.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    match (part as f64 * 100.0 / whole.max(1) as f64).round() as u64 {
+        0 if part > 0 => "less than 1 %".to_owned(),
+        percent => format!("{percent} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_told_in_the_unit_that_suits_it() {
+        let told = [
+            0,
+            999,
+            1_500,
+            123_456,
+            12_300_000,
+            192_000_000,
+            7_500_000_000,
+            200_000_000_000,
+        ]
+        .map(took);
+        assert_eq!(
+            told,
+            [
+                "0 µs",
+                "999 µs",
+                "1.5 ms",
+                "123 ms",
+                "12.3 s",
+                "3 min 12 s",
+                "2 h 05 min",
+                "2 d 7 h"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_little_is_not_nothing() {
+        assert_eq!(share(1, 1_000_000), "less than 1 %");
+        assert_eq!(
+            (share(0, 0), share(1, 2)),
+            ("0 %".to_owned(), "50 %".to_owned())
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Steps of a run that is under way.
+
+use crate::cli::terminal::out::count;
+use crate::journal::{Answer, Run};
+use crate::plan::PlannedStep;
+use crate::run::Examined;
+
+/// Describes how much of a step is done.
+pub(crate) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
+    if step.manual.is_some() {
+        let how = match run.journal.confirmed(&step.id) {
+            Some(Answer::Done) => "done by hand",
+            Some(Answer::Skipped) => "skipped",
+            Some(Answer::TakenBack) => "taken back by hand",
+            None => "to be done by hand",
+        };
+        return format!("step {}: {how}", step.id);
+    }
+    let all = step.operations.len();
+    let done = step
+        .operations
+        .iter()
+        .filter(|operation| examined.is_done(operation.swap))
+        .count();
+    let operations = count(all, "operation", "operations");
+    match done {
+        _ if all == 0 => format!("step {}: nothing to do", step.id),
+        0 => format!("step {}: not begun, {operations}", step.id),
+        done if done == all => format!("step {}: done, {operations}", step.id),
+        done => format!("step {}: {done} of {operations} done", step.id),
+    }
+}
