@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The checksum is the beginning of the SHA-256 over the checksum of the line before, the number
-//! and the JSON, so a line can neither change nor move unseen. At most the last line can be torn by
-//! a crash; it is then as if it had not been written. Anything else that does not check is damage,
-//! which is reported and never guessed at.
+//! and the JSON, so no change or move of a line stays undetected. At most the last line can be torn
+//! by a crash; it then counts as not written. Any other line that fails a check is damage, which is
+//! reported and never repaired by guessing.
 //!
 //! The journal records *that* a run has to be finished, and in which direction. Only the slots show
 //! how far it got.
@@ -27,26 +27,25 @@ use crate::names::{Digest, RelPath};
 use crate::plan::PlannedRollup;
 
 pub use state::{
-    Damaged, Quarantine, Run, RunState, next_number, quarantined, runs, sound_and_damaged,
+    DamagedRun, QuarantineNote, Run, RunState, next_number, quarantined, runs, runs_and_damaged,
 };
-pub use writer::{RESERVE, Writer};
+pub use writer::{JournalWriter, RESERVE};
 
 /// Version of the journal's format.
 pub const FORMAT: u32 = 1;
 /// Length of the longest journal that is read, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
-/// Record in one line of the journal, with the time at which it was written.
+/// Line of the journal: a record, with the time at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Time, UTC.
     pub at: String,
-    /// The record.
     #[serde(flatten)]
     pub record: Record,
 }
 
-/// Record of the journal.
+/// Record of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
@@ -61,89 +60,85 @@ pub enum Record {
     Committing,
     /// Answer to a manual step.
     Confirmed {
-        /// The step's id.
+        /// Id of the step.
         step: String,
-        /// Person who answered.
+        /// User who answered.
         by: String,
-        /// The answer.
         answer: Answer,
     },
-    /// New direction of an unfinished run from here on.
+    /// Change of the direction of an unfinished run.
     Turned {
-        /// The direction.
         direction: Direction,
-        /// Reason.
+        /// Reason for the change.
         why: String,
     },
     /// Start of the rollback of a finished run.
     Reopened {
-        /// Reason.
+        /// Reason for the rollback.
         why: String,
-        /// Unmanaged files that will move along, as they were found then.
+        /// Unmanaged files that will move along, as found at this time.
         unmanaged: Vec<RelPath>,
     },
-    /// End of the run: clean.
+    /// End of the run: the deployment is clean.
     Closed {
-        /// Outcome of the run.
         outcome: Outcome,
         /// Measured digest of the objects at the live paths.
         measured: Digest,
-        /// Person and reason, if it was closed in its current state.
+        /// User and reason, if the run was closed in its current state.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<Accepted>,
     },
 }
 
-/// Person who accepted the current state, and the reason.
+/// User who accepted the current state of a run, and their reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Person.
+    /// Name of the user.
     pub by: String,
-    /// Reason, in their words.
+    /// Reason, in the user's words.
     pub reason: String,
-    /// The live paths that the run left empty.
+    /// Live paths that the run left empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub empty: Vec<Emptied>,
+    pub empty: Vec<EmptiedPath>,
 }
 
-/// Live path whose object a run moved to its slot, and at which nothing existed any more.
+/// Live path that was empty when its run was closed, because its object had moved to a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Emptied {
-    /// The live path.
+pub struct EmptiedPath {
     pub live: RelPath,
     /// Path in the slot at which the object is kept.
     pub kept: RelPath,
 }
 
-/// The first record of a run.
+/// First record of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// Format version, [`FORMAT`].
+    /// Version of the format, [`FORMAT`].
     pub format: u32,
-    /// Version of the program.
+    /// Version of rollup.
     pub tool: String,
     /// User who started the run.
     pub user: String,
-    /// Machine on which it was started.
+    /// Host on which the run was started.
     pub host: String,
-    /// Subject of the run: enough for later runs, without this one's plan.
+    /// Subject of the run. Later runs read it without the plan of this one.
     #[serde(flatten)]
-    pub about: About,
+    pub subject: RunSubject,
     /// Digest of the plan.
     pub plan: Digest,
-    /// The `confirm` prerequisites that were answered with yes, by id.
+    /// Ids of the `confirm` prerequisites that were answered with yes.
     pub confirmed: Vec<String>,
 }
 
 /// Subject of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// A rollup.
+pub enum RunSubject {
+    /// Rollup that the run applies.
     Rollup(PlannedRollup),
-    /// Accepted drift: the state on disk counts as correct.
+    /// Drift that the run accepts: the state on disk becomes the recorded state.
     Accept {
-        /// Reason.
+        /// Reason that the user gave.
         reason: String,
     },
 }
@@ -154,68 +149,61 @@ pub enum About {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// To the planned state.
+    /// Towards the planned state.
     Forward,
-    /// To the state before.
+    /// Towards the state before the run.
     Back,
 }
 
-/// What was said at a manual step.
+/// Answer to a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It is done.
+    /// The step is done.
     Done,
-    /// It was optional, and left out.
+    /// The step is optional and was skipped.
     Skipped,
-    /// On the way back: it is taken back.
-    TakenBack,
+    /// The step was undone by hand during a rollback.
+    RolledBack,
 }
 
-/// How a run ended.
+/// Outcome of a closed run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The planned state stands.
+    /// The planned state is reached.
     Applied,
-    /// The state before stands again.
+    /// The state before the run is restored.
     Undone,
-    /// Somebody took what stands for true, wherever the run had got to.
+    /// The run was closed unfinished, and the current state was accepted.
     Accepted,
 }
 
-/// Reason why a journal cannot be used.
+/// Fault that makes a journal unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Damage: a line was changed, lost or moved.
-    #[error("the journal `{path}` is damaged in line {line}: {what}")]
+    #[error("the journal `{path}` is damaged in line {line}: {damage}")]
     Damaged {
-        /// Path of the journal.
         path: String,
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// Description of the damage.
-        what: &'static str,
+        damage: &'static str,
     },
-    /// Journal of a later version.
+    /// Journal of a later version of rollup.
     #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
-    TooNew {
-        /// Path of the journal.
-        path: String,
-        /// Its format.
-        format: u32,
-    },
-    /// Error of the disk.
+    TooNew { path: String, format: u32 },
+    /// Failed disk operation.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-/// Journal as it was read: the good records, and where they end.
+/// Journal as it was read: its good records, and the end of the last one.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// The records, oldest first.
-    pub entries: Vec<Entry>,
-    /// Bytes of the good lines; what follows is torn.
+    /// Records, oldest first.
+    pub entries: Vec<JournalEntry>,
+    /// Bytes of the good lines; a torn line may follow them.
     good: u64,
     /// Checksum of the last good line.
     last: String,
@@ -246,7 +234,7 @@ impl Journal {
                 return Ok(journal);
             };
             let (text, rest) = (&left[..end], &left[end + 1..]);
-            match journal.take_in(text, line) {
+            match journal.read_line(text, line) {
                 Ok(()) => {}
                 // Only the last line can be torn, and a torn one may still end in a newline of
                 // an earlier write when the disk lost its middle.
@@ -259,8 +247,8 @@ impl Journal {
         Ok(journal)
     }
 
-    fn take_in(&mut self, line: &[u8], number: usize) -> Result<(), LineError> {
-        let damaged = |what| LineError::Damaged(number, what);
+    fn read_line(&mut self, line: &[u8], number: usize) -> Result<(), LineError> {
+        let damaged = |damage| LineError::Damaged(number, damage);
         let text = str::from_utf8(line).map_err(|_| damaged("it is not text"))?;
         let mut fields = text.splitn(3, ' ');
         let (Some(count), Some(sum), Some(json)) = (fields.next(), fields.next(), fields.next())
@@ -271,7 +259,7 @@ impl Journal {
             return Err(damaged("its number is not the next one"));
         }
         if sum != checksum(&self.last, number, json) {
-            return Err(damaged("its checksum does not fit"));
+            return Err(damaged("its checksum does not match"));
         }
         if let Some(format) = later_format(json) {
             return Err(LineError::TooNew(format));
@@ -302,11 +290,11 @@ impl Journal {
             })
     }
 
-    /// Returns the rollup that the run is of; `None` for a run that accepts drift.
+    /// Returns the rollup that the run applies; `None` for a run that accepts drift.
     pub fn rollup(&self) -> Option<&PlannedRollup> {
-        match &self.opened()?.about {
-            About::Rollup(rollup) => Some(rollup),
-            About::Accept { .. } => None,
+        match &self.opened()?.subject {
+            RunSubject::Rollup(rollup) => Some(rollup),
+            RunSubject::Accept { .. } => None,
         }
     }
 
@@ -319,14 +307,14 @@ impl Journal {
     }
 }
 
-/// Returns the format of a record if it is later than [`FORMAT`], without reading the rest of the
-/// record.
+/// Returns the format of a record if it is later than [`FORMAT`]. Reads no other field, because a
+/// later format may have changed them.
 fn later_format(json: &str) -> Option<u32> {
     #[derive(Deserialize)]
-    struct Format {
+    struct JournalFormat {
         format: Option<u32>,
     }
-    serde_json::from_str::<Format>(json)
+    serde_json::from_str::<JournalFormat>(json)
         .ok()?
         .format
         .filter(|&format| format > FORMAT)
@@ -341,7 +329,7 @@ enum LineError {
 impl LineError {
     fn at(self, path: String) -> JournalError {
         match self {
-            LineError::Damaged(line, what) => JournalError::Damaged { path, line, what },
+            LineError::Damaged(line, damage) => JournalError::Damaged { path, line, damage },
             LineError::TooNew(format) => JournalError::TooNew { path, format },
         }
     }
@@ -358,7 +346,7 @@ mod tests {
     fn lines(records: Vec<Record>) -> Vec<String> {
         let mut last = String::new();
         let lines = records.into_iter().enumerate().map(|(at, record)| {
-            let json = serde_json::to_string(&Entry {
+            let json = serde_json::to_string(&JournalEntry {
                 at: "now".to_owned(),
                 record,
             })
@@ -369,7 +357,7 @@ mod tests {
         lines.collect()
     }
 
-    fn three() -> Vec<String> {
+    fn three_lines() -> Vec<String> {
         let closed = Record::Closed {
             outcome: Outcome::Applied,
             measured: Digest::of(b""),
@@ -386,13 +374,13 @@ mod tests {
 
     #[test]
     fn a_whole_journal_is_read() {
-        let journal = Journal::parse(three().concat().as_bytes()).expect("it is whole");
+        let journal = Journal::parse(three_lines().concat().as_bytes()).expect("it is whole");
         assert_eq!(journal.entries.len(), 3);
     }
 
     #[test]
     fn the_last_line_may_be_torn_anywhere() {
-        let lines = three();
+        let lines = three_lines();
         let (whole, torn) = (lines[..2].concat(), &lines[2]);
         for length in 0..torn.len() {
             let journal = Journal::parse(format!("{whole}{}", &torn[..length]).as_bytes())
@@ -404,13 +392,13 @@ mod tests {
 
     #[test]
     fn damage_in_the_middle_is_refused() {
-        let lines = three();
+        let lines = three_lines();
         for (at, _) in lines[0].bytes().enumerate() {
             let mut bytes = lines.concat().into_bytes();
             bytes[at] ^= 0x01;
             assert!(
                 Journal::parse(&bytes).is_err(),
-                "byte {at} was changed unseen"
+                "the change of byte {at} was not detected"
             );
         }
         assert!(Journal::parse([&lines[1][..], &lines[0], &lines[2]].concat().as_bytes()).is_err());

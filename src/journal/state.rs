@@ -7,34 +7,32 @@ use crate::deployment::tree::{DiskError, FileKind, Tree, path};
 use crate::names::{Kb, RelPath};
 use crate::plan::ACCEPT;
 
-/// Directory of a run, and its journal.
+/// Run with its directory and its journal.
 #[derive(Debug)]
 pub struct Run {
-    /// The run's number.
     pub number: u32,
-    /// Rollup that the directory is named for; `None` for a run that accepts drift.
+    /// Rollup that the directory is named after; `None` for a run that accepts drift.
     pub kb: Option<Kb>,
-    /// Its directory, below the deployment.
+    /// Directory of the run, below the deployment.
     pub directory: RelPath,
-    /// Contents of its journal.
     pub journal: Journal,
 }
 
 /// State of a run, by the last good record of its journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
-    /// Staging in progress, or cut off by a crash; nothing of the deployment has changed.
+    /// Staging in progress, or interrupted by a crash; nothing of the deployment has changed.
     Staging,
-    /// Staged completely and not begun.
+    /// Staging complete, commit not begun.
     Staged,
-    /// Begun, and to be finished in this direction.
+    /// Commit begun, to be finished in this direction.
     Unfinished(Direction),
-    /// Clean: ended with this outcome.
+    /// Closed with this outcome: the deployment is clean.
     Closed(Outcome),
 }
 
 impl RunState {
-    /// Returns the word for the state, in documents.
+    /// Returns the name of the state in documents.
     pub fn word(self) -> &'static str {
         match self {
             RunState::Staging => "staging",
@@ -49,12 +47,12 @@ impl RunState {
 }
 
 impl Run {
-    /// Returns the name as shown to people, such as `0012-KB952076`.
+    /// Returns the name of the run, such as `0012-KB952076`.
     pub fn name(&self) -> &str {
         self.directory.name()
     }
 
-    /// Returns the state of the run.
+    /// Returns the state of the run, by the last good record of its journal.
     pub fn state(&self) -> RunState {
         match self.journal.last() {
             None | Some(Record::Opened(_)) => RunState::Staging,
@@ -64,7 +62,7 @@ impl Run {
         }
     }
 
-    /// Returns whether the run must be ended before another one can start.
+    /// Returns whether the run must be closed before another one can start.
     pub fn is_open(&self) -> bool {
         !matches!(self.state(), RunState::Closed(_))
     }
@@ -84,35 +82,35 @@ impl Run {
     }
 }
 
-/// Run whose journal is damaged: nothing in it can be relied on.
+/// Run with a damaged journal, of which no record can be relied on.
 #[derive(Debug)]
-pub struct Damaged {
-    /// Its directory, below the deployment.
+pub struct DamagedRun {
+    /// Directory of the run, below the deployment.
     pub directory: RelPath,
-    /// Damage in its journal.
+    /// Damage in the journal.
     pub fault: JournalError,
 }
 
-/// Returns all runs of a deployment, oldest first.
+/// Returns all runs of a deployment, oldest first; fails at the first damaged journal.
 pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalError> {
-    let (runs, damaged) = sound_and_damaged(tree)?;
+    let (runs, damaged) = runs_and_damaged(tree)?;
     match damaged.into_iter().next() {
         None => Ok(runs),
-        Some(Damaged { fault, .. }) => Err(fault),
+        Some(DamagedRun { fault, .. }) => Err(fault),
     }
 }
 
 /// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
-pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalError> {
+pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), JournalError> {
     let directory = runs_directory();
     let mut runs = Vec::new();
     let mut damaged = Vec::new();
     for (name, kind) in tree.names(&directory)? {
-        let Some((number, about)) = name.split_once('-') else {
+        let Some((number, subject)) = name.split_once('-') else {
             continue;
         };
-        let kb = about.parse().ok();
-        let is_named = kb.is_some() || about == ACCEPT;
+        let kb = subject.parse().ok();
+        let is_named = kb.is_some() || subject == ACCEPT;
         let (Ok(number), true, FileKind::Directory) = (number.parse(), is_named, kind) else {
             continue;
         };
@@ -124,7 +122,9 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
                 directory,
                 journal,
             }),
-            Err(fault @ JournalError::Damaged { .. }) => damaged.push(Damaged { directory, fault }),
+            Err(fault @ JournalError::Damaged { .. }) => {
+                damaged.push(DamagedRun { directory, fault })
+            }
             Err(fault) => return Err(fault),
         }
     }
@@ -132,7 +132,7 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
     Ok((runs, damaged))
 }
 
-/// Returns the number of the next run: no directory had it yet, not even a quarantined one.
+/// Returns the number of the next run, which no run has had, not even a quarantined one.
 pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
     let names = tree.names(&runs_directory())?;
     let numbers = names
@@ -145,41 +145,41 @@ fn runs_directory() -> RelPath {
     path(".rollup/runs")
 }
 
-/// Note on the quarantined directory of a run: it is not a run any more.
+/// Note in the quarantined directory of a run, which no longer counts as a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantine {
+pub struct QuarantineNote {
     /// Time, UTC.
     pub at: String,
-    /// Person who quarantined it.
+    /// User who quarantined the run.
     pub by: String,
-    /// Reason, in their words.
+    /// Reason, in the user's words.
     pub reason: String,
     /// Fault that made the run unusable.
     pub because: String,
 }
 
-impl Quarantine {
+impl QuarantineNote {
     /// Name of the file in the directory that holds the note.
     pub const FILE: &str = "quarantined.toml";
-    /// Text that follows the run's name in the name of its directory.
+    /// Suffix that the name of the directory gets.
     pub const SUFFIX: &str = ".quarantined";
     const LONGEST: u64 = 1024 * 1024;
 }
 
-/// Returns the names of the quarantined run directories, each with its note if one can be read.
-pub fn quarantined(tree: &Tree) -> Result<Vec<(String, Option<Quarantine>)>, DiskError> {
+/// Returns the names of the quarantined run directories, each with its note if it can be read.
+pub fn quarantined(tree: &Tree) -> Result<Vec<(String, Option<QuarantineNote>)>, DiskError> {
     let directory = runs_directory();
     let mut quarantined = Vec::new();
     for (name, kind) in tree.names(&directory)? {
-        if kind != FileKind::Directory || !name.contains(Quarantine::SUFFIX) {
+        if kind != FileKind::Directory || !name.contains(QuarantineNote::SUFFIX) {
             continue;
         }
         let file = directory
             .join(&name)
-            .and_then(|directory| directory.join(Quarantine::FILE))
+            .and_then(|directory| directory.join(QuarantineNote::FILE))
             .expect("names found in a directory");
         let note = tree
-            .text(&file, Quarantine::LONGEST)?
+            .text(&file, QuarantineNote::LONGEST)?
             .and_then(|text| toml::from_str(&text).ok());
         quarantined.push((name, note));
     }

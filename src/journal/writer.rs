@@ -1,17 +1,17 @@
-//! Writing records, one line each, so that a failure leaves nothing behind that cannot be read.
+//! Writing of records, one line each, so that a failure leaves a readable journal.
 
 use std::io;
 
-use super::{Entry, Journal, JournalError, Record, checksum};
+use super::{Journal, JournalEntry, JournalError, Record, checksum};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::own_file::OwnFile;
+use crate::deployment::open_file::OpenFile;
 use crate::deployment::tree::DiskError;
 use crate::names::RelPath;
 
-/// A journal that is being written.
-pub struct Writer {
+/// Journal that is open for writing.
+pub struct JournalWriter {
     at: RelPath,
-    file: OwnFile,
+    file: OpenFile,
     journal: Journal,
     /// Path of the reserve file, which is truncated when the disk is full.
     reserve: RelPath,
@@ -20,7 +20,7 @@ pub struct Writer {
 /// Bytes reserved so that the journal can be ended on a full disk.
 pub const RESERVE: usize = 64 * 1024;
 
-impl Writer {
+impl JournalWriter {
     /// Begins the journal of a new run.
     pub fn begin(disk: &LockedDeployment, run: &RelPath) -> Result<Self, DiskError> {
         let (at, reserve) = names(run);
@@ -34,7 +34,7 @@ impl Writer {
         })
     }
 
-    /// Continues a journal that was read; the first record written cuts off a torn line.
+    /// Continues an existing journal; the first record that is written cuts off a torn line.
     pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalError> {
         let (at, reserve) = names(run);
         let journal = Journal::read(disk.tree(), &at)?;
@@ -52,14 +52,14 @@ impl Writer {
         &self.journal
     }
 
-    /// Writes a record and brings it to disk, except `opened`, which the sync of staging brings to
+    /// Writes a record and syncs it to disk, except `opened`, which the sync of staging brings to
     /// disk.
     pub fn write(&mut self, disk: &LockedDeployment, record: Record) -> Result<(), DiskError> {
         let synced = !matches!(record, Record::Opened(_));
         let at = jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
             .to_string();
-        let entry = Entry { at, record };
+        let entry = JournalEntry { at, record };
         let json = serde_json::to_string(&entry).map_err(|e| {
             DiskError::new(
                 "write",
@@ -85,11 +85,11 @@ impl Writer {
     fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
         let good = self.journal.good;
         self.file.cut(good)?;
-        match self.file.put(line) {
+        match self.file.write_bytes(line) {
             Err(error) if is_full(&error) => {
                 disk.reopen(&self.reserve)?.cut(0)?;
                 self.file.cut(good)?;
-                self.file.put(line)
+                self.file.write_bytes(line)
             }
             written => written,
         }

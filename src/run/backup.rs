@@ -1,4 +1,4 @@
-//! Verified copy, in another place, of the files that a run will replace.
+//! Verified copy, in another directory, of the files that a run will replace.
 //!
 //! Rollback uses the slots; this copy is for people, and for a disk that dies. Below `DIR/<run>`
 //! every file has its path in the deployment, its modification time and its permission bits. The
@@ -20,65 +20,65 @@ use super::measure::differences;
 use super::stage::forget;
 use super::{Event, Listener};
 use crate::deployment::deletion::remove_path;
-use crate::deployment::free_space::{Free, free};
-use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{BRING_TO_DISK, DiskError, Tree};
+use crate::deployment::free_space::{FreeSpace, free};
+use crate::deployment::open_file::Attributes;
+use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree};
 use crate::names::{Hasher, RelPath};
-use crate::plan::{Entry, NewWhat, Plan, What};
+use crate::plan::{Entry, EntryKind, NewEntryKind, Plan};
 
 /// Number of bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Directory that backups can go to.
+/// Directory for backups.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct BackupTarget {
     /// Path of the directory, without links and `..`.
     directory: PathBuf,
-    /// True if the directory has to be made; its parent exists.
+    /// True if the directory must be made; its parent exists.
     is_missing: bool,
 }
 
 /// Complete backup.
 #[derive(Debug, Clone)]
-pub struct BackedUp {
+pub struct CompletedBackup {
     /// Directory of the backup.
     pub directory: PathBuf,
     /// Number of files in it.
     pub files: usize,
     /// Size of the files in bytes.
     pub bytes: u64,
-    /// True if the directory around it was made for it.
+    /// True if its parent directory was made for it.
     made: bool,
 }
 
-/// State of staging when room for the backup is checked.
+/// Space for the new objects at the time when the space for the backup is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StagedYet {
-    /// The new objects are on disk already.
-    Yes,
-    /// The new objects will take their room first.
-    No,
+pub enum StagingSpace {
+    /// Used already: the new objects are staged.
+    Used,
+    /// Still needed: the new objects will be staged before the backup is made.
+    Needed,
 }
 
 /// Reason for a missing backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Place for backups that cannot be made: its parent does not exist.
+    /// Directory for backups that cannot be made: its parent does not exist.
     #[error("there is no directory to make `{}` in", .0.display())]
     NoParent(PathBuf),
-    /// Place for backups that is not a directory.
+    /// Path for backups that is not a directory.
     #[error("`{}` is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// Place for backups inside the deployment that is to be saved.
-    #[error("`{}` lies inside the deployment", .0.display())]
+    /// Directory for backups inside the deployment.
+    #[error("`{}` is inside the deployment", .0.display())]
     Inside(PathBuf),
     /// Existing backup of this name, or the rest of one that a crash left.
-    #[error("`{}` exists already", .0.display())]
+    #[error("`{}` already exists", .0.display())]
     Exists(PathBuf),
-    /// Place for backups that is too small.
+    /// File system for backups that is too small.
     #[error("`{}` is too small for the backup: {needed} {unit} are needed, {free} are free", .directory.display())]
     TooSmall {
-        /// Place for the backups.
+        /// Directory for the backups.
         directory: PathBuf,
         /// Amount that is needed.
         needed: u64,
@@ -87,22 +87,12 @@ pub enum BackupError {
         /// Unit of both amounts.
         unit: &'static str,
     },
-    /// File that is not what the plan saw.
-    #[error("`{path}` is not what the plan saw: {what}")]
-    Stale {
-        /// Path of the file.
-        path: String,
-        /// Difference from the plan.
-        what: String,
-    },
+    /// File that has changed since the plan was made.
+    #[error("`{path}` differs from the plan: {difference}")]
+    Stale { path: String, difference: String },
     /// Copy that does not read back as it was written.
-    #[error("the copy `{path}` is not what was written: it {what}")]
-    Unfaithful {
-        /// Path of the copy.
-        path: String,
-        /// Difference from what was written.
-        what: String,
-    },
+    #[error("the copy `{path}` is not as it was written: it {difference}")]
+    NotAsWritten { path: String, difference: String },
     /// Request to stop.
     #[error("stopped by a signal")]
     Interrupted,
@@ -110,8 +100,8 @@ pub enum BackupError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Failed backup of which a part cannot be removed.
-    #[error("{error}; what was copied so far is still in `{}`, and cannot be removed", .directory.display())]
-    Left {
+    #[error("{error}; the files copied so far are still in `{}`, and cannot be removed", .directory.display())]
+    NotRemoved {
         /// Reason for the missing backup.
         error: Box<BackupError>,
         /// Directory that stays.
@@ -119,18 +109,22 @@ pub enum BackupError {
     },
 }
 
-/// Returns the managed files that a run will move into its slots, as they are before it. Files that
-/// the run makes itself and replaces again are not among them.
+/// Returns the managed files that a run will move into its slots, as they are before it, without
+/// the files that the run makes itself and replaces again.
 pub fn replaced(plan: &Plan) -> Vec<Entry> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut files: Vec<Entry> = Vec::new();
     for swap in &plan.swaps {
         if !swap.live.is_within(&seen) {
-            let ours = swap
+            let managed = swap
                 .old
                 .iter()
-                .filter(|entry| matches!(entry.what, What::File { .. }));
-            files.extend(ours.filter(|entry| !entry.path.is_within(&seen)).cloned());
+                .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
+            files.extend(
+                managed
+                    .filter(|entry| !entry.path.is_within(&seen))
+                    .cloned(),
+            );
         }
         seen.insert(&swap.live);
     }
@@ -138,13 +132,13 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
     files
 }
 
-impl Place {
-    /// Resolves a directory and checks that it is outside the deployment. If missing, it is made
+impl BackupTarget {
+    /// Resolves a directory and checks that it is outside the deployment. A missing one is made
     /// later.
-    pub fn find(directory: &Path, deployment: &Tree) -> Result<Self, BackupError> {
+    pub fn resolve(directory: &Path, deployment: &Tree) -> Result<Self, BackupError> {
         let unreadable =
             |e: io::Error| DiskError::new("look at", directory.display().to_string(), e);
-        let place = match fs::canonicalize(directory) {
+        let target = match fs::canonicalize(directory) {
             Ok(real) if real.is_dir() => Self {
                 directory: real,
                 is_missing: false,
@@ -180,42 +174,45 @@ impl Place {
         let is_root = |above: &Path| {
             fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()))
         };
-        match place.directory.ancestors().any(is_root) {
+        match target.directory.ancestors().any(is_root) {
             true => Err(BackupError::Inside(directory.to_owned())),
-            false => Ok(place),
+            false => Ok(target),
         }
     }
 
-    /// Returns the path of a run's backup.
-    pub fn of_run(&self, run: &str) -> PathBuf {
+    /// Returns the path of the backup of a run.
+    pub fn path_for_run(&self, run: &str) -> PathBuf {
         self.directory.join(run)
     }
 
-    /// Checks that there is room for the backup of a run, and that its name is free.
+    /// Checks that there is space for the backup of a run, and that its name is free.
     pub fn check(
         &self,
         tree: &Tree,
         plan: &Plan,
         run: &str,
-        staged: StagedYet,
+        staged: StagingSpace,
     ) -> Result<(), BackupError> {
-        for taken in [self.of_run(run), self.of_run(&format!("{run}.unfinished"))] {
+        for taken in [
+            self.path_for_run(run),
+            self.path_for_run(&format!("{run}.unfinished")),
+        ] {
             if fs::symlink_metadata(&taken).is_ok() {
                 return Err(BackupError::Exists(taken));
             }
         }
-        let there = match self.is_missing {
+        let directory = match self.is_missing {
             true => self.directory.parent().unwrap_or(&self.directory),
             false => &self.directory,
         };
-        let place = Tree::open(there)?;
-        let Some(free) = free(&place) else {
+        let existing = Tree::open(directory)?;
+        let Some(free) = free(&existing) else {
             return Ok(());
         };
-        let (mut bytes, mut inodes) = room(plan, &free);
-        if staged == StagedYet::No && metadata(&place)?.dev() == metadata(tree)?.dev() {
-            let staging = staging(plan, &free);
-            (bytes, inodes) = (bytes + staging.0, inodes + staging.1);
+        let (mut bytes, mut inodes) = backup_space(plan, &free);
+        if staged == StagingSpace::Needed && metadata(&existing)?.dev() == metadata(tree)?.dev() {
+            let staging_space = staging_space(plan, &free);
+            (bytes, inodes) = (bytes + staging_space.0, inodes + staging_space.1);
         }
         let too_small = |needed, free, unit| BackupError::TooSmall {
             directory: self.directory.clone(),
@@ -237,58 +234,58 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// Any failure; what was made so far is removed then.
+    /// Any failure; the part of the backup that was made so far is removed then.
     pub fn back_up(
         &self,
         tree: &Tree,
         plan: &Plan,
         run: &str,
         listener: &mut dyn Listener,
-    ) -> Result<BackedUp, BackupError> {
-        self.check(tree, plan, run, StagedYet::Yes)?;
+    ) -> Result<CompletedBackup, BackupError> {
+        self.check(tree, plan, run, StagingSpace::Used)?;
         let files = replaced(plan);
         let made = self.make()?;
         let unfinished = format!("{run}.unfinished");
-        let mut backup = BackedUp {
+        let mut backup = CompletedBackup {
             directory: self.directory.join(&unfinished),
             files: files.len(),
             bytes: 0,
             made,
         };
-        let home = self.handle().and_then(|home| {
+        let target_directory = self.handle().and_then(|target_directory| {
             // Only the user who runs rollup can look inside until the directories have the
             // permissions of their originals.
-            let made = make_directory(&home, &unfinished);
+            let made = make_directory(&target_directory, &unfinished);
             made.map_err(|e| {
                 DiskError::new(
-                    "make the directory",
+                    "create the directory",
                     backup.directory.display().to_string(),
                     e,
                 )
             })
-            .map(|()| home)
+            .map(|()| target_directory)
         });
-        let home = home.inspect_err(|_| self.unmake(made))?;
+        let target_directory = target_directory.inspect_err(|_| self.remove_if_made(made))?;
         let copied = self
-            .copy(tree, &files, &home, &unfinished, listener)
+            .copy(tree, &files, &target_directory, &unfinished, listener)
             .and_then(|bytes| {
                 backup.bytes = bytes;
-                self.name(&backup.directory, &self.of_run(run))
+                self.rename_completed(&backup.directory, &self.path_for_run(run))
             });
         if let Err(error) = copied {
-            return Err(match backup.take_away() {
+            return Err(match backup.remove() {
                 Ok(()) => error,
-                Err(_) => BackupError::Left {
+                Err(_) => BackupError::NotRemoved {
                     error: Box::new(error),
                     directory: backup.directory,
                 },
             });
         }
-        let backup = BackedUp {
-            directory: self.of_run(run),
+        let backup = CompletedBackup {
+            directory: self.path_for_run(run),
             ..backup
         };
-        listener.tell(&Event::BackedUp(&backup));
+        listener.report(&Event::BackedUp(&backup));
         Ok(backup)
     }
 
@@ -297,13 +294,13 @@ impl Place {
         match fs::create_dir(&self.directory) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(self.failed("make the directory", error)),
+            Err(error) => Err(self.failed("create the directory", error)),
         }
     }
 
-    fn unmake(&self, made: bool) {
+    fn remove_if_made(&self, made: bool) {
         if made {
-            // Fails if another process has put something there, which then stays.
+            // Fails if another process has made an object there, which then stays.
             let _ = fs::remove_dir(&self.directory);
         }
     }
@@ -318,12 +315,12 @@ impl Place {
         &self,
         tree: &Tree,
         files: &[Entry],
-        home: &Dir,
+        target_directory: &Dir,
         name: &str,
         listener: &dyn Listener,
     ) -> Result<u64, BackupError> {
         // Opened before the first write, so that the sync reports all errors since then.
-        let place =
+        let sync_handle =
             File::open(&self.directory).map_err(|e| self.failed("open the directory", e))?;
         let copy = Tree::open(&self.directory.join(name))?;
         let directories = directories_of(files);
@@ -332,7 +329,9 @@ impl Place {
                 &copy.directory(directory.parent().as_ref())?,
                 directory.name(),
             );
-            made.map_err(|e| DiskError::new("make the directory", copy.shown(Some(directory)), e))?;
+            made.map_err(|e| {
+                DiskError::new("create the directory", copy.shown(Some(directory)), e)
+            })?;
         }
         let mut bytes = 0;
         for entry in files {
@@ -341,7 +340,7 @@ impl Place {
             }
             bytes += copy_file(tree, entry, &copy)?;
         }
-        rustix::fs::syncfs(&place).map_err(|e| self.failed(BRING_TO_DISK, e.into()))?;
+        rustix::fs::syncfs(&sync_handle).map_err(|e| self.failed(SYNC_ACTION, e.into()))?;
         read_back(&copy, files)?;
         let failed =
             |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
@@ -351,7 +350,7 @@ impl Place {
                 set_directory(
                     &copy.directory(directory.parent().as_ref())?,
                     directory.name(),
-                    Attributes::same(&metadata),
+                    Attributes::of(&metadata),
                 )
                 .map_err(|e| failed(Some(directory), e))?;
             }
@@ -361,23 +360,24 @@ impl Place {
             mode: root.mode() & 0o7777,
             owner: (root.uid(), root.gid()),
         };
-        set_directory(home, name, attributes).map_err(|e| failed(None, e))?;
+        set_directory(target_directory, name, attributes).map_err(|e| failed(None, e))?;
         Ok(bytes)
     }
 
-    /// Gives the complete backup its name. Not every file system that holds backups can rename
-    /// without replacing; an empty directory is the most that could be lost here.
-    fn name(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
+    /// Gives the complete backup its name. Not every file system for backups can rename without
+    /// replacing; at most an empty directory is lost here.
+    fn rename_completed(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
         if fs::symlink_metadata(to).is_ok() {
             return Err(BackupError::Exists(to.to_owned()));
         }
         fs::rename(from, to)
             .map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
-        let synced = File::open(&self.directory).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
+        let synced =
+            File::open(&self.directory).and_then(|handle| Ok(rustix::fs::syncfs(&handle)?));
         synced.map_err(|e| {
             // The caller removes it under the name that it had.
             let _ = fs::rename(to, from);
-            self.failed(BRING_TO_DISK, e).into()
+            self.failed(SYNC_ACTION, e).into()
         })
     }
 
@@ -386,24 +386,24 @@ impl Place {
     }
 }
 
-impl BackedUp {
-    /// Removes the backup again, because nothing was replaced after all.
-    pub fn take_away(&self) -> Result<(), DiskError> {
+impl CompletedBackup {
+    /// Removes the backup, because nothing was replaced after all.
+    pub fn remove(&self) -> Result<(), DiskError> {
         remove_path(&self.directory)?;
-        if let (true, Some(place)) = (self.made, self.directory.parent()) {
-            // Fails if another process has put something beside it, which then stays.
-            let _ = fs::remove_dir(place);
+        if let (true, Some(parent)) = (self.made, self.directory.parent()) {
+            // Fails if another process has made an object beside it, which then stays.
+            let _ = fs::remove_dir(parent);
         }
         Ok(())
     }
 }
 
-/// Returns the bytes and inodes that a backup takes.
-fn room(plan: &Plan, free: &Free) -> (u64, u64) {
+/// Returns the bytes and inodes that a backup needs.
+fn backup_space(plan: &Plan, free: &FreeSpace) -> (u64, u64) {
     let files = replaced(plan);
     let directories = directories_of(&files);
-    let sizes = files.iter().map(|entry| match entry.what {
-        What::File { size, .. } => blocks(size, free),
+    let sizes = files.iter().map(|entry| match entry.kind {
+        EntryKind::File { size, .. } => blocks(size, free),
         _ => 0,
     });
     let inodes = (files.len() + directories.len() + 2) as u64;
@@ -413,17 +413,17 @@ fn room(plan: &Plan, free: &Free) -> (u64, u64) {
     )
 }
 
-/// Returns the bytes and inodes that staging takes first.
-fn staging(plan: &Plan, free: &Free) -> (u64, u64) {
+/// Returns the bytes and inodes that staging needs before the backup.
+fn staging_space(plan: &Plan, free: &FreeSpace) -> (u64, u64) {
     let new = plan.swaps.iter().flat_map(|swap| &swap.new);
-    let sizes = new.clone().map(|entry| match entry.what {
-        NewWhat::File { size, .. } => blocks(size, free),
-        NewWhat::Directory => free.block,
+    let sizes = new.clone().map(|entry| match entry.kind {
+        NewEntryKind::File { size, .. } => blocks(size, free),
+        NewEntryKind::Directory => free.block,
     });
     (sizes.sum(), new.count() as u64)
 }
 
-fn blocks(size: u64, free: &Free) -> u64 {
+fn blocks(size: u64, free: &FreeSpace) -> u64 {
     size.div_ceil(free.block) * free.block
 }
 
@@ -441,7 +441,7 @@ fn metadata(tree: &Tree) -> Result<Metadata, DiskError> {
         .map_err(|e| DiskError::new("look at", tree.shown(None), e))
 }
 
-/// Makes a directory that only the user who runs rollup can look into.
+/// Makes a directory that only the user who runs rollup can read.
 fn make_directory(parent: &Dir, name: &str) -> io::Result<()> {
     Ok(rustix::fs::mkdirat(parent, name, Mode::RWXU)?)
 }
@@ -471,17 +471,17 @@ fn set_directory(parent: &Dir, name: &str, attributes: Attributes) -> io::Result
 
 /// Copies and hashes a file in one pass; refuses a file that differs from the plan.
 fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError> {
-    let What::File {
+    let EntryKind::File {
         size: wanted_size,
         sha256: wanted,
-    } = &entry.what
+    } = &entry.kind
     else {
         return Ok(0);
     };
     let shown = tree.shown(Some(&entry.path));
-    let stale = |what: String| BackupError::Stale {
+    let stale = |difference: String| BackupError::Stale {
         path: shown.clone(),
-        what,
+        difference,
     };
     let mut from = match tree.file(&entry.path) {
         Err(error) if error.is_missing() => return Err(stale("it is gone".to_owned())),
@@ -498,7 +498,7 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
         .directory(entry.path.parent().as_ref())?
         .open_with(entry.path.name(), &options);
     let mut to = opened
-        .map_err(|e| DiskError::new("make", target.as_str(), e))?
+        .map_err(|e| DiskError::new("create", target.as_str(), e))?
         .into_std();
     let mut hasher = Hasher::new();
     let mut chunk = vec![0; CHUNK];
@@ -553,16 +553,16 @@ fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
     )?)
 }
 
-/// Reads every copy back from the disk itself, as far as the system can be made to.
+/// Compares every copy with the plan, read from the disk itself as far as the system allows.
 fn read_back(copy: &Tree, files: &[Entry]) -> Result<(), BackupError> {
     for entry in files {
         forget(&copy.file(&entry.path)?);
     }
     match differences(copy, files)?.into_iter().next() {
         None => Ok(()),
-        Some(found) => Err(BackupError::Unfaithful {
+        Some(found) => Err(BackupError::NotAsWritten {
             path: copy.shown(Some(&found.path)),
-            what: found.what,
+            difference: found.description,
         }),
     }
 }

@@ -1,59 +1,59 @@
-//! Checks before the first rename in a direction: everything that it still needs exists, as it was
-//! written.
+//! Checks before the first rename in a direction: every object that the walk still needs exists,
+//! as it was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
+use super::fingerprints::Fingerprints;
 use super::measure::{Difference, differences};
-use super::swap::{Progress, Slot};
-use super::witness::Witness;
+use super::swap::{Slot, SwapState};
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::{Entry, NewEntry, Plan, Reason, ReasonKind, Swap, What};
+use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
-/// State of knowledge about the new objects.
+/// Origin of the new objects, which decides whether they are hashed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum New {
-    /// An earlier command has staged them.
-    Found,
-    /// This process, which holds the lock, has staged them and read them back from disk.
+pub(super) enum NewObjects {
+    /// Staged by an earlier command.
+    StagedEarlier,
+    /// Staged by this process, which holds the lock and has read them back from disk.
     ReadBack,
 }
 
 /// Reaction of an undo to a managed file that has changed since the run installed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum IfChanged {
-    /// The undo is refused, naming every such file.
+pub enum ChangedFilePolicy {
+    /// Refuse the undo, and name every such file.
     #[default]
     Refuse,
-    /// The changed files move into the run's slots with the objects that they belong to.
-    Quarantined,
+    /// Move the changed files into the run's slots, with the objects that they belong to.
+    Discard,
 }
 
 /// Checks before going forward that every `new` still to be used is intact, and that the first
-/// unfinished swap of every path meets what the plan saw.
+/// unfinished swap of every path finds the object that the plan saw.
 pub(super) fn forward(
     disk: &LockedDeployment,
     plan: &Plan,
     run: &RelPath,
-    known: New,
-) -> Result<Witness, RunError> {
-    let mut witness = Witness::new();
+    new_objects: NewObjects,
+) -> Result<Fingerprints, RunError> {
+    let mut fingerprints = Fingerprints::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
-    // Compared at the end, by all cores at once: the new objects, and what the plan saw.
+    // Compared at the end, by all cores at once: the new objects, and those that the plan saw.
     let (mut new, mut old): (Vec<Entry>, Vec<Entry>) = Default::default();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
-        if slot.progress()? != Progress::Done && !waiting.contains(&swap.live) {
+        if slot.state()? != SwapState::Done && !waiting.contains(&swap.live) {
             // A file that a power cut left under two names would look unexpected at the live path.
-            slot.mend_names()?;
+            slot.repair_names()?;
         }
-        let progress = slot.progress()?;
-        if progress == Progress::Done {
+        let state = slot.state()?;
+        if state == SwapState::Done {
             continue;
         }
-        if known == New::Found {
+        if new_objects == NewObjects::StagedEarlier {
             let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
             new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
         }
@@ -64,73 +64,74 @@ pub(super) fn forward(
             .ancestors()
             .any(|directory| waiting.contains(&&directory));
         let is_first = waiting.insert(&swap.live) && !in_a_new_directory;
-        if swap.has_old() && (progress == Progress::Between || is_first) {
-            slot.can_travel()?;
+        if swap.has_old() && (state == SwapState::Between || is_first) {
+            slot.check_unmanaged_can_move()?;
         }
-        if progress == Progress::NotBegun && is_first {
-            nothing_new(disk, &swap.live, &swap.old)?;
+        if state == SwapState::NotBegun && is_first {
+            check_still_absent(disk, &swap.live, &swap.old)?;
             // Unmanaged files may come and go: those that exist move along.
             old.extend(
                 swap.old
                     .iter()
-                    .filter(|entry| entry.what != What::Unmanaged)
+                    .filter(|entry| entry.kind != EntryKind::Unmanaged)
                     .cloned(),
             );
-            // Looked at before the comparison: a later change is found by the comparison, or by the
-            // next look.
-            let seen = |entry: &Entry| {
+            // Read before the comparison: a later change is found by the comparison, or when the
+            // fingerprints are compared.
+            let fingerprint = |entry: &Entry| {
                 Ok(disk
                     .tree()
                     .metadata(&entry.path)?
                     .map(|metadata| (metadata.identity, metadata.modified)))
             };
-            let seen: Result<_, RunError> = swap.old.iter().map(seen).collect();
-            witness.insert(swap.number, seen?);
+            let of_old: Result<_, RunError> = swap.old.iter().map(fingerprint).collect();
+            fingerprints.insert(swap.number, of_old?);
         }
     }
-    unfaithful(disk, &new)?;
-    as_seen(disk, &old)?;
-    Ok(witness)
+    check_as_written(disk, &new)?;
+    check_as_planned(disk, &old)?;
+    Ok(fingerprints)
 }
 
 /// Checks before going backward that every `old` still to be used is intact, and that no unmanaged
 /// file is at a path to which it will restore a managed one.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
-    let mut ours: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
+    let mut managed: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
-        if slot.progress()? == Progress::NotBegun {
+        if slot.state()? == SwapState::NotBegun {
             continue;
         }
         let old: Vec<Entry> = swap
             .old
             .iter()
-            .filter(|entry| entry.what != What::Unmanaged)
+            .filter(|entry| entry.kind != EntryKind::Unmanaged)
             .cloned()
             .collect();
         if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))?
         {
-            return Err(RunError::Quarantined {
+            return Err(RunError::OldObjectChanged {
                 path: disk.tree().shown(Some(&found.path)),
-                what: found.what,
+                difference: found.description,
             });
         }
         let files = old
             .iter()
-            .filter(|entry| matches!(entry.what, What::File { .. }));
-        ours.entry(&swap.live)
+            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
+        managed
+            .entry(&swap.live)
             .or_default()
             .extend(files.map(|entry| entry.path.case_folded()));
         last.insert(&swap.live, swap);
     }
     for (live, swap) in last {
-        for (at, below) in Slot::new(disk, run, swap).unexpected_in_live()? {
-            if ours
+        for (at, below) in Slot::new(disk, run, swap).unmanaged_in_live()? {
+            if managed
                 .get(live)
-                .is_some_and(|ours| ours.contains(&live.with(&below).case_folded()))
+                .is_some_and(|managed| managed.contains(&live.with(&below).case_folded()))
             {
-                return Err(RunError::InTheWay {
+                return Err(RunError::UnmanagedConflict {
                     path: disk.tree().shown(Some(&at)),
                 });
             }
@@ -140,7 +141,7 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
 }
 
 /// Returns a reason for each manual step that was done and has no instructions to undo it.
-pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
+pub(super) fn points_of_no_return(run: &Run, plan: &Plan) -> Vec<Reason> {
     let confirmed = plan.steps.iter().filter(|step| {
         let without = step
             .manual
@@ -148,17 +149,17 @@ pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
             .is_some_and(|manual| manual.undo.is_none());
         without && run.journal.confirmed(&step.id) == Some(Answer::Done)
     });
-    let told = confirmed.map(|step| {
+    let reasons = confirmed.map(|step| {
         let message = format!(
-            "the manual step `{}` was done, and the manifest does not say how to take it back",
+            "the manual step `{}` was done, and the manifest has no `undo` instructions for it",
             step.id
         );
         Reason::new(ReasonKind::NotReady, message)
     });
-    told.collect()
+    reasons.collect()
 }
 
-/// Checks that everything the run has put in place so far is still as it put it there.
+/// Checks that every object that the run has installed so far is unchanged.
 pub(super) fn unchanged(
     disk: &LockedDeployment,
     plan: &Plan,
@@ -166,13 +167,13 @@ pub(super) fn unchanged(
 ) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
     for swap in &plan.swaps {
-        let progress = Slot::new(disk, run, swap).progress()?;
-        if progress == Progress::NotBegun {
+        let state = Slot::new(disk, run, swap).state()?;
+        if state == SwapState::NotBegun {
             continue;
         }
-        // Objects that an earlier swap put there are in this one's slot now.
+        // Objects that an earlier swap installed there are in this one's slot now.
         swap.live.remove_from(&mut expected);
-        if progress == Progress::Done {
+        if state == SwapState::Done {
             let new = swap.new.iter().map(NewEntry::entry);
             expected.extend(new.map(|entry| (entry.path.clone(), entry)));
         }
@@ -196,18 +197,18 @@ pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec
             .map_or_else(|| slot.clone(), |below| slot.with(&below));
         Entry {
             path,
-            what: entry.what.clone(),
+            kind: entry.kind.clone(),
         }
     };
     entries.iter().map(moved).collect()
 }
 
-fn unfaithful(disk: &LockedDeployment, entries: &[Entry]) -> Result<(), RunError> {
+fn check_as_written(disk: &LockedDeployment, entries: &[Entry]) -> Result<(), RunError> {
     match first_difference(disk, entries)? {
         None => Ok(()),
-        Some(Difference { path, what }) => Err(RunError::Unfaithful {
+        Some(Difference { path, description }) => Err(RunError::NotAsWritten {
             path: disk.tree().shown(Some(&path)),
-            what,
+            difference: description,
         }),
     }
 }
@@ -219,23 +220,33 @@ fn first_difference(
     Ok(differences(disk.tree(), entries)?.into_iter().next())
 }
 
-fn stale(disk: &LockedDeployment, path: &RelPath, what: String) -> RunError {
+fn stale(disk: &LockedDeployment, path: &RelPath, difference: String) -> RunError {
     RunError::Stale {
         path: disk.tree().shown(Some(path)),
-        what,
+        difference,
     }
 }
 
-fn nothing_new(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {
+fn check_still_absent(
+    disk: &LockedDeployment,
+    live: &RelPath,
+    old: &[Entry],
+) -> Result<(), RunError> {
     match old.is_empty() && disk.tree().metadata(live)?.is_some() {
-        true => Err(stale(disk, live, "it stands where nothing did".to_owned())),
+        true => Err(stale(
+            disk,
+            live,
+            "it did not exist when the plan was made".to_owned(),
+        )),
         false => Ok(()),
     }
 }
 
-fn as_seen(disk: &LockedDeployment, old: &[Entry]) -> Result<(), RunError> {
+fn check_as_planned(disk: &LockedDeployment, old: &[Entry]) -> Result<(), RunError> {
     match first_difference(disk, old)? {
         None => Ok(()),
-        Some(Difference { path, what }) => Err(stale(disk, &path, format!("it {what}"))),
+        Some(Difference { path, description }) => {
+            Err(stale(disk, &path, format!("it {description}")))
+        }
     }
 }

@@ -1,20 +1,20 @@
-//! Ways out of a run that cannot go on: close it in its current state, or move its directory away.
+//! Ends of a run that cannot go on: it is closed in its current state, or quarantined.
 
-use super::executor::{load_plan, untouched};
+use super::executor::{check_not_begun, load_plan};
 use super::measure::measure;
-use super::past::emptied;
+use super::past::emptied_paths;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{
-    Accepted, JournalError, Outcome, Quarantine, Record, Run, RunState, Writer, sound_and_damaged,
+    Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState,
+    runs_and_damaged,
 };
 use crate::names::{Digest, RelPath};
 use crate::plan::{Plan, PlanFileError};
 
-/// Run that keeps every command from going on, because it cannot be determined what it did or was
-/// to do.
+/// Run that blocks every command, because its records do not determine its swaps or its state.
 #[derive(Debug)]
-pub struct Unusable {
+pub struct UnusableRun {
     /// Directory of the run, below the deployment.
     pub directory: RelPath,
     /// Error that makes the run unusable.
@@ -22,11 +22,11 @@ pub struct Unusable {
 }
 
 /// Closes an unfinished run in its current state, and records the user and the reason. No installed
-/// file moves, and the slots keep what they hold.
+/// file moves, and the slots keep their objects.
 ///
 /// # Errors
 ///
-/// Any failure: the run is open as it was, unless only syncing the last record to disk failed.
+/// Any failure: the run is still open, unless only syncing the last record to disk failed.
 pub fn close_in_current_state(
     disk: &LockedDeployment,
     run: &Run,
@@ -43,11 +43,11 @@ pub fn close_in_current_state(
         .unwrap_or_default();
     let measured = measure(disk.tree(), &plan.live_paths(), known)?.digest;
     let outcome = Outcome::Accepted;
-    let mut journal = Writer::resume(disk, &run.directory)?;
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
     let accepted = Accepted {
         by,
         reason,
-        empty: emptied(disk.tree(), &run.directory, plan)?,
+        empty: emptied_paths(disk.tree(), &run.directory, plan)?,
     };
     journal.write(
         disk,
@@ -57,7 +57,7 @@ pub fn close_in_current_state(
             accepted: Some(accepted.clone()),
         },
     )?;
-    listener.tell(&Event::Closed {
+    listener.report(&Event::Closed {
         outcome,
         measured,
         accepted: Some(&accepted),
@@ -70,17 +70,17 @@ pub fn close_in_current_state(
 ///
 /// # Errors
 ///
-/// Errors that are not damage: a failed disk operation, or records of a later version.
-pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
-    let (runs, damaged) = sound_and_damaged(disk.tree())?;
-    let damaged = damaged.into_iter().map(|damaged| Unusable {
+/// Errors other than damage: a failed disk operation, or records of a later version.
+pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunError> {
+    let (runs, damaged) = runs_and_damaged(disk.tree())?;
+    let damaged = damaged.into_iter().map(|damaged| UnusableRun {
         directory: damaged.directory,
         why: damaged.fault.into(),
     });
-    let mut unusable: Vec<Unusable> = damaged.collect();
+    let mut unusable: Vec<UnusableRun> = damaged.collect();
     for run in runs {
         let used = match run.state() {
-            RunState::Staging | RunState::Staged => untouched(disk.tree(), &run),
+            RunState::Staging | RunState::Staged => check_not_begun(disk.tree(), &run),
             RunState::Closed(Outcome::Undone | Outcome::Accepted) => Ok(()),
             RunState::Unfinished(_) | RunState::Closed(Outcome::Applied) => {
                 load_plan(disk.tree(), &run.directory).map(|_| ())
@@ -88,7 +88,7 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
         };
         match used {
             Ok(()) => {}
-            Err(why) if is_damage(&why) => unusable.push(Unusable {
+            Err(why) if is_damage(&why) => unusable.push(UnusableRun {
                 directory: run.directory,
                 why,
             }),
@@ -101,7 +101,7 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
 fn is_damage(error: &RunError) -> bool {
     match error {
         RunError::Journal(fault) => matches!(fault, JournalError::Damaged { .. }),
-        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::TooNew(_)),
+        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::UnknownSchema(_)),
         _ => false,
     }
 }
@@ -111,19 +111,19 @@ fn is_damage(error: &RunError) -> bool {
 ///
 /// # Errors
 ///
-/// Any failure. Once the directory has its new name, only the note about it may be missing.
+/// Any failure. Once the directory has its new name, only the note in it can be missing.
 pub fn quarantine(
     disk: &LockedDeployment,
-    run: &Unusable,
+    run: &UnusableRun,
     (by, reason): (String, String),
 ) -> Result<RelPath, RunError> {
     let directory = &run.directory;
     let named = |suffix: String| {
-        let runs = directory.parent().expect("runs lie in a directory");
+        let runs = directory.parent().expect("runs are in a directory");
         runs.join(&format!(
             "{}{}{suffix}",
             directory.name(),
-            Quarantine::SUFFIX
+            QuarantineNote::SUFFIX
         ))
         .expect("a plain name")
     };
@@ -136,7 +136,7 @@ pub fn quarantine(
     let at = jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string();
-    let said = Quarantine {
+    let note = QuarantineNote {
         at,
         by,
         reason,
@@ -144,9 +144,9 @@ pub fn quarantine(
     };
     disk.sync()?;
     disk.rename(directory, &to)?;
-    let text = toml::to_string(&said).expect("four texts are TOML");
+    let text = toml::to_string(&note).expect("four texts are TOML");
     disk.write(
-        &to.join(Quarantine::FILE).expect("a plain name"),
+        &to.join(QuarantineNote::FILE).expect("a plain name"),
         text.as_bytes(),
         None,
     )?;

@@ -1,7 +1,7 @@
-//! What a run that died while staging leaves in its directory.
+//! Contents of a run directory after a crash during staging.
 //!
-//! Such a directory is removed without a question, so it must hold nothing else: a directory that
-//! only has the name of a run may be somebody's.
+//! Such a directory is removed without a prompt, so it must hold nothing else: a directory that
+//! only has the name of a run may have been made by the user.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ pub fn is_made_by_staging(below: &Path, kind: FileKind) -> bool {
     }
 }
 
-/// Returns everything in the directory of a run that staging does not make, sorted.
+/// Returns the paths in the directory of a run that staging does not make, sorted.
 ///
 /// # Errors
 ///
-/// What cannot be read.
-pub(super) fn foreign(tree: &Tree, run: &RelPath) -> Result<Vec<PathBuf>, DiskError> {
+/// A directory that cannot be read.
+pub(super) fn unknown_objects(tree: &Tree, run: &RelPath) -> Result<Vec<PathBuf>, DiskError> {
     let directory = PathBuf::from(tree.shown(Some(run)));
     let found = RefCell::new(Vec::new());
     list(tree, run, &|shown, kind, _| {

@@ -1,68 +1,73 @@
-//! Read-only look at an open run: its progress, and what blocks it.
+//! Read-only examination of an open run: its progress, and the problems that block it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::differences;
-use super::swap::{BOTH_GONE, NOTHING_THERE, OURS_GONE, Progress, TAKEN, progress, slot_directory};
+use super::swap::{
+    NEW_AND_OLD_MISSING, NEW_MISSING_AT_LIVE, OLD_MISSING_AT_LIVE, SwapState, UNEXPECTED_AT_LIVE,
+    slot_directory, swap_state,
+};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Escaped, RelPath};
-use crate::plan::{Entry, Plan, Swap, What};
+use crate::plan::{Entry, EntryKind, Plan, Swap};
 
-/// Progress of a run. A run that is still going on is further than this.
+/// Examination of a run. A run that is still in progress may be further by now.
 #[derive(Debug, Default)]
-pub struct Examined {
-    /// Progress of each swap, by its number; a swap whose objects are both gone is left out.
-    pub swaps: BTreeMap<u32, Progress>,
-    /// Problems that keep the run from going on in either direction, in words.
-    pub troubles: Vec<String>,
+pub struct RunExamination {
+    /// State of each swap, by its number; a swap whose objects are both missing is left out.
+    pub swaps: BTreeMap<u32, SwapState>,
+    /// Descriptions of the problems that keep the run from going on in either direction.
+    pub problems: Vec<String>,
 }
 
-impl Examined {
-    /// Returns whether a swap is in place.
+impl RunExamination {
+    /// Returns whether a swap is done.
     pub fn is_done(&self, swap: u32) -> bool {
-        self.swaps.get(&swap) == Some(&Progress::Done)
+        self.swaps.get(&swap) == Some(&SwapState::Done)
     }
 
-    /// Returns the number of swaps that are in place.
+    /// Returns the number of swaps that are done.
     pub fn done(&self) -> usize {
         self.swaps
             .values()
-            .filter(|progress| **progress == Progress::Done)
+            .filter(|state| **state == SwapState::Done)
             .count()
     }
 }
 
-/// Looks at the names in the slots and at the live paths; does not read contents.
-pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, DiskError> {
-    let mut examined = Examined::default();
-    // Live paths that still wait for a swap, and live paths at which the last swap is in place.
+/// Examines a run by the names in its slots and at the live paths, without reading contents.
+pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<RunExamination, DiskError> {
+    let mut examined = RunExamination::default();
+    // Live paths that still wait for a swap, and live paths with their last swap, which is done.
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
-    let mut arrived: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
+    let mut installed: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = slot_directory(run, swap.number);
-        let trouble = |what: &str| {
+        let describe_problem = |problem: &str| {
             format!(
-                "{what}; look at `{}` and at `{slot}`",
+                "{problem}; look at `{}` and at `{slot}`",
                 Escaped(swap.live.as_str())
             )
         };
-        let Some(found) = progress(tree, &slot, swap)? else {
-            examined.troubles.push(trouble(BOTH_GONE));
+        let Some(found) = swap_state(tree, &slot, swap)? else {
+            examined
+                .problems
+                .push(describe_problem(NEW_AND_OLD_MISSING));
             continue;
         };
         examined.swaps.insert(swap.number, found);
         match found {
-            Progress::Done => {
-                // An object that an earlier swap put there is in this one's slot, or in what it
-                // made.
-                swap.live.remove_from(&mut arrived);
-                arrived.insert(&swap.live, swap);
+            SwapState::Done => {
+                // An object that an earlier swap installed there is in this one's slot, or in the
+                // object that this one made.
+                swap.live.remove_from(&mut installed);
+                installed.insert(&swap.live, swap);
                 continue;
             }
-            Progress::Between => {
-                arrived.remove(&swap.live);
+            SwapState::Between => {
+                installed.remove(&swap.live);
             }
-            Progress::NotBegun => {}
+            SwapState::NotBegun => {}
         }
         let in_a_new_directory = swap
             .live
@@ -72,7 +77,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
             continue;
         }
         let live = tree.metadata(&swap.live)?;
-        let is_ours = |name: &str| -> Result<bool, DiskError> {
+        let is_same_file = |name: &str| -> Result<bool, DiskError> {
             let here = tree.metadata(&slot.join(name).expect("a plain name"))?;
             Ok(here
                 .zip(live)
@@ -80,23 +85,23 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         };
         match (found, live.is_some()) {
             // After a power cut a file may have two names; the walk repairs that.
-            (Progress::Between, true) if !is_ours("old")? && !is_ours("new")? => {
-                examined.troubles.push(trouble(TAKEN));
+            (SwapState::Between, true) if !is_same_file("old")? && !is_same_file("new")? => {
+                examined.problems.push(describe_problem(UNEXPECTED_AT_LIVE));
             }
-            (Progress::NotBegun, false) if swap.has_old() => {
-                examined.troubles.push(trouble(NOTHING_THERE))
-            }
-            (Progress::NotBegun, true) if !swap.has_old() && !is_ours("new")? => {
-                examined.troubles.push(trouble(TAKEN));
+            (SwapState::NotBegun, false) if swap.has_old() => examined
+                .problems
+                .push(describe_problem(OLD_MISSING_AT_LIVE)),
+            (SwapState::NotBegun, true) if !swap.has_old() && !is_same_file("new")? => {
+                examined.problems.push(describe_problem(UNEXPECTED_AT_LIVE));
             }
             _ => {}
         }
     }
-    for (live, swap) in arrived {
+    for (live, swap) in installed {
         if tree.metadata(live)?.is_none() {
             let slot = slot_directory(run, swap.number);
-            examined.troubles.push(format!(
-                "{OURS_GONE}; look at `{}` and at `{slot}`",
+            examined.problems.push(format!(
+                "{NEW_MISSING_AT_LIVE}; look at `{}` and at `{slot}`",
                 Escaped(live.as_str())
             ));
         }
@@ -104,27 +109,27 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     Ok(examined)
 }
 
-/// Returns what is no longer as the plan of a staged run saw it, in words.
-pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
+/// Describes the paths that have changed since the plan of a staged run was made.
+pub fn changes_since_plan(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
-    let mut moved = Vec::new();
+    let mut changes = Vec::new();
     for swap in &plan.swaps {
         if !swap.live.is_within(&seen) {
             if !swap.has_old() && tree.metadata(&swap.live)?.is_some() {
-                moved.push(format!(
-                    "`{}` stands where nothing did",
+                changes.push(format!(
+                    "`{}` did not exist when the plan was made",
                     Escaped(swap.live.as_str())
                 ));
             }
-            let ours: Vec<Entry> = swap
+            let managed: Vec<Entry> = swap
                 .old
                 .iter()
-                .filter(|entry| entry.what != What::Unmanaged)
+                .filter(|entry| entry.kind != EntryKind::Unmanaged)
                 .cloned()
                 .collect();
-            moved.extend(differences(tree, &ours)?.iter().map(ToString::to_string));
+            changes.extend(differences(tree, &managed)?.iter().map(ToString::to_string));
         }
         seen.insert(&swap.live);
     }
-    Ok(moved)
+    Ok(changes)
 }

@@ -3,46 +3,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::check::{self, IfChanged, New, no_way_back};
-use super::debris::foreign;
+use super::check::{self, ChangedFilePolicy, NewObjects, points_of_no_return};
+use super::debris::unknown_objects;
+use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
-use super::stage::Staged;
-use super::swap::{Moved, Progress, Slot};
-use super::walk::Walk;
-use super::witness::Witness;
-use super::{Comparison, Event, Listener, OnFailure, RunError, go_on};
+use super::stage::StagedRun;
+use super::swap::{Moved, Slot, SwapState};
+use super::walk::SwapWalk;
+use super::{Comparison, Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{FileKind, Tree};
-use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
+use crate::journal::{
+    Direction, JournalError, JournalWriter, Outcome, Record, Run, RunState, runs,
+};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::{
-    Entry, Plan, PlanFileError, Reason, ReasonKind, TargetState, What, digest_of, parse,
+    Entry, EntryKind, Plan, PlanFileError, Reason, ReasonKind, TargetState, digest_of, parse,
 };
 
 /// Size in bytes of the largest plan that is read back.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
 
-/// More foreign objects than this are counted and not named.
-const NAMED: usize = 8;
+/// Most unknown objects that are named; further ones are counted.
+const MOST_NAMED: usize = 8;
 
 /// Result of a run, or the reason that it did not finish.
 #[derive(Debug)]
 pub enum Ended {
     /// The planned state is reached.
     Applied {
-        /// Measured digest.
+        /// Measured digest of the objects at the live paths.
         measured: Digest,
-        /// Unmanaged files that the expected state does not have: they appeared during the run.
-        came: Vec<RelPath>,
+        /// Unmanaged files that appeared during the run, so that the expected state lacks them.
+        appeared: Vec<RelPath>,
     },
-    /// The state before the run is restored; with the failure, if one turned the run.
+    /// The state before the run is restored.
     Undone {
-        /// Failure that turned the run.
+        /// Failure that caused the rollback, if it was not requested.
         because: Option<RunError>,
     },
-    /// The run stays open and can go on: a manual step waits, for example.
+    /// The run stays open and can go on, for example because a manual step waits.
     Stopped(RunError),
-    /// The deployment is between states.
+    /// The deployment is between two states.
     Stuck {
         /// First failure, if it is not `error`.
         because: Option<RunError>,
@@ -51,17 +53,18 @@ pub enum Ended {
     },
 }
 
-/// Names of discarded runs, which died before they changed anything.
+/// Names of discarded runs, which were interrupted before they changed anything.
 pub type Cleared = Vec<String>;
 
-/// Discards runs that died during staging. Every command that takes the lock begins with it.
+/// Discards runs that were interrupted during staging. Every command that takes the lock begins
+/// with it.
 ///
 /// # Errors
 ///
 /// A run that is recorded as only staged, but has moved an old object into its slot, is damaged.
-pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
+pub fn clear_interrupted_staging(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     disk.clear_unfinished()?;
-    if !disk.is_kept()? {
+    if !disk.has_rollup_directory()? {
         return Ok(Vec::new());
     }
     match disk.empty_trash() {
@@ -71,11 +74,11 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
-        untouched(disk.tree(), &run)?;
+        check_not_begun(disk.tree(), &run)?;
         if run.state() == RunState::Staging {
-            let foreign = foreign(disk.tree(), &run.directory)?;
-            if !foreign.is_empty() {
-                return Err(RunError::NotReady(not_debris(&run, &foreign)));
+            let unknown = unknown_objects(disk.tree(), &run.directory)?;
+            if !unknown.is_empty() {
+                return Err(RunError::NotReady(not_debris(&run, &unknown)));
             }
             disk.discard(&run.directory)?;
             cleared.push(run.name().to_owned());
@@ -84,19 +87,19 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     Ok(cleared)
 }
 
-/// Returns the reasons not to remove the directory of a run that died while staging.
-fn not_debris(run: &Run, foreign: &[PathBuf]) -> Vec<Reason> {
-    let named = foreign.iter().take(NAMED).map(|path| {
+/// Returns the reasons not to remove the directory of a run that was interrupted while staging.
+fn not_debris(run: &Run, unknown: &[PathBuf]) -> Vec<Reason> {
+    let named = unknown.iter().take(MOST_NAMED).map(|path| {
         let message = format!(
-            "`{}` is in the directory of run {}, which died while staging, and rollup did not make it",
+            "`{}` is in the directory of run {}, which was interrupted while staging, and rollup did not make it",
             Escaped(&path.display().to_string()),
             run.name(),
         );
-        let help = "move it somewhere else, then the same command again";
+        let help = "move it elsewhere, then run the same command again";
         Reason::new(ReasonKind::NotReady, message).help(help)
     });
     let mut reasons: Vec<Reason> = named.collect();
-    if let Some(more @ 1..) = foreign.len().checked_sub(NAMED) {
+    if let Some(more @ 1..) = unknown.len().checked_sub(MOST_NAMED) {
         reasons.push(Reason::new(
             ReasonKind::NotReady,
             format!("and {more} more"),
@@ -105,26 +108,26 @@ fn not_debris(run: &Run, foreign: &[PathBuf]) -> Vec<Reason> {
     reasons
 }
 
-/// Checks that a run that has not begun has moved no old object into its slots, and that a
+/// Checks that a run whose commit has not begun has moved no old object into its slots, and that a
 /// completely staged one still has every new object; otherwise its journal lost a record.
-pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
+pub fn check_not_begun(tree: &Tree, run: &Run) -> Result<(), RunError> {
     if !matches!(run.state(), RunState::Staging | RunState::Staged) {
         return Ok(());
     }
     let slots = run.directory.join("slots").expect("a plain name");
     let all = tree.names(&slots)?.into_iter();
     for (slot, _) in all.filter(|(_, kind)| *kind == FileKind::Directory) {
-        let there = |name: &str| {
+        let exists = |name: &str| {
             let at = slots
                 .join(&format!("{slot}/{name}"))
                 .expect("names found in a directory");
             tree.metadata(&at).map(|metadata| metadata.is_some())
         };
-        if there("old")? || run.state() == RunState::Staged && !there("new")? {
+        if exists("old")? || run.state() == RunState::Staged && !exists("new")? {
             let path = tree.shown(Some(&run.directory.join("journal").expect("a plain name")));
-            let what = "its slots show that the commit began, and no record says so";
+            let damage = "its slots show that the commit began, and no record announces it";
             let line = run.journal.entries.len() + 1;
-            return Err(JournalError::Damaged { path, line, what }.into());
+            return Err(JournalError::Damaged { path, line, damage }.into());
         }
     }
     Ok(())
@@ -135,14 +138,14 @@ pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
     let at = run.join("plan.json").expect("a plain name");
     let plan = tree
         .text(&at, LONGEST_PLAN)?
-        .map_or(Err(PlanFileError::Gone), |text| parse(&text));
+        .map_or(Err(PlanFileError::Missing), |text| parse(&text));
     plan.map_err(|fault| RunError::Plan {
         path: tree.shown(Some(&at)),
         fault,
     })
 }
 
-/// Commits a run that was just staged, which is the second half of the run.
+/// Commits a run that was just staged: the second half of the run.
 ///
 /// # Errors
 ///
@@ -150,30 +153,30 @@ pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
 pub fn commit(
     disk: &LockedDeployment,
     plan: &Plan,
-    staged: Staged,
+    staged: StagedRun,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
-    let Staged { run, mut journal } = staged;
-    let seen = check::forward(disk, plan, &run, New::ReadBack);
-    let begun = seen.and_then(|witness| {
-        go_on(listener)?;
+    let StagedRun { run, mut journal } = staged;
+    let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
+    let begun = checked.and_then(|fingerprints| {
+        check_not_stopped(listener)?;
         journal.write(disk, Record::Committing)?;
-        Ok(witness)
+        Ok(fingerprints)
     });
     match begun {
-        Ok(witness) => {
-            listener.tell(&Event::Committing);
-            Ok(go_forward(&mut Walk {
+        Ok(fingerprints) => {
+            listener.report(&Event::Committing);
+            Ok(walk_forward(&mut SwapWalk {
                 disk,
                 plan,
                 run: &run,
                 journal: &mut journal,
                 listener,
-                witness,
+                fingerprints,
             }))
         }
         Err(error) => {
-            // The staged run was not meant to be kept; if it cannot be removed now, it waits as
+            // The staged run was not meant to be kept; if it cannot be removed now, it stays
             // staged.
             let _ = disk.discard(&run);
             Err(error)
@@ -192,15 +195,15 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let witness = check::forward(disk, &plan, &run.directory, New::Found)?;
+    let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
     check::unchanged(disk, &plan, &run.directory)?;
-    go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.directory)?;
+    check_not_stopped(listener)?;
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
         RunState::Unfinished(Direction::Back) => {
             turn(disk, &mut journal, Direction::Forward, "resume")?;
-            listener.tell(&Event::Turned {
+            listener.report(&Event::Turned {
                 direction: Direction::Forward,
                 why: "resume",
             });
@@ -209,14 +212,14 @@ pub fn resume(
     }
     // The changes of the dead process go to disk before anything follows them.
     disk.sync()?;
-    listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk {
+    listener.report(&Event::Committing);
+    Ok(walk_forward(&mut SwapWalk {
         disk,
         plan: &plan,
         run: &run.directory,
         journal: &mut journal,
         listener,
-        witness,
+        fingerprints,
     }))
 }
 
@@ -228,58 +231,58 @@ pub fn resume(
 pub fn undo(
     disk: &LockedDeployment,
     run: &Run,
-    if_changed: IfChanged,
+    if_changed: ChangedFilePolicy,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let reasons = no_way_back(run, &plan);
+    let reasons = points_of_no_return(run, &plan);
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
     check::back(disk, &plan, &run.directory)?;
-    if if_changed == IfChanged::Refuse {
+    if if_changed == ChangedFilePolicy::Refuse {
         check::unchanged(disk, &plan, &run.directory)?;
     }
-    go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.directory)?;
+    check_not_stopped(listener)?;
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
     disk.sync()?;
-    let witness = Witness::new();
-    let mut walk = Walk {
+    let fingerprints = Fingerprints::new();
+    let mut walk = SwapWalk {
         disk,
         plan: &plan,
         run: &run.directory,
         journal: &mut journal,
         listener,
-        witness,
+        fingerprints,
     };
-    walk.listener.tell(&Event::Turned {
+    walk.listener.report(&Event::Turned {
         direction: Direction::Back,
         why: "undo",
     });
-    let taken_up = run.state() == RunState::Unfinished(Direction::Back);
-    Ok(go_back(
+    let is_continued = run.state() == RunState::Unfinished(Direction::Back);
+    Ok(roll_back(
         &mut walk,
-        if taken_up {
-            WayBack::TakenUp
+        if is_continued {
+            Rollback::Continued
         } else {
-            WayBack::Begun
+            Rollback::FromStart
         },
         None,
     ))
 }
 
-/// Discards a run that was staged and not begun.
-pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
-    untouched(disk.tree(), run)?;
+/// Discards a run that is staged and not begun.
+pub fn discard_staged(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+    check_not_begun(disk.tree(), run)?;
     Ok(disk.discard(&run.directory)?)
 }
 
 fn turn(
     disk: &LockedDeployment,
-    journal: &mut Writer,
+    journal: &mut JournalWriter,
     direction: Direction,
     why: &str,
 ) -> Result<(), RunError> {
@@ -292,31 +295,33 @@ fn turn(
     )?)
 }
 
-fn go_forward(walk: &mut Walk<'_>) -> Ended {
-    let arrived = walk
+fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
+    let compared = walk
         .forward()
         .and_then(|()| move_late_unmanaged(walk))
-        .and_then(|()| compare_with_preview(walk));
-    match arrived
+        .and_then(|()| compare_with_expected_state(walk));
+    match compared
         .and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured))
     {
-        Ok(Measured { digest, came, .. }) => Ended::Applied {
+        Ok(Measured {
+            digest, appeared, ..
+        }) => Ended::Applied {
             measured: digest,
-            came,
+            appeared,
         },
         Err(error) if error.is_pause() => Ended::Stopped(error),
-        // The disk lost something: the next changes could be lost as well.
+        // The disk lost a write: the next ones could be lost as well.
         Err(error) if error.is_lost_write() => Ended::Stuck {
             because: None,
             error,
         },
         Err(error) if walk.listener.on_failure() == OnFailure::Stop => stop(walk, error),
-        Err(error) => turn_back(walk, error),
+        Err(error) => roll_back_after_failure(walk, error),
     }
 }
 
-/// Leaves the run where it is after a failure, with everything so far on disk.
-fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
+/// Stops after a failure and leaves the run open, with everything so far on disk.
+fn stop(walk: &SwapWalk<'_>, error: RunError) -> Ended {
     match walk.disk.sync() {
         Ok(()) => Ended::Stopped(error),
         Err(lost) => Ended::Stuck {
@@ -327,16 +332,16 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
 }
 
 /// Rolls everything back after a failure in the commit.
-fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
+fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended {
     let why = error_chain(&because);
-    walk.listener.tell(&Event::Turned {
+    walk.listener.report(&Event::Turned {
         direction: Direction::Back,
         why: &why,
     });
     let turned = check::back(walk.disk, walk.plan, walk.run)
         .and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
     match turned {
-        Ok(()) => go_back(walk, WayBack::Begun, Some(because)),
+        Ok(()) => roll_back(walk, Rollback::FromStart, Some(because)),
         Err(error) => Ended::Stuck {
             because: Some(because),
             error,
@@ -346,27 +351,31 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
 
 /// Start of a rollback: from the beginning, or from where an earlier command left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WayBack {
-    Begun,
-    TakenUp,
+pub(super) enum Rollback {
+    FromStart,
+    Continued,
 }
 
-pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunError>) -> Ended {
-    let arrived = begun(walk).and_then(|begun| {
+pub(super) fn roll_back(
+    walk: &mut SwapWalk<'_>,
+    rollback: Rollback,
+    because: Option<RunError>,
+) -> Ended {
+    let compared = begun(walk).and_then(|begun| {
         walk.back()?;
-        tell_of_left_behind(walk)?;
+        report_left_in_slots(walk)?;
         let digest = compare_with_before(walk, &begun)?;
-        // The slots do not show what an earlier command rolled back already: any service may need a
-        // restart.
-        match way {
-            WayBack::Begun => tell_of_restarts(walk, &begun),
-            WayBack::TakenUp => {
-                tell_of_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
+        // The slots do not show which swaps an earlier command rolled back already: any service may
+        // need a restart.
+        match rollback {
+            Rollback::FromStart => report_restarts(walk, &begun),
+            Rollback::Continued => {
+                report_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
             }
         }
         Ok(digest)
     });
-    match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
+    match compared.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
         Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
         Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
@@ -374,7 +383,7 @@ pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunErro
     }
 }
 
-fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
+fn close(walk: &mut SwapWalk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
     walk.journal.write(
         walk.disk,
         Record::Closed {
@@ -383,7 +392,7 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
             accepted: None,
         },
     )?;
-    walk.listener.tell(&Event::Closed {
+    walk.listener.report(&Event::Closed {
         outcome,
         measured,
         accepted: None,
@@ -391,8 +400,8 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
     Ok(())
 }
 
-/// Moves files that appeared in an old object after its move into the slot to their current path.
-fn move_late_unmanaged(walk: &mut Walk<'_>) -> Result<(), RunError> {
+/// Moves files that appeared in an old object after its move into the slot to the live path.
+fn move_late_unmanaged(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
     let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
         let (moved, stayed) = Slot::new(walk.disk, walk.run, swap).move_late_unmanaged()?;
@@ -402,9 +411,9 @@ fn move_late_unmanaged(walk: &mut Walk<'_>) -> Result<(), RunError> {
         for stayed in stayed {
             let stayed = Escaped(&stayed);
             let text = format!(
-                "`{stayed}` came while the run was under way, and stays there: it has no place any more"
+                "the unmanaged file `{stayed}` appeared during the run and stays there: it has no free path in the new state"
             );
-            walk.listener.tell(&Event::Notice { text: &text });
+            walk.listener.report(&Event::Notice { text: &text });
         }
     }
     if any == Moved::Something {
@@ -413,25 +422,25 @@ fn move_late_unmanaged(walk: &mut Walk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reports files that others put into a directory that the run had made: the state before has no
-/// place for them.
-fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
+/// Reports unmanaged files in a directory that the run had made: the state before the run has no
+/// such directory, so they stay in the slot.
+fn report_left_in_slots(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
-        for left in Slot::new(walk.disk, walk.run, swap).unexpected_in_new()? {
+        for left in Slot::new(walk.disk, walk.run, swap).unmanaged_in_new()? {
             let left = Escaped(&left);
             let text = format!(
-                "`{left}` was put into a directory that the run had made, and is kept there"
+                "the unmanaged file `{left}` appeared in a directory that the run had made, and is kept there"
             );
-            walk.listener.tell(&Event::Notice { text: &text });
+            walk.listener.report(&Event::Notice { text: &text });
         }
     }
     Ok(())
 }
 
 /// Reports required restarts: restoring the file of a running service does not restart the service,
-/// so an operator has to.
-fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
-    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+/// so the operator has to.
+fn report_restarts(walk: &mut SwapWalk<'_>, begun: &BTreeSet<RelPath>) {
+    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let begun: BTreeSet<&RelPath> = begun.iter().collect();
     for operation in walk
         .plan
@@ -439,19 +448,22 @@ fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
         .filter(|operation| operation.at.is_within(&begun))
     {
         if let (TargetState::Service { .. }, Some(server)) = (&operation.after, &operation.server) {
-            due.entry(&operation.target).or_default().insert(server);
+            restarts
+                .entry(&operation.target)
+                .or_default()
+                .insert(server);
         }
     }
-    for (service, servers) in due {
+    for (service, servers) in restarts {
         let servers: Vec<&str> = servers.into_iter().collect();
-        walk.listener.tell(&Event::RestartDue {
+        walk.listener.report(&Event::RestartRequired {
             service,
             servers: &servers,
         });
     }
 }
 
-fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
+fn compare_with_expected_state(walk: &mut SwapWalk<'_>) -> Result<Measured, RunError> {
     let wanted = walk
         .plan
         .expected_state
@@ -459,13 +471,13 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
         .map(|expected_state| expected_state.entries.as_slice())
         .unwrap_or_default();
     // An unmanaged file may have been removed during the run; that is not a failure of the run.
-    let ours: Vec<Entry> = wanted
+    let managed: Vec<Entry> = wanted
         .iter()
-        .filter(|entry| entry.what != What::Unmanaged)
+        .filter(|entry| entry.kind != EntryKind::Unmanaged)
         .cloned()
         .collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
-    let differs = measured.differences(walk.disk.tree(), &ours)?;
+    let differs = measured.differences(walk.disk.tree(), &managed)?;
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = Comparison {
         direction: Direction::Forward,
@@ -476,35 +488,38 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
             .map(|expected_state| expected_state.digest),
         measured: Some(measured.digest),
         differs,
-        came: measured.came.clone(),
+        appeared: measured.appeared.clone(),
     };
-    walk.listener.tell(&Event::Compared(&compared));
+    walk.listener.report(&Event::Compared(&compared));
     match compared.differs.is_empty() {
         true => Ok(measured),
-        false => Err(RunError::Unpredicted(compared.differs)),
+        false => Err(RunError::UnexpectedResult(compared.differs)),
     }
 }
 
 /// Returns the live paths that a backward walk will touch.
-fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
+fn begun(walk: &SwapWalk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
     let mut begun = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        if Slot::new(walk.disk, walk.run, swap).progress()? != Progress::NotBegun {
+        if Slot::new(walk.disk, walk.run, swap).state()? != SwapState::NotBegun {
             begun.insert(swap.live.clone());
         }
     }
     Ok(begun)
 }
 
-/// Checks that every path is again as the plan saw it. Changes by others at paths that this walk
-/// did not touch are reported, and are not a failure of it.
-fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result<Digest, RunError> {
+/// Checks that every path is again as the plan saw it. Changes at paths that this walk did not
+/// touch are reported, and are not a failure of the walk.
+fn compare_with_before(
+    walk: &mut SwapWalk<'_>,
+    begun: &BTreeSet<RelPath>,
+) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        // Only the first swap of a path met the state before; none below a directory that the run
-        // made did.
+        // Only the first swap of a path has the state before the run as its old object; no swap
+        // below a directory that the run made has it.
         let first = !swap.live.is_within(&seen);
         seen.insert(&swap.live);
         if !first {
@@ -513,18 +528,18 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
         let mut found = Vec::new();
         if !swap.has_old() && walk.disk.tree().metadata(&swap.live)?.is_some() {
             found.push(format!(
-                "`{}` stands where nothing did",
+                "`{}` did not exist before the run",
                 Escaped(swap.live.as_str())
             ));
         }
-        let ours: Vec<Entry> = swap
+        let managed: Vec<Entry> = swap
             .old
             .iter()
-            .filter(|entry| entry.what != What::Unmanaged)
+            .filter(|entry| entry.kind != EntryKind::Unmanaged)
             .cloned()
             .collect();
         found.extend(
-            differences(walk.disk.tree(), &ours)?
+            differences(walk.disk.tree(), &managed)?
                 .iter()
                 .map(ToString::to_string),
         );
@@ -532,8 +547,8 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
         match begun.contains(&swap.live) {
             true => wrong.append(&mut found),
             false => found.iter().for_each(|text| {
-                let text = format!("{text}; somebody else changed it, and it was left as it is");
-                walk.listener.tell(&Event::Notice { text: &text });
+                let text = format!("{text}; the rollback did not change it, and left it as it is");
+                walk.listener.report(&Event::Notice { text: &text });
             }),
         }
     }
@@ -545,11 +560,11 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
         expected: Some(digest),
         measured,
         differs: wrong,
-        came: Vec::new(),
+        appeared: Vec::new(),
     };
-    walk.listener.tell(&Event::Compared(&compared));
+    walk.listener.report(&Event::Compared(&compared));
     match measured {
         Some(digest) => Ok(digest),
-        None => Err(RunError::Unpredicted(compared.differs)),
+        None => Err(RunError::UnexpectedResult(compared.differs)),
     }
 }

@@ -7,49 +7,49 @@ use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::{Entry, What, digest_of};
+use crate::plan::{Entry, EntryKind, digest_of};
 
 /// Difference between the expected and the actual state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Path below the deployment.
     pub path: RelPath,
-    /// Description of what is wrong there, in words.
-    pub what: String,
+    /// Predicate of a sentence about the path, such as `is gone`.
+    pub description: String,
 }
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` {}", Escaped(self.path.as_str()), self.what)
+        write!(f, "`{}` {}", Escaped(self.path.as_str()), self.description)
     }
 }
 
 /// Measured state of the live paths.
 pub(super) struct Measured {
-    /// Digest over everything there; unmanaged files count by name only.
+    /// Digest over all entries; unmanaged files count by name only.
     pub(super) digest: Digest,
-    /// Unmanaged files that the expected state does not have: they appeared during the run.
-    pub(super) came: Vec<RelPath>,
-    /// Everything that is there, sorted by path bytes.
+    /// Unmanaged files that appeared during the run, so that the expected state lacks them.
+    pub(super) appeared: Vec<RelPath>,
+    /// All entries, sorted by path bytes.
     found: Vec<Entry>,
 }
 
 impl Measured {
-    /// Returns which of these entries differ from the disk. What was measured is not read again.
+    /// Compares entries with the disk. Entries that were measured are not read again.
     pub(super) fn differences(
         &self,
         tree: &Tree,
         wanted: &[Entry],
     ) -> Result<Vec<Difference>, DiskError> {
-        let is_there = |entry: &&Entry| {
+        let is_measured = |entry: &&Entry| {
             let at = self
                 .found
                 .binary_search_by(|found| found.path.cmp(&entry.path));
-            at.is_ok_and(|at| self.found[at].what == entry.what)
+            at.is_ok_and(|at| self.found[at].kind == entry.kind)
         };
         differences_in(
             tree,
-            wanted.iter().filter(|entry| !is_there(entry)).collect(),
+            wanted.iter().filter(|entry| !is_measured(entry)).collect(),
         )
     }
 }
@@ -63,7 +63,7 @@ pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, Di
 /// single core at the end. The differences keep the order of the entries all the same.
 fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, DiskError> {
     let size = |entry: &Entry| {
-        if let What::File { size, .. } = entry.what {
+        if let EntryKind::File { size, .. } = entry.kind {
             size
         } else {
             0
@@ -77,11 +77,11 @@ fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, 
             .par_bridge()
             .filter_map(|(at, entry)| match difference(tree, entry) {
                 Ok(None) => None,
-                Ok(Some(what)) => Some(Ok((
+                Ok(Some(description)) => Some(Ok((
                     at,
                     Difference {
                         path: entry.path.clone(),
-                        what,
+                        description,
                     },
                 ))),
                 Err(error) => Some(Err(error)),
@@ -94,21 +94,25 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
     let Some(metadata) = tree.metadata(&entry.path)? else {
         return Ok(Some("is gone".to_owned()));
     };
-    Ok(match (&entry.what, metadata.kind) {
-        (What::Directory, FileKind::Directory) | (What::Unmanaged, FileKind::File) => None,
-        (What::File { size, .. }, FileKind::File) if *size != metadata.size => {
+    Ok(match (&entry.kind, metadata.kind) {
+        (EntryKind::Directory, FileKind::Directory) | (EntryKind::Unmanaged, FileKind::File) => {
+            None
+        }
+        (EntryKind::File { size, .. }, FileKind::File) if *size != metadata.size => {
             Some(format!("has {} bytes, not {size}", metadata.size))
         }
-        (What::File { sha256, .. }, FileKind::File) => {
+        (EntryKind::File { sha256, .. }, FileKind::File) => {
             let found = tree.facts(&entry.path)?.sha256;
             (found != *sha256).then(|| "has other contents".to_owned())
         }
-        (What::Directory, kind) => Some(format!("is {}, not a directory", kind.named())),
-        (_, kind) => Some(format!("is {}, not a file", kind.named())),
+        (EntryKind::Directory, kind) => {
+            Some(format!("is {}, not a directory", kind.with_article()))
+        }
+        (_, kind) => Some(format!("is {}, not a file", kind.with_article())),
     })
 }
 
-/// Measures everything at and below the live paths; `wanted` determines which files are managed.
+/// Measures all objects at and below the live paths; `wanted` determines which files are managed.
 pub(super) fn measure(
     tree: &Tree,
     live: &[&RelPath],
@@ -118,7 +122,7 @@ pub(super) fn measure(
         .iter()
         .map(|entry| (entry.path.case_folded(), entry))
         .collect();
-    let mut came = Vec::new();
+    let mut appeared = Vec::new();
     let mut found = Vec::new();
     let mut files: BTreeSet<RelPath> = BTreeSet::new();
     for &path in live {
@@ -134,21 +138,21 @@ pub(super) fn measure(
             .chain(below.into_iter().map(|found| (found.path, found.kind)))
         {
             let entry = known.get(&path.case_folded());
-            match (kind, entry.map(|entry| &entry.what)) {
+            match (kind, entry.map(|entry| &entry.kind)) {
                 (FileKind::Directory, _) => found.push(Entry {
                     path,
-                    what: What::Directory,
+                    kind: EntryKind::Directory,
                 }),
-                (FileKind::File, Some(What::File { .. })) => drop(files.insert(path)),
+                (FileKind::File, Some(EntryKind::File { .. })) => drop(files.insert(path)),
                 (_, Some(_)) => found.push(Entry {
                     path,
-                    what: What::Unmanaged,
+                    kind: EntryKind::Unmanaged,
                 }),
                 (_, None) => {
-                    came.push(path.clone());
+                    appeared.push(path.clone());
                     found.push(Entry {
                         path,
-                        what: What::Unmanaged,
+                        kind: EntryKind::Unmanaged,
                     });
                 }
             }
@@ -158,7 +162,7 @@ pub(super) fn measure(
         let facts = tree.facts(&path)?;
         Ok(Entry {
             path,
-            what: What::File {
+            kind: EntryKind::File {
                 size: facts.size,
                 sha256: facts.sha256,
             },
@@ -169,7 +173,7 @@ pub(super) fn measure(
     found.dedup();
     Ok(Measured {
         digest: digest_of(&found),
-        came,
+        appeared,
         found,
     })
 }

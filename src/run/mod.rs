@@ -5,7 +5,7 @@
 //! list of swaps: renames, and nothing else.
 //!
 //! Only the names on disk show how far a run got. Recovery is therefore the same walk as the run:
-//! it looks at every slot in order and does what is left. Each sync gives a guarantee:
+//! it looks at every slot in order and does the rest. Each sync gives a guarantee:
 //!
 //! | sync | guarantee from then on |
 //! | --- | --- |
@@ -14,7 +14,7 @@
 //! | before `.rollup` gets its name | it appears atomically |
 //! | before the first rename of a resumed run | the changes of the dead process are on disk first |
 //! | after every step | no rename of a later step can be on disk without all of this one |
-//! | after making a directory for an unmanaged file | the file is not lost with its directory |
+//! | after making a directory for an unmanaged file | the file is never lost with its directory |
 //! | after the move to the trash | a run disappears atomically |
 //! | before `closed` | the entire change is on disk before the run is recorded as finished |
 //!
@@ -33,6 +33,7 @@ mod close;
 mod debris;
 mod examine;
 mod executor;
+mod fingerprints;
 mod measure;
 mod parallel;
 mod past;
@@ -42,7 +43,6 @@ mod reopen;
 mod stage;
 mod swap;
 mod walk;
-mod witness;
 
 use std::time::Duration;
 
@@ -51,32 +51,34 @@ use crate::journal::{Accepted, Direction, JournalError, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 
-pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
-pub use check::IfChanged;
-pub use close::{Unusable, close_in_current_state, quarantine, unusable};
+pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
+pub use check::ChangedFilePolicy;
+pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
 pub use debris::is_made_by_staging;
-pub use examine::{Examined, examine, moved};
+pub use examine::{RunExamination, changes_since_plan, examine};
 pub use executor::{
-    Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched,
+    Cleared, Ended, check_not_begun, clear_interrupted_staging, commit, discard_staged, load_plan,
+    resume, undo,
 };
 pub use measure::{Difference, differences};
 pub use past::{
-    Left, LeftBehind, describe_run_state, describe_state, emptied, left_by, left_empty, past,
+    LeftObject, LeftObjects, describe_run_state, describe_state, emptied_paths, left_objects, past,
+    paths_left_empty,
 };
 pub use preflight::{Risk, preflight, risk};
-pub use prune::{Lost, kept, lost, prune, refuse_mounted, slot_entries};
-pub use reopen::{no_return, reopen};
-pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
-pub use swap::Progress;
+pub use prune::{LostFile, kept_bytes, lost_files, prune, refuse_mounted, slot_entries};
+pub use reopen::{reopen, undo_blockers};
+pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
+pub use swap::SwapState;
 
-/// Receiver of a run's events, and source of the operator's answers.
+/// Receiver of the events of a run, and source of the operator's answers.
 pub trait Listener {
     /// Receives an event.
-    fn tell(&mut self, event: &Event<'_>);
-    /// Asks about a manual step that waits. After `Reply::Stop` the run stays open where it is.
+    fn report(&mut self, event: &Event<'_>);
+    /// Asks about a manual step that waits. After `Reply::Stop` the run stays open at this step.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
-    /// Returns whether a stop was requested. Asked before every swap, and during staging before
-    /// every file: what was begun is finished first.
+    /// Returns whether a stop was requested. Called before every swap, and during staging before
+    /// every file: a swap or a file that was begun is finished first.
     fn is_stopped(&self) -> bool {
         false
     }
@@ -90,9 +92,9 @@ pub trait Listener {
     }
 }
 
-/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
+/// Fails if a stop was requested. Only called while nothing has to be finished, such as before the
 /// first record of a direction.
-fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+fn check_not_stopped(listener: &dyn Listener) -> Result<(), RunError> {
     match listener.is_stopped() {
         true => Err(RunError::Interrupted),
         false => Ok(()),
@@ -102,10 +104,10 @@ fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
 /// Reaction to a failure of the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
-    /// Rollback of everything.
+    /// Roll everything back.
     #[default]
     Undo,
-    /// Stop that leaves the run open where it is.
+    /// Stop, and leave the run open.
     Stop,
 }
 
@@ -116,7 +118,7 @@ pub enum Event<'a> {
     Opened {
         /// Name of the run, such as `0012-KB952076`.
         run: &'a str,
-        /// Number of bytes that will be written.
+        /// Number of bytes that staging will write.
         bytes: u64,
     },
     /// Progress of staging.
@@ -129,24 +131,21 @@ pub enum Event<'a> {
         /// Number of bytes written into new objects.
         bytes: u64,
     },
-    /// Completion of the backup of what the run will replace.
-    BackedUp(&'a BackedUp),
+    /// Completion of the backup of the files that the run will replace.
+    BackedUp(&'a CompletedBackup),
     /// Start of the commit, before the first rename.
     Committing,
     /// Start of a step in one direction.
     Step {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// Direction of the run.
         direction: Direction,
     },
-    /// Swap that was done or rolled back. A swap that already was is not reported.
+    /// Swap that was done or rolled back by this walk; one that was already is not reported.
     Swapped {
-        /// Swap that moved its objects.
         swap: &'a Swap,
         /// Operations that the swap does; empty for the record of applied rollups.
         operations: &'a [&'a Operation],
-        /// Direction of the run.
         direction: Direction,
         /// Time from before its first rename until after its last one.
         took: Duration,
@@ -155,23 +154,17 @@ pub enum Event<'a> {
     Sync {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// Direction of the run.
         direction: Direction,
-        /// Time that the sync took.
         took: Duration,
     },
     /// Manual step that waits for an answer from now on.
     Asked {
-        /// Manual step.
         step: &'a PlannedStep,
-        /// Direction of the run.
         direction: Direction,
     },
     /// Answer to a manual step.
     Answered {
-        /// Manual step.
         step: &'a PlannedStep,
-        /// Answer that was given.
         answer: crate::journal::Answer,
         /// User who answered.
         by: &'a str,
@@ -180,30 +173,25 @@ pub enum Event<'a> {
     },
     /// Change of the run's direction.
     Turned {
-        /// Direction of the run from here on.
+        /// New direction of the run.
         direction: Direction,
         /// Reason for the change.
         why: &'a str,
     },
     /// Service whose file was restored. The service itself was not restarted, so it must be.
-    RestartDue {
-        /// Name of the service.
+    RestartRequired {
         service: &'a str,
         /// Servers on which its file was restored.
         servers: &'a [&'a str],
     },
     /// Notice to the operator that stops nothing.
-    Notice {
-        /// Text of the notice.
-        text: &'a str,
-    },
+    Notice { text: &'a str },
     /// Comparison of the tree with the expected state.
     Compared(&'a Comparison),
     /// End of the run: the deployment is clean.
     Closed {
-        /// Outcome of the run.
         outcome: Outcome,
-        /// Measured digest of what is at the live paths.
+        /// Measured digest of the objects at the live paths.
         measured: Digest,
         /// User and reason, if the run was closed in its current state.
         accepted: Option<&'a Accepted>,
@@ -219,24 +207,22 @@ pub struct Comparison {
     pub expected: Option<Digest>,
     /// Digest of the actual state; after a backward walk only if nothing differs.
     pub measured: Option<Digest>,
-    /// Differences of managed entries, in words.
+    /// Descriptions of managed entries that differ.
     pub differs: Vec<String>,
-    /// Unmanaged files that the expected state does not have: they appeared during the run.
-    pub came: Vec<RelPath>,
+    /// Unmanaged files that appeared during the run, so that the expected state lacks them.
+    pub appeared: Vec<RelPath>,
 }
 
 /// Manual step that waits for an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// Manual step.
     pub step: &'a PlannedStep,
-    /// Instructions, or when going backward the instructions to undo the step.
+    /// Instructions; when going backward, the instructions to undo the step.
     pub text: &'a str,
     /// True if the step may be skipped.
     pub optional: bool,
-    /// Servers on which it is to be done.
+    /// Servers on which the step is to be done.
     pub servers: &'a [String],
-    /// Direction of the run.
     pub direction: Direction,
 }
 
@@ -262,101 +248,70 @@ pub enum RunError {
     Journal(#[from] JournalError),
     /// Unusable plan in the run's directory.
     #[error("`{path}` cannot be used: {fault}")]
-    Plan {
-        /// Path of the plan.
-        path: String,
-        /// Fault of the plan.
-        fault: PlanFileError,
-    },
-    /// File to be read that has changed since the plan was made.
-    #[error("`{path}` is not what the plan saw: {what}")]
-    Stale {
-        /// Path of the file.
-        path: String,
-        /// Difference from the plan.
-        what: String,
-    },
-    /// Reasons that keep the run from beginning; all of them.
+    Plan { path: String, fault: PlanFileError },
+    /// File or directory that has changed since the plan was made.
+    #[error("`{path}` differs from the plan: {difference}")]
+    Stale { path: String, difference: String },
+    /// All reasons that keep the run from beginning.
     #[error("{}", .0.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))]
     NotReady(Vec<Reason>),
     /// Staged object that is not as it was written.
-    #[error("`{path}` was staged and is not what was written: {what}")]
-    Unfaithful {
-        /// Path of the staged object.
-        path: String,
-        /// Difference from what was written.
-        what: String,
-    },
+    #[error("the staged `{path}` is not as it was written: it {difference}")]
+    NotAsWritten { path: String, difference: String },
     /// Old object in a slot that is needed again and has changed.
-    #[error("`{path}` was set aside and has changed since: {what}")]
-    Quarantined {
+    #[error("`{path}` has changed since the run moved it there: it {difference}")]
+    OldObjectChanged {
         /// Path in the slot.
         path: String,
-        /// Difference from what was moved there.
-        what: String,
+        difference: String,
     },
     /// Unmanaged file at the path of a managed one.
-    #[error("an operator's `{path}` stands where a file of ours should come")]
-    InTheWay {
-        /// Path of the unmanaged file.
-        path: String,
-    },
-    /// Unmanaged file or directory that cannot be moved along.
+    #[error("conflict: the unmanaged file `{path}` is at the path of a managed file")]
+    UnmanagedConflict { path: String },
+    /// Unmanaged file or directory that cannot be moved along with its directory.
     #[error(
-        "`{path}` cannot be moved along: its name is not UTF-8, or too many directories lie around it"
+        "`{path}` cannot be moved along: its name is not UTF-8, or its directories are too deep"
     )]
-    Pathless {
+    CannotMove {
         /// Path, made printable.
         path: String,
     },
     /// Unexpected objects, or missing ones, which a swap must not touch.
-    #[error("{what}; look at `{live}` and at `{slot}`")]
+    #[error("{problem}; look at `{live}` and at `{slot}`")]
     Unexpected {
-        /// Description of what is wrong.
-        what: &'static str,
+        problem: &'static str,
         /// Live path of the swap.
         live: RelPath,
         /// Slot of the swap.
         slot: RelPath,
     },
     /// Differences between the result and the expected state.
-    #[error("the result is not as previewed: {}", .0.join("; "))]
-    Unpredicted(Vec<String>),
+    #[error("the result does not match the expected state: {}", .0.join("; "))]
+    UnexpectedResult(Vec<String>),
     /// Managed files that have changed since the run installed them.
-    #[error("changed since: {}", .0.join("; "))]
+    #[error("managed files have changed since the run: {}", .0.join("; "))]
     Changed(Vec<String>),
     /// Request to stop the run.
     #[error("by a signal")]
     Interrupted,
     /// Request to stop before this step.
-    #[error("before step `{step}`, as asked")]
-    StopsBefore {
-        /// Id of the step.
-        step: String,
-    },
+    #[error("before step `{step}`, as requested")]
+    StopsBefore { step: String },
     /// Manual step that waits for an answer.
     #[error("the manual step `{step}` waits for a person")]
-    Waiting {
-        /// Id of the step.
-        step: String,
-        /// Direction of the run.
-        direction: Direction,
-    },
+    Waiting { step: String, direction: Direction },
     /// Manual step that cannot be undone, at which the rollback ends.
-    #[error("the manual step `{step}` cannot be taken back")]
-    NoReturn {
-        /// Id of the step.
-        step: String,
-    },
+    #[error("the manual step `{step}` cannot be rolled back")]
+    PointOfNoReturn { step: String },
 }
 
 impl RunError {
-    /// Returns whether a sync failed: the disk lost something that was written.
+    /// Returns whether a sync failed, so that the disk may have lost written data.
     pub fn is_lost_write(&self) -> bool {
         matches!(self, RunError::Disk(error) if error.is_lost_write())
     }
 
-    /// Returns whether nothing failed: the run only had to stop here.
+    /// Returns whether the run only had to stop here, without a failure.
     fn is_pause(&self) -> bool {
         matches!(
             self,

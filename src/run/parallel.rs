@@ -3,11 +3,11 @@
 //! Staged files are not visible to anything yet: none depends on another one, and the one sync
 //! after all of them is the only order that the disk has to keep. So all cores write, the largest
 //! files first, so that none of these is left to a single core at the end. The calling thread
-//! reports what was written.
+//! reports the written bytes.
 //!
-//! With a fault injector attached, the same code works sequentially in plan order, so that change N
-//! on disk is the same change every time. What such a test proves holds for any other order too: a
-//! run that dies during staging is discarded with everything in its directory.
+//! With a fault injector attached, the same code runs sequentially in plan order, so that a write
+//! has the same number every time. The result of such a test holds for any other order too: a run
+//! that is interrupted during staging is discarded with everything in its directory.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,37 +16,37 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{Event, Listener, RunError, go_on};
+use super::{Event, Listener, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 
-/// Longest time until a request to stop is noticed while nothing is written.
-const HEARING: Duration = Duration::from_millis(50);
+/// Interval at which a request to stop is noticed while nothing is written.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Callback that receives the number of bytes that were just written.
-pub(super) type Tell<'t> = &'t mut dyn FnMut(u64);
+pub(super) type ReportBytes<'t> = &'t mut dyn FnMut(u64);
 
-/// Calls `part` for each item of `work`; the items do not depend on each other. The first failure
-/// keeps further items from beginning, and so does a request to stop.
-pub(super) fn all_of<T: Send + Sync>(
+/// Calls `work_on` for each item of `work`; the items do not depend on each other. The first
+/// failure keeps further items from beginning, and so does a request to stop.
+pub(super) fn for_each_parallel<T: Send + Sync>(
     disk: &LockedDeployment,
     mut work: Vec<T>,
     size: impl Fn(&T) -> u64,
     listener: &mut dyn Listener,
-    part: impl Fn(&T, Tell<'_>) -> Result<(), RunError> + Sync,
+    work_on: impl Fn(&T, ReportBytes<'_>) -> Result<(), RunError> + Sync,
 ) -> Result<(), RunError> {
     if disk.has_injector() {
         return work.iter().try_for_each(|one| {
-            go_on(listener)?;
-            part(one, &mut |bytes| listener.tell(&Event::Wrote { bytes }))
+            check_not_stopped(listener)?;
+            work_on(one, &mut |bytes| listener.report(&Event::Wrote { bytes }))
         });
     }
     work.sort_by_key(|one| Reverse(size(one)));
-    go_on(listener)?;
+    check_not_stopped(listener)?;
     let stopped = AtomicBool::new(false);
     let mut done = Ok(());
     let (sender, written) = channel();
     rayon::in_place_scope(|scope| {
-        let (stopped, done, part) = (&stopped, &mut done, &part);
+        let (stopped, done, work_on) = (&stopped, &mut done, &work_on);
         scope.spawn(move |_| {
             // A bridge hands out one item after another, in this order, to the next free thread.
             *done = work
@@ -55,7 +55,7 @@ pub(super) fn all_of<T: Send + Sync>(
                 .try_for_each_with(sender, |sender, one| {
                     match stopped.load(Ordering::Relaxed) {
                         true => Err(RunError::Interrupted),
-                        false => part(&one, &mut |bytes| {
+                        false => work_on(&one, &mut |bytes| {
                             // Sending fails only if the calling thread has panicked.
                             let _ = sender.send(bytes);
                         }),
@@ -63,8 +63,8 @@ pub(super) fn all_of<T: Send + Sync>(
                 });
         });
         loop {
-            match written.recv_timeout(HEARING) {
-                Ok(bytes) => listener.tell(&Event::Wrote { bytes }),
+            match written.recv_timeout(STOP_POLL_INTERVAL) {
+                Ok(bytes) => listener.report(&Event::Wrote { bytes }),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

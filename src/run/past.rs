@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::{Difference, differences};
-use super::swap::{Progress, progress, slot_directory};
+use super::swap::{SwapState, slot_directory, swap_state};
 use super::{RunError, executor::load_plan};
-use crate::deployment::snapshot::{OpenRun, Past, PastRun};
+use crate::deployment::snapshot::{OpenRun, PastRun, PastRuns};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Direction, Emptied, Outcome, Record, Run, RunState, runs};
+use crate::journal::{Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
 use crate::names::{Kb, RelPath};
-use crate::plan::{Entry, Plan, Subject, What};
+use crate::plan::{Entry, EntryKind, Plan, Subject};
 
-/// Reads what a plan for this rollup has to know about earlier runs.
-pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
+/// Reads the facts about earlier runs that a plan for this rollup needs.
+pub fn past(tree: &Tree, kb: Kb) -> Result<PastRuns, RunError> {
     let runs = runs(tree)?;
     let applied = runs
         .iter()
         .filter(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let told = applied.clone().filter_map(|run| {
+    let past_runs = applied.clone().filter_map(|run| {
         let rollup = run.journal.rollup()?;
         Some(PastRun {
             number: run.number,
@@ -45,39 +45,39 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
         true => Some(drift(tree, kb, &runs)?),
         false => None,
     };
-    Ok(Past {
-        applied: told.collect(),
+    Ok(PastRuns {
+        applied: past_runs.collect(),
         open,
         drift,
     })
 }
 
-/// Entry that a finished run left at a path.
+/// Object that a finished run left at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// Directory, or managed file.
-    pub what: What,
-    /// Run that left it in this state, or accepted it.
+pub struct LeftObject {
+    /// Kind of the object: a directory, or a managed file.
+    pub kind: EntryKind,
+    /// Name of the run that left it in this state, or accepted it.
     pub run: String,
     /// Rollup that installed it.
     pub kb: Option<Kb>,
 }
 
-/// Entries that the finished runs left, later ones over earlier ones.
+/// Objects that the finished runs left, those of later runs over those of earlier ones.
 #[derive(Debug, Default)]
-pub struct LeftBehind {
-    /// Entries that should exist, by path.
-    pub there: BTreeMap<RelPath, Left>,
-    /// Paths that are gone, and were accepted as gone.
+pub struct LeftObjects {
+    /// Objects that should exist, by path.
+    pub there: BTreeMap<RelPath, LeftObject>,
+    /// Missing paths that were accepted as missing.
     pub gone: BTreeSet<RelPath>,
 }
 
-/// Returns what the applied runs left.
-pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
-    let LeftBehind {
+/// Returns the objects that the applied runs left.
+pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> {
+    let LeftObjects {
         there: mut left,
-        gone: mut all_gone,
-    } = LeftBehind::default();
+        gone: mut gone_so_far,
+    } = LeftObjects::default();
     for run in runs
         .iter()
         .filter(|run| run.state() == RunState::Closed(Outcome::Applied))
@@ -102,17 +102,17 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
             .map(|entry| (brought_by(&entry.path), entry))
             .collect();
         left.retain(|path, _| !path.is_within(&live) && !path.is_within(&gone));
-        if !all_gone.is_empty() {
-            let back: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
-            all_gone.retain(|path: &RelPath| !path.is_within(&live) && !back.contains(path));
+        if !gone_so_far.is_empty() {
+            let restored: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
+            gone_so_far.retain(|path: &RelPath| !path.is_within(&live) && !restored.contains(path));
         }
-        all_gone.extend(gone.into_iter().cloned());
-        for (kb, Entry { path, what }) in new {
-            if what != What::Unmanaged {
+        gone_so_far.extend(gone.into_iter().cloned());
+        for (kb, Entry { path, kind }) in new {
+            if kind != EntryKind::Unmanaged {
                 left.insert(
                     path,
-                    Left {
-                        what,
+                    LeftObject {
+                        kind,
                         run: run.name().to_owned(),
                         kb,
                     },
@@ -120,20 +120,24 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
             }
         }
     }
-    Ok(LeftBehind {
+    Ok(LeftObjects {
         there: left,
-        gone: all_gone,
+        gone: gone_so_far,
     })
 }
 
-/// Returns the live paths of a run that are empty because it did not go on.
-pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
+/// Returns the live paths of a run that are empty because it was interrupted.
+pub fn emptied_paths(
+    tree: &Tree,
+    run: &RelPath,
+    plan: &Plan,
+) -> Result<Vec<EmptiedPath>, DiskError> {
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
         let slot = slot_directory(run, swap.number);
         if matches!(
-            progress(tree, &slot, swap)?,
-            Some(Progress::Between | Progress::Done)
+            swap_state(tree, &slot, swap)?,
+            Some(SwapState::Between | SwapState::Done)
         ) {
             kept.insert(&swap.live, slot.join("old").expect("a plain name"));
         }
@@ -141,7 +145,7 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     let mut emptied = Vec::new();
     for (live, kept) in kept {
         if tree.metadata(live)?.is_none() {
-            emptied.push(Emptied {
+            emptied.push(EmptiedPath {
                 live: live.clone(),
                 kept,
             });
@@ -150,9 +154,12 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     Ok(emptied)
 }
 
-/// Returns the paths that runs closed in an unfinished state left empty and that still are, each
-/// with the name of the run.
-pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
+/// Returns the paths that unfinished runs had left empty when they were closed and that still are,
+/// each with the name of the run.
+pub fn paths_left_empty(
+    tree: &Tree,
+    runs: &[Run],
+) -> Result<Vec<(String, EmptiedPath)>, DiskError> {
     let mut all = Vec::new();
     for run in runs {
         let Some(Record::Closed {
@@ -171,35 +178,35 @@ pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, D
     Ok(all)
 }
 
-/// Describes the state of an open run, in words.
+/// Describes the state of a run for people.
 pub fn describe_state(run: &Run) -> &'static str {
     describe_run_state(run.state())
 }
 
-/// Describes a run's state, in words.
+/// Describes a state of a run for people.
 pub fn describe_run_state(state: RunState) -> &'static str {
     match state {
-        RunState::Staging => "being staged, or died there; nothing has changed",
+        RunState::Staging => "being staged, or interrupted while staging; nothing has changed",
         RunState::Staged => "staged and not begun; nothing has changed",
         RunState::Unfinished(Direction::Forward) => "unfinished",
-        RunState::Unfinished(Direction::Back) => "unfinished, on the way back",
+        RunState::Unfinished(Direction::Back) => "unfinished, rolling back",
         RunState::Closed(Outcome::Applied) => "finished",
         RunState::Closed(Outcome::Undone) => "undone",
-        RunState::Closed(Outcome::Accepted) => "closed as it stood",
+        RunState::Closed(Outcome::Accepted) => "closed in its current state by `accept`",
     }
 }
 
-/// Compares with the disk what the runs of a rollup installed and no run of another one has
-/// replaced since.
+/// Compares with the disk the objects that the runs of a rollup installed and no run of another
+/// rollup has replaced since.
 fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
-    let ours = left_by(tree, runs)?
+    let managed = left_objects(tree, runs)?
         .there
         .into_iter()
         .filter(|(_, left)| left.kb == Some(kb));
-    let ours: Vec<Entry> = ours
-        .map(|(path, Left { what, .. })| Entry { path, what })
+    let managed: Vec<Entry> = managed
+        .map(|(path, LeftObject { kind, .. })| Entry { path, kind })
         .collect();
-    Ok(differences(tree, &ours)?
+    Ok(differences(tree, &managed)?
         .iter()
         .map(Difference::to_string)
         .collect())

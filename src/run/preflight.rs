@@ -1,4 +1,4 @@
-//! Checks before anything is written: can every object be renamed into `.rollup`?
+//! Checks, before anything is written, that every object can be renamed into `.rollup`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,24 +7,24 @@ use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
 use crate::deployment::tree::{DiskError, FileKind, Tree, path};
 use crate::names::{Escaped, RelPath};
-use crate::plan::{Plan, Reason, ReasonKind, What};
+use crate::plan::{EntryKind, Plan, Reason, ReasonKind};
 
-/// Crash safety of a file system.
+/// Risk of losing a run on a file system in a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// A crash of the process and a power cut are both covered.
+    /// No known risk: a crash of the process and a power cut are both covered.
     None,
-    /// Nothing on the file system survives a power cut.
+    /// File system in memory, of which nothing survives a power cut.
     Memory,
-    /// Only a crash of the process is covered.
+    /// File system of this name, on which only a crash of the process is covered.
     ProcessOnly(&'static str),
-    /// The file system is untested.
+    /// Untested file system.
     Unknown,
 }
 
 /// Checks every directory that the plan touches: same mount and device, writable, no mount below.
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
-    let home = mount_of(&look_at_directory(tree, None)?);
+    let root_mount = mount_of(&statx_directory(tree, None)?);
     let mut reasons = Vec::new();
     // `.rollup` itself must be on the same mount, if it exists.
     let mut directories: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
@@ -34,7 +34,7 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         let inside = swap
             .old
             .iter()
-            .filter(|entry| entry.what == What::Directory);
+            .filter(|entry| entry.kind == EntryKind::Directory);
         directories.extend(inside.map(|entry| Some(entry.path.clone())));
     }
     for directory in directories {
@@ -46,17 +46,17 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
             continue;
         }
         let shown = tree.shown(directory.as_ref());
-        let found = look_at_directory(tree, directory.as_ref())?;
-        if mount_of(&found) != home {
-            reasons.push(another_mount(&shown));
-        } else if let Some(why) = not_writable(tree, directory.as_ref())? {
+        let found = statx_directory(tree, directory.as_ref())?;
+        if mount_of(&found) != root_mount {
+            reasons.push(other_mount_reason(&shown));
+        } else if let Some(why) = write_error(tree, directory.as_ref())? {
             let message = format!("`{}` cannot be written to: {why}", Escaped(&shown));
             reasons.push(
                 Reason::new(ReasonKind::NotReady, message)
-                    .help("give the user who runs rollup the right to"),
+                    .help("give the user who runs rollup write permission"),
             );
-        } else if is_fixed(&found) {
-            reasons.push(fixed(&shown));
+        } else if is_immutable(&found) {
+            reasons.push(immutable_reason(&shown));
         }
     }
     let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
@@ -64,11 +64,11 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         for entry in swap
             .old
             .iter()
-            .filter(|entry| entry.what != What::Directory)
+            .filter(|entry| entry.kind != EntryKind::Directory)
         {
-            // The others move together with their directory.
+            // The other files move together with their directory.
             *files.entry(&entry.path).or_default() |=
-                entry.path == swap.live || entry.what == What::Unmanaged;
+                entry.path == swap.live || entry.kind == EntryKind::Unmanaged;
         }
     }
     for (file, is_renamed) in files {
@@ -76,45 +76,45 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         if tree.metadata(file)?.is_none() {
             continue;
         }
-        let found = look_at_file(tree, file)?;
+        let found = statx_file(tree, file)?;
         let shown = tree.shown(Some(file));
         // A single file can be a mount point, too.
-        if mount_of(&found) != home {
-            reasons.push(another_mount(&shown));
-        } else if is_renamed && is_fixed(&found) {
-            reasons.push(fixed(&shown));
+        if mount_of(&found) != root_mount {
+            reasons.push(other_mount_reason(&shown));
+        } else if is_renamed && is_immutable(&found) {
+            reasons.push(immutable_reason(&shown));
         }
     }
     Ok(reasons)
 }
 
-fn another_mount(shown: &str) -> Reason {
+fn other_mount_reason(shown: &str) -> Reason {
     let message = format!(
-        "`{}` lies on another mount than the deployment",
+        "`{}` is on another mount than the deployment",
         Escaped(shown)
     );
-    let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment";
+    let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment as one";
     Reason::new(ReasonKind::NotReady, message).help(help)
 }
 
-fn fixed(shown: &str) -> Reason {
+fn immutable_reason(shown: &str) -> Reason {
     let message = format!("`{}` is marked immutable or append-only", Escaped(shown));
-    Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away")
+    Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` removes the mark")
 }
 
-fn look_at_directory(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
+fn statx_directory(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
     let directory = tree.directory(path)?;
-    look_at(directory.as_fd(), "", AtFlags::EMPTY_PATH)
+    statx(directory.as_fd(), "", AtFlags::EMPTY_PATH)
         .map_err(|e| DiskError::new("look at", tree.shown(path), e))
 }
 
-fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
+fn statx_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
     let directory = tree.directory(path.parent().as_ref())?;
-    look_at(directory.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
+    statx(directory.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))
 }
 
-fn look_at(directory: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
+fn statx(directory: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
     rustix::fs::statx(
         directory,
         name,
@@ -128,23 +128,23 @@ fn mount_of(found: &Statx) -> (u64, u32, u32) {
     (found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor)
 }
 
-/// Returns whether the system forbids renaming the object.
-fn is_fixed(found: &Statx) -> bool {
+/// Returns whether an attribute of the object forbids renaming it.
+fn is_immutable(found: &Statx) -> bool {
     found
         .stx_attributes
         .intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
 }
 
-fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
+fn write_error(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
     let directory = tree.directory(path)?;
-    let asked = Access::WRITE_OK | Access::EXEC_OK;
-    match rustix::fs::accessat(directory.as_fd(), c".", asked, AtFlags::EACCESS) {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    match rustix::fs::accessat(directory.as_fd(), c".", wanted, AtFlags::EACCESS) {
         Ok(()) => Ok(None),
         Err(errno) => Ok(Some(std::io::Error::from(errno).to_string())),
     }
 }
 
-/// Returns what the file system of a deployment keeps across a crash.
+/// Returns the risk of a crash on the file system of a deployment.
 pub fn risk(tree: &Tree) -> Risk {
     let Ok(found) = rustix::fs::fstatfs(tree.root()) else {
         return Risk::Unknown;

@@ -1,4 +1,4 @@
-//! Removal of what old runs keep: their slots, and with them the ability to roll back.
+//! Removal of the slots of old runs, and with them of the ability to roll these runs back.
 //!
 //! The record that a run is closed goes to disk first. Then one rename moves its slots to the
 //! trash, and that rename goes to disk before anything is deleted, so that the slots disappear
@@ -17,27 +17,27 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::journal::{Outcome, Run, RunState};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::{Entry, NewEntry, Plan, What};
+use crate::plan::{Entry, EntryKind, NewEntry, Plan};
 
-/// File in the slots of a run that would be lost with them: no plan knows it, so nothing restores
+/// File in the slots of a run that would be lost with them: it is in no plan, so no undo restores
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostFile {
     /// Path below the deployment.
     pub path: String,
-    /// Description of the file, in words.
-    pub what: &'static str,
+    /// Predicate of a sentence about the file, such as `was changed by hand`.
+    pub description: &'static str,
 }
 
-/// Returns the bytes that a run keeps beside its records; `None` if they were cleared already.
-pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
+/// Returns the bytes that a run keeps besides its records; `None` if they were cleared already.
+pub fn kept_bytes(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
     if is_directory(tree, &slots(run))? {
-        let all = Cell::new(0);
+        let total = Cell::new(0);
         list(tree, &slots(run), &|_, kind, size| {
-            all.set(all.get() + if kind.is_file() { size } else { 0 })
+            total.set(total.get() + if kind.is_file() { size } else { 0 })
         })?;
-        bytes = Some(all.get());
+        bytes = Some(total.get());
     }
     if let Some(metadata) = tree.metadata(&reserve(run))? {
         bytes = Some(bytes.unwrap_or_default() + metadata.size);
@@ -47,17 +47,17 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
 
 /// Returns the files in the slots of a run that are neither old nor new files of its plan: files
 /// that a process still wrote there, or files that were changed by hand and moved there by an undo.
-/// Reads all of them.
+/// Hashes all files in the slots.
 ///
 /// # Errors
 ///
 /// Fails if the plan cannot be used, because then its files are not known.
-pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
+pub fn lost_files(tree: &Tree, run: &Run) -> Result<Vec<LostFile>, RunError> {
     if !is_directory(tree, &slots(run))? {
         return Ok(Vec::new());
     }
     let known = known(run, &load_plan(tree, &run.directory)?);
-    let is_closed_as_it_stood = run.state() == RunState::Closed(Outcome::Accepted);
+    let is_closed_unfinished = run.state() == RunState::Closed(Outcome::Accepted);
     let mut lost = Vec::new();
     for (shown, kind) in contents(tree, &slots(run))? {
         if kind == FileKind::Directory {
@@ -66,40 +66,40 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
         let path = match shown.to_str().map(RelPath::parse) {
             Some(Ok(path)) => path,
             Some(Err(_)) => {
-                lost.push(Lost {
+                lost.push(LostFile {
                     path: shown.display().to_string(),
-                    what: "is an operator's",
+                    description: "is an unmanaged file",
                 });
                 continue;
             }
             None => {
-                lost.push(Lost {
+                lost.push(LostFile {
                     path: shown.display().to_string(),
-                    what: "has a name that is not UTF-8",
+                    description: "has a name that is not UTF-8",
                 });
                 continue;
             }
         };
-        let what = match (kind, known.get(&path.case_folded())) {
+        let description = match (kind, known.get(&path.case_folded())) {
             // Nothing restores the old objects of a run that was closed unfinished.
             (FileKind::File, Some(_))
-                if is_closed_as_it_stood && path.parts().nth(5) == Some("old") =>
+                if is_closed_unfinished && path.parts().nth(5) == Some("old") =>
             {
-                "stood in the deployment before the run"
+                "was in the deployment before the run"
             }
-            (FileKind::File, Some(What::File { size, sha256 })) => {
+            (FileKind::File, Some(EntryKind::File { size, sha256 })) => {
                 let facts = tree.facts(&path)?;
                 if (facts.size, facts.sha256) == (*size, *sha256) {
                     continue;
                 }
                 "was changed by hand"
             }
-            (FileKind::File, _) => "is an operator's",
-            (kind, _) => kind.named(),
+            (FileKind::File, _) => "is an unmanaged file",
+            (kind, _) => kind.with_article(),
         };
-        lost.push(Lost {
+        lost.push(LostFile {
             path: path.as_str().to_owned(),
-            what,
+            description,
         });
     }
     Ok(lost)
@@ -114,8 +114,8 @@ pub fn refuse_mounted(tree: &Tree, run: &Run) -> Result<(), DiskError> {
     refuse_mounts(tree, &slots(run))
 }
 
-/// Lists everything below a directory of the deployment, however deep, sorted by its path from the
-/// root.
+/// Lists all objects below a directory of the deployment, at any depth, sorted by their path from
+/// the root.
 fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, FileKind)>, DiskError> {
     let found = RefCell::new(Vec::new());
     list(tree, at, &|shown, kind, _| {
@@ -129,24 +129,24 @@ fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, FileKind)>, DiskE
     Ok(found)
 }
 
-/// Returns everything that a run may have in its slots by its plan, at its path there.
+/// Returns the entries that a run may have in its slots by its plan, with their paths there.
 pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
     let mut entries = Vec::new();
     for swap in &plan.swaps {
         let slot = slot_directory(run, swap.number);
         let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-        for (name, of_it) in [("old", &swap.old), ("new", &new)] {
-            let there = slot.join(name).expect("a plain name");
-            entries.extend(moved_to(of_it, &swap.live, &there));
+        for (name, of_slot) in [("old", &swap.old), ("new", &new)] {
+            let in_slot = slot.join(name).expect("a plain name");
+            entries.extend(moved_to(of_slot, &swap.live, &in_slot));
         }
     }
     entries
 }
 
-fn known(run: &Run, plan: &Plan) -> BTreeMap<CaseFolded, What> {
+fn known(run: &Run, plan: &Plan) -> BTreeMap<CaseFolded, EntryKind> {
     let entries = slot_entries(&run.directory, plan).into_iter();
     entries
-        .map(|entry| (entry.path.case_folded(), entry.what))
+        .map(|entry| (entry.path.case_folded(), entry.kind))
         .collect()
 }
 
@@ -161,8 +161,8 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     let mut runs: Vec<&Run> = runs.iter().copied().filter(|run| !run.is_open()).collect();
     // Oldest first, because a run is only undone when all later ones are.
     runs.sort_by_key(|run| run.number);
-    // Sync their closing records first: a power cut may reopen a run whose process died while it
-    // wrote its last record.
+    // Sync their closing records first: a power cut may reopen a run whose process was killed while
+    // it wrote its last record.
     disk.sync()?;
     // Check all of them first: a mount in one is found before anything is removed.
     for run in &runs {
@@ -170,7 +170,7 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     }
     for run in &runs {
         if is_directory(disk.tree(), &slots(run))? {
-            disk.put_in_trash(&slots(run))?;
+            disk.move_to_trash(&slots(run))?;
         }
     }
     disk.empty_trash()?;

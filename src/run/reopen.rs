@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{self, IfChanged, no_way_back};
-use super::executor::{Ended, WayBack, go_back, load_plan};
-use super::swap::{Progress, Slot, slot_directory};
-use super::walk::Walk;
-use super::witness::Witness;
-use super::{Event, Listener, RunError, go_on};
+use super::check::{self, ChangedFilePolicy, points_of_no_return};
+use super::executor::{Ended, Rollback, load_plan, roll_back};
+use super::fingerprints::Fingerprints;
+use super::swap::{Slot, SwapState, slot_directory};
+use super::walk::SwapWalk;
+use super::{Event, Listener, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{PathMetadataReader, Tree};
-use crate::journal::{Direction, Outcome, Record, Run, RunState, Writer};
+use crate::journal::{Direction, JournalWriter, Outcome, Record, Run, RunState};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind};
 
@@ -23,31 +23,31 @@ pub fn reopen(
     disk: &LockedDeployment,
     runs: &[Run],
     run: &Run,
-    if_changed: IfChanged,
+    if_changed: ChangedFilePolicy,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let incomplete = incomplete(disk.tree(), run, &plan)?;
-    if !incomplete.is_empty() {
-        return Err(RunError::NotReady(incomplete));
+    let slot_faults = slot_faults(disk.tree(), run, &plan)?;
+    if !slot_faults.is_empty() {
+        return Err(RunError::NotReady(slot_faults));
     }
-    let mut reasons = built_upon(runs, run);
-    reasons.extend(no_way_back(run, &plan));
+    let mut reasons = later_runs(runs, run);
+    reasons.extend(points_of_no_return(run, &plan));
     let mut unmanaged = Vec::new();
     if reasons.is_empty() {
-        let (found, homeless) = unmanaged_now(disk, run, &plan)?;
+        let (found, without_target) = unmanaged_files(disk, run, &plan)?;
         unmanaged = found;
-        reasons.extend(homeless);
+        reasons.extend(without_target);
     }
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
     check::back(disk, &plan, &run.directory)?;
-    if if_changed == IfChanged::Refuse {
+    if if_changed == ChangedFilePolicy::Refuse {
         check::unchanged(disk, &plan, &run.directory)?;
     }
-    go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.directory)?;
+    check_not_stopped(listener)?;
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
     journal.write(
         disk,
         Record::Reopened {
@@ -55,61 +55,62 @@ pub fn reopen(
             unmanaged,
         },
     )?;
-    let witness = Witness::new();
-    let mut walk = Walk {
+    let fingerprints = Fingerprints::new();
+    let mut walk = SwapWalk {
         disk,
         plan: &plan,
         run: &run.directory,
         journal: &mut journal,
         listener,
-        witness,
+        fingerprints,
     };
-    walk.listener.tell(&Event::Turned {
+    walk.listener.report(&Event::Turned {
         direction: Direction::Back,
         why: "undo",
     });
-    Ok(go_back(&mut walk, WayBack::Begun, None))
+    Ok(roll_back(&mut walk, Rollback::FromStart, None))
 }
 
-/// Returns why applied and unfinished runs can no longer be rolled back completely, by their
-/// numbers. `runs` are all runs of the deployment, oldest first.
-pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
-    let mut whys = BTreeMap::new();
+/// Returns the first reason that an applied or unfinished run can no longer be rolled back
+/// completely, by the numbers of such runs. `runs` are all runs of the deployment, oldest first.
+pub fn undo_blockers(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
+    let mut blockers = BTreeMap::new();
     let mut later: Option<&Run> = None;
-    let stands = |run: &&Run| {
+    let is_not_undone = |run: &&Run| {
         matches!(
             run.state(),
             RunState::Closed(Outcome::Applied) | RunState::Unfinished(_)
         )
     };
-    for run in runs.iter().rev().filter(stands) {
+    for run in runs.iter().rev().filter(is_not_undone) {
         let own = match load_plan(tree, &run.directory) {
             Err(error) => Some(error.to_string()),
             Ok(plan) => {
-                let gone = match run.state() {
-                    RunState::Closed(_) => incomplete(tree, run, &plan)?,
-                    // What an open run keeps is still on its way.
+                let faults = match run.state() {
+                    RunState::Closed(_) => slot_faults(tree, run, &plan)?,
+                    // The objects of an open run still move.
                     _ => Vec::new(),
                 };
-                gone.into_iter()
-                    .chain(no_way_back(run, &plan))
+                faults
+                    .into_iter()
+                    .chain(points_of_no_return(run, &plan))
                     .next()
                     .map(|reason| reason.message)
             }
         };
-        let built_upon =
-            later.map(|later| format!("run {} came after it and cannot be undone", later.name()));
-        if let Some(why) = own.or(built_upon) {
+        let of_later =
+            later.map(|later| format!("the later run {} cannot be undone", later.name()));
+        if let Some(why) = own.or(of_later) {
             later.get_or_insert(run);
-            whys.insert(run.number, why);
+            blockers.insert(run.number, why);
         }
     }
-    Ok(whys)
+    Ok(blockers)
 }
 
 /// Returns a reason for each later run: finished runs are undone newest first, because a later one
 /// may depend on what this one installed.
-fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
+fn later_runs(runs: &[Run], run: &Run) -> Vec<Reason> {
     let later: Vec<&Run> = runs
         .iter()
         .filter(|other| {
@@ -120,29 +121,29 @@ fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
         .last()
         .map(|run| run.name().to_owned())
         .unwrap_or_default();
-    let told = later.into_iter().rev().map(|later| {
+    let reasons = later.into_iter().rev().map(|later| {
         let message = format!(
-            "run {} came after {} and builds on it",
+            "run {} is later than {} and builds on it",
             later.name(),
             run.name()
         );
         Reason::new(ReasonKind::NotReady, message)
             .help(format!("undo the newest run first: {newest}"))
     });
-    told.collect()
+    reasons.collect()
 }
 
-/// Returns what keeps the slots of a finished run from being what it left there. Of its kept
-/// objects only the names are looked at.
-fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunError> {
+/// Returns a reason for each object that is missing from the slots of a finished run, or that the
+/// run did not leave there. Reads only names.
+fn slot_faults(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunError> {
     let reason =
         |message: String, help: &str| Reason::new(ReasonKind::NotReady, message).help(help);
     let slots = run.directory.join("slots").expect("a plain name");
     if tree.metadata(&slots)?.is_none() {
-        let message = format!("the old objects of run {} were cleared away", run.name());
+        let message = format!("the old objects of run {} were pruned", run.name());
         return Ok(vec![reason(
             message,
-            "`rollup history` tells which runs can still be undone",
+            "`rollup history` shows which runs can still be undone",
         )]);
     }
     let mut metadata = PathMetadataReader::new(tree);
@@ -155,33 +156,33 @@ fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunErr
         );
         if swap.has_old() && metadata.metadata(&old)?.is_none() {
             let message = format!(
-                "`{}` is missing, which run {} kept",
+                "`{}` is missing; run {} kept it",
                 Escaped(&tree.shown(Some(&old))),
                 run.name()
             );
-            reasons.push(reason(message, "restore what is missing from a backup"));
+            reasons.push(reason(message, "restore it from a backup"));
         }
         if metadata.metadata(&new)?.is_some() {
             let message = format!(
-                "`{}` was not left there by run {}",
+                "`{}` is unexpected: run {} did not leave it there",
                 Escaped(&tree.shown(Some(&new))),
                 run.name()
             );
-            reasons.push(reason(message, "move it somewhere else first"));
+            reasons.push(reason(message, "move it elsewhere first"));
         }
     }
     Ok(reasons)
 }
 
-/// Returns the unmanaged files inside what the run installed, and reasons for those that no old
-/// object could take.
-fn unmanaged_now(
+/// Returns the unmanaged files inside the objects that the run installed, and a reason for each one
+/// that no old object could take.
+fn unmanaged_files(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
 ) -> Result<(Vec<RelPath>, Vec<Reason>), RunError> {
     let mut unmanaged = Vec::new();
-    let mut homeless = Vec::new();
+    let mut without_target = Vec::new();
     let mut seen: BTreeMap<&RelPath, bool> = BTreeMap::new();
     for swap in &plan.swaps {
         // Going backward, the first swap of a path is the last one.
@@ -191,12 +192,12 @@ fn unmanaged_now(
     let last: BTreeMap<&RelPath, _> = plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
     for swap in last.into_values() {
         let slot = Slot::new(disk, &run.directory, swap);
-        if slot.progress()? != Progress::Done {
+        if slot.state()? != SwapState::Done {
             continue;
         }
-        for (at, _) in slot.unexpected_in_live()? {
-            // Objects that a later step put below a directory that an earlier one made are not
-            // unmanaged.
+        for (at, _) in slot.unmanaged_in_live()? {
+            // Objects that a later step installed below a directory that an earlier one made are
+            // managed.
             if live.contains(&at)
                 || at
                     .ancestors()
@@ -208,15 +209,15 @@ fn unmanaged_now(
                 true => unmanaged.push(at),
                 false => {
                     let message = format!(
-                        "`{}` is an operator's file in a directory that the run made, which will be gone",
+                        "the unmanaged file `{}` is in a directory that the run made and the undo removes",
                         Escaped(&disk.tree().shown(Some(&at)))
                     );
-                    let help = "move it somewhere else first";
-                    homeless.push(Reason::new(ReasonKind::NotReady, message).help(help));
+                    let help = "move it elsewhere first";
+                    without_target.push(Reason::new(ReasonKind::NotReady, message).help(help));
                 }
             }
         }
     }
     unmanaged.sort();
-    Ok((unmanaged, homeless))
+    Ok((unmanaged, without_target))
 }

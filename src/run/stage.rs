@@ -1,7 +1,7 @@
-//! First half of a run: everything slow, before anything changes.
+//! First half of a run: all slow work, before anything changes.
 //!
 //! Every file that a step deploys is read once, and hashed while it is copied into the run's
-//! directory. Installers are unpacked from that verified copy. All cores work on it (see `parallel`),
+//! directory. Installers are unpacked from that verified copy. All cores do this (see `parallel`),
 //! each with its own buffer, so that memory use does not grow with the payload. After one sync,
 //! everything is read back from the disk and compared; only then may `staged` be recorded in the
 //! journal.
@@ -16,34 +16,37 @@ use rayon::prelude::*;
 
 use super::check::moved_to;
 use super::measure::differences;
-use super::parallel::{Tell, all_of};
+use super::parallel::{ReportBytes, for_each_parallel};
 use super::swap::slot_directory;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::own_file::{Attributes, OwnFile};
+use crate::deployment::open_file::{Attributes, OpenFile};
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, Tree, chunk_for, path};
 use crate::installer::{FileHashes, Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
-use crate::journal::{About, FORMAT, JournalError, Opened, Record, Writer, next_number};
+use crate::journal::{
+    FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
+};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{
-    Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of,
+    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, SourceLocation, Subject,
+    Swap, digest_of,
 };
 
-/// Size in bytes from which a complete file starts its way to disk before the sync.
-const SYNCED_ALONE: u64 = 1024 * 1024;
+/// Size in bytes from which writing a complete file to disk begins before the sync.
+const SYNC_EARLY_FROM: u64 = 1024 * 1024;
 
 /// Run that is completely staged.
-pub struct Staged {
+pub struct StagedRun {
     /// Directory of the run, below the deployment.
     pub run: RelPath,
     /// Journal of the run, open for writing.
-    pub journal: Writer,
+    pub journal: JournalWriter,
 }
 
-/// Inputs of a run that are not in its plan.
-pub struct Asked<'a> {
+/// Inputs of a run besides its plan.
+pub struct RunRequest<'a> {
     /// Text of the manifest, which the run's directory keeps; `None` for a run that accepts drift.
     pub manifest: Option<&'a str>,
     /// Ids of the `confirm` prerequisites that were answered with yes.
@@ -58,16 +61,16 @@ pub struct Asked<'a> {
 pub fn stage(
     disk: &LockedDeployment,
     plan: &Plan,
-    asked: &Asked<'_>,
+    request: &RunRequest<'_>,
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
-) -> Result<Staged, RunError> {
+) -> Result<StagedRun, RunError> {
     let run = path(".rollup/runs")
         .join(&next_run(disk.tree(), plan)?)
         .expect("a plain name");
-    let staged = Stager::new(disk, plan, run.clone(), payload).stage(asked, listener);
+    let staged = Stager::new(disk, plan, run.clone(), payload).stage(request, listener);
     if staged.is_err() {
-        // The directory may not be removable either; the next command clears it then.
+        // If the directory cannot be removed either, the next command clears it.
         let _ = disk.discard(&run);
     }
     staged
@@ -83,9 +86,9 @@ pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalError> {
     Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
 }
 
-impl Staged {
+impl StagedRun {
     /// Discards the staged run; nothing of the deployment has changed.
-    pub fn throw_away(self, disk: &LockedDeployment) -> Result<(), DiskError> {
+    pub fn discard(self, disk: &LockedDeployment) -> Result<(), DiskError> {
         disk.discard(&self.run)
     }
 }
@@ -95,15 +98,15 @@ struct Stager<'a> {
     plan: &'a Plan,
     run: RelPath,
     payload: Option<&'a Payload>,
-    /// Attributes that new files and directories take over, by their live path.
+    /// Attributes that new files and directories get, by their live path.
     attributes: Mutex<BTreeMap<RelPath, Attributes>>,
     /// Targets of each source. The first copy is the one that is verified and that installers are
     /// unpacked from.
-    copies: Vec<Vec<Place>>,
+    copies: Vec<Vec<StagingTarget>>,
 }
 
 /// Target of a staged file.
-struct Place {
+struct StagingTarget {
     at: RelPath,
     /// Live path of the file; `None` for a copy that only serves for unpacking.
     live: Option<RelPath>,
@@ -127,55 +130,63 @@ impl<'a> Stager<'a> {
         }
     }
 
-    fn stage(self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Staged, RunError> {
-        let journal = self.open(asked, listener)?;
+    fn stage(
+        self,
+        request: &RunRequest<'_>,
+        listener: &mut dyn Listener,
+    ) -> Result<StagedRun, RunError> {
+        let journal = self.open(request, listener)?;
         let swaps: Vec<&Swap> = self.plan.swaps.iter().collect();
-        all_of(
+        for_each_parallel(
             self.disk,
             swaps,
             |_| 0,
             listener,
-            |swap, tell| self.make_slot(swap, tell),
+            |swap, report_bytes| self.make_slot(swap, report_bytes),
         )?;
         self.copy_sources(listener)?;
         self.unpack_members(listener)?;
-        self.drop_sources()?;
+        self.remove_sources()?;
         self.disk.sync()?;
         self.read_back()?;
         self.record(journal, listener)
     }
 
     /// Makes the run's directory, and begins its journal.
-    fn open(&self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Writer, RunError> {
+    fn open(
+        &self,
+        request: &RunRequest<'_>,
+        listener: &mut dyn Listener,
+    ) -> Result<JournalWriter, RunError> {
         let kept = self.disk.tree().metadata(&path(".rollup"))?;
         let attributes = kept
-            .map(|metadata| Attributes::same(&metadata))
+            .map(|metadata| Attributes::of(&metadata))
             .unwrap_or(Attributes {
                 mode: 0o755,
                 owner: (0, 0),
             });
         self.disk.make_directory(&self.run, attributes)?;
-        listener.tell(&Event::Opened {
+        listener.report(&Event::Opened {
             run: self.run.name(),
             bytes: self.bytes(),
         });
-        let mut journal = Writer::begin(self.disk, &self.run)?;
+        let mut journal = JournalWriter::begin(self.disk, &self.run)?;
         let opened = Opened {
             format: FORMAT,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             user: user(),
             host: host(),
-            about: match &self.plan.subject {
-                Subject::Rollup(rollup) => About::Rollup(rollup.clone()),
-                Subject::Accept(acceptance) => About::Accept {
+            subject: match &self.plan.subject {
+                Subject::Rollup(rollup) => RunSubject::Rollup(rollup.clone()),
+                Subject::Accept(acceptance) => RunSubject::Accept {
                     reason: acceptance.reason.clone(),
                 },
             },
             plan: self.plan.digest.expect("only a plan with a payload is run"),
-            confirmed: asked.confirmed.clone(),
+            confirmed: request.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
-        if let Some(manifest) = asked.manifest {
+        if let Some(manifest) = request.manifest {
             self.disk
                 .write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
         }
@@ -199,37 +210,37 @@ impl<'a> Stager<'a> {
     }
 
     /// Makes the slot with its directories and its texts; other files follow.
-    fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
+    fn make_slot(&self, swap: &Swap, report_bytes: ReportBytes<'_>) -> Result<(), RunError> {
         let slot = slot_directory(&self.run, swap.number);
         let kept = self.disk.tree().metadata(&self.run)?;
         let attributes = kept
-            .map(|metadata| Attributes::same(&metadata))
+            .map(|metadata| Attributes::of(&metadata))
             .expect("the run's directory was just made");
         self.disk.make_directory(&slot, attributes)?;
         for entry in &swap.new {
             let at = staged_at(&slot, &swap.live, &entry.path);
             let attributes =
-                self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Directory))?;
-            match &entry.what {
-                NewWhat::Directory => self.disk.make_directory(&at, attributes)?,
-                NewWhat::File {
+                self.attributes_of(&entry.path, matches!(entry.kind, NewEntryKind::Directory))?;
+            match &entry.kind {
+                NewEntryKind::Directory => self.disk.make_directory(&at, attributes)?,
+                NewEntryKind::File {
                     origin: Origin::Text(text),
                     ..
                 } => {
                     self.disk.write(&at, text.as_bytes(), Some(attributes))?;
-                    tell(text.len() as u64);
+                    report_bytes(text.len() as u64);
                 }
-                NewWhat::File { .. } => {}
+                NewEntryKind::File { .. } => {}
             }
         }
         Ok(())
     }
 
-    /// Returns mode and owner of what was at the same path before the run, else those of its
+    /// Returns mode and owner of the object at the same path before the run, else those of its
     /// directory.
     fn attributes_of(&self, live: &RelPath, directory: bool) -> Result<Attributes, RunError> {
-        // The lock is not held while looking: a second thread finds the same attributes, because
-        // nothing there changes during staging.
+        // The lock is not held while the disk is read: a second thread finds the same attributes,
+        // because nothing there changes during staging.
         let known = || {
             self.attributes
                 .lock()
@@ -250,7 +261,7 @@ impl<'a> Stager<'a> {
             .metadata(live)?
             .filter(|metadata| metadata.kind == wanted)
         {
-            Some(metadata) => Attributes::same(&metadata),
+            Some(metadata) => Attributes::of(&metadata),
             None => {
                 let parent = match live.parent() {
                     Some(parent) => self.attributes_of(&parent, true)?,
@@ -282,17 +293,28 @@ impl<'a> Stager<'a> {
     fn copy_sources(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
         let sources = (0..self.plan.sources.len()).collect();
         let size = |source: &usize| self.plan.sources[*source].size;
-        all_of(self.disk, sources, size, listener, |&source, tell| {
-            let places = &self.copies[source];
-            let modified = self.copy_source(source, &places[0], tell)?;
-            places[1..]
-                .iter()
-                .try_for_each(|place| self.copy_again(&places[0].at, place, Some(modified), tell))
-        })
+        for_each_parallel(
+            self.disk,
+            sources,
+            size,
+            listener,
+            |&source, report_bytes| {
+                let staging_targets = &self.copies[source];
+                let modified = self.copy_source(source, &staging_targets[0], report_bytes)?;
+                staging_targets[1..].iter().try_for_each(|staging_target| {
+                    self.copy_staged(
+                        &staging_targets[0].at,
+                        staging_target,
+                        Some(modified),
+                        report_bytes,
+                    )
+                })
+            },
+        )
     }
 
-    fn attributes_at(&self, place: &Place) -> Result<Attributes, RunError> {
-        match &place.live {
+    fn attributes_of_target(&self, staging_target: &StagingTarget) -> Result<Attributes, RunError> {
+        match &staging_target.live {
             Some(live) => self.attributes_of(live, false),
             None => Ok(Attributes {
                 mode: 0o600,
@@ -303,11 +325,11 @@ impl<'a> Stager<'a> {
 
     fn open_source(&self, source: usize) -> Result<(File, String), RunError> {
         match &self.plan.sources[source].at {
-            SourceAt::Share { path } => Ok((
+            SourceLocation::Share { path } => Ok((
                 self.disk.tree().file(path)?,
                 self.disk.tree().shown(Some(path)),
             )),
-            SourceAt::Payload { name } => {
+            SourceLocation::Payload { name } => {
                 let missing = || {
                     let not_there = io::Error::from(io::ErrorKind::NotFound);
                     DiskError::new("find in the payload", name.as_str(), not_there)
@@ -320,42 +342,50 @@ impl<'a> Stager<'a> {
     }
 
     /// Copies and hashes a source in one pass; refuses a file that differs from the plan.
-    fn copy_source(&self, source: usize, to: &Place, tell: Tell<'_>) -> Result<i64, RunError> {
+    fn copy_source(
+        &self,
+        source: usize,
+        to: &StagingTarget,
+        report_bytes: ReportBytes<'_>,
+    ) -> Result<i64, RunError> {
         let (mut from, shown) = self.open_source(source)?;
         let mut file = self.disk.create(&to.at)?;
         let wanted = &self.plan.sources[source];
-        let facts = copy_and_hash(&mut from, &mut file, wanted.size, tell)
+        let facts = copy_and_hash(&mut from, &mut file, wanted.size, report_bytes)
             .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
         if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
-            let what = format!(
+            let difference = format!(
                 "SHA-256 {} with {} bytes, not {}",
                 facts.sha256, facts.size, wanted.sha256
             );
-            return Err(RunError::Stale { path: shown, what });
+            return Err(RunError::Stale {
+                path: shown,
+                difference,
+            });
         }
         let modified = from.metadata().map(|metadata| metadata.mtime());
         let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
-        file.finish(self.attributes_at(to)?, Some(modified))?;
+        file.finish(self.attributes_of_target(to)?, Some(modified))?;
         begin_sync(&file, facts.size);
         Ok(modified)
     }
 
-    /// Copies a file that was verified already; the kernel does it, by a clone if it can. Never
-    /// makes a hard link: the files of two servers are two files.
-    fn copy_again(
+    /// Copies a verified file in the kernel, as a clone if possible. Never makes a hard link: the
+    /// files of two servers are two files.
+    fn copy_staged(
         &self,
         from: &RelPath,
-        to: &Place,
+        to: &StagingTarget,
         modified: Option<i64>,
-        tell: Tell<'_>,
+        report_bytes: ReportBytes<'_>,
     ) -> Result<(), RunError> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
         let mut target = self.disk.create(&to.at)?;
         let bytes = target.copy_from(&mut source).map_err(fail)?;
-        target.finish(self.attributes_at(to)?, modified)?;
+        target.finish(self.attributes_of_target(to)?, modified)?;
         begin_sync(&target, bytes);
-        tell(bytes);
+        report_bytes(bytes);
         Ok(())
     }
 
@@ -364,14 +394,14 @@ impl<'a> Stager<'a> {
         let mut wanted: BTreeMap<usize, Members<'_>> = BTreeMap::new();
         for swap in &self.plan.swaps {
             for entry in &swap.new {
-                if let NewWhat::File {
-                    origin: Origin::Member(Member { source, path }),
+                if let NewEntryKind::File {
+                    origin: Origin::Member(PackageMember { source, path }),
                     ..
-                } = &entry.what
+                } = &entry.kind
                 {
                     let slot = slot_directory(&self.run, swap.number);
                     let at = staged_at(&slot, &swap.live, &entry.path);
-                    let place = Place {
+                    let staging_target = StagingTarget {
                         at,
                         live: Some(entry.path.clone()),
                     };
@@ -380,22 +410,27 @@ impl<'a> Stager<'a> {
                         .or_default()
                         .entry(path)
                         .or_default()
-                        .push(place);
+                        .push(staging_target);
                 }
             }
         }
         let size = |(source, _): &(usize, Members<'_>)| self.plan.sources[*source].size;
-        all_of(
+        for_each_parallel(
             self.disk,
             wanted.into_iter().collect(),
             size,
             listener,
-            |(source, members), tell| {
-                let times = self.unpack(*source, members, tell)?;
-                for (member, places) in members {
+            |(source, members), report_bytes| {
+                let times = self.unpack(*source, members, report_bytes)?;
+                for (member, staging_targets) in members {
                     let modified = times.get(*member).copied().flatten();
-                    places[1..].iter().try_for_each(|place| {
-                        self.copy_again(&places[0].at, place, modified, tell)
+                    staging_targets[1..].iter().try_for_each(|staging_target| {
+                        self.copy_staged(
+                            &staging_targets[0].at,
+                            staging_target,
+                            modified,
+                            report_bytes,
+                        )
                     })?;
                 }
                 Ok(())
@@ -407,29 +442,35 @@ impl<'a> Stager<'a> {
         &self,
         source: usize,
         members: &Members<'_>,
-        tell: Tell<'_>,
+        report_bytes: ReportBytes<'_>,
     ) -> Result<BTreeMap<RelPath, Option<i64>>, RunError> {
         let copy = &self.copies[source][0].at;
         let shown = self.disk.tree().shown(Some(copy));
         let mut targets = BTreeMap::new();
-        for (member, places) in members {
-            targets.insert(*member, (&places[0].at, self.attributes_at(&places[0])?));
+        for (member, staging_targets) in members {
+            targets.insert(
+                *member,
+                (
+                    &staging_targets[0].at,
+                    self.attributes_of_target(&staging_targets[0])?,
+                ),
+            );
         }
-        let mut sink = ToSlots {
+        let mut sink = SlotSink {
             disk: self.disk,
             targets,
             times: BTreeMap::new(),
-            tell,
+            report_bytes,
             failed: None,
         };
-        let mut beside = BesideCopies {
+        let mut beside = StagedCabinets {
             disk: self.disk,
             plan: self.plan,
             copies: &self.copies,
             source,
         };
         let file = BufReader::new(self.disk.tree().file(copy)?);
-        // The planner unpacked the very same bytes, and the files unpacked now are read back and
+        // The planner unpacked the same bytes, and the files unpacked now are read back and
         // compared with the plan.
         let unpacked = Installer::open(file)
             .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Ignore));
@@ -439,11 +480,12 @@ impl<'a> Stager<'a> {
     }
 
     /// Removes the copies that only served for unpacking.
-    fn drop_sources(&self) -> Result<(), RunError> {
+    fn remove_sources(&self) -> Result<(), RunError> {
         Ok(self.disk.remove_tree(&self.below("sources"))?)
     }
 
-    /// Reads everything back from the disk itself, as far as the system can be made to.
+    /// Compares all staged objects with the plan, read from the disk itself as far as the system
+    /// allows.
     fn read_back(&self) -> Result<(), RunError> {
         let staged = self.plan.swaps.iter().flat_map(|swap| {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
@@ -458,21 +500,25 @@ impl<'a> Stager<'a> {
         let staged: Vec<Entry> = staged.collect();
         let files = staged
             .par_iter()
-            .filter(|entry| matches!(entry.what, What::File { .. }));
+            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
         files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
         match differences(self.disk.tree(), &staged)?.into_iter().next() {
             None => Ok(()),
             Some(found) => {
                 let path = self.disk.tree().shown(Some(&found.path));
-                Err(RunError::Unfaithful {
+                Err(RunError::NotAsWritten {
                     path,
-                    what: found.what,
+                    difference: found.description,
                 })
             }
         }
     }
 
-    fn record(self, mut journal: Writer, listener: &mut dyn Listener) -> Result<Staged, RunError> {
+    fn record(
+        self,
+        mut journal: JournalWriter,
+        listener: &mut dyn Listener,
+    ) -> Result<StagedRun, RunError> {
         let new: Vec<Entry> = self
             .plan
             .swaps
@@ -486,8 +532,8 @@ impl<'a> Stager<'a> {
             },
         )?;
         let bytes = self.bytes();
-        listener.tell(&Event::Staged { bytes });
-        Ok(Staged {
+        listener.report(&Event::Staged { bytes });
+        Ok(StagedRun {
             run: self.run,
             journal,
         })
@@ -495,32 +541,32 @@ impl<'a> Stager<'a> {
 }
 
 /// Files of a package that a plan needs, by their paths in it, each with its targets.
-type Members<'p> = BTreeMap<&'p RelPath, Vec<Place>>;
+type Members<'p> = BTreeMap<&'p RelPath, Vec<StagingTarget>>;
 
 /// Returns the targets of every source that is copied as it is; at least one for each source.
-fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
-    let mut copies: Vec<Vec<Place>> = plan.sources.iter().map(|_| Vec::new()).collect();
+fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<StagingTarget>> {
+    let mut copies: Vec<Vec<StagingTarget>> = plan.sources.iter().map(|_| Vec::new()).collect();
     for swap in &plan.swaps {
         for entry in &swap.new {
-            if let NewWhat::File {
+            if let NewEntryKind::File {
                 origin: Origin::Source(source),
                 ..
-            } = &entry.what
+            } = &entry.kind
             {
                 let at = staged_at(&slot_directory(run, swap.number), &swap.live, &entry.path);
-                copies[*source].push(Place {
+                copies[*source].push(StagingTarget {
                     at,
                     live: Some(entry.path.clone()),
                 });
             }
         }
     }
-    for (source, places) in copies
+    for (source, staging_targets) in copies
         .iter_mut()
         .enumerate()
-        .filter(|(_, places)| places.is_empty())
+        .filter(|(_, staging_targets)| staging_targets.is_empty())
     {
-        places.push(Place {
+        staging_targets.push(StagingTarget {
             at: run.join(&format!("sources/{source}")).expect("plain names"),
             live: None,
         });
@@ -543,17 +589,17 @@ pub(super) fn forget(file: &File) {
 
 /// Starts writing a staged file to disk while the rest is still hashed; small files are better
 /// written together.
-fn begin_sync(file: &OwnFile, size: u64) {
-    if size >= SYNCED_ALONE {
+fn begin_sync(file: &OpenFile, size: u64) {
+    if size >= SYNC_EARLY_FROM {
         file.begin_sync();
     }
 }
 
 fn copy_and_hash(
     from: &mut File,
-    to: &mut OwnFile,
+    to: &mut OpenFile,
     expected: u64,
-    tell: Tell<'_>,
+    report_bytes: ReportBytes<'_>,
 ) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = chunk_for(expected);
@@ -573,21 +619,21 @@ fn copy_and_hash(
         hasher.update(&chunk[..read]);
         to.write_all(&chunk[..read])?;
         size += read as u64;
-        tell(read as u64);
+        report_bytes(read as u64);
     }
 }
 
 /// Sink that writes each file of a package to the first of its targets.
-struct ToSlots<'a, 't> {
+struct SlotSink<'a, 't> {
     disk: &'a LockedDeployment,
     targets: BTreeMap<&'a RelPath, (&'a RelPath, Attributes)>,
     times: BTreeMap<RelPath, Option<i64>>,
-    tell: Tell<'t>,
+    report_bytes: ReportBytes<'t>,
     /// Error that kept a file from getting its attributes.
     failed: Option<DiskError>,
 }
 
-impl Sink for ToSlots<'_, '_> {
+impl Sink for SlotSink<'_, '_> {
     fn file<'a>(
         &'a mut self,
         file: &PackagedFile,
@@ -595,13 +641,13 @@ impl Sink for ToSlots<'_, '_> {
     ) -> io::Result<Box<dyn Write + 'a>> {
         self.times.insert(file.path.clone(), modified);
         match self.targets.get(&file.path) {
-            // Another part of the package, which this plan does not need.
+            // A file of the package that this plan does not need.
             None => Ok(Box::new(io::sink())),
             Some((at, attributes)) => {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
-                (self.tell)(file.size);
+                (self.report_bytes)(file.size);
                 let failed = &mut self.failed;
-                Ok(Box::new(Unpacking {
+                Ok(Box::new(UnpackedTarget {
                     file: target,
                     size: file.size,
                     attributes: *attributes,
@@ -613,16 +659,16 @@ impl Sink for ToSlots<'_, '_> {
     }
 }
 
-/// File of a package on its way to disk; it gets its attributes when it is complete.
-struct Unpacking<'a> {
-    file: OwnFile,
+/// File of a package that is being unpacked; it gets its attributes when it is complete.
+struct UnpackedTarget<'a> {
+    file: OpenFile,
     size: u64,
     attributes: Attributes,
     modified: Option<i64>,
     failed: &'a mut Option<DiskError>,
 }
 
-impl Write for Unpacking<'_> {
+impl Write for UnpackedTarget<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -632,7 +678,7 @@ impl Write for Unpacking<'_> {
     }
 }
 
-impl Drop for Unpacking<'_> {
+impl Drop for UnpackedTarget<'_> {
     fn drop(&mut self) {
         match self.file.finish(self.attributes, self.modified) {
             Ok(()) => begin_sync(&self.file, self.size),
@@ -642,19 +688,19 @@ impl Drop for Unpacking<'_> {
 }
 
 /// Verified copies of the cabinets that belong to an installer.
-struct BesideCopies<'a> {
+struct StagedCabinets<'a> {
     disk: &'a LockedDeployment,
     plan: &'a Plan,
-    copies: &'a [Vec<Place>],
+    copies: &'a [Vec<StagingTarget>],
     source: usize,
 }
 
-impl SiblingFiles for BesideCopies<'_> {
+impl SiblingFiles for StagedCabinets<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         for &cabinet in &self.plan.sources[self.source].beside {
             let known = match &self.plan.sources[cabinet].at {
-                SourceAt::Payload { name } => name.case_folded(),
-                SourceAt::Share { path } => crate::names::CaseFolded::of(path.name()),
+                SourceLocation::Payload { name } => name.case_folded(),
+                SourceLocation::Share { path } => crate::names::CaseFolded::of(path.name()),
             };
             if known == name.case_folded() {
                 let mut file = self

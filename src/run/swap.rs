@@ -22,83 +22,84 @@ use std::io;
 use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::own_file::Attributes;
+use crate::deployment::open_file::Attributes;
 use crate::deployment::tree::{DiskError, FileKind, PathMetadata, PathMetadataReader, Tree};
 use crate::names::{CaseFolded, RelPath, same_name};
-use crate::plan::{NewWhat, Swap, What};
+use crate::plan::{EntryKind, NewEntryKind, Swap};
 
 use super::RunError;
-use super::witness::Witness;
+use super::fingerprints::Fingerprints;
 
 /// Swap with its slot in the run's directory.
 ///
-/// The two directories between which it moves everything are opened once: opening them for every
-/// look took most of the time of a commit's renames. Each slot holds two handles, so do not collect
+/// The two directories between which it moves objects are opened once: opening them for every call
+/// took most of the time of a commit's renames. Each slot holds two handles, so do not collect
 /// slots.
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
     directory: RelPath,
-    /// Directory of the slot.
-    own: OnceCell<Dir>,
-    /// Parent directory of the live path.
-    around: OnceCell<Dir>,
+    /// Directory of the slot, once opened.
+    slot_dir: OnceCell<Dir>,
+    /// Parent directory of the live path, once opened.
+    live_parent: OnceCell<Dir>,
 }
 
 /// Objects under the three names of a swap.
-struct Stand {
+struct SlotObjects {
     new: Option<PathMetadata>,
     old: Option<PathMetadata>,
     live: Option<PathMetadata>,
 }
 
-/// Progress of a swap.
+/// State of a swap, by the names in its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// The old object is at the live path, if there was one.
+pub enum SwapState {
+    /// The old object is at the live path, if there is one.
     NotBegun,
-    /// The old object is in the slot, the new one is not in place.
+    /// The old object and the new object are both in the slot.
     Between,
     /// The new object is at the live path.
     Done,
 }
 
-/// Error for a slot that holds neither object.
-pub(super) const BOTH_GONE: &str = "both the new and the old object are gone";
-/// Error for an occupied live path, to which a new object should move.
-pub(super) const TAKEN: &str = "something that the plan did not see stands at the live path";
-/// Error for an empty live path, from which an old object should move into the slot.
-pub(super) const NOTHING_THERE: &str =
-    "nothing stands at the live path, where the plan saw something";
-/// Error for an empty live path, from which a new object should move back into the slot.
-pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
+/// Problem of a slot that holds neither object.
+pub(super) const NEW_AND_OLD_MISSING: &str = "both the new and the old object are missing";
+/// Problem of an occupied live path, to which an object should move.
+pub(super) const UNEXPECTED_AT_LIVE: &str = "an unexpected file or directory is at the live path";
+/// Problem of an empty live path, from which an old object should move into the slot.
+pub(super) const OLD_MISSING_AT_LIVE: &str =
+    "the file or directory that the plan saw at the live path is missing";
+/// Problem of an empty live path, from which a new object should move back into the slot.
+pub(super) const NEW_MISSING_AT_LIVE: &str =
+    "the file or directory that the run installed at the live path is missing";
 
-/// Returns how far a swap got, by the names in its slot alone; `None` if both objects are gone.
-pub(super) fn progress(
+/// Returns the state of a swap, by the names in its slot alone; `None` if both objects are missing.
+pub(super) fn swap_state(
     tree: &Tree,
     slot: &RelPath,
     swap: &Swap,
-) -> Result<Option<Progress>, DiskError> {
+) -> Result<Option<SwapState>, DiskError> {
     let mut metadata = PathMetadataReader::new(tree);
-    let mut there = |name: &str| {
+    let mut exists = |name: &str| {
         metadata
             .metadata(&slot.join(name).expect("a plain name"))
             .map(|metadata| metadata.is_some())
     };
-    Ok(told_by(swap, there("new")?, there("old")?))
+    Ok(state_of_names(swap, exists("new")?, exists("old")?))
 }
 
-/// Returns the progress if it is known already which names exist.
-fn told_by(swap: &Swap, new: bool, old: bool) -> Option<Progress> {
+/// Returns the state of a swap, given which of the two names exist.
+fn state_of_names(swap: &Swap, new: bool, old: bool) -> Option<SwapState> {
     match (swap.has_old(), new, old) {
-        (true, true, false) | (false, true, _) => Some(Progress::NotBegun),
-        (true, true, true) => Some(Progress::Between),
-        (true, false, true) | (false, false, _) => Some(Progress::Done),
+        (true, true, false) | (false, true, _) => Some(SwapState::NotBegun),
+        (true, true, true) => Some(SwapState::Between),
+        (true, false, true) | (false, false, _) => Some(SwapState::Done),
         (true, false, false) => None,
     }
 }
 
-/// Result of a walk over one slot.
+/// Result of one step of a walk: whether anything was renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moved {
     Nothing,
@@ -117,8 +118,8 @@ impl<'a> Slot<'a> {
             disk,
             swap,
             directory,
-            own: OnceCell::new(),
-            around: OnceCell::new(),
+            slot_dir: OnceCell::new(),
+            live_parent: OnceCell::new(),
         }
     }
 
@@ -135,20 +136,20 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the slot's directory, opened.
-    fn own(&self) -> Result<&Dir, DiskError> {
-        opened(&self.own, self.disk.tree(), Some(&self.directory))
+    fn slot_dir(&self) -> Result<&Dir, DiskError> {
+        opened(&self.slot_dir, self.disk.tree(), Some(&self.directory))
     }
 
     /// Returns the parent directory of the live path, opened.
-    fn around(&self) -> Result<&Dir, DiskError> {
+    fn live_parent(&self) -> Result<&Dir, DiskError> {
         opened(
-            &self.around,
+            &self.live_parent,
             self.disk.tree(),
             self.swap.live.parent().as_ref(),
         )
     }
 
-    /// Looks at one of the three names of the swap, like [`Slot::metadata`].
+    /// Reads the metadata of one of the three names of the swap, like [`Slot::metadata`].
     fn metadata_in(
         &self,
         directory: Result<&Dir, DiskError>,
@@ -162,19 +163,19 @@ impl<'a> Slot<'a> {
     }
 
     fn new_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
-        self.metadata_in(self.own(), &self.new_path())
+        self.metadata_in(self.slot_dir(), &self.new_path())
     }
 
     fn old_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
-        self.metadata_in(self.own(), &self.old_path())
+        self.metadata_in(self.slot_dir(), &self.old_path())
     }
 
     fn live_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
-        self.metadata_in(self.around(), &self.swap.live)
+        self.metadata_in(self.live_parent(), &self.swap.live)
     }
 
-    fn stand(&self) -> Result<Stand, RunError> {
-        Ok(Stand {
+    fn objects(&self) -> Result<SlotObjects, RunError> {
+        Ok(SlotObjects {
             new: self.new_metadata()?,
             old: self.old_metadata()?,
             live: self.live_metadata()?,
@@ -182,97 +183,98 @@ impl<'a> Slot<'a> {
     }
 
     /// Moves the object at the live path into the slot.
-    fn take(&self, slot: &RelPath) -> Result<(), RunError> {
-        Ok(self
-            .disk
-            .rename_in((self.around()?, &self.swap.live), (self.own()?, slot))?)
+    fn move_live_to(&self, slot: &RelPath) -> Result<(), RunError> {
+        Ok(self.disk.rename_in(
+            (self.live_parent()?, &self.swap.live),
+            (self.slot_dir()?, slot),
+        )?)
     }
 
     /// Moves an object from the slot to the live path, which must be free.
-    fn bring(&self, slot: &RelPath) -> Result<(), RunError> {
-        match self
-            .disk
-            .rename_in((self.own()?, slot), (self.around()?, &self.swap.live))
-        {
+    fn move_to_live(&self, slot: &RelPath) -> Result<(), RunError> {
+        match self.disk.rename_in(
+            (self.slot_dir()?, slot),
+            (self.live_parent()?, &self.swap.live),
+        ) {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
-                Err(self.unexpected(TAKEN))
+                Err(self.unexpected(UNEXPECTED_AT_LIVE))
             }
             moved => Ok(moved?),
         }
     }
 
-    fn unexpected(&self, what: &'static str) -> RunError {
+    fn unexpected(&self, problem: &'static str) -> RunError {
         RunError::Unexpected {
-            what,
+            problem,
             live: self.swap.live.clone(),
             slot: self.directory.clone(),
         }
     }
 
-    /// Returns how far the swap got, by the two names alone.
-    pub(super) fn progress(&self) -> Result<Progress, RunError> {
-        self.told_by(
+    /// Returns the state of the swap, by the two names in the slot alone.
+    pub(super) fn state(&self) -> Result<SwapState, RunError> {
+        self.state_of_names(
             self.new_metadata()?.is_some(),
             self.old_metadata()?.is_some(),
         )
     }
 
-    fn told_by(&self, new: bool, old: bool) -> Result<Progress, RunError> {
-        told_by(self.swap, new, old).ok_or_else(|| self.unexpected(BOTH_GONE))
+    fn state_of_names(&self, new: bool, old: bool) -> Result<SwapState, RunError> {
+        state_of_names(self.swap, new, old).ok_or_else(|| self.unexpected(NEW_AND_OLD_MISSING))
     }
 
-    /// Removes the later name of a file that a power cut left under two names.
-    pub(super) fn mend_names(&self) -> Result<(), RunError> {
-        self.mended(self.stand()?).map(|_| ())
+    /// Removes the later name of a file that has two of the three names after a power cut.
+    pub(super) fn repair_names(&self) -> Result<(), RunError> {
+        self.remove_later_name(self.objects()?).map(|_| ())
     }
 
     /// Removes the later name of a file that has two of the three names; returns the objects under
     /// the names afterwards.
-    fn mended(&self, stand: Stand) -> Result<Stand, RunError> {
-        let Some(live) = stand.live else {
-            return Ok(stand);
+    fn remove_later_name(&self, objects: SlotObjects) -> Result<SlotObjects, RunError> {
+        let Some(live) = objects.live else {
+            return Ok(objects);
         };
         let is_live = |metadata: Option<PathMetadata>| {
             metadata.is_some_and(|metadata| metadata.identity == live.identity)
         };
-        let later = match (is_live(stand.old), is_live(stand.new)) {
-            (false, false) => return Ok(stand),
+        let later = match (is_live(objects.old), is_live(objects.new)) {
+            (false, false) => return Ok(objects),
             _ if live.kind != FileKind::File => {
-                return Err(self.unexpected("one directory stands under two names"));
+                return Err(self.unexpected("one directory has two names"));
             }
             (true, _) => self.swap.live.clone(),
             (false, true) => self.new_path(),
         };
         self.disk.remove_file(&later)?;
-        self.stand()
+        self.objects()
     }
 
     /// Swaps the new object in.
     ///
-    /// Idempotent: looks at what the names hold, and does what is left. The object that moves into
-    /// the slot must still be what the witness saw.
-    pub(super) fn forward(&self, witness: &Witness) -> Result<Moved, RunError> {
-        let before = self.stand()?;
-        if self.told_by(before.new.is_some(), before.old.is_some())? == Progress::Done {
+    /// Idempotent: reads the state from the names, and does the rest. The object that moves into
+    /// the slot must still match its fingerprints.
+    pub(super) fn forward(&self, fingerprints: &Fingerprints) -> Result<Moved, RunError> {
+        let before = self.objects()?;
+        if self.state_of_names(before.new.is_some(), before.old.is_some())? == SwapState::Done {
             return Ok(Moved::Nothing);
         }
-        let stand = self.mended(before)?;
-        match self.told_by(stand.new.is_some(), stand.old.is_some())? {
-            Progress::NotBegun if self.swap.has_old() => {
-                if stand.live.is_none() {
-                    return Err(self.unexpected(NOTHING_THERE));
+        let objects = self.remove_later_name(before)?;
+        match self.state_of_names(objects.new.is_some(), objects.old.is_some())? {
+            SwapState::NotBegun if self.swap.has_old() => {
+                if objects.live.is_none() {
+                    return Err(self.unexpected(OLD_MISSING_AT_LIVE));
                 }
-                self.move_old_out(witness)?;
-                self.travel()?;
-                self.bring(&self.new_path())?;
+                self.move_old_out(fingerprints)?;
+                self.move_unmanaged_to_new()?;
+                self.move_to_live(&self.new_path())?;
             }
-            Progress::NotBegun => self.bring(&self.new_path())?,
-            Progress::Between => {
-                self.travel()?;
-                self.bring(&self.new_path())?;
+            SwapState::NotBegun => self.move_to_live(&self.new_path())?,
+            SwapState::Between => {
+                self.move_unmanaged_to_new()?;
+                self.move_to_live(&self.new_path())?;
             }
             // Repairing the names finished the swap.
-            Progress::Done => {}
+            SwapState::Done => {}
         }
         Ok(Moved::Something)
     }
@@ -280,37 +282,43 @@ impl<'a> Slot<'a> {
     /// Swaps the old object back in. Idempotent, like [`Slot::forward`].
     pub(super) fn back(&self) -> Result<Moved, RunError> {
         // Needed even if nothing has begun: a file may still have two names.
-        let stand = self.mended(self.stand()?)?;
-        match self.told_by(stand.new.is_some(), stand.old.is_some())? {
-            Progress::NotBegun => return self.return_unmanaged(),
-            Progress::Between => {}
-            Progress::Done if stand.live.is_none() => return Err(self.unexpected(OURS_GONE)),
-            Progress::Done => self.take(&self.new_path())?,
+        let objects = self.remove_later_name(self.objects()?)?;
+        match self.state_of_names(objects.new.is_some(), objects.old.is_some())? {
+            SwapState::NotBegun => return self.move_unmanaged_to_live(),
+            SwapState::Between => {}
+            SwapState::Done if objects.live.is_none() => {
+                return Err(self.unexpected(NEW_MISSING_AT_LIVE));
+            }
+            SwapState::Done => self.move_live_to(&self.new_path())?,
         }
         if self.swap.has_old() {
-            self.travel_back()?;
-            self.bring(&self.old_path())?;
+            self.move_unmanaged_to_old()?;
+            self.move_to_live(&self.old_path())?;
         }
         Ok(Moved::Something)
     }
 
-    /// Moves L to O, and back to L if it is not what was seen there. In O it can no longer be
-    /// reached by its live path, so what is compared now is what is kept.
-    fn move_old_out(&self, witness: &Witness) -> Result<(), RunError> {
-        self.take(&self.old_path())?;
-        if let Some((path, what)) = self.changed(witness)? {
-            self.bring(&self.old_path())?;
+    /// Moves L to O, and back to L if it no longer matches its fingerprints. In O it can no longer
+    /// be reached by its live path, so no process can change it after this comparison.
+    fn move_old_out(&self, fingerprints: &Fingerprints) -> Result<(), RunError> {
+        self.move_live_to(&self.old_path())?;
+        if let Some((path, difference)) = self.first_changed(fingerprints)? {
+            self.move_to_live(&self.old_path())?;
             return Err(RunError::Stale {
                 path: self.disk.tree().shown(Some(&path)),
-                what: what.to_owned(),
+                difference: difference.to_owned(),
             });
         }
         Ok(())
     }
 
-    /// Returns the first managed entry that is no longer what was seen at the live path.
-    fn changed(&self, witness: &Witness) -> Result<Option<(RelPath, &'static str)>, RunError> {
-        let seen = witness
+    /// Returns the first managed entry in O that no longer matches its fingerprint, with the
+    /// difference.
+    fn first_changed(
+        &self,
+        fingerprints: &Fingerprints,
+    ) -> Result<Option<(RelPath, &'static str)>, RunError> {
+        let seen = fingerprints
             .get(&self.swap.number)
             .map(Vec::as_slice)
             .unwrap_or_default();
@@ -320,7 +328,7 @@ impl<'a> Slot<'a> {
             .old
             .iter()
             .enumerate()
-            .filter(|(_, entry)| entry.what != What::Unmanaged)
+            .filter(|(_, entry)| entry.kind != EntryKind::Unmanaged)
         {
             let now = match entry.path.below(&self.swap.live) {
                 Some(below) => metadata.metadata(&old.with(&below))?,
@@ -329,47 +337,44 @@ impl<'a> Slot<'a> {
             let Some(now) = now else {
                 return Ok(Some((entry.path.clone(), "it is gone")));
             };
-            let same = match entry.what {
-                What::Directory => now.kind == FileKind::Directory,
-                What::File { size, .. } => {
+            let same = match entry.kind {
+                EntryKind::Directory => now.kind == FileKind::Directory,
+                EntryKind::File { size, .. } => {
                     let seen = seen.get(at).copied().flatten();
                     now.kind == FileKind::File
                         && now.size == size
                         && seen.is_none_or(|seen| seen == (now.identity, now.modified))
                 }
-                What::Unmanaged => true,
+                EntryKind::Unmanaged => true,
             };
             if !same {
-                return Ok(Some((
-                    entry.path.clone(),
-                    "it was changed while the run was under way",
-                )));
+                return Ok(Some((entry.path.clone(), "it was changed during the run")));
             }
         }
         Ok(None)
     }
 
     /// Returns the managed files in the old object, by their path below it.
-    fn old_files(&self) -> Places {
-        let ours = self
+    fn old_files(&self) -> FoldedPaths {
+        let managed = self
             .swap
             .old
             .iter()
-            .filter(|entry| matches!(entry.what, What::File { .. }));
-        self.places(ours.map(|entry| &entry.path))
+            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
+        self.folded_paths(managed.map(|entry| &entry.path))
     }
 
     /// Returns the managed files in the new object, by their path below it.
-    fn new_files(&self) -> Places {
-        let ours = self
+    fn new_files(&self) -> FoldedPaths {
+        let managed = self
             .swap
             .new
             .iter()
-            .filter(|entry| matches!(entry.what, NewWhat::File { .. }));
-        self.places(ours.map(|entry| &entry.path))
+            .filter(|entry| matches!(entry.kind, NewEntryKind::File { .. }));
+        self.folded_paths(managed.map(|entry| &entry.path))
     }
 
-    fn places<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> Places {
+    fn folded_paths<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> FoldedPaths {
         paths
             .filter_map(|path| path.below(&self.swap.live))
             .map(|below| below.case_folded())
@@ -377,47 +382,47 @@ impl<'a> Slot<'a> {
     }
 
     /// Moves the unmanaged files from O into N.
-    fn travel(&self) -> Result<Moved, RunError> {
+    fn move_unmanaged_to_new(&self) -> Result<Moved, RunError> {
         let (old, new) = (
             (self.old_path(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
-        self.move_unexpected(&old, &new, Later::Target)
+        self.move_unmanaged(&old, &new, LaterName::Target)
     }
 
     /// Moves the unmanaged files from N back into O.
-    fn travel_back(&self) -> Result<Moved, RunError> {
+    fn move_unmanaged_to_old(&self) -> Result<Moved, RunError> {
         let (old, new) = (
             (self.old_path(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
-        self.move_unexpected(&new, &old, Later::Source)
+        self.move_unmanaged(&new, &old, LaterName::Source)
     }
 
     /// Moves the unmanaged files from N back to L, if a power cut kept their move into N, but not
     /// the rename of L to O before it.
-    fn return_unmanaged(&self) -> Result<Moved, RunError> {
+    fn move_unmanaged_to_live(&self) -> Result<Moved, RunError> {
         let (live, new) = (
             (self.swap.live.clone(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
         match self.swap.has_old() {
-            true => self.move_unexpected(&new, &live, Later::Source),
+            true => self.move_unmanaged(&new, &live, LaterName::Source),
             false => Ok(Moved::Nothing),
         }
     }
 
     /// Moves to L the files that a process still wrote into the old object after the new one was in
-    /// place. A file without a free path there stays where it is, and is returned.
+    /// place. A file without a free path there stays in O, and is returned.
     pub(super) fn move_late_unmanaged(&self) -> Result<(Moved, Vec<String>), RunError> {
-        let UnexpectedEntries {
-            placed,
-            pathless: mut stayed,
-        } = self.list_unexpected(&self.old_path(), &self.old_files())?;
+        let UnmanagedListing {
+            movable,
+            unmovable: mut stayed,
+        } = self.list_unmanaged(&self.old_path(), &self.old_files())?;
         let mut late = Vec::new();
-        let (live, ours) = (&self.swap.live, self.new_files());
-        for (from, below) in placed {
-            let Some(to) = self.place(&below, live, &ours)? else {
+        let (live, managed) = (&self.swap.live, self.new_files());
+        for (from, below) in movable {
+            let Some(to) = self.target_of(&below, live, &managed)? else {
                 stayed.push(from.to_string());
                 continue;
             };
@@ -445,94 +450,93 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the unmanaged files in the new object while it is in the slot.
-    pub(super) fn unexpected_in_new(&self) -> Result<Vec<String>, RunError> {
-        let UnexpectedEntries { placed, pathless } =
-            self.list_unexpected(&self.new_path(), &self.new_files())?;
-        Ok(placed
+    pub(super) fn unmanaged_in_new(&self) -> Result<Vec<String>, RunError> {
+        let UnmanagedListing { movable, unmovable } =
+            self.list_unmanaged(&self.new_path(), &self.new_files())?;
+        Ok(movable
             .into_iter()
             .map(|(at, _)| at.to_string())
-            .chain(pathless)
+            .chain(unmovable)
             .collect())
     }
 
-    /// Returns the unmanaged files in the object that this swap has put in place, or is about to.
-    pub(super) fn unexpected_in_live(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
-        let object = match self.progress()? {
-            Progress::Done => self.swap.live.clone(),
-            Progress::NotBegun | Progress::Between => self.new_path(),
+    /// Returns the unmanaged files in the object that this swap has moved to L, or is about to.
+    pub(super) fn unmanaged_in_live(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+        let object = match self.state()? {
+            SwapState::Done => self.swap.live.clone(),
+            SwapState::NotBegun | SwapState::Between => self.new_path(),
         };
-        self.unexpected_entries(&object, &self.new_files())
+        self.unmanaged_files(&object, &self.new_files())
     }
 
-    /// Checks that the old object holds no file that could not be moved along, unless the swap is
+    /// Checks that every unmanaged file in the old object can be moved along, unless the swap is
     /// done.
-    pub(super) fn can_travel(&self) -> Result<(), RunError> {
-        let object = match self.progress()? {
-            Progress::NotBegun => self.swap.live.clone(),
-            Progress::Between => self.old_path(),
-            Progress::Done => return Ok(()),
+    pub(super) fn check_unmanaged_can_move(&self) -> Result<(), RunError> {
+        let object = match self.state()? {
+            SwapState::NotBegun => self.swap.live.clone(),
+            SwapState::Between => self.old_path(),
+            SwapState::Done => return Ok(()),
         };
-        self.unexpected_entries(&object, &self.old_files())
-            .map(|_| ())
+        self.unmanaged_files(&object, &self.old_files()).map(|_| ())
     }
 
     /// Returns the unmanaged files in a managed object: their path, and their path below the
     /// object. A file without a usable path is an error, so that none is silently left behind.
-    fn unexpected_entries(
+    fn unmanaged_files(
         &self,
         object: &RelPath,
-        ours: &Places,
+        managed: &FoldedPaths,
     ) -> Result<Vec<(RelPath, RelPath)>, RunError> {
-        let UnexpectedEntries { placed, pathless } = self.list_unexpected(object, ours)?;
-        match pathless.into_iter().next() {
-            None => Ok(placed),
-            Some(at) => Err(RunError::Pathless {
+        let UnmanagedListing { movable, unmovable } = self.list_unmanaged(object, managed)?;
+        match unmovable.into_iter().next() {
+            None => Ok(movable),
+            Some(at) => Err(RunError::CannotMove {
                 path: self.disk.tree().path().join(at).display().to_string(),
             }),
         }
     }
 
-    fn list_unexpected(
+    fn list_unmanaged(
         &self,
         object: &RelPath,
-        ours: &Places,
-    ) -> Result<UnexpectedEntries, RunError> {
+        managed: &FoldedPaths,
+    ) -> Result<UnmanagedListing, RunError> {
         match self.metadata(object)? {
             Some(metadata) if metadata.kind == FileKind::Directory => {}
-            _ => return Ok(UnexpectedEntries::default()),
+            _ => return Ok(UnmanagedListing::default()),
         }
         let listing = self.disk.tree().walk(Some(object))?;
         let files = listing
             .found
             .into_iter()
             .filter(|found| found.kind != FileKind::Directory);
-        let placed =
+        let movable =
             files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
-        let placed = placed
-            .filter(|(_, below)| !ours.contains(&below.case_folded()))
+        let movable = movable
+            .filter(|(_, below)| !managed.contains(&below.case_folded()))
             .collect();
-        Ok(UnexpectedEntries {
-            placed,
-            pathless: listing.unreadable,
+        Ok(UnmanagedListing {
+            movable,
+            unmovable: listing.unreadable,
         })
     }
 
     /// Moves the unmanaged files of one object into the other; each object comes with its managed
     /// files.
-    fn move_unexpected(
+    fn move_unmanaged(
         &self,
-        (from, ours): &(RelPath, Places),
-        (to, theirs): &(RelPath, Places),
-        later: Later,
+        (from, managed): &(RelPath, FoldedPaths),
+        (to, managed_in_target): &(RelPath, FoldedPaths),
+        later: LaterName,
     ) -> Result<Moved, RunError> {
-        let in_the_way = |source: &RelPath| RunError::InTheWay {
+        let conflict = |source: &RelPath| RunError::UnmanagedConflict {
             path: self.disk.tree().shown(Some(source)),
         };
         let mut moves = Vec::new();
-        for (source, below) in self.unexpected_entries(from, ours)? {
-            match self.place(&below, to, theirs)? {
+        for (source, below) in self.unmanaged_files(from, managed)? {
+            match self.target_of(&below, to, managed_in_target)? {
                 Some(target) => moves.push((source, target)),
-                None => return Err(in_the_way(&source)),
+                None => return Err(conflict(&source)),
             }
         }
         let moved = if moves.is_empty() {
@@ -547,13 +551,13 @@ impl<'a> Slot<'a> {
                 (Some(here), Some(there)) if here.identity == there.identity => match later {
                     // Of O and N, N is the later one: forward the move is done again, backward it
                     // is finished.
-                    Later::Target => self.disk.remove_file(&target)?,
-                    Later::Source => {
+                    LaterName::Target => self.disk.remove_file(&target)?,
+                    LaterName::Source => {
                         self.disk.remove_file(&source)?;
                         continue;
                     }
                 },
-                (_, Some(_)) => return Err(in_the_way(&source)),
+                (_, Some(_)) => return Err(conflict(&source)),
                 _ => {}
             }
             self.disk.rename(&source, &target)?;
@@ -561,35 +565,35 @@ impl<'a> Slot<'a> {
         Ok(moved)
     }
 
-    /// Returns the path of an unmanaged file below an object that has these managed files; `None`
-    /// if the path is taken. Names compare without regard to case: an existing directory keeps its
-    /// spelling, and no file is placed beside a managed one that differs from it only in case.
-    fn place(
+    /// Returns the target path of an unmanaged file below an object that has these managed files;
+    /// `None` if the path is taken. Names compare without regard to case: an existing directory
+    /// keeps its spelling, and no file goes beside a managed one that differs from it only in case.
+    fn target_of(
         &self,
         below: &RelPath,
         object: &RelPath,
-        ours: &Places,
+        managed: &FoldedPaths,
     ) -> Result<Option<RelPath>, RunError> {
-        if ours.contains(&below.case_folded()) {
+        if managed.contains(&below.case_folded()) {
             return Ok(None);
         }
-        let mut place = object.clone();
+        let mut target = object.clone();
         for directory in below.ancestors() {
-            place = self.spelled(&place, directory.name())?;
+            target = self.existing_spelling(&target, directory.name())?;
             if self
-                .metadata(&place)?
+                .metadata(&target)?
                 .is_some_and(|metadata| metadata.kind != FileKind::Directory)
             {
                 return Ok(None);
             }
         }
         Ok(Some(
-            place.join(below.name()).expect("the last part of a path"),
+            target.join(below.name()).expect("the last part of a path"),
         ))
     }
 
-    /// Returns a name in a directory, in the spelling that exists there, if one does.
-    fn spelled(&self, directory: &RelPath, name: &str) -> Result<RelPath, RunError> {
+    /// Returns the path of a name in a directory, in the spelling that exists there, if any.
+    fn existing_spelling(&self, directory: &RelPath, name: &str) -> Result<RelPath, RunError> {
         let exact = directory.join(name).expect("a part of a path");
         if self.metadata(&exact)?.is_some() {
             return Ok(exact);
@@ -601,39 +605,39 @@ impl<'a> Slot<'a> {
         }))
     }
 
-    /// Makes the unmanaged parent directories of the files again on the other side, with the mode
-    /// and the owner that they have here. A crash may have left one of them without mode and owner,
-    /// so these are set again, except on managed directories. The directories are on disk before a
-    /// file moves there, which would be lost with its directory.
+    /// Makes the unmanaged parent directories of the files below the target, with the mode and the
+    /// owner that they have below the source. A crash may have left one of them without mode and
+    /// owner, so these are set again, except on managed directories. The directories are synced
+    /// before a file moves there, because a power cut would take the file away with its directory.
     fn make_parents(
         &self,
         moves: &[(RelPath, RelPath)],
         from: &RelPath,
         to: &RelPath,
     ) -> Result<(), RunError> {
-        let ours = self.our_directories();
-        let way = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
+        let managed = self.managed_directories();
+        let parents = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
             path.ancestors()
                 .filter(|directory| directory.below(object).is_some())
                 .collect()
         };
-        // By the directory to be made, the one whose attributes it takes.
-        let pairs = moves
-            .iter()
-            .flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
-        let ways: BTreeMap<RelPath, RelPath> = pairs.collect();
+        // The key is the directory to be made; its value is the one whose attributes it gets.
+        let pairs = moves.iter().flat_map(|(source, target)| {
+            parents(target, to).into_iter().zip(parents(source, from))
+        });
+        let sources: BTreeMap<RelPath, RelPath> = pairs.collect();
         let mut made = Moved::Nothing;
-        for (directory, his) in ways {
-            let his = self
-                .metadata(&his)?
-                .ok_or_else(|| self.unexpected("a directory is gone"))?;
-            let wanted = Attributes::same(&his);
-            let is_ours = directory
+        for (directory, source) in sources {
+            let source = self
+                .metadata(&source)?
+                .ok_or_else(|| self.unexpected("a directory is missing"))?;
+            let wanted = Attributes::of(&source);
+            let is_managed = directory
                 .below(to)
-                .is_some_and(|below| ours.contains(&below.case_folded()));
+                .is_some_and(|below| managed.contains(&below.case_folded()));
             match self.metadata(&directory)? {
                 None => self.disk.make_directory(&directory, wanted)?,
-                Some(metadata) if !is_ours && Attributes::same(&metadata) != wanted => {
+                Some(metadata) if !is_managed && Attributes::of(&metadata) != wanted => {
                     self.disk.set_directory(&directory, wanted)?
                 }
                 Some(_) => continue,
@@ -647,20 +651,20 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the managed directories in the new and the old object, by their path below it.
-    fn our_directories(&self) -> Places {
+    fn managed_directories(&self) -> FoldedPaths {
         let old = self
             .swap
             .old
             .iter()
-            .filter(|entry| entry.what == What::Directory)
+            .filter(|entry| entry.kind == EntryKind::Directory)
             .map(|entry| &entry.path);
         let new = self
             .swap
             .new
             .iter()
-            .filter(|entry| matches!(entry.what, NewWhat::Directory))
+            .filter(|entry| matches!(entry.kind, NewEntryKind::Directory))
             .map(|entry| &entry.path);
-        self.places(old.chain(new))
+        self.folded_paths(old.chain(new))
     }
 }
 
@@ -680,19 +684,19 @@ fn opened<'d>(
 
 /// Unmanaged files in an object.
 #[derive(Default)]
-struct UnexpectedEntries {
+struct UnmanagedListing {
     /// Paths of the files, each with its path below the object.
-    placed: Vec<(RelPath, RelPath)>,
+    movable: Vec<(RelPath, RelPath)>,
     /// Files without a usable path, made printable.
-    pathless: Vec<String>,
+    unmovable: Vec<String>,
 }
 
 /// Paths below an object, case-folded.
-type Places = BTreeSet<CaseFolded>;
+type FoldedPaths = BTreeSet<CaseFolded>;
 
-/// Later one of the two paths of an unmanaged file.
+/// Later of the two paths of an unmanaged file, in the order O, L, N.
 #[derive(Clone, Copy)]
-enum Later {
+enum LaterName {
     Source,
     Target,
 }

@@ -3,28 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::swap::{Moved, Progress, Slot};
-use super::witness::Witness;
+use super::fingerprints::Fingerprints;
+use super::swap::{Moved, Slot, SwapState};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Answer, Direction, Record, Writer};
+use crate::journal::{Answer, Direction, JournalWriter, Record};
 use crate::names::RelPath;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
 
-/// Run that is being walked.
-pub(super) struct Walk<'a> {
+/// Walk over the swaps of a run.
+pub(super) struct SwapWalk<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) plan: &'a Plan,
     pub(super) run: &'a RelPath,
-    pub(super) journal: &'a mut Writer,
+    pub(super) journal: &'a mut JournalWriter,
     pub(super) listener: &'a mut dyn Listener,
-    /// State of the live paths before the first rename forward.
-    pub(super) witness: Witness,
+    /// Fingerprints of the live paths before the first rename forward.
+    pub(super) fingerprints: Fingerprints,
 }
 
-impl Walk<'_> {
-    /// Walks to the planned state. May be called at any time, whatever is done already.
+impl SwapWalk<'_> {
+    /// Walks to the planned state. May be called at any time: swaps that are done are skipped.
     pub(super) fn forward(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]) {
@@ -33,7 +33,7 @@ impl Walk<'_> {
                     step: step.id.clone(),
                 });
             }
-            self.listener.tell(&Event::Step {
+            self.listener.report(&Event::Step {
                 step,
                 direction: Direction::Forward,
             });
@@ -41,13 +41,13 @@ impl Walk<'_> {
             let mut moved = Moved::Nothing;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
                 let slot = Slot::new(self.disk, self.run, swap);
-                if self.listener.is_stopped() && slot.progress()? != Progress::Done {
+                if self.listener.is_stopped() && slot.state()? != SwapState::Done {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
-                if slot.forward(&self.witness)? == Moved::Something {
+                if slot.forward(&self.fingerprints)? == Moved::Something {
                     moved = Moved::Something;
-                    self.tell_swapped(&operations, swap, Direction::Forward, since.elapsed());
+                    self.report_swapped(&operations, swap, Direction::Forward, since.elapsed());
                 }
             }
             if moved == Moved::Something {
@@ -55,7 +55,7 @@ impl Walk<'_> {
             }
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
             {
-                self.pass(step, manual)?;
+                self.run_manual_step(step, manual)?;
             }
         }
         Ok(())
@@ -67,28 +67,28 @@ impl Walk<'_> {
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
             {
-                self.pass_back(step, manual)?;
+                self.undo_manual_step(step, manual)?;
             }
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
-            let mut told = false;
+            let mut step_reported = false;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
                 let slot = Slot::new(self.disk, self.run, swap);
-                if self.listener.is_stopped() && slot.progress()? != Progress::NotBegun {
+                if self.listener.is_stopped() && slot.state()? != SwapState::NotBegun {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
                 if slot.back()? == Moved::Something {
                     moved = Moved::Something;
                     let took = since.elapsed();
-                    if !told {
-                        self.listener.tell(&Event::Step {
+                    if !step_reported {
+                        self.listener.report(&Event::Step {
                             step,
                             direction: Direction::Back,
                         });
-                        told = true;
+                        step_reported = true;
                     }
-                    self.tell_swapped(&operations, swap, Direction::Back, took);
+                    self.report_swapped(&operations, swap, Direction::Back, took);
                 }
             }
             if moved == Moved::Something {
@@ -98,17 +98,17 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Leaves the run where it is, with everything so far on disk.
+    /// Stops the walk and leaves the run open, with everything so far on disk.
     fn pause(&self, why: RunError) -> Result<(), RunError> {
         self.disk.sync()?;
         Err(why)
     }
 
-    /// Syncs what a step moved to disk. Most of a commit's time is spent here.
+    /// Syncs the objects that a step moved to disk. Most of a commit's time is spent here.
     fn sync(&mut self, step: Option<&PlannedStep>, direction: Direction) -> Result<(), RunError> {
         let since = Instant::now();
         self.disk.sync()?;
-        self.listener.tell(&Event::Sync {
+        self.listener.report(&Event::Sync {
             step,
             direction,
             took: since.elapsed(),
@@ -116,7 +116,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn tell_swapped(
+    fn report_swapped(
         &mut self,
         operations: &BTreeMap<u32, Vec<&Operation>>,
         swap: &Swap,
@@ -127,7 +127,7 @@ impl Walk<'_> {
             .get(&swap.number)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        self.listener.tell(&Event::Swapped {
+        self.listener.report(&Event::Swapped {
             swap,
             operations,
             direction,
@@ -137,7 +137,7 @@ impl Walk<'_> {
 
     /// Asks about a manual step, and measures how long the answer takes.
     fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
-        self.listener.tell(&Event::Asked {
+        self.listener.report(&Event::Asked {
             step: question.step,
             direction: question.direction,
         });
@@ -147,7 +147,7 @@ impl Walk<'_> {
     }
 
     /// Waits for an answer, unless the journal has it already.
-    fn pass(&mut self, step: &PlannedStep, manual: &ManualStep) -> Result<(), RunError> {
+    fn run_manual_step(&mut self, step: &PlannedStep, manual: &ManualStep) -> Result<(), RunError> {
         if matches!(
             self.journal.journal().confirmed(&step.id),
             Some(Answer::Done | Answer::Skipped)
@@ -175,14 +175,18 @@ impl Walk<'_> {
         self.confirm(step, answer, waited)
     }
 
-    /// Waits until what was done by hand is undone by hand; without instructions for it the
+    /// Waits until a manual step that was done is undone by hand; without instructions for it the
     /// rollback ends here.
-    fn pass_back(&mut self, step: &PlannedStep, manual: &ManualStep) -> Result<(), RunError> {
+    fn undo_manual_step(
+        &mut self,
+        step: &PlannedStep,
+        manual: &ManualStep,
+    ) -> Result<(), RunError> {
         if self.journal.journal().confirmed(&step.id) != Some(Answer::Done) {
             return Ok(());
         }
         let Some(undo) = &manual.undo else {
-            return Err(RunError::NoReturn {
+            return Err(RunError::PointOfNoReturn {
                 step: step.id.clone(),
             });
         };
@@ -194,7 +198,7 @@ impl Walk<'_> {
             direction: Direction::Back,
         };
         match self.ask(&question) {
-            (Reply::Done, waited) => self.confirm(step, Answer::TakenBack, waited),
+            (Reply::Done, waited) => self.confirm(step, Answer::RolledBack, waited),
             _ => Err(RunError::Waiting {
                 step: step.id.clone(),
                 direction: Direction::Back,
@@ -215,7 +219,7 @@ impl Walk<'_> {
             answer,
         };
         self.journal.write(self.disk, record)?;
-        self.listener.tell(&Event::Answered {
+        self.listener.report(&Event::Answered {
             step,
             answer,
             by: &by,
