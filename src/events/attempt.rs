@@ -3,58 +3,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outage::away;
+use super::outage::outages;
 use super::summary::{
-    Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited,
+    Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, ServerTiming,
+    StateComparison, StepTiming, TimeSpan, TimedSwap,
 };
 use super::timeline::{Moment, Timeline};
-use super::{Happened, Kind, Step, Swapped};
+use super::{EventStep, LoggedEvent, SwapEvent, TargetKind};
 use crate::journal::{Direction, Outcome, RunState};
 
-/// Splits the events of a run into its attempts, and collects what happened in each.
-pub(super) fn passages(
+/// Splits the events of a run into its attempts, and summarizes each.
+pub(super) fn attempts(
     all: &Timeline<'_>,
-    steps: &[Step],
-    swaps: Option<u64>,
+    steps: &[EventStep],
+    planned_swaps: Option<u64>,
     state: RunState,
     from_journal: bool,
-) -> Vec<Passage> {
-    let mut ways: Vec<Way<'_>> = Vec::new();
+) -> Vec<Attempt> {
+    let mut builders: Vec<AttemptBuilder<'_>> = Vec::new();
     let mut before = 0;
     for moment in &all.moments {
         let last = std::mem::replace(&mut before, moment.us);
         // A command that was refused, or that only read, belongs to no attempt.
         if matches!(
-            moment.line.happened,
-            Happened::Began(_) | Happened::Ended { .. }
+            moment.line.event,
+            LoggedEvent::Began(_) | LoggedEvent::Ended { .. }
         ) {
             continue;
         }
-        if ways.last().is_none_or(|way| way.passage.outcome.is_some()) {
-            ways.push(Way::new(all, moment, steps));
+        if builders
+            .last()
+            .is_none_or(|builder| builder.attempt.outcome.is_some())
+        {
+            builders.push(AttemptBuilder::new(all, moment, steps));
         }
-        let way = ways.last_mut().expect("one was just made");
-        way.before = last;
-        way.take_in(moment);
+        let builder = builders.last_mut().expect("one was just made");
+        builder.before = last;
+        builder.read(moment);
     }
     // The journal may record an end for which no event was written, because the command died.
-    if let (RunState::Closed(outcome), Some(last)) = (state, ways.last_mut()) {
-        last.passage.outcome.get_or_insert(outcome);
+    if let (RunState::Closed(outcome), Some(last)) = (state, builders.last_mut()) {
+        last.attempt.outcome.get_or_insert(outcome);
     }
-    ways.into_iter()
-        .map(|way| way.end(all, swaps, from_journal))
+    builders
+        .into_iter()
+        .map(|builder| builder.end(all, planned_swaps, from_journal))
         .collect()
 }
 
-/// Attempt while its lines are read.
-struct Way<'a> {
+/// Attempt of which more lines are to be read.
+struct AttemptBuilder<'a> {
     all: &'a Timeline<'a>,
-    steps: &'a [Step],
-    passage: Passage,
+    steps: &'a [EventStep],
+    attempt: Attempt,
     first_session: usize,
-    /// Index of each step in `passage.steps`, by id and direction.
+    /// Index of each step in the attempt's steps, by id and direction.
     known: BTreeMap<(Option<String>, Direction), usize>,
-    /// Manual step that waits: its index in `passage.waits`, and the command that asked.
+    /// Manual step that waits: its index in the attempt's waits, and the command that asked.
     asked: Option<(usize, usize)>,
     /// Time at which the question was last asked.
     asked_us: u64,
@@ -68,12 +73,12 @@ struct Way<'a> {
     before: u64,
 }
 
-impl<'a> Way<'a> {
-    fn new(all: &'a Timeline<'a>, first: &Moment<'_>, steps: &'a [Step]) -> Self {
-        let passage = Passage {
+impl<'a> AttemptBuilder<'a> {
+    fn new(all: &'a Timeline<'a>, first: &Moment<'_>, steps: &'a [EventStep]) -> Self {
+        let attempt = Attempt {
             outcome: None,
             at: first.line.at.clone(),
-            span: Span {
+            span: TimeSpan {
                 from_us: first.us,
                 to_us: first.us,
                 by_wall_clock: false,
@@ -82,24 +87,24 @@ impl<'a> Way<'a> {
             bytes: None,
             backup: None,
             committed: None,
-            window: None,
-            spent: Spent::default(),
+            outage: None,
+            breakdown: OutageBreakdown::default(),
             partial: false,
             steps: Vec::new(),
             servers: Vec::new(),
-            away: Vec::new(),
+            outages: Vec::new(),
             waits: Vec::new(),
             turns: Vec::new(),
             restarts: Vec::new(),
             notices: Vec::new(),
             compared: None,
             accepted: None,
-            moves: Vec::new(),
+            swaps: Vec::new(),
         };
         Self {
             all,
             steps,
-            passage,
+            attempt,
             first_session: first.session,
             known: BTreeMap::new(),
             asked: None,
@@ -112,30 +117,32 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn take_in(&mut self, moment: &Moment<'_>) {
+    fn read(&mut self, moment: &Moment<'_>) {
         let (us, session) = (moment.us, moment.session);
-        self.passage.span.to_us = us;
-        self.passage.span.by_wall_clock = session != self.first_session;
-        match &moment.line.happened {
-            Happened::Began(_) | Happened::Ended { .. } => {}
-            Happened::Opened { bytes, .. } => self.passage.bytes = Some(*bytes),
-            Happened::Staged { .. } => {
+        self.attempt.span.to_us = us;
+        self.attempt.span.by_wall_clock = session != self.first_session;
+        match &moment.line.event {
+            LoggedEvent::Began(_) | LoggedEvent::Ended { .. } => {}
+            LoggedEvent::Opened { bytes, .. } => self.attempt.bytes = Some(*bytes),
+            LoggedEvent::Staged { .. } => {
                 let from_us = self.all.sessions[session].span.from_us;
-                self.passage.staged = Some(Span {
+                self.attempt.staged = Some(TimeSpan {
                     from_us,
                     to_us: us,
                     by_wall_clock: false,
                 });
             }
-            Happened::BackedUp { directory, .. } => self.passage.backup = Some(directory.clone()),
-            Happened::Committing => {
+            LoggedEvent::BackedUp { directory, .. } => {
+                self.attempt.backup = Some(directory.clone())
+            }
+            LoggedEvent::Committing => {
                 self.committing.get_or_insert((us, session));
             }
-            Happened::Step { step, direction } => {
+            LoggedEvent::Step { step, direction } => {
                 self.step(step.as_ref(), *direction, us);
             }
-            Happened::Swap(swapped) => self.swap(swapped, us, session),
-            Happened::Sync {
+            LoggedEvent::Swap(swapped) => self.swap(swapped, us, session),
+            LoggedEvent::Sync {
                 step,
                 direction,
                 took_us,
@@ -145,8 +152,8 @@ impl<'a> Way<'a> {
                 step.syncs.push(sync);
                 step.span.to_us = us;
             }
-            Happened::Asked { step, direction } => self.asked(step, *direction, us, session),
-            Happened::Answered {
+            LoggedEvent::Asked { step, direction } => self.asked(step, *direction, us, session),
+            LoggedEvent::Answered {
                 step,
                 answer,
                 by,
@@ -155,7 +162,7 @@ impl<'a> Way<'a> {
                 // An answer counts even if no question was asked for it.
                 if self
                     .asked
-                    .is_none_or(|(at, _)| self.passage.waits[at].step != *step)
+                    .is_none_or(|(at, _)| self.attempt.waits[at].step != *step)
                 {
                     self.asked(
                         step,
@@ -165,7 +172,7 @@ impl<'a> Way<'a> {
                     );
                 }
                 let (at, asked_in) = self.asked.take().expect("it was asked");
-                let wait = &mut self.passage.waits[at];
+                let wait = &mut self.attempt.waits[at];
                 // The time after the answer was spent on recording it.
                 wait.span.to_us = us
                     .min(self.asked_us.saturating_add(*waited_us))
@@ -176,57 +183,57 @@ impl<'a> Way<'a> {
                 let direction = wait.direction;
                 self.step(Some(step), direction, us).span.to_us = us;
             }
-            Happened::Turned { direction, why } => {
+            LoggedEvent::Turned { direction, why } => {
                 self.committing.get_or_insert((us, session));
                 self.wait_until(us, session);
                 // A run that continues in the same direction asks the same question again.
                 self.asked = self
                     .asked
-                    .filter(|(at, _)| self.passage.waits[*at].direction == *direction);
+                    .filter(|(at, _)| self.attempt.waits[*at].direction == *direction);
                 if self
-                    .passage
+                    .attempt
                     .turns
                     .last()
                     .is_none_or(|turn| (turn.direction, &turn.why) != (*direction, why))
                 {
-                    self.passage.turns.push(Turned {
+                    self.attempt.turns.push(DirectionChange {
                         direction: *direction,
                         why: why.clone(),
                         at_us: us,
                     });
                 }
             }
-            Happened::RestartDue { service, servers } => {
-                self.passage.restarts.push(Restart {
+            LoggedEvent::RestartRequired { service, servers } => {
+                self.attempt.restarts.push(RequiredRestart {
                     service: service.clone(),
                     servers: servers.clone(),
                 });
             }
-            Happened::Notice { text } => self.passage.notices.push(text.clone()),
-            Happened::Compared {
+            LoggedEvent::Notice { text } => self.attempt.notices.push(text.clone()),
+            LoggedEvent::Compared {
                 direction,
                 expected,
                 measured,
                 differs,
-                came,
+                appeared,
             } => {
-                self.passage.compared = Some(Compared {
+                self.attempt.compared = Some(StateComparison {
                     direction: *direction,
                     expected: *expected,
                     measured: *measured,
                     differs: differs.clone(),
-                    came: came.clone(),
+                    appeared: appeared.clone(),
                 });
             }
-            Happened::Closed {
+            LoggedEvent::Closed {
                 outcome,
                 by,
                 reason,
                 ..
             } => {
-                self.passage.outcome = Some(*outcome);
-                self.passage.accepted = by.clone().zip(reason.clone());
-                self.passage.committed = self.committing.map(|(from_us, began_in)| Span {
+                self.attempt.outcome = Some(*outcome);
+                self.attempt.accepted = by.clone().zip(reason.clone());
+                self.attempt.committed = self.committing.map(|(from_us, began_in)| TimeSpan {
                     from_us,
                     to_us: us,
                     by_wall_clock: began_in != session,
@@ -239,7 +246,7 @@ impl<'a> Way<'a> {
     /// Extends the wait for an answer that has not come yet, as far as the summary goes.
     fn wait_until(&mut self, us: u64, session: usize) {
         if let Some((at, asked_in)) = self.asked {
-            let wait = &mut self.passage.waits[at];
+            let wait = &mut self.attempt.waits[at];
             wait.span.to_us = us;
             wait.span.by_wall_clock = asked_in != session;
             let (step, direction) = (wait.step.clone(), wait.direction);
@@ -248,8 +255,8 @@ impl<'a> Way<'a> {
     }
 
     /// Returns the period of something that took this long and ended now.
-    fn took(&self, took_us: u64, us: u64) -> Span {
-        Span {
+    fn took(&self, took_us: u64, us: u64) -> TimeSpan {
+        TimeSpan {
             from_us: us.saturating_sub(took_us).max(self.before),
             to_us: us,
             by_wall_clock: false,
@@ -257,8 +264,8 @@ impl<'a> Way<'a> {
     }
 
     /// Returns the step as it is taken in this direction; adds it if it is new.
-    fn step(&mut self, id: Option<&String>, direction: Direction, us: u64) -> &mut StepTaken {
-        let steps = &mut self.passage.steps;
+    fn step(&mut self, id: Option<&String>, direction: Direction, us: u64) -> &mut StepTiming {
+        let steps = &mut self.attempt.steps;
         let at = *self
             .known
             .entry((id.cloned(), direction))
@@ -268,11 +275,11 @@ impl<'a> Way<'a> {
                     .iter()
                     .find(|step| Some(&step.id) == id)
                     .map(|step| step.title.clone());
-                steps.push(StepTaken {
+                steps.push(StepTiming {
                     id: id.cloned(),
                     title,
                     direction,
-                    span: Span {
+                    span: TimeSpan {
                         from_us: us,
                         to_us: us,
                         by_wall_clock: false,
@@ -288,8 +295,8 @@ impl<'a> Way<'a> {
         &mut steps[at]
     }
 
-    fn swap(&mut self, swapped: &Swapped, us: u64, session: usize) {
-        let Swapped {
+    fn swap(&mut self, swapped: &SwapEvent, us: u64, session: usize) {
+        let SwapEvent {
             swap,
             step,
             direction,
@@ -303,7 +310,7 @@ impl<'a> Way<'a> {
         taken.operations += operations.len() as u64;
         taken.renaming_us += took_us;
         by_server(&mut taken.servers, swapped, span);
-        by_server(&mut self.passage.servers, swapped, span);
+        by_server(&mut self.attempt.servers, swapped, span);
         match direction {
             Direction::Forward => self.forward.insert(*swap),
             Direction::Back => self.back.insert(*swap),
@@ -312,15 +319,15 @@ impl<'a> Way<'a> {
         self.renamed_in = Some((first_in, session));
         let by_wall_clock = first_in != session;
         let from_us = self
-            .passage
-            .window
-            .map_or(span.from_us, |window| window.from_us);
-        self.passage.window = Some(Span {
+            .attempt
+            .outage
+            .map_or(span.from_us, |outage| outage.from_us);
+        self.attempt.outage = Some(TimeSpan {
             from_us,
             to_us: us,
             by_wall_clock,
         });
-        self.passage.moves.push(Move {
+        self.attempt.swaps.push(TimedSwap {
             step: step.clone(),
             direction: *direction,
             span,
@@ -333,73 +340,78 @@ impl<'a> Way<'a> {
         self.asked_us = us;
         // The same question in a later command continues the wait.
         if let Some((at, _)) = self.asked
-            && self.passage.waits[at].step == step
-            && self.passage.waits[at].direction == direction
+            && self.attempt.waits[at].step == step
+            && self.attempt.waits[at].direction == direction
         {
             return;
         }
-        let span = Span {
+        let span = TimeSpan {
             from_us: us,
             to_us: us,
             by_wall_clock: false,
         };
-        self.passage.waits.push(Waited {
+        self.attempt.waits.push(ManualWait {
             step: step.to_owned(),
             direction,
             span,
             answer: None,
             by: None,
         });
-        self.asked = Some((self.passage.waits.len() - 1, session));
+        self.asked = Some((self.attempt.waits.len() - 1, session));
     }
 
-    fn end(mut self, all: &Timeline<'_>, swaps: Option<u64>, from_journal: bool) -> Passage {
-        if let (None, Some(last)) = (self.passage.outcome, all.sessions.last()) {
+    fn end(
+        mut self,
+        all: &Timeline<'_>,
+        planned_swaps: Option<u64>,
+        from_journal: bool,
+    ) -> Attempt {
+        if let (None, Some(last)) = (self.attempt.outcome, all.sessions.last()) {
             self.wait_until(last.span.to_us, all.sessions.len() - 1);
         }
-        let passage = &mut self.passage;
-        let due = match passage.outcome {
+        let attempt = &mut self.attempt;
+        let recorded = match attempt.outcome {
             Some(Outcome::Applied) => Some(self.forward.len()),
             // A failed apply rolls back only the swaps that it made, so their number is not the
             // plan's.
             Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
             _ => None,
         };
-        let untold = due
-            .zip(swaps)
-            .is_some_and(|(told, swaps)| (told as u64) < swaps);
+        let lacks_swaps = recorded
+            .zip(planned_swaps)
+            .is_some_and(|(recorded, planned)| (recorded as u64) < planned);
         // A swap that failed was begun and not done, so it has an event for its rollback alone.
-        let failed = passage
+        let failed = attempt
             .turns
             .iter()
             .filter(|turn| turn.direction == Direction::Back && turn.why != "undo")
             .count();
         let only_back = self.back.difference(&self.forward).count();
-        let unmatched = !self.forward.is_empty() && only_back > failed;
+        let lacks_forward_swaps = !self.forward.is_empty() && only_back > failed;
         // A command that died before it recorded its first swap may have done a part of it.
         let begun = self
             .committing
-            .zip(passage.window.as_mut())
+            .zip(attempt.outage.as_mut())
             .zip(self.renamed_in);
         let silent = begun.filter(|((committing, _), (first_in, _))| committing.1 != *first_in);
         let is_silent = silent.is_some();
-        if let Some((((from_us, _), window), _)) = silent {
-            window.from_us = window.from_us.min(from_us);
-            window.by_wall_clock = true;
+        if let Some((((from_us, _), outage), _)) = silent {
+            outage.from_us = outage.from_us.min(from_us);
+            outage.by_wall_clock = true;
         }
-        passage.partial = from_journal || untold || unmatched || is_silent;
-        passage.away = away(&passage.moves, passage.outcome);
-        if passage.outcome == Some(Outcome::Undone) {
-            passage.restarts = restarts(passage);
+        attempt.partial = from_journal || lacks_swaps || lacks_forward_swaps || is_silent;
+        attempt.outages = outages(&attempt.swaps, attempt.outcome);
+        if attempt.outcome == Some(Outcome::Undone) {
+            attempt.restarts = restarts(attempt);
         }
-        if let Some(window) = passage.window {
-            passage.spent = spent(passage, &window, all);
+        if let Some(outage) = attempt.outage {
+            attempt.breakdown = breakdown(attempt, &outage, all);
         }
-        self.passage
+        self.attempt
     }
 }
 
-fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
+fn by_server(servers: &mut Vec<ServerTiming>, swapped: &SwapEvent, span: TimeSpan) {
     let mut operations: BTreeMap<Option<&String>, u64> = BTreeMap::new();
     for operation in &swapped.operations {
         *operations.entry(operation.server.as_ref()).or_default() += 1;
@@ -410,7 +422,7 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
             .unwrap_or_else(|at| {
                 servers.insert(
                     at,
-                    ServerTaken {
+                    ServerTiming {
                         server: server.cloned(),
                         span,
                         operations: 0,
@@ -429,95 +441,100 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
 /// Returns the restarts that are required after everything was rolled back. Each command reports
 /// those of the services that it rolled back itself; the services that an interrupted command
 /// rolled back before require one as well.
-fn restarts(passage: &Passage) -> Vec<Restart> {
-    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for told in &passage.restarts {
-        due.entry(&told.service)
+fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
+    let mut required: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for restart in &attempt.restarts {
+        required
+            .entry(&restart.service)
             .or_default()
-            .extend(told.servers.iter().map(String::as_str));
+            .extend(restart.servers.iter().map(String::as_str));
     }
-    for operation in passage
-        .moves
+    for operation in attempt
+        .swaps
         .iter()
-        .filter(|step| step.direction == Direction::Back)
-        .flat_map(|step| &step.operations)
+        .filter(|swap| swap.direction == Direction::Back)
+        .flat_map(|swap| &swap.operations)
     {
-        if let (Kind::Service, Some(server)) = (operation.of, &operation.server) {
-            due.entry(&operation.target).or_default().insert(server);
+        if let (TargetKind::Service, Some(server)) = (operation.of, &operation.server) {
+            required
+                .entry(&operation.target)
+                .or_default()
+                .insert(server);
         }
     }
-    let restart = |(service, servers): (&str, BTreeSet<&str>)| Restart {
+    let restart = |(service, servers): (&str, BTreeSet<&str>)| RequiredRestart {
         service: service.to_owned(),
         servers: servers.into_iter().map(str::to_owned).collect(),
     };
-    due.into_iter().map(restart).collect()
+    required.into_iter().map(restart).collect()
 }
 
 /// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
-fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
-    let sum =
-        |spans: &mut dyn Iterator<Item = Span>| spans.map(|span| span.within(window)).sum::<u64>();
-    let waiting_us = sum(&mut passage.waits.iter().map(|wait| wait.span));
-    let gaps = all.sessions.windows(2).map(|two| Span {
+fn breakdown(attempt: &Attempt, outage: &TimeSpan, all: &Timeline<'_>) -> OutageBreakdown {
+    let sum = |spans: &mut dyn Iterator<Item = TimeSpan>| {
+        spans.map(|span| span.within(outage)).sum::<u64>()
+    };
+    let waiting_us = sum(&mut attempt.waits.iter().map(|wait| wait.span));
+    let gaps = all.sessions.windows(2).map(|two| TimeSpan {
         from_us: two[0].span.to_us,
         to_us: two[1].span.from_us,
         by_wall_clock: true,
     });
     // A question that outlasts its command counts as waiting, not as idle time.
     let idle = gaps.map(|gap| {
-        let asked: u64 = passage
+        let waiting: u64 = attempt
             .waits
             .iter()
             .map(|wait| wait.span.within(&gap))
             .sum();
-        gap.within(window).saturating_sub(asked)
+        gap.within(outage).saturating_sub(waiting)
     });
     let between_us: u64 = idle.sum();
-    let syncs_us = sum(&mut passage
+    let syncs_us = sum(&mut attempt
         .steps
         .iter()
         .flat_map(|step| step.syncs.iter().copied()));
-    let renaming_us = sum(&mut passage.moves.iter().map(|step| step.span));
+    let renaming_us = sum(&mut attempt.swaps.iter().map(|swap| swap.span));
     let known = waiting_us + between_us + syncs_us + renaming_us;
-    Spent {
+    OutageBreakdown {
         renaming_us,
         syncs_us,
         waiting_us,
         between_us,
-        else_us: window.us().saturating_sub(known),
+        else_us: outage.us().saturating_sub(known),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Line;
+    use crate::events::EventLine;
     use crate::events::timeline::timeline;
     use crate::journal::Answer;
 
-    fn line(elapsed_us: u64, happened: Happened) -> Line {
-        Line {
+    fn line(elapsed_us: u64, event: LoggedEvent) -> EventLine {
+        EventLine {
             at: format!("2026-11-23T12:00:00.{elapsed_us:06}Z"),
             elapsed_us,
-            happened,
+            event,
         }
     }
 
-    fn swap(elapsed_us: u64, took_us: u64) -> Line {
-        let swapped = Swapped {
+    fn swap(elapsed_us: u64, took_us: u64) -> EventLine {
+        let swapped = SwapEvent {
             swap: 1,
             step: Some("one".to_owned()),
             direction: Direction::Forward,
             took_us,
             operations: Vec::new(),
         };
-        line(elapsed_us, Happened::Swap(swapped))
+        line(elapsed_us, LoggedEvent::Swap(swapped))
     }
 
-    fn sync(elapsed_us: u64, took_us: u64) -> Line {
+    fn sync(elapsed_us: u64, took_us: u64) -> EventLine {
         line(
             elapsed_us,
-            Happened::Sync {
+            LoggedEvent::Sync {
                 step: Some("one".to_owned()),
                 direction: Direction::Forward,
                 took_us,
@@ -525,54 +542,54 @@ mod tests {
         )
     }
 
-    fn only(lines: &[Line]) -> Passage {
+    fn only_attempt(lines: &[EventLine]) -> Attempt {
         let timeline = timeline(lines, &mut Vec::new());
-        let all = passages(&timeline, &[], None, RunState::Staged, false);
-        let [only] = <[Passage; 1]>::try_from(all).expect("one way");
-        only
+        let all = attempts(&timeline, &[], None, RunState::Staged, false);
+        let [attempt] = <[Attempt; 1]>::try_from(all).expect("one attempt");
+        attempt
     }
 
     #[test]
-    fn the_window_is_from_before_the_first_rename_until_behind_the_last() {
+    fn the_outage_is_from_before_the_first_rename_until_after_the_last() {
         let lines = [
             line(
                 10,
-                Happened::Opened {
+                LoggedEvent::Opened {
                     run: "0001-KB1".to_owned(),
                     bytes: 5,
                 },
             ),
-            line(100, Happened::Staged { bytes: 5 }),
-            line(110, Happened::Committing),
+            line(100, LoggedEvent::Staged { bytes: 5 }),
+            line(110, LoggedEvent::Committing),
             swap(130, 10),
             sync(160, 25),
             swap(200, 20),
             sync(400, 200),
         ];
-        let passage = only(&lines);
+        let attempt = only_attempt(&lines);
         assert_eq!(
-            passage.window,
-            Some(Span {
+            attempt.outage,
+            Some(TimeSpan {
                 from_us: 120,
                 to_us: 200,
                 by_wall_clock: false
             })
         );
-        assert_eq!(passage.staged.map(|staged| staged.us()), Some(100));
-        let spent = Spent {
+        assert_eq!(attempt.staged.map(|staged| staged.us()), Some(100));
+        let breakdown = OutageBreakdown {
             renaming_us: 30,
             syncs_us: 25,
             waiting_us: 0,
             between_us: 0,
             else_us: 25,
         };
-        assert_eq!(passage.spent, spent);
+        assert_eq!(attempt.breakdown, breakdown);
     }
 
     #[test]
-    fn a_person_is_waited_for_until_the_answer_and_not_until_its_record() {
+    fn the_wait_for_a_person_ends_with_the_answer_and_not_with_its_record() {
         let (step, direction) = ("by-hand".to_owned(), Direction::Forward);
-        let answered = Happened::Answered {
+        let answered = LoggedEvent::Answered {
             step: step.clone(),
             answer: Answer::Done,
             by: "me".to_owned(),
@@ -580,31 +597,31 @@ mod tests {
         };
         let lines = [
             swap(10, 5),
-            line(20, Happened::Asked { step, direction }),
+            line(20, LoggedEvent::Asked { step, direction }),
             line(75, answered),
             swap(100, 10),
         ];
-        let passage = only(&lines);
+        let attempt = only_attempt(&lines);
         assert_eq!(
             (
-                passage.spent.waiting_us,
-                passage.spent.renaming_us,
-                passage.spent.else_us
+                attempt.breakdown.waiting_us,
+                attempt.breakdown.renaming_us,
+                attempt.breakdown.else_us
             ),
             (40, 15, 40)
         );
     }
 
     #[test]
-    fn what_a_command_may_have_done_before_it_died_belongs_to_the_window() {
+    fn the_unrecorded_work_of_a_killed_command_belongs_to_the_outage() {
         // It died before it recorded its first swap, and another command continued: its clock
         // starts again.
-        let lines = [line(50, Happened::Committing), swap(20, 10)];
-        let passage = only(&lines);
-        assert!(passage.partial);
+        let lines = [line(50, LoggedEvent::Committing), swap(20, 10)];
+        let attempt = only_attempt(&lines);
+        assert!(attempt.partial);
         assert_eq!(
-            passage.window,
-            Some(Span {
+            attempt.outage,
+            Some(TimeSpan {
                 from_us: 50,
                 to_us: 70,
                 by_wall_clock: true
@@ -613,9 +630,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_took_longer_than_since_the_line_before() {
-        let passage = only(&[swap(10, 1_000), swap(30, 1_000)]);
-        assert_eq!(passage.window.map(|window| window.us()), Some(30));
-        assert_eq!((passage.spent.renaming_us, passage.spent.else_us), (30, 0));
+    fn no_duration_exceeds_the_time_since_the_line_before() {
+        let attempt = only_attempt(&[swap(10, 1_000), swap(30, 1_000)]);
+        assert_eq!(attempt.outage.map(|outage| outage.us()), Some(30));
+        assert_eq!(
+            (attempt.breakdown.renaming_us, attempt.breakdown.else_us),
+            (30, 0)
+        );
     }
 }

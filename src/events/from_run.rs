@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Happened, Operation, Swapped};
+use super::{EventOperation, LoggedEvent, SwapEvent};
 use crate::names::Escaped;
 use crate::run::{Comparison, Event};
 
-impl Happened {
-    /// Returns the line for an event, or `None` if the event is not kept.
+impl LoggedEvent {
+    /// Returns the logged form of an event, or `None` if the event is not logged.
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let id = |step: &crate::plan::PlannedStep| step.id.clone();
         Some(match event {
@@ -15,7 +15,7 @@ impl Happened {
                 run: (*run).to_owned(),
                 bytes: *bytes,
             },
-            // Too many to keep; `opened` has the number of bytes.
+            // Too many to log; `opened` has the number of bytes.
             Event::Wrote { .. } => return None,
             Event::Staged { bytes } => Self::Staged { bytes: *bytes },
             Event::BackedUp(backup) => Self::BackedUp {
@@ -33,14 +33,14 @@ impl Happened {
                 operations,
                 direction,
                 took,
-            } => Self::Swap(Swapped {
+            } => Self::Swap(SwapEvent {
                 swap: swap.number,
                 step: swap.step.clone(),
                 direction: *direction,
                 took_us: micros(*took),
                 operations: operations
                     .iter()
-                    .map(|operation| Operation::of(operation))
+                    .map(|operation| EventOperation::of(operation))
                     .collect(),
             }),
             Event::Sync {
@@ -71,7 +71,7 @@ impl Happened {
                 direction: *direction,
                 why: (*why).to_owned(),
             },
-            Event::RestartDue { service, servers } => Self::RestartDue {
+            Event::RestartRequired { service, servers } => Self::RestartRequired {
                 service: (*service).to_owned(),
                 servers: servers.iter().map(|server| (*server).to_owned()).collect(),
             },
@@ -83,13 +83,13 @@ impl Happened {
                 expected,
                 measured,
                 differs,
-                came,
+                appeared,
             }) => Self::Compared {
                 direction: *direction,
                 expected: *expected,
                 measured: *measured,
                 differs: differs.clone(),
-                came: came.clone(),
+                appeared: appeared.clone(),
             },
             Event::Closed {
                 outcome,

@@ -1,18 +1,18 @@
 //! Event log of a run, and the summary of the run that is made from it.
 //!
-//! Every command that works on a run appends lines to `events.ndjson` in the run's directory: what
-//! happened and when, so that a report can be made from this file alone. Nothing ever depends on
+//! Every command that works on a run appends lines to `events.ndjson` in the run's directory: each
+//! event with its time, so that a report can be made from this file alone. Nothing ever depends on
 //! it. It is never synced, lines that cannot be written are dropped, and lines that cannot be read
 //! are left out and reported as missing.
 //!
-//! Each line is one JSON object, a [`Line`]; `rollup schema event` prints its schema. Every line
-//! has:
+//! Each line is one JSON object, an [`EventLine`]; `rollup schema event` prints its schema. Every
+//! line has:
 //!
-//! | key | is |
+//! | key | value |
 //! | --- | --- |
-//! | `at` | when it was written, by the wall clock, UTC |
+//! | `at` | time at which it was written, by the wall clock, UTC |
 //! | `elapsed_us` | microseconds since the command began, by the monotonic clock |
-//! | `event` | what happened; the other keys depend on it |
+//! | `event` | kind of the event; the other keys depend on it |
 //!
 //! A command that works on the run begins with `began` and ends with `ended`, which carries the
 //! exit code. If `ended` is missing, the command died. The next command appends to the same file,
@@ -27,10 +27,10 @@
 //! | `committing` | the first rename is next |
 //! | `step` | a step begins; `null` is the record of the applied rollups |
 //! | `swap` | an object was swapped in or rolled back, with the operations that this does |
-//! | `sync` | what a step moved is synced to disk |
+//! | `sync` | the moves of a step are synced to disk |
 //! | `asked`, `answered` | a manual step waits for a person; the answer |
 //! | `turned` | the run changes its direction |
-//! | `restart-due` | the old file of a service was restored; the service itself did not notice |
+//! | `restart-required` | the old file of a service was restored; the service did not notice |
 //! | `notice` | information for the operator that stops nothing |
 //! | `compared` | the tree was compared with the plan, or after a rollback with the state before |
 //! | `closed` | the run is closed |
@@ -59,10 +59,10 @@ use crate::plan::{OperationKind, Plan, Subject, TargetState};
 pub use reader::{Events, read};
 pub use records::Records;
 pub use summary::{
-    Account, Away, Compared, Move, Passage, Restart, ServerTaken, Session, Span, Spent, StepTaken,
-    Turned, Waited,
+    Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, RunSummary,
+    ServerTiming, Session, StateComparison, StepTiming, TargetOutages, TimeSpan, TimedSwap,
 };
-pub use writer::{Lost, Writer, path_of};
+pub use writer::{DroppedEvents, EventWriter, path_of};
 
 /// Version of the format of the lines.
 pub const SCHEMA: u32 = 1;
@@ -70,248 +70,248 @@ pub const SCHEMA: u32 = 1;
 /// One line of the `events.ndjson` of a run. Keys and events may be added in later versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "A line of events.ndjson")]
-pub struct Line {
-    /// When it was written, by the wall clock: UTC, as in RFC 3339.
+pub struct EventLine {
+    /// Time at which it was written, by the wall clock: UTC, as in RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
-    /// Microseconds since the command began, by a clock that nobody sets.
+    /// Microseconds since the command began, by the monotonic clock.
     pub elapsed_us: u64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
-    pub happened: Happened,
+    pub event: LoggedEvent,
 }
 
-/// What a line tells.
+/// Event of a run, as it is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Happened {
+pub enum LoggedEvent {
     /// A command begins to work on the run.
     Began(Box<Began>),
     /// The run's directory was made.
     Opened {
-        /// The run, such as `0012-KB952076`.
+        /// Name of the run, such as `0012-KB952076`.
         run: String,
-        /// How many bytes will be staged.
+        /// Number of bytes that will be staged.
         bytes: u64,
     },
-    /// Staging is whole: everything is on disk and was read back.
+    /// Staging is complete: everything is on disk and was verified by reading it.
     Staged {
-        /// How many bytes were staged.
+        /// Number of bytes that were staged.
         #[serde(default)]
         bytes: u64,
     },
-    /// What the run will replace was copied elsewhere.
+    /// The files that the run replaces were copied elsewhere.
     BackedUp {
-        /// Where to.
+        /// Directory of the copies.
         directory: String,
-        /// How many files.
+        /// Number of files.
         files: u64,
-        /// How many bytes they have.
+        /// Total size of the files in bytes.
         bytes: u64,
     },
-    /// The first rename is due.
+    /// The first rename is next.
     Committing,
     /// A step begins.
     Step {
-        /// Its id; `null` is the level.
+        /// Id of the step; `null` for the record of the applied rollups.
         step: Option<String>,
-        /// Direction in which it is taken.
+        /// Direction in which the step is taken.
         direction: Direction,
     },
-    /// An object was swapped in, or the old one back.
-    Swap(Swapped),
-    /// What a step moved is on disk.
+    /// A new object was swapped in, or an old one was restored.
+    Swap(SwapEvent),
+    /// The moves of a step are synced to disk.
     Sync {
-        /// The step's id; `null` is the level.
+        /// Id of the step; `null` for the record of the applied rollups.
         step: Option<String>,
         /// Direction of the run.
         direction: Direction,
-        /// How long the disk took, in microseconds.
+        /// Duration of the sync, in microseconds.
         took_us: u64,
     },
-    /// A manual step waits for a person from now on.
+    /// A manual step begins to wait for a person.
     Asked {
-        /// The step's id.
+        /// Id of the step.
         step: String,
-        /// Direction of the run: `back` if the step is to be taken back.
+        /// Direction of the run: `back` if the step is to be rolled back.
         direction: Direction,
     },
     /// A manual step was answered.
     Answered {
-        /// The step's id.
+        /// Id of the step.
         step: String,
-        /// What was said.
+        /// Answer that was given.
         answer: Answer,
-        /// Who said so.
+        /// Person who gave the answer.
         #[serde(default)]
         by: String,
-        /// How long this command waited for it, in microseconds; an earlier one may have put the
-        /// question.
+        /// Time that this command waited for it, in microseconds; an earlier command may have asked
+        /// the question.
         #[serde(default)]
         waited_us: u64,
     },
-    /// The run goes the other way from here on.
+    /// The run changes its direction.
     Turned {
-        /// Direction from here on.
+        /// New direction.
         direction: Direction,
-        /// Why: what failed, or the command.
+        /// Reason: the failure, or the name of the command.
         why: String,
     },
-    /// The file of a service went back to its old bytes; the service itself did not notice.
-    RestartDue {
-        /// The service.
+    /// The old file of a service was restored; the service did not notice and must be restarted.
+    RestartRequired {
+        /// Name of the service.
         service: String,
-        /// Where.
+        /// Servers on which to restart it.
         servers: Vec<String>,
     },
-    /// What the operator should know, and stops nothing.
+    /// Information for the operator, which stops nothing.
     Notice {
-        /// In words.
+        /// Text of the notice.
         text: String,
     },
-    /// What stands was compared with what should.
+    /// The current state was compared with the expected one.
     Compared {
-        /// Direction of the run: `back` if the state before should stand, and not what the preview
-        /// said.
+        /// Direction of the run: `back` if compared with the state before the run, and not with the
+        /// plan's expected state.
         direction: Direction,
-        /// Digest of what should stand.
+        /// Digest of the state that is expected.
         expected: Option<Digest>,
-        /// Digest of what does; going back, only where nothing differs.
+        /// Digest of the current state; after a rollback, only if nothing differs.
         measured: Option<Digest>,
-        /// What of ours differs, in words.
+        /// Managed entries that differ, in words.
         differs: Vec<String>,
-        /// Files that nobody predicted: an operator's, which came meanwhile.
-        came: Vec<RelPath>,
+        /// Unmanaged files that appeared during the run.
+        appeared: Vec<RelPath>,
     },
-    /// The run is at rest.
+    /// The run is closed.
     Closed {
-        /// How.
+        /// Outcome of the run.
         outcome: Outcome,
-        /// Digest of what stands at the live paths.
+        /// Digest of the current state of the live paths.
         #[serde(default)]
         measured: Option<Digest>,
-        /// Where the run was closed as it stood: who did.
+        /// User who closed the run in the state it was in, if it did not finish.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        /// Where the run was closed as it stood: why.
+        /// Reason why that user closed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// The command ends.
     Ended {
-        /// Its exit code.
+        /// Exit code.
         exit_code: u8,
-        /// The name of the exit code.
+        /// Name of the exit code.
         #[serde(default)]
         exit: String,
-        /// Why it did not do what it was asked for.
+        /// Reasons why the command failed.
         #[serde(default)]
         reasons: Vec<String>,
     },
 }
 
-/// The first line of a command.
+/// First line of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Began {
     /// Version of the lines that follow, up to the next such line.
     pub schema: u32,
-    /// The command: `apply`, `stage`, `resume`, `undo`, `accept` or `rehearse`.
+    /// Name of the command: `apply`, `stage`, `resume`, `undo`, `accept` or `rehearse`.
     pub command: String,
-    /// The run, such as `0012-KB952076`.
+    /// Name of the run, such as `0012-KB952076`.
     pub run: String,
     /// Version of the program.
     pub tool: String,
-    /// Who typed it.
+    /// User who typed the command.
     pub user: String,
-    /// On which machine.
+    /// Machine on which it runs.
     pub host: String,
     /// Name of the deployment.
     pub deployment: String,
-    /// What the run is of.
-    pub about: About,
+    /// Subject of the run.
+    pub subject: EventSubject,
     /// Digest of the plan.
     pub plan: Option<Digest>,
-    /// Digest of what the plan predicts.
+    /// Digest of the plan's expected state.
     pub expected: Option<Digest>,
-    /// How many swaps the plan has, the level's included.
+    /// Number of swaps in the plan, including that of the record of the applied rollups.
     pub swaps: u64,
-    /// The steps of the plan, in order.
-    pub steps: Vec<Step>,
+    /// Steps of the plan, in order.
+    pub steps: Vec<EventStep>,
 }
 
-/// What a run is of.
+/// Subject of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// A rollup.
+pub enum EventSubject {
+    /// The run applies a rollup.
     Rollup {
-        /// Its KB number, such as `KB952076`.
+        /// KB number, such as `KB952076`.
         kb: String,
-        /// Revision of its article.
+        /// Revision of the article.
         revision: String,
-        /// Its title.
+        /// Title of the rollup.
         title: String,
     },
-    /// What lay on disk was taken for true.
+    /// The run accepts drift.
     Accept {
-        /// Why.
+        /// Reason that was given.
         reason: String,
     },
 }
 
-/// A step of the plan.
+/// Step of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
-    /// The author's id.
+pub struct EventStep {
+    /// Id that the author gave it.
     pub id: String,
-    /// For people.
+    /// Title, for people.
     pub title: String,
-    /// Its action, such as `uninstall`.
+    /// Keyword of its action, such as `uninstall`.
     pub action: String,
-    /// How many operations it has.
+    /// Number of operations.
     pub operations: u64,
 }
 
-/// A swap that is done, or taken back.
+/// Swap that was done or rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Swapped {
-    /// Its number in the plan, from 1.
+pub struct SwapEvent {
+    /// Number of the swap in the plan, from 1.
     pub swap: u32,
-    /// The step's id; `null` is the level.
+    /// Id of the step; `null` for the record of the applied rollups.
     pub step: Option<String>,
-    /// Direction: `back` if it was taken back.
+    /// Direction: `back` if the swap was rolled back.
     pub direction: Direction,
-    /// How long its renames took, in microseconds; they end when the line is written.
+    /// Duration of its renames, in microseconds; they end when the line is written.
     pub took_us: u64,
-    /// What it does. The level has no operation.
-    pub operations: Vec<Operation>,
+    /// Operations that it does. The swap of the record of the applied rollups has none.
+    pub operations: Vec<EventOperation>,
 }
 
-/// An operation of the plan.
+/// Operation of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Operation {
-    /// What is done.
+pub struct EventOperation {
+    /// Kind of the operation.
     pub kind: OperationKind,
-    /// To what, as people name it.
+    /// Name of the target, for people.
     pub target: String,
-    /// The server, where there is one.
+    /// Server, if there is one.
     pub server: Option<String>,
-    /// What the target is.
-    pub of: Kind,
-    /// Whether an item is installed or a service runs before the operation; `null` for anything
-    /// else. Taken back, this is so again afterwards.
+    /// Kind of the target.
+    pub of: TargetKind,
+    /// Availability of an item or a service before the operation, and again after its rollback;
+    /// `null` for other targets.
     pub before: Option<Availability>,
-    /// The same after it.
+    /// Availability after the operation.
     pub after: Option<Availability>,
 }
 
-/// What an operation is done to.
+/// Kinds of targets of operations.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A component of the console, or what a package installs outside of it.
+pub enum TargetKind {
+    /// A component of the console, or a package that is installed outside of it.
     Item,
     /// A procedure of the console.
     Procedure,
@@ -321,7 +321,7 @@ pub enum Kind {
     Service,
 }
 
-/// Whether an item or a service is there for those who use it.
+/// Availability of an item or a service to its users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Availability {
@@ -343,19 +343,19 @@ impl Began {
             user: user(),
             host: host(),
             deployment: plan.deployment.clone(),
-            about: About::of(&plan.subject),
+            subject: EventSubject::of(&plan.subject),
             plan: plan.digest,
             expected: plan
                 .expected_state
                 .as_ref()
                 .map(|expected_state| expected_state.digest),
             swaps: plan.swaps.len() as u64,
-            steps: Step::all(plan),
+            steps: EventStep::all(plan),
         }
     }
 }
 
-impl Step {
+impl EventStep {
     /// Returns the steps of a plan.
     fn all(plan: &Plan) -> Vec<Self> {
         let steps = plan.steps.iter().map(|step| Self {
@@ -368,7 +368,7 @@ impl Step {
     }
 }
 
-impl About {
+impl EventSubject {
     fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Rollup(rollup) => Self::Rollup {
@@ -383,7 +383,7 @@ impl About {
     }
 }
 
-impl Operation {
+impl EventOperation {
     fn of(operation: &crate::plan::Operation) -> Self {
         let (of, before, after) = availability(&operation.before, &operation.after);
         Self {
@@ -402,7 +402,7 @@ impl Operation {
 fn availability(
     before: &TargetState,
     after: &TargetState,
-) -> (Kind, Option<Availability>, Option<Availability>) {
+) -> (TargetKind, Option<Availability>, Option<Availability>) {
     let availability_if = |up: bool| {
         if up {
             Availability::Up
@@ -410,25 +410,25 @@ fn availability(
             Availability::Down
         }
     };
-    let item = |side: &TargetState| match side {
+    let item = |state: &TargetState| match state {
         TargetState::Item { state, .. } => Some(availability_if(state.is_installed())),
         TargetState::Nothing => Some(Availability::Down),
         _ => None,
     };
-    let service = |side: &TargetState| match side {
+    let service = |state: &TargetState| match state {
         TargetState::Service { running, .. } => Some(availability_if(*running)),
         _ => None,
     };
     match (before, after) {
         (TargetState::Service { .. }, _) | (_, TargetState::Service { .. }) => {
-            (Kind::Service, service(before), service(after))
+            (TargetKind::Service, service(before), service(after))
         }
         (TargetState::Item { .. }, _) | (_, TargetState::Item { .. }) => {
-            (Kind::Item, item(before), item(after))
+            (TargetKind::Item, item(before), item(after))
         }
         (TargetState::Procedure { .. }, _) | (_, TargetState::Procedure { .. }) => {
-            (Kind::Procedure, None, None)
+            (TargetKind::Procedure, None, None)
         }
-        _ => (Kind::File, None, None),
+        _ => (TargetKind::File, None, None),
     }
 }

@@ -4,30 +4,30 @@
 //! when it is installed or when its uninstall is rolled back. A service goes down when it is
 //! stopped and is up again when it is started. A rollback restores the old file of a service, which
 //! the service itself does not notice: a stopped service stays stopped until an operator restarts
-//! it. What is replaced in one swap is down for that swap.
+//! it. An item that is replaced in one swap is down for that swap.
 
 use std::collections::BTreeMap;
 
-use super::summary::{Away, Move, Span};
-use super::{Availability, Kind};
+use super::summary::{TargetOutages, TimeSpan, TimedSwap};
+use super::{Availability, TargetKind};
 use crate::journal::{Direction, Outcome};
 use crate::plan::OperationKind;
 
 /// Returns the outages during these swaps: ongoing ones first, then the longest.
-pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
-    let mut all: BTreeMap<(Kind, &str, Option<&str>), Away> = BTreeMap::new();
-    // Index of the command in which something went down.
-    let mut went: BTreeMap<_, usize> = BTreeMap::new();
-    for step in moves {
-        for operation in &step.operations {
-            let (before, after) = match step.direction {
+pub(super) fn outages(swaps: &[TimedSwap], outcome: Option<Outcome>) -> Vec<TargetOutages> {
+    let mut all: BTreeMap<(TargetKind, &str, Option<&str>), TargetOutages> = BTreeMap::new();
+    // Index of the command in which each target went down.
+    let mut down_since: BTreeMap<_, usize> = BTreeMap::new();
+    for swap in swaps {
+        for operation in &swap.operations {
+            let (before, after) = match swap.direction {
                 Direction::Forward => (operation.before, operation.after),
                 Direction::Back => (operation.after, operation.before),
             };
             let (Some(before), Some(after)) = (before, after) else {
                 continue;
             };
-            if step.direction == Direction::Back && operation.of == Kind::Service {
+            if swap.direction == Direction::Back && operation.of == TargetKind::Service {
                 continue;
             }
             // The permission to start a service, and a change of a record, take nothing down.
@@ -42,7 +42,7 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
                 operation.target.as_str(),
                 operation.server.as_deref(),
             );
-            let away = all.entry(key).or_insert_with(|| Away {
+            let outages = all.entry(key).or_insert_with(|| TargetOutages {
                 of: operation.of,
                 target: operation.target.clone(),
                 server: operation.server.clone(),
@@ -51,41 +51,46 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
                 total_us: 0,
             });
             if before == Availability::Up {
-                away.since_us.get_or_insert(step.span.from_us);
-                went.entry(key).or_insert(step.session);
+                outages.since_us.get_or_insert(swap.span.from_us);
+                down_since.entry(key).or_insert(swap.session);
             }
-            if let (Availability::Up, Some(from_us)) = (after, away.since_us) {
-                away.since_us = None;
-                let by_wall_clock = went
+            if let (Availability::Up, Some(from_us)) = (after, outages.since_us) {
+                outages.since_us = None;
+                let by_wall_clock = down_since
                     .remove(&key)
-                    .is_some_and(|session| session != step.session);
-                away.spans.push(Span {
+                    .is_some_and(|session| session != swap.session);
+                outages.spans.push(TimeSpan {
                     from_us,
-                    to_us: step.span.to_us,
+                    to_us: swap.span.to_us,
                     by_wall_clock,
                 });
             }
         }
     }
-    let mut all: Vec<Away> = all.into_values().collect();
-    for away in &mut all {
+    let mut all: Vec<TargetOutages> = all.into_values().collect();
+    for outages in &mut all {
         // After a rollback, an item that was down before the run is as it was: no outage.
-        if outcome == Some(Outcome::Undone) && away.of != Kind::Service {
-            away.since_us = None;
+        if outcome == Some(Outcome::Undone) && outages.of != TargetKind::Service {
+            outages.since_us = None;
         }
-        away.total_us = away.spans.iter().map(Span::us).sum();
+        outages.total_us = outages.spans.iter().map(TimeSpan::us).sum();
     }
-    all.retain(|away| !away.spans.is_empty() || away.since_us.is_some());
-    all.sort_by_key(|away| (away.since_us.is_none(), std::cmp::Reverse(away.total_us)));
+    all.retain(|outages| !outages.spans.is_empty() || outages.since_us.is_some());
+    all.sort_by_key(|outages| {
+        (
+            outages.since_us.is_none(),
+            std::cmp::Reverse(outages.total_us),
+        )
+    });
     all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Operation;
+    use crate::events::EventOperation;
 
-    fn step(kind: OperationKind, of: Kind, direction: Direction, from_us: u64) -> Move {
+    fn swap(kind: OperationKind, of: TargetKind, direction: Direction, from_us: u64) -> TimedSwap {
         let (before, after) = match kind {
             OperationKind::Uninstall | OperationKind::Stop => {
                 (Availability::Up, Availability::Down)
@@ -93,7 +98,7 @@ mod tests {
             OperationKind::Install | OperationKind::Start => (Availability::Down, Availability::Up),
             _ => (Availability::Up, Availability::Up),
         };
-        let operation = Operation {
+        let operation = EventOperation {
             kind,
             target: "it".to_owned(),
             server: None,
@@ -101,12 +106,12 @@ mod tests {
             before: Some(before),
             after: Some(after),
         };
-        let span = Span {
+        let span = TimeSpan {
             from_us,
             to_us: from_us + 2,
             by_wall_clock: false,
         };
-        Move {
+        TimedSwap {
             step: None,
             direction,
             span,
@@ -116,96 +121,99 @@ mod tests {
     }
 
     /// Returns the outages that ended, and the start of the first one if it did not end.
-    fn times(moves: &[Move], outcome: Option<Outcome>) -> (Vec<(u64, u64)>, Option<u64>) {
-        let all = away(moves, outcome);
+    fn times(swaps: &[TimedSwap], outcome: Option<Outcome>) -> (Vec<(u64, u64)>, Option<u64>) {
+        let all = outages(swaps, outcome);
         let spans = all
             .iter()
-            .flat_map(|away| &away.spans)
+            .flat_map(|outages| &outages.spans)
             .map(|span| (span.from_us, span.to_us));
-        (spans.collect(), all.first().and_then(|away| away.since_us))
+        (
+            spans.collect(),
+            all.first().and_then(|outages| outages.since_us),
+        )
     }
 
     use Direction::{Back, Forward};
     use OperationKind::{Disable, Install, Replace, Start, Stop, Uninstall};
 
     #[test]
-    fn an_item_is_away_from_before_its_removal_until_it_stands_again() {
-        let there_and_back = [
-            step(Uninstall, Kind::Item, Forward, 10),
-            step(Install, Kind::Item, Forward, 20),
+    fn an_item_is_down_from_before_its_removal_until_after_its_install() {
+        let removed_and_installed = [
+            swap(Uninstall, TargetKind::Item, Forward, 10),
+            swap(Install, TargetKind::Item, Forward, 20),
         ];
         assert_eq!(
-            times(&there_and_back, Some(Outcome::Applied)),
+            times(&removed_and_installed, Some(Outcome::Applied)),
             (vec![(10, 22)], None)
         );
         assert_eq!(
-            times(&there_and_back[..1], Some(Outcome::Applied)),
+            times(&removed_and_installed[..1], Some(Outcome::Applied)),
             (vec![], Some(10))
         );
-        assert_eq!(times(&there_and_back[..1], None), (vec![], Some(10)));
+        assert_eq!(times(&removed_and_installed[..1], None), (vec![], Some(10)));
     }
 
     #[test]
-    fn a_failure_that_is_put_back_takes_an_item_away_twice() {
-        let moves = [
-            step(Uninstall, Kind::Item, Forward, 10),
-            step(Install, Kind::Item, Forward, 20),
-            step(Install, Kind::Item, Back, 30),
-            step(Uninstall, Kind::Item, Back, 40),
+    fn an_item_is_down_twice_if_a_failed_run_is_rolled_back() {
+        let swaps = [
+            swap(Uninstall, TargetKind::Item, Forward, 10),
+            swap(Install, TargetKind::Item, Forward, 20),
+            swap(Install, TargetKind::Item, Back, 30),
+            swap(Uninstall, TargetKind::Item, Back, 40),
         ];
         assert_eq!(
-            times(&moves, Some(Outcome::Undone)),
+            times(&swaps, Some(Outcome::Undone)),
             (vec![(10, 22), (30, 42)], None)
         );
     }
 
     #[test]
-    fn what_was_not_there_before_is_not_missed_when_it_is_gone_again() {
-        let moves = [
-            step(Install, Kind::Item, Forward, 10),
-            step(Install, Kind::Item, Back, 20),
+    fn an_item_that_was_not_installed_before_has_no_outage_after_a_rollback() {
+        let swaps = [
+            swap(Install, TargetKind::Item, Forward, 10),
+            swap(Install, TargetKind::Item, Back, 20),
         ];
-        assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![], None));
-        assert_eq!(times(&moves, None), (vec![], Some(20)));
+        assert_eq!(times(&swaps, Some(Outcome::Undone)), (vec![], None));
+        assert_eq!(times(&swaps, None), (vec![], Some(20)));
     }
 
     #[test]
-    fn a_service_is_down_from_stop_to_start_and_notices_no_way_back() {
+    fn a_service_is_down_from_stop_to_start_and_does_not_notice_a_rollback() {
         let forward = [
-            step(Stop, Kind::Service, Forward, 10),
-            step(Start, Kind::Service, Forward, 20),
+            swap(Stop, TargetKind::Service, Forward, 10),
+            swap(Start, TargetKind::Service, Forward, 20),
         ];
         assert_eq!(
             times(&forward, Some(Outcome::Applied)),
             (vec![(10, 22)], None)
         );
         let back = [
-            step(Start, Kind::Service, Back, 30),
-            step(Stop, Kind::Service, Back, 40),
+            swap(Start, TargetKind::Service, Back, 30),
+            swap(Stop, TargetKind::Service, Back, 40),
         ];
         assert_eq!(times(&back, Some(Outcome::Undone)), (vec![], None));
-        let stopped_and_back = [
-            step(Stop, Kind::Service, Forward, 10),
-            step(Stop, Kind::Service, Back, 20),
+        let stopped_and_rolled_back = [
+            swap(Stop, TargetKind::Service, Forward, 10),
+            swap(Stop, TargetKind::Service, Back, 20),
         ];
         assert_eq!(
-            times(&stopped_and_back, Some(Outcome::Undone)),
+            times(&stopped_and_rolled_back, Some(Outcome::Undone)),
             (vec![], Some(10))
         );
     }
 
     #[test]
-    fn what_is_replaced_is_away_for_its_swap_and_what_is_disabled_is_not() {
+    fn a_replaced_item_is_down_for_its_swap_and_a_disabled_service_is_not() {
         assert_eq!(
             times(
-                &[step(Replace, Kind::Item, Forward, 10)],
+                &[swap(Replace, TargetKind::Item, Forward, 10)],
                 Some(Outcome::Applied)
             ),
             (vec![(10, 12)], None)
         );
         assert_eq!(
             times(
-                &[step(Disable, Kind::Service, Forward, 10)],
+                &[swap(Disable, TargetKind::Service, Forward, 10)],
                 Some(Outcome::Applied)
             ),
             (vec![], None)

@@ -1,23 +1,23 @@
-//! Reader of the lines, which accepts a file in any condition.
+//! Reader of the lines, which accepts a damaged file.
 
 use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Happened, Line, SCHEMA, path_of};
+use super::{EventLine, LoggedEvent, SCHEMA, path_of};
 use crate::deployment::tree::Tree;
 
-/// Longest file that is read, in bytes; the rest is reported as missing.
-const LONGEST: u64 = 128 * 1024 * 1024;
-/// Longest line, in bytes.
-const LONGEST_LINE: u64 = 16 * 1024 * 1024;
+/// Maximum number of bytes that are read; the rest is reported as missing.
+const MAX_FILE_BYTES: u64 = 128 * 1024 * 1024;
+/// Maximum length of a line, in bytes.
+const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Events of a run as far as they can be read, and the extent of what cannot be read.
+/// Events of a run as far as they can be read, with the extent of the unreadable part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Events {
     /// Lines that are understood, in order.
     #[serde(skip)]
-    pub lines: Vec<Line>,
+    pub lines: Vec<EventLine>,
     /// Reason why the file does not exist or cannot be read.
     pub absent: Option<String>,
     /// True if the file does not end with a complete line.
@@ -28,7 +28,7 @@ pub struct Events {
     pub unknown: u64,
     /// Number of lines in the older form, which had no `began`.
     pub older: u64,
-    /// True if the file is longer than what is read of it.
+    /// True if the file is too long to be read completely.
     pub cut: bool,
 }
 
@@ -39,7 +39,7 @@ pub fn read(tree: &Tree, run: &str) -> Events {
         ..Events::default()
     };
     let Some(at) = path_of(run) else {
-        return absent("it has no such name".to_owned());
+        return absent("the name of the run is not valid".to_owned());
     };
     match tree.file(&at) {
         Ok(file) => Events::parse(BufReader::new(file)),
@@ -52,20 +52,20 @@ impl Events {
     /// Reads lines from a text.
     pub fn parse(text: impl BufRead) -> Self {
         let mut events = Self::default();
-        let mut text = text.take(LONGEST);
+        let mut text = text.take(MAX_FILE_BYTES);
         let mut line = Vec::new();
         loop {
             line.clear();
             // A line that is too long is read in pieces, each of which counts as damaged.
             match text
                 .by_ref()
-                .take(LONGEST_LINE)
+                .take(MAX_LINE_BYTES)
                 .read_until(b'\n', &mut line)
             {
                 Ok(0) => break,
-                Ok(_) => events.take_in(&line),
+                Ok(_) => events.add_line(&line),
                 Err(error) => {
-                    events.absent = Some(format!("they cannot be read to their end: {error}"));
+                    events.absent = Some(format!("they cannot be read completely: {error}"));
                     break;
                 }
             }
@@ -74,62 +74,65 @@ impl Events {
         events
     }
 
-    fn take_in(&mut self, line: &[u8]) {
-        let is_whole = line.ends_with(b"\n") || line.len() as u64 == LONGEST_LINE;
+    fn add_line(&mut self, line: &[u8]) {
+        let is_complete = line.ends_with(b"\n") || line.len() as u64 == MAX_LINE_BYTES;
         if line.trim_ascii().is_empty() {
             return;
         }
-        match sort(line) {
-            Sorted::Line(line) => self.lines.push(*line),
-            Sorted::Older(line) => {
+        match parse_line(line) {
+            ParsedLine::Line(line) => self.lines.push(*line),
+            ParsedLine::Older(line) => {
                 self.older += 1;
                 self.lines.extend(line.map(|line| *line));
             }
-            Sorted::Unknown => self.unknown += 1,
-            Sorted::Damaged if !is_whole => self.torn = true,
-            Sorted::Damaged => self.damaged += 1,
+            ParsedLine::Unknown => self.unknown += 1,
+            ParsedLine::Damaged if !is_complete => self.torn = true,
+            ParsedLine::Damaged => self.damaged += 1,
         }
     }
 }
 
-enum Sorted {
-    Line(Box<Line>),
+enum ParsedLine {
+    Line(Box<EventLine>),
     /// Line in the form before `began`; kept if it still has the same meaning.
-    Older(Option<Box<Line>>),
+    Older(Option<Box<EventLine>>),
     Unknown,
     Damaged,
 }
 
-fn sort(line: &[u8]) -> Sorted {
-    /// Keys that every line has, in any version.
+fn parse_line(line: &[u8]) -> ParsedLine {
+    /// Keys of a line in any version.
     #[derive(Deserialize)]
-    struct Any {
+    struct CommonKeys {
         event: String,
         schema: Option<u64>,
     }
-    let Ok(any) = serde_json::from_slice::<Any>(line) else {
-        return Sorted::Damaged;
+    let Ok(keys) = serde_json::from_slice::<CommonKeys>(line) else {
+        return ParsedLine::Damaged;
     };
-    if any.schema.is_some_and(|schema| schema > u64::from(SCHEMA)) {
-        return Sorted::Unknown;
+    if keys.schema.is_some_and(|schema| schema > u64::from(SCHEMA)) {
+        return ParsedLine::Unknown;
     }
-    match (serde_json::from_slice::<Line>(line), any.event.as_str()) {
-        (_, "operation") => Sorted::Older(None),
-        (Ok(line), _) => match line.happened {
-            Happened::Ended { ref exit, .. } if exit.is_empty() => {
-                Sorted::Older(Some(Box::new(line)))
+    match (
+        serde_json::from_slice::<EventLine>(line),
+        keys.event.as_str(),
+    ) {
+        (_, "operation") => ParsedLine::Older(None),
+        (Ok(line), _) => match line.event {
+            LoggedEvent::Ended { ref exit, .. } if exit.is_empty() => {
+                ParsedLine::Older(Some(Box::new(line)))
             }
-            _ => Sorted::Line(Box::new(line)),
+            _ => ParsedLine::Line(Box::new(line)),
         },
         (
             Err(_),
             "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap" | "sync",
-        ) => Sorted::Damaged,
+        ) => ParsedLine::Damaged,
         (
             Err(_),
-            "asked" | "answered" | "turned" | "restart-due" | "notice" | "compared" | "closed"
+            "asked" | "answered" | "turned" | "restart-required" | "notice" | "compared" | "closed"
             | "ended",
-        ) => Sorted::Damaged,
-        (Err(_), _) => Sorted::Unknown,
+        ) => ParsedLine::Damaged,
+        (Err(_), _) => ParsedLine::Unknown,
     }
 }

@@ -1,8 +1,8 @@
-//! Records of a run that complete its events: the journal and the plan in its directory.
+//! Records of a run that supplement its events: the journal and the plan in its directory.
 
 use jiff::Timestamp;
 
-use super::{About, Happened, Line, Step};
+use super::{EventLine, EventStep, EventSubject, LoggedEvent};
 use crate::journal::{self, Direction, Opened, Outcome, Record, Run, RunState};
 use crate::names::Digest;
 use crate::plan::Plan;
@@ -26,22 +26,22 @@ impl Records<'_> {
         self.opened().and(self.run).map(Run::state)
     }
 
-    pub(super) fn about(&self) -> Option<About> {
-        let from_journal = self.opened().map(|opened| match &opened.about {
-            journal::About::Rollup(rollup) => About::Rollup {
+    pub(super) fn subject(&self) -> Option<EventSubject> {
+        let from_journal = self.opened().map(|opened| match &opened.subject {
+            journal::RunSubject::Rollup(rollup) => EventSubject::Rollup {
                 kb: rollup.kb.to_string(),
                 revision: rollup.revision.to_string(),
                 title: rollup.title.clone(),
             },
-            journal::About::Accept { reason } => About::Accept {
+            journal::RunSubject::Accept { reason } => EventSubject::Accept {
                 reason: reason.clone(),
             },
         });
-        from_journal.or_else(|| self.plan.map(|plan| About::of(&plan.subject)))
+        from_journal.or_else(|| self.plan.map(|plan| EventSubject::of(&plan.subject)))
     }
 
-    pub(super) fn steps(&self) -> Vec<Step> {
-        self.plan.map(Step::all).unwrap_or_default()
+    pub(super) fn steps(&self) -> Vec<EventStep> {
+        self.plan.map(EventStep::all).unwrap_or_default()
     }
 
     pub(super) fn swaps(&self) -> Option<u64> {
@@ -54,7 +54,7 @@ impl Records<'_> {
 
     /// Returns the journal as event lines: when the run was opened, staged, begun, turned and
     /// closed.
-    pub(super) fn lines(&self) -> Vec<Line> {
+    pub(super) fn lines(&self) -> Vec<EventLine> {
         let Some(run) = self.run else {
             return Vec::new();
         };
@@ -74,19 +74,19 @@ impl Records<'_> {
             } = &entry.record
             {
                 let expected = self.expected();
-                let (differs, came) = (Vec::new(), Vec::new());
-                let elapsed_us = lines.last().map_or(0, |line: &Line| line.elapsed_us);
-                let happened = Happened::Compared {
+                let (differs, appeared) = (Vec::new(), Vec::new());
+                let elapsed_us = lines.last().map_or(0, |line: &EventLine| line.elapsed_us);
+                let event = LoggedEvent::Compared {
                     direction: Direction::Forward,
                     expected,
                     measured: Some(*measured),
                     differs,
-                    came,
+                    appeared,
                 };
-                lines.push(Line {
+                lines.push(EventLine {
                     at: entry.at.clone(),
                     elapsed_us,
-                    happened,
+                    event,
                 });
             }
             let at: Option<Timestamp> = entry.at.parse().ok();
@@ -94,26 +94,26 @@ impl Records<'_> {
                 .zip(first)
                 .map(|(at, first)| at.as_microsecond() - first.as_microsecond());
             let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
-            let happened = match &entry.record {
-                Record::Opened(_) => Happened::Opened {
+            let event = match &entry.record {
+                Record::Opened(_) => LoggedEvent::Opened {
                     run: run.name().to_owned(),
                     bytes: bytes.unwrap_or(0),
                 },
-                Record::Staged { .. } => Happened::Staged {
+                Record::Staged { .. } => LoggedEvent::Staged {
                     bytes: bytes.unwrap_or(0),
                 },
-                Record::Committing => Happened::Committing,
-                Record::Confirmed { step, by, answer } => Happened::Answered {
+                Record::Committing => LoggedEvent::Committing,
+                Record::Confirmed { step, by, answer } => LoggedEvent::Answered {
                     step: step.clone(),
                     answer: *answer,
                     by: by.clone(),
                     waited_us: 0,
                 },
-                Record::Turned { direction, why } => Happened::Turned {
+                Record::Turned { direction, why } => LoggedEvent::Turned {
                     direction: *direction,
                     why: why.clone(),
                 },
-                Record::Reopened { why, .. } => Happened::Turned {
+                Record::Reopened { why, .. } => LoggedEvent::Turned {
                     direction: Direction::Back,
                     why: why.clone(),
                 },
@@ -121,17 +121,17 @@ impl Records<'_> {
                     outcome,
                     measured,
                     accepted,
-                } => Happened::Closed {
+                } => LoggedEvent::Closed {
                     outcome: *outcome,
                     measured: Some(*measured),
                     by: accepted.as_ref().map(|accepted| accepted.by.clone()),
                     reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
                 },
             };
-            lines.push(Line {
+            lines.push(EventLine {
                 at: entry.at.clone(),
                 elapsed_us,
-                happened,
+                event,
             });
         }
         lines

@@ -1,20 +1,21 @@
-//! Making of a run's summary, from its events and from the run's own records.
+//! Computation of a run's summary, from its events and from the run's own records.
 
-use super::attempt::passages;
-use super::summary::Account;
+use super::attempt::attempts;
+use super::summary::RunSummary;
 use super::timeline::timeline;
-use super::{Began, Events, Happened, Line, Records};
+use super::{Began, EventLine, Events, LoggedEvent, Records};
 use crate::journal::{Direction, RunState};
 use crate::names::Escaped;
 
-impl Account {
+impl RunSummary {
     /// Summarizes a run from its events, and from the run's own records if the events lack
     /// something.
     pub fn of(run: &str, events: &Events, records: &Records<'_>) -> Self {
         let mut missing = incomplete(events);
         let synthetic;
-        let is_told = |line: &Line| matches!(line.happened, Happened::Began(_) | Happened::Swap(_));
-        let from_journal = !events.lines.iter().any(is_told);
+        let is_usable =
+            |line: &EventLine| matches!(line.event, LoggedEvent::Began(_) | LoggedEvent::Swap(_));
+        let from_journal = !events.lines.iter().any(is_usable);
         let lines = match from_journal {
             true => {
                 synthetic = records.lines();
@@ -28,29 +29,26 @@ impl Account {
             false => &events.lines,
         };
         let timeline = timeline(lines, &mut missing);
-        let began: Option<&Began> = lines.iter().find_map(|line| match &line.happened {
-            Happened::Began(began) => Some(&**began),
+        let began: Option<&Began> = lines.iter().find_map(|line| match &line.event {
+            LoggedEvent::Began(began) => Some(&**began),
             _ => None,
         });
         if let Some(other) = began
             .map(|began| &began.run)
             .filter(|named| !named.is_empty() && *named != run)
         {
-            missing.push(format!(
-                "the events say that they are of run {}",
-                Escaped(other)
-            ));
+            missing.push(format!("the events belong to run {}", Escaped(other)));
         }
-        let at = |wanted: fn(&Happened) -> bool| {
-            let found = lines.iter().filter(move |line| wanted(&line.happened));
+        let at = |wanted: fn(&LoggedEvent) -> bool| {
+            let found = lines.iter().filter(move |line| wanted(&line.event));
             found.map(|line| line.at.clone()).collect::<Vec<_>>()
         };
         let steps = began.map_or_else(|| records.steps(), |began| began.steps.clone());
         let swaps = began.map(|began| began.swaps).or_else(|| records.swaps());
-        let state = records.state().unwrap_or_else(|| told_state(lines));
-        let passages = passages(&timeline, &steps, swaps, state, from_journal);
-        if passages.iter().any(|passage| passage.partial) && !from_journal {
-            missing.push("not every swap is told: times may be too short".to_owned());
+        let state = records.state().unwrap_or_else(|| state_from_events(lines));
+        let attempts = attempts(&timeline, &steps, swaps, state, from_journal);
+        if attempts.iter().any(|attempt| attempt.partial) && !from_journal {
+            missing.push("not every swap is recorded: times may be too short".to_owned());
         }
         let is_closed = matches!(state, RunState::Closed(_));
         let commands = if from_journal {
@@ -61,9 +59,9 @@ impl Account {
         let last = timeline.last_at_work.and_then(|at| commands.get(at));
         Self {
             run: run.to_owned(),
-            about: began
-                .map(|began| began.about.clone())
-                .or_else(|| records.about()),
+            subject: began
+                .map(|began| began.subject.clone())
+                .or_else(|| records.subject()),
             deployment: began.map(|began| began.deployment.clone()),
             user: began
                 .map(|began| began.user.clone())
@@ -71,10 +69,10 @@ impl Account {
             host: began
                 .map(|began| began.host.clone())
                 .or_else(|| records.opened().map(|opened| opened.host.clone())),
-            opened: at(|happened| matches!(happened, Happened::Opened { .. }))
+            opened: at(|event| matches!(event, LoggedEvent::Opened { .. }))
                 .into_iter()
                 .next(),
-            closed: at(|happened| matches!(happened, Happened::Closed { .. }))
+            closed: at(|event| matches!(event, LoggedEvent::Closed { .. }))
                 .pop()
                 .filter(|_| is_closed),
             plan: began
@@ -88,28 +86,28 @@ impl Account {
             exit: last.and_then(|session| session.exit.clone()),
             steps,
             commands,
-            passages,
+            attempts,
             missing,
         }
     }
 }
 
 /// Returns the state of a run according to its events alone.
-fn told_state(lines: &[Line]) -> RunState {
+fn state_from_events(lines: &[EventLine]) -> RunState {
     lines
         .iter()
-        .fold(RunState::Staging, |state, line| match &line.happened {
-            Happened::Staged { .. } => RunState::Staged,
-            Happened::Committing if state == RunState::Staged => {
+        .fold(RunState::Staging, |state, line| match &line.event {
+            LoggedEvent::Staged { .. } => RunState::Staged,
+            LoggedEvent::Committing if state == RunState::Staged => {
                 RunState::Unfinished(Direction::Forward)
             }
-            Happened::Turned { direction, .. } => RunState::Unfinished(*direction),
-            Happened::Closed { outcome, .. } => RunState::Closed(*outcome),
+            LoggedEvent::Turned { direction, .. } => RunState::Unfinished(*direction),
+            LoggedEvent::Closed { outcome, .. } => RunState::Closed(*outcome),
             _ => state,
         })
 }
 
-/// Lists what cannot be read of the events, in words.
+/// Describes the parts of the events that cannot be read.
 fn incomplete(events: &Events) -> Vec<String> {
     let lines = |number: u64, one: &str, many: &str| match number {
         1 => format!("1 line of the events {one}"),
@@ -125,31 +123,31 @@ fn incomplete(events: &Events) -> Vec<String> {
     if events.older > 0 {
         missing.push(lines(
             events.older,
-            "has an older form, which tells less",
-            "have an older form, which tells less",
+            "has an older form, which contains less",
+            "have an older form, which contains less",
         ));
     }
-    let is_began = |line: &Line| matches!(line.happened, Happened::Began(_));
+    let is_began = |line: &EventLine| matches!(line.event, LoggedEvent::Began(_));
     if events.older == 0 && !events.lines.is_empty() && !events.lines.iter().any(is_began) {
         missing.push(
-            "the events do not say what they are of: they have an older form, or lost their beginning".to_owned(),
+            "the events do not name their run: they have an older form, or their beginning is missing".to_owned(),
         );
     }
     if events.unknown > 0 {
         missing.push(lines(
             events.unknown,
-            "is of a later version, and left out",
-            "are of a later version, and left out",
+            "is of a later version, and is left out",
+            "are of a later version, and are left out",
         ));
     }
     if events.damaged > 0 {
         missing.push(lines(events.damaged, "cannot be read", "cannot be read"));
     }
     if events.torn {
-        missing.push("the last line of the events is torn".to_owned());
+        missing.push("the last line of the events is incomplete".to_owned());
     }
     if events.cut {
-        missing.push("the events are longer than what is read of them".to_owned());
+        missing.push("the events are too long to be read completely".to_owned());
     }
     missing
 }

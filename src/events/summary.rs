@@ -1,18 +1,18 @@
-//! Summary of a run: what happened, when, and how long it took.
+//! Summary of a run: its events, their times and durations.
 
 use serde::Serialize;
 
-use super::{About, Kind, Operation, Step};
+use super::{EventOperation, EventStep, EventSubject, TargetKind};
 use crate::journal::{Answer, Direction, Outcome, RunState};
 use crate::names::{Digest, RelPath};
 
-/// Summary of what happened to a run.
+/// Summary of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub struct RunSummary {
     /// Name of the run, such as `0012-KB952076`.
     pub run: String,
     /// Subject of the run, if any record still shows it.
-    pub about: Option<About>,
+    pub subject: Option<EventSubject>,
     /// Name of the deployment.
     pub deployment: Option<String>,
     /// User who began the run.
@@ -36,19 +36,19 @@ pub struct Account {
     /// Name of that exit code.
     pub exit: Option<String>,
     /// Steps of the plan.
-    pub steps: Vec<Step>,
+    pub steps: Vec<EventStep>,
     /// Every command that worked on the run, in order.
     pub commands: Vec<Session>,
     /// Attempts of the run in order, each from one clean state to the next: the apply with every
     /// resume, an undo of a finished run.
-    pub passages: Vec<Passage>,
+    pub attempts: Vec<Attempt>,
     /// Gaps in this summary, in words.
     pub missing: Vec<String>,
 }
 
 /// Period on the clock of the summary, which starts when the command of the first line began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Span {
+pub struct TimeSpan {
     /// Start, in microseconds.
     pub from_us: u64,
     /// End, in microseconds.
@@ -72,67 +72,67 @@ pub struct Session {
     /// Time at which its first line was written.
     pub at: String,
     /// Period from its start to its last line.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Exit code; `None` if the command died or is still running.
     pub exit_code: Option<u8>,
     /// Name of the exit code.
     pub exit: Option<String>,
-    /// Reasons why it did not do what was asked for.
+    /// Reasons why the command failed.
     pub reasons: Vec<String>,
 }
 
 /// Attempt of a run, from one clean state to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Passage {
+pub struct Attempt {
     /// Outcome; `None` if the attempt has not ended.
     pub outcome: Option<Outcome>,
     /// Time at which its first line was written.
     pub at: String,
     /// Period from its first line to its last.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Period from the start of the command until staging was complete.
-    pub staged: Option<Span>,
+    pub staged: Option<TimeSpan>,
     /// Bytes that were staged.
     pub bytes: Option<u64>,
     /// Directory with a copy of the replaced files.
     pub backup: Option<String>,
     /// Period from the start of the commit until everything was compared and the run was closed.
-    pub committed: Option<Span>,
+    pub committed: Option<TimeSpan>,
     /// Outage of the deployment: from before the first rename until after the last one.
-    pub window: Option<Span>,
+    pub outage: Option<TimeSpan>,
     /// Breakdown of that outage.
-    pub spent: Spent,
+    pub breakdown: OutageBreakdown,
     /// True if some of its swaps are not recorded, so that times are too short.
     pub partial: bool,
     /// Steps in the order in which they were taken, forward and back.
-    pub steps: Vec<StepTaken>,
+    pub steps: Vec<StepTiming>,
     /// Work done on each server.
-    pub servers: Vec<ServerTaken>,
+    pub servers: Vec<ServerTiming>,
     /// Outages of services and items during the attempt: ongoing ones first, then the longest.
-    pub away: Vec<Away>,
+    pub outages: Vec<TargetOutages>,
     /// Manual steps.
-    pub waits: Vec<Waited>,
+    pub waits: Vec<ManualWait>,
     /// Changes of its direction, with the reasons.
-    pub turns: Vec<Turned>,
+    pub turns: Vec<DirectionChange>,
     /// Services whose old file was restored and which did not notice: a restart is required.
-    pub restarts: Vec<Restart>,
+    pub restarts: Vec<RequiredRestart>,
     /// Information for the operator.
     pub notices: Vec<String>,
     /// Comparison with the expected state, or after a rollback with the state before.
-    pub compared: Option<Compared>,
+    pub compared: Option<StateComparison>,
     /// User who closed the run in the state it was in, and the reason.
     pub accepted: Option<(String, String)>,
     /// Every swap. Not serialized, because programs find the swaps among the events.
     #[serde(skip)]
-    pub moves: Vec<Move>,
+    pub swaps: Vec<TimedSwap>,
 }
 
 /// Breakdown of an outage, in microseconds. The parts add up to the outage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Spent {
+pub struct OutageBreakdown {
     /// Renames, with the checks around each.
     pub renaming_us: u64,
-    /// Syncs of what was moved to disk.
+    /// Syncs of the moves to disk.
     pub syncs_us: u64,
     /// Waiting for people.
     pub waiting_us: u64,
@@ -144,7 +144,7 @@ pub struct Spent {
 
 /// Step as it was taken in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepTaken {
+pub struct StepTiming {
     /// Id of the step; `None` for the record of the applied rollups.
     pub id: Option<String>,
     /// Title for people.
@@ -152,7 +152,7 @@ pub struct StepTaken {
     /// Direction in which the step was taken.
     pub direction: Direction,
     /// Period from its start until it was synced to disk.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Number of operations that were done.
     pub operations: u64,
     /// Number of swaps that were done.
@@ -160,18 +160,18 @@ pub struct StepTaken {
     /// Duration of its renames, in microseconds.
     pub renaming_us: u64,
     /// Syncs of the step; several if it was interrupted.
-    pub syncs: Vec<Span>,
+    pub syncs: Vec<TimeSpan>,
     /// Work done on each server.
-    pub servers: Vec<ServerTaken>,
+    pub servers: Vec<ServerTiming>,
 }
 
 /// Work that was done on one server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServerTaken {
-    /// Name of the server; `None` for what the servers share.
+pub struct ServerTiming {
+    /// Name of the server; `None` for targets that the servers share.
     pub server: Option<String>,
     /// Period from before the first rename until after the last one.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Number of operations that were done or rolled back there.
     pub operations: u64,
     /// Duration of its renames, in microseconds.
@@ -180,15 +180,15 @@ pub struct ServerTaken {
 
 /// Outages of one service or item: the times at which its users could not use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Away {
+pub struct TargetOutages {
     /// Kind of the target: an item or a service.
-    pub of: Kind,
+    pub of: TargetKind,
     /// Name of the target.
     pub target: String,
     /// Server, if there is one.
     pub server: Option<String>,
     /// Outages that ended, each from before the target went down until it was up again.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TimeSpan>,
     /// Start of an outage that is permanent, or that lasts until the end of this summary.
     pub since_us: Option<u64>,
     /// Total length of the outages that ended, in microseconds.
@@ -197,13 +197,13 @@ pub struct Away {
 
 /// Wait for the answer to a manual step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waited {
+pub struct ManualWait {
     /// Id of the step.
     pub step: String,
     /// Direction of the run: back if the step was to be rolled back.
     pub direction: Direction,
     /// Period from the question to the answer, or to the last line.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Answer, if there was one.
     pub answer: Option<Answer>,
     /// Person who gave the answer.
@@ -212,7 +212,7 @@ pub struct Waited {
 
 /// Change of a run's direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Turned {
+pub struct DirectionChange {
     /// Direction of the run from then on.
     pub direction: Direction,
     /// Reason for the change.
@@ -223,7 +223,7 @@ pub struct Turned {
 
 /// Restart that is required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Restart {
+pub struct RequiredRestart {
     /// Name of the service.
     pub service: String,
     /// Servers on which it has to be restarted.
@@ -232,7 +232,7 @@ pub struct Restart {
 
 /// Comparison of the current state with the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Compared {
+pub struct StateComparison {
     /// Direction of the run: back if compared with the state before, and not with the plan's
     /// expected state.
     pub direction: Direction,
@@ -240,42 +240,42 @@ pub struct Compared {
     pub expected: Option<Digest>,
     /// Digest of the current state.
     pub measured: Option<Digest>,
-    /// Managed objects that differ, in words.
+    /// Managed entries that differ, in words.
     pub differs: Vec<String>,
     /// Unmanaged files that appeared during the run.
-    pub came: Vec<RelPath>,
+    pub appeared: Vec<RelPath>,
 }
 
 /// Swap with the time it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub struct TimedSwap {
     /// Id of the step; `None` for the record of the applied rollups.
     pub step: Option<String>,
     /// Direction: back if the swap was rolled back.
     pub direction: Direction,
     /// Period from before its first rename until after its last one.
-    pub span: Span,
+    pub span: TimeSpan,
     /// Operations that it did.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<EventOperation>,
     /// Index of the command that did it.
     pub(super) session: usize,
 }
 
-impl Span {
+impl TimeSpan {
     /// Returns its length in microseconds.
     pub fn us(&self) -> u64 {
         self.to_us.saturating_sub(self.from_us)
     }
 
     /// Returns the length of the part that is inside another span, in microseconds.
-    pub fn within(&self, other: &Span) -> u64 {
+    pub fn within(&self, other: &TimeSpan) -> u64 {
         self.to_us
             .min(other.to_us)
             .saturating_sub(self.from_us.max(other.from_us))
     }
 }
 
-impl Compared {
+impl StateComparison {
     /// Returns whether everything is as expected, unmanaged files included.
     pub fn is_same(&self) -> bool {
         self.differs.is_empty() && self.expected.is_some() && self.expected == self.measured

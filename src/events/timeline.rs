@@ -6,8 +6,8 @@
 
 use jiff::Timestamp;
 
-use super::summary::{Session, Span};
-use super::{Happened, Line};
+use super::summary::{Session, TimeSpan};
+use super::{EventLine, LoggedEvent};
 
 /// Lines on one clock, and the commands that wrote them.
 pub(super) struct Timeline<'a> {
@@ -23,11 +23,11 @@ pub(super) struct Moment<'a> {
     pub(super) us: u64,
     /// Index of the command that wrote it.
     pub(super) session: usize,
-    pub(super) line: &'a Line,
+    pub(super) line: &'a EventLine,
 }
 
 /// Converts the times of lines to one clock.
-pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Timeline<'a> {
+pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) -> Timeline<'a> {
     let mut all = Timeline {
         moments: Vec::with_capacity(lines.len()),
         sessions: Vec::new(),
@@ -38,7 +38,7 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
     let mut is_over = true;
     let mut went_back = false;
     for line in lines {
-        let begins = matches!(line.happened, Happened::Began(_));
+        let begins = matches!(line.event, LoggedEvent::Began(_));
         let elapsed_before = all
             .moments
             .last()
@@ -65,18 +65,18 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
             .max(last_us);
         last_us = us;
         all.sessions[session].span.to_us = us;
-        if let Happened::Ended {
+        if let LoggedEvent::Ended {
             exit_code,
             exit,
             reasons,
-        } = &line.happened
+        } = &line.event
         {
             let ended = &mut all.sessions[session];
             ended.exit_code = Some(*exit_code);
             ended.exit = Some(exit.clone()).filter(|exit| !exit.is_empty());
             ended.reasons.clone_from(reasons);
         }
-        is_over = matches!(line.happened, Happened::Ended { .. });
+        is_over = matches!(line.event, LoggedEvent::Ended { .. });
         if !is_over && !begins {
             all.last_at_work = Some(session);
         }
@@ -84,15 +84,14 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
     }
     if went_back {
         missing.push(
-            "the wall clock cannot tell how long it was between two commands: it went back"
-                .to_owned(),
+            "the time between two commands is not known: the wall clock went back".to_owned(),
         );
     }
     all
 }
 
-/// Returns when the command of a line began, by the wall clock.
-fn begin_of(line: &Line) -> Option<Timestamp> {
+/// Returns the time at which the command of a line began, by the wall clock.
+fn begin_of(line: &EventLine) -> Option<Timestamp> {
     let at: Timestamp = line.at.parse().ok()?;
     let us = at
         .as_microsecond()
@@ -100,9 +99,9 @@ fn begin_of(line: &Line) -> Option<Timestamp> {
     Timestamp::from_microsecond(us).ok()
 }
 
-fn session(line: &Line, from_us: u64) -> Session {
-    let began = match &line.happened {
-        Happened::Began(began) => Some(began),
+fn session(line: &EventLine, from_us: u64) -> Session {
+    let began = match &line.event {
+        LoggedEvent::Began(began) => Some(began),
         _ => None,
     };
     Session {
@@ -111,7 +110,7 @@ fn session(line: &Line, from_us: u64) -> Session {
         host: began.map(|began| began.host.clone()),
         tool: began.map(|began| began.tool.clone()),
         at: line.at.clone(),
-        span: Span {
+        span: TimeSpan {
             from_us,
             to_us: from_us,
             by_wall_clock: false,
@@ -126,23 +125,23 @@ fn session(line: &Line, from_us: u64) -> Session {
 mod tests {
     use super::*;
 
-    fn line(second: u8, elapsed_us: u64, happened: Happened) -> Line {
-        Line {
+    fn line(second: u8, elapsed_us: u64, event: LoggedEvent) -> EventLine {
+        EventLine {
             at: format!("2026-11-23T12:00:{second:02}Z"),
             elapsed_us,
-            happened,
+            event,
         }
     }
 
-    fn ended() -> Happened {
-        Happened::Ended {
+    fn ended() -> LoggedEvent {
+        LoggedEvent::Ended {
             exit_code: 12,
             exit: "stopped".to_owned(),
             reasons: Vec::new(),
         }
     }
 
-    fn times(lines: &[Line]) -> (Vec<u64>, Vec<String>) {
+    fn times(lines: &[EventLine]) -> (Vec<u64>, Vec<String>) {
         let mut missing = Vec::new();
         let timeline = timeline(lines, &mut missing);
         (
@@ -152,42 +151,42 @@ mod tests {
     }
 
     #[test]
-    fn within_a_command_the_clock_that_nobody_sets_counts() {
+    fn the_monotonic_clock_counts_within_a_command() {
         // The wall clock was set back during the command.
         let lines = [
-            line(30, 5, Happened::Committing),
-            line(10, 900, Happened::Committing),
+            line(30, 5, LoggedEvent::Committing),
+            line(10, 900, LoggedEvent::Committing),
             line(11, 1_000, ended()),
         ];
         assert_eq!(times(&lines), (vec![5, 900, 1_000], Vec::new()));
     }
 
     #[test]
-    fn between_two_commands_the_wall_clock_tells() {
+    fn the_wall_clock_counts_between_two_commands() {
         let lines = [
-            line(10, 0, Happened::Committing),
+            line(10, 0, LoggedEvent::Committing),
             line(12, 2_000_000, ended()),
-            line(15, 7, Happened::Committing),
+            line(15, 7, LoggedEvent::Committing),
         ];
         assert_eq!(times(&lines).0, [0, 2_000_000, 5_000_000]);
     }
 
     #[test]
-    fn a_wall_clock_that_went_back_is_told_and_nothing_comes_before_what_was_before() {
+    fn lines_stay_in_order_and_a_wall_clock_that_went_back_is_reported() {
         let lines = [
-            line(30, 0, Happened::Committing),
+            line(30, 0, LoggedEvent::Committing),
             line(30, 9, ended()),
-            line(10, 7, Happened::Committing),
+            line(10, 7, LoggedEvent::Committing),
         ];
         let (times, missing) = times(&lines);
         assert_eq!((times, missing.len()), (vec![0, 9, 16], 1));
     }
 
     #[test]
-    fn a_clock_that_begins_anew_is_another_command() {
+    fn a_clock_that_restarts_is_another_command() {
         let lines = [
-            line(10, 500, Happened::Committing),
-            line(11, 3, Happened::Committing),
+            line(10, 500, LoggedEvent::Committing),
+            line(11, 3, LoggedEvent::Committing),
         ];
         assert_eq!(timeline(&lines, &mut Vec::new()).sessions.len(), 2);
     }

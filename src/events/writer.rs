@@ -5,23 +5,23 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Instant;
 
 use super::from_run::micros;
-use super::{Happened, Line};
+use super::{EventLine, LoggedEvent};
 use crate::deployment::locked::side_file;
 use crate::deployment::tree::{Tree, path};
 use crate::names::RelPath;
 
 /// Appends lines to the events of a run.
-pub struct Writer {
+pub struct EventWriter {
     file: File,
     begun: Instant,
     /// True if the last line is incomplete, from an earlier command or because the disk was full.
     torn: bool,
-    lost: Option<Lost>,
+    dropped: Option<DroppedEvents>,
 }
 
 /// Lines that could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
+pub struct DroppedEvents {
     /// Number of lines.
     pub lines: u64,
     /// Reason why the first of them could not be written.
@@ -37,7 +37,7 @@ pub fn path_of(run: &str) -> Option<RelPath> {
         .ok()
 }
 
-impl Writer {
+impl EventWriter {
     /// Opens the events of a run, or returns `None` if that is not possible. The clock of its lines
     /// started at `begun`.
     pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
@@ -47,19 +47,19 @@ impl Writer {
             file: side_file(tree, &at)?,
             begun,
             torn,
-            lost: None,
+            dropped: None,
         })
     }
 
     /// Writes a line.
-    pub fn write(&mut self, happened: Happened) {
+    pub fn write(&mut self, event: LoggedEvent) {
         let at = jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
             .to_string();
-        let line = Line {
+        let line = EventLine {
             at,
             elapsed_us: micros(self.begun.elapsed()),
-            happened,
+            event,
         };
         let Ok(json) = serde_json::to_string(&line) else {
             return;
@@ -69,8 +69,8 @@ impl Writer {
         let written = self.file.write_all(text.as_bytes());
         self.torn = written.is_err();
         if let Err(error) = written {
-            self.lost
-                .get_or_insert_with(|| Lost {
+            self.dropped
+                .get_or_insert_with(|| DroppedEvents {
                     lines: 0,
                     why: error.to_string(),
                 })
@@ -78,9 +78,9 @@ impl Writer {
         }
     }
 
-    /// Returns what could not be written so far.
-    pub fn lost(&self) -> Option<&Lost> {
-        self.lost.as_ref()
+    /// Returns the lines that could not be written so far.
+    pub fn dropped(&self) -> Option<&DroppedEvents> {
+        self.dropped.as_ref()
     }
 }
 

@@ -1,8 +1,8 @@
-//! Acceptance of what is on disk: which records are rewritten, and what is only noted.
+//! Acceptance of drift: the records that are rewritten, and the entries that are only noted.
 //!
 //! A file that an installer brought has a record, the `state.toml` of its item, which is rewritten.
 //! Other files that runs left have none: the plan itself states which of them are there now and
-//! which are gone, and later queries for what the runs left take it into account.
+//! which are gone, and later comparisons take that into account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use super::actions::{item_state, procedure_state, seen_item};
 use super::refusal::Refusal;
 use super::swaps::text_entry;
 use super::{
-    ACCEPT, Acceptance, AppliedChange, Context, Entry, ExpectedState, NewEntry, Operation,
-    OperationKind, Plan, PlannedStep, SCHEMA, Subject, Swap, TargetState, What, digest_of,
+    ACCEPT, Acceptance, AppliedChange, Context, Entry, EntryKind, ExpectedState, NewEntry,
+    Operation, OperationKind, Plan, PlannedStep, SCHEMA, Subject, Swap, TargetState, digest_of,
 };
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
@@ -23,7 +23,7 @@ use crate::names::{CaseFolded, Escaped, RelPath};
 #[derive(Debug, Default)]
 pub struct Expectation {
     /// Entries that they left, by path.
-    pub there: BTreeMap<RelPath, What>,
+    pub there: BTreeMap<RelPath, EntryKind>,
     /// Paths that were accepted as gone already.
     pub gone: BTreeSet<RelPath>,
     /// Live paths that a run left empty when it was closed in the state it was in.
@@ -32,16 +32,17 @@ pub struct Expectation {
 
 /// Result of accepting.
 #[derive(Debug)]
-pub struct Accepting {
-    /// Plan that accepts what drifted; `None` if nothing drifted that can be accepted.
+pub struct AcceptResult {
+    /// Plan that accepts the drift; `None` if there is no drift that can be accepted.
     pub plan: Option<Box<Plan>>,
     /// Differences that are accepted, in words.
-    pub taken: BTreeMap<RelPath, String>,
+    pub accepted: BTreeMap<RelPath, String>,
     /// Differences that cannot be accepted, in words.
-    pub left: BTreeMap<RelPath, String>,
+    pub rejected: BTreeMap<RelPath, String>,
 }
 
-/// Returns what has to be hashed before accepting. `first` is a snapshot that has read the records.
+/// Returns the files that have to be hashed before drift can be accepted. `first` is a snapshot
+/// that has read the records.
 pub fn accept_interest(
     first: &Snapshot,
     expectation: &Expectation,
@@ -79,8 +80,7 @@ pub fn accept_interest(
     }
 }
 
-/// Plans to accept what is on disk: everything that drifted, or only what belongs to the chosen
-/// instances.
+/// Plans to accept the state on disk: all drift, or only that of the chosen instances.
 ///
 /// A chosen instance that is installed also becomes verified, whatever its state is.
 ///
@@ -92,11 +92,11 @@ pub fn accept(
     expectation: &Expectation,
     chosen: Option<&BTreeSet<Instance>>,
     reason: &str,
-) -> Result<Accepting, Refusal> {
+) -> Result<AcceptResult, Refusal> {
     let mut acceptor = Acceptor::new(snapshot, expectation, chosen);
-    acceptor.name_what_is_left();
+    acceptor.reject_unknown();
     acceptor.records();
-    acceptor.left_by_runs();
+    acceptor.compare_with_runs();
     acceptor.finish(reason)
 }
 
@@ -111,20 +111,20 @@ enum ObjectState {
     Reported,
 }
 
-/// Installed item, or the program that a step ran.
-struct Recorded<'a> {
+/// Installed item, or the program that a step ran, with its record.
+struct RecordedInstallation<'a> {
     directory: &'a RelPath,
     record: &'a ItemRecord,
     target: String,
     server: Option<String>,
     /// True if the operator named it.
     is_chosen: bool,
-    installer_place: InstallerPlace,
+    installer_origin: InstallerOrigin,
 }
 
-/// Origin of something that is installed.
+/// Origin of the installer of an installation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum InstallerPlace {
+enum InstallerOrigin {
     /// The share, where the installer of an item is.
     Share,
     /// The payload, from which a step ran it; a file of that name in the share is unrelated.
@@ -138,13 +138,13 @@ struct Acceptor<'a> {
     /// Directories of the chosen instances, and the files in the share that they come from.
     scope: BTreeSet<CaseFolded>,
     /// Paths at and below which the expected state is unknown.
-    shut: BTreeSet<CaseFolded>,
+    unknown: BTreeSet<CaseFolded>,
     operations: Vec<Operation>,
     swaps: Vec<Swap>,
-    there: BTreeMap<RelPath, What>,
+    there: BTreeMap<RelPath, EntryKind>,
     gone: BTreeSet<RelPath>,
-    taken: BTreeMap<RelPath, String>,
-    left: BTreeMap<RelPath, String>,
+    accepted: BTreeMap<RelPath, String>,
+    rejected: BTreeMap<RelPath, String>,
 }
 
 impl<'a> Acceptor<'a> {
@@ -167,13 +167,13 @@ impl<'a> Acceptor<'a> {
             expectation,
             chosen,
             scope,
-            shut: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             operations: Vec::new(),
             swaps: Vec::new(),
             there: BTreeMap::new(),
             gone: BTreeSet::new(),
-            taken: BTreeMap::new(),
-            left: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            rejected: BTreeMap::new(),
         }
     }
 
@@ -181,12 +181,12 @@ impl<'a> Acceptor<'a> {
         self.chosen.is_none() || is_within(path, &self.scope)
     }
 
-    /// Lists what cannot be accepted: two names that differ only in case, records that cannot be
-    /// read, files without a record.
-    fn name_what_is_left(&mut self) {
+    /// Rejects entries whose expected state is unknown: two names that differ only in case, records
+    /// that cannot be read, files without a record.
+    fn reject_unknown(&mut self) {
         for (first, second) in &self.snapshot.clashes {
-            let what = format!("and `{}` differ only in case", Escaped(first.as_str()));
-            self.shut(second, second, what);
+            let difference = format!("and `{}` differ only in case", Escaped(first.as_str()));
+            self.reject_below(second, second, difference);
         }
         for (file, why) in &self.snapshot.faults {
             let is_record = file.name().eq_ignore_ascii_case("state.toml");
@@ -194,7 +194,7 @@ impl<'a> Acceptor<'a> {
                 .parent()
                 .filter(|_| is_record)
                 .unwrap_or_else(|| file.clone());
-            self.shut(&directory, file, format!("cannot be used: {why}"));
+            self.reject_below(&directory, file, format!("cannot be used: {why}"));
         }
         let site = &self.snapshot.description;
         for instance in site
@@ -202,47 +202,49 @@ impl<'a> Acceptor<'a> {
             .filter(|&instance| self.snapshot.item(instance).is_none())
         {
             let directory = self.snapshot.actual(&site.directory(instance));
-            if let Some((path, what)) = self.snapshot.hidden(&directory) {
-                self.shut(&directory, &path, what);
+            if let Some((path, difference)) = self.snapshot.hidden(&directory) {
+                self.reject_below(&directory, &path, difference);
             }
         }
     }
 
-    fn shut(&mut self, directory: &RelPath, at: &RelPath, what: String) {
-        self.shut.insert(directory.case_folded());
-        self.leave(at, what);
+    fn reject_below(&mut self, directory: &RelPath, at: &RelPath, difference: String) {
+        self.unknown.insert(directory.case_folded());
+        self.reject(at, difference);
     }
 
-    fn leave(&mut self, at: &RelPath, what: String) {
+    fn reject(&mut self, at: &RelPath, difference: String) {
         let holds_scope = || {
             self.scope
                 .iter()
-                .any(|place| is_below(place, &at.case_folded()))
+                .any(|path| is_below(path, &at.case_folded()))
         };
         if self.in_scope(at) || holds_scope() {
-            self.left.insert(at.clone(), what);
+            self.rejected.insert(at.clone(), difference);
         }
     }
 
-    fn take(&mut self, at: &RelPath, what: impl Into<String>) {
-        self.taken.entry(at.clone()).or_insert_with(|| what.into());
+    fn accept(&mut self, at: &RelPath, difference: impl Into<String>) {
+        self.accepted
+            .entry(at.clone())
+            .or_insert_with(|| difference.into());
     }
 
     fn object_state(&self, path: &RelPath) -> ObjectState {
-        if is_within(path, &self.shut) {
+        if is_within(path, &self.unknown) {
             return ObjectState::Reported;
         }
-        let on_the_way = path
+        let parents = path
             .ancestors()
             .filter_map(|directory| self.snapshot.node(&directory));
-        if let Some(found) = on_the_way
+        if let Some(found) = parents
             .into_iter()
             .find(|found| found.kind != FileKind::Directory)
         {
             return ObjectState::Unexpected(format!(
                 "`{}` is {}, not a directory",
                 Escaped(found.path.as_str()),
-                found.kind.named()
+                found.kind.with_article()
             ));
         }
         let Some(found) = self.snapshot.node(path) else {
@@ -251,7 +253,7 @@ impl<'a> Acceptor<'a> {
         match (found.kind, self.snapshot.facts(&found.path)) {
             (FileKind::Directory, _) => ObjectState::Directory(found.path.clone()),
             (FileKind::File, Some(facts)) => ObjectState::File(found.path.clone(), facts),
-            (kind, _) => ObjectState::Unexpected(format!("is {}", kind.named())),
+            (kind, _) => ObjectState::Unexpected(format!("is {}", kind.with_article())),
         }
     }
 
@@ -267,13 +269,13 @@ impl<'a> Acceptor<'a> {
             let server = server_of(site, instance);
             let is_chosen = self.chosen.is_some();
             if let Some(record) = self.snapshot.item(instance) {
-                self.item(&Recorded {
+                self.item(&RecordedInstallation {
                     directory: &directory,
                     record,
                     target,
                     server,
                     is_chosen,
-                    installer_place: InstallerPlace::Share,
+                    installer_origin: InstallerOrigin::Share,
                 });
             } else if let (true, Some(record)) = (is_chosen, self.snapshot.procedure(instance)) {
                 self.procedure(&directory, record, target, server);
@@ -283,29 +285,29 @@ impl<'a> Acceptor<'a> {
             for (directory, record) in self.snapshot.programs() {
                 let server = directory.parts().nth(1).map(str::to_owned);
                 let target = directory.name().to_owned();
-                self.item(&Recorded {
+                self.item(&RecordedInstallation {
                     directory,
                     record,
                     target,
                     server,
                     is_chosen: false,
-                    installer_place: InstallerPlace::Payload,
+                    installer_origin: InstallerOrigin::Payload,
                 });
             }
         }
     }
 
     /// Rewrites a record if the files that it names, or the installer, differ from it.
-    fn item(&mut self, of: &Recorded<'_>) {
+    fn item(&mut self, of: &RecordedInstallation<'_>) {
         let Some(before) = installed(of.record) else {
             return;
         };
-        if is_within(&record_of(of.directory), &self.shut) {
+        if is_within(&record_of(of.directory), &self.unknown) {
             return;
         }
         let mut now = before.clone();
         now.files = self.files(of.directory, before);
-        if of.installer_place == InstallerPlace::Share {
+        if of.installer_origin == InstallerOrigin::Share {
             self.installer(&mut now);
         }
         let is_forced = of.is_chosen && of.record.state != State::Verified;
@@ -319,9 +321,9 @@ impl<'a> Acceptor<'a> {
         };
         if is_forced {
             let state = of.record.state.as_str();
-            self.take(
+            self.accept(
                 &record_of(of.directory),
-                format!("said {state}, and says verified from now on"),
+                format!("changes from {state} to verified"),
             );
         }
         let (before, after) = (item_state(Some(of.record)), item_state(Some(&record)));
@@ -344,44 +346,44 @@ impl<'a> Acceptor<'a> {
                 ObjectState::Reported => {}
                 ObjectState::Gone => {
                     files.remove(file);
-                    self.take(&at, "is gone");
+                    self.accept(&at, "is gone");
                 }
                 ObjectState::File(_, FileFacts { size, sha256 }) => {
                     if sha256 != recorded.sha256 {
                         files.insert(file.clone(), FileRecord { size, sha256 });
-                        self.take(&at, changed(recorded.size, size));
+                        self.accept(&at, changed(recorded.size, size));
                     }
                 }
                 ObjectState::Directory(_) => {
-                    self.leave(&at, "is a directory, not a file".to_owned())
+                    self.reject(&at, "is a directory, not a file".to_owned())
                 }
-                ObjectState::Unexpected(what) => self.leave(&at, what),
+                ObjectState::Unexpected(difference) => self.reject(&at, difference),
             }
         }
         files
     }
 
-    /// Records the installer as it is in the share, unless a run brought that one: it came after
-    /// the item.
+    /// Records the installer as it is in the share, unless a run copied that one there: it is newer
+    /// than the item.
     fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
         match self.object_state(&at) {
             ObjectState::File(at, FileFacts { size, sha256 }) => {
-                let brought = self.expectation.there.get(&at);
-                let as_brought = matches!(brought, Some(What::File { sha256: brought, .. }) if *brought == sha256);
-                if sha256 != now.installer.sha256 && !as_brought {
+                let copied = self.expectation.there.get(&at);
+                let is_as_copied = matches!(copied, Some(EntryKind::File { sha256: copied, .. }) if *copied == sha256);
+                if sha256 != now.installer.sha256 && !is_as_copied {
                     now.installer.sha256 = sha256;
-                    self.take(&at, format!("has other contents, {size} bytes now"));
+                    self.accept(&at, format!("has other contents, {size} bytes now"));
                 }
             }
             ObjectState::Gone => {
                 if !self.expectation.gone.contains(&at) {
                     self.gone.insert(at.clone());
-                    self.take(&at, "is gone");
+                    self.accept(&at, "is gone");
                 }
             }
-            ObjectState::Directory(at) => self.leave(&at, "is a directory, not a file".to_owned()),
-            ObjectState::Unexpected(what) => self.leave(&at, what),
+            ObjectState::Directory(at) => self.reject(&at, "is a directory, not a file".to_owned()),
+            ObjectState::Unexpected(difference) => self.reject(&at, difference),
             ObjectState::Reported => {}
         }
     }
@@ -398,18 +400,15 @@ impl<'a> Acceptor<'a> {
         let at = record_of(directory);
         if !before.state.is_installed()
             || before.state == State::Verified
-            || is_within(&at, &self.shut)
+            || is_within(&at, &self.unknown)
         {
             return;
         }
         let mut record = before.clone();
         record.state = State::Verified;
-        self.take(
+        self.accept(
             &at,
-            format!(
-                "said {}, and says verified from now on",
-                before.state.as_str()
-            ),
+            format!("changes from {} to verified", before.state.as_str()),
         );
         let sides = (
             procedure_state(Some(before)),
@@ -440,7 +439,7 @@ impl<'a> Acceptor<'a> {
         let number = self.swaps.len() as u32 + 1;
         let old = vec![Entry {
             path: live.clone(),
-            what: What::File { size, sha256 },
+            kind: EntryKind::File { size, sha256 },
         }];
         let new = vec![text_entry(live.clone(), text)];
         let step = Some(ACCEPT.to_owned());
@@ -467,8 +466,9 @@ impl<'a> Acceptor<'a> {
         });
     }
 
-    /// Compares what runs left with what is there now, except for records that are rewritten.
-    fn left_by_runs(&mut self) {
+    /// Compares the entries that runs left with those on disk, except for records that are
+    /// rewritten.
+    fn compare_with_runs(&mut self) {
         let rewritten: BTreeSet<CaseFolded> = self
             .swaps
             .iter()
@@ -484,30 +484,30 @@ impl<'a> Acceptor<'a> {
             .there
             .iter()
             .filter(|(path, _)| !rewritten.contains(&path.case_folded()));
-        for (path, what) in there
+        for (path, expected) in there
             .filter(|(path, _)| self.in_scope(path))
             .collect::<Vec<_>>()
         {
-            match (self.object_state(path), what) {
-                (ObjectState::Reported, _) | (_, What::Unmanaged) => {}
+            match (self.object_state(path), expected) {
+                (ObjectState::Reported, _) | (_, EntryKind::Unmanaged) => {}
                 (ObjectState::Gone, _) => self.is_gone(path),
-                (ObjectState::Directory(found), What::Directory) => {
-                    self.is_there(path, found, What::Directory, what)
+                (ObjectState::Directory(found), EntryKind::Directory) => {
+                    self.is_there(path, found, EntryKind::Directory, expected)
                 }
-                (ObjectState::File(found, facts), What::File { .. }) => {
-                    let now = What::File {
+                (ObjectState::File(found, facts), EntryKind::File { .. }) => {
+                    let now = EntryKind::File {
                         size: facts.size,
                         sha256: facts.sha256,
                     };
-                    self.is_there(path, found, now, what);
+                    self.is_there(path, found, now, expected);
                 }
-                (ObjectState::Directory(_), What::File { .. }) => {
-                    self.leave(path, "is a directory, not a file".to_owned())
+                (ObjectState::Directory(_), EntryKind::File { .. }) => {
+                    self.reject(path, "is a directory, not a file".to_owned())
                 }
-                (ObjectState::File(..), What::Directory) => {
-                    self.leave(path, "is a file, not a directory".to_owned())
+                (ObjectState::File(..), EntryKind::Directory) => {
+                    self.reject(path, "is a file, not a directory".to_owned())
                 }
-                (ObjectState::Unexpected(what), _) => self.leave(path, what),
+                (ObjectState::Unexpected(difference), _) => self.reject(path, difference),
             }
         }
     }
@@ -515,7 +515,7 @@ impl<'a> Acceptor<'a> {
     fn is_gone(&mut self, path: &RelPath) {
         if !self.gone_with_its_directory(path) {
             self.gone.insert(path.clone());
-            self.take(path, "is gone");
+            self.accept(path, "is gone");
         }
     }
 
@@ -524,49 +524,55 @@ impl<'a> Acceptor<'a> {
             .any(|directory| self.gone.contains(&directory))
     }
 
-    fn is_there(&mut self, path: &RelPath, found: RelPath, now: What, before: &What) {
+    fn is_there(&mut self, path: &RelPath, found: RelPath, now: EntryKind, before: &EntryKind) {
         if found != *path {
             if !self.gone_with_its_directory(path) {
                 self.gone.insert(path.clone());
-                self.take(path, format!("is spelled `{}`", Escaped(found.as_str())));
+                self.accept(path, format!("is spelled `{}`", Escaped(found.as_str())));
             }
             self.there.insert(found, now);
             return;
         }
-        let (What::File { size, .. }, What::File { size: was_size, .. }) = (&now, before) else {
+        let (
+            EntryKind::File { size, .. },
+            EntryKind::File {
+                size: size_before, ..
+            },
+        ) = (&now, before)
+        else {
             return;
         };
         if now != *before {
-            self.take(path, changed(*was_size, *size));
+            self.accept(path, changed(*size_before, *size));
             self.there.insert(found, now);
         }
     }
 
-    fn finish(self, reason: &str) -> Result<Accepting, Refusal> {
+    fn finish(self, reason: &str) -> Result<AcceptResult, Refusal> {
         let Self {
             snapshot,
             operations,
             swaps,
             there,
             gone,
-            taken,
-            left,
+            accepted,
+            rejected,
             ..
         } = self;
         if swaps.is_empty() && there.is_empty() && gone.is_empty() {
-            return Ok(Accepting {
+            return Ok(AcceptResult {
                 plan: None,
-                taken,
-                left,
+                accepted,
+                rejected,
             });
         }
         let context = Context::of_site(snapshot);
-        if let Some(reason) = super::bytes::too_much(&swaps, &[], &context, snapshot.free) {
+        if let Some(reason) = super::bytes::lack_of_space(&swaps, &[], &context, snapshot.free) {
             return Err(reason.into());
         }
         let there = there
             .into_iter()
-            .map(|(path, what)| Entry { path, what })
+            .map(|(path, kind)| Entry { path, kind })
             .collect();
         let acceptance = Acceptance {
             reason: reason.to_owned(),
@@ -580,7 +586,7 @@ impl<'a> Acceptor<'a> {
             .collect();
         let step = PlannedStep {
             id: ACCEPT.to_owned(),
-            title: "Take what lies on disk for true".to_owned(),
+            title: "Accept the drift".to_owned(),
             action: ACCEPT.to_owned(),
             line: 0,
             operations,
@@ -617,10 +623,10 @@ impl<'a> Acceptor<'a> {
             checksum: None,
         };
         plan.bind();
-        Ok(Accepting {
+        Ok(AcceptResult {
             plan: Some(Box::new(plan)),
-            taken,
-            left,
+            accepted,
+            rejected,
         })
     }
 }
@@ -643,10 +649,11 @@ fn server_of(site: &Description, instance: Instance) -> Option<String> {
         .map(|server| site.servers[server.0].name.to_string())
 }
 
-fn changed(before: u64, is: u64) -> String {
-    match before == is {
-        true => format!("has other contents, still {is} bytes"),
-        false => format!("has other contents, {is} bytes instead of {before}"),
+fn changed(size_before: u64, size: u64) -> String {
+    if size == size_before {
+        format!("has other contents, still {size} bytes")
+    } else {
+        format!("has other contents, {size} bytes instead of {size_before}")
     }
 }
 
@@ -656,10 +663,10 @@ fn is_below(path: &CaseFolded, directory: &CaseFolded) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Returns whether a path, or one of its parent directories, is one of these, whatever the case.
-fn is_within(path: &RelPath, places: &BTreeSet<CaseFolded>) -> bool {
-    places.contains(&path.case_folded())
+/// Returns whether a path, or one of its parent directories, is one of these; case is ignored.
+fn is_within(path: &RelPath, directories: &BTreeSet<CaseFolded>) -> bool {
+    directories.contains(&path.case_folded())
         || path
             .ancestors()
-            .any(|directory| places.contains(&directory.case_folded()))
+            .any(|directory| directories.contains(&directory.case_folded()))
 }

@@ -7,12 +7,11 @@ use crate::deployment::snapshot::{PastRun, Snapshot};
 use crate::manifest::Manifest;
 use crate::names::Kb;
 
-/// Reason why there is nothing to do.
+/// Reason why a rollup needs no run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nothing {
-    /// Reason in words.
+pub struct NothingToDo {
     pub why: String,
-    /// Further note to the operator.
+    /// Further information for the operator.
     pub note: Option<String>,
 }
 
@@ -21,7 +20,7 @@ pub(super) enum Applicability {
     /// There is something to do.
     Apply,
     /// It is applied already.
-    Nothing(Nothing),
+    Nothing(NothingToDo),
     /// It cannot be applied.
     Refused(Vec<Reason>),
 }
@@ -65,7 +64,7 @@ fn already_applied(
     match &entry.revision {
         Some(newer) if newer > revision => {
             let message = format!(
-                "revision {newer} of {kb} is in force, which is newer than revision {revision}"
+                "revision {newer} of {kb} is applied, which is newer than revision {revision}"
             );
             return Applicability::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
         }
@@ -74,27 +73,27 @@ fn already_applied(
         _ => {}
     }
     match &snapshot.past.drift {
-        None => Applicability::Nothing(Nothing {
-            why: format!("{kb} is in force already"),
+        None => Applicability::Nothing(NothingToDo {
+            why: format!("{kb} is applied already"),
             note: Some("no run of it is on record here, so nothing could be compared".to_owned()),
         }),
-        Some(drift) if drift.is_empty() => Applicability::Nothing(Nothing {
-            why: format!("{kb} revision {revision} is in force, and everything is as it was left"),
+        Some(drift) if drift.is_empty() => Applicability::Nothing(NothingToDo {
+            why: format!("{kb} revision {revision} is applied, and nothing has changed since"),
             note: (entry.manifest != Some(manifest.digest)).then(|| {
                 "the manifest has changed since it was applied, but not its revision; \
-                 `--reapply` does all its steps anew"
+                 `--reapply` does all its steps again"
                     .to_owned()
             }),
         }),
         Some(drift) => {
-            let changed = |what: &String| {
-                let message = format!("{kb} is in force, but changed since: {what}");
-                Reason::new(ReasonKind::Mismatch, message)
-            };
-            let mut reasons: Vec<_> = drift.iter().map(changed).collect();
+            let mut reasons = Vec::new();
+            for difference in drift {
+                let message = format!("{kb} is applied, but has drifted since: {difference}");
+                reasons.push(Reason::new(ReasonKind::Mismatch, message));
+            }
             if let Some(last) = reasons.last_mut() {
                 last.help = Some(
-                    "`rollup apply --reapply` does all its steps anew; `rollup accept` takes what lies there for true"
+                    "`rollup apply --reapply` does all its steps again; `rollup accept` accepts the drift"
                         .to_owned(),
                 );
             }
@@ -107,7 +106,7 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     let (rollup, site) = (&manifest.rollup, &snapshot.description);
     if rollup.product != site.product {
         let message = format!(
-            "{} is for `{}`, this deployment is `{}`",
+            "{} is for `{}`, and this deployment is `{}`",
             rollup.kb, rollup.product, site.product
         );
         return Some(Reason::new(ReasonKind::NotApplicable, message));
@@ -116,21 +115,21 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     (!known).then(|| {
         let versions = rollup.product_versions.join(", ");
         let message = format!(
-            "{} is for version {versions} of `{}`, this deployment has {}",
+            "{} is for version {versions} of `{}`, and this deployment has {}",
             rollup.kb, site.product, site.product_version
         );
         Reason::new(ReasonKind::NotApplicable, message)
     })
 }
 
-/// Returns a reason if an applied rollup includes or replaces the one at hand.
+/// Returns a reason to refuse if an applied rollup includes or replaces the one at hand.
 fn superseded(
     manifest: &Manifest,
     snapshot: &Snapshot,
     applied: &AppliedUpdates,
 ) -> Option<Reason> {
     let kb = manifest.rollup.kb;
-    let told = applied
+    let recorded = applied
         .in_effect()
         .map(|entry| entry.kb)
         .filter(|&other| other != kb)
@@ -138,16 +137,16 @@ fn superseded(
             run_of(other, snapshot)
                 .is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
         });
-    let by = successor(kb, applied).or(told)?;
+    let by = successor(kb, applied).or(recorded)?;
     let included = run_of(by, snapshot).is_some_and(|run| run.includes.contains(&kb));
     let (how, help) = match included {
         true => (
             "includes",
-            "nothing has to be done: all of it is in force with that one",
+            "nothing has to be done: that rollup contains it",
         ),
         false => ("replaces", "it must not be applied any more"),
     };
-    let message = format!("{kb} is superseded: {by} is in force and {how} it");
+    let message = format!("{kb} is superseded: {by} is applied and {how} it");
     Some(Reason::new(ReasonKind::NotApplicable, message).help(help))
 }
 
@@ -177,7 +176,8 @@ fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
     snapshot.past.applied.iter().rev().find(|run| run.kb == kb)
 }
 
-/// Returns a reason if a required rollup is neither applied nor included by an applied one.
+/// Returns a reason to refuse if a required rollup is neither applied nor included by an applied
+/// one.
 fn missing(required: Kb, snapshot: &Snapshot, applied: &AppliedUpdates) -> Option<Reason> {
     let included =
         |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
@@ -188,10 +188,10 @@ fn missing(required: Kb, snapshot: &Snapshot, applied: &AppliedUpdates) -> Optio
         return None;
     }
     let message =
-        format!("{required} is required, and neither in force nor included by a rollup in force");
+        format!("{required} is required, and neither applied nor included by an applied rollup");
     let help = match successor(required, applied) {
         Some(by) => format!(
-            "{by} replaced {required}, which cannot be applied any more: ask who wrote the manifest"
+            "{by} replaced {required}, which cannot be applied any more: ask the manifest's author"
         ),
         None => format!("apply {required} first"),
     };

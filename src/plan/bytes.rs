@@ -1,21 +1,21 @@
-//! Check that the disk is large enough.
+//! Check that the disk has enough space.
 
 use super::refusal::{Reason, ReasonKind};
-use super::{Context, NewWhat, Source, Swap};
-use crate::deployment::free_space::Free;
+use super::{Context, NewEntryKind, PlanSource, Swap};
+use crate::deployment::free_space::FreeSpace;
 
 /// Bytes that a run keeps beside its slots (journal, reserve, events), generously.
 const OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;
 /// Number of files and directories beside its slots.
 const OVERHEAD_INODES: u64 = 16;
 
-/// Refuses a plan whose new objects, staged beside the old ones, do not fit. Sources count a second
-/// time: installers are unpacked from verified copies.
-pub(super) fn too_much(
+/// Returns a reason to refuse a plan whose new objects do not fit on the disk beside the old ones.
+/// Sources count a second time, because installers are unpacked from verified copies.
+pub(super) fn lack_of_space(
     swaps: &[Swap],
-    sources: &[Source],
+    sources: &[PlanSource],
     context: &Context,
-    free: Option<Free>,
+    free: Option<FreeSpace>,
 ) -> Option<Reason> {
     let free = free?;
     let blocks = |size: u64| size.div_ceil(free.block) * free.block;
@@ -25,9 +25,9 @@ pub(super) fn too_much(
         bytes += free.block;
         inodes += 1 + swap.new.len() as u64;
         for entry in &swap.new {
-            bytes += match &entry.what {
-                NewWhat::Directory => free.block,
-                NewWhat::File { size, .. } => blocks(*size),
+            bytes += match &entry.kind {
+                NewEntryKind::Directory => free.block,
+                NewEntryKind::File { size, .. } => blocks(*size),
             };
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn too_much(
         .iter()
         .map(|source| blocks(source.size))
         .sum::<u64>();
-    // The plan and the manifest are kept; the plan grows with what it describes.
+    // The plan and the manifest are kept; the plan grows with the entries that it describes.
     bytes += swaps
         .iter()
         .map(|swap| 1024 * (swap.new.len() + swap.old.len()) as u64)
@@ -48,20 +48,21 @@ pub(super) fn too_much(
     bytes += 512 * instances.sum::<u64>();
     inodes += sources.len() as u64;
     // Some file systems count no inodes.
-    let scarce = free.inodes != u64::MAX && inodes > free.inodes;
-    if bytes <= free.bytes && !scarce {
+    let lacks_inodes = free.inodes != u64::MAX && inodes > free.inodes;
+    if bytes <= free.bytes && !lacks_inodes {
         return None;
     }
-    let message = match scarce {
-        true => format!(
+    let message = if lacks_inodes {
+        format!(
             "the disk is too small: {inodes} more files and directories are needed, {} are free",
             free.inodes
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "the disk is too small: {} are needed, {} are free",
             mebibytes(bytes),
             mebibytes(free.bytes)
-        ),
+        )
     };
     let help = "make room on the file system of the deployment; nothing has changed";
     Some(Reason::new(ReasonKind::NotReady, message).help(help))
@@ -76,16 +77,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_disk_is_told_with_both_figures() {
+    fn a_small_disk_is_reported_with_the_needed_and_the_free_space() {
         let free = |bytes, inodes| {
-            Some(Free {
+            Some(FreeSpace {
                 bytes,
                 inodes,
                 block: 4096,
             })
         };
         assert!(
-            too_much(
+            lack_of_space(
                 &[],
                 &[],
                 &Context::default(),
@@ -93,7 +94,7 @@ mod tests {
             )
             .is_none()
         );
-        let bytes = too_much(
+        let bytes = lack_of_space(
             &[],
             &[],
             &Context::default(),
@@ -104,7 +105,7 @@ mod tests {
             bytes.message,
             "the disk is too small: 4.0 MiB are needed, 4.0 MiB are free"
         );
-        let inodes = too_much(
+        let inodes = lack_of_space(
             &[],
             &[],
             &Context::default(),
@@ -117,8 +118,8 @@ mod tests {
             inodes.message
         );
         assert!(
-            too_much(&[], &[], &Context::default(), None).is_none(),
-            "a file system that does not tell is trusted"
+            lack_of_space(&[], &[], &Context::default(), None).is_none(),
+            "a file system that does not report its free space is trusted"
         );
     }
 }

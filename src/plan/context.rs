@@ -1,4 +1,4 @@
-//! Facts for readers of a plan, beyond what it does.
+//! Facts for readers of a plan, beyond its operations.
 
 use std::collections::BTreeMap;
 
@@ -12,106 +12,106 @@ use crate::deployment::snapshot::Snapshot;
 use crate::manifest::{Action, Condition, CopyFiles, Manifest, PayloadFile};
 use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
 
-/// What only people need: the executor never looks at it, and the plan's digest does not cover it,
-/// so that a change elsewhere in the console makes no plan stale.
+/// Facts that only people need. The executor does not use them, and the plan's digest does not
+/// cover them, so that a change elsewhere in the console does not make a plan stale.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Context {
-    /// The product that the rollup is for, with the versions that will do.
+    /// Product that the rollup is for, with the supported versions.
     pub product: Option<String>,
-    /// What the rollup mends.
+    /// Problems that the rollup fixes.
     pub fixes: Vec<String>,
-    /// What the operator should know.
+    /// Notes for the operator.
     pub notes: Vec<String>,
-    /// The servers, with their roles.
-    pub servers: Vec<Server>,
-    /// The prerequisites that were checked, and hold.
-    pub checked: Vec<Checked>,
-    /// The documented files of the payload, used or not.
-    pub file_table: Vec<Documented>,
-    /// The groups of the console in its order, each before those below it, with all that they hold.
-    pub console: Vec<Group>,
+    /// Servers, with their roles.
+    pub servers: Vec<ConsoleServer>,
+    /// Prerequisites that were checked and are met.
+    pub checked: Vec<CheckedPrerequisite>,
+    /// Documented files of the payload, used or not.
+    pub file_table: Vec<FileTableRow>,
+    /// Groups of the console in its order, each before those below it, with all their members.
+    pub console: Vec<ConsoleGroup>,
 }
 
-/// A server of the deployment.
+/// Server of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Server {
-    /// Its name.
+pub struct ConsoleServer {
+    /// Name of the server.
     pub name: String,
-    /// The roles that it holds.
+    /// Roles of the server.
     pub roles: Vec<String>,
-    /// Such as `x64`.
+    /// Platform of the server, such as `x64`.
     pub platform: String,
 }
 
-/// A prerequisite that holds.
+/// Prerequisite that is met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Checked {
-    /// What was asked, in words.
-    pub what: String,
-    /// What was found, in words; one for every place.
+pub struct CheckedPrerequisite {
+    /// Condition, in words.
+    pub condition: String,
+    /// Findings, in words: one for every server or instance.
     pub found: Vec<String>,
 }
 
-/// A row of the file table.
+/// Row of the file table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Documented {
-    /// The name in the table's spelling.
+pub struct FileTableRow {
+    /// Name in the table's spelling.
     pub name: FileName,
-    /// In bytes.
+    /// Size in bytes.
     pub size: Option<u64>,
-    /// The last change, UTC, to the minute: `2008-03-31 18:32`.
+    /// Time of the last change, UTC, to the minute: `2008-03-31 18:32`.
     pub modified: Option<String>,
-    /// Such as `x86`.
+    /// Platform of the file, such as `x86`.
     pub platform: Option<String>,
-    /// The file's version.
+    /// Version of the file.
     pub version: Option<String>,
-    /// The pinned SHA-256.
+    /// Pinned SHA-256.
     pub sha256: Option<Digest>,
-    /// The ids of the steps that deploy it.
+    /// Ids of the steps that deploy it.
     pub steps: Vec<String>,
-    /// Why none does, in the author's words.
+    /// Reason why no step deploys it, as given by the author.
     pub unused: Option<String>,
 }
 
-/// A node of the console, with its direct members.
+/// Group of the console, with its direct members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Group {
-    /// Its path in the console.
+pub struct ConsoleGroup {
+    /// Path of the group in the console.
     pub path: RelPath,
-    /// Its direct members, in the console's order.
-    pub items: Vec<Item>,
+    /// Direct members, in the console's order.
+    pub items: Vec<ConsoleItem>,
 }
 
-/// A component or a procedure.
+/// Component or procedure of the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Item {
-    /// Its name.
+pub struct ConsoleItem {
+    /// Name of the item.
     pub name: String,
-    /// Whether it is a procedure.
+    /// True if it is a procedure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub procedure: bool,
-    /// Its one instance, or one on each server of its role.
-    pub instances: Vec<Installation>,
+    /// Its only instance, or one on each server of its role.
+    pub instances: Vec<ConsoleInstance>,
 }
 
-/// How an instance stands when the plan is made.
+/// State of an instance when the plan is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Installation {
-    /// The server, where there is one.
+pub struct ConsoleInstance {
+    /// Server, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Its directory below the deployment; operations name it as `at`.
+    /// Directory of the instance below the deployment; operations name it as `at`.
     pub at: RelPath,
-    /// Its state.
+    /// State in its record.
     pub state: State,
-    /// The product version, where something is installed.
+    /// Product version, if anything is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
 }
 
 impl Context {
-    /// Returns what is known without a manifest.
+    /// Returns the facts that are known without a manifest.
     pub(super) fn of_site(snapshot: &Snapshot) -> Self {
         let site = &snapshot.description;
         let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
@@ -126,7 +126,7 @@ impl Context {
 }
 
 impl Planner<'_> {
-    /// Returns everything for readers of this plan.
+    /// Returns all facts for readers of this plan.
     pub(super) fn context(&self) -> Context {
         let rollup = &self.manifest.rollup;
         let product = format!("{} {}", rollup.product, rollup.product_versions.join(", "));
@@ -140,8 +140,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Returns the prerequisites as checked; valid only if none of them is refused.
-    fn checked(&self) -> Vec<Checked> {
+    /// Returns the prerequisites that were checked; valid only if all of them are met.
+    fn checked(&self) -> Vec<CheckedPrerequisite> {
         let site = &self.snapshot.description;
         let conditions = self
             .manifest
@@ -155,24 +155,24 @@ impl Planner<'_> {
                 on,
             } => {
                 let found = self.service_packs(product);
-                let asked: Vec<ServerId> = match on.as_ref().and_then(|role| site.role(role)) {
+                let servers: Vec<ServerId> = match on.as_ref().and_then(|role| site.role(role)) {
                     Some(role) => site.roles[role.0].servers.clone(),
                     None => found.keys().copied().collect(),
                 };
-                let told = |server: &ServerId| {
+                let describe = |server: &ServerId| {
                     let name = &site.servers[server.0].name;
                     match found.get(server) {
                         None | Some(0) => name.to_string(),
                         Some(pack) => format!("{name} (service pack {pack})"),
                     }
                 };
-                let what = match service_pack {
+                let condition = match service_pack {
                     0 => product.clone(),
                     pack => format!("{product}, at least service pack {pack}"),
                 };
-                Some(Checked {
-                    what,
-                    found: asked.iter().map(told).collect(),
+                Some(CheckedPrerequisite {
+                    condition,
+                    found: servers.iter().map(describe).collect(),
                 })
             }
             Condition::Item { item } => {
@@ -180,8 +180,8 @@ impl Planner<'_> {
                     .instances(site.item(item)?)
                     .into_iter()
                     .map(|instance| site.shown(instance));
-                Some(Checked {
-                    what: format!("{item} is installed"),
+                Some(CheckedPrerequisite {
+                    condition: format!("{item} is installed"),
                     found: found.collect(),
                 })
             }
@@ -191,8 +191,8 @@ impl Planner<'_> {
     }
 }
 
-fn servers(site: &Description) -> Vec<Server> {
-    let server = |server: &crate::deployment::description::Server| Server {
+fn servers(site: &Description) -> Vec<ConsoleServer> {
+    let server = |server: &crate::deployment::description::Server| ConsoleServer {
         name: server.name.to_string(),
         roles: server
             .roles
@@ -204,7 +204,7 @@ fn servers(site: &Description) -> Vec<Server> {
     site.servers.iter().map(server).collect()
 }
 
-fn file_table(manifest: &Manifest) -> Vec<Documented> {
+fn file_table(manifest: &Manifest) -> Vec<FileTableRow> {
     let mut steps: BTreeMap<CaseFolded, Vec<String>> = BTreeMap::new();
     for step in &manifest.steps {
         let files: Vec<CaseFolded> = match &step.action {
@@ -226,7 +226,7 @@ fn file_table(manifest: &Manifest) -> Vec<Documented> {
             .into_iter()
             .for_each(|file| steps.entry(file).or_default().push(step.id.clone()));
     }
-    let row = |row: &PayloadFile| Documented {
+    let row = |row: &PayloadFile| FileTableRow {
         name: row.name.clone(),
         size: row.size,
         modified: row.modified.and_then(minute),
@@ -248,13 +248,13 @@ fn minute(seconds: i64) -> Option<String> {
     )
 }
 
-fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
+fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<ConsoleGroup>) {
     let site = &snapshot.description;
     let group = &site.groups[id.0];
-    let stands = |instance: Instance| {
+    let console_instance = |instance: Instance| {
         let item = snapshot.item(instance);
         let procedure = snapshot.procedure(instance).map(|record| record.state);
-        Installation {
+        ConsoleInstance {
             server: instance
                 .server
                 .map(|server| site.servers[server.0].name.to_string()),
@@ -270,13 +270,17 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
     };
     let items = group.items.iter().map(|&id| {
         let item = &site.items[id.0];
-        Item {
+        ConsoleItem {
             name: item.name.to_string(),
             procedure: matches!(item.kind, ItemKind::Procedure { .. }),
-            instances: site.instances(id).into_iter().map(stands).collect(),
+            instances: site
+                .instances(id)
+                .into_iter()
+                .map(console_instance)
+                .collect(),
         }
     });
-    console.push(Group {
+    console.push(ConsoleGroup {
         path: group.path.clone(),
         items: items.collect(),
     });

@@ -3,35 +3,35 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acceptance, AppliedChange, Context, ManualStep, OperationKind, Plan, PlannedRollup, SCHEMA,
-    Source, Subject, Swap, TargetState,
+    Acceptance, AppliedChange, Context, ManualStep, OperationKind, Plan, PlanSource, PlannedRollup,
+    SCHEMA, Subject, Swap, TargetState,
 };
 use crate::names::{Digest, Hasher, Kb, RelPath, Version};
 
 impl Plan {
-    /// Returns the canonical text, as it is in a run's directory.
+    /// Returns the canonical JSON, as it is stored in a run's directory.
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
+        let mut text = serde_json::to_string_pretty(self).expect("a plan can be written as JSON");
         text.push('\n');
         text
     }
 
-    /// Returns a digest of what the run does, not how it is described: it covers neither titles nor
-    /// reasons, which a later version may word differently, nor absolute paths or numbers of runs.
-    pub(super) fn decided(&self) -> Digest {
+    /// Computes the digest of everything that decides what the run does. It covers neither titles
+    /// nor reasons, which a later version may word differently, nor absolute paths or numbers of
+    /// runs.
+    pub(super) fn compute_digest(&self) -> Digest {
         #[derive(Serialize)]
-        struct Decided<'a> {
+        struct Digested<'a> {
             schema: u32,
-            subject: DecidedSubject<'a>,
+            subject: DigestedSubject<'a>,
             applied: &'a AppliedChange,
-            steps: Vec<DecidedStep<'a>>,
-            sources: &'a [Source],
+            steps: Vec<DigestedStep<'a>>,
+            sources: &'a [PlanSource],
             swaps: &'a [Swap],
             expected_state: Option<Digest>,
         }
         #[derive(Serialize)]
-        enum DecidedSubject<'a> {
+        enum DigestedSubject<'a> {
             Rollup {
                 kb: Kb,
                 revision: &'a Version,
@@ -40,7 +40,7 @@ impl Plan {
             Accept(&'a Acceptance),
         }
         #[derive(Serialize)]
-        struct DecidedStep<'a> {
+        struct DigestedStep<'a> {
             id: &'a str,
             action: &'a str,
             operations: Vec<(
@@ -52,7 +52,7 @@ impl Plan {
             )>,
             manual: &'a Option<ManualStep>,
         }
-        let steps = self.steps.iter().map(|planned| DecidedStep {
+        let steps = self.steps.iter().map(|planned| DigestedStep {
             id: &planned.id,
             action: &planned.action,
             operations: planned
@@ -62,7 +62,7 @@ impl Plan {
                 .collect(),
             manual: &planned.manual,
         });
-        let decided = Decided {
+        let digested = Digested {
             schema: self.schema,
             subject: match &self.subject {
                 Subject::Rollup(PlannedRollup {
@@ -70,12 +70,12 @@ impl Plan {
                     revision,
                     manifest,
                     ..
-                }) => DecidedSubject::Rollup {
+                }) => DigestedSubject::Rollup {
                     kb: *kb,
                     revision,
                     manifest: *manifest,
                 },
-                Subject::Accept(acceptance) => DecidedSubject::Accept(acceptance),
+                Subject::Accept(acceptance) => DigestedSubject::Accept(acceptance),
             },
             applied: &self.applied,
             steps: steps.collect(),
@@ -86,23 +86,23 @@ impl Plan {
                 .as_ref()
                 .map(|expected_state| expected_state.digest),
         };
-        Digest::of(&serde_json::to_vec(&decided).expect("a plan holds nothing that JSON cannot"))
+        Digest::of(&serde_json::to_vec(&digested).expect("a plan can be written as JSON"))
     }
 }
 
 impl Plan {
-    /// Gives a complete plan its digest and its checksum.
+    /// Adds the digest and the checksum to a complete plan.
     pub(super) fn bind(&mut self) {
-        self.digest = Some(self.decided());
+        self.digest = Some(self.compute_digest());
         self.checksum = None;
-        self.checksum = Some(self.worded());
+        self.checksum = Some(self.compute_checksum());
     }
 
-    /// Returns a digest of everything that is written, words included; to be called while there is
-    /// no checksum.
-    fn worded(&self) -> Digest {
+    /// Computes a digest of the whole text, with the parts for people. There must be no checksum
+    /// yet.
+    fn compute_checksum(&self) -> Digest {
         let mut hasher = Hasher::new();
-        serde_json::to_writer(&mut hasher, self).expect("a plan holds nothing that JSON cannot");
+        serde_json::to_writer(&mut hasher, self).expect("a plan can be written as JSON");
         hasher.finish()
     }
 }
@@ -111,38 +111,38 @@ impl Plan {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
     /// The file does not exist.
-    #[error("it is gone")]
-    Gone,
+    #[error("it does not exist")]
+    Missing,
     /// The text is not JSON of a plan.
     #[error("it is not a plan: {0}")]
     NotAPlan(String),
-    /// Written by a later version.
-    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
-    TooNew(u32),
+    /// The plan has a schema that this version does not read.
+    #[error("it has schema {0}; this version of rollup reads schema {SCHEMA}")]
+    UnknownSchema(u32),
     /// The digests do not match the contents.
-    #[error("its digests do not fit its contents: it was changed by hand or damaged")]
+    #[error("its digests do not match its contents: it was changed by hand or is damaged")]
     Changed,
 }
 
-/// Reads a plan that a run kept, and checks its digest.
+/// Reads a plan from a run's directory, and checks its digests.
 pub fn parse(text: &str) -> Result<Plan, PlanFileError> {
     #[derive(Deserialize)]
-    struct Schema {
+    struct VersionOnly {
         schema: u32,
     }
-    let fault = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
-    let Schema { schema } = serde_json::from_str(text).map_err(fault)?;
+    let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
+    let VersionOnly { schema } = serde_json::from_str(text).map_err(not_a_plan)?;
     if schema != SCHEMA {
-        return Err(PlanFileError::TooNew(schema));
+        return Err(PlanFileError::UnknownSchema(schema));
     }
-    let mut plan: Plan = serde_json::from_str(text).map_err(fault)?;
+    let mut plan: Plan = serde_json::from_str(text).map_err(not_a_plan)?;
     let checksum = plan.checksum.take();
-    let whole = match checksum {
-        Some(checksum) => plan.worded() == checksum,
-        // Only earlier versions, which had no context either, left the checksum out.
+    let is_intact = match checksum {
+        Some(checksum) => plan.compute_checksum() == checksum,
+        // Plans of earlier versions have neither a checksum nor a context.
         None => plan.context == Context::default(),
     };
-    if !whole || plan.digest != Some(plan.decided()) {
+    if !is_intact || plan.digest != Some(plan.compute_digest()) {
         return Err(PlanFileError::Changed);
     }
     plan.checksum = checksum;

@@ -1,4 +1,5 @@
-//! Conflicts on disk: no swap goes through a link, or through two names that differ only in case.
+//! Checks for objects on disk that a swap cannot handle, such as links and names that differ only
+//! in case.
 
 use std::collections::BTreeSet;
 
@@ -8,55 +9,57 @@ use crate::deployment::tree::{FileKind, path};
 use crate::names::{CaseFolded, Escaped, RelPath};
 
 impl Planner<'_> {
-    /// Refuses what no swap can go through: a link, FIFO, device or socket, two names that differ
-    /// only in case, a name that is not UTF-8, a file where a directory must be.
+    /// Refuses objects at and below a live path that a swap cannot handle: a link, FIFO, device or
+    /// socket, or a file in place of a directory.
     pub(super) fn inspect(&mut self, live: &RelPath, expected: FileKind) {
         if !self.inspected.insert(live.case_folded()) {
             return;
         }
-        self.inspect_way(live);
+        self.inspect_parents(live);
         let Some(object) = self.snapshot.node(live) else {
             return;
         };
         if object.kind != expected {
-            self.reasons.push(strange(&object.path, object.kind));
+            self.reasons.push(unsupported(&object.path, object.kind));
             return;
         }
         for found in self.snapshot.below(live) {
             if !matches!(found.kind, FileKind::File | FileKind::Directory) {
-                self.reasons.push(strange(&found.path, found.kind));
+                self.reasons.push(unsupported(&found.path, found.kind));
             }
         }
     }
 
     /// Checks that every parent of a path that exists is a directory.
-    fn inspect_way(&mut self, path: &RelPath) {
+    fn inspect_parents(&mut self, path: &RelPath) {
         let ancestors = path
             .ancestors()
             .filter_map(|directory| self.snapshot.node(&directory));
         let wrong = ancestors.filter(|found| found.kind != FileKind::Directory);
         self.reasons
-            .extend(wrong.map(|found| strange(&found.path, found.kind)));
+            .extend(wrong.map(|found| unsupported(&found.path, found.kind)));
     }
 
-    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
-    /// would count as not installed, and be left as it is.
+    /// Refuses objects that hide the record of an instance: behind a link, for example, an
+    /// installed item would count as not installed, and the run would leave it as it is.
     pub(super) fn inspect_record(&mut self, live: &RelPath) {
         let record = live.with(&path("state.toml"));
-        self.inspect_way(&record);
+        self.inspect_parents(&record);
         if let Some(found) = self
             .snapshot
             .node(&record)
             .filter(|found| found.kind != FileKind::File)
         {
-            self.reasons.push(strange(&found.path, found.kind));
+            self.reasons.push(unsupported(&found.path, found.kind));
         }
     }
 
+    /// Refuses names on the paths of the run that differ only in case or are not UTF-8.
     pub(super) fn refuse_clashes(&mut self) {
-        let clashes: Vec<_> = match self.snapshot.clashes.is_empty() {
-            true => Vec::new(),
-            false => self.touched_clashes(),
+        let clashes = if self.snapshot.clashes.is_empty() {
+            Vec::new()
+        } else {
+            self.touched_clashes()
         };
         for (a, b) in clashes {
             let message = format!(
@@ -89,7 +92,7 @@ impl Planner<'_> {
             .iter()
             .map(|swap| swap.live.case_folded())
             .collect();
-        let ways: BTreeSet<RelPath> = self
+        let parents: BTreeSet<RelPath> = self
             .swaps
             .iter()
             .flat_map(|swap| swap.live.ancestors())
@@ -99,7 +102,7 @@ impl Planner<'_> {
                 .chain([path.clone()])
                 .any(|p| self.inspected.contains(&p.case_folded()))
                 || live.contains(&path.case_folded())
-                || ways.contains(path)
+                || parents.contains(path)
         };
         self.snapshot
             .clashes
@@ -115,9 +118,9 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the reason for something that no swap can go through.
-fn strange(path: &RelPath, kind: FileKind) -> Reason {
-    let message = format!("`{}` is {}", Escaped(path.as_str()), kind.named());
+/// Returns the reason to refuse an object that a swap cannot handle.
+fn unsupported(path: &RelPath, kind: FileKind) -> Reason {
+    let message = format!("`{}` is {}", Escaped(path.as_str()), kind.with_article());
     Reason::new(ReasonKind::NotReady, message)
-        .help("rollup touches files and directories only; move it away")
+        .help("rollup changes only files and directories; move it elsewhere")
 }

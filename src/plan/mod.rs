@@ -19,8 +19,8 @@ mod refusal;
 mod requirements;
 mod resolve;
 mod rollup;
+mod simulated_tree;
 mod swaps;
-mod world;
 
 use std::collections::BTreeMap;
 
@@ -30,9 +30,12 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
-pub use accept::{Accepting, Expectation, accept, accept_interest};
-pub use applicability::Nothing;
-pub use context::{Checked, Context, Documented, Group, Installation, Item, Server};
+pub use accept::{AcceptResult, Expectation, accept, accept_interest};
+pub use applicability::NothingToDo;
+pub use context::{
+    CheckedPrerequisite, ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context,
+    FileTableRow,
+};
 pub use file::{PlanFileError, parse};
 pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
@@ -45,213 +48,215 @@ pub const SCHEMA: u32 = 1;
 /// Name of a run that accepts, in place of a KB number.
 pub const ACCEPT: &str = "accept";
 
-/// The ordered operations for one manifest, deployment and payload; a file that can be reviewed.
+/// Ordered operations for one manifest, deployment and payload; a file that can be reviewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
-    /// [`SCHEMA`].
+    /// Version of this format.
     pub schema: u32,
-    /// SHA-256 over everything that decides what the run does; absent where no payload was given,
-    /// since nobody can tell then what will be written.
+    /// SHA-256 over everything that decides what the run does; absent if no payload was given,
+    /// because it is not known then what will be written.
     pub digest: Option<Digest>,
-    /// What it is a plan of.
+    /// Subject of the plan.
     #[serde(flatten)]
     pub subject: Subject,
-    /// The name of the deployment, for people.
+    /// Name of the deployment, for people.
     pub deployment: String,
-    /// The level before and after, oldest first, those in force only.
+    /// Applied rollups before and after the run, oldest first, without the superseded ones.
     pub applied: AppliedChange,
-    /// What only a person can check, to be confirmed before anything is staged.
+    /// Conditions that only a person can check, to be confirmed before anything is staged.
     pub confirmations: Vec<Confirmation>,
-    /// What the operator should see before saying yes.
+    /// Warnings that the operator should read before approving the plan.
     pub warnings: Vec<String>,
-    /// The steps, in the manifest's order.
+    /// Steps, in the manifest's order.
     pub steps: Vec<PlannedStep>,
-    /// What is without something it requires, while the run is under way.
+    /// Items whose dependencies are unavailable during the run.
     pub outage: Vec<DependencyOutage>,
-    /// Every file the run reads, from the payload or from the share.
-    pub sources: Vec<Source>,
-    /// The renames, in order; numbered from 1.
+    /// Every file that the run reads, from the payload or from the share.
+    pub sources: Vec<PlanSource>,
+    /// Swaps in order, numbered from 1.
     pub swaps: Vec<Swap>,
-    /// What stands at and below every live path when the run is over.
+    /// Expected state after the run; absent if no payload was given.
     pub expected_state: Option<ExpectedState>,
-    /// What a reader wants to know besides; plans of earlier versions have none.
+    /// Further facts for readers; plans of earlier versions have none.
     #[serde(default)]
     pub context: Context,
-    /// SHA-256 over all of the above, words included: the digest covers only what the run does.
+    /// SHA-256 over all of the above, with the texts for people, which the digest does not cover.
     /// Plans of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Digest>,
 }
 
-/// What a plan is of, and the run that does it.
+/// Subject of a plan, and of the run that executes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
-    /// A rollup is applied.
+    /// The run applies a rollup.
     Rollup(PlannedRollup),
-    /// What lies on disk is taken for true.
+    /// The run accepts drift.
     Accept(Acceptance),
 }
 
-/// What is taken for true, although no run left it so.
+/// Drift that is accepted: entries that are not as any run left them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
-    /// Why, in the words of whoever accepts it.
+    /// Reason, as given by the person who accepts the drift.
     pub reason: String,
-    /// What lies there now, sorted by path bytes.
+    /// Entries that are there now, sorted by path bytes.
     pub there: Vec<Entry>,
-    /// What is gone, sorted by path bytes.
+    /// Paths that are gone, sorted by path bytes.
     pub gone: Vec<RelPath>,
 }
 
-/// The rollup of a plan.
+/// Rollup that a plan applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedRollup {
-    /// Identity.
+    /// KB number.
     pub kb: Kb,
-    /// Identity.
+    /// Revision of its article.
     pub revision: Version,
-    /// For people.
+    /// Title, for people.
     pub title: String,
     /// SHA-256 of the manifest.
     pub manifest: Digest,
-    /// What it includes.
+    /// Rollups that it includes.
     pub includes: Vec<Kb>,
-    /// What it replaces.
+    /// Rollups that it replaces.
     pub replaces: Vec<Kb>,
 }
 
-/// The rollups in force before and after.
+/// Applied rollups before and after a run, without the superseded ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppliedChange {
-    /// Before the run.
+    /// Rollups that are applied before the run.
     pub before: Vec<Kb>,
-    /// After it.
+    /// Rollups that are applied after it.
     pub after: Vec<Kb>,
 }
 
-/// A `confirm` prerequisite.
+/// Prerequisite of the kind `confirm`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
-    /// What `--confirm ID` names.
+    /// Name of the prerequisite for `--confirm`.
     pub id: String,
-    /// The question.
+    /// Question to the operator.
     pub question: String,
 }
 
-/// An instance that stays, and what it has to do without meanwhile.
+/// Instance that stays installed, and a dependency of it that is unavailable during the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct DependencyOutage {
-    /// The instance, as people name it.
+    /// Name of the instance, for people.
     pub instance: String,
-    /// What it requires, as people name it.
+    /// Name of the dependency, for people.
     pub without: String,
-    /// The id of the step that takes it away.
+    /// Id of the step that removes the dependency.
     pub from: String,
-    /// The id of the step that brings it back.
+    /// Id of the step that installs it again.
     pub to: String,
 }
 
-/// A step of the manifest, resolved.
+/// Step of the manifest, resolved to operations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedStep {
-    /// The author's id.
+    /// Id that the author gave it.
     pub id: String,
-    /// For people.
+    /// Title, for people.
     pub title: String,
-    /// The action's keyword, such as `uninstall`.
+    /// Keyword of its action, such as `uninstall`.
     pub action: String,
-    /// The line of the step in the manifest.
+    /// Line of the step in the manifest.
     pub line: u32,
-    /// What changes, in order.
+    /// Operations, in order.
     pub operations: Vec<Operation>,
-    /// What needs nothing, and why.
-    pub nothing: Vec<Idle>,
-    /// What the group also holds and the run leaves out, as people name it: not installed before.
+    /// Targets that need no change, with the reasons.
+    pub nothing: Vec<UnchangedTarget>,
+    /// Members of the step's groups that the run leaves out because they were not installed before,
+    /// as people name them.
     pub left_out: Vec<String>,
-    /// A `manual` step: the run waits for a person.
+    /// Instructions of a `manual` step, at which the run waits for a person.
     pub manual: Option<ManualStep>,
 }
 
-/// Something a step names that is already as it should be.
+/// Target of a step that needs no change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Idle {
-    /// What, as people name it.
+pub struct UnchangedTarget {
+    /// Name of the target, for people.
     pub target: String,
-    /// Why nothing is done.
+    /// Reason why it needs no change.
     pub why: String,
 }
 
-/// What a person has to do.
+/// Manual step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManualStep {
-    /// The instructions.
+    /// Instructions for the person who does it.
     pub instructions: String,
-    /// How it is taken back; without it there is no way back behind this step.
+    /// Instructions for rolling it back; without them, the run cannot be rolled back after this
+    /// step.
     pub undo: Option<String>,
-    /// Whether it may be skipped.
+    /// True if it may be skipped.
     pub optional: bool,
-    /// Where, as far as the manifest says.
+    /// Servers on which to do it, if the manifest names any.
     pub servers: Vec<String>,
 }
 
-/// One concrete change to one instance, file or service.
+/// One change to one instance, file or service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Operation {
-    /// What is done.
+    /// Kind of the change.
     pub kind: OperationKind,
-    /// To what, as people name it.
+    /// Name of the target, for people.
     pub target: String,
-    /// The server, where there is one.
+    /// Server, if there is one.
     pub server: Option<String>,
-    /// Where it stands on disk.
+    /// Path of the target below the deployment.
     pub at: RelPath,
-    /// What it replaces; going back, this stands again.
+    /// State before the operation, which a rollback restores.
     pub before: TargetState,
-    /// What stands afterwards.
+    /// State after the operation.
     pub after: TargetState,
-    /// The swap that does it.
+    /// Number of the swap that does it.
     pub swap: u32,
-    /// The line of the manifest it comes from.
+    /// Line of the manifest that asks for it.
     pub line: u32,
-    /// The state that was seen, which is why it is done.
+    /// State that was found, which is the reason for the operation.
     pub seen: String,
 }
 
-/// The kinds of operations.
+/// Kinds of operations.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationKind {
-    /// An item goes.
+    /// Removes an item.
     Uninstall,
-    /// An item comes.
+    /// Installs an item.
     Install,
-    /// An installed item, or an existing file, gives way to another one.
+    /// Replaces an installed item or an existing file.
     Replace,
-    /// A file comes where none was.
+    /// Copies a file to a path where there was none.
     Copy,
-    /// A package is installed outside the console.
+    /// Installs a package outside the console.
     Run,
-    /// A procedure runs.
+    /// Runs a procedure.
     Initialize,
-    /// A service starts.
+    /// Starts a service.
     Start,
-    /// A service stops.
+    /// Stops a service.
     Stop,
-    /// A service stops and starts, in one change of its file.
+    /// Stops and starts a service, in one change of its file.
     Restart,
-    /// A service may be started from now on.
+    /// Permits a service to be started.
     Enable,
-    /// A service may not be started from now on.
+    /// Forbids a service to be started.
     Disable,
-    /// A record is written anew from what lies on disk.
+    /// Updates a record to the state on disk.
     Accept,
 }
 
 impl std::fmt::Display for Subject {
-    /// Writes the name that the directories of its runs have.
+    /// Writes the name that the directories of its runs contain.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Subject::Rollup(rollup) => rollup.kb.fmt(f),
@@ -261,7 +266,7 @@ impl std::fmt::Display for Subject {
 }
 
 impl OperationKind {
-    /// Returns the word for it.
+    /// Returns the word for it, as in the plan's JSON.
     pub fn word(self) -> &'static str {
         match self {
             OperationKind::Uninstall => "uninstall",
@@ -279,7 +284,7 @@ impl OperationKind {
         }
     }
 
-    /// Returns the sign before it in a preview.
+    /// Returns the sign that precedes it in a preview.
     pub fn sign(self) -> char {
         match self {
             OperationKind::Uninstall => '-',
@@ -292,218 +297,219 @@ impl OperationKind {
     }
 }
 
-/// One side of an operation: what stands before it, or after it.
+/// State of an operation's target, before or after the operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum TargetState {
-    /// Nothing.
+    /// The target does not exist.
     Nothing,
     /// An item or program.
     Item {
-        /// Its state.
+        /// State in its record.
         state: State,
-        /// What is installed, where something is: product version and the installer's hash.
+        /// Product version, if anything is installed.
         version: Option<Version>,
-        /// SHA-256 of the installer.
+        /// SHA-256 of the installer, if anything is installed.
         installer: Option<Digest>,
     },
     /// A procedure.
     Procedure {
-        /// Its state.
+        /// State in its record.
         state: State,
-        /// What it was given.
+        /// Parameters that it was run with.
         parameters: BTreeMap<String, String>,
     },
     /// A file.
     File {
-        /// In bytes.
+        /// Size in bytes.
         size: u64,
-        /// Its SHA-256.
+        /// SHA-256 of its contents.
         sha256: Digest,
     },
     /// A service.
     Service {
-        /// Whether it runs.
+        /// True if it runs.
         running: bool,
-        /// Whether it may be started.
+        /// True if it may be started.
         enabled: bool,
-        /// How often it was started.
+        /// Number of times that it was started.
         starts: u64,
     },
-    /// Known only once there is a payload.
+    /// The state is known only if there is a payload.
     Unknown,
 }
 
-/// A file that the run reads.
+/// File that the run reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Source {
-    /// Where it is.
+pub struct PlanSource {
+    /// Location of the file.
     #[serde(flatten)]
-    pub at: SourceAt,
-    /// In bytes.
+    pub at: SourceLocation,
+    /// Size in bytes.
     pub size: u64,
-    /// Its SHA-256; a file that has another one is refused.
+    /// SHA-256 of its contents; a file with other contents is refused.
     pub sha256: Digest,
-    /// The cabinets that lie beside an installer, by position in [`Plan::sources`].
+    /// External cabinets of an installer, by position in the plan's `sources`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<usize>,
 }
 
-/// Where a source is.
+/// Location of a file that the run reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "from", rename_all = "kebab-case")]
-pub enum SourceAt {
-    /// In the payload, by its name in the file table.
+pub enum SourceLocation {
+    /// The payload.
     Payload {
-        /// The name.
+        /// Name of the file in the file table.
         name: FileName,
     },
-    /// In the share, as it was before the run.
+    /// The share, as it was before the run.
     Share {
-        /// Its path in the deployment.
+        /// Path of the file below the deployment.
         path: RelPath,
     },
 }
 
-/// Puts a new object at a live path and sets the old one aside.
+/// Exchange of the object at a live path: the new object moves in, the old one into the slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Swap {
-    /// From 1, in the order of the run; also the name of its slot.
+    /// Number in the order of the run, from 1; also the name of its slot.
     pub number: u32,
-    /// The id of its step; `None` for the level, which is the last one.
+    /// Id of its step; `null` for the record of the applied rollups, which is the last swap.
     pub step: Option<String>,
-    /// The path below the deployment at which it happens.
+    /// Live path, below the deployment.
     pub live: RelPath,
-    /// What stands there before, itself first; empty where nothing does.
+    /// Entries of the old object, the object itself first; empty if there is none.
     pub old: Vec<Entry>,
-    /// What is staged, itself first. The parents of its travellers are among it.
+    /// Entries of the new object, the object itself first. They include the parent directories of
+    /// its unmanaged files.
     pub new: Vec<NewEntry>,
-    /// The operator's files that move along.
+    /// Unmanaged files that move along.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmanaged: Vec<RelPath>,
 }
 
 impl Swap {
-    /// Returns whether something is at the live path before.
+    /// Returns whether the live path has an object before the run.
     pub fn has_old(&self) -> bool {
         !self.old.is_empty()
     }
 
     /// Returns the bytes of the new object, which are staged.
     pub fn new_bytes(&self) -> u64 {
-        let size = |entry: &NewEntry| match entry.what {
-            NewWhat::File { size, .. } => size,
-            NewWhat::Directory => 0,
+        let size = |entry: &NewEntry| match entry.kind {
+            NewEntryKind::File { size, .. } => size,
+            NewEntryKind::Directory => 0,
         };
         self.new.iter().map(size).sum()
     }
 
     /// Returns the bytes of the old object, which the run keeps.
     pub fn old_bytes(&self) -> u64 {
-        let size = |entry: &Entry| match entry.what {
-            What::File { size, .. } => size,
-            What::Directory | What::Unmanaged => 0,
+        let size = |entry: &Entry| match entry.kind {
+            EntryKind::File { size, .. } => size,
+            EntryKind::Directory | EntryKind::Unmanaged => 0,
         };
         self.old.iter().map(size).sum()
     }
 }
 
-/// Something on disk at or below a live path, by its path below the deployment.
+/// File or directory at or below a live path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
-    /// Where.
+    /// Path below the deployment.
     pub path: RelPath,
-    /// What.
+    /// Kind of the entry.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EntryKind,
 }
 
-/// What an entry is.
+/// Kinds of entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum What {
+pub enum EntryKind {
     /// A directory.
     Directory,
-    /// A file of ours.
+    /// A managed file.
     File {
-        /// In bytes.
+        /// Size in bytes.
         size: u64,
-        /// Its SHA-256.
+        /// SHA-256 of its contents.
         sha256: Digest,
     },
-    /// An operator's file: known by name only.
+    /// An unmanaged file, known by name only.
     Unmanaged,
 }
 
-/// An entry of a new object, with where it comes from.
+/// Entry of a new object, with the origin of its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewEntry {
-    /// Where it will stand.
+    /// Path below the deployment that it will have.
     pub path: RelPath,
-    /// What it will be.
+    /// Kind of the entry.
     #[serde(flatten)]
-    pub what: NewWhat,
+    pub kind: NewEntryKind,
 }
 
-/// What an entry of a new object is.
+/// Kinds of entries of a new object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum NewWhat {
+pub enum NewEntryKind {
     /// A directory.
     Directory,
     /// A file.
     File {
-        /// In bytes.
+        /// Size in bytes.
         size: u64,
-        /// Its SHA-256.
+        /// SHA-256 of its contents.
         sha256: Digest,
-        /// Where its bytes come from.
+        /// Origin of its contents.
         #[serde(flatten)]
         origin: Origin,
     },
 }
 
-/// Where the bytes of a new file come from.
+/// Origin of the contents of a new file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// They are these.
+    /// The text itself.
     Text(String),
-    /// A whole source, by position in [`Plan::sources`].
+    /// A source as a whole, by position in the plan's `sources`.
     Source(usize),
     /// A file in a package.
-    Member(Member),
+    Member(PackageMember),
 }
 
-/// A file in a package.
+/// File in a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Member {
-    /// The package, by position in [`Plan::sources`].
+pub struct PackageMember {
+    /// Package, by position in the plan's `sources`.
     pub source: usize,
-    /// The file's path in the package.
+    /// Path of the file in the package.
     pub path: RelPath,
 }
 
 impl NewEntry {
     /// Returns the entry without its origin.
     pub fn entry(&self) -> Entry {
-        let what = match self.what {
-            NewWhat::Directory => What::Directory,
-            NewWhat::File { size, sha256, .. } => What::File { size, sha256 },
+        let kind = match self.kind {
+            NewEntryKind::Directory => EntryKind::Directory,
+            NewEntryKind::File { size, sha256, .. } => EntryKind::File { size, sha256 },
         };
         Entry {
             path: self.path.clone(),
-            what,
+            kind,
         }
     }
 }
 
-/// What stands at and below every live path when the run is over, and its digest.
+/// Entries at and below every live path after the run, with their digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectedState {
-    /// [`digest_of`] the entries.
+    /// Digest of the entries.
     pub digest: Digest,
-    /// Sorted by path bytes.
+    /// Entries, sorted by path bytes.
     pub entries: Vec<Entry>,
 }
 
@@ -511,11 +517,11 @@ pub struct ExpectedState {
 /// separated by NUL bytes, which no path contains. An unmanaged file counts by name only.
 pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
     let mut hasher = Hasher::new();
-    for Entry { path, what } in entries {
-        let line = match what {
-            What::Directory => format!("{path}\0directory\0\0\n"),
-            What::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
-            What::Unmanaged => format!("{path}\0traveller\0\0\n"),
+    for Entry { path, kind } in entries {
+        let line = match kind {
+            EntryKind::Directory => format!("{path}\0directory\0\0\n"),
+            EntryKind::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
+            EntryKind::Unmanaged => format!("{path}\0unmanaged\0\0\n"),
         };
         hasher.update(line.as_bytes());
     }
@@ -568,22 +574,22 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn entry(path: &str, what: What) -> Entry {
+    fn entry(path: &str, kind: EntryKind) -> Entry {
         Entry {
             path: RelPath::parse(path).expect("a valid path"),
-            what,
+            kind,
         }
     }
 
     #[test]
     fn the_digest_covers_names_kinds_sizes_and_contents() {
-        let file = |size, bytes: &[u8]| What::File {
+        let file = |size, bytes: &[u8]| EntryKind::File {
             size,
             sha256: Digest::of(bytes),
         };
         let entries = [
-            entry("a", What::Directory),
-            entry("a", What::Unmanaged),
+            entry("a", EntryKind::Directory),
+            entry("a", EntryKind::Unmanaged),
             entry("a", file(1, b"x")),
             entry("a", file(2, b"x")),
             entry("a", file(1, b"y")),

@@ -1,13 +1,10 @@
-//! Choices of the operator, of which each plan is made.
+//! Choices of the operator that a plan depends on.
 
 /// Choices of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
-    /// Choice whether the install of a group also includes what was never installed.
     pub include_missing: IncludeMissing,
-    /// Choice whether an applied rollup is applied again.
     pub reapply: Reapply,
-    /// Choice whether an older product version may replace a newer one.
     pub downgrade: Downgrade,
 }
 
@@ -17,7 +14,7 @@ pub enum IncludeMissing {
     /// They are listed and left out.
     #[default]
     No,
-    /// They are installed too, as the article literally demands.
+    /// They are installed too, as the article literally says.
     Yes,
 }
 

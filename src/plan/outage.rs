@@ -1,38 +1,37 @@
-//! Outages during a run: from which step to which something is down.
+//! Outages during a run: the targets that are unavailable, from which step to which.
 
 use std::collections::BTreeMap;
 
 use super::{Operation, OperationKind, Plan, TargetState};
 
-/// Something that does not run, or is not there, between two steps of the plan.
+/// Service that is stopped, or item that is not installed, between two steps of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage<'p> {
-    /// Name of the target, as people name it.
+    /// Name of the target, for people.
     pub target: &'p str,
-    /// Server, if there is one.
     pub server: Option<&'p str>,
-    /// True for a service, which is stopped; an item is removed.
+    /// True for a service, false for an item.
     pub service: bool,
-    /// Position of the step that takes it away.
+    /// Position of the step that stops or removes it.
     pub from: usize,
-    /// Position of the step that brings it back; `None` if no step does.
+    /// Position of the step that starts or installs it again; `None` if no step does.
     pub to: Option<usize>,
 }
 
 impl Plan {
-    /// Returns what is down during the run, in the order in which it goes down. It omits what is
-    /// down before the run and what is installed for the first time.
+    /// Returns the outages of the run, in the order in which they begin. A target that is
+    /// unavailable before the run, or that is installed for the first time, has none.
     pub fn outages(&self) -> Vec<Outage<'_>> {
         let mut outages: Vec<Outage<'_>> = Vec::new();
         // Outages that have not ended yet, by the path of their target.
-        let mut away: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut ongoing: BTreeMap<&str, usize> = BTreeMap::new();
         let steps = self.steps.iter().enumerate();
         for (at, operation) in
             steps.flat_map(|(at, step)| step.operations.iter().map(move |one| (at, one)))
         {
-            let place = operation.at.as_str();
-            if goes(operation) && !away.contains_key(place) {
-                away.insert(place, outages.len());
+            let path = operation.at.as_str();
+            if begins_outage(operation) && !ongoing.contains_key(path) {
+                ongoing.insert(path, outages.len());
                 outages.push(Outage {
                     target: &operation.target,
                     server: operation.server.as_deref(),
@@ -41,8 +40,8 @@ impl Plan {
                     to: None,
                 });
             }
-            if comes(operation)
-                && let Some(outage) = away.remove(place)
+            if ends_outage(operation)
+                && let Some(outage) = ongoing.remove(path)
             {
                 outages[outage].to = Some(at);
             }
@@ -51,7 +50,7 @@ impl Plan {
     }
 }
 
-fn goes(operation: &Operation) -> bool {
+fn begins_outage(operation: &Operation) -> bool {
     match operation.kind {
         OperationKind::Uninstall | OperationKind::Restart => true,
         OperationKind::Stop => {
@@ -65,7 +64,7 @@ fn goes(operation: &Operation) -> bool {
     }
 }
 
-fn comes(operation: &Operation) -> bool {
+fn ends_outage(operation: &Operation) -> bool {
     use OperationKind::{Install, Replace, Restart, Run, Start};
     matches!(operation.kind, Install | Replace | Restart | Run | Start)
 }

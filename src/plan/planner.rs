@@ -1,4 +1,4 @@
-//! State of planning while the steps of a manifest are taken, one after another.
+//! State of the planner while it works through the steps of a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use super::options::Options;
 use super::refusal::{Reason, ReasonKind};
 use super::requirements::Absences;
 use super::resolve::Resolver;
-use super::world::World;
-use super::{NewEntry, Source, SourceAt, Swap};
+use super::simulated_tree::SimulatedTree;
+use super::{NewEntry, PlanSource, SourceLocation, Swap};
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
@@ -16,25 +16,25 @@ use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{CaseFolded, Digest, FileName, RelPath};
 use crate::payload::PayloadFacts;
 
-/// File of the share as it is at some step.
+/// File that a step reads, as it is at that step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shared {
-    pub(super) at: SourceAt,
+pub(super) struct SourceFile {
+    pub(super) at: SourceLocation,
     pub(super) size: u64,
     pub(super) sha256: Digest,
 }
 
-/// Knowledge about an installer of the share at some step.
+/// Installer in the share, as far as it is known at some step.
 pub(super) enum Package<'a> {
-    Known(&'a Contents, Shared),
-    /// There is no payload to look into.
+    Known(&'a Contents, SourceFile),
+    /// There is no payload to read it from.
     Unknown,
     Missing,
     Unusable(String),
 }
 
-/// New object for a live path, before it becomes a swap.
-pub(super) struct Put {
+/// New object for a live path, from which a swap is made.
+pub(super) struct Placement {
     pub(super) live: RelPath,
     pub(super) new: Vec<NewEntry>,
     pub(super) unmanaged: Vec<RelPath>,
@@ -48,23 +48,23 @@ pub(super) struct Planner<'a> {
     pub(super) payload: Option<&'a PayloadFacts>,
     pub(super) options: Options,
     pub(super) resolver: Resolver<'a>,
-    pub(super) world: World<'a>,
+    pub(super) tree: SimulatedTree<'a>,
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<String>,
-    /// Items as the plan left them so far; all others are as in the snapshot.
+    /// Items that the plan has changed so far; all others are as in the snapshot.
     pub(super) items: BTreeMap<Instance, ItemRecord>,
     pub(super) programs: BTreeMap<CaseFolded, ItemRecord>,
     pub(super) services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
     /// Files of the share that a step replaced; `None` without a payload to read the new one from.
-    pub(super) share: BTreeMap<CaseFolded, Option<Shared>>,
+    pub(super) share: BTreeMap<CaseFolded, Option<SourceFile>>,
     pub(super) removed_by: BTreeMap<CaseFolded, Vec<Instance>>,
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
-    pub(super) puts: Vec<Put>,
+    pub(super) placements: Vec<Placement>,
     /// Directories to which packages were installed in this step.
-    pub(super) laid_down: BTreeSet<RelPath>,
-    pub(super) sources: Vec<Source>,
-    source_of: BTreeMap<SourceAt, usize>,
+    pub(super) install_directories: BTreeSet<RelPath>,
+    pub(super) sources: Vec<PlanSource>,
+    source_of: BTreeMap<SourceLocation, usize>,
     pub(super) swaps: Vec<Swap>,
     /// Live paths whose surroundings were inspected already.
     pub(super) inspected: BTreeSet<CaseFolded>,
@@ -84,7 +84,7 @@ impl<'a> Planner<'a> {
             payload,
             options,
             resolver: Resolver::new(&snapshot.description),
-            world: World::new(snapshot),
+            tree: SimulatedTree::new(snapshot),
             reasons: Vec::new(),
             warnings: Vec::new(),
             items: BTreeMap::new(),
@@ -94,8 +94,8 @@ impl<'a> Planner<'a> {
             removed_by: BTreeMap::new(),
             absences: BTreeMap::new(),
             procedures_run: BTreeSet::new(),
-            puts: Vec::new(),
-            laid_down: BTreeSet::new(),
+            placements: Vec::new(),
+            install_directories: BTreeSet::new(),
             sources: Vec::new(),
             source_of: BTreeMap::new(),
             swaps: Vec::new(),
@@ -128,20 +128,20 @@ impl<'a> Planner<'a> {
             .is_some_and(|record| record.state.is_installed())
     }
 
-    /// Returns what the share holds under this name at this step.
+    /// Returns the installer of this name in the share at this step.
     pub(super) fn package(&self, name: &FileName) -> Package<'a> {
         let case_folded = name.case_folded();
         match self.share.get(&case_folded) {
             Some(None) => return Package::Unknown,
-            Some(Some(shared)) => {
-                let SourceAt::Payload { name } = &shared.at else {
+            Some(Some(source_file)) => {
+                let SourceLocation::Payload { name } = &source_file.at else {
                     return Package::Missing;
                 };
                 let fact = self
                     .payload
                     .and_then(|payload| payload.files.get(&name.case_folded()));
                 return match fact.map(|fact| &fact.package) {
-                    Some(Ok(contents)) => Package::Known(contents, shared.clone()),
+                    Some(Ok(contents)) => Package::Known(contents, source_file.clone()),
                     Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
                     None => Package::Missing,
                 };
@@ -156,12 +156,12 @@ impl<'a> Planner<'a> {
             self.snapshot.facts(&found.path),
         ) {
             (Some(Ok(contents)), Some(facts)) => {
-                let at = SourceAt::Share {
+                let at = SourceLocation::Share {
                     path: found.path.clone(),
                 };
                 Package::Known(
                     contents,
-                    Shared {
+                    SourceFile {
                         at,
                         size: facts.size,
                         sha256: facts.sha256,
@@ -173,20 +173,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Returns the position of a source, and adds it if it is new.
-    pub(super) fn source(&mut self, shared: &Shared) -> usize {
-        if let Some(&at) = self.source_of.get(&shared.at) {
+    /// Returns the position of a source; adds it if it is new.
+    pub(super) fn source(&mut self, source_file: &SourceFile) -> usize {
+        if let Some(&at) = self.source_of.get(&source_file.at) {
             return at;
         }
         let at = self.sources.len();
-        self.source_of.insert(shared.at.clone(), at);
-        let Shared {
-            at: place,
+        self.source_of.insert(source_file.at.clone(), at);
+        let SourceFile {
+            at: location,
             size,
             sha256,
-        } = shared.clone();
-        self.sources.push(Source {
-            at: place,
+        } = source_file.clone();
+        self.sources.push(PlanSource {
+            at: location,
             size,
             sha256,
             beside: Vec::new(),

@@ -26,9 +26,9 @@ impl Planner<'_> {
 
     fn product(&mut self, product: &str, wanted: u32, on: Option<&str>) {
         let site = &self.snapshot.description;
-        let has = self.service_packs(product);
-        let asked: Vec<ServerId> = match on {
-            None => has.keys().copied().collect(),
+        let installed = self.service_packs(product);
+        let servers: Vec<ServerId> = match on {
+            None => installed.keys().copied().collect(),
             Some(role) => match site.role(role) {
                 Some(role) => site.roles[role.0].servers.clone(),
                 None => {
@@ -39,13 +39,13 @@ impl Planner<'_> {
                 }
             },
         };
-        if has.is_empty() {
-            let message = format!("`{product}` is required, and no server has it");
+        if installed.is_empty() {
+            let message = format!("`{product}` is required, but no server has it");
             return self.refuse(ReasonKind::NotReady, message, None);
         }
-        for server in asked {
+        for server in servers {
             let name = &site.servers[server.0].name;
-            let told = match has.get(&server) {
+            let message = match installed.get(&server) {
                 Some(&found) if found >= wanted => continue,
                 Some(0) => format!(
                     "`{product}` on {name} has no service pack; service pack {wanted} is required"
@@ -57,9 +57,10 @@ impl Planner<'_> {
                 }
                 None => format!("`{product}` is required on {name}, which does not have it"),
             };
-            let help = "update the server, then say so in `products` of `deployment.toml`";
+            let help =
+                "update the server, then change its entry in `products` of `deployment.toml`";
             self.reasons
-                .push(Reason::new(ReasonKind::NotReady, told).help(help));
+                .push(Reason::new(ReasonKind::NotReady, message).help(help));
         }
     }
 
@@ -89,14 +90,15 @@ impl Planner<'_> {
         };
         for instance in site.instances(item) {
             if !self.installed_before(instance) {
-                let message = format!("`{}` is required, and not installed", site.shown(instance));
+                let message = format!("`{}` is required, but not installed", site.shown(instance));
                 self.reasons
                     .push(Reason::new(ReasonKind::NotReady, message));
             }
         }
     }
 
-    /// Returns whether an instance was installed (a procedure: ran) before the run.
+    /// Returns whether an instance was installed before the run; for a procedure, whether it had
+    /// run.
     pub(super) fn installed_before(&self, instance: Instance) -> bool {
         let item = self.snapshot.item(instance).map(|record| record.state);
         let state = item.or_else(|| self.snapshot.procedure(instance).map(|record| record.state));
@@ -105,7 +107,7 @@ impl Planner<'_> {
 }
 
 pub(super) fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
-    let asked =
+    let confirmations =
         manifest
             .prerequisites
             .iter()
@@ -116,5 +118,5 @@ pub(super) fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
                 }),
                 _ => None,
             });
-    asked.collect()
+    confirmations.collect()
 }

@@ -1,15 +1,15 @@
-//! Reasons why there is no plan. All of them are reported at once.
+//! Reasons to refuse a plan. All of them are reported at once.
 
 use std::fmt;
 
-/// Kinds of reasons, in the order in which they decide the exit code.
+/// Kinds of reasons, in the order in which they determine the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReasonKind {
     /// The manifest, the deployment's description or a record is not valid.
     Invalid,
-    /// Superseded, wrong product or version.
+    /// The rollup is superseded, or is for another product or version.
     NotApplicable,
-    /// The plan no longer fits.
+    /// The plan no longer matches the deployment.
     Stale,
     /// A prerequisite or readiness check failed, or there is an open run.
     NotReady,
@@ -17,21 +17,20 @@ pub enum ReasonKind {
     Mismatch,
 }
 
-/// One reason, with advice if there is any.
+/// Reason to refuse a plan, with advice if there is any.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
-    /// Its kind.
     pub kind: ReasonKind,
-    /// Description of the fault, naming the culprit.
+    /// Description of the fault, with the name of the object at fault.
     pub message: String,
     /// Advice on how to fix it.
     pub help: Option<String>,
 }
 
-/// All reasons; never empty.
+/// All reasons to refuse a plan; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// In the order they were found, those of the deciding kind first.
+    /// Reasons sorted by kind, those that determine the exit code first.
     pub reasons: Vec<Reason>,
 }
 
@@ -64,7 +63,7 @@ impl Refusal {
         Err(Self { reasons })
     }
 
-    /// Returns the kind that decides the exit code.
+    /// Returns the kind that determines the exit code.
     pub fn kind(&self) -> ReasonKind {
         self.reasons
             .iter()

@@ -38,7 +38,7 @@ impl Dependents {
 /// back, by position.
 pub(super) type Absences = BTreeMap<Instance, Vec<(usize, Option<usize>)>>;
 
-/// Refuses what would be gone at the end while something that stays requires it.
+/// Refuses to remove an instance that is still required at the end of the run.
 pub(super) fn check_end(
     snapshot: &Snapshot,
     absences: &Absences,
@@ -48,21 +48,23 @@ pub(super) fn check_end(
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut reasons = Vec::new();
-    for (&gone, _) in absences
+    for (&removed, _) in absences
         .iter()
         .filter(|(_, times)| times.iter().any(|(_, back)| back.is_none()))
     {
-        for dependent in dependents.instances(description, gone) {
-            let stays = match description.items[dependent.item.0].kind {
+        for dependent in dependents.instances(description, removed) {
+            let is_kept = match description.items[dependent.item.0].kind {
                 ItemKind::Component { .. } => installed_at_end(dependent),
                 ItemKind::Procedure { .. } => procedures_run.contains(&dependent),
             };
-            if stays {
-                let (gone, dependent) = (description.shown(gone), description.shown(dependent));
+            if is_kept {
+                let removed = description.shown(removed);
+                let dependent = description.shown(dependent);
                 let message = format!(
-                    "`{gone}` would be gone at the end, and `{dependent}` still requires it"
+                    "the run removes `{removed}`, which `{dependent}` still requires at the end"
                 );
-                let help = "let a later step install it again, or uninstall what requires it too";
+                let help =
+                    "let a later step install it again, or let a step uninstall the dependent too";
                 reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
             }
         }
@@ -70,33 +72,35 @@ pub(super) fn check_end(
     reasons
 }
 
-/// Names what the run installs although something it requires is not installed. Only what the run
-/// itself removes is a reason to refuse; the rest is a warning.
+/// Describes the instances that the run installs although a dependency is not installed at the end.
+/// Only a dependency that the run itself removes is a reason to refuse; the others are warnings.
 pub(super) fn lacking(
     snapshot: &Snapshot,
-    came: impl Iterator<Item = Instance>,
+    installed: impl Iterator<Item = Instance>,
     installed_at_end: impl Fn(Instance) -> bool,
 ) -> Vec<String> {
     let description = &snapshot.description;
-    let mut told = BTreeSet::new();
-    for instance in came {
+    let mut warnings = BTreeSet::new();
+    for instance in installed {
         let item = &description.items[instance.item.0];
         for &required in &item.requires {
             let same_role = item.on.is_some() && description.items[required.0].on == item.on;
             let all = description.instances(required).into_iter();
-            let asked = all.filter(|other| !same_role || other.server == instance.server);
-            for missing in asked.filter(|&other| !installed_at_end(other)) {
-                let (shown, missing) = (description.shown(instance), description.shown(missing));
-                told.insert(format!(
-                    "`{shown}` requires `{missing}`, which is not installed"
+            let relevant = all.filter(|other| !same_role || other.server == instance.server);
+            for missing in relevant.filter(|&other| !installed_at_end(other)) {
+                let (dependent, missing) =
+                    (description.shown(instance), description.shown(missing));
+                warnings.insert(format!(
+                    "`{dependent}` requires `{missing}`, which is not installed"
                 ));
             }
         }
     }
-    told.into_iter().collect()
+    warnings.into_iter().collect()
 }
 
-/// Names what stays installed all the time and lacks something it requires during the run.
+/// Returns the instances that stay installed and have a dependency that is unavailable during the
+/// run.
 pub(super) fn outage(
     snapshot: &Snapshot,
     absences: &Absences,
@@ -107,17 +111,17 @@ pub(super) fn outage(
     let mut lacking = BTreeSet::new();
     let times = absences
         .iter()
-        .flat_map(|(&gone, times)| times.iter().map(move |&(from, back)| (gone, from, back)));
-    for (gone, from, back) in times {
+        .flat_map(|(&removed, times)| times.iter().map(move |&(from, back)| (removed, from, back)));
+    for (removed, from, back) in times {
         let Some(to) = back else { continue };
-        for dependent in dependents.instances(description, gone) {
+        for dependent in dependents.instances(description, removed) {
             let installed = snapshot
                 .item(dependent)
                 .is_some_and(|record| record.state.is_installed());
             if installed && !absences.contains_key(&dependent) {
                 lacking.insert(DependencyOutage {
                     instance: description.shown(dependent),
-                    without: description.shown(gone),
+                    without: description.shown(removed),
                     from: steps[from].to_owned(),
                     to: steps[to].to_owned(),
                 });

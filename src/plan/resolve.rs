@@ -1,4 +1,4 @@
-//! Names of a manifest, resolved against a description: which instances, servers, services.
+//! Resolution of a manifest's names to the instances, servers and services of a description.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,23 +12,23 @@ use crate::manifest::{
 };
 use crate::names::{CaseFolded, RelPath};
 
-/// One instance that a step names.
+/// Instance that a step names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct StepTarget {
     pub(super) instance: Instance,
-    /// The manifest line that names it or its group.
+    /// Manifest line that names it or its group.
     pub(super) line: u32,
     /// True if it is named by a group only, not by its own name.
     pub(super) by_group: bool,
 }
 
-/// Servers that a step is narrowed to.
-struct Chosen<'a> {
+/// Servers to which a step is limited.
+struct ServerFilter<'a> {
     on: Option<BTreeSet<ServerId>>,
     platform: Option<&'a str>,
 }
 
-/// Resolver of names; those that do not exist go into `reasons`.
+/// Resolver of names; collects a reason for every name that does not exist.
 pub(super) struct Resolver<'a> {
     description: &'a Description,
     /// Position of each item in the order of dependencies.
@@ -50,30 +50,30 @@ impl<'a> Resolver<'a> {
         self.rank[item.0]
     }
 
-    fn unknown(&mut self, step: &Step, what: &str, name: &str) {
+    fn unknown(&mut self, step: &Step, kind: &str, name: &str) {
         let message = format!(
-            "step `{}` names the {what} `{name}`, which `deployment.toml` does not list",
+            "step `{}` names the {kind} `{name}`, which `deployment.toml` does not list",
             step.id
         );
-        let help = "`rollup validate --deployment` shows the place and the nearest name";
+        let help = "`rollup validate --deployment` shows the line and the most similar name";
         self.reasons
             .push(Reason::new(ReasonKind::Invalid, message).help(help));
     }
 
     /// Returns the instances of a selection, each once, in the order of dependencies, then of the
-    /// servers. Of a group, components skip its procedures and procedures skip its components.
+    /// servers. Of a group, only the procedures are returned, or only the components.
     pub(super) fn instances(
         &mut self,
         step: &Step,
         selection: &Selection,
         procedures: bool,
-    ) -> Vec<Target> {
-        let mut found: BTreeMap<Instance, Target> = BTreeMap::new();
+    ) -> Vec<StepTarget> {
+        let mut found: BTreeMap<Instance, StepTarget> = BTreeMap::new();
         let on = selection
             .on
             .as_ref()
             .map(|on| self.servers(step, on).into_iter().collect());
-        let chosen = Chosen {
+        let filter = ServerFilter {
             on,
             platform: selection.platform.as_deref(),
         };
@@ -83,7 +83,7 @@ impl<'a> Resolver<'a> {
             };
             for item in self.description.items_below(id) {
                 if self.is_procedure(item) == procedures {
-                    self.add(&mut found, &chosen, item, (group.line, true));
+                    self.add(&mut found, &filter, item, (group.line, true));
                 }
             }
         }
@@ -95,16 +95,16 @@ impl<'a> Resolver<'a> {
                 let item = self.description.item(&name.name);
                 match item.filter(|item| self.description.items[item.0].group == group) {
                     Some(item) if self.is_procedure(item) == procedures => {
-                        self.add(&mut found, &chosen, item, (name.line, false));
+                        self.add(&mut found, &filter, item, (name.line, false));
                     }
                     Some(_) => {
-                        let kind = if procedures {
-                            "no procedure"
+                        let fault = if procedures {
+                            "it is not a procedure"
                         } else {
-                            "a procedure"
+                            "it is a procedure"
                         };
                         let message = format!(
-                            "step `{}` cannot {} `{}`: it is {kind}",
+                            "step `{}` cannot {} `{}`: {fault}",
                             step.id,
                             verb(step),
                             name.name
@@ -126,21 +126,21 @@ impl<'a> Resolver<'a> {
 
     fn add(
         &self,
-        found: &mut BTreeMap<Instance, Target>,
-        chosen: &Chosen<'_>,
+        found: &mut BTreeMap<Instance, StepTarget>,
+        filter: &ServerFilter<'_>,
         item: ItemId,
         (line, by_group): (u32, bool),
     ) {
         for instance in self.description.instances(item) {
-            let fits = match (instance.server, &chosen.on) {
+            let fits = match (instance.server, &filter.on) {
                 (Some(server), Some(on)) => on.contains(&server),
-                (Some(server), None) => self.has_platform(server, chosen.platform),
+                (Some(server), None) => self.has_platform(server, filter.platform),
                 (None, _) => true,
             };
             if fits {
                 found.insert(
                     instance,
-                    Target {
+                    StepTarget {
                         instance,
                         line,
                         by_group,
@@ -224,8 +224,8 @@ fn verb(step: &Step) -> &'static str {
     }
 }
 
-/// Returns the position of every item in the order of dependencies: what is required comes first;
-/// items without an order between them stay in the order of the document.
+/// Returns the position of every item in the order of dependencies: an item comes after those that
+/// it requires. Items without an order between them stay in the order of the document.
 fn ranks(description: &Description) -> Vec<usize> {
     let items = &description.items;
     let mut missing: Vec<usize> = items.iter().map(|item| item.requires.len()).collect();
@@ -251,7 +251,8 @@ fn ranks(description: &Description) -> Vec<usize> {
     ranks
 }
 
-/// Returns what a plan of this manifest may touch in this deployment, so that only this is hashed.
+/// Returns the parts of this deployment that a plan of this manifest may touch, so that only these
+/// are hashed.
 pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
     let mut resolver = Resolver::new(description);
     let mut interest = Interest::default();
@@ -298,8 +299,8 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
     interest
 }
 
-/// Adds the installers that the items so far may be installed from: those that no earlier step
-/// copied are taken from the share as they are.
+/// Adds the installers from which the items so far may be installed: the share has those that no
+/// earlier step copied.
 fn installers(interest: &mut Interest, description: &Description) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {

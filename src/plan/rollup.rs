@@ -1,11 +1,11 @@
 //! Plan of a rollup: the walk over its manifest.
 
-use super::applicability::{self, Applicability, Nothing};
+use super::applicability::{self, Applicability, NothingToDo};
 use super::options::Options;
 use super::planner::Planner;
 use super::prerequisites::confirmations;
 use super::refusal::{Reason, ReasonKind, Refusal};
-use super::world::World;
+use super::simulated_tree::SimulatedTree;
 use super::{
     AppliedChange, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA, Subject, Swap,
     bytes, digest_of, requirements,
@@ -23,7 +23,7 @@ pub enum Planned {
     /// There is something to do.
     Plan(Box<Plan>),
     /// There is nothing to do.
-    Nothing(Nothing),
+    Nothing(NothingToDo),
 }
 
 /// Makes the plan of a manifest for a deployment.
@@ -46,7 +46,7 @@ pub fn plan(
         }
         Applicability::Nothing(_) | Applicability::Apply => {}
         Applicability::Refused(refused) => {
-            // If the rollup must not be applied at all, what it lacks besides is of no interest.
+            // If the rollup must not be applied at all, missing requirements do not matter.
             let lacks_only = refused
                 .iter()
                 .all(|reason| reason.kind == ReasonKind::NotReady);
@@ -73,11 +73,11 @@ pub fn plan(
         .map(|plan| Planned::Plan(Box::new(plan)))
 }
 
-/// Returns the reasons that make any plan impossible.
+/// Returns the reasons that exclude any plan.
 fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     let fault = |(file, why): &(RelPath, String)| {
         let message = format!("`{file}` cannot be used: {why}");
-        let help = "mend it by hand, or put it back from a backup";
+        let help = "repair it by hand, or restore it from a backup";
         Reason::new(ReasonKind::Invalid, message).help(help)
     };
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
@@ -95,8 +95,8 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
 }
 
 impl Planner<'_> {
-    /// Compares the payload. Errors in files that steps deploy refuse the plan; of the rest, only
-    /// what affects this run becomes a warning.
+    /// Compares the payload. Errors in files that steps deploy are reasons to refuse the plan; of
+    /// the other differences, only those that affect this run become warnings.
     fn payload(&mut self, payload: &PayloadFacts) {
         let table = self.manifest.file_table();
         for difference in compare(&table, Some(&self.snapshot.description), payload) {
@@ -148,27 +148,28 @@ impl Planner<'_> {
             before: before.in_effect().map(|entry| entry.kb).collect(),
             after: after.in_effect().map(|entry| entry.kb).collect(),
         };
-        self.put_text(&path("applied.toml"), after.to_toml());
+        self.place_text(&path("applied.toml"), after.to_toml());
         self.close_step(None);
-        self.compare_level();
+        self.warn_of_unrecorded_rollups();
         self.refuse_clashes();
         let at_end = |instance| self.installed_now(instance);
         let end =
             requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
         self.reasons.extend(end);
-        let came = self
+        let installed = self
             .items
             .iter()
             .filter(|(_, record)| record.state.is_installed())
             .map(|(&instance, _)| instance);
-        let came = came.chain(self.procedures_run.iter().copied());
-        let lacking =
-            requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
+        let installed = installed.chain(self.procedures_run.iter().copied());
+        let lacking = requirements::lacking(self.snapshot, installed, |instance| {
+            self.installed_now(instance)
+        });
         self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
         let context = self.context();
         if let Some(reason) =
-            bytes::too_much(&self.swaps, &self.sources, &context, self.snapshot.free)
+            bytes::lack_of_space(&self.swaps, &self.sources, &context, self.snapshot.free)
         {
             self.reasons.push(reason);
         }
@@ -199,28 +200,28 @@ impl Planner<'_> {
         };
         match self.payload {
             None => {
-                // Without a payload the new objects are guesses.
+                // Without a payload the new objects are not known.
                 plan.swaps.clear();
                 plan.sources.clear();
             }
             Some(_) => {
-                plan.expected_state = Some(predict(&self.world, &plan.swaps));
+                plan.expected_state = Some(expected_state(&self.tree, &plan.swaps));
                 plan.bind();
             }
         }
         Ok(plan)
     }
 
-    /// Warns about rollups that only `deployment.toml` lists: from the first run on, its `level` is
+    /// Warns about rollups that only `deployment.toml` lists: after the first run, its `applied` is
     /// only compared.
-    fn compare_level(&mut self) {
+    fn warn_of_unrecorded_rollups(&mut self) {
         let Some(applied) = &self.snapshot.applied else {
             return;
         };
         for kb in &self.snapshot.description.applied {
             if !applied.rollups.iter().any(|entry| entry.kb == *kb) {
                 self.warnings.push(format!(
-                    "`deployment.toml` lists {kb} in `applied`, `applied.toml` does not; since the first run only \
+                    "`deployment.toml` lists {kb} in `applied`, and `applied.toml` does not; after the first run, only \
                      `applied.toml` counts"
                 ));
             }
@@ -228,13 +229,13 @@ impl Planner<'_> {
     }
 }
 
-fn predict(world: &World<'_>, swaps: &[Swap]) -> ExpectedState {
+fn expected_state(tree: &SimulatedTree<'_>, swaps: &[Swap]) -> ExpectedState {
     let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
     live.sort();
     live.dedup();
     let mut entries: Vec<Entry> = live
         .into_iter()
-        .flat_map(|live| world.object(live))
+        .flat_map(|live| tree.object(live))
         .collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries.dedup();

@@ -1,41 +1,42 @@
-//! Swaps of a step, made from its puts.
+//! Swaps of a step, made from its placements.
 
 use std::collections::BTreeMap;
 
-use super::planner::{Planner, Put};
-use super::{Entry, NewEntry, NewWhat, Origin, Swap};
+use super::planner::{Placement, Planner};
+use super::{Entry, NewEntry, NewEntryKind, Origin, Swap};
 use crate::deployment::tree::FileKind;
 use crate::names::{CaseFolded, Digest, RelPath};
 
 impl Planner<'_> {
-    /// Makes the swaps of the step that was just walked, and returns which one each put became.
+    /// Makes the swaps of the step that was just planned, and returns the number of the swap of
+    /// each placement.
     ///
-    /// If the parent of a live path is missing, the path is raised to the topmost missing
-    /// directory, and all that the step puts below it is one object.
+    /// If the parent of a live path is missing, the live path becomes the topmost missing
+    /// directory, and everything that the step places below it is one object.
     pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
-        let puts = std::mem::take(&mut self.puts);
-        self.laid_down.clear();
-        let mut objects: Vec<Put> = Vec::new();
+        let placements = std::mem::take(&mut self.placements);
+        self.install_directories.clear();
+        let mut objects: Vec<Placement> = Vec::new();
         let mut raised: BTreeMap<CaseFolded, usize> = BTreeMap::new();
         let mut object_of = Vec::new();
-        for put in puts {
-            let Some(top) = self.world.topmost_missing(&put.live) else {
+        for placement in placements {
+            let Some(top) = self.tree.topmost_missing(&placement.live) else {
                 object_of.push(objects.len());
-                objects.push(put);
+                objects.push(placement);
                 continue;
             };
             let at = *raised.entry(top.case_folded()).or_insert(objects.len());
             if at == objects.len() {
-                objects.push(Put {
+                objects.push(Placement {
                     live: top.clone(),
                     new: Vec::new(),
-                    unmanaged: put.unmanaged,
+                    unmanaged: placement.unmanaged,
                 });
             }
             objects[at].new.extend(
-                missing_directories(&top, &put.live)
+                missing_directories(&top, &placement.live)
                     .into_iter()
-                    .chain(put.new),
+                    .chain(placement.new),
             );
             object_of.push(at);
         }
@@ -46,17 +47,17 @@ impl Planner<'_> {
         object_of.into_iter().map(|at| first + at as u32).collect()
     }
 
-    fn swap(&mut self, step: Option<&str>, object: Put) {
-        let Put {
+    fn swap(&mut self, step: Option<&str>, object: Placement) {
+        let Placement {
             live,
             mut new,
             unmanaged,
         } = object;
         new.sort_by(|a, b| a.path.cmp(&b.path));
-        // Two puts below one new directory both bring its parent directories.
+        // Two placements below one new directory both contain its parent directories.
         new.dedup_by(|a, b| a.path == b.path);
-        let old: Vec<Entry> = self.world.object(&live);
-        self.world.replace(&live, &new, &unmanaged);
+        let old: Vec<Entry> = self.tree.object(&live);
+        self.tree.replace(&live, &new, &unmanaged);
         let number = self.swaps.len() as u32 + 1;
         self.swaps.push(Swap {
             number,
@@ -68,13 +69,13 @@ impl Planner<'_> {
         });
     }
 
-    /// Puts a text file at a live path.
-    pub(super) fn put_text(&mut self, at: &RelPath, text: String) {
-        let live = self.world.actual(at);
+    /// Adds the placement of a text file at a live path.
+    pub(super) fn place_text(&mut self, at: &RelPath, text: String) {
+        let live = self.tree.actual(at);
         self.inspect(&live, FileKind::File);
-        self.world.load(&live, &[live.case_folded()].into());
+        self.tree.load(&live, &[live.case_folded()].into());
         let new = vec![text_entry(live.clone(), text)];
-        self.puts.push(Put {
+        self.placements.push(Placement {
             live,
             new,
             unmanaged: Vec::new(),
@@ -82,12 +83,12 @@ impl Planner<'_> {
     }
 }
 
-/// Returns an entry whose bytes the plan itself holds.
+/// Returns an entry whose contents are in the plan itself.
 pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
     let (size, sha256) = (text.len() as u64, Digest::of(text.as_bytes()));
     NewEntry {
         path,
-        what: NewWhat::File {
+        kind: NewEntryKind::File {
             size,
             sha256,
             origin: Origin::Text(text),
@@ -104,7 +105,7 @@ fn missing_directories(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
     directories
         .map(|path| NewEntry {
             path,
-            what: NewWhat::Directory,
+            kind: NewEntryKind::Directory,
         })
         .collect()
 }

@@ -1,12 +1,12 @@
 //! `copy`: payload files into the share or to servers.
 
-use super::{Draft, Place};
+use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::tree::FileKind;
 use crate::manifest::{CopyFiles, CopyTarget, Step};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::planner::{Planner, Put, Shared};
+use crate::plan::planner::{Placement, Planner, SourceFile};
 use crate::plan::resolve::server_file;
-use crate::plan::{NewEntry, NewWhat, OperationKind, Origin, TargetState, What};
+use crate::plan::{EntryKind, NewEntry, NewEntryKind, OperationKind, Origin, TargetState};
 
 impl Planner<'_> {
     pub(super) fn copy(
@@ -14,7 +14,7 @@ impl Planner<'_> {
         step: &Step,
         files: &CopyFiles,
         to: &CopyTarget,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let names: Vec<(String, u32)> = match files {
             CopyFiles::Named(names) => names
@@ -32,14 +32,14 @@ impl Planner<'_> {
                     let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else {
                         continue;
                     };
-                    let place = Place {
+                    let operation_target = OperationTarget {
                         target: name.clone(),
                         server: None,
                         at,
                         line,
                     };
-                    let shared = self.copy_file(&name, place, draft);
-                    self.share.insert(CaseFolded::of(&name), shared);
+                    let source_file = self.copy_file(&name, operation_target, draft);
+                    self.share.insert(CaseFolded::of(&name), source_file);
                 }
             }
             CopyTarget::Servers { on, directory } => {
@@ -50,33 +50,33 @@ impl Planner<'_> {
                             continue;
                         };
                         let server = Some(site.servers[server.0].name.to_string());
-                        let place = Place {
+                        let operation_target = OperationTarget {
                             target: name.clone(),
                             server,
                             at,
                             line: *line,
                         };
-                        self.copy_file(name, place, draft);
+                        self.copy_file(name, operation_target, draft);
                     }
                 }
             }
         }
     }
 
-    /// Plans the copy of one payload file to one place, and returns what is there afterwards.
+    /// Plans the copy of a payload file to one path, and returns the file that is there afterwards.
     pub(super) fn copy_file(
         &mut self,
         name: &str,
-        mut place: Place,
-        draft: &mut Draft,
-    ) -> Option<Shared> {
-        place.at = self.world.actual(&place.at);
-        let live = place.at.clone();
+        mut operation_target: OperationTarget,
+        draft: &mut PlannedStepDraft,
+    ) -> Option<SourceFile> {
+        operation_target.at = self.tree.actual(&operation_target.at);
+        let live = operation_target.at.clone();
         self.inspect(&live, FileKind::File);
-        self.world.load(&live, &[live.case_folded()].into());
-        let old = self.world.object(&live).into_iter().next();
-        let before = match old.map(|entry| entry.what) {
-            Some(What::File { size, sha256 }) => TargetState::File { size, sha256 },
+        self.tree.load(&live, &[live.case_folded()].into());
+        let old = self.tree.object(&live).into_iter().next();
+        let before = match old.map(|entry| entry.kind) {
+            Some(EntryKind::File { size, sha256 }) => TargetState::File { size, sha256 },
             _ => TargetState::Nothing,
         };
         let kind = if before == TargetState::Nothing {
@@ -85,50 +85,59 @@ impl Planner<'_> {
             OperationKind::Replace
         };
         let seen = if before == TargetState::Nothing {
-            "not there"
+            "no such file"
         } else {
             "another file of this name"
         }
         .to_owned();
-        let Some(shared) = self.payload_file(name) else {
-            self.puts.push(Put {
+        let Some(source_file) = self.payload_file(name) else {
+            self.placements.push(Placement {
                 live,
                 new: Vec::new(),
                 unmanaged: Vec::new(),
             });
-            draft.operation(
+            draft.add_operation(
                 kind,
-                place,
+                operation_target,
                 (before, TargetState::Unknown),
                 seen,
-                self.puts.len() - 1,
+                self.placements.len() - 1,
             );
             return None;
         };
         let after = TargetState::File {
-            size: shared.size,
-            sha256: shared.sha256,
+            size: source_file.size,
+            sha256: source_file.sha256,
         };
         if before == after {
-            let at = place
+            let at = operation_target
                 .server
                 .map(|server| format!(" on {server}"))
                 .unwrap_or_default();
-            draft.idle(format!("{name}{at}"), "the same file is there");
-            return Some(shared);
+            draft.add_unchanged(format!("{name}{at}"), "the same file is there");
+            return Some(source_file);
         }
-        let source = self.source(&shared);
-        let what = NewWhat::File {
-            size: shared.size,
-            sha256: shared.sha256,
+        let source = self.source(&source_file);
+        let entry_kind = NewEntryKind::File {
+            size: source_file.size,
+            sha256: source_file.sha256,
             origin: Origin::Source(source),
         };
-        self.puts.push(Put {
+        self.placements.push(Placement {
             live: live.clone(),
-            new: vec![NewEntry { path: live, what }],
+            new: vec![NewEntry {
+                path: live,
+                kind: entry_kind,
+            }],
             unmanaged: Vec::new(),
         });
-        draft.operation(kind, place, (before, after), seen, self.puts.len() - 1);
-        Some(shared)
+        draft.add_operation(
+            kind,
+            operation_target,
+            (before, after),
+            seen,
+            self.placements.len() - 1,
+        );
+        Some(source_file)
     }
 }

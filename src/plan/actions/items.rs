@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::Draft;
-use super::packages::Coming;
+use super::PlannedStepDraft;
+use super::packages::PackageInstall;
 use super::states::{item_state, seen_item};
 use crate::deployment::description::{Instance, ItemKind};
 use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
@@ -13,11 +13,11 @@ use crate::installer::Contents;
 use crate::manifest::{InstallTargets, Selection, Step};
 use crate::names::{CaseFolded, FileName};
 use crate::plan::options::IncludeMissing;
-use crate::plan::planner::{Package, Planner, Put};
+use crate::plan::planner::{Package, Placement, Planner};
 use crate::plan::refusal::{Reason, ReasonKind};
-use crate::plan::resolve::Target;
+use crate::plan::resolve::StepTarget;
 use crate::plan::swaps::text_entry;
-use crate::plan::{NewEntry, NewWhat, OperationKind, TargetState};
+use crate::plan::{NewEntry, NewEntryKind, OperationKind, TargetState};
 
 impl Planner<'_> {
     pub(super) fn uninstall(
@@ -25,7 +25,7 @@ impl Planner<'_> {
         at: usize,
         step: &Step,
         selection: &Selection,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let mut targets = self.resolver.instances(step, selection, false);
         // Only the order of the items is reversed, not that of the servers of one item.
@@ -44,19 +44,19 @@ impl Planner<'_> {
         &mut self,
         at: usize,
         step: &Step,
-        target: Target,
-        draft: &mut Draft,
+        target: StepTarget,
+        draft: &mut PlannedStepDraft,
     ) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
-        let place = self.instance_place(target.instance, target.line);
-        self.inspect_record(&place.at);
+        let operation_target = self.instance_target(target.instance, target.line);
+        self.inspect_record(&operation_target.at);
         let Some(record) = self
             .item_now(target.instance)
             .filter(|record| record.state.is_installed())
             .cloned()
         else {
-            return draft.idle(shown, "it is not installed");
+            return draft.add_unchanged(shown, "it is not installed");
         };
         if let ItemKind::Component {
             removable: false, ..
@@ -69,33 +69,36 @@ impl Planner<'_> {
             return self.refuse(
                 ReasonKind::NotReady,
                 message,
-                Some("`deployment.toml` says so: `removable = false`"),
+                Some("`deployment.toml` has `removable = false` for it"),
             );
         }
-        let kept = self.directory_object(&place.at, Some(&record));
-        let (kb, revision) = self.brought();
+        let kept = self.directory_object(&operation_target.at, Some(&record));
+        let (kb, revision) = self.rollup_identity();
         let removed = ItemRecord::removed(kb, revision);
         let mut new = vec![
             NewEntry {
-                path: place.at.clone(),
-                what: NewWhat::Directory,
+                path: operation_target.at.clone(),
+                kind: NewEntryKind::Directory,
             },
-            text_entry(place.at.with(&path("state.toml")), removed.to_toml()),
+            text_entry(
+                operation_target.at.with(&path("state.toml")),
+                removed.to_toml(),
+            ),
         ];
-        self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put {
-            live: place.at.clone(),
+        self.keep_unmanaged(&mut new, &operation_target.at, &kept);
+        self.placements.push(Placement {
+            live: operation_target.at.clone(),
             new,
             unmanaged: kept.unmanaged,
         });
         let (before, after) = (item_state(Some(&record)), item_state(Some(&removed)));
         let seen = seen_item(Some(&record));
-        draft.operation(
+        draft.add_operation(
             OperationKind::Uninstall,
-            place,
+            operation_target,
             (before, after),
             seen,
-            self.puts.len() - 1,
+            self.placements.len() - 1,
         );
         self.items.insert(target.instance, removed);
         self.absences
@@ -113,7 +116,7 @@ impl Planner<'_> {
         at: usize,
         step: &Step,
         targets: &InstallTargets,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let targets = match targets {
             InstallTargets::Chosen(selection) => self.resolver.instances(step, selection, false),
@@ -126,7 +129,7 @@ impl Planner<'_> {
                     .get(&CaseFolded::of(removing))
                     .cloned()
                     .unwrap_or_default();
-                let target = |instance| Target {
+                let target = |instance| StepTarget {
                     instance,
                     line: *line,
                     by_group: false,
@@ -143,23 +146,29 @@ impl Planner<'_> {
         }
     }
 
-    pub(super) fn install_one(&mut self, at: usize, target: Target, draft: &mut Draft) {
+    pub(super) fn install_one(
+        &mut self,
+        at: usize,
+        target: StepTarget,
+        draft: &mut PlannedStepDraft,
+    ) {
         let shown = self.snapshot.description.shown(target.instance);
-        let place = self.instance_place(target.instance, target.line);
-        self.inspect_record(&place.at);
+        let operation_target = self.instance_target(target.instance, target.line);
+        self.inspect_record(&operation_target.at);
         let removed_here = self.absences.contains_key(&target.instance);
         let installed = self.installed_now(target.instance);
         if target.by_group && !removed_here {
             match installed {
                 true => {
-                    return draft.idle(shown, "it is installed, and this run did not remove it");
+                    return draft
+                        .add_unchanged(shown, "it is installed, and this run did not remove it");
                 }
                 false if self.options.include_missing == IncludeMissing::No => {
                     // A run that was closed in the state it was in may have removed it, and it was
                     // not installed again since.
                     if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
                         self.warnings.push(format!(
-                            "{shown} is not installed: {kb} removed it, and it stays out; `--include-missing` takes it in"
+                            "{shown} is not installed, because {kb} removed it, and this run leaves it out; `--include-missing` installs it"
                         ));
                     }
                     draft.left_out.push(shown);
@@ -182,8 +191,8 @@ impl Planner<'_> {
         match self.package(installer) {
             Package::Missing => self.refuse(
                 ReasonKind::Mismatch,
-                format!("`{shown}` needs the installer `{installer}`, which is not in the share at this step"),
-                Some("put it into the share, or let a `copy` step bring it"),
+                format!("`{shown}` requires the installer `{installer}`, which is not in the share at this step"),
+                Some("copy it to the share, by hand or in a `copy` step"),
             ),
             // A file of the payload that cannot be used was reported when the payload was compared.
             Package::Unusable(_) if self.share.contains_key(&installer.case_folded()) => {}
@@ -192,29 +201,29 @@ impl Planner<'_> {
                 self.refuse(ReasonKind::Mismatch, message, None);
             }
             Package::Unknown => {
-                self.puts.push(Put { live: place.at.clone(), new: Vec::new(), unmanaged: Vec::new() });
+                self.placements.push(Placement { live: operation_target.at.clone(), new: Vec::new(), unmanaged: Vec::new() });
                 let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
-                let sides = (item_state(record.as_ref()), TargetState::Unknown);
-                draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
+                let states = (item_state(record.as_ref()), TargetState::Unknown);
+                draft.add_operation(kind, operation_target, states, seen_item(record.as_ref()), self.placements.len() - 1);
             }
             Package::Known(contents, _) if contents.identity.product != *product => {
                 self.refuse_product(installer, &shown, product, contents);
             }
-            Package::Known(contents, shared) => {
-                let come = Coming { contents, shared, installer, before: before.as_ref(), record, shown };
-                if let Some(record) = self.lay_down(place, come, OperationKind::Install, draft) {
-                    return self.come_back(at, target.instance, record);
+            Package::Known(contents, source_file) => {
+                let install = PackageInstall { contents, source_file, installer, before: before.as_ref(), record, shown };
+                if let Some(record) = self.install_package(operation_target, install, OperationKind::Install, draft) {
+                    return self.set_installed(at, target.instance, record);
                 }
             }
         }
-        // A refused install leaves a placeholder: otherwise what requires the item would be
+        // A refused install leaves a placeholder: otherwise the dependents of the item would be
         // reported, too, by a reason that hides the first one.
         if !self.installed_now(target.instance) {
-            self.come_back(at, target.instance, placeholder(product, installer));
+            self.set_installed(at, target.instance, placeholder(product, installer));
         }
     }
 
-    pub(super) fn come_back(&mut self, at: usize, instance: Instance, record: ItemRecord) {
+    pub(super) fn set_installed(&mut self, at: usize, instance: Instance, record: ItemRecord) {
         self.items.insert(instance, record);
         if let Some((_, back)) = self
             .absences
@@ -246,8 +255,9 @@ impl Planner<'_> {
                 } if product == found => Some(installer),
                 _ => None,
             });
-        let help = owner
-            .map(|owner| format!("`{found}` belongs in `{owner}`: the two files may be swapped"));
+        let help = owner.map(|owner| {
+            format!("`{owner}` is the installer of `{found}`: the two files may be swapped")
+        });
         self.reasons.push(Reason {
             kind: ReasonKind::Mismatch,
             message,

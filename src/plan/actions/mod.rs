@@ -1,4 +1,5 @@
-//! Operations of each action: one function per action, each leaving puts for the swaps of its step.
+//! Operations of each action: one function per action, each of which adds the placements for the
+//! swaps of its step.
 
 mod files;
 mod items;
@@ -15,54 +16,56 @@ use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::{FileKind, path};
 use crate::manifest::{Action, Step};
 use crate::names::{CaseFolded, Kb, RelPath, Version};
-use crate::plan::planner::{Planner, Shared};
+use crate::plan::planner::{Planner, SourceFile};
 use crate::plan::refusal::ReasonKind;
-use crate::plan::world::{Kept, respell};
+use crate::plan::simulated_tree::{KeptEntries, respell};
 pub(super) use states::{item_state, procedure_state, seen_item};
 
 use crate::plan::{
-    Idle, ManualStep, NewEntry, Operation, OperationKind, PlannedStep, SourceAt, TargetState,
+    ManualStep, NewEntry, Operation, OperationKind, PlannedStep, SourceLocation, TargetState,
+    UnchangedTarget,
 };
 
-/// Result of a step while its puts are still open: an operation knows its put, not yet its swap.
+/// Step while its placements are not yet swaps: an operation has the index of its placement in
+/// place of the number of its swap.
 #[derive(Default)]
-struct Draft {
+struct PlannedStepDraft {
     operations: Vec<(Operation, usize)>,
-    nothing: Vec<Idle>,
+    nothing: Vec<UnchangedTarget>,
     left_out: Vec<String>,
     manual: Option<ManualStep>,
 }
 
-/// Place of an operation, as people name it.
-struct Place {
+/// Target of an operation, as people name it, with its path and the manifest line.
+struct OperationTarget {
     target: String,
     server: Option<String>,
     at: RelPath,
     line: u32,
 }
 
-impl Draft {
-    fn idle(&mut self, target: impl Into<String>, why: impl Into<String>) {
-        self.nothing.push(Idle {
+impl PlannedStepDraft {
+    fn add_unchanged(&mut self, target: impl Into<String>, why: impl Into<String>) {
+        self.nothing.push(UnchangedTarget {
             target: target.into(),
             why: why.into(),
         });
     }
 
-    fn operation(
+    fn add_operation(
         &mut self,
         kind: OperationKind,
-        place: Place,
+        operation_target: OperationTarget,
         (before, after): (TargetState, TargetState),
         seen: String,
-        put: usize,
+        placement: usize,
     ) {
-        let Place {
+        let OperationTarget {
             target,
             server,
             at,
             line,
-        } = place;
+        } = operation_target;
         self.operations.push((
             Operation {
                 kind,
@@ -75,7 +78,7 @@ impl Draft {
                 line,
                 seen,
             },
-            put,
+            placement,
         ));
     }
 }
@@ -83,7 +86,7 @@ impl Draft {
 impl Planner<'_> {
     /// Plans one step of the manifest.
     pub(super) fn step(&mut self, at: usize, step: &Step) -> PlannedStep {
-        let mut draft = Draft::default();
+        let mut draft = PlannedStepDraft::default();
         match &step.action {
             Action::Uninstall(selection) => self.uninstall(at, step, selection, &mut draft),
             Action::Install(targets) => self.install(at, step, targets, &mut draft),
@@ -137,14 +140,14 @@ impl Planner<'_> {
             }
         }
         if draft.operations.is_empty() && draft.nothing.is_empty() && draft.manual.is_none() {
-            draft.idle(
+            draft.add_unchanged(
                 step.title.clone(),
-                "no item, file or server is meant by it here",
+                "it selects no item, file or server of this deployment",
             );
         }
         let numbers = self.close_step(Some(&step.id));
-        let swap = |(operation, put): (Operation, usize)| Operation {
-            swap: numbers[put],
+        let swap = |(operation, placement): (Operation, usize)| Operation {
+            swap: numbers[placement],
             ..operation
         };
         PlannedStep {
@@ -159,51 +162,52 @@ impl Planner<'_> {
         }
     }
 
-    fn brought(&self) -> (Kb, Version) {
+    fn rollup_identity(&self) -> (Kb, Version) {
         (
             self.manifest.rollup.kb,
             self.manifest.rollup.revision.clone(),
         )
     }
 
-    fn instance_place(&self, instance: Instance, line: u32) -> Place {
+    fn instance_target(&self, instance: Instance, line: u32) -> OperationTarget {
         let site = &self.snapshot.description;
-        Place {
+        OperationTarget {
             target: site.items[instance.item.0].name.to_string(),
             server: instance
                 .server
                 .map(|server| site.servers[server.0].name.to_string()),
-            at: self.world.actual(&site.directory(instance)),
+            at: self.tree.actual(&site.directory(instance)),
             line,
         }
     }
 
-    /// Loads the directory of an instance or program into the world, and returns what of it is
-    /// unmanaged.
-    fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
+    /// Loads the directory of an instance or program into the simulated tree, and returns its
+    /// unmanaged entries.
+    fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> KeptEntries {
         self.inspect(live, FileKind::Directory);
-        let mut ours: BTreeSet<CaseFolded> = [live.with(&path("state.toml")).case_folded()].into();
+        let mut managed: BTreeSet<CaseFolded> =
+            [live.with(&path("state.toml")).case_folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
-        ours.extend(
+        managed.extend(
             files
                 .iter()
                 .flat_map(|i| i.files.keys())
                 .map(|file| in_files(live, file).case_folded()),
         );
-        // Objects that this run itself put there are not on disk yet.
-        if self.world.load(live, &ours) {
+        // Objects that an earlier step places there are not on disk yet.
+        if self.tree.load(live, &managed) {
             self.warn_of_drift(live, record);
         }
-        self.world.kept(live)
+        self.tree.kept(live)
     }
 
-    /// Warns about managed files that are changed or missing; they stay with the old object, which
-    /// the run keeps.
+    /// Warns about managed files that are changed or missing. A changed file stays in the old
+    /// object, which the run keeps.
     fn warn_of_drift(&mut self, live: &RelPath, record: Option<&ItemRecord>) {
         let Some(installed) = record.and_then(|record| record.installed.as_ref()) else {
             return;
         };
-        for (file, wanted) in &installed.files {
+        for (file, recorded) in &installed.files {
             let at = self.snapshot.actual(&in_files(live, file));
             let Some(found) = self
                 .snapshot
@@ -211,13 +215,13 @@ impl Planner<'_> {
                 .filter(|found| found.kind == FileKind::File)
             else {
                 self.warnings.push(format!(
-                    "`{at}` is missing, though `{}` was installed with it",
+                    "`{at}` is missing, although `{}` was installed with it",
                     installed.product
                 ));
                 continue;
             };
             match self.snapshot.facts(&found.path) {
-                Some(facts) if facts.sha256 != wanted.sha256 => self.warnings.push(format!(
+                Some(facts) if facts.sha256 != recorded.sha256 => self.warnings.push(format!(
                     "`{at}` was changed since `{}` was installed; the changed file stays in the run's directory",
                     installed.product
                 )),
@@ -226,22 +230,24 @@ impl Planner<'_> {
         }
     }
 
-    /// Gives the new object the spelling and the unmanaged directories of the one it replaces.
-    fn take_along(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &Kept) {
-        let old = self.world.object(live);
-        if let Err((ours, his)) = respell(new, &old, kept) {
-            let message =
-                format!("the installer brings `{ours}` where an operator's `{his}` stands");
+    /// Adds the unmanaged directories of the old object to the new one, and spells its paths like
+    /// those of the old one.
+    fn keep_unmanaged(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &KeptEntries) {
+        let old = self.tree.object(live);
+        if let Err((managed, unmanaged)) = respell(new, &old, kept) {
+            let message = format!(
+                "the installer contains `{managed}`, which conflicts with the unmanaged `{unmanaged}`"
+            );
             self.refuse(
                 ReasonKind::NotReady,
                 message,
-                Some("move the operator's file away first"),
+                Some("move the unmanaged file or directory elsewhere first"),
             );
         }
     }
 
     /// Returns a payload file as a source, in the table's spelling.
-    fn payload_file(&self, name: &str) -> Option<Shared> {
+    fn payload_file(&self, name: &str) -> Option<SourceFile> {
         let row = *self.rows.get(&CaseFolded::of(name))?;
         let facts = self
             .payload?
@@ -250,8 +256,8 @@ impl Planner<'_> {
             .facts
             .as_ref()
             .ok()?;
-        Some(Shared {
-            at: SourceAt::Payload {
+        Some(SourceFile {
+            at: SourceLocation::Payload {
                 name: row.name.clone(),
             },
             size: facts.size,

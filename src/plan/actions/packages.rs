@@ -1,9 +1,9 @@
-//! Files that an installer brings to a directory, for an item or outside the console.
+//! Installation of a package to a directory, for an item or outside the console.
 
 use std::collections::BTreeSet;
 
 use super::states::{item_state, seen_item};
-use super::{Draft, Place};
+use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::path;
@@ -11,33 +11,35 @@ use crate::installer::{Contents, ExternalCabinet};
 use crate::manifest::{Servers, Step};
 use crate::names::{CaseFolded, FileName, RelPath};
 use crate::plan::options::Downgrade;
-use crate::plan::planner::{Planner, Put, Shared};
+use crate::plan::planner::{Placement, Planner, SourceFile};
 use crate::plan::refusal::ReasonKind;
 use crate::plan::swaps::text_entry;
-use crate::plan::{Member, NewEntry, NewWhat, OperationKind, Origin, SourceAt, TargetState};
+use crate::plan::{
+    NewEntry, NewEntryKind, OperationKind, Origin, PackageMember, SourceLocation, TargetState,
+};
 
 impl Planner<'_> {
-    /// Plans the files that an installer brings to a directory, and returns the record it leaves;
-    /// `None` if there is nothing to do, or if it is refused.
-    pub(super) fn lay_down(
+    /// Plans the installation of a package, and returns the new record; `None` if there is nothing
+    /// to do, or if it is refused.
+    pub(super) fn install_package(
         &mut self,
-        place: Place,
-        come: Coming<'_>,
+        operation_target: OperationTarget,
+        install: PackageInstall<'_>,
         fresh: OperationKind,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) -> Option<ItemRecord> {
-        let Coming {
+        let PackageInstall {
             contents,
-            shared,
+            source_file,
             installer,
             before,
             record,
             shown,
-        } = come;
+        } = install;
         let installed = record.as_ref().filter(|record| record.state.is_installed());
         let now = installed.and_then(|record| record.installed.as_ref());
-        if now.is_some_and(|now| is_same(now, contents, &shared)) {
-            draft.idle(
+        if now.is_some_and(|now| is_same(now, contents, &source_file)) {
+            draft.add_unchanged(
                 shown,
                 format!(
                     "version {} of the same package is installed",
@@ -49,32 +51,32 @@ impl Planner<'_> {
         if before.is_some_and(|before| !self.may_replace(before, contents, installer, &shown)) {
             return None;
         }
-        if !self.laid_down.insert(place.at.clone()) {
+        if !self.install_directories.insert(operation_target.at.clone()) {
             let message = format!(
-                "`{installer}` holds `{}`, which this step brings to the same place already",
+                "`{installer}` holds `{}`, which this step already installs to the same directory",
                 contents.identity.product
             );
             self.refuse(
                 ReasonKind::Mismatch,
                 message,
-                Some("take one of the two packages out of the step"),
+                Some("remove one of the two packages from the step"),
             );
             return None;
         }
-        let source = self.installer_source(&shared, contents, installer, fresh)?;
-        let kept = self.directory_object(&place.at, record.as_ref());
+        let source = self.installer_source(&source_file, contents, installer, fresh)?;
+        let kept = self.directory_object(&operation_target.at, record.as_ref());
         let record_after = ItemRecord::installed(
-            Some(self.brought()),
-            installed_from(contents, installer, &shared),
+            Some(self.rollup_identity()),
+            installed_from(contents, installer, &source_file),
         );
-        let mut new = laid_down(&place.at, contents, source);
+        let mut new = package_entries(&operation_target.at, contents, source);
         new.push(text_entry(
-            place.at.with(&path("state.toml")),
+            operation_target.at.with(&path("state.toml")),
             record_after.to_toml(),
         ));
-        self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put {
-            live: place.at.clone(),
+        self.keep_unmanaged(&mut new, &operation_target.at, &kept);
+        self.placements.push(Placement {
+            live: operation_target.at.clone(),
             new,
             unmanaged: kept.unmanaged,
         });
@@ -83,13 +85,13 @@ impl Planner<'_> {
         } else {
             fresh
         };
-        let sides = (item_state(record.as_ref()), item_state(Some(&record_after)));
-        draft.operation(
+        let states = (item_state(record.as_ref()), item_state(Some(&record_after)));
+        draft.add_operation(
             kind,
-            place,
-            sides,
+            operation_target,
+            states,
             seen_item(record.as_ref()),
-            self.puts.len() - 1,
+            self.placements.len() - 1,
         );
         Some(record_after)
     }
@@ -107,7 +109,7 @@ impl Planner<'_> {
             && !before.eq_ignore_ascii_case(is)
         {
             let message = format!(
-                "`{installer}` has the upgrade code {is}, `{shown}` was installed with {before}: it is another product line"
+                "`{installer}` has the upgrade code {is}, and `{shown}` was installed with {before}: it is another product line"
             );
             self.refuse(ReasonKind::Mismatch, message, None);
             return false;
@@ -120,7 +122,7 @@ impl Planner<'_> {
             self.refuse(
                 ReasonKind::NotReady,
                 message,
-                Some("`--allow-downgrade` installs it all the same"),
+                Some("`--allow-downgrade` installs it nevertheless"),
             );
             return false;
         }
@@ -130,19 +132,19 @@ impl Planner<'_> {
     /// Adds an installer as a source, together with the cabinets that must be beside it.
     pub(super) fn installer_source(
         &mut self,
-        shared: &Shared,
+        source_file: &SourceFile,
         contents: &Contents,
         installer: &FileName,
         used: OperationKind,
     ) -> Option<usize> {
         let mut beside = Vec::new();
         for cabinet in &contents.external_cabinets {
-            let found = self.cabinet(cabinet, shared, used);
+            let found = self.cabinet(cabinet, source_file, used);
             match found.filter(|found| found.sha256 == cabinet.sha256) {
                 Some(found) => beside.push(self.source(&found)),
                 None => {
                     let message = format!(
-                        "`{installer}` needs the cabinet `{}` beside it, which this step would not find",
+                        "`{installer}` requires the cabinet `{}` beside it, which is missing or different at this step",
                         cabinet.name
                     );
                     self.refuse(
@@ -154,37 +156,37 @@ impl Planner<'_> {
                 }
             }
         }
-        let source = self.source(shared);
+        let source = self.source(source_file);
         self.beside(source, beside);
         Some(source)
     }
 
-    /// Returns a cabinet that belongs beside an installer: from the share at this step or, for what
-    /// is run from the payload, from the payload.
+    /// Returns a cabinet that belongs beside an installer: from the payload if the installer is run
+    /// from there, else from the share at this step.
     pub(super) fn cabinet(
         &self,
         cabinet: &ExternalCabinet,
-        installer: &Shared,
+        installer: &SourceFile,
         used: OperationKind,
-    ) -> Option<Shared> {
+    ) -> Option<SourceFile> {
         let name = &cabinet.name;
         if used == OperationKind::Run {
             return self.payload_file(name.as_str());
         }
-        if let Some(shared) = self.share.get(&name.case_folded()) {
-            return shared.clone();
+        if let Some(source_file) = self.share.get(&name.case_folded()) {
+            return source_file.clone();
         }
         match &installer.at {
-            // It was read from the share together with the installer.
-            SourceAt::Share { .. } => {
+            // The cabinet was read from the share together with the installer.
+            SourceLocation::Share { .. } => {
                 let path = self.snapshot.share_file(&name.case_folded())?.path.clone();
-                Some(Shared {
-                    at: SourceAt::Share { path },
+                Some(SourceFile {
+                    at: SourceLocation::Share { path },
                     size: cabinet.size,
                     sha256: cabinet.sha256,
                 })
             }
-            SourceAt::Payload { .. } => None,
+            SourceLocation::Payload { .. } => None,
         }
     }
 
@@ -193,7 +195,7 @@ impl Planner<'_> {
         step: &Step,
         (name, line): (&str, u32),
         on: &Servers,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let Some(&row) = self.rows.get(&CaseFolded::of(name)) else {
             return;
@@ -211,37 +213,43 @@ impl Planner<'_> {
         for server in self.resolver.servers(step, on) {
             let server = self.snapshot.description.servers[server.0].name.to_string();
             let shown = format!("{name} on {server}");
-            let (Some(contents), Some(shared)) = (contents, self.payload_file(name)) else {
+            let (Some(contents), Some(source_file)) = (contents, self.payload_file(name)) else {
                 if payload.is_none() {
                     let at = RelPath::parse(&format!("Servers/{server}/Programs"))
                         .expect("a checked name");
-                    self.puts.push(Put {
+                    self.placements.push(Placement {
                         live: at.clone(),
                         new: Vec::new(),
                         unmanaged: Vec::new(),
                     });
-                    let place = Place {
+                    let operation_target = OperationTarget {
                         target: name.to_owned(),
                         server: Some(server),
                         at,
                         line,
                     };
-                    let sides = (TargetState::Unknown, TargetState::Unknown);
+                    let states = (TargetState::Unknown, TargetState::Unknown);
                     let seen = "known only with a payload".to_owned();
-                    draft.operation(OperationKind::Run, place, sides, seen, self.puts.len() - 1);
+                    draft.add_operation(
+                        OperationKind::Run,
+                        operation_target,
+                        states,
+                        seen,
+                        self.placements.len() - 1,
+                    );
                 }
                 continue;
             };
             let product = &contents.identity.product;
             if let Err(fault) = FileName::parse(product) {
                 let message = format!(
-                    "`{installer}` cannot be run: its product `{product}` is no directory name: {fault}"
+                    "`{installer}` cannot be run: its product `{product}` is not a valid directory name: {fault}"
                 );
                 return self.refuse(ReasonKind::Mismatch, message, None);
             }
             let directory = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
                 .expect("checked names");
-            let at = self.world.actual(&directory);
+            let at = self.tree.actual(&directory);
             let before = self
                 .snapshot
                 .program(&at)
@@ -251,50 +259,52 @@ impl Planner<'_> {
                 .get(&at.case_folded())
                 .or_else(|| self.snapshot.program(&at))
                 .cloned();
-            let place = Place {
+            let operation_target = OperationTarget {
                 target: product.clone(),
                 server: Some(server),
                 at: at.clone(),
                 line,
             };
-            let come = Coming {
+            let install = PackageInstall {
                 contents,
-                shared,
+                source_file,
                 installer: &installer,
                 before: before.as_ref(),
                 record,
                 shown,
             };
-            if let Some(record) = self.lay_down(place, come, OperationKind::Run, draft) {
+            if let Some(record) =
+                self.install_package(operation_target, install, OperationKind::Run, draft)
+            {
                 self.programs.insert(at.case_folded(), record);
             }
         }
     }
 }
 
-/// Installer that is about to be installed from.
-pub(super) struct Coming<'a> {
+/// Installer, and the states that its installation replaces.
+pub(super) struct PackageInstall<'a> {
     pub(super) contents: &'a Contents,
-    pub(super) shared: Shared,
+    pub(super) source_file: SourceFile,
     pub(super) installer: &'a FileName,
-    /// Installation that was there before the run.
+    /// Installation before the run.
     pub(super) before: Option<&'a Installed>,
-    /// Record that is there at this step.
+    /// Record at this step.
     pub(super) record: Option<ItemRecord>,
     pub(super) shown: String,
 }
 
-pub(super) fn is_same(now: &Installed, contents: &Contents, shared: &Shared) -> bool {
+pub(super) fn is_same(now: &Installed, contents: &Contents, source_file: &SourceFile) -> bool {
     now.product_code
         .eq_ignore_ascii_case(&contents.identity.product_code)
         && now.version == contents.identity.version
-        && now.installer.sha256 == shared.sha256
+        && now.installer.sha256 == source_file.sha256
 }
 
 pub(super) fn installed_from(
     contents: &Contents,
     installer: &FileName,
-    shared: &Shared,
+    source_file: &SourceFile,
 ) -> Installed {
     let file = |file: &crate::installer::UnpackedFile| {
         (
@@ -312,14 +322,14 @@ pub(super) fn installed_from(
         upgrade_code: contents.identity.upgrade_code.clone(),
         installer: InstallerRecord {
             name: installer.clone(),
-            sha256: shared.sha256,
+            sha256: source_file.sha256,
         },
         files: contents.files.iter().map(file).collect(),
     }
 }
 
-/// Returns the directories and files of an installer below an instance's directory.
-pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> Vec<NewEntry> {
+/// Returns the entries of an installed package, below an instance's directory.
+pub(super) fn package_entries(live: &RelPath, contents: &Contents, source: usize) -> Vec<NewEntry> {
     let mut directories: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
     for file in &contents.files {
@@ -328,24 +338,24 @@ pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> V
             at.ancestors()
                 .filter(|directory| directory.below(live).is_some()),
         );
-        let origin = Origin::Member(Member {
+        let origin = Origin::Member(PackageMember {
             source,
             path: file.path.clone(),
         });
         new.push(NewEntry {
             path: at,
-            what: NewWhat::File {
+            kind: NewEntryKind::File {
                 size: file.size,
                 sha256: file.sha256,
                 origin,
             },
         });
     }
-    // An installed item has a directory for its files, even if its package brings none.
+    // An installed item has a directory for its files, even if its package contains none.
     directories.insert(live.with(&path("files")));
     new.extend(directories.into_iter().map(|path| NewEntry {
         path,
-        what: NewWhat::Directory,
+        kind: NewEntryKind::Directory,
     }));
     new
 }

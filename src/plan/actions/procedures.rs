@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::Draft;
+use super::PlannedStepDraft;
 use super::states::procedure_state;
 use crate::deployment::description::ItemKind;
 use crate::deployment::records::ProcedureRecord;
 use crate::deployment::tree::path;
 use crate::manifest::{Selection, Step};
-use crate::plan::planner::{Planner, Put};
+use crate::plan::planner::{Placement, Planner};
 use crate::plan::refusal::ReasonKind;
-use crate::plan::resolve::Target;
+use crate::plan::resolve::StepTarget;
 use crate::plan::swaps::text_entry;
-use crate::plan::{NewEntry, NewWhat, OperationKind};
+use crate::plan::{NewEntry, NewEntryKind, OperationKind};
 
 impl Planner<'_> {
     pub(super) fn initialize(
@@ -20,7 +20,7 @@ impl Planner<'_> {
         step: &Step,
         items: &Selection,
         given: &BTreeMap<String, BTreeMap<String, String>>,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let site = &self.snapshot.description;
         for target in self.resolver.instances(step, items, true) {
@@ -41,10 +41,10 @@ impl Planner<'_> {
                 .collect();
             for need in missing {
                 let message = format!(
-                    "the procedure `{}` needs the parameter `{need}`, which nobody gives",
+                    "the procedure `{}` requires the parameter `{need}`, which has no value",
                     item.name
                 );
-                let help = "store it under `[parameters]` in `deployment.toml`, or give it in the step's `parameters`";
+                let help = "set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`";
                 self.refuse(ReasonKind::NotReady, message, Some(help));
             }
             self.initialize_one(target, all, draft);
@@ -53,24 +53,27 @@ impl Planner<'_> {
 
     pub(super) fn initialize_one(
         &mut self,
-        target: Target,
+        target: StepTarget,
         parameters: BTreeMap<String, String>,
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
-        let place = self.instance_place(target.instance, target.line);
+        let operation_target = self.instance_target(target.instance, target.line);
         let before = self.snapshot.procedure(target.instance).cloned();
-        let kept = self.directory_object(&place.at, None);
-        let record = ProcedureRecord::ran(Some(self.brought()), parameters);
+        let kept = self.directory_object(&operation_target.at, None);
+        let record = ProcedureRecord::ran(Some(self.rollup_identity()), parameters);
         let mut new = vec![
             NewEntry {
-                path: place.at.clone(),
-                what: NewWhat::Directory,
+                path: operation_target.at.clone(),
+                kind: NewEntryKind::Directory,
             },
-            text_entry(place.at.with(&path("state.toml")), record.to_toml()),
+            text_entry(
+                operation_target.at.with(&path("state.toml")),
+                record.to_toml(),
+            ),
         ];
-        self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put {
-            live: place.at.clone(),
+        self.keep_unmanaged(&mut new, &operation_target.at, &kept);
+        self.placements.push(Placement {
+            live: operation_target.at.clone(),
             new,
             unmanaged: kept.unmanaged,
         });
@@ -78,16 +81,16 @@ impl Planner<'_> {
             Some(before) => before.state.as_str().to_owned(),
             None => "never run here".to_owned(),
         };
-        let sides = (
+        let states = (
             procedure_state(before.as_ref()),
             procedure_state(Some(&record)),
         );
-        draft.operation(
+        draft.add_operation(
             OperationKind::Initialize,
-            place,
-            sides,
+            operation_target,
+            states,
             seen,
-            self.puts.len() - 1,
+            self.placements.len() - 1,
         );
         self.procedures_run.insert(target.instance);
     }

@@ -1,6 +1,6 @@
 //! `start`, `stop`, `restart`, `enable` and `disable`.
 
-use super::{Draft, Place};
+use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::description::{ServerId, ServiceId};
 use crate::deployment::records::ServiceRecord;
 use crate::deployment::tree::FileKind;
@@ -15,7 +15,7 @@ impl Planner<'_> {
         step: &Step,
         verb: ServiceVerb,
         at: (ServiceId, ServerId),
-        draft: &mut Draft,
+        draft: &mut PlannedStepDraft,
     ) {
         let site = &self.snapshot.description;
         let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
@@ -34,28 +34,28 @@ impl Planner<'_> {
                 Some("enable it first, by a step or by hand"),
             );
         }
-        let file = self.world.actual(&site.service_file(at.0, at.1));
+        let file = self.tree.actual(&site.service_file(at.0, at.1));
         self.inspect(&file, FileKind::File);
-        let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
+        let changes = service_changes(verb, now, self.tree.topmost_missing(&file).is_some());
         if changes.is_empty() {
-            return draft.idle(shown, format!("it is {} already", now.shown()));
+            return draft.add_unchanged(shown, format!("it is {} already", now.shown()));
         }
         let mut before = now;
         for (kind, after) in changes {
-            self.put_text(&file, after.to_toml());
-            let place = Place {
+            self.place_text(&file, after.to_toml());
+            let operation_target = OperationTarget {
                 target: name.to_string(),
                 server: Some(server.to_string()),
                 at: file.clone(),
                 line: step.line,
             };
-            let sides = (service_side(before), service_side(after));
-            draft.operation(
+            let states = (service_state(before), service_state(after));
+            draft.add_operation(
                 kind,
-                place,
-                sides,
+                operation_target,
+                states,
                 before.shown().to_owned(),
-                self.puts.len() - 1,
+                self.placements.len() - 1,
             );
             before = after;
         }
@@ -63,9 +63,9 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the changes of a service's file. A restart takes two; only one if the service was
-/// stopped, or if the file's directory must still be made: what a step puts below a new directory
-/// is one object.
+/// Returns the changes of a service's file. A restart has two; only one if the service was stopped,
+/// or if the file's directory must still be made, because everything that a step places below a new
+/// directory is one object.
 pub(super) fn service_changes(
     verb: ServiceVerb,
     now: ServiceRecord,
@@ -110,7 +110,7 @@ pub(super) fn service_changes(
     }
 }
 
-pub(super) fn service_side(record: ServiceRecord) -> TargetState {
+pub(super) fn service_state(record: ServiceRecord) -> TargetState {
     let ServiceRecord {
         running,
         enabled,

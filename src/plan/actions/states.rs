@@ -1,4 +1,4 @@
-//! The two sides of an operation, derived from records.
+//! States before and after an operation, derived from records.
 
 use crate::deployment::records::{ItemRecord, ProcedureRecord, State};
 use crate::plan::TargetState;

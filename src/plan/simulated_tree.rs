@@ -1,15 +1,14 @@
-//! The deployment as it will be, step by step: the snapshot, and the changes of the plan on top of
-//! it.
+//! Deployment as it will be after each step: the snapshot, with the changes of the plan so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, NewEntry, NewWhat, What};
+use super::{Entry, EntryKind, NewEntry, NewEntryKind};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::FileKind;
 use crate::names::{CaseFolded, RelPath};
 
-/// The simulated tree.
-pub(super) struct World<'a> {
+/// Tree of the deployment during planning.
+pub(super) struct SimulatedTree<'a> {
     snapshot: &'a Snapshot,
     /// Entries of every object that was touched or made; `None` if an entry was removed.
     changed: BTreeMap<CaseFolded, Option<Entry>>,
@@ -19,14 +18,14 @@ pub(super) struct World<'a> {
 
 /// Parts that a new object takes over from the one it replaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct KeptEntries {
     /// Unmanaged directories, and those that lead to unmanaged files.
     pub(super) directories: Vec<RelPath>,
     /// Unmanaged files.
     pub(super) unmanaged: Vec<RelPath>,
 }
 
-impl<'a> World<'a> {
+impl<'a> SimulatedTree<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
         Self {
             snapshot,
@@ -35,12 +34,12 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Returns the kind of the object that is at a path by now.
+    /// Returns the kind of the object at a path at this step.
     pub(super) fn kind(&self, path: &RelPath) -> Option<FileKind> {
         match self.changed.get(&path.case_folded()) {
             Some(None) => None,
             Some(Some(Entry {
-                what: What::Directory,
+                kind: EntryKind::Directory,
                 ..
             })) => Some(FileKind::Directory),
             Some(Some(_)) => Some(FileKind::File),
@@ -68,16 +67,16 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Returns the topmost directory on the way to a path that does not exist yet, if its parent
-    /// does not.
+    /// Returns the topmost parent directory of a path that does not exist yet, if any of its
+    /// parents is missing.
     pub(super) fn topmost_missing(&self, path: &RelPath) -> Option<RelPath> {
         path.ancestors()
             .find(|directory| self.kind(directory).is_none())
     }
 
-    /// Loads the object at a live path from the snapshot, once. `ours` are the paths of the managed
-    /// files in it; every other file is unmanaged. Returns whether this was the first time.
-    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<CaseFolded>) -> bool {
+    /// Loads the object at a live path from the snapshot, once. Every file in it that is not one of
+    /// the managed paths is unmanaged. Returns whether this was the first time.
+    pub(super) fn load(&mut self, live: &RelPath, managed: &BTreeSet<CaseFolded>) -> bool {
         if !self.loaded.insert(live.case_folded()) || self.changed.contains_key(&live.case_folded())
         {
             return false;
@@ -87,26 +86,27 @@ impl<'a> World<'a> {
         };
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
             let case_folded = found.path.case_folded();
-            let what = match (found.kind, self.snapshot.facts(&found.path)) {
-                (FileKind::Directory, _) => What::Directory,
-                (_, Some(facts)) if ours.contains(&case_folded) => What::File {
+            let kind = match (found.kind, self.snapshot.facts(&found.path)) {
+                (FileKind::Directory, _) => EntryKind::Directory,
+                (_, Some(facts)) if managed.contains(&case_folded) => EntryKind::File {
                     size: facts.size,
                     sha256: facts.sha256,
                 },
-                _ => What::Unmanaged,
+                _ => EntryKind::Unmanaged,
             };
             self.changed.insert(
                 case_folded,
                 Some(Entry {
                     path: found.path.clone(),
-                    what,
+                    kind,
                 }),
             );
         }
         true
     }
 
-    /// Returns what is at and below a live path that was loaded or made, itself first.
+    /// Returns the entries at and below a live path that was loaded or made, the object itself
+    /// first.
     pub(super) fn object(&self, live: &RelPath) -> Vec<Entry> {
         let case_folded = live.case_folded();
         let prefix = CaseFolded::of(&format!("{}/", case_folded.as_str()));
@@ -122,27 +122,27 @@ impl<'a> World<'a> {
 
     /// Returns the unmanaged parts of an object, without the directories that only managed files
     /// need.
-    pub(super) fn kept(&self, live: &RelPath) -> Kept {
+    pub(super) fn kept(&self, live: &RelPath) -> KeptEntries {
         let object = self.object(live);
         let unmanaged: Vec<RelPath> = object
             .iter()
-            .filter(|e| e.what == What::Unmanaged)
+            .filter(|e| e.kind == EntryKind::Unmanaged)
             .map(|e| e.path.clone())
             .collect();
         let directories = object
             .iter()
-            .filter(|e| e.what == What::Directory)
+            .filter(|e| e.kind == EntryKind::Directory)
             .map(|e| &e.path);
-        let mut ours: BTreeSet<RelPath> = BTreeSet::new();
+        let mut managed: BTreeSet<RelPath> = BTreeSet::new();
         for entry in object
             .iter()
-            .filter(|entry| matches!(entry.what, What::File { .. }))
+            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }))
         {
-            ours.extend(entry.path.ancestors());
+            managed.extend(entry.path.ancestors());
         }
-        let is_his = |directory: &RelPath| directory != live && !ours.contains(directory);
+        let is_unmanaged = |directory: &RelPath| directory != live && !managed.contains(directory);
         let mut needed: BTreeSet<RelPath> = directories
-            .filter(|directory| is_his(directory))
+            .filter(|directory| is_unmanaged(directory))
             .cloned()
             .collect();
         let leading: Vec<_> = unmanaged
@@ -155,13 +155,13 @@ impl<'a> World<'a> {
                 .into_iter()
                 .filter(|directory| directory.below(live).is_some()),
         );
-        Kept {
+        KeptEntries {
             directories: needed.into_iter().collect(),
             unmanaged,
         }
     }
 
-    /// Replaces the old object by a new one; unmanaged files stay where they are.
+    /// Replaces the old object by a new one; unmanaged files stay.
     pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], unmanaged: &[RelPath]) {
         for entry in self.object(live) {
             self.changed.insert(entry.path.case_folded(), None);
@@ -173,7 +173,7 @@ impl<'a> World<'a> {
         for path in unmanaged {
             let entry = Entry {
                 path: path.clone(),
-                what: What::Unmanaged,
+                kind: EntryKind::Unmanaged,
             };
             self.changed.insert(path.case_folded(), Some(entry));
         }
@@ -181,13 +181,13 @@ impl<'a> World<'a> {
     }
 }
 
-/// Gives new entries the spelling of what they meet: a directory that stays, or a file that is
-/// replaced. Fails with the first new entry that would take the place of an unmanaged one, and with
-/// that one.
+/// Spells the paths of new entries like those of the directories that stay and of the files that
+/// are replaced. Fails with the first new entry that would replace an unmanaged one, and with that
+/// one.
 pub(super) fn respell(
     new: &mut Vec<NewEntry>,
     old: &[Entry],
-    kept: &Kept,
+    kept: &KeptEntries,
 ) -> Result<(), (RelPath, RelPath)> {
     let spelled: BTreeMap<CaseFolded, &RelPath> = old
         .iter()
@@ -206,7 +206,7 @@ pub(super) fn respell(
                 return Err((entry.path.clone(), unmanaged.clone()));
             }
         }
-        if matches!(entry.what, NewWhat::File { .. })
+        if matches!(entry.kind, NewEntryKind::File { .. })
             && directories.contains(&entry.path.case_folded())
         {
             return Err((entry.path.clone(), entry.path.clone()));
@@ -220,7 +220,7 @@ pub(super) fn respell(
         .filter(|directory| !there.contains(&directory.case_folded()));
     new.extend(missing.map(|directory| NewEntry {
         path: directory.clone(),
-        what: NewWhat::Directory,
+        kind: NewEntryKind::Directory,
     }));
     new.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
@@ -251,7 +251,7 @@ mod tests {
     fn directory(at: &str) -> NewEntry {
         NewEntry {
             path: path(at),
-            what: NewWhat::Directory,
+            kind: NewEntryKind::Directory,
         }
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let origin = Origin::Text(String::new());
         NewEntry {
             path: path(at),
-            what: NewWhat::File {
+            kind: NewEntryKind::File {
                 size: 0,
                 sha256: Digest::of(b""),
                 origin,
@@ -267,9 +267,9 @@ mod tests {
         }
     }
 
-    fn kept(directories: &[&str], unmanaged: &[&str]) -> Kept {
+    fn kept(directories: &[&str], unmanaged: &[&str]) -> KeptEntries {
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect();
-        Kept {
+        KeptEntries {
             directories: paths(directories),
             unmanaged: paths(unmanaged),
         }
@@ -279,25 +279,25 @@ mod tests {
     fn new_entries_take_the_spelling_of_the_directories_that_stay() {
         let old = [Entry {
             path: path("Item/FILES"),
-            what: What::Directory,
+            kind: EntryKind::Directory,
         }];
         let mut new = vec![directory("Item/files"), file("Item/files/a.dll")];
         let kept = kept(
-            &["Item/FILES", "Item/FILES/his"],
-            &["Item/FILES/his/notes.txt"],
+            &["Item/FILES", "Item/FILES/own"],
+            &["Item/FILES/own/notes.txt"],
         );
-        respell(&mut new, &old, &kept).expect("nothing stands in the way");
+        respell(&mut new, &old, &kept).expect("no conflict");
         let paths: Vec<_> = new.iter().map(|entry| entry.path.as_str()).collect();
-        assert_eq!(paths, ["Item/FILES", "Item/FILES/a.dll", "Item/FILES/his"]);
+        assert_eq!(paths, ["Item/FILES", "Item/FILES/a.dll", "Item/FILES/own"]);
     }
 
     #[test]
-    fn an_operators_file_is_never_stood_in_place_of() {
-        let clash = |new: NewEntry, kept: Kept| respell(&mut vec![new], &[], &kept);
-        assert!(clash(file("Item/A.DLL"), kept(&[], &["Item/a.dll"])).is_err());
-        // An unmanaged file where a managed directory should be, and the reverse.
-        assert!(clash(file("Item/a/b.dll"), kept(&[], &["Item/A"])).is_err());
-        assert!(clash(file("Item/a"), kept(&["Item/A"], &[])).is_err());
-        assert!(clash(file("Item/a.dll"), kept(&[], &["Item/b.dll"])).is_ok());
+    fn new_entries_never_replace_unmanaged_ones() {
+        let placed = |new: NewEntry, kept: KeptEntries| respell(&mut vec![new], &[], &kept);
+        assert!(placed(file("Item/A.DLL"), kept(&[], &["Item/a.dll"])).is_err());
+        // An unmanaged file at the path of a managed directory, and the reverse.
+        assert!(placed(file("Item/a/b.dll"), kept(&[], &["Item/A"])).is_err());
+        assert!(placed(file("Item/a"), kept(&["Item/A"], &[])).is_err());
+        assert!(placed(file("Item/a.dll"), kept(&[], &["Item/b.dll"])).is_ok());
     }
 }
