@@ -1,4 +1,4 @@
-//! Answers to questions: on the command line, or at a prompt.
+//! Answers of the operator: options on the command line, or replies to a prompt.
 
 use super::exit::{Exit, Failure};
 use crate::cli::terminal::prompts;
@@ -6,34 +6,32 @@ use crate::document::nearest;
 use crate::names::Escaped;
 use crate::plan::Plan;
 
-pub(super) fn asked(yes: bool) -> Result<(), Failure> {
-    match yes || prompts::is_yes(&prompts::ask("Go on? [y/N]")) {
-        true => Ok(()),
-        false => {
-            Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"))
-        }
+/// Prompts before a command continues, unless `--yes` was given.
+pub(super) fn confirm_to_continue(yes: bool) -> Result<(), Failure> {
+    if yes || prompts::is_yes(&prompts::ask("Continue? [y/N]")) {
+        return Ok(());
     }
+    Err(Failure::new(Exit::Interrupted, "not confirmed")
+        .now("nothing has changed since the prompt"))
 }
 
-/// Refuses to prompt without a terminal.
-pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
-    match prompts::can_ask() {
-        true => Ok(()),
-        false => Err(Failure::new(
-            Exit::Usage,
-            "nobody can be asked here: there is no terminal",
-        )
+/// Refuses to prompt without a terminal. `otherwise` is the way to run the command without one.
+pub(super) fn require_terminal(otherwise: &str) -> Result<(), Failure> {
+    let Some(stream) = prompts::missing_terminal() else {
+        return Ok(());
+    };
+    let reason = format!("cannot prompt: {stream} is not a terminal");
+    Err(Failure::new(Exit::Usage, reason)
         .now("nothing was begun")
-        .next(otherwise)),
-    }
+        .next(otherwise))
 }
 
 /// Refuses an answer to a question that is not asked.
-pub(super) fn known_answers(
+pub(super) fn check_answers(
     given: &[String],
     known: &[&str],
     option: &str,
-    what: &str,
+    kind: &str,
 ) -> Result<(), Failure> {
     let unknown = given
         .iter()
@@ -43,7 +41,7 @@ pub(super) fn known_answers(
     };
     let failure = Failure::new(
         Exit::Usage,
-        format_args!("there is no {what} named `{}`", Escaped(unknown)),
+        format_args!("there is no {kind} named `{}`", Escaped(unknown)),
     )
     .now("this command changed nothing");
     Err(match (nearest(unknown, known.iter().copied()), known) {
@@ -53,46 +51,44 @@ pub(super) fn known_answers(
     })
 }
 
-/// Collects the answers to `confirm` prerequisites: given by `--confirm ID`, else asked; `--yes`
-/// never answers them.
+/// Collects the answers to `confirm` prerequisites: given by `--confirm ID`, else prompted for;
+/// `--yes` never answers them.
 pub(super) fn confirmations(
     plan: &Plan,
     given: &[String],
-    again: &str,
+    retry_command: &str,
 ) -> Result<Vec<String>, Failure> {
     let ids: Vec<&str> = plan
         .confirmations
         .iter()
-        .map(|asked| asked.id.as_str())
+        .map(|confirmation| confirmation.id.as_str())
         .collect();
-    known_answers(given, &ids, "--confirm", "prerequisite to be confirmed")?;
+    check_answers(given, &ids, "--confirm", "`confirm` prerequisite")?;
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
-    for asked in &plan.confirmations {
-        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
-        if named
-            || prompts::can_ask()
-                && prompts::is_yes(&prompts::ask(&format!(
-                    "{} [y/N]",
-                    Escaped(&asked.question)
-                )))
-        {
-            confirmed.push(asked.id.clone());
+    for confirmation in &plan.confirmations {
+        let is_given = given
+            .iter()
+            .any(|id| id.eq_ignore_ascii_case(&confirmation.id));
+        let question = format!("{} [y/N]", Escaped(&confirmation.question));
+        if is_given || prompts::can_ask() && prompts::is_yes(&prompts::ask(&question)) {
+            confirmed.push(confirmation.id.clone());
         } else {
-            missing.push(asked);
+            missing.push(confirmation);
         }
     }
     if missing.is_empty() {
         return Ok(confirmed);
     }
     let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
-    failure.reasons = missing
-        .iter()
-        .map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question))
-        .collect();
-    let flags: Vec<_> = missing
-        .iter()
-        .map(|asked| format!("--confirm {}", asked.id))
-        .collect();
-    Err(failure.next(format!("when it is so: `{again} {}`", flags.join(" "))))
+    failure.reasons.clear();
+    let mut command = retry_command.to_owned();
+    for confirmation in missing {
+        failure.reasons.push(format!(
+            "`{}` is not confirmed: {}",
+            confirmation.id, confirmation.question
+        ));
+        command.push_str(&format!(" --confirm {}", confirmation.id));
+    }
+    Err(failure.next(format!("if the answer is yes: `{command}`")))
 }

@@ -1,21 +1,25 @@
-//! Approval: a plan that is run is the one that was saved, or that somebody looked at.
+//! Comparison of a plan with the one that was saved or approved, and the differences by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::{Exit, Failure};
-use super::typed::Typed;
+use super::typed::PlanCommand;
 use crate::cli::views;
 use crate::deployment::tree::Tree;
-use crate::names::{Digest, Escaped, RelPath};
-use crate::plan::{Operation, OperationKind, Plan, Refusal, Source, SourceAt, TargetState};
-use crate::run::moved;
+use crate::names::{Digest, Escaped, Kb, RelPath};
+use crate::plan::{
+    Operation, OperationKind, Plan, PlanSource, Refusal, SourceLocation, TargetState,
+};
+use crate::run::changes_since_plan;
 
-/// Largest number of different operations that are listed; more are counted.
-const NAMED: usize = 8;
+/// Largest number of different operations that are listed; the others are counted.
+const MAX_LISTED: usize = 8;
 
-/// Condition that a plan has to meet to be run.
+const MANIFEST_CHANGED: &str = "the manifest has changed since the plan was saved";
+
+/// Plan that a command is allowed to run.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Approved {
+pub(super) enum ExpectedPlan {
     /// Any plan.
     #[default]
     Any,
@@ -25,120 +29,127 @@ pub(super) enum Approved {
     Saved(Box<Plan>),
 }
 
-impl Approved {
-    /// Refuses any plan but the approved one.
-    pub(super) fn check(&self, plan: &Plan, tree: &Tree, typed: &Typed) -> Result<(), Failure> {
+impl ExpectedPlan {
+    /// Refuses any plan but the expected one.
+    pub(super) fn check(
+        &self,
+        plan: &Plan,
+        tree: &Tree,
+        command: &PlanCommand,
+    ) -> Result<(), Failure> {
         match self {
-            Approved::Any => Ok(()),
-            Approved::Digest(approval) => is_approved(plan, approval, typed),
-            Approved::Saved(saved) if saved.deployment != plan.deployment => {
+            ExpectedPlan::Any => Ok(()),
+            ExpectedPlan::Digest(approved) => check_digest(plan, approved, command),
+            ExpectedPlan::Saved(saved) if saved.deployment != plan.deployment => {
                 let (saved_for, here) = (Escaped(&saved.deployment), Escaped(&plan.deployment));
                 Err(stale(
                     saved,
                     vec![format!(
-                        "it is a plan for `{saved_for}`, and this is `{here}`"
+                        "it is a plan for `{saved_for}`, and this deployment is `{here}`"
                     )],
-                    typed,
+                    command,
                 ))
             }
-            Approved::Saved(saved) if plan.digest == saved.digest => Ok(()),
-            Approved::Saved(saved) => {
-                let mut reasons = touched(saved, tree);
-                reasons.extend(decided_otherwise(saved, plan));
-                Err(stale(saved, reasons, typed))
+            ExpectedPlan::Saved(saved) if plan.digest == saved.digest => Ok(()),
+            ExpectedPlan::Saved(saved) => {
+                let mut reasons = changes_since_saved(saved, tree);
+                reasons.extend(other_differences(saved, plan));
+                Err(stale(saved, reasons, command))
             }
         }
     }
 
-    /// Reports the refusal of a saved plan as a stale plan if what it depends on has changed.
+    /// Describes the refusal of a saved plan as a stale plan if its manifest or the tree has
+    /// changed.
     pub(super) fn refused(
         &self,
         refusal: &Refusal,
         failure: Failure,
         manifest: Digest,
         tree: &Tree,
-        typed: &Typed,
+        command: &PlanCommand,
     ) -> Failure {
-        let Approved::Saved(saved) = self else {
+        let ExpectedPlan::Saved(saved) = self else {
             return failure;
         };
-        let mut reasons = touched(saved, tree);
+        let mut reasons = changes_since_saved(saved, tree);
         if saved.rollup().map(|rollup| rollup.manifest) != Some(manifest) {
-            reasons.insert(0, "the manifest was changed since".to_owned());
+            reasons.insert(0, MANIFEST_CHANGED.to_owned());
         }
         if reasons.is_empty() {
             return failure;
         }
         reasons.extend(refusal.reasons.iter().map(|reason| reason.message.clone()));
-        let mut stale = stale(saved, reasons, typed);
+        let mut stale = stale(saved, reasons, command);
         stale.next.extend(failure.next);
         stale
     }
 }
 
-/// Refuses a plan that is not the approved one.
-pub(super) fn is_approved(plan: &Plan, approval: &Digest, typed: &Typed) -> Result<(), Failure> {
-    if plan.digest.as_ref() == Some(approval) {
+/// Refuses a plan that does not have the approved digest.
+pub(super) fn check_digest(
+    plan: &Plan,
+    approved: &Digest,
+    command: &PlanCommand,
+) -> Result<(), Failure> {
+    if plan.digest.as_ref() == Some(approved) {
         return Ok(());
     }
-    let digest = plan
-        .digest
-        .as_ref()
-        .map_or("without a digest".to_owned(), ToString::to_string);
-    let reason = format!("the plan is {digest} now, and {approval} was approved");
+    let reason = match &plan.digest {
+        Some(digest) => format!("the plan now has the digest {digest}; approved was {approved}"),
+        None => format!("the plan now has no digest; approved was {approved}"),
+    };
     Err(Failure::new(Exit::StalePlan, reason)
         .now("nothing of the deployment has changed")
-        .next(format!(
-            "`{}` shows what it would do now",
-            typed.again("plan")
-        )))
+        .next(format!("`{}` shows the plan", command.line("plan"))))
 }
 
-fn stale(saved: &Plan, mut reasons: Vec<String>, typed: &Typed) -> Failure {
+fn stale(saved: &Plan, mut reasons: Vec<String>, command: &PlanCommand) -> Failure {
     let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
     let mut failure = Failure::new(
         Exit::StalePlan,
         format_args!("the saved plan {digest} is stale"),
     );
     if reasons.is_empty() {
-        reasons.push("planning again gives another plan".to_owned());
+        reasons.push("planning again makes another plan".to_owned());
     }
     failure.reasons.append(&mut reasons);
-    let mut now = typed.again_with(&typed.typed_manifest(), "plan");
-    now.push_str(" --save FILE");
+    let plan_again = command.line_for(&command.manifest(), "plan");
     failure
         .now("nothing of the deployment has changed")
-        .next(format!("`{now}` makes a plan of what is true now"))
+        .next(format!("`{plan_again} --save FILE` plans again"))
 }
 
-/// Describes what the plan touches and has changed since the plan saw it.
-fn touched(saved: &Plan, tree: &Tree) -> Vec<String> {
-    moved(tree, saved)
+/// Describes the changes at every path that the saved plan touches.
+fn changes_since_saved(saved: &Plan, tree: &Tree) -> Vec<String> {
+    changes_since_plan(tree, saved)
         .unwrap_or_default()
         .into_iter()
-        .map(|what| format!("since it was saved, {what}"))
+        .map(|change| format!("since the plan was saved, {change}"))
         .collect()
 }
 
-/// Describes what else decides a plan and is different: the manifest, the payload, unmanaged files,
-/// the applied rollups, and the operations.
-fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
+/// Describes the other differences that make the plan another one: in the manifest, the payload,
+/// unmanaged files, the applied rollups, and the operations.
+fn other_differences(saved: &Plan, now: &Plan) -> Vec<String> {
     let mut reasons = Vec::new();
     if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
-        reasons.push("the manifest was changed since".to_owned());
+        reasons.push(MANIFEST_CHANGED.to_owned());
     }
-    let sources: BTreeMap<&SourceAt, &Source> = now
+    let sources: BTreeMap<&SourceLocation, &PlanSource> = now
         .sources
         .iter()
         .map(|source| (&source.at, source))
         .collect();
     for source in &saved.sources {
-        let SourceAt::Payload { name } = &source.at else {
+        let SourceLocation::Payload { name } = &source.at else {
             continue;
         };
         let other = sources.get(&source.at);
         if other.is_some_and(|other| other.sha256 != source.sha256) {
-            reasons.push(format!("`{name}` in the payload is another file than then"));
+            reasons.push(format!(
+                "`{name}` in the payload is not the file that the plan was made from"
+            ));
         }
     }
     let unmanaged = |plan: &Plan| -> BTreeSet<RelPath> {
@@ -147,32 +158,21 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
             .flat_map(|swap| swap.unmanaged.iter().cloned())
             .collect()
     };
-    let (then, today) = (unmanaged(saved), unmanaged(now));
-    reasons.extend(
-        today
-            .difference(&then)
-            .map(|path| format!("`{path}` is an operator's file that came since")),
-    );
-    reasons.extend(
-        then.difference(&today)
-            .map(|path| format!("`{path}`, an operator's file, is gone since")),
-    );
+    let (unmanaged_then, unmanaged_now) = (unmanaged(saved), unmanaged(now));
+    for path in unmanaged_now.difference(&unmanaged_then) {
+        reasons.push(format!("`{path}` is an unmanaged file that is new"));
+    }
+    for path in unmanaged_then.difference(&unmanaged_now) {
+        reasons.push(format!("`{path}`, an unmanaged file, is gone"));
+    }
     if saved.applied.before != now.applied.before {
-        let shown = |applied: &[crate::names::Kb]| match applied {
-            [] => "nothing".to_owned(),
-            applied => applied
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-        };
         reasons.push(format!(
-            "in force was {}, and now is {}",
-            shown(&saved.applied.before),
-            shown(&now.applied.before)
+            "applied was {}, and now is {}",
+            list(&saved.applied.before),
+            list(&now.applied.before)
         ));
     }
-    let named = |operation: &Operation| {
+    let name = |operation: &Operation| {
         let on = operation
             .server
             .as_ref()
@@ -184,50 +184,50 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
             Escaped(&operation.target)
         )
     };
-    let then: BTreeMap<(OperationKind, &RelPath), &TargetState> = saved
+    let states_then: BTreeMap<(OperationKind, &RelPath), &TargetState> = saved
         .operations()
-        .map(|one| ((one.kind, &one.at), &one.after))
+        .map(|operation| ((operation.kind, &operation.at), &operation.after))
         .collect();
-    let other = now.operations().filter_map(|one| {
-        let after = then
-            .get(&(one.kind, &one.at))
-            .filter(|after| ***after != one.after)?;
-        Some(format!(
-            "{}: then {}, now {}",
-            named(one),
-            views::plan::side(after),
-            views::plan::side(&one.after)
-        ))
-    });
-    let other: Vec<String> = other.collect();
-    reasons.extend(bounded(other));
-    let before: BTreeSet<String> = saved.operations().map(named).collect();
-    let after: BTreeSet<String> = now.operations().map(named).collect();
-    reasons.extend(some(
-        after.difference(&before),
-        "is to be done now and was not",
-    ));
-    reasons.extend(some(
-        before.difference(&after),
-        "was to be done and is not any more",
-    ));
+    let mut changed = Vec::new();
+    for operation in now.operations() {
+        let then = states_then.get(&(operation.kind, &operation.at));
+        if let Some(then) = then.filter(|then| ***then != operation.after) {
+            changed.push(format!(
+                "{}: then {}, now {}",
+                name(operation),
+                views::plan::describe_state(then),
+                views::plan::describe_state(&operation.after)
+            ));
+        }
+    }
+    reasons.extend(first_few(changed));
+    let names_then: BTreeSet<String> = saved.operations().map(name).collect();
+    let names_now: BTreeSet<String> = now.operations().map(name).collect();
+    let added = names_now
+        .difference(&names_then)
+        .map(|name| format!("{name} is in the plan now, and was not before"));
+    reasons.extend(first_few(added.collect()));
+    let removed = names_then
+        .difference(&names_now)
+        .map(|name| format!("{name} is not in the plan any more"));
+    reasons.extend(first_few(removed.collect()));
     reasons
 }
 
-fn some<'a>(operations: impl Iterator<Item = &'a String>, what: &str) -> Vec<String> {
-    bounded(
-        operations
-            .map(|operation| format!("{operation} {what}"))
-            .collect(),
-    )
+fn list(applied: &[Kb]) -> String {
+    if applied.is_empty() {
+        return "nothing".to_owned();
+    }
+    let kbs: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    kbs.join(", ")
 }
 
-/// Returns the first few, and how many more there are.
-fn bounded(mut all: Vec<String>) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
+/// Returns the first few lines, and the number of the others.
+fn first_few(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(MAX_LISTED);
+    lines.truncate(MAX_LISTED);
     if more > 0 {
-        all.push(format!("and {more} more"));
+        lines.push(format!("and {more} more"));
     }
-    all
+    lines
 }

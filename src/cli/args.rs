@@ -1,4 +1,7 @@
-//! The command line.
+//! The arguments of every command, with their help texts.
+//!
+//! `-h` prints one line for each option. Examples, exit codes and everything longer are only in
+//! `--help`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,27 +12,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
-use crate::rehearse::Death;
+use crate::rehearse::KillAtChange;
 use crate::validation::FindingSelector;
 
-/// Apply an update rollup to a deployment, whole or not at all.
+/// Apply update rollups to a deployment, atomically
 #[derive(Debug, Parser)]
 #[command(
     name = "rollup",
     version,
     propagate_version = true,
     max_term_width = 100,
-    after_help = "Examples:
-  rollup rehearse manifests/kb952076.toml    try it all on a sample, in ./lab
+    after_long_help = "Examples:
+  rollup rehearse manifests/kb952076.toml    try all of it on a sample, in ./lab
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup status -d /srv/hmc40                where things stand, what to type
+  rollup status -d /srv/hmc40                the state, and the next command
 
-Exit codes, of which `rollup explain CODE` tells more:
+Exit codes, explained by `rollup explain CODE`:
   0 done, or nothing to do    13 mismatch          65 invalid
   1 failed                    14 stale plan        66 no input
-  2 changes, where asked      15 not ready         74 io
-  10 undone                   16 not applicable    75 locked
+  2 changes, if asked for     15 not ready         74 io
+  10 rolled back              16 not applicable    75 locked
   11 needs attention          64 usage             130 interrupted
   12 stopped, a run is open"
 )]
@@ -40,126 +43,186 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check manifests and deployment.toml files: every mistake at once, at its place
-    #[command(after_help = "Examples:
-  rollup validate manifests/kb952076.toml
-  rollup validate manifests --deny warnings --allow RU0202
-  rollup validate manifests --format sarif -o rollup.sarif
-  rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup validate kb952076.toml --article article.txt
-
-Errors exit with 65; warnings and notes do not. An error stays one: a document
-that has it cannot be used. `rollup explain CODE` tells more about a finding.")]
-    Validate(Validate),
-    /// Tell more about a finding or an exit code, or list all of them
-    #[command(after_help = "Examples:
-  rollup explain RU0201
-  rollup explain 13
-  rollup explain stale-plan
-  rollup explain --format markdown > findings.md")]
-    Explain(Explain),
-    /// Show what applying a manifest would do; touches nothing
-    #[command(after_help = "Examples:
+    /// Preview the changes of a manifest
+    ///
+    /// Changes nothing and takes no lock. Given a saved plan, reports whether it still matches the
+    /// deployment. Without a payload, the preview has no digest and cannot be saved.
+    #[command(after_long_help = "Examples:
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
   rollup plan kb952076.toml --save plan.json
   rollup plan kb952076.toml --format html -o plan.html
-  rollup plan kb952076.toml --undo           the exact way back
-  rollup plan plan.json -d /srv/hmc40        is the saved plan still true?
-
-Without a payload there is a preview without digest: nobody can tell then what
-will be written.")]
-    Plan(Plan),
-    /// Show a saved plan again, also where it no longer fits
-    #[command(after_help = "Examples:
+  rollup plan kb952076.toml --undo           the rollback, step by step
+  rollup plan plan.json -d /srv/hmc40        check a saved plan again")]
+    Plan(PlanArgs),
+    /// Print a saved plan, even a stale one
+    #[command(after_long_help = "Examples:
   rollup show plan.json
   rollup show plan.json --undo
   rollup show plan.json --format html -o plan.html
   rollup show /srv/hmc40/.rollup/runs/0012-KB952076/plan.json")]
-    Show(Show),
-    /// Apply a manifest: stage everything, then swap it in
-    #[command(after_help = "Examples:
+    Show(ShowArgs),
+    /// Stage a run, and leave its commit to a later apply
+    ///
+    /// Copies, unpacks and verifies everything in the directory of the run. The deployment does
+    /// not change. `apply` of the same manifest commits the staged run, `undo` discards it.
+    #[command(after_long_help = "Examples:
+  rollup stage kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076    commits the staged run
+  rollup undo -d /srv/hmc40                               discards it")]
+    Stage(StageArgs),
+    /// Apply a manifest atomically: stage everything, then commit
+    ///
+    /// A run that fails rolls back by itself. The first Ctrl-C finishes the current operation and
+    /// leaves the run open; the second stops at once. After either, and after a crash,
+    /// `rollup status` prints the next command to type.
+    #[command(after_long_help = "Examples:
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
   rollup apply plan.json -d /srv/hmc40       exactly the plan that was saved
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
-  rollup apply kb952076.toml --dry-run
-
-A failure puts everything back by itself. The first Ctrl-C finishes what is at
-hand and leaves the run open; the second one stops at once. After either, and
-after a crash: `rollup status`.")]
-    Apply(Apply),
-    /// Do the first half of an apply, which changes nothing yet: stage everything
-    #[command(after_help = "Examples:
-  rollup stage kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076    commits what lies staged
-  rollup undo -d /srv/hmc40                               throws it away")]
-    Stage(Stage),
-    /// Take the unfinished run to its end
-    #[command(after_help = "Examples:
+  rollup apply kb952076.toml --dry-run")]
+    Apply(ApplyArgs),
+    /// Print the state of the deployment, and the next command to type
+    ///
+    /// Exits with 0 if the deployment is clean, with 12 if a run is staged or in progress, and
+    /// with 11 if something needs attention before the run can be finished or rolled back.
+    Status(ReadArgs),
+    /// Finish the run in progress
+    #[command(after_long_help = "Examples:
   rollup resume -d /srv/hmc40
   rollup resume -d /srv/hmc40 --yes --done update-database")]
-    Resume(Resume),
-    /// Take the unfinished run back, or a finished one that is named
+    Resume(ResumeArgs),
+    /// Roll back the run in progress, or a finished run
+    ///
+    /// Finished runs are rolled back newest first. A run that is only staged is discarded.
     #[command(
-        alias = "rollback",
-        after_help = "Examples:
-  rollup undo -d /srv/hmc40              the unfinished run
+        visible_alias = "rollback",
+        after_long_help = "Examples:
+  rollup undo -d /srv/hmc40              the run in progress
   rollup undo 12 -d /srv/hmc40           run 12, which is finished
   rollup undo KB952076 -d /srv/hmc40     the newest run of this rollup
-  rollup undo last -d /srv/hmc40         the newest finished run
-
-Finished runs are undone newest first."
+  rollup undo last -d /srv/hmc40         the newest finished run"
     )]
-    Undo(Undo),
-    /// Tell where things stand, and what to type
-    #[command(
-        after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
-something needs attention before the run can go on either way."
-    )]
-    Status(Reading),
-    /// List the runs of a deployment, or tell all that is recorded of one
-    #[command(after_help = "Examples:
-  rollup history -d /srv/hmc40
-  rollup history last -d /srv/hmc40          the newest run
-  rollup history 12 -d /srv/hmc40")]
-    History(History),
-    /// Tell what happened in a run: when, how long, and what was down meanwhile
-    #[command(after_help = "Examples:
-  rollup report last -d /srv/hmc40           the newest run
-  rollup report 12 -d /srv/hmc40 --format markdown
-  rollup report KB952076 -d /srv/hmc40 --format html -o report.html
-
-It is made from the run's events.ndjson, whose lines `rollup schema event`
-describes. What those do not tell, the run's own records do, and the report
-says so. It changes nothing, and an open run can be reported too.")]
-    Report(Reporting),
-    /// Show the console tree with states
-    Tree(Reading),
-    /// Compare every installed file, installer and state with its record; reads only
-    #[command(
-        after_help = "Exits with 0 where everything matches, with 13 where something drifted."
-    )]
-    Verify(Reading),
-    /// Take what lies on disk for true: records of what drifted, or a stuck run
-    #[command(after_help = "Examples:
+    Undo(UndoArgs),
+    /// Accept drift, or close a run that can neither finish nor roll back
+    ///
+    /// No installed file is moved or changed. A run in progress is closed in its current state.
+    /// Otherwise the records of everything that drifted are rewritten, as a run that can be undone.
+    /// `rollup verify` lists the drift.
+    #[command(after_long_help = "Examples:
   rollup accept --reason \"hotfix of case 4711\" -d /srv/hmc40
   rollup accept \"Exchange 2007 Provider\" --reason \"hotfix of case 4711\"
-  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"mended by hand\"
+  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"fixed by hand\"")]
+    Accept(AcceptArgs),
+    /// Print the console tree with the state of every item
+    #[command(alias = "ls")]
+    Tree(ReadArgs),
+    /// Compare installed files, installers and states with their records
+    ///
+    /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted.
+    Verify(ReadArgs),
+    /// List the runs of a deployment, or print everything recorded of one
+    #[command(
+        alias = "log",
+        after_long_help = "Examples:
+  rollup history -d /srv/hmc40
+  rollup history last -d /srv/hmc40          the newest run
+  rollup history 12 -d /srv/hmc40"
+    )]
+    History(HistoryArgs),
+    /// Report the operations, times and outage of a run
+    ///
+    /// The report is made from the run's events.ndjson, whose lines `rollup schema event`
+    /// describes. For what is missing there it uses the run's own records, and says so. An open
+    /// run can be reported, too. Nothing is changed.
+    #[command(after_long_help = "Examples:
+  rollup report last -d /srv/hmc40           the newest run
+  rollup report 12 -d /srv/hmc40 --format markdown
+  rollup report KB952076 -d /srv/hmc40 --format html -o report.html")]
+    Report(ReportArgs),
+    /// Draft a manifest from the text of a vendor's article
+    ///
+    /// The draft contains everything that could be read: identity, relations, prerequisites,
+    /// steps, file table, fixes and notes. Anything unknown is a TODO in the draft, and a line of
+    /// the report with the article's line. A step that was not understood becomes a manual step
+    /// that quotes the article; nothing is dropped silently. Compare the draft with the article,
+    /// then run `rollup validate` and `rollup pin`.
+    ///
+    /// The article may be saved from the browser as text or as a page, or pasted into a file, in
+    /// UTF-8, UTF-16 or Windows-1252.
+    ///
+    /// Exits with 0 if a draft was written, with or without a TODO, and with 65 if the file is not
+    /// an article about an update rollup.
+    #[command(after_long_help = "Examples:
+  rollup import article.txt -o KB952076.toml
+  rollup import article.html --report        the result of every line
+  rollup import article.txt --report --format json -o KB952076.toml")]
+    Import(ImportArgs),
+    /// Check manifests and deployment.toml files, and list every mistake
+    ///
+    /// Errors exit with 65; warnings and notes do not. Errors cannot be allowed: a document that
+    /// has one cannot be used. `rollup explain CODE` explains a finding.
+    #[command(
+        alias = "check",
+        after_long_help = "Examples:
+  rollup validate manifests/kb952076.toml
+  rollup validate manifests --deny warnings --allow RU0202
+  rollup validate manifests --format sarif -o rollup.sarif
+  rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup validate kb952076.toml --article article.txt"
+    )]
+    Validate(ValidateArgs),
+    /// Write the SHA-256 of every payload file into the manifest
+    #[command(after_long_help = "Example:
+  rollup pin kb952076.toml -p KB952076")]
+    Pin(PinArgs),
+    /// Compare the meaning of two manifests
+    ///
+    /// Layout, the case of names and the order of lists do not count; the order of steps does, and
+    /// the order of the packages that a step runs. Steps are matched by their ids, rows of the file
+    /// table by their names.
+    ///
+    /// Exits with 0 also if the manifests differ; with `--detailed-exitcode`, exits with 2 then.
+    /// In JSON, each of `differences` has `table` (rollup, article, prerequisites, steps, payload),
+    /// `of` (the step, prerequisite or file), `key` (the key; or step, prerequisite, file for a
+    /// whole one), `kind` (added, removed, changed, moved), and `old`, `new`, `old_line`,
+    /// `new_line`, which may be null.
+    #[command(after_long_help = "Examples:
+  rollup diff kb948755.toml kb952076.toml
+  rollup diff old.toml new.toml --format json
+  rollup diff old.toml new.toml --detailed-exitcode")]
+    Diff(DiffArgs),
+    /// Print the contents of installer packages, or why they cannot be used
+    #[command(after_long_help = "Examples:
+  rollup inspect KB952076/HostedEmail2007NS.msi
+  rollup inspect KB952076/*.msi --format json")]
+    Inspect(InspectArgs),
+    /// Print the JSON Schema of a document
+    ///
+    /// With a schema, an editor completes keys, explains them, and marks values that are not
+    /// allowed. `rollup validate` finds more: it also checks one part of a document against
+    /// another.
+    #[command(after_long_help = "Examples:
+  rollup schema manifest -o manifest.schema.json
+  rollup schema deployment -o deployment.schema.json
+  rollup schema plan                         the output of `plan --save`
+  rollup schema event                        a line of a run's events.ndjson
 
-No installed file is moved or changed. Where a run is unfinished, it is closed
-as it stands; otherwise the records of what drifted are written anew, as a run
-that can be undone. `rollup verify` tells what drifted.")]
-    Accept(Accept),
-    /// Clear what old runs keep for their undo, but for the newest N finished ones
-    #[command(after_help = "Examples:
-  rollup prune --keep 2 -d /srv/hmc40 --dry-run
-  rollup prune --keep 2 -d /srv/hmc40
-
-Shows first what goes, which runs can no longer be undone then, and every file
-that nothing could bring back. A run's manifest, plan and journal always stay;
-runs that are staged or unfinished are left alone.")]
-    Prune(Prune),
-    /// Build a sample deployment and a payload, and apply the manifest there for real
-    #[command(after_help = "Examples:
+Taplo, and Even Better TOML for VS Code, find the schema by a comment at the
+head of the document, with a path relative to the document:
+  #:schema manifest.schema.json")]
+    Schema(SchemaArgs),
+    /// Explain a finding or an exit code, or list all of them
+    #[command(after_long_help = "Examples:
+  rollup explain RU0201
+  rollup explain 13
+  rollup explain stale-plan
+  rollup explain --format markdown > findings.md")]
+    Explain(ExplainArgs),
+    /// Build a sample deployment and payload, and apply the manifest there
+    ///
+    /// Everything happens in a lab, a directory that the rehearsal creates. Manual steps count as
+    /// done.
+    #[command(after_long_help = "Examples:
   rollup rehearse manifests/kb952076.toml
   rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
   rollup rehearse draft.toml -d deployment.toml        on a site built from it
@@ -167,74 +230,26 @@ runs that are staged or unfinished are left alone.")]
                                                        on a copy of yours
   rollup rehearse manifests/kb952076.toml --crash-everywhere
                                                        takes minutes
-  rollup rehearse manifests/kb952076.toml --inject-failure install
-
-Manual steps count as done in a rehearsal.")]
-    Rehearse(Rehearse),
-    /// Say what installer packages hold, or why they cannot be used
-    #[command(after_help = "Examples:
-  rollup inspect KB952076/HostedEmail2007NS.msi
-  rollup inspect KB952076/*.msi --format json")]
-    Inspect(Inspect),
-    /// Pin the SHA-256 of every payload file in the manifest
-    #[command(after_help = "Example:
-  rollup pin kb952076.toml -p KB952076")]
-    Pin(Pin),
-    /// Tell what one manifest changes against another
-    #[command(after_help = "Examples:
-  rollup diff kb948755.toml kb952076.toml
-  rollup diff old.toml new.toml --format json
-  rollup diff old.toml new.toml --detailed-exitcode
-
-What the manifests say is compared, not how they say it: layout, order (but that
-of steps, and of packages that a step runs) and the case of names do not count.
-Steps are matched by their ids, rows of the file table by their names.
-
-Exits with 0 whether they differ or not; with `--detailed-exitcode` with 2 where
-they do. In JSON each of `differences` has `where` (rollup, article,
-prerequisites, steps, payload), `of` (the step, prerequisite or file), `what`
-(the key; or step, prerequisite, file for a whole one), `kind` (added, removed,
-changed, moved), and `old`, `new`, `old_line`, `new_line`, null where there is
-nothing.")]
-    Diff(Diff),
-    /// Write a manifest draft from the text of a vendor's article
-    #[command(after_help = "Examples:
-  rollup import article.txt -o KB952076.toml
-  rollup import article.html --report        what became of every line, and what is left to decide
-  rollup import article.txt --report --format json -o KB952076.toml
-
-ARTICLE is the article as people have it: saved from the browser as text or as a
-page, or copied and pasted into a file; UTF-8, UTF-16 or Windows-1252.
-
-The draft has everything that could be read: identity, relations, prerequisites,
-steps, file table, fixes and notes. What could not be known is a TODO in it, and
-a line of the report with the article's line. A step that was not understood is
-kept as a manual step that quotes the article; nothing is dropped silently. The
-draft is to be compared with the article, then `rollup validate`d and pinned.
-
-Exits with 0 when a draft was written, also with TODOs; with 65 where the file
-is no article about an update rollup.")]
-    Import(Import),
-    /// Print the JSON Schema of the documents that people and programs write
-    #[command(after_help = "Examples:
-  rollup schema manifest -o manifest.schema.json
-  rollup schema deployment -o deployment.schema.json
-  rollup schema plan                         what `plan --save` writes
-  rollup schema event                        a line of a run's events.ndjson
-
-With a schema, an editor completes keys, shows what they mean, and marks what
-cannot be. Taplo, and Even Better TOML for VS Code, find it by a comment at the
-head of the document, with a path as seen from there:
-  #:schema manifest.schema.json
-
-`rollup validate` finds more: it knows what holds between places.")]
-    Schema(Schema),
+  rollup rehearse manifests/kb952076.toml --inject-failure install")]
+    Rehearse(RehearseArgs),
+    /// Delete the undo data of old runs
+    ///
+    /// First lists the runs that can no longer be undone afterwards, and every unknown file among
+    /// that data. Manifest, plan and journal of a run always stay. Runs that are staged or in
+    /// progress are left alone.
+    #[command(after_long_help = "Examples:
+  rollup prune --keep 2 -d /srv/hmc40 --dry-run
+  rollup prune --keep 2 -d /srv/hmc40")]
+    Prune(PruneArgs),
 }
 
-/// Which deployment.
+/// Selection of the deployment.
 #[derive(Debug, Args, Clone)]
-pub(super) struct Deployment {
-    /// The deployment; else the nearest directory upwards with a deployment.toml
+pub(super) struct DeploymentArg {
+    /// Use this deployment, not the nearest one
+    ///
+    /// The nearest deployment is the current directory, or its nearest parent directory, with a
+    /// deployment.toml.
     #[arg(
         short,
         long,
@@ -245,10 +260,12 @@ pub(super) struct Deployment {
     pub(super) deployment: Option<PathBuf>,
 }
 
-/// Which payload.
+/// Selection of the payload.
 #[derive(Debug, Args, Clone)]
-pub(super) struct Payload {
-    /// The payload; else the directory beside the manifest that is named like its KB number
+pub(super) struct PayloadArg {
+    /// Use this payload, not the one beside the manifest
+    ///
+    /// The payload beside the manifest is the directory that is named like the rollup's KB number.
     #[arg(
         short,
         long,
@@ -259,13 +276,13 @@ pub(super) struct Payload {
     pub(super) payload: Option<PathBuf>,
 }
 
-/// What decides the plan.
+/// Choices that change the plan.
 #[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Choices {
-    /// Let the install of a group also take in what was never installed
+pub(super) struct PlanChoices {
+    /// Also install items of a group that were never installed
     #[arg(long)]
     pub(super) include_missing: bool,
-    /// Do all steps again, though the rollup is applied
+    /// Run all steps again although the rollup is applied
     #[arg(long)]
     pub(super) reapply: bool,
     /// Let an older product version replace a newer one
@@ -273,58 +290,323 @@ pub(super) struct Choices {
     pub(super) allow_downgrade: bool,
 }
 
-/// Everything a plan is made from.
+/// Everything that a plan is made from.
 #[derive(Debug, Args)]
-pub(super) struct Planning {
-    /// The manifest, or a plan that was saved
-    #[arg(value_name = "MANIFEST")]
+pub(super) struct PlanningArgs {
+    /// Manifest, or saved plan
+    #[arg(value_name = "MANIFEST|PLAN")]
     pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub(super) deployment: Deployment,
+    pub(super) deployment: DeploymentArg,
     #[command(flatten)]
-    pub(super) payload: Payload,
+    pub(super) payload: PayloadArg,
     #[command(flatten)]
-    pub(super) choices: Choices,
+    pub(super) choices: PlanChoices,
 }
 
-/// Waiting for the lock.
+/// Time to wait for the lock.
 #[derive(Debug, Args, Clone, Copy)]
-pub(super) struct Locking {
-    /// Wait this many seconds for another process to finish
+pub(super) struct LockArgs {
+    /// Wait for another process, at most this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) lock_timeout: u64,
 }
 
-/// What only a rehearsal tells the processes that it starts.
+/// Hidden arguments that a rehearsal passes to the processes that it starts.
 #[derive(Debug, Args, Clone, Copy)]
-pub(super) struct Rehearsing {
+pub(super) struct RehearsalChildArgs {
     /// Die right before this change of the disk, counted from 1
     #[arg(long, hide = true, value_name = "N")]
     pub(super) die_at_change: Option<u64>,
-    /// Count every manual step as done, or as taken back
+    /// Count every manual step as done, or as rolled back
     #[arg(long, hide = true)]
     pub(super) manual_steps_done: bool,
 }
 
-impl Rehearsing {
-    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+impl RehearsalChildArgs {
+    /// Returns the fault injector of a rehearsal, which sees every change of the disk before it is
+    /// made.
     pub(super) fn injector(self) -> Option<Arc<dyn FaultInjector>> {
         self.die_at_change
-            .map(|change| Arc::new(Death::at(change)) as Arc<dyn FaultInjector>)
+            .map(|change| Arc::new(KillAtChange::at(change)) as Arc<dyn FaultInjector>)
     }
 }
 
+/// Output format of most commands.
+// Comments on the values of a format would be a list below the option in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    // Without a help text of their own: one would blow every command's help up to twice its length.
     Text,
     Json,
 }
 
-/// The forms in which a validation is told.
+/// Output format of plans and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Report {
-    // Without help texts of their own, like the formats.
+pub(super) enum OutputFormat {
+    Text,
+    Json,
+    Markdown,
+    Html,
+}
+
+/// Arguments that choose how a plan is printed.
+#[derive(Debug, Args)]
+pub(super) struct PlanViewArgs {
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(super) format: OutputFormat,
+    /// Give the reason of every operation: the manifest's line, and the state that was seen
+    #[arg(long, conflicts_with_all = ["tree", "undo"])]
+    pub(super) why: bool,
+    /// Print the console instead: before, queued and after
+    #[arg(long, conflicts_with = "undo")]
+    pub(super) tree: bool,
+    /// Print the rollback instead, operation by operation
+    #[arg(long)]
+    pub(super) undo: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+impl PlanViewArgs {
+    /// Returns whether standard output is a JSON document.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == OutputFormat::Json && self.output.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    #[command(flatten)]
+    pub(super) view: PlanViewArgs,
+    /// Save the plan to this file, for `show` and `apply`
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Exit with 2 if there is something to do
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Saved plan, or the plan.json of a run
+    pub(super) plan: PathBuf,
+    #[command(flatten)]
+    pub(super) view: PlanViewArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StageArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// Refuse any plan without this digest; give all 64 digits
+    #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
+    pub(super) expect_plan: Option<Digest>,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Answer a `confirm` prerequisite with yes (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(super) confirm: Vec<String>,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Print the plan, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Refuse any plan without this digest; give all 64 digits
+    #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
+    pub(super) expect_plan: Option<Digest>,
+    /// Answer a `confirm` prerequisite with yes (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(super) confirm: Vec<String>,
+    /// Stop before this step, and leave the run open
+    #[arg(long, value_name = "STEP")]
+    pub(super) stop_before: Option<String>,
+    /// First back up the files that will be replaced, to DIR/RUN
+    #[arg(long, value_name = "DIR")]
+    pub(super) backup_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) failure: FailureArgs,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+    #[command(flatten)]
+    pub(super) rehearsal: RehearsalChildArgs,
+}
+
+/// Parses the digest of a plan. An abbreviated one is refused: a plan with the same twelve digits
+/// can be forged in a minute.
+fn parse_plan_digest(text: &str) -> Result<Digest, &'static str> {
+    text.parse().map_err(|_| {
+        "give all 64 hexadecimal digits of the plan's digest, which `rollup plan`, `rollup show` \
+         and `rollup history` print"
+    })
+}
+
+/// Reaction to a failure.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct FailureArgs {
+    /// After a failure, roll back or leave the run open
+    #[arg(
+        long,
+        value_name = "undo|stop",
+        value_enum,
+        default_value_t = OnFailureArg::Undo,
+        hide_possible_values = true
+    )]
+    pub(super) on_failure: OnFailureArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnFailureArg {
+    Undo,
+    Stop,
+}
+
+impl From<OnFailureArg> for crate::run::OnFailure {
+    fn from(argument: OnFailureArg) -> Self {
+        match argument {
+            OnFailureArg::Undo => Self::Undo,
+            OnFailureArg::Stop => Self::Stop,
+        }
+    }
+}
+
+/// Arguments of `status`, `tree` and `verify`.
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Confirm that a manual step is done (repeatable)
+    #[arg(long, value_name = "STEP")]
+    pub(super) done: Vec<String>,
+    #[command(flatten)]
+    pub(super) failure: FailureArgs,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+    #[command(flatten)]
+    pub(super) rehearsal: RehearsalChildArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UndoArgs {
+    /// Finished run, by number, rollup or `last`; by default the run in progress
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Confirm that a manual step is rolled back (repeatable)
+    #[arg(long, value_name = "STEP")]
+    pub(super) done: Vec<String>,
+    /// Roll back although managed files have changed
+    ///
+    /// The changed files are kept in the run's directory.
+    #[arg(long)]
+    pub(super) discard_changes: bool,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+    #[command(flatten)]
+    pub(super) rehearsal: RehearsalChildArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArgs {
+    /// Items, procedures or groups; by default everything that drifted
+    ///
+    /// An item or procedure is given by its name, alias or path in the console, with `@SERVER` for
+    /// one server only. A group means all items below it.
+    #[arg(value_name = "ITEM")]
+    pub(super) items: Vec<String>,
+    /// Record this reason in the history
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+}
+
+fn parse_reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("give a reason, in a few words"),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Run, by number, rollup, name or `last`; by default all runs
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Run, by number, rollup, name or `last`
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(super) format: OutputFormat,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// Article, saved from the browser or pasted into a file
+    pub(super) article: PathBuf,
+    /// Write the draft to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    pub(super) force: bool,
+    /// Print a report on the article instead of the draft
+    #[arg(long)]
+    pub(super) report: bool,
+    /// Print the report in this format
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "report")]
+    pub(super) format: Format,
+}
+
+/// Output format of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
     Text,
     Json,
     Sarif,
@@ -332,8 +614,8 @@ pub(super) enum Report {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Validate {
-    /// Manifests and deployment.toml files, directories of them, or patterns; `-` is standard input
+pub(super) struct ValidateArgs {
+    /// Manifests, deployment.toml files, directories or patterns; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Also check the manifests against this deployment
@@ -342,408 +624,173 @@ pub(super) struct Validate {
     /// Also check the files of this payload
     #[arg(short, long, value_name = "DIR")]
     pub(super) payload: Option<PathBuf>,
-    /// Also check that the manifest still says what this article says
+    /// Also compare the manifest with this article
     #[arg(long, value_name = "FILE")]
     pub(super) article: Option<PathBuf>,
-    /// Show the findings to people, to programs, or to a code host
-    #[arg(long, value_enum, default_value_t = Report::Text)]
-    pub(super) format: Report,
-    /// Write the report into FILE
+    /// Print the findings in this format
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
+    /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Count these findings as errors: codes, `warnings` or `notes`
+    /// Report these findings as errors: codes, `warnings` or `notes`
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(super) deny: Vec<FindingSelector>,
-    /// Count these findings as warnings
+    /// Report these findings as warnings
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(super) warn: Vec<FindingSelector>,
-    /// Do not tell these findings
+    /// Do not report these findings
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(super) allow: Vec<FindingSelector>,
-    /// Make a missing pin an error, like `--deny RU0207`
+    /// Report a missing pin as an error, like `--deny RU0207`
     #[arg(long)]
     pub(super) require_hashes: bool,
 }
 
-/// The forms in which codes are explained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Page {
-    // Without help texts of their own, like the formats.
-    Text,
-    Json,
-    Markdown,
-}
-
 #[derive(Debug, Args)]
-pub(super) struct Explain {
-    /// A finding such as RU0201, or an exit code by number or name; without it, all of them
-    pub(super) code: Option<String>,
-    /// Show it to people, to programs, or as a page of a manual
-    #[arg(long, value_enum, default_value_t = Page::Text)]
-    pub(super) format: Page,
-}
-
-/// The forms in which a plan or a run is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Shape {
-    // Without help texts of their own, like the formats.
-    Text,
-    Json,
-    Markdown,
-    Html,
-}
-
-/// How a plan is shown.
-#[derive(Debug, Args)]
-pub(super) struct Showing {
-    /// For people here, for programs, for a ticket, or as one page for a browser and for paper
-    #[arg(long, value_enum, default_value_t = Shape::Text)]
-    pub(super) format: Shape,
-    /// Say for every operation why it is there: the manifest's line, and the state that was seen
-    #[arg(long, conflicts_with_all = ["tree", "undo"])]
-    pub(super) why: bool,
-    /// Show the console instead: before, queued and after
-    #[arg(long, conflicts_with = "undo")]
-    pub(super) tree: bool,
-    /// Show the exact way back instead, operation by operation
-    #[arg(long)]
-    pub(super) undo: bool,
-    /// Write it into this file instead of to standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-}
-
-impl Showing {
-    /// Whether a program reads what is printed.
-    pub(super) fn is_json(&self) -> bool {
-        self.format == Shape::Json && self.output.is_none()
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Plan {
+pub(super) struct PinArgs {
+    /// Manifest; only its `[payload.sha256]` is written
+    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub(super) planning: Planning,
-    #[command(flatten)]
-    pub(super) showing: Showing,
-    /// Save the plan in FILE, for `show` and `apply`
-    #[arg(long, value_name = "FILE")]
-    pub(super) save: Option<PathBuf>,
-    /// Exit with 2 where there is something to do
+    pub(super) payload: PayloadArg,
+    /// Also compare the products with the items of this deployment
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) deployment: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Manifest to compare with: an older rollup, or an earlier revision
+    pub(super) old: PathBuf,
+    /// Manifest whose changes are listed
+    pub(super) new: PathBuf,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Exit with 2 if they differ
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Show {
-    /// A plan that was saved, or the plan.json of a run
-    pub(super) plan: PathBuf,
-    #[command(flatten)]
-    pub(super) showing: Showing,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Apply {
-    #[command(flatten)]
-    pub(super) planning: Planning,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Show the plan and stop; touches nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Refuse any other plan than the approved one: all 64 digits that `plan` prints
-    #[arg(long, value_name = "DIGEST", value_parser = approved)]
-    pub(super) expect_plan: Option<Digest>,
-    /// Answer a `confirm` prerequisite with yes (may be repeated)
-    #[arg(long, value_name = "ID")]
-    pub(super) confirm: Vec<String>,
-    /// Commit up to this step, and leave the run open there
-    #[arg(long, value_name = "STEP")]
-    pub(super) stop_before: Option<String>,
-    /// First copy the files that will be replaced to DIR/RUN, and compare the copies
-    #[arg(long, value_name = "DIR")]
-    pub(super) backup_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) failing: Failing,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-    #[command(flatten)]
-    pub(super) rehearsing: Rehearsing,
-}
-
-/// Reads the digest of an approved plan. Fewer digits are no approval: twelve of them can be forged
-/// in a minute.
-fn approved(text: &str) -> Result<Digest, &'static str> {
-    text.parse().map_err(|_| {
-        "a plan is approved by all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and \
-         `rollup history` print"
-    })
-}
-
-/// What follows from a failure.
-#[derive(Debug, Args, Clone, Copy)]
-pub(super) struct Failing {
-    /// When an operation fails: put everything back, or leave the run open there
-    #[arg(long, value_name = "undo|stop", value_enum, default_value_t = OnFailure::Undo, hide_possible_values = true)]
-    pub(super) on_failure: OnFailure,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnFailure {
-    // Without a help text of their own, like the formats.
-    Undo,
-    Stop,
-}
-
-impl From<OnFailure> for crate::run::OnFailure {
-    fn from(asked: OnFailure) -> Self {
-        match asked {
-            OnFailure::Undo => Self::Undo,
-            OnFailure::Stop => Self::Stop,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Stage {
-    #[command(flatten)]
-    pub(super) planning: Planning,
-    /// Refuse any other plan than the approved one: all 64 digits that `plan` prints
-    #[arg(long, value_name = "DIGEST", value_parser = approved)]
-    pub(super) expect_plan: Option<Digest>,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Answer a `confirm` prerequisite with yes (may be repeated)
-    #[arg(long, value_name = "ID")]
-    pub(super) confirm: Vec<String>,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Resume {
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Say that a manual step was done (may be repeated)
-    #[arg(long, value_name = "STEP")]
-    pub(super) done: Vec<String>,
-    #[command(flatten)]
-    pub(super) failing: Failing,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-    #[command(flatten)]
-    pub(super) rehearsing: Rehearsing,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Undo {
-    /// A finished run: its number, its rollup, or `last`; without it, the unfinished one
-    pub(super) run: Option<String>,
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Say that a manual step was taken back (may be repeated)
-    #[arg(long, value_name = "STEP")]
-    pub(super) done: Vec<String>,
-    /// Go back although files of ours were changed since; the changed ones are kept in the run's
-    /// slots
-    #[arg(long)]
-    pub(super) discard_changes: bool,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-    #[command(flatten)]
-    pub(super) rehearsing: Rehearsing,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Accept {
-    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server
-    /// only; a group for all below it; without any, everything that drifted
-    #[arg(value_name = "ITEM")]
-    pub(super) items: Vec<String>,
-    /// Why; kept in the history
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
-    pub(super) reason: String,
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-}
-
-fn reason(text: &str) -> Result<String, &'static str> {
-    match text.trim() {
-        "" => Err("say why, in a few words"),
-        reason => Ok(reason.to_owned()),
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Reading {
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Tell it to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct History {
-    /// One run: its number, its rollup, its name, or `last`
-    pub(super) run: Option<String>,
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Tell it to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Reporting {
-    /// The run: its number, its rollup, its name, or `last`
-    pub(super) run: String,
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// For people here, for programs, for a ticket, or as one page for a browser and for paper
-    #[arg(long, value_enum, default_value_t = Shape::Text)]
-    pub(super) format: Shape,
-    /// Write it into this file instead of to standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Prune {
-    /// How many finished runs keep their old objects, counted from the newest
-    #[arg(long, value_name = "N")]
-    pub(super) keep: usize,
-    #[command(flatten)]
-    pub(super) deployment: Deployment,
-    /// Do not ask; needed where there is no terminal
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Show what would go and stop; touches nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Tell it to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    #[command(flatten)]
-    pub(super) locking: Locking,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Rehearse {
-    /// The manifest
-    pub(super) manifest: PathBuf,
-    /// Where the lab is made
-    #[arg(long, value_name = "DIR", default_value = "lab")]
-    pub(super) lab: PathBuf,
-    /// Replace a lab that an earlier rehearsal made
-    #[arg(long)]
-    pub(super) replace: bool,
-    /// Stop before the apply, and leave the old state
-    #[arg(long)]
-    pub(super) prepare: bool,
-    /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways,
-    /// and compare the whole tree each time
-    #[arg(long, conflicts_with_all = ["prepare", "inject_failure"])]
-    pub(super) crash_everywhere: bool,
-    /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of
-    /// the plan
-    #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
-    pub(super) inject_failure: Option<String>,
-    /// Rehearse on a copy of this deployment, or on one that is built from this `deployment.toml`,
-    /// instead of the sample
-    #[arg(short, long, value_name = "PATH")]
-    pub(super) deployment: Option<PathBuf>,
-    /// Rehearse with this payload instead of a built one
-    #[arg(short, long, value_name = "DIR")]
-    pub(super) payload: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) choices: Choices,
-    /// Answer a `confirm` prerequisite with yes (may be repeated)
-    #[arg(long, value_name = "ID")]
-    pub(super) confirm: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Inspect {
+pub(super) struct InspectArgs {
     /// Installer packages
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Tell it to people or to programs
+    /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Pin {
-    /// The manifest; only its `[payload.sha256]` is written
-    pub(super) manifest: PathBuf,
-    #[command(flatten)]
-    pub(super) payload: Payload,
-    /// Also compare the products with this deployment's items
-    #[arg(short, long, value_name = "DIR")]
-    pub(super) deployment: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Diff {
-    /// The manifest to compare with: an older rollup, or an earlier revision
-    pub(super) old: PathBuf,
-    /// The manifest that may change something
-    pub(super) new: PathBuf,
-    /// Tell it to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// Exit with 2 where they differ
-    #[arg(long)]
-    pub(super) detailed_exitcode: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Import {
-    /// The article, as it was saved from the browser or pasted into a file
-    pub(super) article: PathBuf,
-    /// Write the draft into this file instead of to standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Replace the file that `--output` names, if it exists
-    #[arg(long, requires = "output")]
-    pub(super) force: bool,
-    /// Print what became of the article in place of the draft
-    #[arg(long)]
-    pub(super) report: bool,
-    /// Tell the report to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text, requires = "report")]
-    pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Schema {
-    /// Of which document
+pub(super) struct SchemaArgs {
+    /// Document that the schema describes
     #[arg(value_enum)]
-    pub(super) name: Language,
-    /// Write it into this file instead of to standard output
+    pub(super) name: SchemaKind,
+    /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
 
+/// Documents that have a JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    // Without a help text of their own, like the formats.
+pub(super) enum SchemaKind {
     Manifest,
     Deployment,
     Plan,
     Event,
+}
+
+/// Output format of explanations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    Text,
+    Json,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Finding such as RU0201, or exit code by number or name; by default all of them
+    pub(super) code: Option<String>,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub(super) format: ExplainFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RehearseArgs {
+    /// Manifest to rehearse
+    pub(super) manifest: PathBuf,
+    /// Create the lab in this directory
+    #[arg(long, value_name = "DIR", default_value = "lab")]
+    pub(super) lab: PathBuf,
+    /// Replace the lab of an earlier rehearsal
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// Stop before the apply, and keep the lab
+    #[arg(long)]
+    pub(super) prepare: bool,
+    /// Crash at every change of the disk, and recover both ways
+    ///
+    /// Kills `apply`, `resume` and `undo` at every change of the disk in turn, recovers forward and
+    /// backward, and compares the whole tree each time.
+    #[arg(long, conflicts_with_all = ["prepare", "inject_failure"])]
+    pub(super) crash_everywhere: bool,
+    /// Fail at the first operation of STEP, or at operation N of the plan, and roll back
+    #[arg(long, value_name = "STEP|N", conflicts_with = "prepare")]
+    pub(super) inject_failure: Option<String>,
+    /// Use a copy of this deployment, or build one from this deployment.toml, instead of the sample
+    #[arg(short, long, value_name = "PATH")]
+    pub(super) deployment: Option<PathBuf>,
+    /// Use this payload instead of the sample
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) payload: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) choices: PlanChoices,
+    /// Answer a `confirm` prerequisite with yes (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(super) confirm: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneArgs {
+    /// Keep the undo data of the newest N finished runs
+    #[arg(long, value_name = "N")]
+    pub(super) keep: usize,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// List the undo data that would be deleted, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn examples_are_only_in_the_long_help() {
+        let program = Cli::command();
+        assert!(program.get_after_help().is_none());
+        for command in program.get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_after_help().is_none(), "`{name} -h` is long");
+        }
+    }
 }

@@ -1,57 +1,64 @@
-//! `apply --backup-dir`: copies the files that will be replaced to another directory first.
+//! `apply --backup-dir`: a copy of the files that will be replaced, in another directory.
 
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::job::{Begun, Job};
-use super::next::Next;
-use super::output::refuse_place;
-use crate::cli::terminal::Progress;
+use super::inputs;
+use super::job::{Job, LockedPlan};
+use super::next::NextCommands;
+use super::output::refuse_path;
+use crate::cli::terminal::RunProgress;
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Run, RunState, runs};
 use crate::names::{Escaped, error_chain};
-use crate::plan::{Plan, What};
-use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
+use crate::plan::{EntryKind, Plan};
+use crate::run::{BackupError, BackupTarget, CompletedBackup, StagingSpace, next_run, replaced};
 
-/// Backup that was asked for and can be made.
+/// Backup of a run, which was checked and can be made.
 pub(super) struct Backup {
-    place: Place,
+    target: BackupTarget,
     /// Name of the run.
     run: String,
-    /// Finished backup, if it was made.
-    pub(super) made: Option<BackedUp>,
+    pub(super) completed: Option<CompletedBackup>,
 }
 
 /// Finds the given directory, and refuses one inside a deployment or the payload.
-pub(super) fn place(directory: &Path, job: &Job) -> Result<Place, Failure> {
-    let place = Place::find(directory, job.tree())
+pub(super) fn target(directory: &Path, job: &Job) -> Result<BackupTarget, Failure> {
+    let target = BackupTarget::resolve(directory, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
     let reads = [
-        job.typed.payload.as_deref().unwrap_or(&job.typed.path),
+        job.command.payload.as_deref().unwrap_or(&job.command.path),
         job.tree().path(),
     ];
-    refuse_place(directory, &place.of_run("backup"), &reads)?;
-    Ok(place)
+    refuse_path(directory, &target.path_for_run("backup"), &reads)?;
+    Ok(target)
 }
 
 impl Backup {
-    /// Checks that the backup can be made, and reports what it will hold, before any question is
-    /// asked.
-    pub(super) fn ready(directory: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
+    /// Checks that the backup can be made, and prints its size, before any prompt.
+    pub(super) fn prepare(
+        directory: &Path,
+        job: &Job,
+        locked: &LockedPlan,
+    ) -> Result<Self, Failure> {
         let deployment = job.tree();
-        let place = place(directory, job)?;
-        let (run, staged) = match &begun.staged {
-            Some(staged) => (staged.name().to_owned(), StagedYet::Yes),
-            None => (name(deployment, &begun.plan)?, StagedYet::No),
+        let target = target(directory, job)?;
+        let (run, staging) = match &locked.staged {
+            Some(staged) => (staged.name().to_owned(), StagingSpace::Used),
+            None => (
+                next_run_name(deployment, &locked.plan)?,
+                StagingSpace::Needed,
+            ),
         };
-        let checked = place.check(deployment, &begun.plan, &run, staged);
-        checked.map_err(|error| failure(&error).now("nothing was begun"))?;
-        announce(&place, &run, &begun.plan);
+        target
+            .check(deployment, &locked.plan, &run, staging)
+            .map_err(|error| failure(&error).now("nothing was begun"))?;
+        announce(&target, &run, &locked.plan);
         Ok(Self {
-            place,
+            target,
             run,
-            made: None,
+            completed: None,
         })
     }
 
@@ -60,89 +67,94 @@ impl Backup {
         &mut self,
         deployment: &Tree,
         plan: &Plan,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
     ) -> Result<(), BackupError> {
-        self.made = Some(self.place.back_up(deployment, plan, &self.run, progress)?);
+        let completed = self.target.back_up(deployment, plan, &self.run, progress)?;
+        self.completed = Some(completed);
         Ok(())
     }
 
-    /// Removes the backup if nothing was replaced after all: it would conflict with the next one.
-    pub(super) fn take_away(&mut self, deployment: &Tree) {
+    /// Removes the backup if nothing was replaced: it would conflict with the next one.
+    pub(super) fn remove_if_unused(&mut self, deployment: &Tree) {
         // The record that begins a commit may be written even if it could not be synced to disk.
-        let is_ours =
+        let has_begun =
             |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
-        if runs(deployment).map_or(true, |runs| runs.iter().any(is_ours)) {
+        if runs(deployment).map_or(true, |runs| runs.iter().any(has_begun)) {
             return;
         }
-        if let Some(made) = self.made.take()
-            && let Err(error) = made.take_away()
+        if let Some(completed) = self.completed.take()
+            && let Err(error) = completed.remove()
         {
-            let directory = made.directory.display().to_string();
+            let directory = completed.directory.display().to_string();
             out::warn(format_args!(
-                "the backup `{directory}` is of no use now, and cannot be removed: {}",
+                "the backup `{directory}` is not needed, and cannot be removed: {}",
                 error_chain(&error)
             ));
         }
     }
 }
 
-/// Reports in a dry run what a backup would hold, or why it would be refused.
-pub(super) fn told_ahead(place: &Place, deployment: &Tree, plan: &Plan) -> Result<(), Failure> {
-    let run = name(deployment, plan)?;
-    match place.check(deployment, plan, &run, StagedYet::No) {
-        Ok(()) => announce(place, &run, plan),
+/// Reports in a dry run the size of the backup, or the reason why it would be refused.
+pub(super) fn report_in_dry_run(
+    target: &BackupTarget,
+    deployment: &Tree,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let run = next_run_name(deployment, plan)?;
+    match target.check(deployment, plan, &run, StagingSpace::Needed) {
+        Ok(()) => announce(target, &run, plan),
         Err(error) => out::warn(format_args!(
-            "an apply would be refused now: {}",
+            "`rollup apply` would be refused now: {}",
             error_chain(&error)
         )),
     }
     Ok(())
 }
 
-fn name(deployment: &Tree, plan: &Plan) -> Result<String, Failure> {
-    next_run(deployment, plan).map_err(|fault| super::inputs::journal(&fault))
+fn next_run_name(deployment: &Tree, plan: &Plan) -> Result<String, Failure> {
+    next_run(deployment, plan).map_err(|fault| inputs::journal_failure(&fault))
 }
 
-fn announce(place: &Place, run: &str, plan: &Plan) {
+fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
     let files = replaced(plan);
-    let sizes = files.iter().map(|entry| match entry.what {
-        What::File { size, .. } => size,
+    let sizes = files.iter().map(|entry| match entry.kind {
+        EntryKind::File { size, .. } => size,
         _ => 0,
     });
     let bytes = out::number(sizes.sum());
-    let directory = place.of_run(run).display().to_string();
+    let directory = target.path_for_run(run).display().to_string();
     let files = count(files.len(), "file", "files");
-    out::say(format_args!(
-        "the {files} that will be replaced ({bytes} bytes) go to {} first",
+    out::message(format_args!(
+        "backing up {files} that will be replaced ({bytes} bytes) to {} first",
         Escaped(&directory)
     ));
 }
 
-/// Describes a failed backup: the run is not begun without it, and what was staged is removed.
-pub(super) fn failed(
+/// Describes a failed backup. The run does not begin without it, and its staging was discarded.
+pub(super) fn failure_after_staging(
     error: &BackupError,
-    thrown: Result<(), DiskError>,
-    next: &Next<'_>,
+    discarded: Result<(), DiskError>,
+    next: &NextCommands<'_>,
 ) -> Failure {
-    match thrown {
+    match discarded {
         Ok(()) => failure(error).now("nothing of the deployment has changed"),
         Err(_) => failure(error)
-            .now("nothing of the deployment has changed; what was staged could not be removed")
-            .next(format!("`{}` throws away what is staged", next.undo())),
+            .now("nothing of the deployment has changed; the staged run could not be removed")
+            .next(format!("`{}` discards the staged run", next.undo())),
     }
 }
 
 /// Describes a failed backup of a run that was staged by an earlier command, and stays staged.
-pub(super) fn failed_beside(error: &BackupError, staged: &Run) -> Failure {
+pub(super) fn failure_of_staged_run(error: &BackupError, staged: &Run) -> Failure {
     failure(error).now(format!(
-        "nothing of the deployment has changed; run {} still lies staged",
+        "nothing of the deployment has changed; run {} is still staged",
         staged.name()
     ))
 }
 
 fn failure(error: &BackupError) -> Failure {
     let (exit, next) = match error {
-        BackupError::Left { error: cause, .. } => {
+        BackupError::NotRemoved { error: cause, .. } => {
             let cause = failure(cause);
             return Failure {
                 reasons: vec![error_chain(error)],
@@ -151,33 +163,30 @@ fn failure(error: &BackupError) -> Failure {
         }
         BackupError::NoParent(_) => (
             Exit::NoInput,
-            "make the directory around it first, or name another `--backup-dir`",
+            "create its parent directory first, or name another `--backup-dir`",
         ),
         BackupError::NotADirectory(_) => (Exit::NoInput, "name another `--backup-dir`"),
         BackupError::Inside(_) => (
             Exit::Usage,
-            "name a directory outside of the deployment, best on another disk",
+            "name a directory outside the deployment, best on another disk",
         ),
         BackupError::Exists(_) => (
             Exit::NotReady,
-            "move it away, or name another `--backup-dir`",
+            "move it somewhere else, or name another `--backup-dir`",
         ),
         BackupError::TooSmall { .. } => (
             Exit::NotReady,
-            "make room there, or name another `--backup-dir`",
+            "free space there, or name another `--backup-dir`",
         ),
         BackupError::Stale { .. } => (
             Exit::StalePlan,
-            "plan again: `rollup plan` shows what is different",
+            "plan again: `rollup plan` shows the differences",
         ),
-        BackupError::Unfaithful { .. } => (
+        BackupError::NotAsWritten { .. } => (
             Exit::Io,
-            "look after that disk first, or name another `--backup-dir`",
+            "check that disk first, or name another `--backup-dir`",
         ),
-        BackupError::Disk(_) => (
-            Exit::Io,
-            "mend what is named, or name another `--backup-dir`",
-        ),
+        BackupError::Disk(_) => (Exit::Io, "fix the cause, or name another `--backup-dir`"),
         BackupError::Interrupted => return Failure::new(Exit::Interrupted, error),
     };
     Failure::caused(exit, error).next(next)

@@ -1,72 +1,69 @@
-//! How a run ended: the last lines of a command, or its failure with what to type next.
+//! The result of a run: the last lines of a command, or its failure with the command to type next.
 
 use super::exit::{Exit, Failure};
 use super::inputs;
-use super::next::Next;
+use super::next::NextCommands;
 use crate::cli::terminal::out;
-use crate::journal::Direction;
-use crate::journal::{JournalError, Run, RunState};
+use crate::journal::{Direction, JournalError, Run, RunState};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
 use crate::run::{Cleared, Ended, RunError, describe_state};
 
-/// Returns the measured digest of an applied run, and the unmanaged files that appeared during it;
-/// every other outcome is a failure of the command.
-pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelPath>), Failure> {
+/// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
+/// Every other result is a failure of the command.
+pub(super) fn applied_or_failure(
+    ended: Ended,
+    next: &NextCommands<'_>,
+) -> Result<(Digest, Vec<RelPath>), Failure> {
     match ended {
-        Ended::Applied { measured, came } => Ok((measured, came)),
+        Ended::Applied { measured, appeared } => Ok((measured, appeared)),
         Ended::Undone { because } => {
-            let because = because.map_or_else(|| "undone".to_owned(), |error| error_chain(&error));
-            Err(Failure::new(Exit::Undone, because)
-                .now("everything was put back: the deployment is as it was before")
-                .next("mend what is named, then apply again"))
+            let reason = match because {
+                Some(error) => error_chain(&error),
+                None => "rolled back".to_owned(),
+            };
+            Err(Failure::new(Exit::RolledBack, reason)
+                .now("everything was rolled back: the deployment is as it was before")
+                .next("fix the cause, then apply again"))
         }
         Ended::Stopped(error) => {
             let otherwise = || {
                 format!(
-                    "`{}` goes on, `{}` takes back what can be",
+                    "`{}` continues, `{}` rolls back as far as possible",
                     next.resume(),
                     next.undo()
                 )
             };
             Err(Failure::caused(Exit::Stopped, &error)
-                .now("everything up to there is on disk; the run is open")
-                .next(manual_help(&error, next).unwrap_or_else(otherwise)))
+                .now("everything so far is on disk; the run is open")
+                .next(manual_step_help(&error, next).unwrap_or_else(otherwise)))
         }
         Ended::Stuck { because, error } => {
             let mut failure = Failure::caused(Exit::NeedsAttention, &error);
             if let Some(because) = because {
                 failure.reasons.insert(0, error_chain(&because));
             }
-            let now = match error.is_lost_write() {
-                true => {
-                    "the disk reports write errors: what was written since the last sync may be lost"
-                }
-                false => "the deployment is between states; nothing else was touched",
-            };
-            let otherwise = || {
-                format!(
-                    "look at what is named; then `{}` or `{}`; or `{}` closes the run as it stands",
-                    next.resume(),
-                    next.undo(),
-                    next.accept()
-                )
+            let now = if error.is_lost_write() {
+                "the disk reports write errors: data written since the last sync may be lost"
+            } else {
+                "the deployment is between states; nothing else was touched"
             };
             Err(failure
                 .now(now)
-                .next(manual_help(&error, next).unwrap_or_else(otherwise)))
+                .next(manual_step_help(&error, next).unwrap_or_else(|| any_way_out(next))))
         }
     }
 }
 
-/// Returns what to type at a manual step, which depends on the direction of the run.
-fn manual_help(error: &RunError, next: &Next<'_>) -> Option<String> {
+/// Returns the `next:` line at a manual step, which depends on the direction of the run.
+fn manual_step_help(error: &RunError, next: &NextCommands<'_>) -> Option<String> {
     Some(match error {
         RunError::Waiting {
             step,
             direction: Direction::Forward,
         } => format!(
-            "do what the step says, then `{} --done {step}`; or `{}` takes back what can be",
+            "follow the instructions, then `{} --done {step}`; \
+             or `{}` rolls back as far as possible",
             next.resume(),
             next.undo()
         ),
@@ -74,111 +71,137 @@ fn manual_help(error: &RunError, next: &Next<'_>) -> Option<String> {
             step,
             direction: Direction::Back,
         } => format!(
-            "take the step back by hand, then `{} --done {step}`; or `{}` goes forward again",
+            "roll the step back by hand, then `{} --done {step}`; or `{}` goes forward again",
             next.undo(),
             next.resume()
         ),
-        RunError::NoReturn { .. } => {
-            let resume = next.resume();
-            format!(
-                "everything behind that step was put back; mend what is named, then `{resume}` goes forward again"
-            )
-        }
+        RunError::PointOfNoReturn { .. } => format!(
+            "everything after that step was rolled back; \
+             fix the cause, then `{}` goes forward again",
+            next.resume()
+        ),
         _ => return None,
     })
 }
 
+/// Returns the `next:` line of a run that can go in either direction once its problem is fixed.
+fn any_way_out(next: &NextCommands<'_>) -> String {
+    format!(
+        "fix the cause, then `{}` or `{}`; or `{}` closes the run in its current state",
+        next.resume(),
+        next.undo(),
+        next.accept()
+    )
+}
+
 /// Describes a recovery that could not begin, which leaves the run as it was.
-pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
-    let failure = inputs::not_begun(error);
-    let now = format!("run {} is {}", run.name(), describe_state(run));
-    let without = |failure: Failure| Failure {
-        next: Vec::new(),
-        ..failure
-    };
-    let even_so = format!(
-        "put back what is named, or `{} --discard-changes`: what was changed is then kept in the run's slots",
-        next.undo_run(run)
+pub(super) fn recovery_failure(error: &RunError, run: &Run, next: &NextCommands<'_>) -> Failure {
+    let failure = inputs::run_failure(error);
+    let state = format!("run {} is {}", run.name(), describe_state(run));
+    let undo = next.undo_run(run);
+    let discard_changes = format!(
+        "restore the files, or `{undo} --discard-changes`, which keeps the changed files in the \
+         run's directory"
     );
     match (run.state(), error) {
-        (RunState::Closed(_), RunError::Journal(JournalError::Disk(_))) => {
-            failure.now(now).next(format!("fix what is named, then `{}`", next.undo_run(run)))
-        }
+        (RunState::Closed(_), RunError::Journal(JournalError::Disk(_))) => failure
+            .now(state)
+            .next(format!("fix the cause, then `{undo}`")),
         (_, RunError::Journal(_)) => failure,
         // Planning again does not close an open run.
-        (RunState::Staged, RunError::Stale { .. }) => {
-            without(failure).next(format!("`{}` throws away what was staged; then plan and apply anew", next.undo()))
-        }
+        (RunState::Staged, RunError::Stale { .. }) => without_next(failure).next(format!(
+            "`{}` discards the staged run; then plan and apply again",
+            next.undo()
+        )),
         (RunState::Staged, _) => failure,
-        (RunState::Closed(_), RunError::Changed(_)) => failure.now(now).next(even_so),
-        (RunState::Closed(_), RunError::Quarantined { .. }) => Failure { exit: Exit::Mismatch, ..failure }
-            .now(now)
-            .next(format!("restore what is named from a backup, then `{}`", next.undo_run(run))),
-        (RunState::Closed(_), RunError::InTheWay { .. } | RunError::Unexpected { .. }) => {
-            Failure { exit: Exit::NotReady, ..failure }
-                .now(now)
-                .next(format!("move it somewhere else, then `{}`", next.undo_run(run)))
+        (RunState::Closed(_), RunError::Changed(_)) => failure.now(state).next(discard_changes),
+        (RunState::Closed(_), RunError::OldObjectChanged { .. }) => {
+            with_exit(failure, Exit::Mismatch)
+                .now(state)
+                .next(format!("restore the path from a backup, then `{undo}`"))
         }
-        (RunState::Closed(_), RunError::NotReady(_)) => failure
-            .now(now)
-            .next(format!("`rollup report {} -d {}` tells what it did", run.number, out::typed(next.0))),
-        (RunState::Closed(_), RunError::Plan { .. }) => failure.now(now),
-        (RunState::Closed(_), RunError::Pathless { .. }) => {
-            without(failure).now(now).next(format!("rename it, then `{}`", next.undo_run(run)))
+        (RunState::Closed(_), RunError::UnmanagedConflict { .. } | RunError::Unexpected { .. }) => {
+            with_exit(failure, Exit::NotReady)
+                .now(state)
+                .next(format!("move it somewhere else, then `{undo}`"))
         }
-        (RunState::Closed(_), RunError::Interrupted) => failure.now(now).next(format!("`{}` begins again", next.undo_run(run))),
-        // The undo of a finished run that never began: nothing is between states.
-        (RunState::Closed(_), _) => {
-            failure.now(now).next(format!("fix what is named, then `{}`", next.undo_run(run)))
+        (RunState::Closed(_), RunError::NotReady(_)) => failure.now(state).next(format!(
+            "`rollup report {} -d {}` shows the run",
+            run.number,
+            out::shell_quoted(next.0)
+        )),
+        (RunState::Closed(_), RunError::Plan { .. }) => failure.now(state),
+        (RunState::Closed(_), RunError::CannotMove { .. }) => without_next(failure)
+            .now(state)
+            .next(format!("rename it, then `{undo}`")),
+        (RunState::Closed(_), RunError::Interrupted) => {
+            failure.now(state).next(format!("`{undo}` starts again"))
         }
-        (RunState::Unfinished(_), RunError::NotReady(_)) => {
-            failure.now(now).next(format!("`{}` takes it to its end", next.resume()))
-        }
-        (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
-            .now(now)
+        // The undo of a finished run did not begin: nothing is between states.
+        (RunState::Closed(_), _) => failure
+            .now(state)
+            .next(format!("fix the cause, then `{undo}`")),
+        (RunState::Unfinished(_), RunError::NotReady(_)) => failure
+            .now(state)
+            .next(format!("`{}` finishes the run", next.resume())),
+        (RunState::Unfinished(_), RunError::Interrupted) => with_exit(failure, Exit::Stopped)
+            .now(state)
             .next(format!("`{}` or `{}`", next.resume(), next.undo())),
-        (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
-            .now(now)
+        (_, RunError::Plan { .. }) => with_exit(without_next(failure), Exit::NeedsAttention)
+            .now(state)
             .next(format!(
-                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's directory aside",
+                "the run's directory still shows how far it is: see \"By hand\" in the README; \
+                 or `{}` quarantines the run",
                 next.accept()
             )),
-        (_, RunError::Changed(_)) => Failure { exit: Exit::NeedsAttention, ..failure }.now(now).next(even_so),
-        _ => Failure { exit: Exit::NeedsAttention, ..without(failure) }.now(now).next(format!(
-            "mend what is named, then `{}` or `{}`; or `{}` closes the run as it stands",
-            next.resume(),
-            next.undo(),
-            next.accept()
-        )),
+        (_, RunError::Changed(_)) => with_exit(failure, Exit::NeedsAttention)
+            .now(state)
+            .next(discard_changes),
+        _ => with_exit(without_next(failure), Exit::NeedsAttention)
+            .now(state)
+            .next(any_way_out(next)),
     }
 }
 
-/// Prints the last line of every apply: how the result compares with the expected state. Unmanaged
-/// files beside managed ones do not affect the comparison, but are reported.
-pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
-    for path in came {
-        let path = Escaped(path.as_str());
-        out::say(format_args!(
-            "note: `{path}` came while the run was under way, and was left where it is"
+fn without_next(failure: Failure) -> Failure {
+    Failure {
+        next: Vec::new(),
+        ..failure
+    }
+}
+
+fn with_exit(failure: Failure, exit: Exit) -> Failure {
+    Failure { exit, ..failure }
+}
+
+/// Prints the last line of a finished run: the comparison with the expected state. Unmanaged files
+/// beside managed ones do not affect it, but are reported.
+pub(super) fn report_comparison(plan: &Plan, measured: Digest, appeared: &[RelPath]) {
+    for path in appeared {
+        out::message(format_args!(
+            "note: the unmanaged file `{}` appeared during the run, and was left in place",
+            Escaped(path.as_str())
         ));
     }
     let expected = plan
         .expected_state
         .as_ref()
         .map(|expected_state| expected_state.digest);
-    match expected == Some(measured) {
-        true => out::line("as previewed"),
-        false => {
-            out::line("as previewed, but for an operator's files, which came or went meanwhile")
-        }
+    if expected == Some(measured) {
+        out::line("the result matches the plan");
+    } else {
+        out::line(
+            "the result matches the plan, except for unmanaged files that appeared or \
+             disappeared during the run",
+        );
     }
 }
 
-/// Reports which dead runs were cleared.
-pub(super) fn told_cleared(cleared: &Cleared) {
+/// Reports runs that died while staging and were removed.
+pub(super) fn report_cleared_runs(cleared: &Cleared) {
     for name in cleared {
-        out::say(format_args!(
-            "run {name} died while staging and was cleared away: nothing had been begun"
+        out::message(format_args!(
+            "run {name} died while staging and was removed: it had changed nothing"
         ));
     }
 }

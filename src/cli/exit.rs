@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::names::error_chain;
 use crate::plan::ReasonKind;
 
-/// Outcome of a command, for the shell. No code ever changes its meaning.
+/// Exit code of a command. No code ever changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Exit {
@@ -16,27 +16,27 @@ pub(super) enum Exit {
     Failed = 1,
     /// Something to do, or a difference; only with `--detailed-exitcode`.
     Changes = 2,
-    /// Commit that had begun, failed and was rolled back.
-    Undone = 10,
+    /// Commit that failed and was rolled back.
+    RolledBack = 10,
     /// Deployment that is between states and could not be rolled back.
     NeedsAttention = 11,
     /// Run that this command leaves open.
     Stopped = 12,
-    /// Files do not match their table, pin or record.
+    /// Files that do not match their table, pin or record.
     Mismatch = 13,
     /// Plan that no longer matches the deployment.
     StalePlan = 14,
-    /// A prerequisite or readiness check that failed, or a conflict with an open run.
+    /// Prerequisite or readiness check that failed, or a conflict with an open run.
     NotReady = 15,
-    /// Superseded, wrong product or version.
+    /// Rollup that is superseded, or for another product or version.
     NotApplicable = 16,
     /// Bad arguments.
     Usage = 64,
-    /// Manifest, deployment, plan or journal not valid.
+    /// Manifest, deployment, plan or journal that is not valid.
     Invalid = 65,
-    /// A path typed on the command line does not exist.
+    /// Path of the command line that does not exist.
     NoInput = 66,
-    /// Input or output failed, nothing begun.
+    /// Input or output that failed before anything was begun.
     Io = 74,
     /// Another process that holds the lock.
     Locked = 75,
@@ -45,12 +45,12 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// Every code, ascending.
+    /// All codes, ascending.
     pub(super) const ALL: [Exit; 16] = [
         Exit::Ok,
         Exit::Failed,
         Exit::Changes,
-        Exit::Undone,
+        Exit::RolledBack,
         Exit::NeedsAttention,
         Exit::Stopped,
         Exit::Mismatch,
@@ -65,17 +65,17 @@ impl Exit {
         Exit::Interrupted,
     ];
 
-    /// Returns its meaning, in a few words.
+    /// Returns the meaning of the code, in a few words.
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Exit::Ok => "done, or nothing to do",
             Exit::Failed => "a failure that has no code of its own",
             Exit::Changes => "there is something to do, or a difference",
-            Exit::Undone => "a begun commit failed and was put back",
-            Exit::NeedsAttention => "the deployment is between states and could not be put back",
+            Exit::RolledBack => "a begun commit failed and was rolled back",
+            Exit::NeedsAttention => "the deployment is between states and could not be rolled back",
             Exit::Stopped => "this command leaves a run open",
             Exit::Mismatch => "files do not match their table, pin or record",
-            Exit::StalePlan => "the plan no longer fits",
+            Exit::StalePlan => "the plan or the staged run is stale",
             Exit::NotReady => {
                 "a prerequisite or readiness check failed, or an open run is in the way"
             }
@@ -89,83 +89,90 @@ impl Exit {
         }
     }
 
-    /// Explains what is true after it, and what to do.
+    /// Explains the state that the code leaves, and the next action.
     pub(super) fn explanation(self) -> &'static str {
         match self {
             Exit::Ok => {
-                "The command did all that it was asked for, or there was nothing to do and it says so. Warnings and\n\
-                 notes of `rollup validate` end with it too."
+                "The command did everything, or reported that there was nothing to do.\n\
+                 `rollup validate` ends with it, too, if it found only warnings and notes."
             }
             Exit::Failed => {
-                "Nothing that the other codes name. Treat it as a defect of rollup. `rollup status` tells what is true of\n\
-                 the deployment."
+                "A failure that no other code covers. Treat it as a defect of rollup.\n\
+                 `rollup status` shows the state of the deployment."
             }
             Exit::Changes => {
-                "Only with `--detailed-exitcode`: the plan has something to do, or the two manifests of `rollup diff`\n\
-                 differ. Without that option both end with 0, and with it 0 says that there is nothing to do, or no\n\
-                 difference."
+                "Only with `--detailed-exitcode`: the plan has something to do, or the two\n\
+                 manifests of `rollup diff` differ. Without that option both end with 0; with\n\
+                 it, 0 means that there is nothing to do, or no difference."
             }
-            Exit::Undone => {
-                "An operation failed after the commit had begun, and everything was put back: the deployment is as it\n\
-                 was before. The message names the operation. Mend its cause and apply again."
+            Exit::RolledBack => {
+                "An operation failed after the commit had begun, and everything was rolled\n\
+                 back: the deployment is as it was before. The message names the operation. Fix\n\
+                 its cause and apply again."
             }
             Exit::NeedsAttention => {
-                "The run could neither go on nor be put back, or something stands in its way that rollup must not\n\
-                 decide about. Nothing is lost: old and new objects lie in the run's slots. `rollup status` names what is\n\
-                 in the way and the command that goes on when it is mended."
+                "The run could be neither finished nor rolled back, or it met a conflict that\n\
+                 rollup must not decide. Nothing is lost: the old and the new objects are in\n\
+                 the run's directory. `rollup status` names the conflict, and the command to\n\
+                 type once it is fixed."
             }
             Exit::Stopped => {
-                "The run was left open on purpose: by a signal, at a manual step, by `--stop-before` or by\n\
-                 `--on-failure stop`. `rollup resume` goes on, `rollup undo` takes it back, `rollup status` tells both."
+                "The run was left open on purpose: by a signal, at a manual step, by\n\
+                 `--stop-before` or by `--on-failure stop`. `rollup resume` finishes it,\n\
+                 `rollup undo` rolls it back, and `rollup status` shows both commands."
             }
             Exit::Mismatch => {
-                "A file of the payload is not what the file table or its pin says, or something in the deployment is\n\
-                 not what its record says. Before a commit nothing was changed. `rollup verify` lists the drift of a\n\
-                 deployment; `rollup validate MANIFEST -p PAYLOAD` compares a payload."
+                "A file of the payload does not match the file table or its pin, or something\n\
+                 in the deployment does not match its record. Before a commit nothing was\n\
+                 changed. `rollup verify` lists the drift of a deployment;\n\
+                 `rollup validate MANIFEST -p PAYLOAD` compares a payload."
             }
             Exit::StalePlan => {
-                "Something that the plan touches has moved since it was made; the message names it. Nothing was\n\
-                 changed. Plan again, look at what is different, and apply that."
+                "Something that the plan touches has changed since the plan was made; the\n\
+                 message names it. Nothing was changed. Plan again, review the differences, and\n\
+                 apply the new plan."
             }
             Exit::NotReady => {
-                "The deployment is not as the rollup needs it: a prerequisite, a requirement, a parameter, space on the\n\
-                 disk; or an open run has to be finished or undone first. All reasons are told at once. Nothing was\n\
-                 changed."
+                "The rollup needs something that is missing: a prerequisite, a required rollup,\n\
+                 a parameter, space on the disk. Or an open run must be finished or rolled back\n\
+                 first. All reasons are reported at once. Nothing was changed."
             }
             Exit::NotApplicable => {
-                "The rollup is for another product or version, or a rollup in force replaces it. Nothing was changed,\n\
-                 and nothing that can be mended would make it fit."
+                "The rollup is for another product or version, or an applied rollup replaces\n\
+                 it. Nothing was changed, and there is nothing to fix."
             }
             Exit::Usage => {
-                "An option or argument is missing, unknown or makes no sense with the others. Nothing was changed.\n\
-                 `rollup COMMAND --help` tells what there is."
+                "An option or argument is missing, unknown or in conflict with another one.\n\
+                 Nothing was changed. `rollup COMMAND --help` lists them."
             }
             Exit::Invalid => {
-                "A document has errors, each told at its place. Nothing was changed. Mend them and run\n\
-                 `rollup validate` on the file."
+                "A document has errors, each reported with its line. Nothing was changed. Fix\n\
+                 them, then run `rollup validate` on the file."
             }
-            Exit::NoInput => "Nothing was changed. Compare the path with what is on the disk.",
+            Exit::NoInput => "Nothing was changed. Check the spelling of the path.",
             Exit::Io => {
-                "The system refused to read or write; the message has its words. Nothing of the deployment was changed."
+                "The system refused to read or write; the message quotes its error. Nothing of\n\
+                 the deployment was changed."
             }
             Exit::Locked => {
-                "One process at a time may change a deployment; the message names the other one. Wait, or let\n\
-                 `--lock-timeout SECONDS` wait. A process that died holds no lock."
+                "Only one process at a time may change a deployment; the message names the\n\
+                 other one. Wait for it, or pass `--lock-timeout SECONDS`. A process that died\n\
+                 holds no lock."
             }
             Exit::Interrupted => {
-                "A signal ended the command before anything was begun; or a second one ended a run at once, and then\n\
-                 `rollup status` tells how to go on."
+                "A signal ended the command before anything was begun; or a second signal ended\n\
+                 a run at once, and then `rollup status` shows how to continue."
             }
         }
     }
 
-    /// Returns its name, as documents and the manual spell it.
+    /// Returns the name of the code, as documents and the manual spell it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Exit::Ok => "ok",
             Exit::Failed => "failed",
             Exit::Changes => "changes",
-            Exit::Undone => "undone",
+            Exit::RolledBack => "rolled-back",
             Exit::NeedsAttention => "needs-attention",
             Exit::Stopped => "stopped",
             Exit::Mismatch => "mismatch",
@@ -200,15 +207,15 @@ impl From<ReasonKind> for Exit {
     }
 }
 
-/// Description of a failed command: what is wrong, what is true now, and what to type next.
+/// Description of a failed command: the reasons, the current state, and the commands to type next.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
-    /// Errors of a document, each shown at its place; printed before everything else.
+    /// Errors of a document, each with its source line; printed before everything else.
     pub(super) findings: Option<String>,
     /// Reasons of the failure, each printed as an `error:` or `stopped:` line.
     pub(super) reasons: Vec<String>,
-    /// True if the command changed something before it failed.
+    /// True if the command changed the deployment before it failed.
     pub(super) changed: bool,
     /// Current state, printed as the `now:` line.
     pub(super) now: Option<String>,
@@ -243,8 +250,8 @@ impl Failure {
     /// Returns the failure as a JSON document, for programs.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::json!({
-            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8, "changed": self.changed,
-            "reasons": self.reasons, "now": self.now, "next": self.next })
+            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8,
+            "changed": self.changed, "reasons": self.reasons, "now": self.now, "next": self.next })
     }
 
     /// Adds a `next:` line.

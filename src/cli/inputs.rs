@@ -1,4 +1,4 @@
-//! Finds and reads what a command works on: the deployment, the manifest, the payload.
+//! Finds and reads the inputs of a command: the deployment, the manifest, the payload.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use super::next::Next;
+use super::next::NextCommands;
 use crate::cli::terminal::out;
 use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
@@ -18,21 +18,21 @@ use crate::journal::{JournalError, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Kb, escaped_path};
 use crate::payload::Payload;
-use crate::run::{RunError, describe_state, untouched};
+use crate::run::{RunError, check_not_begun, describe_state};
 
-/// Number of attempts of a reader before it reports that a writer keeps changing the journals.
-const LOOKS: usize = 5;
+/// Most attempts of a reader before it reports that another process keeps changing the journals.
+const MAX_READS: usize = 5;
 
-/// Opened deployment.
-pub(super) struct Site {
+/// Deployment with a valid `deployment.toml`.
+pub(super) struct DescribedDeployment {
     pub(super) tree: Tree,
     pub(super) description: Description,
-    /// Description of how it was found.
+    /// The way in which the deployment was found, for the first line of output.
     pub(super) how: &'static str,
 }
 
-/// Manifest without errors, with its text.
-pub(super) struct Loaded {
+/// Valid manifest, with its text.
+pub(super) struct LoadedManifest {
     pub(super) manifest: Manifest,
     pub(super) source: Source,
 }
@@ -41,28 +41,28 @@ pub(super) struct Loaded {
 ///
 /// Recovery must not depend on a file that people edit, so `deployment.toml` may be damaged or
 /// missing.
-pub(super) struct RunSite {
+pub(super) struct OpenedDeployment {
     pub(super) tree: Tree,
-    /// Description in `deployment.toml`, or why it cannot be used.
+    /// Description in `deployment.toml`, or the reason why it cannot be used.
     pub(super) description: Result<Description, Failure>,
-    /// Description of how it was found.
+    /// The way in which the deployment was found, for the first line of output.
     pub(super) how: &'static str,
 }
 
-impl RunSite {
+impl OpenedDeployment {
     /// Returns the deployment with its description, for a command that needs it.
     ///
     /// # Errors
     ///
     /// The description cannot be used; the failure then names an open run.
-    pub(super) fn described(self) -> Result<Site, Failure> {
+    pub(super) fn described(self) -> Result<DescribedDeployment, Failure> {
         let Self {
             tree,
             description,
             how,
         } = self;
         match description {
-            Ok(description) => Ok(Site {
+            Ok(description) => Ok(DescribedDeployment {
                 tree,
                 description,
                 how,
@@ -76,7 +76,7 @@ impl RunSite {
         if let Err(failure) = &self.description {
             let reason = failure.reasons.join("; ");
             out::warn(format_args!(
-                "{reason}; this command needs only what the runs recorded"
+                "{reason}; this command works from the records of the runs"
             ));
         }
     }
@@ -88,28 +88,29 @@ impl RunSite {
 ///
 /// No deployment exists there, its `deployment.toml` is not valid, or its `.rollup` is of a later
 /// version.
-pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
-    run_site(given)?.described()
+pub(super) fn open_described(given: Option<&Path>) -> Result<DescribedDeployment, Failure> {
+    open_deployment(given)?.described()
 }
 
-/// Opens a deployment as [`site`] does, for a command that works from the records of its runs.
+/// Opens a deployment as [`open_described`] does, for a command that works from the records of its
+/// runs.
 ///
 /// # Errors
 ///
 /// No deployment exists there, or its `.rollup` is of a later version.
-pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
+pub(super) fn open_deployment(given: Option<&Path>) -> Result<OpenedDeployment, Failure> {
     let (path, how) = match given {
         Some(path) => (path.to_owned(), "as given"),
-        None => (nearest()?, "found upwards from here"),
+        None => (nearest_deployment()?, "found in the parent directories"),
     };
-    let tree = open(&path)?;
-    check_format(&tree).map_err(|error| locked(&error))?;
+    let tree = open_tree(&path)?;
+    check_format(&tree).map_err(|error| lock_failure(&error))?;
     let has_runs = tree
         .metadata(&rel(".rollup/runs"))
         .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
-        description => Ok(RunSite {
+        description => Ok(OpenedDeployment {
             tree,
             description,
             how,
@@ -117,8 +118,8 @@ pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     }
 }
 
-/// Adds what a failure must not hide: a run is open, and the commands that continue it work without
-/// the description.
+/// Adds the open run to a failure, as the commands that continue the run work without the
+/// description.
 fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
     let Some(open) = runs(tree)
         .ok()
@@ -126,7 +127,7 @@ fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
     else {
         return failure;
     };
-    let next = Next(tree.path());
+    let next = NextCommands(tree.path());
     failure
         .now(format!(
             "this command changed nothing; run {} is {}",
@@ -141,22 +142,22 @@ fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
         ))
 }
 
-fn open(path: &Path) -> Result<Tree, Failure> {
+fn open_tree(path: &Path) -> Result<Tree, Failure> {
     if !path.is_dir() {
         let failure = Failure::new(
             Exit::NoInput,
             format_args!("there is no deployment `{}`", path.display()),
         );
         return Err(if path.exists() {
-            failure.next("give the directory that `deployment.toml` lies in")
+            failure.next("name the directory with the `deployment.toml`")
         } else {
             failure
         });
     }
-    Tree::open(path).map_err(|error| disk(&error))
+    Tree::open(path).map_err(|error| disk_failure(&error))
 }
 
-fn nearest() -> Result<PathBuf, Failure> {
+fn nearest_deployment() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
     let is_one = |directory: &Path| {
         directory.join("deployment.toml").is_file() || directory.join(".rollup/runs").is_dir()
@@ -165,9 +166,10 @@ fn nearest() -> Result<PathBuf, Failure> {
     found.map(Path::to_owned).ok_or_else(|| {
         Failure::new(
             Exit::Usage,
-            "no deployment was given, and no directory upwards from here has a `deployment.toml`",
+            "no deployment was given, and neither the current directory nor any of its parent \
+             directories has a `deployment.toml`",
         )
-        .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
+        .next("pass `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
     })
 }
 
@@ -175,45 +177,45 @@ fn description(tree: &Tree) -> Result<Description, Failure> {
     let source = text_of_description(tree)?;
     let mut findings = Findings::default();
     let description = describe::parse(&source, &mut findings);
-    description.ok_or_else(|| invalid(&source, findings))
+    description.ok_or_else(|| invalid_document(&source, findings))
 }
 
 /// Reads a description outside of a deployment, with its text.
-pub(super) fn described(path: &Path) -> Result<(Description, String), Failure> {
+pub(super) fn read_description(path: &Path) -> Result<(Description, String), Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
     match describe::parse(&source, &mut findings) {
         Some(description) => Ok((description, source.text().to_owned())),
-        None => Err(invalid(&source, findings)),
+        None => Err(invalid_document(&source, findings)),
     }
 }
 
 /// Reads the text of a deployment's `deployment.toml`.
 pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
-    text_of_description(&open(deployment)?)
+    text_of_description(&open_tree(deployment)?)
 }
 
 fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     let at = rel("deployment.toml");
-    let shown = tree.shown(Some(&at));
+    let name = tree.shown(Some(&at));
     let file = tree.file(&at).map_err(|error| match error.is_missing() {
         true => {
             let reason = format!(
-                "`{}` is no deployment: it has no `deployment.toml`",
+                "`{}` is not a deployment: it has no `deployment.toml`",
                 tree.path().display()
             );
             Failure::new(Exit::NoInput, reason)
         }
-        false => disk(&error),
+        false => disk_failure(&error),
     })?;
     let mut bytes = Vec::new();
     file.take(Source::LARGEST as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| disk(&DiskError::new("read", shown.clone(), error)))?;
-    Ok(Source::from_bytes(shown, bytes))
+        .map_err(|error| disk_failure(&DiskError::new("read", name.clone(), error)))?;
+    Ok(Source::from_bytes(name, bytes))
 }
 
-/// Reads a document named on the command line; no more of it than a document can have.
+/// Reads a document named on the command line, at most one byte more than a document may have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
     Ok(Source::from_bytes(
         escaped_path(path),
@@ -224,17 +226,17 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
 /// Reads a file named on the command line, at most `most` bytes. Anything but a file is refused
 /// without waiting for it.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let shown = escaped_path(path);
+    let name = escaped_path(path);
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
+            Failure::new(Exit::NoInput, format_args!("there is no file `{name}`"))
         }
-        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
+        _ => Failure::new(Exit::Io, format_args!("cannot read `{name}`: {error}")),
     };
     // A path that a shell passes, such as `<(…)`, is a stream with a writer at its other end.
     let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
         .iter()
-        .any(|place| path.starts_with(place));
+        .any(|directory| path.starts_with(directory));
     let nonblocking = if stream {
         0
     } else {
@@ -248,7 +250,7 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     if !stream && !file.metadata().map_err(fail)?.is_file() {
         return Err(Failure::new(
             Exit::NoInput,
-            format_args!("`{shown}` is not a file"),
+            format_args!("`{name}` is not a file"),
         ));
     }
     let mut bytes = Vec::new();
@@ -257,21 +259,27 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads a manifest, and checks it against the deployment that it is meant for.
-pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<Loaded, Failure> {
+pub(super) fn manifest(
+    path: &Path,
+    deployment: Option<&Description>,
+) -> Result<LoadedManifest, Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
     let checks = Checks { deployment };
     match manifest::parse_with(&source, &checks, &mut findings) {
-        Some(manifest) => Ok(Loaded { manifest, source }),
-        None => Err(invalid(&source, findings)),
+        Some(manifest) => Ok(LoadedManifest { manifest, source }),
+        None => Err(invalid_document(&source, findings)),
     }
 }
 
 /// Returns a failure that shows the errors among the findings; the rest is for `rollup validate`.
-fn invalid(source: &Source, mut findings: Findings) -> Failure {
+fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == crate::document::Severity::Error);
-    let shown = findings.text(source, &options()).trim_end().to_owned();
-    // A manifest that removes what is not removable is still a valid one.
+    let text = findings
+        .text(source, &render_options())
+        .trim_end()
+        .to_owned();
+    // A manifest that removes an item that is not removable is still valid.
     let exit = match findings
         .sorted()
         .iter()
@@ -288,18 +296,18 @@ fn invalid(source: &Source, mut findings: Findings) -> Failure {
             source.name()
         ));
     Failure {
-        findings: Some(shown),
+        findings: Some(text),
         ..failure
     }
 }
 
 /// Returns the layout of findings on standard error.
-pub(super) fn options() -> RenderOptions {
+fn render_options() -> RenderOptions {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     RenderOptions {
         width: out::width(),
         color,
-        folds: out::is_screen(),
+        wraps: out::is_screen(),
     }
 }
 
@@ -342,7 +350,7 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
                 format_args!("there is no payload directory `{}`", given.display()),
             );
             Err(if given.exists() {
-                failure.next("give the directory that the files lie in")
+                failure.next("name the directory with the files")
             } else {
                 failure
             })
@@ -352,37 +360,41 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
 
 /// Opens a payload directory.
 pub(super) fn payload(directory: &Path) -> Result<Payload, Failure> {
-    Payload::open(directory).map_err(|error| disk(&error))
+    Payload::open(directory).map_err(|error| disk_failure(&error))
 }
 
 /// Reads while another process may write: compares the journals before and after, and reads again
 /// if they changed.
-pub(super) fn quietly<T>(
+pub(super) fn read_consistently<T>(
     tree: &Tree,
     mut read: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    for _ in 0..LOOKS {
-        let before = marks(tree)?;
+    for _ in 0..MAX_READS {
+        let before = record_counts(tree)?;
         let value = read();
-        if marks(tree)? == before {
+        if record_counts(tree)? == before {
             return value;
         }
     }
-    Err(busy(tree))
+    Err(writer_at_work(tree))
 }
 
-/// Returns all runs. Fails if the slots of one show more progress than its journal records.
-pub(super) fn sound_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
-    let runs = runs(tree).map_err(|fault| journal(&fault))?;
+/// Returns all runs.
+///
+/// # Errors
+///
+/// The slots of a run show more progress than its journal records.
+pub(super) fn checked_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
+    let runs = runs(tree).map_err(|fault| journal_failure(&fault))?;
     runs.iter()
-        .try_for_each(|run| untouched(tree, run))
-        .map_err(|error| not_begun(&error))?;
+        .try_for_each(|run| check_not_begun(tree, run))
+        .map_err(|error| run_failure(&error))?;
     Ok(runs)
 }
 
-/// Returns what a writer changes first and last: the number of records of every run.
-fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
-    let runs = runs(tree).map_err(|fault| journal(&fault))?;
+/// Returns the number of records of every run: a writer changes it first and last.
+fn record_counts(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
+    let runs = runs(tree).map_err(|fault| journal_failure(&fault))?;
     Ok(runs
         .iter()
         .map(|run| (run.number, run.journal.entries.len()))
@@ -390,30 +402,33 @@ fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
 }
 
 /// Describes the process that holds the lock.
-pub(super) fn busy(tree: &Tree) -> Failure {
-    locked(&held(tree))
+pub(super) fn writer_at_work(tree: &Tree) -> Failure {
+    lock_failure(&held(tree))
 }
 
 /// Describes a failure of the lock.
-pub(super) fn locked(error: &LockError) -> Failure {
+pub(super) fn lock_failure(error: &LockError) -> Failure {
     match error {
         LockError::Held { .. } => Failure::new(Exit::Locked, error)
             .now("this command changed nothing")
-            .next("wait for it, or let `--lock-timeout SECONDS` wait; `rollup status` tells how far it is"),
-        LockError::TooNew(_) => Failure::new(Exit::Invalid, error).next("use the rollup that wrote it, or a later one"),
-        LockError::Disk(error) => disk(error),
+            .next(
+                "wait for it, or pass `--lock-timeout SECONDS`; `rollup status` shows its progress",
+            ),
+        LockError::TooNew(_) => Failure::new(Exit::Invalid, error)
+            .next("use the version of rollup that wrote it, or a later one"),
+        LockError::Disk(error) => disk_failure(error),
     }
 }
 
 /// Describes a failure of the disk before anything was begun.
-pub(super) fn disk(error: &DiskError) -> Failure {
-    from_disk(error).now("this command changed nothing")
+pub(super) fn disk_failure(error: &DiskError) -> Failure {
+    mount_or_disk_failure(error).now("this command changed nothing")
 }
 
 /// Describes a failure of the disk; a mount point in the tree can be unmounted.
-pub(super) fn from_disk(error: &DiskError) -> Failure {
+pub(super) fn mount_or_disk_failure(error: &DiskError) -> Failure {
     if is_mount_point(&error.source) {
-        let umount = format!("umount {}", out::typed(Path::new(&error.path)));
+        let umount = format!("umount {}", out::shell_quoted(Path::new(&error.path)));
         return Failure::caused(Exit::NotReady, error)
             .next(format!("`{umount}`, then the same command again"));
     }
@@ -421,31 +436,29 @@ pub(super) fn from_disk(error: &DiskError) -> Failure {
 }
 
 /// Describes a journal that cannot be used.
-pub(super) fn journal(fault: &JournalError) -> Failure {
+pub(super) fn journal_failure(fault: &JournalError) -> Failure {
     match fault {
         JournalError::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
-            .now("nobody can tell from it how far the run is; nothing was touched")
-            .next("the slots still tell: see \"By hand\" in the README")
-            .next(
-                "or `rollup accept --reason TEXT` shows them, and sets the run's directory aside",
-            ),
+            .now("the journal does not show how far the run is; nothing was touched")
+            .next("the run's directory still shows it: see \"By hand\" in the README")
+            .next("or `rollup accept --reason TEXT` quarantines the run"),
         JournalError::TooNew { .. } => {
-            Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it")
+            Failure::new(Exit::Invalid, fault).next("use the version of rollup that wrote it")
         }
-        JournalError::Disk(error) => disk(error),
+        JournalError::Disk(error) => disk_failure(error),
     }
 }
 
 /// Describes a failure of a run before its commit began.
-pub(super) fn not_begun(error: &RunError) -> Failure {
+pub(super) fn run_failure(error: &RunError) -> Failure {
     let now = "nothing of the deployment has changed";
     match error {
-        RunError::Disk(error) => from_disk(error).now(now),
-        RunError::Journal(fault) => journal(fault),
+        RunError::Disk(error) => mount_or_disk_failure(error).now(now),
+        RunError::Journal(fault) => journal_failure(fault),
         RunError::Plan { .. } => Failure::new(Exit::Invalid, error).now(now),
         RunError::Stale { .. } => Failure::new(Exit::StalePlan, error)
             .now(now)
-            .next("plan again: `rollup plan` shows what is different"),
+            .next("plan again: `rollup plan` shows the differences"),
         RunError::NotReady(reasons) => {
             let mut failure = Failure::new(Exit::NotReady, "").now(now);
             failure.reasons = reasons
@@ -459,23 +472,23 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
             failure.next.dedup();
             failure
         }
-        RunError::Pathless { .. } => Failure::new(Exit::NotReady, error)
+        RunError::CannotMove { .. } => Failure::new(Exit::NotReady, error)
             .now(now)
             .next("rename it"),
-        RunError::Unfaithful { .. } => Failure::new(Exit::Io, error)
+        RunError::NotAsWritten { .. } => Failure::new(Exit::Io, error)
             .now(now)
-            .next("look after the disk first"),
-        RunError::Quarantined { .. } | RunError::InTheWay { .. } => {
+            .next("check the disk first"),
+        RunError::OldObjectChanged { .. } | RunError::UnmanagedConflict { .. } => {
             Failure::new(Exit::NeedsAttention, error)
         }
-        RunError::Unexpected { .. } | RunError::Unpredicted(_) => {
+        RunError::Unexpected { .. } | RunError::UnexpectedResult(_) => {
             Failure::new(Exit::NeedsAttention, error)
         }
         RunError::Changed(found) => {
             let mut failure = Failure::new(Exit::Mismatch, "").now(now);
             failure.reasons = found
                 .iter()
-                .map(|what| format!("{what}, which the run had put there"))
+                .map(|difference| format!("changed since the run: {difference}"))
                 .collect();
             failure
         }
@@ -483,6 +496,6 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
         RunError::Waiting { .. } | RunError::StopsBefore { .. } => {
             Failure::new(Exit::Stopped, error)
         }
-        RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
+        RunError::PointOfNoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
     }
 }

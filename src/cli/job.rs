@@ -1,23 +1,23 @@
-//! The part that `plan`, `stage` and `apply` share: everything a plan is made from, and the path to
-//! a confirmed one.
+//! The part that `plan`, `stage` and `apply` share: reading everything that a plan is made from,
+//! planning, and asking for confirmation.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::answers::confirmations;
-use super::approval::{Approved, is_approved};
-use super::args::{Choices, Format, Planning};
-use super::ending::told_cleared;
+use super::approval::{ExpectedPlan, check_digest};
+use super::args::{Format, PlanChoices, PlanningArgs};
+use super::ending::report_cleared_runs;
 use super::exit::{Exit, Failure};
-use super::inputs::{self, Loaded, Site};
-use super::next::Next;
-use super::saved::Saved;
-use super::typed::Typed;
+use super::inputs::{self, DescribedDeployment, LoadedManifest};
+use super::next::NextCommands;
+use super::saved::SavedPlan;
+use super::typed::PlanCommand;
 use crate::cli::terminal::out;
 use crate::cli::terminal::prompts;
 use crate::cli::views;
-use crate::cli::views::plan::Why;
+use crate::cli::views::plan::Reasons;
 use crate::deployment::fault_injection::FaultInjector;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
@@ -27,12 +27,14 @@ use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
-    Downgrade, IncludeMissing, Nothing, Options, Plan, Planned, Reapply, Refusal, interest,
+    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Refusal, interest,
 };
-use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
+use crate::run::{
+    self, Risk, RunError, changes_since_plan, clear_interrupted_staging, load_plan, preflight, risk,
+};
 
-impl From<Choices> for Options {
-    fn from(choices: Choices) -> Self {
+impl From<PlanChoices> for Options {
+    fn from(choices: PlanChoices) -> Self {
         Self {
             include_missing: if choices.include_missing {
                 IncludeMissing::Yes
@@ -55,43 +57,43 @@ impl From<Choices> for Options {
 
 /// Everything that a plan is made from.
 pub(super) struct Job {
-    pub(super) loaded: Loaded,
-    pub(super) site: Site,
+    pub(super) loaded: LoadedManifest,
+    pub(super) site: DescribedDeployment,
     pub(super) options: Options,
-    pub(super) typed: Typed,
-    approved: Approved,
+    pub(super) command: PlanCommand,
+    expected: ExpectedPlan,
 }
 
-/// Question asked before anything is written, with its options.
-pub(super) struct Asking<'a> {
+/// Options for the first part of a command that writes: the lock, the plan and the prompt.
+pub(super) struct BeginOptions<'a> {
     /// Command, as it is typed.
     pub(super) command: &'static str,
-    /// Verb that begins the question: `Apply`.
+    /// Verb that begins the prompt: `Apply`.
     pub(super) verb: &'static str,
     /// Message if the answer is no: `not applied`.
     pub(super) declined: &'static str,
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
-    /// Command that does the same again, without the prerequisites that a person has to confirm.
-    pub(super) again: String,
+    /// Command line that does the same again, without `--confirm`.
+    pub(super) retry_command: String,
     /// Time to wait for the lock.
     pub(super) wait: Duration,
-    /// Observer of every change of the disk before it is made; only in a rehearsal.
+    /// Fault injector of a rehearsal.
     pub(super) injector: Option<Arc<dyn FaultInjector>>,
 }
 
-/// Display of the plan before it is run.
+/// Choice to print the plan before the prompt, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Preview {
-    Escaped,
-    LeftOut,
+    Printed,
+    Omitted,
 }
 
 /// Plan for a deployment that is locked, so that no other process changes it.
-pub(super) struct Begun {
+pub(super) struct LockedPlan {
     pub(super) disk: LockedDeployment,
-    /// Description of what this process does, for processes that wait for the lock.
+    /// Command and rollup of this process, for processes that wait for the lock.
     pub(super) doing: String,
     pub(super) payload: Option<Payload>,
     pub(super) plan: Box<Plan>,
@@ -100,21 +102,25 @@ pub(super) struct Begun {
 }
 
 impl Job {
-    /// Reads a manifest, or a saved plan, which planning again then has to reproduce.
-    pub(super) fn asked(args: &Planning) -> Result<Self, Failure> {
-        let Planning {
+    /// Reads a manifest, or a saved plan, which planning again must then reproduce.
+    pub(super) fn from_args(args: &PlanningArgs) -> Result<Self, Failure> {
+        let PlanningArgs {
             manifest,
             deployment,
             payload,
             choices,
         } = args;
         let (deployment, payload) = (deployment.deployment.as_deref(), payload.payload.as_deref());
-        let Some(saved) = Saved::read(manifest)? else {
+        let Some(saved) = SavedPlan::read(manifest)? else {
             return Self::open(manifest, deployment, payload, *choices);
         };
-        if *choices != Choices::default() {
-            return Err(Failure::new(Exit::Usage, "what a saved plan does is decided already")
-                .next("leave out `--include-missing`, `--reapply` and `--allow-downgrade`, or plan anew with them"));
+        if *choices != PlanChoices::default() {
+            return Err(
+                Failure::new(Exit::Usage, "the options of a saved plan cannot be changed").next(
+                    "leave out `--include-missing`, `--reapply` and `--allow-downgrade`, or plan \
+                 again with them",
+                ),
+            );
         }
         let (origin, recorded, choices) = saved.origin(manifest)?;
         let job = Self::open(
@@ -123,28 +129,28 @@ impl Job {
             Some(payload.unwrap_or(&recorded)),
             choices,
         )?;
-        let approved = Approved::Saved(saved.plan);
-        let typed = Typed {
+        let expected = ExpectedPlan::Saved(saved.plan);
+        let command = PlanCommand {
             path: manifest.clone(),
             manifest_of_plan: Some(origin),
-            ..job.typed
+            ..job.command
         };
         Ok(Self {
-            typed,
-            approved,
+            command,
+            expected,
             ..job
         })
     }
 
     /// Requires that the plan has this digest.
-    pub(super) fn expecting(mut self, approval: Option<&Digest>) -> Result<Self, Failure> {
-        let Some(approval) = approval else {
+    pub(super) fn expect_digest(mut self, approved: Option<&Digest>) -> Result<Self, Failure> {
+        let Some(approved) = approved else {
             return Ok(self);
         };
-        match &self.approved {
-            // The plan has to be the saved one, so the saved one has to be the approved one.
-            Approved::Saved(saved) => is_approved(saved, approval, &self.typed)?,
-            _ => self.approved = Approved::Digest(*approval),
+        match &self.expected {
+            // Planning must reproduce the saved plan, so the saved plan must be the approved one.
+            ExpectedPlan::Saved(saved) => check_digest(saved, approved, &self.command)?,
+            _ => self.expected = ExpectedPlan::Digest(*approved),
         }
         Ok(self)
     }
@@ -153,12 +159,12 @@ impl Job {
         manifest: &Path,
         deployment: Option<&Path>,
         payload: Option<&Path>,
-        choices: Choices,
+        choices: PlanChoices,
     ) -> Result<Self, Failure> {
-        let site = inputs::site(deployment)?;
+        let site = inputs::open_described(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
-        let typed = Typed {
+        let command = PlanCommand {
             path: manifest.to_owned(),
             manifest_of_plan: None,
             deployment: site.tree.path().to_owned(),
@@ -169,8 +175,8 @@ impl Job {
             loaded,
             site,
             options: choices.into(),
-            typed,
-            approved: Approved::Any,
+            command,
+            expected: ExpectedPlan::Any,
         })
     }
 
@@ -180,11 +186,11 @@ impl Job {
 
     /// Prints the first line: the deployment and the payload that a command works on.
     pub(super) fn announce(&self) {
-        let payload = match &self.typed.payload {
+        let payload = match &self.command.payload {
             Some(payload) => format!("payload {}", payload.display()),
             None => "no payload".to_owned(),
         };
-        out::say(format_args!(
+        out::message(format_args!(
             "deployment {} ({}), {payload}",
             self.tree().path().display(),
             self.site.how
@@ -192,7 +198,7 @@ impl Job {
     }
 
     fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
-        let Some(directory) = &self.typed.payload else {
+        let Some(directory) = &self.command.payload else {
             return Ok(None);
         };
         let payload = inputs::payload(directory)?;
@@ -205,9 +211,9 @@ impl Job {
         let description = self.site.description.clone();
         let interest = interest(manifest, &description);
         let snapshot = Snapshot::read(self.tree(), description, &interest);
-        let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
+        let mut snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
         snapshot.past = run::past(self.tree(), manifest.rollup.kb)
-            .map_err(|error| inputs::not_begun(&error))?;
+            .map_err(|error| inputs::run_failure(&error))?;
         // Staged objects occupy their space on disk already.
         if snapshot
             .past
@@ -220,37 +226,31 @@ impl Job {
         let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
         let open = snapshot.past.open;
         let planned = planned.map_err(|refusal| match &open {
-            None => self.approved.refused(
+            None => self.expected.refused(
                 &refusal,
                 refused(&refusal),
                 manifest.digest,
                 self.tree(),
-                &self.typed,
+                &self.command,
             ),
-            Some(open) => in_the_way(refused(&refusal), open, &Next(self.tree().path())),
+            Some(open) => with_open_run(refused(&refusal), open, &NextCommands(self.tree().path())),
         })?;
         if let Planned::Plan(plan) = &planned {
-            self.approved.check(plan, self.tree(), &self.typed)?;
+            self.expected.check(plan, self.tree(), &self.command)?;
         }
         match (&planned, open) {
             (Planned::Plan(plan), Some(open))
                 if open.staged.is_some() && open.staged != plan.digest =>
             {
-                Err(self.another_is_staged(plan, &open))
+                Err(self.another_plan_is_staged(plan, &open))
             }
             (_, open) => Ok((planned, open)),
         }
     }
 
     /// Describes a run that is staged with another plan. If it is a plan of the same manifest,
-    /// names what has changed since.
-    fn another_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
-        let next = Next(self.tree().path());
-        let again = format!(
-            "`{}` throws it away; then `{}`",
-            next.undo(),
-            self.typed.apply_again()
-        );
+    /// names every change since then.
+    fn another_plan_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
         let staged = runs(self.tree())
             .ok()
             .and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
@@ -260,74 +260,86 @@ impl Job {
             .and_then(Plan::rollup)
             .map(|rollup| rollup.manifest)
             == plan.rollup().map(|rollup| rollup.manifest);
-        let moved = staged
+        let changes = staged
             .filter(|_| same_manifest)
-            .and_then(|plan| moved(self.tree(), &plan).ok())
+            .and_then(|plan| changes_since_plan(self.tree(), &plan).ok())
             .unwrap_or_default();
-        let mut failure = match moved.is_empty() {
-            true => Failure::new(
+        let mut failure = if changes.is_empty() {
+            Failure::new(
                 Exit::NotReady,
-                format_args!("run {} lies staged with another plan", open.name),
-            ),
-            false => Failure::new(
+                format_args!("run {} is staged with another plan", open.name),
+            )
+        } else {
+            Failure::new(
                 Exit::StalePlan,
-                format_args!("run {} lies staged, and is stale", open.name),
-            ),
+                format_args!("run {} is staged, and is stale", open.name),
+            )
         };
-        failure.reasons.extend(
-            moved
-                .into_iter()
-                .map(|what| format!("since it was staged {what}")),
-        );
+        for change in changes {
+            failure
+                .reasons
+                .push(format!("since the run was staged, {change}"));
+        }
         failure
             .now("nothing of the deployment was changed by rollup")
-            .next(again)
+            .next(format!(
+                "`{}` discards it; then `{}`",
+                NextCommands(self.tree().path()).undo(),
+                self.command.apply_line()
+            ))
     }
 
-    /// Refuses to continue without a payload: a command that writes has to know what it writes.
-    pub(super) fn needs_payload(&self) -> Result<(), Failure> {
-        let name = self.loaded.manifest.rollup.kb;
-        match self.typed.payload {
-            Some(_) => Ok(()),
-            None => Err(Failure::new(
-                Exit::Usage,
-                format_args!(
-                    "no payload was given, and no directory `{name}` lies beside the manifest"
-                ),
-            )
-            .next("say where the rollup's files are: `--payload DIR`, or set ROLLUP_PAYLOAD")),
+    /// Refuses to continue without a payload, which every command that writes needs.
+    pub(super) fn require_payload(&self) -> Result<(), Failure> {
+        if self.command.payload.is_some() {
+            return Ok(());
         }
+        let name = self.loaded.manifest.rollup.kb;
+        Err(Failure::new(
+            Exit::Usage,
+            format_args!("no payload was given, and no directory `{name}` is beside the manifest"),
+        )
+        .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD"))
     }
 
     /// Takes the lock, clears runs that died while staging, and plans. Returns `None` if there is
     /// nothing to do, after reporting that.
-    pub(super) fn begin(&self, verb: &str, asking: &Asking<'_>) -> Result<Option<Begun>, Failure> {
+    pub(super) fn begin(
+        &self,
+        verb: &str,
+        options: &BeginOptions<'_>,
+    ) -> Result<Option<LockedPlan>, Failure> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
-        // Lock before the prompt, so that what is confirmed is what runs.
-        let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
-        let disk = LockedDeployment::lock(tree, &doing, asking.wait)
-            .map_err(|error| inputs::locked(&error))?;
-        let disk = match &asking.injector {
+        // Lock before the prompt, so that the plan that is confirmed is the one that runs.
+        let tree = self
+            .tree()
+            .try_clone()
+            .map_err(|error| inputs::disk_failure(&error))?;
+        let disk = LockedDeployment::lock(tree, &doing, options.wait)
+            .map_err(|error| inputs::lock_failure(&error))?;
+        let disk = match &options.injector {
             Some(injector) => disk.with_injector(Arc::clone(injector)),
             None => disk,
         };
-        told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+        let cleared =
+            clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?;
+        report_cleared_runs(&cleared);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
             (Planned::Plan(plan), open) => (plan, open),
             (Planned::Nothing(nothing), _) => {
-                told_nothing(&nothing, Format::Text);
+                report_nothing_to_do(&nothing, Format::Text);
                 return Ok(None);
             }
         };
         let staged = match open {
             None => None,
             Some(open) => {
-                let runs = runs(disk.tree()).map_err(|fault| inputs::journal(&fault))?;
+                let runs = runs(disk.tree()).map_err(|fault| inputs::journal_failure(&fault))?;
                 runs.into_iter().find(|run| run.name() == open.name)
             }
         };
-        Ok(Some(Begun {
+        Ok(Some(LockedPlan {
             disk,
             doing,
             payload,
@@ -336,75 +348,68 @@ impl Job {
         }))
     }
 
-    /// Shows the plan, and asks what has to be asked; returns which `confirm` prerequisites were
-    /// answered.
+    /// Prints the plan, and prompts; returns the `confirm` prerequisites that were answered.
     pub(super) fn confirm(
         &self,
-        begun: &Begun,
-        asking: &Asking<'_>,
+        locked: &LockedPlan,
+        options: &BeginOptions<'_>,
     ) -> Result<Vec<String>, Failure> {
-        let Begun { plan, staged, .. } = begun;
-        if asking.preview == Preview::Escaped {
-            out::line(views::plan::text(plan, out::width(), Why::Left));
+        let LockedPlan { plan, staged, .. } = locked;
+        if options.preview == Preview::Printed {
+            out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
         }
         if let Some(staged) = staged {
             out::line(format_args!(
-                "run {} lies staged with this plan",
+                "run {} is staged with this plan",
                 staged.name()
             ));
         }
-        let reasons = preflight(self.tree(), plan).map_err(|error| inputs::disk(&error))?;
+        let reasons = preflight(self.tree(), plan).map_err(|error| inputs::disk_failure(&error))?;
         if !reasons.is_empty() {
-            return Err(inputs::not_begun(&RunError::NotReady(reasons)));
+            return Err(inputs::run_failure(&RunError::NotReady(reasons)));
         }
         warn_of_risk(self.tree());
         let before = staged
             .as_ref()
             .and_then(|run| run.journal.opened())
             .map(|opened| opened.confirmed.as_slice());
-        let given = [asking.confirm, before.unwrap_or_default()].concat();
-        let confirmed = confirmations(plan, &given, &asking.again)?;
-        if !asking.yes
-            && !prompts::is_yes(&prompts::ask(&format!(
-                "\n{} {}? [y/N]",
-                asking.verb, plan.subject
-            )))
-        {
-            return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
+        let given = [options.confirm, before.unwrap_or_default()].concat();
+        let confirmed = confirmations(plan, &given, &options.retry_command)?;
+        if options.yes {
+            return Ok(confirmed);
         }
-        Ok(confirmed)
+        let question = format!("\n{} {}? [y/N]", options.verb, plan.subject);
+        if prompts::is_yes(&prompts::ask(&question)) {
+            Ok(confirmed)
+        } else {
+            Err(Failure::new(Exit::Interrupted, options.declined).now("nothing has changed"))
+        }
     }
 }
 
-/// Describes a refusal with all its reasons, and the first one's kind as exit code.
+/// Describes a refusal with all its reasons; the kind of the first one is the exit code.
 fn refused(refusal: &Refusal) -> Failure {
     let mut failure = Failure::new(refusal.kind().into(), "");
-    failure.reasons = refusal
-        .reasons
-        .iter()
-        .map(|reason| reason.message.clone())
-        .collect();
-    for help in refusal
-        .reasons
-        .iter()
-        .filter_map(|reason| reason.help.clone())
-    {
-        if !failure.next.contains(&help) {
-            failure.next.push(help);
+    failure.reasons.clear();
+    for reason in &refusal.reasons {
+        failure.reasons.push(reason.message.clone());
+        if let Some(help) = &reason.help
+            && !failure.next.contains(help)
+        {
+            failure.next.push(help.clone());
         }
     }
     failure.now("nothing of the deployment has changed")
 }
 
-/// Adds the state of the open run to a failure, and the commands that finish it or roll it back
-/// first.
-fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
+/// Adds the state of the open run to a failure, and the commands that finish it or roll it back.
+fn with_open_run(failure: Failure, open: &OpenRun, next: &NextCommands<'_>) -> Failure {
     let mut failure = failure.now(format!(
         "this command changed nothing; run {} is {}",
         open.name, open.state
     ));
     let first = format!(
-        "`{}` takes the open run to its end, `{}` takes it back",
+        "`{}` finishes the open run, `{}` rolls it back",
         next.resume(),
         next.undo()
     );
@@ -412,22 +417,23 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
     failure
 }
 
-/// Plans without a lock. Reports a run that a process is working on as locked, not as left behind.
-pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
+/// Plans without the lock. Reports a run that another process works on as locked, not as
+/// interrupted.
+pub(super) fn preview(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
-    inputs::quietly(job.tree(), || match job.plan(facts) {
+    inputs::read_consistently(job.tree(), || match job.plan(facts) {
         Err(failure)
             if failure.exit == Exit::NotReady
                 && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>
         {
-            Err(inputs::busy(job.tree()))
+            Err(inputs::writer_at_work(job.tree()))
         }
         planned => planned.map(|(planned, _)| planned),
     })
 }
 
-pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
+pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {
     if format == Format::Json {
         let document = serde_json::json!({
             "schema": 1, "outcome": "nothing", "exit_code": 0, "changed": false,
@@ -445,13 +451,14 @@ fn warn_of_risk(tree: &Tree) {
     match risk(tree) {
         Risk::None => {}
         Risk::Memory => {
-            out::warn("this file system is in memory: nothing on it outlives a power cut")
+            out::warn("this file system is in memory: nothing on it survives a power cut")
         }
         Risk::ProcessOnly(name) => out::warn(format_args!(
-            "this file system is {name}: the death of the process is covered, a power cut is not"
+            "this file system is {name}: a run survives the death of the process, not a power cut"
         )),
         Risk::Unknown => out::warn(
-            "nobody has tried a power cut on this file system; the death of the process is covered",
+            "this file system was never tested with power cuts; \
+             a run survives the death of the process",
         ),
     }
 }

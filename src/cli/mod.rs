@@ -1,13 +1,14 @@
 //! The command line: arguments, messages, progress, exit codes.
 //!
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
-//! reports what is wrong, what is true now, and what to type next.
+//! reports the reasons, the current state, and the commands to type next.
 
-// What is typed, and how a command ends.
+// Arguments and exit codes.
 mod args;
+mod command_groups;
 mod exit;
 
-// How results, messages and questions are shown.
+// Results, messages and prompts on a terminal.
 mod terminal;
 
 // Files that people name, and commands that they type next.
@@ -15,10 +16,10 @@ mod next;
 mod output;
 mod walk;
 
-// What people read.
+// Texts and pages that people read.
 mod views;
 
-// What several commands share.
+// Parts that several commands share.
 mod answers;
 mod approval;
 mod backup;
@@ -38,13 +39,13 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Format, Report, Shape};
+use args::{Cli, Command, Format, OutputFormat, ReportFormat};
 use exit::Exit;
 use terminal::{out, signals};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    signals::survive_limits();
+    signals::ignore_file_size_signal();
     let parsed = command_line()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -65,7 +66,7 @@ pub fn main() -> ExitCode {
             if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
                 && out::is_lost() =>
         {
-            out::say("error: the result could not be written to standard output");
+            out::message("error: the result could not be written to standard output");
             Exit::Io.into()
         }
         Ok(exit) => exit.into(),
@@ -81,43 +82,51 @@ pub fn main() -> ExitCode {
 
 /// Returns the definition of the command line: its commands, options and help texts.
 pub fn command() -> clap::Command {
-    Cli::command()
+    command_groups::group_commands(Cli::command())
 }
 
-/// Returns the definition without environment variables that are set to an empty value: scripts
-/// clear them like that.
+/// Returns the definition without the environment variables that are empty: scripts unset a
+/// variable by clearing it.
 fn command_line() -> clap::Command {
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     command().mut_subcommands(|command| {
-        command.mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
-            true => arg.env(None::<&str>),
-            false => arg,
+        command.mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) {
+                arg.env(None::<&str>)
+            } else {
+                arg
+            }
         })
     })
 }
 
-/// Returns whether a program reads the answer: it gets a document for a failure too.
+fn is_empty(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
+/// Returns whether the result goes to standard output as JSON, as then does a failure.
 fn wants_json(command: &Command) -> bool {
     let format = match command {
-        Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
-        Command::Plan(args) => return args.showing.is_json(),
-        Command::Show(args) => return args.showing.is_json(),
+        Command::Validate(args) => {
+            return args.format == ReportFormat::Json && args.output.is_none();
+        }
+        Command::Plan(args) => return args.view.is_json(),
+        Command::Show(args) => return args.view.is_json(),
         Command::Inspect(args) => args.format,
         Command::Diff(args) => args.format,
         Command::Import(args) if args.report => args.format,
         Command::Prune(args) => args.format,
         Command::History(args) => args.format,
-        Command::Report(args) => return args.format == Shape::Json && args.output.is_none(),
+        Command::Report(args) => return args.format == OutputFormat::Json && args.output.is_none(),
         Command::Status(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
     };
     format == Format::Json
 }
 
-/// Returns whether a command did all of its work on standard output: it found nothing wrong, or it
-/// wrote for a program.
+/// Returns whether the output is all that a command is for: it only prints, and found no fault, or
+/// it prints for a program.
 fn is_for_its_output(command: &Command, exit: Exit) -> bool {
-    if matches!(command, Command::Validate(args) if args.format == Report::Sarif) {
+    if matches!(command, Command::Validate(args) if args.format == ReportFormat::Sarif) {
         return true;
     }
     let prints = matches!(

@@ -8,14 +8,18 @@ use crate::names::{Escaped, Kb};
 /// Run that `last` or a rollup refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Newest {
-    /// Newest finished one, for a rollback.
+    /// Newest finished run, for a rollback.
     Finished,
-    /// Newest one, however it ended, for a report.
+    /// Newest run with any outcome, for a report.
     Any,
 }
 
-/// Finds the run that was named.
-pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result<&'a Run, Failure> {
+/// Finds the run that an argument names.
+pub(super) fn find_run<'a>(
+    runs: &'a [Run],
+    named: &str,
+    newest: Newest,
+) -> Result<&'a Run, Failure> {
     let is_wanted =
         |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);
     let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
@@ -27,22 +31,22 @@ pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result
     };
     let by_rollup = || {
         let kb: Kb = named.parse().ok()?;
-        let of_it = |run: &&Run| run.kb == Some(kb);
-        let newest = runs.iter().rev().filter(of_it).find(is_wanted);
-        newest.or_else(|| runs.iter().rev().find(of_it))
+        let is_of_rollup = |run: &&Run| run.kb == Some(kb);
+        let newest = runs.iter().rev().filter(is_of_rollup).find(is_wanted);
+        newest.or_else(|| runs.iter().rev().find(is_of_rollup))
     };
-    let found = match named.eq_ignore_ascii_case("last") {
-        true => runs.iter().rev().find(is_wanted),
-        false => runs
-            .iter()
+    let found = if named.eq_ignore_ascii_case("last") {
+        runs.iter().rev().find(is_wanted)
+    } else {
+        runs.iter()
             .find(is_named)
             .or_else(by_number)
-            .or_else(by_rollup),
+            .or_else(by_rollup)
     };
-    found.ok_or_else(|| unknown(runs, named, newest))
+    found.ok_or_else(|| unknown_run(runs, named, newest))
 }
 
-fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
+fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
     let reason = match (named.eq_ignore_ascii_case("last"), newest) {
         (true, Newest::Finished) => "there is no finished run".to_owned(),
         (true, Newest::Any) => "there is no run yet".to_owned(),
@@ -62,8 +66,8 @@ fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
         .chain(["last"]);
     let failure = Failure::new(Exit::Usage, reason).now("nothing has changed");
     let failure = match nearest(named, candidates) {
-        Some(meant) if !meant.eq_ignore_ascii_case(named) => {
-            failure.next(format!("did you mean `{meant}`?"))
+        Some(candidate) if !candidate.eq_ignore_ascii_case(named) => {
+            failure.next(format!("did you mean `{candidate}`?"))
         }
         _ => failure,
     };

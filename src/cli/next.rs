@@ -1,4 +1,4 @@
-//! Commands to type next, as every message spells them.
+//! Commands to type next, spelled the same in every message.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use crate::cli::terminal::out;
 use crate::journal::Run;
 
 /// Commands to type next, for one deployment.
-pub(super) struct Next<'a>(pub(super) &'a Path);
+pub(super) struct NextCommands<'a>(pub(super) &'a Path);
 
-impl Next<'_> {
+impl NextCommands<'_> {
     fn command(&self, verb: &str) -> String {
-        format!("rollup {verb} -d {}", out::typed(self.0))
+        format!("rollup {verb} -d {}", out::shell_quoted(self.0))
     }
 
     pub(super) fn status(&self) -> String {
@@ -25,11 +25,12 @@ impl Next<'_> {
         self.command("undo")
     }
 
-    /// Returns the command that undoes this run, which has to be named if it is finished.
+    /// Returns the command that undoes a run, which must be named if it is finished.
     pub(super) fn undo_run(&self, run: &Run) -> String {
-        match run.is_open() {
-            true => self.undo(),
-            false => format!("{} {}", self.undo(), run.number),
+        if run.is_open() {
+            self.undo()
+        } else {
+            format!("{} {}", self.undo(), run.number)
         }
     }
 

@@ -1,9 +1,8 @@
 //! The one writer of files that people name: `-o`, `--save`, drafts and pins.
 //!
-//! A file is there completely or not at all: it is written under a random name beside its place,
-//! brought to disk and renamed. It replaces nothing that matters: no file of a deployment or of the
-//! payload in use, and nothing that the command reads. Of a file that it replaces it keeps mode,
-//! owner and attributes, and a link stays a link.
+//! A file is written atomically: under a random name in its directory, synced, then renamed. No
+//! file of a deployment or of the payload in use is replaced, and no file that the command reads. A
+//! file that is replaced keeps its mode, owner and attributes, and a link stays a link.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, Permissions};
@@ -15,107 +14,109 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use xattr::FileExt;
 
 use super::exit::{Exit, Failure};
-use crate::cli::terminal::out::{self, typed};
+use crate::cli::terminal::out::{self, shell_quoted};
 use crate::deployment::enclosing::enclosing_deployment;
 
-/// The most links that are followed to the file that they stand for, as Linux has it.
-const MOST_LINKS: usize = 40;
-/// Permission bits that a file may keep with other contents: not those that lend the owner's
-/// rights.
+/// Largest number of links that are followed, as in Linux.
+const MAX_LINKS: usize = 40;
+/// Permission bits that a file may keep with new contents: not those that lend the owner's rights.
 const KEPT_MODE: u32 = 0o1777;
 
-/// What happens to a file that exists already.
+/// Choice between replacing a file that exists and refusing the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
-    /// It is replaced: a report or a plan can be made again.
-    Replaced,
-    /// It stays, and the command is refused: people edit such files.
-    Kept,
+pub(super) enum IfExists {
+    /// For reports and plans, which can be made again.
+    Replace,
+    /// For drafts, which people edit.
+    Refuse,
 }
 
-/// A file that a command may write.
+/// File that a command may write.
 #[derive(Debug)]
 pub(super) struct OutputFile {
-    /// As it was typed.
-    typed: PathBuf,
-    place: Place,
-    existing: Existing,
+    /// Path as it was typed.
+    path: PathBuf,
+    target: OutputTarget,
+    if_exists: IfExists,
 }
 
-/// Where the bytes go.
+/// Destination of the bytes.
 #[derive(Debug)]
-enum Place {
-    /// A regular file, by its path without links.
+enum OutputTarget {
+    /// Regular file, by its path without links.
     File(PathBuf),
-    /// A device, a pipe, or an open file of this process: written to as it is.
+    /// Device, pipe, or open file of this process, which is written in place.
     Stream,
 }
 
 impl OutputFile {
-    /// Checks the place of a document, before the command begins. `None` and `-` are standard
+    /// Checks the path of a document, before the command begins. `None` and `-` are standard
     /// output.
     ///
     /// # Errors
     ///
-    /// A place in a deployment, in one of the directories that the command reads, or one of the
+    /// The path is in a deployment, in one of the directories that the command reads, or one of the
     /// files that it reads: 64.
     pub(super) fn of(output: Option<&Path>, reads: &[&Path]) -> Result<Option<Self>, Failure> {
         let path = output.filter(|path| *path != Path::new("-"));
-        path.map(|path| Self::new(path, reads, Existing::Replaced))
+        path.map(|path| Self::new(path, reads, IfExists::Replace))
             .transpose()
     }
 
-    /// Checks the place of a file, before the command begins.
+    /// Checks the path of a file, before the command begins.
     ///
     /// # Errors
     ///
-    /// As [`OutputFile::of`]; and a file that exists and is to be kept.
-    pub(super) fn new(path: &Path, reads: &[&Path], existing: Existing) -> Result<Self, Failure> {
-        let place = resolve(path).map_err(|error| not_written(path, &error))?;
-        match &place {
-            Place::File(at) => {
-                refuse_place(path, at, reads)?;
-                if existing == Existing::Kept && at.symlink_metadata().is_ok() {
+    /// As for [`OutputFile::of`], or the file exists and must not be replaced.
+    pub(super) fn new(path: &Path, reads: &[&Path], if_exists: IfExists) -> Result<Self, Failure> {
+        let target = resolve(path).map_err(|error| write_failure(path, &error))?;
+        match &target {
+            OutputTarget::File(at) => {
+                refuse_path(path, at, reads)?;
+                if if_exists == IfExists::Refuse && at.symlink_metadata().is_ok() {
                     let exists = format_args!("`{}` exists already", path.display());
                     return Err(Failure::new(Exit::Usage, exists)
                         .now("nothing was written")
-                        .next("`--force` replaces it, with what was edited there; or name another file"));
+                        .next("`--force` replaces it, with all its edits; or name another file"));
                 }
             }
-            Place::Stream => refuse_read(path, path, reads)?,
+            OutputTarget::Stream => refuse_read(path, path, reads)?,
         }
         Ok(Self {
-            typed: path.to_owned(),
-            place,
-            existing,
+            path: path.to_owned(),
+            target,
+            if_exists,
         })
     }
 
-    /// Whether two outputs of one command are the same file.
+    /// Returns whether two outputs of one command are the same file.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        matches!((&self.place, &other.place), (Place::File(one), Place::File(other)) if one == other)
+        match (&self.target, &other.target) {
+            (OutputTarget::File(one), OutputTarget::File(other)) => one == other,
+            _ => false,
+        }
     }
 
-    /// Writes a text as it is.
+    /// Writes a text without changes.
     ///
     /// # Errors
     ///
-    /// What the system refuses: 74. A regular file is as it was then.
+    /// The system refuses to write: 74. A regular file then has its old contents.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        match &self.place {
-            // Appended, so that a log keeps what it has.
-            Place::Stream => File::options()
+        match &self.target {
+            // Appended, so that a log keeps its contents.
+            OutputTarget::Stream => File::options()
                 .append(true)
-                .open(&self.typed)
+                .open(&self.path)
                 .and_then(|mut file| file.write_all(text.as_bytes()))
-                .map_err(|error| not_written(&self.typed, &error)),
-            Place::File(at) => {
-                let directory = replace(at, text.as_bytes(), self.existing)
-                    .map_err(|error| not_written(&self.typed, &error))?;
+                .map_err(|error| write_failure(&self.path, &error)),
+            OutputTarget::File(at) => {
+                let directory = replace(at, text.as_bytes(), self.if_exists)
+                    .map_err(|error| write_failure(&self.path, &error))?;
                 directory.sync_all().map_err(|error| {
-                    let what = format!("`{}` may not be on disk: {error}", self.typed.display());
-                    Failure::new(Exit::Io, what)
-                        .now("the file has its new contents, which a power cut may take away")
+                    let reason = format!("`{}` may not be on disk: {error}", self.path.display());
+                    Failure::new(Exit::Io, reason)
+                        .now("the file has its new contents, but a power cut may lose them")
                 })
             }
         }
@@ -130,14 +131,14 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
     };
     let text = anstream::adapter::strip_str(text).to_string();
     output.write(&format!("{}\n", text.trim_end()))?;
-    out::say(format_args!("written to {}", typed(&output.typed)));
+    out::message(format_args!("written to {}", shell_quoted(&output.path)));
     Ok(())
 }
 
-/// Follows links to the file that they stand for, which may not exist yet.
-fn resolve(path: &Path) -> io::Result<Place> {
+/// Follows links to their target, which may not exist yet.
+fn resolve(path: &Path) -> io::Result<OutputTarget> {
     let mut at = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let name = at
             .file_name()
             .ok_or(io::ErrorKind::IsADirectory)?
@@ -148,13 +149,15 @@ fn resolve(path: &Path) -> io::Result<Place> {
             .unwrap_or(Path::new("."));
         let parent = parent.canonicalize()?;
         at = parent.join(name);
-        // What is there are open files of processes, and no file has its place there.
+        // Entries there are open files of processes; no file can be created there.
         if parent.starts_with("/proc") {
-            return Ok(Place::Stream);
+            return Ok(OutputTarget::Stream);
         }
         let metadata = match at.symlink_metadata() {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::File(at)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(OutputTarget::File(at));
+            }
             Err(error) => return Err(error),
         };
         if metadata.is_dir() {
@@ -162,36 +165,36 @@ fn resolve(path: &Path) -> io::Result<Place> {
         }
         if !metadata.is_symlink() {
             return Ok(if metadata.is_file() {
-                Place::File(at)
+                OutputTarget::File(at)
             } else {
-                Place::Stream
+                OutputTarget::Stream
             });
         }
-        refuse_planted(&metadata, &parent)?;
+        refuse_foreign_link(&metadata, &parent)?;
         at = parent.join(at.read_link()?);
     }
     Err(io::Error::other("too many links"))
 }
 
-/// Refuses a link that another user left in a directory for everybody, such as `/tmp`, as Linux
-/// does when it follows links itself (`fs.protected_symlinks`).
-fn refuse_planted(link: &Metadata, parent: &Path) -> io::Result<()> {
+/// Refuses a link of another user in a directory that every user may write, such as `/tmp`, as
+/// Linux does when it follows links itself (`fs.protected_symlinks`).
+fn refuse_foreign_link(link: &Metadata, parent: &Path) -> io::Result<()> {
     let directory = parent.metadata()?;
     let is_shared = directory.mode() & 0o1002 == 0o1002;
     let user = rustix::process::geteuid().as_raw();
-    match is_shared && link.uid() != user && link.uid() != directory.uid() {
-        true => Err(io::Error::other("it is a link that another user made")),
-        false => Ok(()),
+    if is_shared && link.uid() != user && link.uid() != directory.uid() {
+        return Err(io::Error::other("it is a link of another user"));
     }
+    Ok(())
 }
 
-/// Refuses to write where a deployment is, or what the command reads. `at` is the path without
-/// links, and `reads` are files, and directories of payloads.
+/// Refuses to write into a deployment, or over anything that the command reads. `at` is the path
+/// without links; `reads` are files, and directories of payloads.
 ///
 /// # Errors
 ///
-/// Such a place: 64.
-pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
+/// The path is in a deployment or is read: 64.
+pub(super) fn refuse_path(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
     if let Some(deployment) = at.parent().and_then(enclosing_deployment) {
         return Err(refused(path, "is in the deployment", deployment));
     }
@@ -207,30 +210,31 @@ fn refuse_read(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
             continue;
         };
         if metadata.is_dir() && read.canonicalize().is_ok_and(|read| at.starts_with(read)) {
-            let what = match read.join("deployment.toml").exists() {
-                true => "is in the deployment",
-                false => "is in the payload",
+            let relation = if read.join("deployment.toml").exists() {
+                "is in the deployment"
+            } else {
+                "is in the payload"
             };
-            return Err(refused(path, what, read));
+            return Err(refused(path, relation, read));
         }
         if own == Some(identity(metadata)) {
-            return Err(refused(path, "is what the command reads:", read));
+            return Err(refused(path, "is an input of this command:", read));
         }
     }
     Ok(())
 }
 
-fn refused(path: &Path, what: &str, other: &Path) -> Failure {
+fn refused(path: &Path, relation: &str, other: &Path) -> Failure {
     Failure::new(
         Exit::Usage,
-        format_args!("`{}` {what} `{}`", path.display(), other.display()),
+        format_args!("`{}` {relation} `{}`", path.display(), other.display()),
     )
     .now("nothing was written")
-    .next("name a place that is somewhere else")
+    .next("name a path somewhere else")
 }
 
-/// Replaces a file, or makes it, and returns its directory, which is not synced yet.
-fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<File> {
+/// Replaces a file, or creates it, and returns its directory, which is not synced yet.
+fn replace(at: &Path, bytes: &[u8], if_exists: IfExists) -> io::Result<File> {
     let directory = at.parent().unwrap_or(Path::new("/"));
     let opened = File::open(directory)?;
     let old = match at.symlink_metadata() {
@@ -238,14 +242,14 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<File> {
             return Err(io::Error::other("it is not a regular file any more"));
         }
         Ok(old) => {
-            // A rename would pass by the protection of a file that is read-only.
+            // A rename would replace a read-only file despite its protection.
             accessat(CWD, at, Access::WRITE_OK, AtFlags::EACCESS)?;
             Some(old)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    // Until it has the mode of the old file, it is closed to others.
+    // Until it has the mode of the old file, only this user can open it.
     let mode = if old.is_some() { 0o600 } else { 0o666 };
     let mut new = tempfile::Builder::new()
         .prefix(".rollup-")
@@ -256,19 +260,19 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<File> {
         keep_attributes(at, old, new.as_file())?;
     }
     new.as_file().sync_all()?;
-    match (existing, &old) {
-        (Existing::Kept, _) => new.persist_noclobber(at)?,
-        (Existing::Replaced, Some(old)) if !is_unchanged(at, old)? => {
+    match (if_exists, &old) {
+        (IfExists::Refuse, _) => new.persist_noclobber(at)?,
+        (IfExists::Replace, Some(old)) if !is_unchanged(at, old)? => {
             return Err(io::Error::other(
                 "it was changed while it was being replaced",
             ));
         }
-        (Existing::Replaced, _) => new.persist(at)?,
+        (IfExists::Replace, _) => new.persist(at)?,
     };
     Ok(opened)
 }
 
-/// Returns whether a file is the one that was seen, with the contents that it had then.
+/// Returns whether a file is the one that was seen, with the same contents.
 fn is_unchanged(at: &Path, seen: &Metadata) -> io::Result<bool> {
     let now = at.symlink_metadata()?;
     let contents = |file: &Metadata| {
@@ -292,7 +296,7 @@ fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
         })?;
     }
     let kept = kept_attributes(xattr::list(at))?;
-    // The directory may give new files an ACL of its own, which the old file did not have.
+    // The directory may give new files a default ACL, which the old file did not have.
     for name in kept_attributes(new.list_xattr())?
         .iter()
         .filter(|name| !kept.contains(name))
@@ -307,8 +311,8 @@ fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
     new.set_permissions(Permissions::from_mode(old.mode() & KEPT_MODE))
 }
 
-/// Returns the extended attributes that a file keeps with other contents: not those that give
-/// rights to a program for what it was, such as capabilities. A file system may have none at all.
+/// Returns the extended attributes that a file keeps with new contents: not those that grant rights
+/// to the old contents, such as capabilities. A file system may support none at all.
 fn kept_attributes(listed: io::Result<xattr::XAttrs>) -> io::Result<Vec<OsString>> {
     let is_kept = |name: &OsString| {
         name.to_str()
@@ -321,7 +325,7 @@ fn kept_attributes(listed: io::Result<xattr::XAttrs>) -> io::Result<Vec<OsString
     }
 }
 
-fn not_written(path: &Path, error: &io::Error) -> Failure {
+fn write_failure(path: &Path, error: &io::Error) -> Failure {
     Failure::new(
         Exit::Io,
         format_args!("cannot write `{}`: {error}", path.display()),

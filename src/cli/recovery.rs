@@ -1,10 +1,11 @@
-//! What `resume` and `undo` share: the lock, the runs, and the way that is shown before it is taken.
+//! The part that `resume` and `undo` share: the lock, the runs, and the preview of the remaining
+//! operations.
 
 use std::time::Duration;
 
-use super::answers::can_be_asked;
-use super::args::{Deployment, Locking, Rehearsing};
-use super::ending::told_cleared;
+use super::answers::require_terminal;
+use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
+use super::ending::report_cleared_runs;
 use super::exit::{Exit, Failure};
 use super::inputs;
 use crate::cli::terminal::out;
@@ -12,73 +13,68 @@ use crate::cli::views;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Run, runs};
 use crate::plan::Plan;
-use crate::run::{Cleared, clear_the_way, describe_state, examine};
+use crate::run::{Cleared, clear_interrupted_staging, describe_state, examine};
 
 /// Takes the lock for a recovery, and clears runs that died while staging.
-pub(super) fn locked(
-    deployment: &Deployment,
+pub(super) fn lock_for_recovery(
+    deployment: &DeploymentArg,
     yes: bool,
-    locking: Locking,
-    rehearsing: Rehearsing,
+    lock: LockArgs,
+    rehearsal: RehearsalChildArgs,
     verb: &str,
 ) -> Result<(LockedDeployment, Cleared), Failure> {
-    let site = inputs::run_site(deployment.deployment.as_deref())?;
-    out::say(format_args!(
+    let site = inputs::open_deployment(deployment.deployment.as_deref())?;
+    out::message(format_args!(
         "deployment {} ({})",
         site.tree.path().display(),
         site.how
     ));
     site.warn();
     if !yes {
-        can_be_asked("`--yes` goes on without asking")?;
+        require_terminal("`--yes` continues without asking")?;
     }
-    let wait = Duration::from_secs(locking.lock_timeout);
-    let disk =
-        LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
-    let disk = match rehearsing.injector() {
+    let wait = Duration::from_secs(lock.lock_timeout);
+    let disk = LockedDeployment::lock(site.tree, verb, wait)
+        .map_err(|error| inputs::lock_failure(&error))?;
+    let disk = match rehearsal.injector() {
         Some(injector) => disk.with_injector(injector),
         None => disk,
     };
-    let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
-    told_cleared(&cleared);
+    let cleared = clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?;
+    report_cleared_runs(&cleared);
     Ok((disk, cleared))
 }
 
 pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
-    runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
+    runs(disk.tree()).map_err(|fault| inputs::journal_failure(&fault))
 }
 
-/// Shows what a recovery will do, operation by operation.
-pub(super) fn show_way(
+/// Prints the operations that a recovery will do.
+pub(super) fn print_remaining_operations(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
-    way: Direction,
+    direction: Direction,
 ) -> Result<(), Failure> {
     let examined =
-        examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk(&error))?;
+        examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk_failure(&error))?;
     out::line(format_args!(
         "run {} is {}",
         run.name(),
         describe_state(run)
     ));
-    let lines = views::plan::way(plan, &examined, way);
-    let how = if way == Direction::Forward {
-        "taken to its end"
-    } else {
-        "taken back"
-    };
-    match lines.is_empty() {
-        true => out::line(format_args!(
-            "it will be {how}: every operation is where it should be already"
-        )),
-        false => out::line(format_args!("it will be {how}:")),
-    }
+    let lines = views::plan::remaining_operations(plan, &examined, direction);
+    out::line(match (direction, lines.is_empty()) {
+        (Direction::Forward, false) => "it will be finished:",
+        (Direction::Back, false) => "it will be rolled back:",
+        (Direction::Forward, true) => "no operation is left to do; it will be closed",
+        (Direction::Back, true) => "nothing to roll back; it will be closed",
+    });
     lines.iter().for_each(out::line);
     Ok(())
 }
 
-/// Returns the manual steps of a plan, for what is confirmed on the command line.
+/// Returns the ids of the manual steps of a plan, which can be confirmed on the command line.
 pub(super) fn manual_steps(plan: &Plan) -> Vec<&str> {
     plan.steps
         .iter()
@@ -87,12 +83,13 @@ pub(super) fn manual_steps(plan: &Plan) -> Vec<&str> {
         .collect()
 }
 
-pub(super) fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
-    let what = if cleared.is_empty() {
-        "no run is unfinished"
+/// Reports that there is no run to recover. The hint is appended to the line.
+pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str) -> Exit {
+    let reason = if cleared.is_empty() {
+        "no run in progress"
     } else {
-        "nothing else is unfinished"
+        "no other run in progress"
     };
-    out::line(format_args!("nothing to do: {what}{besides}"));
+    out::line(format_args!("nothing to do: {reason}{hint}"));
     Exit::Ok
 }

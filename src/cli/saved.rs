@@ -1,4 +1,4 @@
-//! Saved plans: written for a review, and read to be shown again, compared or applied.
+//! Saved plans: written for a review, and read to be printed, compared or applied.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::args::Choices;
+use super::args::PlanChoices;
 use super::exit::{Exit, Failure};
 use super::output::OutputFile;
-use super::typed::Typed;
+use super::typed::PlanCommand;
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::cli::views::plan::MadeFrom;
+use crate::cli::views::plan::PlanInputs;
 use crate::plan::{self, Plan, PlanFileError};
 
 /// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
@@ -20,14 +20,14 @@ const LARGEST: u64 = 1 << 30;
 
 /// Plan that was read from a file.
 #[derive(Debug, Clone)]
-pub(super) struct Saved {
+pub(super) struct SavedPlan {
     pub(super) plan: Box<Plan>,
-    /// Origin of the plan. The plan in a run's directory has none: the manifest is beside it.
-    made_from: Option<MadeFrom>,
+    /// Inputs of the plan. The plan in a run's directory has none: the manifest is beside it.
+    made_from: Option<PlanInputs>,
 }
 
-impl Saved {
-    /// Reads a saved plan, or returns `None` if the file is something else, as a manifest is.
+impl SavedPlan {
+    /// Reads a saved plan, or returns `None` if the file is not one, such as a manifest.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let fail = |error| {
             Failure::new(
@@ -40,7 +40,7 @@ impl Saved {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(fail(error)
                     .now("nothing was begun")
-                    .next("let whoever runs this read it"));
+                    .next("make the file readable for this user"));
             }
             // A missing manifest is reported by the code that reads manifests.
             Err(_) => return Ok(None),
@@ -64,14 +64,14 @@ impl Saved {
                 format_args!("`{}` cannot be used: {fault}", path.display()),
             )
             .now("nothing was begun")
-            .next("save the plan anew: `rollup plan MANIFEST --save FILE`")
+            .next("save the plan again: `rollup plan MANIFEST --save FILE`")
         };
         let text = String::from_utf8(text)
             .map_err(|_| fault(PlanFileError::NotAPlan("it is not UTF-8".to_owned())))?;
         let plan = Box::new(plan::parse(&text).map_err(fault)?);
         #[derive(Deserialize)]
         struct Beside {
-            made_from: Option<MadeFrom>,
+            made_from: Option<PlanInputs>,
         }
         let beside: Beside = serde_json::from_str(&text)
             .map_err(|error| fault(PlanFileError::NotAPlan(error.to_string())))?;
@@ -82,22 +82,22 @@ impl Saved {
     }
 
     /// Returns the manifest, the payload and the choices that the plan was made from.
-    pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, Choices), Failure> {
+    pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, PlanChoices), Failure> {
         let Some(made_from) = &self.made_from else {
             return Err(Failure::new(
                 Exit::Usage,
                 format_args!("`{}` is the plan of a run", path.display()),
             )
-            .next("`rollup show` shows it; the manifest beside it can be applied"));
+            .next("`rollup show` prints it; apply the manifest beside it"));
         };
         if !made_from.manifest.is_file() {
             let manifest = made_from.manifest.display();
             return Err(Failure::new(
                 Exit::NoInput,
-                format_args!("the manifest of the plan is gone: `{manifest}`"),
+                format_args!("the manifest of the plan does not exist: `{manifest}`"),
             )
             .now("nothing was begun")
-            .next("put it back there, or plan anew"));
+            .next("restore the manifest, or plan again"));
         }
         Ok((
             made_from.manifest.clone(),
@@ -109,7 +109,7 @@ impl Saved {
 
 /// Writes a plan for a review. It replaces an older file of that name atomically.
 pub(super) fn save(
-    typed: &Typed,
+    command: &PlanCommand,
     plan: &Plan,
     path: &Path,
     output: &OutputFile,
@@ -119,13 +119,13 @@ pub(super) fn save(
             Exit::Usage,
             "a preview without a payload has no digest and cannot be saved",
         )
-        .next("say where the rollup's files are: `--payload DIR`"));
+        .next("pass the directory of the rollup's files: `--payload DIR`"));
     };
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let made_from = MadeFrom {
-        manifest: absolute(&typed.path),
-        payload: absolute(typed.payload.as_deref().unwrap_or(Path::new("."))),
-        choices: typed.choices,
+    let made_from = PlanInputs {
+        manifest: absolute(&command.path),
+        payload: absolute(command.payload.as_deref().unwrap_or(Path::new("."))),
+        choices: command.choices,
     };
     let text = views::plan::saved(plan, made_from).map_err(|error| {
         Failure::new(
@@ -134,9 +134,9 @@ pub(super) fn save(
         )
     })?;
     output.write(&format!("{}\n", text.trim_end()))?;
-    out::say(format_args!(
-        "plan {digest} is saved in {}",
-        out::typed(path)
+    out::message(format_args!(
+        "plan {digest} saved to {}",
+        out::shell_quoted(path)
     ));
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Finds documents: one walk for directories and for patterns.
+//! The search for documents, in directories and by patterns.
 //!
 //! It follows no link below its root, and entries and depth are bounded, so that no directory makes
-//! it hang. Names need not be UTF-8: they are compared as bytes, and an error in one entry does not
+//! it hang. Names need not be UTF-8: they are compared as bytes. An error in one entry does not
 //! hide the others.
 
 use std::ffi::OsStr;
@@ -13,30 +13,30 @@ use walkdir::{DirEntry, WalkDir};
 use super::exit::{Exit, Failure};
 use crate::names::{Escaped, grouped};
 
-/// Largest number of entries that one walk looks at.
-const MOST: usize = 1_000_000;
+/// Largest number of entries that one search reads.
+const MAX_ENTRIES: usize = 1_000_000;
 
-/// Largest depth of nested directories that a walk enters.
-const DEEPEST: usize = 64;
+/// Largest depth of nested directories that a search enters.
+const MAX_DEPTH: usize = 64;
 
 /// Longest pattern, in bytes: as long as the longest path.
-const LONGEST: usize = 4096;
+const MAX_PATTERN_BYTES: usize = 4096;
 
 /// Characters that make a path a pattern.
 pub(super) const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
 /// Entry that may be a document.
-pub(super) enum Found {
+pub(super) enum FoundEntry {
     /// File.
     File(PathBuf),
     /// Link, which is not followed.
     Link(PathBuf),
-    /// Entry that cannot be read, and why.
+    /// Entry that cannot be read, with the reason.
     Unread(PathBuf, String),
 }
 
-/// Walk through a directory.
-pub(super) struct Walk {
+/// Search for documents in and below one directory.
+pub(super) struct DocumentSearch {
     root: PathBuf,
     depth: usize,
     /// Pattern to match; `None` for every TOML file.
@@ -49,30 +49,30 @@ struct Pattern {
     hidden: GlobSet,
 }
 
-impl Walk {
+impl DocumentSearch {
     /// Finds the TOML files in a directory and below it.
     pub(super) fn directory(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            depth: DEEPEST,
+            depth: MAX_DEPTH,
             pattern: None,
         }
     }
 
-    /// Finds the files that match a pattern, from the directory that its plain beginning names.
+    /// Finds the files that match a pattern, below the directories before its first wildcard.
     pub(super) fn pattern(pattern: &str) -> Result<Self, Failure> {
-        let wrong = |why: &str| {
+        let invalid = |reason: &str| {
             let brief = pattern.chars().take(100).collect::<String>();
             Failure::new(
                 Exit::Usage,
-                format_args!("`{}` is not a pattern: {why}", Escaped(&brief)),
+                format_args!("`{}` is not a pattern: {reason}", Escaped(&brief)),
             )
-            .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for directories in each other, `**`")
+            .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for nested directories, `**`")
         };
-        if pattern.len() > LONGEST {
-            return Err(wrong(&format!(
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err(invalid(&format!(
                 "it has more than {} bytes",
-                grouped(LONGEST as u64, ',')
+                grouped(MAX_PATTERN_BYTES as u64, ',')
             )));
         }
         let wild = pattern.find(WILDCARDS).unwrap_or(pattern.len());
@@ -80,22 +80,22 @@ impl Walk {
             pattern.split_at(pattern[..wild].rfind('/').map_or(0, |slash| slash + 1));
         let hidden = rest.split('/').filter(|part| part.starts_with('.'));
         let depth = if rest.contains("**") {
-            DEEPEST
+            MAX_DEPTH
         } else {
             rest.matches('/').count() + 1
         };
         let whole =
-            matcher([rest].into_iter()).map_err(|error| wrong(&error.kind().to_string()))?;
-        let hidden = matcher(hidden).map_err(|error| wrong(&error.kind().to_string()))?;
+            matcher([rest].into_iter()).map_err(|error| invalid(&error.kind().to_string()))?;
+        let hidden = matcher(hidden).map_err(|error| invalid(&error.kind().to_string()))?;
         Ok(Self {
             root: root.into(),
-            depth: depth.min(DEEPEST),
+            depth: depth.min(MAX_DEPTH),
             pattern: Some(Pattern { whole, hidden }),
         })
     }
 
-    /// Passes what it finds to `take`, in the order of the names.
-    pub(super) fn for_each(&self, mut take: impl FnMut(Found)) {
+    /// Passes every entry that it finds to `take`, in the order of the names.
+    pub(super) fn for_each(&self, mut take: impl FnMut(FoundEntry)) {
         let root = if self.root.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -106,40 +106,45 @@ impl Walk {
             .sort_by_file_name()
             .into_iter();
         for (count, entry) in walk.filter_entry(|entry| self.enters(entry)).enumerate() {
-            if count > MOST {
-                let why = format!(
+            if count > MAX_ENTRIES {
+                let reason = format!(
                     "it has more than {} entries, and the others were not read",
-                    grouped(MOST as u64, ',')
+                    grouped(MAX_ENTRIES as u64, ',')
                 );
-                return take(Found::Unread(root.to_owned(), why));
+                return take(FoundEntry::Unread(root.to_owned(), reason));
             }
             match entry {
                 Ok(entry) if entry.depth() == 0 => {}
                 Ok(entry) if entry.file_type().is_dir() => {
-                    if entry.depth() == DEEPEST {
-                        let why = format!("it is nested {DEEPEST} deep, and was not looked into");
-                        take(Found::Unread(entry.into_path(), why));
+                    if entry.depth() == MAX_DEPTH {
+                        let reason =
+                            format!("it is nested {MAX_DEPTH} levels deep, and was not read");
+                        take(FoundEntry::Unread(entry.into_path(), reason));
                     }
                 }
-                Ok(entry) if !self.wants(&entry) => {}
-                Ok(entry) if entry.path_is_symlink() => take(Found::Link(self.typed(&entry))),
-                Ok(entry) if entry.file_type().is_file() => take(Found::File(self.typed(&entry))),
+                Ok(entry) if !self.matches(&entry) => {}
+                Ok(entry) if entry.path_is_symlink() => {
+                    take(FoundEntry::Link(self.path_as_typed(&entry)));
+                }
+                Ok(entry) if entry.file_type().is_file() => {
+                    take(FoundEntry::File(self.path_as_typed(&entry)));
+                }
                 Ok(_) => {}
                 // Nothing matches in a directory that does not exist.
                 Err(error) if error.depth() == 0 && self.pattern.is_some() && !root.is_dir() => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(root).to_owned();
-                    let why = error
+                    let reason = error
                         .io_error()
                         .map_or_else(|| error.to_string(), ToString::to_string);
-                    take(Found::Unread(path, why));
+                    take(FoundEntry::Unread(path, reason));
                 }
             }
         }
     }
 
-    /// Returns a path in the form in which the pattern or the directory was typed.
-    fn typed(&self, entry: &DirEntry) -> PathBuf {
+    /// Returns a path that begins like the pattern or the directory that was typed.
+    fn path_as_typed(&self, entry: &DirEntry) -> PathBuf {
         if self.root.as_os_str().is_empty() {
             below(entry).to_owned()
         } else {
@@ -147,18 +152,18 @@ impl Walk {
         }
     }
 
-    /// Returns whether the walk enters an entry: wildcards do not match hidden names.
+    /// Returns whether the search enters an entry: wildcards do not match hidden names.
     fn enters(&self, entry: &DirEntry) -> bool {
         let name = entry.file_name();
-        let hidden = entry.depth() > 0 && name.as_encoded_bytes().starts_with(b".");
-        !hidden
+        let is_hidden = entry.depth() > 0 && name.as_encoded_bytes().starts_with(b".");
+        !is_hidden
             || self
                 .pattern
                 .as_ref()
                 .is_some_and(|pattern| pattern.hidden.is_match(name))
     }
 
-    fn wants(&self, entry: &DirEntry) -> bool {
+    fn matches(&self, entry: &DirEntry) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.whole.is_match(below(entry)),
             None => is_toml(entry.file_name()),
@@ -176,11 +181,11 @@ fn matcher<'p>(patterns: impl Iterator<Item = &'p str>) -> Result<GlobSet, globs
                 .build()?,
         );
     }
-    // Not `compile_matcher` of a single pattern, which panics if the pattern is too complex.
+    // `compile_matcher` of a single pattern would panic if the pattern is too complex.
     set.build()
 }
 
-/// Returns the part of an entry's path below the root of the walk.
+/// Returns the part of an entry's path below the root of the search.
 fn below(entry: &DirEntry) -> &Path {
     let mut parts = entry.path().components();
     let all = parts.clone().count();

@@ -1,10 +1,10 @@
-//! A deployment: what its site has, and the directory that it lives in.
+//! Deployment: its directory on disk, and the description of its site.
 //!
-//! `disk` knows directories, files and the lock, and nothing about sites; `site` knows what
-//! `deployment.toml` and the records say, and changes nothing.
+//! `disk` reads and changes directories and files, and holds the lock; it knows nothing about sites.
+//! `site` reads `deployment.toml` and the records, and changes nothing.
 
 mod disk;
 mod site;
 
-pub use self::disk::{deletion, fault_injection, free_space, lock, locked, own_file, tree};
+pub use self::disk::{deletion, fault_injection, free_space, lock, locked, open_file, tree};
 pub use self::site::{describe, description, enclosing, platforms, records, shapes, snapshot};

@@ -11,7 +11,7 @@ use super::installers;
 use super::services::services_known;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId, ServerId};
 use crate::deployment::platforms;
-use crate::document::{Code, Placed, Reader, Span, brief, slip, some_of};
+use crate::document::{Code, Placed, Reader, Span, brief, misspelling_of, some_of};
 use crate::names::{CaseFolded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
@@ -295,7 +295,7 @@ impl DeploymentChecker<'_, '_, '_> {
         let finding = self
             .reader
             .findings
-            .add(Code::NothingThere, place.span.clone(), message);
+            .add(Code::NoServers, place.span.clone(), message);
         finding.help("the step has no effect there");
     }
 
@@ -340,10 +340,10 @@ impl DeploymentChecker<'_, '_, '_> {
                 "`{}` {verb} on `{there}`, but no server holds both that role and `{here}`",
                 name.value
             );
-            let finding = self
-                .reader
-                .findings
-                .add(Code::Elsewhere, place.span.clone(), message);
+            let finding =
+                self.reader
+                    .findings
+                    .add(Code::NoCommonServer, place.span.clone(), message);
             finding.help("remove or correct `on`; the step has no effect there");
         }
     }
@@ -426,7 +426,7 @@ impl DeploymentChecker<'_, '_, '_> {
             let message = format!("`{}` is an alias of `{path}`", wanted.value);
             self.reader
                 .findings
-                .add(Code::ByAlias, wanted.span.clone(), message)
+                .add(Code::GroupByAlias, wanted.span.clone(), message)
                 .help("there is nothing to do");
         }
         Some(group)
@@ -570,7 +570,7 @@ impl DeploymentChecker<'_, '_, '_> {
                 ),
                 true if run.contains(&id) => continue,
                 true => (
-                    Code::Unfitting,
+                    Code::InapplicableKey,
                     format!("{} does not run `{}`", step.quoted_name(), procedure.value),
                 ),
             };
@@ -621,14 +621,17 @@ impl DeploymentChecker<'_, '_, '_> {
                     .iter()
                     .map(String::as_str)
                     .filter(|need| !is_given(need));
-                let Some(near) = self.reader.suggestion(needs.len(), || slip(other, open)) else {
+                let Some(near) = self
+                    .reader
+                    .suggestion(needs.len(), || misspelling_of(other, open))
+                else {
                     continue;
                 };
                 let message = format!("`{}` needs `{near}`, but gets `{other}`", name.value);
                 let finding =
                     self.reader
                         .findings
-                        .add(Code::NearParameter, (*span).clone(), message);
+                        .add(Code::MisspelledParameter, (*span).clone(), message);
                 finding.did_you_mean(Some(near)).help(
                     "correct the name; a procedure may also get parameters that it does not need",
                 );
@@ -646,10 +649,10 @@ impl DeploymentChecker<'_, '_, '_> {
                     some_of(open.iter().copied()),
                     if open.len() == 1 { "is" } else { "are" }
                 );
-                let finding = self
-                    .reader
-                    .findings
-                    .add(Code::NoAnswer, name.span.clone(), message);
+                let finding =
+                    self.reader
+                        .findings
+                        .add(Code::MissingParameter, name.span.clone(), message);
                 finding
                     .help("set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
             }
@@ -688,7 +691,7 @@ impl DeploymentChecker<'_, '_, '_> {
                     let finding =
                         self.reader
                             .findings
-                            .add(Code::Wider, named.span.clone(), message);
+                            .add(Code::WiderGroup, named.span.clone(), message);
                     finding.help(
                         "the step installs only the removed items; `--include-missing` adds the others",
                     );
@@ -770,7 +773,7 @@ impl DeploymentChecker<'_, '_, '_> {
         let finding = self
             .reader
             .findings
-            .add(Code::NoHostRestart, step.span(), message);
+            .add(Code::NoServiceRestart, step.span(), message);
         finding.note(format!("it replaces {names}"));
         finding.help(format!(
             "restart {} there, if the vendor agrees",

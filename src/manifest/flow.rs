@@ -193,7 +193,7 @@ fn not_reinstalled(reader: &mut Reader<'_>, step: &StepDraft, missing: &[&str]) 
         );
         let finding = reader
             .findings
-            .add(Code::NeverPutBack, step.span(), message);
+            .add(Code::NeverReinstalled, step.span(), message);
         let id = step.id.as_ref().map_or("…", |id| &id.value);
         finding.help(format!(
             "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
@@ -228,10 +228,11 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
                         "{first} already installs the items that `{}` removed",
                         reference.value
                     );
-                    let finding =
-                        reader
-                            .findings
-                            .add(Code::PutBackTwice, reference.span.clone(), message);
+                    let finding = reader.findings.add(
+                        Code::ReinstalledTwice,
+                        reference.span.clone(),
+                        message,
+                    );
                     finding.help("name another `uninstall` step, or remove one of the two steps");
                 }
             }

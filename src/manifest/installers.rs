@@ -156,7 +156,7 @@ fn copied_installer(
     );
     let finding = reader
         .findings
-        .add(Code::NotReinstalled, file.span.clone(), message);
+        .add(Code::InstallerNotInstalled, file.span.clone(), message);
     finding.help("add the item to an `uninstall` and an `install` step, or do not copy the file");
 }
 
@@ -175,7 +175,7 @@ fn unused_installer(reader: &mut Reader<'_>, deployment: &Description, file: &Pl
     );
     let finding = reader
         .findings
-        .add(Code::InstallsNothing, file.span.clone(), message);
+        .add(Code::InstallerOfNoItem, file.span.clone(), message);
     finding
         .did_you_mean(near.as_deref())
         .help("correct the name here, or the item's `installer` in `deployment.toml`");
@@ -221,7 +221,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                 );
                 let finding = reader
                     .findings
-                    .add(Code::MissingRequirement, step.span(), message);
+                    .add(Code::RequirementRemoved, step.span(), message);
                 finding.help(
                     "move this step below the one that installs the requirement, or install both in one step",
                 );

@@ -203,10 +203,9 @@ fn omitted_inclusions(
                     missing.join(", "),
                     included.value
                 );
-                let finding =
-                    given[at]
-                        .1
-                        .add(Code::IncludesLeftOut, included.span.clone(), message);
+                let finding = given[at]
+                    .1
+                    .add(Code::MissingInclude, included.span.clone(), message);
                 finding
                     .help("add them to `includes`: inclusions of other rollups are not inferred");
             }

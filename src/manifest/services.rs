@@ -67,7 +67,7 @@ fn stopped_services(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
             let message = format!("no later step {word} `{}`", service.value);
             let finding = reader
                 .findings
-                .add(Code::NotTakenBack, service.span.clone(), message);
+                .add(Code::LeftStopped, service.span.clone(), message);
             finding.help(format!(
                 "add a step with `action = \"{action}\"`, unless this is intended"
             ));

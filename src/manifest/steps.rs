@@ -82,7 +82,7 @@ fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
             ),
             None => "this manual step cannot be rolled back: it has no `undo`".to_owned(),
         };
-        let finding = reader.findings.add(Code::NoWayBack, step.span(), message);
+        let finding = reader.findings.add(Code::NoUndo, step.span(), message);
         finding.help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }
@@ -136,7 +136,7 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
         let near = reader.nearest(named, earlier).map(str::to_owned);
         let finding = reader
             .findings
-            .add(Code::RemovedBy, reference.span.clone(), message);
+            .add(Code::InvalidRemovedBy, reference.span.clone(), message);
         finding
             .did_you_mean(near.as_deref())
             .help("name an `uninstall` step above this one");

@@ -104,7 +104,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex) -> Vec<boo
                     let message = format!("the file table spells `{}` as `{listed}`", file.value);
                     reader
                         .findings
-                        .add(Code::Spelling, file.span.clone(), message)
+                        .add(Code::CaseDiffers, file.span.clone(), message)
                         .label("case does not count");
                 }
                 used[row] = true;
@@ -150,7 +150,7 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool])
             let message = format!("the step on line {first} already takes all other files");
             reader
                 .findings
-                .add(Code::Contradiction, span, message)
+                .add(Code::ExclusiveKeys, span, message)
                 .help("name the files of one of the two steps");
             continue;
         }
@@ -207,14 +207,14 @@ fn unused_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex, used: &[
                 );
                 reader
                     .findings
-                    .add(Code::UsedAfterAll, why.span.clone(), message)
+                    .add(Code::UsedDespiteUnused, why.span.clone(), message)
                     .help("remove `unused`");
             }
             (None, false) if !unreadable => {
                 let message = format!("no step uses `{}`", row.name.value);
                 let finding = reader
                     .findings
-                    .add(Code::Unused, row.name.span.clone(), message);
+                    .add(Code::UnusedFile, row.name.span.clone(), message);
                 finding.help("add it to a step, or add the reason to its row: `unused = \"…\"`");
             }
             _ => {}
@@ -262,7 +262,7 @@ fn match_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut RowIndex) 
         let message = format!("`{}` is pinned, but is not in the file table", name.value);
         let finding = reader
             .findings
-            .add(Code::PinOfNothing, name.span.clone(), message);
+            .add(Code::PinWithoutRow, name.span.clone(), message);
         finding
             .did_you_mean(near.as_deref())
             .help("correct the name, or remove the pin");
@@ -278,16 +278,18 @@ fn check_sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
                     "`{name}` has {} bytes, which is not a multiple of {SECTOR}",
                     size.value
                 );
-                let finding = reader
-                    .findings
-                    .add(Code::OddMsiSize, size.span.clone(), message);
+                let finding =
+                    reader
+                        .findings
+                        .add(Code::UnlikelyMsiSize, size.span.clone(), message);
                 finding.help("compare the size with the article");
             }
             None if pin.is_none() && !row.unreadable => {
                 let message = format!("`{name}` has neither a size nor a hash");
-                let finding = reader
-                    .findings
-                    .add(Code::Unmeasured, row.name.span.clone(), message);
+                let finding =
+                    reader
+                        .findings
+                        .add(Code::NoSizeOrHash, row.name.span.clone(), message);
                 finding.help("add its `size`, or pin it with `rollup pin`");
             }
             _ => {}
@@ -318,7 +320,7 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
         );
         let finding = reader
             .findings
-            .add(Code::DatesBackwards, released.span.clone(), message);
+            .add(Code::DateOrder, released.span.clone(), message);
         finding.help("compare the day with the article");
         return;
     }
@@ -329,7 +331,7 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
         );
         let finding = reader
             .findings
-            .add(Code::DatesBackwards, time.span.clone(), message);
+            .add(Code::DateOrder, time.span.clone(), message);
         finding.help("compare the date with the article");
     }
 }
@@ -402,8 +404,11 @@ fn indistinguishable_files(reader: &mut Reader<'_>, table: &TableDraft, rows: &R
             format!("size ({size})")
         };
         let message = format!("{names} have the same {same}");
-        let mut finding =
-            Finding::new(Code::Twins, table.rows[twins[0]].name.span.clone(), message);
+        let mut finding = Finding::new(
+            Code::SameSizeAndDate,
+            table.rows[twins[0]].name.span.clone(),
+            message,
+        );
         if twins.iter().all(|&at| rows.pin[at].is_some()) {
             finding
                 .level(Severity::Note)

@@ -62,7 +62,7 @@ pub fn compare(
         );
         let help = "remove the file that is not the vendor's";
         comparison
-            .report(Code::PayloadClash, Severity::Error, &table.span, message)
+            .report(Code::CaseClash, Severity::Error, &table.span, message)
             .help = Some(help);
     }
     for name in &payload.extra {
@@ -168,7 +168,7 @@ impl PayloadComparison<'_> {
             let message =
                 format!("`{name}` in the payload is the file that is pinned as `{other}`");
             return Some((
-                Code::Swapped,
+                Code::SwappedFiles,
                 message,
                 "two files may be swapped; rename them",
             ));
@@ -212,7 +212,7 @@ impl PayloadComparison<'_> {
         let needed = self.table.run.contains(&case_folded) || installed.is_some() || name.is_msi();
         match &fact.package {
             Err(PackageError::NotAPackage(why)) if needed => Some((
-                Code::NoInstaller,
+                Code::NotAnInstaller,
                 format!("`{name}` is not an installer: {why}"),
                 UNPACK_AGAIN,
             )),
@@ -235,7 +235,7 @@ impl PayloadComparison<'_> {
                     );
                     let help =
                         "two files may be swapped; `rollup inspect` shows the contents of each";
-                    (Code::Swapped, message, help)
+                    (Code::SwappedFiles, message, help)
                 })
             }
         }

@@ -141,7 +141,7 @@ impl Payload {
         let name = found.path.to_string();
         let read = match found.kind {
             FileKind::File => self.read(found).map_err(|error| error.source.to_string()),
-            kind => Err(format!("it is {}, not a file", kind.named())),
+            kind => Err(format!("it is {}, not a file", kind.with_article())),
         };
         match read {
             Ok((facts, modified, package)) => PayloadFact {

@@ -7,12 +7,12 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use super::faults::OUTLIVED;
+use super::faults::CHANGES_MADE;
 use super::{LabError, disk};
 
-/// A command that changes a deployment.
+/// Command that changes a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum ChildCommand {
     /// `rollup apply`
     Apply,
     /// `rollup resume`
@@ -23,26 +23,26 @@ pub enum Verb {
     UndoLast,
 }
 
-impl fmt::Display for Verb {
+impl fmt::Display for ChildCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Verb::Apply => "apply",
-            Verb::Resume => "resume",
-            Verb::Undo => "undo",
-            Verb::UndoLast => "undo last",
+            ChildCommand::Apply => "apply",
+            ChildCommand::Resume => "resume",
+            ChildCommand::Undo => "undo",
+            ChildCommand::UndoLast => "undo last",
         })
     }
 }
 
-/// Fate of a child process.
+/// Fault that is injected into a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Nothing disturbs it.
-    Lives,
-    /// It only counts its changes.
-    Counts,
-    /// It dies right before this change of the disk, counted from 1.
-    DiesAt(u64),
+pub(super) enum ChildFault {
+    /// No fault.
+    None,
+    /// No fault, but the process counts its changes of the disk and prints their number.
+    CountChanges,
+    /// SIGKILL right before this change of the disk, counted from 1.
+    KillAtChange(u64),
 }
 
 /// Program, and the arguments of each `apply`.
@@ -56,82 +56,88 @@ pub struct Program {
 
 /// Child process that has ended.
 #[derive(Debug, Clone)]
-pub(super) struct Ran {
+pub(super) struct FinishedCommand {
     /// Command line, as it would be typed.
     pub(super) line: String,
     status: ExitStatus,
-    said: String,
+    output: String,
 }
 
 impl Program {
     /// Runs one command on a deployment, without a terminal and without questions.
-    pub(super) fn run(&self, verb: Verb, deployment: &Path, fate: Fate) -> Result<Ran, LabError> {
-        let mut words: Vec<OsString> = verb.to_string().split(' ').map(OsString::from).collect();
-        if verb == Verb::Apply {
-            words.extend(self.apply.iter().cloned());
+    pub(super) fn run(
+        &self,
+        command: ChildCommand,
+        deployment: &Path,
+        fault: ChildFault,
+    ) -> Result<FinishedCommand, LabError> {
+        let mut arguments: Vec<OsString> =
+            command.to_string().split(' ').map(OsString::from).collect();
+        if command == ChildCommand::Apply {
+            arguments.extend(self.apply.iter().cloned());
         }
-        words.extend([
+        arguments.extend([
             "-d".into(),
             deployment.into(),
             "--yes".into(),
             "--manual-steps-done".into(),
         ]);
-        let at = match fate {
-            Fate::Lives => None,
-            Fate::Counts => Some(u64::MAX),
-            Fate::DiesAt(change) => Some(change),
+        let kill_at = match fault {
+            ChildFault::None => None,
+            ChildFault::CountChanges => Some(u64::MAX),
+            ChildFault::KillAtChange(change) => Some(change),
         };
-        words.extend(at.map(|at| format!("--die-at-change={at}").into()));
-        let mut command = Command::new(&self.path);
-        command
-            .args(&words)
+        arguments.extend(kill_at.map(|change| format!("--die-at-change={change}").into()));
+        let mut process = Command::new(&self.path);
+        process
+            .args(&arguments)
             .stdin(Stdio::null())
             .env("NO_COLOR", "1")
             .env_remove("CLICOLOR_FORCE");
         // Ctrl-C is for the rehearsal, which stops after the current point.
-        command.process_group(0);
-        let output = command.output().map_err(disk("run", &self.path))?;
-        let said = [output.stdout, output.stderr]
+        process.process_group(0);
+        let printed = process.output().map_err(disk("run", &self.path))?;
+        let output = [printed.stdout, printed.stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .concat();
-        let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-        Ok(Ran {
-            line: format!("rollup {}", words.join(" ")),
-            status: output.status,
-            said,
+        let arguments: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
+        Ok(FinishedCommand {
+            line: format!("rollup {}", arguments.join(" ")),
+            status: printed.status,
+            output,
         })
     }
 }
 
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    if word.contains(|c: char| c.is_whitespace() || c == '\'') {
-        format!("{word:?}")
+fn quoted(argument: &OsStr) -> String {
+    let argument = argument.to_string_lossy();
+    if argument.contains(|c: char| c.is_whitespace() || c == '\'') {
+        format!("{argument:?}")
     } else {
-        word.into_owned()
+        argument.into_owned()
     }
 }
 
-impl Ran {
-    /// Returns whether it was ended by SIGKILL, the signal that no process survives.
+impl FinishedCommand {
+    /// Returns whether SIGKILL ended it, the signal that no process survives.
     pub(super) fn was_killed(&self) -> bool {
         self.status.signal() == Some(rustix::process::Signal::KILL.as_raw())
     }
 
-    /// Returns its exit code, if it has one.
+    /// Returns its exit code; `None` if a signal ended it.
     pub(super) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Returns the number of changes that it made, if it had to count them and outlived them all.
+    /// Returns the number of changes that it made, if it had to count them and was not killed.
     pub(super) fn changes(&self) -> Option<u64> {
-        self.said
+        self.output
             .lines()
             .rev()
-            .find_map(|line| line.strip_prefix(OUTLIVED)?.parse().ok())
+            .find_map(|line| line.strip_prefix(CHANGES_MADE)?.parse().ok())
     }
 
-    /// Describes how it ended, in words.
+    /// Describes the way it ended, such as "ended with 12".
     pub(super) fn ending(&self) -> String {
         match (self.status.code(), self.status.signal()) {
             (Some(code), _) => format!("ended with {code}"),
@@ -143,17 +149,17 @@ impl Ran {
     /// Returns the errors that it printed.
     pub(super) fn reasons(&self) -> Vec<String> {
         let errors = self
-            .said
+            .output
             .lines()
             .filter_map(|line| line.strip_prefix("error: "));
         errors.map(str::to_owned).collect()
     }
 }
 
-impl fmt::Display for Ran {
+impl fmt::Display for FinishedCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "$ {}", self.line)?;
-        f.write_str(&self.said)?;
+        f.write_str(&self.output)?;
         writeln!(f, "({})", self.ending())
     }
 }

@@ -1,5 +1,5 @@
-//! Faults that a rehearsal injects into a process: it dies at a change of the disk, or one of its
-//! renames fails.
+//! Faults that a rehearsal injects into a process: SIGKILL at a change of the disk, or a rename
+//! that fails.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,45 +9,43 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::deployment::fault_injection::{Change, FaultInjector};
 
-/// Beginning of the last line that a process prints if it outlives its [`Death`]; the number of
-/// changes it made follows.
-pub(super) const OUTLIVED: &str = "changes of the disk: ";
+/// Beginning of the last line that a process with a [`KillAtChange`] prints if it is not killed;
+/// the number of changes it made follows.
+pub(super) const CHANGES_MADE: &str = "changes of the disk: ";
 
 /// Fault that kills its own process right before a change: no handler runs, nothing is cleaned up.
-pub struct Death {
-    at: u64,
-    seen: AtomicU64,
+pub struct KillAtChange {
+    change: u64,
+    announced: AtomicU64,
 }
 
-impl Death {
+impl KillAtChange {
     /// Returns a fault that kills the process before this change, counted from 1.
     pub fn at(change: u64) -> Self {
         Self {
-            at: change,
-            seen: AtomicU64::new(0),
+            change,
+            announced: AtomicU64::new(0),
         }
     }
 }
 
-impl FaultInjector for Death {
+impl FaultInjector for KillAtChange {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
-        match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            false => Ok(()),
-            true => {
-                kill_process(getpid(), Signal::KILL)?;
-                // Never reached: the signal has ended the process.
-                Err(io::Error::other("the process is dead"))
-            }
+        if self.announced.fetch_add(1, Ordering::SeqCst) + 1 != self.change {
+            return Ok(());
         }
+        kill_process(getpid(), Signal::KILL)?;
+        // Never reached: the signal has ended the process.
+        Err(io::Error::other("the process is dead"))
     }
 }
 
-impl Drop for Death {
+impl Drop for KillAtChange {
     fn drop(&mut self) {
         let _ = writeln!(
             io::stderr(),
-            "{OUTLIVED}{}",
-            self.seen.load(Ordering::SeqCst)
+            "{CHANGES_MADE}{}",
+            self.announced.load(Ordering::SeqCst)
         );
     }
 }

@@ -1,9 +1,9 @@
-//! Directory of a lab: made, marked, recognized and replaced.
+//! Directory of a lab: how it is created, marked, recognized and replaced.
 //!
-//! You may rehearse as root, in a directory that others can write to. So a lab is a directory of
-//! the caller, everything in it is made by handle, and `--replace` removes it only if all of it is
-//! accounted for: by the listing in its mark, or by the plans of the runs that its deployments have
-//! had since.
+//! You may rehearse as root, in a directory that others can write to. So a lab has to be owned by
+//! the caller, everything in it is created through directory handles, and `--replace` removes it
+//! only if every file in it is known: from the listing in its marker file, or from the plans of the
+//! runs that its deployments have had since.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,9 +18,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 
 use super::copy::copy_tree;
-use super::crashes::{self, FIRST_FAILURE, SCENE, WHAT_HAPPENED};
-use super::listing::{Listed, Listing, MARK, Mark, completeness};
-use super::making::{BuiltTree, Making};
+use super::crashes::{self, COMMANDS_RUN, FIRST_FAILURE, START_STATE};
+use super::lab_writer::{BuiltTree, LabWriter};
+use super::listing::{LabMarker, ListedObjects, Listing, MARKER, completeness};
 use super::{LabError, disk, payload, site};
 use crate::deployment::deletion::{list_in, refuse_mounts_in, remove_tree};
 use crate::deployment::description::Description;
@@ -28,7 +28,7 @@ use crate::deployment::locked::is_unfinished;
 use crate::deployment::tree::{FileKind, Tree, path as rel};
 use crate::manifest::Manifest;
 use crate::names::RelPath;
-use crate::plan::{self, Entry, NewEntry, Plan, What};
+use crate::plan::{self, Entry, EntryKind, NewEntry, Plan};
 use crate::run::{is_made_by_staging, slot_entries};
 
 /// Longest plan that is read, in bytes: more than the plan of any run.
@@ -46,7 +46,7 @@ pub struct Lab {
 
 /// Origin of the deployment of a lab.
 #[derive(Debug, Clone, Copy)]
-pub enum Origin<'a> {
+pub enum LabOrigin<'a> {
     /// Built in its state before the rollup, from the text of a `deployment.toml`.
     Built(&'a str),
     /// A copy of a deployment.
@@ -56,16 +56,16 @@ pub enum Origin<'a> {
 /// Treatment of a lab that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExisting {
-    /// It is left alone.
+    /// Keep it, and fail.
     Refuse,
-    /// It is removed, if `rehearse` made all of it.
+    /// Remove it, if `rehearse` made everything in it.
     Replace,
 }
 
 /// State of the directory in which a lab is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabState {
-    /// Nothing.
+    /// The directory does not exist.
     Absent,
     /// An empty directory.
     Empty,
@@ -93,28 +93,28 @@ impl LabState {
 }
 
 /// Contents of the deployment of a lab.
-enum Contents<'a> {
+enum LabContents<'a> {
     Built(BuiltTree),
     Copied(&'a Path),
 }
 
-/// Makes a lab in a directory: a deployment of its origin, and a built payload unless `real` is
+/// Makes a lab in a directory: a deployment from its origin, and a built payload unless `real` is
 /// given.
 ///
 /// # Errors
 ///
-/// Returns the first obstacle. Everything but the disk is checked before anything is removed or
-/// made, and what was made until then is removed.
+/// Returns the first obstacle. All checks that need no writing precede the first change, and
+/// everything made before a failure is removed.
 pub fn prepare(
     manifest: &Manifest,
     description: &Description,
     directory: &Path,
-    origin: Origin<'_>,
+    origin: LabOrigin<'_>,
     real: Option<&Path>,
     existing: OnExisting,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Lab, LabError> {
-    if let Origin::Copied(own) = origin {
+    if let LabOrigin::Copied(own) = origin {
         refuse_inside(directory, own)?;
         refuse_to_lose(directory, own)?;
     }
@@ -126,12 +126,14 @@ pub fn prepare(
         None => Some(payload::contents(manifest, description)?),
     };
     let deployment = match origin {
-        Origin::Copied(own) => Contents::Copied(own),
-        Origin::Built(text) => Contents::Built(site::contents(description, by_itself(text))?),
+        LabOrigin::Copied(own) => LabContents::Copied(own),
+        LabOrigin::Built(text) => {
+            LabContents::Built(site::contents(description, without_schema_line(text))?)
+        }
     };
-    let place = LabPlace::open(directory, existing)?;
-    let listing = place.begin()?;
-    match place.fill(&listing, deployment, payload, is_stopped) {
+    let lab_directory = LabDirectory::open(directory, existing)?;
+    let listing = lab_directory.begin()?;
+    match lab_directory.fill(&listing, deployment, payload, is_stopped) {
         Ok(()) => Ok(Lab {
             deployment: directory.join("deployment"),
             payload: real.map_or_else(|| directory.join("payload"), Path::to_owned),
@@ -140,18 +142,19 @@ pub fn prepare(
         Err(error) => {
             drop(listing);
             // A lab that cannot be removed remains incomplete, and is reported as such.
-            let _ = place.take_back();
+            let _ = lab_directory.remove_attempt();
             Err(error)
         }
     }
 }
 
 impl Lab {
-    /// Lists the copies that `--crash-everywhere` makes, and what a plan may leave in each of them.
+    /// Adds the copies that `--crash-everywhere` makes to the listing, and everything that a run of
+    /// the plan may leave in each of them.
     ///
     /// # Errors
     ///
-    /// The disk refuses.
+    /// Returns the error of the disk.
     pub fn list_copies(&self, plan: &Plan) -> Result<(), LabError> {
         let note = |kind, path: &Path| {
             self.listing
@@ -162,11 +165,8 @@ impl Lab {
             note(FileKind::Directory, Path::new(&copy))?;
             note(FileKind::Directory, &Path::new(&copy).join("deployment"))?;
         }
-        note(
-            FileKind::File,
-            &Path::new(FIRST_FAILURE).join(WHAT_HAPPENED),
-        )?;
-        for (is_directory, path) in written(plan) {
+        note(FileKind::File, &Path::new(FIRST_FAILURE).join(COMMANDS_RUN))?;
+        for (is_directory, path) in written_by(plan) {
             let kind = if is_directory {
                 FileKind::Directory
             } else {
@@ -178,24 +178,24 @@ impl Lab {
     }
 }
 
-/// An empty directory in which a lab is made.
-struct LabPlace {
+/// Empty directory in which a lab is made.
+struct LabDirectory {
     root: Dir,
     shown: PathBuf,
-    /// Directories that were made for it, innermost first.
-    made: Vec<PathBuf>,
+    /// Directories that were created for it, innermost first.
+    created: Vec<PathBuf>,
 }
 
-impl LabPlace {
-    /// Opens the directory, makes it if it does not exist, and empties it if it has a lab that may
-    /// be replaced.
+impl LabDirectory {
+    /// Opens the directory, creates it if it does not exist, and empties it if it has a lab that
+    /// may be replaced.
     fn open(shown: &Path, existing: OnExisting) -> Result<Self, LabError> {
-        let made = match shown.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(shown)?,
+        let created = match shown.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create_directories(shown)?,
             Err(error) => return Err(disk("look at", shown)(error)),
-            // The owner of the link may let it lead elsewhere at any time.
-            Ok(link) if link.is_symlink() && link.uid() != me() => {
-                return Err(LabError::NotYours(shown.to_owned()));
+            // The owner of the link can change its target at any time.
+            Ok(link) if link.is_symlink() && link.uid() != effective_user() => {
+                return Err(LabError::OtherOwner(shown.to_owned()));
             }
             Ok(_) => Vec::new(),
         };
@@ -206,91 +206,96 @@ impl LabPlace {
             root => root.map_err(disk("open the directory", shown))?,
         };
         let metadata = root.dir_metadata().map_err(disk("look at", shown))?;
-        let place = Self {
+        let lab_directory = Self {
             root,
             shown: shown.to_owned(),
-            made,
+            created,
         };
-        let is_empty = place
+        let is_empty = lab_directory
             .root
             .entries()
             .map_err(disk("list", shown))?
             .next()
             .is_none();
         if !is_empty
-            && !place
+            && !lab_directory
                 .root
-                .symlink_metadata(MARK)
-                .is_ok_and(|mark| mark.is_file())
+                .symlink_metadata(MARKER)
+                .is_ok_and(|marker| marker.is_file())
         {
             return Err(LabError::NotALab(shown.to_owned()));
         }
-        if metadata.uid() != me() {
-            return Err(LabError::NotYours(shown.to_owned()));
+        if metadata.uid() != effective_user() {
+            return Err(LabError::OtherOwner(shown.to_owned()));
         }
         if metadata.mode() & 0o002 != 0 {
             return Err(LabError::WritableByAll(shown.to_owned()));
         }
         if !is_empty {
-            place.replace(existing)?;
+            lab_directory.replace(existing)?;
         }
-        Ok(place)
+        Ok(lab_directory)
     }
 
-    /// Removes the existing lab. An incomplete one is no loss, so it is removed in any case.
+    /// Removes the existing lab. An incomplete one is not worth keeping, so it is always removed.
     fn replace(&self, existing: OnExisting) -> Result<(), LabError> {
-        let mark = match Mark::read(&self.root) {
+        let marker = match LabMarker::read(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(LabError::Busy(self.shown.clone()));
             }
-            mark => mark.map_err(disk("read", &self.shown.join(MARK)))?,
+            marker => marker.map_err(disk("read", &self.shown.join(MARKER)))?,
         };
-        match mark {
-            Mark::None => Err(LabError::NotALab(self.shown.clone())),
-            Mark::WithoutListing => Err(LabError::WithoutListing(self.shown.clone())),
-            Mark::Listing(_, listed) if existing == OnExisting::Refuse && listed.is_complete() => {
+        match marker {
+            LabMarker::None => Err(LabError::NotALab(self.shown.clone())),
+            LabMarker::WithoutListing => Err(LabError::WithoutListing(self.shown.clone())),
+            LabMarker::Listing(_, listed)
+                if existing == OnExisting::Refuse && listed.is_complete() =>
+            {
                 Err(LabError::Exists(self.shown.clone()))
             }
-            Mark::Listing(listing, listed) => self.empty(&listing, &listed),
+            LabMarker::Listing(listing, listed) => self.empty(&listing, &listed),
         }
     }
 
-    /// Removes everything in the lab, if all of it is accounted for.
-    fn empty(&self, listing: &Listing, listed: &Listed) -> Result<(), LabError> {
+    /// Removes everything in the lab, if all of it is known to come from rehearsals.
+    fn empty(&self, listing: &Listing, listed: &ListedObjects) -> Result<(), LabError> {
         refuse_mounts_in(&self.root, &self.shown)?;
         let found = self.found()?;
-        let accounts = Accounts {
+        let lab_objects = LabObjects {
             lab: &self.shown,
             listed,
             plans: RefCell::default(),
         };
-        let (ours, foreign): (Vec<_>, Vec<_>) = found
+        let (expected, unexpected): (Vec<_>, Vec<_>) = found
             .into_iter()
-            .partition(|(path, kind)| accounts.have(path, *kind));
-        if !foreign.is_empty() {
-            let paths = foreign
+            .partition(|(path, kind)| lab_objects.contains(path, *kind));
+        if !unexpected.is_empty() {
+            let paths = unexpected
                 .into_iter()
                 .map(|(path, _)| self.shown.join(path))
                 .collect();
-            return Err(LabError::Foreign {
+            return Err(LabError::UnexpectedFiles {
                 directory: self.shown.clone(),
                 paths,
             });
         }
-        // A death from here on leaves less than what the plans account for, and maybe not the
-        // plans, so note the objects in the listing first. On a full disk that is not possible.
-        let unlisted = ours.iter().filter(|(path, kind)| !listed.has(*kind, path));
+        // If the process is killed during the removal, the plans that account for some objects may
+        // be gone before these objects, so add them to the listing first. On a full disk that is
+        // not possible.
+        let unlisted = expected
+            .iter()
+            .filter(|(path, kind)| !listed.has(*kind, path));
         let _ = unlisted
             .into_iter()
             .try_for_each(|(path, kind)| listing.note(*kind, path));
         for entry in self.root.entries().map_err(disk("list", &self.shown))? {
             let entry = entry.map_err(disk("list", &self.shown))?;
             let name = entry.file_name();
-            if name != MARK {
+            if name != MARKER {
                 self.remove(&name, entry.file_type().is_ok_and(|kind| kind.is_dir()))?;
             }
         }
-        self.remove(OsStr::new(MARK), false)
+        self.remove(OsStr::new(MARKER), false)
     }
 
     fn remove(&self, name: &OsStr, is_directory: bool) -> Result<(), LabError> {
@@ -314,18 +319,18 @@ impl LabPlace {
         Ok(found)
     }
 
-    /// Marks the directory as a lab. From here on everything in it belongs to this rehearsal.
+    /// Marks the directory as a lab. From now on everything in it belongs to this rehearsal.
     fn begin(&self) -> Result<Listing, LabError> {
         Listing::create(&self.root).map_err(|error| {
             let _ = self.remove_directories();
-            disk("write", &self.shown.join(MARK))(error)
+            disk("write", &self.shown.join(MARKER))(error)
         })
     }
 
     fn fill(
         &self,
         listing: &Listing,
-        deployment: Contents<'_>,
+        deployment: LabContents<'_>,
         payload: Option<BuiltTree>,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), LabError> {
@@ -333,39 +338,39 @@ impl LabPlace {
             .root
             .try_clone()
             .map_err(disk("open the directory", &self.shown))?;
-        let making = Making::listed(root, &self.shown, listing, is_stopped);
+        let writer = LabWriter::listed(root, &self.shown, listing, is_stopped);
         match deployment {
-            Contents::Copied(own) => copy_tree(own, &making, Path::new("deployment"))?,
-            Contents::Built(tree) => making.tree(Path::new("deployment"), &tree)?,
+            LabContents::Copied(own) => copy_tree(own, &writer, Path::new("deployment"))?,
+            LabContents::Built(tree) => writer.tree(Path::new("deployment"), &tree)?,
         }
         if let Some(payload) = payload {
-            making.tree(Path::new("payload"), &payload)?;
+            writer.tree(Path::new("payload"), &payload)?;
         }
         listing
             .complete()
-            .map_err(disk("write", &self.shown.join(MARK)))
+            .map_err(disk("write", &self.shown.join(MARKER)))
     }
 
-    /// Removes what this attempt made, and only that.
-    fn take_back(&self) -> Result<(), LabError> {
-        if let Mark::Listing(listing, listed) =
-            Mark::read(&self.root).map_err(disk("read", &self.shown.join(MARK)))?
+    /// Removes everything that this attempt made, and nothing else.
+    fn remove_attempt(&self) -> Result<(), LabError> {
+        if let LabMarker::Listing(listing, listed) =
+            LabMarker::read(&self.root).map_err(disk("read", &self.shown.join(MARKER)))?
         {
             self.empty(&listing, &listed)?;
         }
         self.remove_directories()
     }
 
-    /// Removes the directories that were made for the lab, unless there is something in them.
+    /// Removes the directories that were created for the lab, if they are empty.
     fn remove_directories(&self) -> Result<(), LabError> {
-        self.made
+        self.created
             .iter()
-            .try_for_each(|made| fs::remove_dir(made).map_err(disk("remove", made)))
+            .try_for_each(|created| fs::remove_dir(created).map_err(disk("remove", created)))
     }
 }
 
-/// Makes a directory and the missing ones above it, and returns them, innermost first.
-fn make(directory: &Path) -> Result<Vec<PathBuf>, LabError> {
+/// Creates a directory and its missing parent directories, and returns them, innermost first.
+fn create_directories(directory: &Path) -> Result<Vec<PathBuf>, LabError> {
     let is_missing =
         |above: &&Path| !above.as_os_str().is_empty() && above.symlink_metadata().is_err();
     let missing: Vec<PathBuf> = directory
@@ -373,65 +378,71 @@ fn make(directory: &Path) -> Result<Vec<PathBuf>, LabError> {
         .take_while(is_missing)
         .map(Path::to_owned)
         .collect();
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for path in missing.into_iter().rev() {
         // Never writable by others, whatever the umask is.
         match fs::DirBuilder::new().mode(0o755).create(&path) {
-            Ok(()) => made.insert(0, path),
-            // Happens for `a/..`, once `a` was made.
+            Ok(()) => created.insert(0, path),
+            // Happens for `a/..`, once `a` was created.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.ends_with("..") => {}
             Err(error) => {
-                let _ = made.iter().try_for_each(fs::remove_dir);
-                return Err(disk("make the directory", &path)(error));
+                let _ = created.iter().try_for_each(fs::remove_dir);
+                return Err(disk("create the directory", &path)(error));
             }
         }
     }
-    Ok(made)
+    Ok(created)
 }
 
-fn me() -> u32 {
+fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// Objects that runs wrote: true for a directory, and the path.
-type Brought = BTreeSet<(bool, RelPath)>;
+type WrittenObjects = BTreeSet<(bool, RelPath)>;
 
-/// Records that account for the objects of a lab.
-struct Accounts<'a> {
+/// Objects that rehearsals made in a lab, from its listing and from the runs in it.
+struct LabObjects<'a> {
     lab: &'a Path,
-    listed: &'a Listed,
+    listed: &'a ListedObjects,
     /// Objects that the runs of a deployment wrote, with the deployment.
-    plans: RefCell<Vec<(PathBuf, Brought)>>,
+    plans: RefCell<Vec<(PathBuf, WrittenObjects)>>,
 }
 
-impl Accounts<'_> {
+impl LabObjects<'_> {
     /// Returns whether a rehearsal, or a command in one of its deployments, made an object.
-    fn have(&self, path: &Path, kind: FileKind) -> bool {
-        if path == Path::new(MARK) || self.listed.has(kind, path) {
+    fn contains(&self, path: &Path, kind: FileKind) -> bool {
+        if path == Path::new(MARKER) || self.listed.has(kind, path) {
             return true;
         }
-        let Some((deployment, below)) = in_deployment(path) else {
+        let Some((deployment, below)) = split_deployment_path(path) else {
             return false;
         };
         if !self.listed.has(FileKind::Directory, &deployment) {
             return false;
         }
-        if let Ok(kept) = below.strip_prefix(".rollup") {
-            return self.is_kept(&deployment, &below, kept, kind);
+        if let Ok(in_rollup) = below.strip_prefix(".rollup") {
+            return self.is_made_by_commands(&deployment, &below, in_rollup, kind);
         }
-        if self.is_half_made(path, &below, kind) {
+        if self.is_unfinished_rollup_directory(path, &below, kind) {
             return true;
         }
         // The other deployments are copies of the lab's own, so its listing accounts for them as
         // well.
         below.as_os_str().is_empty()
             || self.listed.has(kind, &Path::new("deployment").join(&below))
-            || self.is_brought(&deployment, &below, kind)
+            || self.is_written_by_run(&deployment, &below, kind)
     }
 
     /// Returns whether an object in `.rollup` is one that commands make there.
-    fn is_kept(&self, deployment: &Path, below: &Path, kept: &Path, kind: FileKind) -> bool {
-        let parts: Vec<&str> = kept
+    fn is_made_by_commands(
+        &self,
+        deployment: &Path,
+        below: &Path,
+        in_rollup: &Path,
+        kind: FileKind,
+    ) -> bool {
+        let parts: Vec<&str> = in_rollup
             .iter()
             .map(|part| part.to_str().unwrap_or_default())
             .collect();
@@ -443,18 +454,18 @@ impl Accounts<'_> {
                 matches!(name, "slots" | "sources") || is_run(name)
             }
             (["runs", run], FileKind::Directory) => is_run(run),
-            (["runs", _, "slots", _, _, ..], _) => self.is_brought(deployment, below, kind),
+            (["runs", _, "slots", _, _, ..], _) => self.is_written_by_run(deployment, below, kind),
             (["runs", run, ..], _) => {
-                let below = kept.iter().skip(2).collect::<PathBuf>();
+                let below = in_rollup.iter().skip(2).collect::<PathBuf>();
                 is_run(run) && is_made_by_staging(&below, kind)
             }
             _ => false,
         }
     }
 
-    /// Returns whether an object belongs to a `.rollup` that a dead process left under its
-    /// temporary name, and contains nothing that could be lost.
-    fn is_half_made(&self, path: &Path, below: &Path, kind: FileKind) -> bool {
+    /// Returns whether an object belongs to a `.rollup` that a killed process left under its
+    /// temporary name, and contains no data worth keeping.
+    fn is_unfinished_rollup_directory(&self, path: &Path, below: &Path, kind: FileKind) -> bool {
         let parts: Vec<&str> = below
             .iter()
             .map(|part| part.to_str().unwrap_or_default())
@@ -469,7 +480,7 @@ impl Accounts<'_> {
         }
     }
 
-    fn is_brought(&self, deployment: &Path, below: &Path, kind: FileKind) -> bool {
+    fn is_written_by_run(&self, deployment: &Path, below: &Path, kind: FileKind) -> bool {
         let Some(Ok(below)) = below.to_str().map(RelPath::parse) else {
             return false;
         };
@@ -481,19 +492,20 @@ impl Accounts<'_> {
         let mut plans = self.plans.borrow_mut();
         let known = plans.iter().position(|(known, _)| known == deployment);
         let at = known.unwrap_or_else(|| {
-            plans.push((deployment.to_owned(), brought(&self.lab.join(deployment))));
+            let written = written_by_runs(&self.lab.join(deployment));
+            plans.push((deployment.to_owned(), written));
             plans.len() - 1
         });
         plans[at].1.contains(&(is_directory, below))
     }
 }
 
-/// Splits a path of a lab into one of its deployments and what is below it.
-fn in_deployment(path: &Path) -> Option<(PathBuf, PathBuf)> {
+/// Splits a path of a lab into one of its deployments and the path below it.
+fn split_deployment_path(path: &Path) -> Option<(PathBuf, PathBuf)> {
     let mut parts = path.components();
     let first = parts.next()?.as_os_str().to_str()?;
     let deployment = match first {
-        "deployment" | SCENE => PathBuf::from(first),
+        "deployment" | START_STATE => PathBuf::from(first),
         _ if first == FIRST_FAILURE || first.starts_with("worker-") => {
             let second = parts
                 .next()
@@ -505,11 +517,11 @@ fn in_deployment(path: &Path) -> Option<(PathBuf, PathBuf)> {
     Some((deployment, parts.as_path().to_owned()))
 }
 
-/// Returns what the runs of a deployment wrote. A plan that cannot be read accounts for nothing.
-fn brought(deployment: &Path) -> Brought {
-    let mut brought = Brought::new();
+/// Returns the objects that the runs of a deployment wrote; none for a plan that cannot be read.
+fn written_by_runs(deployment: &Path) -> WrittenObjects {
+    let mut written = WrittenObjects::new();
     let Ok(tree) = Tree::open(deployment) else {
-        return brought;
+        return written;
     };
     let runs = rel(".rollup/runs");
     for (run, _) in tree.names(&runs).unwrap_or_default() {
@@ -521,16 +533,16 @@ fn brought(deployment: &Path) -> Brought {
         let Ok(plan) = plan::parse(&text) else {
             continue;
         };
-        brought.extend(written(&plan));
-        brought.extend(managed(slot_entries(&run, &plan)));
+        written.extend(written_by(&plan));
+        written.extend(managed(slot_entries(&run, &plan)));
     }
-    brought
+    written
 }
 
-/// Returns everything that a run of a plan may write, and the directories above it. Unmanaged files
-/// that it moved along are not the run's.
-fn written(plan: &Plan) -> Brought {
-    let mut written = Brought::new();
+/// Returns everything that a run of a plan may write, and the directories above it, without the
+/// unmanaged files that it moved along.
+fn written_by(plan: &Plan) -> WrittenObjects {
+    let mut written = WrittenObjects::new();
     for swap in &plan.swaps {
         written.extend(swap.live.ancestors().map(|above| (true, above)));
     }
@@ -546,8 +558,8 @@ fn written(plan: &Plan) -> Brought {
 fn managed(entries: impl IntoIterator<Item = Entry>) -> impl Iterator<Item = (bool, RelPath)> {
     let managed = entries
         .into_iter()
-        .filter(|entry| entry.what != What::Unmanaged);
-    managed.map(|entry| (entry.what == What::Directory, entry.path))
+        .filter(|entry| entry.kind != EntryKind::Unmanaged);
+    managed.map(|entry| (entry.kind == EntryKind::Directory, entry.path))
 }
 
 /// Returns whether a name is one of a run, such as `0012-KB952076`.
@@ -557,17 +569,17 @@ fn is_run(name: &str) -> bool {
         .is_some_and(|number| number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Returns a text without its first line if that line points editors to the schema: a lab may be
-/// anywhere.
-fn by_itself(text: &str) -> &str {
+/// Returns a text without its first line if that line points editors to the schema: its relative
+/// path would be wrong in a lab.
+fn without_schema_line(text: &str) -> &str {
     match text.split_once('\n') {
         Some((first, rest)) if first.starts_with("#:schema ") => rest,
         _ => text,
     }
 }
 
-/// Refuses a lab directory that contains what the lab is made from, because replacing the lab would
-/// remove it.
+/// Refuses a lab directory that contains a source of the lab, because replacing the lab would
+/// remove the source.
 pub fn refuse_to_lose(directory: &Path, source: &Path) -> Result<(), LabError> {
     let (Ok(directory), Ok(source)) = (directory.canonicalize(), source.canonicalize()) else {
         return Ok(());
@@ -578,11 +590,11 @@ pub fn refuse_to_lose(directory: &Path, source: &Path) -> Result<(), LabError> {
     }
 }
 
-/// Refuses a lab inside the deployment that is copied into it. The copy would never end, and would
-/// be in a deployment that is not meant to contain it.
+/// Refuses a lab inside the deployment that is copied into it: the copy would never end, and would
+/// leave the lab in a deployment that people use.
 fn refuse_inside(directory: &Path, own: &Path) -> Result<(), LabError> {
-    let own = own.canonicalize().map_err(disk("find the way to", own))?;
-    let here = std::path::absolute(directory).map_err(disk("find the way to", directory))?;
+    let own = own.canonicalize().map_err(disk("resolve", own))?;
+    let here = std::path::absolute(directory).map_err(disk("resolve", directory))?;
     // The lab itself may not exist yet; the nearest directory that exists decides.
     let nearest = here
         .ancestors()

@@ -1,10 +1,10 @@
-//! Mark of a lab: the list of what the rehearsal made in it, so that `--replace` removes nothing
-//! else.
+//! Marker file of a lab: it lists everything that the rehearsal made, so that `--replace` removes
+//! nothing else.
 //!
 //! `.rollup-lab` begins with a line for its format. A line for each object follows, written before
-//! the object is made: a letter for its kind, a blank, and its path with everything but printable
-//! ASCII escaped. `complete` is the last line of a lab that was finished. The process that holds
-//! the lock of the file works in the lab.
+//! the object is created: a letter for its kind (`d`irectory, `f`ile, `l`ink, `o`ther), a space, and
+//! its path, in which everything but printable ASCII is escaped. `complete` is the last line of a
+//! finished lab. The process that holds the lock of the file is using the lab.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,41 +19,41 @@ use rustix::fs::OFlags;
 
 use crate::deployment::tree::FileKind;
 
-/// Name of the mark.
-pub(super) const MARK: &str = ".rollup-lab";
+/// Name of the marker file.
+pub(super) const MARKER: &str = ".rollup-lab";
 const FORMAT: &str = "rollup lab 1";
 const COMPLETE: &str = "complete";
-/// Beginning of the mark in versions that listed nothing.
+/// Beginning of the marker file of versions that listed nothing.
 const WITHOUT_LISTING: &str = "made by `rollup rehearse`";
-/// Longest mark that is read, in bytes: more than a listing of a million long paths.
+/// Longest marker file that is read, in bytes: more than a listing of a million long paths.
 const LONGEST: u64 = 1 << 30;
 
-/// The mark of a lab that is being made, or used; locked until it is dropped.
+/// Marker file of a lab that is being made, or used; locked until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listing {
     file: File,
-    /// A death left half a line.
+    /// True if a killed process left an incomplete last line.
     is_torn: AtomicBool,
 }
 
-/// Lines of the mark of a lab.
+/// Lines of the marker file of a lab.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
+pub(super) struct ListedObjects {
     lines: BTreeSet<String>,
 }
 
-/// Object that is found under the name of the mark.
-pub(super) enum Mark {
-    /// The listing of a lab.
-    Listing(Listing, Listed),
-    /// The mark of a lab that an older rollup made.
+/// Object found under the name of the marker file.
+pub(super) enum LabMarker {
+    /// Listing of a lab.
+    Listing(Listing, ListedObjects),
+    /// Marker file of a lab that an older rollup made.
     WithoutListing,
-    /// Nothing, or something that rollup did not make.
+    /// No object, or one that rollup did not make.
     None,
 }
 
 impl Listing {
-    /// Makes the mark of a new lab.
+    /// Creates the marker file of a new lab.
     pub(super) fn create(lab: &Dir) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options
@@ -61,7 +61,7 @@ impl Listing {
             .create_new(true)
             .mode(0o644)
             .follow(FollowSymlinks::No);
-        let file = lab.open_with(MARK, &options)?.into_std();
+        let file = lab.open_with(MARKER, &options)?.into_std();
         file.try_lock()?;
         let listing = Self {
             file,
@@ -69,39 +69,39 @@ impl Listing {
         };
         match listing.line(FORMAT) {
             Ok(()) => Ok(listing),
-            // Without that line the mark is not recognized.
-            Err(error) => lab.remove_file(MARK).and(Err(error)),
+            // Without that line the marker file is not recognized.
+            Err(error) => lab.remove_file(MARKER).and(Err(error)),
         }
     }
 
-    /// Notes that an object is about to be made.
+    /// Records that an object is about to be created.
     pub(super) fn note(&self, kind: FileKind, path: &Path) -> io::Result<()> {
         self.line(&line(kind, path))
     }
 
-    /// Notes that all of the lab was made.
+    /// Records that the lab is finished.
     pub(super) fn complete(&self) -> io::Result<()> {
         self.line(COMPLETE)
     }
 
     fn line(&self, line: &str) -> io::Result<()> {
-        let end_of_torn = if self.is_torn.load(Ordering::Relaxed) {
+        let end_of_torn_line = if self.is_torn.load(Ordering::Relaxed) {
             "\n"
         } else {
             ""
         };
-        (&self.file).write_all(format!("{end_of_torn}{line}\n").as_bytes())?;
+        (&self.file).write_all(format!("{end_of_torn_line}{line}\n").as_bytes())?;
         self.is_torn.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
-impl Mark {
-    /// Reads the mark of a lab, and locks it.
+impl LabMarker {
+    /// Reads the marker file of a lab, and locks it.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::WouldBlock`] if another process is at work in the lab.
+    /// [`io::ErrorKind::WouldBlock`] if another process is using the lab.
     pub(super) fn read(lab: &Dir) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
@@ -110,8 +110,8 @@ impl Mark {
             .append(true)
             .follow(FollowSymlinks::No)
             .custom_flags(nonblocking);
-        let file = match lab.symlink_metadata(MARK) {
-            Ok(metadata) if metadata.is_file() => lab.open_with(MARK, &options)?.into_std(),
+        let file = match lab.symlink_metadata(MARKER) {
+            Ok(metadata) if metadata.is_file() => lab.open_with(MARKER, &options)?.into_std(),
             _ => return Ok(Self::None),
         };
         let mut bytes = Vec::new();
@@ -124,7 +124,7 @@ impl Mark {
         if lines.next() != Some(FORMAT) {
             return Ok(Self::None);
         }
-        let listed = Listed {
+        let listed = ListedObjects {
             lines: lines.map(str::to_owned).collect(),
         };
         file.try_lock()?;
@@ -133,24 +133,24 @@ impl Mark {
     }
 }
 
-impl Listed {
+impl ListedObjects {
     /// Returns whether the lab was finished.
     pub(super) fn is_complete(&self) -> bool {
         self.lines.contains(COMPLETE)
     }
 
-    /// Returns whether an object of this kind was noted at a path.
+    /// Returns whether an object of this kind is listed at a path.
     pub(super) fn has(&self, kind: FileKind, path: &Path) -> bool {
         self.lines.contains(&line(kind, path))
     }
 }
 
-/// Returns whether the marked lab is complete, or `None` if there is no mark; takes no lock.
+/// Returns whether a lab is complete, or `None` if it has no marker file; takes no lock.
 pub(super) fn completeness(lab: &Path) -> Option<bool> {
-    std::fs::symlink_metadata(lab.join(MARK))
+    std::fs::symlink_metadata(lab.join(MARKER))
         .ok()
         .filter(std::fs::Metadata::is_file)?;
-    let text = std::fs::read(lab.join(MARK)).ok()?;
+    let text = std::fs::read(lab.join(MARKER)).ok()?;
     let text = String::from_utf8_lossy(&text);
     text.lines().next().filter(|first| *first == FORMAT)?;
     Some(text.lines().any(|line| line == COMPLETE))

@@ -4,16 +4,16 @@
 //! is the sample that is compiled into the program, or a copy of your own. The payload is your real
 //! one, or is built: genuine installer packages of exactly the documented sizes and dates.
 //!
-//! Failures can be rehearsed in a lab, too: a process that is killed at every change of the disk in
-//! turn, and an operation that fails.
+//! Failures can be rehearsed in a lab, too: a process killed at every change of the disk in turn,
+//! and an operation that fails.
 
 mod child;
 mod copy;
 mod crashes;
 mod faults;
 mod lab;
+mod lab_writer;
 mod listing;
-mod making;
 mod payload;
 mod site;
 mod tree_snapshot;
@@ -25,15 +25,16 @@ use crate::deployment::tree::DiskError;
 use crate::installer::BuildError;
 use crate::names::{Digest, FileName};
 
-pub use child::{Program, Verb};
+pub use child::{ChildCommand, Program};
 pub use crashes::{
-    CrashError, Crashes, Failing, News, Place, Report, Row, Stood, crash_everywhere,
+    CrashError, CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint,
+    RecoveredTrees, crash_everywhere,
 };
-pub use faults::{Death, FailingSwap};
-pub use lab::{Lab, LabState, OnExisting, Origin, prepare, refuse_to_lose};
+pub use faults::{FailingSwap, KillAtChange};
+pub use lab::{Lab, LabOrigin, LabState, OnExisting, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
 pub use site::build as build_site;
-pub use tree_snapshot::{Picture, Times};
+pub use tree_snapshot::{Times, TreeSnapshot};
 
 /// Text of the sample's `deployment.toml`.
 pub const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");
@@ -43,26 +44,26 @@ pub const SAMPLE_NAME: &str = "the sample's deployment.toml";
 /// Reason why a lab could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    /// A complete lab exists there already.
+    /// A complete lab exists there.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
     /// Something that is not a lab exists there.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
     /// The mark of the lab does not list what was made in it.
-    #[error("`{}` was made by another version of rollup, which did not list what it made there", .0.display())]
+    #[error("`{}` was made by another version of rollup, which did not list the files that it made", .0.display())]
     WithoutListing(PathBuf),
     /// The lab contains something that no rehearsal made.
-    #[error("`{}` contains what `rollup rehearse` did not make", .directory.display())]
-    Foreign {
+    #[error("`{}` contains files that `rollup rehearse` did not make", .directory.display())]
+    UnexpectedFiles {
         /// Path of the lab.
         directory: PathBuf,
         /// Paths of everything that no rehearsal made.
         paths: Vec<PathBuf>,
     },
     /// The directory, or the link that leads to it, belongs to another user.
-    #[error("`{}` belongs to another user, who could replace what is made there", .0.display())]
-    NotYours(PathBuf),
+    #[error("`{}` belongs to another user, who could replace files in it", .0.display())]
+    OtherOwner(PathBuf),
     /// All users may make or replace something in the directory.
     #[error("`{}` is writable by all users", .0.display())]
     WritableByAll(PathBuf),
@@ -72,25 +73,25 @@ pub enum LabError {
     /// A signal requested the stop.
     #[error("stopped by a signal")]
     Interrupted,
-    /// Making the lab would remove what it is to be made from.
-    #[error("`{}` lies in the directory that the lab would replace", .0.display())]
+    /// Making the lab would remove a file or directory that it is made from.
+    #[error("`{}` is inside the directory that the lab would replace", .0.display())]
     WouldBeLost(PathBuf),
     /// The lab would be inside the deployment that is copied into it.
-    #[error("`{}` lies in the deployment that is to be copied", .0.display())]
+    #[error("`{}` is inside the deployment that would be copied", .0.display())]
     Inside(PathBuf),
     /// A file of the table cannot be built as documented.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The manifest pins other files than those that are built.
     #[error(
-        "the manifest pins a real payload: `{name}` is pinned as {pinned}, and would be built as {built}"
+        "the manifest pins a real payload: `{name}` is pinned as {pinned}, but the built file is {built}"
     )]
     PinsOfARealPayload {
         /// Name of the first such file.
         name: FileName,
         /// Digest that the manifest pins.
         pinned: Digest,
-        /// Digest of what is built under this name.
+        /// Digest of the file that is built under this name.
         built: Digest,
     },
     /// The disk reported an error.
@@ -100,7 +101,7 @@ pub enum LabError {
         action: &'static str,
         /// Path on which it was tried.
         path: PathBuf,
-        /// Error that the system reported.
+        /// Error of the system.
         source: io::Error,
     },
 }

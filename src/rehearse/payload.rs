@@ -1,10 +1,10 @@
-//! Payload of a rehearsal, built as the file table documents it, with nothing of a vendor's.
+//! Payload of a rehearsal, built as the file table documents it, without any file of a vendor.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::making::{Built, BuiltTree, Making};
+use super::lab_writer::{BuiltFile, BuiltTree, LabWriter};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, ItemKind};
 use crate::installer::{Recipe, build_package, build_program};
@@ -25,8 +25,8 @@ pub fn build(
     directory: &Path,
 ) -> Result<(), LabError> {
     let payload = contents(manifest, description)?;
-    fs::create_dir_all(directory).map_err(disk("make the directory", directory))?;
-    Making::at(directory)?.tree(Path::new(""), &payload)
+    fs::create_dir_all(directory).map_err(disk("create the directory", directory))?;
+    LabWriter::at(directory)?.tree(Path::new(""), &payload)
 }
 
 /// Builds every file of the table and compares it with its pin.
@@ -64,7 +64,7 @@ pub(super) fn contents(
             }),
             _ => Ok((
                 PathBuf::from(row.name.as_str()),
-                Some(Built {
+                Some(BuiltFile {
                     bytes,
                     modified: Some(modified),
                 }),
@@ -74,7 +74,7 @@ pub(super) fn contents(
     manifest.files.iter().map(build).collect()
 }
 
-/// Returns what to build for an installer: a library, its description, and a page to read.
+/// Returns the recipe of an installer: a library, its description, and a page to read.
 pub(super) fn recipe(
     name: &FileName,
     product: &str,
@@ -108,7 +108,7 @@ pub(super) fn recipe(
         ),
     ];
     if before {
-        // The new version does not have it: an update is more than replacing files.
+        // The new version does not have it, so that an update also removes a file.
         files.push(file(
             "Documentation/Known issues.txt".to_owned(),
             format!("{product}: see the next version\n"),

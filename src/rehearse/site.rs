@@ -1,11 +1,12 @@
-//! Deployment in its state before the rollup: older packages installed, with all their files.
+//! Deployment of a rehearsal in its state before the rollup: older packages installed, with all
+//! their files.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use super::making::{Built, BuiltTree, Making};
+use super::lab_writer::{BuiltFile, BuiltTree, LabWriter};
 use super::payload::{OLD_VERSION, SOME_TIME, recipe};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
@@ -17,22 +18,22 @@ use crate::installer::{
 };
 use crate::names::{Digest, FileName};
 
-/// Builds the tree of a description in a directory: every item installed but those that its
+/// Builds the tree of a description in a directory: all items are installed except those that its
 /// `[rehearsal]` names.
 ///
 /// # Errors
 ///
 /// [`LabError::Build`] if a name of the description cannot be in a package: then nothing was made.
-/// [`LabError::Disk`] if the disk refuses.
+/// [`LabError::Disk`] for errors of the disk.
 pub fn build(description: &Description, text: &str, directory: &Path) -> Result<(), LabError> {
     let site = contents(description, text)?;
-    fs::create_dir_all(directory).map_err(disk("make the directory", directory))?;
-    Making::at(directory)?.tree(Path::new(""), &site)
+    fs::create_dir_all(directory).map_err(disk("create the directory", directory))?;
+    LabWriter::at(directory)?.tree(Path::new(""), &site)
 }
 
-/// Builds the same in memory, so that nothing but the disk can fail afterwards.
+/// Builds the same tree in memory, so that only the disk can fail afterwards.
 pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTree, LabError> {
-    let mut site = Site {
+    let mut site = SiteBuilder {
         description,
         tree: BuiltTree::new(),
     };
@@ -56,19 +57,20 @@ pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTre
     Ok(site.tree)
 }
 
-struct Site<'a> {
+/// Builder of the tree of a sample deployment, in memory.
+struct SiteBuilder<'a> {
     description: &'a Description,
     tree: BuiltTree,
 }
 
-impl Site<'_> {
+impl SiteBuilder<'_> {
     fn directory(&mut self, path: &str) -> PathBuf {
         self.tree.insert(PathBuf::from(path), None);
         PathBuf::from(path)
     }
 
     fn file(&mut self, path: PathBuf, bytes: Vec<u8>, modified: Option<i64>) {
-        self.tree.insert(path, Some(Built { bytes, modified }));
+        self.tree.insert(path, Some(BuiltFile { bytes, modified }));
     }
 
     fn text(&mut self, path: &str, text: &str) {
@@ -151,7 +153,7 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
 
 /// Returns the files of a package, below a directory.
 fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, LabError> {
-    let mut sink = InMemory {
+    let mut sink = FilesInMemory {
         directory,
         files: Vec::new(),
     };
@@ -163,12 +165,12 @@ fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// Sink that keeps the files of a package, with their paths below a directory.
-struct InMemory<'a> {
+struct FilesInMemory<'a> {
     directory: &'a Path,
     files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-impl Sink for InMemory<'_> {
+impl Sink for FilesInMemory<'_> {
     fn file<'a>(
         &'a mut self,
         file: &PackagedFile,

@@ -78,7 +78,7 @@ impl Article {
         );
         if ours != theirs {
             let message = format!("the manifest is of {ours}, but the article is of {theirs}");
-            let finding = findings.add(Code::ArticleSaysOtherwise, head, message);
+            let finding = findings.add(Code::ContradictsArticle, head, message);
             finding.help("name the article of this rollup; nothing else was compared");
             return;
         }
@@ -93,7 +93,7 @@ impl Article {
         }
         for open in &self.imported.open {
             let finding = findings.add(
-                Code::ArticleLeavesOpen,
+                Code::ArticleUnclear,
                 head.clone(),
                 format!("left open: {}", open.message),
             );
@@ -190,7 +190,7 @@ impl Article {
             // Facts that the draft leaves out or marks are reported as open.
             (ChangeKind::Added | ChangeKind::Removed, ..) if is_open => return None,
             (ChangeKind::Changed, Some(theirs), Some(ours)) if !theirs.contains("TODO") => (
-                Code::ArticleSaysOtherwise,
+                Code::ContradictsArticle,
                 format!("{subject} is {ours}, but {theirs} in the article"),
             ),
             (ChangeKind::Changed, ..) => return None,
@@ -198,7 +198,7 @@ impl Article {
                 let [theirs, ours] = [theirs, ours]
                     .map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
                 (
-                    Code::ArticleSaysOtherwise,
+                    Code::ContradictsArticle,
                     format!("{subject} is {ours}, but {theirs} in the article"),
                 )
             }
@@ -208,7 +208,7 @@ impl Article {
                     .map(|theirs| format!("{theirs} in "))
                     .unwrap_or_default();
                 (
-                    Code::ArticleSaysMore,
+                    Code::MissingFromManifest,
                     format!("{theirs}{subject} is missing, but the article has it"),
                 )
             }
@@ -218,7 +218,7 @@ impl Article {
                     .map(|ours| format!("{ours} in "))
                     .unwrap_or_default();
                 (
-                    Code::ArticleSaysLess,
+                    Code::MissingFromArticle,
                     format!("{ours}{subject} is not in the article"),
                 )
             }

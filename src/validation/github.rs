@@ -51,7 +51,7 @@ fn annotation(document: &Document, finding: &Finding) -> String {
     format!(
         "::{} {place},title={title}::{}",
         command(finding.level),
-        data(&finding.told())
+        data(&finding.plain_text())
     )
 }
 
@@ -96,7 +96,7 @@ mod tests {
             ..Validation::default()
         };
         let wanted = "\
-::error file=a%2Cb%3Ac%0A.toml,line=1,endLine=1,col=1,endColumn=4,title=RU0101%3A a key that means nothing here::\
+::error file=a%2Cb%3Ac%0A.toml,line=1,endLine=1,col=1,endColumn=4,title=RU0101%3A a key is unknown::\
 100 %25 `a\\u{a}::error::`%0Ahelp: write: this, and that
 ::error file=a%2Cb%3Ac%0A.toml,line=1,endLine=2,title=RU0001%3A the document is not TOML::over lines
 ";

@@ -100,7 +100,7 @@ impl LintLevels {
     /// Sets the levels of findings, and removes the allowed ones.
     pub fn apply(&self, findings: &mut Findings) {
         if !self.0.is_empty() {
-            findings.weigh(|code, level| self.level_of(code, level));
+            findings.set_levels(|code, level| self.level_of(code, level));
         }
     }
 
@@ -140,9 +140,9 @@ mod tests {
         let mut findings = Findings::default();
         for code in [
             Code::NotListed,
-            Code::Unused,
-            Code::OddMsiSize,
-            Code::Spelling,
+            Code::UnusedFile,
+            Code::UnlikelyMsiSize,
+            Code::CaseDiffers,
         ] {
             findings.add(code, 0..0, "x");
         }

@@ -124,7 +124,7 @@ impl Document {
             "ruleId": finding.code.number(),
             "ruleIndex": index(finding.code),
             "level": level(finding.level),
-            "message": { "text": finding.told() },
+            "message": { "text": finding.plain_text() },
             "locations": [{ "physicalLocation": { "artifactLocation": location, "region": region } }],
             "partialFingerprints": { FINGERPRINT: fingerprint },
         });

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
-use crate::journal::{Emptied, runs};
+use crate::journal::{EmptiedPath, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::What;
-use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
+use crate::plan::EntryKind;
+use crate::run::{LeftObject, LeftObjects, RunError, left_objects, paths_left_empty};
 
 /// Result of a verification.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +65,8 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError
         ..Verification::default()
     };
     let runs = runs(tree)?;
-    let LeftBehind { there, gone } = left_by(tree, &runs)?;
-    for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
+    let LeftObjects { there, gone } = left_objects(tree, &runs)?;
+    for (run, EmptiedPath { live, kept }) in paths_left_empty(tree, &runs)? {
         if !gone.contains(&live) {
             let description = match tree.metadata(&kept)? {
                 Some(_) => format!(
@@ -145,12 +145,12 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError
 /// Merges the results of runs with the records of items, which take precedence. The record of an
 /// installer counts only if no run copied the file, since the share may have a newer one by now.
 fn expected(
-    left: BTreeMap<RelPath, Left>,
+    left: BTreeMap<RelPath, LeftObject>,
     records: RecordedState,
 ) -> BTreeMap<RelPath, Vec<ExpectedFile>> {
     let mut expected = BTreeMap::new();
     for (path, left) in left {
-        if let What::File { sha256, .. } = left.what {
+        if let EntryKind::File { sha256, .. } = left.kind {
             expected.insert(
                 path,
                 vec![ExpectedFile {
@@ -291,7 +291,7 @@ fn compare(
                 };
                 Ok((size, others.map(describe).collect()))
             }
-            Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.named())))),
+            Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.with_article())))),
         }
     };
     let checked = order

@@ -1,20 +1,20 @@
-//! `accept`: accepts drift, so that the records match what is on disk. Moves no installed file.
+//! `accept`: accepts drift, so that the records match the disk. Moves no installed file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cli::answers::{asked, can_be_asked};
+use crate::cli::answers::{confirm_to_continue, require_terminal};
 use crate::cli::args;
-use crate::cli::ending::{arrived, not_walked, told_cleared};
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_cleared_runs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs::{self, Site};
-use crate::cli::next::Next;
+use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::next::NextCommands;
 use crate::cli::recovery::all_runs;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
-use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
-use crate::cli::views::steps::step_line;
+use crate::cli::views::steps::describe_step;
 use crate::cli::views::summary;
 use crate::deployment::description::{Description, Instance, ItemId};
 use crate::deployment::lock::user;
@@ -25,78 +25,87 @@ use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Run, RunState};
 use crate::names::{Escaped, RelPath, error_chain};
-use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
+use crate::plan::{self, AcceptResult, Expectation, Plan, accept_interest};
 use crate::run::{
-    self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way,
-    close_in_current_state, describe_state, emptied, examine, left_by, left_empty, load_plan,
-    preflight, quarantine, unusable,
+    self, LeftObjects, RunError, RunRequest, SwapState, UnusableRun, clear_interrupted_staging,
+    close_in_current_state, describe_state, emptied_paths, examine, left_objects, load_plan,
+    paths_left_empty, preflight, quarantine, unusable_runs,
 };
 
 /// Runs `rollup accept`.
-pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
-    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
-    out::say(format_args!(
+pub(super) fn accept(args: &args::AcceptArgs) -> Result<Exit, Failure> {
+    let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
+    out::message(format_args!(
         "deployment {} ({})",
         site.tree.path().display(),
         site.how
     ));
     let chosen = match &site.description {
-        Ok(description) => chosen(description, &args.items)?,
+        Ok(description) => chosen_instances(description, &args.items)?,
         Err(_) => None,
     };
     if !args.yes {
-        can_be_asked("`--yes` accepts without asking")?;
+        require_terminal("`--yes` accepts without asking")?;
     }
-    let wait = Duration::from_secs(args.locking.lock_timeout);
-    let again = site.tree.again().map_err(|error| inputs::disk(&error))?;
-    let disk =
-        LockedDeployment::lock(again, "accept", wait).map_err(|error| inputs::locked(&error))?;
-    let unusable = unusable(&disk).map_err(|error| inputs::not_begun(&error))?;
+    let wait = Duration::from_secs(args.lock.lock_timeout);
+    let again = site
+        .tree
+        .try_clone()
+        .map_err(|error| inputs::disk_failure(&error))?;
+    let disk = LockedDeployment::lock(again, "accept", wait)
+        .map_err(|error| inputs::lock_failure(&error))?;
+    let unusable = unusable_runs(&disk).map_err(|error| inputs::run_failure(&error))?;
     if !unusable.is_empty() {
         site.warn();
         return quarantine_unusable(&disk, &unusable, args);
     }
-    told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+    report_cleared_runs(
+        &clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?,
+    );
     match all_runs(&disk)?.into_iter().find(Run::is_open) {
         Some(open) => {
             site.warn();
-            close(&disk, &open, args)
+            close_run(&disk, &open, args)
         }
-        None => drift(&site.described()?, disk, chosen.as_ref(), args),
+        None => accept_drift(&site.described()?, disk, chosen.as_ref(), args),
     }
 }
 
 /// Returns the user who accepts, and the reason they gave.
-fn said(args: &args::Accept) -> (String, String) {
+fn user_and_reason(args: &args::AcceptArgs) -> (String, String) {
     (user(), args.reason.clone())
 }
 
 /// Refuses named items: a run is closed or quarantined only as a whole.
-fn without_items(args: &args::Accept, what: String, next: &Next<'_>) -> Result<(), Failure> {
-    match args.items.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::new(Exit::Usage, what)
-            .now("this command changed nothing")
-            .next(format!(
-                "`{}`, without an item, comes first; items can be accepted after it",
-                next.accept()
-            ))),
+fn refuse_items(
+    args: &args::AcceptArgs,
+    reason: String,
+    next: &NextCommands<'_>,
+) -> Result<(), Failure> {
+    if args.items.is_empty() {
+        return Ok(());
     }
+    Err(Failure::new(Exit::Usage, reason)
+        .now("this command changed nothing")
+        .next(format!(
+            "run `{}` without items first; then accept the items",
+            next.accept()
+        )))
 }
 
 /// Quarantines the directories of runs that can be neither resumed nor undone.
 fn quarantine_unusable(
     disk: &LockedDeployment,
-    unusable: &[Unusable],
-    args: &args::Accept,
+    unusable: &[UnusableRun],
+    args: &args::AcceptArgs,
 ) -> Result<Exit, Failure> {
     let directory = disk.tree().path().to_owned();
-    let next = Next(&directory);
+    let next = NextCommands(&directory);
     let names: Vec<&str> = unusable.iter().map(|run| run.directory.name()).collect();
-    without_items(
+    refuse_items(
         args,
         format!(
-            "run {} cannot be used, and must be quarantined first",
+            "run {} cannot be used and must be quarantined first",
             names.join(", ")
         ),
         &next,
@@ -108,20 +117,21 @@ fn quarantine_unusable(
             Escaped(&error_chain(&run.why))
         ));
         match load_plan(disk.tree(), &run.directory) {
-            Ok(plan) => show_swaps(disk.tree(), &run.directory, &plan)?,
+            Ok(plan) => show_progress(disk.tree(), &run.directory, &plan)?,
             Err(_) => show_slots(disk.tree(), &run.directory)?,
         }
     }
     out::line(
-        "each directory that is named gets another name, which is no run's; nothing in it is deleted, and no",
+        "each run named above will be quarantined: its directory gets another name, nothing in it is",
     );
     out::line(
-        "installed file is moved. From then on no command knows what that run did: it can neither be resumed",
+        "deleted, and no installed file is moved. Afterwards the run can be neither resumed nor undone,",
     );
-    out::line("nor undone, and nothing is compared with it");
-    asked(args.yes)?;
+    out::line("and nothing is compared with its records");
+    confirm_to_continue(args.yes)?;
     for run in unusable {
-        let to = quarantine(disk, run, said(args)).map_err(|error| inputs::not_begun(&error))?;
+        let to = quarantine(disk, run, user_and_reason(args))
+            .map_err(|error| inputs::run_failure(&error))?;
         out::line(format_args!(
             "run {} is quarantined as `{to}`",
             run.directory.name()
@@ -129,128 +139,136 @@ fn quarantine_unusable(
     }
     out::line(format_args!(
         "next: rollup status -d {}",
-        out::typed(&directory)
+        out::shell_quoted(&directory)
     ));
     Ok(Exit::Ok)
 }
 
 /// Closes the unfinished run in its current state.
-fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
+fn close_run(
+    disk: &LockedDeployment,
+    open: &Run,
+    args: &args::AcceptArgs,
+) -> Result<Exit, Failure> {
     let directory = disk.tree().path().to_owned();
-    let next = Next(&directory);
-    let what = format!("run {} is {}", open.name(), describe_state(open));
+    let next = NextCommands(&directory);
+    let state = format!("run {} is {}", open.name(), describe_state(open));
     if open.state() == RunState::Staged {
-        return Err(Failure::new(Exit::NotReady, what)
-            .now("there is nothing to accept of it; this command changed nothing")
+        return Err(Failure::new(Exit::NotReady, state)
+            .now("a staged run has nothing to accept; this command changed nothing")
             .next(format!(
-                "`{}` throws it away, `{}` commits it",
+                "`{}` discards it, `{}` commits it",
                 next.undo(),
                 next.resume()
             )));
     }
-    without_items(
+    refuse_items(
         args,
-        format!("{what}, and has to be closed first, as a whole"),
+        format!("{state}, and must be closed first, as a whole"),
         &next,
     )?;
-    let plan =
-        load_plan(disk.tree(), &open.directory).map_err(|error| not_walked(&error, open, &next))?;
-    out::line(what);
-    let examined =
-        examine(disk.tree(), &open.directory, &plan).map_err(|error| inputs::disk(&error))?;
+    let plan = load_plan(disk.tree(), &open.directory)
+        .map_err(|error| recovery_failure(&error, open, &next))?;
+    out::line(state);
+    let examined = examine(disk.tree(), &open.directory, &plan)
+        .map_err(|error| inputs::disk_failure(&error))?;
     for step in &plan.steps {
-        out::line(format_args!("  {}", step_line(step, &examined, open)));
+        out::line(format_args!("  {}", describe_step(step, &examined, open)));
     }
-    show_swaps(disk.tree(), &open.directory, &plan)?;
+    show_progress(disk.tree(), &open.directory, &plan)?;
     out::line(
-        "it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it",
+        "it will be closed in its current state: no installed file is moved, its directory keeps every",
     );
-    out::line("can neither be resumed nor undone any more");
-    asked(args.yes)?;
+    out::line("object in it, and the run can be neither resumed nor undone afterwards");
+    confirm_to_continue(args.yes)?;
     let began = Began::of(&plan, "accept");
-    let mut progress = Progress::new(
+    let mut progress = RunProgress::new(
         disk.tree(),
         began,
-        Wishes {
-            signals: heeded()?,
-            ..Wishes::default()
+        RunOptions {
+            signals: handle_signals()?,
+            ..RunOptions::default()
         },
     );
     progress.reopen(open.name());
-    let closed = close_in_current_state(disk, open, &plan, said(args), &mut progress);
-    let closed = closed.map_err(|error| not_walked(&error, open, &next));
+    let closed = close_in_current_state(disk, open, &plan, user_and_reason(args), &mut progress);
+    let closed = closed.map_err(|error| recovery_failure(&error, open, &next));
     progress.end(&closed);
     closed?;
-    let shown = out::typed(&directory);
+    let shown = out::shell_quoted(&directory);
     out::line(format_args!(
-        "run {} is closed as it stands; no installed file was moved",
+        "run {} is closed in its current state; no installed file was moved",
         open.name()
     ));
     out::line(format_args!(
-        "next: rollup verify -d {shown}    tells what matches no record now"
+        "next: rollup verify -d {shown}    lists the drift"
     ));
     out::line(format_args!(
-        "  or: {}    takes that for true, too",
+        "  or: {}    accepts the drift, too",
         next.accept()
     ));
     Ok(Exit::Ok)
 }
 
-/// Shows which swaps are done, between and not begun, which files conflict, and which paths are
-/// empty now.
-fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
-    let examined = examine(tree, run, plan).map_err(|error| inputs::disk(&error))?;
-    let number = |wanted: SwapProgress| {
-        examined
-            .swaps
-            .values()
-            .filter(|&&found| found == wanted)
+/// Shows how many operations are done, between and not begun, which files conflict, and which
+/// paths are empty now.
+fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
+    let examined = examine(tree, run, plan).map_err(|error| inputs::disk_failure(&error))?;
+    let number = |wanted: SwapState| {
+        plan.operations()
+            .filter(|operation| examined.swaps.get(&operation.swap) == Some(&wanted))
             .count()
     };
     out::line(format_args!(
-        "  of {}: {} in place, {} between, {} not begun",
-        count(plan.swaps.len(), "swap", "swaps"),
-        number(SwapProgress::Done),
-        number(SwapProgress::Between),
-        number(SwapProgress::NotBegun),
+        "  of {}: {} done, {} between, {} not begun",
+        count(plan.operations().count(), "operation", "operations"),
+        number(SwapState::Done),
+        number(SwapState::Between),
+        number(SwapState::NotBegun),
     ));
     for swap in plan
         .swaps
         .iter()
-        .filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapProgress::Between))
+        .filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapState::Between))
     {
+        let kept = run
+            .join(&format!("slots/{}", swap.number))
+            .expect("plain names");
         out::line(format_args!(
-            "  between: `{}` (swap {})",
+            "  between: `{}`; its objects are in `{}`",
             Escaped(swap.live.as_str()),
-            swap.number
+            Escaped(kept.as_str())
         ));
     }
-    for trouble in &examined.troubles {
+    for problem in &examined.problems {
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "needs attention"),
-            Escaped(trouble)
+            Escaped(problem)
         ));
     }
-    for empty in emptied(tree, run, plan).map_err(|error| inputs::disk(&error))? {
+    for empty in emptied_paths(tree, run, plan).map_err(|error| inputs::disk_failure(&error))? {
         let (live, kept) = (Escaped(empty.live.as_str()), Escaped(empty.kept.as_str()));
         out::line(format_args!(
-            "{}: `{live}`; what stood there is kept as `{kept}`",
+            "{}: `{live}`; its old object is kept as `{kept}`",
             styled(WARN, "empty now")
         ));
     }
     Ok(())
 }
 
-/// Shows what the slots of a run hold whose plan cannot be read.
+/// Shows how many old objects the slots of a run hold whose plan cannot be read.
 fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     let slots = run.join("slots").expect("a plain name");
     let mut all: Vec<String> = Vec::new();
-    for (slot, _) in tree.names(&slots).map_err(|error| inputs::disk(&error))? {
+    for (slot, _) in tree
+        .names(&slots)
+        .map_err(|error| inputs::disk_failure(&error))?
+    {
         let directory = slots.join(&slot).expect("a name found in a directory");
         let names = tree
             .names(&directory)
-            .map_err(|error| inputs::disk(&error))?;
+            .map_err(|error| inputs::disk_failure(&error))?;
         all.extend(
             names
                 .into_iter()
@@ -260,162 +278,176 @@ fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     }
     let objects = count(all.len(), "object", "objects");
     out::line(format_args!(
-        "  its slots keep {objects} that it set aside; where they stood, its plan does not say"
+        "  its directory keeps {objects} that it replaced; without its plan their live paths are unknown"
     ));
     Ok(())
 }
 
 /// Accepts all drift, or that of the chosen instances.
-fn drift(
-    site: &Site,
+fn accept_drift(
+    site: &DescribedDeployment,
     mut disk: LockedDeployment,
     chosen: Option<&BTreeSet<Instance>>,
-    args: &args::Accept,
+    args: &args::AcceptArgs,
 ) -> Result<Exit, Failure> {
-    let Accepting { plan, taken, left } = found(site, &disk, chosen, &args.reason)?;
+    let AcceptResult {
+        plan,
+        accepted,
+        rejected,
+    } = find_drift(site, &disk, chosen, &args.reason)?;
     let Some(plan) = plan else {
-        return nothing(&left, chosen);
+        return nothing_to_accept(&rejected, chosen);
     };
-    show(&plan, &taken, &left);
-    let reasons = preflight(&site.tree, &plan).map_err(|error| inputs::disk(&error))?;
+    show_drift(&plan, &accepted, &rejected);
+    let reasons = preflight(&site.tree, &plan).map_err(|error| inputs::disk_failure(&error))?;
     if !reasons.is_empty() {
-        return Err(inputs::not_begun(&RunError::NotReady(reasons)));
+        return Err(inputs::run_failure(&RunError::NotReady(reasons)));
     }
-    asked(args.yes)?;
-    disk.keep("accept").map_err(|error| inputs::disk(&error))?;
+    confirm_to_continue(args.yes)?;
+    disk.create_rollup_directory("accept")
+        .map_err(|error| inputs::disk_failure(&error))?;
     let began = Began::of(&plan, "accept");
-    let mut progress = Progress::new(
+    let mut progress = RunProgress::new(
         &site.tree,
         began,
-        Wishes {
-            signals: heeded()?,
-            ..Wishes::default()
+        RunOptions {
+            signals: handle_signals()?,
+            ..RunOptions::default()
         },
     );
-    let nothing_else = Asked {
+    let nothing_else = RunRequest {
         manifest: None,
         confirmed: Vec::new(),
     };
     let staged = run::stage(&disk, &plan, &nothing_else, None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
-    let next = Next(site.tree.path());
+    let next = NextCommands(site.tree.path());
     let result = ended
-        .map_err(|error| inputs::not_begun(&error))
-        .and_then(|ended| arrived(ended, &next));
+        .map_err(|error| inputs::run_failure(&error))
+        .and_then(|ended| applied_or_failure(ended, &next));
     let is_done = result.is_ok();
-    let result = result.and_then(|_| match left.is_empty() {
+    let result = result.and_then(|_| match rejected.is_empty() {
         true => Ok(Exit::Ok),
-        false => Err(not_acceptable(&left).now("all else was accepted")),
+        false => Err(not_acceptable(&rejected).now("all other drift was accepted")),
     });
     progress.end(&result);
     if !is_done {
         return result;
     }
     let run = progress.run.clone().unwrap_or_default();
-    let differences = count(taken.len(), "difference is", "differences are");
-    out::line(format_args!(
-        "accepted as run {run}: {differences} taken for true"
-    ));
+    let differences = count(accepted.len(), "difference", "differences");
+    out::line(format_args!("accepted as run {run}: {differences}"));
     summary::lines(&plan)
         .iter()
         .for_each(|line| out::line(format_args!("  {line}")));
-    out::line(format_args!("`{} last` takes it back", next.undo()));
+    out::line(format_args!("`{} last` rolls it back", next.undo()));
     result
 }
 
-fn found(
-    site: &Site,
+/// Reads the deployment, and finds the drift that can be accepted and the drift that cannot.
+fn find_drift(
+    site: &DescribedDeployment,
     disk: &LockedDeployment,
     chosen: Option<&BTreeSet<Instance>>,
     reason: &str,
-) -> Result<Accepting, Failure> {
+) -> Result<AcceptResult, Failure> {
     let tree = &site.tree;
     let runs = all_runs(disk)?;
-    let LeftBehind { there, gone } =
-        left_by(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
-    let empty = left_empty(tree, &runs).map_err(|error| inputs::disk(&error))?;
+    let LeftObjects { there, gone } =
+        left_objects(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
+    let empty = paths_left_empty(tree, &runs).map_err(|error| inputs::disk_failure(&error))?;
     let expectation = Expectation {
         there: there
             .into_iter()
-            .map(|(path, left)| (path, left.what))
+            .map(|(path, left)| (path, left.kind))
             .collect(),
         gone,
         emptied: empty.into_iter().map(|(_, empty)| empty.live).collect(),
     };
     let read = |interest: &Interest| {
         Snapshot::read(tree, site.description.clone(), interest)
-            .map_err(|error| inputs::disk(&error))
+            .map_err(|error| inputs::disk_failure(&error))
     };
     // The records determine which files have to be hashed.
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
     let snapshot = read(&interest)?;
     let accepting = plan::accept(&snapshot, &expectation, chosen, reason);
-    accepting.map_err(|refusal| inputs::not_begun(&RunError::NotReady(refusal.reasons)))
+    accepting.map_err(|refusal| inputs::run_failure(&RunError::NotReady(refusal.reasons)))
 }
 
-fn nothing(
-    left: &BTreeMap<RelPath, String>,
+fn nothing_to_accept(
+    rejected: &BTreeMap<RelPath, String>,
     chosen: Option<&BTreeSet<Instance>>,
 ) -> Result<Exit, Failure> {
-    if !left.is_empty() {
-        return Err(not_acceptable(left).now("nothing has changed"));
+    if !rejected.is_empty() {
+        return Err(not_acceptable(rejected).now("nothing has changed"));
     }
-    let what = match chosen {
+    let why = match chosen {
         None => "everything matches its records",
-        Some(_) => "what is named matches its records",
+        Some(_) => "the named items match their records",
     };
-    out::line(format_args!("nothing to do: {what}"));
+    out::line(format_args!("nothing to do: {why}"));
     Ok(Exit::Ok)
 }
 
-fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath, String>) {
+fn show_drift(
+    plan: &Plan,
+    accepted: &BTreeMap<RelPath, String>,
+    rejected: &BTreeMap<RelPath, String>,
+) {
     let width = out::width();
-    let told = |path: &RelPath, what: &str| {
+    let entry = |path: &RelPath, difference: &str| {
         let path = format!("  `{}`", Escaped(path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
-        let gap = if path.chars().count() + 1 + what.chars().count() <= width {
+        let gap = if path.chars().count() + 1 + difference.chars().count() <= width {
             " "
         } else {
             "\n    "
         };
-        format!("{path}{gap}{what}")
+        format!("{path}{gap}{difference}")
     };
-    out::line("taken for true as it lies there:");
-    taken
+    out::line("drift to accept:");
+    accepted
         .iter()
-        .for_each(|(path, what)| out::line(told(path, what)));
+        .for_each(|(path, difference)| out::line(entry(path, difference)));
     if plan.operations().next().is_some() {
-        out::line("records that are written anew for it:");
+        out::line("records to rewrite:");
         let groups = plan
             .steps
             .iter()
-            .flat_map(|step| views::plan::grouped(&step.operations));
-        groups.for_each(|group| out::line(format_args!("  {}", views::plan::target(&group))));
+            .flat_map(|step| views::plan::group_operations(&step.operations));
+        groups.for_each(|group| {
+            out::line(format_args!("  {}", views::plan::describe_target(&group)))
+        });
     }
-    if !left.is_empty() {
+    if !rejected.is_empty() {
         out::line(format_args!(
-            "{} as it is, for nobody can take it for true:",
-            styled(WARN, "left")
+            "{}, and stays as it is:",
+            styled(WARN, "cannot be accepted")
         ));
-        left.iter()
-            .for_each(|(path, what)| out::line(told(path, what)));
+        rejected
+            .iter()
+            .for_each(|(path, difference)| out::line(entry(path, difference)));
     }
     out::line("no installed file is moved or changed");
 }
 
 /// Lists the paths that have to be fixed by hand.
-fn not_acceptable(left: &BTreeMap<RelPath, String>) -> Failure {
+fn not_acceptable(rejected: &BTreeMap<RelPath, String>) -> Failure {
     let mut failure = Failure::new(Exit::Mismatch, "");
-    failure.reasons = left
+    failure.reasons = rejected
         .iter()
-        .map(|(path, what)| format!("`{path}` {what}: that cannot be taken for true"))
+        .map(|(path, difference)| format!("`{path}` {difference}: this cannot be accepted"))
         .collect();
-    failure.next("mend what is named by hand, or put it back from a backup")
+    failure.next("fix these paths by hand, or restore them from a backup")
 }
 
 /// Returns the named instances, or `None` if none is named. Reports all mistakes at once.
-fn chosen(site: &Description, named: &[String]) -> Result<Option<BTreeSet<Instance>>, Failure> {
+fn chosen_instances(
+    site: &Description,
+    named: &[String],
+) -> Result<Option<BTreeSet<Instance>>, Failure> {
     if named.is_empty() {
         return Ok(None);
     }
@@ -423,10 +455,10 @@ fn chosen(site: &Description, named: &[String]) -> Result<Option<BTreeSet<Instan
     let mut failure = Failure::new(Exit::Usage, "").now("nothing was begun");
     failure.reasons.clear();
     for name in named {
-        match instances(site, name) {
+        match instances_named(site, name) {
             Ok(instances) => chosen.extend(instances),
-            Err(Unknown { what, help }) => {
-                failure.reasons.push(what);
+            Err(UnknownItem { reason, help }) => {
+                failure.reasons.push(reason);
                 failure.next.push(help);
             }
         }
@@ -438,20 +470,20 @@ fn chosen(site: &Description, named: &[String]) -> Result<Option<BTreeSet<Instan
 }
 
 /// Name that no item has, with help.
-struct Unknown {
-    what: String,
+struct UnknownItem {
+    reason: String,
     help: String,
 }
 
 /// Returns the instances that a name refers to: all of them, or those on the server after an `@`.
-fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> {
+fn instances_named(site: &Description, named: &str) -> Result<Vec<Instance>, UnknownItem> {
     // A name may itself contain an `@`.
-    let (name, server) = match (items(site, named), named.rsplit_once('@')) {
+    let (name, server) = match (items_named(site, named), named.rsplit_once('@')) {
         (None, Some((name, server))) => (name, Some(server)),
         _ => (named, None),
     };
-    let Some(items) = items(site, name) else {
-        return Err(unknown(site, name));
+    let Some(items) = items_named(site, name) else {
+        return Err(unknown_item(site, name));
     };
     let all: Vec<Instance> = items
         .into_iter()
@@ -470,18 +502,18 @@ fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> 
         .map(|server| site.servers[server.0].name.as_str())
         .collect();
     let help = match (nearest(server, on.iter().copied()), on.is_empty()) {
-        (_, true) => "it is on no server of its own: leave `@` and what follows it out".to_owned(),
+        (_, true) => format!("it is not bound to a server: write `{name}`"),
         (Some(near), _) => format!("did you mean `{name}@{near}`?"),
         (None, _) => format!("it is on {}", on.join(", ")),
     };
-    Err(Unknown {
-        what: format!("`{}` is not on `{}`", Escaped(name), Escaped(server)),
+    Err(UnknownItem {
+        reason: format!("`{}` is not on `{}`", Escaped(name), Escaped(server)),
         help,
     })
 }
 
 /// Returns an item by name, alias or path, or every item below a group.
-fn items(site: &Description, name: &str) -> Option<Vec<ItemId>> {
+fn items_named(site: &Description, name: &str) -> Option<Vec<ItemId>> {
     let by_path = || {
         let (group, name) = name.rsplit_once('/')?;
         let item = site.item(name)?;
@@ -491,15 +523,15 @@ fn items(site: &Description, name: &str) -> Option<Vec<ItemId>> {
     item.or_else(|| Some(site.items_below(site.group(name)?)))
 }
 
-fn unknown(site: &Description, name: &str) -> Unknown {
+fn unknown_item(site: &Description, name: &str) -> UnknownItem {
     let last = name.rsplit('/').next().unwrap_or(name);
     let near = site.nearest_item(last).or_else(|| site.nearest_group(name));
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`rollup tree` lists the names of the console".to_owned(),
     };
-    Unknown {
-        what: format!("`deployment.toml` lists no item `{}`", Escaped(name)),
+    UnknownItem {
+        reason: format!("`deployment.toml` lists no item `{}`", Escaped(name)),
         help,
     }
 }

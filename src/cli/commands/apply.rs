@@ -2,77 +2,77 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::answers::can_be_asked;
+use crate::cli::answers::require_terminal;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
-use crate::cli::ending::{arrived, not_walked, told_compared};
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
-use crate::cli::next::Next;
+use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, preview, report_nothing_to_do};
+use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
-use crate::cli::terminal::progress::backed_up;
-use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::terminal::progress::describe_backup;
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
-use crate::cli::views::plan::Why;
+use crate::cli::views::plan::Reasons;
 use crate::cli::views::summary;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::plan::{Plan, Planned};
-use crate::run::{self, Asked, BackedUp, Ended, Place, preflight};
+use crate::run::{self, BackupTarget, CompletedBackup, Ended, RunRequest, preflight};
 
 /// Runs `rollup apply`.
-pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
-    let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
-    job.needs_payload()?;
+pub(super) fn apply(args: &args::ApplyArgs) -> Result<Exit, Failure> {
+    let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
+    job.require_payload()?;
     if let Some(step) = &args.stop_before {
-        known_step(&job, step)?;
+        check_step_exists(&job, step)?;
     }
     let backup = args
         .backup_dir
         .as_deref()
-        .map(|directory| backup::place(directory, &job))
+        .map(|directory| backup::target(directory, &job))
         .transpose()?;
     job.announce();
     if args.dry_run {
         return dry_run(&job, backup.as_ref());
     }
     if !args.yes {
-        can_be_asked("`--yes` applies without asking; `--dry-run` only shows the plan")?;
+        require_terminal("`--yes` applies without asking; `--dry-run` only shows the plan")?;
     }
-    let asking = Asking {
+    let begin_options = BeginOptions {
         command: "apply",
         verb: "Apply",
         declined: "not applied",
         yes: args.yes,
         confirm: &args.confirm,
-        preview: Preview::Escaped,
-        again: again(&job, args),
-        wait: Duration::from_secs(args.locking.lock_timeout),
-        injector: args.rehearsing.injector(),
+        preview: Preview::Printed,
+        retry_command: retry_command(&job, args),
+        wait: Duration::from_secs(args.lock.lock_timeout),
+        injector: args.rehearsal.injector(),
     };
-    let wishes = Wishes {
+    let run_options = RunOptions {
         stop_before: args.stop_before.clone(),
-        on_failure: args.failing.on_failure.into(),
-        manual_steps: args.rehearsing.into(),
+        on_failure: args.failure.on_failure.into(),
+        manual_steps: args.rehearsal.into(),
         backup: args.backup_dir.clone(),
-        ..Wishes::default()
+        ..RunOptions::default()
     };
-    run_job(&job, &asking, wishes)
+    run_job(&job, &begin_options, run_options)
 }
 
 /// Returns the command that does the same again.
-fn again(job: &Job, args: &args::Apply) -> String {
-    let mut command = job.typed.apply_again();
+fn retry_command(job: &Job, args: &args::ApplyArgs) -> String {
+    let mut command = job.command.apply_line();
     if let Some(step) = &args.stop_before {
         command.push_str(&format!(" --stop-before {step}"));
     }
-    if args.failing.on_failure == args::OnFailure::Stop {
+    if args.failure.on_failure == args::OnFailureArg::Stop {
         command.push_str(" --on-failure stop");
     }
     if let Some(directory) = &args.backup_dir {
-        command.push_str(&format!(" --backup-dir {}", out::typed(directory)));
+        command.push_str(&format!(" --backup-dir {}", out::shell_quoted(directory)));
     }
     if args.yes {
         command.push_str(" --yes");
@@ -81,13 +81,13 @@ fn again(job: &Job, args: &args::Apply) -> String {
 }
 
 /// Checks that the manifest has the named step.
-fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
+fn check_step_exists(job: &Job, named: &str) -> Result<(), Failure> {
     let steps = &job.loaded.manifest.steps;
     if steps.iter().any(|step| step.id.eq_ignore_ascii_case(named)) {
         return Ok(());
     }
     let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
-    let meant = nearest(named, ids.iter().copied())
+    let suggestion = nearest(named, ids.iter().copied())
         .map(|id| format!("did you mean `{id}`? "))
         .unwrap_or_default();
     Err(Failure::new(
@@ -98,129 +98,136 @@ fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
         ),
     )
     .now("nothing was begun")
-    .next(format!("{meant}its steps: {}", ids.join(", "))))
+    .next(format!("{suggestion}the steps are: {}", ids.join(", "))))
 }
 
-fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
-    match preview_of(job)? {
-        Planned::Nothing(nothing) => told_nothing(&nothing, Format::Text),
+fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> Result<Exit, Failure> {
+    match preview(job)? {
+        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
         Planned::Plan(plan) => {
-            out::line(views::plan::text(&plan, out::width(), Why::Left));
-            let reasons = preflight(job.tree(), &plan).map_err(|error| inputs::disk(&error))?;
+            out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
+            let reasons =
+                preflight(job.tree(), &plan).map_err(|error| inputs::disk_failure(&error))?;
             for reason in reasons {
                 out::warn(format_args!(
-                    "an apply would be refused now: {}",
+                    "`rollup apply` would be refused now: {}",
                     reason.message
                 ));
             }
             if let Some(backup) = backup {
-                backup::told_ahead(backup, job.tree(), &plan)?;
+                backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
-            out::say("this was a dry run: nothing was touched");
+            out::message("this was a dry run: nothing was changed");
         }
     }
     Ok(Exit::Ok)
 }
 
 /// Locks, plans, asks, stages, backs up and commits.
-pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<Exit, Failure> {
-    let Some(mut begun) = job.begin("apply", asking)? else {
+pub(super) fn run_job(
+    job: &Job,
+    begin_options: &BeginOptions<'_>,
+    run_options: RunOptions,
+) -> Result<Exit, Failure> {
+    let Some(mut begun) = job.begin("apply", begin_options)? else {
         return Ok(Exit::Ok);
     };
-    let mut backup = wishes
+    let mut backup = run_options
         .backup
         .as_deref()
-        .map(|directory| Backup::ready(directory, job, &begun))
+        .map(|directory| Backup::prepare(directory, job, &begun))
         .transpose()?;
-    let confirmed = job.confirm(&begun, asking)?;
+    let confirmed = job.confirm(&begun, begin_options)?;
     begun
         .disk
-        .keep(&begun.doing)
-        .map_err(|error| inputs::disk(&error))?;
-    let began = Began::of(&begun.plan, asking.command);
-    let mut progress = Progress::new(
+        .create_rollup_directory(&begun.doing)
+        .map_err(|error| inputs::disk_failure(&error))?;
+    let began = Began::of(&begun.plan, begin_options.command);
+    let mut progress = RunProgress::new(
         job.tree(),
         began,
-        Wishes {
-            signals: heeded()?,
-            ..wishes
+        RunOptions {
+            signals: handle_signals()?,
+            ..run_options
         },
     );
     let since = Instant::now();
-    let ended = both_halves(job, &begun, confirmed, backup.as_mut(), &mut progress);
+    let ended = stage_and_commit(job, &begun, confirmed, backup.as_mut(), &mut progress);
     if let (Err(_), Some(backup)) = (&ended, &mut backup) {
-        backup.take_away(begun.disk.tree());
+        backup.remove_if_unused(begun.disk.tree());
     }
-    conclude(
+    report_outcome(
         job,
         &begun.plan,
         ended,
-        backup.and_then(|backup| backup.made),
+        backup.and_then(|backup| backup.completed),
         progress,
         since,
     )
 }
 
 /// Stages, backs up and commits; or only backs up and commits if the run is already staged.
-fn both_halves(
+fn stage_and_commit(
     job: &Job,
-    begun: &Begun,
+    begun: &LockedPlan,
     confirmed: Vec<String>,
     mut backup: Option<&mut Backup>,
-    progress: &mut Progress,
+    progress: &mut RunProgress,
 ) -> Result<Ended, Failure> {
-    let Begun {
+    let LockedPlan {
         disk,
         payload,
         plan,
         staged,
         ..
     } = begun;
-    let mut back_up = |progress: &mut Progress| match &mut backup {
+    let mut back_up = |progress: &mut RunProgress| match &mut backup {
         Some(backup) => backup.make(disk.tree(), plan, progress),
         None => Ok(()),
     };
     if let Some(staged) = staged {
         progress.reopen(staged.name());
-        back_up(progress).map_err(|error| backup::failed_beside(&error, staged))?;
+        back_up(progress).map_err(|error| backup::failure_of_staged_run(&error, staged))?;
         let ended = run::resume(disk, staged, progress);
-        return ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())));
+        return ended
+            .map_err(|error| recovery_failure(&error, staged, &NextCommands(job.tree().path())));
     }
-    let asked = Asked {
+    let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,
     };
     let staged = run::stage(disk, plan, &asked, payload.as_ref(), progress);
-    let staged = staged.map_err(|error| inputs::not_begun(&error))?;
+    let staged = staged.map_err(|error| inputs::run_failure(&error))?;
     if let Err(error) = back_up(progress) {
-        return Err(backup::failed(
+        return Err(backup::failure_after_staging(
             &error,
-            staged.throw_away(disk),
-            &Next(job.tree().path()),
+            staged.discard(disk),
+            &NextCommands(job.tree().path()),
         ));
     }
-    run::commit(disk, plan, staged, progress).map_err(|error| inputs::not_begun(&error))
+    run::commit(disk, plan, staged, progress).map_err(|error| inputs::run_failure(&error))
 }
 
 /// Reports how a run ended, and chooses the exit code.
-fn conclude(
+fn report_outcome(
     job: &Job,
     plan: &Plan,
     ended: Result<Ended, Failure>,
-    backup: Option<BackedUp>,
-    mut progress: Progress,
+    backup: Option<CompletedBackup>,
+    mut progress: RunProgress,
     begun: Instant,
 ) -> Result<Exit, Failure> {
     let committed = progress.committing.map(|at| at.elapsed());
     let staging = progress
         .committing
         .map_or(begun.elapsed(), |at| at.duration_since(begun));
-    let result = ended.and_then(|ended| arrived(ended, &Next(job.tree().path())));
+    let result =
+        ended.and_then(|ended| applied_or_failure(ended, &NextCommands(job.tree().path())));
     progress.end(&result);
     if let (Err(_), Some(backup)) = (&result, &backup) {
-        out::say(backed_up(backup));
+        out::message(describe_backup(backup));
     }
-    result.map(|(measured, came)| {
+    result.map(|(measured, appeared)| {
         let run = progress.run.clone().unwrap_or_default();
         out::line(format_args!("\napplied {} as run {run}:", plan.subject));
         summary::lines(plan)
@@ -232,8 +239,8 @@ fn conclude(
             out::duration(staging),
             out::duration(commit)
         ));
-        backup.iter().map(backed_up).for_each(out::line);
-        told_compared(plan, measured, &came);
+        backup.iter().map(describe_backup).for_each(out::line);
+        report_comparison(plan, measured, &appeared);
         Exit::Ok
     })
 }

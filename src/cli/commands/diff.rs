@@ -6,10 +6,10 @@ use std::path::Path;
 use anstyle::Style;
 use serde_json::json;
 
-use crate::cli::args::{Diff, Format};
+use crate::cli::args::{DiffArgs, Format};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs::{self, Loaded};
-use crate::cli::saved::Saved;
+use crate::cli::inputs::{self, LoadedManifest};
+use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use crate::manifest::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
 use crate::names::Escaped;
@@ -18,7 +18,7 @@ use crate::names::Escaped;
 const INDENT: usize = 14;
 
 /// Runs `rollup diff`.
-pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
+pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
     let (old, new) = both(&args.old, &args.new)?;
     let differences = compare(&old.manifest, &new.manifest);
     let exit = match args.detailed_exitcode && !differences.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
     match args.format {
         Format::Text => text(&differences, &old, &new).iter().for_each(out::line),
         Format::Json => {
-            let rollup = |side: &Loaded| {
+            let rollup = |side: &LoadedManifest| {
                 let rollup = &side.manifest.rollup;
                 json!({ "file": side.source.name(), "kb": rollup.kb, "revision": rollup.revision })
             };
@@ -43,9 +43,9 @@ pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
 }
 
 /// Reads both manifests; an error in one does not hide the errors of the other.
-fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
+fn both(old: &Path, new: &Path) -> Result<(LoadedManifest, LoadedManifest), Failure> {
     for path in [old, new] {
-        if Saved::read(path).is_ok_and(|saved| saved.is_some()) {
+        if SavedPlan::read(path).is_ok_and(|saved| saved.is_some()) {
             let message = format!(
                 "`{}` is a saved plan, and `diff` compares manifests",
                 path.display()
@@ -103,12 +103,16 @@ fn record(difference: &ManifestDifference) -> serde_json::Value {
         old_line,
         new_line,
     } = difference;
-    json!({ "where": table, "of": of, "what": key, "kind": kind, "old": old, "new": new,
+    json!({ "table": table, "of": of, "key": key, "kind": kind, "old": old, "new": new,
             "old_line": old_line, "new_line": new_line })
 }
 
 /// Formats the differences line by line, below the tables that they belong to.
-fn text(differences: &[ManifestDifference], old: &Loaded, new: &Loaded) -> Vec<String> {
+fn text(
+    differences: &[ManifestDifference],
+    old: &LoadedManifest,
+    new: &LoadedManifest,
+) -> Vec<String> {
     let width = out::width();
     let names = (old.source.name(), new.source.name());
     if differences.is_empty() {
@@ -119,7 +123,7 @@ fn text(differences: &[ManifestDifference], old: &Loaded, new: &Loaded) -> Vec<S
         );
         return vec![wrapped(&text, width, "  ")];
     }
-    let head = |side: &Loaded| {
+    let head = |side: &LoadedManifest| {
         let rollup = &side.manifest.rollup;
         format!(
             "{}: {} revision {}",
@@ -152,7 +156,7 @@ fn text(differences: &[ManifestDifference], old: &Loaded, new: &Loaded) -> Vec<S
                 wrapped(&format!("{}{step}", header(difference.table)), width, "  "),
             ));
         }
-        lines.extend(Told::of(difference).lines(&places(difference, names), width));
+        lines.extend(DifferenceText::of(difference).lines(&places(difference, names), width));
     }
     lines.push(String::new());
     lines.push(summary(differences));
@@ -170,7 +174,7 @@ fn header(table: ManifestTable) -> &'static str {
 }
 
 /// Returns the sign, the word and the colour of a kind of difference.
-fn became(kind: ChangeKind) -> (char, &'static str, Style) {
+fn sign_word_and_style(kind: ChangeKind) -> (char, &'static str, Style) {
     match kind {
         ChangeKind::Added => ('+', "added", out::GOOD),
         ChangeKind::Removed => ('-', "removed", out::BAD),
@@ -187,7 +191,7 @@ fn places(difference: &ManifestDifference, (old, new): (&str, &str)) -> Vec<Stri
 }
 
 /// Difference in words.
-struct Told {
+struct DifferenceText {
     kind: ChangeKind,
     /// Subject of the difference, with its values if they are short.
     text: String,
@@ -197,7 +201,7 @@ struct Told {
     details: Vec<String>,
 }
 
-impl Told {
+impl DifferenceText {
     fn of(difference: &ManifestDifference) -> Self {
         let ManifestDifference {
             table,
@@ -219,7 +223,7 @@ impl Told {
                 .map(|value| value_text(key, value))
                 .unwrap_or_default()
         };
-        let mut told = Self {
+        let mut entry = Self {
             kind: *kind,
             text: String::new(),
             sides: None,
@@ -228,7 +232,7 @@ impl Told {
         match (kind, old, new) {
             (ChangeKind::Added | ChangeKind::Removed, Some(FactValue::Whole(whole)), None)
             | (ChangeKind::Added | ChangeKind::Removed, None, Some(FactValue::Whole(whole))) => {
-                told.whole(difference, whole);
+                entry.whole(difference, whole);
             }
             (ChangeKind::Moved, Some(FactValue::Whole(old)), Some(FactValue::Whole(new))) => {
                 let name = new
@@ -237,7 +241,7 @@ impl Told {
                     .map_or(String::new(), |(_, name)| {
                         format!(" {}", value_text("", name))
                     });
-                told.text = format!("{key}{name}: now {}, was {}", stands(new), stands(old));
+                entry.text = format!("{key}{name}: now {}, was {}", position(new), position(old));
             }
             (ChangeKind::Changed, ..) => {
                 let (mut old, new) = (shown(old), shown(new));
@@ -252,12 +256,12 @@ impl Told {
                 } else {
                     ""
                 };
-                told.text = format!("{of}{}{only_space}: ", Escaped(key));
-                told.sides = Some((old, new));
+                entry.text = format!("{of}{}{only_space}: ", Escaped(key));
+                entry.sides = Some((old, new));
             }
-            _ => told.text = format!("{of}{}: {}{}", Escaped(key), shown(old), shown(new)),
+            _ => entry.text = format!("{of}{}: {}{}", Escaped(key), shown(old), shown(new)),
         }
-        told
+        entry
     }
 
     /// Describes a step with a line for each key; a prerequisite or a row in one line.
@@ -265,17 +269,17 @@ impl Told {
         let entry = |(key, value): &(String, FactValue)| {
             format!("{}: {}", Escaped(key), value_text(key, value))
         };
-        let told = whole
+        let entries = whole
             .iter()
             .filter(|(key, _)| key != "after" && key != "before");
         if difference.table == ManifestTable::Steps {
-            let stands = match (stands(whole), difference.kind) {
-                (stands, _) if stands.is_empty() => stands,
-                (stands, ChangeKind::Removed) => format!(", which stood {stands}"),
-                (stands, _) => format!(", {stands}"),
+            let position = match (position(whole), difference.kind) {
+                (position, _) if position.is_empty() => position,
+                (position, ChangeKind::Removed) => format!(", which was {position}"),
+                (position, _) => format!(", {position}"),
             };
-            self.text = format!("{}{stands}", difference.key);
-            self.details = told.map(entry).collect();
+            self.text = format!("{}{position}", difference.key);
+            self.details = entries.map(entry).collect();
         } else {
             // The first key is the one that identifies the part, or the one next to it.
             let subject = difference.of.as_deref().unwrap_or_default();
@@ -288,7 +292,10 @@ impl Told {
                     .unwrap_or_default(),
                 _ => String::new(),
             };
-            let entries: Vec<_> = told.filter(|(_, value)| !known(value)).map(entry).collect();
+            let entries: Vec<_> = entries
+                .filter(|(_, value)| !known(value))
+                .map(entry)
+                .collect();
             let colon = if entries.is_empty() { "" } else { ": " };
             self.text = format!("{kind}{}{colon}{}", Escaped(subject), entries.join(", "));
         }
@@ -296,7 +303,7 @@ impl Told {
 
     /// Returns the lines for the screen. Long texts of two sides go below each other.
     fn lines(self, places: &[String], width: usize) -> Vec<String> {
-        let (sign, word, style) = became(self.kind);
+        let (sign, word, style) = sign_word_and_style(self.kind);
         let indent = " ".repeat(INDENT);
         let mark = format!("  {sign} {word:<9} ");
         let (text, below) = match self.sides {
@@ -342,7 +349,7 @@ impl Told {
 }
 
 /// Describes the position of a step or file by its neighbour.
-fn stands(whole: &[(String, FactValue)]) -> String {
+fn position(whole: &[(String, FactValue)]) -> String {
     let beside = whole
         .iter()
         .find(|(key, _)| key == "after" || key == "before");
@@ -384,7 +391,7 @@ fn summary(differences: &[ManifestDifference]) -> String {
         .for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);
     let kinds: Vec<_> = kinds
         .into_iter()
-        .map(|(kind, count)| format!("{} {}", number(count as u64), became(kind).1))
+        .map(|(kind, count)| format!("{} {}", number(count as u64), sign_word_and_style(kind).1))
         .collect();
     format!(
         "{}: {}",

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Explain, Page};
+use crate::cli::args::{ExplainArgs, ExplainFormat};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::out::{self, BOLD, styled};
 use crate::document::{Code, Severity, nearest};
 
 /// Runs `rollup explain`.
-pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
+pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     let topics = match &args.code {
         Some(code) => vec![Topic::named(code)?],
         None => Code::ALL
@@ -21,23 +21,23 @@ pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
             .collect(),
     };
     match (args.format, &topics[..]) {
-        (Page::Json, _) => {
+        (ExplainFormat::Json, _) => {
             let topics: Vec<Value> = topics.iter().map(Topic::json).collect();
             out::line(format_args!(
                 "{:#}",
                 json!({ "schema": 1, "topics": topics })
             ));
         }
-        (Page::Markdown, [topic]) => out::line(topic.markdown()),
-        (Page::Markdown, topics) => out::line(page(topics).trim_end()),
-        (Page::Text, [topic]) => {
+        (ExplainFormat::Markdown, [topic]) => out::line(topic.markdown()),
+        (ExplainFormat::Markdown, topics) => out::line(page(topics).trim_end()),
+        (ExplainFormat::Text, [topic]) => {
             out::line(format_args!(
                 "{}\n\n{}",
                 styled(BOLD, topic.heading()),
                 fitted(topic.text())
             ));
         }
-        (Page::Text, topics) => list(topics),
+        (ExplainFormat::Text, topics) => list(topics),
     }
     Ok(Exit::Ok)
 }
@@ -169,7 +169,7 @@ fn list(topics: &[Topic]) {
             }
         }
     }
-    out::say("`rollup explain CODE` tells more about one of them");
+    out::message("`rollup explain CODE` explains one of them");
 }
 
 /// Families of findings, by the first two digits of their codes.
@@ -190,8 +190,8 @@ fn page(topics: &[Topic]) -> String {
     let mut page = String::from(
         "# Findings and exit codes\n\n\
          Every finding of `rollup validate` has a code that never changes its meaning. `rollup explain CODE` shows the\n\
-         same text; `--deny`, `--warn` and `--allow` change the level of warnings and notes. This page is what\n\
-         `rollup explain --format markdown` prints.\n",
+         same text; `--deny`, `--warn` and `--allow` change the level of warnings and notes.\n\
+         `rollup explain --format markdown` prints this page.\n",
     );
     for (family, title) in FAMILIES {
         let _ = write!(page, "\n## {title}\n");
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_family_and_stands_on_the_page() {
+    fn every_code_has_a_family_and_is_on_the_page() {
         let topics: Vec<_> = Code::ALL.iter().copied().map(Topic::Finding).collect();
         let page = page(&topics);
         assert!(

@@ -2,48 +2,49 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, History};
+use crate::cli::args::{Format, HistoryArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::named::{Newest, choose};
+use crate::cli::named::{Newest, find_run};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::events;
 use crate::journal::{
-    About, Accepted, Answer, Direction, Entry, Outcome, Quarantine, Record, Run, RunState,
-    quarantined,
+    Accepted, Answer, Direction, JournalEntry, Outcome, QuarantineNote, Record, Run, RunState,
+    RunSubject, quarantined,
 };
 use crate::names::Escaped;
 use crate::plan::{Plan, PlannedRollup};
-use crate::run::{describe_state, kept, load_plan, no_return};
+use crate::run::{describe_state, kept_bytes, load_plan, undo_blockers};
 
 /// Runs `rollup history`.
-pub(super) fn history(args: &History) -> Result<Exit, Failure> {
-    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
+pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
+    let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
     site.warn();
-    let (runs, no_return) = inputs::quietly(&site.tree, || {
-        let runs = inputs::sound_runs(&site.tree)?;
-        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
-        Ok((runs, no_return))
+    let (runs, blockers) = inputs::read_consistently(&site.tree, || {
+        let runs = inputs::checked_runs(&site.tree)?;
+        let blockers =
+            undo_blockers(&site.tree, &runs).map_err(|error| inputs::run_failure(&error))?;
+        Ok((runs, blockers))
     })?;
     if let Some(named) = &args.run {
-        let run = choose(&runs, named, Newest::Any)?;
-        let one = One::of(&site.tree, run, no_return.get(&run.number))?;
+        let run = find_run(&runs, named, Newest::Any)?;
+        let details = RunDetails::of(&site.tree, run, blockers.get(&run.number))?;
         match args.format {
-            Format::Json => out::line(format_args!("{:#}", one.json())),
-            Format::Text => one.text(),
+            Format::Json => out::line(format_args!("{:#}", details.json())),
+            Format::Text => details.text(),
         }
         return Ok(Exit::Ok);
     }
-    let quarantined = quarantined(&site.tree).map_err(|error| inputs::disk(&error))?;
+    let quarantined = quarantined(&site.tree).map_err(|error| inputs::disk_failure(&error))?;
     if args.format == Format::Json {
         let runs: Vec<Value> = runs
             .iter()
-            .map(|run| run_json(run, no_return.get(&run.number)))
+            .map(|run| run_json(run, blockers.get(&run.number)))
             .collect();
         let quarantine: Vec<Value> = quarantined
             .iter()
-            .map(|(name, said)| quarantined_json(name, said.as_ref()))
+            .map(|(name, note)| quarantined_json(name, note.as_ref()))
             .collect();
         let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "quarantined": quarantine });
         out::line(format_args!("{document:#}"));
@@ -70,38 +71,42 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
             styled(BOLD, run.name()),
             styled(style(run), describe_state(run))
         ));
-        let about = about(opened.map(|opened| &opened.about));
-        let undo = match no_return.get(&run.number) {
-            Some(why) => format!("; cannot be undone any more: {}", Escaped(why)),
+        let subject = describe_subject(opened.map(|opened| &opened.subject));
+        let undo = match blockers.get(&run.number) {
+            Some(why) => format!("; cannot be undone: {}", Escaped(why)),
             None if can_be_undone(run) => "; can be undone".to_owned(),
             None => String::new(),
         };
-        let about = format!("{about}; plan {plan}{undo}");
+        let text = format!("{subject}; plan {plan}{undo}");
         out::line(format_args!(
             "    {}",
-            out::wrapped(&about, out::width() - 4, "    ")
+            out::wrapped(&text, out::width() - 4, "    ")
         ));
         if let Some(Accepted { by, reason, .. }) = accepted(run) {
-            let text = format!("closed as it stood by {}: {}", Escaped(by), Escaped(reason));
+            let text = format!(
+                "closed in its current state by {}: {}",
+                Escaped(by),
+                Escaped(reason)
+            );
             out::line(format_args!(
                 "    {}",
                 out::wrapped(&text, out::width() - 4, "    ")
             ));
         }
     }
-    for (name, said) in &quarantined {
-        let at = said.as_ref().map_or("", |said| said.at.as_str());
+    for (name, note) in &quarantined {
+        let at = note.as_ref().map_or("", |note| note.at.as_str());
         out::line(format_args!(
             "{}  {}  {at}",
             styled(BOLD, Escaped(name)),
-            styled(WARN, "quarantined: not a run any more")
+            styled(WARN, "quarantined: no longer a run")
         ));
-        if let Some(said) = said {
+        if let Some(note) = note {
             let text = format!(
                 "by {}: {}; {}",
-                Escaped(&said.by),
-                Escaped(&said.reason),
-                Escaped(&said.because)
+                Escaped(&note.by),
+                Escaped(&note.reason),
+                Escaped(&note.because)
             );
             out::line(format_args!(
                 "    {}",
@@ -110,7 +115,7 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
         }
     }
     if runs.iter().any(Run::is_open) {
-        out::line("a run is open: `rollup status` says what to type");
+        out::line("a run is open: `rollup status` shows the next command");
     }
     Ok(Exit::Ok)
 }
@@ -124,9 +129,9 @@ fn style(run: &Run) -> anstyle::Style {
 }
 
 /// Describes the subject of a run.
-fn about(about: Option<&About>) -> String {
-    match about {
-        Some(About::Rollup(PlannedRollup {
+fn describe_subject(subject: Option<&RunSubject>) -> String {
+    match subject {
+        Some(RunSubject::Rollup(PlannedRollup {
             kb,
             revision,
             title,
@@ -134,8 +139,8 @@ fn about(about: Option<&About>) -> String {
         })) => {
             format!("{kb} revision {revision}: {}", Escaped(title))
         }
-        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Escaped(reason)),
-        None => "it died before it said what it was".to_owned(),
+        Some(RunSubject::Accept { reason }) => format!("accept drift: {}", Escaped(reason)),
+        None => "it was interrupted before its first record".to_owned(),
     }
 }
 
@@ -155,7 +160,7 @@ fn can_be_undone(run: &Run) -> bool {
     )
 }
 
-fn run_json(run: &Run, no_return: Option<&String>) -> Value {
+fn run_json(run: &Run, undo_blocker: Option<&String>) -> Value {
     let measured = run
         .journal
         .entries
@@ -165,45 +170,45 @@ fn run_json(run: &Run, no_return: Option<&String>) -> Value {
             Record::Closed { measured, .. } => Some(measured),
             _ => None,
         });
-    let reason = match run.journal.opened().map(|opened| &opened.about) {
-        Some(About::Accept { reason }) => Some(reason),
+    let reason = match run.journal.opened().map(|opened| &opened.subject) {
+        Some(RunSubject::Accept { reason }) => Some(reason),
         _ => accepted(run).map(|accepted| &accepted.reason),
     };
     json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": run.state().word(),
             "opened": run.journal.entries.first().map(|entry| &entry.at),
             "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
             "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
-            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
+            "undoable": can_be_undone(run) && undo_blocker.is_none(), "undo_blocker": undo_blocker, "reason": reason })
 }
 
-fn quarantined_json(name: &str, said: Option<&Quarantine>) -> Value {
-    json!({ "directory": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
-            "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
+fn quarantined_json(name: &str, note: Option<&QuarantineNote>) -> Value {
+    json!({ "directory": name, "at": note.map(|note| &note.at), "by": note.map(|note| &note.by),
+            "reason": note.map(|note| &note.reason), "because": note.map(|note| &note.because) })
 }
 
 /// Everything recorded of one run.
-struct One<'a> {
+struct RunDetails<'a> {
     tree: &'a Tree,
     run: &'a Run,
-    no_return: Option<&'a String>,
+    undo_blocker: Option<&'a String>,
     /// Plan of the run, or why it cannot be used.
     plan: Result<Plan, String>,
     /// Bytes of the old objects that the run keeps.
     kept: Option<u64>,
 }
 
-impl<'a> One<'a> {
-    fn of(tree: &'a Tree, run: &'a Run, no_return: Option<&'a String>) -> Result<Self, Failure> {
+impl<'a> RunDetails<'a> {
+    fn of(tree: &'a Tree, run: &'a Run, undo_blocker: Option<&'a String>) -> Result<Self, Failure> {
         let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
         // The slots of an open run are still changing.
         let kept = match run.is_open() {
             true => None,
-            false => kept(tree, run).map_err(|error| inputs::disk(&error))?,
+            false => kept_bytes(tree, run).map_err(|error| inputs::disk_failure(&error))?,
         };
         Ok(Self {
             tree,
             run,
-            no_return,
+            undo_blocker,
             plan,
             kept,
         })
@@ -224,12 +229,12 @@ impl<'a> One<'a> {
         format!(
             "rollup report {} -d {}",
             self.run.number,
-            out::typed(self.tree.path())
+            out::shell_quoted(self.tree.path())
         )
     }
 
     fn json(&self) -> Value {
-        let mut document = run_json(self.run, self.no_return);
+        let mut document = run_json(self.run, self.undo_blocker);
         let steps = self.plan.as_ref().ok().map(|plan| {
             let steps = plan.steps.iter().map(|step| {
                 json!({ "id": step.id, "title": step.title, "action": step.action, "operations": step.operations.len() })
@@ -238,7 +243,7 @@ impl<'a> One<'a> {
         });
         let more = json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
             "records": self.run.journal.entries, "steps": steps, "plan_fault": self.plan.as_ref().err(),
-            "old_objects": self.kept, "directory": self.tree.shown(Some(&self.run.directory)), "events": self.events(),
+            "undo_data_bytes": self.kept, "directory": self.tree.shown(Some(&self.run.directory)), "events": self.events(),
             "report": self.report() });
         if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
             document.extend(more);
@@ -254,7 +259,7 @@ impl<'a> One<'a> {
             styled(style(run), describe_state(run))
         ));
         let opened = run.journal.opened();
-        line(&about(opened.map(|opened| &opened.about)));
+        line(&describe_subject(opened.map(|opened| &opened.subject)));
         if let Some(opened) = opened {
             line(&format!(
                 "by {} on {}, with rollup {}",
@@ -265,15 +270,15 @@ impl<'a> One<'a> {
             line(&format!("plan {}", opened.plan));
             if !opened.confirmed.is_empty() {
                 line(&format!(
-                    "confirmed before: {}",
+                    "confirmed prerequisites: {}",
                     Escaped(&opened.confirmed.join(", "))
                 ));
             }
         }
-        line(&match self.no_return {
-            Some(why) => format!("cannot be undone any more: {}", Escaped(why)),
+        line(&match self.undo_blocker {
+            Some(why) => format!("cannot be undone: {}", Escaped(why)),
             None if can_be_undone(run) => "can be undone".to_owned(),
-            None => "there is nothing of it to undo".to_owned(),
+            None => "there is nothing to undo".to_owned(),
         });
         out::line(styled(BOLD, "records"));
         run.journal
@@ -314,14 +319,14 @@ impl<'a> One<'a> {
             .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Escaped(path))));
         if let Some(bytes) = self.kept {
             // A rollback restores the old objects and moves the new ones into the slots.
-            let what = if run.state() == RunState::Closed(Outcome::Undone) {
-                "what was taken back"
+            let objects = if run.state() == RunState::Closed(Outcome::Undone) {
+                "rolled-back objects"
             } else {
                 "old objects"
             };
             out::line(format_args!(
-                "  {:<8}{} bytes of {what}",
-                "slots",
+                "  {:<8}{} bytes of {objects}",
+                "keeps",
                 number(bytes)
             ));
         }
@@ -340,7 +345,7 @@ fn line(text: &str) {
 }
 
 /// Describes a record.
-fn record(entry: &Entry) -> String {
+fn record(entry: &JournalEntry) -> String {
     match &entry.record {
         Record::Opened(_) => "opened".to_owned(),
         Record::Staged { .. } => "staged".to_owned(),
@@ -349,24 +354,20 @@ fn record(entry: &Entry) -> String {
             let answer = match answer {
                 Answer::Done => "done",
                 Answer::Skipped => "skipped",
-                Answer::TakenBack => "taken back",
+                Answer::RolledBack => "rolled back",
             };
-            format!(
-                "manual step {}: {answer}, says {}",
-                Escaped(step),
-                Escaped(by)
-            )
+            format!("manual step {}: {answer} by {}", Escaped(step), Escaped(by))
         }
         Record::Turned {
             direction: Direction::Forward,
             why,
-        } => format!("turned forward: {}", Escaped(why)),
+        } => format!("going forward: {}", Escaped(why)),
         Record::Turned {
             direction: Direction::Back,
             why,
-        } => format!("turned back: {}", Escaped(why)),
+        } => format!("rolling back: {}", Escaped(why)),
         Record::Reopened { why, unmanaged } => {
-            let files = count(unmanaged.len(), "operator's file", "operator's files");
+            let files = count(unmanaged.len(), "unmanaged file", "unmanaged files");
             format!("reopened: {}; {files} to move along", Escaped(why))
         }
         Record::Closed {
@@ -379,9 +380,13 @@ fn record(entry: &Entry) -> String {
                 Outcome::Undone => "undone".to_owned(),
                 Outcome::Accepted => match accepted {
                     Some(Accepted { by, reason, .. }) => {
-                        format!("as it stood, by {}: {}", Escaped(by), Escaped(reason))
+                        format!(
+                            "in its current state, by {}: {}",
+                            Escaped(by),
+                            Escaped(reason)
+                        )
                     }
-                    None => "as it stood".to_owned(),
+                    None => "in its current state".to_owned(),
                 },
             };
             format!("closed, {outcome}; measured {measured}")

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::article::{self, ArticleError, ImportedArticle, LineResult, OpenQuestion};
-use crate::cli::args::{Format, Import};
+use crate::cli::args::{Format, ImportArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::output::{Existing, OutputFile};
-use crate::cli::terminal::out::{self, BOLD, WARN, count, styled, typed, wrapped};
+use crate::cli::output::{IfExists, OutputFile};
+use crate::cli::terminal::out::{self, BOLD, WARN, count, shell_quoted, styled, wrapped};
 use crate::names::Escaped;
 
 /// Number of open points that are listed below a draft; the report has all of them.
@@ -22,11 +22,11 @@ pub(super) fn imported(path: &Path) -> Result<ImportedArticle, Failure> {
 }
 
 /// Runs `rollup import`.
-pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
+pub(super) fn import(args: &ImportArgs) -> Result<Exit, Failure> {
     let existing = if args.force {
-        Existing::Replaced
+        IfExists::Replace
     } else {
-        Existing::Kept
+        IfExists::Refuse
     };
     let output = args
         .output
@@ -44,7 +44,7 @@ pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
     match (args.report, args.format) {
         (true, Format::Json) => out::line(format_args!("{:#}", document(args, &imported))),
         (true, Format::Text) => report(args, &imported).iter().for_each(out::line),
-        (false, _) => brief(args, &imported).iter().for_each(out::say),
+        (false, _) => brief(args, &imported).iter().for_each(out::message),
     }
     Ok(Exit::Ok)
 }
@@ -61,21 +61,21 @@ fn no_article(path: &Path, error: &ArticleError) -> Failure {
             failure.next("save the article from the browser as text or as a page, or paste it into a text file")
         }
         ArticleError::NothingFound => failure.next(
-            "look at the file: wanted are a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
+            "check the file: it needs a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
              heading such as `Installation information`, or a table with the columns `File name` and `Size`",
         ),
     }
 }
 
-/// Summarizes the draft and what is left to decide.
-fn brief(args: &Import, imported: &ImportedArticle) -> Vec<String> {
+/// Summarizes the draft and the points that are left to decide.
+fn brief(args: &ImportArgs, imported: &ImportedArticle) -> Vec<String> {
     let mut lines = vec![summary(imported)];
     if let Some(path) = args
         .output
         .as_deref()
         .filter(|path| *path != Path::new("-"))
     {
-        lines.push(format!("written to {}", typed(path)));
+        lines.push(format!("written to {}", shell_quoted(path)));
     }
     if !imported.open.is_empty() {
         let label = count(
@@ -98,7 +98,7 @@ fn brief(args: &Import, imported: &ImportedArticle) -> Vec<String> {
     lines.push(format!(
         "{}: rollup import {} --report",
         styled(BOLD, "next"),
-        typed(&args.article)
+        shell_quoted(&args.article)
     ));
     lines
 }
@@ -133,9 +133,9 @@ fn open_line(article: &Path, open: &OpenQuestion) -> String {
     )
 }
 
-/// Reports everything: what was found, what is open, what every line of the installation section
-/// resulted in, and where every value comes from.
-fn report(args: &Import, imported: &ImportedArticle) -> Vec<String> {
+/// Reports everything: the summary, the open points, the result of every line of the installation
+/// section, and the origin of every value.
+fn report(args: &ImportArgs, imported: &ImportedArticle) -> Vec<String> {
     let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
     lines.push(styled(BOLD, "Left to decide"));
     if imported.open.is_empty() {
@@ -180,7 +180,7 @@ fn report(args: &Import, imported: &ImportedArticle) -> Vec<String> {
     lines
 }
 
-fn document(args: &Import, imported: &ImportedArticle) -> serde_json::Value {
+fn document(args: &ImportArgs, imported: &ImportedArticle) -> serde_json::Value {
     json!({
         "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
         "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,

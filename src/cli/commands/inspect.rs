@@ -1,4 +1,4 @@
-//! `inspect`: says what installer packages hold, or why they cannot be used.
+//! `inspect`: shows the contents of installer packages, or why they cannot be used.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Inspect};
+use crate::cli::args::{Format, InspectArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::deployment::tree::hash;
@@ -14,7 +14,7 @@ use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
 use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 
 /// Runs `rollup inspect`.
-pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
+pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     let mut documents = Vec::new();
     for path in &args.files {
@@ -24,7 +24,7 @@ pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
         }
         match args.format {
             Format::Json => documents.push(inspected.json()),
-            Format::Text => inspected.tell(),
+            Format::Text => inspected.show(),
         }
     }
     if args.format == Format::Json {
@@ -78,7 +78,7 @@ impl Inspected {
         document
     }
 
-    fn tell(&self) {
+    fn show(&self) {
         out::line(styled(BOLD, Escaped(&self.path.display().to_string())));
         out::line(format_args!(
             "  size          {} bytes",
@@ -90,12 +90,12 @@ impl Inspected {
                 "  {}: {why}",
                 styled(out::BAD, "cannot be used")
             )),
-            Ok(contents) => tell_contents(contents),
+            Ok(contents) => show_contents(contents),
         }
     }
 }
 
-fn tell_contents(contents: &Contents) {
+fn show_contents(contents: &Contents) {
     let identity = &contents.identity;
     out::line(format_args!(
         "  product       {}",

@@ -1,8 +1,8 @@
 //! The commands, one file each.
 //!
-//! What several commands need is beside this directory, and what people read is in `views`. Only a
-//! rehearsal contains other commands, an apply and a verification, and a validation reads an article
-//! as an import does.
+//! Code that several commands share is beside this directory, and the texts that people read are in
+//! `views`. Only a rehearsal runs other commands, an apply and a verification, and a validation
+//! reads an article as an import does.
 
 mod accept;
 mod apply;

@@ -1,9 +1,9 @@
 //! `pin`: pins the SHA-256 of every payload file in the manifest.
 
-use crate::cli::args::Pin;
+use crate::cli::args::PinArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::output::{Existing, OutputFile};
+use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::description::Description;
 use crate::document::Code;
@@ -12,24 +12,26 @@ use crate::names::{Digest, FileName};
 use crate::payload::{PayloadFacts, compare};
 
 /// Runs `rollup pin`.
-pub(super) fn pin(args: &Pin) -> Result<Exit, Failure> {
+pub(super) fn pin(args: &PinArgs) -> Result<Exit, Failure> {
     let description = match &args.deployment {
-        Some(path) => Some(inputs::site(Some(path))?.description),
+        Some(path) => Some(inputs::open_described(Some(path))?.description),
         None => None,
     };
     let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
-    let output = OutputFile::new(&args.manifest, &[], Existing::Replaced)?;
+    let output = OutputFile::new(&args.manifest, &[], IfExists::Replace)?;
     let kb = loaded.manifest.rollup.kb;
     let Some(directory) =
         inputs::payload_directory(args.payload.payload.as_deref(), &args.manifest, kb)?
     else {
         return Err(Failure::new(
             Exit::Usage,
-            format_args!("no payload was given, and no directory `{kb}` lies beside the manifest"),
+            format_args!(
+                "no payload was given, and there is no directory `{kb}` beside the manifest"
+            ),
         )
-        .next("say where the rollup's files are: `--payload DIR`"));
+        .next("name the directory of the rollup's files: `--payload DIR`"));
     };
-    out::say(format_args!("payload {}", directory.display()));
+    out::message(format_args!("payload {}", directory.display()));
     let facts = inputs::payload(&directory)?.facts(&loaded.manifest.file_table());
     let mut unpinned = loaded.manifest.clone();
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
@@ -81,7 +83,7 @@ fn pins(
             .map(|fact| &fact.facts)
         {
             Some(Ok(found)) => pins.push((row.name.clone(), found.sha256)),
-            Some(Err(what)) => reasons.push(format!("`{}` cannot be pinned: {what}", row.name)),
+            Some(Err(fault)) => reasons.push(format!("`{}` cannot be pinned: {fault}", row.name)),
             None => reasons.push(format!("`{}` is missing from the payload", row.name)),
         }
     }

@@ -1,30 +1,30 @@
 //! `plan`: shows what applying a manifest would do, and saves it for a review.
 
-use crate::cli::args::{self, Format, Shape};
+use crate::cli::args::{self, Format, OutputFormat};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::job::{Job, preview_of, told_nothing};
-use crate::cli::output::{Existing, OutputFile};
+use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::plan::Planned;
 
 /// Runs `rollup plan`.
-pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
-    views::plan::sensible(&args.showing)?;
-    let job = Job::asked(&args.planning)?;
-    let (typed, manifest) = (args.planning.manifest.as_path(), job.typed.typed_manifest());
+pub(super) fn plan(args: &args::PlanArgs) -> Result<Exit, Failure> {
+    views::plan::check_options(&args.view)?;
+    let job = Job::from_args(&args.planning)?;
+    let (typed, manifest) = (args.planning.manifest.as_path(), job.command.manifest());
     let reads = [
         typed,
         &manifest,
-        job.typed.payload.as_deref().unwrap_or(&manifest),
+        job.command.payload.as_deref().unwrap_or(&manifest),
         job.tree().path(),
     ];
-    let output = OutputFile::of(args.showing.output.as_deref(), &reads)?;
+    let output = OutputFile::of(args.view.output.as_deref(), &reads)?;
     let save = args
         .save
         .as_deref()
-        .map(|path| OutputFile::new(path, &reads, Existing::Replaced))
+        .map(|path| OutputFile::new(path, &reads, IfExists::Replace))
         .transpose()?;
     if let (Some(output), Some(save)) = (&output, &save)
         && output.is_same(save)
@@ -32,21 +32,21 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
         return Err(
             Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
                 .now("nothing was written")
-                .next("give each a file of its own"),
+                .next("name a different file for each"),
         );
     }
     job.announce();
-    let plan = match preview_of(&job)? {
+    let plan = match preview(&job)? {
         Planned::Nothing(nothing) => {
-            for file in args.save.iter().chain(&args.showing.output) {
-                out::say(format_args!(
-                    "there is no plan: nothing was written to {}",
-                    out::typed(file)
+            for file in args.save.iter().chain(&args.view.output) {
+                out::message(format_args!(
+                    "nothing was written to {}: there is no plan",
+                    out::shell_quoted(file)
                 ));
             }
-            told_nothing(
+            report_nothing_to_do(
                 &nothing,
-                if args.showing.format == Shape::Json {
+                if args.view.format == OutputFormat::Json {
                     Format::Json
                 } else {
                     Format::Text
@@ -61,14 +61,14 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     } else {
         Exit::Ok
     };
-    views::plan::show(&plan, &args.showing, exit, output.as_ref())?;
+    views::plan::show(&plan, &args.view, exit, output.as_ref())?;
     if let (Some(path), Some(save)) = (&args.save, &save) {
-        saved::save(&job.typed, &plan, path, save)?;
+        saved::save(&job.command, &plan, path, save)?;
     }
-    if job.typed.is_of_a_saved_plan() {
-        out::say(format_args!(
-            "{} is still true: planning again gives this very plan",
-            out::typed(typed)
+    if job.command.is_saved_plan() {
+        out::message(format_args!(
+            "{} still holds: planning again gives the same plan",
+            out::shell_quoted(typed)
         ));
     }
     Ok(exit)

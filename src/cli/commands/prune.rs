@@ -1,13 +1,13 @@
-//! `prune`: clears what old runs keep, and reports what can no longer be undone.
+//! `prune`: clears the undo data of old runs, and reports which runs can no longer be undone.
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::answers::{asked, can_be_asked};
-use crate::cli::args::{Format, Prune};
-use crate::cli::ending::told_cleared;
+use crate::cli::answers::{confirm_to_continue, require_terminal};
+use crate::cli::args::{Format, PruneArgs};
+use crate::cli::ending::report_cleared_runs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BAD, count, styled};
@@ -16,12 +16,13 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
-    self, Lost, clear_the_way, describe_state, kept, lost, no_return, refuse_mounted,
+    self, LostFile, clear_interrupted_staging, describe_state, kept_bytes, lost_files,
+    refuse_mounted, undo_blockers,
 };
 
 /// Runs that a prune clears, and runs that it leaves.
 struct Clearing {
-    old: Vec<Old>,
+    cleared: Vec<ClearedRun>,
     /// Finished runs that can still be undone afterwards, oldest first.
     undoable: Vec<String>,
     /// Runs that are staged or unfinished, and their state.
@@ -29,22 +30,21 @@ struct Clearing {
 }
 
 /// Run whose slots are cleared.
-struct Old {
+struct ClearedRun {
     run: Run,
     bytes: u64,
     /// True if the run could be undone before the prune.
     was_undoable: bool,
     /// Files that nothing restores, or why they cannot be determined.
-    lost: Result<Vec<Lost>, String>,
+    lost: Result<Vec<LostFile>, String>,
 }
 
 impl Clearing {
     fn read(tree: &Tree, keep: usize) -> Result<Self, Failure> {
-        let runs = runs(tree).map_err(|fault| inputs::journal(&fault))?;
-        let no_return = no_return(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+        let runs = runs(tree).map_err(|fault| inputs::journal_failure(&fault))?;
+        let blockers = undo_blockers(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
         let can_be_undone = |run: &Run| {
-            run.state() == RunState::Closed(Outcome::Applied)
-                && !no_return.contains_key(&run.number)
+            run.state() == RunState::Closed(Outcome::Applied) && !blockers.contains_key(&run.number)
         };
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open
@@ -64,7 +64,7 @@ impl Clearing {
             None => applied.first().copied().unwrap_or(0),
         };
         let mut clearing = Self {
-            old: Vec::new(),
+            cleared: Vec::new(),
             undoable: Vec::new(),
             open,
         };
@@ -73,10 +73,12 @@ impl Clearing {
                 clearing
                     .undoable
                     .extend(can_be_undone(&run).then(|| run.name().to_owned()));
-            } else if let Some(bytes) = kept(tree, &run).map_err(|error| inputs::disk(&error))? {
-                refuse_mounted(tree, &run).map_err(|error| inputs::disk(&error))?;
-                let lost = lost(tree, &run).map_err(|error| error.to_string());
-                clearing.old.push(Old {
+            } else if let Some(bytes) =
+                kept_bytes(tree, &run).map_err(|error| inputs::disk_failure(&error))?
+            {
+                refuse_mounted(tree, &run).map_err(|error| inputs::disk_failure(&error))?;
+                let lost = lost_files(tree, &run).map_err(|error| error.to_string());
+                clearing.cleared.push(ClearedRun {
                     bytes,
                     was_undoable: can_be_undone(&run),
                     lost,
@@ -88,40 +90,40 @@ impl Clearing {
     }
 
     fn bytes(&self) -> u64 {
-        self.old.iter().map(|old| old.bytes).sum()
+        self.cleared.iter().map(|cleared| cleared.bytes).sum()
     }
 
-    /// Returns the runs that cannot be undone any more afterwards, and could before.
-    fn given_up(&self) -> Vec<&str> {
-        self.old
+    /// Returns the runs that could be undone before the prune, and cannot afterwards.
+    fn no_longer_undoable(&self) -> Vec<&str> {
+        self.cleared
             .iter()
-            .filter(|old| old.was_undoable)
-            .map(|old| old.run.name())
+            .filter(|cleared| cleared.was_undoable)
+            .map(|cleared| cleared.run.name())
             .collect()
     }
 
-    /// Shows what is cleared, and warns of what nothing restores.
+    /// Shows the runs that are cleared, and warns of the files that nothing restores.
     fn show(&self, deployment: &Path, line: fn(&str)) {
         for (name, state) in &self.open {
-            line(&format!("left alone: run {name}, which is {state}"));
+            line(&format!("skipped: run {name} is {state}"));
         }
-        if self.old.is_empty() {
+        if self.cleared.is_empty() {
             return;
         }
-        let runs = count(self.old.len(), "run", "runs");
+        let runs = count(self.cleared.len(), "run", "runs");
         line(&format!(
             "{} bytes of {runs} will be cleared:",
             out::number(self.bytes())
         ));
-        for Old {
+        for ClearedRun {
             run,
             bytes,
             was_undoable,
             ..
-        } in &self.old
+        } in &self.cleared
         {
             let undo = if *was_undoable {
-                "; it can no longer be undone then"
+                "; it can then no longer be undone"
             } else {
                 ""
             };
@@ -138,18 +140,18 @@ impl Clearing {
 
     fn warn_of_losses(&self, deployment: &Path) {
         let mut all = 0;
-        for old in &self.old {
-            match &old.lost {
+        for cleared in &self.cleared {
+            match &cleared.lost {
                 Err(why) => out::warn(format_args!(
-                    "nobody can tell what else would be lost with run {}: {why}",
-                    old.run.name()
+                    "cannot determine which other files would be lost with run {}: {why}",
+                    cleared.run.name()
                 )),
                 Ok(lost) => {
                     all += lost.len();
-                    for Lost { path, what } in lost {
+                    for LostFile { path, description } in lost {
                         let path = deployment.join(path).display().to_string();
-                        out::say(format_args!(
-                            "{}: `{}` {what}",
+                        out::message(format_args!(
+                            "{}: `{}` {description}",
                             styled(BAD, "would be lost"),
                             Escaped(&path)
                         ));
@@ -160,26 +162,26 @@ impl Clearing {
         if all > 0 {
             let files = count(all, "file", "files");
             out::warn(format_args!(
-                "nothing brings back the {files} named above: copy first what you want to keep"
+                "the {files} named above cannot be restored afterwards: first copy those you want to keep"
             ));
         }
     }
 
     fn json(&self, changed: bool) -> Value {
-        let cleared: Vec<Value> = self.old.iter().map(Old::json).collect();
+        let cleared: Vec<Value> = self.cleared.iter().map(ClearedRun::json).collect();
         let open: Vec<&String> = self.open.iter().map(|(name, _)| name).collect();
         json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": changed,
-                "bytes": self.bytes(), "runs": cleared, "given_up": self.given_up(),
-                "still_undoable": self.undoable, "left_alone": open })
+                "bytes": self.bytes(), "runs": cleared, "no_longer_undoable": self.no_longer_undoable(),
+                "still_undoable": self.undoable, "skipped": open })
     }
 }
 
-impl Old {
+impl ClearedRun {
     fn json(&self) -> Value {
         let lost = self.lost.as_ref().ok();
         let lost = lost.map(|lost| {
             lost.iter()
-                .map(|lost| json!({ "path": lost.path, "what": lost.what }))
+                .map(|lost| json!({ "path": lost.path, "description": lost.description }))
         });
         json!({ "run": self.run.name(), "state": self.run.state().word(), "bytes": self.bytes,
                 "was_undoable": self.was_undoable, "lost": lost.map(Iterator::collect::<Vec<_>>),
@@ -189,8 +191,11 @@ impl Old {
 
 fn still_undoable(names: &[String]) -> String {
     match names {
-        [] => "no run can be undone then".to_owned(),
-        names => format!("still to be undone then, newest first: {}", reversed(names)),
+        [] => "afterwards no run can be undone".to_owned(),
+        names => format!(
+            "afterwards these runs can be undone, newest first: {}",
+            reversed(names)
+        ),
     }
 }
 
@@ -204,94 +209,101 @@ fn reversed(names: &[impl AsRef<str>]) -> String {
 }
 
 /// Runs `rollup prune`.
-pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
-    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
-    out::say(format_args!(
+pub(super) fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
+    let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
+    out::message(format_args!(
         "deployment {} ({})",
         site.tree.path().display(),
         site.how
     ));
     site.warn();
     let directory = site.tree.path().to_owned();
-    // Standard output has the document alone if a program reads it; people still see what is
-    // cleared.
+    // Standard output has the document alone if a program reads it; people still see the list.
     let line: fn(&str) = match args.format {
         Format::Text => |text| out::line(text),
-        Format::Json => |text| out::say(text),
+        Format::Json => |text| out::message(text),
     };
-    let told = |clearing: &Clearing, changed: bool| {
+    let finish = |clearing: &Clearing, changed: bool| {
         if args.format == Format::Json {
             out::line(format_args!("{:#}", clearing.json(changed)));
         }
         Ok(Exit::Ok)
     };
     if args.dry_run {
-        let clearing = inputs::quietly(&site.tree, || Clearing::read(&site.tree, args.keep))?;
+        let clearing =
+            inputs::read_consistently(&site.tree, || Clearing::read(&site.tree, args.keep))?;
         clearing.show(&directory, line);
-        told_if_nothing(&clearing, line);
-        out::say("this was a dry run: nothing was touched");
-        return told(&clearing, false);
+        has_nothing_to_do(&clearing, line);
+        out::message("this was a dry run: nothing was changed");
+        return finish(&clearing, false);
     }
     if !args.yes {
-        can_be_asked("`--yes` clears without asking; `--dry-run` only shows what would go")?;
+        require_terminal("`--yes` clears without asking; `--dry-run` only shows the runs")?;
     }
-    let wait = Duration::from_secs(args.locking.lock_timeout);
-    let disk =
-        LockedDeployment::lock(site.tree, "prune", wait).map_err(|error| inputs::locked(&error))?;
-    told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+    let wait = Duration::from_secs(args.lock.lock_timeout);
+    let disk = LockedDeployment::lock(site.tree, "prune", wait)
+        .map_err(|error| inputs::lock_failure(&error))?;
+    report_cleared_runs(
+        &clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?,
+    );
     let clearing = Clearing::read(disk.tree(), args.keep)?;
     clearing.show(&directory, line);
-    if told_if_nothing(&clearing, line) {
-        return told(&clearing, false);
+    if has_nothing_to_do(&clearing, line) {
+        return finish(&clearing, false);
     }
-    asked(args.yes)?;
-    let old: Vec<&Run> = clearing.old.iter().map(|old| &old.run).collect();
-    run::prune(&disk, &old).map_err(|error| stopped(&error, disk.tree(), &clearing))?;
-    let cleared = count(clearing.old.len(), "run", "runs");
+    confirm_to_continue(args.yes)?;
+    let runs: Vec<&Run> = clearing
+        .cleared
+        .iter()
+        .map(|cleared| &cleared.run)
+        .collect();
+    run::prune(&disk, &runs).map_err(|error| stopped(&error, disk.tree(), &clearing))?;
+    let cleared = count(clearing.cleared.len(), "run", "runs");
     line(&format!(
         "cleared {} bytes of {cleared}",
         out::number(clearing.bytes())
     ));
-    match clearing.given_up().as_slice() {
-        [] => line("every run that could be undone still can"),
+    match clearing.no_longer_undoable().as_slice() {
+        [] => line("every run that could be undone still can be"),
         names => line(&format!("can no longer be undone: {}", names.join(", "))),
     }
-    told(&clearing, true)
+    finish(&clearing, true)
 }
 
-fn told_if_nothing(clearing: &Clearing, line: impl Fn(&str)) -> bool {
-    if clearing.old.is_empty() {
-        line("nothing to do: no finished run but those to be kept has anything left to clear");
+/// Reports if no run has anything to clear, and returns that.
+fn has_nothing_to_do(clearing: &Clearing, line: impl Fn(&str)) -> bool {
+    if clearing.cleared.is_empty() {
+        line("nothing to do: no finished run has anything to clear, except the runs to keep");
     }
-    clearing.old.is_empty()
+    clearing.cleared.is_empty()
 }
 
 /// Describes a prune that did not finish: the disk shows which runs lost their slots.
 fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
-    let is_gone = |old: &&Old| {
-        let slots = old.run.directory.join("slots").expect("a plain name");
+    let is_gone = |cleared: &&ClearedRun| {
+        let slots = cleared.run.directory.join("slots").expect("a plain name");
         tree.metadata(&slots)
             .is_ok_and(|metadata| metadata.is_none())
     };
     let gone: Vec<&str> = clearing
-        .old
+        .cleared
         .iter()
         .filter(is_gone)
-        .map(|old| old.run.name())
+        .map(|cleared| cleared.run.name())
         .collect();
-    let mut failure = inputs::from_disk(error);
+    let mut failure = inputs::mount_or_disk_failure(error);
     failure.changed = !gone.is_empty();
     let now = match gone.as_slice() {
         [] => "nothing was cleared".to_owned(),
         names => format!(
-            "the old objects of {} are gone; all other runs are as they were",
+            "the old objects of {} are gone; all other runs are unchanged",
             names.join(", ")
         ),
     };
     match failure.next.is_empty() {
         true => failure
             .now(now)
-            .next("mend what is named, then the same again; every command that writes empties the trash, too"),
+            .next("fix the problem, then run the same command again; every command that writes also empties the trash"),
         false => failure.now(now),
     }
 }

@@ -1,53 +1,55 @@
 //! `resume`: finishes the unfinished run.
 
-use crate::cli::answers::{asked, known_answers};
-use crate::cli::args::Resume;
-use crate::cli::ending::{arrived, not_walked, told_compared};
+use crate::cli::answers::{check_answers, confirm_to_continue};
+use crate::cli::args::ResumeArgs;
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::next::Next;
-use crate::cli::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
+use crate::cli::next::NextCommands;
+use crate::cli::recovery::{
+    all_runs, lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
+};
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::events::Began;
 use crate::journal::{Direction, Run};
 use crate::run::{self, load_plan};
 
 /// Runs `rollup resume`.
-pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(
+pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
+    let (disk, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
-        args.locking,
-        args.rehearsing,
+        args.lock,
+        args.rehearsal,
         "resume",
     )?;
     let directory = disk.tree().path().to_owned();
-    let next = Next(&directory);
+    let next = NextCommands(&directory);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
-        return Ok(nothing_open(&cleared, ""));
+        return Ok(report_no_open_run(&cleared, ""));
     };
     let plan = load_plan(disk.tree(), &open.directory)
-        .map_err(|error| not_walked(&error, &open, &next))?;
-    known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
-    show_way(&disk, &open, &plan, Direction::Forward)?;
-    asked(args.yes)?;
-    let wishes = Wishes {
+        .map_err(|error| recovery_failure(&error, &open, &next))?;
+    check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
+    print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
+    confirm_to_continue(args.yes)?;
+    let run_options = RunOptions {
         confirmed: args.done.clone(),
-        manual_steps: args.rehearsing.into(),
-        on_failure: args.failing.on_failure.into(),
-        signals: heeded()?,
-        ..Wishes::default()
+        manual_steps: args.rehearsal.into(),
+        on_failure: args.failure.on_failure.into(),
+        signals: handle_signals()?,
+        ..RunOptions::default()
     };
-    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "resume"), wishes);
+    let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "resume"), run_options);
     progress.reopen(open.name());
-    let ended =
-        run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
+    let ended = run::resume(&disk, &open, &mut progress)
+        .map_err(|error| recovery_failure(&error, &open, &next));
     let result = ended
-        .and_then(|ended| arrived(ended, &next))
-        .map(|(measured, came)| {
+        .and_then(|ended| applied_or_failure(ended, &next))
+        .map(|(measured, appeared)| {
             out::line(format_args!("run {} is finished", open.name()));
-            told_compared(&plan, measured, &came);
+            report_comparison(&plan, measured, &appeared);
             Exit::Ok
         });
     progress.end(&result);

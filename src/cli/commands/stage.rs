@@ -2,85 +2,85 @@
 
 use std::time::Duration;
 
-use crate::cli::answers::can_be_asked;
+use crate::cli::answers::require_terminal;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::job::{Asking, Begun, Job, Preview};
-use crate::cli::next::Next;
+use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
+use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::events::Began;
-use crate::run::{self, Asked};
+use crate::run::{self, RunRequest};
 
 /// Runs `rollup stage`.
-pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
-    let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
-    job.needs_payload()?;
+pub(super) fn stage(args: &args::StageArgs) -> Result<Exit, Failure> {
+    let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
+    job.require_payload()?;
     job.announce();
     if !args.yes {
-        can_be_asked("`--yes` stages without asking")?;
+        require_terminal("`--yes` stages without asking")?;
     }
-    let asking = Asking {
+    let begin_options = BeginOptions {
         command: "stage",
         verb: "Stage",
         declined: "not staged",
         yes: args.yes,
         confirm: &args.confirm,
-        preview: Preview::Escaped,
-        again: format!(
+        preview: Preview::Printed,
+        retry_command: format!(
             "{}{}",
-            job.typed.again("stage"),
+            job.command.line("stage"),
             if args.yes { " --yes" } else { "" }
         ),
-        wait: Duration::from_secs(args.locking.lock_timeout),
+        wait: Duration::from_secs(args.lock.lock_timeout),
         injector: None,
     };
-    let Some(mut begun) = job.begin("stage", &asking)? else {
+    let Some(mut begun) = job.begin("stage", &begin_options)? else {
         return Ok(Exit::Ok);
     };
-    let commit = job.typed.apply_again();
+    let commit = job.command.apply_line();
     if let Some(staged) = &begun.staged {
         out::line(format_args!(
-            "nothing to do: run {} lies staged with this very plan",
+            "nothing to do: run {} is already staged with this plan",
             staged.name()
         ));
         out::line(format_args!("next: {commit}    commits it"));
         return Ok(Exit::Ok);
     }
-    let confirmed = job.confirm(&begun, &asking)?;
+    let confirmed = job.confirm(&begun, &begin_options)?;
     begun
         .disk
-        .keep(&begun.doing)
-        .map_err(|error| inputs::disk(&error))?;
-    let Begun {
+        .create_rollup_directory(&begun.doing)
+        .map_err(|error| inputs::disk_failure(&error))?;
+    let LockedPlan {
         disk,
         payload,
         plan,
         ..
     } = begun;
-    let wishes = Wishes {
-        signals: heeded()?,
-        ..Wishes::default()
+    let run_options = RunOptions {
+        signals: handle_signals()?,
+        ..RunOptions::default()
     };
-    let began = Began::of(&plan, asking.command);
-    let mut progress = Progress::new(job.tree(), began, wishes);
-    let asked = Asked {
+    let began = Began::of(&plan, begin_options.command);
+    let mut progress = RunProgress::new(job.tree(), began, run_options);
+    let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,
     };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
-    let staged = staged.map_err(|error| inputs::not_begun(&error));
+    let staged = staged.map_err(|error| inputs::run_failure(&error));
     progress.end(&staged);
     out::line(format_args!(
-        "staged as run {}; nothing of the deployment has changed",
+        "staged as run {}; the deployment is unchanged",
         staged?.run.name()
     ));
     out::line(format_args!("next: {commit}    commits it"));
     out::line(format_args!(
-        "  or: {}    throws it away",
-        Next(job.tree().path()).undo()
+        "  or: {}    discards it",
+        NextCommands(job.tree().path()).undo()
     ));
     Ok(Exit::Ok)
 }

@@ -2,22 +2,22 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Reading};
+use crate::cli::args::{Format, ReadArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs::{self, RunSite};
-use crate::cli::next::Next;
+use crate::cli::inputs::{self, OpenedDeployment};
+use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
-use crate::cli::views::steps::step_line;
-use crate::deployment::lock::{Holder, holder};
+use crate::cli::views::steps::describe_step;
+use crate::deployment::lock::{LockHolder, holder};
 use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::{Escaped, error_chain};
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, Progress, describe_state, examine, kept, load_plan};
+use crate::run::{RunExamination, SwapState, describe_state, examine, kept_bytes, load_plan};
 
 /// Number of problems that are listed one by one.
-const TOLD: usize = 5;
+const LISTED_PROBLEMS: usize = 5;
 
 /// Everything that `status` reports.
 struct Status {
@@ -26,23 +26,23 @@ struct Status {
     name: Option<String>,
     /// Applied rollups; unknown only while a run is open.
     applied: Option<AppliedUpdates>,
-    holder: Option<Holder>,
-    open: Option<Open>,
-    slots: Slots,
+    holder: Option<LockHolder>,
+    open: Option<OpenRunStatus>,
+    undo_data: UndoData,
 }
 
 /// Run that is neither finished nor undone.
-struct Open {
+struct OpenRunStatus {
     run: Run,
     /// Progress of the run; absent if nothing has begun.
-    progress: Option<(Plan, Examined)>,
+    progress: Option<(Plan, RunExamination)>,
     /// Problems that keep the run from continuing in either direction.
-    troubles: Vec<String>,
+    problems: Vec<String>,
 }
 
 /// Old objects that the slots of finished runs keep.
 #[derive(Default)]
-struct Slots {
+struct UndoData {
     runs: usize,
     bytes: u64,
 }
@@ -50,21 +50,21 @@ struct Slots {
 impl Status {
     /// Reads the status. An open run is reported from its own records, whatever else cannot be
     /// read.
-    fn read(site: RunSite) -> Result<Self, Failure> {
-        let (applied, runs) = inputs::quietly(&site.tree, || {
-            Ok((applied(&site), inputs::sound_runs(&site.tree)?))
+    fn read(site: OpenedDeployment) -> Result<Self, Failure> {
+        let (applied, runs) = inputs::read_consistently(&site.tree, || {
+            Ok((applied(&site), inputs::checked_runs(&site.tree)?))
         })?;
         let is_open = runs.iter().any(Run::is_open);
-        let RunSite {
+        let OpenedDeployment {
             tree, description, ..
         } = site;
         let description = unless_open(description, is_open)?;
         let applied = unless_open(applied, is_open)?.flatten();
-        let holder = holder(&tree).map_err(|error| inputs::disk(&error))?;
-        let slots = slots(&tree, &runs)?;
+        let holder = holder(&tree).map_err(|error| inputs::disk_failure(&error))?;
+        let undo_data = undo_data(&tree, &runs)?;
         let open = runs.into_iter().find(Run::is_open);
         let open = open
-            .map(|run| Open::metadata(&tree, run, holder.is_some()))
+            .map(|run| OpenRunStatus::read(&tree, run, holder.is_some()))
             .transpose()?;
         let planned = || Some(open.as_ref()?.progress.as_ref()?.0.deployment.clone());
         let name = description
@@ -76,15 +76,15 @@ impl Status {
             applied,
             holder,
             open,
-            slots,
+            undo_data,
         })
     }
 
     fn exit(&self) -> Exit {
         match &self.open {
             None => Exit::Ok,
-            Some(open) if !open.troubles.is_empty() => Exit::NeedsAttention,
-            // It died before anything was begun; the next command clears it away.
+            Some(open) if !open.problems.is_empty() => Exit::NeedsAttention,
+            // It died before anything was begun; the next command removes it.
             Some(open) if open.run.state() == RunState::Staging && self.holder.is_none() => {
                 Exit::Ok
             }
@@ -93,13 +93,13 @@ impl Status {
     }
 }
 
-impl Open {
-    fn metadata(tree: &Tree, run: Run, at_work: bool) -> Result<Self, Failure> {
+impl OpenRunStatus {
+    fn read(tree: &Tree, run: Run, has_writer: bool) -> Result<Self, Failure> {
         if !matches!(run.state(), RunState::Unfinished(_)) {
             return Ok(Self {
                 run,
                 progress: None,
-                troubles: Vec::new(),
+                problems: Vec::new(),
             });
         }
         let plan = match load_plan(tree, &run.directory) {
@@ -108,25 +108,25 @@ impl Open {
                 return Ok(Self {
                     run,
                     progress: None,
-                    troubles: vec![error_chain(&error)],
+                    problems: vec![error_chain(&error)],
                 });
             }
         };
         let mut examined =
-            examine(tree, &run.directory, &plan).map_err(|error| inputs::disk(&error))?;
-        let troubles = std::mem::take(&mut examined.troubles);
+            examine(tree, &run.directory, &plan).map_err(|error| inputs::disk_failure(&error))?;
+        let found = std::mem::take(&mut examined.problems);
         // Between two renames of a process that is running, everything may look wrong.
-        let troubles = if at_work { Vec::new() } else { troubles };
+        let problems = if has_writer { Vec::new() } else { found };
         Ok(Self {
             run,
             progress: Some((plan, examined)),
-            troubles,
+            problems,
         })
     }
 
     /// Returns the next operation: forward the first one that is not done, backward the last one
     /// that is not rolled back.
-    fn at(&self) -> Option<(&PlannedStep, &Operation)> {
+    fn next_operation(&self) -> Option<(&PlannedStep, &Operation)> {
         let (plan, examined) = self.progress.as_ref()?;
         let mut operations = plan
             .steps
@@ -134,7 +134,7 @@ impl Open {
             .flat_map(|step| step.operations.iter().map(move |o| (step, o)));
         match self.run.state() {
             RunState::Unfinished(Direction::Back) => operations.rfind(|(_, operation)| {
-                examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun)
+                examined.swaps.get(&operation.swap) != Some(&SwapState::NotBegun)
             }),
             _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
         }
@@ -142,7 +142,7 @@ impl Open {
 
     /// Returns the manual step that the run waits at, with its text; backward the one to be rolled
     /// back.
-    fn waits_at(&self) -> Option<(&PlannedStep, &str)> {
+    fn waiting_at(&self) -> Option<(&PlannedStep, &str)> {
         let (plan, examined) = self.progress.as_ref()?;
         let back = self.run.state() == RunState::Unfinished(Direction::Back);
         let steps: Vec<&PlannedStep> = if back {
@@ -152,7 +152,7 @@ impl Open {
         };
         for step in steps {
             let is_past = |operation: &Operation| match back {
-                true => examined.swaps.get(&operation.swap) == Some(&Progress::NotBegun),
+                true => examined.swaps.get(&operation.swap) == Some(&SwapState::NotBegun),
                 false => examined.is_done(operation.swap),
             };
             let answer = self.run.journal.confirmed(&step.id);
@@ -173,7 +173,7 @@ impl Open {
     }
 
     /// Returns the manual step that was done, and that cannot be rolled back.
-    fn no_way_back(&self) -> Option<&PlannedStep> {
+    fn irreversible_step(&self) -> Option<&PlannedStep> {
         let (plan, _) = self.progress.as_ref()?;
         plan.steps.iter().find(|step| {
             let without = step
@@ -185,7 +185,7 @@ impl Open {
     }
 }
 
-/// Returns what was read from a file of the deployment; while a run is open its faults are
+/// Returns the value read from a file of the deployment; while a run is open its faults are
 /// warnings.
 fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, Failure> {
     match read {
@@ -198,12 +198,12 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
 }
 
 /// Reads the applied rollups from `applied.toml`, or before the first run from the description.
-fn applied(site: &RunSite) -> Result<Option<AppliedUpdates>, Failure> {
+fn applied(site: &OpenedDeployment) -> Result<Option<AppliedUpdates>, Failure> {
     let at = rel("applied.toml");
     let text = site
         .tree
         .text(&at, 16 << 20)
-        .map_err(|error| inputs::disk(&error))?;
+        .map_err(|error| inputs::disk_failure(&error))?;
     let Some(text) = text else {
         let described = site.description.as_ref().ok();
         let before = described.map(|description| {
@@ -224,20 +224,22 @@ fn applied(site: &RunSite) -> Result<Option<AppliedUpdates>, Failure> {
     applied.map(Some)
 }
 
-fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
-    let mut slots = Slots::default();
+fn undo_data(tree: &Tree, runs: &[Run]) -> Result<UndoData, Failure> {
+    let mut undo_data = UndoData::default();
     for run in runs.iter().filter(|run| !run.is_open()) {
-        if let Some(bytes) = kept(tree, run).map_err(|error| inputs::disk(&error))? {
-            slots.runs += 1;
-            slots.bytes += bytes;
+        if let Some(bytes) = kept_bytes(tree, run).map_err(|error| inputs::disk_failure(&error))? {
+            undo_data.runs += 1;
+            undo_data.bytes += bytes;
         }
     }
-    Ok(slots)
+    Ok(undo_data)
 }
 
 /// Runs `rollup status`.
-pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
-    let status = Status::read(inputs::run_site(args.deployment.deployment.as_deref())?)?;
+pub(super) fn status(args: &ReadArgs) -> Result<Exit, Failure> {
+    let status = Status::read(inputs::open_deployment(
+        args.deployment.deployment.as_deref(),
+    )?)?;
     match args.format {
         Format::Json => out::line(format_args!("{:#}", document(&status))),
         Format::Text => text(&status),
@@ -255,17 +257,19 @@ fn document(status: &Status) -> Value {
     });
     let open = status.open.as_ref().map(|open| {
         let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
-        let waits = open.waits_at().map(|(step, text)| json!({ "step": step.id, "text": text }));
-        let at = open.at().map(|(step, operation)| {
+        let waiting_at =
+            open.waiting_at().map(|(step, text)| json!({ "step": step.id, "text": text }));
+        let next_operation = open.next_operation().map(|(step, operation)| {
             json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
                     "server": operation.server, "swap": operation.swap })
         });
-        json!({ "run": open.run.name(), "state": describe_state(&open.run), "at": at, "waits_at": waits, "troubles": open.troubles,
+        json!({ "run": open.run.name(), "state": describe_state(&open.run), "next_operation": next_operation,
+                "waiting_at": waiting_at, "problems": open.problems,
                 "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
     });
     json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-            "applied": in_effect, "open": open, "at_work": status.holder.as_ref().map(|holder| holder.process),
-            "old_objects": { "runs": status.slots.runs, "bytes": status.slots.bytes } })
+            "applied": in_effect, "open": open, "in_progress_by": status.holder.as_ref().map(|holder| holder.process),
+            "undo_data": { "runs": status.undo_data.runs, "bytes": status.undo_data.bytes } })
 }
 
 fn text(status: &Status) {
@@ -278,30 +282,34 @@ fn text(status: &Status) {
         None => out::line(format_args!("deployment in {shown}")),
     }
     status.applied.iter().for_each(applied_lines);
-    let next = Next(status.tree.path());
-    if status.slots.runs > 0 {
-        let bytes = out::number(status.slots.bytes);
-        let runs = count(status.slots.runs, "run", "runs");
+    let next = NextCommands(status.tree.path());
+    if status.undo_data.runs > 0 {
+        let bytes = out::number(status.undo_data.bytes);
+        let runs = count(status.undo_data.runs, "run", "runs");
         out::line(format_args!(
-            "slots: {bytes} bytes of {runs}; `{}` clears them",
+            "undo data: {bytes} bytes of {runs}; `{}` clears it",
             next.prune()
         ));
     }
     if let Some(holder) = &status.holder {
         out::line(format_args!(
-            "{}: {holder} is changing it at this moment",
-            styled(WARN, "at work")
+            "{}: {holder} is changing the deployment",
+            styled(WARN, "in progress")
         ));
     }
-    match &status.open {
-        None => out::line(styled(GOOD, "at rest")),
-        Some(open) => open_lines(open, &next, status.holder.is_some()),
+    match (&status.open, &status.holder) {
+        (Some(open), holder) => open_lines(open, &next, holder.is_some()),
+        (None, None) => out::line(format_args!(
+            "{}: no run in progress",
+            styled(GOOD, "clean")
+        )),
+        (None, Some(_)) => out::line("no run is open"),
     }
 }
 
 fn applied_lines(applied: &AppliedUpdates) {
     if applied.rollups.is_empty() {
-        out::line("no rollup is in force");
+        out::line("no rollup is applied");
     }
     for entry in &applied.rollups {
         let revision = entry
@@ -315,7 +323,7 @@ fn applied_lines(applied: &AppliedUpdates) {
             ""
         };
         match entry.superseded_by {
-            None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
+            None => out::line(format_args!("applied: {}{revision}{before}", entry.kb)),
             Some(by) => out::line(styled(
                 DIM,
                 format_args!("superseded: {}{revision}{before}, by {by}", entry.kb),
@@ -324,10 +332,10 @@ fn applied_lines(applied: &AppliedUpdates) {
     }
 }
 
-/// Prints how far an open run is, and what to type.
-fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
-    let label = match (open.run.state(), at_work) {
-        (RunState::Unfinished(_), false) if open.waits_at().is_none() => "interrupted",
+/// Prints the progress of an open run, and the commands that continue it.
+fn open_lines(open: &OpenRunStatus, next: &NextCommands<'_>, has_writer: bool) {
+    let label = match (open.run.state(), has_writer) {
+        (RunState::Unfinished(_), false) if open.waiting_at().is_none() => "interrupted",
         _ => "open",
     };
     out::line(format_args!(
@@ -337,109 +345,123 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
         describe_state(&open.run)
     ));
     if let Some((plan, examined)) = &open.progress {
-        plan.steps
-            .iter()
-            .for_each(|step| out::line(format_args!("  {}", step_line(step, examined, &open.run))));
-        if let Some((step, operation)) = open.at() {
+        plan.steps.iter().for_each(|step| {
+            out::line(format_args!(
+                "  {}",
+                describe_step(step, examined, &open.run)
+            ))
+        });
+        let all = plan.operations().count();
+        if let Some((step, operation)) = open.next_operation() {
             let on = operation
                 .server
                 .as_ref()
                 .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
-            let what = format!(
-                "{} of {}{on}",
-                operation.kind.word(),
-                Escaped(&operation.target)
-            );
+            let before = plan
+                .operations()
+                .take_while(|other| other.swap != operation.swap)
+                .count();
             out::line(format_args!(
-                "  at: {what} (step {}, swap {})",
-                step.id, operation.swap
+                "  at operation {} of {}: {} {}{on} (step {})",
+                out::number(before as u64 + 1),
+                out::number(all as u64),
+                operation.kind.word(),
+                Escaped(&operation.target),
+                step.id
             ));
         }
-        let all = count(plan.swaps.len(), "swap", "swaps");
-        out::line(format_args!("  {} of {all} are in place", examined.done()));
-    }
-    let waits = open.waits_at().filter(|_| !at_work);
-    if let Some((step, text)) = waits {
+        let done = plan
+            .operations()
+            .filter(|operation| examined.is_done(operation.swap))
+            .count();
         out::line(format_args!(
-            "waits for a person at step {}:",
+            "  {} of {} done",
+            out::number(done as u64),
+            count(all, "operation", "operations")
+        ));
+    }
+    let waiting_at = open.waiting_at().filter(|_| !has_writer);
+    if let Some((step, text)) = waiting_at {
+        out::line(format_args!(
+            "waiting for manual step {}:",
             styled(BOLD, &step.id)
         ));
         text.lines()
             .for_each(|line| out::line(format_args!("  {}", Escaped(line))));
     }
-    for trouble in open.troubles.iter().take(TOLD) {
+    for problem in open.problems.iter().take(LISTED_PROBLEMS) {
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "needs attention"),
-            Escaped(trouble)
+            Escaped(problem)
         ));
     }
-    if let Some(more @ 1..) = open.troubles.len().checked_sub(TOLD) {
-        out::line(format_args!("and {more} more like these"));
+    if let Some(more @ 1..) = open.problems.len().checked_sub(LISTED_PROBLEMS) {
+        out::line(format_args!("and {more} more problems"));
     }
-    if at_work {
+    if has_writer {
         return;
     }
-    if !open.troubles.is_empty() {
-        let what = match open.progress {
-            Some(_) => "mend what is named first; then",
-            None => "the slots still tell how far it is: see \"By hand\" in the README",
+    if !open.problems.is_empty() {
+        let first = match open.progress {
+            Some(_) => "fix the problems above first; then",
+            None => "recover the run by hand: see \"By hand\" in the README",
         };
-        out::line(format_args!("next: {what}"));
+        out::line(format_args!("next: {first}"));
     }
     match open.run.state() {
         RunState::Unfinished(_) if open.progress.is_none() => {
             out::line(format_args!(
-                "  or: {}    sets the run's directory aside",
+                "  or: {}    quarantines the run",
                 next.accept()
             ));
         }
         RunState::Staging => {
             out::line(format_args!(
-                "next: {}    clears it away, and so does the next apply",
+                "next: {}    removes it, and so does the next apply",
                 next.undo()
             ));
         }
         state => {
             let (mut resume, mut undo) = (next.resume(), next.undo());
             let is_back = state == RunState::Unfinished(Direction::Back);
-            if let Some((step, _)) = waits {
-                let way = if is_back { &mut undo } else { &mut resume };
-                way.push_str(&format!(" --done {}", step.id));
+            if let Some((step, _)) = waiting_at {
+                let command = if is_back { &mut undo } else { &mut resume };
+                command.push_str(&format!(" --done {}", step.id));
             }
-            let back = if state == RunState::Staged {
-                "throws it away"
+            let effect = if state == RunState::Staged {
+                "discards it"
             } else {
-                "takes it back"
+                "rolls it back"
             };
-            let resume = format!("{resume}    takes it to its end");
-            let undo = match open.no_way_back() {
+            let resume = format!("{resume}    finishes it");
+            let undo = match open.irreversible_step() {
                 Some(step) => {
                     out::line(format_args!(
-                        "the manual step `{}` was done, and cannot be taken back",
+                        "the manual step `{}` is done and cannot be rolled back",
                         step.id
                     ));
                     None
                 }
-                None => Some(format!("{undo}      {back}")),
+                None => Some(format!("{undo}      {effect}")),
             };
-            let ways = [Some(resume), undo].into_iter().flatten();
+            let commands = [Some(resume), undo].into_iter().flatten();
             // The direction of the run comes first.
-            let ways: Vec<String> = if is_back {
-                ways.rev().collect()
+            let commands: Vec<String> = if is_back {
+                commands.rev().collect()
             } else {
-                ways.collect()
+                commands.collect()
             };
-            for (at, way) in ways.iter().enumerate() {
+            for (at, command) in commands.iter().enumerate() {
                 out::line(format_args!(
-                    "{}: {way}",
+                    "{}: {command}",
                     if at == 0 { "next" } else { "  or" }
                 ));
             }
-            if !open.troubles.is_empty() {
+            if !open.problems.is_empty() {
                 out::line(format_args!(
-                    "  or: {}    closes the run as it stands",
+                    "  or: {}    closes the run in its current state",
                     next.accept()
                 ));
             }

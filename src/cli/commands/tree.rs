@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Reading};
+use crate::cli::args::{Format, ReadArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
@@ -17,16 +17,16 @@ use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
 
 /// Runs `rollup tree`.
-pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let (snapshot, touched) = inputs::quietly(&site.tree, || {
+pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
+    let site = inputs::open_described(args.deployment.deployment.as_deref())?;
+    let (snapshot, touched) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((
-            snapshot.map_err(|error| inputs::disk(&error))?,
+            snapshot.map_err(|error| inputs::disk_failure(&error))?,
             touched_by_open_run(&site.tree)?,
         ))
     })?;
-    let view = View {
+    let view = ConsoleView {
         snapshot: &snapshot,
         touched: touched.iter().collect(),
     };
@@ -46,7 +46,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     top.for_each(|at| view.group(GroupId(at), 1));
     if !touched.is_empty() {
         out::line(
-            "a run is open: what it touched counts as unverified until it is closed; `rollup status` says what to type",
+            "a run is open: its items count as unverified until it is closed; `rollup status` shows the next command",
         );
     }
     Ok(Exit::Ok)
@@ -54,22 +54,22 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
 
 /// Returns the live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
-    let open = inputs::sound_runs(tree)?
+    let open = inputs::checked_runs(tree)?
         .into_iter()
         .find(|run| matches!(run.state(), RunState::Unfinished(_)));
     let Some(open) = open else {
         return Ok(Vec::new());
     };
-    let plan = load_plan(tree, &open.directory).map_err(|error| inputs::not_begun(&error))?;
+    let plan = load_plan(tree, &open.directory).map_err(|error| inputs::run_failure(&error))?;
     Ok(plan.live_paths().into_iter().cloned().collect())
 }
 
-struct View<'a> {
+struct ConsoleView<'a> {
     snapshot: &'a Snapshot,
     touched: BTreeSet<&'a RelPath>,
 }
 
-impl View<'_> {
+impl ConsoleView<'_> {
     fn site(&self) -> &Description {
         &self.snapshot.description
     }

@@ -1,38 +1,47 @@
 //! `undo`: rolls back the unfinished run, or a finished one that is named.
 
-use crate::cli::answers::{asked, known_answers};
-use crate::cli::args::Undo;
-use crate::cli::ending::{arrived, not_walked};
+use crate::cli::answers::{check_answers, confirm_to_continue};
+use crate::cli::args::UndoArgs;
+use crate::cli::ending::{applied_or_failure, recovery_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::named::{Newest, choose};
-use crate::cli::next::Next;
-use crate::cli::recovery::{all_runs, locked, manual_steps, nothing_open, show_way};
+use crate::cli::named::{Newest, find_run};
+use crate::cli::next::NextCommands;
+use crate::cli::recovery::{
+    all_runs, lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
+};
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::heeded;
-use crate::cli::terminal::{Progress, Wishes};
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::deployment::locked::LockedDeployment;
 use crate::events::Began;
 use crate::journal::{Direction, Outcome, Run, RunState};
-use crate::run::{self, Ended, IfChanged, describe_state, load_plan, no_return, throw_away};
+use crate::run::{
+    self, ChangedFilePolicy, Ended, describe_state, discard_staged, load_plan, undo_blockers,
+};
 
 /// Runs `rollup undo`.
-pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(
+pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
+    let (disk, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
-        args.locking,
-        args.rehearsing,
+        args.lock,
+        args.rehearsal,
         "undo",
     )?;
     let directory = disk.tree().path().to_owned();
-    let next = Next(&directory);
+    let next = NextCommands(&directory);
     let runs = all_runs(&disk)?;
     let open = runs.iter().find(|run| run.is_open());
     let run = match (&args.run, open) {
         (None, Some(open)) => open,
-        (None, None) => return Ok(nothing_open(&cleared, &named_last(&disk, &runs, &next)?)),
-        (Some(named), open) => match (choose(&runs, named, Newest::Finished)?, open) {
+        (None, None) => {
+            return Ok(report_no_open_run(
+                &cleared,
+                &hint_at_last(&disk, &runs, &next)?,
+            ));
+        }
+        (Some(named), open) => match (find_run(&runs, named, Newest::Finished)?, open) {
             (run, Some(open)) if run.number != open.number => {
                 return Err(other_is_open(open, &next));
             }
@@ -40,113 +49,120 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         },
     };
     match run.state() {
-        RunState::Staged => return throw_staged_away(&disk, run, args.yes),
+        RunState::Staged => return discard_staged_run(&disk, run, args.yes),
         RunState::Closed(Outcome::Undone) => {
             out::line(format_args!(
-                "nothing to do: run {} is undone already",
+                "nothing to roll back: run {} is already undone",
                 run.name()
             ));
             return Ok(Exit::Ok);
         }
         RunState::Closed(Outcome::Accepted) => {
             let reason = format!(
-                "run {} was closed as it stood, so there is no way back from it",
+                "run {} was closed in its current state and cannot be undone",
                 run.name()
             );
             return Err(Failure::new(Exit::NotReady, reason).now("nothing has changed"));
         }
         _ => {}
     }
-    let plan =
-        load_plan(disk.tree(), &run.directory).map_err(|error| not_walked(&error, run, &next))?;
-    known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
-    show_way(&disk, run, &plan, Direction::Back)?;
-    asked(args.yes)?;
-    let wishes = Wishes {
+    let plan = load_plan(disk.tree(), &run.directory)
+        .map_err(|error| recovery_failure(&error, run, &next))?;
+    check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
+    print_remaining_operations(&disk, run, &plan, Direction::Back)?;
+    confirm_to_continue(args.yes)?;
+    let run_options = RunOptions {
         confirmed: args.done.clone(),
-        manual_steps: args.rehearsing.into(),
-        signals: heeded()?,
-        ..Wishes::default()
+        manual_steps: args.rehearsal.into(),
+        signals: handle_signals()?,
+        ..RunOptions::default()
     };
-    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo"), wishes);
+    let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "undo"), run_options);
     progress.reopen(run.name());
     let if_changed = if args.discard_changes {
-        IfChanged::Quarantined
+        ChangedFilePolicy::Discard
     } else {
-        IfChanged::Refuse
+        ChangedFilePolicy::Refuse
     };
     let ended = match run.state() {
         RunState::Closed(_) => run::reopen(&disk, &runs, run, if_changed, &mut progress),
         _ => run::undo(&disk, run, if_changed, &mut progress),
     };
     let result = match ended {
-        Err(error) => Err(not_walked(&error, &as_it_is(&disk, run)?, &next)),
+        Err(error) => Err(recovery_failure(&error, &read_again(&disk, run)?, &next)),
         Ok(Ended::Undone { because: None }) => {
             out::line(format_args!(
-                "run {} is undone: everything is as it was before",
+                "run {} is undone: the deployment is as it was before",
                 run.name()
             ));
             Ok(Exit::Ok)
         }
-        Ok(ended) => arrived(ended, &next).map(|_| Exit::Ok),
+        Ok(ended) => applied_or_failure(ended, &next).map(|_| Exit::Ok),
     };
     progress.end(&result);
     result
 }
 
 /// Describes how to undo the newest finished run, in case that one was meant.
-fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<String, Failure> {
-    let no_return = no_return(disk.tree(), runs).map_err(|error| inputs::not_begun(&error))?;
+fn hint_at_last(
+    disk: &LockedDeployment,
+    runs: &[Run],
+    next: &NextCommands<'_>,
+) -> Result<String, Failure> {
+    let blockers = undo_blockers(disk.tree(), runs).map_err(|error| inputs::run_failure(&error))?;
     let last = runs
         .iter()
         .rev()
         .find(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let last = last.filter(|run| !no_return.contains_key(&run.number));
-    let told = last.map(|run| {
+    let last = last.filter(|run| !blockers.contains_key(&run.number));
+    let hint = last.map(|run| {
         format!(
-            "; `{} last` takes back {}, which is finished",
+            "; `{} last` rolls back {}, which is finished",
             next.undo(),
             run.name()
         )
     });
-    Ok(told.unwrap_or_default())
+    Ok(hint.unwrap_or_default())
 }
 
-fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
+fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
     Failure::new(
         Exit::NotReady,
         format_args!("run {} is {}", open.name(), describe_state(open)),
     )
     .now("this command changed nothing")
     .next(format!(
-        "`{}` takes the open run to its end, `{}` takes it back",
+        "`{}` finishes the open run, `{}` rolls it back",
         next.resume(),
         next.undo()
     ))
 }
 
-fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
+fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
     out::line(format_args!(
         "run {} is {}",
         open.name(),
         describe_state(open)
     ));
-    out::line("it will be thrown away");
-    asked(yes)?;
-    throw_away(disk, open).map_err(|error| inputs::not_begun(&error))?;
-    out::line("thrown away; nothing of the deployment has changed");
+    out::line("it will be discarded");
+    confirm_to_continue(yes)?;
+    discard_staged(disk, open).map_err(|error| inputs::run_failure(&error))?;
+    out::line(format_args!(
+        "run {} is discarded; the deployment is unchanged",
+        open.name()
+    ));
     Ok(Exit::Ok)
 }
 
 /// Reads the run again from its journal: a recovery that failed may have begun, or not.
-fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
+fn read_again(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
     let now = all_runs(disk)?
         .into_iter()
         .find(|now| now.number == run.number);
     now.ok_or_else(|| {
         Failure::new(
             Exit::NeedsAttention,
-            format_args!("the directory of run {} is gone", run.name()),
+            format_args!("the directory of run {} is missing", run.name()),
         )
     })
 }

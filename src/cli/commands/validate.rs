@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::import::imported;
-use crate::cli::args::{Report, Validate};
+use crate::cli::args::{ReportFormat, ValidateArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out::{self, count};
-use crate::cli::walk::{Found, WILDCARDS, Walk};
+use crate::cli::walk::{DocumentSearch, FoundEntry, WILDCARDS};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, RenderOptions, Source};
@@ -23,9 +23,9 @@ use crate::validation::{
 };
 
 /// Runs `rollup validate`.
-pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
+pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
     let levels = levels(args)?;
-    let code_host = matches!(args.format, Report::Sarif | Report::Github);
+    let code_host = matches!(args.format, ReportFormat::Sarif | ReportFormat::Github);
     let here = std::env::current_dir().ok().filter(|_| code_host);
     let mut gathered = Gathered {
         here,
@@ -86,16 +86,16 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         (0, Some((_, failure))) => failure.exit,
         _ => Exit::Invalid,
     };
-    tell_unread(&gathered.links, &gathered.failures);
-    tell(&validation, args, output.as_ref(), exit)?;
+    report_unread(&gathered.links, &gathered.failures);
+    write_report(&validation, args, output.as_ref(), exit)?;
     Ok(exit)
 }
 
 /// Number of paths that could not be read that are listed.
 const LISTED: usize = 20;
 
-/// Reports what was not read.
-fn tell_unread(links: &[String], failures: &[(String, Failure)]) {
+/// Reports the paths that were not read.
+fn report_unread(links: &[String], failures: &[(String, Failure)]) {
     if let [first, others @ ..] = links {
         let more = match others.len() {
             0 => "was not read: links are not followed".to_owned(),
@@ -137,37 +137,37 @@ fn article(file: &Path) -> Result<Article, Failure> {
     })
 }
 
-fn levels(args: &Validate) -> Result<LintLevels, Failure> {
+fn levels(args: &ValidateArgs) -> Result<LintLevels, Failure> {
     let wished = |codes: &[FindingSelector], wish: LintLevel| {
         codes
             .iter()
             .map(move |&which| (which, wish))
             .collect::<Vec<_>>()
     };
-    let mut wishes = wished(&args.deny, LintLevel::Deny);
-    wishes.extend(wished(&args.warn, LintLevel::Warn));
-    wishes.extend(wished(&args.allow, LintLevel::Allow));
-    wishes.extend(
+    let mut run_options = wished(&args.deny, LintLevel::Deny);
+    run_options.extend(wished(&args.warn, LintLevel::Warn));
+    run_options.extend(wished(&args.allow, LintLevel::Allow));
+    run_options.extend(
         args.require_hashes
             .then_some((FindingSelector::Code(Code::Unpinned), LintLevel::Deny)),
     );
-    LintLevels::new(wishes).map_err(|misuse| {
+    LintLevels::new(run_options).map_err(|misuse| {
         Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes")
     })
 }
 
 /// Writes the report to standard output or its file. The summary for people goes beside it.
-fn tell(
+fn write_report(
     validation: &Validation,
-    args: &Validate,
+    args: &ValidateArgs,
     output: Option<&OutputFile>,
     exit: Exit,
 ) -> Result<(), Failure> {
     let document = match args.format {
-        Report::Text => validation.text(&options(args.output.is_some())),
-        Report::Github => validation.github(),
-        Report::Sarif => format!("{:#}\n", validation.sarif(exit as u8)),
-        Report::Json => {
+        ReportFormat::Text => validation.text(&options(args.output.is_some())),
+        ReportFormat::Github => validation.github(),
+        ReportFormat::Sarif => format!("{:#}\n", validation.sarif(exit as u8)),
+        ReportFormat::Json => {
             let mut document = validation.json();
             document["outcome"] = json!(exit.name());
             document["exit_code"] = json!(exit as u8);
@@ -178,19 +178,19 @@ fn tell(
     match (output, args.format) {
         (Some(_), _) => {
             output::document(&document, output)?;
-            out::say(summary(validation));
+            out::message(summary(validation));
         }
-        (None, Report::Text) => {
+        (None, ReportFormat::Text) => {
             if !document.is_empty() {
                 out::line(&document);
             }
             out::line(summary(validation));
         }
-        (None, Report::Github) => {
+        (None, ReportFormat::Github) => {
             out::line(document.trim_end());
-            out::say(summary(validation));
+            out::message(summary(validation));
         }
-        (None, Report::Json | Report::Sarif) => out::line(document.trim_end()),
+        (None, ReportFormat::Json | ReportFormat::Sarif) => out::line(document.trim_end()),
     }
     Ok(())
 }
@@ -223,13 +223,13 @@ fn summary(validation: &Validation) -> String {
         );
         let more = if rest.is_empty() { "" } else { " and so on" };
         line.push_str(&format!(
-            "\n{others} passed over, as neither manifest nor deployment: {}{more}",
+            "\n{others} skipped, as neither manifest nor deployment: {}{more}",
             Escaped(first)
         ));
     }
     if let Some(code) = validation.foremost() {
         line.push_str(&format!(
-            "\n`rollup explain {code}` tells more about the first of them"
+            "\n`rollup explain {code}` explains the first of them"
         ));
     }
     line
@@ -242,7 +242,7 @@ fn options(into_file: bool) -> RenderOptions {
         false => RenderOptions {
             width: out::width(),
             color,
-            folds: out::is_screen(),
+            wraps: out::is_screen(),
         },
     }
 }
@@ -288,7 +288,7 @@ impl Gathered {
             return;
         }
         match self.source(path) {
-            // A file that was named is a manifest, unless it says otherwise.
+            // A file named on the command line is a manifest, unless its contents differ.
             Ok(source) => {
                 let kind = kind_of(&source).unwrap_or(DocumentKind::Manifest);
                 self.documents.push((source, kind));
@@ -339,9 +339,9 @@ impl Gathered {
 
     fn directory(&mut self, directory: &Path) {
         let mut any = false;
-        Walk::directory(directory).for_each(|found| {
+        DocumentSearch::directory(directory).for_each(|found| {
             any |= match found {
-                Found::File(path) => self.found(&path),
+                FoundEntry::File(path) => self.found(&path),
                 other => self.not_read(other),
             };
         });
@@ -353,13 +353,13 @@ impl Gathered {
     }
 
     fn pattern(&mut self, pattern: &str) {
-        let walk = match Walk::pattern(pattern) {
+        let walk = match DocumentSearch::pattern(pattern) {
             Ok(walk) => walk,
             Err(failure) => return self.fail(pattern, failure),
         };
         let mut any = false;
         walk.for_each(|found| match found {
-            Found::File(path) => {
+            FoundEntry::File(path) => {
                 self.file(&path);
                 any = true;
             }
@@ -373,10 +373,11 @@ impl Gathered {
         }
     }
 
-    /// Keeps what a walk found and did not read. Returns whether that is a failure by itself.
-    fn not_read(&mut self, found: Found) -> bool {
+    /// Keeps an entry that a walk found and did not read. Returns whether that is a failure by
+    /// itself.
+    fn not_read(&mut self, found: FoundEntry) -> bool {
         match found {
-            Found::Unread(path, why) => {
+            FoundEntry::Unread(path, why) => {
                 let name = escaped_path(&path);
                 self.fail(
                     &name,
@@ -384,7 +385,7 @@ impl Gathered {
                 );
                 true
             }
-            Found::File(path) | Found::Link(path) => {
+            FoundEntry::File(path) | FoundEntry::Link(path) => {
                 self.links.push(escaped_path(&path));
                 false
             }
@@ -432,7 +433,7 @@ impl Gathered {
         Ok(description)
     }
 
-    fn refuse_several_manifests(&self, what: &str, option: &str) -> Result<(), Failure> {
+    fn refuse_several_manifests(&self, subject: &str, option: &str) -> Result<(), Failure> {
         let manifests = self
             .documents
             .iter()
@@ -442,7 +443,9 @@ impl Gathered {
             0 | 1 => Ok(()),
             _ => Err(Failure::new(
                 Exit::Usage,
-                format_args!("{what} is that of one rollup, and {manifests} manifests are given"),
+                format_args!(
+                    "{subject} belongs to one rollup, but {manifests} manifests are given"
+                ),
             )
             .next(format!(
                 "name one manifest with `{option}`, or leave it out"

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, Reading};
+use crate::cli::args::{Format, ReadArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::next::Next;
+use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count, styled};
 use crate::deployment::lock::holder;
 use crate::deployment::snapshot::{Interest, Snapshot};
@@ -17,24 +17,24 @@ use crate::run::describe_state;
 use crate::verify::{Drift, verify as verify_tree};
 
 /// Runs `rollup verify`.
-pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let (verified, open) = inputs::quietly(&site.tree, || {
+pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
+    let site = inputs::open_described(args.deployment.deployment.as_deref())?;
+    let (verified, open) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        let snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
+        let snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
         let verified =
-            verify_tree(&site.tree, &snapshot).map_err(|error| inputs::not_begun(&error))?;
-        let open = inputs::sound_runs(&site.tree)?
+            verify_tree(&site.tree, &snapshot).map_err(|error| inputs::run_failure(&error))?;
+        let open = inputs::checked_runs(&site.tree)?
             .into_iter()
             .find(|run| matches!(run.state(), RunState::Unfinished(_)));
         Ok((verified, open))
     })?;
     if open.is_some()
         && holder(&site.tree)
-            .map_err(|error| inputs::disk(&error))?
+            .map_err(|error| inputs::disk_failure(&error))?
             .is_some()
     {
-        return Err(inputs::busy(&site.tree));
+        return Err(inputs::writer_at_work(&site.tree));
     }
     let exit = if verified.drift.is_empty() && open.is_none() {
         Exit::Ok
@@ -45,17 +45,17 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let drift: Vec<_> = verified
             .drift
             .iter()
-            .map(|d| json!({ "path": d.path, "what": d.description }))
+            .map(|d| json!({ "path": d.path, "description": d.description }))
             .collect();
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "beside": verified.unmanaged, "unreadable": verified.unreadable });
+                               "drift": drift, "unmanaged": verified.unmanaged, "unreadable": verified.unreadable });
         out::line(format_args!("{document:#}"));
         return Ok(exit);
     }
     if let Some(run) = &open {
         out::line(format_args!(
-            "{}: run {} is {}; `rollup status` says what to type",
+            "{}: run {} is {}; `rollup status` shows the next command",
             styled(WARN, "open"),
             run.name(),
             describe_state(run)
@@ -83,7 +83,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         ));
     }
     for name in &verified.unreadable {
-        let label = styled(WARN, "beside");
+        let label = styled(WARN, "unmanaged");
         out::line(format_args!(
             "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
             Escaped(name)
@@ -91,8 +91,8 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     }
     for path in &verified.unmanaged {
         out::line(format_args!(
-            "{}: `{}` is an operator's; it is left alone",
-            styled(DIM, "beside"),
+            "{}: `{}` has no record; rollup leaves it alone",
+            styled(DIM, "unmanaged"),
             Escaped(path.as_str())
         ));
     }
@@ -100,15 +100,15 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let files = count(verified.files, "file", "files");
     match verified.drift.len() {
         0 => {
-            let matches = if open.is_some() {
-                "what stands now matches its records"
+            let verdict = if open.is_some() {
+                "the current state matches its records"
             } else {
                 "everything matches"
             };
             let bytes = out::number(verified.bytes);
             out::line(format_args!(
                 "{}: {items}, {files}, {bytes} bytes",
-                styled(GOOD, matches)
+                styled(GOOD, verdict)
             ));
         }
         drift => {
@@ -118,11 +118,11 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             ));
             if open.is_none() {
                 out::line(
-                    "next: put back what is named, or let `rollup apply --reapply` do a rollup's steps anew",
+                    "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
                 );
                 out::line(format_args!(
-                    "  or: `{}` takes what lies there for true",
-                    Next(site.tree.path()).accept()
+                    "  or: `{}` accepts the drift",
+                    NextCommands(site.tree.path()).accept()
                 ));
             }
         }

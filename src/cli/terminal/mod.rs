@@ -1,12 +1,11 @@
-//! The terminal: results, messages, progress and prompts as people see them, and the signals that
-//! come from it.
+//! The terminal: results, messages, progress and prompts, and the signals that it sends.
 //!
-//! Nothing here decides anything, and what cannot be printed never fails a run.
+//! Nothing here decides anything, and output that cannot be written never fails a run.
 
 pub(super) mod out;
 pub(super) mod progress;
 pub(super) mod prompts;
 pub(super) mod signals;
 
-pub(super) use progress::{ManualSteps, Progress, Wishes};
+pub(super) use progress::{ManualSteps, RunOptions, RunProgress};
 pub(super) use signals::Signals;

@@ -1,5 +1,5 @@
-//! Writes to the terminal. A closed or full one never fails a run, so no `print!` macros: what
-//! cannot be written is dropped.
+//! Output: results on standard output, messages on standard error. A closed or full stream never
+//! fails a run: text that cannot be written is dropped. `print!` would panic instead.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -32,30 +32,30 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
 /// True if a result could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Writes a line of result to standard output. What cannot be written never stops a command.
+/// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
     match writeln!(anstream::stdout().lock(), "{text}") {
-        // A reader that closed the pipe has seen enough.
+        // A reader that closes the pipe needs no more output.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
         _ => {}
     }
 }
 
-/// Returns whether a part of the result could not be written to standard output.
+/// Returns whether some of the result could not be written to standard output.
 pub(crate) fn is_lost() -> bool {
     let flushed = anstream::stdout().lock().flush();
     LOST.load(Ordering::Relaxed)
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
-/// Writes a line of message to standard error.
-pub(crate) fn say(text: impl Display) {
+/// Writes a message to standard error, on a line of its own.
+pub(crate) fn message(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: impl Display) {
-    say(format_args!(
+    message(format_args!(
         "{}: {}",
         styled(WARN, "warning"),
         Escaped(&text.to_string())
@@ -65,7 +65,7 @@ pub(crate) fn warn(text: impl Display) {
 /// Writes a failure to standard error.
 pub(crate) fn fail(failure: &Failure) {
     if let Some(findings) = &failure.findings {
-        say(findings);
+        message(findings);
     }
     // A requested stop is not an error.
     let label = if failure.exit == Exit::Stopped {
@@ -74,22 +74,22 @@ pub(crate) fn fail(failure: &Failure) {
         styled(BAD, "error")
     };
     for reason in &failure.reasons {
-        say(format_args!("{label}: {}", Escaped(reason)));
+        message(format_args!("{label}: {}", Escaped(reason)));
     }
     if let Some(now) = &failure.now {
-        say(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
+        message(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
     }
     for next in &failure.next {
-        say(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
+        message(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
     }
 }
 
-/// Returns the columns of the screen that results go to; 100 if it is not a terminal.
+/// Returns the width of the terminal on standard output, in columns; 100 without a terminal.
 pub(crate) fn width() -> usize {
     columns().unwrap_or(100).clamp(40, 400)
 }
 
-/// Returns whether results go to a screen of a known width.
+/// Returns whether standard output is a terminal of a known width.
 pub(crate) fn is_screen() -> bool {
     columns().is_some()
 }
@@ -104,13 +104,14 @@ fn screen() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// Formats a path as it is typed: in quotes if a shell would split or expand it.
-pub(crate) fn typed(path: &Path) -> String {
+/// Formats a path for a shell: in quotes if the shell would split or expand it.
+pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -141,16 +142,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
+    fn thousands_are_separated() {
         assert_eq!(number(0), "0");
         assert_eq!(number(372_736), "372,736");
         assert_eq!(number(1_000), "1,000");
     }
 
     #[test]
-    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(typed(Path::new("/srv/hmc40")), "/srv/hmc40");
-        assert_eq!(typed(Path::new("my dep")), "'my dep'");
-        assert_eq!(typed(Path::new("it's")), "'it'\\''s'");
+    fn paths_are_quoted_if_a_shell_would_split_them() {
+        assert_eq!(shell_quoted(Path::new("/srv/hmc40")), "/srv/hmc40");
+        assert_eq!(shell_quoted(Path::new("my dep")), "'my dep'");
+        assert_eq!(shell_quoted(Path::new("it's")), "'it'\\''s'");
     }
 }

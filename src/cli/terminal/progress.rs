@@ -1,4 +1,4 @@
-//! Progress of a run: bars on a terminal, a line per finished operation elsewhere, and
+//! Progress of a run: bars on a terminal, a line for each finished operation elsewhere, and
 //! `events.ndjson` in the run's directory.
 
 use std::io::IsTerminal;
@@ -10,71 +10,71 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out;
 use super::prompts;
 use super::signals::Signals;
-use crate::cli::args::Rehearsing;
+use crate::cli::args::RehearsalChildArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::deployment::tree::Tree;
-use crate::events::{self, Began, Happened, Lost};
+use crate::events::{self, Began, DroppedEvents, LoggedEvent};
 use crate::journal::{Answer, Direction};
 use crate::names::Escaped;
 use crate::plan::{Operation, OperationKind, PlannedStep};
-use crate::run::{BackedUp, Event, Listener, OnFailure, Question, Reply};
+use crate::run::{CompletedBackup, Event, Listener, OnFailure, Question, Reply};
 
 /// Source of the answer at a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ManualSteps {
     /// The operator, at a prompt.
     #[default]
-    Asked,
+    Prompted,
     /// No prompt: in a rehearsal each step counts as done, or as rolled back.
-    Done,
+    AssumedDone,
 }
 
-impl From<Rehearsing> for ManualSteps {
-    fn from(rehearsing: Rehearsing) -> Self {
-        if rehearsing.manual_steps_done {
-            Self::Done
+impl From<RehearsalChildArgs> for ManualSteps {
+    fn from(rehearsal: RehearsalChildArgs) -> Self {
+        if rehearsal.manual_steps_done {
+            Self::AssumedDone
         } else {
-            Self::Asked
+            Self::Prompted
         }
     }
 }
 
-/// Report of a run's events to the operator, with the prompts at manual steps.
-pub(crate) struct Progress {
+/// Listener that prints a run's events, records them, and prompts at manual steps.
+pub(crate) struct RunProgress {
     /// Deployment that the events of the run are written to.
     tree: Option<Tree>,
-    wishes: Wishes,
+    options: RunOptions,
     begun: Instant,
     bar: Option<ProgressBar>,
     operations: u64,
     /// First line of the events, without the run's name.
     began: Began,
-    events: Option<events::Writer>,
-    /// Time when the commit began, just before the first rename.
+    events: Option<events::EventWriter>,
+    /// Start of the commit, just before the first rename.
     pub(crate) committing: Option<Instant>,
     /// Name of the run.
     pub(crate) run: Option<String>,
 }
 
-/// Wishes of the operator for a run beyond its plan.
+/// Options of a run that are not part of its plan.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct RunOptions {
     /// Steps that were confirmed on the command line.
     pub(crate) confirmed: Vec<String>,
     pub(crate) manual_steps: ManualSteps,
     /// Step before which the run stops.
     pub(crate) stop_before: Option<String>,
     pub(crate) on_failure: OnFailure,
-    /// Directory into which the files that will be replaced are backed up first.
+    /// Directory for the backup of the files that will be replaced.
     pub(crate) backup: Option<PathBuf>,
     pub(crate) signals: Signals,
 }
 
-impl Progress {
-    pub(crate) fn new(deployment: &Tree, began: Began, wishes: Wishes) -> Self {
+impl RunProgress {
+    pub(crate) fn new(deployment: &Tree, began: Began, options: RunOptions) -> Self {
         Self {
-            tree: deployment.again().ok(),
-            wishes,
+            tree: deployment.try_clone().ok(),
+            options,
             begun: Instant::now(),
             bar: None,
             operations: began.steps.iter().map(|step| step.operations).sum(),
@@ -85,17 +85,17 @@ impl Progress {
         }
     }
 
-    /// Writes the events of this run from now on, and reports where they are.
+    /// Writes the events of this run from now on, and prints their path.
     pub(crate) fn reopen(&mut self, run: &str) {
         self.run = Some(run.to_owned());
         let Some(tree) = &self.tree else { return };
-        self.events = events::Writer::open(tree, run, self.begun);
+        self.events = events::EventWriter::open(tree, run, self.begun);
         if let Some(events) = &mut self.events {
-            events.write(Happened::Began(Box::new(Began {
+            events.write(LoggedEvent::Began(Box::new(Began {
                 run: run.to_owned(),
                 ..self.began.clone()
             })));
-            out::say(format_args!(
+            out::message(format_args!(
                 "events in {}",
                 Escaped(&tree.shown(events::path_of(run).as_ref()))
             ));
@@ -122,29 +122,32 @@ impl Progress {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| out::say(text)),
-            None => out::say(text),
+            Some(bar) => bar.suspend(|| out::message(text)),
+            None => out::message(text),
         }
     }
 
-    fn finished(&self, operation: &Operation, direction: Direction) {
+    fn print_finished(&self, operation: &Operation, direction: Direction) {
         match &self.bar {
             Some(bar) => {
                 bar.inc(1);
                 bar.set_message(operation.target.clone());
             }
-            None => out::say(format_args!("  {}", done(operation, direction))),
+            None => out::message(format_args!(
+                "  {}",
+                describe_finished(operation, direction)
+            )),
         }
     }
 
-    /// Records an event. Events are never needed: what cannot be written is dropped.
+    /// Records an event. Events are never needed: if one cannot be written, it is dropped.
     fn record(&mut self, event: &Event<'_>) {
-        if let (Some(events), Some(happened)) = (&mut self.events, Happened::of(event)) {
-            events.write(happened);
+        if let (Some(events), Some(event)) = (&mut self.events, LoggedEvent::of(event)) {
+            events.write(event);
         }
     }
 
-    /// Writes the last line of the events: how the command ended.
+    /// Writes the last line of the events, with the exit code of the command.
     pub(crate) fn end<T>(&mut self, result: &Result<T, Failure>) {
         self.finish_bar();
         let exit = result
@@ -156,17 +159,17 @@ impl Progress {
             .map(|failure| failure.reasons.clone())
             .unwrap_or_default();
         if let Some(events) = &mut self.events {
-            events.write(Happened::Ended {
+            events.write(LoggedEvent::Ended {
                 exit_code: exit as u8,
                 exit: exit.name().to_owned(),
                 reasons,
             });
         }
-        self.report_lost_events();
+        self.warn_of_dropped_events();
     }
 
-    /// Warns of events that could not be written: a report of the run lacks them.
-    fn report_lost_events(&self) {
+    /// Warns of events that could not be written, as a report of the run lacks them.
+    fn warn_of_dropped_events(&self) {
         let (Some(tree), Some(run)) = (&self.tree, &self.run) else {
             return;
         };
@@ -176,10 +179,10 @@ impl Progress {
                 "the events of this command are not recorded: cannot write `{at}`"
             )),
             Some(events) => {
-                if let Some(Lost { lines, why }) = events.lost() {
+                if let Some(DroppedEvents { lines, why }) = events.dropped() {
                     let lines = out::count(*lines as usize, "line", "lines");
                     out::warn(format_args!(
-                        "{lines} could not be written to `{at}`: {why}; a report lacks these events"
+                        "{lines} could not be written to `{at}`: {why}; a report will lack them"
                     ));
                 }
             }
@@ -187,12 +190,12 @@ impl Progress {
     }
 }
 
-impl Listener for Progress {
-    fn tell(&mut self, event: &Event<'_>) {
+impl Listener for RunProgress {
+    fn report(&mut self, event: &Event<'_>) {
         if let Event::Opened { run, .. } = event {
             self.reopen(run);
         }
-        // Record first, so that a slow terminal is not part of what is measured.
+        // Record first, so that a slow terminal is not part of the measured times.
         self.record(event);
         match event {
             Event::Opened { run, bytes } => {
@@ -205,7 +208,7 @@ impl Listener for Progress {
                 }
             }
             Event::Staged { .. } => self.finish_bar(),
-            Event::BackedUp(backup) => self.line(&backed_up(backup)),
+            Event::BackedUp(backup) => self.line(&describe_backup(backup)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
                 self.line("committing");
@@ -213,11 +216,15 @@ impl Listener for Progress {
             }
             Event::Step { step, direction } => {
                 if let Some(step) = step {
-                    let sign = match direction {
+                    let prefix = match direction {
                         Direction::Forward => "",
-                        Direction::Back => "back: ",
+                        Direction::Back => "rollback of ",
                     };
-                    self.line(&format!("{sign}step {}: {}", step.id, Escaped(&step.title)));
+                    self.line(&format!(
+                        "{prefix}step {}: {}",
+                        step.id,
+                        Escaped(&step.title)
+                    ));
                 }
             }
             Event::Swapped {
@@ -225,27 +232,27 @@ impl Listener for Progress {
                 direction,
                 ..
             } => {
-                operations
-                    .iter()
-                    .for_each(|operation| self.finished(operation, *direction));
+                for operation in *operations {
+                    self.print_finished(operation, *direction);
+                }
             }
             Event::Answered { step, answer, .. } => {
-                let how = match answer {
+                let result = match answer {
                     Answer::Done => "done",
                     Answer::Skipped => "skipped",
-                    Answer::TakenBack => "taken back",
+                    Answer::RolledBack => "rolled back",
                 };
-                self.line(&format!("  manual step {} {how}", step.id));
+                self.line(&format!("  manual step {} {result}", step.id));
             }
             Event::Turned { why, direction } => {
                 self.finish_bar();
                 if *direction == Direction::Back {
-                    self.line(&format!("putting everything back: {}", Escaped(why)));
+                    self.line(&format!("rolling back: {}", Escaped(why)));
                 }
             }
-            Event::RestartDue { service, servers } => {
+            Event::RestartRequired { service, servers } => {
                 let text = format!(
-                    "restart due: {} on {}",
+                    "restart required: {} on {}",
                     Escaped(service),
                     Escaped(&servers.join(", "))
                 );
@@ -261,29 +268,29 @@ impl Listener for Progress {
     }
 
     fn is_stopped(&self) -> bool {
-        self.wishes.signals.came()
+        self.options.signals.is_received()
     }
 
     fn stops_before(&self, step: &PlannedStep) -> bool {
-        self.wishes
+        self.options
             .stop_before
             .as_ref()
-            .is_some_and(|asked| asked.eq_ignore_ascii_case(&step.id))
+            .is_some_and(|id| id.eq_ignore_ascii_case(&step.id))
     }
 
     fn on_failure(&self) -> OnFailure {
-        self.wishes.on_failure
+        self.options.on_failure
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         self.finish_bar();
         let step = question.step;
-        let what = match question.direction {
+        let action = match question.direction {
             Direction::Forward => "to be done by hand",
-            Direction::Back => "to be taken back by hand",
+            Direction::Back => "to be rolled back by hand",
         };
         self.line(&format!(
-            "\n{} {what}: {}",
+            "\n{} {action}: {}",
             out::styled(out::BOLD, &step.id),
             Escaped(&step.title)
         ));
@@ -294,21 +301,19 @@ impl Listener for Progress {
             self.line(&format!("  on {}", question.servers.join(", ")));
         }
         if self
-            .wishes
+            .options
             .confirmed
             .iter()
             .any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id))
         {
             return Reply::Done;
         }
-        if self.wishes.manual_steps == ManualSteps::Done {
-            let counts_as = match question.direction {
+        if self.options.manual_steps == ManualSteps::AssumedDone {
+            let result = match question.direction {
                 Direction::Forward => "done",
-                Direction::Back => "taken back",
+                Direction::Back => "rolled back",
             };
-            self.line(&format!(
-                "  this is a rehearsal, where it counts as {counts_as}"
-            ));
+            self.line(&format!("  counts as {result} in a rehearsal"));
             return Reply::Done;
         }
         if !prompts::can_ask() {
@@ -324,11 +329,10 @@ impl Listener for Progress {
             } else {
                 "[yes/stop]"
             };
-            let signals = &self.wishes.signals;
-            match prompts::ask_unless(&format!("Is it done? {choices}"), || signals.came())
-                .to_ascii_lowercase()
-                .as_str()
-            {
+            let signals = &self.options.signals;
+            let prompt = format!("Is it done? {choices}");
+            let answer = prompts::ask_unless(&prompt, || signals.is_received());
+            match answer.to_ascii_lowercase().as_str() {
                 "y" | "yes" => return Reply::Done,
                 "skip" if question.optional => return Reply::Skip,
                 // The end of input does not count as a yes.
@@ -340,21 +344,21 @@ impl Listener for Progress {
 }
 
 /// Describes a finished operation.
-fn done(operation: &Operation, direction: Direction) -> String {
+fn describe_finished(operation: &Operation, direction: Direction) -> String {
     let on = operation
         .server
         .as_ref()
         .map(|server| format!(" on {}", Escaped(server)))
         .unwrap_or_default();
-    let (word, what) = match direction {
-        Direction::Forward => (past(operation.kind), String::new()),
-        Direction::Back => ("took back", format!("{} of ", operation.kind.word())),
+    let action = match direction {
+        Direction::Forward => past_tense(operation.kind).to_owned(),
+        Direction::Back => format!("rolled back {} of", operation.kind.word()),
     };
-    format!("{word} {what}{}{on}", Escaped(&operation.target))
+    format!("{action} {}{on}", Escaped(&operation.target))
 }
 
-/// Returns the word for an operation that was done.
-pub(crate) fn past(kind: OperationKind) -> &'static str {
+/// Returns the past tense of an operation: `installed`.
+pub(crate) fn past_tense(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Uninstall => "uninstalled",
         OperationKind::Install => "installed",
@@ -370,8 +374,8 @@ pub(crate) fn past(kind: OperationKind) -> &'static str {
     }
 }
 
-/// Describes where a backup is, and how large.
-pub(crate) fn backed_up(backup: &BackedUp) -> String {
+/// Describes the size of a backup, and its path.
+pub(crate) fn describe_backup(backup: &CompletedBackup) -> String {
     let files = out::count(backup.files, "replaced file", "replaced files");
     let directory = backup.directory.display().to_string();
     format!(

@@ -6,37 +6,53 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Returns whether a prompt is possible: standard input and standard error are terminals.
 pub(crate) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    missing_terminal().is_none()
+}
+
+/// Returns the name of a standard stream that a prompt needs and that is not a terminal.
+pub(crate) fn missing_terminal() -> Option<&'static str> {
+    if !std::io::stdin().is_terminal() {
+        Some("standard input")
+    } else if !std::io::stderr().is_terminal() {
+        Some("standard error")
+    } else {
+        None
+    }
 }
 
 /// Asks a question, and returns the answer without surrounding space; empty at the end of input.
 pub(crate) fn ask(question: &str) -> String {
-    let _ = write!(anstream::stderr().lock(), "{question} ");
-    let _ = anstream::stderr().flush();
-    answer()
+    print_question(question);
+    read_answer()
 }
 
-/// Asks a question as [`ask`] does, but returns an empty answer as soon as `given_up` returns true.
-pub(crate) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
-    let _ = write!(anstream::stderr().lock(), "{question} ");
-    let _ = anstream::stderr().flush();
-    let often = Timespec {
+/// Asks a question as [`ask`] does, but returns an empty answer as soon as `is_cancelled` returns
+/// true.
+pub(crate) fn ask_unless(question: &str, is_cancelled: impl Fn() -> bool) -> String {
+    print_question(question);
+    let interval = Timespec {
         tv_sec: 0,
         tv_nsec: 100_000_000,
     };
-    while !given_up() {
+    while !is_cancelled() {
         let stdin = std::io::stdin();
-        let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
-        // A signal ends the wait early; anything else that fails is left to the reading.
-        match poll(&mut waiting, Some(&often)) {
+        let mut streams = [PollFd::new(&stdin, PollFlags::IN)];
+        // A signal ends the wait early. Any other error is left to the read.
+        match poll(&mut streams, Some(&interval)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            _ => return answer(),
+            _ => return read_answer(),
         }
     }
     String::new()
 }
 
-fn answer() -> String {
+fn print_question(question: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = write!(stderr, "{question} ");
+    let _ = stderr.flush();
+}
+
+fn read_answer() -> String {
     let mut answer = String::new();
     let _ = std::io::stdin().read_line(&mut answer);
     answer.trim().to_owned()

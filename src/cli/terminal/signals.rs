@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to stop where that is safe, the second
-//! one ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to stop at a safe point, the second one
+//! ends the process at once.
 
 use std::io;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::cli::exit::{Exit, Failure};
 pub(crate) struct Signals(Arc<AtomicBool>);
 
 impl Signals {
-    /// Handles the signals from now on. Before that, while nothing is open, they end the process as
+    /// Registers the handlers. Before that, while no run is open, the signals end the process as
     /// usual.
     ///
     /// # Errors
     ///
     /// The system refuses to register a handler.
-    pub(crate) fn heeded() -> io::Result<Self> {
+    fn register() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // A process started with `nohup`, or in the background, should keep ignoring them.
+            // A process that was started with `nohup` or in the background keeps ignoring them.
             if is_ignored(signal) {
                 continue;
             }
@@ -39,23 +39,21 @@ impl Signals {
     }
 
     /// Returns whether a signal was received.
-    pub(crate) fn came(&self) -> bool {
+    pub(crate) fn is_received(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Lets a write beyond a limit of the file size fail with an error, as one to a full disk does,
-/// instead of killing the process. A write to a closed pipe does so already, since Rust ignores
-/// SIGPIPE.
+/// Makes a write beyond the limit of the file size fail with an error, as on a full disk, instead
+/// of killing the process. A write to a closed pipe does so already, since Rust ignores SIGPIPE.
 ///
-/// A handler and not `SIG_IGN`: a process that is started from this one gets the default again.
-pub(crate) fn survive_limits() {
-    // This fails only for signals that cannot be caught.
+/// Registers a handler instead of `SIG_IGN`, which child processes would inherit.
+pub(crate) fn ignore_file_size_signal() {
+    // Fails only for signals that cannot be caught.
     let _ = flag::register(rustix::process::Signal::XFSZ.as_raw(), Arc::default());
 }
 
-/// Returns whether the process was started with this signal ignored, as far as the system reports
-/// it.
+/// Returns whether the process was started with this signal ignored, as far as the system shows it.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -63,8 +61,8 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
-/// Handles signals from here on: they stop the run at a safe point.
-pub(crate) fn heeded() -> Result<Signals, Failure> {
-    Signals::heeded()
-        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
+/// Handles signals from now on: they stop the run at a safe point.
+pub(crate) fn handle_signals() -> Result<Signals, Failure> {
+    Signals::register()
+        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot handle signals: {error}")))
 }

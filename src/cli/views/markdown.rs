@@ -4,18 +4,18 @@ use crate::names::Escaped;
 
 /// Page of Markdown.
 #[derive(Default)]
-pub(crate) struct Page {
+pub(crate) struct MarkdownPage {
     text: String,
 }
 
-impl Page {
+impl MarkdownPage {
     /// Adds a line, and an empty one after it.
     pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push_str("\n\n");
     }
 
-    /// Adds a text that a person types or reads, line by line as the author wrote it.
+    /// Adds a text line by line as its author wrote it, in a fence that it cannot close.
     pub(crate) fn verbatim(&mut self, text: &str) {
         let longest = text
             .split(|c| c != '`')
@@ -68,28 +68,28 @@ impl Page {
     }
 }
 
-/// Escapes a text so that Markdown takes nothing in it as markup, and joins it to one line.
-pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
+/// Joins a text to one line and escapes everything that is markup in Markdown.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for c in text
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
     {
-        // A sign that begins a list has a meaning only at the beginning.
-        let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
-        if begins
+        // A sign that begins a list is markup only at the beginning.
+        let begins_list = escaped.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
+        if begins_list
             || matches!(
                 c,
                 '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&'
             )
         {
-            plain.push('\\');
+            escaped.push('\\');
         }
-        plain.push(c);
+        escaped.push(c);
     }
-    Escaped(&plain).to_string()
+    Escaped(&escaped).to_string()
 }
 
 #[cfg(test)]
@@ -97,8 +97,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendors_words_mean_nothing_to_markdown() {
-        assert_eq!(plain("a|b\n`c` <d>"), "a\\|b \\`c\\` \\<d>");
-        assert_eq!(plain("Exchange 2007 Provider"), "Exchange 2007 Provider");
+    fn markup_in_a_text_is_escaped() {
+        assert_eq!(escape("a|b\n`c` <d>"), "a\\|b \\`c\\` \\<d>");
+        assert_eq!(escape("Exchange 2007 Provider"), "Exchange 2007 Provider");
     }
 }

@@ -1,6 +1,6 @@
-//! What people read: plans, reports of runs, and what both are made of.
+//! Views for people: plans, reports of runs, and the parts that both share.
 //!
-//! A view reads nothing but what it is given.
+//! A view reads nothing but its arguments.
 
 pub(super) mod markdown;
 pub(super) mod plan;

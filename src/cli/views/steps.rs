@@ -1,17 +1,17 @@
-//! Steps of a run that is under way.
+//! Steps of a run in progress.
 
 use crate::cli::terminal::out::count;
 use crate::journal::{Answer, Run};
 use crate::plan::PlannedStep;
-use crate::run::Examined;
+use crate::run::RunExamination;
 
 /// Describes how much of a step is done.
-pub(crate) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
+pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: &Run) -> String {
     if step.manual.is_some() {
         let how = match run.journal.confirmed(&step.id) {
             Some(Answer::Done) => "done by hand",
             Some(Answer::Skipped) => "skipped",
-            Some(Answer::TakenBack) => "taken back by hand",
+            Some(Answer::RolledBack) => "rolled back by hand",
             None => "to be done by hand",
         };
         return format!("step {}: {how}", step.id);
@@ -20,7 +20,7 @@ pub(crate) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> S
     let done = step
         .operations
         .iter()
-        .filter(|operation| examined.is_done(operation.swap))
+        .filter(|operation| progress.is_done(operation.swap))
         .count();
     let operations = count(all, "operation", "operations");
     match done {

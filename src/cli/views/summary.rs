@@ -1,28 +1,30 @@
-//! Summary of what a finished run did, in a few lines.
+//! Summary of a finished run, in a few lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::terminal::out::count;
-use crate::cli::terminal::progress::past;
+use crate::cli::terminal::progress::past_tense;
 use crate::names::Escaped;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
-/// Returns one line for every kind of thing that was done.
+/// Returns one line for every kind of change.
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     let operations: Vec<&Operation> = plan.operations().collect();
     let mut lines = Vec::new();
-    lines.extend(items(&operations, "removed", |o| {
+    lines.extend(item_line(&operations, "removed", |o| {
         o.kind == OperationKind::Uninstall
     }));
     let is_item = |o: &Operation| !matches!(o.after, TargetState::File { .. });
-    lines.extend(items(&operations, "installed", |o| {
+    lines.extend(item_line(&operations, "installed", |o| {
         o.kind == OperationKind::Install
     }));
-    lines.extend(items(&operations, "replaced", |o| {
+    lines.extend(item_line(&operations, "replaced", |o| {
         o.kind == OperationKind::Replace && is_item(o)
     }));
-    lines.extend(files(&operations));
-    lines.extend(items(&operations, "ran", |o| o.kind == OperationKind::Run));
+    lines.extend(file_line(&operations));
+    lines.extend(item_line(&operations, "ran", |o| {
+        o.kind == OperationKind::Run
+    }));
     let procedures = operations
         .iter()
         .filter(|o| o.kind == OperationKind::Initialize)
@@ -33,16 +35,13 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
             count(procedures, "procedure", "procedures")
         ));
     }
-    lines.extend(services(&operations));
+    lines.extend(service_lines(&operations));
     let records = operations
         .iter()
         .filter(|o| o.kind == OperationKind::Accept)
         .count();
     if records > 0 {
-        lines.push(format!(
-            "wrote {} anew",
-            count(records, "record", "records")
-        ));
+        lines.push(format!("rewrote {}", count(records, "record", "records")));
     }
     let manual_steps = plan
         .steps
@@ -59,7 +58,7 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
 }
 
 /// Counts items, and their instances if there are servers.
-fn items(
+fn item_line(
     operations: &[&Operation],
     word: &str,
     of_kind: impl Fn(&Operation) -> bool,
@@ -95,7 +94,7 @@ fn items(
     })
 }
 
-fn files(operations: &[&Operation]) -> Option<String> {
+fn file_line(operations: &[&Operation]) -> Option<String> {
     let copied: Vec<_> = operations
         .iter()
         .filter(|operation| matches!(operation.after, TargetState::File { .. }))
@@ -104,20 +103,22 @@ fn files(operations: &[&Operation]) -> Option<String> {
         .iter()
         .filter(|operation| operation.kind == OperationKind::Replace)
         .count();
-    let copied = count(copied.len(), "file", "files");
-    match (copied.as_str(), replaced) {
-        ("0 files", _) => None,
-        (_, 0) => Some(format!("copied {copied}")),
-        (_, replaced) => Some(format!(
-            "copied {copied}; the {} they replace are kept",
-            count(replaced, "file", "files")
-        )),
+    if copied.is_empty() {
+        return None;
     }
+    let copied = count(copied.len(), "file", "files");
+    if replaced == 0 {
+        return Some(format!("copied {copied}"));
+    }
+    let replaced = count(replaced, "file", "files");
+    Some(format!(
+        "copied {copied}; the {replaced} they replace are kept"
+    ))
 }
 
 /// Describes the changes of services; a stop and a start of one service on one server are its
 /// restart.
-fn services(operations: &[&Operation]) -> Vec<String> {
+fn service_lines(operations: &[&Operation]) -> Vec<String> {
     let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<OperationKind>>> = BTreeMap::new();
     let of_service = operations
         .iter()
@@ -133,13 +134,16 @@ fn services(operations: &[&Operation]) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (service, servers) in by_service {
-        let mut by_words: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut by_change: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (server, kinds) in servers {
-            by_words.entry(words(&kinds)).or_default().push(server);
+            by_change
+                .entry(describe_kinds(&kinds))
+                .or_default()
+                .push(server);
         }
-        for (words, servers) in by_words {
+        for (change, servers) in by_change {
             lines.push(format!(
-                "{words} {} on {}",
+                "{change} {} on {}",
                 Escaped(service),
                 Escaped(&servers.join(", "))
             ));
@@ -148,12 +152,12 @@ fn services(operations: &[&Operation]) -> Vec<String> {
     lines
 }
 
-fn words(kinds: &[OperationKind]) -> String {
+fn describe_kinds(kinds: &[OperationKind]) -> String {
     match kinds {
         [OperationKind::Stop, OperationKind::Start] => "restarted".to_owned(),
         kinds => kinds
             .iter()
-            .map(|kind| past(*kind))
+            .map(|kind| past_tense(*kind))
             .collect::<Vec<_>>()
             .join(", then "),
     }

@@ -1,11 +1,11 @@
-//! Removal of a directory with everything in it: the only place where more than one name is deleted
-//! at once.
+//! Removal of a directory with everything in it: the only code that deletes more than one name at a
+//! time.
 //!
-//! Every access goes by handles, without following links. A mount anywhere below is found before
-//! anything is removed: what is mounted there does not belong to the tree, and a bind mount of the
-//! same device looks like any other directory. Only one directory is open at a time, so that
-//! neither a deep tree nor a path that is too long for the system makes the removal fail: the walk
-//! goes back up through `..`, and checks that this is the directory from which it came down.
+//! Every access goes through handles, without following links. A mount anywhere below is found
+//! before anything is removed: mounted files do not belong to the tree, and a bind mount of the same
+//! device looks like any other directory. Only one directory is open at a time, so that neither a
+//! deep tree nor a path that is too long for the system makes the removal fail: the walk returns
+//! through `..`, and checks that this is the directory from which it descended.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -19,16 +19,16 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, openat, statx, unl
 use super::tree::{DiskError, Tree};
 use crate::names::RelPath;
 
-/// Function that is called before every single removal, which is not made if it fails.
+/// Function that is called before every single removal, and prevents it by an error.
 pub type BeforeEach<'a> = &'a dyn Fn() -> io::Result<()>;
 
 /// Function that receives the path of an entry as shown to people, its kind, and the size of a
 /// file.
 pub type ForEachEntry<'a> = &'a dyn Fn(&Path, FileType, u64);
 
-/// Error: something is mounted at a path that would be removed.
+/// Error: a file system is mounted at a path that would be removed.
 #[derive(Debug, thiserror::Error)]
-#[error("something is mounted there")]
+#[error("a file system is mounted there")]
 pub struct MountPointError;
 
 /// Removes a directory with everything in it.
@@ -76,7 +76,7 @@ pub fn remove_path(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// Refuses a directory if something is mounted at it or below it; one that does not exist has none.
+/// Refuses a directory with a mount at it or below it; one that does not exist has none.
 ///
 /// # Errors
 ///
@@ -85,8 +85,7 @@ pub fn refuse_mounts(tree: &Tree, at: &RelPath) -> Result<(), DiskError> {
     below(tree, at, WalkPurpose::Check)
 }
 
-/// Passes everything below a directory that would be removed with it to `for_each`. What is mounted
-/// there is left out.
+/// Passes everything that would be removed with a directory to `for_each`. Mounts are left out.
 ///
 /// # Errors
 ///
@@ -141,10 +140,10 @@ enum WalkPurpose<'a> {
 
 /// Directory on the path from the top to the current directory of a walk.
 struct OpenDirectory {
-    /// Its name in the directory above it; empty for the first one.
+    /// Its name in its parent directory; empty for the first one.
     name: OsString,
     identity: EntryIdentity,
-    /// The directories in it that are still to be entered.
+    /// Subdirectories that are still to be entered.
     left: Vec<OsString>,
 }
 
@@ -186,7 +185,7 @@ fn walk(top: &OwnedFd, shown: &Path, purpose: WalkPurpose<'_>) -> Result<(), Dis
             return Err(failed(
                 "remove",
                 &shown,
-                io::Error::other("it was moved meanwhile"),
+                io::Error::other("it was moved during the removal"),
             ));
         }
         if let WalkPurpose::Remove(before_each) = purpose {
@@ -214,7 +213,7 @@ fn below(tree: &Tree, at: &RelPath, purpose: WalkPurpose<'_>) -> Result<(), Disk
     }
 }
 
-/// Lists a directory and handles its entries as the purpose requires. Its directories are not
+/// Lists a directory and handles its entries as the purpose requires. Its subdirectories are not
 /// removed yet, but returned as still to be entered.
 fn enter(
     here: &OwnedFd,
@@ -231,8 +230,7 @@ fn enter(
             found => found?,
         };
         let is_directory = found.kind == FileType::Directory;
-        // Checked before the directory is opened, which could make the system mount something
-        // there.
+        // Checked before the directory is opened, which could trigger an automount.
         match (
             refuse_other(identity, found.identity, is_directory, &shown),
             purpose,
@@ -261,8 +259,8 @@ fn enter(
     })
 }
 
-/// Returns all names in a directory. They are read first, because a directory that changes while it
-/// is read may leave some out.
+/// Returns all names in a directory. They are read before any removal, because listing a directory
+/// that changes may miss some.
 fn names(here: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(here)? {

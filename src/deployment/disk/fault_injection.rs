@@ -1,8 +1,8 @@
 //! Fault injection: every change of the disk is announced before it is made.
 //!
-//! One [`Change`] is one system call that changes something. An injector that stops the process,
-//! fails the call or cuts the power at each of them in turn has tested every state that a disk can
-//! be left in.
+//! One [`Change`] is one system call that changes something. An injector that kills the process,
+//! fails the call or cuts the power at each of them in turn tests every state in which a run can
+//! leave a disk.
 
 use std::io;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 use super::tree::DiskError;
 use crate::names::RelPath;
 
-/// Observer of every change before it is made, which may forbid it; for rehearsing failures and
+/// Receiver of every change before it is made, which can prevent it, to rehearse failures and
 /// crashes.
 pub trait FaultInjector: Send + Sync {
     /// Receives a change. An error is treated like one of the system's, and the change is not made.
     fn before(&self, change: Change<'_>) -> io::Result<()>;
 }
 
-/// One change of the disk that is about to be made.
+/// Change of the disk that is about to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
     /// Creation of a directory.

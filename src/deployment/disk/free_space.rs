@@ -4,7 +4,7 @@ use super::tree::Tree;
 
 /// Free space on a file system, for the user who runs rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Free {
+pub struct FreeSpace {
     /// Free bytes.
     pub bytes: u64,
     /// Free inodes, for files and directories; the largest number if the file system does not count
@@ -15,7 +15,7 @@ pub struct Free {
 }
 
 /// Returns the free space on the file system of a directory; `None` if it is not reported.
-pub fn free(tree: &Tree) -> Option<Free> {
+pub fn free(tree: &Tree) -> Option<FreeSpace> {
     let status = rustix::fs::fstatvfs(tree.root())
         .ok()
         .filter(|status| status.f_blocks > 0)?;
@@ -24,7 +24,7 @@ pub fn free(tree: &Tree) -> Option<Free> {
     } else {
         status.f_favail
     };
-    Some(Free {
+    Some(FreeSpace {
         bytes: status.f_bavail * status.f_frsize,
         inodes,
         block: status.f_frsize.max(512),

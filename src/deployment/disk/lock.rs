@@ -1,6 +1,6 @@
-//! Lock of a deployment: one process at a time may change it, and others can see which.
+//! Lock of a deployment: one process at a time can change it, and others can see which one.
 //!
-//! The lock is the operating system's, so it is released when the process dies. It is taken on the
+//! It is a lock of the operating system, which releases it when the process dies. It is taken on the
 //! deployment's own directory until `.rollup` exists, and on `.rollup/lock` from then on.
 
 use std::fs::{File, TryLockError};
@@ -13,40 +13,41 @@ use crate::names::{Escaped, RelPath};
 
 /// Format version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
-/// Description of the process that holds a lock, for the process that waits for it.
+
+/// Description of the process that holds a lock, for processes that wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct LockOwner {
     /// Name of the user.
     pub user: String,
     /// Name of the machine.
     pub host: String,
     /// Process id.
     pub process: u32,
-    /// Command that it runs, such as `apply KB952076`.
-    pub doing: String,
+    /// Command, such as `apply KB952076`.
+    pub command: String,
     /// Start time, UTC.
     pub since: String,
 }
 
-/// Process that holds a lock, with its own description if it left one.
+/// Process that holds a lock, with its own description if it wrote one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LockHolder {
     /// Process id.
     pub process: u32,
     /// Description from `.rollup/lock.owner`; `None` if the file describes another process or does
     /// not exist, as before the first run.
-    pub owner: Option<Owner>,
+    pub owner: Option<LockOwner>,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {}", self.process)?;
         match &self.owner {
             None => Ok(()),
-            Some(Owner {
+            Some(LockOwner {
                 user,
                 host,
-                doing,
+                command,
                 since,
                 ..
             }) => {
@@ -56,7 +57,7 @@ impl std::fmt::Display for Holder {
                     Escaped(user),
                     Escaped(host),
                     Escaped(since),
-                    Escaped(doing)
+                    Escaped(command)
                 )
             }
         }
@@ -67,10 +68,10 @@ impl std::fmt::Display for Holder {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Lock that another process holds.
-    #[error("{} is at work on this deployment", .holder.as_ref().map_or("another process".to_owned(), Holder::to_string))]
+    #[error("{} is at work on this deployment", .holder.as_ref().map_or("another process".to_owned(), LockHolder::to_string))]
     Held {
         /// Holder, if known.
-        holder: Option<Holder>,
+        holder: Option<LockHolder>,
     },
     /// A `.rollup` that a later version of rollup wrote.
     #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
@@ -80,8 +81,8 @@ pub enum LockError {
     Disk(#[from] DiskError),
 }
 
-/// Opens the lock file, and creates it again if it was removed: the loss of an empty file must not
-/// lock everyone out.
+/// Opens the lock file, and creates it again if it is missing: the loss of an empty file must not
+/// block every command.
 fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
     match tree.file(at) {
         Err(error) if error.is_missing() => {
@@ -89,7 +90,7 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
             let directory = tree.directory(at.parent().as_ref())?;
             let made = rustix::fs::openat(&directory, at.name(), flags, Mode::RUSR | Mode::WUSR);
             made.map(File::from)
-                .map_err(|e| DiskError::new("make", tree.shown(Some(at)), e))
+                .map_err(|e| DiskError::new("create", tree.shown(Some(at)), e))
         }
         opened => opened,
     }
@@ -98,8 +99,8 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
 /// Takes the lock, and opens the root directory for `syncfs`.
 pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
     let lock_path = path(".rollup/lock");
-    let kept = tree.metadata(&path(".rollup"))?.is_some();
-    let file = match kept {
+    let has_rollup_directory = tree.metadata(&path(".rollup"))?.is_some();
+    let file = match has_rollup_directory {
         true => lock_file(tree, &lock_path)?,
         false => handle(tree)?,
     };
@@ -107,25 +108,24 @@ pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held(tree)),
         Err(TryLockError::Error(error)) => {
-            return Err(
-                DiskError::new("lock", tree.shown(kept.then_some(&lock_path)), error).into(),
-            );
+            let shown = tree.shown(has_rollup_directory.then_some(&lock_path));
+            return Err(DiskError::new("lock", shown, error).into());
         }
     }
-    // Another process created `.rollup` between the check and the lock: its lock file counts now.
-    if !kept && tree.metadata(&path(".rollup"))?.is_some() {
+    // Another process created `.rollup` between the check and the lock: now its lock file counts.
+    if !has_rollup_directory && tree.metadata(&path(".rollup"))?.is_some() {
         return Err(held(tree));
     }
     Ok((file, handle(tree)?))
 }
 
-impl Owner {
-    pub(super) fn current(doing: &str) -> Self {
+impl LockOwner {
+    pub(super) fn current(command: &str) -> Self {
         Self {
             user: user(),
             host: host(),
             process: std::process::id(),
-            doing: doing.to_owned(),
+            command: command.to_owned(),
             since: jiff::Timestamp::now()
                 .strftime("%Y-%m-%d %H:%M:%S UTC")
                 .to_string(),
@@ -150,7 +150,7 @@ pub fn host() -> String {
         .into_owned()
 }
 
-/// Refuses a `.rollup` whose format is not [`FORMAT`], because a later version of rollup wrote it.
+/// Refuses a `.rollup` whose format is not [`FORMAT`], since a later version of rollup wrote it.
 pub fn check_format(tree: &Tree) -> Result<(), LockError> {
     match tree.text(&path(".rollup/format"), 64)? {
         None => Ok(()),
@@ -161,9 +161,9 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
 
 /// Returns the process that holds the lock of a deployment at this moment, if there is one.
 ///
-/// Reads the system's own table of locks instead of trying the lock, which could turn a writer
-/// away.
-pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
+/// Reads the system's own table of locks instead of trying the lock, which could make another
+/// process fail to take it.
+pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
     let (device, inode) = match tree.metadata(&path(".rollup/lock"))? {
         Some(metadata) => metadata.identity,
         None => rustix::fs::fstat(tree.root())
@@ -175,9 +175,9 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
         rustix::fs::major(device),
         rustix::fs::minor(device)
     );
-    let signed = read_owner(tree);
-    // Without this table, which only Linux has, no holder is found; the lock still keeps writers
-    // apart.
+    let owner = read_owner(tree);
+    // Without this table, which only Linux has, no holder is found; the lock still excludes other
+    // writers.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let found = table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -186,20 +186,18 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
         };
         let process: u32 = process.parse().ok()?;
         // Some file systems (btrfs) show another device here than in the metadata of the file.
-        let is_signer = signed
-            .as_ref()
-            .is_some_and(|owner| owner.process == process);
-        let is_it = locked == file || is_signer && locked.ends_with(&format!(":{inode}"));
-        is_it.then_some(process)
+        let is_owner = owner.as_ref().is_some_and(|owner| owner.process == process);
+        let is_holder = locked == file || is_owner && locked.ends_with(&format!(":{inode}"));
+        is_holder.then_some(process)
     });
-    Ok(found.map(|process| Holder {
+    Ok(found.map(|process| LockHolder {
         process,
-        owner: signed.filter(|owner| owner.process == process),
+        owner: owner.filter(|owner| owner.process == process),
     }))
 }
 
 /// Reads the description of the last owner, which may have finished since.
-fn read_owner(tree: &Tree) -> Option<Owner> {
+fn read_owner(tree: &Tree) -> Option<LockOwner> {
     let text = tree.text(&path(".rollup/lock.owner"), 4096).ok()??;
     toml::from_str(&text).ok()
 }
@@ -211,6 +209,7 @@ pub fn held(tree: &Tree) -> LockError {
     }
 }
 
+/// Opens the root directory so that it can be locked and synced.
 fn handle(tree: &Tree) -> Result<File, DiskError> {
     readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))
 }

@@ -1,4 +1,4 @@
-//! Changes of a deployment, possible only for the process that holds its lock.
+//! Changes of a deployment, which only the process that holds its lock can make.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -13,21 +13,21 @@ use rustix::fs::{OFlags, RenameFlags};
 
 use super::deletion::{refuse_mounts, remove_tree};
 use super::fault_injection::{AttachedInjector, Change, FaultInjector};
-use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
-use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, FileKind, FoundEntry, Tree, path, readable};
+use super::lock::{FORMAT, LockError, LockOwner, acquire, check_format};
+use super::open_file::{Attributes, OpenFile, set_attributes};
+use super::tree::{DiskError, FileKind, FoundEntry, SYNC_ACTION, Tree, path, readable};
 use crate::names::RelPath;
 
-/// Prefix of the name of `.rollup` while it is made; 16 random digits follow.
-const UNFINISHED: &str = ".rollup-";
+/// Prefix of the temporary name of `.rollup` while it is created; 16 random digits follow.
+const UNFINISHED_PREFIX: &str = ".rollup-";
 /// Longest journal that is read in an unfinished `.rollup`, in bytes: more than a first record.
 const LONGEST_OPENING: u64 = 1 << 20;
 
-/// Deployment that only this process may change.
+/// Deployment whose lock this process holds.
 pub struct LockedDeployment {
     tree: Tree,
-    /// Handle for `syncfs`, opened before the first write: a sync reports the write errors since
-    /// then.
+    /// Handle for `syncfs`, opened before the first write: `syncfs` reports write errors since the
+    /// handle was opened.
     sync: File,
     lock: File,
     injector: AttachedInjector,
@@ -35,7 +35,7 @@ pub struct LockedDeployment {
 
 impl LockedDeployment {
     /// Takes the lock, waiting for at most `wait`.
-    pub fn lock(tree: Tree, doing: &str, wait: Duration) -> Result<Self, LockError> {
+    pub fn lock(tree: Tree, command: &str, wait: Duration) -> Result<Self, LockError> {
         // A deadline too far in the future to be represented is not a limit.
         let deadline = Instant::now().checked_add(wait);
         loop {
@@ -54,18 +54,18 @@ impl LockedDeployment {
                         injector: AttachedInjector::default(),
                     };
                     check_format(&locked.tree)?;
-                    locked.sign(doing)?;
+                    locked.write_owner(command)?;
                     return Ok(locked);
                 }
             }
         }
     }
 
-    /// Writes to `.rollup/lock.owner` which process is at work. A failed write is ignored: only the
-    /// lock itself counts.
-    fn sign(&self, doing: &str) -> Result<(), LockError> {
-        if self.is_kept()? {
-            let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
+    /// Writes the description of this process to `.rollup/lock.owner`. A failed write is ignored:
+    /// only the lock itself counts.
+    fn write_owner(&self, command: &str) -> Result<(), LockError> {
+        if self.has_rollup_directory()? {
+            let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
             let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
         }
         Ok(())
@@ -77,8 +77,7 @@ impl LockedDeployment {
         self
     }
 
-    /// Returns whether an injector receives every change: it needs them in the same order each
-    /// time.
+    /// Returns whether an injector is attached, which needs the same order of changes every time.
     pub fn has_injector(&self) -> bool {
         self.injector.is_attached()
     }
@@ -89,28 +88,28 @@ impl LockedDeployment {
     }
 
     /// Returns whether `.rollup` exists.
-    pub fn is_kept(&self) -> Result<bool, DiskError> {
+    pub fn has_rollup_directory(&self) -> Result<bool, DiskError> {
         Ok(self.tree.metadata(&path(".rollup"))?.is_some())
     }
 
     /// Creates `.rollup` atomically, if it does not exist yet.
-    pub fn keep(&mut self, doing: &str) -> Result<(), DiskError> {
-        if self.is_kept()? {
+    pub fn create_rollup_directory(&mut self, command: &str) -> Result<(), DiskError> {
+        if self.has_rollup_directory()? {
             return Ok(());
         }
         self.clear_unfinished()?;
-        if let Err(error) = self.make() {
-            // The next command removes what remains.
+        if let Err(error) = self.make_rollup_directory() {
+            // The next command removes the rest.
             let _ = self.clear_unfinished();
             return Err(error);
         }
-        let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
+        let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
         let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
         Ok(())
     }
 
-    fn make(&mut self) -> Result<(), DiskError> {
-        let raw = unfinished_name();
+    fn make_rollup_directory(&mut self) -> Result<(), DiskError> {
+        let unfinished = unfinished_name();
         let root = self
             .tree
             .root()
@@ -123,35 +122,39 @@ impl LockedDeployment {
                 owner: (root.uid(), root.gid()),
             }
         };
-        self.make_directory(&raw, attributes)?;
+        self.make_directory(&unfinished, attributes)?;
         for name in ["trash", "runs"] {
-            self.make_directory(&raw.join(name).expect("a plain name"), attributes)?;
+            self.make_directory(&unfinished.join(name).expect("a plain name"), attributes)?;
         }
         self.write(
-            &raw.join("format").expect("a plain name"),
+            &unfinished.join("format").expect("a plain name"),
             format!("{FORMAT}\n").as_bytes(),
             None,
         )?;
-        let lock = self.create(&raw.join("lock").expect("a plain name"))?;
-        lock.file
-            .try_lock()
-            .map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
-        // Synced before it has its name: a half-made `.rollup` would block every later command.
+        let lock = self.create(&unfinished.join("lock").expect("a plain name"))?;
+        lock.file.try_lock().map_err(|e| {
+            DiskError::new(
+                "lock",
+                self.tree.shown(Some(&unfinished)),
+                io::Error::from(e),
+            )
+        })?;
+        // Synced before it gets its name: an incomplete `.rollup` would block every later command.
         self.sync()?;
-        self.rename(&raw, &path(".rollup"))?;
+        self.rename(&unfinished, &path(".rollup"))?;
         self.lock = lock.file;
         Ok(())
     }
 
-    /// Removes the half-made `.rollup` of a process that died.
+    /// Removes the unfinished `.rollup` of a process that died.
     ///
-    /// It is recognized by its content, since an unmanaged directory may have such a name: one with
-    /// anything in it that [`keep`](Self::keep) does not make is left alone.
+    /// It is recognized by its content, since an unmanaged directory may have such a name: a
+    /// directory with any other content than an unfinished `.rollup` has is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
             if kind == FileKind::Directory
                 && is_unfinished(&name)
-                && self.is_half_made(&path(&name)).unwrap_or(false)
+                && self.is_unfinished_rollup(&path(&name)).unwrap_or(false)
             {
                 self.remove_tree(&path(&name))?;
             }
@@ -159,10 +162,10 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Returns whether a directory contains only what [`keep`](Self::keep) makes, and runs that
-    /// died while staging: a power cut may lose the rename to `.rollup`, but not the changes after
-    /// it.
-    fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
+    /// Returns whether a directory contains nothing but the files of an empty `.rollup` and runs
+    /// that died while staging: a power cut may lose the rename to `.rollup`, but not the changes
+    /// after it.
+    fn is_unfinished_rollup(&self, at: &RelPath) -> Result<bool, DiskError> {
         let listing = self.tree.walk(Some(at))?;
         for FoundEntry { path, kind } in &listing.found {
             let below = path.below(at);
@@ -214,9 +217,9 @@ impl LockedDeployment {
 
     /// Creates a directory; its parent must exist.
     pub fn make_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
-        self.announce(Change::MakeDirectory(at), "make the directory", at)?;
+        self.announce(Change::MakeDirectory(at), "create the directory", at)?;
         let fail =
-            |e: io::Error| DiskError::new("make the directory", self.tree.shown(Some(at)), e);
+            |e: io::Error| DiskError::new("create the directory", self.tree.shown(Some(at)), e);
         let parent = self.tree.directory(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
         let directory = readable(&parent, at.name()).map_err(fail)?;
@@ -233,18 +236,18 @@ impl LockedDeployment {
     }
 
     /// Creates a file that does not exist yet, for writing.
-    pub fn create(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
-        self.announce(Change::MakeFile(at), "make", at)?;
+    pub fn create(&self, at: &RelPath) -> Result<OpenFile, DiskError> {
+        self.announce(Change::MakeFile(at), "create", at)?;
         let mut options = OpenOptions::new();
         options
             .write(true)
             .create_new(true)
             .follow(FollowSymlinks::No);
-        self.open(at, "make", &options)
+        self.open(at, "create", &options)
     }
 
     /// Opens an existing file for writing, without truncating it.
-    pub fn reopen(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
+    pub fn reopen(&self, at: &RelPath) -> Result<OpenFile, DiskError> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
         options
@@ -260,11 +263,11 @@ impl LockedDeployment {
         at: &RelPath,
         action: &'static str,
         options: &OpenOptions,
-    ) -> Result<OwnFile, DiskError> {
+    ) -> Result<OpenFile, DiskError> {
         let shown = self.tree.shown(Some(at));
         let parent = self.tree.directory(at.parent().as_ref())?;
         match parent.open_with(at.name(), options) {
-            Ok(file) => Ok(OwnFile {
+            Ok(file) => Ok(OpenFile {
                 at: at.clone(),
                 shown,
                 file: file.into_std(),
@@ -282,7 +285,7 @@ impl LockedDeployment {
         attributes: Option<Attributes>,
     ) -> Result<(), DiskError> {
         let mut file = self.create(at)?;
-        file.put(bytes)?;
+        file.write_bytes(bytes)?;
         attributes.map_or(Ok(()), |attributes| file.finish(attributes, None))
     }
 
@@ -357,16 +360,16 @@ impl LockedDeployment {
         )
     }
 
-    /// Removes a managed directory atomically: moves it into the trash first, which is on disk
+    /// Removes a managed directory atomically: first moves it into the trash, and syncs this rename
     /// before anything in it is removed.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
         refuse_mounts(&self.tree, at)?;
-        let trash = self.put_in_trash(at)?;
+        let trash = self.move_to_trash(at)?;
         self.remove_tree(&trash)
     }
 
-    /// Moves a managed directory into the trash, syncs the move, and returns the path in the trash.
-    pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
+    /// Moves a managed directory into the trash, syncs the rename, and returns its new path.
+    pub fn move_to_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
         let mut trash = path(".rollup/trash")
             .join(at.name())
             .expect("the name of a path");
@@ -382,16 +385,16 @@ impl LockedDeployment {
         Ok(trash)
     }
 
-    /// Empties the trash of what a process that died left there. An entry that cannot be removed
-    /// does not keep the others there.
+    /// Removes everything from the trash, where a process that died may have left it. An entry that
+    /// cannot be removed does not prevent the removal of the others.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
         let trash = path(".rollup/trash");
-        let left = self.tree.names(&trash)?;
-        if !left.is_empty() {
+        let entries = self.tree.names(&trash)?;
+        if !entries.is_empty() {
             self.sync()?;
         }
         let mut failed = None;
-        for (name, kind) in left {
+        for (name, kind) in entries {
             let at = trash.join(&name).expect("a name found in a directory");
             let removed = match kind {
                 FileKind::Directory => self.remove_tree(&at),
@@ -402,37 +405,37 @@ impl LockedDeployment {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Syncs everything written so far to disk. Never tried again when it fails: the system reports
+    /// Syncs everything written so far to disk. A failed sync is never repeated: the system reports
     /// a lost write only once.
     pub fn sync(&self) -> Result<(), DiskError> {
-        let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
+        let fail = |e: io::Error| DiskError::new(SYNC_ACTION, self.tree.shown(None), e);
         self.injector.before(Change::Sync).map_err(fail)?;
         rustix::fs::syncfs(&self.sync).map_err(|e| fail(e.into()))
     }
 }
 
-/// Returns a name that nothing has yet; if something has it, `mkdir` refuses it.
+/// Returns a random temporary name for `.rollup`; `mkdir` refuses it if it exists.
 fn unfinished_name() -> RelPath {
     path(&format!(
-        "{UNFINISHED}{:016x}",
+        "{UNFINISHED_PREFIX}{:016x}",
         RandomState::new().hash_one(std::process::id())
     ))
 }
 
-/// Returns whether `.rollup` may have this name while it is made. It is not a proof: any directory
-/// may have such a name.
+/// Returns whether `.rollup` may have this name while it is created. This is not a proof: any
+/// directory may have such a name.
 pub fn is_unfinished(name: &str) -> bool {
     let is_random = |digits: &str| {
         digits
             .bytes()
             .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
     };
-    name.strip_prefix(UNFINISHED)
+    name.strip_prefix(UNFINISHED_PREFIX)
         .is_some_and(|digits| digits.len() == 16 && is_random(digits))
 }
 
 /// Opens the optional file beside a run's journal. A failure is ignored and not reported, because
-/// nothing needs the file.
+/// no command depends on the file.
 pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
     let mut options = OpenOptions::new();
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();

@@ -1,8 +1,7 @@
 //! Reading of a directory without ever leaving it.
 //!
-//! Every open and every look starts at the handle of the root and goes down without following
-//! links: in one call if the kernel supports it, else one component at a time. `walkdir` supplies
-//! names only.
+//! Every access starts at the handle of the root and descends without following links: in one call
+//! if the kernel supports it, else one component at a time. `walkdir` supplies names only.
 
 use std::borrow::Borrow;
 use std::fs::File;
@@ -17,15 +16,16 @@ use walkdir::WalkDir;
 
 use crate::names::{Digest, Escaped, Hasher, RelPath, escaped_path};
 
-/// Greatest number of entries that a walk takes in.
+/// Largest number of entries that a walk accepts.
 const MOST_ENTRIES: usize = 50_000_000;
-/// Bytes that are read at once when a file is hashed or copied.
+/// Bytes that are read at a time when a file is hashed or copied.
 const CHUNK: usize = 256 * 1024;
-/// The same for a file that is small or of unknown size.
+/// Bytes that are read at a time from a file that is small or of unknown size.
 const LEAST_CHUNK: usize = 8 * 1024;
 
-/// Action of a sync, of everything or of one file: when it fails, something was lost.
-pub const BRING_TO_DISK: &str = "bring to disk what was written to";
+/// Action of a sync in a [`DiskError`], of everything or of one file: a failed sync means that
+/// written data may be lost.
+pub const SYNC_ACTION: &str = "sync";
 
 /// Error of the disk.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +54,9 @@ impl DiskError {
         }
     }
 
-    /// Returns whether something that was written may be lost.
+    /// Returns whether written data may be lost.
     pub fn is_lost_write(&self) -> bool {
-        self.action == BRING_TO_DISK
+        self.action == SYNC_ACTION
     }
 
     /// Returns whether the path does not exist.
@@ -65,7 +65,7 @@ impl DiskError {
     }
 }
 
-/// Directory that is opened once: a deployment, a payload, or the share.
+/// Directory that is opened once, such as a deployment or a payload.
 #[derive(Debug)]
 pub struct Tree {
     root: Dir,
@@ -102,7 +102,7 @@ pub struct PathMetadata {
     pub modified: (i64, i64),
 }
 
-/// One entry found by a walk.
+/// Entry found by a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundEntry {
     /// Path below the root of the tree.
@@ -152,7 +152,7 @@ impl Tree {
     }
 
     /// Returns another handle on the same directory.
-    pub fn again(&self) -> Result<Self, DiskError> {
+    pub fn try_clone(&self) -> Result<Self, DiskError> {
         let root = self
             .root
             .try_clone()
@@ -180,8 +180,8 @@ impl Tree {
         match beneath(&self.root, path) {
             Ok(directory) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(fail(error)),
-            // The kernel, or a sandbox around it, may not support the call. For any other error,
-            // opening one component at a time shows which one is the obstacle.
+            // The kernel, or a sandbox around it, may not support the call. After any other error,
+            // opening one component at a time finds the component that cannot be opened.
             Err(_) => {}
         }
         let mut parts = path.parts();
@@ -215,7 +215,7 @@ impl Tree {
         }
     }
 
-    /// Opens a regular file for reading; anything else is refused without waiting for it.
+    /// Opens a regular file for reading; anything else is refused without blocking on it.
     pub fn file(&self, path: &RelPath) -> Result<File, DiskError> {
         let fail = |source| DiskError::new("open", self.shown(Some(path)), source);
         let directory = self.directory(path.parent().as_ref())?;
@@ -230,7 +230,7 @@ impl Tree {
             FileKind::File => Ok(file.into_std()),
             kind => Err(fail(io::Error::other(format!(
                 "it is {}, not a file",
-                kind.named()
+                kind.with_article()
             )))),
         }
     }
@@ -262,7 +262,7 @@ impl Tree {
     }
 
     /// Lists the names directly in a directory, sorted; one that does not exist has none. Names
-    /// that are not UTF-8 are left out: nothing managed has one.
+    /// that are not UTF-8 are left out: no managed object has one.
     pub fn names(&self, at: &RelPath) -> Result<Vec<(String, FileKind)>, DiskError> {
         self.names_in(Some(at))
     }
@@ -297,7 +297,7 @@ impl Tree {
             None => self.path.clone(),
             Some(path) => self.path.join(path.to_path()),
         };
-        let ours = |depth: usize, name: &std::ffi::OsStr| {
+        let is_rollup_directory = |depth: usize, name: &std::ffi::OsStr| {
             below.is_none() && depth == 1 && name == ".rollup"
         };
         let mut listing = TreeListing::default();
@@ -307,7 +307,7 @@ impl Tree {
             .sort_by_file_name();
         for entry in walk
             .into_iter()
-            .filter_entry(|entry| !ours(entry.depth(), entry.file_name()))
+            .filter_entry(|entry| !is_rollup_directory(entry.depth(), entry.file_name()))
         {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -320,12 +320,12 @@ impl Tree {
                 }
                 Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
             };
-            self.take_in(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
+            self.add_entry(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
         }
         Ok(listing)
     }
 
-    fn take_in(
+    fn add_entry(
         &self,
         listing: &mut TreeListing,
         path: &Path,
@@ -345,7 +345,7 @@ impl Tree {
 }
 
 /// Reader of the metadata of one path after another. The directory of the last one stays open, so
-/// that paths in order open each directory once.
+/// that sorted paths open each directory once.
 pub struct PathMetadataReader<'t> {
     tree: &'t Tree,
     last: Option<(Option<RelPath>, Dir)>,
@@ -378,7 +378,7 @@ impl<'t> PathMetadataReader<'t> {
 
 impl FileKind {
     /// Returns the kind with its article, for messages.
-    pub fn named(self) -> &'static str {
+    pub fn with_article(self) -> &'static str {
         match self {
             FileKind::Directory => "a directory",
             FileKind::File => "a file",
@@ -389,8 +389,8 @@ impl FileKind {
 }
 
 /// Opens a directory below another one in a single call, which refuses links in every component and
-/// never leaves `root`. A deployment is as deep as its console: one call for each component was
-/// most of the work of a run.
+/// never leaves `root`. A deployment is as deep as its console: with one call for each component,
+/// these calls were most of the work of a run.
 #[cfg(target_os = "linux")]
 fn beneath(root: &Dir, path: &RelPath) -> io::Result<Dir> {
     use rustix::fs::{ResolveFlags, openat2};
@@ -412,7 +412,7 @@ pub fn path(text: &str) -> RelPath {
 }
 
 /// Returns a buffer for a file of about this size: large for a large one, and small for a small
-/// one, so that no memory is cleared in vain.
+/// one, so that no memory is cleared for nothing.
 pub fn chunk_for(size: u64) -> Vec<u8> {
     vec![
         0;
@@ -422,7 +422,7 @@ pub fn chunk_for(size: u64) -> Vec<u8> {
     ]
 }
 
-/// Returns size and SHA-256 of everything that is left to read of a file.
+/// Returns size and SHA-256 of the part of a file that has not been read yet.
 pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = chunk_for(file.borrow().metadata()?.len());

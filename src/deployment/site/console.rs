@@ -1,4 +1,4 @@
-//! Reading the console tree of `deployment.toml`: groups, items, procedures, and what they require.
+//! Reading the console tree of `deployment.toml`: groups, items, procedures, and `[requires]`.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,23 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{SiteReader, values};
-use crate::document::{Code, Placed, Span, Table, slip};
+use crate::document::{Code, Placed, Span, Table, misspelling_of};
 use crate::names::{CaseFolded, FileName, RelPath};
 
 /// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
 /// once a drive and the program's own directories are added.
 const LONG_PATH: usize = 240;
 
-/// Greatest depth of nested groups and, as [`MOST_GROUPS`], greatest number of groups, including
+/// Largest depth of nested groups and, as [`MOST_GROUPS`], largest number of groups, including
 /// those that only a longer path mentions: each has its whole path in memory.
 const DEEPEST: usize = 32;
 const MOST_GROUPS: usize = 1_000_000;
 
-/// Placeholder for an installer name that could not be read.
+/// Placeholder for the name of an installer that could not be read.
 const NO_INSTALLER: &str = "-";
 
 /// Console tree that is being read.
-pub(super) struct Console<'r, 's> {
+pub(super) struct ConsoleReader<'r, 's> {
     site: SiteReader<'r, 's>,
     /// Groups that have their own `[[groups]]`, with its line.
     described: BTreeMap<GroupId, u32>,
@@ -33,13 +33,13 @@ pub(super) struct Console<'r, 's> {
 }
 
 /// The keys of a group that its direct members inherit.
-struct Inherited {
+struct InheritedKeys {
     group: GroupId,
     on: Option<RoleId>,
     removable: bool,
 }
 
-impl<'r, 's> Console<'r, 's> {
+impl<'r, 's> ConsoleReader<'r, 's> {
     pub(super) fn new(site: SiteReader<'r, 's>) -> Self {
         Self {
             site,
@@ -91,7 +91,7 @@ impl<'r, 's> Console<'r, 's> {
         }
         // Members of a group without a readable path are still read, to report their own errors.
         self.nameless |= group.is_none();
-        let inherited = Inherited {
+        let inherited = InheritedKeys {
             group: group.unwrap_or(GroupId(usize::MAX)),
             on,
             removable,
@@ -104,11 +104,11 @@ impl<'r, 's> Console<'r, 's> {
         let path = self
             .site
             .reader
-            .parsed(path, Code::BadName, RelPath::parse)?;
+            .parsed(path, Code::UnsafeName, RelPath::parse)?;
         let excess = match path.value.parts().count() {
             deep if deep > DEEPEST => Some((
                 Code::TooDeep,
-                format!("the group stands {deep} deep, more than {DEEPEST}"),
+                format!("the group is nested {deep} deep, more than {DEEPEST}"),
             )),
             _ if self.site.made.groups.len() > MOST_GROUPS => Some((
                 Code::TooLarge,
@@ -121,7 +121,7 @@ impl<'r, 's> Console<'r, 's> {
                 .reader
                 .findings
                 .add(code, path.span, message)
-                .help("no console has as many");
+                .help("no console needs as many");
             return None;
         }
         let (mut above, mut spelled) = (None, None);
@@ -138,7 +138,7 @@ impl<'r, 's> Console<'r, 's> {
             let node = self.node(above, &name);
             let known = self.site.made.groups[node.0].path.name();
             if spelled.is_none() && known != part {
-                spelled = Some(format!("`{part}` is spelled `{known}` before"));
+                spelled = Some(format!("`{part}` is spelled `{known}` above"));
             }
             above = Some(node);
         }
@@ -157,7 +157,7 @@ impl<'r, 's> Console<'r, 's> {
                         .reader
                         .findings
                         .add(Code::DuplicateName, path.span, message);
-                finding.help("case does not count; put the members of both under one");
+                finding.help("case does not count; move the members of both into one group");
                 return Some(group);
             }
         }
@@ -167,7 +167,7 @@ impl<'r, 's> Console<'r, 's> {
                 .reader
                 .findings
                 .add(Code::DuplicateName, path.span, message);
-            finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
+            finding.help("spell the group the same everywhere; `path` cannot contain an alias");
         }
         Some(group)
     }
@@ -208,7 +208,7 @@ impl<'r, 's> Console<'r, 's> {
                     .site
                     .reader
                     .findings
-                    .add(Code::BadName, alias.span, message);
+                    .add(Code::UnsafeName, alias.span, message);
                 finding.help(
                     "an alias replaces the last part of its group's path; write only that part",
                 );
@@ -238,7 +238,7 @@ impl<'r, 's> Console<'r, 's> {
         self.site.role(&role)
     }
 
-    fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
+    fn members(&mut self, table: &Table<'_>, inherited: &InheritedKeys) {
         self.nameless |= ["items", "procedures"]
             .iter()
             .any(|key| self.site.entries_lost(table, key));
@@ -262,7 +262,7 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
-    fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
+    fn member(&mut self, table: &Table<'_>, component: bool, inherited: &InheritedKeys) {
         let name = self
             .site
             .reader
@@ -321,7 +321,7 @@ impl<'r, 's> Console<'r, 's> {
         &mut self,
         table: &Table<'_>,
         name: Option<&Placed<FileName>>,
-        inherited: &Inherited,
+        inherited: &InheritedKeys,
     ) -> ItemKind {
         let installer = self.site.reader.text(table, "installer");
         let installer = installer.and_then(|installer| self.site.file_name(installer));
@@ -333,13 +333,13 @@ impl<'r, 's> Console<'r, 's> {
         let removable = self.site.reader.flag(table, "removable");
         let name = || name.map(|name| name.value.clone());
         // A missing name or installer is an error already, so the placeholder is never shown.
-        let stand_in = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
+        let placeholder = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
         let product = product
             .map(|product| product.value)
             .or_else(name)
-            .unwrap_or_else(stand_in);
+            .unwrap_or_else(placeholder);
         ItemKind::Component {
-            installer: installer.map_or_else(stand_in, |installer| installer.value),
+            installer: installer.map_or_else(placeholder, |installer| installer.value),
             product: product.to_string(),
             removable: removable.map_or(inherited.removable, |removable| removable.value),
         }
@@ -375,11 +375,11 @@ impl<'r, 's> Console<'r, 's> {
                 "the directory of `{}` is that of the group `{path}`",
                 item.name
             );
-            let finding = self
-                .site
-                .reader
-                .findings
-                .add(Code::Overlap, span.clone(), message);
+            let finding =
+                self.site
+                    .reader
+                    .findings
+                    .add(Code::OverlappingDirectories, span.clone(), message);
             finding.help("rename the item or the group");
         }
     }
@@ -489,7 +489,7 @@ impl<'r, 's> Console<'r, 's> {
                     .reader
                     .findings
                     .add(Code::WrongKind, name.span, message);
-                finding.help("remove it; nothing is run in a rehearsal before the rollup");
+                finding.help("remove it; a rehearsal runs no procedure before the rollup");
             } else if let Some(first) = seen.get(&item) {
                 self.site.repeated(&name, "not_installed", first);
             } else {
@@ -548,7 +548,7 @@ impl<'r, 's> Console<'r, 's> {
             ItemKind::Procedure { .. }
         ) {
             let message = format!(
-                "`{}` is a procedure, which nothing can require",
+                "`{}` is a procedure, which cannot be required",
                 wanted.value
             );
             let finding = self.site.reader.findings.add(
@@ -556,7 +556,7 @@ impl<'r, 's> Console<'r, 's> {
                 wanted.span.clone(),
                 message,
             );
-            finding.help("require the item that the procedure is about");
+            finding.help("require an item instead");
             return None;
         }
         Some(item)
@@ -568,10 +568,10 @@ impl<'r, 's> Console<'r, 's> {
         let items = &self.site.made.items;
         let mut done = vec![false; items.len()];
         let mut at: Vec<Option<usize>> = vec![None; items.len()];
-        // A cycle is kept if no other one shares an item with it. For every item of the path, this
-        // is the position of the last item at or before it that is already in a cycle.
+        // A cycle is reported if no reported one shares an item with it. For every item of the
+        // path, this is the position of the last item at or before it that is already in a cycle.
         let mut taken: Vec<Option<usize>> = Vec::new();
-        let mut in_circle = vec![false; items.len()];
+        let mut in_cycle = vec![false; items.len()];
         let mut found: Vec<Vec<ItemId>> = Vec::new();
         for start in keys.keys() {
             let mut path: Vec<(ItemId, usize)> = Vec::new();
@@ -579,7 +579,7 @@ impl<'r, 's> Console<'r, 's> {
             loop {
                 if let Some(item) = next.take() {
                     at[item.0] = Some(path.len());
-                    taken.push(if in_circle[item.0] {
+                    taken.push(if in_cycle[item.0] {
                         Some(path.len())
                     } else {
                         taken.last().copied().flatten()
@@ -605,11 +605,11 @@ impl<'r, 's> Console<'r, 's> {
                             .flatten()
                             .is_none_or(|last| last < from) =>
                     {
-                        let circle: Vec<ItemId> =
+                        let cycle: Vec<ItemId> =
                             path[from..].iter().map(|&(item, _)| item).collect();
-                        circle.iter().for_each(|item| in_circle[item.0] = true);
+                        cycle.iter().for_each(|item| in_cycle[item.0] = true);
                         (from..path.len()).for_each(|place| taken[place] = Some(place));
-                        found.push(circle);
+                        found.push(cycle);
                     }
                     Some(_) => {}
                     None if !done[required.0] => next = Some(required),
@@ -617,31 +617,31 @@ impl<'r, 's> Console<'r, 's> {
                 }
             }
         }
-        self.tell_cycles(found, keys);
+        self.report_cycles(found, keys);
     }
 
     /// Adds one finding for each cycle.
-    fn tell_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
-        for circle in found {
+    fn report_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
+        for cycle in found {
             let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
-            let shown: Vec<_> = circle.iter().take(6).map(name).collect();
-            let more = if circle.len() > 6 {
+            let shown: Vec<_> = cycle.iter().take(6).map(name).collect();
+            let more = if cycle.len() > 6 {
                 " … requires "
             } else {
                 " requires "
             };
-            let message = format!("{}{more}{}", shown.join(" requires "), name(&circle[0]));
-            let span = keys.get(&circle[0]).cloned().unwrap_or_default();
+            let message = format!("{}{more}{}", shown.join(" requires "), name(&cycle[0]));
+            let span = keys.get(&cycle[0]).cloned().unwrap_or_default();
             self.site
                 .reader
                 .findings
-                .add(Code::Cycle, span, message)
+                .add(Code::RequirementCycle, span, message)
                 .help("remove one of these requirements");
         }
     }
 
-    /// Reports stored answers whose names are almost those that a procedure needs. Other answers
-    /// that nothing asks for are allowed.
+    /// Reports stored parameters whose names are almost those that a procedure needs. Other stored
+    /// parameters are allowed.
     fn near_parameters(&mut self, item: ItemId, given: &Table<'_>) {
         let item = &self.site.made.items[item.0];
         let ItemKind::Procedure { needs, .. } = &item.kind else {
@@ -662,22 +662,22 @@ impl<'r, 's> Console<'r, 's> {
             let Some(near) = self
                 .site
                 .reader
-                .suggestion(needs.len(), || slip(name.value, open()))
+                .suggestion(needs.len(), || misspelling_of(name.value, open()))
             else {
                 continue;
             };
             let message = format!(
-                "`{}` needs `{near}`, and `{}` is stored for it",
+                "`{}` needs `{near}`, but the deployment stores `{}`",
                 item.name, name.value
             );
-            let finding = self
-                .site
-                .reader
-                .findings
-                .add(Code::NearParameter, name.span, message);
+            let finding =
+                self.site
+                    .reader
+                    .findings
+                    .add(Code::MisspelledParameter, name.span, message);
             finding
                 .did_you_mean(Some(near))
-                .help("correct the name; a procedure may get others than it needs");
+                .help("correct the name, unless the procedure takes both");
         }
     }
 
@@ -700,7 +700,7 @@ impl<'r, 's> Console<'r, 's> {
             }
             let Some(item) = item else { continue };
             self.near_parameters(item, &given);
-            match answers(&mut self.site.made.items[item.0].kind) {
+            match parameters_of(&mut self.site.made.items[item.0].kind) {
                 Some(parameters) => parameters.extend(stored),
                 None => {
                     let near = self
@@ -727,8 +727,8 @@ impl<'r, 's> Console<'r, 's> {
     }
 }
 
-/// Returns the stored answers of a procedure, to be filled in once all procedures are known.
-fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
+/// Returns the stored parameters of a procedure, which are filled in once all procedures are known.
+fn parameters_of(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
     match kind {
         ItemKind::Procedure { parameters, .. } => Some(parameters),
         ItemKind::Component { .. } => None,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::console::Console;
+use super::console::ConsoleReader;
 use super::description::{
     DEFAULT_PLATFORM, Description, Product, Role, RoleId, Server, ServerId, Service, ServiceId,
 };
@@ -37,7 +37,7 @@ impl SiteReader<'_, '_> {
         self.servers(top);
         self.products(top);
         self.services(top);
-        let mut console = Console::new(self);
+        let mut console = ConsoleReader::new(self);
         console.read(top);
         let (mut site, rehearsed) = console.finish(top);
         site.made.rehearsal_not_installed = rehearsed;
@@ -63,7 +63,10 @@ impl SiteReader<'_, '_> {
 
     fn applied(&mut self, top: &Table<'_>) {
         for text in self.reader.texts_or_none(top, "applied") {
-            let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else {
+            let Some(kb) = self
+                .reader
+                .parsed(text, Code::InvalidValue, str::parse::<Kb>)
+            else {
                 continue;
             };
             match self.made.applied.contains(&kb.value) {
@@ -145,7 +148,7 @@ impl SiteReader<'_, '_> {
     }
 
     fn products(&mut self, top: &Table<'_>) {
-        let mut stands: BTreeSet<(CaseFolded, ServerId)> = BTreeSet::new();
+        let mut listed: BTreeSet<(CaseFolded, ServerId)> = BTreeSet::new();
         for table in self.reader.tables(top, "products") {
             let name = self.reader.text(&table, "name");
             let service_pack = self.reader.number(&table, "service_pack");
@@ -153,12 +156,12 @@ impl SiteReader<'_, '_> {
             let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
             let Some(name) = name else { continue };
             let case_folded = CaseFolded::of(&name.value);
-            let again = servers
+            let repeated = servers
                 .iter()
-                .find(|server| !stands.insert((case_folded.clone(), **server)));
-            if let Some(&server) = again {
+                .find(|server| !listed.insert((case_folded.clone(), **server)));
+            if let Some(&server) = repeated {
                 let message = format!(
-                    "`{}` stands on `{}` twice",
+                    "`{}` is on `{}` twice",
                     name.value, self.made.servers[server.0].name
                 );
                 let finding =
@@ -167,7 +170,7 @@ impl SiteReader<'_, '_> {
                         .add(Code::DuplicateName, name.span.clone(), message);
                 finding.help("a server has a product once; remove it from one of the entries");
             }
-            // At most nine digits, so it fits.
+            // The key has at most nine digits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
             self.made.products.push(Product {
                 name: name.value,
@@ -261,7 +264,7 @@ mod tests {
         assert_eq!(description.items[item.0].requires.len(), 4);
         let service = description
             .item("Hosted Email 2007 Web Service")
-            .expect("there");
+            .expect("an item");
         let directories: Vec<_> = description
             .instances(service)
             .into_iter()
@@ -273,7 +276,7 @@ mod tests {
         );
         let ItemKind::Component {
             removable, product, ..
-        } = &description.items[description.item("MPF Engine").expect("there").0].kind
+        } = &description.items[description.item("MPF Engine").expect("an item").0].kind
         else {
             panic!("a component")
         };
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_stands_in_the_middle_of_a_path_too() {
+    fn an_alias_may_replace_any_part_of_a_path() {
         let text = SAMPLE.replace(
             "[requires]",
             "[[groups]]\npath = \"MPS Web Services/More\"\naliases = [\"M\"]\n[requires]",
@@ -303,21 +306,21 @@ mod tests {
     }
 
     #[test]
-    fn names_that_collide_with_ours_or_each_other_are_refused() {
+    fn reserved_names_and_repeated_names_are_refused() {
         let text = "[[groups]]\npath = \"servers/x\"\n[[groups]]\npath = \"SHARE\"\n[[groups]]\npath = \"G\"\naliases = [\"servers\"]\n\
                     items = [{ name = \"X\", installer = \"x.msi\" }, { name = \"x\", installer = \"a/b\" }, { name = \"files\", installer = \"f.msi\" }]\n\
                     [[groups]]\npath = \"G/X\"\n[[groups]]\npath = \"g\"\n";
         assert_eq!(
             site(text),
             [
-                "9 RU0501 `servers/x` is a name that rollup keeps for itself",
+                "9 RU0501 `servers/x` is a name that rollup reserves",
                 "11 RU0501 `SHARE` is the installer share",
                 "14 RU0108 there are two groups with the name `servers`",
                 "15 RU0502 the directory of `X` is that of the group `G/X`",
                 "15 RU0108 there are two items with the name `x`; the first is on line 15",
                 "15 RU0502 the directory of `x` is that of the group `G/X`",
                 "15 RU0107 `a/b` cannot be used: a name cannot contain the path separator `/`",
-                "15 RU0501 `files` is a name that rollup keeps for itself",
+                "15 RU0501 `files` is a name that rollup reserves",
                 "19 RU0108 there are two groups with the name `g`; the first is on line 13",
             ]
             .map(|line| line.replace("`servers/x` is a", "`servers` is a"))
@@ -333,7 +336,7 @@ mod tests {
             site(&text),
             [
                 "13 RU0503 `A` requires `B` requires `A`",
-                "15 RU0504 `P` is a procedure, which nothing can require",
+                "15 RU0504 `P` is a procedure, which cannot be required",
                 "16 RU0505 there is no item `C`",
                 "18 RU0505 there is no procedure `A`",
             ]

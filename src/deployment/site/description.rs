@@ -1,5 +1,5 @@
-//! `deployment.toml`: everything that a deployment has, installed or not. People write it; rollup
-//! only reads it.
+//! Contents of `deployment.toml`: everything that a deployment has, installed or not. People write
+//! it; rollup only reads it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,13 +9,13 @@ use crate::names::{CaseFolded, FileName, Kb, RelPath};
 /// Platform of a server that names none.
 pub const DEFAULT_PLATFORM: &str = "x86";
 
-/// A checked `deployment.toml`.
+/// Contents of a checked `deployment.toml`.
 ///
 /// Everything is kept in the document's order; the `…Id` types are positions in these lists.
 /// Look-ups fold case and know the aliases.
 #[derive(Debug, Clone)]
 pub struct Description {
-    /// Name of the site, for people.
+    /// Name of the deployment.
     pub name: String,
     /// Product of the deployment.
     pub product: String,
@@ -38,9 +38,9 @@ pub struct Description {
     pub groups: Vec<Group>,
     /// Items and procedures of all groups, in the document's order.
     pub items: Vec<Item>,
-    /// Items that `rollup rehearse` leaves not installed.
+    /// Items that `rollup rehearse` does not install.
     pub rehearsal_not_installed: Vec<ItemId>,
-    pub(super) index: Index,
+    pub(super) index: NameIndex,
 }
 
 /// Position of a role in [`Description::roles`].
@@ -64,9 +64,9 @@ pub struct ItemId(pub usize);
 pub struct Role {
     /// Its name.
     pub name: String,
-    /// Other names for it.
+    /// Other names of the role.
     pub aliases: Vec<String>,
-    /// The servers that hold it, in the document's order.
+    /// Servers that hold it, in the document's order.
     pub servers: Vec<ServerId>,
 }
 
@@ -86,13 +86,13 @@ pub struct Server {
 pub struct Product {
     /// Its name. Several entries may name the same product, with other servers.
     pub name: String,
-    /// The service pack installed; 0 for none.
+    /// Installed service pack; 0 for none.
     pub service_pack: u32,
     /// Servers that have it.
     pub servers: Vec<ServerId>,
 }
 
-/// Anything that can be started.
+/// Service, such as a COM+ application, a Windows service or IIS.
 #[derive(Debug, Clone)]
 pub struct Service {
     /// Its name; also the name of its file.
@@ -103,7 +103,7 @@ pub struct Service {
     pub on: RoleId,
 }
 
-/// A node of the console tree that holds items or groups.
+/// Node of the console tree that holds items or groups.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Its path, which is also its directory.
@@ -116,7 +116,7 @@ pub struct Group {
     pub items: Vec<ItemId>,
 }
 
-/// An entry of the console tree.
+/// Item or procedure of the console.
 #[derive(Debug, Clone)]
 pub struct Item {
     /// Its name, unique in the console together with the aliases of all others.
@@ -125,13 +125,12 @@ pub struct Item {
     pub aliases: Vec<String>,
     /// The group it is a direct member of.
     pub group: GroupId,
-    /// Role that has one instance of the item on each of its servers; without a role there is one
+    /// Role with one instance of the item on each of its servers; without a role there is a single
     /// instance.
     pub on: Option<RoleId>,
     /// Component or procedure.
     pub kind: ItemKind,
-    /// Items that must be installed for it. A procedure can require items, but nothing requires a
-    /// procedure.
+    /// Items that it requires. A procedure can require items, but cannot be required.
     pub requires: Vec<ItemId>,
     /// The line in `deployment.toml`, from 1.
     pub line: u32,
@@ -140,7 +139,7 @@ pub struct Item {
 /// Kind of a console entry.
 #[derive(Debug, Clone)]
 pub enum ItemKind {
-    /// Something that an installer installs.
+    /// Component, which an installer installs.
     Component {
         /// Its installer's name in the share.
         installer: FileName,
@@ -149,18 +148,18 @@ pub enum ItemKind {
         /// True if it may be uninstalled.
         removable: bool,
     },
-    /// A procedure that can be run.
+    /// Procedure, which is run.
     Procedure {
         /// Names of the parameters that it requires.
         needs: Vec<String>,
-        /// Stored answers, by name of the parameter.
+        /// Stored parameters, by name.
         parameters: BTreeMap<String, String>,
     },
 }
 
-/// Look-ups by folded name; made once by the checks.
+/// Look-ups by case-folded name, which the reader fills in.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Index {
+pub(super) struct NameIndex {
     pub(super) roles: BTreeMap<CaseFolded, RoleId>,
     pub(super) servers: BTreeMap<CaseFolded, ServerId>,
     pub(super) services: BTreeMap<CaseFolded, ServiceId>,
@@ -244,8 +243,8 @@ impl Description {
             .map(|group| group.path.as_str())
     }
 
-    /// Returns the path of the group that may have been meant; a last part alone finds its whole
-    /// path.
+    /// Returns the path of the group that may have been meant. The last part of a path is enough to
+    /// find it.
     pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
         self.group_ending(wanted)
             .or_else(|| nearest(wanted, self.group_paths()))

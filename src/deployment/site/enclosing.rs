@@ -1,21 +1,21 @@
-//! Finding the deployment that a path of the machine is in, for commands that must not write there.
+//! Search for the deployment that contains a path, for commands that must not write into one.
 
 use std::path::Path;
 
 use crate::names::same_name;
 
-/// The most that is read of a description to find the name of its share, in bytes.
+/// Largest description in which the name of the share is searched, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// Directories and files beside a description that only a deployment has.
-const MARKS: [&str; 3] = ["applied.toml", "applied", "Servers"];
+/// Files and directories beside a `deployment.toml` that only a deployment has.
+const DEPLOYMENT_ENTRIES: [&str; 3] = ["applied.toml", "applied", "Servers"];
 
-/// Returns the directory among this one and its parents that is a deployment, the nearest first.
+/// Returns the nearest deployment among a directory and its parent directories.
 ///
 /// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
 /// or a `deployment.toml` beside `applied.toml`, `applied`, `Servers` or the share that the
-/// description names, in any case. A description alone makes none: repositories of manifests keep
-/// one, too.
+/// description names, in any case. A `deployment.toml` alone is not enough: repositories of
+/// manifests have one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
     directory
         .ancestors()
@@ -36,13 +36,16 @@ fn is_deployment(directory: &Path) -> bool {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .any(|name| {
             let is_share = share.as_ref().is_some_and(|share| same_name(share, &name));
-            is_share || MARKS.iter().any(|mark| same_name(mark, &name))
+            is_share
+                || DEPLOYMENT_ENTRIES
+                    .iter()
+                    .any(|entry| same_name(entry, &name))
         })
 }
 
-/// Returns the share that a description names, also if the description has errors: by the line
-/// that says so, since a parser takes memory for what is wrong, and any parent directory may have
-/// such a file.
+/// Returns the share that a description names, even if the description has errors. Only its line is
+/// searched, since a parser needs memory for each error, and any parent directory may have such a
+/// file.
 fn share(description: &Path) -> Option<String> {
     let metadata = description
         .metadata()

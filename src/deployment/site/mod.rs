@@ -1,8 +1,8 @@
-//! What a deployment has: `deployment.toml` as people wrote it, the records of what is installed,
-//! and the snapshot that a plan is made from.
+//! Site of a deployment: `deployment.toml` as people wrote it, the records of installed items, and
+//! the snapshot from which a plan is made.
 //!
-//! Nothing here writes. `deployment.toml` is read by [`describe`] into a
-//! [`description::Description`], whose shape is in [`shapes`]; rollup's own files are in
+//! These modules only read. [`describe`] reads `deployment.toml` into a
+//! [`description::Description`]; its keys are in [`shapes`], and rollup's own files are in
 //! [`records`].
 
 mod console;

@@ -1,5 +1,5 @@
-//! Check for misspelled platforms. They are free text, so none is wrong; but one that is spelled
-//! almost like a known one is probably meant to be that one.
+//! Check for misspelled platforms. Platforms are free text, so any name is allowed; but one that is
+//! spelled almost like a known one is probably a typing mistake.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ pub fn known(deployment: Option<&Description>) -> Vec<&str> {
         .into_iter()
         .flat_map(|deployment| &deployment.servers);
     let own: BTreeSet<&str> = own.map(|server| server.platform.as_str()).collect();
-    // A site has few. The limit bounds the work, since each is compared with every row of the file
-    // table.
+    // A site has few platforms. The limit bounds the work, since each is compared with every row of
+    // the file table.
     COMMON.into_iter().chain(own.into_iter().take(50)).collect()
 }
 
@@ -26,18 +26,18 @@ pub fn check(reader: &mut Reader<'_>, platform: &Placed<String>, known: &[&str])
         let message = format!("the platform `{}` is unknown", platform.value);
         let finding = reader
             .findings
-            .add(Code::OddPlatform, platform.span.clone(), message);
+            .add(Code::MisspelledPlatform, platform.span.clone(), message);
         finding
             .did_you_mean(Some(near))
-            .help("leave it if there is such a platform");
+            .help("ignore this warning if there is such a platform");
     }
 }
 
-/// Returns the known platform that is one wrong letter away.
+/// Returns the known platform that differs by one letter.
 pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
     let platform = platform.to_lowercase();
-    // The known platforms are short words, so a longer text is none of them; and comparing takes
-    // time by length.
+    // The known platforms are short words, so a longer text is not a misspelling of one; and the
+    // time of a comparison grows with the length.
     if platform.len() > 40 || known.iter().any(|known| known.to_lowercase() == platform) {
         return None;
     }
@@ -45,7 +45,7 @@ pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known
         .iter()
         .filter(|known| known.len() > 2 && known.len() <= 40 && wrong(known) == 1);
-    // Two swapped letters are likelier than a wrong one.
+    // Two swapped letters are more likely than a wrong one.
     near.copied()
         .min_by_key(|known| letters(known) != letters(&platform))
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_one_letter_off_is_a_mistake() {
+    fn only_names_that_differ_by_one_letter_are_mistakes() {
         let near = |platform| misspelled(platform, &COMMON);
         assert_eq!(near("x85"), Some("x86"));
         assert_eq!(near("x46"), Some("x64"));

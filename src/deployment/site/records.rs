@@ -1,5 +1,5 @@
-//! Small TOML files that record the current state: `state.toml` of items and procedures, a
-//! service's file, and `applied.toml`. They hold no clock times, so the same plan on the same tree
+//! Records of the current state, as small TOML files: `state.toml` of items and procedures, the file
+//! of a service, and `applied.toml`. They contain no times, so that the same plan on the same tree
 //! always gives the same bytes.
 
 use std::collections::BTreeMap;
@@ -12,24 +12,24 @@ use toml_edit::{Key, Value};
 use crate::deployment::disk::tree::FileFacts;
 use crate::names::{Digest, FileName, Kb, RelPath, Version};
 
-/// Schema version of every file here.
+/// Schema version of all records.
 pub const SCHEMA: u32 = 1;
 /// Length of the longest record that is read, in bytes.
 pub const LONGEST_RECORD: u64 = 64 * 1024 * 1024;
 
-/// The state of an instance, as the console names it. A run writes only the first and the last.
+/// State of an instance, as the console names it. A run writes only the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Nothing there.
+    /// Not installed.
     NotInstalled,
-    /// An install ran and failed.
+    /// Not installed: the installation failed.
     InstallFailed,
-    /// Not installed: an answer of the operator is missing.
+    /// Not installed: a parameter is missing.
     UserInputNeeded,
     /// Installed, not verified yet.
     Unverified,
-    /// Installed, and the verification failed.
+    /// Installed, but the verification failed.
     VerifyFailed,
     /// Installed and verified.
     Verified,
@@ -44,7 +44,7 @@ impl State {
         )
     }
 
-    /// Returns the state as it is written in the files and shown to people.
+    /// Returns the state as records contain it and messages show it.
     pub fn as_str(self) -> &'static str {
         match self {
             State::NotInstalled => "not-installed",
@@ -68,7 +68,7 @@ pub enum RecordError {
     TooNew(u32),
 }
 
-/// `state.toml` of an item, or of a program that a step ran on a server.
+/// Contents of `state.toml` of an item, or of a program that a step ran on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRecord {
     /// State of the instance.
@@ -98,7 +98,7 @@ pub struct Installed {
     pub files: BTreeMap<RelPath, FileRecord>,
 }
 
-/// Installer that something was installed from.
+/// Installer from which a product was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallerRecord {
     /// Its name.
@@ -125,7 +125,7 @@ impl From<FileRecord> for FileFacts {
     }
 }
 
-/// Keys of an item's file, as they are written.
+/// Keys of the record of an item, as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenItem {
@@ -144,7 +144,7 @@ struct WrittenItem {
 }
 
 impl ItemRecord {
-    /// Returns the record of something that this rollup removed.
+    /// Returns the record of an item that this rollup removed.
     pub fn removed(kb: Kb, revision: Version) -> Self {
         Self {
             state: State::NotInstalled,
@@ -154,10 +154,9 @@ impl ItemRecord {
         }
     }
 
-    /// Returns the record of something installed; `brought` is the rollup that installed it, if one
-    /// did.
-    pub fn installed(brought: Option<(Kb, Version)>, installed: Installed) -> Self {
-        let (kb, revision) = brought.unzip();
+    /// Returns the record of an installed product; `rollup` is the one that installed it, if any.
+    pub fn installed(rollup: Option<(Kb, Version)>, installed: Installed) -> Self {
+        let (kb, revision) = rollup.unzip();
         Self {
             state: State::Verified,
             kb,
@@ -193,10 +192,9 @@ impl ItemRecord {
             }
             (None, None, None, None) if !state.is_installed() => None,
             _ => {
-                let what =
-                    "the keys `product`, `version`, `product_code` and `installer` belong together";
                 return Err(RecordError::NotARecord(format!(
-                    "state `{}`: {what}",
+                    "state `{}`: the keys `product`, `version`, `product_code` and `installer` \
+                     belong together",
                     state.as_str()
                 )));
             }
@@ -240,7 +238,7 @@ impl ItemRecord {
     }
 }
 
-/// `state.toml` of a procedure.
+/// Contents of `state.toml` of a procedure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcedureRecord {
@@ -258,8 +256,8 @@ pub struct ProcedureRecord {
 
 impl ProcedureRecord {
     /// Returns the record of a procedure that ran.
-    pub fn ran(brought: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
-        let (kb, revision) = brought.unzip();
+    pub fn ran(rollup: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
+        let (kb, revision) = rollup.unzip();
         Self {
             schema: SCHEMA,
             state: State::Verified,
@@ -287,7 +285,7 @@ impl ProcedureRecord {
     }
 }
 
-/// The file of a service on one server. Without a file it is running and enabled.
+/// Record of a service on one server. A service without a record is running and enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRecord {
@@ -329,7 +327,7 @@ impl ServiceRecord {
         format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
     }
 
-    /// Returns the state in words.
+    /// Describes the state, such as "stopped, disabled".
     pub fn shown(&self) -> &'static str {
         match (self.running, self.enabled) {
             (true, true) => "running",
@@ -340,7 +338,7 @@ impl ServiceRecord {
     }
 }
 
-/// `applied.toml`: rollups that were applied and not undone, oldest first.
+/// Contents of `applied.toml`: rollups that were applied and not undone, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedUpdates {
@@ -350,7 +348,7 @@ pub struct AppliedUpdates {
     pub rollups: Vec<AppliedUpdate>,
 }
 
-/// Applied rollup in `applied.toml`.
+/// Entry of `applied.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedUpdate {
@@ -493,10 +491,10 @@ mod tests {
     }
 
     #[test]
-    fn records_read_back_what_they_wrote() {
+    fn written_records_are_read_back_unchanged() {
         let record = record();
         assert_eq!(
-            ItemRecord::parse(&record.to_toml()).expect("our own text"),
+            ItemRecord::parse(&record.to_toml()).expect("a record"),
             record
         );
         let service = ServiceRecord {
@@ -504,20 +502,20 @@ mod tests {
             ..ServiceRecord::default()
         };
         assert_eq!(
-            ServiceRecord::parse(&service.to_toml()).expect("our own text"),
+            ServiceRecord::parse(&service.to_toml()).expect("a record"),
             service
         );
         let parameters = [("a key".to_owned(), "a = value\u{7f}".to_owned())].into();
         let procedure = ProcedureRecord::ran(None, parameters);
         assert_eq!(
-            ProcedureRecord::parse(&procedure.to_toml()).expect("our own text"),
+            ProcedureRecord::parse(&procedure.to_toml()).expect("a record"),
             procedure
         );
         let applied = AppliedUpdates::new(vec![AppliedUpdate::before_records(
             "1".parse().expect("a KB"),
         )]);
         assert_eq!(
-            AppliedUpdates::parse(&applied.to_toml()).expect("our own text"),
+            AppliedUpdates::parse(&applied.to_toml()).expect("a record"),
             applied
         );
     }

@@ -1,33 +1,33 @@
 //! Language of `deployment.toml`: every table and key, with its description.
 //!
-//! The reader and the JSON Schema of `rollup schema deployment` both come from here. Rules between
+//! Both the reader and the JSON Schema of `rollup schema deployment` use these tables. Rules between
 //! several places, such as that every role must be described, are checked by the reader.
 
 use crate::document::{Form, Key, KeyKind, Shape, TOP};
 
-/// The whole document.
+/// Top of the document.
 pub static DEPLOYMENT: Shape = Shape::new(
     TOP,
-    "What exists in a deployment, installed or not: its servers and roles, other products, services, and the whole \
-     console.",
+    "Everything that exists in a deployment, installed or not: its servers and roles, other products, services, and \
+     the whole console.",
     &[
         Key::required(
             "schema",
             KeyKind::Only(1),
             "schema = 1",
-            "The version of the language that this document is written in.",
+            "The version of the language in which this document is written.",
         ),
         Key::required(
             "name",
             KeyKind::Text(Form::Prose),
             "name = \"…\"",
-            "The name of the deployment, for people.",
+            "The name of the deployment, which plans and reports show.",
         ),
         Key::required(
             "product",
             TEXT,
             "product = \"…\"",
-            "The product that is deployed here; a manifest for another one is refused.",
+            "The product that is deployed here; a manifest for another product is refused.",
         ),
         Key::required(
             "product_version",
@@ -39,18 +39,18 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "share",
             KeyKind::Text(Form::FileName),
             "share = \"MSIShare\"",
-            "The directory at the deployment's root where installers lie before they are installed.",
+            "The directory at the deployment's root that holds installers before they are installed.",
         ),
         Key::new(
             "applied",
             KeyKind::names(Form::Kb),
-            "The rollups that were applied before rollup kept the record, oldest first.",
+            "The rollups that were applied before rollup kept records, oldest first.",
         ),
         Key::required(
             "roles",
             KeyKind::Tables(&ROLE),
             "roles = [{ name = \"engine\" }]",
-            "Every role that the product knows. One that no server holds is no mistake, one that is not listed is.",
+            "All roles of the product, including those that no server holds. Manifests can name only these.",
         ),
         Key::required(
             "servers",
@@ -61,47 +61,47 @@ pub static DEPLOYMENT: Shape = Shape::new(
         Key::new(
             "products",
             KeyKind::Tables(&PRODUCT),
-            "Other products. No rollup changes them; prerequisites ask about them.",
+            "Other products on the servers. No rollup changes them, but prerequisites can require them.",
         ),
         Key::new(
             "services",
             KeyKind::Tables(&SERVICE),
-            "Anything that can be started: a COM+ application, a Windows service, IIS.",
+            "The services that steps can start and stop: COM+ applications, Windows services, IIS.",
         ),
         Key::required(
             "groups",
             KeyKind::Headers(&GROUP),
             "[[groups]]",
-            "The groups of the console, with everything in them, installed or not. Every part of a group's path is a \
-             group.",
+            "The groups of the console with all their members, installed or not. Every part of a group's path is a group \
+             as well.",
         ),
         Key::new(
             "requires",
             KeyKind::Table(&REQUIRES),
-            "What an item or a procedure needs installed. What is required goes in first and comes out last.",
+            "The items that must be installed for an item or a procedure. Required items are installed first and removed last.",
         ),
         Key::new(
             "parameters",
             KeyKind::Table(&PARAMETERS),
-            "The stored answers of the procedures; a manifest's own win over them.",
+            "The stored parameters of the procedures; those of a manifest take precedence.",
         ),
         Key::new(
             "rehearsal",
             KeyKind::Table(&REHEARSAL),
-            "How `rollup rehearse` builds the state before a rollup. Nothing else reads it.",
+            "Settings of `rollup rehearse`, which builds the state before a rollup. No other command reads them.",
         ),
     ],
 );
 
 static ROLE: Shape = Shape::new(
     "an entry of `roles`",
-    "A role that servers hold.",
+    "A role that servers can hold.",
     &[
         Key::required(
             "name",
             TEXT,
             NAME,
-            "The name of the role, as manifests say it in `on`.",
+            "The name of the role, which manifests use in `on`.",
         ),
         Key::new("aliases", ALIASES, ALSO),
     ],
@@ -109,13 +109,13 @@ static ROLE: Shape = Shape::new(
 
 static SERVER: Shape = Shape::new(
     "an entry of `servers`",
-    "A server, and the roles that it holds.",
+    "A server and the roles that it holds.",
     &[
         Key::required(
             "name",
             KeyKind::Text(Form::FileName),
             "name = \"MPS01\"",
-            "The name of the server; a directory below `Servers` has it.",
+            "The name of the server and of its directory below `Servers`.",
         ),
         Key::new(
             "roles",
@@ -125,7 +125,7 @@ static SERVER: Shape = Shape::new(
         Key::new(
             "platform",
             TEXT,
-            "Its platform, `x86` where it is left out.",
+            "The platform of the server; `x86` by default.",
         ),
     ],
 );
@@ -138,31 +138,31 @@ static PRODUCT: Shape = Shape::new(
             "name",
             TEXT,
             NAME,
-            "The name of the product, as prerequisites ask for it.",
+            "The name of the product, which prerequisites use.",
         ),
         Key::new(
             "service_pack",
             KeyKind::Number(999_999_999),
-            "The number of its service pack, 0 where it is left out.",
+            "The number of its service pack; 0 by default.",
         ),
         Key::required(
             "servers",
             KeyKind::texts(Form::Words),
             "servers = [\"…\"]",
-            "The servers that have it.",
+            "The servers on which it is installed.",
         ),
     ],
 );
 
 static SERVICE: Shape = Shape::new(
     "an entry of `services`",
-    "A service, which steps can start, stop, restart, enable or disable.",
+    "A service that steps can start, stop, restart, enable or disable.",
     &[
         Key::required(
             "name",
             KeyKind::Text(Form::FileName),
             NAME,
-            "The name of the service; its record on each server has it.",
+            "The name of the service and of its record on each server.",
         ),
         Key::new("aliases", ALIASES, ALSO),
         Key::required(
@@ -176,14 +176,14 @@ static SERVICE: Shape = Shape::new(
 
 static GROUP: Shape = Shape::new(
     "[[groups]]",
-    "A group of the console. What it says about itself holds for its direct members, not for groups below it.",
+    "A group of the console. Its keys apply to its direct members, not to groups below it.",
     &[
         Key::required(
             "path",
             KeyKind::Text(Form::FilePath),
             "path = \"Hosted Exchange/Exchange Provisioning\"",
-            "The way to the group, with `/` between its parts, spelled the same everywhere. Its directory below the \
-             root is this path.",
+            "The path of the group in the console and of its directory below the root, with `/` between its parts. It has \
+             one spelling everywhere.",
         ),
         Key::new(
             "aliases",
@@ -193,30 +193,30 @@ static GROUP: Shape = Shape::new(
         Key::new(
             "on",
             TEXT,
-            "The role on whose servers its members have their instances. Without it each has one, which the engines \
-             share.",
+            "The role on whose servers its members have instances. Without it each member has a single instance, which the \
+             servers share.",
         ),
         Key::new(
             "removable",
             KeyKind::Flag,
-            "Whether its items may be removed, `true` where it is left out.",
+            "`true` if its items may be removed, which is the default.",
         ),
         Key::new(
             "items",
             KeyKind::Tables(&ITEM),
-            "The items in the group: what an installer puts in place.",
+            "The items in the group, each installed by an installer.",
         ),
         Key::new(
             "procedures",
             KeyKind::Tables(&PROCEDURE),
-            "The procedures in the group: what is run and leaves nothing installed.",
+            "The procedures in the group, which are run and leave nothing installed.",
         ),
     ],
 );
 
 static ITEM: Shape = Shape::new(
     "an entry of `items`",
-    "An item of the console, with the installer that puts it in place.",
+    "An item of the console and its installer.",
     &[
         Key::required("name", KeyKind::Text(Form::FileName), NAME, MEMBER),
         Key::new("aliases", ALIASES, ALSO),
@@ -229,17 +229,17 @@ static ITEM: Shape = Shape::new(
         Key::new(
             "product",
             KeyKind::Text(Form::FileName),
-            "The product name inside the installer, where it is not the item's own name.",
+            "The ProductName of the installer; the name of the item by default.",
         ),
         Key::new(
             "on",
             TEXT,
-            "The role on whose servers it has an instance each, where it is not the group's.",
+            "The role on whose servers it has instances; the role of the group by default.",
         ),
         Key::new(
             "removable",
             KeyKind::Flag,
-            "Whether it may be removed, where it is not as the group says.",
+            "`true` if it may be removed; the value of the group by default.",
         ),
     ],
 );
@@ -253,61 +253,57 @@ static PROCEDURE: Shape = Shape::new(
         Key::new(
             "needs",
             KeyKind::texts(Form::Words),
-            "The names of the parameters that it cannot run without.",
+            "The names of the parameters that it requires.",
         ),
         Key::new(
             "on",
             TEXT,
-            "The role on whose servers it is run, where it is not the group's.",
+            "The role on whose servers it is run; the role of the group by default.",
         ),
     ],
 );
 
 static REQUIRES: Shape = Shape::free(
     "[requires]",
-    "What items and procedures need installed.",
+    "The items that must be installed for an item or a procedure.",
     Form::Anything,
     Key::new(
         "NAME",
         KeyKind::texts(Form::Words),
-        "The items that this item or procedure needs installed, by name or alias.",
+        "The items that must be installed for it, by name or alias.",
     ),
 );
 
 static PARAMETERS: Shape = Shape::free(
     "[parameters]",
-    "The stored answers of the procedures.",
+    "The stored parameters of the procedures.",
     Form::Anything,
     Key::new(
         "PROCEDURE",
-        KeyKind::Table(&ANSWERS),
-        "The stored answers of this procedure, by name.",
+        KeyKind::Table(&PARAMETER_VALUES),
+        "The stored parameters of this procedure, by name.",
     ),
 );
 
-static ANSWERS: Shape = Shape::free(
+static PARAMETER_VALUES: Shape = Shape::free(
     "an entry of `parameters`",
-    "The stored answers of one procedure.",
+    "The stored parameters of one procedure.",
     Form::Anything,
-    Key::new(
-        "NAME",
-        KeyKind::AnyText,
-        "The answer, a text, which may be empty.",
-    ),
+    Key::new("NAME", KeyKind::AnyText, "The value, which may be empty."),
 );
 
 static REHEARSAL: Shape = Shape::new(
     "[rehearsal]",
-    "How `rollup rehearse` builds the state before a rollup.",
+    "Settings of `rollup rehearse`.",
     &[Key::new(
         "not_installed",
         KeyKind::texts(Form::Words),
-        "Items that are not installed in it, by name or alias.",
+        "The items that are not installed in the state before a rollup, by name or alias.",
     )],
 );
 
 const TEXT: KeyKind = KeyKind::Text(Form::Words);
 const ALIASES: KeyKind = KeyKind::names(Form::Words);
 const NAME: &str = "name = \"…\"";
-const ALSO: &str = "Other names that mean the same. Case does not count.";
-const MEMBER: &str = "Its name, unique in the console; its directory has it, so Windows must take it for a file name.";
+const ALSO: &str = "Other names for it. Case does not count.";
+const MEMBER: &str = "Its name, which is unique in the console and also names its directory, so that Windows must accept it as a file name.";

@@ -1,17 +1,17 @@
-//! Reader of a `deployment.toml`: what every part of the description needs while it is read.
+//! Reader of a `deployment.toml`, with the checks that all parts of the description share.
 //!
-//! It looks names up, refuses those that are taken or reserved, and reports what is unknown or given
-//! twice. What the parts are, [`describe`](super::describe) and [`console`](super::console) know.
+//! It looks names up, refuses those that are taken or reserved, and reports unknown and repeated
+//! names. [`describe`](super::describe) and [`console`](super::console) read the parts with it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::description::{Description, Index, RoleId, ServerId, named};
+use super::description::{Description, NameIndex, RoleId, ServerId, named};
 use crate::document::{Code, Placed, Reader, Span, Table};
 use crate::names::{CaseFolded, FileName};
 
-/// Names that are reserved at the root of a deployment: those in use there or in the directory of
-/// an item.
+/// Names that are reserved at the root of a deployment: those used there or in the directory of an
+/// item.
 pub(super) const AT_THE_ROOT: &[&str] = &[
     ".rollup",
     "Servers",
@@ -24,19 +24,19 @@ pub(super) const AT_THE_ROOT: &[&str] = &[
 /// Names that are reserved in the directory of an item.
 const IN_A_DIRECTORY: &[&str] = &[".rollup", "files", "state.toml"];
 
-/// Description that is being read. `nameless` records that an entry's name could not be read: a
-/// name that seems unknown may be that one.
+/// Reader of a description, with the part that is already read.
 pub(super) struct SiteReader<'r, 's> {
     pub(super) reader: &'r mut Reader<'s>,
     pub(super) made: Description,
-    pub(super) nameless: Nameless,
+    pub(super) nameless: NamelessEntries,
     /// Line on which each name was given first, by kind.
     lines: BTreeMap<(&'static str, CaseFolded), u32>,
 }
 
-/// Kinds of entries of which one had no name that could be read.
+/// Kinds of entries of which at least one has no readable name. A name that seems unknown may be
+/// the missing one, so it is not reported.
 #[derive(Default)]
-pub(super) struct Nameless {
+pub(super) struct NamelessEntries {
     pub(super) roles: bool,
     pub(super) servers: bool,
 }
@@ -57,12 +57,12 @@ impl<'r, 's> SiteReader<'r, 's> {
             groups: Vec::new(),
             items: Vec::new(),
             rehearsal_not_installed: Vec::new(),
-            index: Index::default(),
+            index: NameIndex::default(),
         };
         Self {
             reader,
             made,
-            nameless: Nameless::default(),
+            nameless: NamelessEntries::default(),
             lines: BTreeMap::new(),
         }
     }
@@ -105,7 +105,7 @@ impl<'r, 's> SiteReader<'r, 's> {
         let finding = self
             .reader
             .findings
-            .add(Code::UnknownHere, wanted.span.clone(), message);
+            .add(Code::UnknownName, wanted.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
             None => finding.help(help),
@@ -119,7 +119,7 @@ impl<'r, 's> SiteReader<'r, 's> {
 
     /// Parses a name that is safe on disk, or adds a finding.
     pub(super) fn file_name(&mut self, text: Placed<String>) -> Option<Placed<FileName>> {
-        self.reader.parsed(text, Code::BadName, FileName::parse)
+        self.reader.parsed(text, Code::UnsafeName, FileName::parse)
     }
 
     /// Refuses a name that is reserved at the root of a deployment.
@@ -127,7 +127,7 @@ impl<'r, 's> SiteReader<'r, 's> {
         self.refuse_reserved(name, span, AT_THE_ROOT);
         if CaseFolded::of(name) == self.made.share.case_folded() {
             let finding = self.reader.findings.add(
-                Code::Reserved,
+                Code::ReservedName,
                 span.clone(),
                 format!("`{name}` is the installer share"),
             );
@@ -147,10 +147,10 @@ impl<'r, 's> SiteReader<'r, 's> {
             .iter()
             .any(|reserved| CaseFolded::of(reserved) == case_folded)
         {
-            let message = format!("`{name}` is a name that rollup keeps for itself");
+            let message = format!("`{name}` is a name that rollup reserves");
             self.reader
                 .findings
-                .add(Code::Reserved, span.clone(), message)
+                .add(Code::ReservedName, span.clone(), message)
                 .help("choose another name");
         }
     }
@@ -223,7 +223,7 @@ impl<'r, 's> SiteReader<'r, 's> {
         let message = match CaseFolded::of(first) == CaseFolded::of(&name.value) {
             true => format!("`{key}` lists `{}` twice", name.value),
             false => format!(
-                "`{key}` lists `{first}` and `{}`, which are one",
+                "`{key}` lists `{first}` and `{}`, which are the same",
                 name.value
             ),
         };

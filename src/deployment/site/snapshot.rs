@@ -1,4 +1,4 @@
-//! Everything that a plan needs to know about a deployment, read once.
+//! Snapshot of a deployment: everything that a plan depends on, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,21 @@ use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
 use super::records::{
     AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
 };
-use crate::deployment::disk::free_space::{Free, free};
+use crate::deployment::disk::free_space::{FreeSpace, free};
 use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
 use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
-/// Parts of a deployment that a plan may touch: only these are hashed and opened.
+/// Parts of a deployment that a plan may touch; only these are hashed and opened.
 #[derive(Debug, Clone, Default)]
 pub struct Interest {
     /// Items and procedures.
     pub instances: BTreeSet<Instance>,
     /// Files of the share that may be replaced or read.
     pub share: BTreeSet<CaseFolded>,
-    /// Files of the share that may be installed from as they are.
+    /// Files of the share from which items may be installed.
     pub packages: BTreeSet<CaseFolded>,
-    /// Servers on which something may be run.
+    /// Servers on which a step may run a package.
     pub programs_on: BTreeSet<ServerId>,
     /// Services that may change.
     pub services: BTreeSet<(ServiceId, ServerId)>,
@@ -44,12 +44,12 @@ pub struct Snapshot {
     /// Contents of `applied.toml`, if it exists.
     pub applied: Option<AppliedUpdates>,
     /// Free space on the file system; `None` if it is not reported.
-    pub free: Option<Free>,
-    /// Facts from the journals of finished and unfinished runs; the caller that reads the journals
-    /// fills it in.
-    pub past: Past,
-    /// Second entry of each of the clashes.
-    beside: BTreeSet<RelPath>,
+    pub free: Option<FreeSpace>,
+    /// Facts from the journals of finished and unfinished runs; the caller fills it in, since only
+    /// it reads journals.
+    pub past: PastRuns,
+    /// Second entry of each clash.
+    second_spellings: BTreeSet<RelPath>,
     nodes: BTreeMap<CaseFolded, FoundEntry>,
     facts: BTreeMap<RelPath, FileFacts>,
     items: BTreeMap<Instance, ItemRecord>,
@@ -61,28 +61,28 @@ pub struct Snapshot {
 
 /// Facts about earlier runs that a plan has to know.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct PastRuns {
     /// Finished runs that applied a rollup, oldest first.
     pub applied: Vec<PastRun>,
-    /// Run that must be ended before another one can start.
+    /// Run that must be finished or rolled back before another one can start.
     pub open: Option<OpenRun>,
-    /// Differences from the state that the run of the rollup at hand left; `None` if no such run is
+    /// Differences from the state after the run of the rollup at hand; `None` if no such run is
     /// known.
     pub drift: Option<Vec<String>>,
 }
 
-/// A run that is neither finished nor undone.
+/// Run that is neither finished nor undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRun {
     /// Its name, such as `0012-KB952076`.
     pub name: String,
-    /// Its state, in words.
+    /// Description of its state, such as "interrupted".
     pub state: String,
-    /// Digest of its plan, if it is staged and not begun: the same plan commits it.
+    /// Digest of its plan, if it is staged and not begun, so that the same plan commits it.
     pub staged: Option<Digest>,
 }
 
-/// A finished run.
+/// Finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastRun {
     /// Its number.
@@ -112,8 +112,8 @@ impl Snapshot {
             faults: Vec::new(),
             applied: None,
             free: free(tree),
-            past: Past::default(),
-            beside: BTreeSet::new(),
+            past: PastRuns::default(),
+            second_spellings: BTreeSet::new(),
             nodes: BTreeMap::new(),
             facts: BTreeMap::new(),
             items: BTreeMap::new(),
@@ -122,7 +122,7 @@ impl Snapshot {
             programs: BTreeMap::new(),
             packages: BTreeMap::new(),
         };
-        snapshot.take_in_names(listing.found);
+        snapshot.add_entries(listing.found);
         snapshot.read_records(tree)?;
         snapshot.read_programs(tree)?;
         snapshot.hash_interesting(tree, interest)?;
@@ -130,14 +130,14 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    fn take_in_names(&mut self, found: Vec<FoundEntry>) {
+    fn add_entries(&mut self, found: Vec<FoundEntry>) {
         for found in found {
             match self.nodes.entry(found.path.case_folded()) {
                 std::collections::btree_map::Entry::Vacant(place) => {
                     place.insert(found);
                 }
                 std::collections::btree_map::Entry::Occupied(first) => {
-                    self.beside.insert(found.path.clone());
+                    self.second_spellings.insert(found.path.clone());
                     self.clashes.push((first.get().path.clone(), found.path));
                 }
             }
@@ -296,11 +296,11 @@ impl Snapshot {
                 continue;
             };
             let file = tree.file(&found.path)?;
-            let mut beside = InShare {
+            let mut siblings = ShareSiblings {
                 snapshot: self,
                 tree,
             };
-            let contents = installer::contents(std::io::BufReader::new(file), &mut beside);
+            let contents = installer::contents(std::io::BufReader::new(file), &mut siblings);
             self.packages
                 .insert(name.clone(), contents.map_err(|error| error.to_string()));
         }
@@ -335,23 +335,23 @@ impl Snapshot {
         }
     }
 
-    /// Returns a path as it is spelled if it exists beside another spelling of the same name; else
-    /// in the spelling on disk.
+    /// Returns the given path if it is the second spelling of a clash, else the path in the
+    /// spelling on disk.
     pub fn exact(&self, wanted: &RelPath) -> RelPath {
-        match self.beside.contains(wanted) {
+        match self.second_spellings.contains(wanted) {
             true => wanted.clone(),
             false => self.actual(wanted),
         }
     }
 
-    /// Returns the path and the fault of an item that only looks as if it was never installed: its
-    /// record is not a file, or it has files without a record.
+    /// Returns the path and the fault of an item that only seems not installed: its record is not a
+    /// file, or it has files without a record.
     pub fn hidden(&self, directory: &RelPath) -> Option<(RelPath, String)> {
         let record = self.node(&directory.with(&path("state.toml")));
         if let Some(found) = record.filter(|found| found.kind != FileKind::File) {
             return Some((
                 found.path.clone(),
-                format!("is {}, not a file", found.kind.named()),
+                format!("is {}, not a file", found.kind.with_article()),
             ));
         }
         let files = directory.with(&path("files"));
@@ -359,7 +359,7 @@ impl Snapshot {
         lost.then(|| {
             (
                 files,
-                "holds files, and no `state.toml` says what they are".to_owned(),
+                "contains files, but no `state.toml` describes them".to_owned(),
             )
         })
     }
@@ -415,7 +415,8 @@ impl Snapshot {
             .filter_map(|(directory, record)| Some((&self.nodes.get(directory)?.path, record)))
     }
 
-    /// Returns the contents of a package of the share, by folded name, or why it cannot be used.
+    /// Returns the contents of a package of the share, by folded name, or the reason why it cannot
+    /// be used.
     pub fn package(&self, name: &CaseFolded) -> Option<&Result<Contents, String>> {
         self.packages.get(name)
     }
@@ -440,12 +441,12 @@ pub fn in_files(directory: &RelPath, file: &RelPath) -> RelPath {
 }
 
 /// Cabinets beside a package in the share.
-struct InShare<'a> {
+struct ShareSiblings<'a> {
     snapshot: &'a Snapshot,
     tree: &'a Tree,
 }
 
-impl SiblingFiles for InShare<'_> {
+impl SiblingFiles for ShareSiblings<'_> {
     fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
         match self.snapshot.share_file(&name.case_folded()) {
             None => Ok(None),

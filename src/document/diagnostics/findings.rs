@@ -10,14 +10,14 @@ use crate::names::Escaped;
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
 
-/// One thing found at one place of a document.
+/// Mistake or remark at one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Kind of finding.
     pub code: Code,
-    /// Severity; mostly the default of the code's catalogue entry.
+    /// Severity; usually the default of its code.
     pub level: Severity,
-    /// Message, a lower-case phrase that names the thing.
+    /// Message: a lower-case phrase that names the subject.
     pub message: String,
     /// Position in the document.
     pub span: Span,
@@ -27,12 +27,12 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// Advice on how to fix it.
     pub help: Option<String>,
-    /// Text that the author most likely meant to write at this place, without quotes.
+    /// Text that the author probably meant to write here, without quotes.
     pub meant: Option<String>,
 }
 
 impl Finding {
-    /// Returns a finding at the level that its code has by default.
+    /// Returns a finding with the default severity of its code.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
         Self {
@@ -53,9 +53,8 @@ impl Finding {
         self
     }
 
-    /// Returns the finding as plain text, one thing a line, for output in which nothing can be
-    /// drawn.
-    pub fn told(&self) -> String {
+    /// Returns the finding as plain text, for output formats without drawings.
+    pub fn plain_text(&self) -> String {
         let mut lines = vec![Escaped(&self.message).to_string()];
         lines.extend(self.label.iter().map(|label| Escaped(label).to_string()));
         lines.extend(
@@ -89,7 +88,7 @@ impl Finding {
         self
     }
 
-    /// Puts `did you mean …?` at the carets if a near spelling is known.
+    /// Sets `did you mean …?` as the text at the carets if a similar name is known.
     pub fn did_you_mean(&mut self, near: Option<&str>) -> &mut Self {
         if let Some(near) = near {
             self.label = Some(format!("did you mean `{near}`?"));
@@ -98,34 +97,35 @@ impl Finding {
         self
     }
 
-    /// Sets another level than the default of its code.
+    /// Sets a severity other than the default of its code.
     pub fn level(&mut self, level: Severity) -> &mut Self {
         self.level = level;
         self
     }
 }
 
-/// Everything found in one document.
+/// All findings of one document.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
     list: Vec<Finding>,
     errors: usize,
-    /// Number of findings of each kind, including those that are not kept, and the level at which
-    /// the latter count.
+    /// Number of findings of each kind, including those that are not kept, and the severity of the
+    /// latter.
     kinds: BTreeMap<Code, (usize, Severity)>,
     /// The last finding that was not kept.
     dropped: Option<Finding>,
 }
 
-/// Number of findings of one kind that are kept. A document that has more is wrong in one way all
-/// over, and listing it would take more memory than the document.
+/// Number of findings of one kind that are kept. A document with more has the same mistake
+/// everywhere, and the list would take more memory than the document.
 const KEPT: usize = 10_000;
 
 impl Findings {
-    /// Adds a finding at its default level; the caller completes it through the returned reference.
+    /// Adds a finding with its default severity; the caller completes it through the returned
+    /// reference.
     ///
-    /// [`Findings::errors`] counts it by the default level of its code; a level that is changed
-    /// afterwards shows in [`Findings::counts`] and in the output.
+    /// [`Findings::errors`] counts it by the default severity of its code; a severity that is
+    /// changed afterwards appears in [`Findings::counts`] and in the output.
     pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
         self.push(Finding::new(code, span, message))
     }
@@ -142,17 +142,17 @@ impl Findings {
             return self.dropped.insert(finding);
         }
         self.list.push(finding);
-        self.list.last_mut().expect("pushed just now")
+        self.list.last_mut().expect("the finding just pushed")
     }
 
-    /// Returns the number of errors added so far, in constant time, so that a caller can see
-    /// whether another one was added.
+    /// Returns the number of errors so far, in constant time, so that a caller can check if another
+    /// one was added.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Returns the current numbers of errors, warnings and notes, each finding counted once; those
-    /// that are not kept count as their kind does.
+    /// Returns the current numbers of errors, warnings and notes, without duplicates; findings that
+    /// are not kept have the severity of their kind.
     pub fn counts(&self) -> [usize; 3] {
         let mut counts = [0; 3];
         for finding in self.sorted() {
@@ -164,8 +164,8 @@ impl Findings {
         counts
     }
 
-    /// Returns the kinds of which some findings were only counted, with the level at which these
-    /// count and their number.
+    /// Returns the kinds of which some findings are not kept, with the severity and the number of
+    /// these.
     pub fn not_kept(&self) -> impl Iterator<Item = (Code, Severity, usize)> + '_ {
         let more = |(code, (count, level)): (&Code, &(usize, Severity))| {
             (*code, *level, count.saturating_sub(KEPT))
@@ -173,7 +173,7 @@ impl Findings {
         self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
     }
 
-    /// Returns whether nothing was found.
+    /// Returns whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -186,8 +186,8 @@ impl Findings {
         list
     }
 
-    /// Changes the level of findings, and removes those for which `level` returns `None`.
-    pub fn weigh(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
+    /// Changes the severity of findings, and removes those for which `level` returns `None`.
+    pub fn set_levels(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
         self.list
             .retain_mut(|finding| match level(finding.code, finding.level) {
                 Some(level) => {
@@ -219,11 +219,11 @@ impl Findings {
         self.count_errors();
     }
 
-    /// Turns a finding of a kind that explains another one at the same place into a note of that
-    /// one.
+    /// Turns findings of this kind into notes of other findings at the same place, which they
+    /// explain.
     pub fn explain_by(&mut self, code: Code) {
         let explains = |finding: &Finding| finding.code == code;
-        let why: BTreeMap<(usize, usize), String> = self
+        let explanations: BTreeMap<(usize, usize), String> = self
             .list
             .iter()
             .filter(|finding| explains(finding))
@@ -234,16 +234,16 @@ impl Findings {
                 )
             })
             .collect();
-        let mut told = BTreeSet::new();
+        let mut explained = BTreeSet::new();
         for finding in self.list.iter_mut().filter(|finding| !explains(finding)) {
             let place = (finding.span.start, finding.span.end);
-            if let Some(message) = why.get(&place) {
+            if let Some(message) = explanations.get(&place) {
                 finding.notes.push(message.clone());
-                told.insert(place);
+                explained.insert(place);
             }
         }
         self.retain(|finding| {
-            !explains(finding) || !told.contains(&(finding.span.start, finding.span.end))
+            !explains(finding) || !explained.contains(&(finding.span.start, finding.span.end))
         });
     }
 
@@ -268,11 +268,11 @@ impl Findings {
     }
 }
 
-/// Length of the longest message that is kept whole, in bytes. A longer one comes from a document
-/// that tries to fill the screen.
+/// Length of the longest message that is not truncated, in bytes. Longer ones come from hostile
+/// documents.
 const LONGEST: usize = 4_000;
 
-/// Returns a text of bounded length, whatever name of the document it contains.
+/// Truncates a text that contains a very long name of the document.
 fn bounded(mut text: String) -> String {
     if text.len() > LONGEST {
         text.truncate(text.floor_char_boundary(LONGEST));
@@ -282,8 +282,8 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// Returns the beginning of a name that is part of the message of each of many findings, which may
-/// be as many as the name is long.
+/// Truncates a name that many findings repeat in their messages: their number may grow with the
+/// length of the name.
 pub(crate) fn brief(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST / 10)]
 }
@@ -302,11 +302,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ever_the_same_finding_is_counted_and_not_kept() {
+    fn findings_of_one_kind_are_counted_beyond_a_limit() {
         let mut findings = Findings::default();
         for at in 0..KEPT + 5 {
             findings.add(Code::MissingKey, at..at, "x");
-            findings.add(Code::Unused, 0..0, "the same");
+            findings.add(Code::UnusedFile, 0..0, "the same");
         }
         assert_eq!(findings.errors(), KEPT + 5);
         assert_eq!(findings.sorted().len(), KEPT + 1);
@@ -315,7 +315,7 @@ mod tests {
             findings.not_kept().collect::<Vec<_>>(),
             [
                 (Code::MissingKey, Severity::Error, 5),
-                (Code::Unused, Severity::Warning, 5)
+                (Code::UnusedFile, Severity::Warning, 5)
             ]
         );
         let mut whole = Findings::default();
@@ -324,7 +324,7 @@ mod tests {
             (whole.errors(), whole.counts()),
             (findings.errors(), findings.counts())
         );
-        findings.weigh(|code, level| (code != Code::Unused).then_some(level));
+        findings.set_levels(|code, level| (code != Code::UnusedFile).then_some(level));
         assert_eq!(
             (findings.errors(), findings.counts()),
             (KEPT + 5, [KEPT + 5, 0, 0])

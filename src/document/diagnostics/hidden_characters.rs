@@ -1,8 +1,8 @@
-//! Characters of a name that cannot be seen, or look like a space.
+//! Characters of a name that are invisible or look like a space.
 
 /// Returns a name in which every character is escaped that is invisible or looks like a space;
 /// `None` for a name without such characters.
-pub(in crate::document) fn unseen(name: &str) -> Option<String> {
+pub(in crate::document) fn escaped_if_hidden(name: &str) -> Option<String> {
     let trimmed = name.trim_matches(' ');
     if trimmed.len() == name.len()
         && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f)
@@ -17,7 +17,7 @@ pub(in crate::document) fn unseen(name: &str) -> Option<String> {
             c.to_string()
         }
     };
-    // The number of spaces at the ends would be invisible.
+    // Spaces at the ends are invisible, too.
     let end = |spaces: usize| "\\u{20}".repeat(spaces);
     let before = name.len() - name.trim_start_matches(' ').len();
     let behind = (name.len() - before).saturating_sub(trimmed.len());
@@ -41,18 +41,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_in_a_name_is_shown() {
-        assert_eq!(unseen("Exchange 2007 Provider"), None);
-        assert_eq!(unseen("Überblick (漢字)"), None);
+    fn invisible_characters_of_a_name_are_escaped() {
+        assert_eq!(escaped_if_hidden("Exchange 2007 Provider"), None);
+        assert_eq!(escaped_if_hidden("Überblick (漢字)"), None);
         assert_eq!(
-            unseen("Exchange\u{a0}2007").as_deref(),
+            escaped_if_hidden("Exchange\u{a0}2007").as_deref(),
             Some("Exchange\\u{a0}2007")
         );
         assert_eq!(
-            unseen(" a b  ").as_deref(),
+            escaped_if_hidden(" a b  ").as_deref(),
             Some("\\u{20}a b\\u{20}\\u{20}")
         );
-        assert_eq!(unseen("a\u{200b}").as_deref(), Some("a\\u{200b}"));
-        assert_eq!(unseen("  ").as_deref(), Some("\\u{20}\\u{20}"));
+        assert_eq!(
+            escaped_if_hidden("a\u{200b}").as_deref(),
+            Some("a\\u{200b}")
+        );
+        assert_eq!(escaped_if_hidden("  ").as_deref(), Some("\\u{20}\\u{20}"));
     }
 }

@@ -1,8 +1,8 @@
-//! What is said about a document: findings with their places, and how they are shown.
+//! Findings about a document: their kinds, their places, and how they are shown.
 //!
-//! The catalogue of [`Code`]s names each kind of finding exactly once. [`Findings`] collects
-//! them until all are known, and draws them in their [`Source`]. The faults that a text has as TOML
-//! are found here as well, since they need no knowledge of its subject.
+//! The catalogue of [`Code`]s defines each kind of finding once. [`Findings`] collects them until
+//! all are known, and draws them in their [`Source`]. Syntax errors are found here as well, since
+//! they need no knowledge of the subject of a document.
 
 pub(super) mod codes;
 pub(super) mod findings;
@@ -17,7 +17,7 @@ pub(super) mod wording;
 pub use self::codes::{Code, UnknownCodeError};
 pub(crate) use self::findings::brief;
 pub use self::findings::{Finding, Findings, Span};
-pub use self::nearest::{nearest, slip};
+pub use self::nearest::{misspelling_of, nearest};
 pub use self::render::{FindingRecord, RenderOptions};
 pub use self::severity::Severity;
 pub use self::source::Source;

@@ -1,11 +1,11 @@
-//! Spellings that the author may have meant.
+//! Search for the name that the author probably meant.
 
 /// Length of the longest text that is compared, in bytes. Longer texts are not typing mistakes, and
 /// the comparison is quadratic in their length.
 const LONGEST: usize = 200;
 
-/// Returns the cost of comparing two texts, in steps of a fraction of a microsecond.
-pub(in crate::document) fn trouble(a: &str, b: &str) -> usize {
+/// Returns the cost of comparing two texts, in units of a fraction of a microsecond.
+pub(in crate::document) fn comparison_cost(a: &str, b: &str) -> usize {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     if long > LONGEST || short * 2 < long {
         1
@@ -14,9 +14,10 @@ pub(in crate::document) fn trouble(a: &str, b: &str) -> usize {
     }
 }
 
-/// Returns the candidate that is spelled most like `wanted`, if one is near enough to be meant.
+/// Returns the candidate whose spelling is most similar to `wanted`, if one is similar enough.
 ///
-/// Case does not count. Of equally near ones the first wins, so the answer is the same every time.
+/// Case does not count. Of equally similar candidates the first wins, so the result is
+/// deterministic.
 pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if wanted.len() > LONGEST {
         return None;
@@ -25,7 +26,7 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     let mut best: Option<(f64, &str)> = None;
     for candidate in among.filter(|candidate| candidate.len() <= LONGEST) {
         let other = candidate.to_lowercase();
-        // A common extension does not show which of two files was meant.
+        // Equal extensions do not make two file names similar.
         let near = match (case_folded.rsplit_once('.'), other.rsplit_once('.')) {
             (Some((a, ending)), Some((b, same))) if ending == same => likeness(a, b),
             _ => likeness(&case_folded, &other),
@@ -37,12 +38,11 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     best.map(|(_, candidate)| candidate)
 }
 
-/// Returns the candidate of which `wanted` is a misspelling, for names that are free, so that
-/// others than the candidates may be meant as well. Tolerated are one wrong letter for every eight,
-/// or the case. Names that differ only in their numbers, such as `dc1` and `dc2`, are different
-/// names.
-pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let uncounted = |name: &str| {
+/// Returns the candidate of which `wanted` is a misspelling, for free names, which need not be
+/// among the candidates. A misspelling has at most one wrong letter for every eight, or differs in
+/// case. Names that differ only in their numbers, such as `dc1` and `dc2`, are different names.
+pub fn misspelling_of<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let without_digits = |name: &str| {
         name.chars()
             .filter(|c| !c.is_ascii_digit())
             .collect::<String>()
@@ -50,13 +50,13 @@ pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'
     let near = nearest(wanted, among)?;
     let (a, b) = (wanted.to_lowercase(), near.to_lowercase());
     let wrong = strsim::damerau_levenshtein(&a, &b);
-    let slipped = wanted != near
-        && (wrong == 0 || (wrong <= 1 + b.len() / 8 && uncounted(&a) != uncounted(&b)));
-    slipped.then_some(near)
+    let is_misspelling = wanted != near
+        && (wrong == 0 || (wrong <= 1 + b.len() / 8 && without_digits(&a) != without_digits(&b)));
+    is_misspelling.then_some(near)
 }
 
-/// Returns the likeness of two names, from 0 to 1. Edits count against the length; a longer name
-/// that contains the shorter one whole is near too, so that `rollup` finds `rollups` and `MPS Web`
+/// Returns the likeness of two names, from 0 to 1. Edits count relative to the length; a longer name
+/// that contains the shorter one is similar, too, so that `rollup` finds `rollups` and `MPS Web`
 /// finds `MPS Web Services`.
 fn likeness(a: &str, b: &str) -> f64 {
     // Edits cannot reach the threshold if the lengths differ by more than half.
@@ -78,30 +78,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_free_names_only_a_slip_is_told() {
+    fn only_misspellings_of_free_names_are_found() {
         let names = ["preferredDomainController", "dc1"];
-        let slip = |wanted| slip(wanted, names.iter().copied());
+        let misspelling_of = |wanted| misspelling_of(wanted, names.iter().copied());
         assert_eq!(
-            slip("preferedDomainControler"),
+            misspelling_of("preferedDomainControler"),
             Some("preferredDomainController")
         );
         assert_eq!(
-            slip("PreferredDomainController"),
+            misspelling_of("PreferredDomainController"),
             Some("preferredDomainController")
         );
-        assert_eq!(slip("cd1"), Some("dc1"));
+        assert_eq!(misspelling_of("cd1"), Some("dc1"));
         for other in [
             "preferredDomainController",
             "preferredDomainController2",
             "otherDomainController",
             "dc2",
         ] {
-            assert_eq!(slip(other), None, "{other}");
+            assert_eq!(misspelling_of(other), None, "{other}");
         }
     }
 
     #[test]
-    fn a_slip_of_the_pen_finds_what_was_meant() {
+    fn a_typing_mistake_finds_the_right_name() {
         let names = ["MPS Web Services", "Hosted Exchange", "files", "fixes"];
         let near = |wanted| nearest(wanted, names.iter().copied());
         assert_eq!(near("mps web servces"), Some("MPS Web Services"));

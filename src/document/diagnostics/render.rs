@@ -1,4 +1,4 @@
-//! Findings as people and programs read them.
+//! Output of findings, as text for people and as records for programs.
 
 use std::collections::BTreeMap;
 
@@ -11,34 +11,34 @@ use super::severity::Severity;
 use super::source::Source;
 use crate::names::{Escaped, wrapped};
 
-/// More findings of one kind than this are listed below the last one that is drawn; notes below
-/// their first.
+/// Number of findings of one kind that are drawn. The others are listed below the last one; notes
+/// are listed below the first.
 const DRAWN: usize = 20;
 
-/// More notes of one kind than this are listed and not drawn.
+/// Number of notes of one kind up to which all of them are drawn.
 const NOTES_DRAWN: usize = 3;
 
-/// More findings of one kind than this are not even listed.
+/// Number of findings of one kind that are listed. The others are only counted.
 const LISTED: usize = 200;
 
-/// Properties of the output that only the caller can know.
+/// Properties of the output, which depend on its destination.
 #[derive(Debug, Clone, Copy)]
 pub struct RenderOptions {
-    /// Columns of the screen; source lines are cut to fit.
+    /// Columns of the screen; source lines are truncated to fit.
     pub width: usize,
     /// True if escape sequences for colour may be written.
     pub color: bool,
-    /// True if messages are folded to the width, too. In a file or a log each stays on one line, so
-    /// that a search finds it.
-    pub folds: bool,
+    /// True if messages are wrapped to the width, too. In a file or a log each remains on one line,
+    /// so that a search finds it.
+    pub wraps: bool,
 }
 
 impl RenderOptions {
-    /// Look of a text that is not shown on a screen.
+    /// Properties of a text that is not shown on a screen.
     pub const PLAIN: Self = Self {
         width: 100,
         color: false,
-        folds: false,
+        wraps: false,
     };
 }
 
@@ -53,13 +53,13 @@ pub struct FindingRecord<'a> {
     pub column: u32,
     /// The line on which it ends.
     pub end_line: u32,
-    /// The column behind its last character.
+    /// Column after its last character.
     pub end_column: u32,
     /// Number of its code, such as `RU0201`.
     pub code: &'static str,
     /// Its severity.
     pub level: Severity,
-    /// Message; here and below, characters of the document that cannot be seen are escaped.
+    /// Message; in all texts, invisible characters of the document are escaped.
     pub message: String,
     /// Text at the carets.
     pub label: Option<String>,
@@ -67,45 +67,45 @@ pub struct FindingRecord<'a> {
     pub notes: Vec<String>,
     /// Advice on how to fix it.
     pub help: Option<String>,
-    /// Text that would be at the place if the author meant what seems likely.
+    /// Text that probably should be at this place.
     pub replacement: Option<String>,
 }
 
 impl Findings {
     /// Returns all findings, drawn as `rustc` draws them, with one empty line between two findings.
     ///
-    /// If a document has many of one kind, the first are drawn, and the places of the others are
-    /// listed below.
+    /// If a document has many findings of one kind, the first are drawn, and the places of the
+    /// others are listed below.
     pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
         let sorted = self.sorted();
-        let mut crowds: BTreeMap<(Code, Severity), Crowd> = BTreeMap::new();
+        let mut groups: BTreeMap<(Code, Severity), FindingGroup> = BTreeMap::new();
         sorted.iter().for_each(|finding| {
-            crowds
+            groups
                 .entry((finding.code, finding.level))
                 .or_default()
                 .size += 1
         });
         for (code, level, more) in self.not_kept() {
-            crowds.entry((code, level)).or_default().not_kept = more;
+            groups.entry((code, level)).or_default().not_kept = more;
         }
         let mut parts: Vec<String> = Vec::new();
         for finding in sorted {
-            let Some(crowd) = crowds.get_mut(&(finding.code, finding.level)) else {
+            let Some(group) = groups.get_mut(&(finding.code, finding.level)) else {
                 continue;
             };
-            crowd.told += 1;
-            let drawn = crowd.drawn(finding.level);
-            if crowd.told <= drawn {
-                crowd.part = parts.len();
+            group.shown += 1;
+            let drawn = group.drawn(finding.level);
+            if group.shown <= drawn {
+                group.part = parts.len();
                 parts.push(finding.text(source, options));
-            } else if crowd.told <= drawn + LISTED {
-                parts[crowd.part].push_str(&also(finding, source));
+            } else if group.shown <= drawn + LISTED {
+                parts[group.part].push_str(&also_line(finding, source));
             }
         }
-        for ((code, level), crowd) in crowds {
-            let more = crowd.size.saturating_sub(crowd.drawn(level) + LISTED) + crowd.not_kept;
+        for ((code, level), group) in groups {
+            let more = group.size.saturating_sub(group.drawn(level) + LISTED) + group.not_kept;
             if more > 0 {
-                parts[crowd.part].push_str(&format!("  and {more} more {code}\n"));
+                parts[group.part].push_str(&format!("  and {more} more {code}\n"));
             }
         }
         parts.join("\n")
@@ -120,17 +120,17 @@ impl Findings {
     }
 }
 
-/// The findings of one kind and level in one document.
+/// Findings of one kind and severity in one document.
 #[derive(Default)]
-struct Crowd {
+struct FindingGroup {
     size: usize,
     not_kept: usize,
-    told: usize,
+    shown: usize,
     /// Index of the part of the text that shows the last finding drawn.
     part: usize,
 }
 
-impl Crowd {
+impl FindingGroup {
     /// Returns the number of findings that are drawn.
     fn drawn(&self, level: Severity) -> usize {
         if level == Severity::Note && self.size > NOTES_DRAWN {
@@ -142,14 +142,14 @@ impl Crowd {
 }
 
 impl Finding {
-    /// Returns one finding, drawn as `rustc` draws it. Whatever the document contains, no control
-    /// character of it reaches the terminal.
+    /// Returns one finding, drawn as `rustc` draws it. No control character of the document reaches
+    /// the terminal.
     pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
         let (line, column) = source.place(self.span.start);
         let excerpt = Excerpt::of(self, source, line, options.width.max(40) - MARGIN);
         let width = options.width.max(40);
-        let fitted = |text: &str, before: usize| match (options.folds, Escaped(text).to_string()) {
-            (true, text) => case_folded(&text, width.saturating_sub(before)),
+        let fitted = |text: &str, before: usize| match (options.wraps, Escaped(text).to_string()) {
+            (true, text) => wrapped_message(&text, width.saturating_sub(before)),
             (false, text) => text,
         };
         let title = fitted(
@@ -162,7 +162,7 @@ impl Finding {
         if let Some(label) = &self.label {
             let label = Escaped(label).to_string();
             // Beside the carets if there is room, else below like a note.
-            match !options.folds
+            match !options.wraps
                 || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width
             {
                 true => annotation = annotation.label(label),
@@ -193,14 +193,13 @@ impl Finding {
             Renderer::plain()
         };
         let drawing = renderer.term_width(width).render(&report);
-        placed(
+        with_place(
             &drawing,
             &format!("{}:{line}:{column}", Escaped(source.name())),
         )
     }
 
-    /// Returns the text that would replace the one at its place if the author meant what seems
-    /// likely, with quotes if they are needed.
+    /// Returns the text that probably should be at its place, with quotes if they are needed.
     pub fn replacement(&self, source: &Source) -> Option<String> {
         let meant = self.meant.as_ref()?;
         let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -228,29 +227,33 @@ impl Finding {
             end_column,
             code: self.code.number(),
             level: self.level,
-            message: shown(&self.message),
-            label: self.label.as_deref().map(shown),
-            notes: self.notes.iter().map(|note| shown(note)).collect(),
-            help: self.help.as_deref().map(shown),
+            message: escaped(&self.message),
+            label: self.label.as_deref().map(escaped),
+            notes: self.notes.iter().map(|note| escaped(note)).collect(),
+            help: self.help.as_deref().map(escaped),
             replacement: self.replacement(source),
         }
     }
 }
 
-fn shown(text: &str) -> String {
+fn escaped(text: &str) -> String {
     Escaped(text).to_string()
 }
 
-/// Folds a text to a width, except for parts in backticks, which are to be copied.
-fn case_folded(text: &str, width: usize) -> String {
-    // No control character is left in a text that is shown.
-    const GLUE: char = '\u{1f}';
-    let glued = |(at, part): (usize, &str)| match at % 2 == 1 && part.chars().count() + 2 <= width {
-        true => part.replace(' ', GLUE.encode_utf8(&mut [0; 4])),
-        false => part.to_owned(),
+/// Wraps a text to a width, but not within backticks, so that names and commands can be copied.
+fn wrapped_message(text: &str, width: usize) -> String {
+    // Replaces the spaces that must not break. An escaped text contains no control character.
+    const NO_BREAK: char = '\u{1f}';
+    let unbroken = |(at, part): (usize, &str)| {
+        let in_backticks = at % 2 == 1;
+        if in_backticks && part.chars().count() + 2 <= width {
+            part.replace(' ', NO_BREAK.encode_utf8(&mut [0; 4]))
+        } else {
+            part.to_owned()
+        }
     };
-    let parts: Vec<String> = text.split('`').enumerate().map(glued).collect();
-    wrapped(&parts.join("`"), width, "").replace(GLUE, " ")
+    let parts: Vec<String> = text.split('`').enumerate().map(unbroken).collect();
+    wrapped(&parts.join("`"), width, "").replace(NO_BREAK, " ")
 }
 
 fn drawn(level: Severity) -> Drawn<'static> {
@@ -261,26 +264,27 @@ fn drawn(level: Severity) -> Drawn<'static> {
     }
 }
 
-fn also(finding: &Finding, source: &Source) -> String {
+fn also_line(finding: &Finding, source: &Source) -> String {
     let (line, column) = source.place(finding.span.start);
     format!("  also {line}:{column}: {}\n", Escaped(&finding.message))
 }
 
-/// Source line of a finding, made safe and cut to the part around it; the span moves along.
+/// Escaped source line of a finding, truncated to the part around it, with the adjusted span.
 struct Excerpt {
     text: String,
     span: std::ops::Range<usize>,
 }
 
-/// Columns that line numbers and the like take from a screen.
+/// Columns of a screen that line numbers and margins take.
 const MARGIN: usize = 16;
 
-/// Characters kept on each side of a finding in a very long line; the renderer cuts to the screen.
+/// Characters kept on each side of a finding in a very long line; the renderer truncates to the
+/// screen.
 const KEPT: usize = 400;
 
 impl Excerpt {
     /// Returns the excerpt of a finding. A marked part that is longer than `most` characters is
-    /// cut: no screen could show its end.
+    /// truncated, since no screen can show all of it.
     fn of(finding: &Finding, source: &Source, line: u32, most: usize) -> Self {
         let whole = source.line_span(line);
         let start = source
@@ -317,8 +321,8 @@ impl Excerpt {
     }
 }
 
-/// Escapes a line for display. Tabs stay, since the renderer lays them out; the byte order mark
-/// goes, since the author does not see it.
+/// Escapes a line for display. Tabs remain, since the renderer aligns them; the byte order mark is
+/// removed, since authors do not see it.
 fn safe_line(text: &str) -> String {
     let parts: Vec<_> = text
         .trim_start_matches('\u{feff}')
@@ -328,9 +332,9 @@ fn safe_line(text: &str) -> String {
     parts.join("\t")
 }
 
-/// Puts the true place into a drawing: the renderer only saw an excerpt, and would print names
+/// Inserts the place into a drawing: the renderer only knows an excerpt, and would print names
 /// unescaped.
-fn placed(drawing: &str, place: &str) -> String {
+fn with_place(drawing: &str, place: &str) -> String {
     let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
     if let Some(line) = lines.iter_mut().skip(1).find(|line| line.contains("--> ")) {
         let after_arrow = line.find("--> ").unwrap_or_default() + "--> ".len();
@@ -383,7 +387,7 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
     }
 
     #[test]
-    fn on_a_narrow_screen_messages_are_folded_and_a_long_label_moves_below() {
+    fn on_a_narrow_screen_messages_are_wrapped_and_a_long_label_moves_below() {
         let source = Source::new("m.toml", "on = \"mps-engin\"\n");
         let mut finding = Finding::new(
             Code::NoSuchRole,
@@ -391,8 +395,8 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
             "the deployment `hmc40` has no role `mps-engin`",
         );
         finding
-            .label("did you mean `mps-engine`, or what?")
-            .help("roles stand in `deployment.toml`");
+            .label("did you mean `mps-engine`, perhaps?")
+            .help("the roles are in `deployment.toml`");
         let wanted = "\
 error[RU0603]: the deployment `hmc40` has
                no role `mps-engin`
@@ -401,9 +405,9 @@ error[RU0603]: the deployment `hmc40` has
 1 | on = \"mps-engin\"
   |      ^^^^^^^^^^^
   |
-  = note: did you mean `mps-engine`, or
-          what?
-  = help: roles stand in
+  = note: did you mean `mps-engine`,
+          perhaps?
+  = help: the roles are in
           `deployment.toml`
 ";
         assert_eq!(
@@ -412,7 +416,7 @@ error[RU0603]: the deployment `hmc40` has
                 &RenderOptions {
                     width: 41,
                     color: false,
-                    folds: true
+                    wraps: true
                 }
             ),
             wanted
@@ -424,10 +428,10 @@ error[RU0603]: the deployment `hmc40` has
         let source = Source::new("m.toml", "a\nb\nc\nd\ne\n");
         let mut findings = Findings::default();
         for at in [0, 2, 4, 6] {
-            findings.add(Code::Spelling, at..at + 1, format!("spelling {at}"));
+            findings.add(Code::CaseDiffers, at..at + 1, format!("spelling {at}"));
         }
         findings
-            .add(Code::Spelling, 8..9, "one that weighs more")
+            .add(Code::CaseDiffers, 8..9, "a more severe one")
             .level(Severity::Warning);
         let text = findings.text(&source, &PLAIN);
         assert!(
@@ -437,7 +441,7 @@ error[RU0603]: the deployment `hmc40` has
             "{text}"
         );
         assert!(
-            text.contains("warning[RU0205]: one that weighs more\n --> m.toml:5:1\n"),
+            text.contains("warning[RU0205]: a more severe one\n --> m.toml:5:1\n"),
             "{text}"
         );
     }
@@ -463,7 +467,7 @@ error[RU0603]: the deployment `hmc40` has
         let text = format!("a = \"{}\" b", "x".repeat(1_000_000));
         let end = text.len();
         let source = Source::new("m.toml", text);
-        let drawn = Finding::new(Code::Syntax, end - 1..end, "what is `b`").text(&source, &PLAIN);
+        let drawn = Finding::new(Code::Syntax, end - 1..end, "`b` is wrong").text(&source, &PLAIN);
         assert!(
             drawn.len() < 1000 && drawn.contains("m.toml:1:1000008\n"),
             "{drawn}"

@@ -1,4 +1,4 @@
-//! Weight of a finding.
+//! Severity of a finding.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// The document cannot be used.
     Error,
-    /// The document can be used, but should be looked at first.
+    /// The document can be used, but may contain a mistake.
     Warning,
-    /// Worth knowing.
+    /// A remark.
     Note,
 }
 

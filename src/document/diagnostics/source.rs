@@ -1,9 +1,9 @@
-//! Text of a document, and the places in it.
+//! Text of a document, with its lines and columns.
 
 use super::codes::Code;
 use super::findings::Finding;
 
-/// A document's text, with the name under which it is shown.
+/// Text of a document, with the name under which it is shown.
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
@@ -12,17 +12,17 @@ pub struct Source {
     lines: Vec<usize>,
     /// Number of characters that begin before every [`STRIDE`]th byte.
     characters: Vec<usize>,
-    /// Reason why the bytes cannot be read as a document at all.
+    /// Reason why the bytes cannot be read as a document.
     fault: Option<Finding>,
 }
 
-/// Bytes between two places whose characters are counted in advance: a line may be as long as the
+/// Bytes between two offsets whose characters are counted in advance: a line may be as long as the
 /// document, and each of its findings has a column.
 const STRIDE: usize = 4096;
 
 impl Source {
-    /// Size of the largest document that is read, in bytes. A manifest of twenty thousand pinned
-    /// rows fits; the parser may need eighty times the size of a hostile document.
+    /// Size of the largest document that is read, in bytes. A manifest with twenty thousand pinned
+    /// rows is smaller; the parser may need eighty times the size of a hostile document.
     pub const LARGEST: usize = 4 << 20;
 
     /// Returns a document with a given text, and the name under which it is shown.
@@ -38,8 +38,8 @@ impl Source {
         }
     }
 
-    /// Returns a document with the bytes of a file. Bytes that cannot be a document become the one
-    /// finding of any attempt to parse them.
+    /// Returns a document with the bytes of a file. For bytes that cannot be a document, parsing
+    /// reports a single finding.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         if bytes.len() > Self::LARGEST {
             return Self {
@@ -55,7 +55,7 @@ impl Source {
                     let fault = Finding::new(
                         Code::NotUtf8,
                         0..1,
-                        "the document is UTF-16, and TOML is UTF-8",
+                        "the document is UTF-16, but TOML is UTF-8",
                     );
                     return Self {
                         fault: Some(fault.with_help("save the file as UTF-8")),
@@ -86,12 +86,12 @@ impl Source {
         }
     }
 
-    /// Returns whether it cannot be a document at all, whatever is expected in it.
+    /// Returns whether it cannot be any kind of document.
     pub fn is_unreadable(&self) -> bool {
         self.fault.is_some()
     }
 
-    /// Returns the name under which it is shown, mostly the path as it was typed.
+    /// Returns the name under which it is shown, usually the path as it was typed.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -113,8 +113,8 @@ impl Source {
         let line = self.line(offset);
         let start = self.line_start(line);
         // A byte order mark is invisible.
-        let unseen = usize::from(start == 0 && offset > 0 && self.text.starts_with('\u{feff}'));
-        let column = self.characters_before(offset) - self.characters_before(start) - unseen + 1;
+        let invisible = usize::from(start == 0 && offset > 0 && self.text.starts_with('\u{feff}'));
+        let column = self.characters_before(offset) - self.characters_before(start) - invisible + 1;
         (line, u32::try_from(column).unwrap_or(u32::MAX))
     }
 
@@ -131,8 +131,8 @@ impl Source {
             .get(line as usize)
             .copied()
             .unwrap_or(self.text.len());
-        // Only one line end is removed: a line may consist of carriage returns, and be asked for
-        // with each of them.
+        // Only one line end is removed: a line may consist of carriage returns, and removing all of
+        // them for each finding would be quadratic.
         let line = &self.text[start..end];
         let kept = line
             .strip_suffix('\n')
@@ -172,18 +172,18 @@ fn unreadable(text: &str) -> Option<Finding> {
     let finding = Finding::new(
         Code::NulByte,
         nul..nul + 1,
-        "a NUL byte, which no text contains",
+        "the document contains a NUL byte",
     );
-    Some(finding.with_help("this is no text file, or it was saved as UTF-16; save it as UTF-8"))
+    Some(finding.with_help("this is not a text file, or it was saved as UTF-16; save it as UTF-8"))
 }
 
 fn too_large(size: usize) -> Finding {
     let message = format!(
-        "the document has {size} bytes, more than the {} that are read",
+        "the document has {size} bytes, more than the limit of {}",
         Source::LARGEST
     );
     Finding::new(Code::TooLarge, 0..0, message)
-        .with_help("no manifest needs as much; is this the right file?")
+        .with_help("no manifest is as large; is this the right file?")
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn columns_count_characters() {
         let source = Source::new("x", "a\nü = \"漢\" # z\r\nlast");
-        let z = source.text().find('z').expect("there");
+        let z = source.text().find('z').expect("a `z`");
         assert_eq!(source.place(z), (2, 11));
         assert_eq!(source.place(source.text().len()), (3, 5));
         assert_eq!(&source.text()[source.line_span(2)], "ü = \"漢\" # z");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_a_long_line_are_counted_from_near_by() {
+    fn columns_of_a_long_line_are_right() {
         let text = format!("\u{feff}{}\n{}", "ü漢x".repeat(STRIDE), "漢".repeat(STRIDE));
         let source = Source::new("x", text);
         for offset in (0..source.text().len())
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_a_fault_with_a_place() {
+    fn bytes_that_are_not_text_are_a_fault_with_a_place() {
         let source = Source::from_bytes("x", b"a = 1\nb = \"\xff\"".to_vec());
         let fault = source.fault().expect("a fault");
         assert_eq!(

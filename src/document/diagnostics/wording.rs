@@ -10,15 +10,16 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// Returns the first few names in back quotes, and the number of the others.
 pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const TOLD: usize = 5;
+    const LISTED: usize = 5;
     let count = names.len();
-    let told = if count == TOLD + 1 {
+    // One more name is as short as "and 1 more".
+    let listed = if count == LISTED + 1 {
         count
     } else {
-        count.min(TOLD)
+        count.min(LISTED)
     };
-    let names: Vec<_> = names.take(told).map(|name| format!("`{name}`")).collect();
-    match (&names[..], count - told) {
+    let names: Vec<_> = names.take(listed).map(|name| format!("`{name}`")).collect();
+    match (&names[..], count - listed) {
         ([], _) => "nothing".to_owned(),
         ([one], 0) => one.clone(),
         ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),

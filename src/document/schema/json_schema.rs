@@ -1,9 +1,9 @@
-//! JSON Schema of a language, from the shapes that its reader uses.
+//! JSON Schema of a language, made from the shapes that its reader uses.
 //!
-//! A document that the reader accepts always conforms; one that conforms may still have faults that
-//! only the reader sees: rules between places, and forms that a pattern cannot express. The schema
-//! is draft 07, the one that editors of TOML know, without references: no shape is used in two
-//! places, and simple readers of schemas show a text only at the place where it is written.
+//! A document that the reader accepts always conforms. A conforming document may still have mistakes
+//! that only the reader finds: violated rules between places, and forms that a pattern cannot
+//! express. The schema is draft 07, which TOML editors support, without references: no shape is used
+//! in two places, and simple schema readers do not follow references.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub fn json_schema(title: &str, top: &'static Shape) -> String {
     text + "\n"
 }
 
-/// A JSON object that keeps the order in which it was filled: what comes first is read first.
+/// JSON object that keeps the order of insertion, which is the order for readers.
 #[derive(Default)]
 struct Object(Vec<(String, Node)>);
 
@@ -69,7 +69,7 @@ impl Object {
         self
     }
 
-    /// Puts a list, unless it is empty.
+    /// Inserts a list, unless it is empty.
     fn put_list(&mut self, name: &str, list: Vec<Object>) {
         if !list.is_empty() {
             self.put(name, list);
@@ -128,7 +128,7 @@ fn table(schema: &mut Object, shape: &'static Shape) {
     cases(schema, shape);
 }
 
-/// Returns the cases between which this key decides.
+/// Returns the cases that this key selects.
 fn deciding(shape: &'static Shape, by: &Key) -> &'static [Case] {
     match &shape.cases {
         Cases::Of { key, cases, .. } if *key == by.name => cases,
@@ -147,8 +147,8 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
             let abouts: Vec<&str> = cases.iter().map(|case| case.about).collect();
             schema.put("enum", names);
-            // Not part of the standard: taplo and the editors that build on it find a text for each
-            // value here.
+            // Not part of the standard: taplo, and editors that use it, show these texts for the
+            // values.
             schema.put("x-taplo", json!({ "docs": { "enumValues": abouts } }));
         }
         KeyKind::Text(form) => {
@@ -170,7 +170,7 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             typed(&mut schema, "integer");
             schema.put("const", number);
         }
-        // Programs that check TOML by a schema pass dates and times as texts; some check the
+        // Programs that validate TOML with a schema pass dates and times as texts; some check the
         // format.
         KeyKind::Day => {
             typed(&mut schema, "string");
@@ -205,25 +205,24 @@ fn texts(schema: &mut Object, list: List) {
     }
 }
 
-/// Pattern of a moment. Some programs write UTC as an offset of zero, and a `T` instead of the
-/// author's blank.
+/// Pattern of a time. Some programs write UTC as an offset of zero, and `T` instead of a space.
 const TIME: &str =
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:00(?:\\.0+)?(?:[Zz]|\\+00:00)$";
 
-/// Returns the schema of a text that is a value, which must not be blank.
+/// Returns the schema of a value that is a text, which must not be blank.
 fn filled(form: Form) -> Object {
     let mut schema = text(form);
-    // Every other form of a value excludes blanks by itself.
+    // The patterns of all other forms exclude blank values.
     if form == Form::Path {
         schema.put("not", Object::of("pattern", "^[^\\S\\uFEFF]*$"));
     }
     schema
 }
 
-/// Returns the schema of a text. No pattern refuses a text that the reader accepts; `\uFEFF` is a
-/// blank to patterns only.
+/// Returns the schema of a text. No pattern refuses a text that the reader accepts; only patterns
+/// treat `\uFEFF` as a blank.
 fn text(form: Form) -> Object {
-    // A dot, a slash or the end follows the stem of a name.
+    // The stem of a name ends with a dot, a slash or the end.
     const DEVICES: &str = "(?:[Cc][Oo][Nn](?:[Ii][Nn]\\$|[Oo][Uu][Tt]\\$)?|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]\
                            |(?:[Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9\u{b9}\u{b2}\u{b3}]) *(?:[./]|$)";
     const REFUSED: &str = r#"/\\<>:"|?*\x00-\x1F\x7F-\x9F"#;
@@ -239,7 +238,8 @@ fn text(form: Form) -> Object {
             version
         }
         Form::Sha256 => pattern("^[0-9A-Fa-f]{64}$".to_owned()),
-        // Letters and digits are those of every script, which no pattern matches alike everywhere.
+        // Letters and digits of all scripts are allowed, which patterns do not match in the same way
+        // everywhere.
         Form::Id => pattern(
             "^(?:[0-9A-Za-z_.]|[^\\x00-\\x7F])(?:[0-9A-Za-z_.-]|[^\\x00-\\x7F])*$".to_owned(),
         ),
@@ -346,18 +346,18 @@ fn none_of(keys: &[&str]) -> Object {
     properties
 }
 
-/// Returns the schema that requires at least one of these keys, and a table among them not to be
+/// Returns the schema that requires at least one of these keys; a table among them must not be
 /// empty.
 fn targets(shape: &'static Shape, keys: &[&str]) -> Object {
     let one = |key: &&str| {
-        let mut there = Object::of("required", vec![*key]);
+        let mut present = Object::of("required", vec![*key]);
         if let Some(KeyKind::Table(_)) = shape.key(key).map(|key| key.kind) {
-            there.put(
+            present.put(
                 "properties",
                 Object::of(key, Object::of("minProperties", 1_u64)),
             );
         }
-        there
+        present
     };
     let mut each: Vec<Object> = keys.iter().map(one).collect();
     match each.len() {
@@ -372,9 +372,9 @@ mod tests {
     use crate::deployment::shapes::DEPLOYMENT;
     use crate::manifest::MANIFEST;
 
-    /// A shape in two places would be written out twice, and a shape could not contain itself.
+    /// A shape in two places would be written twice, and a shape could not contain itself.
     #[test]
-    fn no_shape_stands_in_two_places() {
+    fn no_shape_is_used_in_two_places() {
         for top in [&MANIFEST, &DEPLOYMENT] {
             let mut shapes: Vec<*const Shape> =
                 top.all().into_iter().map(std::ptr::from_ref).collect();
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_says_what_it_means_in_whole_sentences() {
+    fn every_key_is_described_in_complete_sentences() {
         for shape in [&MANIFEST, &DEPLOYMENT]
             .into_iter()
             .flat_map(|top| top.all())

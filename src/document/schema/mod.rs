@@ -1,7 +1,7 @@
-//! What a document should have: the shapes of a language's tables.
+//! Shapes of the tables of a language, and the reader that checks a document against them.
 //!
-//! The reader walks a document by them, and the JSON Schemas are made from them, so that what an
-//! editor advises is what the reader accepts.
+//! The JSON Schemas are made from the same shapes, so that editors suggest exactly what the reader
+//! accepts.
 
 mod json_schema;
 mod reader;

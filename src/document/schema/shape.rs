@@ -1,42 +1,42 @@
 //! Shapes of the tables of a language.
 //!
-//! One description serves two purposes: the reader walks a document by it, and the JSON Schema is
-//! made from it, with which editors complete keys and show what they mean. So the advice that
-//! people get while they write agrees with what the reader accepts.
+//! One description serves two purposes: the reader checks a document against it, and the JSON Schema
+//! is made from it, with which editors complete and describe keys. So the suggestions that people
+//! get while they write agree with the reader.
 
 /// Title of the shape of a document's top.
 pub const TOP: &str = "the top of the document";
 
-/// One table of a language: its name and its keys.
+/// Table of a language: its name and its keys.
 #[derive(Debug)]
 pub struct Shape {
-    /// Header, such as `[rollup]`; for a table without one, its common name.
+    /// Header, such as `[rollup]`; for a table without a header, a name for messages.
     pub title: &'static str,
     /// Purpose, in a sentence.
     pub about: &'static str,
-    /// The keys.
+    /// Keys of the table.
     pub keys: Keys,
     /// Further rules, which depend on the case of the table.
     pub cases: Cases,
 }
 
-/// The keys of a table.
+/// Keys of a table.
 #[derive(Debug)]
 pub enum Keys {
-    /// Every key that means something.
+    /// All keys that are allowed.
     Named(&'static [Key]),
-    /// Names of a form that the author chooses, each with a value like this key's.
+    /// Names of this form, which the author chooses; each has a value like this key.
     Free(Form, Key),
 }
 
-/// A key and the value that it may have.
+/// Key and the kind of its value.
 #[derive(Debug)]
 pub struct Key {
     /// Name; for free keys, a placeholder for the names.
     pub name: &'static str,
     /// Kind of the value.
     pub kind: KeyKind,
-    /// Example of a line, if the key is required.
+    /// Example of a line with the key, if it is required.
     pub required: Option<&'static str>,
     /// Meaning, with the unit, in a sentence or two.
     pub about: &'static str,
@@ -53,15 +53,15 @@ pub enum KeyKind {
     Texts(List),
     /// `true` or `false`.
     Flag,
-    /// `true`; `false` would mean nothing.
+    /// `true`; `false` is not allowed.
     Yes,
     /// A whole number from zero up to this one.
     Number(u64),
-    /// This whole number and no other.
+    /// This whole number only.
     Only(u64),
     /// A day without a time.
     Day,
-    /// A moment in UTC, to the minute.
+    /// A date and time in UTC, to the minute.
     Time,
     /// A table.
     Table(&'static Shape),
@@ -85,11 +85,11 @@ pub struct List {
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Text that people read and nothing looks up; not empty.
+    /// Text for people, which is not a name; not empty.
     Prose,
-    /// Anything that is not empty.
+    /// Any text that is not empty.
     Words,
-    /// Anything at all; only keys may be empty.
+    /// Any text; only keys may be empty.
     Anything,
     /// A KB number.
     Kb,
@@ -122,7 +122,7 @@ pub enum Cases {
     Of {
         /// The key.
         key: &'static str,
-        /// The keys that go with every case.
+        /// Keys that are allowed in every case.
         always: &'static [&'static str],
         /// The cases.
         cases: &'static [Case],
@@ -131,14 +131,14 @@ pub enum Cases {
     Either(&'static [Case]),
 }
 
-/// One of the things that a table may be about.
+/// Case of a table, such as one action of a step.
 #[derive(Debug)]
 pub struct Case {
     /// Text or key that selects the case.
     pub name: &'static str,
     /// Meaning, in a sentence.
     pub about: &'static str,
-    /// The keys that go with it.
+    /// Keys that are allowed in it.
     pub keys: &'static [&'static str],
     /// Rules among the keys.
     pub rules: &'static [Rule],
@@ -149,21 +149,21 @@ pub struct Case {
 pub enum Rule {
     /// The key is required; the second text is an example of a line.
     Needs(&'static str, &'static str),
-    /// The first key needs the second one; the third text is an example of a line.
+    /// The first key requires the second one; the third text is an example of a line.
     With(&'static str, &'static str, &'static str),
-    /// At least one of these keys names the targets.
+    /// At least one of these keys is required, since they name the targets.
     Targets(&'static [&'static str]),
-    /// The first key goes with none of the others.
+    /// The first key excludes the others.
     Alone(&'static str, &'static [&'static str]),
     /// The files of this key are installer packages.
     Packages(&'static str),
-    /// The key has this text, and goes with none of the others; or it has any other text, and needs
-    /// the first of them.
+    /// The key has this text, and excludes the others; or it has any other text, and requires the
+    /// first of them.
     Place(&'static str, &'static str, &'static [&'static str]),
 }
 
 impl Shape {
-    /// Returns a table with keys of its own.
+    /// Returns a table with named keys.
     pub const fn new(title: &'static str, about: &'static str, keys: &'static [Key]) -> Self {
         Self {
             title,
@@ -193,7 +193,7 @@ impl Shape {
         }
     }
 
-    /// Returns the description of a key, if it means something here.
+    /// Returns the description of a key, if it is allowed.
     pub fn key(&'static self, name: &str) -> Option<&'static Key> {
         match &self.keys {
             Keys::Named(keys) => keys.iter().find(|key| key.name == name),
@@ -201,12 +201,12 @@ impl Shape {
         }
     }
 
-    /// Returns whether one of its own keys has this name.
+    /// Returns whether one of the named keys has this name.
     pub fn takes(&self, name: &str) -> bool {
         matches!(&self.keys, Keys::Named(keys) if keys.iter().any(|key| key.name == name))
     }
 
-    /// Returns the keys that have names.
+    /// Returns the named keys.
     pub fn named(&self) -> &'static [Key] {
         match self.keys {
             Keys::Named(keys) => keys,
@@ -236,7 +236,7 @@ impl Shape {
         case.keys.contains(&key) || always.contains(&key)
     }
 
-    /// Returns this shape and all below it, each before those below it.
+    /// Returns this shape and all nested ones, each before the ones that it contains.
     pub fn all(&'static self) -> Vec<&'static Shape> {
         let keys = match &self.keys {
             Keys::Named(keys) => keys,
@@ -305,7 +305,7 @@ impl KeyKind {
         })
     }
 
-    /// Returns the shape of the tables below.
+    /// Returns the shape of the nested tables.
     pub fn shape(self) -> Option<&'static Shape> {
         match self {
             Self::Table(shape) | Self::Tables(shape) | Self::Headers(shape) => Some(shape),

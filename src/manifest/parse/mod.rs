@@ -60,15 +60,15 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
-        if reader.whole() {
+        if reader.is_complete() {
             file_table::check(reader, &mut draft);
             look_up(&mut draft, checks.deployment);
             steps::check(reader, &mut draft, checks.deployment);
         }
-        if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {
+        if let Some(deployment) = checks.deployment.filter(|_| reader.is_complete()) {
             against::check(reader, &draft, deployment);
         }
-        (draft, reader.whole())
+        (draft, reader.is_complete())
     });
     let Some((draft, whole)) = draft else {
         return ParsedManifest::Unreadable;
@@ -145,7 +145,7 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
 fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
     rollup.keys.extend(key_spans(table, &ROLLUP));
     let kb = reader.text(table, "kb");
-    rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::BadValue, str::parse));
+    rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, str::parse));
     rollup.title = reader.text(table, "title");
     rollup.product = reader.text(table, "product");
     rollup.product_versions = reader.texts_or_none(table, "product_versions");
@@ -164,7 +164,7 @@ fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed
     let mut seen = BTreeSet::new();
     let mut numbers = Vec::new();
     for text in texts {
-        let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else {
+        let Some(kb) = reader.parsed(text, Code::InvalidValue, str::parse::<Kb>) else {
             continue;
         };
         match seen.insert(kb.value) {
@@ -206,7 +206,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         let message = format!("{} is both required and replaced", kb.value);
         reader
             .findings
-            .add(Code::Opposed, kb.span.clone(), message)
+            .add(Code::RequiredAndReplaced, kb.span.clone(), message)
             .help("remove it from `requires` or `replaces`");
     }
 }
@@ -215,7 +215,7 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     rollup.keys.extend(key_spans(table, &ARTICLE));
     let revision = reader.text(table, "revision");
     rollup.revision = revision
-        .and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Version>))
+        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Version>))
         .map(|revision| revision.value);
     rollup.reviewed = reader.day(table, "reviewed");
     reviewed_later(reader, rollup);
@@ -224,7 +224,7 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     };
     if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
         let finding = reader.findings.add(
-            Code::BadValue,
+            Code::InvalidValue,
             url.span,
             format!("`{}` is not a web address", url.value),
         );
@@ -237,7 +237,7 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
         let message = format!("`url` is the address of {other}, but the rollup is {kb}");
         reader
             .findings
-            .add(Code::OtherArticle, url.span, message)
+            .add(Code::AddressOfAnotherArticle, url.span, message)
             .help("compare both numbers with the article");
     }
     rollup.url = Some(url.value);
@@ -254,7 +254,7 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         );
         let finding = reader
             .findings
-            .add(Code::DatesBackwards, reviewed.span.clone(), message);
+            .add(Code::DateOrder, reviewed.span.clone(), message);
         finding.help("compare both days with the article");
     }
 }
@@ -288,7 +288,7 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
             );
             reader
                 .findings
-                .add(Code::Contradiction, span, message)
+                .add(Code::ExclusiveKeys, span, message)
                 .help("write two prerequisites, each below its own `[[prerequisites]]`");
             None
         }
@@ -310,7 +310,7 @@ fn condition(
             let message = format!("`{}` does not go with `{kind}`", key.value);
             reader
                 .findings
-                .add(Code::Unfitting, key.span, message)
+                .add(Code::InapplicableKey, key.span, message)
                 .help("remove it");
         }
     }
@@ -347,7 +347,7 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.value.starts_with('-') || !id.value.chars().all(allowed) {
         let message = format!("`{}` is not an id", id.value);
-        let finding = reader.findings.add(Code::BadValue, id.span, message);
+        let finding = reader.findings.add(Code::InvalidValue, id.span, message);
         finding.help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");
         return None;
     }
@@ -409,7 +409,7 @@ fn report_repeated_prerequisite(
     let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
     reader
         .findings
-        .add(Code::AskedTwice, name.span.clone(), message)
+        .add(Code::DuplicatePrerequisite, name.span.clone(), message)
         .help("keep the stricter prerequisite");
 }
 

@@ -119,7 +119,9 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     let Some(case) = STEP.case(&action.value) else {
         let near = reader.nearest(&action.value, actions()).map(str::to_owned);
         let message = format!("`{}` is not an action", action.value);
-        let finding = reader.findings.add(Code::BadValue, action.span, message);
+        let finding = reader
+            .findings
+            .add(Code::InvalidValue, action.span, message);
         finding
             .did_you_mean(near.as_deref())
             .help(format!("the actions are {}", listed(actions())));
@@ -136,7 +138,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             let help = format!("`{}` belongs to {}", key.value, listed(takers));
             reader
                 .findings
-                .add(Code::Unfitting, key.span, message)
+                .add(Code::InapplicableKey, key.span, message)
                 .help(help);
         }
     }
@@ -209,7 +211,7 @@ fn report_exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other
         let message = format!("`{one}` and `{other}` exclude each other");
         reader
             .findings
-            .add(Code::Contradiction, span, message)
+            .add(Code::ExclusiveKeys, span, message)
             .help("keep one of them");
     }
 }
@@ -242,7 +244,7 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (GroupMembers, bool) {
             value: key.value.to_owned(),
             span: key.span,
         };
-        let path = reader.parsed(group.clone(), Code::BadName, RelPath::parse);
+        let path = reader.parsed(group.clone(), Code::UnsafeName, RelPath::parse);
         unreadable |= reader.findings.errors() > before;
         unique(reader, &names, key.value);
         let Some(path) = path else { continue };
@@ -265,7 +267,7 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
     let mut groups = reader.texts_or_none(table, "groups");
     groups.retain(|group| {
         reader
-            .parsed(group.clone(), Code::BadName, RelPath::parse)
+            .parsed(group.clone(), Code::UnsafeName, RelPath::parse)
             .is_some()
     });
     let unreadable = reader.findings.errors() > before;
@@ -292,7 +294,7 @@ fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
     unique(reader, &texts, "files");
     texts
         .into_iter()
-        .filter_map(|text| reader.parsed(text, Code::BadName, FileName::parse))
+        .filter_map(|text| reader.parsed(text, Code::UnsafeName, FileName::parse))
         .collect()
 }
 
@@ -300,7 +302,7 @@ fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
     let others = reader.flag(table, "others")?;
     if !others.value {
         let finding = reader.findings.add(
-            Code::BadValue,
+            Code::InvalidValue,
             others.span,
             "`others = false` has no effect",
         );
@@ -319,7 +321,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
     if to.value == "share" {
         if let Some(span) = table.key("on").or_else(|| table.key("platform")) {
             let finding = reader.findings.add(
-                Code::Contradiction,
+                Code::ExclusiveKeys,
                 span,
                 "the share belongs to the deployment, not to the servers of a role",
             );
@@ -344,14 +346,14 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
         return Some(CopyDestination::Files);
     }
     let span = to.span.clone();
-    let directory = reader.parsed(to, Code::BadName, RelPath::parse)?;
+    let directory = reader.parsed(to, Code::UnsafeName, RelPath::parse)?;
     for part in directory.value.parts() {
         reader.parsed(
             Placed {
                 value: part.to_owned(),
                 span: span.clone(),
             },
-            Code::BadName,
+            Code::UnsafeName,
             FileName::parse,
         )?;
     }

@@ -24,13 +24,13 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
         draft.pins_header = Some(pins.span());
         for key in pins.keys() {
             let digest = reader.text(&pins, key.value);
-            let digest =
-                digest.and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Digest>));
+            let digest = digest
+                .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Digest>));
             let name = Placed {
                 value: key.value.to_owned(),
                 span: key.span,
             };
-            let name = reader.parsed(name, Code::BadName, FileName::parse);
+            let name = reader.parsed(name, Code::UnsafeName, FileName::parse);
             draft
                 .pins
                 .extend(name.map(|name| (name, digest.map(|digest| digest.value))));
@@ -42,7 +42,7 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
 fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let before = reader.findings.errors();
     let name = reader.text(table, "name");
-    let name = name.and_then(|name| reader.parsed(name, Code::BadName, FileName::parse));
+    let name = name.and_then(|name| reader.parsed(name, Code::UnsafeName, FileName::parse));
     let size = reader.number(table, "size");
     let modified = reader
         .datetime(table, "modified")
@@ -91,7 +91,7 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
                         let finding =
                             reader
                                 .findings
-                                .add(Code::BadTime, time.span.clone(), message);
+                                .add(Code::InvalidTime, time.span.clone(), message);
                         finding.help("the latest time is 9999-12-30T22:00:00Z");
                         return None;
                     }
@@ -104,7 +104,7 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
     let message = format!("`modified` is {raw}, which is not UTC to the minute");
     reader
         .findings
-        .add(Code::BadTime, time.span.clone(), message)
+        .add(Code::InvalidTime, time.span.clone(), message)
         .help(wrong);
     None
 }

@@ -304,7 +304,7 @@ fn twins_are_a_warning_until_they_are_pinned() {
         findings
             .sorted()
             .iter()
-            .find(|finding| finding.code == Code::Twins)
+            .find(|finding| finding.code == Code::SameSizeAndDate)
             .map(|finding| finding.level)
     };
     assert_eq!(

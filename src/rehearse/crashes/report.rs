@@ -1,13 +1,14 @@
-//! Table of the points at which a command was killed, and of the trees after the recoveries.
+//! Result of a crash rehearsal: the points at which commands were killed, and the trees after the
+//! recoveries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::journal::Direction;
 
-/// Place at which a process was killed.
+/// Phase of a command in which it was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum CrashPhase {
     /// In `apply`, before its commit began.
     Staging,
     /// In `apply`, after its commit began.
@@ -20,62 +21,62 @@ pub enum Place {
     UndoFinished,
 }
 
-/// Points of one kind, and the trees after their recoveries.
+/// Points of one phase, and the trees after their recoveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Place at which the process was killed.
-    pub place: Place,
+pub struct CrashRow {
+    /// Phase in which the command was killed.
+    pub phase: CrashPhase,
     /// Number of points.
     pub points: u64,
     /// Trees after `resume`.
-    pub resumed: Stood,
+    pub resumed: RecoveredTrees,
     /// Trees after `undo`.
-    pub undone: Stood,
+    pub undone: RecoveredTrees,
     /// Number of points that did not recover.
     pub failing: u64,
 }
 
 /// Number of recoveries that resulted in each tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stood {
-    /// Exactly the one before the rollup.
+pub struct RecoveredTrees {
+    /// Exactly the tree before the rollup.
     pub before: u64,
-    /// Exactly the one that an undisturbed apply leaves.
+    /// Exactly the tree after an `apply` that is not killed.
     pub after: u64,
 }
 
-/// A point that did not recover.
+/// Point that did not recover.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Failing {
-    /// Place at which the process was killed.
-    pub place: Place,
+pub struct FailedPoint {
+    /// Phase in which the command was killed.
+    pub phase: CrashPhase,
     /// Number of the change right before which it was killed, counted from 1.
     pub point: u64,
     /// Direction of the recovery that was tried: forward by `resume`, back by `undo`.
-    pub way: Direction,
-    /// Everything that is wrong.
-    pub wrong: Vec<String>,
+    pub direction: Direction,
+    /// Differences and errors after the recovery.
+    pub differences: Vec<String>,
 }
 
 /// Result of a crash rehearsal.
 #[derive(Debug)]
-pub struct Report {
-    /// Rows by place.
-    pub rows: Vec<Row>,
+pub struct CrashReport {
+    /// Rows in the order of the phases.
+    pub rows: Vec<CrashRow>,
     /// Every point that did not recover, in order.
-    pub failing: Vec<Failing>,
+    pub failing: Vec<FailedPoint>,
     /// Directory of the first of them to be found.
     pub kept: Option<PathBuf>,
-    /// Steps that cannot be rolled back, with the number of points at which `undo` therefore
-    /// stopped behind one of them, and `resume` went on from there.
+    /// Steps that cannot be rolled back, with the number of points at which `undo` stopped just
+    /// behind the step for that reason, and `resume` went on from there.
     pub stopped_behind: BTreeMap<String, u64>,
-    /// Step that cannot be rolled back, because of which no finished run was undone.
+    /// Step that cannot be rolled back, because of which undoing a finished run was skipped.
     pub no_return: Option<String>,
     /// Number of files and directories that were compared each time.
     pub entries: usize,
 }
 
-impl Report {
+impl CrashReport {
     /// Returns the number of points.
     pub fn points(&self) -> u64 {
         self.rows.iter().map(|row| row.points).sum()

@@ -6,36 +6,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::left::{Due, Left, at_rest};
-use super::report::{Failing, Place, Row, Stood};
-use super::scene::Scene;
+use super::killed_run::{ExpectedTree, KilledRun, check_no_open_run};
+use super::report::{CrashPhase, CrashRow, FailedPoint, RecoveredTrees};
+use super::start_state::StartState;
 use super::worker::Worker;
-use super::{CrashError, Crashes, News, Report, fails_by_itself};
+use super::{CrashError, CrashProgress, CrashRehearsal, CrashReport, command_failed};
 use crate::journal::Direction;
-use crate::rehearse::child::Fate;
-use crate::rehearse::{LabError, Picture, Times, Verb};
+use crate::rehearse::child::ChildFault;
+use crate::rehearse::{ChildCommand, LabError, Times, TreeSnapshot};
 
 /// Number of differences of one tree that are reported.
-const TOLD: usize = 10;
-/// Exit code of an `undo` that met a step that cannot be rolled back.
+const MOST_DIFFERENCES: usize = 10;
+/// Exit code of an `undo` that stops at a step that cannot be rolled back.
 const NOT_READY: i32 = 15;
 
 /// Result of killing a process once.
 enum Trial {
-    /// It was killed, and what it left was recovered, or not.
+    /// The process was killed. `recovery` lists what differs after the recovery.
     Killed {
-        left: Option<Left>,
-        end: Result<Due, Vec<String>>,
+        killed_run: Option<KilledRun>,
+        recovery: Result<ExpectedTree, Vec<String>>,
     },
-    /// It has fewer changes than that, and ended as it should.
-    Outlived,
+    /// The process makes fewer changes than that, and succeeded.
+    Finished,
 }
 
 /// Counts so far.
 #[derive(Default)]
 struct Tally {
-    rows: BTreeMap<Place, Row>,
-    failing: Vec<Failing>,
+    rows: BTreeMap<CrashPhase, CrashRow>,
+    failing: Vec<FailedPoint>,
     kept: Option<PathBuf>,
     stopped_behind: BTreeMap<String, u64>,
     /// First point of `apply` that leaves a begun run.
@@ -46,36 +46,40 @@ struct Tally {
 
 /// State that all workers share.
 pub(super) struct Trials<'a> {
-    crashes: Crashes<'a>,
-    before: Picture,
-    after: Picture,
+    rehearsal: CrashRehearsal<'a>,
+    before: TreeSnapshot,
+    after: TreeSnapshot,
     tally: Mutex<Tally>,
 }
 
 impl<'a> Trials<'a> {
-    pub(super) fn new(crashes: Crashes<'a>, before: Picture, after: Picture) -> Self {
+    pub(super) fn new(
+        rehearsal: CrashRehearsal<'a>,
+        before: TreeSnapshot,
+        after: TreeSnapshot,
+    ) -> Self {
         Self {
-            crashes,
+            rehearsal,
             before,
             after,
             tally: Mutex::default(),
         }
     }
 
-    /// Returns the scenes that begin after an `apply` that died or finished.
-    pub(super) fn later_scenes(&self) -> Vec<Scene> {
+    /// Returns the start states that an earlier `apply` leads to, killed or finished.
+    pub(super) fn later_start_states(&self) -> Vec<StartState> {
         let tally = self.tally();
-        let begun = tally.first_begun.map(Scene::CommitBegun);
-        let open = tally.last_open.map(Scene::AlmostClosed);
+        let begun = tally.first_begun.map(StartState::CommitBegun);
+        let open = tally.last_open.map(StartState::AlmostClosed);
         let finished = self
-            .crashes
+            .rehearsal
             .no_return()
             .is_none()
-            .then_some(Scene::Finished);
+            .then_some(StartState::Finished);
         [begun, open, finished].into_iter().flatten().collect()
     }
 
-    pub(super) fn report(self) -> Report {
+    pub(super) fn report(self) -> CrashReport {
         let Tally {
             rows,
             mut failing,
@@ -87,12 +91,12 @@ impl<'a> Trials<'a> {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         failing.sort();
-        Report {
+        CrashReport {
             rows: rows.into_values().collect(),
             failing,
             kept,
             stopped_behind,
-            no_return: self.crashes.no_return().map(str::to_owned),
+            no_return: self.rehearsal.no_return().map(str::to_owned),
             entries: self.before.entries(),
         }
     }
@@ -101,23 +105,23 @@ impl<'a> Trials<'a> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tries all points of a scene, several at a time.
+    /// Tries all points of a start state, several at a time.
     pub(super) fn everywhere(
         &self,
         workers: &mut [Worker<'_>],
-        scene: Scene,
+        start_state: StartState,
     ) -> Result<(), CrashError> {
-        workers[0].prepare(scene)?;
-        let told = self.undisturbed(&mut workers[0], scene)?;
-        (self.crashes.tell)(&News::Begun {
-            verb: scene.verb(),
-            points: told,
+        workers[0].prepare(start_state)?;
+        let expected = self.run_to_end(&mut workers[0], start_state)?;
+        (self.rehearsal.on_progress)(&CrashProgress::Begun {
+            command: start_state.command(),
+            points: expected,
         });
         let (next, end) = (AtomicU64::new(1), AtomicU64::new(u64::MAX));
         thread::scope(|threads| {
             let work = |worker| {
                 let (next, end) = (&next, &end);
-                threads.spawn(move || self.points(worker, scene, next, end))
+                threads.spawn(move || self.points(worker, start_state, next, end))
             };
             let threads: Vec<_> = workers.iter_mut().map(work).collect();
             threads
@@ -125,10 +129,10 @@ impl<'a> Trials<'a> {
                 .try_for_each(|thread| thread.join().expect("a worker returns its errors"))
         })?;
         let found = end.into_inner() - 1;
-        if found != told {
-            return Err(CrashError::Uneven {
-                verb: scene.verb(),
-                told,
+        if found != expected {
+            return Err(CrashError::VaryingChanges {
+                command: start_state.command(),
+                expected,
                 found,
             });
         }
@@ -136,161 +140,191 @@ impl<'a> Trials<'a> {
         let rows = tally
             .rows
             .values()
-            .filter(|row| scene.places().contains(&row.place));
-        rows.for_each(|row| (self.crashes.tell)(&News::Row(row)));
+            .filter(|row| start_state.phases().contains(&row.phase));
+        rows.for_each(|row| (self.rehearsal.on_progress)(&CrashProgress::PhaseTried(row)));
         Ok(())
     }
 
-    /// Tries the next point, again and again, until one is outlived: the work of one worker.
+    /// Tries one point after another until the command finishes before its point: the work of one
+    /// worker.
     fn points(
         &self,
         worker: &mut Worker<'_>,
-        scene: Scene,
+        start_state: StartState,
         next: &AtomicU64,
         end: &AtomicU64,
     ) -> Result<(), CrashError> {
         loop {
             let point = next.fetch_add(1, Ordering::SeqCst);
-            if (self.crashes.is_stopped)() {
+            if (self.rehearsal.is_stopped)() {
                 return Err(LabError::Interrupted.into());
             }
             if point >= end.load(Ordering::SeqCst) {
                 return Ok(());
             }
-            let tried = self.point(worker, scene, point);
+            let tried = self.point(worker, start_state, point);
             if !matches!(tried, Ok(true)) {
-                // The other workers stop as well, because of the end or of an error.
+                // The other workers stop as well, after the last point or after an error.
                 end.fetch_min(point, Ordering::SeqCst);
                 return tried.map(|_| ());
             }
-            (self.crashes.tell)(&News::Tried);
+            (self.rehearsal.on_progress)(&CrashProgress::PointTried);
         }
     }
 
-    /// Tries one point in both directions. Returns `false` if the process outlived it.
-    fn point(&self, worker: &mut Worker<'_>, scene: Scene, point: u64) -> Result<bool, CrashError> {
-        let mut ends = Vec::new();
-        let mut place = scene.place(None);
-        for way in [Direction::Forward, Direction::Back] {
-            match self.trial(worker, scene, point, way)? {
-                Trial::Outlived => return Ok(false),
-                Trial::Killed { left, end } => {
-                    place = scene.place(left.as_ref());
-                    self.remember(scene, point, left.as_ref());
-                    if let Err(wrong) = &end {
-                        let failing = Failing {
-                            place,
+    /// Tries one point in both directions. Returns `false` if the command finished before it.
+    fn point(
+        &self,
+        worker: &mut Worker<'_>,
+        start_state: StartState,
+        point: u64,
+    ) -> Result<bool, CrashError> {
+        let mut recoveries = Vec::new();
+        let mut phase = start_state.phase(None);
+        for direction in [Direction::Forward, Direction::Back] {
+            match self.trial(worker, start_state, point, direction)? {
+                Trial::Finished => return Ok(false),
+                Trial::Killed {
+                    killed_run,
+                    recovery,
+                } => {
+                    phase = start_state.phase(killed_run.as_ref());
+                    self.record_later_points(start_state, point, killed_run.as_ref());
+                    if let Err(differences) = &recovery {
+                        let failing = FailedPoint {
+                            phase,
                             point,
-                            way,
-                            wrong: wrong.clone(),
+                            direction,
+                            differences: differences.clone(),
                         };
                         self.keep(worker, failing)?;
                     }
-                    ends.push((way, end));
+                    recoveries.push((direction, recovery));
                 }
             }
         }
-        self.count(place, ends);
+        self.count(phase, recoveries);
         Ok(true)
     }
 
     fn trial(
         &self,
         worker: &mut Worker<'_>,
-        scene: Scene,
+        start_state: StartState,
         point: u64,
-        way: Direction,
+        direction: Direction,
     ) -> Result<Trial, CrashError> {
-        worker.set(scene)?;
-        let dying = worker.run(scene.verb(), Fate::DiesAt(point))?;
-        if !dying.was_killed() {
-            return match dying.code() {
-                Some(0) => Ok(Trial::Outlived),
-                _ => Err(fails_by_itself(dying)),
+        worker.set(start_state)?;
+        let child = worker.run(start_state.command(), ChildFault::KillAtChange(point))?;
+        if !child.was_killed() {
+            return match child.code() {
+                Some(0) => Ok(Trial::Finished),
+                _ => Err(command_failed(child)),
             };
         }
-        let left = Left::on(&worker.deployment(), self.crashes.plan);
-        let end = match &left {
-            Ok(left) => self.recovered(worker, left.due(way), way)?,
-            Err(wrong) => Err(vec![wrong.clone()]),
+        let killed_run = KilledRun::of(&worker.deployment(), self.rehearsal.plan);
+        let recovery = match &killed_run {
+            Ok(killed_run) => {
+                self.recover(worker, killed_run.expected_tree(direction), direction)?
+            }
+            Err(reason) => Err(vec![reason.clone()]),
         };
         Ok(Trial::Killed {
-            left: left.ok(),
-            end,
+            killed_run: killed_run.ok(),
+            recovery,
         })
     }
 
-    /// Recovers what a dead process left, and compares. The inner error lists what is wrong.
-    fn recovered(
+    /// Recovers the run of a killed process, and compares the tree. The inner error lists the
+    /// differences.
+    fn recover(
         &self,
         worker: &mut Worker<'_>,
-        due: Due,
-        way: Direction,
-    ) -> Result<Result<Due, Vec<String>>, CrashError> {
-        let stops = matches!(due, Due::AfterStoppingBehind(_));
-        let verbs: &[(Verb, i32)] = match way {
-            Direction::Forward => &[(Verb::Resume, 0)],
-            Direction::Back if stops => &[(Verb::Undo, NOT_READY), (Verb::Resume, 0)],
-            Direction::Back => &[(Verb::Undo, 0)],
+        expected_tree: ExpectedTree,
+        direction: Direction,
+    ) -> Result<Result<ExpectedTree, Vec<String>>, CrashError> {
+        let stops = matches!(expected_tree, ExpectedTree::AfterStoppedUndo(_));
+        let commands: &[(ChildCommand, i32)] = match direction {
+            Direction::Forward => &[(ChildCommand::Resume, 0)],
+            Direction::Back if stops => {
+                &[(ChildCommand::Undo, NOT_READY), (ChildCommand::Resume, 0)]
+            }
+            Direction::Back => &[(ChildCommand::Undo, 0)],
         };
-        for (verb, code) in verbs {
-            let ran = worker.run(*verb, Fate::Lives)?;
+        for (command, code) in commands {
+            let ran = worker.run(*command, ChildFault::None)?;
             if ran.code() != Some(*code) {
-                let mut wrong = vec![format!("`{verb}` {}", ran.ending())];
-                wrong.extend(ran.reasons());
-                return Ok(Err(wrong));
+                let mut differences = vec![format!("`{command}` {}", ran.ending())];
+                differences.extend(ran.reasons());
+                return Ok(Err(differences));
             }
         }
-        let mut wrong = self.compare(worker, &due)?;
-        wrong.extend(at_rest(&worker.deployment()).err());
-        Ok(if wrong.is_empty() {
-            Ok(due)
+        let mut differences = self.compare(worker, &expected_tree)?;
+        differences.extend(check_no_open_run(&worker.deployment()).err());
+        Ok(if differences.is_empty() {
+            Ok(expected_tree)
         } else {
-            Err(wrong)
+            Err(differences)
         })
     }
 
-    /// Lists everything that is not as expected. A copy that is as before is used again.
-    fn compare(&self, worker: &mut Worker<'_>, due: &Due) -> Result<Vec<String>, CrashError> {
-        let found = Picture::of(&worker.deployment())?;
-        let (wanted, times) = match due {
-            Due::Before => (&self.before, Times::Compared),
-            Due::After | Due::AfterStoppingBehind(_) => (&self.after, Times::LeftOut),
+    /// Lists the differences from the expected tree. A copy in the state before is used again.
+    fn compare(
+        &self,
+        worker: &mut Worker<'_>,
+        expected_tree: &ExpectedTree,
+    ) -> Result<Vec<String>, CrashError> {
+        let found = TreeSnapshot::of(&worker.deployment())?;
+        let (expected, times) = match expected_tree {
+            ExpectedTree::Before => (&self.before, Times::Compared),
+            ExpectedTree::After | ExpectedTree::AfterStoppedUndo(_) => {
+                (&self.after, Times::Ignored)
+            }
         };
-        let mut wrong = wanted.differences(&found, times);
-        worker.is_before = *due == Due::Before && wrong.is_empty();
-        if wrong.len() > TOLD {
-            let more = wrong.len() - TOLD;
-            wrong.truncate(TOLD);
-            wrong.push(format!("and {more} more"));
+        let mut differences = expected.differences(&found, times);
+        worker.is_before = *expected_tree == ExpectedTree::Before && differences.is_empty();
+        if differences.len() > MOST_DIFFERENCES {
+            let more = differences.len() - MOST_DIFFERENCES;
+            differences.truncate(MOST_DIFFERENCES);
+            differences.push(format!("and {more} more"));
         }
-        Ok(wrong)
+        Ok(differences)
     }
 
-    /// Runs the command of a scene without killing it, and returns how many changes it makes.
-    fn undisturbed(&self, worker: &mut Worker<'_>, scene: Scene) -> Result<u64, CrashError> {
-        worker.set(scene)?;
-        let ran = worker.run(scene.verb(), Fate::Counts)?;
+    /// Runs the command of a start state without killing it, and returns the number of its changes.
+    fn run_to_end(
+        &self,
+        worker: &mut Worker<'_>,
+        start_state: StartState,
+    ) -> Result<u64, CrashError> {
+        worker.set(start_state)?;
+        let ran = worker.run(start_state.command(), ChildFault::CountChanges)?;
         let (Some(0), Some(changes)) = (ran.code(), ran.changes()) else {
-            return Err(fails_by_itself(ran));
+            return Err(command_failed(ran));
         };
-        let due = match scene.verb() {
-            Verb::Apply | Verb::Resume => Due::After,
-            Verb::Undo | Verb::UndoLast => Due::Before,
+        let expected_tree = match start_state.command() {
+            ChildCommand::Apply | ChildCommand::Resume => ExpectedTree::After,
+            ChildCommand::Undo | ChildCommand::UndoLast => ExpectedTree::Before,
         };
-        let wrong = self.compare(worker, &due)?;
-        match wrong.is_empty() {
+        let differences = self.compare(worker, &expected_tree)?;
+        match differences.is_empty() {
             true => Ok(changes),
-            false => Err(CrashError::Elsewhere {
+            false => Err(CrashError::UnexpectedTree {
                 line: ran.line,
-                wrong,
+                differences,
             }),
         }
     }
 
-    /// Remembers the points of `apply` from which later scenes begin.
-    fn remember(&self, scene: Scene, point: u64, left: Option<&Left>) {
-        let (Scene::Before, Some(Left::Begun { no_return })) = (scene, left) else {
+    /// Records the points of `apply` that lead to later start states.
+    fn record_later_points(
+        &self,
+        start_state: StartState,
+        point: u64,
+        killed_run: Option<&KilledRun>,
+    ) {
+        let (StartState::Before, Some(KilledRun::Begun { no_return })) = (start_state, killed_run)
+        else {
             return;
         };
         let mut tally = self.tally();
@@ -300,7 +334,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    fn keep(&self, worker: &mut Worker<'_>, failing: Failing) -> Result<(), LabError> {
+    fn keep(&self, worker: &mut Worker<'_>, failing: FailedPoint) -> Result<(), LabError> {
         let mut tally = self.tally();
         if tally.kept.is_none() {
             tally.kept = Some(worker.keep()?);
@@ -309,30 +343,34 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    fn count(&self, place: Place, ends: Vec<(Direction, Result<Due, Vec<String>>)>) {
+    fn count(
+        &self,
+        phase: CrashPhase,
+        recoveries: Vec<(Direction, Result<ExpectedTree, Vec<String>>)>,
+    ) {
         let mut tally = self.tally();
-        let new = || Row {
-            place,
+        let new = || CrashRow {
+            phase,
             points: 0,
-            resumed: Stood::default(),
-            undone: Stood::default(),
+            resumed: RecoveredTrees::default(),
+            undone: RecoveredTrees::default(),
             failing: 0,
         };
-        let row = tally.rows.entry(place).or_insert_with(new);
+        let row = tally.rows.entry(phase).or_insert_with(new);
         row.points += 1;
-        row.failing += u64::from(ends.iter().any(|(_, end)| end.is_err()));
+        row.failing += u64::from(recoveries.iter().any(|(_, recovery)| recovery.is_err()));
         let mut stopped = None;
-        for (way, end) in ends {
-            let stood = if way == Direction::Forward {
+        for (direction, recovery) in recoveries {
+            let trees = if direction == Direction::Forward {
                 &mut row.resumed
             } else {
                 &mut row.undone
             };
-            match end {
-                Ok(Due::Before) => stood.before += 1,
-                Ok(Due::After) => stood.after += 1,
-                Ok(Due::AfterStoppingBehind(step)) => {
-                    stood.after += 1;
+            match recovery {
+                Ok(ExpectedTree::Before) => trees.before += 1,
+                Ok(ExpectedTree::After) => trees.after += 1,
+                Ok(ExpectedTree::AfterStoppedUndo(step)) => {
+                    trees.after += 1;
                     stopped = Some(step);
                 }
                 Err(_) => {}

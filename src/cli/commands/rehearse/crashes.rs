@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lab::{again, lab_now, not_prepared};
+use super::lab::{lab_now, not_prepared, retry_command};
 use crate::cli::answers::confirmations;
-use crate::cli::args::{Format, Rehearse};
+use crate::cli::args::{Format, RehearseArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::job::{Job, preview_of, told_nothing};
+use crate::cli::job::{Job, preview, report_nothing_to_do};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;
 use crate::journal::Direction;
@@ -19,31 +19,32 @@ use crate::manifest::Rollup;
 use crate::names::Escaped;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
-    CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, crash_everywhere,
+    CrashError, CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab,
+    Program, crash_everywhere,
 };
 
 /// Number of failing points that are listed one by one.
-const TOLD: usize = 20;
+const MOST_FAILED_POINTS: usize = 20;
 
 /// Kills at every point, and shows the table.
 pub(super) fn everywhere(
-    args: &Rehearse,
+    args: &RehearseArgs,
     job: &Job,
     lab: &Lab,
     signals: &Signals,
 ) -> Result<Exit, Failure> {
-    let plan = match preview_of(job)? {
+    let plan = match preview(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
-            told_nothing(&nothing, Format::Text);
+            report_nothing_to_do(&nothing, Format::Text);
             return Ok(Exit::Ok);
         }
     };
-    let confirmed = confirmations(&plan, &args.confirm, &again(args))?;
+    let confirmed = confirmations(&plan, &args.confirm, &retry_command(args))?;
     let path = std::env::current_exe().map_err(|error| {
         Failure::new(
             Exit::Failed,
-            format_args!("cannot tell where this program lies: {error}"),
+            format_args!("cannot find the path of this program: {error}"),
         )
     })?;
     let program = Program {
@@ -51,31 +52,31 @@ pub(super) fn everywhere(
         apply: arguments(args, lab, &confirmed),
     };
     for step in plan.steps.iter().filter(|step| step.manual.is_some()) {
-        out::say(format_args!(
-            "manual step {} counts as done each time, or as taken back",
+        out::message(format_args!(
+            "manual step {} counts as done every time, or as rolled back",
             step.id
         ));
     }
-    let progress = Progress::default();
-    let tell = |news: &News<'_>| progress.tell(news);
+    let display = CrashProgressDisplay::default();
+    let on_progress = |progress: &CrashProgress<'_>| display.show(progress);
     let begun = Instant::now();
     lab.list_copies(&plan)
         .map_err(|error| not_prepared(&error, args))?;
-    let crashes = Crashes {
+    let crashes = CrashRehearsal {
         program: &program,
         deployment: &lab.deployment,
         directory: &args.lab,
         plan: &plan,
-        tell: &tell,
-        is_stopped: &|| signals.came(),
+        on_progress: &on_progress,
+        is_stopped: &|| signals.is_received(),
     };
     let report = crash_everywhere(crashes);
-    progress.end();
+    display.end();
     let report = report.map_err(|error| not_tried(&error, args))?;
     out::line(format_args!("\n{}", heading(args, job, &plan)));
     out::line(table(&report));
     out::line(legend(&report));
-    out::say(format_args!("took {}", out::duration(begun.elapsed())));
+    out::message(format_args!("took {}", out::duration(begun.elapsed())));
     out::line(total(&report));
     if report.failing.is_empty() {
         Ok(Exit::Ok)
@@ -85,7 +86,7 @@ pub(super) fn everywhere(
 }
 
 /// Returns the arguments that every `apply` gets, as they would be typed.
-fn arguments(args: &Rehearse, lab: &Lab, confirmed: &[String]) -> Vec<OsString> {
+fn arguments(args: &RehearseArgs, lab: &Lab, confirmed: &[String]) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec![
         args.manifest.clone().into(),
         "-p".into(),
@@ -113,25 +114,25 @@ fn arguments(args: &Rehearse, lab: &Lab, confirmed: &[String]) -> Vec<OsString> 
 
 /// Progress bar on a terminal; elsewhere a line for each row of the table.
 #[derive(Default)]
-struct Progress(Mutex<Option<ProgressBar>>);
+struct CrashProgressDisplay(Mutex<Option<ProgressBar>>);
 
-impl Progress {
-    fn tell(&self, news: &News<'_>) {
+impl CrashProgressDisplay {
+    fn show(&self, progress: &CrashProgress<'_>) {
         let mut bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match news {
-            News::Begun { verb, points } if std::io::stderr().is_terminal() => {
+        match progress {
+            CrashProgress::Begun { command, points } if std::io::stderr().is_terminal() => {
                 let template = "killing {msg} {bar:30} {pos}/{len}, {eta} to go";
                 let style = ProgressStyle::with_template(template)
                     .unwrap_or_else(|_| ProgressStyle::default_bar());
                 let new =
                     ProgressBar::with_draw_target(Some(*points), ProgressDrawTarget::stderr());
                 new.set_style(style);
-                new.set_message(verb.to_string());
+                new.set_message(command.to_string());
                 *bar = Some(new);
             }
-            News::Begun { .. } => {}
-            News::Tried => bar.iter().for_each(|bar| bar.inc(1)),
-            News::Row(row) => {
+            CrashProgress::Begun { .. } => {}
+            CrashProgress::PointTried => bar.iter().for_each(|bar| bar.inc(1)),
+            CrashProgress::PhaseTried(row) => {
                 if let Some(bar) = bar.take() {
                     bar.finish_and_clear();
                 }
@@ -144,9 +145,9 @@ impl Progress {
                     0 => "all recover".to_owned(),
                     failing => format!("{} fail", out::number(failing)),
                 };
-                out::say(format_args!(
+                out::message(format_args!(
                     "killed in {}: {points}, {how}",
-                    place(row.place)
+                    phase(row.phase)
                 ));
             }
         }
@@ -159,17 +160,17 @@ impl Progress {
     }
 }
 
-fn place(place: Place) -> &'static str {
-    match place {
-        Place::Staging => "apply, while staging",
-        Place::Commit => "apply, while committing",
-        Place::Resume => "resume",
-        Place::Undo => "undo",
-        Place::UndoFinished => "undo of the finished run",
+fn phase(phase: CrashPhase) -> &'static str {
+    match phase {
+        CrashPhase::Staging => "apply, while staging",
+        CrashPhase::Commit => "apply, while committing",
+        CrashPhase::Resume => "resume",
+        CrashPhase::Undo => "undo",
+        CrashPhase::UndoFinished => "undo of the finished run",
     }
 }
 
-fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
+fn heading(args: &RehearseArgs, job: &Job, plan: &Plan) -> String {
     let of = match args.deployment {
         Some(_) => format!("a copy of {}", Escaped(&plan.deployment)),
         None => format!("the sample {}", Escaped(&plan.deployment)),
@@ -185,7 +186,7 @@ fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
 }
 
 /// Formats the rows under their headings, to fit a screen of 80 columns.
-fn table(report: &Report) -> String {
+fn table(report: &CrashReport) -> String {
     let mut lines = vec![
         format!(
             "{:33}  {:>17}  {:>17}",
@@ -200,11 +201,11 @@ fn table(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &CrashRow) -> String {
     let number = |n: u64| out::number(n);
     format!(
         "{:25}{:>8}  {:>8}{:>9}  {:>8}{:>9}{:>9}",
-        place(row.place),
+        phase(row.phase),
         number(row.points),
         number(row.resumed.before),
         number(row.resumed.after),
@@ -214,14 +215,14 @@ fn line(row: &Row) -> String {
     )
 }
 
-fn legend(report: &Report) -> String {
+fn legend(report: &CrashReport) -> String {
     let entries = out::count(report.entries, "file or directory", "files and directories");
     let mut lines = vec![
         String::new(),
         "before  the tree as before the rollup: names, kinds, bytes, permissions, owners,"
             .to_owned(),
         "        times of files".to_owned(),
-        "after   the tree as an apply leaves it that nothing disturbs, times left out".to_owned(),
+        "after   the tree as an undisturbed apply leaves it, without times".to_owned(),
         format!("Each time {entries} were compared."),
     ];
     for (step, points) in &report.stopped_behind {
@@ -231,20 +232,20 @@ fn legend(report: &Report) -> String {
             "points",
         );
         let text = format!(
-            "At {points} `undo` stopped behind step `{step}`, which cannot be taken back, and `resume` went on."
+            "At {points} `undo` stopped behind step `{step}`, which cannot be rolled back, and `resume` continued."
         );
         lines.push(out::wrapped(&text, 80, ""));
     }
     if let Some(step) = &report.no_return {
         let text =
-            format!("The finished run was not undone, since step `{step}` cannot be taken back.");
+            format!("The finished run was not undone, since step `{step}` cannot be rolled back.");
         lines.push(out::wrapped(&text, 80, ""));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn total(report: &Report) -> String {
+fn total(report: &CrashReport) -> String {
     format!(
         "{} of {} points recover",
         out::number(report.recovering()),
@@ -252,10 +253,15 @@ fn total(report: &Report) -> String {
     )
 }
 
-fn failed(report: &Report) -> Failure {
+fn failed(report: &CrashReport) -> Failure {
     let mut failure = Failure::new(Exit::Failed, "");
-    failure.reasons = report.failing.iter().take(TOLD).map(told).collect();
-    if let Some(more @ 1..) = report.failing.len().checked_sub(TOLD) {
+    failure.reasons = report
+        .failing
+        .iter()
+        .take(MOST_FAILED_POINTS)
+        .map(failed_point_line)
+        .collect();
+    if let Some(more @ 1..) = report.failing.len().checked_sub(MOST_FAILED_POINTS) {
         failure
             .reasons
             .push(format!("and {} more", out::number(more as u64)));
@@ -264,43 +270,41 @@ fn failed(report: &Report) -> Failure {
         None => failure,
         Some(kept) => failure
             .now(format!(
-                "the first of them that was found is kept in {}",
-                out::typed(kept)
+                "the first failing point is kept in {}",
+                out::shell_quoted(kept)
             ))
             .next(format!(
-                "`{}` tells what was done there",
-                kept.join("what-happened.txt").display()
+                "`{}` lists the commands that were run there",
+                kept.join("commands.txt").display()
             )),
     }
 }
 
-fn told(failing: &Failing) -> String {
-    let Failing {
-        place: at,
+fn failed_point_line(failing: &FailedPoint) -> String {
+    let FailedPoint {
+        phase: at,
         point,
-        way,
-        wrong,
+        direction,
+        differences,
     } = failing;
-    let way = if *way == Direction::Forward {
+    let direction = if *direction == Direction::Forward {
         "resume"
     } else {
         "undo"
     };
-    let place = place(*at);
+    let phase = phase(*at);
     format!(
-        "killed in {place} before change {}, then {way}: {}",
+        "killed in {phase} before change {}, then {direction}: {}",
         out::number(*point),
-        wrong.join("; ")
+        differences.join("; ")
     )
 }
 
-fn not_tried(error: &CrashError, args: &Rehearse) -> Failure {
+fn not_tried(error: &CrashError, args: &RehearseArgs) -> Failure {
     match error {
         CrashError::Lab(error) => not_prepared(error, args),
-        _ => Failure::new(Exit::Failed, error).now(format!(
-            "the points were not all tried; {}",
-            lab_now(&args.lab)
-        )),
+        _ => Failure::new(Exit::Failed, error)
+            .now(format!("not all points were tried; {}", lab_now(&args.lab))),
     }
 }
 
@@ -309,36 +313,36 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::rehearse::Stood;
+    use crate::rehearse::RecoveredTrees;
 
     /// Returns a report with many points in each row, none of which recovers.
-    fn report() -> Report {
-        let row = |place| Row {
-            place,
+    fn report() -> CrashReport {
+        let row = |phase| CrashRow {
+            phase,
             points: 123_456,
-            resumed: Stood {
+            resumed: RecoveredTrees {
                 before: 123_456,
                 after: 0,
             },
-            undone: Stood {
+            undone: RecoveredTrees {
                 before: 123_400,
                 after: 123_456,
             },
             failing: 123_456,
         };
-        let failing = |point| Failing {
-            place: Place::Undo,
+        let failing = |point| FailedPoint {
+            phase: CrashPhase::Undo,
             point,
-            way: Direction::Back,
-            wrong: vec!["`a` is gone".to_owned()],
+            direction: Direction::Back,
+            differences: vec!["`a` is missing".to_owned()],
         };
-        Report {
+        CrashReport {
             rows: [
-                Place::Staging,
-                Place::Commit,
-                Place::Resume,
-                Place::Undo,
-                Place::UndoFinished,
+                CrashPhase::Staging,
+                CrashPhase::Commit,
+                CrashPhase::Resume,
+                CrashPhase::Undo,
+                CrashPhase::UndoFinished,
             ]
             .map(row)
             .to_vec(),
@@ -368,12 +372,12 @@ mod tests {
     }
 
     #[test]
-    fn failing_points_are_told_with_what_is_wrong_and_where_to_look() {
+    fn failing_points_are_reported_with_their_differences_and_the_place_to_look() {
         let failure = failed(&report());
         assert_eq!(failure.exit, Exit::Failed);
         assert_eq!(
             failure.reasons[0],
-            "killed in undo before change 1, then undo: `a` is gone"
+            "killed in undo before change 1, then undo: `a` is missing"
         );
         assert_eq!(
             failure.reasons.last().map(String::as_str),
@@ -381,11 +385,11 @@ mod tests {
         );
         assert_eq!(
             failure.now.as_deref(),
-            Some("the first of them that was found is kept in lab/first-failure")
+            Some("the first failing point is kept in lab/first-failure")
         );
         assert_eq!(
             failure.next,
-            ["`lab/first-failure/what-happened.txt` tells what was done there"]
+            ["`lab/first-failure/commands.txt` lists the commands that were run there"]
         );
     }
 }

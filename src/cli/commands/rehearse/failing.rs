@@ -6,13 +6,13 @@ use super::lab::rehearsed;
 use crate::cli::args::Format;
 use crate::cli::commands::apply::run_job;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::job::{Asking, Job, preview_of, told_nothing};
+use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
 use crate::cli::terminal::out;
 use crate::document::nearest;
 use crate::manifest::Manifest;
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan, Planned};
-use crate::rehearse::{FailingSwap, LabError, Picture, Times};
+use crate::rehearse::{FailingSwap, LabError, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
 pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
@@ -36,33 +36,37 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
 
 /// Applies in the lab with one operation failing, and compares the tree after it with the tree
 /// before.
-pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exit, Failure> {
-    let plan = match preview_of(job)? {
+pub(super) fn rehearse(
+    named: &str,
+    job: &Job,
+    begin_options: BeginOptions<'_>,
+) -> Result<Exit, Failure> {
+    let plan = match preview(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
-            told_nothing(&nothing, Format::Text);
+            report_nothing_to_do(&nothing, Format::Text);
             return Ok(Exit::Ok);
         }
     };
-    let (number, operation) = find(named, &plan)?;
+    let (number, operation) = find_operation(named, &plan)?;
     let all = out::number(plan.operations().count() as u64);
-    out::say(format_args!(
+    out::message(format_args!(
         "operation {} of {all} will fail: {}",
         out::number(number as u64),
-        shown(operation)
+        describe_operation(operation)
     ));
     let deployment = job.tree().path();
-    let before = Picture::of(deployment).map_err(|error| unreadable(&error))?;
+    let before = TreeSnapshot::of(deployment).map_err(|error| unreadable(&error))?;
     let ended = run_job(
         job,
-        &Asking {
+        &BeginOptions {
             injector: Some(Arc::new(FailingSwap(operation.swap))),
-            ..asking
+            ..begin_options
         },
         rehearsed(),
     );
-    let found = Picture::of(deployment).map_err(|error| unreadable(&error))?;
-    let wrong = before.differences(&found, Times::Compared);
+    let found = TreeSnapshot::of(deployment).map_err(|error| unreadable(&error))?;
+    let differences = before.differences(&found, Times::Compared);
     let compared = out::count(
         before.entries(),
         "file and directory",
@@ -73,36 +77,39 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
         Ok(_) => {
             return Err(Failure::new(
                 Exit::Failed,
-                "the operation was to fail, and nothing did",
+                "the run finished, although an operation was set to fail",
             ));
         }
     };
-    match (failure.exit, wrong.is_empty()) {
-        (Exit::Undone, true) => {
+    match (failure.exit, differences.is_empty()) {
+        (Exit::RolledBack, true) => {
             out::line(format_args!(
                 "the whole tree is as before: {compared} compared"
             ));
             let next = format!(
-                "`rollup report last -d {}` tells what was done",
-                out::typed(deployment)
+                "`rollup report last -d {}` shows the run",
+                out::shell_quoted(deployment)
             );
             Err(Failure {
                 next: vec![next],
                 ..failure
             })
         }
-        (Exit::Undone, false) => {
+        (Exit::RolledBack, false) => {
             let mut failure = Failure::new(
                 Exit::Failed,
-                "the run says that it is undone, and the tree is not as before",
+                "the run is rolled back, but the tree is not as before",
             );
-            failure.reasons.extend(wrong);
-            Err(failure.now(format!("{} is left as it is", out::typed(deployment))))
+            failure.reasons.extend(differences);
+            Err(failure.now(format!(
+                "{} is left as it is",
+                out::shell_quoted(deployment)
+            )))
         }
         _ => {
             out::line(format_args!(
                 "{} of {compared} are not as before",
-                out::number(wrong.len() as u64)
+                out::number(differences.len() as u64)
             ));
             Err(failure)
         }
@@ -110,7 +117,7 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
 }
 
 /// Finds the first operation of a step, or the Nth of all; returns it with its number.
-fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
+fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
     let usage = |reason: String| {
         Failure::new(Exit::Usage, reason).now("the lab is in the state before the rollup")
     };
@@ -123,7 +130,7 @@ fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failu
                 .map(|operation| (before + 1, operation));
             return first.ok_or_else(|| {
                 let why = match (&step.manual, step.nothing.first()) {
-                    (Some(_), _) => "it is done by hand".to_owned(),
+                    (Some(_), _) => "it is a manual step".to_owned(),
                     (None, Some(idle)) => format!("{}: {}", idle.target, idle.why),
                     (None, None) => "there is nothing to do".to_owned(),
                 };
@@ -148,7 +155,7 @@ fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failu
     })
 }
 
-fn shown(operation: &Operation) -> String {
+fn describe_operation(operation: &Operation) -> String {
     let on = operation
         .server
         .as_ref()

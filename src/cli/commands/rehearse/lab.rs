@@ -1,11 +1,12 @@
-//! What every rehearsal says: of its lab, and how to do it again.
+//! Messages that all rehearsals share: the state of the lab, and the command that repeats the
+//! rehearsal.
 
 use std::path::Path;
 
-use crate::cli::args::Rehearse;
+use crate::cli::args::RehearseArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::out;
-use crate::cli::terminal::{ManualSteps, Wishes};
+use crate::cli::terminal::{ManualSteps, RunOptions};
 use crate::deployment::deletion::is_mount_point;
 use crate::rehearse::{LabError, LabState};
 
@@ -13,15 +14,15 @@ use crate::rehearse::{LabError, LabState};
 const NAMED: usize = 8;
 
 /// Returns the command that rehearses the same again.
-pub(super) fn again(args: &Rehearse) -> String {
+pub(super) fn retry_command(args: &RehearseArgs) -> String {
     let mut command = format!(
         "rollup rehearse {} --lab {} --replace",
-        out::typed(&args.manifest),
-        out::typed(&args.lab)
+        out::shell_quoted(&args.manifest),
+        out::shell_quoted(&args.lab)
     );
     for (flag, directory) in [("-d", &args.deployment), ("-p", &args.payload)] {
         if let Some(directory) = directory {
-            command.push_str(&format!(" {flag} {}", out::typed(directory)));
+            command.push_str(&format!(" {flag} {}", out::shell_quoted(directory)));
         }
     }
     if args.crash_everywhere {
@@ -33,39 +34,39 @@ pub(super) fn again(args: &Rehearse) -> String {
     command
 }
 
-/// Returns the wishes for a rehearsal, which has no operator to prompt.
-pub(super) fn rehearsed() -> Wishes {
-    Wishes {
-        manual_steps: ManualSteps::Done,
-        ..Wishes::default()
+/// Returns the run_options for a rehearsal, which has no operator to prompt.
+pub(super) fn rehearsed() -> RunOptions {
+    RunOptions {
+        manual_steps: ManualSteps::AssumedDone,
+        ..RunOptions::default()
     }
 }
 
-/// Describes what is in the lab's directory, from what is on disk at this moment.
+/// Describes the current state of the lab's directory, as found on disk.
 pub(super) fn lab_now(directory: &Path) -> String {
     let shown = directory.display();
     match LabState::of(directory) {
         LabState::Absent => format!("nothing was made: `{shown}` does not exist"),
         LabState::Empty => format!("nothing was made: `{shown}` is empty"),
-        LabState::Complete => format!("`{shown}` is a lab, and complete"),
-        LabState::Incomplete => format!("`{shown}` is a lab, and not complete"),
+        LabState::Complete => format!("`{shown}` is a complete lab"),
+        LabState::Incomplete => format!("`{shown}` is an incomplete lab"),
         LabState::Other => format!("`{shown}` is not a lab, and nothing was made there"),
     }
 }
 
-pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
+pub(super) fn not_prepared(error: &LabError, args: &RehearseArgs) -> Failure {
     let elsewhere = "`--lab DIR` makes the lab somewhere else";
     let failure = match error {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)
-            .next("`--replace` makes it anew; `--lab DIR` makes another one"),
+            .next("`--replace` replaces it; `--lab DIR` makes another one"),
         LabError::WouldBeLost(_) | LabError::Inside(_) | LabError::NotALab(_) => {
             Failure::new(Exit::Usage, error).next(elsewhere)
         }
         LabError::WithoutListing(directory) => Failure::new(Exit::Usage, error).next(format!(
-            "remove `{}` yourself if you need nothing in it; {elsewhere}",
+            "remove `{}` yourself if you do not need its contents; {elsewhere}",
             directory.display()
         )),
-        LabError::Foreign { paths, .. } => {
+        LabError::UnexpectedFiles { paths, .. } => {
             let mut failure = Failure::new(Exit::Usage, error);
             let named = paths
                 .iter()
@@ -78,10 +79,10 @@ pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
                     .push(format!("and {} more", out::number(more as u64)));
             }
             failure.next(format!(
-                "move what is named elsewhere, then the same command again; {elsewhere}"
+                "move these files elsewhere, then run the same command again; {elsewhere}"
             ))
         }
-        LabError::NotYours(_) | LabError::WritableByAll(_) => {
+        LabError::OtherOwner(_) | LabError::WritableByAll(_) => {
             Failure::new(Exit::Usage, error).next(elsewhere)
         }
         LabError::Busy(_) => {
@@ -94,8 +95,8 @@ pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
             .next("correct the file table, or rehearse with the real files: `--payload DIR`"),
         LabError::Disk { path, source, .. } if is_mount_point(source) => {
             Failure::caused(Exit::NotReady, error).next(format!(
-                "`umount {}`, then the same command again",
-                out::typed(path)
+                "`umount {}`, then run the same command again",
+                out::shell_quoted(path)
             ))
         }
         LabError::Disk { .. } => Failure::caused(Exit::Io, error),
@@ -103,7 +104,7 @@ pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
     let failure = failure.now(lab_now(&args.lab));
     match LabState::of(&args.lab) {
         LabState::Incomplete if failure.next.is_empty() => {
-            failure.next("the same command again makes it anew")
+            failure.next("run the same command again to replace it")
         }
         _ => failure,
     }

@@ -9,31 +9,34 @@ use std::time::Duration;
 
 use super::apply::run_job;
 use super::verify;
-use crate::cli::args::{Deployment, Format, Reading, Rehearse};
+use crate::cli::args::{DeploymentArg, Format, ReadArgs, RehearseArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
-use crate::cli::inputs::Site;
-use crate::cli::job::{Asking, Job, Preview};
-use crate::cli::next::Next;
-use crate::cli::output::refuse_place;
+use crate::cli::inputs::DescribedDeployment;
+use crate::cli::job::{BeginOptions, Job, Preview};
+use crate::cli::next::NextCommands;
+use crate::cli::output::refuse_path;
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::heeded;
+use crate::cli::terminal::signals::handle_signals;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
 use crate::rehearse::{
-    Lab, LabError, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
+    Lab, LabError, LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
 use crate::run::describe_state;
 
-use lab::{again, lab_now, not_prepared, rehearsed};
+use lab::{lab_now, not_prepared, rehearsed, retry_command};
 
 /// Runs `rollup rehearse`.
-pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
+pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     let (description, text) = match &args.deployment {
-        Some(own) if own.is_file() => inputs::described(own)?,
-        Some(own) => (at_rest(inputs::site(Some(own))?, &args.lab)?, String::new()),
+        Some(own) if own.is_file() => inputs::read_description(own)?,
+        Some(own) => (
+            require_clean(inputs::open_described(Some(own))?, &args.lab)?,
+            String::new(),
+        ),
         None => (sample()?, SAMPLE.to_owned()),
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
@@ -48,7 +51,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
             .map_err(|failure| failure.now(lab_now(&args.lab)))?;
     }
     refuse_to_lose(&args.lab, &args.manifest).map_err(|error| not_prepared(&error, args))?;
-    refuse_place(
+    refuse_path(
         &args.lab,
         &without_links(&args.lab)?.join("deployment"),
         args.payload.as_deref().as_slice(),
@@ -65,10 +68,10 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     }
     let origin = own
         .filter(|own| own.is_dir())
-        .map_or(Origin::Built(&text), Origin::Copied);
+        .map_or(LabOrigin::Built(&text), LabOrigin::Copied);
     let real = args.payload.as_deref();
-    let signals = heeded()?;
-    let is_stopped = || signals.came();
+    let signals = handle_signals()?;
+    let is_stopped = || signals.is_received();
     let lab = prepare(
         &loaded.manifest,
         &description,
@@ -79,10 +82,10 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         &is_stopped,
     );
     let lab = lab.map_err(|error| not_prepared(&error, args))?;
-    if signals.came() {
+    if signals.is_received() {
         return Err(not_prepared(&LabError::Interrupted, args));
     }
-    out::say(format_args!(
+    out::message(format_args!(
         "made {} and {}",
         lab.deployment.display(),
         lab.payload.display()
@@ -104,14 +107,14 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         Some(&lab.payload),
         args.choices,
     )?;
-    let asking = Asking {
+    let begin_options = BeginOptions {
         command: "rehearse",
         verb: "Apply",
         declined: "not applied",
         yes: true,
         confirm: &args.confirm,
-        preview: Preview::LeftOut,
-        again: again(args),
+        preview: Preview::Omitted,
+        retry_command: retry_command(args),
         wait: Duration::ZERO,
         injector: None,
     };
@@ -119,13 +122,13 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return crashes::everywhere(args, &job, &lab, &signals);
     }
     if let Some(named) = &args.inject_failure {
-        return failing::rehearse(named, &job, asking);
+        return failing::rehearse(named, &job, begin_options);
     }
-    run_job(&job, &asking, rehearsed())?;
-    let deployment = Deployment {
+    run_job(&job, &begin_options, rehearsed())?;
+    let deployment = DeploymentArg {
         deployment: Some(lab.deployment.clone()),
     };
-    let exit = verify::verify(&Reading {
+    let exit = verify::verify(&ReadArgs {
         deployment,
         format: Format::Text,
     })?;
@@ -144,31 +147,34 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
 }
 
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
-    let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
+    let (deployment, payload) = (
+        out::shell_quoted(&lab.deployment),
+        out::shell_quoted(&lab.payload),
+    );
     format!(
         "rollup apply {} -d {deployment} -p {payload}",
-        out::typed(manifest)
+        out::shell_quoted(manifest)
     )
 }
 
 /// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
 /// nothing that is ever applied.
-fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
-    let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
+fn require_clean(site: DescribedDeployment, lab: &Path) -> Result<Description, Failure> {
+    let runs = runs(&site.tree).map_err(|fault| inputs::journal_failure(&fault))?;
     match runs
         .iter()
         .find(|run| matches!(run.state(), RunState::Unfinished(_)))
     {
         None => Ok(site.description),
         Some(run) => {
-            let next = Next(site.tree.path());
+            let next = NextCommands(site.tree.path());
             Err(Failure::new(
                 Exit::NotReady,
                 format_args!("run {} is {}", run.name(), describe_state(run)),
             )
             .now(lab_now(lab))
             .next(format!(
-                "`{}` takes it to its end, `{}` takes it back",
+                "`{}` finishes it, `{}` rolls it back",
                 next.resume(),
                 next.undo()
             )))

@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
-use super::tree::{queued, state_after, state_before};
+use super::tree::{operations_by_path, state_after, state_before};
 use super::words::{
-    applied, directory, down, for_good, grouped, inverse, kept, manual_mark, new_here, no_return,
-    restarts_due, servers, side, staged, stands_again, title,
+    POINT_OF_NO_RETURN, describe_manual_step, describe_rollback, describe_state, describe_target,
+    group_operations, grouped_outages, inverse, kept_bytes, newly_installed, permanent_outages,
+    plan_title, restarts_after_undo, restored_state, rollup_list, server_list, staged_bytes,
+    step_heading, target_directory,
 };
 use crate::cli::terminal::out::{count, number};
 use crate::deployment::records::State;
 use crate::names::{Digest, Escaped, RelPath};
-use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, TargetState};
+use crate::plan::{FileTableRow, Operation, OperationKind, Plan, PlannedStep, TargetState};
 
 /// Number of marks in a row of a picture, each `MARK` pixels wide and high.
 const IN_A_ROW: usize = 20;
@@ -24,52 +26,52 @@ const MARK: usize = 14;
 
 /// Renders the whole page.
 pub(super) fn page(plan: &Plan) -> String {
-    Page::of(plan)
+    PlanPage::of(plan)
         .render()
         .expect("texts are written into a text")
 }
 
 #[derive(Template)]
 #[template(path = "plan.html")]
-struct Page {
-    /// Title of the window: short.
-    window: String,
+struct PlanPage {
+    /// Short title, for the window.
+    window_title: String,
     title: String,
     deployment: String,
     product: Option<String>,
     applied_before: String,
     applied_after: String,
     digest: Option<Digest>,
-    /// `Ok` if everything can be rolled back, `Err` with what cannot; both in words.
-    no_return: Result<String, String>,
+    /// `Ok` if everything can be rolled back, `Err` with the first point of no return.
+    undo: Result<String, String>,
     figures: Vec<(String, &'static str)>,
     confirmations: Vec<(String, String)>,
     warnings: Vec<String>,
-    /// Items removed and not restored, or services stopped and not started.
-    for_good: Vec<String>,
-    /// Manual steps: number, heading, servers, and true if the step may be skipped.
-    by_hand: Vec<(usize, String, String, bool)>,
-    restarts_due: Vec<String>,
+    permanent_outages: Vec<String>,
+    /// Manual steps: number, heading, servers, and true if the step is optional.
+    manual_steps: Vec<(usize, String, String, bool)>,
+    restarts_after_undo: Vec<String>,
     left_out: Vec<(String, Vec<String>)>,
-    new_here: Vec<String>,
+    newly_installed: Vec<String>,
     checked: Vec<(String, Vec<String>)>,
     notes: Vec<String>,
     fixes: Vec<String>,
-    steps: Vec<Step>,
-    down: Vec<Span>,
-    lacking: Vec<Span>,
-    bytes: Vec<Bytes>,
-    map: Vec<Mapped>,
-    console: Vec<Row>,
-    files: Vec<Replaced>,
-    documented: Vec<TableRow>,
-    way_back: Vec<Back>,
+    steps: Vec<StepView>,
+    outages: Vec<StepSpan>,
+    dependency_outages: Vec<StepSpan>,
+    bytes: Vec<StepBytes>,
+    map: Vec<GroupMap>,
+    console: Vec<ConsoleRow>,
+    files: Vec<CopiedFile>,
+    documented: Vec<DocumentedFileRow>,
+    rollback: Vec<RollbackStep>,
+    point_of_no_return: &'static str,
     /// Hashes that the plan is bound to: name and full hash.
-    checksums: Vec<(String, String)>,
+    digests: Vec<(String, String)>,
 }
 
-/// Cells of a row of the file table.
-struct TableRow {
+/// Row of the file table of the article.
+struct DocumentedFileRow {
     name: String,
     size: String,
     modified: String,
@@ -80,16 +82,16 @@ struct TableRow {
 }
 
 /// Step with its operations.
-struct Step {
+struct StepView {
     at: usize,
     id: String,
     heading: String,
-    manual: Option<ManualView>,
-    operations: Vec<Line>,
+    manual: Option<ManualStepView>,
+    operations: Vec<OperationRow>,
     nothing: Vec<(String, String)>,
 }
 
-struct ManualView {
+struct ManualStepView {
     how: &'static str,
     instructions: String,
     undo: Option<String>,
@@ -97,7 +99,7 @@ struct ManualView {
 }
 
 /// Operations that share a line.
-struct Line {
+struct OperationRow {
     tone: &'static str,
     sign: char,
     word: &'static str,
@@ -111,20 +113,20 @@ struct Line {
     seen: String,
 }
 
-/// Span from one step to another, with one cell for each step.
-struct Span {
-    what: String,
+/// Outage from one step to another, with one cell for each step.
+struct StepSpan {
+    target: String,
     servers: String,
     when: String,
-    cells: Vec<Cell>,
+    cells: Vec<StepCell>,
 }
 
 /// Cell of a picture; without a text nothing happens there.
-struct Cell {
+struct StepCell {
     text: &'static str,
 }
 
-struct Bytes {
+struct StepBytes {
     name: String,
     new: String,
     old: String,
@@ -134,28 +136,28 @@ struct Bytes {
 }
 
 /// Group of the console as a picture: a mark for each instance, before and after.
-struct Mapped {
+struct GroupMap {
     path: String,
-    before: Marks,
-    after: Marks,
+    before: InstanceMarks,
+    after: InstanceMarks,
 }
 
-struct Marks {
+struct InstanceMarks {
     /// Number of instances in each state, in words.
-    said: String,
-    marks: Vec<Mark>,
+    counts: String,
+    marks: Vec<InstanceMark>,
     /// Height in pixels.
     height: usize,
 }
 
-struct Mark {
+struct InstanceMark {
     class: &'static str,
     x: usize,
     y: usize,
 }
 
 /// Row of the console.
-enum Row {
+enum ConsoleRow {
     Group {
         depth: usize,
         name: String,
@@ -174,101 +176,102 @@ enum Row {
     },
 }
 
-struct Replaced {
+struct CopiedFile {
     path: String,
     old: Option<(String, String)>,
     new: (String, String),
 }
 
 /// Step of the rollback.
-struct Back {
+struct RollbackStep {
     at: usize,
     id: String,
-    /// Instructions to roll back a manual step; `Err` if there are none and the rollback ends here.
-    by_hand: Option<Result<String, ()>>,
+    /// Instructions to roll back a manual step; `Err` if it is a point of no return.
+    manual: Option<Result<String, ()>>,
     operations: Vec<(char, &'static str, String, String, String)>,
 }
 
-impl Page {
+impl PlanPage {
     fn of(plan: &Plan) -> Self {
         let context = &plan.context;
-        let new = new_here(plan);
-        let shown_new = grouped_new(plan, &new);
+        let new = newly_installed(plan);
+        let newly_installed = describe_new(plan, &new);
         let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty());
         Self {
-            window: window(plan),
-            title: title(plan),
-            deployment: shown(&plan.deployment),
-            product: context.product.as_deref().map(shown),
-            applied_before: applied(&plan.applied.before),
-            applied_after: applied(&plan.applied.after),
+            window_title: window_title(plan),
+            title: plan_title(plan),
+            deployment: escaped(&plan.deployment),
+            product: context.product.as_deref().map(escaped),
+            applied_before: rollup_list(&plan.applied.before),
+            applied_after: rollup_list(&plan.applied.after),
             digest: plan.digest,
-            no_return: no_return(plan),
+            undo: describe_rollback(plan),
             figures: figures(plan),
             confirmations: plan
                 .confirmations
                 .iter()
-                .map(|one| (shown(&one.id), shown(&one.question)))
+                .map(|one| (escaped(&one.id), escaped(&one.question)))
                 .collect(),
-            warnings: plan.warnings.iter().map(|warning| shown(warning)).collect(),
-            for_good: for_good(plan),
-            by_hand: by_hand(plan),
-            restarts_due: restarts_due(plan),
+            warnings: plan
+                .warnings
+                .iter()
+                .map(|warning| escaped(warning))
+                .collect(),
+            permanent_outages: permanent_outages(plan),
+            manual_steps: manual_steps(plan),
+            restarts_after_undo: restarts_after_undo(plan),
             left_out: left_out
-                .map(|step| (shown(&step.id), all_shown(&step.left_out)))
+                .map(|step| (escaped(&step.id), all_escaped(&step.left_out)))
                 .collect(),
-            new_here: shown_new,
+            newly_installed,
             checked: context
                 .checked
                 .iter()
-                .map(|one| (shown(&one.what), all_shown(&one.found)))
+                .map(|one| (escaped(&one.condition), all_escaped(&one.found)))
                 .collect(),
-            notes: all_shown(&context.notes),
-            fixes: all_shown(&context.fixes),
+            notes: all_escaped(&context.notes),
+            fixes: all_escaped(&context.fixes),
             steps: plan
                 .steps
                 .iter()
                 .enumerate()
                 .map(|(at, one)| step(at + 1, one, &new))
                 .collect(),
-            down: outages(plan),
-            lacking: lacking(plan),
+            outages: outages(plan),
+            dependency_outages: dependency_outages(plan),
             bytes: bytes(plan),
             map: map(plan),
             console: console(plan),
             files: files(plan),
             documented: context.file_table.iter().map(documented).collect(),
-            way_back: way_back(plan),
-            checksums: checksums(plan),
+            rollback: rollback(plan),
+            point_of_no_return: POINT_OF_NO_RETURN,
+            digests: digests(plan),
         }
     }
 }
 
-fn window(plan: &Plan) -> String {
+fn window_title(plan: &Plan) -> String {
     match plan.rollup() {
         Some(rollup) => format!("{} revision {}: plan", rollup.kb, rollup.revision),
         None => "accept: plan".to_owned(),
     }
 }
 
-/// Returns the heading of a step.
-fn title_of(at: usize, step: &PlannedStep) -> String {
-    super::words::heading(at, step)
-}
-
-fn shown(text: &str) -> String {
+fn escaped(text: &str) -> String {
     Escaped(text).to_string()
 }
 
-fn all_shown(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| shown(text)).collect()
+fn all_escaped(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| escaped(text)).collect()
 }
 
 fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
-    let down = down(plan);
-    let away = |service: bool| {
-        let of_kind = down.iter().filter(|(outage, _)| outage.service == service);
-        of_kind
+    let outages = grouped_outages(plan);
+    let targets = |service: bool| {
+        outages
+            .iter()
+            .filter(|(outage, _)| outage.service == service)
             .map(|(outage, _)| outage.target)
             .collect::<BTreeSet<_>>()
             .len()
@@ -277,7 +280,7 @@ fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
         .operations()
         .filter_map(|operation| operation.server.as_deref())
         .collect();
-    let by_hand = plan
+    let manual_steps = plan
         .steps
         .iter()
         .filter(|step| step.manual.is_some())
@@ -287,87 +290,89 @@ fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
     };
     let mut figures = vec![
         figure(plan.steps.len(), "step", "steps"),
-        figure(by_hand, "of them by hand", "of them by hand"),
+        figure(manual_steps, "manual step", "manual steps"),
         figure(plan.operations().count(), "operation", "operations"),
-        figure(servers.len(), "server is named", "servers are named"),
-        figure(away(false), "item down meanwhile", "items down meanwhile"),
-        figure(
-            away(true),
-            "service down meanwhile",
-            "services down meanwhile",
-        ),
+        figure(servers.len(), "server", "servers"),
+        figure(targets(false), "item unavailable", "items unavailable"),
+        figure(targets(true), "service unavailable", "services unavailable"),
     ];
     if plan.digest.is_some() {
         figures.push((
-            number(staged(&plan.swaps)),
-            "bytes to stage, before anything changes",
+            number(staged_bytes(&plan.swaps)),
+            "bytes to stage before the first change",
         ));
     }
     figures
 }
 
-fn by_hand(plan: &Plan) -> Vec<(usize, String, String, bool)> {
+fn manual_steps(plan: &Plan) -> Vec<(usize, String, String, bool)> {
     let steps = plan.steps.iter().enumerate();
     let manual_steps = steps.filter_map(|(at, step)| {
         let manual = step.manual.as_ref()?;
         Some((
             at + 1,
-            title_of(at + 1, step),
-            shown(&manual.servers.join(", ")),
+            step_heading(at + 1, step),
+            escaped(&manual.servers.join(", ")),
             manual.optional,
         ))
     });
     manual_steps.collect()
 }
 
-fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
-    let groups = plan.steps.iter().flat_map(|step| grouped(&step.operations));
+fn describe_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
+    let groups = plan
+        .steps
+        .iter()
+        .flat_map(|step| group_operations(&step.operations));
     groups
         .filter(|group| new.contains(&group[0].at))
-        .map(|group| super::words::target(&group))
+        .map(|group| describe_target(&group))
         .collect()
 }
 
-fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
+fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> StepView {
     let line = |group: Vec<&Operation>| {
         let first = group[0];
-        Line {
+        OperationRow {
             tone: tone(first.kind),
             sign: first.kind.sign(),
             word: first.kind.word(),
-            target: shown(&first.target),
-            directory: directory(first).map(|directory| shown(&directory)),
-            servers: servers(&group),
-            before: side(&first.before),
-            after: side(&first.after),
+            target: escaped(&first.target),
+            directory: target_directory(first).map(|directory| escaped(&directory)),
+            servers: server_list(&group),
+            before: describe_state(&first.before),
+            after: describe_state(&first.after),
             new: new.contains(&first.at),
             line: first.line,
-            seen: shown(&first.seen),
+            seen: escaped(&first.seen),
         }
     };
-    Step {
+    StepView {
         at,
-        id: shown(&step.id),
-        heading: title_of(at, step),
-        manual: step.manual.as_ref().map(|manual| ManualView {
-            how: manual_mark(manual),
+        id: escaped(&step.id),
+        heading: step_heading(at, step),
+        manual: step.manual.as_ref().map(|manual| ManualStepView {
+            how: describe_manual_step(manual),
             instructions: manual
                 .instructions
                 .lines()
-                .map(shown)
+                .map(escaped)
                 .collect::<Vec<_>>()
                 .join("\n"),
             undo: manual
                 .undo
                 .as_deref()
-                .map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
-            servers: shown(&manual.servers.join(", ")),
+                .map(|undo| undo.lines().map(escaped).collect::<Vec<_>>().join("\n")),
+            servers: escaped(&manual.servers.join(", ")),
         }),
-        operations: grouped(&step.operations).into_iter().map(line).collect(),
+        operations: group_operations(&step.operations)
+            .into_iter()
+            .map(line)
+            .collect(),
         nothing: step
             .nothing
             .iter()
-            .map(|idle| (shown(&idle.target), shown(&idle.why)))
+            .map(|unchanged| (escaped(&unchanged.target), escaped(&unchanged.why)))
             .collect(),
     }
 }
@@ -375,9 +380,9 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
 /// Returns the CSS class of a kind of operation.
 fn tone(kind: OperationKind) -> &'static str {
     match kind {
-        OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "goes",
-        OperationKind::Install | OperationKind::Run | OperationKind::Copy => "comes",
-        OperationKind::Start | OperationKind::Enable => "comes",
+        OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "removes",
+        OperationKind::Install | OperationKind::Run | OperationKind::Copy => "adds",
+        OperationKind::Start | OperationKind::Enable => "adds",
         OperationKind::Replace
         | OperationKind::Initialize
         | OperationKind::Restart
@@ -385,25 +390,25 @@ fn tone(kind: OperationKind) -> &'static str {
     }
 }
 
-fn outages(plan: &Plan) -> Vec<Span> {
-    let spans = down(plan).into_iter().map(|(outage, servers)| {
+fn outages(plan: &Plan) -> Vec<StepSpan> {
+    let spans = grouped_outages(plan).into_iter().map(|(outage, servers)| {
         let words = match outage.service {
             true => ["stopped", "down", "started", "restarted"],
-            false => ["removed", "away", "installed", "replaced"],
+            false => ["removed", "down", "installed", "replaced"],
         };
-        Span {
-            what: shown(outage.target),
-            servers: shown(&servers.join(", ")),
-            when: when(plan, outage.from, outage.to),
+        StepSpan {
+            target: escaped(outage.target),
+            servers: escaped(&servers.join(", ")),
+            when: describe_span(plan, outage.from, outage.to),
             cells: cells(plan, outage.from, outage.to, words),
         }
     });
     spans.collect()
 }
 
-/// Returns the items that stay while something they require is down, with everything that is down
-/// in the same span in one row.
-fn lacking(plan: &Plan) -> Vec<Span> {
+/// Returns the items that stay installed while something that they require is down, with everything
+/// that is down from the same step to the same step in one row.
+fn dependency_outages(plan: &Plan) -> Vec<StepSpan> {
     let at: BTreeMap<&str, usize> = plan
         .steps
         .iter()
@@ -411,24 +416,24 @@ fn lacking(plan: &Plan) -> Vec<Span> {
         .map(|(at, step)| (step.id.as_str(), at))
         .collect();
     let mut spans: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
-    for lacking in &plan.outage {
+    for outage in &plan.outage {
         spans
-            .entry((&lacking.instance, &lacking.from, &lacking.to))
+            .entry((&outage.instance, &outage.from, &outage.to))
             .or_default()
-            .push(&lacking.without);
+            .push(&outage.without);
     }
     let spans = spans
         .into_iter()
         .filter_map(|((instance, from, to), without)| {
             let (from, to) = (*at.get(from)?, *at.get(to)?);
-            Some(Span {
-                what: format!(
+            Some(StepSpan {
+                target: format!(
                     "{} is without {}",
                     Escaped(instance),
                     Escaped(&without.join(", "))
                 ),
                 servers: String::new(),
-                when: when(plan, from, Some(to)),
+                when: describe_span(plan, from, Some(to)),
                 cells: cells(
                     plan,
                     from,
@@ -440,13 +445,13 @@ fn lacking(plan: &Plan) -> Vec<Span> {
     spans.collect()
 }
 
-/// Describes a span of steps in words.
-fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
+/// Describes a span of steps.
+fn describe_span(plan: &Plan, from: usize, to: Option<usize>) -> String {
     let named = |at: usize| format!("{}. {}", at + 1, Escaped(&plan.steps[at].id));
     match to {
         Some(to) if to == from => format!("during {}", named(to)),
         Some(to) => format!("{} to {}", named(from), named(to)),
-        None => format!("from {} on, for good", named(from)),
+        None => format!("from {} on, permanently", named(from)),
     }
 }
 
@@ -456,30 +461,33 @@ fn cells(
     plan: &Plan,
     from: usize,
     to: Option<usize>,
-    [goes, away, comes, both]: [&'static str; 4],
-) -> Vec<Cell> {
+    [first, between, last, only]: [&'static str; 4],
+) -> Vec<StepCell> {
     let text = |at: usize| match to {
         _ if at < from => "",
         Some(to) if at > to => "",
-        Some(to) if from == to => both,
-        Some(to) if at == to => comes,
-        _ if at == from => goes,
-        _ => away,
+        Some(to) if from == to => only,
+        Some(to) if at == to => last,
+        _ if at == from => first,
+        _ => between,
     };
     (0..plan.steps.len())
-        .map(|at| Cell { text: text(at) })
+        .map(|at| StepCell { text: text(at) })
         .collect()
 }
 
-fn bytes(plan: &Plan) -> Vec<Bytes> {
+fn bytes(plan: &Plan) -> Vec<StepBytes> {
     if plan.digest.is_none() {
         return Vec::new();
     }
     let of = |step: &PlannedStep| {
         let swaps = || plan.swaps_of(Some(step.id.as_str()));
-        (staged(swaps()), kept(swaps()))
+        (staged_bytes(swaps()), kept_bytes(swaps()))
     };
-    let applied = (staged(plan.swaps_of(None)), kept(plan.swaps_of(None)));
+    let applied = (
+        staged_bytes(plan.swaps_of(None)),
+        kept_bytes(plan.swaps_of(None)),
+    );
     let all: Vec<(u64, u64)> = plan.steps.iter().map(of).chain([applied]).collect();
     let widest = all
         .iter()
@@ -500,8 +508,8 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         .iter()
         .enumerate()
         .map(|(at, step)| format!("{}. {}", at + 1, Escaped(&step.id)));
-    let names = names.chain(["the level, last of all".to_owned()]);
-    let row = |(name, (new, old)): (String, (u64, u64))| Bytes {
+    let names = names.chain(["applied updates, after all steps".to_owned()]);
+    let row = |(name, (new, old)): (String, (u64, u64))| StepBytes {
         name,
         new: number(new),
         old: number(old),
@@ -511,8 +519,8 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
     names.zip(all).map(row).collect()
 }
 
-fn map(plan: &Plan) -> Vec<Mapped> {
-    let queued = queued(plan);
+fn map(plan: &Plan) -> Vec<GroupMap> {
+    let queued = operations_by_path(plan);
     let mut map = Vec::new();
     for group in plan
         .context
@@ -521,10 +529,10 @@ fn map(plan: &Plan) -> Vec<Mapped> {
         .filter(|group| !group.items.is_empty())
     {
         let (mut old, mut new) = (Vec::new(), Vec::new());
-        for stands in group.items.iter().flat_map(|item| &item.instances) {
-            let before = state_before(stands);
+        for instance in group.items.iter().flat_map(|item| &item.instances) {
+            let before = state_before(instance);
             let last = queued
-                .get(&stands.at)
+                .get(&instance.at)
                 .and_then(|operations| operations.last());
             let is = last.map_or(before.clone(), |last| state_after(&last.after));
             let class = |text: &str, changes: &'static str| match last {
@@ -535,8 +543,8 @@ fn map(plan: &Plan) -> Vec<Mapped> {
             old.push((class(&before, "old"), before));
             new.push((class(&is, "new"), is));
         }
-        map.push(Mapped {
-            path: shown(group.path.as_str()),
+        map.push(GroupMap {
+            path: escaped(group.path.as_str()),
             before: marks(old),
             after: marks(new),
         });
@@ -545,20 +553,20 @@ fn map(plan: &Plan) -> Vec<Mapped> {
 }
 
 /// Lays out the marks of a group, in rows.
-fn marks(all: Vec<(&'static str, String)>) -> Marks {
+fn marks(all: Vec<(&'static str, String)>) -> InstanceMarks {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     all.iter()
         .for_each(|(_, text)| *counts.entry(text).or_default() += 1);
-    let said = counts
+    let counts = counts
         .into_iter()
         .map(|(text, count)| format!("{} × {text}", number(count as u64)));
-    let mark = |(at, class): (usize, &'static str)| Mark {
+    let mark = |(at, class): (usize, &'static str)| InstanceMark {
         class,
         x: at % IN_A_ROW * MARK,
         y: at / IN_A_ROW * MARK,
     };
-    Marks {
-        said: said.collect::<Vec<_>>().join(", "),
+    InstanceMarks {
+        counts: counts.collect::<Vec<_>>().join(", "),
         height: all.len().div_ceil(IN_A_ROW) * MARK,
         marks: all
             .iter()
@@ -569,32 +577,32 @@ fn marks(all: Vec<(&'static str, String)>) -> Marks {
     }
 }
 
-fn console(plan: &Plan) -> Vec<Row> {
-    let queued = queued(plan);
+fn console(plan: &Plan) -> Vec<ConsoleRow> {
+    let queued = operations_by_path(plan);
     let mut rows = Vec::new();
     for group in &plan.context.console {
         let depth = group.path.parts().count();
-        rows.push(Row::Group {
+        rows.push(ConsoleRow::Group {
             depth: depth.min(6),
-            name: shown(group.path.name()),
+            name: escaped(group.path.name()),
         });
         for item in &group.items {
-            for (at, stands) in item.instances.iter().enumerate() {
+            for (at, instance) in item.instances.iter().enumerate() {
                 let operations = queued
-                    .get(&stands.at)
+                    .get(&instance.at)
                     .map(Vec::as_slice)
                     .unwrap_or_default();
                 let words = operations
                     .iter()
                     .map(|one| (tone(one.kind), one.kind.sign(), one.kind.word()));
-                let before = state_before(stands);
+                let before = state_before(instance);
                 let after = operations
                     .last()
                     .map_or(before.clone(), |last| state_after(&last.after));
-                rows.push(Row::Instance {
+                rows.push(ConsoleRow::Instance {
                     depth: (depth + 1).min(6),
-                    item: (at == 0).then(|| (shown(&item.name), item.instances.len())),
-                    server: stands.server.as_deref().map(shown).unwrap_or_default(),
+                    item: (at == 0).then(|| (escaped(&item.name), item.instances.len())),
+                    server: instance.server.as_deref().map(escaped).unwrap_or_default(),
                     gone: after == State::NotInstalled.as_str(),
                     after,
                     before,
@@ -607,14 +615,14 @@ fn console(plan: &Plan) -> Vec<Row> {
 }
 
 /// Returns every file that a step writes, old and new.
-fn files(plan: &Plan) -> Vec<Replaced> {
+fn files(plan: &Plan) -> Vec<CopiedFile> {
     let facts = |side: &TargetState| match side {
         TargetState::File { size, sha256 } => Some((number(*size), sha256.to_string())),
         _ => None,
     };
     let file = |operation: &Operation| {
-        Some(Replaced {
-            path: shown(operation.at.as_str()),
+        Some(CopiedFile {
+            path: escaped(operation.at.as_str()),
             old: facts(&operation.before),
             new: facts(&operation.after)?,
         })
@@ -622,10 +630,10 @@ fn files(plan: &Plan) -> Vec<Replaced> {
     plan.operations().filter_map(file).collect()
 }
 
-fn documented(row: &Documented) -> TableRow {
-    let text = |text: &Option<String>| text.as_deref().map(shown).unwrap_or_default();
-    TableRow {
-        name: shown(row.name.as_str()),
+fn documented(row: &FileTableRow) -> DocumentedFileRow {
+    let text = |text: &Option<String>| text.as_deref().map(escaped).unwrap_or_default();
+    DocumentedFileRow {
+        name: escaped(row.name.as_str()),
         size: row.size.map(number).unwrap_or_default(),
         modified: text(&row.modified),
         platform: text(&row.platform),
@@ -633,51 +641,51 @@ fn documented(row: &Documented) -> TableRow {
         used: match &row.unused {
             Some(why) => format!("not deployed: {}", Escaped(why)),
             None if row.steps.is_empty() => "not deployed".to_owned(),
-            None => shown(&row.steps.join(", ")),
+            None => escaped(&row.steps.join(", ")),
         },
         unused: row.steps.is_empty(),
     }
 }
 
-fn way_back(plan: &Plan) -> Vec<Back> {
-    let mut back = Vec::new();
+fn rollback(plan: &Plan) -> Vec<RollbackStep> {
+    let mut rollback = Vec::new();
     for (at, step) in plan.steps.iter().enumerate().rev() {
-        let by_hand = step
+        let manual = step
             .manual
             .as_ref()
-            .map(|manual| manual.undo.as_deref().map(shown).ok_or(()));
+            .map(|manual| manual.undo.as_deref().map(escaped).ok_or(()));
         let row = |group: Vec<&Operation>| {
             let (sign, word) = inverse(group[0]);
             (
                 sign,
                 word,
-                shown(&group[0].target),
-                servers(&group),
-                stands_again(group[0]),
+                escaped(&group[0].target),
+                server_list(&group),
+                restored_state(group[0]),
             )
         };
-        let operations = grouped(&step.operations)
+        let operations = group_operations(&step.operations)
             .into_iter()
             .rev()
             .map(row)
             .collect();
-        back.push(Back {
+        rollback.push(RollbackStep {
             at: at + 1,
-            id: shown(&step.id),
-            by_hand,
+            id: escaped(&step.id),
+            manual,
             operations,
         });
     }
-    back
+    rollback
 }
 
-fn checksums(plan: &Plan) -> Vec<(String, String)> {
-    let mut checksums = Vec::new();
+fn digests(plan: &Plan) -> Vec<(String, String)> {
+    let mut digests = Vec::new();
     if let Some(digest) = &plan.digest {
-        checksums.push(("plan".to_owned(), digest.to_string()));
+        digests.push(("plan".to_owned(), digest.to_string()));
     }
     if let Some(rollup) = plan.rollup() {
-        checksums.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
+        digests.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
     }
     if let Some(expected_state) = &plan.expected_state {
         let entries = count(
@@ -685,10 +693,10 @@ fn checksums(plan: &Plan) -> Vec<(String, String)> {
             "file or directory",
             "files and directories",
         );
-        checksums.push((
-            format!("prediction, of {entries}"),
+        digests.push((
+            format!("expected state of {entries}"),
             expected_state.digest.to_string(),
         ));
     }
-    checksums
+    digests
 }

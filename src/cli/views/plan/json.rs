@@ -1,55 +1,54 @@
-//! A plan as a JSON document: what `--save` writes, what `--format json` prints, and what a run
-//! keeps.
+//! A plan as a JSON document, as `--save` writes it, `--format json` prints it and a run keeps it.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::args::Choices;
+use crate::cli::args::PlanChoices;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
 
-/// A plan, with what the command that wrote it says besides.
+/// A plan, with facts about the command that wrote it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "A plan of rollup")]
 pub(crate) struct PlanDocument<'p> {
     #[serde(flatten)]
     plan: &'p Plan,
-    /// Only in a plan that was saved: what it was made from.
+    /// Inputs of a saved plan; absent from a plan that a command prints.
     #[serde(skip_serializing_if = "Option::is_none")]
-    made_from: Option<MadeFrom>,
-    /// Only where a command prints the plan: how the command ended.
+    made_from: Option<PlanInputs>,
+    /// Result of the command that prints the plan; absent from a saved plan.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
-    ended: Option<Ended>,
+    outcome: Option<CommandOutcome>,
 }
 
-/// How a command ended.
+/// Result of a command.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Ended {
-    /// The name of the exit code.
+struct CommandOutcome {
+    /// Name of the exit code.
     outcome: &'static str,
-    /// The exit code.
+    /// Exit code.
     exit_code: u8,
-    /// Whether anything of the deployment was changed: never by showing a plan.
+    /// True if the command changed the deployment; showing a plan never does.
     changed: bool,
 }
 
-/// Where a plan was made from, so that applying it needs no more words than its file. No part of
-/// its digest.
+/// Inputs of a plan, so that applying it needs no argument but its file. Its digest does not cover
+/// them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct MadeFrom {
-    /// The path of the manifest.
+pub(crate) struct PlanInputs {
+    /// Path of the manifest.
     pub(crate) manifest: PathBuf,
-    /// The path of the payload.
+    /// Path of the payload.
     pub(crate) payload: PathBuf,
     #[serde(flatten)]
-    pub(crate) choices: Choices,
+    pub(crate) choices: PlanChoices,
 }
 
 /// Formats the document that a command prints.
-pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
-    let ended = Ended {
+pub(super) fn printed(plan: &Plan, exit: Exit) -> String {
+    let outcome = CommandOutcome {
         outcome: exit.name(),
         exit_code: exit as u8,
         changed: false,
@@ -57,9 +56,9 @@ pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
         made_from: None,
-        ended: Some(ended),
+        outcome: Some(outcome),
     };
-    serde_json::to_string_pretty(&document).expect("a plan holds nothing that JSON cannot")
+    serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }
 
 /// Formats the document that is saved.
@@ -67,10 +66,10 @@ pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
 /// # Errors
 ///
 /// A path is not UTF-8, so JSON cannot hold it.
-pub(crate) fn saved(plan: &Plan, made_from: MadeFrom) -> serde_json::Result<String> {
+pub(crate) fn saved(plan: &Plan, made_from: PlanInputs) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&PlanDocument {
         plan,
         made_from: Some(made_from),
-        ended: None,
+        outcome: None,
     })
 }

@@ -3,56 +3,56 @@
 use std::collections::BTreeSet;
 
 use super::words::{
-    applied, change, directory, down, for_good, grouped, heading, inverse, manual_mark, new_here,
-    no_return, restarts_due, stands_again, summary, target, title,
+    POINT_OF_NO_RETURN, describe_change, describe_manual_step, describe_rollback, describe_size,
+    describe_target, group_operations, grouped_outages, inverse, newly_installed,
+    permanent_outages, plan_title, restarts_after_undo, restored_state, rollup_list, step_heading,
+    target_directory,
 };
 use crate::cli::terminal::out::number;
-use crate::cli::views::markdown::{Page, plain};
+use crate::cli::views::markdown::{MarkdownPage, escape};
 use crate::names::RelPath;
-use crate::plan::{Documented, Operation, Plan, PlannedStep, TargetState};
+use crate::plan::{FileTableRow, Operation, Plan, PlannedStep, TargetState};
 
-/// Formats the whole plan: subject and deployment, what to look at first, outages, the steps with
-/// their operations, the files old and new, and the rollback.
+/// Formats the whole plan: subject and deployment, everything to read before approving, outages,
+/// the steps with their operations, the files old and new, and the rollback.
 pub(super) fn text(plan: &Plan) -> String {
-    let mut ticket = Ticket::default();
-    ticket.head(plan);
-    ticket.first(plan);
-    ticket.down(plan);
-    ticket.outage(plan);
-    ticket.page.line("## Steps");
-    let new = new_here(plan);
+    let mut document = MarkdownPlan::default();
+    document.head(plan);
+    document.notices(plan);
+    document.outages(plan);
+    document.dependency_outages(plan);
+    document.page.line("## Steps");
+    let new = newly_installed(plan);
     for (at, step) in plan.steps.iter().enumerate() {
-        ticket.step(at + 1, step, &new);
+        document.step(at + 1, step, &new);
     }
-    ticket.files(plan);
-    ticket.documented(plan);
-    ticket.way_back(plan);
-    ticket.page.into_text()
+    document.files(plan);
+    document.documented(plan);
+    document.rollback(plan);
+    document.page.into_text()
 }
 
 #[derive(Default)]
-struct Ticket {
-    page: Page,
+struct MarkdownPlan {
+    page: MarkdownPage,
 }
 
-impl Ticket {
+impl MarkdownPlan {
     fn head(&mut self, plan: &Plan) {
-        self.page.line(&format!("# {}", plain(&title(plan))));
+        self.page.line(&format!("# {}", escape(&plan_title(plan))));
         let digest = match &plan.digest {
             Some(digest) => format!("`{digest}`"),
-            None => "none: a preview without a payload, so nobody can tell what will be written"
-                .to_owned(),
+            None => "none: without a payload, the bytes to write are unknown".to_owned(),
         };
+        let rollback =
+            describe_rollback(plan).unwrap_or_else(|step| format!("point of no return: {step}"));
         let rows = [
-            ("deployment", plain(&plan.deployment)),
-            ("in force now", applied(&plan.applied.before)),
-            ("in force afterwards", applied(&plan.applied.after)),
+            ("deployment", escape(&plan.deployment)),
+            ("applied now", rollup_list(&plan.applied.before)),
+            ("applied afterwards", rollup_list(&plan.applied.after)),
             ("plan", digest),
-            ("size", summary(plan)),
-            (
-                "can be undone",
-                plain(&no_return(plan).unwrap_or_else(|step| step)),
-            ),
+            ("size", describe_size(plan)),
+            ("undo", escape(&rollback)),
         ];
         self.page.table(
             &["", ""],
@@ -60,112 +60,111 @@ impl Ticket {
         );
     }
 
-    /// Adds what has to be looked at or answered before anything else.
-    fn first(&mut self, plan: &Plan) {
-        let asked = |asked: &crate::plan::Confirmation| {
-            format!("`{}`: {}", asked.id, plain(&asked.question))
-        };
+    /// Adds everything to read or confirm before approving.
+    fn notices(&mut self, plan: &Plan) {
+        let confirmation =
+            |one: &crate::plan::Confirmation| format!("`{}`: {}", one.id, escape(&one.question));
         self.page.section(
             "To be confirmed first",
-            plan.confirmations.iter().map(asked),
+            plan.confirmations.iter().map(confirmation),
         );
         let left_out = plan
             .steps
             .iter()
             .filter(|step| !step.left_out.is_empty())
             .map(|step| {
-                let names: Vec<_> = step.left_out.iter().map(|name| plain(name)).collect();
+                let names: Vec<_> = step.left_out.iter().map(|name| escape(name)).collect();
                 format!(
                     "left out of step {}, as not installed here: {}",
-                    plain(&step.id),
+                    escape(&step.id),
                     names.join(", ")
                 )
             });
-        let found = |checked: &crate::plan::Checked| {
+        let found = |checked: &crate::plan::CheckedPrerequisite| {
             format!(
                 "{}: {}",
-                plain(&checked.what),
-                plain(&checked.found.join(", "))
+                escape(&checked.condition),
+                escape(&checked.found.join(", "))
             )
         };
         self.page
             .section("Checked", plan.context.checked.iter().map(found));
         self.page
-            .section("Notes", plan.context.notes.iter().map(|note| plain(note)));
-        self.page.section(
-            "What it mends",
-            plan.context.fixes.iter().map(|fix| plain(fix)),
-        );
-        let lasting = for_good(plan);
+            .section("Notes", plan.context.notes.iter().map(|note| escape(note)));
+        self.page
+            .section("Fixes", plan.context.fixes.iter().map(|fix| escape(fix)));
+        let permanent = permanent_outages(plan);
         let warnings = plan
             .warnings
             .iter()
-            .chain(&lasting)
-            .map(|warning| plain(warning))
+            .chain(&permanent)
+            .map(|warning| escape(warning))
             .chain(left_out);
         self.page.section("Warnings", warnings);
     }
 
     fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
         self.page
-            .line(&format!("### {}", plain(&heading(at, step))));
+            .line(&format!("### {}", escape(&step_heading(at, step))));
         if let Some(manual) = &step.manual {
             let on = if manual.servers.is_empty() {
                 String::new()
             } else {
-                format!(", on {}", plain(&manual.servers.join(", ")))
+                format!(", on {}", escape(&manual.servers.join(", ")))
             };
             self.page.line(&format!(
-                "**By hand**{on}: {}.",
-                manual_mark(manual).trim_start_matches("by hand; ")
+                "**Manual step**{on}: {}.",
+                describe_manual_step(manual).trim_start_matches("manual step; ")
             ));
             self.page.verbatim(&manual.instructions);
             match &manual.undo {
                 Some(undo) => {
-                    self.page.line("Taken back:");
+                    self.page.line("Undo:");
                     self.page.verbatim(undo);
                 }
-                None => {
-                    self.page.line("Nobody says how it is taken back; once it is done there is no way back before it.")
-                }
+                None => self
+                    .page
+                    .line("Undo: not possible; once it is done, the step is a point of no return."),
             }
         }
         if !step.operations.is_empty() {
             let row = |group: Vec<&Operation>| {
                 let first = group[0];
-                let loud = if new.contains(&first.at) {
+                let mark = if new.contains(&first.at) {
                     "**new here**: "
                 } else {
                     ""
                 };
-                let into = directory(first)
-                    .map(|directory| format!(", into {}", plain(&directory)))
+                let into = target_directory(first)
+                    .map(|directory| format!(", into {}", escape(&directory)))
                     .unwrap_or_default();
-                let target = format!("{loud}{}{into}", plain(&target(&group)));
+                let target = format!("{mark}{}{into}", escape(&describe_target(&group)));
                 vec![
                     first.kind.word().to_owned(),
                     target,
-                    plain(&change(first)),
-                    plain(&first.seen),
+                    escape(&describe_change(first)),
+                    escape(&first.seen),
                 ]
             };
             self.page.table(
                 &["operation", "target", "change", "seen"],
-                grouped(&step.operations).into_iter().map(row),
+                group_operations(&step.operations).into_iter().map(row),
             );
         }
         if !step.nothing.is_empty() {
-            self.page.list(
-                step.nothing
-                    .iter()
-                    .map(|idle| format!("nothing: {}: {}", plain(&idle.target), plain(&idle.why))),
-            );
+            self.page.list(step.nothing.iter().map(|unchanged| {
+                format!(
+                    "nothing: {}: {}",
+                    escape(&unchanged.target),
+                    escape(&unchanged.why)
+                )
+            }));
         }
     }
 
     /// Adds every file that a step copies, old and new, with full hashes.
     fn files(&mut self, plan: &Plan) {
-        let side = |side: &TargetState| match side {
+        let facts = |state: &TargetState| match state {
             TargetState::File { size, sha256 } => format!("{} bytes, `{sha256}`", number(*size)),
             _ => "nothing".to_owned(),
         };
@@ -175,9 +174,9 @@ impl Ticket {
         let rows: Vec<_> = copied
             .map(|operation| {
                 vec![
-                    plain(operation.at.as_str()),
-                    side(&operation.before),
-                    side(&operation.after),
+                    escape(operation.at.as_str()),
+                    facts(&operation.before),
+                    facts(&operation.after),
                 ]
             })
             .collect();
@@ -189,20 +188,20 @@ impl Ticket {
 
     /// Adds every documented file, also those that no step deploys.
     fn documented(&mut self, plan: &Plan) {
-        let told = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
-        let row = |row: &Documented| {
+        let text = |text: &Option<String>| text.as_deref().map(escape).unwrap_or_default();
+        let row = |row: &FileTableRow| {
             let used = match &row.unused {
-                Some(why) => format!("unused: {}", plain(why)),
+                Some(why) => format!("unused: {}", escape(why)),
                 None if row.steps.is_empty() => "no step uses it".to_owned(),
-                None => plain(&row.steps.join(", ")),
+                None => escape(&row.steps.join(", ")),
             };
             let size = row.size.map(number).unwrap_or_default();
             vec![
-                plain(row.name.as_str()),
+                escape(row.name.as_str()),
                 size,
-                told(&row.modified),
-                told(&row.platform),
-                told(&row.version),
+                text(&row.modified),
+                text(&row.platform),
+                text(&row.version),
                 used,
             ]
         };
@@ -221,83 +220,82 @@ impl Ticket {
         }
     }
 
-    /// Adds what is removed or stopped during the run.
-    fn down(&mut self, plan: &Plan) {
-        let id = |at: usize| plain(&plan.steps[at].id);
-        let rows: Vec<_> = down(plan)
+    /// Adds the items and services that are unavailable during the run.
+    fn outages(&mut self, plan: &Plan) {
+        let id = |at: usize| escape(&plan.steps[at].id);
+        let rows: Vec<_> = grouped_outages(plan)
             .into_iter()
             .map(|(outage, servers)| {
-                let to = outage.to.map_or("not at all".to_owned(), id);
+                let to = outage.to.map_or("permanent".to_owned(), id);
                 vec![
-                    plain(outage.target),
-                    plain(&servers.join(", ")),
+                    escape(outage.target),
+                    escape(&servers.join(", ")),
                     id(outage.from),
                     to,
                 ]
             })
             .collect();
         if !rows.is_empty() {
-            self.page.line("## Down meanwhile");
+            self.page.line("## Unavailable during the run");
             self.page
-                .table(&["what", "on", "from step", "until step"], rows);
+                .table(&["target", "on", "from step", "until step"], rows);
         }
     }
 
-    fn outage(&mut self, plan: &Plan) {
+    fn dependency_outages(&mut self, plan: &Plan) {
         if plan.outage.is_empty() {
             return;
         }
-        self.page
-            .line("## Meanwhile without something they require");
-        let row = |lacking: &crate::plan::DependencyOutage| {
+        self.page.line("## Dependencies unavailable during the run");
+        let row = |outage: &crate::plan::DependencyOutage| {
             vec![
-                plain(&lacking.instance),
-                plain(&lacking.without),
-                plain(&lacking.from),
-                plain(&lacking.to),
+                escape(&outage.instance),
+                escape(&outage.without),
+                escape(&outage.from),
+                escape(&outage.to),
             ]
         };
         self.page.table(
-            &["what", "is without", "from step", "until step"],
+            &["item", "is without", "from step", "until step"],
             plan.outage.iter().map(row),
         );
     }
 
-    fn way_back(&mut self, plan: &Plan) {
-        self.page.line("## The way back");
+    fn rollback(&mut self, plan: &Plan) {
+        self.page.line("## Rollback");
         for (at, step) in plan.steps.iter().enumerate().rev() {
             self.page
-                .line(&format!("### {}. {}", at + 1, plain(&step.id)));
+                .line(&format!("### {}. {}", at + 1, escape(&step.id)));
             match step.manual.as_ref().map(|manual| &manual.undo) {
                 Some(Some(undo)) => {
-                    self.page.line("By hand:");
+                    self.page.line("Manual step:");
                     self.page.verbatim(undo);
                 }
-                Some(None) => self.page.line(
-                    "Nobody says how this is taken back: where it was done, the way ends here, and a finished run cannot be \
-                     undone at all. What follows is for a run that did not get here.",
-                ),
+                Some(None) => self.page.line(&format!("**Stop:** {POINT_OF_NO_RETURN}.")),
                 None => {}
             }
             let row = |group: Vec<&Operation>| {
                 let (_, word) = inverse(group[0]);
                 vec![
                     word.to_owned(),
-                    plain(&target(&group)),
-                    stands_again(group[0]),
+                    escape(&describe_target(&group)),
+                    restored_state(group[0]),
                 ]
             };
             if !step.operations.is_empty() {
                 self.page.table(
-                    &["", "target", "stands again"],
-                    grouped(&step.operations).into_iter().rev().map(row),
+                    &["operation", "target", "restored"],
+                    group_operations(&step.operations)
+                        .into_iter()
+                        .rev()
+                        .map(row),
                 );
             }
         }
-        for restart in restarts_due(plan) {
+        for restart in restarts_after_undo(plan) {
             self.page.line(&format!(
-                "Due then: a restart of {}; its file is put back, and it does not notice.",
-                plain(&restart)
+                "Required: {}; restoring its record does not restart it.",
+                escape(&restart)
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! Displays a plan: as text on the screen, as Markdown in a ticket, as one page for a browser and
 //! for paper.
 //!
-//! Each contains the same in its own form; the words that they share are in `words.rs`.
+//! Each form has the same content; the texts that they share are in `words.rs`.
 
 mod html;
 mod json;
@@ -11,54 +11,55 @@ mod text;
 mod tree;
 mod words;
 
-use crate::cli::args::{Shape, Showing};
+use crate::cli::args::{OutputFormat, PlanViewArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
 use crate::plan::Plan;
 
-pub(crate) use json::{MadeFrom, PlanDocument, saved};
-pub(crate) use text::{Why, text, way};
-pub(crate) use words::{grouped, side, target};
+pub(crate) use json::{PlanDocument, PlanInputs, saved};
+pub(crate) use text::{Reasons, remaining_operations, text};
+pub(crate) use words::{describe_state, describe_target, group_operations};
 
 /// Shows a plan in the chosen format.
 pub(crate) fn show(
     plan: &Plan,
-    showing: &Showing,
+    view: &PlanViewArgs,
     exit: Exit,
     output: Option<&OutputFile>,
 ) -> Result<(), Failure> {
     let width = out::width();
-    let document = match showing.format {
-        Shape::Json => json::shown(plan, exit),
-        Shape::Markdown => markdown::text(plan),
-        Shape::Html => html::page(plan),
-        Shape::Text if showing.tree => tree::text(plan, width),
-        Shape::Text if showing.undo => rollback::text(plan, width),
-        Shape::Text => text(plan, width, if showing.why { Why::Told } else { Why::Left }),
+    let document = match view.format {
+        OutputFormat::Json => json::printed(plan, exit),
+        OutputFormat::Markdown => markdown::text(plan),
+        OutputFormat::Html => html::page(plan),
+        OutputFormat::Text if view.tree => tree::text(plan, width),
+        OutputFormat::Text if view.undo => rollback::text(plan, width),
+        OutputFormat::Text if view.why => text(plan, width, Reasons::Shown),
+        OutputFormat::Text => text(plan, width, Reasons::Omitted),
     };
     output::document(&document, output)
 }
 
 /// Refuses options that have no effect in the chosen format.
-pub(crate) fn sensible(showing: &Showing) -> Result<(), Failure> {
-    let asked = [
-        (showing.why, "--why"),
-        (showing.tree, "--tree"),
-        (showing.undo, "--undo"),
+pub(crate) fn check_options(view: &PlanViewArgs) -> Result<(), Failure> {
+    let options = [
+        (view.why, "--why"),
+        (view.tree, "--tree"),
+        (view.undo, "--undo"),
     ];
-    match asked
+    match options
         .into_iter()
-        .find(|(asked, _)| *asked && showing.format != Shape::Text)
+        .find(|(is_given, _)| *is_given && view.format != OutputFormat::Text)
     {
         None => Ok(()),
         Some((_, flag)) => Err(Failure::new(
             Exit::Usage,
-            format_args!("`{flag}` chooses among what `--format text` shows"),
+            format_args!("`{flag}` applies to `--format text` only"),
         )
         .now("nothing was written")
         .next(format!(
-            "leave out `{flag}`: the other formats hold all of it already"
+            "omit `{flag}`: the other formats contain everything already"
         ))),
     }
 }

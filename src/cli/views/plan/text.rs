@@ -3,67 +3,73 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
-    applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
-    new_here, no_return, summary, target, title,
+    describe_change, describe_manual_step, describe_rollback, describe_size, describe_target,
+    group_operations, grouped_outages, newly_installed, permanent_outages, plan_title, rollup_list,
+    short_hash, short_hashes, step_heading, target_directory,
 };
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use crate::journal::Direction;
 use crate::names::{Escaped, RelPath};
-use crate::plan::{Idle, Operation, Plan, PlannedStep, TargetState};
-use crate::run::{Examined, Progress};
+use crate::plan::{Operation, Plan, PlannedStep, TargetState, UnchangedTarget};
+use crate::run::{RunExamination, SwapState};
 
 /// Column in which the names of operations begin.
 const INDENT: usize = 16;
-/// Largest number of items down together that are listed; more are counted, and the steps name
-/// them.
+/// Largest number of items with the same outage that are listed; more are counted, and the steps
+/// name them.
 const NAMED: usize = 5;
 
 /// Display of the reason for each operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    Told,
-    Left,
+pub(crate) enum Reasons {
+    Shown,
+    Omitted,
 }
 
 /// Formats the plan line by line, no wider than `width` as far as words allow it.
-pub(crate) fn text(plan: &Plan, width: usize, why: Why) -> String {
+pub(crate) fn text(plan: &Plan, width: usize, reasons: Reasons) -> String {
     let mut lines = Vec::new();
     head(&mut lines, plan, width);
     left_out(&mut lines, plan, width);
-    let new = new_here(plan);
+    let new = newly_installed(plan);
     for (at, step) in plan.steps.iter().enumerate() {
         lines.push(String::new());
-        step_lines(&mut lines, (at + 1, step), &new, width, why);
+        step_lines(&mut lines, (at + 1, step), &new, width, reasons);
     }
     lines.push(String::new());
-    outage(&mut lines, plan, width);
-    lines.push(summary(plan));
+    outages(&mut lines, plan, width);
+    dependency_outages(&mut lines, plan, width);
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
+    lines.push(describe_size(plan));
     lines.join("\n")
 }
 
-/// Adds the head: the rollup, the deployment, the applied rollups before and after, what cannot be
-/// rolled back, and what has to be looked at first.
+/// Adds the head: the rollup, the deployment, the applied rollups before and after, how far the run
+/// can be rolled back, and everything to read before approving.
 fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
-    line(title(plan));
+    line(plan_title(plan));
     line(format!(
-        "for {}; in force: {} now; {} afterwards",
+        "for {}; applied: {} now; {} afterwards",
         Escaped(&plan.deployment),
-        applied(&plan.applied.before),
-        applied(&plan.applied.after)
+        rollup_list(&plan.applied.before),
+        rollup_list(&plan.applied.after)
     ));
     line(match &plan.digest {
         Some(digest) => format!("plan {digest}"),
-        None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
+        None => "a preview without a digest: without a payload, the bytes to write are unknown"
+            .to_owned(),
     });
-    line(no_return(plan).map_or_else(
-        |step| format!("no way back: {step}"),
-        |everything| format!("can be undone: {everything}"),
+    line(describe_rollback(plan).map_or_else(
+        |step| format!("point of no return: {step}"),
+        |everything| format!("undo: {everything}"),
     ));
     for checked in &plan.context.checked {
         line(format!(
             "checked: {}: {}",
-            Escaped(&checked.what),
+            Escaped(&checked.condition),
             Escaped(&checked.found.join(", "))
         ));
     }
@@ -80,15 +86,15 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for warning in &plan.warnings {
         line(format!("warning: {}", Escaped(warning)));
     }
-    for lasting in for_good(plan) {
-        lines.push(wrapped(&format!("for good: {lasting}"), width, "  "));
+    for outage in permanent_outages(plan) {
+        line(format!("permanent: {outage}"));
     }
-    let loud = |line: &String| {
-        ["warning:", "for good:", "no way back:"]
+    let is_warning = |line: &String| {
+        ["warning:", "permanent:", "point of no return:"]
             .iter()
             .any(|word| line.starts_with(word))
     };
-    for line in lines.iter_mut().filter(|line| loud(line)) {
+    for line in lines.iter_mut().filter(|line| is_warning(line)) {
         let (word, rest) = line.split_at(line.find(':').unwrap_or(0));
         *line = format!("{}{rest}", styled(WARN, word));
     }
@@ -96,44 +102,47 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
 }
 
 /// Lists the operations that a recovery still has to do, in its order.
-pub(crate) fn way(plan: &Plan, examined: &Examined, way: Direction) -> Vec<String> {
+pub(crate) fn remaining_operations(
+    plan: &Plan,
+    progress: &RunExamination,
+    direction: Direction,
+) -> Vec<String> {
     let mut lines = Vec::new();
-    let left = |operation: &&Operation| match way {
-        Direction::Forward => !examined.is_done(operation.swap),
-        Direction::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
+    let is_remaining = |operation: &&Operation| match direction {
+        Direction::Forward => !progress.is_done(operation.swap),
+        Direction::Back => progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun),
     };
     for step in &plan.steps {
-        for operation in step.operations.iter().filter(left) {
+        for operation in step.operations.iter().filter(is_remaining) {
             let on = operation
                 .server
                 .as_ref()
                 .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
-            let back = if way == Direction::Back {
-                "take back "
+            let roll_back = if direction == Direction::Back {
+                "roll back "
             } else {
                 ""
             };
             let (sign, word) = (operation.kind.sign(), operation.kind.word());
             lines.push(format!(
-                "   {sign} {back}{word} {}{on}  (step {})",
+                "   {sign} {roll_back}{word} {}{on}  (step {})",
                 Escaped(&operation.target),
                 step.id
             ));
         }
     }
-    if way == Direction::Back {
+    if direction == Direction::Back {
         lines.reverse();
     }
     lines
 }
 
-/// Lists what is left out of the groups, before the steps: taken literally, the article includes
-/// it.
+/// Lists the omitted items before the steps: taken literally, the article includes them.
 fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
         let text = format!(
-            "left out of {}, as not installed here (`--include-missing` takes it in):",
+            "left out of {}, as not installed here (`--include-missing` includes them):",
             step.id
         );
         lines.push(wrapped(&text, width, "  ").replacen("left out", &styled(WARN, "left out"), 1));
@@ -150,12 +159,16 @@ fn step_lines(
     (at, step): (usize, &PlannedStep),
     new: &BTreeSet<&RelPath>,
     width: usize,
-    why: Why,
+    reasons: Reasons,
 ) {
-    let head = wrapped(&heading(at, step), width, "   ");
+    let head = wrapped(&step_heading(at, step), width, "   ");
     lines.push(styled(BOLD, head));
     if let Some(manual) = &step.manual {
-        lines.push(format!("   {} {}", styled(WARN, "?"), manual_mark(manual)));
+        lines.push(format!(
+            "   {} {}",
+            styled(WARN, "?"),
+            describe_manual_step(manual)
+        ));
         for line in manual.instructions.lines() {
             lines.push(format!(
                 "     {}",
@@ -168,14 +181,12 @@ fn step_lines(
         let undo = manual
             .undo
             .as_deref()
-            .unwrap_or("nobody says how; once it is done there is no way back before it");
-        lines.push(format!(
-            "     taken back: {}",
-            wrapped(&Escaped(undo).to_string(), width - 5, "     ")
-        ));
+            .unwrap_or("not possible; once it is done, the step is a point of no return");
+        let undo = format!("undo: {}", Escaped(undo));
+        lines.push(format!("     {}", wrapped(&undo, width - 5, "     ")));
     }
-    for group in grouped(&step.operations) {
-        operation_lines(lines, &group, width, why);
+    for group in group_operations(&step.operations) {
+        operation_lines(lines, &group, width, reasons);
         if new.contains(&group[0].at) {
             let text = "it was not installed before, and will be now";
             lines.push(format!(
@@ -185,30 +196,30 @@ fn step_lines(
             ));
         }
     }
-    for (targets, why) in idle(&step.nothing) {
+    for (targets, why) in group_unchanged(&step.nothing) {
         let text = format!("{}: {}", Escaped(&targets.join(", ")), Escaped(why));
         let text = wrapped(&text, width, &" ".repeat(INDENT));
         lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
     }
 }
 
-/// Groups consecutive targets that are left alone for the same reason.
-fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
+/// Groups consecutive targets that stay unchanged for the same reason.
+fn group_unchanged(nothing: &[UnchangedTarget]) -> Vec<(Vec<&str>, &str)> {
     let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
-    for idle in nothing {
+    for unchanged in nothing {
         match groups.last_mut() {
-            Some((targets, why)) if *why == idle.why => targets.push(&idle.target),
-            _ => groups.push((vec![&idle.target], &idle.why)),
+            Some((targets, why)) if *why == unchanged.why => targets.push(&unchanged.target),
+            _ => groups.push((vec![&unchanged.target], &unchanged.why)),
         }
     }
     groups
 }
 
-fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
+fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, reasons: Reasons) {
     let first = group[0];
-    let target = match directory(first) {
-        Some(directory) => format!("{}, into {}", target(group), Escaped(&directory)),
-        None => target(group),
+    let target = match target_directory(first) {
+        Some(directory) => format!("{}, into {}", describe_target(group), Escaped(&directory)),
+        None => describe_target(group),
     };
     let target = wrapped(&target, width, &" ".repeat(INDENT));
     let left = format!(
@@ -217,12 +228,12 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         first.kind.word()
     );
     let used = left.lines().last().map_or(0, |line| line.chars().count());
-    let mut change = change(first);
+    let mut change = describe_change(first);
     // If sizes and hashes do not fit beside the name, the hashes go below.
     let mut below = None;
     if let (true, Some(sizes)) = (used + 2 + change.chars().count() > width, sizes(first)) {
         change = sizes;
-        below = hashes(first);
+        below = short_hashes(first);
     }
     match width.saturating_sub(used + change.chars().count()) {
         _ if change.is_empty() => lines.push(left),
@@ -233,22 +244,22 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         gap => lines.push(format!("{left}{}{change}", " ".repeat(gap))),
     }
     lines.extend(below.map(|hashes| format!("{hashes:>width$}")));
-    if why == Why::Told {
+    if reasons == Reasons::Shown {
         let mut reason = format!(
             "line {} of the manifest; seen: {}",
             first.line,
             Escaped(&first.seen)
         );
-        for (label, side) in [
+        for (label, state) in [
             ("old installer", &first.before),
             ("new installer", &first.after),
         ] {
             if let TargetState::Item {
                 installer: Some(installer),
                 ..
-            } = side
+            } = state
             {
-                reason.push_str(&format!("; {label} {}", brief(installer)));
+                reason.push_str(&format!("; {label} {}", short_hash(installer)));
             }
         }
         let indent = " ".repeat(INDENT);
@@ -269,7 +280,7 @@ fn sizes(operation: &Operation) -> Option<String> {
     }
 }
 
-fn when(from: &str, to: &str) -> String {
+fn describe_span(from: &str, to: &str) -> String {
     if from == to {
         format!("during step {to}")
     } else {
@@ -277,20 +288,19 @@ fn when(from: &str, to: &str) -> String {
     }
 }
 
-/// Lists outages from step to step, and what stays while something it requires is down.
-fn outage(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+/// Lists outages from step to step. Those that no step ends are listed at the head.
+fn outages(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let id = |at: usize| plan.steps[at].id.as_str();
     let mut spans: BTreeMap<(usize, usize), (BTreeSet<String>, usize)> = BTreeMap::new();
-    let mut told = Vec::new();
-    // Outages that no step ends are listed at the head.
-    for (outage, servers) in down(plan) {
+    let mut services = Vec::new();
+    for (outage, servers) in grouped_outages(plan) {
         let Some(to) = outage.to else { continue };
         if outage.service {
-            told.push(format!(
+            services.push(format!(
                 "{} on {} {}",
                 Escaped(outage.target),
                 Escaped(&servers.join(", ")),
-                when(id(outage.from), id(to))
+                describe_span(id(outage.from), id(to))
             ));
         } else {
             let (items, instances) = spans.entry((outage.from, to)).or_default();
@@ -299,30 +309,33 @@ fn outage(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         }
     }
     let spans = spans.into_iter().map(|((from, to), (items, instances))| {
-        let many = items.len() > NAMED;
-        let named = || items.iter().cloned().collect::<Vec<_>>().join(", ");
-        let named = if many {
+        let names = if items.len() > NAMED {
             count(items.len(), "item", "items")
         } else {
-            named()
+            items.iter().cloned().collect::<Vec<_>>().join(", ")
         };
-        let places = if items.len() == instances {
+        let instances = if items.len() == instances {
             String::new()
         } else {
             format!(" ({})", count(instances, "instance", "instances"))
         };
-        format!("{named}{places} {}", when(id(from), id(to)))
+        format!("{names}{instances} {}", describe_span(id(from), id(to)))
     });
-    let told: Vec<String> = spans.chain(told).collect();
-    if !told.is_empty() {
-        lines.push(styled(WARN, "down meanwhile:"));
+    let outages: Vec<String> = spans.chain(services).collect();
+    if !outages.is_empty() {
+        lines.push(styled(WARN, "unavailable during the run:"));
         lines.extend(
-            told.iter()
+            outages
+                .iter()
                 .map(|text| format!("  {}", wrapped(text, width - 2, "    "))),
         );
     }
+}
+
+/// Lists the items that stay installed while something that they require is down.
+fn dependency_outages(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     if !plan.outage.is_empty() {
-        lines.push(styled(WARN, "meanwhile without something they require:"));
+        lines.push(styled(WARN, "dependencies unavailable during the run:"));
     }
     for lacking in &plan.outage {
         let text = format!(
@@ -333,8 +346,5 @@ fn outage(lines: &mut Vec<String>, plan: &Plan, width: usize) {
             lacking.to
         );
         lines.push(format!("  {}", wrapped(&text, width - 2, "    ")));
-    }
-    if lines.last().is_some_and(|line| !line.is_empty()) {
-        lines.push(String::new());
     }
 }

@@ -1,12 +1,12 @@
-//! `plan --tree`: the console as it is, what is queued, and as it will be; what the MPS Deployment
-//! Tool shows before Start Deployment.
+//! `plan --tree`: the console before and after the run, with the queued operations; the MPS
+//! Deployment Tool shows the same before Start Deployment.
 
 use std::collections::BTreeMap;
 
 use crate::cli::terminal::out::{BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::records::State;
 use crate::names::{Escaped, RelPath};
-use crate::plan::{Installation, Item, Operation, Plan, TargetState};
+use crate::plan::{ConsoleInstance, ConsoleItem, Operation, Plan, TargetState};
 
 /// Narrowest and widest column of names.
 const NAMES: (usize, usize) = (20, 56);
@@ -14,18 +14,18 @@ const NAMES: (usize, usize) = (20, 56);
 /// Formats the tree, no wider than `width` as far as names allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     if plan.context.console.is_empty() {
-        return "the plan was made by an earlier version of rollup, which kept no console in it"
+        return "the plan was made by an earlier version of rollup, which did not store the console"
             .to_owned();
     }
-    let queued = queued(plan);
+    let queued = operations_by_path(plan);
     let all = plan
         .context
         .console
         .iter()
         .flat_map(|group| &group.items)
         .flat_map(|item| &item.instances);
-    let rows = all.map(|stands| Row::of(stands, &queued));
-    let heads = Row {
+    let rows = all.map(|instance| TreeRow::of(instance, &queued));
+    let heads = TreeRow {
         before: "before".to_owned(),
         queued: "queued".to_owned(),
         after: "after".to_owned(),
@@ -41,17 +41,17 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
                     wider(after, &row.after),
                 ]
             });
-    let mut view = View {
+    let mut tree = PlanTree {
         queued,
         width,
         widths,
         lines: Vec::new(),
     };
-    let head = view.columns(&Escaped(&plan.deployment).to_string(), &heads);
-    view.lines.push(styled(BOLD, head));
+    let head = tree.columns(&Escaped(&plan.deployment).to_string(), &heads);
+    tree.lines.push(styled(BOLD, head));
     for group in &plan.context.console {
         let depth = group.path.parts().count();
-        view.lines.push(format!(
+        tree.lines.push(format!(
             "{}{}",
             "  ".repeat(depth),
             styled(BOLD, Escaped(group.path.name()))
@@ -59,20 +59,20 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
         group
             .items
             .iter()
-            .for_each(|item| view.item(item, depth + 1));
+            .for_each(|item| tree.item(item, depth + 1));
     }
-    view.lines.join("\n")
+    tree.lines.join("\n")
 }
 
-/// Returns the operations by the directory of their instance.
-pub(super) fn queued(plan: &Plan) -> BTreeMap<&RelPath, Vec<&Operation>> {
+/// Groups the operations by the directory of their instance.
+pub(super) fn operations_by_path(plan: &Plan) -> BTreeMap<&RelPath, Vec<&Operation>> {
     let mut queued: BTreeMap<&RelPath, Vec<&Operation>> = BTreeMap::new();
     plan.operations()
         .for_each(|operation| queued.entry(&operation.at).or_default().push(operation));
     queued
 }
 
-struct View<'p> {
+struct PlanTree<'p> {
     queued: BTreeMap<&'p RelPath, Vec<&'p Operation>>,
     width: usize,
     /// Widths of the columns after the names.
@@ -82,16 +82,16 @@ struct View<'p> {
 
 /// Columns of an instance.
 #[derive(Clone)]
-struct Row {
+struct TreeRow {
     before: String,
     queued: String,
     after: String,
 }
 
-impl Row {
-    fn of(stands: &Installation, queued: &BTreeMap<&RelPath, Vec<&Operation>>) -> Self {
+impl TreeRow {
+    fn of(instance: &ConsoleInstance, queued: &BTreeMap<&RelPath, Vec<&Operation>>) -> Self {
         let operations = queued
-            .get(&stands.at)
+            .get(&instance.at)
             .map(Vec::as_slice)
             .unwrap_or_default();
         let words: Vec<&str> = operations
@@ -103,7 +103,7 @@ impl Row {
             .map(|operation| operation.kind.sign())
             .collect();
         Self {
-            before: state_before(stands),
+            before: state_before(instance),
             queued: format!("{signs} {}", words.join(", ")).trim().to_owned(),
             after: operations
                 .last()
@@ -113,23 +113,27 @@ impl Row {
     }
 }
 
-impl View<'_> {
-    fn item(&mut self, item: &Item, depth: usize) {
+impl PlanTree<'_> {
+    fn item(&mut self, item: &ConsoleItem, depth: usize) {
         let indent = "  ".repeat(depth);
         let own = format!("{indent}{}", Escaped(&item.name));
-        if item.instances.iter().any(|stands| stands.server.is_some()) {
+        if item
+            .instances
+            .iter()
+            .any(|instance| instance.server.is_some())
+        {
             self.lines.push(own.clone());
         }
-        for stands in &item.instances {
-            match &stands.server {
-                None => self.instance(&own, stands),
-                Some(server) => self.instance(&format!("{indent}  {}", Escaped(server)), stands),
+        for instance in &item.instances {
+            match &instance.server {
+                None => self.instance(&own, instance),
+                Some(server) => self.instance(&format!("{indent}  {}", Escaped(server)), instance),
             }
         }
     }
 
-    fn instance(&mut self, name: &str, stands: &Installation) {
-        let row = Row::of(stands, &self.queued);
+    fn instance(&mut self, name: &str, instance: &ConsoleInstance) {
+        let row = TreeRow::of(instance, &self.queued);
         let style = match row.after.as_str() {
             "" => DIM,
             after if after == State::NotInstalled.as_str() => WARN,
@@ -139,7 +143,7 @@ impl View<'_> {
     }
 
     /// Formats a line with four columns; a name that is too long has a line of its own.
-    fn columns(&self, name: &str, row: &Row) -> String {
+    fn columns(&self, name: &str, row: &TreeRow) -> String {
         let [before, queued, _] = self.widths;
         let rest = format!(
             "{:<before$}  {:<queued$}  {}",
@@ -155,16 +159,16 @@ impl View<'_> {
 }
 
 /// Describes the current state: the version if the instance is verified, else its state.
-pub(super) fn state_before(stands: &Installation) -> String {
-    match &stands.version {
-        Some(version) if stands.state == State::Verified => version.to_string(),
-        _ => stands.state.as_str().to_owned(),
+pub(super) fn state_before(instance: &ConsoleInstance) -> String {
+    match &instance.version {
+        Some(version) if instance.state == State::Verified => version.to_string(),
+        _ => instance.state.as_str().to_owned(),
     }
 }
 
-/// Describes the state afterwards in the same way.
-pub(super) fn state_after(side: &TargetState) -> String {
-    match side {
+/// Describes the state after an operation in the same way.
+pub(super) fn state_after(target: &TargetState) -> String {
+    match target {
         TargetState::Item {
             state: State::Verified,
             version: Some(version),
@@ -173,7 +177,7 @@ pub(super) fn state_after(side: &TargetState) -> String {
         TargetState::Item { state, .. } | TargetState::Procedure { state, .. } => {
             state.as_str().to_owned()
         }
-        TargetState::Unknown => "known with payload".to_owned(),
+        TargetState::Unknown => "unknown".to_owned(),
         TargetState::Nothing | TargetState::File { .. } | TargetState::Service { .. } => {
             String::new()
         }

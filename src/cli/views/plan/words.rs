@@ -1,4 +1,4 @@
-//! Words about a plan that its forms share.
+//! Texts about a plan that its forms share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::plan::{
 };
 
 /// Describes the subject of the plan in one line.
-pub(super) fn title(plan: &Plan) -> String {
+pub(super) fn plan_title(plan: &Plan) -> String {
     match &plan.subject {
         Subject::Rollup(rollup) => format!(
             "{} revision {}: {}",
@@ -18,14 +18,15 @@ pub(super) fn title(plan: &Plan) -> String {
             Escaped(&rollup.title)
         ),
         Subject::Accept(acceptance) => {
-            format!("accept what lies on disk: {}", Escaped(&acceptance.reason))
+            format!("accept drift: {}", Escaped(&acceptance.reason))
         }
     }
 }
 
-pub(super) fn applied(kbs: &[Kb]) -> String {
+/// Lists applied rollups.
+pub(super) fn rollup_list(kbs: &[Kb]) -> String {
     match kbs {
-        [] => "nothing".to_owned(),
+        [] => "none".to_owned(),
         kbs => kbs
             .iter()
             .map(ToString::to_string)
@@ -34,48 +35,45 @@ pub(super) fn applied(kbs: &[Kb]) -> String {
     }
 }
 
-/// Describes how far the run can be rolled back: `Ok` if wholly, `Err` with the first step that
-/// cannot be rolled back.
-pub(super) fn no_return(plan: &Plan) -> Result<String, String> {
+/// Describes how far the run can be rolled back: `Ok` if completely, `Err` with the first point of
+/// no return.
+pub(super) fn describe_rollback(plan: &Plan) -> Result<String, String> {
     if let Some(step) = plan.point_of_no_return() {
         return Err(format!(
-            "once step `{}` is done by hand, it cannot be taken back: a later failure then goes back only to just behind \
-             it and ends with 11, and the finished run cannot be undone",
+            "step `{}` cannot be rolled back: once it is done, a failing run rolls back only to \
+             just behind it and exits with 11, and the finished run cannot be undone",
             step.id
         ));
     }
-    let by_hand = plan
+    let mut summary = "everything can be rolled back".to_owned();
+    let manual_steps = plan
         .steps
         .iter()
         .filter(|step| step.manual.is_some())
         .count();
-    let mut told = "everything, also once it is done".to_owned();
-    if by_hand > 0 {
-        told.push_str(&format!(
-            "; {} of it by hand",
-            count(by_hand, "step", "steps")
-        ));
+    if manual_steps > 0 {
+        let manual_steps = count(manual_steps, "manual step", "manual steps");
+        summary.push_str(&format!(", {manual_steps} by hand"));
     }
-    let due = restarts_due(plan);
-    if !due.is_empty() {
-        told.push_str(&format!("; due then is a restart of {}", due.join("; ")));
+    for restart in restarts_after_undo(plan) {
+        summary.push_str(&format!("; {restart}"));
     }
-    Ok(told)
+    Ok(summary)
 }
 
 /// Groups consecutive operations that do the same to the same target on several servers, to share a
 /// line.
-pub(crate) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+pub(crate) fn group_operations(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     let mut groups: Vec<Vec<&Operation>> = Vec::new();
     for operation in operations {
-        let same = |other: &Operation| {
+        let is_same = |other: &Operation| {
             other.kind == operation.kind
                 && other.target == operation.target
-                && change(other) == change(operation)
+                && describe_change(other) == describe_change(operation)
                 && other.server.is_some()
         };
         match groups.last_mut() {
-            Some(group) if same(group[0]) => group.push(operation),
+            Some(group) if is_same(group[0]) => group.push(operation),
             _ => groups.push(vec![operation]),
         }
     }
@@ -83,7 +81,7 @@ pub(crate) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
 }
 
 /// Lists the servers of operations that share a line.
-pub(super) fn servers(group: &[&Operation]) -> String {
+pub(super) fn server_list(group: &[&Operation]) -> String {
     let servers: Vec<_> = group
         .iter()
         .filter_map(|operation| operation.server.as_deref())
@@ -92,15 +90,15 @@ pub(super) fn servers(group: &[&Operation]) -> String {
 }
 
 /// Describes the target of operations that share a line.
-pub(crate) fn target(group: &[&Operation]) -> String {
-    match servers(group) {
+pub(crate) fn describe_target(group: &[&Operation]) -> String {
+    match server_list(group) {
         servers if servers.is_empty() => Escaped(&group[0].target).to_string(),
         servers => format!("{} on {servers}", Escaped(&group[0].target)),
     }
 }
 
 /// Returns the directory on the servers of a file that is copied onto them.
-pub(super) fn directory(operation: &Operation) -> Option<String> {
+pub(super) fn target_directory(operation: &Operation) -> Option<String> {
     operation.server.as_ref().filter(|_| {
         matches!(
             operation.after,
@@ -114,9 +112,9 @@ pub(super) fn directory(operation: &Operation) -> Option<String> {
 }
 
 /// Describes the change in few words.
-pub(super) fn change(operation: &Operation) -> String {
+pub(super) fn describe_change(operation: &Operation) -> String {
     match (&operation.before, &operation.after) {
-        _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
+        _ if operation.kind == OperationKind::Accept => "record rewritten".to_owned(),
         (
             TargetState::Item {
                 version: Some(before),
@@ -155,19 +153,21 @@ pub(super) fn change(operation: &Operation) -> String {
                 "{} -> {} bytes, {}",
                 number(*before),
                 number(*is),
-                hashes(operation).unwrap_or_default()
+                short_hashes(operation).unwrap_or_default()
             )
         }
-        (_, is @ TargetState::File { .. }) => side(is),
+        (_, is @ TargetState::File { .. }) => describe_state(is),
         (
             TargetState::Service {
                 enabled: before, ..
             },
             TargetState::Service { enabled: is, .. },
         ) if before != is => {
-            format!("{} -> {}", able(*before), able(*is))
+            format!("{} -> {}", enabled_word(*before), enabled_word(*is))
         }
-        (before, is @ TargetState::Service { .. }) => format!("{} -> {}", side(before), side(is)),
+        (before, is @ TargetState::Service { .. }) => {
+            format!("{} -> {}", describe_state(before), describe_state(is))
+        }
         (_, TargetState::Procedure { parameters, .. }) => {
             let pairs: Vec<_> = parameters
                 .iter()
@@ -175,49 +175,49 @@ pub(super) fn change(operation: &Operation) -> String {
                 .collect();
             pairs.join(" ")
         }
-        (_, TargetState::Unknown) => "known with a payload".to_owned(),
+        (_, TargetState::Unknown) => "unknown without a payload".to_owned(),
         _ => String::new(),
     }
 }
 
 /// Returns the beginnings of both hashes of a replaced file.
-pub(super) fn hashes(operation: &Operation) -> Option<String> {
+pub(super) fn short_hashes(operation: &Operation) -> Option<String> {
     match (&operation.before, &operation.after) {
         (TargetState::File { sha256: old, .. }, TargetState::File { sha256: new, .. }) => {
-            Some(format!("{} -> {}", brief(old), brief(new)))
+            Some(format!("{} -> {}", short_hash(old), short_hash(new)))
         }
         _ => None,
     }
 }
 
 /// Returns the beginning of a hash, long enough to distinguish files by eye.
-pub(super) fn brief(digest: &Digest) -> String {
+pub(super) fn short_hash(digest: &Digest) -> String {
     digest.short()[..8].to_owned()
 }
 
 /// Returns the sign and word of the operation that rolls one back.
 pub(super) fn inverse(operation: &Operation) -> (char, &'static str) {
     match operation.kind {
-        OperationKind::Uninstall => ('+', "put back"),
+        OperationKind::Uninstall => ('+', "restore"),
         OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
-        OperationKind::Replace | OperationKind::Accept => ('~', "put back"),
-        OperationKind::Initialize => ('*', "as before"),
-        OperationKind::Start | OperationKind::Stop | OperationKind::Restart => ('!', "as before"),
-        OperationKind::Enable | OperationKind::Disable => ('!', "as before"),
+        OperationKind::Replace | OperationKind::Accept => ('~', "restore"),
+        OperationKind::Initialize => ('*', "restore"),
+        OperationKind::Start | OperationKind::Stop | OperationKind::Restart => ('!', "restore"),
+        OperationKind::Enable | OperationKind::Disable => ('!', "restore"),
     }
 }
 
-/// Describes the state on one side of an operation.
-pub(crate) fn side(side: &TargetState) -> String {
-    match side {
+/// Describes the state before or after an operation.
+pub(crate) fn describe_state(target: &TargetState) -> String {
+    match target {
         TargetState::Nothing => "nothing".to_owned(),
-        TargetState::Unknown => "known with a payload".to_owned(),
+        TargetState::Unknown => "unknown without a payload".to_owned(),
         TargetState::Item {
             version: Some(version),
             installer,
             ..
         } => match installer {
-            Some(installer) => format!("{version}, installer {}", brief(installer)),
+            Some(installer) => format!("{version}, installer {}", short_hash(installer)),
             None => version.to_string(),
         },
         TargetState::Item { state, .. } => state.as_str().to_owned(),
@@ -227,7 +227,9 @@ pub(crate) fn side(side: &TargetState) -> String {
                 .map(|(name, value)| format!("; {}={}", Escaped(name), Escaped(value)));
             format!("{}{}", state.as_str(), pairs.collect::<String>())
         }
-        TargetState::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
+        TargetState::File { size, sha256 } => {
+            format!("{} bytes, {}", number(*size), short_hash(sha256))
+        }
         TargetState::Service {
             running, enabled, ..
         } => {
@@ -237,8 +239,8 @@ pub(crate) fn side(side: &TargetState) -> String {
     }
 }
 
-/// Describes what a rollback of an operation restores.
-pub(super) fn stands_again(operation: &Operation) -> String {
+/// Describes the state that a rollback of an operation restores.
+pub(super) fn restored_state(operation: &Operation) -> String {
     match (&operation.before, operation.kind) {
         (
             TargetState::Nothing | TargetState::Unknown | TargetState::Item { version: None, .. },
@@ -253,62 +255,68 @@ pub(super) fn stands_again(operation: &Operation) -> String {
         ) => version.to_string(),
         (TargetState::Procedure { state, .. }, _) => state.as_str().to_owned(),
         (TargetState::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => {
-            able(*enabled).to_owned()
+            enabled_word(*enabled).to_owned()
         }
-        (before, _) => side(before),
+        (before, _) => describe_state(before),
     }
 }
 
-fn able(enabled: bool) -> &'static str {
+fn enabled_word(enabled: bool) -> &'static str {
     if enabled { "enabled" } else { "disabled" }
 }
 
-/// Returns the services whose state files an undo restores, with their servers. Restoring the file
-/// does not restart the service, so an operator has to.
-pub(super) fn restarts_due(plan: &Plan) -> Vec<String> {
-    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+/// Describes the restarts that an undo requires: it restores the record of a service, which does
+/// not restart the service, so an operator has to.
+pub(super) fn restarts_after_undo(plan: &Plan) -> Vec<String> {
+    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan
         .operations()
         .filter(|one| matches!(one.after, TargetState::Service { .. }))
     {
-        due.entry(&operation.target)
+        restarts
+            .entry(&operation.target)
             .or_default()
             .extend(operation.server.as_deref());
     }
-    let told = due.into_iter().map(|(service, servers)| {
+    let lines = restarts.into_iter().map(|(service, servers)| {
         let servers: Vec<&str> = servers.into_iter().collect();
-        format!("{} on {}", Escaped(service), Escaped(&servers.join(", ")))
+        format!(
+            "{} must then be restarted on {}",
+            Escaped(service),
+            Escaped(&servers.join(", "))
+        )
     });
-    told.collect()
+    lines.collect()
 }
 
-/// Describes what the run removes and no step restores, or stops and no step starts.
-pub(super) fn for_good(plan: &Plan) -> Vec<String> {
-    let lasting = down(plan)
+/// Describes the items that the run removes and no step installs again, and the services that it
+/// stops and no step starts.
+pub(super) fn permanent_outages(plan: &Plan) -> Vec<String> {
+    let permanent = grouped_outages(plan)
         .into_iter()
         .filter(|(outage, _)| outage.to.is_none());
-    let told = lasting.map(|(outage, servers)| {
+    let lines = permanent.map(|(outage, servers)| {
         let on = if servers.is_empty() {
             String::new()
         } else {
             format!(" on {}", Escaped(&servers.join(", ")))
         };
-        let what = if outage.service {
-            "stays stopped"
+        let (down, up) = if outage.service {
+            ("is stopped", "starts it")
         } else {
-            "is removed for good"
+            ("is removed", "installs it")
         };
         format!(
-            "{}{on} {what}: step {} does it, and no later one takes it back",
+            "{}{on} {down} in step {}, and no later step {up}",
             Escaped(outage.target),
             plan.steps[outage.from].id
         )
     });
-    told.collect()
+    lines.collect()
 }
 
 /// Returns the heading of a step; a step that has no title of its own has its id only.
-pub(super) fn heading(at: usize, step: &PlannedStep) -> String {
+pub(super) fn step_heading(at: usize, step: &PlannedStep) -> String {
     match step.title == step.id {
         true => format!("{at}. {}", Escaped(&step.id)),
         false => format!("{at}. {}: {}", Escaped(&step.id), Escaped(&step.title)),
@@ -316,16 +324,21 @@ pub(super) fn heading(at: usize, step: &PlannedStep) -> String {
 }
 
 /// Describes how the run handles a manual step.
-pub(super) fn manual_mark(manual: &ManualStep) -> &'static str {
+pub(super) fn describe_manual_step(manual: &ManualStep) -> &'static str {
     match manual.optional {
-        true => "by hand; may be skipped, and is where there is no terminal",
-        false => "by hand; the run waits here",
+        true => "manual step; optional, skipped without a terminal",
+        false => "manual step; the run waits here",
     }
 }
 
+/// Explains, in the rollback of a plan, a manual step that cannot be rolled back.
+pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this step was done, the \
+    rollback ends here, and a finished run cannot be undone; the rest is for a run that did not \
+    reach the step";
+
 /// Returns the paths where something will be installed that was not installed before, and that this
 /// run did not remove.
-pub(super) fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
+pub(super) fn newly_installed(plan: &Plan) -> BTreeSet<&RelPath> {
     let of = |kind: OperationKind| {
         plan.operations()
             .filter(move |operation| operation.kind == kind)
@@ -340,15 +353,15 @@ pub(super) fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
 }
 
 /// Groups consecutive outages that differ only in the server, with the servers that they have.
-pub(super) fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
+pub(super) fn grouped_outages(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
     let mut groups: Vec<(Outage<'_>, Vec<&str>)> = Vec::new();
     for outage in plan.outages() {
         let servers: Vec<&str> = outage.server.into_iter().collect();
-        let same = |(other, _): &&mut (Outage<'_>, Vec<&str>)| {
+        let is_same = |(other, _): &&mut (Outage<'_>, Vec<&str>)| {
             (other.target, other.service, other.from, other.to)
                 == (outage.target, outage.service, outage.from, outage.to)
         };
-        match groups.last_mut().filter(same) {
+        match groups.last_mut().filter(is_same) {
             Some((_, all)) => all.extend(servers),
             None => groups.push((outage, servers)),
         }
@@ -357,17 +370,17 @@ pub(super) fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
 }
 
 /// Returns the bytes of the new objects of some swaps.
-pub(super) fn staged<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
+pub(super) fn staged_bytes<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::new_bytes).sum()
 }
 
 /// Returns the bytes of the old objects of some swaps, which the run keeps.
-pub(super) fn kept<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
+pub(super) fn kept_bytes<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::old_bytes).sum()
 }
 
 /// Describes the size of the plan in one line.
-pub(super) fn summary(plan: &Plan) -> String {
+pub(super) fn describe_size(plan: &Plan) -> String {
     let operations = count(plan.operations().count(), "operation", "operations");
     let steps = count(plan.steps.len(), "step", "steps");
     if plan.digest.is_none() {
@@ -376,6 +389,6 @@ pub(super) fn summary(plan: &Plan) -> String {
     let swaps = count(plan.swaps.len(), "swap", "swaps");
     format!(
         "{operations} in {steps}, by {swaps}; {} bytes to stage",
-        number(staged(&plan.swaps))
+        number(staged_bytes(&plan.swaps))
     )
 }

@@ -1,18 +1,21 @@
 //! A report as one HTML page, in a browser, on a phone, on paper.
 //!
-//! Like the page of a plan it needs no network and no script, writes in words what it shows by a
-//! colour or a place, and has every picture as a table too.
+//! Like the page of a plan it needs no network and no script, writes in words everything that it
+//! shows by a colour or a position, and has every picture as a table too.
 
 use std::collections::BTreeSet;
 
 use askama::Template;
 
 use super::ROWS;
-use super::chapter::{Chapter, Down};
-use super::story::Story;
-use super::words::{Tone, shown, took};
+use super::attempt::{AttemptView, OutageView};
+use super::view::ReportView;
+use super::words::{Tone, escaped, format_duration};
 use crate::cli::terminal::out::{count, number};
-use crate::events::{About, Account, Away, Kind, Move, Operation, Passage, Span};
+use crate::events::{
+    Attempt, EventOperation, EventSubject, RunSummary, TargetKind, TargetOutages, TimeSpan,
+    TimedSwap,
+};
 use crate::journal::Direction;
 use crate::plan::OperationKind;
 
@@ -27,33 +30,33 @@ const FINEST: f64 = 0.25;
 const NARROWEST: f64 = 2.5;
 
 /// Renders the whole page.
-pub(super) fn page(story: &Story, account: &Account) -> String {
-    Page::of(story, account)
+pub(super) fn page(view: &ReportView, summary: &RunSummary) -> String {
+    ReportPage::of(view, summary)
         .render()
         .expect("texts are written into a text")
 }
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page<'s> {
-    /// Title of the window: short.
-    heading: String,
+struct ReportPage<'s> {
+    /// Short title, for the window.
+    window_title: String,
     run: String,
     tone: &'static str,
-    story: &'s Story,
-    chapters: Vec<Sheet<'s>>,
+    view: &'s ReportView,
+    attempts: Vec<AttemptSection<'s>>,
     version: &'static str,
 }
 
 /// One attempt of the run.
-struct Sheet<'s> {
+struct AttemptSection<'s> {
     at: usize,
     title: &'s str,
-    story: &'s Chapter,
-    /// Number of this attempt if there are several, for the names of its parts.
-    which: String,
-    compared: Option<Outcome<'s>>,
-    told: Vec<(&'static str, &'s str)>,
+    view: &'s AttemptView,
+    /// Number of this attempt if there are several, for the captions of its parts.
+    suffix: String,
+    compared: Option<ReportOutcome<'s>>,
+    messages: Vec<(&'static str, &'s str)>,
     cards: Vec<(String, &'static str)>,
     lanes: Vec<Lane>,
     more_servers: usize,
@@ -61,12 +64,12 @@ struct Sheet<'s> {
     /// Length of the time that the picture shows.
     length: String,
     /// True if a wait is drawn shorter than it was.
-    cut: bool,
-    down: Vec<Table>,
+    is_shortened: bool,
+    outages: Vec<OutageTable>,
 }
 
 /// Result of the comparison.
-struct Outcome<'s> {
+struct ReportOutcome<'s> {
     tone: &'static str,
     first: &'s str,
     differs: Vec<&'s str>,
@@ -74,13 +77,12 @@ struct Outcome<'s> {
     digests: Vec<(&'s str, &'s str)>,
 }
 
-/// Row of the picture. Places and widths are in percent.
+/// Row of the picture. Positions and widths are in percent.
 struct Lane {
     name: String,
-    /// Description of the row in words.
-    says: String,
+    description: String,
     bands: Vec<Band>,
-    hatched: Vec<Hatched>,
+    hatched: Vec<HatchedLine>,
     ticks: Vec<Tick>,
     words: Vec<(f64, String)>,
 }
@@ -93,7 +95,7 @@ struct Band {
 }
 
 /// Sync, or wait.
-struct Hatched {
+struct HatchedLine {
     class: &'static str,
     x: f64,
     end: f64,
@@ -108,54 +110,56 @@ struct Tick {
 }
 
 /// Outages of services or of items.
-struct Table {
+struct OutageTable {
     id: &'static str,
     caption: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<OutageRow>,
     more: usize,
 }
 
-struct Row {
-    what: String,
+struct OutageRow {
+    target: String,
     server: String,
     took: String,
     note: String,
     bars: Vec<(f64, f64)>,
 }
 
-impl<'s> Page<'s> {
-    fn of(story: &'s Story, account: &'s Account) -> Self {
-        let heading = match &account.about {
-            Some(About::Rollup { kb, revision, .. }) => format!("{kb} revision {revision}: report"),
-            _ => format!("{}: report", shown(&account.run)),
+impl<'s> ReportPage<'s> {
+    fn of(view: &'s ReportView, summary: &'s RunSummary) -> Self {
+        let window_title = match &summary.subject {
+            Some(EventSubject::Rollup { kb, revision, .. }) => {
+                format!("{kb} revision {revision}: report")
+            }
+            _ => format!("{}: report", escaped(&summary.run)),
         };
-        let ways = story
-            .chapters
+        let attempts = view
+            .attempts
             .iter()
-            .zip(account.passages.iter().rev())
+            .zip(summary.attempts.iter().rev())
             .enumerate();
         Self {
-            heading: shown(&heading),
-            run: shown(&account.run),
-            tone: match story.tone {
-                Tone::Good => "comes",
+            window_title: escaped(&window_title),
+            run: escaped(&summary.run),
+            tone: match view.tone {
+                Tone::Good => "adds",
                 Tone::Warn => "changes",
-                Tone::Bad => "goes",
+                Tone::Bad => "removes",
             },
-            story,
-            chapters: ways
-                .map(|(at, (chapter, passage))| Sheet::of(at + 1, chapter, passage, account))
+            view,
+            attempts: attempts
+                .map(|(at, (view, attempt))| AttemptSection::of(at + 1, view, attempt, summary))
                 .collect(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
 }
 
-impl<'s> Sheet<'s> {
-    fn of(at: usize, chapter: &'s Chapter, passage: &Passage, account: &Account) -> Self {
-        let axis = Axis::of(passage, account);
-        let (lanes, more_servers) = lanes(passage, &axis);
-        let compared = chapter.compared.as_ref().map(|(tone, lines)| {
+impl<'s> AttemptSection<'s> {
+    fn of(at: usize, view: &'s AttemptView, attempt: &Attempt, summary: &RunSummary) -> Self {
+        let axis = Axis::of(attempt, summary);
+        let (lanes, more_servers) = lanes(attempt, &axis);
+        let compared = view.compared.as_ref().map(|(tone, lines)| {
             let (digests, words): (Vec<&str>, Vec<&str>) = lines
                 .iter()
                 .map(String::as_str)
@@ -166,9 +170,9 @@ impl<'s> Sheet<'s> {
             let digests = digests
                 .iter()
                 .filter_map(|line| line.rsplit_once(' '))
-                .map(|(name, it)| (name.trim(), it));
-            Outcome {
-                tone: notice(*tone),
+                .map(|(name, digest)| (name.trim(), digest));
+            ReportOutcome {
+                tone: notice_class(*tone),
                 first,
                 differs: rest.to_vec(),
                 digests: digests.collect(),
@@ -176,45 +180,45 @@ impl<'s> Sheet<'s> {
         });
         Self {
             at,
-            which: match account.passages.len() {
+            suffix: match summary.attempts.len() {
                 1 => String::new(),
-                all => format!(", way {}", all + 1 - at),
+                all => format!(", attempt {}", all + 1 - at),
             },
-            title: &chapter.title,
-            story: chapter,
+            title: &view.title,
+            view,
             compared,
-            told: chapter
-                .told
+            messages: view
+                .messages
                 .iter()
-                .map(|(tone, text)| (notice(*tone), text.as_str()))
+                .map(|(tone, text)| (notice_class(*tone), text.as_str()))
                 .collect(),
-            cards: cards(passage),
+            cards: cards(attempt),
             has_waits: !axis.idle.is_empty(),
-            length: took(axis.to_us.saturating_sub(axis.from_us)),
-            cut: axis.is_cut(),
+            length: format_duration(axis.to_us.saturating_sub(axis.from_us)),
+            is_shortened: axis.is_shortened(),
             lanes,
             more_servers,
-            down: vec![
-                table(
+            outages: vec![
+                outage_table(
                     ("services", "Services, from stop to start"),
-                    &chapter.services,
-                    passage,
-                    Kind::Service,
+                    &view.services,
+                    attempt,
+                    TargetKind::Service,
                     &axis,
                 ),
-                table(
-                    ("items", "Items, from their removal until they stood again"),
-                    &chapter.items,
-                    passage,
-                    Kind::Item,
+                outage_table(
+                    ("items", "Items, from removal until available again"),
+                    &view.items,
+                    attempt,
+                    TargetKind::Item,
                     &axis,
                 ),
             ],
         }
     }
 
-    fn is_down(&self) -> bool {
-        self.down.iter().any(|table| !table.rows.is_empty())
+    fn has_outages(&self) -> bool {
+        self.outages.iter().any(|table| !table.rows.is_empty())
     }
 }
 
@@ -223,7 +227,7 @@ fn is_digest(line: &str) -> bool {
     last.len() == 64 && last.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn notice(tone: Tone) -> &'static str {
+fn notice_class(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
         Tone::Warn => "loud",
@@ -231,56 +235,59 @@ fn notice(tone: Tone) -> &'static str {
     }
 }
 
-fn cards(passage: &Passage) -> Vec<(String, &'static str)> {
-    let at_least = if passage.partial { "≥ " } else { "" };
+fn cards(attempt: &Attempt) -> Vec<(String, &'static str)> {
+    let at_least = if attempt.partial { "≥ " } else { "" };
     let mut cards = Vec::new();
-    if let Some(window) = passage.window {
+    if let Some(outage) = attempt.outage {
         cards.push((
-            format!("{at_least}{}", took(window.us())),
+            format!("{at_least}{}", format_duration(outage.us())),
             "from the first rename to the last",
         ));
     }
-    let longest = |kind: Kind| {
-        passage
-            .away
+    let longest = |kind: TargetKind| {
+        attempt
+            .outages
             .iter()
-            .filter(|away| away.of == kind)
-            .map(|away| away.total_us)
+            .filter(|outages| outages.of == kind)
+            .map(|outages| outages.total_us)
             .max()
     };
-    if let Some(us) = longest(Kind::Service).filter(|&us| us > 0) {
+    if let Some(us) = longest(TargetKind::Service).filter(|&us| us > 0) {
         cards.push((
-            format!("{at_least}{}", took(us)),
-            "longest that a service was down",
+            format!("{at_least}{}", format_duration(us)),
+            "longest outage of a service",
         ));
     }
-    if let Some(us) = longest(Kind::Item).filter(|&us| us > 0) {
+    if let Some(us) = longest(TargetKind::Item).filter(|&us| us > 0) {
         cards.push((
-            format!("{at_least}{}", took(us)),
-            "longest that an item was away",
+            format!("{at_least}{}", format_duration(us)),
+            "longest outage of an item",
         ));
     }
-    let waited: u64 = passage.waits.iter().map(|wait| wait.span.us()).sum();
+    let waited: u64 = attempt.waits.iter().map(|wait| wait.span.us()).sum();
     if waited > 0 {
-        cards.push((took(waited), "waited for people"));
+        cards.push((format_duration(waited), "waited for people"));
     }
-    if let Some(staged) = passage.staged {
-        cards.push((took(staged.us()), "staged before, when nothing had changed"));
+    if let Some(staged) = attempt.staged {
+        cards.push((
+            format_duration(staged.us()),
+            "staged before the first change",
+        ));
     }
-    let done: u64 = passage.steps.iter().map(|step| step.operations).sum();
+    let done: u64 = attempt.steps.iter().map(|step| step.operations).sum();
     if done > 0 {
-        cards.push((number(done), "operations done or taken back"));
+        cards.push((number(done), "operations done or rolled back"));
     }
     cards
 }
 
-/// Mapping of times to places in the picture. Waits are drawn no wider than needed, so that what
-/// was done can be seen.
+/// Mapping of times to positions in the picture. Waits are drawn no wider than needed, so that the
+/// operations can be seen.
 struct Axis {
     from_us: u64,
     to_us: u64,
     /// Spans without a running command or with one that waits for a person, in order and disjoint.
-    idle: Vec<Span>,
+    idle: Vec<TimeSpan>,
     /// Factor by which waits are drawn shorter.
     shrink: f64,
     /// Drawn length of all, in microseconds.
@@ -288,25 +295,25 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(passage: &Passage, account: &Account) -> Self {
-        let from_us = passage
+    fn of(attempt: &Attempt, summary: &RunSummary) -> Self {
+        let from_us = attempt
             .steps
             .iter()
             .map(|step| step.span.from_us)
             .min()
-            .unwrap_or(passage.span.from_us);
-        let to_us = passage
+            .unwrap_or(attempt.span.from_us);
+        let to_us = attempt
             .steps
             .iter()
             .map(|step| step.span.to_us)
             .max()
-            .unwrap_or(passage.span.to_us);
+            .unwrap_or(attempt.span.to_us);
         let to_us = to_us.max(from_us + 1);
-        let between = account
+        let between = summary
             .commands
             .windows(2)
             .map(|two| (two[0].span.to_us, two[1].span.from_us));
-        let waits = passage
+        let waits = attempt
             .waits
             .iter()
             .map(|wait| (wait.span.from_us, wait.span.to_us));
@@ -316,18 +323,18 @@ impl Axis {
             .collect();
         all.retain(|(a, b)| a < b);
         all.sort_unstable();
-        let mut idle: Vec<Span> = Vec::new();
+        let mut idle: Vec<TimeSpan> = Vec::new();
         for (from, to) in all {
             match idle.last_mut().filter(|last| last.to_us >= from) {
                 Some(last) => last.to_us = last.to_us.max(to),
-                None => idle.push(Span {
+                None => idle.push(TimeSpan {
                     from_us: from,
                     to_us: to,
                     by_wall_clock: false,
                 }),
             }
         }
-        let waited: u64 = idle.iter().map(Span::us).sum();
+        let waited: u64 = idle.iter().map(TimeSpan::us).sum();
         let active = ((to_us - from_us) - waited).max(1) as f64;
         let widest = active * WIDEST_WAIT * idle.len() as f64;
         let shrink = if waited as f64 > widest && waited > 0 {
@@ -345,14 +352,14 @@ impl Axis {
         }
     }
 
-    fn is_cut(&self) -> bool {
+    fn is_shortened(&self) -> bool {
         self.shrink < 1.0
     }
 
-    /// Returns the place of a time in percent.
-    fn place(&self, us: u64) -> f64 {
+    /// Returns the position of a time in percent.
+    fn position(&self, us: u64) -> f64 {
         let us = us.clamp(self.from_us, self.to_us);
-        let until = Span {
+        let until = TimeSpan {
             from_us: self.from_us,
             to_us: us,
             by_wall_clock: false,
@@ -362,113 +369,113 @@ impl Axis {
         rounded(drawn * 100.0 / self.drawn)
     }
 
-    fn width(&self, span: &Span) -> f64 {
-        rounded(self.place(span.to_us) - self.place(span.from_us))
+    fn width(&self, span: &TimeSpan) -> f64 {
+        rounded(self.position(span.to_us) - self.position(span.from_us))
     }
 }
 
-/// Rounds to a hundredth: a finer place is not visible, and would only make the page longer.
+/// Rounds to a hundredth: a finer position is not visible, and would only make the page longer.
 fn rounded(percent: f64) -> f64 {
     (percent * 100.0).round() / 100.0
 }
 
 /// Returns the rows of the picture, and the number of servers that have none.
-fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
-    if passage.steps.is_empty() {
+fn lanes(attempt: &Attempt, axis: &Axis) -> (Vec<Lane>, usize) {
+    if attempt.steps.is_empty() {
         return (Vec::new(), 0);
     }
-    let mut lanes = vec![steps(passage, axis)];
-    for server in passage.servers.iter().take(LANES) {
-        let on = |one: &&Operation| one.server == server.server;
+    let mut lanes = vec![step_lane(attempt, axis)];
+    for server in attempt.servers.iter().take(LANES) {
+        let on = |one: &&EventOperation| one.server == server.server;
         let name = server
             .server
             .as_deref()
-            .map_or("shared by all".to_owned(), shown);
-        let says = format!(
+            .map_or("shared by all".to_owned(), escaped);
+        let description = format!(
             "{name}: {}, from {} to {}",
             count(server.operations as usize, "operation", "operations"),
-            took(server.span.from_us.saturating_sub(axis.from_us)),
-            took(server.span.to_us.saturating_sub(axis.from_us)),
+            format_duration(server.span.from_us.saturating_sub(axis.from_us)),
+            format_duration(server.span.to_us.saturating_sub(axis.from_us)),
         );
         let ticks = ticks(
-            passage
-                .moves
+            attempt
+                .swaps
                 .iter()
                 .flat_map(|at| at.operations.iter().filter(on).map(move |o| (at, o))),
             axis,
         );
         lanes.push(Lane {
             name,
-            says,
-            bands: bands(passage, axis),
-            hatched: hatched(passage, axis),
+            description,
+            bands: bands(attempt, axis),
+            hatched: hatched_lines(attempt, axis),
             ticks,
             words: Vec::new(),
         });
     }
-    (lanes, passage.servers.len().saturating_sub(LANES))
+    (lanes, attempt.servers.len().saturating_sub(LANES))
 }
 
 /// Returns the lane of the steps, by number, with syncs and waits.
-fn steps(passage: &Passage, axis: &Axis) -> Lane {
-    let numbers = passage.steps.iter().enumerate().filter_map(|(at, step)| {
+fn step_lane(attempt: &Attempt, axis: &Axis) -> Lane {
+    let numbers = attempt.steps.iter().enumerate().filter_map(|(at, step)| {
         let is_wide = axis.width(&step.span) >= NARROWEST;
         is_wide.then(|| {
             (
-                rounded(axis.place(step.span.from_us) + 0.4),
+                rounded(axis.position(step.span.from_us) + 0.4),
                 (at + 1).to_string(),
             )
         })
     });
-    let named: Vec<String> = passage
+    let named: Vec<String> = attempt
         .steps
         .iter()
         .enumerate()
         .map(|(at, step)| {
-            let name = step.id.as_deref().unwrap_or("the level");
-            let back = match step.direction {
+            let name = step.id.as_deref().unwrap_or("applied updates");
+            let prefix = match step.direction {
                 Direction::Forward => "",
-                Direction::Back => "back: ",
+                Direction::Back => "rollback: ",
             };
             let (from, to) = (
                 step.span.from_us.saturating_sub(axis.from_us),
                 step.span.to_us.saturating_sub(axis.from_us),
             );
             format!(
-                "{}. {back}{} from {} to {}",
+                "{}. {prefix}{} from {} to {}",
                 at + 1,
-                shown(name),
-                took(from),
-                took(to)
+                escaped(name),
+                format_duration(from),
+                format_duration(to)
             )
         })
         .collect();
     Lane {
         name: "steps".to_owned(),
-        says: format!("Steps: {}", named.join("; ")),
+        description: format!("Steps: {}", named.join("; ")),
         words: numbers.collect(),
-        bands: bands(passage, axis),
-        hatched: hatched(passage, axis),
+        bands: bands(attempt, axis),
+        hatched: hatched_lines(attempt, axis),
         ticks: Vec::new(),
     }
 }
 
-fn bands(passage: &Passage, axis: &Axis) -> Vec<Band> {
-    let band = |(at, step): (usize, &crate::events::StepTaken)| Band {
+fn bands(attempt: &Attempt, axis: &Axis) -> Vec<Band> {
+    let band = |(at, step): (usize, &crate::events::StepTiming)| Band {
         class: if at % 2 == 0 { "even" } else { "odd" },
-        x: axis.place(step.span.from_us),
+        x: axis.position(step.span.from_us),
         width: axis.width(&step.span),
     };
-    passage.steps.iter().enumerate().map(band).collect()
+    attempt.steps.iter().enumerate().map(band).collect()
 }
 
-fn hatched(passage: &Passage, axis: &Axis) -> Vec<Hatched> {
-    let line = |class: &'static str, span: &Span| Hatched {
+fn hatched_lines(attempt: &Attempt, axis: &Axis) -> Vec<HatchedLine> {
+    let line = |class: &'static str, span: &TimeSpan| HatchedLine {
         class,
-        x: axis.place(span.from_us),
-        end: axis.place(span.to_us),
+        x: axis.position(span.from_us),
+        end: axis.position(span.to_us),
     };
-    let syncs = passage
+    let syncs = attempt
         .steps
         .iter()
         .flat_map(|step| &step.syncs)
@@ -480,14 +487,14 @@ fn hatched(passage: &Passage, axis: &Axis) -> Vec<Hatched> {
 
 /// Returns the operations in the picture; those that are too close together are one.
 fn ticks<'m>(
-    operations: impl Iterator<Item = (&'m Move, &'m Operation)>,
+    operations: impl Iterator<Item = (&'m TimedSwap, &'m EventOperation)>,
     axis: &Axis,
 ) -> Vec<Tick> {
     let mut seen: BTreeSet<(u64, u8)> = BTreeSet::new();
     let mut ticks = Vec::new();
     for (at, operation) in operations {
-        let (class, y) = look(operation.kind, at.direction);
-        let x = axis.place(at.span.from_us);
+        let (class, y) = tick_class(operation.kind, at.direction);
+        let x = axis.position(at.span.from_us);
         if seen.insert(((x / FINEST) as u64, y)) {
             ticks.push(Tick {
                 class,
@@ -500,57 +507,57 @@ fn ticks<'m>(
     ticks
 }
 
-/// Returns the class of an operation and its distance from the top; rolled back, it looks like its
-/// opposite.
-fn look(kind: OperationKind, direction: Direction) -> (&'static str, u8) {
-    let (goes, comes) = (("goes", 1), ("comes", 17));
+/// Returns the CSS class of an operation and its distance from the top; a rolled back operation is
+/// drawn as its opposite.
+fn tick_class(kind: OperationKind, direction: Direction) -> (&'static str, u8) {
+    let (removes, adds) = (("removes", 1), ("adds", 17));
     match kind {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => {
             match direction {
-                Direction::Forward => goes,
-                Direction::Back => comes,
+                Direction::Forward => removes,
+                Direction::Back => adds,
             }
         }
         OperationKind::Install | OperationKind::Start | OperationKind::Enable => match direction {
-            Direction::Forward => comes,
-            Direction::Back => goes,
+            Direction::Forward => adds,
+            Direction::Back => removes,
         },
         _ => ("changes", 9),
     }
 }
 
-fn table(
+fn outage_table(
     (id, caption): (&'static str, &'static str),
-    downs: &[Down],
-    passage: &Passage,
-    kind: Kind,
+    views: &[OutageView],
+    attempt: &Attempt,
+    kind: TargetKind,
     axis: &Axis,
-) -> Table {
-    let of_kind = passage
-        .away
+) -> OutageTable {
+    let of_kind = attempt
+        .outages
         .iter()
-        .filter(|away| (away.of == Kind::Service) == (kind == Kind::Service));
-    let row = |(down, away): (&Down, &Away)| {
-        let open = away.since_us.map(|from_us| Span {
+        .filter(|outages| (outages.of == TargetKind::Service) == (kind == TargetKind::Service));
+    let row = |(view, outages): (&OutageView, &TargetOutages)| {
+        let open = outages.since_us.map(|from_us| TimeSpan {
             from_us,
             to_us: axis.to_us,
             by_wall_clock: false,
         });
         // A small value is still visible.
-        let bar = |span: &Span| (axis.place(span.from_us), axis.width(span).max(FINEST));
-        Row {
-            what: down.what.clone(),
-            server: down.server.clone(),
-            took: down.took.clone(),
-            note: down.note.clone(),
-            bars: away.spans.iter().chain(&open).map(bar).collect(),
+        let bar = |span: &TimeSpan| (axis.position(span.from_us), axis.width(span).max(FINEST));
+        OutageRow {
+            target: view.target.clone(),
+            server: view.server.clone(),
+            took: view.took.clone(),
+            note: view.note.clone(),
+            bars: outages.spans.iter().chain(&open).map(bar).collect(),
         }
     };
-    let rows = downs.iter().zip(of_kind).take(ROWS).map(row).collect();
-    Table {
+    let rows = views.iter().zip(of_kind).take(ROWS).map(row).collect();
+    OutageTable {
         id,
         caption,
         rows,
-        more: downs.len().saturating_sub(ROWS),
+        more: views.len().saturating_sub(ROWS),
     }
 }

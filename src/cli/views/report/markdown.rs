@@ -1,38 +1,37 @@
 //! A report as Markdown, for the ticket in which the change was approved.
 
 use super::ROWS;
-use super::chapter::{Chapter, Down};
-use super::story::Story;
+use super::attempt::{AttemptView, OutageView};
+use super::view::ReportView;
 use super::words::Tone;
 use crate::cli::terminal::out::number;
-use crate::cli::views::markdown::{Page, plain};
+use crate::cli::views::markdown::{MarkdownPage, escape};
 
 /// Formats the whole report.
-pub(super) fn text(story: &Story) -> String {
-    let mut ticket = Ticket::default();
-    let page = &mut ticket.page;
-    page.line(&format!("# {}", plain(&story.title)));
-    let rows = story
+pub(super) fn text(view: &ReportView) -> String {
+    let mut report = MarkdownReport::default();
+    let page = &mut report.page;
+    page.line(&format!("# {}", escape(&view.title)));
+    let rows = view
         .head
         .iter()
-        .map(|(name, value)| vec![(*name).to_owned(), plain(value)]);
+        .map(|(name, value)| vec![(*name).to_owned(), escape(value)]);
     page.table(&["", ""], rows);
-    if !story.next.is_empty() {
+    if !view.next.is_empty() {
         page.line("## Unfinished");
-        page.list(story.next.iter().map(|text| plain(text)));
+        page.list(view.next.iter().map(|text| escape(text)));
     }
-    story
-        .chapters
+    view.attempts
         .iter()
-        .for_each(|chapter| ticket.chapter(chapter));
-    let page = &mut ticket.page;
-    if !story.commands.is_empty() {
-        page.line("## Commands that worked on it");
-        let rows = story.commands.iter().map(|command| {
+        .for_each(|attempt| report.attempt(attempt));
+    let page = &mut report.page;
+    if !view.commands.is_empty() {
+        page.line("## Commands");
+        let rows = view.commands.iter().map(|command| {
             let why = command
                 .reasons
                 .iter()
-                .map(|reason| plain(reason))
+                .map(|reason| escape(reason))
                 .collect::<Vec<_>>()
                 .join("; ");
             let cells = [
@@ -44,86 +43,86 @@ pub(super) fn text(story: &Story) -> String {
             ];
             cells
                 .into_iter()
-                .map(|cell| plain(cell))
+                .map(|cell| escape(cell))
                 .chain([why])
                 .collect()
         });
         page.table(&["at", "command", "by", "took", "exit", "why"], rows);
     }
-    if !story.missing.is_empty() {
-        page.line("## What this report does not know");
-        page.list(story.missing.iter().map(|text| plain(text)));
+    if !view.missing.is_empty() {
+        page.line("## Missing from this report");
+        page.list(view.missing.iter().map(|text| escape(text)));
     }
-    page.line(&format!("Events: `{}`", story.events.replace('`', "'")));
-    ticket.page.into_text()
+    page.line(&format!("Events: `{}`", view.events.replace('`', "'")));
+    report.page.into_text()
 }
 
 #[derive(Default)]
-struct Ticket {
-    page: Page,
+struct MarkdownReport {
+    page: MarkdownPage,
 }
 
-impl Ticket {
-    fn chapter(&mut self, chapter: &Chapter) {
-        if !chapter.title.is_empty() {
-            self.page.line(&format!("## {}", plain(&chapter.title)));
+impl MarkdownReport {
+    fn attempt(&mut self, attempt: &AttemptView) {
+        if !attempt.title.is_empty() {
+            self.page.line(&format!("## {}", escape(&attempt.title)));
         }
         // The parts are one level below the title of an attempt, which exists only if there are
         // several.
-        let level = if chapter.title.is_empty() {
+        let level = if attempt.title.is_empty() {
             "##"
         } else {
             "###"
         };
-        if let Some((_, lines)) = &chapter.compared {
+        if let Some((_, lines)) = &attempt.compared {
             self.page.line(&format!("{level} Compared"));
-            self.page.list(lines.iter().map(|line| plain(line)));
+            self.page.list(lines.iter().map(|line| escape(line)));
         }
-        if !chapter.told.is_empty() {
-            self.page.line(&format!("{level} What was told"));
+        if !attempt.messages.is_empty() {
+            self.page.line(&format!("{level} Messages"));
             self.page
-                .list(chapter.told.iter().map(|(tone, text)| match tone {
-                    Tone::Bad => format!("**{}**", plain(text)),
-                    _ => plain(text),
+                .list(attempt.messages.iter().map(|(tone, text)| match tone {
+                    Tone::Bad => format!("**{}**", escape(text)),
+                    _ => escape(text),
                 }));
         }
-        if !chapter.figures.is_empty() {
-            self.page.line(&format!("{level} How long"));
-            let rows = chapter.figures.iter().map(|figure| {
+        if !attempt.figures.is_empty() {
+            self.page.line(&format!("{level} Durations"));
+            let rows = attempt.figures.iter().map(|figure| {
                 let label = if figure.part {
                     format!("of it {}", figure.label)
                 } else {
                     figure.label.to_owned()
                 };
-                vec![label, figure.value.clone(), plain(&figure.note)]
+                vec![label, figure.value.clone(), escape(&figure.note)]
             });
             self.page.table(&["", "", ""], rows);
         }
-        if !chapter.waits.is_empty() {
-            self.page.line(&format!("{level} By hand"));
-            let rows = chapter.waits.iter().map(|wait| {
+        if !attempt.waits.is_empty() {
+            self.page.line(&format!("{level} Manual steps"));
+            let rows = attempt.waits.iter().map(|wait| {
                 [&wait.step, &wait.answer, &wait.by, &wait.took]
                     .into_iter()
-                    .map(|cell| plain(cell))
+                    .map(|cell| escape(cell))
                     .collect()
             });
             self.page.table(&["step", "answer", "by", "waited"], rows);
         }
-        self.downs(
+        self.outages(
             &format!("{level} Services, from stop to start"),
-            &chapter.services,
+            &attempt.services,
         );
-        self.downs(
-            &format!("{level} Items, from their removal until they stood again"),
-            &chapter.items,
+        self.outages(
+            &format!("{level} Items, from removal until available again"),
+            &attempt.items,
         );
-        if !chapter.steps.is_empty() {
+        if !attempt.steps.is_empty() {
             self.page.line(&format!(
-                "{level} Steps, in time from the beginning of the commit"
+                "{level} Steps, timed from the start of the commit"
             ));
-            let rows = chapter.steps.iter().map(|step| {
+            let rows = attempt.steps.iter().map(|step| {
                 let times = [&step.from, &step.took, &step.renaming, &step.sync].map(Clone::clone);
-                let name = [plain(&step.name), plain(&step.title)];
+                let name = [escape(&step.name), escape(&step.title)];
                 name.into_iter()
                     .chain([number(step.operations)])
                     .chain(times)
@@ -134,13 +133,13 @@ impl Ticket {
                 rows,
             );
         }
-        if !chapter.servers.is_empty() {
+        if !attempt.servers.is_empty() {
             self.page.line(&format!(
-                "{level} Servers, in time from the beginning of the commit"
+                "{level} Servers, timed from the start of the commit"
             ));
-            let rows = chapter.servers.iter().map(|place| {
-                let times = [&place.from, &place.to, &place.renaming].map(Clone::clone);
-                [plain(&place.server), number(place.operations)]
+            let rows = attempt.servers.iter().map(|row| {
+                let times = [&row.from, &row.to, &row.renaming].map(Clone::clone);
+                [escape(&row.server), number(row.operations)]
                     .into_iter()
                     .chain(times)
                     .collect()
@@ -150,17 +149,18 @@ impl Ticket {
         }
     }
 
-    fn downs(&mut self, heading: &str, downs: &[Down]) {
-        if !downs.is_empty() {
+    fn outages(&mut self, heading: &str, outages: &[OutageView]) {
+        if !outages.is_empty() {
             self.page.line(heading);
-            let rows = downs.iter().take(ROWS).map(|down| {
-                [&down.what, &down.server, &down.took, &down.note]
+            let rows = outages.iter().take(ROWS).map(|outage| {
+                [&outage.target, &outage.server, &outage.took, &outage.note]
                     .into_iter()
-                    .map(|cell| plain(cell))
+                    .map(|cell| escape(cell))
                     .collect()
             });
-            self.page.table(&["what", "server", "away", ""], rows);
-            if let Some(more @ 1..) = downs.len().checked_sub(ROWS) {
+            self.page
+                .table(&["target", "server", "unavailable", "note"], rows);
+            if let Some(more @ 1..) = outages.len().checked_sub(ROWS) {
                 self.page.line(&format!(
                     "{} more are in `rollup report --format json` only.",
                     number(more as u64)

@@ -1,12 +1,12 @@
 //! A report as text.
 
-use super::chapter::{Chapter, Down};
-use super::story::Story;
+use super::attempt::{AttemptView, OutageView};
+use super::view::ReportView;
 use super::words::Tone;
 use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, count, number, styled, wrapped};
 
 /// Number of outages that are listed one by one; more are summarized by server.
-const TOLD: usize = 6;
+const LISTED: usize = 6;
 /// Column in which the facts about the run begin.
 const INDENT: usize = 13;
 /// Column in which the notes on a time begin.
@@ -15,31 +15,31 @@ const NOTES: usize = 38;
 const STEPS: usize = 46;
 
 /// Formats the report line by line, no wider than `width` as far as words allow it.
-pub(super) fn text(story: &Story, width: usize) -> String {
-    let mut page = Page {
+pub(super) fn text(view: &ReportView, width: usize) -> String {
+    let mut report = TextReport {
         lines: Vec::new(),
         width,
     };
-    page.head(story);
-    for chapter in &story.chapters {
-        page.chapter(chapter);
+    report.head(view);
+    for attempt in &view.attempts {
+        report.attempt(attempt);
     }
-    page.commands(story);
-    if !story.missing.is_empty() {
-        page.heading("what this report does not know");
-        story.missing.iter().for_each(|text| page.item("- ", text));
+    report.commands(view);
+    if !view.missing.is_empty() {
+        report.heading("missing from this report");
+        view.missing.iter().for_each(|text| report.item("- ", text));
     }
-    page.lines.push(String::new());
-    page.item("", &format!("events in {}", story.events));
-    page.lines.join("\n")
+    report.lines.push(String::new());
+    report.item("", &format!("events in {}", view.events));
+    report.lines.join("\n")
 }
 
-struct Page {
+struct TextReport {
     lines: Vec<String>,
     width: usize,
 }
 
-impl Page {
+impl TextReport {
     fn heading(&mut self, text: &str) {
         self.lines.push(String::new());
         self.lines.push(styled(BOLD, text));
@@ -67,19 +67,19 @@ impl Page {
         ));
     }
 
-    fn head(&mut self, story: &Story) {
+    fn head(&mut self, view: &ReportView) {
         self.lines
-            .push(styled(BOLD, wrapped(&story.title, self.width, "  ")));
+            .push(styled(BOLD, wrapped(&view.title, self.width, "  ")));
         let indent = " ".repeat(INDENT);
-        for (name, value) in &story.head {
+        for (name, value) in &view.head {
             let value = wrapped(value, self.width, &indent);
             let value = match *name {
-                "run" => value.replacen(&story.state, &styled(style(story.tone), &story.state), 1),
+                "run" => value.replacen(&view.state, &styled(style(view.tone), &view.state), 1),
                 _ => value,
             };
             self.lines.push(format!("  {name:<11}{value}"));
         }
-        for next in &story.next {
+        for next in &view.next {
             let text = wrapped(next, self.width, &indent);
             self.lines.push(format!(
                 "  {}{text}",
@@ -88,30 +88,30 @@ impl Page {
         }
     }
 
-    fn chapter(&mut self, chapter: &Chapter) {
-        if !chapter.title.is_empty() {
-            self.heading(&chapter.title);
+    fn attempt(&mut self, attempt: &AttemptView) {
+        if !attempt.title.is_empty() {
+            self.heading(&attempt.title);
         }
-        if let Some((tone, lines)) = &chapter.compared {
+        if let Some((tone, lines)) = &attempt.compared {
             self.heading("compared");
             let (first, rest) = lines
                 .split_first()
-                .expect("it says at least how it compares");
+                .expect("at least the result of the comparison");
             self.toned(*tone, first);
             rest.iter()
                 .for_each(|line| self.lines.push(format!("    {line}")));
         }
-        if !chapter.told.is_empty() {
-            self.heading("what was told");
-            chapter
-                .told
+        if !attempt.messages.is_empty() {
+            self.heading("messages");
+            attempt
+                .messages
                 .iter()
                 .for_each(|(tone, text)| self.toned(*tone, text));
         }
-        if !chapter.figures.is_empty() {
-            self.heading("how long");
+        if !attempt.figures.is_empty() {
+            self.heading("durations");
         }
-        for figure in &chapter.figures {
+        for figure in &attempt.figures {
             let label = if figure.part {
                 format!("  {}", figure.label)
             } else {
@@ -124,10 +124,10 @@ impl Page {
                     .to_owned(),
             );
         }
-        if !chapter.waits.is_empty() {
-            self.heading("by hand");
+        if !attempt.waits.is_empty() {
+            self.heading("manual steps");
         }
-        for wait in &chapter.waits {
+        for wait in &attempt.waits {
             let by = if wait.by.is_empty() {
                 String::new()
             } else {
@@ -138,51 +138,48 @@ impl Page {
                 &format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took),
             );
         }
-        self.downs("services, from stop to start", &chapter.services);
-        self.downs(
-            "items, from their removal until they stood again",
-            &chapter.items,
-        );
-        self.steps(chapter);
-        self.servers(chapter);
+        self.outages("services, from stop to start", &attempt.services);
+        self.outages("items, from removal until available again", &attempt.items);
+        self.steps(attempt);
+        self.servers(attempt);
     }
 
-    fn downs(&mut self, heading: &str, downs: &[Down]) {
-        if downs.is_empty() {
+    fn outages(&mut self, heading: &str, outages: &[OutageView]) {
+        if outages.is_empty() {
             return;
         }
         self.heading(heading);
-        if downs.len() > TOLD {
-            summarised(downs)
+        if outages.len() > LISTED {
+            summarize_outages(outages)
                 .iter()
                 .for_each(|line| self.item("", line));
             return;
         }
-        for down in downs {
-            let on = if down.server.is_empty() {
+        for outage in outages {
+            let on = if outage.server.is_empty() {
                 String::new()
             } else {
-                format!(" on {}", down.server)
+                format!(" on {}", outage.server)
             };
-            let parts: Vec<&str> = [&*down.took, &*down.note]
+            let parts: Vec<&str> = [&*outage.took, &*outage.note]
                 .into_iter()
                 .filter(|part| !part.is_empty())
                 .collect();
-            self.item("", &format!("{}{on}: {}", down.what, parts.join(", ")));
+            self.item("", &format!("{}{on}: {}", outage.target, parts.join(", ")));
         }
     }
 
-    fn steps(&mut self, chapter: &Chapter) {
-        if chapter.steps.is_empty() {
+    fn steps(&mut self, attempt: &AttemptView) {
+        if attempt.steps.is_empty() {
             return;
         }
-        self.heading("steps, in time from the beginning of the commit");
+        self.heading("steps, timed from the start of the commit");
         self.lines.push(format!(
             "  {:>11} {:>11} {:>11} {:>6}  step",
             "from", "took", "sync", "done"
         ));
         let indent = " ".repeat(STEPS);
-        for step in &chapter.steps {
+        for step in &attempt.steps {
             let title = if step.title.is_empty() {
                 String::new()
             } else {
@@ -201,31 +198,31 @@ impl Page {
         }
     }
 
-    fn servers(&mut self, chapter: &Chapter) {
-        if chapter.servers.is_empty() {
+    fn servers(&mut self, attempt: &AttemptView) {
+        if attempt.servers.is_empty() {
             return;
         }
-        self.heading("servers, in time from the beginning of the commit");
+        self.heading("servers, timed from the start of the commit");
         self.lines.push(format!(
             "  {:>11} {:>11} {:>11} {:>6}  server",
             "from", "to", "renames", "done"
         ));
-        for place in &chapter.servers {
-            let done = number(place.operations);
-            let (from, to, renaming) = (&place.from, &place.to, &place.renaming);
+        for row in &attempt.servers {
+            let done = number(row.operations);
+            let (from, to, renaming) = (&row.from, &row.to, &row.renaming);
             self.lines.push(format!(
                 "  {from:>11} {to:>11} {renaming:>11} {done:>6}  {}",
-                place.server
+                row.server
             ));
         }
     }
 
-    fn commands(&mut self, story: &Story) {
-        if story.commands.is_empty() {
+    fn commands(&mut self, view: &ReportView) {
+        if view.commands.is_empty() {
             return;
         }
-        self.heading("commands that worked on it");
-        for command in &story.commands {
+        self.heading("commands");
+        for command in &view.commands {
             let by = if command.by.is_empty() {
                 String::new()
             } else {
@@ -254,19 +251,19 @@ fn style(tone: Tone) -> anstyle::Style {
 }
 
 /// Summarizes outages in few lines: similar ones together, with the shortest and the longest time.
-fn summarised(downs: &[Down]) -> Vec<String> {
-    let mut groups: Vec<(String, Vec<&Down>)> = Vec::new();
-    for down in downs {
-        let key = match down.note.is_empty() {
-            true => down.server.clone(),
-            false => format!("{} {}", down.server, down.note),
+fn summarize_outages(outages: &[OutageView]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&OutageView>)> = Vec::new();
+    for outage in outages {
+        let key = match outage.note.is_empty() {
+            true => outage.server.clone(),
+            false => format!("{} {}", outage.server, outage.note),
         };
         match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, group)) => group.push(down),
-            None => groups.push((key, vec![down])),
+            Some((_, group)) => group.push(outage),
+            None => groups.push((key, vec![outage])),
         }
     }
-    let line = |group: &[&Down]| {
+    let line = |group: &[&OutageView]| {
         let longest = group[0];
         let on = if longest.server.is_empty() {
             String::new()
@@ -284,14 +281,14 @@ fn summarised(downs: &[Down]) -> Vec<String> {
             format!(": {}", longest.took)
         };
         match group {
-            [one] => format!("{}{on}{took}{note}", one.what),
+            [one] => format!("{}{on}{took}{note}", one.target),
             [.., shortest] => {
                 let items = count(group.len(), "item", "items");
                 let range = match shortest.took == longest.took || shortest.took.is_empty() {
                     true => took,
                     false => format!(
                         ": {} to {}, longest {}",
-                        shortest.took, longest.took, longest.what
+                        shortest.took, longest.took, longest.target
                     ),
                 };
                 format!("{items}{on}{range}{note}")

@@ -1,7 +1,7 @@
-//! Words of a report that its parts share: names, times and durations.
+//! Texts that the parts of a report share: names, times and durations.
 
 use crate::cli::terminal::out::number;
-use crate::events::Passage;
+use crate::events::Attempt;
 use crate::names::Escaped;
 
 /// Severity of a line.
@@ -12,20 +12,20 @@ pub(super) enum Tone {
     Bad,
 }
 
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     Escaped(text).to_string()
 }
 
 /// Formats a time of the wall clock, to the second.
-pub(super) fn time(at: &str) -> String {
+pub(super) fn format_time(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        Err(_) => shown(at),
+        Err(_) => escaped(at),
     }
 }
 
 /// Formats a duration in the unit that suits it.
-pub(super) fn took(us: u64) -> String {
+pub(super) fn format_duration(us: u64) -> String {
     let seconds = us / 1_000_000;
     match us {
         0..=999 => format!("{us} µs"),
@@ -41,21 +41,21 @@ pub(super) fn took(us: u64) -> String {
 }
 
 /// Formats a moment of an attempt by the wall clock, to the second.
-pub(super) fn wall(passage: &Passage, us: u64) -> String {
-    let offset = i64::try_from(us.saturating_sub(passage.span.from_us)).unwrap_or(i64::MAX);
-    let at = passage.at.parse::<jiff::Timestamp>().ok();
+pub(super) fn format_moment(attempt: &Attempt, us: u64) -> String {
+    let offset = i64::try_from(us.saturating_sub(attempt.span.from_us)).unwrap_or(i64::MAX);
+    let at = attempt.at.parse::<jiff::Timestamp>().ok();
     let at = at.and_then(|at| {
         at.checked_add(jiff::SignedDuration::from_micros(offset))
             .ok()
     });
     at.map_or_else(
-        || "a time that is not told".to_owned(),
+        || "an unknown time".to_owned(),
         |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
     )
 }
 
 /// Formats a part of a whole in percent.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(super) fn format_share(part: u64, whole: u64) -> String {
     match (part as f64 * 100.0 / whole.max(1) as f64).round() as u64 {
         0 if part > 0 => "less than 1 %".to_owned(),
         percent => format!("{percent} %"),
@@ -67,8 +67,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_told_in_the_unit_that_suits_it() {
-        let told = [
+    fn a_duration_is_formatted_in_the_unit_that_suits_it() {
+        let durations = [
             0,
             999,
             1_500,
@@ -78,9 +78,9 @@ mod tests {
             7_500_000_000,
             200_000_000_000,
         ]
-        .map(took);
+        .map(format_duration);
         assert_eq!(
-            told,
+            durations,
             [
                 "0 µs",
                 "999 µs",
@@ -95,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn a_little_is_not_nothing() {
-        assert_eq!(share(1, 1_000_000), "less than 1 %");
+    fn a_small_share_is_not_zero_percent() {
+        assert_eq!(format_share(1, 1_000_000), "less than 1 %");
         assert_eq!(
-            (share(0, 0), share(1, 2)),
+            (format_share(0, 0), format_share(1, 2)),
             ("0 %".to_owned(), "50 %".to_owned())
         );
     }

@@ -1,8 +1,9 @@
-//! Mistakes of an author at the place where the text stops being TOML, in the author's words and
-//! not in the parser's.
+//! Recognition of common mistakes at the position of a syntax error, so that the message is in the
+//! author's terms and not in the parser's.
 //!
-//! The parser reports what it expected at one offset. That seldom shows the fix: behind a curly
-//! quote it expects quotes, which the author sees there. So the line is examined again.
+//! The parser reports the token that it expected at one offset, which seldom shows the fix: behind a
+//! curly quote it expects quotes, although the author sees quotes there. So the line is examined
+//! again.
 
 use super::strings::string_end;
 use crate::document::diagnostics::findings::{Span, brief};
@@ -29,14 +30,14 @@ impl SyntaxHint {
     }
 }
 
-/// Parser's message about a line.
-struct ParserMessage<'l> {
+/// Error of the parser, with its line.
+struct ParserError<'l> {
     message: &'l str,
     line: &'l str,
     span: Span,
 }
 
-impl ParserMessage<'_> {
+impl ParserError<'_> {
     fn is(&self, starts: &[&str]) -> bool {
         starts.iter().any(|start| self.message.starts_with(start))
     }
@@ -57,33 +58,34 @@ impl ParserMessage<'_> {
     }
 }
 
-/// Returns the mistake on the line of an error, as far as it can be recognized.
-pub(super) fn slip(source: &Source, message: &str, span: &Span) -> SyntaxHint {
+/// Returns the mistake on the line of an error, or the parser's message if no mistake is
+/// recognized.
+pub(super) fn syntax_hint(source: &Source, message: &str, span: &Span) -> SyntaxHint {
     let line = source.line_span(source.line(span.start));
     let inside = |at: usize| at.clamp(line.start, line.end) - line.start;
-    let said = ParserMessage {
+    let error = ParserError {
         message,
         line: &source.text()[line.clone()],
         span: inside(span.start)..inside(span.end.max(span.start)),
     };
-    let looks = [
+    let recognizers = [
         lone_return,
         escape,
         marker,
         unexpected,
         never_closed,
-        unseen_in_text,
+        control_character,
         comment,
         value,
         key,
         header,
     ];
-    let found = looks.iter().find_map(|look| look(&said));
+    let found = recognizers.iter().find_map(|recognizer| recognizer(&error));
     let found = found.unwrap_or_else(|| {
         let words = message
             .strip_suffix(", expected nothing")
             .unwrap_or(message);
-        SyntaxHint::new(said.span.clone(), words, way_out(&said))
+        SyntaxHint::new(error.span.clone(), words, fallback_help(&error))
     });
     SyntaxHint {
         span: line.start + found.span.start..line.start + found.span.end,
@@ -91,53 +93,53 @@ pub(super) fn slip(source: &Source, message: &str, span: &Span) -> SyntaxHint {
     }
 }
 
-fn way_out(said: &ParserMessage<'_>) -> &'static str {
-    match said.message {
+fn fallback_help(error: &ParserError<'_>) -> &'static str {
+    match error.message {
         message if message.contains("expected `=`") => "write `key = value`",
-        message if message.contains("newline") && said.before().trim_start().starts_with('[') => {
-            "behind a header stands nothing but a comment, which begins with `#`"
+        message if message.contains("newline") && error.before().trim_start().starts_with('[') => {
+            "only a comment, which begins with `#`, may follow a header"
         }
         message
-            if message.contains("newline") && said.before().trim_end().ends_with(['"', '\'']) =>
+            if message.contains("newline") && error.before().trim_end().ends_with(['"', '\'']) =>
         {
-            "the text ends before it; a quote inside of a text is written `\\\"`, and an apostrophe stands in `\"…\"`"
+            "the text ends before it; write a quote inside a text as `\\\"`, and put a text with an apostrophe in `\"…\"`"
         }
         message if message.contains("newline") => {
-            "one key stands on one line, and behind its value nothing but a comment, which begins with `#`"
+            "write one key a line; only a comment, which begins with `#`, may follow its value"
         }
-        _ => "the rules are those of TOML 1.0: https://toml.io/en/v1.0.0",
+        _ => "see the rules of TOML 1.0: https://toml.io/en/v1.0.0",
     }
 }
 
 /// Recognizes the line ends of very old systems.
-fn lone_return(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let at = said
+fn lone_return(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let at = error
         .line
         .find('\r')
-        .or_else(|| said.is(&["carriage return"]).then_some(said.line.len()))?;
+        .or_else(|| error.is(&["carriage return"]).then_some(error.line.len()))?;
     let help = "save the file with the line ends of Windows (CR LF) or of Unix (LF)";
     Some(SyntaxHint::new(
         at..at + 1,
-        "a line ends with a carriage return alone, which ends no line of TOML",
+        "a line ends with a carriage return alone, which is not a line end in TOML",
         help,
     ))
 }
 
-/// Recognizes a backslash that begins none of the escapes, mostly that of a path.
-fn escape(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let no_character = said.is(&["invalid value, expected unicode"]);
-    if !no_character && !said.is(&["missing escaped value", "too few unicode value digits"]) {
+/// Recognizes a backslash that begins no valid escape, usually in a path.
+fn escape(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let no_character = error.is(&["invalid value, expected unicode"]);
+    if !no_character && !error.is(&["missing escaped value", "too few unicode value digits"]) {
         return None;
     }
-    let at = said.before().rfind('\\')?;
-    let letter = said.line[at + 1..].chars().next()?;
+    let at = error.before().rfind('\\')?;
+    let letter = error.line[at + 1..].chars().next()?;
     let message = match letter {
-        _ if no_character => "this is the number of no character".to_owned(),
-        // It closes nothing, and the text goes on.
+        _ if no_character => "there is no character with this number".to_owned(),
+        // An escaped quote does not close the text.
         '"' => return None,
-        'u' => "`\\u` is followed by four hexadecimal digits".to_owned(),
-        'U' => "`\\U` is followed by eight hexadecimal digits".to_owned(),
-        _ => format!("`\\{letter}` is no escape of TOML"),
+        'u' => "`\\u` needs four hexadecimal digits".to_owned(),
+        'U' => "`\\U` needs eight hexadecimal digits".to_owned(),
+        _ => format!("`\\{letter}` is not an escape in TOML"),
     };
     let escapes =
         r#"the escapes are `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, `\uXXXX` and `\UXXXXXXXX`"#;
@@ -152,10 +154,10 @@ fn escape(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
 const BACKSLASHES: &str = r"double each backslash, or put the text in single quotes: `'C:\…'`";
 
 /// Recognizes lines that a version control system wrote into the document.
-fn marker(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
+fn marker(error: &ParserError<'_>) -> Option<SyntaxHint> {
     let found = MARKERS
         .iter()
-        .find(|marker| said.line.starts_with(*marker))?;
+        .find(|marker| error.line.starts_with(*marker))?;
     Some(SyntaxHint::new(0..found.len(), CONFLICT, SOLVE))
 }
 
@@ -165,18 +167,18 @@ pub(super) const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>
 pub(super) const CONFLICT: &str = "an unresolved merge conflict";
 /// Advice for such a line.
 pub(super) const SOLVE: &str =
-    "keep what should stand there, and remove the lines of `<<<<<<<`, `=======` and `>>>>>>>`";
+    "keep one of the two versions, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`";
 
-/// Recognizes quotes that a word processor wrote, and blanks that TOML does not accept as such.
-fn unexpected(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let (at, c) = match scan(said.line) {
-        (Some((at, c)), _) if (said.span.start..=said.span.end).contains(&at) => (at, c),
+/// Recognizes typographic quotes, and blanks that TOML does not accept.
+fn unexpected(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let (at, c) = match scan(error.line) {
+        (Some((at, c)), _) if (error.span.start..=error.span.end).contains(&at) => (at, c),
         // An ordinary quote opened the text, and another one was meant to close it.
-        (_, Some(open)) if said.is(&TEXTS) => {
-            let (at, c) = said.line[open..]
+        (_, Some(open)) if error.is(&TEXTS) => {
+            let (at, c) = error.line[open..]
                 .char_indices()
                 .rfind(|(_, c)| is_curly(*c))?;
-            let behind = said.line[open + at + c.len_utf8()..].trim_start();
+            let behind = error.line[open + at + c.len_utf8()..].trim_start();
             if !behind.is_empty() && !behind.starts_with(['#', ',', ']', '}']) {
                 return None;
             }
@@ -188,14 +190,14 @@ fn unexpected(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     if c == '`' {
         return Some(SyntaxHint::new(
             span,
-            "a backtick is no quote of TOML",
+            "a backtick is not a quote in TOML",
             "write `\"`",
         ));
     }
     if is_curly(c) {
         return Some(SyntaxHint::new(
             span,
-            format!("`{c}` is no quote of TOML"),
+            format!("`{c}` is not a quote in TOML"),
             "write `\"`",
         ));
     }
@@ -207,23 +209,23 @@ fn unexpected(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
         "remove it"
     };
     let message = match c {
-        '\u{a0}' => format!("`{escaped}`, a non-breaking space, is no space of TOML"),
-        '\u{2028}' | '\u{2029}' => format!("`{escaped}` is no line end of TOML"),
-        _ if blank => format!("`{escaped}`, a space of another kind, is no space of TOML"),
-        _ => format!("`{escaped}`, a character that cannot be seen, stands between the words"),
+        '\u{a0}' => format!("`{escaped}`, a non-breaking space, is not a space in TOML"),
+        '\u{2028}' | '\u{2029}' => format!("`{escaped}` is not a line end in TOML"),
+        _ if blank => format!("`{escaped}`, a special space, is not a space in TOML"),
+        _ => format!("`{escaped}` is an invisible character"),
     };
     Some(SyntaxHint::new(span, message, help))
 }
 
-/// Beginnings of the parser's messages about a wrong text of one line.
+/// Beginnings of the parser's messages about an invalid text of one line.
 const TEXTS: [&str; 2] = ["invalid basic string", "invalid literal string"];
 
 fn is_curly(c: char) -> bool {
     matches!(c, '\u{2018}'..='\u{201f}' | '«' | '»' | '´' | '`')
 }
 
-/// Returns the first character outside of texts and comments that only looks like one of TOML, and
-/// the quote of a text that its line does not close.
+/// Returns the first character outside texts and comments that only looks like a quote or a space,
+/// and the quote of a text that its line does not close.
 fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     let mut at = 0;
     let mut found = None;
@@ -247,16 +249,16 @@ fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     (found, None)
 }
 
-fn never_closed(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let open = scan(said.line)
+fn never_closed(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let open = scan(error.line)
         .1
-        .filter(|_| said.is(&TEXTS) || said.is(&["missing escaped value"]))?;
-    let text = &said.line[open..];
+        .filter(|_| error.is(&TEXTS) || error.is(&["missing escaped value"]))?;
+    let text = &error.line[open..];
     let quote = &text[..1];
     let help = match text.ends_with("\\\"") {
         true => format!("`\\\"` closes nothing; {BACKSLASHES}"),
         false => format!(
-            "close it with `{quote}` on the same line; one of several lines stands between `{0}` and `{0}`",
+            "close it with `{quote}` on the same line, or put a text of several lines between `{0}` and `{0}`",
             quote.repeat(3)
         ),
     };
@@ -267,27 +269,27 @@ fn never_closed(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     ))
 }
 
-fn unseen_in_text(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    if !said.is(&["invalid comment", "invalid multi-line"]) && !said.is(&TEXTS) {
+fn control_character(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    if !error.is(&["invalid comment", "invalid multi-line"]) && !error.is(&TEXTS) {
         return None;
     }
-    let c = said.rest().chars().next().filter(|c| c.is_control())?;
+    let c = error.rest().chars().next().filter(|c| c.is_control())?;
     let escaped = c.escape_unicode();
-    let span = said.span.start..said.span.start + c.len_utf8();
-    let place = if said.is(&["invalid comment"]) {
+    let span = error.span.start..error.span.start + c.len_utf8();
+    let place = if error.is(&["invalid comment"]) {
         "comment"
     } else {
         "text"
     };
     Some(SyntaxHint::new(
         span,
-        format!("`{escaped}` cannot stand in a {place}"),
+        format!("`{escaped}` is not allowed in a {place}"),
         "remove it",
     ))
 }
 
-/// Recognizes comments as other languages have them.
-fn comment(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
+/// Recognizes comments in the syntax of other languages.
+fn comment(error: &ParserError<'_>) -> Option<SyntaxHint> {
     let help = "a comment begins with `#`";
     let begins = |rest: &str| {
         ["//", "/*", ";", "--"]
@@ -295,43 +297,43 @@ fn comment(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
             .find(|start| rest.starts_with(*start))
     };
     let (indented, whole) = (
-        said.line.len() - said.line.trim_start().len(),
-        said.line.trim_start(),
+        error.line.len() - error.line.trim_start().len(),
+        error.line.trim_start(),
     );
-    if let Some(start) = begins(whole).filter(|_| said.is(&["key with no value"])) {
+    if let Some(start) = begins(whole).filter(|_| error.is(&["key with no value"])) {
         return Some(SyntaxHint::new(
             indented..indented + start.len(),
-            format!("`{start}` means nothing here"),
+            format!("`{start}` is not allowed here"),
             help,
         ));
     }
-    if let Some(start) = begins(said.rest()) {
-        let span = said.span.start..said.span.start + start.len();
+    if let Some(start) = begins(error.rest()) {
+        let span = error.span.start..error.span.start + start.len();
         return Some(SyntaxHint::new(
             span,
-            format!("`{start}` means nothing here"),
+            format!("`{start}` is not allowed here"),
             help,
         ));
     }
-    let raw = said.raw();
+    let raw = error.raw();
     let at = raw
         .find(" //")
         .map(|at| at + 1)
         .or_else(|| raw.find("; "))
         .or_else(|| raw.strip_suffix(';').map(str::len))?;
     let start = begins(&raw[at..])?;
-    let at = said.span.start + at;
+    let at = error.span.start + at;
     Some(SyntaxHint::new(
         at..at + start.len(),
-        format!("`{start}` means nothing here"),
+        format!("`{start}` is not allowed here"),
         format!("remove it; {help}"),
     ))
 }
 
-/// Recognizes a text in the place of a value that is not one.
-fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let with = |message: &str, help: &str| Some(SyntaxHint::new(said.span.clone(), message, help));
-    let raw = said.raw();
+/// Recognizes invalid values.
+fn value(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let with = |message: &str, help: &str| Some(SyntaxHint::new(error.span.clone(), message, help));
+    let raw = error.raw();
     let quote = || {
         let quoted = if raw.contains('\\') {
             "put it in single quotes: `'…'`"
@@ -345,17 +347,17 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
         "false" | "no" | "off" => Some(false),
         _ => None,
     };
-    if said.is(&[
+    if error.is(&[
         "string values must be quoted",
         "invalid boolean",
         "missing opening quote",
     ]) {
         if let Some(meant) = meant {
             let help = format!("write `{meant}`, or put it in quotes if it is a text");
-            return with(&format!("`{raw}` is no value of TOML"), &help);
+            return with(&format!("`{raw}` is not a value in TOML"), &help);
         }
         if raw.is_empty() {
-            let key = said
+            let key = error
                 .before()
                 .trim_end()
                 .strip_suffix('=')
@@ -366,7 +368,7 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
             } else {
                 format!("`{}` has no value", brief(key))
             };
-            return with(&message, "write one behind the `=`, or remove the key");
+            return with(&message, "write a value after the `=`, or remove the key");
         }
         if raw.split_whitespace().count() > 1
             && raw
@@ -377,20 +379,20 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
         }
         return quote();
     }
-    if said.is(&["missing comma", "extra assignment"]) {
+    if error.is(&["missing comma", "extra assignment"]) {
         return with(NO_COMMA, COMMA);
     }
-    if said.is(&["extra comma"]) {
-        return with("a comma with nothing before it", "remove it");
+    if error.is(&["extra comma"]) {
+        return with("a comma without a value before it", "remove it");
     }
-    if said.is(&["invalid date", "invalid time"]) {
+    if error.is(&["invalid date", "invalid time"]) {
         let help = "write a day like `2008-04-29` and a time like `2008-03-31T18:32:00Z`; a text needs quotes";
-        return with(said.message, help);
+        return with(error.message, help);
     }
-    if said.is(&["unexpected leading zero"]) {
+    if error.is(&["unexpected leading zero"]) {
         return with(
-            "a number begins with no zero",
-            "write it without the zero, or in quotes if it is a text",
+            "a number must not begin with a zero",
+            "remove the zero, or put it in quotes if it is a text",
         );
     }
     let number = [
@@ -400,8 +402,8 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
         "redundant numeric sign",
         "`_` may only",
     ];
-    if said.is(&number)
-        || said.is(&[
+    if error.is(&number)
+        || error.is(&[
             "invalid integer",
             "unexpected sign",
             "radix",
@@ -411,9 +413,9 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
     {
         let around =
             |c: char| c.is_whitespace() || matches!(c, '=' | ',' | '[' | ']' | '{' | '}' | '#');
-        let from = said.before().rfind(around).map_or(0, |at| at + 1);
-        let until = said.span.start + said.rest().find(around).unwrap_or(said.rest().len());
-        let message = format!("`{}` is no number", brief(said.line.get(from..until)?));
+        let from = error.before().rfind(around).map_or(0, |at| at + 1);
+        let until = error.span.start + error.rest().find(around).unwrap_or(error.rest().len());
+        let message = format!("`{}` is not a number", brief(error.line.get(from..until)?));
         let help = "put it in quotes if it is a text, or write the number in plain digits";
         return Some(SyntaxHint::new(from..until, message, help));
     }
@@ -422,58 +424,50 @@ fn value(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
 
 const NO_COMMA: &str = "a comma is missing between two values";
 const COMMA: &str = "write `,` between them";
+const COLON: &str = "`:` is not allowed here; TOML uses `=`";
 
-fn key(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    if said.is(&["unquoted keys cannot be empty"]) {
-        let help = if said.before().trim_start().starts_with('[') {
+fn key(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    if error.is(&["unquoted keys cannot be empty"]) {
+        let help = if error.before().trim_start().starts_with('[') {
             "write `[name]`"
         } else {
             "write `key = value`"
         };
         return Some(SyntaxHint::new(
-            said.span.clone(),
+            error.span.clone(),
             "a name is missing here",
             help,
         ));
     }
-    if said.is(&["key with no value"]) && said.before().trim_end().ends_with(':') {
-        let at = said.before().trim_end().len() - 1;
-        return Some(SyntaxHint::new(
-            at..at + 1,
-            "`:` stands where `=` belongs",
-            "write `key = value`",
-        ));
+    if error.is(&["key with no value"]) && error.before().trim_end().ends_with(':') {
+        let at = error.before().trim_end().len() - 1;
+        return Some(SyntaxHint::new(at..at + 1, COLON, "write `key = value`"));
     }
-    if !said.is(&["invalid unquoted key"]) {
+    if !error.is(&["invalid unquoted key"]) {
         return None;
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let (at, wrong) = said.rest().char_indices().find(|(_, c)| !plain(*c))?;
-    let at = said.span.start + at;
+    let (at, wrong) = error.rest().char_indices().find(|(_, c)| !plain(*c))?;
+    let at = error.span.start + at;
     if wrong == ':' {
-        return Some(SyntaxHint::new(
-            at..at + 1,
-            "`:` stands where `=` belongs",
-            "write `key = value`",
-        ));
+        return Some(SyntaxHint::new(at..at + 1, COLON, "write `key = value`"));
     }
-    let help =
-        "a name has letters from A to Z, digits, `-` and `_`; put any other in quotes: `\"…\"`";
+    let help = "a name has letters from A to Z, digits, `-` and `_`; put any other name in quotes: `\"…\"`";
     Some(SyntaxHint::new(
         at..at + wrong.len_utf8(),
-        format!("`{wrong}` cannot stand in a name without quotes"),
+        format!("`{wrong}` is not allowed in a name without quotes"),
         help,
     ))
 }
 
-fn header(said: &ParserMessage<'_>) -> Option<SyntaxHint> {
-    let bracket = match said.message {
+fn header(error: &ParserError<'_>) -> Option<SyntaxHint> {
+    let bracket = match error.message {
         message if message.starts_with("unclosed array table") => "]]",
         message if message.starts_with("unclosed table") => "]",
         _ => return None,
     };
     Some(SyntaxHint::new(
-        said.span.clone(),
+        error.span.clone(),
         "this header is never closed",
         format!("close it with `{bracket}`"),
     ))
@@ -484,7 +478,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_once_more_without_falling() {
+    fn examining_any_line_does_not_panic() {
         for text in [
             "",
             "\\",
@@ -504,7 +498,7 @@ mod tests {
                     "invalid unquoted key",
                     "unexpected",
                 ] {
-                    slip(&Source::new("x", text), message, &(at..at + 1));
+                    syntax_hint(&Source::new("x", text), message, &(at..at + 1));
                 }
             }
         }

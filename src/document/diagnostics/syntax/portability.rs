@@ -1,4 +1,4 @@
-//! What the parser accepts and other readers of TOML do not: a byte order mark, and TOML 1.1.
+//! Syntax that the parser accepts and other readers of TOML do not: a byte order mark, and TOML 1.1.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,7 +15,7 @@ pub(in crate::document) fn byte_order_mark(source: &Source, findings: &mut Findi
             0..0,
             "the document begins with a byte order mark",
         );
-        finding.help("save it as UTF-8 without one");
+        finding.help("save it as UTF-8 without a byte order mark");
     }
 }
 
@@ -39,7 +39,7 @@ pub(in crate::document) fn newer_than_1_0(
                         value.span(),
                         format!("the time `{raw}` has no seconds"),
                     );
-                    finding.help("TOML 1.0 wants them: `18:32:00`");
+                    finding.help("TOML 1.0 requires them: `18:32:00`");
                 }
                 DeValue::Array(array) => values.extend(array.iter()),
                 DeValue::Table(table) => {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_toml_1_1_has_is_found() {
+    fn syntax_of_toml_1_1_is_found() {
         let text = "a = { b = 1, }\nc = { d = [\n1\n], e.f = \"\"\"\n\"\"\" }\ng = { h = 1,\n i = 2 }\nj = 10:20\nk = \"\\\\e\\e\"\n";
         let source = Source::new("x", text);
         let (root, errors) = DeTable::parse_recoverable(text);

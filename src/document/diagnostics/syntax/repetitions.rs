@@ -12,7 +12,7 @@ pub(super) fn repeated(source: &Source) -> BTreeMap<u32, u32> {
     let text = source.text();
     let mut firsts: BTreeMap<(usize, String), u32> = BTreeMap::new();
     let mut repeated = BTreeMap::new();
-    // Start of the table to which keys belong now, and the last header with two brackets.
+    // Start of the current table, and the last header with two brackets.
     let (mut table, mut element) = (0, (0, String::new()));
     let mut at = 0;
     while at < text.len() {
@@ -92,8 +92,7 @@ fn entry_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
-/// Returns the paths that a key or a header goes through, up to the whole of it: `a`, `a.b` and
-/// `a.b.c`.
+/// Returns all prefixes of a key or a header, such as `a`, `a.b` and `a.b.c`.
 fn names_of(entry: &str) -> Vec<String> {
     let bytes = entry.as_bytes();
     let (mut at, mut path, mut paths) = (0, String::new(), Vec::new());
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_twice_is_told_with_its_first_line() {
+    fn repeated_keys_are_found_with_their_first_lines() {
         let text = "a = 1\nb.\"c d\" = [\n1,\n]\na = 2\nb . 'c d' = 3\n[t]\na = 1\n[[s]]\nx = 1\n[s.u]\n[[s]]\nx = 1\nx = 2\n[s.u]\n\
                     [t]\n[s.u]\n";
         let found: Vec<_> = repeated(&Source::new("x", text)).into_iter().collect();

@@ -1,7 +1,7 @@
-//! Ends of TOML's strings, for the searches that have to skip them.
+//! Ends of TOML strings, for searches that have to skip them.
 
-/// Returns the offset behind a string that begins at `at`; an unclosed one is an error, and ends
-/// with its line or the text.
+/// Returns the offset after a string that begins at `at`. An unclosed string is an error with the
+/// offset at which its line or the text ends.
 pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let quote = bytes[at];
     let long = bytes[at..].starts_with(&[quote; 3]);

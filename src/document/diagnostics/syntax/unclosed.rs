@@ -1,19 +1,19 @@
-//! Brackets and quotes that are never closed, and the lines that they swallow.
+//! Brackets and quotes that are never closed, and the lines that become part of them.
 
 use super::strings::string_end;
 
-/// Returns the first bracket that is never closed, or closed by one of the other kind, or the
-/// quotes of several lines that are never closed.
+/// Returns the first bracket or multi-line quote that is never closed, or a bracket that is closed
+/// by one of the other kind.
 ///
-/// An unclosed bracket or quote swallows the lines below it, and to the parser each of them is an
-/// error of its own.
+/// The lines below an unclosed bracket or quote become part of it, so that the parser reports an
+/// error for each of them.
 pub(super) fn never_closed(text: &str) -> Option<Unclosed> {
     let bytes = text.as_bytes();
     let mut open: Vec<usize> = Vec::new();
-    let mut torn: Vec<usize> = Vec::new();
-    let unclosed = |at: usize, torn: &[usize]| Unclosed {
+    let mut unclosed_texts: Vec<usize> = Vec::new();
+    let unclosed = |at: usize, texts: &[usize]| Unclosed {
         at,
-        torn: torn.iter().copied().find(|&text| text > at),
+        unclosed_text: texts.iter().copied().find(|&text| text > at),
     };
     let (mut at, mut blank, mut in_header) = (0, true, false);
     while let Some(&byte) = bytes.get(at) {
@@ -26,13 +26,16 @@ pub(super) fn never_closed(text: &str) -> Option<Unclosed> {
                 at = match string_end(bytes, at) {
                     Ok(end) => end,
                     Err(_) if bytes[at..].starts_with(&[byte; 3]) => {
-                        return Some(Unclosed { at, torn: None });
+                        return Some(Unclosed {
+                            at,
+                            unclosed_text: None,
+                        });
                     }
                     Err(end) => {
                         let closes = bytes[at..end.min(bytes.len())]
                             .iter()
                             .any(|b| matches!(b, b']' | b'}'));
-                        torn.extend(closes.then_some(at));
+                        unclosed_texts.extend(closes.then_some(at));
                         end
                     }
                 };
@@ -48,7 +51,7 @@ pub(super) fn never_closed(text: &str) -> Option<Unclosed> {
             b']' | b'}' => match open.pop() {
                 // In ASCII the code of a closing bracket is two more than that of its opening one.
                 Some(opening) if bytes[opening] + 2 != byte => {
-                    return Some(unclosed(opening, &torn));
+                    return Some(unclosed(opening, &unclosed_texts));
                 }
                 _ => {}
             },
@@ -57,17 +60,17 @@ pub(super) fn never_closed(text: &str) -> Option<Unclosed> {
         blank = byte == b'\n' || blank && byte.is_ascii_whitespace();
         at += 1;
     }
-    open.first().map(|&at| unclosed(at, &torn))
+    open.first().map(|&at| unclosed(at, &unclosed_texts))
 }
 
-/// A bracket or quotes that are never closed.
+/// Bracket or quotes that are never closed.
 #[derive(Clone, Copy)]
 pub(super) struct Unclosed {
     /// Offset at which it was opened.
     pub(super) at: usize,
-    /// Offset of a text behind it that its line does not close, and that swallowed the closing
-    /// bracket.
-    pub(super) torn: Option<usize>,
+    /// Offset of a text after it that is not closed on its line, so that the closing bracket became
+    /// part of the text.
+    pub(super) unclosed_text: Option<usize>,
 }
 
 /// Returns the start of the next line that looks like a header.
@@ -102,7 +105,7 @@ mod tests {
 
     /// Examining the line of the bracket again for each of these lines would take hours.
     #[test]
-    fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
+    fn the_line_of_an_unclosed_bracket_is_examined_once() {
         let text = format!("\"{}\" = [\n{}", "k".repeat(2 << 20), "\n".repeat(2 << 20));
         assert_eq!(
             never_closed(&text).map(|unclosed| unclosed.at),

@@ -1,5 +1,5 @@
-//! Keys that a table lacks, and keys that mean nothing at their place: misspelled, under the wrong
-//! header, or under none.
+//! Checks of the keys of a table: missing ones, and unknown ones, which are misspelled, under the
+//! wrong header, or under none.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,7 +11,7 @@ use crate::document::diagnostics::findings::Span;
 use crate::document::diagnostics::wording::{listed, some_of};
 use crate::document::schema::shape::{Key, KeyKind, Keys, Shape, TOP};
 
-/// A `[header]` of the document.
+/// Header of a table in the document, such as `[rollup]`.
 pub(super) struct Header<'s> {
     start: usize,
     title: String,
@@ -19,12 +19,12 @@ pub(super) struct Header<'s> {
 }
 
 impl Reader<'_> {
-    /// Returns whether a table lacks a key only because the key is misspelled or elsewhere.
+    /// Returns whether a table lacks a key only because the key is misspelled or misplaced.
     pub fn is_stray(&self, table: &Span, title: &str, key: &str) -> bool {
         self.strays.contains(&(table.start, lacks(title, key)))
     }
 
-    /// Reports that a table lacks a key, with an example of the line that would add it.
+    /// Reports that a table lacks a key, with an example of the line to add.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
         let message = lacks(table.shape.title, key);
         self.findings
@@ -32,22 +32,22 @@ impl Reader<'_> {
             .help(format!("add `{example}`"));
     }
 
-    /// Reports the keys that mean nothing in a table, and those that it lacks.
+    /// Reports the unknown keys of a table, and those that it lacks.
     pub(super) fn check_keys(&mut self, table: &mut Table<'_>) {
         if let Keys::Free(..) = table.shape.keys {
             table
                 .entries
                 .keys()
-                .for_each(|key| self.seen(key.get_ref(), &key.span()));
+                .for_each(|key| self.check_hidden_characters(key.get_ref(), &key.span()));
             return;
         }
         let mut unknown = table.keys();
         unknown.retain(|key| table.shape.key(key.value).is_none());
-        unknown.retain(|key| match self.belongs(table, key) {
+        unknown.retain(|key| match self.right_place(table, key) {
             Some((stray, place)) => {
                 self.strays
                     .extend(stray.map(|(start, title)| (start, lacks(title, key.value))));
-                let message = format!("`{}` landed in {}", key.value, table.shape.title);
+                let message = format!("`{}` is in {}", key.value, table.shape.title);
                 self.findings
                     .add(Code::MisplacedKey, key.span.clone(), message)
                     .label(place);
@@ -81,7 +81,7 @@ impl Reader<'_> {
     pub(super) fn check_lacking(&mut self, table: &Table<'_>) {
         for key in table.shape.named() {
             match key {
-                // A document's schema has a code of its own.
+                // The schema has its own code.
                 Key {
                     kind: KeyKind::Only(_),
                     ..
@@ -95,8 +95,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports keys that belong in a top-level table which the document does not have: its header
-    /// was forgotten, which is one fault.
+    /// Reports keys that belong in a top-level table which the document does not have: its header is
+    /// missing, which is a single mistake.
     fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
         let top = table.span.is_empty();
         if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
@@ -116,14 +116,15 @@ impl Reader<'_> {
                 continue;
             };
             let message = format!(
-                "{} landed in {}",
+                "{} {} in {}",
                 some_of(own.iter().map(|key| key.value)),
+                if own.len() == 1 { "is" } else { "are" },
                 table.shape.title
             );
             let below = |key: &Placed<&str>| {
                 key.span.start > first.span.start && table.shape.key(key.value).is_some()
             };
-            // Tables have headers of their own, and may come below.
+            // Tables have their own headers, and may come below.
             let plain = |key: &Placed<&str>| key.span.start < last.span.start || !top;
             let label = match table.keys().iter().any(|key| below(key) && plain(key)) {
                 true => format!("belongs in {}, which is missing", shape.title),
@@ -149,8 +150,8 @@ impl Reader<'_> {
         let near = self.nearest(key.value, keys.clone());
         self.strays
             .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
-        // A table under a misspelled name is read as the one that was meant, so that its own faults
-        // are reported, too.
+        // A table under a misspelled name is read as the one that was meant, so that the mistakes in
+        // it are reported, too.
         if let (Some(meant), Some(value)) = (
             near.and_then(|near| table.shape.key(near)),
             table.value(key.value),
@@ -170,12 +171,14 @@ impl Reader<'_> {
             .add(Code::UnknownKey, key.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
-            None => finding.help(elsewhere.unwrap_or_else(|| format!("it has {}", listed(keys)))),
+            None => {
+                finding.help(elsewhere.unwrap_or_else(|| format!("its keys are {}", listed(keys))))
+            }
         };
     }
 
-    /// Returns advice for a key that is the name of a table with a header of its own, in which each
-    /// name has one line.
+    /// Returns advice for a key that is the name of a table with its own header, in which each name
+    /// has one line.
     fn free_table(&self, key: &str) -> Option<String> {
         let mut keys = self
             .shapes
@@ -188,7 +191,7 @@ impl Reader<'_> {
                 keys: Keys::Free(_, free),
                 ..
             }) if title.starts_with('[') => {
-                Some(format!("it stands in {title}, as {}", sample("", free)))
+                Some(format!("write it below {title}, as {}", sample("", free)))
             }
             _ => None,
         })
@@ -201,31 +204,31 @@ impl Reader<'_> {
             .ok()
     }
 
-    /// Returns the place at which a key under the wrong header would mean something: the top, or
-    /// the nearest table above that takes it and does not have it yet. Also returns the table that
-    /// seems to lack the key, unless it has the key already.
-    fn belongs(
+    /// Returns the place to which a misplaced key belongs: the top, or the nearest table above that
+    /// allows it and does not have it yet. Also returns the table that seems to lack the key, unless
+    /// it has the key already.
+    fn right_place(
         &mut self,
         table: &Table<'_>,
         key: &Placed<&str>,
     ) -> Option<(Option<(usize, &'static str)>, String)> {
-        // A key does not land inside the braces of another table by mistake.
+        // A key inside the braces of another table was not misplaced by mistake.
         let here = self.header_at(table.span.start)?;
         let takes = |shape: &Shape| shape.takes(key.value);
-        if !self.shapes.iter().any(|shape| takes(shape)) || self.patience < here {
+        if !self.shapes.iter().any(|shape| takes(shape)) || self.search_budget < here {
             return None;
         }
-        self.patience -= here;
+        self.search_budget -= here;
         let above = |next: usize| self.source.line(self.headers[next].start);
         if takes(self.shapes[0]) {
             if self.top.contains_key(key.value) {
-                return Some((None, "remove it, it stands at the top already".to_owned()));
+                return Some((None, "remove it, since the top has it already".to_owned()));
             }
             return Some((Some((0, TOP)), format!("belongs above line {}", above(0))));
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            // The key may be the name of a table, which a plain value cannot become.
+            // If the key is the name of a table there, its value must be a table, too.
             let plain = |shape: &&&'static Shape| {
                 let kind = shape
                     .named()
@@ -248,7 +251,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns every header, in the document's order. Tables that only the path of another header
+/// Returns all headers, in the document's order. Tables that only the path of another header
 /// mentions have none.
 pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
     let mut found = Vec::new();
@@ -293,7 +296,7 @@ fn lacks(title: &str, key: &str) -> String {
     format!("{title} lacks `{key}`")
 }
 
-/// Returns a line with a key that the author names.
+/// Returns an example of a line with a key that the author names.
 pub(super) fn sample(before: &str, free: &Key) -> String {
     let value = match free.kind {
         KeyKind::Texts(_) => "[\"…\"]",

@@ -1,8 +1,8 @@
-//! Walk through a document's tables: every helper returns a value with its place, or reports what
-//! is wrong with it and returns nothing.
+//! Reader of a document's tables: its methods return values with their places, or report a mistake
+//! and return nothing.
 //!
-//! [`read`] is the way in. `values` has the helpers, `keys` the checks that every table passes before
-//! its values are read.
+//! [`read`] is the entry point. `values` has the methods for values, `keys` the checks of every
+//! table before its values are read.
 
 mod keys;
 mod table;
@@ -16,7 +16,7 @@ use self::keys::{Header, headers};
 pub use self::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Findings, Span};
-use crate::document::diagnostics::nearest::{nearest, trouble};
+use crate::document::diagnostics::nearest::{comparison_cost, nearest};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax;
 use crate::document::schema::shape::{KeyKind, Shape};
@@ -32,45 +32,45 @@ pub struct Reader<'s> {
     top: &'s DeTable<'s>,
     /// Tables at the top that exist under a misspelled name.
     spelled: Vec<&'static str>,
-    /// True if the document has a schema that is unknown here.
-    foreign: bool,
+    /// True if the schema of the document is unknown.
+    unknown_schema: bool,
+    /// Places of the lines with syntax errors.
     broken: Vec<Span>,
-    /// Keys that tables seem to lack only because they are misspelled or elsewhere: the start of
+    /// Keys that tables seem to lack only because they are misspelled or misplaced: the start of
     /// the table, and the message.
     strays: BTreeSet<(usize, String)>,
-    patience: usize,
+    search_budget: usize,
 }
 
-/// Number of names that are compared to find near spellings, and of headers that are searched to
-/// find where a key belongs. A document that needs more is wrong in another way, and looking
-/// through all names for each would take forever.
-const PATIENCE: usize = 10_000_000;
+/// Number of comparisons of names to find similar ones, and of headers that are searched for the
+/// right place of a key. A document that needs more has a different problem, and searching all names
+/// for each of its keys would take too long.
+const SEARCH_BUDGET: usize = 10_000_000;
 
 /// Parses a document and walks it; `shape` is that of its top.
 ///
-/// Returns nothing if the text cannot be a document at all. After a syntax error the walk still
-/// happens, for the faults on lines of their own; faults that the error may have caused are not
-/// reported.
+/// Returns `None` if the text cannot be parsed. After a syntax error the walk still happens, to
+/// find mistakes on other lines; those that the error may have caused are not reported.
 pub fn read<T>(
     source: &Source,
     shape: &'static Shape,
     findings: &mut Findings,
     walk: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> T,
 ) -> Option<T> {
-    if let Some(refusal) = syntax::refuse(source) {
+    if let Some(refusal) = syntax::check_limits(source) {
         findings.push(refusal);
         return None;
     }
     let mut own = Findings::default();
     syntax::byte_order_mark(source, &mut own);
-    let survey = syntax::survey(source);
-    if survey.is_hopeless() {
-        survey.report(source, findings);
+    let prescan = syntax::prescan(source);
+    if prescan.has_too_many_errors() {
+        prescan.report(source, findings);
         return None;
     }
     let (mut root, errors) = DeTable::parse_recoverable(source.text());
-    let mended = syntax::mend(source, errors, findings);
-    let (text, broken) = mended.unwrap_or_default();
+    let recovered = syntax::recover(source, errors, findings);
+    let (text, broken) = recovered.unwrap_or_default();
     if !broken.is_empty() {
         root = DeTable::parse_recoverable(&text).0;
     }
@@ -87,42 +87,43 @@ pub fn read<T>(
         headers,
         top: &root,
         spelled: Vec::new(),
-        foreign: false,
+        unknown_schema: false,
         broken,
         strays,
-        patience: PATIENCE,
+        search_budget: SEARCH_BUDGET,
     };
     let mut top = Table::new(&root, 0..0, shape);
     reader.schema(&top);
     reader.check_keys(&mut top);
     let walked = walk(&mut reader, &top);
-    reader.hand_over(findings);
+    reader.pass_findings(findings);
     Some(walked)
 }
 
 impl Reader<'_> {
-    /// Returns whether the text had no syntax error, so that what is absent is truly missing.
-    pub fn whole(&self) -> bool {
+    /// Returns whether the text has no syntax error, so that absent keys are really missing.
+    pub fn is_complete(&self) -> bool {
         self.broken.is_empty()
     }
 
-    /// Returns the spelling that may have been meant.
+    /// Returns the most similar name, unless the search budget is used up.
     pub fn nearest<'a>(
         &mut self,
         wanted: &str,
         among: impl Iterator<Item = &'a str>,
     ) -> Option<&'a str> {
-        let patience = &mut self.patience;
-        let looked_at = among.take_while(|candidate| {
-            *patience = patience.saturating_sub(trouble(wanted, candidate));
-            *patience > 0
+        let search_budget = &mut self.search_budget;
+        let compared = among.take_while(|candidate| {
+            *search_budget = search_budget.saturating_sub(comparison_cost(wanted, candidate));
+            *search_budget > 0
         });
-        nearest(wanted, looked_at)
+        nearest(wanted, compared)
     }
 
-    /// Runs a search of the caller's own through so many names, unless the patience is used up.
+    /// Runs a search of the caller through this number of names, unless the search budget is used
+    /// up.
     pub fn suggestion<T>(&mut self, among: usize, search: impl FnOnce() -> Option<T>) -> Option<T> {
-        self.patience = self.patience.checked_sub(among)?;
+        self.search_budget = self.search_budget.checked_sub(among)?;
         search()
     }
 
@@ -134,11 +135,11 @@ impl Reader<'_> {
                 .any(|header| header.entries.contains_key("schema"))
         };
         if !top.has("schema") {
-            // One that landed in another table is reported there.
+            // A misplaced one is reported at its place.
             if elsewhere(self) {
                 return;
             }
-            // One that is misspelled is reported as such.
+            // A misspelled one is reported as such.
             let named = || top.shape.named().iter().map(|key| key.name);
             let unknown = top
                 .keys()
@@ -151,27 +152,27 @@ impl Reader<'_> {
                 return;
             }
             self.findings
-                .add(Code::Schema, 0..0, "the document does not say its schema")
+                .add(Code::Schema, 0..0, "the document has no schema version")
                 .help("begin it with `schema = 1`");
         } else if let Some(schema) = self.number(top, "schema")
             && let KeyKind::Only(known) = top.kind("schema")
             && schema.value != known
         {
-            self.foreign = true;
+            self.unknown_schema = true;
             let message = format!("schema {} is unknown", schema.value);
             let help = format!(
-                "this version of rollup understands schema {known}; a newer one may understand it"
+                "this version of rollup supports schema {known}; a newer one may support it"
             );
             let finding = self.findings.add(Code::Schema, schema.span, message);
-            finding.label(format!("{known} is understood")).help(help);
+            finding.label(format!("{known} is supported")).help(help);
         }
     }
 
-    /// Hands the findings to the caller, without those that a syntax error may have caused.
-    fn hand_over(mut self, findings: &mut Findings) {
+    /// Passes the findings to the caller, without those that a syntax error may have caused.
+    fn pass_findings(mut self, findings: &mut Findings) {
         self.findings.explain_by(Code::HiddenCharacter);
-        if self.foreign {
-            // The meaning of keys in another schema is unknown here.
+        if self.unknown_schema {
+            // The keys of another schema are unknown.
             let known = |code| matches!(code, Code::Schema | Code::ByteOrderMark | Code::NewerToml);
             self.findings.retain(|finding| known(finding.code));
         }
@@ -180,7 +181,7 @@ impl Reader<'_> {
             finding.code != Code::MissingKey
                 || !strays.contains(&(finding.span.start, finding.message.clone()))
         });
-        if !self.whole() {
+        if !self.is_complete() {
             let lines: BTreeSet<u32> = self
                 .broken
                 .iter()
@@ -191,7 +192,7 @@ impl Reader<'_> {
                 let line = self.source.line_span(self.source.line(span.start));
                 text[line].trim_start().starts_with('[')
             };
-            // Behind a broken header the keys landed in another table.
+            // After a broken header the keys are part of another table.
             let reliable = self
                 .broken
                 .iter()
@@ -201,25 +202,25 @@ impl Reader<'_> {
             self.findings.retain(|finding| {
                 let own_line = !lines.contains(&source.line(finding.span.start));
                 let placed = matches!(finding.code, Code::UnknownKey | Code::MisplacedKey);
-                own_line && stands_alone(finding.code) && (!placed || finding.span.start < reliable)
+                own_line && is_local(finding.code) && (!placed || finding.span.start < reliable)
             });
         }
         findings.append(self.findings);
     }
 }
 
-/// Returns whether a finding of this kind is about something present, and not about something
-/// missing.
-fn stands_alone(code: Code) -> bool {
+/// Returns whether findings of this kind are about a key or value itself, and not about a missing
+/// one.
+fn is_local(code: Code) -> bool {
     matches!(
         code,
         Code::ByteOrderMark
             | Code::UnknownKey
             | Code::WrongType
             | Code::MisplacedKey
-            | Code::BadValue
-            | Code::BadName
-            | Code::BadTime
+            | Code::InvalidValue
+            | Code::UnsafeName
+            | Code::InvalidTime
             | Code::OutOfRange
             | Code::DuplicateName
     )
@@ -281,26 +282,26 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    fn a_finding_names_the_right_place_of_a_misplaced_key() {
         let text = "schema = 1\n[rollup]\nkb = \"x\"\n\n[[prerequisites]]\ntitle = \"a\"\nname = \"b\"\nprodct = [\"c\"]\n";
         assert_eq!(
             found(text),
             [
-                "6 RU0104 `title` landed in [[prerequisites]] | belongs in [rollup], above line 5",
-                "7 RU0104 `name` landed in [[prerequisites]] | belongs above line 2",
+                "6 RU0104 `title` is in [[prerequisites]] | belongs in [rollup], above line 5",
+                "7 RU0104 `name` is in [[prerequisites]] | belongs above line 2",
                 "8 RU0101 [[prerequisites]] has no key `prodct` | did you mean `product`?",
             ]
         );
     }
 
     #[test]
-    fn wrong_types_name_what_was_found_and_what_is_wanted() {
+    fn findings_of_wrong_types_name_both_types() {
         let text = "schema = 1\n[rollup]\nkb = 952076\n[prerequisites]\n";
         assert_eq!(
             found(text),
             [
-                "3 RU0102 `kb` has a whole number where a string belongs | write it in quotes: `\"…\"`",
-                "4 RU0102 `prerequisites` has a table where a list of tables belongs | write each with two brackets: `[[…]]`",
+                "3 RU0102 `kb` has a whole number instead of a string | write it in quotes: `\"…\"`",
+                "4 RU0102 `prerequisites` has a table instead of a list of tables | write each with two brackets: `[[…]]`",
             ]
         );
     }
@@ -323,15 +324,15 @@ mod tests {
     fn the_schema_must_be_known() {
         assert_eq!(
             found(""),
-            ["1 RU0008 the document does not say its schema | "]
+            ["1 RU0008 the document has no schema version | "]
         );
         assert_eq!(
             found("schema = 2"),
-            ["1 RU0008 schema 2 is unknown | 1 is understood"]
+            ["1 RU0008 schema 2 is unknown | 1 is supported"]
         );
         assert_eq!(
             found("schema = 1\0"),
-            ["1 RU0005 a NUL byte, which no text contains | "]
+            ["1 RU0005 the document contains a NUL byte | "]
         );
         assert!(found("\u{feff}schema = 1\n")[0].contains("RU0003"));
     }

@@ -1,4 +1,4 @@
-//! One table of a document, with what its shape says about it.
+//! Table of a document, with its shape.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -7,7 +7,7 @@ use crate::document::diagnostics::findings::Span;
 use crate::document::diagnostics::nearest::nearest;
 use crate::document::schema::shape::{KeyKind, Rule, Shape};
 
-/// A value with its place.
+/// Value with its place in the document.
 #[derive(Debug, Clone)]
 pub struct Placed<T> {
     /// The value.
@@ -16,15 +16,15 @@ pub struct Placed<T> {
     pub span: Span,
 }
 
-/// A table of the document, with the shape that it should have.
+/// Table of the document, with the shape that it should have.
 #[derive(Debug, Clone)]
 pub struct Table<'t> {
     pub(super) entries: &'t DeTable<'t>,
     pub(super) span: Span,
     pub(super) shape: &'static Shape,
-    /// Tables below that have a misspelled name, by the name that was meant.
+    /// Nested tables with a misspelled name, by the name that was meant.
     pub(super) meant: Vec<(&'static str, &'t Spanned<DeValue<'t>>)>,
-    /// Tables below that have no header, so that their keys are in this table.
+    /// Nested tables whose header is missing, so that their keys are in this table.
     pub(super) headless: Vec<(&'static str, Span)>,
 }
 
@@ -54,8 +54,8 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
-    /// Returns the text under a misspelling of a key, which was reported before: the text that the
-    /// author most likely gave.
+    /// Returns the text of a misspelled key, which was reported before: most likely the author meant
+    /// it for this key.
     pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
         let known = || self.shape.named().iter().map(|key| key.name);
         let unknown = self
@@ -123,12 +123,12 @@ impl<'t> Table<'t> {
             || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
     }
 
-    /// Returns the kind that the shape gives a key. Only keys of the shape can be asked for, so
-    /// that nothing is read that the schema does not describe.
+    /// Returns the kind of a key. Only keys of the shape can be read, so that the schema describes
+    /// everything that is read.
     pub(super) fn kind(&self, key: &str) -> KeyKind {
         self.shape
             .key(key)
-            .expect("a key is asked for that its shape describes")
+            .expect("a key that the shape describes")
             .kind
     }
 }

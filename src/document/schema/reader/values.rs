@@ -1,4 +1,4 @@
-//! Values of keys: each is returned with its place, or reported as what it is instead.
+//! Values of keys: each is returned with its place, or reported if it has the wrong type.
 
 use std::borrow::Cow;
 
@@ -11,27 +11,27 @@ use super::keys::sample;
 use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Span, brief};
-use crate::document::diagnostics::hidden_characters::unseen;
+use crate::document::diagnostics::hidden_characters::escaped_if_hidden;
 use crate::document::schema::shape::{Form, KeyKind, Keys, Shape};
 
-/// Kind of value that a key should have, and advice on how to write it.
+/// Type that a value should have, and advice on how to write it.
 struct ExpectedValue {
-    what: &'static str,
-    like: Cow<'static, str>,
+    name: &'static str,
+    advice: Cow<'static, str>,
 }
 
 impl ExpectedValue {
-    const fn new(what: &'static str, like: &'static str) -> Self {
+    const fn new(name: &'static str, advice: &'static str) -> Self {
         Self {
-            what,
-            like: Cow::Borrowed(like),
+            name,
+            advice: Cow::Borrowed(advice),
         }
     }
 }
 
 const TEXT: ExpectedValue = ExpectedValue::new("a string", "write it in quotes: `\"…\"`");
 const TEXTS: ExpectedValue =
-    ExpectedValue::new("a list of strings", "write a list, also of one: `[\"…\"]`");
+    ExpectedValue::new("a list of strings", "write a list, even for one: `[\"…\"]`");
 const FLAG: ExpectedValue =
     ExpectedValue::new("true or false", "write `true` or `false`, without quotes");
 const NUMBER: ExpectedValue =
@@ -45,7 +45,7 @@ const TIME: ExpectedValue = ExpectedValue::new(
 const TABLE: ExpectedValue = ExpectedValue::new("a table", "write `{ … }`, or a header");
 const ROW: ExpectedValue = ExpectedValue::new("a table", "write `{ name = \"…\" }`");
 const TABLES: ExpectedValue =
-    ExpectedValue::new("a list of tables", "write `[{ … }]`, also for one");
+    ExpectedValue::new("a list of tables", "write `[{ … }]`, even for one");
 const HEADERS: ExpectedValue =
     ExpectedValue::new("a list of tables", "write each with two brackets: `[[…]]`");
 
@@ -59,7 +59,7 @@ impl Reader<'_> {
         let value = table.value(key)?;
         let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
         if !matches!(table.kind(key), KeyKind::Text(Form::Prose)) {
-            self.seen(&text.value, &text.span);
+            self.check_hidden_characters(&text.value, &text.span);
         }
         let help = if table.needs(key) {
             "fill it"
@@ -93,7 +93,7 @@ impl Reader<'_> {
     pub fn number(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<u64>> {
         let most = match table.kind(key) {
             KeyKind::Number(most) => most,
-            // The caller compares it with the one number, and reports in words of its own.
+            // The caller compares it with the only valid number, and reports another one itself.
             KeyKind::Only(_) => i64::MAX as u64,
             _ => unreachable!("`{key}` is described as a number"),
         };
@@ -106,7 +106,7 @@ impl Reader<'_> {
                 span: raw.span,
             }),
             _ => {
-                let message = format!("`{key}` is {}, which is not from 0 to {most}", raw.value);
+                let message = format!("`{key}` is {}, but must be from 0 to {most}", raw.value);
                 let finding = self.findings.add(Code::OutOfRange, raw.span, message);
                 finding.help("write the number in plain digits, as it is documented");
                 None
@@ -149,10 +149,10 @@ impl Reader<'_> {
         };
         let list = self.list(table, key, TEXTS)?;
         if described.filled && list.is_empty() {
-            let message = format!("`{key}` lists nothing");
+            let message = format!("`{key}` is empty");
             let span = table.key(key).unwrap_or_default();
             self.findings
-                .add(Code::Empty, span, message)
+                .add(Code::EmptyValue, span, message)
                 .help(match table.needs(key) {
                     true => "fill it",
                     false => "fill it, or remove the key",
@@ -162,19 +162,19 @@ impl Reader<'_> {
         for value in list {
             let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned));
             if let Some(text) = text.as_ref().filter(|_| described.form != Form::Prose) {
-                self.seen(&text.value, &text.span);
+                self.check_hidden_characters(&text.value, &text.span);
             }
             texts.extend(text.and_then(|text| self.filled(text, key, "fill it, or remove it")));
         }
         Some(texts)
     }
 
-    /// Reads a list of texts like [`Reader::texts`], with an empty one if there is no list.
+    /// Reads a list of texts like [`Reader::texts`]; it is empty if there is no list.
     pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
         self.texts(table, key).unwrap_or_default()
     }
 
-    /// Returns the number of entries in a list, whatever they are; `None` if there is no list.
+    /// Returns the number of entries of any type in a list; `None` if there is no list.
     pub fn list_length(&self, table: &Table<'_>, key: &str) -> Option<usize> {
         table
             .value(key)?
@@ -183,22 +183,22 @@ impl Reader<'_> {
             .map(|array| array.len())
     }
 
-    /// Reads the table below a key.
+    /// Reads the table of a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
         let KeyKind::Table(shape) = table.kind(key) else {
             unreachable!("`{key}` is described as a table")
         };
         let Some(value) = table.meant(key) else {
-            // Its keys are among the keys of this table, which has been reported already.
+            // Its header is missing, which has been reported, so its keys are in this table.
             let (_, span) = table.headless.iter().find(|(name, _)| *name == key)?;
             let inner = Table::new(table.entries, span.clone(), shape);
             self.check_lacking(&inner);
             return Some(inner);
         };
         let DeValue::Table(entries) = value.get_ref() else {
-            let like = table_like(brief(key), &self.source.text()[value.span()], shape)
-                .map_or(TABLE.like, Cow::Owned);
-            self.wrong_type(key, value, &ExpectedValue { like, ..TABLE });
+            let advice = table_advice(brief(key), &self.source.text()[value.span()], shape)
+                .map_or(TABLE.advice, Cow::Owned);
+            self.wrong_type(key, value, &ExpectedValue { advice, ..TABLE });
             return None;
         };
         let mut inner = Table::new(entries, value.span(), shape);
@@ -238,7 +238,7 @@ impl Reader<'_> {
         tables
     }
 
-    /// Parses a text further, and reports a failure in the parser's own words.
+    /// Parses a text further, and reports the error of the parser.
     pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
         text: Placed<String>,
@@ -256,12 +256,12 @@ impl Reader<'_> {
                     message = format!("`{}` cannot be used: {message}", text.value);
                 }
                 let finding = self.findings.add(code, text.span, message);
-                if code == Code::BadName {
+                if code == Code::UnsafeName {
                     let slashes =
                         text.value.split('/').any(str::is_empty) && text.value.contains('/');
                     finding.help(match slashes {
-                        true => "write one `/` between two parts, and none before the first or behind the last",
-                        false => "take a plain name that Windows, too, can have on its disk",
+                        true => "write one `/` between two parts, and none before the first or after the last",
+                        false => "use a name that is also valid on Windows",
                     });
                 }
                 None
@@ -269,22 +269,22 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports a name that looks like another one; prose may have any character.
-    pub(super) fn seen(&mut self, name: &str, span: &Span) {
-        if let Some(shown) = unseen(name) {
-            let message = format!("`{shown}` has a character that cannot be seen");
+    /// Reports a name with an invisible character. Texts for people may contain any character.
+    pub(super) fn check_hidden_characters(&mut self, name: &str, span: &Span) {
+        if let Some(shown) = escaped_if_hidden(name) {
+            let message = format!("`{shown}` contains an invisible character");
             let finding = self
                 .findings
                 .add(Code::HiddenCharacter, span.clone(), message);
-            finding.help("type the name anew, with ordinary spaces, and none at its ends");
+            finding.help("type the name again, with ordinary spaces, and none at its ends");
         }
     }
 
     fn filled(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<Placed<String>> {
         if text.value.trim().is_empty() {
-            let message = format!("`{}` has an empty text", brief(key));
+            let message = format!("`{}` contains an empty text", brief(key));
             self.findings
-                .add(Code::Empty, text.span, message)
+                .add(Code::EmptyValue, text.span, message)
                 .help(help);
             return None;
         }
@@ -329,28 +329,24 @@ impl Reader<'_> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let like = match value.get_ref() {
-            DeValue::Array(_) | DeValue::Table(_) if expected.what == TEXT.what => {
-                "it takes one text: `\"…\"`".into()
+        let advice = match value.get_ref() {
+            DeValue::Array(_) | DeValue::Table(_) if expected.name == TEXT.name => {
+                "write one text: `\"…\"`".into()
             }
             DeValue::Datetime(Datetime {
                 date: Some(date), ..
-            }) if expected.what == DAY.what => format!("write the day alone: `{date}`").into(),
-            _ => expected.like.clone(),
+            }) if expected.name == DAY.name => format!("write only the day: `{date}`").into(),
+            _ => expected.advice.clone(),
         };
-        let message = format!(
-            "`{}` has {found} where {} belongs",
-            brief(key),
-            expected.what
-        );
+        let message = format!("`{}` has {found} instead of {}", brief(key), expected.name);
         self.findings
             .add(Code::WrongType, value.span(), message)
-            .label(like);
+            .label(advice);
     }
 }
 
-/// Returns advice on how to write a table that is in the place of another value.
-fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
+/// Returns advice on how to write a table in place of another value.
+fn table_advice(key: &str, raw: &str, shape: &Shape) -> Option<String> {
     let headed = shape.title.starts_with('[');
     if headed && raw.starts_with("[[") {
         return Some(format!("write one bracket on each side: `{}`", shape.title));

@@ -1,16 +1,16 @@
-//! A run in words, from its account.
+//! View of a run in words, from its summary.
 
-use super::chapter::Chapter;
-use super::words::{Tone, shown, time, took};
-use crate::cli::next::Next;
+use super::attempt::AttemptView;
+use super::words::{Tone, escaped, format_duration, format_time};
+use crate::cli::next::NextCommands;
 use crate::deployment::tree::Tree;
-use crate::events::{self, About, Account, Passage};
+use crate::events::{self, Attempt, EventSubject, RunSummary};
 use crate::journal::{Direction, Outcome, RunState};
 use crate::names::Escaped;
 use crate::run::describe_run_state;
 
-/// Report in words.
-pub(super) struct Story {
+/// Report on a run in words.
+pub(super) struct ReportView {
     pub(super) title: String,
     /// State of the run, in a word or two.
     pub(super) state: String,
@@ -22,13 +22,13 @@ pub(super) struct Story {
     /// Actions that are required if the run is not finished.
     pub(super) next: Vec<String>,
     /// Attempts, the newest first.
-    pub(super) chapters: Vec<Chapter>,
-    pub(super) commands: Vec<Command>,
+    pub(super) attempts: Vec<AttemptView>,
+    pub(super) commands: Vec<CommandView>,
     pub(super) missing: Vec<String>,
 }
 
 /// Command that worked on the run.
-pub(super) struct Command {
+pub(super) struct CommandView {
     pub(super) name: String,
     pub(super) at: String,
     pub(super) by: String,
@@ -39,53 +39,51 @@ pub(super) struct Command {
     pub(super) reasons: Vec<String>,
 }
 
-impl Story {
-    pub(super) fn of(tree: &Tree, account: &Account, at_work: Option<String>) -> Self {
-        let at_rest = matches!(account.state, RunState::Closed(_));
-        let mut missing: Vec<String> = account.missing.iter().map(|text| shown(text)).collect();
-        missing.extend(without_end(account, at_work.is_some()));
-        if account.passages.iter().any(is_by_wall_clock) {
+impl ReportView {
+    pub(super) fn of(tree: &Tree, summary: &RunSummary, writer: Option<String>) -> Self {
+        let is_closed = matches!(summary.state, RunState::Closed(_));
+        let mut missing: Vec<String> = summary.missing.iter().map(|text| escaped(text)).collect();
+        missing.extend(without_end(summary, writer.is_some()));
+        if summary.attempts.iter().any(is_by_wall_clock) {
             missing.push("times that span several commands are by the wall clock".to_owned());
         }
-        let chapters = account.passages.iter().enumerate().rev();
+        let attempts = summary.attempts.iter().enumerate().rev();
         Self {
-            title: title(account),
-            state: describe_run_state(account.state).to_owned(),
-            tone: match account.state {
+            title: title(summary),
+            state: describe_run_state(summary.state).to_owned(),
+            tone: match summary.state {
                 RunState::Closed(Outcome::Applied) => Tone::Good,
                 RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => {
                     Tone::Warn
                 }
                 RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
             },
-            head: head(tree, account),
-            events: events::path_of(&account.run)
+            head: head(tree, summary),
+            events: events::path_of(&summary.run)
                 .map(|at| tree.shown(Some(&at)))
                 .unwrap_or_default(),
-            next: if at_rest {
+            next: if is_closed {
                 Vec::new()
             } else {
-                next(tree, account.state, at_work.as_deref())
+                next(tree, summary.state, writer.as_deref())
             },
-            chapters: chapters
-                .map(|(at, passage)| Chapter::of(account, at, passage))
+            attempts: attempts
+                .map(|(at, attempt)| AttemptView::of(summary, at, attempt))
                 .collect(),
-            commands: account
+            commands: summary
                 .commands
                 .iter()
                 .enumerate()
-                .map(|(at, one)| {
-                    command(one, at_work.is_some() && at + 1 == account.commands.len())
-                })
+                .map(|(at, one)| command(one, writer.is_some() && at + 1 == summary.commands.len()))
                 .collect(),
             missing,
         }
     }
 }
 
-fn title(account: &Account) -> String {
-    match &account.about {
-        Some(About::Rollup {
+fn title(summary: &RunSummary) -> String {
+    match &summary.subject {
+        Some(EventSubject::Rollup {
             kb,
             revision,
             title,
@@ -97,14 +95,14 @@ fn title(account: &Account) -> String {
                 Escaped(title)
             )
         }
-        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Escaped(reason)),
-        None => format!("run {}", Escaped(&account.run)),
+        Some(EventSubject::Accept { reason }) => format!("accept drift: {}", Escaped(reason)),
+        None => format!("run {}", Escaped(&summary.run)),
     }
 }
 
-fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
+fn head(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     let mut head = Vec::new();
-    let exit = account.exit_code.map(|code| match &account.exit {
+    let exit = summary.exit_code.map(|code| match &summary.exit {
         Some(name) => format!("; exit code {code}, {}", Escaped(name)),
         None => format!("; exit code {code}"),
     });
@@ -112,32 +110,35 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
         "run",
         format!(
             "{}: {}{}",
-            Escaped(&account.run),
-            describe_run_state(account.state),
+            Escaped(&summary.run),
+            describe_run_state(summary.state),
             exit.unwrap_or_default()
         ),
     ));
-    let directory = shown(&tree.path().display().to_string());
+    let directory = escaped(&tree.path().display().to_string());
     head.push((
         "deployment",
-        match &account.deployment {
+        match &summary.deployment {
             Some(name) => format!("{} in {directory}", Escaped(name)),
             None => directory,
         },
     ));
-    let by = account.user.as_ref().map(|user| match &account.host {
+    let by = summary.user.as_ref().map(|user| match &summary.host {
         Some(host) => format!(" by {} on {}", Escaped(user), Escaped(host)),
         None => format!(" by {}", Escaped(user)),
     });
-    if let Some(at) = &account.opened {
-        head.push(("opened", format!("{}{}", time(at), by.unwrap_or_default())));
+    if let Some(at) = &summary.opened {
+        head.push((
+            "opened",
+            format!("{}{}", format_time(at), by.unwrap_or_default()),
+        ));
     }
-    if let Some(at) = &account.closed {
-        head.push(("closed", time(at)));
+    if let Some(at) = &summary.closed {
+        head.push(("closed", format_time(at)));
     }
-    head.extend(account.plan.map(|plan| ("plan", plan.to_string())));
+    head.extend(summary.plan.map(|plan| ("plan", plan.to_string())));
     head.extend(
-        account
+        summary
             .expected
             .map(|expected| ("expected", expected.to_string())),
     );
@@ -145,61 +146,61 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
 }
 
 /// Describes commands whose last lines are missing.
-fn without_end(account: &Account, at_work: bool) -> Vec<String> {
-    let last = account.commands.len().saturating_sub(1);
-    let without = account
+fn without_end(summary: &RunSummary, is_running: bool) -> Vec<String> {
+    let last = summary.commands.len().saturating_sub(1);
+    let without = summary
         .commands
         .iter()
         .enumerate()
         .filter(|(_, command)| command.exit_code.is_none());
-    let told = without
-        .filter(|(at, _)| *at < last || !at_work)
+    let lines = without
+        .filter(|(at, _)| *at < last || !is_running)
         .map(|(_, command)| {
             let name = command.command.as_deref().unwrap_or("a command");
             format!(
-                "`{}` of {} told no end: it died there, or its last lines are lost",
+                "`{}` of {} has no recorded end: it died, or its last events are lost",
                 Escaped(name),
-                time(&command.at)
+                format_time(&command.at)
             )
         });
-    told.collect()
+    lines.collect()
 }
 
-fn next(tree: &Tree, state: RunState, at_work: Option<&str>) -> Vec<String> {
-    if let Some(holder) = at_work {
+fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
+    if let Some(writer) = writer {
         return vec![format!(
-            "{} is changing the deployment at this moment: this is how far it told",
-            shown(holder)
+            "{} is changing the deployment at this moment: the report ends at its last event",
+            escaped(writer)
         )];
     }
-    let next = Next(tree.path());
+    let next = NextCommands(tree.path());
     let (resume, undo) = (next.resume(), next.undo());
     match state {
         RunState::Closed(_) => Vec::new(),
         RunState::Staging => vec![format!(
-            "it died while staging; nothing has changed, and `{undo}` clears it away"
+            "it died while staging, and nothing has changed: `{undo}` removes the staged files"
         )],
         RunState::Staged => vec![format!(
-            "it waits; `{resume}` commits it, `{undo}` throws it away"
+            "`{resume}` commits the staged run, `{undo}` discards it"
         )],
         RunState::Unfinished(Direction::Forward) => {
             vec![format!(
-                "it is not over: `{resume}` takes it to its end, `{undo}` takes it back"
+                "`{resume}` finishes the run, `{undo}` rolls it back"
             )]
         }
         RunState::Unfinished(Direction::Back) => {
             vec![format!(
-                "it is not over: `{undo}` takes it back, `{resume}` takes it to its end"
+                "`{undo}` rolls the run back, `{resume}` finishes it"
             )]
         }
     }
 }
 
-fn is_by_wall_clock(passage: &Passage) -> bool {
-    passage.span.by_wall_clock && !passage.partial
+fn is_by_wall_clock(attempt: &Attempt) -> bool {
+    attempt.span.by_wall_clock && !attempt.partial
 }
 
-fn command(session: &events::Session, at_work: bool) -> Command {
+fn command(session: &events::Session, is_running: bool) -> CommandView {
     let by = match (&session.user, &session.host) {
         (Some(user), Some(host)) => format!("{} on {}", Escaped(user), Escaped(host)),
         _ => String::new(),
@@ -207,24 +208,28 @@ fn command(session: &events::Session, at_work: bool) -> Command {
     let ended = match (session.exit_code, &session.exit) {
         (Some(code), Some(name)) => format!("{code}, {}", Escaped(name)),
         (Some(code), None) => code.to_string(),
-        (None, _) if at_work => "still at work".to_owned(),
-        (None, _) => "no end told".to_owned(),
+        (None, _) if is_running => "still running".to_owned(),
+        (None, _) => "no end recorded".to_owned(),
     };
     let at_least = if session.exit_code.is_none() {
         "at least "
     } else {
         ""
     };
-    Command {
+    CommandView {
         name: session
             .command
             .as_deref()
-            .map_or("not known".to_owned(), shown),
-        at: time(&session.at),
+            .map_or("unknown".to_owned(), escaped),
+        at: format_time(&session.at),
         by,
-        took: format!("{at_least}{}", took(session.span.us())),
+        took: format!("{at_least}{}", format_duration(session.span.us())),
         ended,
         is_over: session.exit_code.is_some(),
-        reasons: session.reasons.iter().map(|reason| shown(reason)).collect(),
+        reasons: session
+            .reasons
+            .iter()
+            .map(|reason| escaped(reason))
+            .collect(),
     }
 }

@@ -1,5 +1,5 @@
-//! Creation of the objects of a lab: each one new, by a handle of the lab, and never through a
-//! link.
+//! Creation of the objects of a lab: each one is new, is created through a handle of the lab, and
+//! never through a link.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,17 +16,17 @@ use super::listing::Listing;
 use super::{LabError, disk};
 use crate::deployment::tree::FileKind;
 
-/// A file that was built in memory, with its time in seconds since 1970 if it has one.
-pub(super) struct Built {
+/// File built in memory, with its time in seconds since 1970 if it has one.
+pub(super) struct BuiltFile {
     pub(super) bytes: Vec<u8>,
     pub(super) modified: Option<i64>,
 }
 
-/// A tree that was built in memory, by paths: directories, and files with their contents.
-pub(super) type BuiltTree = BTreeMap<PathBuf, Option<Built>>;
+/// Tree built in memory, by path: `None` for a directory.
+pub(super) type BuiltTree = BTreeMap<PathBuf, Option<BuiltFile>>;
 
-/// Directory in which everything is made.
-pub(super) struct Making<'a> {
+/// Writer that creates objects below one directory.
+pub(super) struct LabWriter<'a> {
     root: Dir,
     shown: PathBuf,
     listing: Option<&'a Listing>,
@@ -34,8 +34,8 @@ pub(super) struct Making<'a> {
     made: RefCell<BTreeSet<PathBuf>>,
 }
 
-impl<'a> Making<'a> {
-    /// Returns the maker of a lab, which lists each object before it makes it.
+impl<'a> LabWriter<'a> {
+    /// Returns the writer of a lab, which lists each object before it creates it.
     pub(super) fn listed(
         root: Dir,
         shown: &Path,
@@ -51,12 +51,12 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Returns the maker of any directory of the machine, which keeps no list.
-    pub(super) fn at(shown: &Path) -> Result<Making<'static>, LabError> {
+    /// Returns the writer of any directory of the machine, which keeps no listing.
+    pub(super) fn at(shown: &Path) -> Result<LabWriter<'static>, LabError> {
         let root = Dir::open_ambient_dir(shown, ambient_authority())
             .map_err(disk("open the directory", shown))?;
         let shown = shown.to_owned();
-        Ok(Making {
+        Ok(LabWriter {
             root,
             shown,
             listing: None,
@@ -65,14 +65,14 @@ impl<'a> Making<'a> {
         })
     }
 
-    /// Makes a tree below a new directory.
+    /// Creates a tree below a new directory.
     pub(super) fn tree(&self, below: &Path, tree: &BuiltTree) -> Result<(), LabError> {
         self.directory(below)?;
         for (path, built) in tree {
             let path = below.join(path);
             match built {
                 None => self.directory(&path)?,
-                Some(Built { bytes, modified }) => {
+                Some(BuiltFile { bytes, modified }) => {
                     if let Some(parent) = path.parent() {
                         self.directory(parent)?;
                     }
@@ -88,7 +88,7 @@ impl<'a> Making<'a> {
         Ok(())
     }
 
-    /// Makes a directory, and those above it that were not made yet.
+    /// Creates a directory and its missing parent directories.
     pub(super) fn directory(&self, path: &Path) -> Result<(), LabError> {
         if path.as_os_str().is_empty() || self.made.borrow().contains(path) {
             return Ok(());
@@ -99,12 +99,12 @@ impl<'a> Making<'a> {
         self.note(FileKind::Directory, path)?;
         self.root
             .create_dir(path)
-            .map_err(disk("make the directory", &self.shown.join(path)))?;
+            .map_err(disk("create the directory", &self.shown.join(path)))?;
         self.made.borrow_mut().insert(path.to_owned());
         Ok(())
     }
 
-    /// Makes a file, and has a function fill it.
+    /// Creates a file, and lets `fill` write its contents.
     pub(super) fn file(
         &self,
         path: &Path,
@@ -123,15 +123,15 @@ impl<'a> Making<'a> {
         filled.map_err(disk("write", &self.shown.join(path)))
     }
 
-    /// Makes a link.
+    /// Creates a symbolic link.
     pub(super) fn link(&self, path: &Path, target: &Path) -> Result<(), LabError> {
         self.note(FileKind::Link, path)?;
         self.root
             .symlink_contents(target, path)
-            .map_err(disk("make the link", &self.shown.join(path)))
+            .map_err(disk("create the link", &self.shown.join(path)))
     }
 
-    /// Changes an object that was made, by a handle of the directory that it is in.
+    /// Changes an object that was created, through a handle of the directory that contains it.
     pub(super) fn change(
         &self,
         path: &Path,

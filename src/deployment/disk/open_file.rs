@@ -1,5 +1,4 @@
-//! Managed files while they are written, and the attributes that new objects take over from old
-//! ones.
+//! Files that are open for writing, and the attributes that new objects get.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
@@ -8,13 +7,13 @@ use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
 use rustix::io::Errno;
 
 use super::fault_injection::{AttachedInjector, Change};
-use super::tree::{BRING_TO_DISK, DiskError, PathMetadata};
+use super::tree::{DiskError, PathMetadata, SYNC_ACTION};
 use crate::names::RelPath;
 
-/// Bytes that are read at once if the kernel does not copy by itself.
+/// Bytes that are read at a time if the kernel cannot copy by itself.
 const CHUNK: usize = 256 * 1024;
 
-/// Permission bits and owner of a new object, taken from an old one.
+/// Permission bits and owner of a new object, copied from an existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
     /// Permission bits.
@@ -25,7 +24,7 @@ pub struct Attributes {
 
 impl Attributes {
     /// Returns the attributes of an existing object.
-    pub fn same(metadata: &PathMetadata) -> Self {
+    pub fn of(metadata: &PathMetadata) -> Self {
         Self {
             mode: metadata.mode,
             owner: metadata.owner,
@@ -33,23 +32,23 @@ impl Attributes {
     }
 }
 
-/// File that this process writes. Every call that changes it is announced to the injector.
-pub struct OwnFile {
+/// File open for writing. Every call that changes it is announced to the injector.
+pub struct OpenFile {
     pub(super) at: RelPath,
     pub(super) shown: String,
     pub(super) file: File,
     pub(super) injector: AttachedInjector,
 }
 
-impl OwnFile {
+impl OpenFile {
     /// Writes all of the bytes.
-    pub fn put(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.write_all(bytes)
             .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Copies another file from its start, and returns the number of bytes. The kernel copies, by a
-    /// clone if it can.
+    /// Copies another file from its start, and returns the number of bytes. The kernel does the
+    /// copying, by a reflink if the file system has them.
     pub fn copy_from(&mut self, source: &mut File) -> io::Result<u64> {
         let length = source.metadata()?.len();
         let mut copied = 0;
@@ -72,7 +71,7 @@ impl OwnFile {
         Ok(copied)
     }
 
-    /// Truncates the file to `length` bytes, and continues to write there.
+    /// Truncates the file to `length` bytes, and moves the write position there.
     pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
         let mut cut = || {
             if self.file.metadata()?.len() != length {
@@ -86,21 +85,21 @@ impl OwnFile {
             .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Asks the system to begin bringing the file to disk, without waiting, so that less is left to
-    /// the sync. It is a hint, so a failure is ignored.
+    /// Asks the system to start writing the file to disk, without waiting, so that the sync has
+    /// less to write. This is a hint, so a failure is ignored.
     pub fn begin_sync(&self) {
-        // Advice that the bytes are not needed in memory makes the system write out those that it
-        // cannot drop yet.
+        // The advice that the bytes are not needed in memory makes the system write out those that
+        // it cannot drop yet.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
     }
 
-    /// Brings the file to disk.
+    /// Syncs the file to disk.
     pub fn sync(&self) -> Result<(), DiskError> {
         self.injector
-            .announce(Change::SyncFile(&self.at), BRING_TO_DISK, &self.shown)?;
+            .announce(Change::SyncFile(&self.at), SYNC_ACTION, &self.shown)?;
         self.file
             .sync_data()
-            .map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))
+            .map_err(|error| DiskError::new(SYNC_ACTION, self.shown.as_str(), error))
     }
 
     /// Sets the permission bits, the owner and, if one is given, the modification time in seconds
@@ -128,7 +127,7 @@ impl OwnFile {
     }
 }
 
-impl Write for OwnFile {
+impl Write for OpenFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.injector.before(Change::Write(&self.at))?;
         self.file.write(bytes)
@@ -150,8 +149,8 @@ pub(super) fn set_attributes(
     let (user, group) = attributes.owner;
     let now = rustix::fs::fstat(&object)?;
     let mut mode = attributes.mode;
-    let is_his = (now.st_uid, now.st_gid) == (user, group);
-    if !is_his {
+    let has_owner = (now.st_uid, now.st_gid) == (user, group);
+    if !has_owner {
         injector.before(Change::SetAttributes(at))?;
         match rustix::fs::fchown(
             &object,
@@ -164,7 +163,7 @@ pub(super) fn set_attributes(
             changed => changed?,
         }
     }
-    if !is_his || now.st_mode & 0o7777 != mode {
+    if !has_owner || now.st_mode & 0o7777 != mode {
         injector.before(Change::SetAttributes(at))?;
         rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
     }

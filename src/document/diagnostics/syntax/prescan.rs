@@ -1,40 +1,40 @@
-//! The syntax errors of a text, found before any table is made, and so in little memory.
+//! First pass over a text: counts its syntax errors without making tables, and so in little memory.
 
 use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, EventReceiver, ValidateWhitespace};
 use toml_parser::{ErrorSink, Expected};
 
-use super::hints::slip;
+use super::hints::syntax_hint;
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Findings, Span};
 use crate::document::diagnostics::source::Source;
 
-/// Number of syntax errors that are shown; a text with more is not TOML at all.
+/// Number of syntax errors that are shown; a text with more is probably not TOML.
 pub(super) const SHOWN: usize = 20;
 
-/// Number of errors that the parser may report for one text, many of them for one fault. Beyond it
-/// the text is not read: each of them takes more memory than the byte that it is about.
+/// Number of errors that the parser may report for one text, many of them for one mistake. A text
+/// with more is not read: an error takes more memory than the byte that causes it.
 const MOST_ERRORS: usize = 10_000;
 
-/// Syntax errors that are found before any table is made, and so in little memory.
-pub(in crate::document) struct Survey {
-    /// First error on each of the first lines that have one.
-    first: Vec<Fault>,
-    /// Offset at which the parser gave up, if there are too many errors.
-    gave_up: Option<usize>,
+/// Syntax errors found by the first pass.
+pub(in crate::document) struct Prescan {
+    /// First error of each line, for the first lines that have one.
+    first: Vec<SyntaxFault>,
+    /// Offset at which the pass stopped, if there are too many errors.
+    stopped_at: Option<usize>,
 }
 
 /// An error of the parser.
-struct Fault {
+struct SyntaxFault {
     message: String,
     span: Span,
 }
 
-impl Fault {
+impl SyntaxFault {
     fn new(error: &toml_parser::ParseError, end: usize) -> Self {
         let mut message = error.description().to_owned();
         if let Some(expected) = error.expected() {
-            // In the words of `toml`, whose errors are the same.
+            // Same wording as the errors of `toml`, which the hints recognize.
             let words = expected.iter().map(|expected| match expected {
                 Expected::Literal("\n") => "newline".to_owned(),
                 Expected::Literal(literal) => format!("`{literal}`"),
@@ -56,10 +56,10 @@ impl Fault {
     }
 }
 
-/// Decoder of keys and values, which finds the faults inside of them and keeps nothing.
-struct Decode<'s>(toml_parser::Source<'s>);
+/// Decoder of keys and values, which finds the errors inside them and keeps nothing.
+struct Decoder<'s>(toml_parser::Source<'s>);
 
-impl EventReceiver for Decode<'_> {
+impl EventReceiver for Decoder<'_> {
     fn simple_key(
         &mut self,
         span: toml_parser::Span,
@@ -90,9 +90,9 @@ impl EventReceiver for Decode<'_> {
 }
 
 /// Collects syntax errors without making tables.
-pub(in crate::document) fn survey(source: &Source) -> Survey {
+pub(in crate::document) fn prescan(source: &Source) -> Prescan {
     let text = toml_parser::Source::new(source.text());
-    let (mut first, mut count, mut gave_up, mut line) = (Vec::new(), 0_usize, None, 0);
+    let (mut first, mut count, mut stopped_at, mut line) = (Vec::new(), 0_usize, None, 0);
     let mut sink = |error: toml_parser::ParseError| {
         count += 1;
         let at = error
@@ -100,33 +100,33 @@ pub(in crate::document) fn survey(source: &Source) -> Survey {
             .map_or(source.text().len(), |span| span.start());
         if first.len() < SHOWN && source.line(at) != line {
             line = source.line(at);
-            first.push(Fault::new(&error, source.text().len()));
+            first.push(SyntaxFault::new(&error, source.text().len()));
         }
         if count == MOST_ERRORS {
-            gave_up = Some(at);
+            stopped_at = Some(at);
         }
     };
-    let mut decode = Decode(text);
-    let mut receiver = ValidateWhitespace::new(&mut decode, text);
+    let mut decoder = Decoder(text);
+    let mut receiver = ValidateWhitespace::new(&mut decoder, text);
     toml_parser::parser::parse_document(&text.lex().into_vec(), &mut receiver, &mut sink);
-    Survey { first, gave_up }
+    Prescan { first, stopped_at }
 }
 
-impl Survey {
-    /// Returns whether the text has so many errors that nothing else in it can be read.
-    pub(in crate::document) fn is_hopeless(&self) -> bool {
-        self.gave_up.is_some()
+impl Prescan {
+    /// Returns whether the text has so many errors that it is not read.
+    pub(in crate::document) fn has_too_many_errors(&self) -> bool {
+        self.stopped_at.is_some()
     }
 
-    /// Reports the first errors of a hopeless text, and that reading stopped.
+    /// Reports the first errors of a text with too many, and the position at which reading stopped.
     pub(in crate::document) fn report(&self, source: &Source, findings: &mut Findings) {
         for fault in &self.first {
-            let slip = slip(source, &fault.message, &fault.span);
+            let hint = syntax_hint(source, &fault.message, &fault.span);
             findings
-                .add(Code::Syntax, slip.span, slip.message)
-                .help(slip.help);
+                .add(Code::Syntax, hint.span, hint.message)
+                .help(hint.help);
         }
-        if let Some(at) = self.gave_up {
+        if let Some(at) = self.stopped_at {
             let finding = findings.add(
                 Code::Syntax,
                 at..at,

@@ -1,27 +1,27 @@
-//! Reading on after syntax errors: broken lines are blanked, until the rest can be read.
+//! Recovery from syntax errors: broken lines are blanked until the rest can be read.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use toml::de::{DeTable, Error};
 
-use super::hints::{self, SyntaxHint, slip};
+use super::hints::{self, SyntaxHint, syntax_hint};
+use super::prescan::SHOWN;
 use super::repetitions::repeated;
-use super::survey::SHOWN;
 use super::unclosed::{Unclosed, never_closed, next_entry, next_header};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Findings, Span};
 use crate::document::diagnostics::source::Source;
 
-/// Number of times that a text is read again without the lines that were broken.
+/// Largest number of times that a text is read again without its broken lines.
 const ROUNDS: usize = 8;
 
 /// Reports the first syntax errors, and the number of other broken lines. Returns the text with the
 /// broken lines blanked, and the places of these lines, if there are any.
 ///
-/// After some errors the parser leaves out everything below them. Reading again without those lines
-/// finds the rest, and blanks keep every offset as it was.
-pub(in crate::document) fn mend(
+/// After some errors the parser skips everything below them. Reading the text again without those
+/// lines finds the rest, and replacing them by blanks changes no offset.
+pub(in crate::document) fn recover(
     source: &Source,
     errors: Vec<Error>,
     findings: &mut Findings,
@@ -30,10 +30,10 @@ pub(in crate::document) fn mend(
         return None;
     }
     let mut own = Findings::default();
-    let mended = read_again(source, errors, &mut own);
+    let recovered = read_again(source, errors, &mut own);
     let all = own.sorted();
-    // Beyond the first errors only places are known, of one line each.
-    let more = mended.1.len().max(all.len()) - all.len().min(SHOWN);
+    // Of errors beyond the first ones only the places are known, one for each line.
+    let more = recovered.1.len().max(all.len()) - all.len().min(SHOWN);
     for finding in all.iter().take(SHOWN) {
         findings.push((*finding).clone());
     }
@@ -46,13 +46,13 @@ pub(in crate::document) fn mend(
         let finding = findings.add(
             Code::Syntax,
             next.span.clone(),
-            format!("{lines} not TOML, from here on"),
+            format!("{lines} not TOML, starting here"),
         );
         finding.help(format!(
             "only the first {SHOWN} are shown; is this a TOML file?"
         ));
     }
-    Some(mended)
+    Some(recovered)
 }
 
 fn read_again(
@@ -61,7 +61,7 @@ fn read_again(
     findings: &mut Findings,
 ) -> (String, Vec<Span>) {
     let mut text = source.text().to_owned();
-    let mut broken = conflicts(source, &mut text, &errors, findings);
+    let mut broken = merge_conflicts(source, &mut text, &errors, findings);
     if !broken.is_empty() {
         errors = DeTable::parse_recoverable(&text).1;
     }
@@ -80,9 +80,9 @@ fn read_again(
     (text, broken)
 }
 
-/// Reports the merge conflicts, each once, and blanks one side of each: together both sides repeat
+/// Reports each merge conflict once, and blanks one of its two versions, since both together repeat
 /// keys.
-fn conflicts(
+fn merge_conflicts(
     source: &Source,
     text: &mut String,
     errors: &[Error],
@@ -94,17 +94,17 @@ fn conflicts(
             .line_text(source.line(span_of(error, source).start))
             .starts_with(begin)
     };
-    let mut told = Vec::new();
+    let mut places = Vec::new();
     let Some(mut at) = errors
         .iter()
         .filter(|error| begins(error))
         .map(|error| span_of(error, source).start)
         .min()
     else {
-        return told;
+        return places;
     };
     at = source.line_span(source.line(at)).start;
-    // A text of several lines may have such lines; then the parser finds no fault in them.
+    // A text of several lines may contain such lines; then the parser reports no error for them.
     while let Some(last) = source.text()[at..]
         .find(&format!("\n{end}"))
         .map(|last| at + last + 1)
@@ -112,26 +112,27 @@ fn conflicts(
         findings
             .add(Code::Syntax, at..at + begin.len(), hints::CONFLICT)
             .help(hints::SOLVE);
-        told.push(at..at + begin.len());
-        let ours = source.line_span(source.line(at)).end;
-        blank(text, at..ours);
-        let middle = |marker: &&str| source.text()[ours..last].find(&format!("\n{marker}"));
-        let theirs = hints::MARKERS[1..3]
+        places.push(at..at + begin.len());
+        let first_version = source.line_span(source.line(at)).end;
+        blank(text, at..first_version);
+        let middle =
+            |marker: &&str| source.text()[first_version..last].find(&format!("\n{marker}"));
+        let second_version = hints::MARKERS[1..3]
             .iter()
             .filter_map(middle)
             .min()
-            .map_or(last, |middle| ours + middle + 1);
-        let behind = source.line_span(source.line(last)).end;
-        blank(text, theirs..behind);
-        match source.text()[behind..].find(&format!("\n{begin}")) {
-            Some(next) if told.len() <= SHOWN => at = behind + next + 1,
+            .map_or(last, |middle| first_version + middle + 1);
+        let conflict_end = source.line_span(source.line(last)).end;
+        blank(text, second_version..conflict_end);
+        match source.text()[conflict_end..].find(&format!("\n{begin}")) {
+            Some(next) if places.len() <= SHOWN => at = conflict_end + next + 1,
             _ => break,
         }
     }
-    told
+    places
 }
 
-/// Reports the errors of one reading that are not known yet, and blanks their lines.
+/// Reports the new errors of one reading, and blanks their lines.
 fn one_round(
     source: &Source,
     text: &mut String,
@@ -149,12 +150,12 @@ fn one_round(
             .iter()
             .any(|start| error.message().starts_with(start))
     };
-    let culprit = errors
+    let first_unclosed = errors
         .iter()
         .any(unclosed)
         .then(|| never_closed(text))
         .flatten();
-    let before = culprit.map_or(usize::MAX, |unclosed| {
+    let before = first_unclosed.map_or(usize::MAX, |unclosed| {
         source.line_span(source.line(unclosed.at)).start
     });
     let mut new = new_errors(source, errors, before, known, findings);
@@ -162,18 +163,18 @@ fn one_round(
         blank(text, source.line_span(source.line(span.start)));
     }
     if let Some(Unclosed {
-        torn: Some(text_at),
+        unclosed_text: Some(text_at),
         ..
-    }) = culprit
+    }) = first_unclosed
     {
-        let slip = slip(source, "invalid basic string", &(text_at..text_at));
+        let hint = syntax_hint(source, "invalid basic string", &(text_at..text_at));
         findings
-            .add(Code::Syntax, slip.span, slip.message)
-            .help(slip.help);
+            .add(Code::Syntax, hint.span, hint.message)
+            .help(hint.help);
         blank(text, before..source.line_span(source.line(text_at)).end);
         new.push(text_at..text_at + 1);
-    } else if let Some(Unclosed { at, .. }) = culprit {
-        let (what, close, until) = match text.as_bytes()[at] {
+    } else if let Some(Unclosed { at, .. }) = first_unclosed {
+        let (kind, close, until) = match text.as_bytes()[at] {
             b'[' => ("list", "]", next_header(text, at)),
             b'{' => ("inline table", "}", source.line_span(source.line(at)).end),
             _ => ("text", &source.text()[at..at + 3], next_entry(text, at)),
@@ -181,7 +182,7 @@ fn one_round(
         let finding = findings.add(
             Code::Syntax,
             at..at + close.len(),
-            format!("this {what} is never closed"),
+            format!("this {kind} is never closed"),
         );
         finding.help(format!("close it with `{close}`"));
         blank(text, before..until);
@@ -199,7 +200,7 @@ fn blank(text: &mut String, part: Span) {
     text.replace_range(part, &blanks);
 }
 
-/// Turns the parser's errors before an offset into findings, one a line.
+/// Turns the parser's errors before an offset into findings, at most one for each line.
 fn new_errors(
     source: &Source,
     mut errors: Vec<Error>,
@@ -218,36 +219,36 @@ fn new_errors(
         if !lines.insert(line) {
             continue;
         }
-        // One more than is shown, so that the place of the next one is known.
+        // One more than is shown, because the place of the first hidden one is reported.
         if spans.len() <= SHOWN {
-            let slip = match error.message() {
+            let hint = match error.message() {
                 "duplicate key" => {
                     let first = repetitions.get_or_init(|| repeated(source)).get(&line);
-                    twice(source.line_text(line).trim(), span.clone(), first.copied())
+                    repetition_hint(source.line_text(line).trim(), span.clone(), first.copied())
                 }
-                message => slip(source, message, &span),
+                message => syntax_hint(source, message, &span),
             };
             findings
-                .add(Code::Syntax, slip.span, slip.message)
-                .help(slip.help);
+                .add(Code::Syntax, hint.span, hint.message)
+                .help(hint.help);
         }
         spans.push(span);
     }
     spans
 }
 
-/// Returns the mistake of a key or a header that exists already.
-fn twice(line: &str, span: Span, first: Option<u32>) -> SyntaxHint {
+/// Returns the hint for a repeated key or header.
+fn repetition_hint(line: &str, span: Span, first: Option<u32>) -> SyntaxHint {
     let header = line.starts_with('[');
-    let what = if header { "table" } else { "key" };
+    let kind = if header { "table" } else { "key" };
     let place = first.map_or(String::new(), |first| format!(", on line {first}"));
     let help = match header {
-        true => "a table has one header, and all its keys stand below it",
+        true => "a table has one header; move all its keys below it",
         false => "remove one of the two",
     };
     SyntaxHint {
         span,
-        message: format!("this {what} is here already{place}"),
+        message: format!("this {kind} exists already{place}"),
         help: help.to_owned(),
     }
 }
