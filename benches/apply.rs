@@ -22,7 +22,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rollup::plan::{OperationKind, Plan, SourceAt, TargetState, parse};
+use rollup::plan::{OperationKind, Plan, SourceLocation, TargetState, parse};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use shared::{Rows, median_of, rollup, run_timed};
 
@@ -190,9 +190,10 @@ impl Outage {
             &["report", "last", "-d", "work", "--format", "json"],
         ));
         let report: serde_json::Value = serde_json::from_str(&report).expect("a JSON document");
-        let spent = &report["report"]["passages"][0]["spent"];
-        let part =
-            |name: &str| Duration::from_micros(spent[name].as_u64().expect("a report with times"));
+        let breakdown = &report["report"]["attempts"][0]["breakdown"];
+        let part = |name: &str| {
+            Duration::from_micros(breakdown[name].as_u64().expect("a report with times"))
+        };
         Self {
             swaps: part("renaming_us"),
             syncs: part("syncs_us"),
@@ -273,7 +274,7 @@ fn write_lists(directory: &Path, plan: &Plan) -> Vec<String> {
     let payload = |sha256| {
         let found = plan.sources.iter().find(|source| source.sha256 == sha256);
         match found.map(|source| &source.at) {
-            Some(SourceAt::Payload { name }) => name.to_string(),
+            Some(SourceLocation::Payload { name }) => name.to_string(),
             _ => panic!("a source outside the payload"),
         }
     };

@@ -10,8 +10,8 @@ use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, Run, RunState, runs};
-use rollup::plan::{self, Accepting, Expectation};
-use rollup::run::{self, Ended, LeftBehind, Listener, RunError};
+use rollup::plan::{self, AcceptResult, Expectation};
+use rollup::run::{self, Ended, LeftObjects, Listener, RunError};
 
 use crate::crash::site::{DeploymentCopy, Site};
 use crate::crash::tree::Tree;
@@ -88,7 +88,7 @@ fn drift_that_is_accepted_matches_from_then_on() {
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .prints("`rollup accept` takes what lies there for true");
+        .prints("`rollup accept` accepts the drift");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
     let records = [
         format!("{PROVIDER}/state.toml"),
@@ -99,8 +99,8 @@ fn drift_that_is_accepted_matches_from_then_on() {
         records.map(PathBuf::from),
         "only records change"
     );
-    ran.prints("accepted as run 0002-accept: 5 differences are taken for true")
-        .prints("wrote 2 records anew");
+    ran.prints("accepted as run 0002-accept: 5 differences")
+        .prints("rewrote 2 records");
     world
         .run("verify")
         .exits_with(exit::OK)
@@ -109,12 +109,12 @@ fn drift_that_is_accepted_matches_from_then_on() {
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .prints("nothing to do: KB952076 revision 1.0 is in force");
+        .prints("nothing to do: KB952076 revision 1.0 is applied");
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .prints("in force: KB952076");
+        .prints("clean: no run in progress")
+        .prints("applied: KB952076");
     let provider = world.read(&format!("{PROVIDER}/state.toml"));
     for kept in [
         "state = \"verified\"",
@@ -180,13 +180,13 @@ fn the_rollup_is_undone_only_after_the_acceptance() {
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
-        .prints("run 0002-accept came after")
+        .prints("run 0002-accept is later than")
         .tree_is_unchanged();
     world.run("undo last --yes").exits_with(exit::OK);
     world
         .run("undo 1 --yes")
         .exits_with(exit::MISMATCH)
-        .prints("which the run had put there")
+        .prints("changed since the run: ")
         .tree_is_unchanged();
     world
         .run("undo 1 --yes --discard-changes")
@@ -200,7 +200,7 @@ fn only_the_items_that_are_named_are_accepted() {
     let ran = world
         .run(&path)
         .exits_with(exit::OK)
-        .prints("1 difference is taken for true");
+        .prints("accepted as run 0002-accept: 1 difference");
     assert_eq!(
         touched(&ran),
         [PathBuf::from(format!("{WEB_SERVICE}/PROV02/state.toml"))]
@@ -222,7 +222,7 @@ fn only_the_items_that_are_named_are_accepted() {
         .run("accept 'Hosted Exchange' --yes --reason more")
         .exits_with(exit::OK);
     nothing
-        .prints("nothing to do: what is named matches its records")
+        .prints("nothing to do: the named items match their records")
         .tree_is_unchanged();
 }
 
@@ -302,7 +302,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .prints("1 difference is taken for true")
+        .prints("accepted as run 0002-accept: 1 difference")
         .tree_is_unchanged();
     assert!(
         !world
@@ -371,7 +371,7 @@ fn a_named_item_that_is_installed_becomes_verified() {
     let ran = world
         .run("accept Provider --yes --reason 'tried it'")
         .exits_with(exit::OK);
-    ran.prints("said verify-failed, and says verified from now on");
+    ran.prints("changes from verify-failed to verified");
     assert!(world.read(state).contains("state = \"verified\""));
     world
         .run("tree")
@@ -404,8 +404,8 @@ fn drift_that_cannot_be_accepted_is_named_and_left() {
             ran.stdout()
         );
     }
-    ran.prints("that cannot be taken for true")
-        .prints("now: all else was accepted");
+    ran.prints("this cannot be accepted")
+        .prints("now: all other drift was accepted");
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
@@ -427,7 +427,7 @@ fn files_whose_record_is_lost_are_left() {
         .run(ACCEPT)
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
-    ran.prints("holds files, and no `state.toml` says what they are");
+    ran.prints("contains files, but no `state.toml` describes them");
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
         ),
         (
             "'Exchange 2007 Provider@PROV01'",
-            "it is on no server of its own",
+            "it is not bound to a server: write `Exchange 2007 Provider`",
         ),
         ("zzz", "`rollup tree` lists the names of the console"),
     ] {
@@ -498,7 +498,7 @@ fn a_reason_is_required_and_shown_by_history() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("accept what lay on disk: hotfix of case 4711");
+        .prints("accept drift: hotfix of case 4711");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)
@@ -512,13 +512,13 @@ fn an_acceptance_needs_a_confirmation() {
     let ran = world
         .run("accept --reason x")
         .exits_with(exit::USAGE)
-        .prints("there is no terminal")
+        .prints("cannot prompt: standard input is not a terminal")
         .prints("--yes");
     ran.nothing_was_touched();
     world
         .at_terminal("accept --reason x", "n\n")
         .exits_with(exit::INTERRUPTED)
-        .prints("Go on?")
+        .prints("Continue?")
         .tree_is_unchanged();
     world
         .at_terminal("accept --reason x", "y\n")
@@ -541,18 +541,17 @@ fn a_stuck_run_is_closed_in_its_current_state() {
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
     ran.prints("run 0001-KB100001 is unfinished")
         .prints("step remove: done, 1 operation")
-        .prints("of 4 swaps: 2 in place, 0 between, 2 not begun")
-        .prints("run 0001-KB100001 is closed as it stands; no installed file was moved");
+        .prints("of 3 operations: 2 done, 0 between, 1 not begun")
+        .prints("run 0001-KB100001 is closed in its current state; no installed file was moved");
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .prints("no rollup is in force");
-    let by = "closed as it stood";
+        .prints("clean: no run in progress")
+        .prints("no rollup is applied");
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints(by)
+        .prints("closed in its current state by")
         .prints("repaired by hand");
     let history = world
         .run("history --format json")
@@ -565,12 +564,12 @@ fn a_stuck_run_is_closed_in_its_current_state() {
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .prints("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run in progress")
         .tree_is_unchanged();
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
-        .prints("no way back")
+        .prints("closed in its current state and cannot be undone")
         .tree_is_unchanged();
     assert!(
         world
@@ -596,7 +595,7 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .prints("in force, but changed since");
+        .prints("is applied, but has drifted since");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
@@ -618,9 +617,12 @@ fn a_live_path_that_a_closed_run_left_empty_is_drift_until_it_is_accepted() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     let kept = "`.rollup/runs/0001-KB100001/slots/3/old`";
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.prints("between: `Things/Provider` (swap 3)")
-        .prints("empty now: `Things/Provider`")
-        .prints(kept);
+    let slot = ".rollup/runs/0001-KB100001/slots/3";
+    ran.prints(&format!(
+        "between: `Things/Provider`; its objects are in `{slot}`"
+    ))
+    .prints("empty now: `Things/Provider`")
+    .prints(kept);
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
@@ -661,8 +663,11 @@ fn a_run_is_closed_despite_an_unexpected_file_at_a_live_path() {
         .prints("accept -d deployment --reason TEXT")
         .nothing_was_touched();
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.prints("needs attention: something that the plan did not see stands at the live path");
-    world.run("status").exits_with(exit::OK).prints("at rest");
+    ran.prints("needs attention: an unexpected file or directory is at the live path");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("clean: no run in progress");
 }
 
 #[test]
@@ -672,8 +677,8 @@ fn items_are_accepted_only_after_the_open_run_is_closed() {
         .run("accept Provider --yes --reason x")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
-    ran.prints("run 0001-KB100001 is unfinished, and has to be closed first")
-        .prints("without an item, comes first");
+    ran.prints("run 0001-KB100001 is unfinished, and must be closed first")
+        .prints("without items first; then accept the items");
     world.run("status").exits_with(exit::STOPPED);
 }
 
@@ -686,7 +691,7 @@ fn a_staged_run_cannot_be_accepted() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints("is staged and not begun")
-        .prints("undo -d deployment` throws it away")
+        .prints("undo -d deployment` discards it")
         .prints("resume -d deployment");
     world.run("undo --yes").exits_with(exit::OK);
 }
@@ -727,11 +732,14 @@ fn a_run_that_cannot_be_read_is_quarantined_completely() {
                 path != Path::new("quarantined.toml") && path != Path::new("lock.owner")
             }),
         );
-        world.run("status").exits_with(exit::OK).prints("at rest");
+        world
+            .run("status")
+            .exits_with(exit::OK)
+            .prints("clean: no run in progress");
         let history = world
             .run("history")
             .exits_with(exit::OK)
-            .prints("0001-KB100001.quarantined quarantined: not a run any more");
+            .prints("0001-KB100001.quarantined quarantined: no longer a run");
         history.prints("repaired by hand");
         // The next run gets a number of its own.
         world.run(APPLY_SMALL).prints("run 0002-KB100001");
@@ -739,13 +747,13 @@ fn a_run_that_cannot_be_read_is_quarantined_completely() {
 }
 
 /// Plans an acceptance of the drift in a deployment, as the command does.
-pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
+pub(crate) fn found(deployment: &Path, site: &Site) -> AcceptResult {
     let tree = Directory::open(deployment).expect("the deployment exists");
-    let LeftBehind { there, gone } =
-        run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
+    let LeftObjects { there, gone } =
+        run::left_objects(&tree, &runs(&tree).expect("readable")).expect("readable");
     let there = there
         .into_iter()
-        .map(|(path, left)| (path, left.what))
+        .map(|(path, left)| (path, left.kind))
         .collect();
     let expectation = Expectation {
         there,
@@ -779,7 +787,7 @@ pub(crate) fn accept_with_listener(
     if let Some(injector) = injector {
         disk = disk.with_injector(injector);
     }
-    run::clear_the_way(&disk)?;
+    run::clear_interrupted_staging(&disk)?;
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
         let plan = run::load_plan(disk.tree(), &open.directory)?;
         let user_and_reason = ("operator".to_owned(), "a test".to_owned());
@@ -787,11 +795,11 @@ pub(crate) fn accept_with_listener(
             .map(|_| None);
     }
     let plan = found(deployment, site).plan.expect("a plan for the drift");
-    disk.keep("test")?;
+    disk.create_rollup_directory("test")?;
     let staged = run::stage(
         &disk,
         &plan,
-        &run::Asked {
+        &run::RunRequest {
             manifest: None,
             confirmed: Vec::new(),
         },

@@ -53,7 +53,7 @@ pub(crate) fn assert_all(bytes: &[u8]) {
         let of_the_article = |code| {
             matches!(
                 code,
-                Code::ArticleSaysOtherwise | Code::ArticleSaysMore | Code::ArticleSaysLess
+                Code::ContradictsArticle | Code::MissingFromManifest | Code::MissingFromArticle
             )
         };
         assert!(

@@ -75,7 +75,7 @@ fn one_article_is_not_compared_with_two_manifests() {
     let ran = world
         .run("validate manifest.toml other.toml --article article.txt")
         .exits_with(exit::USAGE);
-    ran.prints("an article is that of one rollup, and 2 manifests are given");
+    ran.prints("an article belongs to one rollup, but 2 manifests are given");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rollup::deployment::tree::Tree;
 use rollup::journal::runs;
-use rollup::run::{self, BackupError, Event, Listener, Place, Question, Reply};
+use rollup::run::{self, BackupError, BackupTarget, Event, Listener, Question, Reply};
 use serde_json::Value;
 
 use crate::listing::Listing;
@@ -29,7 +29,10 @@ fn is_refused(world: &World, directory: &str, code: i32, words: &str) {
     before
         .assert_same(&Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment")));
     assert!(!world.run_directory(RUN).exists());
-    world.run("status").exits_with(exit::OK).prints("at rest");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("clean: no run in progress");
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     let ran = world
         .run(&format!("{APPLY} --backup-dir backups"))
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     let backup = Listing::of(&world.at("backups/0001-KB952076"));
     let live: Vec<&Path> = plan["swaps"]
         .as_array()
@@ -101,7 +104,7 @@ fn the_backup_of_a_staged_run_is_made_before_its_commit() {
         .run(BACK_UP)
         .exits_with(exit::OK)
         .prints("backup: ")
-        .prints("as previewed");
+        .prints("the result matches the plan");
     let backup = Listing::of(&world.at("backups").join(RUN));
     let share = backup.get("Share/Provider.msi");
     assert!(share.is_some() && share == ran.before().get("Share/Provider.msi"));
@@ -134,8 +137,8 @@ fn a_dry_run_shows_the_size_of_the_backup_and_makes_nothing() {
     world
         .run("apply small.toml --dry-run --backup-dir backups")
         .exits_with(exit::OK)
-        .prints("an apply would be refused now")
-        .prints("exists already");
+        .prints("`rollup apply` would be refused now")
+        .prints("already exists");
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn a_backup_inside_the_deployment_is_refused_under_any_name() {
         "link/backups",
         "./deployment/../deployment/Things/new",
     ] {
-        is_refused(&world, directory, exit::USAGE, "lies inside the deployment");
+        is_refused(&world, directory, exit::USAGE, "is inside the deployment");
     }
 }
 
@@ -193,7 +196,7 @@ fn a_backup_that_exists_already_is_refused_by_name() {
             &world,
             "backups",
             exit::NOT_READY,
-            &format!("backups/{name}` exists already"),
+            &format!("backups/{name}` already exists"),
         );
     }
 }
@@ -206,13 +209,13 @@ fn a_backup_directory_that_is_not_writable_changes_nothing() {
         &world,
         "/sys/rollup-backups",
         exit::IO,
-        "cannot make the directory `/sys/rollup-backups`",
+        "cannot create the directory `/sys/rollup-backups`",
     );
     is_refused(
         &world,
         "/sys",
         exit::IO,
-        "cannot make the directory `/sys/0001-KB100001.unfinished`",
+        "cannot create the directory `/sys/0001-KB100001.unfinished`",
     );
 }
 
@@ -223,7 +226,7 @@ fn a_staged_run_stays_staged_if_the_backup_fails() {
     world
         .run("apply small.toml --yes --backup-dir /sys/rollup-backups")
         .exits_with(exit::IO)
-        .prints("run 0001-KB100001 still lies staged")
+        .prints("run 0001-KB100001 is still staged")
         .tree_is_unchanged();
     world
         .run("status")
@@ -252,7 +255,7 @@ struct InterruptibleListener {
 }
 
 impl Listener for InterruptibleListener {
-    fn tell(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Stop
@@ -264,11 +267,11 @@ impl Listener for InterruptibleListener {
 }
 
 /// Backs up the staged run, with the library alone.
-fn back_up(world: &World, stopped: bool) -> Result<run::BackedUp, BackupError> {
+fn back_up(world: &World, stopped: bool) -> Result<run::CompletedBackup, BackupError> {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
     let runs = runs(&tree).expect("the journals can be read");
     let plan = run::load_plan(&tree, &runs[0].directory).expect("a plan");
-    let place = Place::find(&world.at("backups"), &tree)?;
+    let place = BackupTarget::resolve(&world.at("backups"), &tree)?;
     place.back_up(
         &tree,
         &plan,

@@ -13,8 +13,8 @@ use crate::world::copy_tree;
 /// Codes with a second finding on the same fault: all three matter more if a file has no pin, which
 /// is a finding itself.
 const ALSO_FOUND: [(Code, Code); 3] = [
-    (Code::Twins, Code::Unpinned),
-    (Code::Unmeasured, Code::Unpinned),
+    (Code::SameSizeAndDate, Code::Unpinned),
+    (Code::NoSizeOrHash, Code::Unpinned),
     (Code::WrongDate, Code::Unpinned),
 ];
 

@@ -84,10 +84,10 @@ fn prune_refuses_a_mount_before_it_removes_anything() {
                  $ROLLUP status >&2; exit $code"
             );
             let words = [
-                &format!("cannot remove `{at}`: something is mounted there"),
+                &format!("cannot remove `{at}`: a file system is mounted there"),
                 &format!("next: `umount {at}`, then the same command again"),
                 "precious",
-                "at rest",
+                "clean: no run in progress",
             ];
             ends(&in_own_mounts(&world, &script), exit::NOT_READY, &words);
             let _ = fs::remove_dir(world.at(&at)).or_else(|_| fs::remove_file(world.at(&at)));
@@ -169,7 +169,11 @@ fn a_slot_of_thousands_of_nested_directories_can_be_pruned() {
         exit::OK,
         &["deep.txt", "the 1 file named above"],
     );
-    ends(&run(&world, "status"), exit::OK, &["at rest"]);
+    ends(
+        &run(&world, "status"),
+        exit::OK,
+        &["clean: no run in progress"],
+    );
     ends(&run(&world, "prune --keep 0 --yes"), exit::OK, &["cleared"]);
     assert!(!world.at(OLD).exists());
     assert_eq!(

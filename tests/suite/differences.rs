@@ -119,7 +119,7 @@ fn a_change_of_each_kind_is_printed_with_its_lines() {
         .nothing_was_touched();
     world
         .run("diff b.toml a.toml")
-        .prints("[[steps]] inform - removed step, which stood after `initialize`");
+        .prints("[[steps]] inform - removed step, which was after `initialize`");
 }
 
 #[test]
@@ -146,12 +146,12 @@ fn the_json_document_has_the_same_differences() {
     let of = |key: &str| {
         differences
             .iter()
-            .find(|difference| difference["what"] == key)
+            .find(|difference| difference["key"] == key)
             .expect("a difference")
     };
     assert_eq!(
         *of("service_pack"),
-        json!({ "where": "prerequisites", "of": "Exchange Server 2007", "what": "service_pack", "kind": "changed",
+        json!({ "table": "prerequisites", "of": "Exchange Server 2007", "key": "service_pack", "kind": "changed",
                 "old": 1, "new": 2, "old_line": 30, "new_line": 30 })
     );
     assert_eq!(

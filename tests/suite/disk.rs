@@ -201,7 +201,7 @@ fn an_unmanaged_file_at_the_path_of_a_new_one_is_refused_with_both_names() {
             .exits_with(exit::NOT_READY)
             .nothing_was_touched();
         ran.prints(&format!(
-            "the installer brings `{dll}` where an operator's `{unmanaged}` stands"
+            "the installer contains `{dll}`, which conflicts with the unmanaged `{unmanaged}`"
         ));
     }
 }
@@ -288,7 +288,7 @@ fn a_mount_above_a_live_path_is_named() {
         ends(
             &output,
             exit::NOT_READY,
-            &format!("{named}` lies on another mount than the deployment"),
+            &format!("{named}` is on another mount than the deployment"),
         );
         before.assert_same(&Listing::of(&world.deployment()));
     }
@@ -303,7 +303,7 @@ fn a_mount_below_an_item_is_named() {
     ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
-        "files/own` lies on another mount",
+        "files/own` is on another mount",
     );
 }
 
@@ -320,7 +320,7 @@ fn a_mounted_file_is_named() {
     ends(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
-        "HostedEmail2007NS.msi` lies on another mount",
+        "HostedEmail2007NS.msi` is on another mount",
     );
     before.assert_same(&Listing::of(&world.deployment()));
 }

@@ -125,7 +125,7 @@ fn the_path_of_the_events_is_printed_before_any_change() {
     world
         .run("undo last --yes")
         .exits_with(exit::OK)
-        .prints(&format!("{at} putting everything back"));
+        .prints(&format!("{at} rolling back"));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn the_events_of_an_apply_are_complete() {
         (&first["event"], &first["schema"], &first["command"]),
         (&"began".into(), &1.into(), &"apply".into())
     );
-    assert_eq!(first["about"]["rollup"]["kb"], "KB952076");
+    assert_eq!(first["subject"]["rollup"]["kb"], "KB952076");
     assert_eq!(first["deployment"], "hmc40");
     assert_eq!(
         (&last["event"], &last["exit_code"], &last["exit"]),
@@ -227,7 +227,7 @@ fn the_last_line_of_every_command_has_its_exit_code() {
         .map(|line| line["answer"].as_str());
     assert_eq!(
         answers.flatten().collect::<Vec<_>>(),
-        ["done", "taken-back"]
+        ["done", "rolled-back"]
     );
     let back: Vec<_> = lines
         .iter()
@@ -258,7 +258,7 @@ fn the_events_of_a_run_that_was_rolled_back_have_its_reason() {
     let last = lines.last().expect("lines");
     assert_eq!(
         (&last["exit_code"], &last["exit"]),
-        (&10.into(), &"undone".into())
+        (&10.into(), &"rolled-back".into())
     );
     assert!(
         last["reasons"][0]
@@ -313,7 +313,7 @@ fn an_accepted_drift_has_events() {
         .run("accept --reason 'a hotfix' --yes")
         .exits_with(exit::OK);
     let lines = events(&world, "0001-accept");
-    assert_eq!(lines[0]["about"]["accept"]["reason"], "a hotfix");
+    assert_eq!(lines[0]["subject"]["accept"]["reason"], "a hotfix");
     assert_eq!(exit_codes(&lines), [0]);
     let world = small_world(WITH_MANUAL_STEP);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
@@ -351,6 +351,6 @@ fn no_run_depends_on_its_events() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed")
+        .prints("the result matches the plan")
         .does_not_print("events in");
 }

@@ -44,7 +44,7 @@ fn services_and_installers_of_an_article_are_applied_and_rolled_back() {
     let ran = world
         .run(REHEARSE)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     ran.prints("ran 5 items, 5 of them on 6 servers")
         .prints("everything matches");
     let before = crate::listing::Listing::of(&world.at("lab/deployment")).without_times();
@@ -75,12 +75,12 @@ fn console_steps_parameters_and_manual_steps_of_a_page_are_rehearsed() {
         "{REHEARSE} --replace --confirm full-backup-planstore-database"
     ));
     ran.exits_with(exit::OK)
-        .prints("as previewed")
+        .prints("the result matches the plan")
         .prints("everything matches");
     world
         .run("status -d other/deployment")
         .exits_with(exit::OK)
-        .prints("in force: KB730415");
+        .prints("applied: KB730415");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_pasted_article_with_open_sizes_is_rehearsed() {
     ran.prints("`uninstall` removes `Legacy Rating Provider`, and no later step installs it again");
     let ran = world.run(&format!("{REHEARSE} --confirm do-not-start-while"));
     ran.exits_with(exit::OK)
-        .prints("as previewed")
+        .prints("the result matches the plan")
         .prints("everything matches");
 }
 

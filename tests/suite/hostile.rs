@@ -156,7 +156,7 @@ fn groups_with_long_paths_are_bounded() {
     let groups: String = (0..15_000).map(group).collect();
     let (_, findings) = parse_deployment(format!("{DEPLOYMENT}{groups}"));
     assert!(
-        findings[0].starts_with("RU0007 the group stands 101 deep, more than 32"),
+        findings[0].starts_with("RU0007 the group is nested 101 deep, more than 32"),
         "{}",
         findings[0]
     );
@@ -372,11 +372,11 @@ fn the_first_errors_are_shown_and_the_others_counted() {
     let findings = syntax(lines(21));
     assert_eq!(
         (findings.len(), findings[20].as_str()),
-        (21, "RU0001 one more line is not TOML, from here on")
+        (21, "RU0001 one more line is not TOML, starting here")
     );
     assert_eq!(
         syntax(lines(520))[20],
-        "RU0001 500 more lines are not TOML, from here on"
+        "RU0001 500 more lines are not TOML, starting here"
     );
     let stopped = syntax("a\n".repeat(100_000));
     assert_eq!(

@@ -110,7 +110,7 @@ fn a_draft_is_only_written_to_a_permitted_file() {
     world
         .run("import article.txt -o article.txt")
         .exits_with(exit::USAGE)
-        .prints("is what the command reads");
+        .prints("is an input of this command");
     let in_deployment = format!(
         "import article.txt -o {}",
         world.deployment().join("x.toml").display()

@@ -124,12 +124,15 @@ fn a_torn_last_line_is_normal() {
         world
             .run("status")
             .exits_with(exit::STOPPED)
-            .prints("unfinished, on the way back");
+            .prints("unfinished, rolling back");
         world
             .run("undo --yes")
             .exits_with(exit::OK)
             .prints("is undone");
-        world.run("status").exits_with(exit::OK).prints("at rest");
+        world
+            .run("status")
+            .exits_with(exit::OK)
+            .prints("clean: no run in progress");
     }
 }
 
@@ -144,12 +147,15 @@ fn a_damaged_last_line_is_a_torn_line() {
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .prints("unfinished, on the way back");
+        .prints("unfinished, rolling back");
     world
         .run("undo --yes")
         .exits_with(exit::OK)
         .prints("is undone");
-    world.run("status").exits_with(exit::OK).prints("at rest");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("clean: no run in progress");
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn a_staged_run_that_lost_an_object_is_damaged() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
-        ran.prints("its slots show that the commit began, and no record says so");
+        ran.prints("its slots show that the commit began, and no record announces it");
     }
 }
 
@@ -178,7 +184,7 @@ fn a_newer_format_is_refused_and_named() {
             .exits_with(exit::INVALID)
             .tree_is_unchanged();
         ran.prints("`.rollup` has format 2; this rollup understands format 1")
-            .prints("use the rollup that wrote it");
+            .prints("use the version of rollup that wrote it");
     }
 }
 
@@ -195,7 +201,7 @@ fn a_plan_that_was_changed_by_hand_is_refused() {
             .run(command)
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
-        ran.prints("its digests do not fit its contents");
+        ran.prints("its digests do not match its contents");
     }
     world
         .run("status")
@@ -223,7 +229,7 @@ fn a_journal_that_lost_the_record_of_its_commit_is_reported_by_every_command() {
                 .run(command)
                 .exits_with(exit::NEEDS_ATTENTION)
                 .tree_is_unchanged();
-            ran.prints("its slots show that the commit began, and no record says so");
+            ran.prints("its slots show that the commit began, and no record announces it");
         }
     }
 }

@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 
 use rollup::journal::Direction;
 use rollup::plan;
-use rollup::rehearse::{Crashes, Place, Program, Report, Row, crash_everywhere};
+use rollup::rehearse::{
+    CrashPhase, CrashRehearsal, CrashReport, CrashRow, Program, crash_everywhere,
+};
 use tempfile::TempDir;
 
 use crate::listing::Listing;
@@ -28,7 +30,7 @@ files = [{ name = "Notes.txt", size = 100 }]
 "#;
 
 /// Rows of the table.
-const PLACES: [&str; 5] = [
+const PHASES: [&str; 5] = [
     "apply, while staging",
     "apply, while committing",
     "resume",
@@ -76,7 +78,7 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
         .run(&everywhere(&lab))
         .exits_with(exit::OK)
         .nothing_was_touched();
-    for place in PLACES {
+    for phase in PHASES {
         let [
             points,
             resumed_before,
@@ -84,11 +86,11 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
             undone_before,
             undone_after,
             failing,
-        ] = numbers(ran.stdout(), place)[..]
+        ] = numbers(ran.stdout(), phase)[..]
         else {
             panic!("six numbers: {}", ran.stdout())
         };
-        assert!(points >= 15, "{place}: {points} points");
+        assert!(points >= 15, "{phase}: {points} points");
         assert_eq!(
             (
                 resumed_before + resumed_after,
@@ -99,15 +101,15 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
         );
         // `resume` restores the state before only if the commit had not begun, and `undo` keeps the
         // state after only if the run is closed.
-        let (few, many) = if place.ends_with("staging") {
+        let (few, many) = if phase.ends_with("staging") {
             (resumed_after, undone_before)
         } else {
             (undone_after, resumed_after)
         };
-        assert!(few <= 2 && many >= points - 2, "{place}: {}", ran.stdout());
+        assert!(few <= 2 && many >= points - 2, "{phase}: {}", ran.stdout());
         assert!(
-            ran.output_contains(&format!("killed in {place}: {points} points, all recover")),
-            "{place}"
+            ran.output_contains(&format!("killed in {phase}: {points} points, all recover")),
+            "{phase}"
         );
     }
     let last = ran.stdout().lines().last().expect("a last line");
@@ -163,11 +165,11 @@ fn manual_steps_count_as_done_and_a_point_of_no_return_is_reported() {
         .run(&format!("{} --replace --confirm backup", everywhere(&lab)))
         .exits_with(exit::OK);
     let ran = ran
-        .prints("manual step before counts as done each time, or as taken back")
+        .prints("manual step before counts as done every time, or as rolled back")
         .prints(
-            "`undo` stopped behind step `after`, which cannot be taken back, and `resume` went on",
+            "`undo` stopped behind step `after`, which cannot be rolled back, and `resume` continued",
         )
-        .prints("The finished run was not undone, since step `after` cannot be taken back.")
+        .prints("The finished run was not undone, since step `after` cannot be rolled back.")
         .does_not_print("undo of the finished run");
     let points = numbers(ran.stdout(), "undo");
     assert_eq!(
@@ -210,7 +212,7 @@ fn crash_everywhere_conflicts_with_other_kinds_of_rehearsal() {
 
 /// Kills a program everywhere that calls the real one, but runs `instead` as its recovery. The
 /// deployment is `$3`.
-fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
+fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, CrashReport) {
     let world = small_world(ONE_FILE);
     let lab = lab();
     let applied = format!(
@@ -244,12 +246,12 @@ fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
         world.at("KB100001").into(),
     ];
     let program = Program { path, apply };
-    let crashes = Crashes {
+    let crashes = CrashRehearsal {
         program: &program,
         deployment: &world.deployment(),
         directory: lab.path(),
         plan: &plan,
-        tell: &|_| {},
+        on_progress: &|_| {},
         is_stopped: &|| false,
     };
     let report = crash_everywhere(crashes).expect("the points can be tried");
@@ -257,11 +259,11 @@ fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
 }
 
 /// Returns the number of points in a row, and the number of failing ones.
-fn row(report: &Report, place: Place) -> (u64, u64) {
-    let row: &Row = report
+fn row(report: &CrashReport, phase: CrashPhase) -> (u64, u64) {
+    let row: &CrashRow = report
         .rows
         .iter()
-        .find(|row| row.place == place)
+        .find(|row| row.phase == phase)
         .expect("a row for every place");
     (row.points, row.failing)
 }
@@ -273,31 +275,31 @@ fn a_recovery_that_does_nothing_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Direction::Back),
+            .all(|failing| failing.direction == Direction::Back),
         "{:#?}",
         report.failing
     );
-    for place in [
-        Place::Commit,
-        Place::Resume,
-        Place::Undo,
-        Place::UndoFinished,
+    for phase in [
+        CrashPhase::Commit,
+        CrashPhase::Resume,
+        CrashPhase::Undo,
+        CrashPhase::UndoFinished,
     ] {
         // At the last point the run is closed already; at the first ones it is not reopened yet.
-        let (points, failing) = row(&report, place);
+        let (points, failing) = row(&report, phase);
         assert!(
             (points - 3..points).contains(&failing),
-            "{place:?}: {report:#?}"
+            "{phase:?}: {report:#?}"
         );
     }
-    let is_state_or_rest = |wrong: &String| {
-        wrong.starts_with("run 0001-KB100001 is ") || wrong.starts_with("`.rollup-")
+    let is_state_or_rest = |differences: &String| {
+        differences.starts_with("run 0001-KB100001 is ") || differences.starts_with("`.rollup-")
     };
     assert!(
         report
             .failing
             .iter()
-            .all(|failing| failing.wrong.iter().any(is_state_or_rest)),
+            .all(|failing| failing.differences.iter().any(is_state_or_rest)),
         "{report:#?}"
     );
     assert_eq!(
@@ -307,7 +309,7 @@ fn a_recovery_that_does_nothing_is_detected() {
     let kept = report.kept.as_ref().expect("the first failure is kept");
     assert_eq!(*kept, lab.path().join("first-failure"));
     assert!(kept.join("deployment/deployment.toml").is_file());
-    let description = fs::read_to_string(kept.join("what-happened.txt")).expect("a description");
+    let description = fs::read_to_string(kept.join("commands.txt")).expect("a description");
     assert!(
         description.contains("$ rollup undo -d ")
             && description.contains("(was ended by signal 9)"),
@@ -325,24 +327,24 @@ fn the_smallest_difference_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Direction::Back),
+            .all(|failing| failing.direction == Direction::Back),
         "{:#?}",
         report.failing
     );
-    let wrong: Vec<_> = report
+    let differences: Vec<_> = report
         .failing
         .iter()
-        .map(|failing| failing.wrong.join("; "))
+        .map(|failing| failing.differences.join("; "))
         .collect();
     let points: u64 = report.rows.iter().map(|row| row.points).sum();
     // If the apply is closed already, times are not compared.
     let closed: u64 = report.rows.iter().map(|row| row.undone.after).sum();
-    assert_eq!(wrong.len() as u64, points - closed);
+    assert_eq!(differences.len() as u64, points - closed);
     assert!(
-        wrong
+        differences
             .iter()
-            .all(|wrong| wrong == "`Share/Core.msi` has another time"),
-        "{wrong:#?}"
+            .all(|differences| differences == "`Share/Core.msi` has a different time"),
+        "{differences:#?}"
     );
 }
 
@@ -361,13 +363,13 @@ fn a_recovery_that_fails_is_detected() {
         report
             .failing
             .iter()
-            .all(|failing| failing.way == Direction::Forward)
+            .all(|failing| failing.direction == Direction::Forward)
     );
     assert!(
         report
             .failing
             .iter()
-            .all(|failing| failing.wrong == ["`resume` ended with 74", "the roof is on fire"])
+            .all(|failing| failing.differences == ["`resume` ended with 74", "the roof is on fire"])
     );
 }
 
@@ -404,8 +406,8 @@ fn every_point_of_kb952076_recovers_in_both_directions_as_the_readme_shows() {
     );
     // Nothing fails in either table.
     for table in [&table, &shown] {
-        for place in PLACES {
-            assert_eq!(numbers(table, place).last(), Some(&0), "{table}");
+        for phase in PHASES {
+            assert_eq!(numbers(table, phase).last(), Some(&0), "{table}");
         }
     }
 }

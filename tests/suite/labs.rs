@@ -68,7 +68,7 @@ fn a_file_that_rollup_did_not_make_in_a_lab_stops_its_replacement() {
         "worker-1/notes.md",
         "worker-1/deployment/notes.md",
         "first-failure/notes.md",
-        "scene/notes.md",
+        "start-state/notes.md",
     ];
     for place in places {
         let world = with_lab();
@@ -78,10 +78,10 @@ fn a_file_that_rollup_did_not_make_in_a_lab_stops_its_replacement() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml --replace"))
             .exits_with(exit::USAGE);
-        ran.prints("error: `lab` contains what `rollup rehearse` did not make")
+        ran.prints("error: `lab` contains files that `rollup rehearse` did not make")
             .prints(&format!("`lab/{place}`"))
-            .prints("now: `lab` is a lab, and complete")
-            .prints("next: move what is named elsewhere");
+            .prints("now: `lab` is a complete lab")
+            .prints("next: move these files elsewhere");
         before.assert_same(&Listing::strict(&world.at("lab")));
     }
 }
@@ -146,7 +146,9 @@ fn a_lab_of_an_older_version_is_not_replaced() {
         let ran = world
             .run(&format!("{PREPARE} -d site.toml {options}"))
             .exits_with(exit::USAGE);
-        ran.prints("was made by another version of rollup, which did not list what it made there");
+        ran.prints(
+            "was made by another version of rollup, which did not list the files that it made",
+        );
     }
     for mark in ["", "thesis\n"] {
         fs::write(world.at("lab/.rollup-lab"), mark).expect("written");
@@ -310,7 +312,7 @@ fn a_site_that_cannot_be_built_is_refused_before_a_lab_is_made_or_replaced() {
     let ran = world
         .run(&format!("{PREPARE} -d faulty.toml --replace"))
         .exits_with(exit::MISMATCH);
-    ran.prints("now: `lab` is a lab, and complete");
+    ran.prints("now: `lab` is a complete lab");
     before.assert_same(&Listing::strict(&world.at("lab")));
 }
 
@@ -372,7 +374,7 @@ fn a_mount_in_a_lab_stops_its_replacement_before_anything_is_removed() {
         ends(
             &output,
             exit::NOT_READY,
-            &format!("cannot remove `{at}`: something is mounted there"),
+            &format!("cannot remove `{at}`: a file system is mounted there"),
         );
         ends(&output, exit::NOT_READY, &format!("next: `umount {at}`"));
         before.assert_same(&Listing::of(&world.at("lab")));
@@ -450,11 +452,7 @@ fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_kill_blocks_no_new_l
         Signal::INT,
         "lab/worker-1/deployment/.rollup/runs",
     );
-    ends(
-        &output,
-        exit::INTERRUPTED,
-        "now: `lab` is a lab, and complete",
-    );
+    ends(&output, exit::INTERRUPTED, "now: `lab` is a complete lab");
     let mut left: Vec<_> = fs::read_dir(world.at("lab"))
         .expect("a lab")
         .map(|e| e.expect("an entry").file_name())

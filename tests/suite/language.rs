@@ -199,7 +199,7 @@ fn a_service_without_a_file_is_running_and_enabled() {
         world
             .run(APPLY_SMALL)
             .exits_with(exit::OK)
-            .prints("as previewed");
+            .prints("the result matches the plan");
         assert_eq!(
             state(&world, "ENG01"),
             (false, true, 1),
@@ -263,7 +263,7 @@ fn run_installs_a_package_outside_the_console() {
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_print("beside");
+        .does_not_print("unmanaged");
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn two_steps_can_copy_into_one_new_directory() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -534,7 +534,7 @@ fn a_missing_item_is_installed_only_if_its_installer_is_in_the_share() {
         .run("apply small.toml --yes --include-missing")
         .exits_with(exit::MISMATCH)
         .nothing_was_touched();
-    ran.prints("`Extra` needs the installer `Extra.msi`");
+    ran.prints("`Extra` requires the installer `Extra.msi`");
     world.run(APPLY_SMALL).exits_with(exit::OK);
 }
 
@@ -604,7 +604,7 @@ fn an_item_can_be_a_prerequisite() {
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.prints("`Extra` is required, and not installed");
+    ran.prints("`Extra` is required, but not installed");
     small_world(&rest("Namespace"))
         .run(APPLY_SMALL)
         .exits_with(exit::OK);
@@ -668,7 +668,7 @@ fn at_a_terminal_apply_prompts() {
     world
         .at_terminal("apply small.toml", "yes\ny\n")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -713,7 +713,7 @@ fn without_a_terminal_an_optional_manual_step_is_skipped_with_a_message() {
         .exits_with(exit::OK)
         .prints("Run the script script on the database.");
     ran.prints("manual step script skipped")
-        .prints("as previewed");
+        .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
@@ -739,7 +739,8 @@ fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
         .tree_is_unchanged()
         .prints("--done script");
     let ran = world.run("resume --yes --done script").exits_with(exit::OK);
-    ran.prints("manual step script done").prints("as previewed");
+    ran.prints("manual step script done")
+        .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
@@ -775,14 +776,14 @@ fn a_manual_step_without_undo_is_the_point_of_no_return() {
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .prints("no way back: once step `script` is done by hand, it cannot be taken back")
-        .prints("by hand; the run waits here");
+        .prints("point of no return: step `script` cannot be rolled back")
+        .prints("manual step; the run waits here");
     let world = world_with_manual_steps(&[("script", &format!("{WITH_UNDO}\non = \"engine\""))]);
     let ran = world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .does_not_print("cannot be taken back");
-    ran.prints("taken back: Run the script that restores the database.")
+        .does_not_print("point of no return");
+    ran.prints("undo: Run the script that restores the database.")
         .prints("on ENG01, ENG02");
 }
 
@@ -795,7 +796,7 @@ fn at_a_terminal_the_operator_answers_that_a_manual_step_is_done() {
     ran.prints("Is it done? [yes/stop]")
         .prints("manual step script done")
         .prints("waited for 1 manual step")
-        .prints("as previewed");
+        .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
@@ -816,7 +817,7 @@ fn stopped_at_manual_step(keys: &str) -> World {
     let ran = world
         .at_terminal("apply small.toml --yes", "stop\n")
         .exits_with(exit::STOPPED);
-    ran.prints("everything up to there is on disk; the run is open")
+    ran.prints("everything so far is on disk; the run is open")
         .prints("rollup resume")
         .prints("--done");
     world
@@ -882,13 +883,13 @@ fn a_stopped_run_is_finished_when_its_manual_step_is_done() {
         .run("resume --yes --done script")
         .exits_with(exit::OK)
         .prints("run 0001-KB100001 is finished")
-        .prints("as previewed");
+        .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .prints("in force: KB100001");
+        .prints("clean: no run in progress")
+        .prints("applied: KB100001");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -899,7 +900,7 @@ fn a_stopped_run_can_be_rolled_back() {
     let after = world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .prints("everything is as it was before")
+        .prints("the deployment is as it was before")
         .after();
     // The step is not confirmed, so there is nothing to roll back by hand.
     crate::listing::Listing::of(&before.deployment())
@@ -908,8 +909,8 @@ fn a_stopped_run_can_be_rolled_back() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .prints("no rollup is in force");
+        .prints("clean: no run in progress")
+        .prints("no rollup is applied");
     world.run("history").prints("undone");
     world
         .at_terminal("apply small.toml --yes", "yes\n")
@@ -927,17 +928,20 @@ fn a_manual_step_is_rolled_back_by_hand() {
     let ran = world
         .run("undo --yes")
         .exits_with(exit::STOPPED)
-        .prints("script to be taken back by hand");
+        .prints("script to be rolled back by hand");
     ran.prints("Run the script that restores the database.")
-        .does_not_print("second to be taken back")
+        .does_not_print("second to be rolled back")
         .tree_is_unchanged();
     assert_eq!(state(&world, "ENG01"), (false, true, 0));
     world
         .run("undo --yes --done script")
         .exits_with(exit::OK)
-        .prints("manual step script taken back");
+        .prints("manual step script rolled back");
     assert_eq!(state(&world, "ENG01"), (true, true, 0));
-    world.run("status").exits_with(exit::OK).prints("at rest");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("clean: no run in progress");
 }
 
 #[test]
@@ -950,7 +954,7 @@ fn a_rollback_can_be_resumed_forward() {
     world
         .run("status")
         .exits_with(exit::STOPPED)
-        .prints("on the way back");
+        .prints("rolling back");
     world
         .run("resume --yes --done second")
         .exits_with(exit::OK)
@@ -981,7 +985,7 @@ fn a_change_while_a_run_is_stopped_is_not_overwritten() {
     let world = stopped_at_manual_step("").write_file(&engine_file("ENG02"), &other_state);
     let ran = world.run("resume --yes --done script").tree_is_unchanged();
     ran.exits_with(11)
-        .prints("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
+        .prints("Servers/ENG02/Services/Engine.toml` differs from the plan")
         .prints("run 0001-KB100001 is unfinished");
     assert_eq!(world.read(&engine_file("ENG02")), other_state);
     let world = world.write_file(&engine_file("ENG02"), service(false, true, 0));

@@ -53,13 +53,13 @@ fn the_owner_of_the_lock_is_named() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at work")
+        .prints("in progress: process")
         .prints("apply KB123456");
     drop(first);
     world
         .run("status")
         .exits_with(exit::OK)
-        .does_not_print("at work");
+        .does_not_print("in progress: process");
     world
         .run(APPLY)
         .exits_with(exit::OK)
@@ -76,7 +76,7 @@ fn a_name_left_by_a_dead_process_does_not_hold_the_lock() {
         .run("undo --yes")
         .exits_with(exit::OK)
         .prints("nothing to do");
-    world.run("status").does_not_print("at work");
+    world.run("status").does_not_print("in progress: process");
 }
 
 #[test]
@@ -190,7 +190,9 @@ fn one_of_two_concurrent_applies_wins_and_the_other_names_the_holder_of_the_lock
             let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             match output.status.code() {
-                Some(exit::OK) => applied += usize::from(stdout.contains("as previewed")),
+                Some(exit::OK) => {
+                    applied += usize::from(stdout.contains("the result matches the plan"))
+                }
                 Some(exit::LOCKED) => {
                     refused += 1;
                     // A holder that is about to end may be gone before it can be named.

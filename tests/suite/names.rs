@@ -47,7 +47,7 @@ fn an_update_keeps_the_spelling_on_disk() {
         .run("verify")
         .exits_with(exit::OK)
         .prints("33 installed items")
-        .does_not_print("beside");
+        .does_not_print("unmanaged");
     let ran = world
         .run(APPLY)
         .exits_with(exit::OK)
@@ -76,7 +76,7 @@ fn an_update_keeps_the_spelling_on_disk() {
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_print("beside");
+        .does_not_print("unmanaged");
     world
         .run(APPLY)
         .exits_with(exit::OK)
@@ -253,7 +253,7 @@ fn a_kb_number_can_be_written_in_any_spelling() {
             .run("plan kb952076.toml")
             .exits_with(exit::OK)
             .prints("KB952076 revision 1.0");
-        plan.prints("in force: KB948755 now; KB952076 afterwards")
+        plan.prints("applied: KB948755 now; KB952076 afterwards")
             .prints("76 swaps");
     }
     let world = World::with_deployment();

@@ -31,7 +31,7 @@ files = [{ name = "Provider.msi" }]
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     let after = world.read("Things/Provider/state.toml");
     let version = |text: &str| {
         text.lines()
@@ -87,7 +87,7 @@ files = [{ name = "Tool.msi" }, { name = "Again.msi" }]
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .prints("`Again.msi` holds `Tool`, which this step brings to the same place already")
+        .prints("`Again.msi` holds `Tool`, which this step already installs to the same directory")
         .nothing_was_touched();
 }
 
@@ -102,7 +102,7 @@ fn a_change_by_the_same_run_is_not_drift() {
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
     ran.does_not_print("is missing, though")
         .does_not_print("was changed since")
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn a_superseded_rollup_is_refused_with_the_rollup_that_supersedes_it() {
     world.run("apply second.toml --yes").exits_with(exit::OK);
     world.run("apply third.toml --yes").exits_with(exit::OK);
     let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_APPLICABLE);
-    ran.prints("KB100001 is superseded: KB100003 is in force")
-        .does_not_print("KB100002 is in force");
+    ran.prints("KB100001 is superseded: KB100003 is applied")
+        .does_not_print("KB100002 is applied");
     // A rollup that was replaced does not count as applied, and cannot be applied any more.
     let ran = world
         .run("apply needy.toml --yes")
@@ -147,7 +147,7 @@ fn a_missing_state_file_is_drift() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .prints("`Things/Provider/files` holds files, and no `state.toml` says what they are");
+        .prints("`Things/Provider/files` contains files, but no `state.toml` describes them");
 }
 
 #[test]

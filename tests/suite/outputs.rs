@@ -133,7 +133,7 @@ fn no_command_replaces_a_file_that_it_reads() {
         world
             .run(arguments)
             .exits_with(exit::USAGE)
-            .prints("is what the command reads")
+            .prints("is an input of this command")
             .prints("nothing was written");
     }
     world

@@ -238,7 +238,7 @@ fn a_page_shows_everything_that_is_in_the_plan() {
             .flat_map(|group| list(group, "/items"));
         items.for_each(|item| assert_contains(item["name"].as_str().expect("a name")));
         for check in list(&plan, "/context/checked") {
-            assert_contains(check["what"].as_str().expect("a text"));
+            assert_contains(check["condition"].as_str().expect("a text"));
             list(check, "/found")
                 .iter()
                 .for_each(|found| assert_contains(found.as_str().expect("a text")));
@@ -305,7 +305,7 @@ fn the_map_of_the_console_has_a_mark_for_every_instance() {
 #[test]
 fn outages_are_drawn_from_step_to_step() {
     let (page, _) = page_of_kb952076();
-    let table = page.split_once("<h2 id=\"down\">").expect("a table").1;
+    let table = page.split_once("<h2 id=\"outages\">").expect("a table").1;
     let table = table.split_once("</table>").expect("a table").0;
     let down: Vec<usize> = table
         .split("<tr>")
@@ -321,12 +321,12 @@ fn the_point_of_no_return_and_new_items_are_prominent() {
     let (page, _) = hostile_page();
     let text_of_page = visible_text(&page);
     for text in [
-        "No way back: once step `database` is done by hand, it cannot be taken back",
-        "What a person has to do 2. database , on ENG01, ENG02",
-        "New here: not installed before, and will be Extra",
+        "Point of no return: step `database` cannot be rolled back",
+        "Manual steps 2. database , on ENG01, ENG02",
+        "New here: not installed before this run Extra",
         "--confirm ask : Have <all users> been informed?",
-        "Nobody says how it is taken back",
-        "No way: nobody says how this is taken back",
+        "Undo: not possible; once it is done, the step is a point of no return",
+        "Stop: point of no return: if this step was done, the rollback ends here",
     ] {
         assert!(text_of_page.contains(text), "{text}: {text_of_page}");
     }
@@ -362,7 +362,7 @@ fn a_page_never_replaces_a_file_that_the_command_reads() {
         world
             .run(arguments)
             .exits_with(exit::USAGE)
-            .prints("is what the command reads")
+            .prints("is an input of this command")
             .prints("nothing was written");
     }
     world
@@ -379,9 +379,7 @@ fn options_of_the_text_format_are_refused_for_other_formats() {
             let ran = world
                 .run(&format!("plan small.toml {flag} --format {format}"))
                 .exits_with(exit::USAGE);
-            ran.prints(&format!(
-                "`{flag}` chooses among what `--format text` shows"
-            ));
+            ran.prints(&format!("`{flag}` applies to `--format text` only"));
         }
     }
 }

@@ -276,7 +276,7 @@ fn apply_without_a_payload_prints_the_option_that_names_one() {
     world
         .run(APPLY)
         .exits_with(exit::USAGE)
-        .prints("no payload was given, and no directory `KB952076` lies beside the manifest")
+        .prints("no payload was given, and no directory `KB952076` is beside the manifest")
         .prints("--payload DIR")
         .nothing_was_touched();
 }

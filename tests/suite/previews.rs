@@ -165,7 +165,7 @@ fn a_plan_of_an_earlier_version_is_shown_without_its_console() {
     world
         .run("apply plan.json --yes")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]

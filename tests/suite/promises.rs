@@ -107,7 +107,7 @@ fn reports(document: Document) -> [String; 5] {
         let text = validation.text(&RenderOptions {
             width,
             color: false,
-            folds: width < 100,
+            wraps: width < 100,
         });
         assert!(
             text.chars().all(|c| c == '\n' || !c.is_control()),

@@ -67,7 +67,7 @@ fn prune_keeps_the_newest_runs_and_the_records_of_all() {
         .tree_is_unchanged();
     ran.prints("bytes of 2 runs will be cleared")
         .prints("0001-KB100001 finished")
-        .prints("still to be undone then, newest first: 0003-KB100001")
+        .prints("afterwards these runs can be undone, newest first: 0003-KB100001")
         .prints("can no longer be undone: 0001-KB100001, 0002-KB100001");
     assert_eq!(with_slots(&world), [3]);
     for (number, before) in (1..=3).zip(before) {
@@ -113,13 +113,13 @@ fn the_undo_of_a_pruned_run_is_refused_with_the_reason() {
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
-        .prints("the old objects of run 0001-KB100001 were cleared away")
+        .prints("the old objects of run 0001-KB100001 were pruned")
         .tree_is_unchanged();
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .prints("no run is unfinished")
-        .does_not_print("takes back");
+        .prints("no run in progress")
+        .does_not_print("rolls back");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn all_other_commands_work_after_a_prune() {
     world
         .run("prune --keep 0 --yes")
         .exits_with(exit::OK)
-        .prints("no run can be undone then");
+        .prints("afterwards no run can be undone");
     world
         .run("verify")
         .exits_with(exit::OK)
@@ -154,8 +154,8 @@ fn all_other_commands_work_after_a_prune() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .does_not_print("slots: ")
+        .prints("clean: no run in progress")
+        .does_not_print("undo data: ")
         .nothing_was_touched();
     world
         .run("history")
@@ -193,7 +193,7 @@ fn history_shows_which_runs_can_still_be_undone() {
         .exits_with(exit::OK)
         .prints("can be undone")
         .nothing_was_touched();
-    ran.prints("cannot be undone any more: the old objects of run 0001-KB100001 were cleared away");
+    ran.prints("cannot be undone: the old objects of run 0001-KB100001 were pruned");
     world.run("undo 3 --yes").exits_with(exit::OK);
     assert_eq!(
         undoable(),
@@ -209,7 +209,7 @@ fn a_run_before_one_that_cannot_be_undone_cannot_be_undone() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("cannot be undone any more: run 0002-KB100001 came after it and cannot be undone");
+        .prints("cannot be undone: the later run 0002-KB100001 cannot be undone");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn json_lists_the_pruned_runs() {
         (&document["exit_code"], &document["changed"]),
         (&json!(0), &json!(true))
     );
-    assert_eq!(document["given_up"], json!([run_name(1)]));
+    assert_eq!(document["no_longer_undoable"], json!([run_name(1)]));
     assert_eq!(document["still_undoable"], json!([run_name(2)]));
     assert_eq!(document["runs"][0]["lost"], json!([]));
     let left = world
@@ -316,12 +316,12 @@ fn json_lists_the_pruned_runs() {
         .exits_with(exit::OK)
         .json();
     let bytes =
-        |document: &serde_json::Value| document["old_objects"]["bytes"].as_u64().expect("bytes");
+        |document: &serde_json::Value| document["undo_data"]["bytes"].as_u64().expect("bytes");
     assert_eq!(
         bytes(&kept) - bytes(&left),
         document["bytes"].as_u64().expect("bytes")
     );
-    assert_eq!(left["old_objects"]["runs"], 1);
+    assert_eq!(left["undo_data"]["runs"], 1);
     let refused = world
         .run("prune --keep 1 --format json")
         .exits_with(exit::USAGE)
@@ -341,16 +341,16 @@ fn an_unmanaged_file_among_the_old_objects_is_named_first() {
         .run("prune --keep 0 --dry-run")
         .exits_with(exit::OK)
         .prints(&format!(
-            "would be lost: `deployment/{late}` is an operator's"
+            "would be lost: `deployment/{late}` is an unmanaged file"
         ))
-        .prints("nothing brings back the 1 file named above");
+        .prints("the 1 file named above cannot be restored afterwards");
     let document = world
         .run("prune --keep 0 --dry-run --format json")
         .exits_with(exit::OK)
         .json();
     assert_eq!(
         document["runs"][0]["lost"],
-        json!([{ "path": late, "what": "is an operator's" }])
+        json!([{ "path": late, "description": "is an unmanaged file" }])
     );
 }
 
@@ -367,7 +367,7 @@ fn a_changed_file_that_an_undo_kept_is_named_first() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("new/state.toml` was changed by hand")
-        .prints("nothing brings back the 1 file named above");
+        .prints("the 1 file named above cannot be restored afterwards");
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn an_open_run_is_not_pruned_and_is_reported() {
     world
         .run("prune --keep 0 --yes")
         .exits_with(exit::OK)
-        .prints("left alone: run 0003-KB100001, which is staged");
+        .prints("skipped: run 0003-KB100001 is staged");
     staged.assert_same(&Listing::strict(&world.run_directory(&run_name(3))));
     assert_eq!(with_slots(&world), [3]);
 
@@ -403,7 +403,7 @@ fn an_open_run_is_not_pruned_and_is_reported() {
     world
         .run("prune --keep 0 --yes")
         .exits_with(exit::OK)
-        .prints("left alone: run 0002-KB100001, which is unfinished");
+        .prints("skipped: run 0002-KB100001 is unfinished");
     unfinished.assert_same(&Listing::strict(&world.run_directory(&run_name(2))));
     world.run("undo --yes").exits_with(exit::OK);
     states[1].assert_same(&Listing::of(&world.deployment()));
@@ -444,7 +444,7 @@ fn a_file_that_cannot_be_removed_is_reported_and_stops_no_later_command() {
         .run("prune --keep 1 --yes")
         .exits_with(exit::IO)
         .prints("cannot remove");
-    ran.prints("now: the old objects of 0001-KB100001 are gone; all other runs are as they were");
+    ran.prints("now: the old objects of 0001-KB100001 are gone; all other runs are unchanged");
     world.run("undo 2 --yes").exits_with(exit::OK);
     states[1].assert_same(&Listing::of(&world.deployment()));
     chattr(&world.live(".rollup/trash/slots/1/old/state.toml"), "-i");
@@ -470,7 +470,7 @@ fn prune(deployment: &Path, at: usize) -> (Result<(), DiskError>, usize) {
         seen: Arc::clone(&seen),
         at,
     }));
-    let cleared = run::clear_the_way(&disk);
+    let cleared = run::clear_interrupted_staging(&disk);
     let runs = runs(disk.tree()).expect("the journals can be read");
     let old: Vec<&Run> = runs.iter().rev().skip(1).collect();
     let pruned = run::prune(&disk, &old);
@@ -493,16 +493,22 @@ fn a_prune_that_crashes_at_any_change_can_be_run_again_and_leaves_every_other_ru
             let context = format!("crash at change {at}, run {number}");
             let tree = Tree::open(&world.deployment()).expect("the deployment exists");
             let runs = runs(&tree).expect(&context);
-            let no_return = run::no_return(&tree, &runs).expect(&context);
+            let blockers = run::undo_blockers(&tree, &runs).expect(&context);
             assert!(
-                !no_return.contains_key(&(number as u32)),
-                "{context}: {no_return:?}"
+                !blockers.contains_key(&(number as u32)),
+                "{context}: {blockers:?}"
             );
-            assert_eq!(run::lost(&tree, &runs[number - 1]).expect(&context), []);
+            assert_eq!(
+                run::lost_files(&tree, &runs[number - 1]).expect(&context),
+                []
+            );
         }
         let is_undone = at % 7 == 1;
         if is_undone {
-            world.run("status").exits_with(exit::OK).prints("at rest");
+            world
+                .run("status")
+                .exits_with(exit::OK)
+                .prints("clean: no run in progress");
             world.run("verify").exits_with(exit::OK);
             world.run("undo 3 --yes").exits_with(exit::OK);
             states[2].assert_same(&Listing::of(&world.deployment()));

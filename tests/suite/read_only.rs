@@ -85,7 +85,7 @@ fn a_dry_run_prints_the_same_plan_as_plan() {
     let plan = world.run("plan kb952076.toml");
     let dry_run = world
         .run("apply kb952076.toml --dry-run")
-        .prints("this was a dry run: nothing was touched");
+        .prints("this was a dry run: nothing was changed");
     assert_eq!(plan.stdout(), dry_run.stdout());
     assert!(plan.stdout().contains("76 swaps"));
 }
@@ -124,7 +124,7 @@ fn verify_prints_the_number_of_compared_items() {
         .exits_with(exit::OK)
         .json();
     assert_eq!(before["drift"], serde_json::json!([]));
-    assert_eq!(before["beside"], serde_json::json!([]));
+    assert_eq!(before["unmanaged"], serde_json::json!([]));
     // All but the three instances that are not installed and the five procedures.
     assert_eq!(before["items"], 33);
     world

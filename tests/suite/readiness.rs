@@ -42,7 +42,7 @@ fn a_required_product_that_no_server_has_is_named() {
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .nothing_was_touched();
-    ran.prints("`Mail` is required, and no server has it");
+    ran.prints("`Mail` is required, but no server has it");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_missing_parameter_is_named_with_its_procedure() {
     world
         .run(APPLY)
         .exits_with(exit::NOT_READY)
-        .prints("the procedure `Initialize Managed Email 2007` needs the parameter `preferredDomainController`")
+        .prints("the procedure `Initialize Managed Email 2007` requires the parameter `preferredDomainController`")
         .nothing_was_touched();
 }
 
@@ -130,7 +130,7 @@ fn an_item_that_others_require_cannot_be_removed_for_good() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
-        .prints("`Provider` would be gone at the end, and `Namespace` still requires it")
+        .prints("the run removes `Provider`, which `Namespace` still requires at the end")
         .nothing_was_touched();
 }
 
@@ -161,7 +161,7 @@ fn an_item_that_nothing_requires_can_be_removed_for_good() {
 fn an_update_of_an_item_names_the_items_that_require_it() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK).prints(
-        "meanwhile without something they require: Namespace is without Provider from step remove to step install",
+        "dependencies unavailable during the run: Namespace is without Provider from step remove to step install",
     );
     assert!(
         world
@@ -181,7 +181,7 @@ fn an_older_installer_needs_allow_downgrade() {
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .prints("`Provider.msi` has version 4.0.100 of `Provider`, which is older than the installed 4.0.200")
-        .does_not_print("would be gone at the end")
+        .does_not_print("still requires at the end")
         .prints("--allow-downgrade")
         .nothing_was_touched();
     world
@@ -219,7 +219,7 @@ fn an_installer_that_is_missing_in_the_share_is_named() {
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
         .prints(
-            "`Provider` needs the installer `Provider.msi`, which is not in the share at this step",
+            "`Provider` requires the installer `Provider.msi`, which is not in the share at this step",
         )
         .nothing_was_touched();
 }
@@ -245,7 +245,7 @@ fn a_rollup_that_an_applied_one_includes_is_superseded() {
     world
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
-        .prints("KB948755 is superseded: KB952076 is in force and includes it")
+        .prints("KB948755 is superseded: KB952076 is applied and includes it")
         .tree_is_unchanged();
 }
 
@@ -261,11 +261,11 @@ fn a_rollup_supersedes_those_that_it_replaces() {
     world
         .run("apply next.toml -p KB952076 --yes")
         .exits_with(exit::OK)
-        .prints("in force: KB952076 now; KB999999 afterwards");
+        .prints("applied: KB952076 now; KB999999 afterwards");
     world
         .run(APPLY)
         .exits_with(exit::NOT_APPLICABLE)
-        .prints("KB952076 is superseded: KB999999 is in force")
+        .prints("KB952076 is superseded: KB999999 is applied")
         .tree_is_unchanged();
     world
         .run("apply kb952076.toml --yes --reapply")
@@ -290,7 +290,7 @@ fn a_rollup_without_a_record_is_applied_but_cannot_be_compared() {
         .run("apply kb948755.toml -p KB952076 --yes")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.prints("nothing to do: KB948755 is in force already")
+    ran.prints("nothing to do: KB948755 is applied already")
         .prints("nothing could be compared");
 }
 
@@ -306,7 +306,7 @@ fn a_required_rollup_that_is_missing_is_named() {
     world
         .run(next)
         .exits_with(exit::NOT_READY)
-        .prints("KB952076 is required, and neither in force nor included by a rollup in force")
+        .prints("KB952076 is required, and neither applied nor included by an applied rollup")
         .nothing_was_touched();
     world.run(APPLY).exits_with(exit::OK);
     world.run(next).exits_with(exit::OK);
@@ -345,7 +345,7 @@ fn a_newer_revision_is_applied_and_an_older_one_is_refused() {
     world
         .run("apply older.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
-        .prints("revision 1.10 of KB952076 is in force, which is newer than revision 1.9")
+        .prints("revision 1.10 of KB952076 is applied, which is newer than revision 1.9")
         .tree_is_unchanged();
 }
 
@@ -402,14 +402,14 @@ fn without_a_terminal_a_command_needs_yes() {
     let ran = world
         .run("apply kb952076.toml")
         .exits_with(exit::USAGE)
-        .prints("there is no terminal")
+        .prints("cannot prompt: standard input is not a terminal")
         .prints("--yes");
     ran.prints("now: nothing was begun").nothing_was_touched();
     for command in ["resume", "undo"] {
         world
             .run(command)
             .exits_with(exit::USAGE)
-            .prints("there is no terminal")
+            .prints("cannot prompt: standard input is not a terminal")
             .nothing_was_touched();
     }
 }
@@ -429,7 +429,7 @@ fn paths_that_do_not_exist_are_an_input_error() {
         ("status -d nowhere", "there is no deployment `nowhere`"),
         (
             "verify -d KB952076",
-            "`KB952076` is no deployment: it has no `deployment.toml`",
+            "`KB952076` is not a deployment: it has no `deployment.toml`",
         ),
         ("validate missing.toml", "there is no file `missing.toml`"),
         ("inspect missing.msi", "there is no file `missing.msi`"),
@@ -475,7 +475,7 @@ fn the_deployment_is_found_in_the_parent_directories() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(String::from_utf8_lossy(&output.stderr).contains("found upwards from here"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("found in the parent directories"));
     let mut command = world.command("status");
     let output = command
         .env_remove("ROLLUP_DEPLOYMENT")

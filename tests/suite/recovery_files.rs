@@ -122,7 +122,7 @@ fn an_open_run_is_finished_or_rolled_back_with_any_damage_to_the_description() {
         world
             .run("undo --yes")
             .exits_with(exit::OK)
-            .prints("everything is as it was before");
+            .prints("the deployment is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
@@ -140,7 +140,7 @@ fn a_finished_run_is_undone_with_any_damage_to_the_description() {
         world
             .run("undo last --yes")
             .exits_with(exit::OK)
-            .prints("everything is as it was before");
+            .prints("the deployment is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
@@ -249,7 +249,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .expect("changed");
         let ran = world.run("undo last --yes").tree_is_unchanged();
         ran.prints("run 0001-KB100001 is finished")
-            .does_not_print("cleared away")
+            .does_not_print("were pruned")
             .does_not_print("rollup resume")
             .does_not_print("rollup accept");
     }
@@ -264,12 +264,12 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.prints("/new` was not left there by run 0001-KB100001")
+    ran.prints("/new` is unexpected: run 0001-KB100001 did not leave it there")
         .prints("is finished");
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("cannot be undone any more");
+        .prints("cannot be undone: ");
     // An unexpected file at a live path.
     let (world, _) = finished();
     let world = world
@@ -320,8 +320,8 @@ fn a_directory_that_only_has_the_name_of_a_run_is_not_debris() {
                 .exits_with(exit::NOT_READY)
                 .prints(named)
                 .tree_is_unchanged();
-            ran.prints("move it somewhere else")
-                .does_not_print("cleared away");
+            ran.prints("move it elsewhere")
+                .does_not_print("was removed");
         }
         assert_eq!(world.read(path), "precious");
     }
@@ -354,8 +354,7 @@ fn the_undo_of_a_finished_run_that_may_not_read_ends_with_74() {
     let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert_eq!(ran.status.code(), Some(exit::IO), "{stderr}");
     assert!(
-        stderr.contains("is finished")
-            && stderr.contains("next: fix what is named, then `rollup undo"),
+        stderr.contains("is finished") && stderr.contains("next: fix the cause, then `rollup undo"),
         "{stderr}"
     );
     assert!(

@@ -17,12 +17,12 @@ fn a_rehearsal_builds_a_lab_applies_and_verifies() {
         .nothing_was_touched();
     ran.prints("made lab/deployment and lab/payload")
         .prints("applied KB952076 as run 0001-KB952076")
-        .prints("as previewed")
+        .prints("the result matches the plan")
         .prints("everything matches");
     world
         .run("status -d lab/deployment")
         .exits_with(exit::OK)
-        .prints("in force: KB952076");
+        .prints("applied: KB952076");
     world
         .run("apply kb952076.toml --yes -d lab/deployment -p lab/payload")
         .exits_with(exit::OK)
@@ -49,8 +49,8 @@ fn a_lab_is_replaced_only_with_replace() {
     let lab = Listing::strict(&world.at("lab"));
     let ran = world.run(REHEARSE).exits_with(exit::USAGE);
     ran.prints("`lab` exists already")
-        .prints("now: `lab` is a lab, and complete")
-        .prints("`--replace` makes it anew");
+        .prints("now: `lab` is a complete lab")
+        .prints("`--replace` replaces it");
     lab.assert_same(&Listing::strict(&world.at("lab")));
     world
         .run(&format!("{REHEARSE} --replace"))
@@ -117,7 +117,7 @@ fn a_prepared_lab_is_in_the_state_before_the_rollup() {
     world
         .run("status -d lab/deployment")
         .exits_with(exit::OK)
-        .prints("in force: KB948755")
+        .prints("applied: KB948755")
         .does_not_print("KB952076");
     let description =
         fs::read_to_string(world.at("lab/deployment/deployment.toml")).expect("a description");
@@ -149,11 +149,11 @@ fn a_rehearsal_on_a_copy_does_not_change_the_original() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("applied KB952076")
-        .prints("beside: `Hosted Exchange/");
+        .prints("unmanaged: `Hosted Exchange/");
     world
         .run("status -d lab/deployment")
         .prints("deployment mine in lab/deployment")
-        .prints("in force: KB952076");
+        .prints("applied: KB952076");
     assert!(!world.at("lab/payload").exists());
 }
 
@@ -168,7 +168,7 @@ fn a_copy_of_a_deployment_has_its_applied_rollups_but_not_its_runs() {
     world.run("history -d lab/deployment").prints("no run yet");
     world
         .run("status -d lab/deployment")
-        .prints("in force: KB952076");
+        .prints("applied: KB952076");
 }
 
 #[test]
@@ -256,10 +256,10 @@ fn a_failed_operation_is_rolled_back_and_the_whole_tree_compared() {
                 .nothing_was_touched();
             ran.prints(operation)
                 .prints("Input/output error")
-                .prints("putting everything back")
+                .prints("rolling back")
                 .prints("the whole tree is as before: 70 files and directories compared")
-                .prints("now: everything was put back")
-                .prints("next: `rollup report last -d lab/deployment` tells what was done");
+                .prints("now: everything was rolled back")
+                .prints("next: `rollup report last -d lab/deployment` shows the run");
             Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
             world
                 .run("history -d lab/deployment")
@@ -323,24 +323,24 @@ fn a_manual_step_cannot_fail_but_can_prevent_the_rollback() {
     let ran = world
         .run(&format!("{WITH_FAILURE} script"))
         .exits_with(exit::USAGE);
-    ran.prints("step `script` has no operation that could fail: it is done by hand");
+    ran.prints("step `script` has no operation that could fail: it is a manual step");
     let ran = world
         .run(&format!("{WITH_FAILURE} install --replace"))
         .exits_with(exit::ROLLED_BACK);
-    ran.prints("this is a rehearsal, where it counts as done")
-        .prints("this is a rehearsal, where it counts as taken back")
+    ran.prints("counts as done in a rehearsal")
+        .prints("counts as rolled back in a rehearsal")
         .prints("the whole tree is as before");
     // A manual step that cannot be rolled back: the steps before it stay applied.
     let world = small_world(&steps_with(""));
     let ran = world
         .run(&format!("{WITH_FAILURE} install"))
         .exits_with(exit::NEEDS_ATTENTION);
-    ran.prints("the manual step `script` cannot be taken back")
+    ran.prints("the manual step `script` cannot be rolled back")
         .prints("are not as before");
     world
         .run("resume -d lab/deployment --yes")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn manual_steps_count_as_done_in_a_rehearsal() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("script to be done by hand")
-        .prints("this is a rehearsal, where it counts as done")
+        .prints("counts as done in a rehearsal")
         .prints("manual step script done")
         .prints("everything matches");
 }
@@ -371,8 +371,8 @@ fn a_lab_never_replaces_its_source() {
                 "rehearse kb952076.toml --lab lab --replace {from}"
             ))
             .exits_with(exit::USAGE);
-        ran.prints("lies in the directory that the lab would replace")
-            .prints("now: `lab` is a lab, and complete");
+        ran.prints("is inside the directory that the lab would replace")
+            .prints("now: `lab` is a complete lab");
         before.assert_same(&Listing::of(&world.at("lab")));
     }
 }

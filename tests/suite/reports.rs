@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree;
-use rollup::events::{self, Account, Records, Spent};
+use rollup::events::{self, OutageBreakdown, Records, RunSummary};
 use rollup::journal::{Outcome, RunState, runs};
 use rollup::run::load_plan;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::world::{APPLY, World, exit};
 const RUN: &str = "0001-KB100001";
 
 /// Summarizes a run from its events and records.
-fn summary(world: &World, run: &str) -> Account {
+fn summary(world: &World, run: &str) -> RunSummary {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
     let runs = runs(&tree).expect("runs");
     let run = runs
@@ -27,7 +27,7 @@ fn summary(world: &World, run: &str) -> Account {
         .find(|candidate| candidate.name() == run)
         .expect("the run");
     let plan = load_plan(&tree, &run.directory).ok();
-    Account::of(
+    RunSummary::of(
         run.name(),
         &events::read(&tree, run.name()),
         &Records {
@@ -38,9 +38,9 @@ fn summary(world: &World, run: &str) -> Account {
 }
 
 /// Summarizes a run from its events alone.
-fn from_events(world: &World, run: &str) -> Account {
+fn from_events(world: &World, run: &str) -> RunSummary {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
-    Account::of(run, &events::read(&tree, run), &Records::default())
+    RunSummary::of(run, &events::read(&tree, run), &Records::default())
 }
 
 /// Replaces the text of a run's events.
@@ -52,31 +52,31 @@ fn edit_events(world: &World, change: impl FnOnce(&str) -> Vec<u8>) {
 
 /// Asserts properties of every summary: durations add up, and spans are in order.
 #[track_caller]
-fn assert_consistent(summary: &Account) {
-    for attempt in &summary.passages {
-        let Some(window) = attempt.window else {
+fn assert_consistent(summary: &RunSummary) {
+    for attempt in &summary.attempts {
+        let Some(outage) = attempt.outage else {
             continue;
         };
-        let Spent {
+        let OutageBreakdown {
             renaming_us,
             syncs_us,
             waiting_us,
             between_us,
             else_us,
-        } = attempt.spent;
+        } = attempt.breakdown;
         assert_eq!(
             renaming_us + syncs_us + waiting_us + between_us + else_us,
-            window.us()
+            outage.us()
         );
-        assert!(window.from_us >= attempt.span.from_us && window.to_us <= attempt.span.to_us);
+        assert!(outage.from_us >= attempt.span.from_us && outage.to_us <= attempt.span.to_us);
         // Staging ends before the first rename.
         assert!(
             attempt
                 .staged
-                .is_none_or(|staged| staged.to_us <= window.from_us)
+                .is_none_or(|staged| staged.to_us <= outage.from_us)
         );
-        for away in attempt.away.iter().flat_map(|away| &away.spans) {
-            assert!(away.from_us < away.to_us && away.within(&window) == away.us());
+        for outages in attempt.outages.iter().flat_map(|outages| &outages.spans) {
+            assert!(outages.from_us < outages.to_us && outages.within(&outage) == outages.us());
         }
         for step in &attempt.steps {
             let by_server: u64 = step.servers.iter().map(|server| server.operations).sum();
@@ -101,31 +101,31 @@ fn an_apply_is_reported_with_its_outages() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("0001-KB952076: finished; exit code 0, ok")
-        .prints("ok: as previewed")
+        .prints("ok: matches the plan")
         .prints("from the first rename to the last")
         .prints("Provisioning Engine on MPS01:")
         .prints("7 items on PROV02:")
         .prints("restart-engine: Restart the Provisioning Engine")
         .prints("apply by")
-        .does_not_print("does not know");
+        .does_not_print("missing from this report");
     let summary = summary(&world, "0001-KB952076");
     assert_consistent(&summary);
     assert_eq!(summary.state, RunState::Closed(Outcome::Applied));
-    let [attempt] = summary.passages.as_slice() else {
+    let [attempt] = summary.attempts.as_slice() else {
         panic!("one attempt")
     };
     assert!(
         attempt
             .compared
             .as_ref()
-            .is_some_and(events::Compared::is_same)
+            .is_some_and(events::StateComparison::is_same)
     );
-    assert_eq!(attempt.away.len(), 25 + 2);
+    assert_eq!(attempt.outages.len(), 25 + 2);
     assert!(
         attempt
-            .away
+            .outages
             .iter()
-            .all(|away| away.since_us.is_none() && away.spans.len() == 1)
+            .all(|outages| outages.since_us.is_none() && outages.spans.len() == 1)
     );
     let done: u64 = attempt.steps.iter().map(|step| step.operations).sum();
     assert_eq!(done, 75);
@@ -144,19 +144,19 @@ fn a_service_is_unavailable_from_its_stop_to_its_start() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let summary = summary(&world, "0001-KB952076");
-    let attempt = &summary.passages[0];
+    let attempt = &summary.attempts[0];
     let service = attempt
-        .away
+        .outages
         .iter()
-        .find(|away| away.server.as_deref() == Some("MPS01"))
+        .find(|outages| outages.server.as_deref() == Some("MPS01"))
         .expect("the engine");
-    let moves_engine = |at: &events::Move| {
+    let moves_engine = |at: &events::TimedSwap| {
         at.operations
             .iter()
             .any(|one| one.server.as_deref() == Some("MPS01"))
     };
     let [stop, start] = attempt
-        .moves
+        .swaps
         .iter()
         .filter(|at| moves_engine(at))
         .collect::<Vec<_>>()[..]
@@ -169,9 +169,9 @@ fn a_service_is_unavailable_from_its_stop_to_its_start() {
     );
     // An item is unavailable from its uninstall to its install, including the steps between.
     let item = attempt
-        .away
+        .outages
         .iter()
-        .find(|away| away.target == "Exchange 2007 Provider")
+        .find(|outages| outages.target == "Exchange 2007 Provider")
         .expect("an item");
     assert!(item.total_us > attempt.steps[1].span.us());
 }
@@ -187,26 +187,26 @@ fn an_undo_stops_no_service_and_asks_each_question_once() {
     world.run("undo --yes --done database").exits_with(exit::OK);
     let summary = summary(&world, RUN);
     assert_consistent(&summary);
-    let [forward, back] = summary.passages.as_slice() else {
+    let [forward, back] = summary.attempts.as_slice() else {
         panic!("two attempts")
     };
-    let services = |attempt: &events::Passage| {
+    let services = |attempt: &events::Attempt| {
         attempt
-            .away
+            .outages
             .iter()
-            .filter(|away| away.of == events::Kind::Service)
+            .filter(|outages| outages.of == events::TargetKind::Service)
             .count()
     };
     assert!(
         services(forward) > 0 && services(back) == 0,
         "{:?}",
-        back.away
+        back.outages
     );
     assert_eq!((back.waits.len(), back.turns.len()), (1, 1));
     world
         .run("report last")
-        .prints("restart due: Engine on ENG01, ENG02")
-        .prints("database: taken back");
+        .prints("restart required: Engine on ENG01, ENG02")
+        .prints("database: rolled back");
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn events_of_another_run_are_reported_as_such() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("the events say that they are of run 0009-KB100001");
+        .prints("the events belong to run 0009-KB100001");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn without_events_the_journal_proves_that_the_result_matches_the_plan() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("ok: as previewed");
+        .prints("ok: matches the plan");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn the_events_alone_are_enough_for_the_report() {
     let full_summary = summary(&world, RUN);
     assert_eq!(full_summary, from_events(&world, RUN));
     assert_consistent(&full_summary);
-    assert_eq!(full_summary.passages.len(), 2);
+    assert_eq!(full_summary.attempts.len(), 2);
     let document = world
         .run("report last --format json")
         .exits_with(exit::OK)
@@ -295,24 +295,24 @@ fn time_spent_waiting_for_a_person_is_reported_separately() {
         .run("report last")
         .exits_with(exit::OK)
         .prints("database: waits since 20")
-        .prints("it is not over: `rollup resume");
+        .prints("unfinished `rollup resume");
     world
         .run("resume --yes --done database")
         .exits_with(exit::OK);
     let summary = summary(&world, RUN);
     assert_consistent(&summary);
-    let attempt = &summary.passages[0];
+    let attempt = &summary.attempts[0];
     let [wait] = attempt.waits.as_slice() else {
         panic!("one manual step: {:?}", attempt.waits)
     };
     assert!(wait.span.by_wall_clock && wait.by.is_some());
     assert!(
         attempt
-            .window
-            .is_some_and(|window| wait.span.within(&window) == wait.span.us())
+            .outage
+            .is_some_and(|outage| wait.span.within(&outage) == wait.span.us())
     );
     assert_eq!(
-        (attempt.spent.waiting_us, attempt.spent.between_us),
+        (attempt.breakdown.waiting_us, attempt.breakdown.between_us),
         (wait.span.us(), 0)
     );
     world
@@ -331,21 +331,21 @@ fn a_run_that_was_rolled_back_is_reported_with_its_reason() {
     let ran = world
         .run("report last -d lab/deployment")
         .exits_with(exit::OK);
-    ran.prints("undone; exit code 10, undone")
+    ran.prints("undone; exit code 10, rolled-back")
         .prints("ok: as it was before")
-        .prints("failed: it failed in step install, and was put back: cannot rename")
+        .prints("failed: the run failed in step install and was rolled back: cannot rename")
         .prints("Input/output error")
-        .prints("back: uninstall: Remove the old components");
+        .prints("rollback: uninstall: Remove the old components");
     let report = world
         .run("report last -d lab/deployment --format json")
         .json()["report"]
         .take();
-    let away = report["passages"][0]["away"]
+    let outages = report["attempts"][0]["outages"]
         .as_array()
         .expect("a list")
         .clone();
-    assert_eq!(away.len(), 25);
-    assert!(away.iter().all(|away| away["since_us"].is_null()));
+    assert_eq!(outages.len(), 25);
+    assert!(outages.iter().all(|outages| outages["since_us"].is_null()));
     assert_eq!(report["commands"][0]["command"], "rehearse");
 }
 
@@ -357,8 +357,8 @@ fn a_finished_run_that_was_undone_has_two_directions() {
     let ran = world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("way 2 of 2, back")
-        .prints("way 1 of 2, forward");
+        .prints("attempt 2 of 2, rollback")
+        .prints("attempt 1 of 2, forward");
     ran.prints("undo by")
         .prints("apply by")
         .prints("0001-KB100001: undone");
@@ -368,7 +368,7 @@ fn a_finished_run_that_was_undone_has_two_directions() {
     assert_consistent(&summary);
     assert_eq!(
         summary
-            .passages
+            .attempts
             .iter()
             .map(|attempt| attempt.outcome)
             .collect::<Vec<_>>(),
@@ -385,11 +385,11 @@ fn a_restart_is_required_even_after_an_interrupted_rollback() {
         .exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::STOPPED);
     let ran = world.run("undo --yes --done database").exits_with(exit::OK);
-    ran.prints("restart due: Engine on ENG01, ENG02");
+    ran.prints("restart required: Engine on ENG01, ENG02");
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("restart due: Engine on ENG01, ENG02");
+        .prints("restart required: Engine on ENG01, ENG02");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn a_killed_command_is_reported_with_the_state_that_it_left() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("0001-KB100001: unfinished")
-        .prints("told no end: it died there")
+        .prints("has no recorded end: it died")
         .prints("`rollup resume -d deployment`");
     world.run("resume --yes").exits_with(exit::OK);
     let summary = summary(&world, RUN);
@@ -418,8 +418,8 @@ fn a_killed_command_is_reported_with_the_state_that_it_left() {
             .collect::<Vec<_>>(),
         [None, Some(0)]
     );
-    let attempt = &summary.passages[0];
-    assert!(attempt.window.is_some_and(|window| window.by_wall_clock));
+    let attempt = &summary.attempts[0];
+    assert!(attempt.outage.is_some_and(|outage| outage.by_wall_clock));
     world
         .run("report last")
         .exits_with(exit::OK)
@@ -435,10 +435,10 @@ fn an_item_that_was_removed_for_good_is_not_reported_as_restored() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("Site on WEB01: removed, and not put back");
+        .prints("Site on WEB01: removed, not restored");
     world.run("undo last --yes").exits_with(exit::OK);
     let summary = summary(&world, RUN);
-    assert_eq!(summary.passages[1].away, []);
+    assert_eq!(summary.attempts[1].outages, []);
 }
 
 #[test]
@@ -453,8 +453,8 @@ fn a_staged_run_is_reported_as_waiting() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let summary = summary(&world, RUN);
     assert_consistent(&summary);
-    assert_eq!(summary.passages.len(), 1);
-    assert!(summary.passages[0].staged.is_some());
+    assert_eq!(summary.attempts.len(), 1);
+    assert!(summary.attempts[0].staged.is_some());
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn a_run_in_progress_is_reported_up_to_its_last_event() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("`rollup resume -d deployment` takes it to its end");
+        .prints("`rollup resume -d deployment` finishes the run");
 }
 
 #[test]
@@ -485,7 +485,7 @@ fn accepted_drift_is_reported_with_its_reason() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("closed as it stood by")
+        .prints("closed in its current state by")
         .prints("repaired by hand");
     let world = small_world(UPDATE_PROVIDER).write_file(
         "Things/Provider/files/Program Files/Provider/Provider.dll",
@@ -495,7 +495,7 @@ fn accepted_drift_is_reported_with_its_reason() {
         .run("accept --reason 'a hotfix' --yes")
         .exits_with(exit::OK);
     let ran = world.run("report last").exits_with(exit::OK);
-    ran.prints("accept what lay on disk: a hotfix")
+    ran.prints("accept drift: a hotfix")
         .prints("0001-accept: finished");
 }
 
@@ -522,7 +522,7 @@ fn there_is_a_report_whatever_happened_to_the_events() {
     assert_prints(&|_| Vec::new(), "times are those of the journal's records");
     assert_prints(
         &|text| text[..text.len() - 20].into(),
-        "the last line of the events is torn",
+        "the last line of the events is incomplete",
     );
     assert_prints(
         &|text| text.replacen("\"swap\"", "\"swop\"", 1).into(),
@@ -547,12 +547,12 @@ fn there_is_a_report_whatever_happened_to_the_events() {
         let mut bytes = full_events.clone();
         bytes[at] ^= 0x05;
         let read = events::Events::parse(bytes.as_slice());
-        let _ = Account::of(RUN, &read, &Records::default());
+        let _ = RunSummary::of(RUN, &read, &Records::default());
     }
     let lines: Vec<&[u8]> = full_events.split_inclusive(|&byte| byte == b'\n').collect();
     for index in 0..lines.len() {
         let rest = [&lines[..index], &lines[index + 1..]].concat().concat();
-        let _ = Account::of(
+        let _ = RunSummary::of(
             RUN,
             &events::Events::parse(rest.as_slice()),
             &Records::default(),
@@ -564,7 +564,7 @@ fn there_is_a_report_whatever_happened_to_the_events() {
             .copied()
             .collect::<Vec<_>>()
             .concat();
-        let _ = Account::of(
+        let _ = RunSummary::of(
             RUN,
             &events::Events::parse(backwards.as_slice()),
             &Records::default(),
@@ -597,14 +597,14 @@ fn a_missing_last_event_is_replaced_by_the_journal() {
     });
     let summary = summary(&world, RUN);
     assert_eq!(
-        summary.passages.last().and_then(|attempt| attempt.outcome),
+        summary.attempts.last().and_then(|attempt| attempt.outcome),
         Some(Outcome::Applied)
     );
     world
         .run("report last")
         .exits_with(exit::OK)
         .prints("0001-KB100001: finished")
-        .prints("told no end");
+        .prints("has no recorded end");
 }
 
 #[test]
@@ -618,7 +618,7 @@ fn a_damaged_journal_does_not_hide_the_events() {
         .run("report 1")
         .exits_with(exit::OK)
         .prints("is damaged in line 1")
-        .prints("ok: as previewed");
+        .prints("ok: matches the plan");
 }
 
 #[test]
@@ -673,7 +673,7 @@ fn the_history_of_one_run_has_its_records_and_paths() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("Z opened")
-        .prints("manual step database: done, says")
+        .prints("manual step database: done by")
         .prints("closed, applied; measured")
         .prints("1. remove: ")
         .prints("can be undone")
@@ -729,7 +729,7 @@ fn every_form_of_a_report_has_the_same_facts_and_can_be_written_to_a_file() {
             .exits_with(exit::OK);
         let ran = ran.prints(&digest).prints("database").prints("Engine");
         if format != "json" {
-            ran.prints("as previewed");
+            ran.prints("matches the plan");
         }
         let ran = world
             .run(&format!("report last --format {format} -o {name}"))

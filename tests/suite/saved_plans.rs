@@ -15,7 +15,7 @@ fn world_with_saved_plan() -> World {
         .run(SAVE)
         .exits_with(exit::OK)
         .nothing_was_touched()
-        .prints("is saved in plan.json");
+        .prints("saved to plan.json");
     world
 }
 
@@ -69,7 +69,7 @@ fn assert_stale<'w>(world: &'w World, reason: &str) -> CommandRun<'w> {
         .prints("the saved plan")
         .prints("is stale")
         .prints(reason)
-        .prints("makes a plan of what is true now");
+        .prints("--save FILE` plans again");
     // A stale plan can still be shown.
     world
         .run("show plan.json")
@@ -85,7 +85,7 @@ fn a_saved_plan_is_applied() {
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
         .prints(&digest(&world))
-        .prints("as previewed");
+        .prints("the result matches the plan");
     world.run("history").prints(&digest(&world));
     world.run("verify").exits_with(exit::OK);
 }
@@ -124,7 +124,7 @@ fn a_saved_plan_can_be_applied_again_after_an_undo() {
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
     let world = world.write_file(
         "Things/Provider/files/Program Files/Provider/Provider.dll",
         "a hotfix",
@@ -145,8 +145,8 @@ fn a_saved_plan_can_be_staged_and_committed_later() {
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .prints("lies staged with this plan")
-        .prints("as previewed");
+        .prints("is staged with this plan")
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_change_elsewhere_does_not_make_a_plan_stale() {
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_changed_target_makes_a_plan_stale() {
     let unmanaged_file = "Web/Site/WEB01/files/notes.txt";
     assert_stale(
         &all().write_file(unmanaged_file, "unmanaged"),
-        &format!("`{unmanaged_file}` is an operator's file that came since"),
+        &format!("`{unmanaged_file}` is an unmanaged file that is new"),
     );
     let path = "Things/Initialize Things/state.toml";
     let record = all().read(path).replace("dc1", "dc2");
@@ -208,21 +208,21 @@ fn an_added_server_makes_a_plan_stale() {
         "{ name = \"WEB01\", roles = [\"web\"] }, { name = \"WEB02\", roles = [\"web\"] },",
     );
     let world = world.write_file("deployment.toml", new_server_list);
-    assert_stale(&world, "WEB02 is to be done now and was not");
+    assert_stale(&world, "WEB02 is in the plan now, and was not before");
 }
 
 #[test]
 fn a_changed_manifest_makes_a_plan_stale() {
     assert_stale(
         &world_with_saved_plan().edit("small.toml", "A small rollup", "Another title"),
-        "the manifest was changed since",
+        "the manifest has changed since the plan was saved",
     );
     let world = world_with_saved_plan();
     std::fs::remove_file(world.at("small.toml")).expect("removed");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::NO_INPUT)
-        .prints("the manifest of the plan is gone");
+        .prints("the manifest of the plan does not exist");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_changed_payload_makes_a_plan_stale() {
     .expect("copied");
     assert_stale(
         &world,
-        "`Provider.msi` in the payload is another file than then",
+        "`Provider.msi` in the payload is not the file that the plan was made from",
     );
 }
 
@@ -250,7 +250,7 @@ fn changed_applied_rollups_make_a_plan_stale() {
         "share = \"Share\"",
         "share = \"Share\"\napplied = [\"KB99\"]",
     );
-    assert_stale(&world, "in force was nothing, and now is KB99");
+    assert_stale(&world, "applied was nothing, and now is KB99");
 }
 
 #[test]
@@ -262,12 +262,12 @@ fn expect_plan_refuses_a_manifest_with_another_plan() {
         .run(&format!("{APPLY_SMALL} --expect-plan {other}"))
         .exits_with(exit::STALE_PLAN);
     ran.tree_is_unchanged().prints(&format!(
-        "the plan is {plan_digest} now, and {other} was approved"
+        "the plan now has the digest {plan_digest}; approved was {other}"
     ));
     world
         .run(&format!("{APPLY_SMALL} --expect-plan {plan_digest}"))
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -287,12 +287,12 @@ fn a_file_that_is_not_a_valid_plan_is_refused() {
     world
         .run("show small.toml")
         .exits_with(exit::INVALID)
-        .prints("`small.toml` is no saved plan");
+        .prints("`small.toml` is not a saved plan");
     world.run("show nowhere.json").exits_with(exit::NO_INPUT);
     world_with_saved_plan()
         .run("apply plan.json --yes --include-missing")
         .exits_with(exit::USAGE)
-        .prints("is decided already");
+        .prints("the options of a saved plan cannot be changed");
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_preview_never_replaces_an_input() {
                 .exits_with(exit::USAGE)
                 .nothing_was_touched();
             ran.prints("nothing was written")
-                .prints("name a place that is somewhere else");
+                .prints("name a path somewhere else");
         }
     }
     world
@@ -365,7 +365,7 @@ fn a_plan_with_changed_contents_is_refused() {
                 .run(command)
                 .exits_with(exit::INVALID)
                 .tree_is_unchanged()
-                .prints("its digests do not fit its contents");
+                .prints("its digests do not match its contents");
         }
     }
     // A plan without its checksum is refused, too.
@@ -378,7 +378,7 @@ fn a_plan_with_changed_contents_is_refused() {
     world
         .run("show forged.json")
         .exits_with(exit::INVALID)
-        .prints("its digests do not fit its contents");
+        .prints("its digests do not match its contents");
 }
 
 #[test]
@@ -388,7 +388,10 @@ fn a_plan_for_another_deployment_is_stale() {
         "name = \"small\"",
         "name = \"large\"",
     );
-    assert_stale(&world, "it is a plan for `small`, and this is `large`");
+    assert_stale(
+        &world,
+        "it is a plan for `small`, and this deployment is `large`",
+    );
 }
 
 #[test]
@@ -412,7 +415,7 @@ fn a_saved_plan_that_is_not_stale_is_reported_as_such() {
     world_with_saved_plan()
         .run("plan plan.json")
         .exits_with(exit::OK)
-        .prints("plan.json is still true")
+        .prints("plan.json still holds")
         .nothing_was_touched();
     let world = world_with_saved_plan();
     world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -432,7 +435,7 @@ fn expect_plan_refuses_another_saved_plan() {
             .run(&other)
             .exits_with(exit::STALE_PLAN)
             .tree_is_unchanged()
-            .prints("was approved");
+            .prints("approved was");
     }
     world
         .run(&format!("apply plan.json --yes --expect-plan {digest}"))
@@ -469,7 +472,7 @@ fn expect_plan_needs_all_digits_of_a_digest() {
         "apply plan.json --yes --expect-plan {}",
         &digest[..12]
     ));
-    ran.prints("all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and `rollup history` print");
+    ran.prints("all 64 hexadecimal digits of the plan's digest, which `rollup plan`, `rollup show` and `rollup history` print");
     world
         .run(&format!(
             "apply plan.json --yes --expect-plan {}",
@@ -565,20 +568,20 @@ fn plan_undo_prints_the_rollback() {
         .collect();
     assert!(offsets.is_sorted(), "{}", ran.stdout());
     ran.prints("- remove Site on WEB01")
-        .prints("+ put back Site on WEB01")
-        .prints("~ put back Site.msi")
+        .prints("+ restore Site on WEB01")
+        .prints("~ restore Site.msi")
         .prints("Run down.sql.");
     let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{manual_step}[payload]")));
     // All steps are shown, with the point of no return.
     let ran = world
         .run("plan small.toml --undo")
-        .prints("nobody says how this is taken back");
+        .prints("point of no return: if this step was done");
     let (before, after) = ran
         .stdout()
-        .split_once("nobody says how")
+        .split_once("point of no return")
         .expect("the point of no return");
     assert!(
-        !before.contains("put back") && after.contains("put back"),
+        !before.contains("restore") && after.contains("restore"),
         "{}",
         ran.stdout()
     );
@@ -613,7 +616,7 @@ fn a_plan_in_markdown_has_all_its_parts() {
         "## Steps",
         "### 2. copy",
         "## Files",
-        "## The way back",
+        "## Rollback",
     ] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
@@ -636,5 +639,5 @@ fn a_plan_in_markdown_has_all_its_parts() {
         .run("plan small.toml --format markdown")
         .exits_with(exit::OK)
         .nothing_was_touched()
-        .prints("## The way back");
+        .prints("## Rollback");
 }

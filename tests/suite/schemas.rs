@@ -99,16 +99,21 @@ fn to_json(text: &str) -> Option<Value> {
 fn is_cross_reference(finding: &Finding) -> bool {
     match finding.code {
         // The same name in another case, a name that is in use, or a reserved one.
-        Code::DuplicateName | Code::Reserved | Code::Overlap | Code::Spelling => true,
+        Code::DuplicateName
+        | Code::ReservedName
+        | Code::OverlappingDirectories
+        | Code::CaseDiffers => true,
         // Steps and pins against the file table.
-        Code::NotListed | Code::PinOfNothing => true,
+        Code::NotListed | Code::PinWithoutRow => true,
         Code::MissingKey => finding.message.contains("needs a file table"),
-        Code::Contradiction => finding.message.contains("already takes all other files"),
+        Code::ExclusiveKeys => finding.message.contains("already takes all other files"),
         Code::NoTargets => finding.message.contains("has no targets: "),
         // Steps against each other, rollups against each other.
-        Code::RemovedBy | Code::SelfRelation | Code::Opposed => true,
+        Code::InvalidRemovedBy | Code::SelfRelation | Code::RequiredAndReplaced => true,
         // Names against their definitions.
-        Code::UnknownHere | Code::RequiresProcedure | Code::Cycle | Code::WrongKind => true,
+        Code::UnknownName | Code::RequiresProcedure | Code::RequirementCycle | Code::WrongKind => {
+            true
+        }
         _ => false,
     }
 }

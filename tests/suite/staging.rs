@@ -9,7 +9,7 @@ const STAGE: &str = "stage small.toml --yes";
 fn staged() -> World {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world.run(STAGE).exits_with(exit::OK).tree_is_unchanged();
-    ran.prints("staged as run 0001-KB100001; nothing of the deployment has changed")
+    ran.prints("staged as run 0001-KB100001; the deployment is unchanged")
         .prints("rollup apply small.toml -d deployment -p ./KB100001 commits it");
     world
 }
@@ -23,9 +23,9 @@ fn apply_commits_a_staged_run() {
         .nothing_was_touched()
         .prints("is staged and not begun");
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    ran.prints("run 0001-KB100001 lies staged with this plan")
+    ran.prints("run 0001-KB100001 is staged with this plan")
         .does_not_print("staging run")
-        .prints("as previewed");
+        .prints("the result matches the plan");
     assert!(!world.run_directory("0002-KB100001").exists());
     world.run("verify").exits_with(exit::OK);
 }
@@ -55,7 +55,7 @@ fn resume_commits_a_staged_run_without_the_payload() {
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn staging_the_same_plan_twice_does_nothing() {
         .run(STAGE)
         .exits_with(exit::OK)
         .prints("nothing to do")
-        .prints("lies staged with this very plan");
+        .prints("is already staged with this plan");
     assert!(!world.run_directory("0002-KB100001").exists());
 }
 
@@ -76,8 +76,11 @@ fn undo_discards_a_staged_run() {
         .run("undo --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged()
-        .prints("thrown away");
-    world.run("status").exits_with(exit::OK).prints("at rest");
+        .prints("run 0001-KB100001 is discarded");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("clean: no run in progress");
     assert!(!world.run_directory("0001-KB100001").exists());
 }
 
@@ -93,8 +96,8 @@ fn another_plan_is_refused_while_a_run_is_staged() {
             .run(command)
             .exits_with(exit::NOT_READY)
             .tree_is_unchanged();
-        ran.prints("run 0001-KB100001 lies staged with another plan")
-            .prints("undo -d deployment` throws it away");
+        ran.prints("run 0001-KB100001 is staged with another plan")
+            .prints("undo -d deployment` discards it");
     }
     world.run("plan small.toml").exits_with(exit::OK);
 }
@@ -114,13 +117,13 @@ fn a_staged_run_is_stale_after_a_change_of_its_live_paths() {
         .run(APPLY_SMALL)
         .exits_with(exit::STALE_PLAN)
         .tree_is_unchanged();
-    ran.prints("run 0001-KB100001 lies staged, and is stale")
-        .prints(&format!("since it was staged `{record}` has"));
+    ran.prints("run 0001-KB100001 is staged, and is stale")
+        .prints(&format!("since the run was staged, `{record}` has"));
     let ran = world
         .run("resume --yes")
         .exits_with(exit::STALE_PLAN)
         .tree_is_unchanged();
-    ran.prints(record).prints("throws away what was staged");
+    ran.prints(record).prints("discards the staged run");
     world
         .run("undo --yes")
         .exits_with(exit::OK)
@@ -128,7 +131,7 @@ fn a_staged_run_is_stale_after_a_change_of_its_live_paths() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn a_change_elsewhere_does_not_make_a_staged_run_stale() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn a_prerequisite_confirmed_for_the_staging_is_not_asked_again() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn damage_to_a_staged_file_is_found_before_anything_changes() {
         .find(|entry| entry.file_name() == "Provider.dll");
     std::fs::write(file.expect("a staged file").path(), "rot").expect("written");
     let ran = world.run(APPLY_SMALL).exits_with(74).tree_is_unchanged();
-    ran.prints("was staged and is not what was written");
+    ran.prints("is not as it was written");
     world
         .run("undo --yes")
         .exits_with(exit::OK)

@@ -13,16 +13,16 @@ use crate::world::{World, exit};
 #[test]
 fn a_run_stops_before_a_step_and_can_be_resumed_and_undone() {
     for (command, then) in [
-        ("resume --yes", "as previewed"),
+        ("resume --yes", "the result matches the plan"),
         ("undo --yes", "is undone"),
     ] {
         let world = small_world(UPDATE_PROVIDER);
         let ran = world
             .run("apply small.toml --yes --stop-before INSTALL")
             .exits_with(exit::STOPPED);
-        ran.prints("stopped: before step `install`, as asked")
-            .prints("now: everything up to there is on disk; the run is open")
-            .prints("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes back what can be");
+        ran.prints("stopped: before step `install`, as requested")
+            .prints("now: everything so far is on disk; the run is open")
+            .prints("`rollup resume -d deployment` continues, `rollup undo -d deployment` rolls back as far as possible");
         let ran = world
             .run("status")
             .exits_with(exit::STOPPED)
@@ -30,11 +30,14 @@ fn a_run_stops_before_a_step_and_can_be_resumed_and_undone() {
         ran.prints("interrupted: run 0001-KB100001 is unfinished")
             .prints("step remove: done, 1 operation")
             .prints("step install: not begun, 1 operation")
-            .prints("at: install of Provider (step install, swap 3)")
-            .prints("2 of 4 swaps are in place");
+            .prints("at operation 3 of 3: install Provider (step install)")
+            .prints("2 of 3 operations done");
         world.run(command).exits_with(exit::OK).prints(then);
         world.run("verify").exits_with(exit::OK);
-        world.run("status").exits_with(exit::OK).prints("at rest");
+        world
+            .run("status")
+            .exits_with(exit::OK)
+            .prints("clean: no run in progress");
     }
 }
 
@@ -71,14 +74,14 @@ fn every_command_names_the_next_command_while_a_run_is_open() {
     }
     world
         .run("verify")
-        .prints("`rollup status` says what to type");
+        .prints("`rollup status` shows the next command");
     world
         .run("tree")
-        .prints("`rollup status` says what to type");
+        .prints("`rollup status` shows the next command");
     world
         .run("history")
         .prints("0001-KB100001 unfinished")
-        .prints("`rollup status` says what to type");
+        .prints("`rollup status` shows the next command");
 }
 
 #[test]
@@ -97,14 +100,16 @@ fn an_unexpected_file_at_a_live_path_of_an_open_run_needs_attention() {
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .nothing_was_touched();
-    ran.prints("needs attention: something that the plan did not see stands at the live path")
+    ran.prints("needs attention: an unexpected file or directory is at the live path")
         .prints("`Servers/WEB01/Files/Tools`")
-        .prints("mend what is named first");
+        .prints("fix the problems above first");
     let ran = world
         .run("resume --yes")
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged();
-    ran.prints("Servers/WEB01/Files/Tools` is not what the plan saw: it stands where nothing did");
+    ran.prints(
+        "Servers/WEB01/Files/Tools` differs from the plan: it did not exist when the plan was made",
+    );
     // The unexpected file does not block the rollback.
     world
         .run("undo --yes")
@@ -180,7 +185,10 @@ fn a_signal_while_staging_leaves_nothing_behind() {
         );
         before.assert_same(&Listing::of(&world.deployment()));
         assert!(!world.live(RUN).exists());
-        world.run("status").exits_with(exit::OK).prints("at rest");
+        world
+            .run("status")
+            .exits_with(exit::OK)
+            .prints("clean: no run in progress");
     }
 }
 
@@ -215,7 +223,7 @@ fn a_signal_at_a_manual_step_stops_the_run_there() {
     world
         .run("resume --yes --done script")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]

@@ -253,14 +253,18 @@ fn every_state_of_the_current_format_is_stored() {
 #[test]
 fn stored_runs_are_reported() {
     let expected_status = [
-        ("staging", exit::OK, "being staged, or died there"),
+        (
+            "staging",
+            exit::OK,
+            "being staged, or interrupted while staging",
+        ),
         ("staged", exit::STOPPED, "staged and not begun"),
         ("between", exit::STOPPED, "step remove: not begun"),
         ("waiting", exit::STOPPED, "step script: to be done by hand"),
         ("confirmed", exit::STOPPED, "step script: done by hand"),
-        ("turned", exit::STOPPED, "unfinished, on the way back"),
-        ("finished", exit::OK, "at rest"),
-        ("closed", exit::OK, "at rest"),
+        ("turned", exit::STOPPED, "unfinished, rolling back"),
+        ("finished", exit::OK, "clean: no run in progress"),
+        ("closed", exit::OK, "clean: no run in progress"),
     ];
     for format in formats() {
         for (name, code, words) in expected_status {
@@ -297,9 +301,12 @@ fn stored_runs_can_be_resumed() {
             world
                 .run("resume --yes --done script")
                 .exits_with(exit::OK)
-                .prints("as previewed");
+                .prints("the result matches the plan");
             assert_eq!(deployed(&stored_tree(&world)), finished, "{name}");
-            world.run("status").exits_with(exit::OK).prints("at rest");
+            world
+                .run("status")
+                .exits_with(exit::OK)
+                .prints("clean: no run in progress");
         }
     }
 }
@@ -323,7 +330,10 @@ fn stored_runs_can_be_undone() {
                 .run(&format!("undo {named} --yes --done script"))
                 .exits_with(exit::OK);
             assert_eq!(deployed(&stored_tree(&world)), before, "{name}");
-            world.run("status").exits_with(exit::OK).prints("at rest");
+            world
+                .run("status")
+                .exits_with(exit::OK)
+                .prints("clean: no run in progress");
         }
     }
 }

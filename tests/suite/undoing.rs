@@ -36,21 +36,21 @@ fn undo_restores_the_deployment_to_the_byte() {
     let before = Listing::of(&world.deployment());
     world.run(APPLY).exits_with(exit::OK);
     let ran = world.run("undo KB952076 --yes").exits_with(exit::OK);
-    ran.prints("it will be taken back:")
-        .prints("take back install Exchange 2007 Provider (step install)")
-        .prints("restart due: Provisioning Engine on MPS01, MPS02")
-        .prints("run 0001-KB952076 is undone: everything is as it was before");
+    ran.prints("it will be rolled back:")
+        .prints("roll back install Exchange 2007 Provider (step install)")
+        .prints("restart required: Provisioning Engine on MPS01, MPS02")
+        .prints("run 0001-KB952076 is undone: the deployment is as it was before");
     before.assert_same(&Listing::of(&world.deployment()));
     world.run("verify").exits_with(exit::OK);
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
+        .prints("clean: no run in progress")
         .does_not_print("KB952076 revision");
     world
         .run("undo KB952076 --yes")
         .exits_with(exit::OK)
-        .prints("is undone already")
+        .prints("is already undone")
         .tree_is_unchanged();
 }
 
@@ -67,7 +67,7 @@ fn an_undone_rollup_can_be_applied_again() {
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .prints("no run is unfinished")
+        .prints("no run in progress")
         .tree_is_unchanged();
     let plan = world.plan("small.toml");
     let second = world
@@ -103,19 +103,19 @@ fn a_finished_run_has_to_be_named() {
     world
         .run("undo --yes")
         .exits_with(exit::OK)
-        .prints("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run in progress")
         .nothing_was_touched();
     world
         .run("resume --yes")
         .exits_with(exit::OK)
-        .prints("nothing to do: no run is unfinished")
+        .prints("nothing to do: no run in progress")
         .nothing_was_touched();
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let ran = world
         .run("undo --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged();
-    ran.prints("`rollup undo -d deployment last` takes back 0001-KB100001, which is finished");
+    ran.prints("`rollup undo -d deployment last` rolls back 0001-KB100001, which is finished");
     let ran = world
         .run("undo 7 --yes")
         .exits_with(exit::USAGE)
@@ -135,8 +135,8 @@ fn an_undo_three_runs_later_is_refused_and_newest_first_restores_the_first_tree(
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.prints("run 0003-KB100003 came after 0001-KB100001 and builds on it")
-        .prints("run 0002-KB100002 came after 0001-KB100001 and builds on it")
+    ran.prints("run 0003-KB100003 is later than 0001-KB100001 and builds on it")
+        .prints("run 0002-KB100002 is later than 0001-KB100001 and builds on it")
         .prints("undo the newest run first: 0003-KB100003");
     for (number, before) in [3, 2, 1].into_iter().zip(trees.iter().rev().skip(1)) {
         world
@@ -215,7 +215,7 @@ fn an_unmanaged_file_in_a_directory_that_the_run_made_blocks_the_undo() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints(&format!(
-        "{unmanaged}` is an operator's file in a directory that the run made"
+        "{unmanaged}` is in a directory that the run made and the undo removes"
     ));
     let world = world.remove(unmanaged);
     world.run("undo last --yes").exits_with(exit::OK);
@@ -239,7 +239,7 @@ fn undo_asks_for_the_rollback_of_a_manual_step() {
     ran.prints("Run the other script.")
         .prints("undo -d deployment --done script");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
-    ran.prints("manual step script taken back")
+    ran.prints("manual step script rolled back")
         .prints("is undone");
     world.run("verify").exits_with(exit::OK);
 }
@@ -252,7 +252,7 @@ fn a_manual_step_without_undo_blocks_the_undo_of_a_finished_run() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints(
-        "the manual step `script` was done, and the manifest does not say how to take it back",
+        "the manual step `script` was done, and the manifest has no `undo` instructions for it",
     );
 }
 
@@ -295,20 +295,20 @@ fn an_open_run_behind_a_manual_step_without_undo_can_only_be_resumed() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints(
-        "the manual step `database` was done, and the manifest does not say how to take it back",
+        "the manual step `database` was done, and the manifest has no `undo` instructions for it",
     );
     let ran = world
         .run("status")
         .exits_with(exit::STOPPED)
         .nothing_was_touched();
-    ran.prints("waits for a person at step script: Do script.")
-        .prints("the manual step `database` was done, and cannot be taken back")
-        .prints("next: rollup resume -d deployment --done script takes it to its end")
+    ran.prints("waiting for manual step script: Do script.")
+        .prints("the manual step `database` is done and cannot be rolled back")
+        .prints("next: rollup resume -d deployment --done script finishes it")
         .does_not_print("rollup undo");
     world
         .run("resume --yes --done script")
         .exits_with(exit::OK)
-        .prints("as previewed");
+        .prints("the result matches the plan");
 }
 
 #[test]
@@ -325,5 +325,5 @@ fn an_unknown_step_or_prerequisite_cannot_be_confirmed() {
         .run("apply small.toml --yes --confirm backup")
         .exits_with(exit::USAGE)
         .nothing_was_touched();
-    ran.prints("there is no prerequisite to be confirmed named `backup`");
+    ran.prints("there is no `confirm` prerequisite named `backup`");
 }

@@ -66,7 +66,10 @@ fn with_unmanaged(mut world: World) -> World {
 fn unmanaged_files_are_unchanged_after_an_update() {
     let world = with_unmanaged(World::with_deployment());
     let before: Vec<_> = places().iter().map(|path| identity(&world, path)).collect();
-    world.run(APPLY).exits_with(exit::OK).prints("as previewed");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .prints("the result matches the plan");
     assert!(
         world
             .read(&format!("{PROVIDER}/state.toml"))
@@ -85,7 +88,7 @@ fn verify_lists_unmanaged_files_and_reports_no_drift_for_them() {
             .run("verify --format json")
             .exits_with(exit::OK)
             .json();
-        let mut beside: Vec<&str> = message["beside"]
+        let mut reported: Vec<&str> = message["unmanaged"]
             .as_array()
             .expect("a list")
             .iter()
@@ -94,15 +97,15 @@ fn verify_lists_unmanaged_files_and_reports_no_drift_for_them() {
         // A procedure has no installed files.
         let mut expected = places();
         expected.retain(|path| !path.contains("Configuration"));
-        beside.sort_unstable();
+        reported.sort_unstable();
         expected.sort_unstable();
-        assert_eq!(beside, expected);
+        assert_eq!(reported, expected);
         world
             .run("verify")
             .exits_with(exit::OK)
             .prints("everything matches")
             .prints(&format!(
-                "beside: `{PROVIDER}/files/notes.txt` is an operator's; it is left alone"
+                "unmanaged: `{PROVIDER}/files/notes.txt` has no record; rollup leaves it alone"
             ))
             .nothing_was_touched();
         world.run(APPLY).exits_with(exit::OK);
@@ -252,7 +255,7 @@ fn a_managed_file_that_was_changed_by_hand_is_reported_and_kept() {
     world
         .run("verify")
         .exits_with(exit::OK)
-        .does_not_print("beside");
+        .does_not_print("unmanaged");
 }
 
 #[test]
@@ -306,7 +309,7 @@ fn unmanaged_files_added_while_a_run_waits_are_kept_by_resume_and_undo() {
         world
             .run("verify")
             .exits_with(exit::OK)
-            .prints("beside: `Things/Provider/files/notes.txt`");
+            .prints("unmanaged: `Things/Provider/files/notes.txt`");
     }
 }
 
@@ -366,9 +369,9 @@ fn an_unmanaged_file_at_the_path_of_a_new_one_is_never_lost() {
         let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
         assert_eq!(kept.len(), 1, "after `{command}`");
         let name = dll.rsplit('/').next().expect("a name");
-        let message = format!("{name}` stands where a file of ours should come");
+        let message = format!("{name}` is at the path of a managed file");
         ran.exits_with(11)
-            .does_not_print("as previewed")
+            .does_not_print("matches the plan")
             .prints(&message);
         world.run("status").prints("run 0001-KB100001");
     }

@@ -180,7 +180,7 @@ fn directories_and_patterns_select_the_documents_in_them() {
     );
     assert_eq!(names_of_files("deployment"), ["deployment/deployment.toml"]);
     world.run("validate manifests").prints("2 files: ").prints(
-        "1 other TOML file passed over, as neither manifest nor deployment: manifests/Cargo.toml",
+        "1 other TOML file skipped, as neither manifest nor deployment: manifests/Cargo.toml",
     );
     world
         .run("validate KB952076")
@@ -363,7 +363,7 @@ fn a_report_never_replaces_a_document() {
     let ran = world
         .run("validate kb952076.toml -o ./kb952076.toml")
         .exits_with(exit::USAGE);
-    ran.prints("`./kb952076.toml` is what the command reads");
+    ran.prints("`./kb952076.toml` is an input of this command");
     assert_eq!(
         fs::read_to_string(world.at("kb952076.toml")).expect("a file"),
         KB952076
@@ -571,7 +571,7 @@ fn a_directory_that_is_too_deep_is_named_once() {
             .run(&format!("validate '{pattern}'"))
             .exits_with(exit::IO);
         let ran = ran
-            .prints("it is nested 64 deep, and was not looked into")
+            .prints("it is nested 64 levels deep, and was not read")
             .prints("1 file: 0 errors");
         assert_eq!(ran.stderr().matches("64 deep").count(), 1);
     }

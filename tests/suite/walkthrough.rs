@@ -80,7 +80,10 @@ fn an_apply_reaches_exactly_the_expected_state_of_its_plan() {
     let world = World::with_deployment();
     let plan = world.plan("kb952076.toml");
     let live = live_paths(&plan);
-    let ran = world.run(APPLY).exits_with(exit::OK).prints("as previewed");
+    let ran = world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .prints("the result matches the plan");
     let (before, after) = (ran.before().clone(), ran.after());
     assert_eq!(actual_entries(&after, &live), expected_entries(&plan));
     let elsewhere = |path: &Path| !live.iter().any(|live| path.starts_with(live));
@@ -265,9 +268,7 @@ fn a_second_apply_has_nothing_to_do() {
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .prints(
-            "nothing to do: KB952076 revision 1.0 is in force, and everything is as it was left",
-        )
+        .prints("nothing to do: KB952076 revision 1.0 is applied, and nothing has changed since")
         .does_not_print("staging run")
         .tree_is_unchanged();
     assert!(!world.run_directory("0002-KB952076").exists());
@@ -304,7 +305,7 @@ fn a_second_apply_names_files_that_changed() {
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .prints("in force, but changed since")
+        .prints("is applied, but has drifted since")
         .prints(dll)
         .tree_is_unchanged();
     world
@@ -327,7 +328,7 @@ fn after_an_apply_the_deployment_is_clean_and_everything_matches() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("in force: KB948755 (applied before rollup kept the record)");
+        .prints("applied: KB948755 (applied before rollup kept the record)");
     world
         .run("history")
         .exits_with(exit::OK)
@@ -338,12 +339,12 @@ fn after_an_apply_the_deployment_is_clean_and_everything_matches() {
         .exits_with(exit::OK)
         .prints("everything matches")
         .does_not_print("drift")
-        .does_not_print("beside");
+        .does_not_print("unmanaged");
     let status = world
         .run("status")
         .exits_with(exit::OK)
-        .prints("at rest")
-        .prints("in force: KB952076 revision 1.0");
+        .prints("clean: no run in progress")
+        .prints("applied: KB952076 revision 1.0");
     status.prints("superseded: KB948755").prints("by KB952076");
     world
         .run("history")
@@ -362,7 +363,7 @@ fn after_an_apply_the_deployment_is_clean_and_everything_matches() {
         .exits_with(exit::OK)
         .json();
     assert_eq!(
-        (&status["open"], &status["at_work"]),
+        (&status["open"], &status["in_progress_by"]),
         (&Value::Null, &Value::Null),
         "no command is running"
     );

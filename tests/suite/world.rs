@@ -17,7 +17,7 @@ use rollup::document::{Findings, RenderOptions, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
 use rollup::rehearse::{
-    OnExisting, Origin, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare,
+    LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -89,7 +89,7 @@ fn sample() -> &'static SampleLab {
             &manifest,
             &description,
             &directory.path().join("lab"),
-            Origin::Built(SAMPLE),
+            LabOrigin::Built(SAMPLE),
             None,
             OnExisting::Refuse,
             &|| false,

@@ -77,7 +77,7 @@ fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
     };
     let failed = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
-        matches!(failed, Err(RunError::Unfaithful { .. })),
+        matches!(failed, Err(RunError::NotAsWritten { .. })),
         "{failed:?}"
     );
     assert_eq!(state(copy.path()), RunState::Staging);
@@ -229,7 +229,7 @@ fn a_damaged_old_object_stops_a_rollback_before_it_begins() {
     let before = Tree::of(copy.path());
     let refused = recover(copy.path(), Direction::Back, None);
     assert!(
-        matches!(refused, Err(RunError::Quarantined { .. })),
+        matches!(refused, Err(RunError::OldObjectChanged { .. })),
         "{refused:?}"
     );
     before.assert_same(&Tree::of(copy.path()), "nothing was moved");
@@ -376,7 +376,7 @@ fn a_result_that_is_not_the_expected_state_is_rolled_back() {
         matches!(
             ended,
             Ok(Ended::Undone {
-                because: Some(RunError::Unpredicted(_))
+                because: Some(RunError::UnexpectedResult(_))
             })
         ),
         "{ended:?}"
@@ -404,7 +404,7 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
         matches!(
             ended,
             Ok(Some(Ended::Stuck {
-                error: RunError::Unpredicted(_),
+                error: RunError::UnexpectedResult(_),
                 ..
             }))
         ),
@@ -446,7 +446,7 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     fs::write(&journal, bytes).expect("it can be damaged");
     let injector = Arc::new(SyncBeforeRename::default());
     let disk = lock(copy.path()).with_injector(injector.clone());
-    let unusable = run::unusable(&disk).expect("the runs can be read");
+    let unusable = run::unusable_runs(&disk).expect("the runs can be read");
     run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");
     assert_eq!(injector.renames.load(Ordering::SeqCst), 1);

@@ -18,7 +18,9 @@ use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
-use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
+use rollup::run::{
+    self, ChangedFilePolicy, Ended, Event, Listener, OnFailure, Question, Reply, RunError,
+};
 
 use site::{DeploymentCopy, Site};
 use tree::Tree;
@@ -27,7 +29,7 @@ use tree::Tree;
 pub(crate) struct ConfirmingListener;
 
 impl Listener for ConfirmingListener {
-    fn tell(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Done
@@ -95,10 +97,10 @@ pub(crate) fn apply_with_listener(
     if let Some(injector) = injector {
         disk = disk.with_injector(injector);
     }
-    run::clear_the_way(&disk)?;
+    run::clear_interrupted_staging(&disk)?;
     let plan = site.plan(deployment);
-    disk.keep("test")?;
-    let asked = run::Asked {
+    disk.create_rollup_directory("test")?;
+    let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
     };
@@ -110,8 +112,8 @@ pub(crate) fn apply_with_listener(
 fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let plan = site.plan(deployment);
     let mut disk = lock(deployment);
-    disk.keep("test")?;
-    let asked = run::Asked {
+    disk.create_rollup_directory("test")?;
+    let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
     };
@@ -152,12 +154,14 @@ pub(crate) fn recover_with_listener(
     if let Some(injector) = injector {
         disk = disk.with_injector(injector);
     }
-    run::clear_the_way(&disk)?;
+    run::clear_interrupted_staging(&disk)?;
     let open = runs(disk.tree())?.into_iter().find(|run| run.is_open());
     let Some(open) = open else { return Ok(None) };
     match (direction, open.state()) {
-        (Direction::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Direction::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
+        (Direction::Back, RunState::Staged) => run::discard_staged(&disk, &open).map(|()| None),
+        (Direction::Back, _) => {
+            run::undo(&disk, &open, ChangedFilePolicy::Refuse, listener).map(Some)
+        }
         (Direction::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
@@ -179,7 +183,7 @@ pub(crate) fn reopen_with_listener(
     }
     let runs = runs(disk.tree())?;
     let last = runs.last().expect("a run is finished");
-    run::reopen(&disk, &runs, last, IfChanged::Refuse, listener)
+    run::reopen(&disk, &runs, last, ChangedFilePolicy::Refuse, listener)
 }
 
 /// Returns true if the only run is closed.
@@ -622,7 +626,7 @@ fn a_rollback_never_replaces_an_unmanaged_file() {
         .expect("the new version does not have this file");
     let before = Tree::of(copy.path());
     let refused = recover(copy.path(), Direction::Back, None);
-    let Err(RunError::InTheWay { path }) = refused else {
+    let Err(RunError::UnmanagedConflict { path }) = refused else {
         panic!("{refused:?}")
     };
     assert!(path.ends_with(unmanaged), "{path}");
@@ -665,8 +669,8 @@ fn an_unmanaged_file_at_the_path_of_a_new_one_stops_the_run_and_is_named() {
     };
     let ended = apply(&site, copy.path(), Some(Arc::new(injector)));
     let Ok(Ended::Stuck {
-        because: Some(RunError::InTheWay { .. }),
-        error: RunError::InTheWay { path },
+        because: Some(RunError::UnmanagedConflict { .. }),
+        error: RunError::UnmanagedConflict { path },
     }) = ended
     else {
         panic!("{ended:?}");
@@ -694,7 +698,7 @@ struct StoppingListener {
 }
 
 impl Listener for StoppingListener {
-    fn tell(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event<'_>) {
         if let Event::Swapped { operations, .. } = event {
             self.done += operations.len();
         }
@@ -747,7 +751,7 @@ fn a_stopped_run_finishes_the_current_swap_and_can_be_resumed_and_undone() {
 struct StopOnFailureListener;
 
 impl Listener for StopOnFailureListener {
-    fn tell(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event<'_>) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Done

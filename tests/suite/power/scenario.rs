@@ -234,7 +234,7 @@ fn in_slots(disk: &Disk) -> BTreeMap<ObjectId, EntryName> {
 
 fn prune(directory: &Path, injector: Arc<dyn FaultInjector>) -> Result<(), RunError> {
     let disk = lock(directory).with_injector(injector);
-    run::clear_the_way(&disk)?;
+    run::clear_interrupted_staging(&disk)?;
     let runs = runs(disk.tree())?;
     Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)
 }
@@ -255,7 +255,7 @@ impl Operator {
 }
 
 impl Listener for Operator {
-    fn tell(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event<'_>) {
         if let Event::Staged { .. } | Event::Answered { .. } | Event::Closed { .. } = event {
             self.record(&format!("{event:?}"));
         }

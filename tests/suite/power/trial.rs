@@ -225,9 +225,9 @@ impl Trial {
             let plan = load_plan(&tree, &run.directory).expect(context);
             let examined = examine(&tree, &run.directory, &plan).expect(context);
             assert!(
-                examined.troubles.is_empty(),
+                examined.problems.is_empty(),
                 "{context}: `status` reports {:?}",
-                examined.troubles
+                examined.problems
             );
         }
         let mut operator = Operator::default();
@@ -275,15 +275,15 @@ impl Trial {
     /// Panics unless the drift is accepted, or the same as before.
     fn assert_drift(&self, at: &Path, expected: &Tree, context: &str) {
         if std::ptr::eq(expected, &self.before) && self.number > 1 {
-            let before = found(self.start.path(), &self.site).taken;
+            let before = found(self.start.path(), &self.site).accepted;
             assert_eq!(
-                found(at, &self.site).taken,
+                found(at, &self.site).accepted,
                 before,
                 "{context}: not the drift before"
             );
         } else if self.number > 1 {
             assert!(
-                found(at, &self.site).taken.is_empty(),
+                found(at, &self.site).accepted.is_empty(),
                 "{context}: it still drifted"
             );
         }

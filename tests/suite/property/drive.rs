@@ -15,7 +15,7 @@ use rollup::journal::{Direction, Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
-use rollup::run::{self, Ended, Event, IfChanged, Listener, Question, Reply, RunError};
+use rollup::run::{self, ChangedFilePolicy, Ended, Event, Listener, Question, Reply, RunError};
 use rollup::verify::verify;
 
 use super::model::{Case, RandomRollup};
@@ -96,9 +96,9 @@ impl<'a> ReadyRollup<'a> {
         observer: &mut CommandObserver,
     ) -> CommandResult {
         let mut disk = lock(deployment).with_injector(observer.injector());
-        run::clear_the_way(&disk)?;
-        disk.keep("test")?;
-        let asked = run::Asked {
+        run::clear_interrupted_staging(&disk)?;
+        disk.create_rollup_directory("test")?;
+        let asked = run::RunRequest {
             manifest: Some(&self.text),
             confirmed: Vec::new(),
         };
@@ -119,7 +119,7 @@ pub(super) fn recover(
 /// Undoes the newest finished run.
 pub(super) fn undo_finished(deployment: &Path, observer: &mut CommandObserver) -> CommandResult {
     let disk = lock(deployment).with_injector(observer.injector());
-    run::clear_the_way(&disk)?;
+    run::clear_interrupted_staging(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs
         .iter()
@@ -127,7 +127,7 @@ pub(super) fn undo_finished(deployment: &Path, observer: &mut CommandObserver) -
     let Some(newest) = newest else {
         return Ok(None);
     };
-    run::reopen(&disk, &runs, newest, IfChanged::Refuse, observer).map(Some)
+    run::reopen(&disk, &runs, newest, ChangedFilePolicy::Refuse, observer).map(Some)
 }
 
 /// Reads all runs, oldest first.
@@ -253,7 +253,7 @@ impl CommandObserver {
 }
 
 impl Listener for CommandObserver {
-    fn tell(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event<'_>) {
         if matches!(event, Event::Staged { .. }) {
             self.staging = self.change_count();
         }

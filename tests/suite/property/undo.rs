@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 use rollup::names::{CaseFolded, Digest};
-use rollup::plan::{Plan, What};
+use rollup::plan::{EntryKind, Plan};
 use rollup::run::Ended;
 use walkdir::WalkDir;
 
@@ -105,10 +105,10 @@ fn untouched_entries_are_the_same(
 /// code that the run measures it with.
 fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseResult {
     let expected_state = plan.expected_state.as_ref().expect("a plan with a payload");
-    let expected: BTreeMap<PathBuf, &What> = expected_state
+    let expected: BTreeMap<PathBuf, &EntryKind> = expected_state
         .entries
         .iter()
-        .map(|entry| (entry.path.to_path(), &entry.what))
+        .map(|entry| (entry.path.to_path(), &entry.kind))
         .collect();
     let live: Vec<PathBuf> = plan
         .live_paths()
@@ -125,11 +125,11 @@ fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseRe
     };
     let found: BTreeSet<PathBuf> = below.map(|entry| relative(entry.path())).collect();
     prop_assert_eq!(found, expected.keys().cloned().collect::<BTreeSet<_>>());
-    for (path, what) in expected {
+    for (path, kind) in expected {
         let at = deployment.join(&path);
-        match what {
-            What::Directory => prop_assert!(at.is_dir(), "{:?} is not a directory", path),
-            What::File { size, sha256 } => {
+        match kind {
+            EntryKind::Directory => prop_assert!(at.is_dir(), "{:?} is not a directory", path),
+            EntryKind::File { size, sha256 } => {
                 let bytes = std::fs::read(&at).expect("it can be read");
                 prop_assert_eq!(
                     (bytes.len() as u64, Digest::of(&bytes)),
@@ -138,7 +138,9 @@ fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseRe
                     path
                 );
             }
-            What::Unmanaged => prop_assert!(at.symlink_metadata().is_ok(), "{:?} is gone", path),
+            EntryKind::Unmanaged => {
+                prop_assert!(at.symlink_metadata().is_ok(), "{:?} is gone", path)
+            }
         }
     }
     Ok(())
@@ -173,7 +175,7 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                 plan,
             };
             match rollup.apply(at, &before.plan, &mut CommandObserver::uninterrupted()) {
-                Ok(Some(Ended::Applied { came, measured })) if came.is_empty() => {
+                Ok(Some(Ended::Applied { appeared, measured })) if appeared.is_empty() => {
                     let expected = before
                         .plan
                         .expected_state
