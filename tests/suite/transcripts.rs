@@ -1,5 +1,6 @@
-//! Texts that must match the program: transcripts and example manifest of the README, the help of
-//! every command, and the page of all codes. `SNAPSHOTS=overwrite` updates the help.
+//! Texts that must match the program: the transcripts and the example manifest of the pages that
+//! are written by hand, the help of every command, and the page of all codes.
+//! `SNAPSHOTS=overwrite` updates the help.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -16,12 +17,21 @@ const COMMANDS: [&str; 21] = [
     "rehearse", "prune",
 ];
 
+/// Pages with transcripts. The transcripts of one page share a directory, so each page makes its
+/// own lab.
+const PAGES: [&str; 2] = ["README.md", "docs/notes.md"];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).expect("a page")
+}
+
+/// Returns the README, followed by the notes of the manual, which continue it.
 pub(crate) fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("a README")
+    PAGES.map(page).concat()
 }
 
 /// Returns the contents of the fenced blocks of a kind, in order.
@@ -59,7 +69,7 @@ pub(crate) fn program(directory: &Path) -> Command {
     program
 }
 
-/// Runs a command line of the README, and returns the text of both streams, in order.
+/// Runs a command line of a page, and returns the text of both streams, in order.
 fn output_of(directory: &Path, line: &str) -> String {
     let arguments = line
         .strip_prefix("cargo run --release -- ")
@@ -106,27 +116,29 @@ fn exchanges(block: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_transcripts_of_the_readme_match_the_program() {
-    let directory = TempDir::new().expect("a directory");
-    copy_manifests(directory.path());
-    let blocks = blocks(&readme(), "console");
-    assert!(blocks.len() >= 2);
-    for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
-        snapbox::Assert::new()
-            .action(snapbox::assert::Action::Verify)
-            .eq(output_of(directory.path(), &command), expected);
+fn the_transcripts_of_the_pages_match_the_program() {
+    for name in PAGES {
+        let directory = TempDir::new().expect("a directory");
+        copy_manifests(directory.path());
+        let blocks = blocks(&page(name), "console");
+        assert!(blocks.len() >= 2, "{name}");
+        for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
+            snapbox::Assert::new()
+                .action(snapbox::assert::Action::Verify)
+                .eq(output_of(directory.path(), &command), expected);
+        }
     }
 }
 
 #[test]
-fn the_manifest_in_the_readme_has_no_findings() {
-    let blocks = blocks(&readme(), "toml");
+fn the_manifest_in_the_notes_has_no_findings() {
+    let blocks = blocks(&page("docs/notes.md"), "toml");
     let examples: Vec<&String> = blocks
         .iter()
         .filter(|block| block.starts_with("schema = 1"))
         .collect();
     assert_eq!(examples.len(), 1);
-    let source = Source::new("README.md", examples[0].clone());
+    let source = Source::new("notes.md", examples[0].clone());
     let mut findings = Findings::default();
     let parsed = manifest::parse(&source, &mut findings);
     let options = rollup::document::RenderOptions::PLAIN;
