@@ -1,5 +1,5 @@
-//! An installer for update rollups: a manifest and a deployment become a plan, and the plan is
-//! applied atomically.
+//! Installer for update rollups: a plan is made from a manifest and a deployment, and applied
+//! atomically.
 //!
 //! The modules are declared in reading order; each uses only those above it.
 
@@ -11,7 +11,7 @@ pub mod document;
 
 pub mod installer;
 
-// The site, the rollup, and the files that come with it.
+// The deployment, the rollup, and its files.
 pub mod deployment;
 
 pub mod manifest;
@@ -22,7 +22,7 @@ pub mod payload;
 
 pub mod validation;
 
-// From the decision to the change.
+// The plan, and its execution.
 pub mod plan;
 
 pub mod journal;
@@ -31,7 +31,7 @@ pub mod run;
 
 pub mod events;
 
-// What looks at the result, and what people type.
+// Checks of the result, rehearsals, and the command line.
 pub mod verify;
 
 pub mod rehearse;

@@ -150,7 +150,7 @@ pub(super) fn recovery_failure(error: &RunError, run: &Run, next: &NextCommands<
         (_, RunError::Plan { .. }) => with_exit(without_next(failure), Exit::NeedsAttention)
             .now(state)
             .next(format!(
-                "the run's directory still shows how far it is: see \"By hand\" in the README; \
+                "recover the run by hand: `rollup explain recovery`; \
                  or `{}` quarantines the run",
                 next.accept()
             )),

@@ -440,7 +440,7 @@ pub(super) fn journal_failure(fault: &JournalError) -> Failure {
     match fault {
         JournalError::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
             .now("the journal does not show how far the run is; nothing was touched")
-            .next("the run's directory still shows it: see \"By hand\" in the README")
+            .next("recover the run by hand: `rollup explain recovery`")
             .next("or `rollup accept --reason TEXT` quarantines the run"),
         JournalError::TooNew { .. } => {
             Failure::new(Exit::Invalid, fault).next("use the version of rollup that wrote it")

@@ -26,7 +26,7 @@ const MAX_PATTERN_BYTES: usize = 4096;
 pub(super) const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
 /// Entry that may be a document.
-pub(super) enum FoundEntry {
+pub(super) enum DocumentEntry {
     /// File.
     File(PathBuf),
     /// Link, which is not followed.
@@ -95,7 +95,7 @@ impl DocumentSearch {
     }
 
     /// Passes every entry that it finds to `take`, in the order of the names.
-    pub(super) fn for_each(&self, mut take: impl FnMut(FoundEntry)) {
+    pub(super) fn for_each(&self, mut take: impl FnMut(DocumentEntry)) {
         let root = if self.root.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -111,7 +111,7 @@ impl DocumentSearch {
                     "it has more than {} entries, and the others were not read",
                     grouped(MAX_ENTRIES as u64, ',')
                 );
-                return take(FoundEntry::Unread(root.to_owned(), reason));
+                return take(DocumentEntry::Unread(root.to_owned(), reason));
             }
             match entry {
                 Ok(entry) if entry.depth() == 0 => {}
@@ -119,15 +119,15 @@ impl DocumentSearch {
                     if entry.depth() == MAX_DEPTH {
                         let reason =
                             format!("it is nested {MAX_DEPTH} levels deep, and was not read");
-                        take(FoundEntry::Unread(entry.into_path(), reason));
+                        take(DocumentEntry::Unread(entry.into_path(), reason));
                     }
                 }
                 Ok(entry) if !self.matches(&entry) => {}
                 Ok(entry) if entry.path_is_symlink() => {
-                    take(FoundEntry::Link(self.path_as_typed(&entry)));
+                    take(DocumentEntry::Link(self.path_as_typed(&entry)));
                 }
                 Ok(entry) if entry.file_type().is_file() => {
-                    take(FoundEntry::File(self.path_as_typed(&entry)));
+                    take(DocumentEntry::File(self.path_as_typed(&entry)));
                 }
                 Ok(_) => {}
                 // Nothing matches in a directory that does not exist.
@@ -137,7 +137,7 @@ impl DocumentSearch {
                     let reason = error
                         .io_error()
                         .map_or_else(|| error.to_string(), ToString::to_string);
-                    take(FoundEntry::Unread(path, reason));
+                    take(DocumentEntry::Unread(path, reason));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Deployment: its directory on disk, and the description of its site.
 //!
-//! `disk` reads and changes directories and files, and holds the lock; it knows nothing about sites.
-//! `site` reads `deployment.toml` and the records, and changes nothing.
+//! `disk` reads and changes directories and files, and holds the lock; it knows nothing about
+//! sites. `site` reads `deployment.toml` and the records, and changes nothing.
 
 mod disk;
 mod site;

@@ -3,8 +3,8 @@
 //! People write manifests and deployments, and want every mistake at once, each at its place and
 //! with a fix. So a document is walked as spanned tables and not handed to serde, which would stop
 //! at the first mistake. This module knows TOML, places and messages, and nothing about rollups
-//! except the catalogue of [`Code`]s, which defines each kind of finding once. `diagnostics` has the
-//! findings and their places, `schema` the shapes of tables and the reader that uses them.
+//! except the catalogue of [`Code`]s, which defines each kind of finding once. `diagnostics` has
+//! the findings and their places, `schema` the shapes of tables and the reader that uses them.
 
 mod diagnostics;
 mod schema;

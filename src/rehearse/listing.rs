@@ -2,9 +2,9 @@
 //! nothing else.
 //!
 //! `.rollup-lab` begins with a line for its format. A line for each object follows, written before
-//! the object is created: a letter for its kind (`d`irectory, `f`ile, `l`ink, `o`ther), a space, and
-//! its path, in which everything but printable ASCII is escaped. `complete` is the last line of a
-//! finished lab. The process that holds the lock of the file is using the lab.
+//! the object is created: a letter for its kind (`d`irectory, `f`ile, `l`ink, `o`ther), a space,
+//! and its path, in which everything but printable ASCII is escaped. `complete` is the last line of
+//! a finished lab. The process that holds the lock of the file is using the lab.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Recovery by hand, as the README describes it: its lines of shell finish or undo a killed run,
+//! Recovery by hand, as `rollup explain recovery` describes it: its lines of shell finish or undo a killed run,
 //! and rollup accepts the result. rollup itself reaches the same two states.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use rollup::names::Digest;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::transcripts::{blocks, program, readme};
+use crate::transcripts::{blocks, program};
 
 /// Numbers of the renames at which `apply` is killed: the first, the last, those of unmanaged files
 /// and their neighbours, and some others, odd and even.
@@ -53,14 +53,13 @@ fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-a").arg(from).arg(to));
 }
 
-/// Returns the blocks of shell below the heading "By hand" of the README.
+/// Returns the blocks of shell that `rollup explain recovery` prints.
 fn shell_blocks() -> Vec<String> {
-    let readme = readme();
-    let (_, page) = readme
-        .split_once("\n## By hand\n")
-        .expect("the heading `By hand`");
-    let page = page.split_once("\n## ").map_or(page, |(page, _)| page);
-    blocks(page, "sh")
+    let output = program(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .args(["explain", "recovery"])
+        .output()
+        .expect("rollup runs");
+    blocks(&String::from_utf8(output.stdout).expect("UTF-8"), "sh")
 }
 
 const APPLY: [&str; 7] = [

@@ -53,7 +53,7 @@ fn damage_in_the_middle_is_reported_and_refused_by_every_command() {
             .exits_with(exit::NEEDS_ATTENTION)
             .tree_is_unchanged();
         ran.prints("is damaged in line 2")
-            .prints("\"By hand\" in the README");
+            .prints("rollup explain recovery");
     }
     assert_eq!(journal(&world), bytes, "a damaged journal was written to");
 }
@@ -207,7 +207,7 @@ fn a_plan_that_was_changed_by_hand_is_refused() {
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .prints("needs attention")
-        .prints("\"By hand\" in the README");
+        .prints("rollup explain recovery");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `rollup explain`: the meaning of a finding or an exit code, and the page with all of them.
+//! `rollup explain`: the meaning of a finding or an exit code, the page with all of them, and
+//! recovery by hand.
 
 use std::fmt::Write;
 
@@ -18,6 +19,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
             .copied()
             .map(Topic::Finding)
             .chain(Exit::ALL.into_iter().map(Topic::Exit))
+            .chain([Topic::Recovery])
             .collect(),
     };
     match (args.format, &topics[..]) {
@@ -30,6 +32,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
         }
         (ExplainFormat::Markdown, [topic]) => out::line(topic.markdown()),
         (ExplainFormat::Markdown, topics) => out::line(page(topics).trim_end()),
+        // Its tables and shell lines are to be read and pasted as they are.
+        (ExplainFormat::Text, [Topic::Recovery]) => out::line(RECOVERY.trim_end()),
         (ExplainFormat::Text, [topic]) => {
             out::line(format_args!(
                 "{}\n\n{}",
@@ -42,16 +46,23 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Finding or exit code that can be explained.
+/// Recovery by hand. It is in the program, as an operator who needs it may have no repository.
+const RECOVERY: &str = include_str!("../../../docs/recovery.md");
+
+/// Finding, exit code or procedure that can be explained.
 #[derive(Clone, Copy)]
 enum Topic {
     Finding(Code),
     Exit(Exit),
+    Recovery,
 }
 
 impl Topic {
-    /// Finds a finding by its code or name, or an exit code by its number or name.
+    /// Finds a finding by its code or name, an exit code by its number or name, or `recovery`.
     fn named(wanted: &str) -> Result<Self, Failure> {
+        if wanted.eq_ignore_ascii_case("recovery") {
+            return Ok(Self::Recovery);
+        }
         let exit = |exit: &Exit| {
             exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted
         };
@@ -69,11 +80,12 @@ impl Topic {
         let names = Code::ALL
             .iter()
             .map(|code| code.number())
-            .chain(Exit::ALL.iter().map(|exit| exit.name()));
+            .chain(Exit::ALL.iter().map(|exit| exit.name()))
+            .chain(["recovery"]);
         let near = nearest(wanted, names)
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
-        let reason = format!("`{wanted}` is neither the code of a finding nor an exit code{near}");
+        let reason = format!("`{wanted}` is not a finding, an exit code or a topic{near}");
         Err(Failure::new(Exit::Usage, reason).next("`rollup explain` lists all of them"))
     }
 
@@ -86,6 +98,7 @@ impl Topic {
                 exit.name(),
                 exit.meaning()
             ),
+            Self::Recovery => "recovery by hand".to_owned(),
         }
     }
 
@@ -93,6 +106,7 @@ impl Topic {
         match self {
             Self::Finding(code) => code.explanation(),
             Self::Exit(exit) => exit.explanation(),
+            Self::Recovery => RECOVERY,
         }
     }
 
@@ -105,6 +119,9 @@ impl Topic {
             Self::Exit(exit) => {
                 json!({ "exit_code": *exit as u8, "name": exit.name(), "title": exit.meaning(),
                                         "explanation": exit.explanation() })
+            }
+            Self::Recovery => {
+                json!({ "name": "recovery", "title": self.heading(), "explanation": RECOVERY })
             }
         }
     }
@@ -129,6 +146,7 @@ impl Topic {
                     self.text()
                 )
             }
+            Self::Recovery => RECOVERY.to_owned(),
         }
     }
 }
@@ -167,6 +185,7 @@ fn list(topics: &[Topic]) {
                     exit.meaning()
                 ));
             }
+            Topic::Recovery => out::line("recovery  finish or roll back a run by hand, with `mv`"),
         }
     }
     out::message("`rollup explain CODE` explains one of them");

@@ -406,7 +406,7 @@ fn open_lines(open: &OpenRunStatus, next: &NextCommands<'_>, has_writer: bool) {
     if !open.problems.is_empty() {
         let first = match open.progress {
             Some(_) => "fix the problems above first; then",
-            None => "recover the run by hand: see \"By hand\" in the README",
+            None => "recover the run by hand: `rollup explain recovery`",
         };
         out::line(format_args!("next: {first}"));
     }

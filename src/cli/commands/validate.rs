@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out::{self, count};
-use crate::cli::walk::{DocumentSearch, FoundEntry, WILDCARDS};
+use crate::cli::walk::{DocumentEntry, DocumentSearch, WILDCARDS};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, RenderOptions, Source};
@@ -341,7 +341,7 @@ impl Gathered {
         let mut any = false;
         DocumentSearch::directory(directory).for_each(|found| {
             any |= match found {
-                FoundEntry::File(path) => self.found(&path),
+                DocumentEntry::File(path) => self.found(&path),
                 other => self.not_read(other),
             };
         });
@@ -359,7 +359,7 @@ impl Gathered {
         };
         let mut any = false;
         walk.for_each(|found| match found {
-            FoundEntry::File(path) => {
+            DocumentEntry::File(path) => {
                 self.file(&path);
                 any = true;
             }
@@ -375,9 +375,9 @@ impl Gathered {
 
     /// Keeps an entry that a walk found and did not read. Returns whether that is a failure by
     /// itself.
-    fn not_read(&mut self, found: FoundEntry) -> bool {
+    fn not_read(&mut self, found: DocumentEntry) -> bool {
         match found {
-            FoundEntry::Unread(path, why) => {
+            DocumentEntry::Unread(path, why) => {
                 let name = escaped_path(&path);
                 self.fail(
                     &name,
@@ -385,7 +385,7 @@ impl Gathered {
                 );
                 true
             }
-            FoundEntry::File(path) | FoundEntry::Link(path) => {
+            DocumentEntry::File(path) | DocumentEntry::Link(path) => {
                 self.links.push(escaped_path(&path));
                 false
             }

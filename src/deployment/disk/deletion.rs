@@ -2,10 +2,10 @@
 //! time.
 //!
 //! Every access goes through handles, without following links. A mount anywhere below is found
-//! before anything is removed: mounted files do not belong to the tree, and a bind mount of the same
-//! device looks like any other directory. Only one directory is open at a time, so that neither a
-//! deep tree nor a path that is too long for the system makes the removal fail: the walk returns
-//! through `..`, and checks that this is the directory from which it descended.
+//! before anything is removed: mounted files do not belong to the tree, and a bind mount of the
+//! same device looks like any other directory. Only one directory is open at a time, so that
+//! neither a deep tree nor a path that is too long for the system makes the removal fail: the walk
+//! returns through `..`, and checks that this is the directory from which it descended.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,7 +1,7 @@
 //! Lock of a deployment: one process at a time can change it, and others can see which one.
 //!
-//! It is a lock of the operating system, which releases it when the process dies. It is taken on the
-//! deployment's own directory until `.rollup` exists, and on `.rollup/lock` from then on.
+//! It is a lock of the operating system, which releases it when the process dies. It is taken on
+//! the deployment's own directory until `.rollup` exists, and on `.rollup/lock` from then on.
 
 use std::fs::{File, TryLockError};
 

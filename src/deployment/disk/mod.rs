@@ -1,7 +1,8 @@
 //! Tree on disk; the only module that changes it.
 //!
 //! Every access goes through directory handles and follows no link. Changes are methods of
-//! [`locked::LockedDeployment`], and each one is announced to [`fault_injection`] before it is made.
+//! [`locked::LockedDeployment`], and each one is announced to [`fault_injection`] before it is
+//! made.
 
 pub mod deletion;
 pub mod fault_injection;

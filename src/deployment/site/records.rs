@@ -1,6 +1,6 @@
-//! Records of the current state, as small TOML files: `state.toml` of items and procedures, the file
-//! of a service, and `applied.toml`. They contain no times, so that the same plan on the same tree
-//! always gives the same bytes.
+//! Records of the current state, as small TOML files: `state.toml` of items and procedures, the
+//! file of a service, and `applied.toml`. They contain no times, so that the same plan on the same
+//! tree always gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

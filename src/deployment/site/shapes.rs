@@ -1,7 +1,7 @@
 //! Language of `deployment.toml`: every table and key, with its description.
 //!
-//! Both the reader and the JSON Schema of `rollup schema deployment` use these tables. Rules between
-//! several places, such as that every role must be described, are checked by the reader.
+//! Both the reader and the JSON Schema of `rollup schema deployment` use these tables. Rules
+//! between several places, such as that every role must be described, are checked by the reader.
 
 use crate::document::{Form, Key, KeyKind, Shape, TOP};
 

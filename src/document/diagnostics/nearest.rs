@@ -55,9 +55,9 @@ pub fn misspelling_of<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) ->
     is_misspelling.then_some(near)
 }
 
-/// Returns the likeness of two names, from 0 to 1. Edits count relative to the length; a longer name
-/// that contains the shorter one is similar, too, so that `rollup` finds `rollups` and `MPS Web`
-/// finds `MPS Web Services`.
+/// Returns the likeness of two names, from 0 to 1. Edits count relative to the length; a longer
+/// name that contains the shorter one is similar, too, so that `rollup` finds `rollups` and `MPS
+/// Web` finds `MPS Web Services`.
 fn likeness(a: &str, b: &str) -> f64 {
     // Edits cannot reach the threshold if the lengths differ by more than half.
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };

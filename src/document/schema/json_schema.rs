@@ -1,9 +1,9 @@
 //! JSON Schema of a language, made from the shapes that its reader uses.
 //!
-//! A document that the reader accepts always conforms. A conforming document may still have mistakes
-//! that only the reader finds: violated rules between places, and forms that a pattern cannot
-//! express. The schema is draft 07, which TOML editors support, without references: no shape is used
-//! in two places, and simple schema readers do not follow references.
+//! A document that the reader accepts always conforms. A conforming document may still have
+//! mistakes that only the reader finds: violated rules between places, and forms that a pattern
+//! cannot express. The schema is draft 07, which TOML editors support, without references: no shape
+//! is used in two places, and simple schema readers do not follow references.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -238,8 +238,8 @@ fn text(form: Form) -> Object {
             version
         }
         Form::Sha256 => pattern("^[0-9A-Fa-f]{64}$".to_owned()),
-        // Letters and digits of all scripts are allowed, which patterns do not match in the same way
-        // everywhere.
+        // Letters and digits of all scripts are allowed, which patterns do not match in the same
+        // way everywhere.
         Form::Id => pattern(
             "^(?:[0-9A-Za-z_.]|[^\\x00-\\x7F])(?:[0-9A-Za-z_.-]|[^\\x00-\\x7F])*$".to_owned(),
         ),

@@ -1,8 +1,8 @@
 //! Shapes of the tables of a language.
 //!
-//! One description serves two purposes: the reader checks a document against it, and the JSON Schema
-//! is made from it, with which editors complete and describe keys. So the suggestions that people
-//! get while they write agree with the reader.
+//! One description serves two purposes: the reader checks a document against it, and the JSON
+//! Schema is made from it, with which editors complete and describe keys. So the suggestions that
+//! people get while they write agree with the reader.
 
 /// Title of the shape of a document's top.
 pub const TOP: &str = "the top of the document";

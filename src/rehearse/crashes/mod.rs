@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | `apply` | the state before the rollup |
 //! | `resume` | after an `apply` killed as soon as its commit began: everything is still to do |
-//! | `undo` | after an `apply` killed right before it closed its run: everything is to be rolled back |
+//! | `undo` | after an `apply` killed just before closing its run: everything is to be rolled back |
 //! | `undo last` | after a finished `apply`; skipped if a step cannot be rolled back |
 
 mod killed_run;

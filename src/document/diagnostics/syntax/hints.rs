@@ -1,8 +1,8 @@
 //! Recognition of common mistakes at the position of a syntax error, so that the message is in the
 //! author's terms and not in the parser's.
 //!
-//! The parser reports the token that it expected at one offset, which seldom shows the fix: behind a
-//! curly quote it expects quotes, although the author sees quotes there. So the line is examined
+//! The parser reports the token that it expected at one offset, which seldom shows the fix: behind
+//! a curly quote it expects quotes, although the author sees quotes there. So the line is examined
 //! again.
 
 use super::strings::string_end;

@@ -1,4 +1,5 @@
-//! Limits of a document that is parsed: a hostile document must not exhaust the stack or the memory.
+//! Limits of a document that is parsed: a hostile document must not exhaust the stack or the
+//! memory.
 
 use super::strings::string_end;
 use crate::document::diagnostics::codes::Code;

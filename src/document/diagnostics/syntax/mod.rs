@@ -1,8 +1,9 @@
 //! Syntax errors of a text as TOML, whatever its subject.
 //!
-//! A text that is too large to parse is refused first (`limits`). Then the syntax errors are counted
-//! without making tables (`prescan`). Then the text is read without its broken lines, so that one
-//! error hides no other (`recover`), and each error is explained in the author's terms (`hints`).
+//! A text that is too large to parse is refused first (`limits`). Then the syntax errors are
+//! counted without making tables (`prescan`). Then the text is read without its broken lines, so
+//! that one error hides no other (`recover`), and each error is explained in the author's terms
+//! (`hints`).
 
 mod hints;
 mod limits;

@@ -1,4 +1,5 @@
-//! Syntax that the parser accepts and other readers of TOML do not: a byte order mark, and TOML 1.1.
+//! Syntax that the parser accepts and other readers of TOML do not: a byte order mark, and TOML
+//! 1.1.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -95,8 +95,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports keys that belong in a top-level table which the document does not have: its header is
-    /// missing, which is a single mistake.
+    /// Reports keys that belong in a top-level table which the document does not have: its header
+    /// is missing, which is a single mistake.
     fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
         let top = table.span.is_empty();
         if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
@@ -150,8 +150,8 @@ impl Reader<'_> {
         let near = self.nearest(key.value, keys.clone());
         self.strays
             .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
-        // A table under a misspelled name is read as the one that was meant, so that the mistakes in
-        // it are reported, too.
+        // A table under a misspelled name is read as the one that was meant, so that the mistakes
+        // in it are reported, too.
         if let (Some(meant), Some(value)) = (
             near.and_then(|near| table.shape.key(near)),
             table.value(key.value),
@@ -205,8 +205,8 @@ impl Reader<'_> {
     }
 
     /// Returns the place to which a misplaced key belongs: the top, or the nearest table above that
-    /// allows it and does not have it yet. Also returns the table that seems to lack the key, unless
-    /// it has the key already.
+    /// allows it and does not have it yet. Also returns the table that seems to lack the key,
+    /// unless it has the key already.
     fn right_place(
         &mut self,
         table: &Table<'_>,

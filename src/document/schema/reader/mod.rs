@@ -43,8 +43,8 @@ pub struct Reader<'s> {
 }
 
 /// Number of comparisons of names to find similar ones, and of headers that are searched for the
-/// right place of a key. A document that needs more has a different problem, and searching all names
-/// for each of its keys would take too long.
+/// right place of a key. A document that needs more has a different problem, and searching all
+/// names for each of its keys would take too long.
 const SEARCH_BUDGET: usize = 10_000_000;
 
 /// Parses a document and walks it; `shape` is that of its top.

@@ -54,8 +54,8 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
-    /// Returns the text of a misspelled key, which was reported before: most likely the author meant
-    /// it for this key.
+    /// Returns the text of a misspelled key, which was reported before: most likely the author
+    /// meant it for this key.
     pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
         let known = || self.shape.named().iter().map(|key| key.name);
         let unknown = self
