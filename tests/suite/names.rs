@@ -273,7 +273,7 @@ fn a_kb_number_can_be_written_in_any_spelling() {
         world
             .run("plan other.toml -p KB952076")
             .exits_with(exit::INVALID)
-            .prints("no KB number");
+            .prints("is not a KB number");
     }
 }
 

@@ -70,7 +70,7 @@ fn a_preview_without_a_payload_has_no_digest() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("no payload")
-        .prints("a preview without digest")
+        .prints("a preview without a digest")
         .prints("75 operations in 5 steps");
     world
         .run("plan kb952076.toml -p elsewhere")

@@ -15,7 +15,7 @@ const OTHER_SENSES: [&str; 6] = [
     // An option of mounts, and the system's user.
     "nobarrier",
     "barrier=",
-    "without barriers",
+    "write barriers",
     "\"nobody\"",
     "`nobody`",
     // Words that vendors write, which the importer recognises.

@@ -277,7 +277,7 @@ fn a_file_that_is_not_a_valid_plan_is_refused() {
     world
         .run(APPLY_PLAN)
         .exits_with(exit::INVALID)
-        .prints("changed by hand or damaged")
+        .prints("it was changed by hand or is damaged")
         .nothing_was_touched();
     let world = world.edit("plan.json", "\"schema\": 1", "\"schema\": 2");
     world

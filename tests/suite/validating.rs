@@ -573,7 +573,7 @@ fn a_directory_that_is_too_deep_is_named_once() {
         let ran = ran
             .prints("it is nested 64 levels deep, and was not read")
             .prints("1 file: 0 errors");
-        assert_eq!(ran.stderr().matches("64 deep").count(), 1);
+        assert_eq!(ran.stderr().matches("64 levels deep").count(), 1);
     }
 }
 
