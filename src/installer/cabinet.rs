@@ -1,4 +1,5 @@
-//! Directory of a cabinet: folders, each a run of compressed blocks, and files in them.
+//! Directory of a cabinet: groups of compressed blocks, and the files in them. The format calls a
+//! group CFFOLDER; it is not a directory.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -8,7 +9,7 @@ use crate::names::Escaped;
 
 /// Maximum length of a name in a cabinet in bytes, with the zero byte at its end.
 const MAX_NAME_LENGTH: usize = 256;
-/// First of the folder numbers that mean a folder continued from, or in, another cabinet.
+/// First of the group numbers that mean a group continued from, or in, another cabinet.
 const SPANNING: u16 = 0xfffd;
 const HAS_PREVIOUS: u16 = 1;
 const HAS_NEXT: u16 = 2;
@@ -20,7 +21,7 @@ pub(super) struct Cabinet<R> {
     pub(super) reader: BufReader<R>,
     /// Name of the cabinet in messages.
     pub(super) label: String,
-    pub(super) folders: Vec<Folder>,
+    pub(super) groups: Vec<BlockGroup>,
     pub(super) entries: Vec<CabinetEntry>,
     /// Number of reserved bytes at the start of each block.
     pub(super) block_reserve: u8,
@@ -28,19 +29,19 @@ pub(super) struct Cabinet<R> {
 
 /// Run of compressed blocks.
 #[derive(Clone, Copy)]
-pub(super) struct Folder {
+pub(super) struct BlockGroup {
     /// Offset of the first block.
     pub(super) start: u32,
     pub(super) blocks: u16,
-    /// Number of the compression. It is checked only if the package installs a file of the folder.
+    /// Number of the compression. It is checked only if the package installs a file of the group.
     pub(super) compression: u16,
 }
 
-/// File in a folder.
+/// File in a group.
 pub(super) struct CabinetEntry {
     pub(super) name: String,
-    pub(super) folder: usize,
-    /// Offset of the file in the folder's unpacked bytes.
+    pub(super) group: usize,
+    /// Offset of the file in the group's unpacked bytes.
     pub(super) start: u32,
     pub(super) size: u32,
     /// Seconds since 1970, the cabinet's time read as UTC.
@@ -49,9 +50,9 @@ pub(super) struct CabinetEntry {
 
 struct CabinetHeader {
     files_at: u32,
-    folders: u16,
+    groups: u16,
     files: u16,
-    folder_reserve: u8,
+    group_reserve: u8,
     block_reserve: u8,
 }
 
@@ -64,21 +65,21 @@ impl<R: Read + Seek> Cabinet<R> {
         let mut reader = BufReader::new(reader);
         let io = |error| InstallerError::reading(&label, error);
         let header = read_header(&mut reader, &label)?;
-        let mut folders = Vec::new();
-        for _ in 0..header.folders {
-            folders.push(read_folder(&mut reader, header.folder_reserve, &label)?);
+        let mut groups = Vec::new();
+        for _ in 0..header.groups {
+            groups.push(read_group(&mut reader, header.group_reserve, &label)?);
         }
         reader
             .seek(SeekFrom::Start(u64::from(header.files_at)))
             .map_err(io)?;
         let mut entries = Vec::new();
         for _ in 0..header.files {
-            entries.push(read_entry(&mut reader, code_page, folders.len(), &label)?);
+            entries.push(read_entry(&mut reader, code_page, groups.len(), &label)?);
         }
         Ok(Self {
             reader,
             label,
-            folders,
+            groups,
             entries,
             block_reserve: header.block_reserve,
         })
@@ -106,18 +107,18 @@ fn read_header<R: Read>(reader: &mut R, label: &str) -> Result<CabinetHeader, In
             version >> 8
         )));
     }
-    let (folders, files, flags) = (fields.u16(), fields.u16(), fields.u16());
+    let (groups, files, flags) = (fields.u16(), fields.u16(), fields.u16());
     let mut header = CabinetHeader {
         files_at,
-        folders,
+        groups,
         files,
-        folder_reserve: 0,
+        group_reserve: 0,
         block_reserve: 0,
     };
     if flags & HAS_RESERVE != 0 {
         let mut reserve = LittleEndianFields::<4>::read(reader).map_err(io)?;
         skip(reader, u64::from(reserve.u16())).map_err(io)?;
-        (header.folder_reserve, header.block_reserve) = (reserve.u8(), reserve.u8());
+        (header.group_reserve, header.block_reserve) = (reserve.u8(), reserve.u8());
     }
     for flag in [HAS_PREVIOUS, HAS_NEXT] {
         if flags & flag != 0 {
@@ -129,16 +130,16 @@ fn read_header<R: Read>(reader: &mut R, label: &str) -> Result<CabinetHeader, In
     Ok(header)
 }
 
-fn read_folder<R: Read>(
+fn read_group<R: Read>(
     reader: &mut R,
     reserve: u8,
     label: &str,
-) -> Result<Folder, InstallerError> {
+) -> Result<BlockGroup, InstallerError> {
     let io = |error| InstallerError::reading(label, error);
     let mut fields = LittleEndianFields::<8>::read(reader).map_err(io)?;
     let (start, blocks, compression) = (fields.u32(), fields.u16(), fields.u16());
     skip(reader, u64::from(reserve)).map_err(io)?;
-    Ok(Folder {
+    Ok(BlockGroup {
         start,
         blocks,
         compression,
@@ -148,32 +149,32 @@ fn read_folder<R: Read>(
 fn read_entry<R: Read>(
     reader: &mut R,
     code_page: CodePage,
-    folders: usize,
+    groups: usize,
     label: &str,
 ) -> Result<CabinetEntry, InstallerError> {
     let mut fields = LittleEndianFields::<16>::read(reader)
         .map_err(|error| InstallerError::reading(label, error))?;
-    let (size, start, folder) = (fields.u32(), fields.u32(), fields.u16());
+    let (size, start, group) = (fields.u32(), fields.u32(), fields.u16());
     let (date, time, attributes) = (fields.u16(), fields.u16(), fields.u16());
     let bytes = read_text(reader, label)?;
     let name = match attributes & NAME_IS_UTF8 {
         0 => code_page.decode_lossy(&bytes),
         _ => String::from_utf8_lossy(&bytes).into_owned(),
     };
-    if folder >= SPANNING {
+    if group >= SPANNING {
         return Err(InstallerError::Unsupported(format!(
             "{label}: a cabinet set that spans files"
         )));
     }
-    if usize::from(folder) >= folders {
+    if usize::from(group) >= groups {
         return Err(InstallerError::damaged(
             label,
-            format!("the folder of `{}` does not exist", Escaped(&name)),
+            format!("the block group of `{}` does not exist", Escaped(&name)),
         ));
     }
     Ok(CabinetEntry {
         name,
-        folder: usize::from(folder),
+        group: usize::from(group),
         start,
         size,
         modified: unix_seconds(date, time),

@@ -6,6 +6,7 @@
 //! comes from a third party: every name in it is checked before it becomes a path, every count and
 //! length has a limit before it is trusted, and memory stays small whatever the package claims.
 
+mod blocks;
 mod build;
 mod cabinet;
 mod code_page;
@@ -13,7 +14,6 @@ mod contents;
 mod database;
 mod directories;
 mod error;
-mod folder;
 mod layout;
 mod read_limit;
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use md5::{Digest as _, Md5};
 
+use super::blocks::Blocks;
 use super::cabinet::{Cabinet, CabinetEntry};
 use super::code_page::CodePage;
-use super::folder::Blocks;
 use super::layout::{self, CabinetLocation, MediaFile};
 use super::{FileHashes, InstallerError, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::names::{Escaped, FileName};
@@ -55,20 +55,20 @@ impl CabinetUnpacker<'_> {
         sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
         let entries = std::mem::take(&mut cabinet.entries);
-        let mut files_by_folder = self.match_files(entries, &cabinet.label)?;
-        // In the order of the cabinet, so that it is read once and no block is part of two folders.
-        let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
-        order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
+        let mut files_by_group = self.match_files(entries, &cabinet.label)?;
+        // In the order of the cabinet, so that it is read once and no block is part of two groups.
+        let mut order: Vec<usize> = (0..cabinet.groups.len()).collect();
+        order.sort_by_key(|number| cabinet.groups.get(*number).map(|group| group.start));
         let mut end = 0;
         for number in order {
-            if let Some(files) = files_by_folder.remove(&number) {
-                end = unpack_folder(&mut cabinet, number, files, end, sink)?;
+            if let Some(files) = files_by_group.remove(&number) {
+                end = unpack_group(&mut cabinet, number, files, end, sink)?;
             }
         }
         Ok(())
     }
 
-    /// Returns the files to unpack of each folder, in the order of the directory of the cabinet.
+    /// Returns the files to unpack of each group, in the order of the directory of the cabinet.
     fn match_files(
         &self,
         entries: Vec<CabinetEntry>,
@@ -80,7 +80,7 @@ impl CabinetUnpacker<'_> {
             .iter()
             .map(|(key, file)| (key.as_str(), file))
             .collect();
-        let mut folders: BTreeMap<usize, Vec<MatchedFile<'_>>> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, Vec<MatchedFile<'_>>> = BTreeMap::new();
         for entry in entries {
             let damaged = |reason: &str| {
                 Err(InstallerError::damaged(
@@ -109,13 +109,13 @@ impl CabinetUnpacker<'_> {
                 return damaged(&sizes);
             }
             let md5 = md5.filter(|_| self.file_hashes == FileHashes::Compare);
-            folders
-                .entry(entry.folder)
+            groups
+                .entry(entry.group)
                 .or_default()
                 .push(MatchedFile { entry, file, md5 });
         }
         match missing.keys().next() {
-            None => Ok(folders),
+            None => Ok(groups),
             Some(key) => Err(InstallerError::damaged(
                 label,
                 format!("`{}` is not in it", Escaped(key)),
@@ -146,8 +146,8 @@ struct MatchedFile<'a> {
     md5: Option<[u8; 16]>,
 }
 
-/// Unpacks the files of one folder, and returns the offset in the cabinet up to which it was read.
-fn unpack_folder<R: Read + Seek>(
+/// Unpacks the files of one group, and returns the offset in the cabinet up to which it was read.
+fn unpack_group<R: Read + Seek>(
     cabinet: &mut Cabinet<R>,
     number: usize,
     mut files: Vec<MatchedFile<'_>>,
@@ -155,18 +155,21 @@ fn unpack_folder<R: Read + Seek>(
     sink: &mut dyn Sink,
 ) -> Result<u64, InstallerError> {
     let label = cabinet.label.as_str();
-    let Some(folder) = cabinet.folders.get(number).copied() else {
+    let Some(group) = cabinet.groups.get(number).copied() else {
         return Ok(previous_end);
     };
-    let start = u64::from(folder.start);
+    let start = u64::from(group.start);
     if start < previous_end {
-        return Err(InstallerError::damaged(label, "two folders share blocks"));
+        return Err(InstallerError::damaged(
+            label,
+            "two block groups share blocks",
+        ));
     }
     cabinet
         .reader
         .seek(SeekFrom::Start(start))
         .map_err(|error| InstallerError::reading(label, error))?;
-    let mut blocks = Blocks::new(&mut cabinet.reader, label, folder, cabinet.block_reserve)?;
+    let mut blocks = Blocks::new(&mut cabinet.reader, label, group, cabinet.block_reserve)?;
     files.sort_by_key(|file| (file.entry.start, file.entry.size));
     let mut position = 0;
     for file in &files {

@@ -1,16 +1,16 @@
-//! Writing of a cabinet with one uncompressed folder.
+//! Writing of a cabinet with one uncompressed block group.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::BuildError;
 use super::plan::PackagePlan;
-use crate::installer::folder::checksum;
+use crate::installer::blocks::checksum;
 
 /// Maximum number of bytes in a block.
 const MAX_BLOCK_SIZE: usize = 32 * 1024;
 const HEADER_SIZE: usize = 36;
-const FOLDER_SIZE: usize = 8;
+const BLOCK_GROUP_SIZE: usize = 8;
 
 /// Returns the cabinet of a package, in which the names of the files are their keys.
 pub(super) fn stored_cabinet(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildError> {
@@ -32,15 +32,21 @@ pub(super) fn stored_cabinet(plan: &PackagePlan<'_>) -> Result<Vec<u8>, BuildErr
         files = files.checked_add(1).ok_or_else(too_large)?;
     }
     let count = u16::try_from(content.len().div_ceil(MAX_BLOCK_SIZE)).map_err(|_| too_large())?;
-    let data_at = HEADER_SIZE + FOLDER_SIZE + entries.len();
+    let data_at = HEADER_SIZE + BLOCK_GROUP_SIZE + entries.len();
     let size = data_at + content.len() + 8 * usize::from(count);
     let mut cabinet = Vec::with_capacity(size);
     cabinet.extend(b"MSCF");
     // Size of the cabinet, and offset of the file entries, with reserved numbers around them.
-    for number in [0, size as u32, 0, (HEADER_SIZE + FOLDER_SIZE) as u32, 0] {
+    for number in [
+        0,
+        size as u32,
+        0,
+        (HEADER_SIZE + BLOCK_GROUP_SIZE) as u32,
+        0,
+    ] {
         cabinet.extend(number.to_le_bytes());
     }
-    // Version 1.3, one folder, the number of files; no flags, no set id, index 0 in the set.
+    // Version 1.3, one group, the number of files; no flags, no set id, index 0 in the set.
     for number in [0x0103, 1, files, 0, 0, 0] {
         cabinet.extend(number.to_le_bytes());
     }

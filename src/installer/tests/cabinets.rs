@@ -1,7 +1,7 @@
 //! Cabinets of every compression, valid and malformed.
 
 use super::forge::{
-    Forge, ForgedEntry, ForgedFolder, LZX_32_KIB, LzxWriter, cabinet, file, packed,
+    Forge, ForgedBlockGroup, ForgedEntry, LZX_32_KIB, LzxWriter, cabinet, file, packed,
 };
 use super::*;
 
@@ -18,23 +18,23 @@ fn unpacked(size: usize, cabinet: Vec<u8>) -> Result<Vec<u8>, InstallerError> {
     Ok(files.into_values().next().expect("a file"))
 }
 
-fn one_folder(compression: u16, blocks: Vec<(Vec<u8>, u16)>, size: usize) -> Vec<u8> {
+fn one_group(compression: u16, blocks: Vec<(Vec<u8>, u16)>, size: usize) -> Vec<u8> {
     cabinet(
-        &[ForgedFolder {
+        &[ForgedBlockGroup {
             compression,
             blocks,
         }],
         &[ForgedEntry {
             name: "f",
-            folder: 0,
+            group: 0,
             start: 0,
             size: size as u32,
         }],
     )
 }
 
-fn plain(bytes: &[u8]) -> ForgedFolder {
-    ForgedFolder {
+fn plain(bytes: &[u8]) -> ForgedBlockGroup {
+    ForgedBlockGroup {
         compression: 0,
         blocks: vec![(bytes.to_vec(), bytes.len() as u16)],
     }
@@ -57,7 +57,7 @@ fn lzx_with_literals_and_matches_is_read() {
     b"hello".iter().for_each(|byte| lzx.literal(*byte));
     lzx.repeat_eight();
     lzx.literal(255);
-    let cabinet = one_folder(LZX_32_KIB, vec![(lzx.finish(), 14)], 14);
+    let cabinet = one_group(LZX_32_KIB, vec![(lzx.finish(), 14)], 14);
     assert_eq!(
         unpacked(14, cabinet).expect("its bytes"),
         b"hellooooooooo\xff"
@@ -74,7 +74,7 @@ fn lzx_with_plain_bytes_in_several_blocks_is_read() {
     lzx.plain([1, 1, 1], frames.next().expect("a frame"), bytes.len());
     let mut blocks = vec![(lzx.finish(), 32_768)];
     blocks.extend(frames.map(|frame| (frame.to_vec(), frame.len() as u16)));
-    let cabinet = one_folder(LZX_32_KIB, blocks, bytes.len());
+    let cabinet = one_group(LZX_32_KIB, blocks, bytes.len());
     assert!(unpacked(bytes.len(), cabinet).expect("its bytes") == bytes);
 }
 
@@ -87,14 +87,14 @@ fn lzx_with_offsets_beyond_the_window_does_not_panic() {
         lzx.trees();
         lzx.repeat_eight();
         // The resulting bytes are not specified; the test is that unpacking returns.
-        let _ = unpacked(10, one_folder(LZX_32_KIB, vec![(lzx.finish(), 10)], 10));
+        let _ = unpacked(10, one_group(LZX_32_KIB, vec![(lzx.finish(), 10)], 10));
     }
 }
 
 #[test]
 fn an_unsupported_compression_is_an_error() {
     let message = |compression| {
-        unpacked(1, one_folder(compression, vec![(vec![1], 1)], 1))
+        unpacked(1, one_group(compression, vec![(vec![1], 1)], 1))
             .expect_err("an error")
             .to_string()
     };
@@ -111,10 +111,10 @@ fn an_unsupported_compression_is_an_error() {
         "the cabinet `cab` is damaged: the window size of its LZX compression is not valid"
     );
     let set = "the cabinet `cab`: a cabinet set that spans files is not supported";
-    for folder in [0xfffd, 0xfffe, 0xffff] {
+    for group in [0xfffd, 0xfffe, 0xffff] {
         let entries = [ForgedEntry {
             name: "f",
-            folder,
+            group,
             start: 0,
             size: 1,
         }];
@@ -125,7 +125,7 @@ fn an_unsupported_compression_is_an_error() {
             set
         );
     }
-    let continued = one_folder(0, vec![(vec![1], 0)], 1);
+    let continued = one_group(0, vec![(vec![1], 0)], 1);
     assert_eq!(
         unpacked(1, continued).expect_err("an error").to_string(),
         set
@@ -133,14 +133,14 @@ fn an_unsupported_compression_is_an_error() {
 }
 
 #[test]
-fn the_compression_of_an_unused_folder_is_not_checked() {
-    let quantum = ForgedFolder {
+fn the_compression_of_an_unused_block_group_is_not_checked() {
+    let quantum = ForgedBlockGroup {
         compression: 2,
         blocks: vec![(vec![1], 1)],
     };
-    let entry = |name, folder, size| ForgedEntry {
+    let entry = |name, group, size| ForgedEntry {
         name,
-        folder,
+        group,
         start: 0,
         size,
     };
@@ -163,7 +163,7 @@ fn malformed_blocks_are_damage() {
     let message = |compression, block: Vec<u8>, unpacked_size, size| {
         unpacked(
             size,
-            one_folder(compression, vec![(block, unpacked_size)], size),
+            one_group(compression, vec![(block, unpacked_size)], size),
         )
         .expect_err("damage")
         .to_string()
@@ -173,7 +173,7 @@ fn malformed_blocks_are_damage() {
             .ends_with("the unpacked size of a block differs from the size in its header")
     );
     assert!(message(0, vec![1; 40_000], 40_000, 40_000).ends_with("a block is too large"));
-    assert!(message(0, vec![1], 1, 2).ends_with("a folder ends before its files do"));
+    assert!(message(0, vec![1], 1, 2).ends_with("a block group ends before its files do"));
     assert!(
         message(1, b"CX\x03\x00".to_vec(), 1, 1)
             .ends_with("a block does not begin with the signature of MSZIP")
@@ -191,7 +191,7 @@ fn malformed_blocks_are_damage() {
 
 #[test]
 fn a_changed_bit_is_found_by_the_checksum() {
-    let mut cabinet = one_folder(0, vec![(b"hello".to_vec(), 5)], 5);
+    let mut cabinet = one_group(0, vec![(b"hello".to_vec(), 5)], 5);
     let last = cabinet.last_mut().expect("a byte");
     *last ^= 1;
     assert!(
@@ -208,9 +208,9 @@ fn a_changed_bit_is_found_by_the_checksum() {
 
 #[test]
 fn reserved_bytes_are_skipped() {
-    let mut bytes = one_folder(0, vec![(b"hello".to_vec(), 5)], 5);
+    let mut bytes = one_group(0, vec![(b"hello".to_vec(), 5)], 5);
     let sum_at = bytes.len() - 5 - 8;
-    // Three bytes in the header, two in each folder, one in each block.
+    // Three bytes in the header, two in each group, one in each block.
     bytes.splice(sum_at + 8..sum_at + 8, [9]);
     bytes[sum_at..sum_at + 4].fill(0);
     bytes.splice(44..44, [9; 2]);
@@ -222,10 +222,10 @@ fn reserved_bytes_are_skipped() {
 }
 
 #[test]
-fn files_and_folders_that_share_bytes_are_refused() {
-    let entry = |name, folder, start, size| ForgedEntry {
+fn files_and_block_groups_that_share_bytes_are_refused() {
+    let entry = |name, group, start, size| ForgedEntry {
         name,
-        folder,
+        group,
         start,
         size,
     };
@@ -252,7 +252,7 @@ fn files_and_folders_that_share_bytes_are_refused() {
     assert!(
         unpack_with(shared)
             .expect_err("damage")
-            .ends_with("two folders share blocks")
+            .ends_with("two block groups share blocks")
     );
     // Files out of order and with a gap between them are valid.
     let gap = cabinet(
@@ -278,17 +278,17 @@ fn files_and_folders_that_share_bytes_are_refused() {
 }
 
 #[test]
-fn a_folder_is_read_only_to_the_end_of_its_last_file() {
+fn a_block_group_is_read_only_to_the_end_of_its_last_file() {
     let blocks = vec![(b"hello".to_vec(), 5), (vec![1], 7)];
     assert_eq!(
-        unpacked(5, one_folder(0, blocks, 5)).expect("its bytes"),
+        unpacked(5, one_group(0, blocks, 5)).expect("its bytes"),
         b"hello"
     );
 }
 
 #[test]
 fn a_truncated_cabinet_is_damage() {
-    let complete = one_folder(0, vec![(b"hello".to_vec(), 5)], 5);
+    let complete = one_group(0, vec![(b"hello".to_vec(), 5)], 5);
     for length in [0, 3, 20, 40, 50, 60, complete.len() - 1] {
         let message = unpacked(5, complete[..length].to_vec())
             .expect_err("damage")

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 
 use msi::{CodePage, Column, Insert, Package, PackageType, Value};
 
-use crate::installer::folder::checksum;
+use crate::installer::blocks::checksum;
 
 /// Package under construction. It starts as a valid one with the file `Program Files/a.txt`.
 pub(super) struct Forge {
@@ -266,9 +266,9 @@ pub(super) fn rewrite_streams(
     to.into_inner().into_inner()
 }
 
-/// Folder of a forged cabinet.
+/// Block group of a forged cabinet.
 #[derive(Clone)]
-pub(super) struct ForgedFolder {
+pub(super) struct ForgedBlockGroup {
     pub(super) compression: u16,
     /// Packed blocks, with their unpacked sizes.
     pub(super) blocks: Vec<(Vec<u8>, u16)>,
@@ -278,28 +278,28 @@ pub(super) struct ForgedFolder {
 #[derive(Clone)]
 pub(super) struct ForgedEntry {
     pub(super) name: &'static str,
-    pub(super) folder: u16,
+    pub(super) group: u16,
     pub(super) start: u32,
     pub(super) size: u32,
 }
 
-pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<u8> {
+pub(super) fn cabinet(groups: &[ForgedBlockGroup], entries: &[ForgedEntry]) -> Vec<u8> {
     let names: usize = entries.iter().map(|entry| 17 + entry.name.len()).sum();
-    let mut at = 36 + 8 * folders.len() + names;
+    let mut at = 36 + 8 * groups.len() + names;
     let mut bytes = Vec::from(*b"MSCF");
-    let files_at = (36 + 8 * folders.len()) as u32;
+    let files_at = (36 + 8 * groups.len()) as u32;
     [0, 0, 0, files_at, 0]
         .iter()
         .for_each(|number: &u32| bytes.extend(number.to_le_bytes()));
-    let counts = [0x0103, folders.len() as u16, entries.len() as u16, 0, 0, 0];
+    let counts = [0x0103, groups.len() as u16, entries.len() as u16, 0, 0, 0];
     counts
         .iter()
         .for_each(|number| bytes.extend(number.to_le_bytes()));
-    for folder in folders {
+    for group in groups {
         bytes.extend((at as u32).to_le_bytes());
-        bytes.extend((folder.blocks.len() as u16).to_le_bytes());
-        bytes.extend(folder.compression.to_le_bytes());
-        at += folder
+        bytes.extend((group.blocks.len() as u16).to_le_bytes());
+        bytes.extend(group.compression.to_le_bytes());
+        at += group
             .blocks
             .iter()
             .map(|(packed, _)| 8 + packed.len())
@@ -308,14 +308,14 @@ pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<
     for entry in entries {
         bytes.extend(entry.size.to_le_bytes());
         bytes.extend(entry.start.to_le_bytes());
-        bytes.extend(entry.folder.to_le_bytes());
+        bytes.extend(entry.group.to_le_bytes());
         // 2008-03-31 18:32
         bytes.extend((28_u16 << 9 | 3 << 5 | 31).to_le_bytes());
         bytes.extend((18_u16 << 11 | 32 << 5).to_le_bytes());
         bytes.extend(0x20_u16.to_le_bytes());
         bytes.extend(entry.name.bytes().chain([0]));
     }
-    for (packed, unpacked) in folders.iter().flat_map(|folder| &folder.blocks) {
+    for (packed, unpacked) in groups.iter().flat_map(|group| &group.blocks) {
         let sizes = [(packed.len() as u16).to_le_bytes(), unpacked.to_le_bytes()].concat();
         bytes.extend((checksum(packed) ^ checksum(&sizes)).to_le_bytes());
         bytes.extend(sizes);
@@ -326,22 +326,22 @@ pub(super) fn cabinet(folders: &[ForgedFolder], entries: &[ForgedEntry]) -> Vec<
     bytes
 }
 
-/// Returns a cabinet with one uncompressed folder, made by the library `cab`.
+/// Returns a cabinet with one uncompressed block group, made by the library `cab`.
 pub(super) fn stored(files: &[(&str, &[u8])]) -> Vec<u8> {
     packed(cab::CompressionType::None, &[files])
 }
 
-/// Returns a cabinet made by the library `cab`, with the files of each folder.
-pub(super) fn packed(compression: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -> Vec<u8> {
+/// Returns a cabinet made by the library `cab`, with the files of each group.
+pub(super) fn packed(compression: cab::CompressionType, groups: &[&[(&str, &[u8])]]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
-    for files in folders {
-        let folder = builder.add_folder(compression);
+    for files in groups {
+        let group = builder.add_folder(compression);
         for (name, _) in *files {
-            folder.add_file(*name);
+            group.add_file(*name);
         }
     }
     let mut writer = builder.build(Cursor::new(Vec::new())).expect("a cabinet");
-    for (_, bytes) in folders.iter().flat_map(|files| files.iter()) {
+    for (_, bytes) in groups.iter().flat_map(|files| files.iter()) {
         let mut file = writer.next_file().expect("a file").expect("one more file");
         file.write_all(bytes).expect("written");
     }
@@ -358,11 +358,11 @@ pub(super) struct LzxWriter {
     filled: u32,
 }
 
-/// Compression of a folder: LZX with a window of 32 KiB.
+/// Compression of a group: LZX with a window of 32 KiB.
 pub(super) const LZX_32_KIB: u16 = 15 << 8 | 3;
 
 impl LzxWriter {
-    /// Begins a folder, without translation of addresses.
+    /// Begins a group, without translation of addresses.
     pub(super) fn begin() -> Self {
         let mut lzx = Self::default();
         lzx.bits(0, 1);

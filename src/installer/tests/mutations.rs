@@ -2,7 +2,7 @@
 //! the program panic.
 
 use super::forge::{
-    Forge, ForgedEntry, ForgedFolder, LZX_32_KIB, LzxWriter, cabinet, packed, rewrite_streams,
+    Forge, ForgedBlockGroup, ForgedEntry, LZX_32_KIB, LzxWriter, cabinet, packed, rewrite_streams,
 };
 use super::*;
 
@@ -22,25 +22,25 @@ fn sample_package() -> Vec<u8> {
     lzx.trees();
     b"hello".iter().for_each(|byte| lzx.literal(*byte));
     lzx.repeat_eight();
-    let folders = [
-        ForgedFolder {
+    let groups = [
+        ForgedBlockGroup {
             compression: LZX_32_KIB,
             blocks: vec![(lzx.finish(), 13)],
         },
-        ForgedFolder {
+        ForgedBlockGroup {
             compression: 0,
             blocks: vec![(b"stored".to_vec(), 6)],
         },
     ];
-    let entry = |name, folder, size| ForgedEntry {
+    let entry = |name, group, size| ForgedEntry {
         name,
-        folder,
+        group,
         start: 0,
         size,
     };
     // Without checksums, so that changed blocks are unpacked.
     let mut mixed = cabinet(
-        &folders,
+        &groups,
         &[entry("f3", 0, 13), entry("f2", 1, 6), entry("f4", 1, 0)],
     );
     clear_checksums(&mut mixed);
@@ -148,15 +148,15 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let mut block = intact.clone();
         (0..=random.below(3)).for_each(|_| random.mutate(&mut block));
         let size = 17 + random.below(3) as u32;
-        let folder = ForgedFolder {
+        let group = ForgedBlockGroup {
             compression: LZX_32_KIB,
             blocks: vec![(block.clone(), 17), (block, 2)],
         };
         let bytes = cabinet(
-            &[folder],
+            &[group],
             &[ForgedEntry {
                 name: "f",
-                folder: 0,
+                group: 0,
                 start: 0,
                 size,
             }],
@@ -167,15 +167,14 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
             crate::installer::code_page::CodePage::Ascii,
         );
         let mut cabinet = cabinet.expect("a valid directory");
-        let folder = cabinet.folders[0];
+        let group = cabinet.groups[0];
         io::Seek::seek(
             &mut cabinet.reader,
-            io::SeekFrom::Start(u64::from(folder.start)),
+            io::SeekFrom::Start(u64::from(group.start)),
         )
         .expect("in memory");
-        let mut blocks =
-            crate::installer::folder::Blocks::new(&mut cabinet.reader, "it", folder, 0)
-                .expect("LZX");
+        let mut blocks = crate::installer::blocks::Blocks::new(&mut cabinet.reader, "it", group, 0)
+            .expect("LZX");
         let _ = blocks.copy(u64::from(size), |_| Ok(()));
     }
 }

@@ -319,7 +319,7 @@ fn an_external_cabinet_may_have_files_of_other_packages() {
 }
 
 #[test]
-fn several_cabinets_with_several_folders_are_read() {
+fn several_cabinets_with_several_block_groups_are_read() {
     let large = vec![42; 100_000];
     let mut forge = Forge::with_files(&[("a", b"one"), ("b", &large), ("c", b""), ("d", b"four")]);
     let compression = cab::CompressionType::MsZip;

@@ -1,4 +1,4 @@
-//! Unpacking of one folder of a cabinet, from the first block to the last, once.
+//! Unpacking of one block group of a cabinet, from the first block to the last, once.
 
 use std::io::{self, Read};
 
@@ -8,12 +8,12 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUT
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::InstallerError;
-use super::cabinet::{Folder, LittleEndianFields};
+use super::cabinet::{BlockGroup, LittleEndianFields};
 
 /// Maximum size of an unpacked block in bytes.
 const MAX_BLOCK_SIZE: usize = 32 * 1024;
 
-/// Compression of the blocks of a folder.
+/// Compression of the blocks of a group.
 #[derive(Clone, Copy)]
 enum Compression {
     Stored,
@@ -57,7 +57,7 @@ fn window(bits: u16) -> Option<WindowSize> {
     })
 }
 
-/// Reader of the unpacked bytes of a folder, in order.
+/// Reader of the unpacked bytes of a group, in order.
 pub(super) struct Blocks<'a, R> {
     reader: &'a mut R,
     label: &'a str,
@@ -81,14 +81,14 @@ enum Unpacker {
 }
 
 impl<'a, R: Read> Blocks<'a, R> {
-    /// Returns the blocks of a folder; the reader must be at the first.
+    /// Returns the blocks of a group; the reader must be at the first.
     pub(super) fn new(
         reader: &'a mut R,
         label: &'a str,
-        folder: Folder,
+        group: BlockGroup,
         reserve: u8,
     ) -> Result<Self, InstallerError> {
-        let unpacker = match Compression::from_number(folder.compression, label)? {
+        let unpacker = match Compression::from_number(group.compression, label)? {
             Compression::Stored => Unpacker::Stored,
             Compression::MsZip => Unpacker::MsZip {
                 history: Vec::new(),
@@ -100,7 +100,7 @@ impl<'a, R: Read> Blocks<'a, R> {
             reader,
             label,
             reserve,
-            blocks_left: folder.blocks,
+            blocks_left: group.blocks,
             unpacker,
             packed,
             block,
@@ -133,7 +133,7 @@ impl<'a, R: Read> Blocks<'a, R> {
     fn next_block(&mut self) -> Result<(), InstallerError> {
         self.blocks_left = match self.blocks_left.checked_sub(1) {
             Some(blocks_left) => blocks_left,
-            None => return Err(self.damaged("a folder ends before its files do")),
+            None => return Err(self.damaged("a block group ends before its files do")),
         };
         let header = self
             .read_block()
