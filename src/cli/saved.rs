@@ -138,5 +138,10 @@ pub(super) fn save(
         "plan {digest} saved to {}",
         out::shell_quoted(path)
     ));
+    out::message(format_args!(
+        "next: rollup apply {} -d {}",
+        out::shell_quoted(path),
+        out::shell_quoted(&command.deployment)
+    ));
     Ok(())
 }

@@ -316,7 +316,7 @@ impl<'a> RunDetails<'a> {
         ];
         places
             .iter()
-            .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Escaped(path))));
+            .for_each(|(name, path)| out::line(format_args!("  {name:<10}{}", Escaped(path))));
         if let Some(bytes) = self.kept {
             // A rollback restores the old objects and moves the new ones into the slots.
             let objects = if run.state() == RunState::Closed(Outcome::Undone) {
@@ -325,12 +325,12 @@ impl<'a> RunDetails<'a> {
                 "old objects"
             };
             out::line(format_args!(
-                "  {:<8}{} bytes of {objects}",
+                "  {:<10}{} bytes of {objects}",
                 "keeps",
                 number(bytes)
             ));
         }
-        out::line(format_args!("  {:<8}{}", "report", self.report()));
+        out::line(format_args!("  {:<10}{}", "report", self.report()));
     }
 }
 

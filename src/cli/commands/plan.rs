@@ -71,5 +71,10 @@ pub(super) fn plan(args: &args::PlanArgs) -> Result<Exit, Failure> {
             out::shell_quoted(typed)
         ));
     }
+    if plan.digest.is_none() {
+        out::message("next: plan again with the payload: `--payload DIR`");
+    } else if args.save.is_none() {
+        out::message(format_args!("next: {}", job.command.apply_line()));
+    }
     Ok(exit)
 }

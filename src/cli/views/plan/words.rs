@@ -386,9 +386,8 @@ pub(super) fn describe_size(plan: &Plan) -> String {
     if plan.digest.is_none() {
         return format!("{operations} in {steps}");
     }
-    let swaps = count(plan.swaps.len(), "swap", "swaps");
     format!(
-        "{operations} in {steps}, by {swaps}; {} bytes to stage",
+        "{operations} in {steps}; {} bytes to stage",
         number(staged_bytes(&plan.swaps))
     )
 }
