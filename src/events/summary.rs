@@ -23,7 +23,6 @@ pub struct RunSummary {
     pub opened: Option<String>,
     /// Time at which the run was closed, the last time.
     pub closed: Option<String>,
-    /// Digest of the plan.
     pub plan: Option<Digest>,
     /// Digest of the state that the plan expects.
     pub expected: Option<Digest>,
@@ -100,7 +99,6 @@ pub struct Attempt {
     pub committed: Option<TimeSpan>,
     /// Outage of the deployment: from before the first rename until after the last one.
     pub outage: Option<TimeSpan>,
-    /// Breakdown of that outage.
     pub breakdown: OutageBreakdown,
     /// True if some of its swaps are not recorded, so that times are too short.
     pub partial: bool,

@@ -124,7 +124,6 @@ pub struct Opened {
     /// Subject of the run. Later runs read it without the plan of this one.
     #[serde(flatten)]
     pub subject: RunSubject,
-    /// Digest of the plan.
     pub plan: Digest,
     /// Ids of the `confirm` prerequisites that were answered with yes.
     pub confirmed: Vec<String>,

@@ -37,9 +37,7 @@ const LONGEST_PLAN: u64 = 1 << 30;
 /// Lab that is ready. As long as this value exists, no other process replaces the lab.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// Path of the deployment.
     pub deployment: PathBuf,
-    /// Path of the payload.
     pub payload: PathBuf,
     listing: Arc<Listing>,
 }

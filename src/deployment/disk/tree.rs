@@ -88,7 +88,6 @@ pub enum FileKind {
 /// Metadata of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathMetadata {
-    /// Its kind.
     pub kind: FileKind,
     /// Size in bytes, of a file.
     pub size: u64,

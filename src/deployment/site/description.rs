@@ -19,7 +19,6 @@ pub struct Description {
     pub name: String,
     /// Product of the deployment.
     pub product: String,
-    /// Version of the product.
     pub product_version: String,
     /// Directory of the installer share, at the root.
     pub share: FileName,
@@ -27,7 +26,6 @@ pub struct Description {
     pub applied: Vec<Kb>,
     /// Every role the product knows.
     pub roles: Vec<Role>,
-    /// The servers.
     pub servers: Vec<Server>,
     /// Other products on the servers.
     pub products: Vec<Product>,
@@ -62,7 +60,6 @@ pub struct ItemId(pub usize);
 /// A role that servers hold.
 #[derive(Debug, Clone)]
 pub struct Role {
-    /// Its name.
     pub name: String,
     /// Other names of the role.
     pub aliases: Vec<String>,

@@ -101,7 +101,6 @@ pub struct Installed {
 /// Installer from which a product was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallerRecord {
-    /// Its name.
     pub name: FileName,
     /// Its SHA-256.
     pub sha256: Digest,

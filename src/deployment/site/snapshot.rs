@@ -85,7 +85,6 @@ pub struct OpenRun {
 /// Finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastRun {
-    /// Its number.
     pub number: u32,
     /// The rollup.
     pub kb: Kb,

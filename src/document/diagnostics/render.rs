@@ -57,7 +57,6 @@ pub struct FindingRecord<'a> {
     pub end_column: u32,
     /// Number of its code, such as `RU0201`.
     pub code: &'static str,
-    /// Its severity.
     pub level: Severity,
     /// Message; in all texts, invisible characters of the document are escaped.
     pub message: String,

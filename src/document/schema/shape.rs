@@ -120,11 +120,9 @@ pub enum Cases {
     None,
     /// Cases named by the possible texts of a key.
     Of {
-        /// The key.
         key: &'static str,
         /// Keys that are allowed in every case.
         always: &'static [&'static str],
-        /// The cases.
         cases: &'static [Case],
     },
     /// Cases named by keys, of which exactly one is present.

@@ -10,7 +10,6 @@ use crate::document::schema::shape::{KeyKind, Rule, Shape};
 /// Value with its place in the document.
 #[derive(Debug, Clone)]
 pub struct Placed<T> {
-    /// The value.
     pub value: T,
     /// Place of the value.
     pub span: Span,
