@@ -19,6 +19,7 @@ use crate::validation::FindingSelector;
 #[derive(Debug, Parser)]
 #[command(
     name = "rollup",
+    bin_name = "rollup",
     version,
     propagate_version = true,
     max_term_width = 100,
@@ -216,6 +217,7 @@ head of the document, with a path relative to the document:
   rollup explain RU0201
   rollup explain 13
   rollup explain stale-plan
+  rollup explain recovery                    finish or roll back a run by hand
   rollup explain --format markdown > findings.md")]
     Explain(ExplainArgs),
     /// Build a sample deployment and payload, and apply the manifest there
@@ -711,7 +713,7 @@ pub(super) enum ExplainFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Finding such as RU0201, or exit code by number or name; by default all of them
+    /// Finding such as RU0201, exit code by number or name, or `recovery`; by default all
     pub(super) code: Option<String>,
     /// Print in this format
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]

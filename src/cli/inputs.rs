@@ -151,7 +151,7 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
         return Err(if path.exists() {
             failure.next("name the directory with the `deployment.toml`")
         } else {
-            failure
+            failure.next("check the path; a deployment is a directory with a `deployment.toml`")
         });
     }
     Tree::open(path).map_err(|error| disk_failure(&error))
@@ -230,6 +230,7 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
             Failure::new(Exit::NoInput, format_args!("there is no file `{name}`"))
+                .next("check the path")
         }
         _ => Failure::new(Exit::Io, format_args!("cannot read `{name}`: {error}")),
     };
@@ -352,7 +353,7 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
             Err(if given.exists() {
                 failure.next("name the directory with the files")
             } else {
-                failure
+                failure.next("check the path; `-p DIR` is the directory with the vendor's files")
             })
         }
     }

@@ -30,7 +30,7 @@ impl NextCommands<'_> {
         if run.is_open() {
             self.undo()
         } else {
-            format!("{} {}", self.undo(), run.number)
+            self.command(&format!("undo {}", run.number))
         }
     }
 

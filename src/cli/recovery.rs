@@ -68,7 +68,8 @@ pub(super) fn print_remaining_operations(
         (Direction::Forward, false) => "it will be finished:",
         (Direction::Back, false) => "it will be rolled back:",
         (Direction::Forward, true) => "no operation is left to do; it will be closed",
-        (Direction::Back, true) => "nothing to roll back; it will be closed",
+        (Direction::Back, true) if run.is_open() => "nothing to roll back; it will be closed",
+        (Direction::Back, true) => "it moved no file; it will be marked as undone",
     });
     lines.iter().for_each(out::line);
     Ok(())

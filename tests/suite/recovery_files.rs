@@ -227,7 +227,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
     ran.prints("run 0001-KB100001 is finished")
-        .prints("rollup undo -d deployment 1")
+        .prints("rollup undo 1 -d deployment")
         .does_not_print("rollup resume");
     // An old object that is a directory now, or missing.
     for change in [

@@ -161,7 +161,7 @@ fn a_file_changed_since_is_named_and_nothing_is_undone() {
         .tree_is_unchanged();
     ran.prints(&format!("`{dll}` has 8 bytes"))
         .prints("`Share/Provider.msi` is gone")
-        .prints("undo -d deployment 1 --discard-changes");
+        .prints("undo 1 -d deployment --discard-changes");
     assert!(
         !world
             .read(".rollup/runs/0001-KB100001/journal")

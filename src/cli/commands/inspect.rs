@@ -47,6 +47,7 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
             Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
+                .next("check the path")
         }
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
     };

@@ -44,7 +44,8 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(
             Exit::NoInput,
             format_args!("there is no payload directory `{}`", payload.display()),
-        ));
+        )
+        .next("check the path; `-p DIR` is the directory with the vendor's files"));
     }
     if let Some(named) = &args.inject_failure {
         failing::check(named, &loaded.manifest)
@@ -134,15 +135,29 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     })?;
     let shown = lab.deployment.display();
     out::line("where to look:");
-    out::line(format_args!(
-        "  rollup tree -d {shown}       the console with its states"
-    ));
-    out::line(format_args!("  rollup history -d {shown}    the runs"));
-    out::line(format_args!("  rollup report last -d {shown}"));
-    out::line("                              what happened, and how long it took");
-    out::line(format_args!(
-        "  {shown}/.rollup/runs         the run's directory, with the old objects"
-    ));
+    let places = [
+        (
+            format!("rollup tree -d {shown}"),
+            "the console with its states",
+        ),
+        (format!("rollup history -d {shown}"), "the runs"),
+        (
+            format!("rollup report last -d {shown}"),
+            "the operations, their times and the outage",
+        ),
+        (
+            format!("{shown}/.rollup/runs"),
+            "the run's directory, with the old objects",
+        ),
+    ];
+    let width = places
+        .iter()
+        .map(|(place, _)| place.len())
+        .max()
+        .unwrap_or(0);
+    for (place, about) in &places {
+        out::line(format_args!("  {place:width$}  {about}"));
+    }
     Ok(exit)
 }
 
