@@ -295,6 +295,21 @@ impl OperationKind {
             _ => '!',
         }
     }
+
+    /// Returns the sign and the word of its rollback.
+    pub fn inverse(self) -> (char, &'static str) {
+        match self {
+            OperationKind::Uninstall => ('+', "restore"),
+            OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
+            OperationKind::Replace | OperationKind::Accept => ('~', "restore"),
+            OperationKind::Initialize => ('*', "restore"),
+            OperationKind::Start
+            | OperationKind::Stop
+            | OperationKind::Restart
+            | OperationKind::Enable
+            | OperationKind::Disable => ('!', "restore"),
+        }
+    }
 }
 
 /// State of an operation's target, before or after the operation.

@@ -37,7 +37,7 @@ fn undo_restores_the_deployment_to_the_byte() {
     world.run(APPLY).exits_with(exit::OK);
     let ran = world.run("undo KB952076 --yes").exits_with(exit::OK);
     ran.prints("it will be rolled back:")
-        .prints("roll back install Exchange 2007 Provider (step install)")
+        .prints("- remove Exchange 2007 Provider (step install)")
         .prints("restart required: Provisioning Engine on MPS01, MPS02")
         .prints("run 0001-KB952076 is undone: the deployment is as it was before");
     before.assert_same(&Listing::of(&world.deployment()));

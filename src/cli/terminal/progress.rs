@@ -352,7 +352,7 @@ fn describe_finished(operation: &Operation, direction: Direction) -> String {
         .unwrap_or_default();
     let action = match direction {
         Direction::Forward => past_tense(operation.kind).to_owned(),
-        Direction::Back => format!("rolled back {} of", operation.kind.word()),
+        Direction::Back => format!("{}d", operation.kind.inverse().1),
     };
     format!("{action} {}{on}", Escaped(&operation.target))
 }

@@ -11,9 +11,9 @@ use askama::Template;
 use super::tree::{operations_by_path, state_after, state_before};
 use super::words::{
     POINT_OF_NO_RETURN, describe_manual_step, describe_rollback, describe_state, describe_target,
-    group_operations, grouped_outages, inverse, kept_bytes, newly_installed, permanent_outages,
-    plan_title, restarts_after_undo, restored_state, rollup_list, server_list, staged_bytes,
-    step_heading, target_directory,
+    group_operations, grouped_outages, kept_bytes, newly_installed, permanent_outages, plan_title,
+    restarts_after_undo, restored_state, rollup_list, server_list, staged_bytes, step_heading,
+    target_directory,
 };
 use crate::cli::terminal::out::{count, number};
 use crate::deployment::records::State;
@@ -655,7 +655,7 @@ fn rollback(plan: &Plan) -> Vec<RollbackStep> {
             .as_ref()
             .map(|manual| manual.undo.as_deref().map(escaped).ok_or(()));
         let row = |group: Vec<&Operation>| {
-            let (sign, word) = inverse(group[0]);
+            let (sign, word) = group[0].kind.inverse();
             (
                 sign,
                 word,

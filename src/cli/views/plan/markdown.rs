@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::words::{
     POINT_OF_NO_RETURN, describe_change, describe_manual_step, describe_rollback, describe_size,
-    describe_target, group_operations, grouped_outages, inverse, newly_installed,
-    permanent_outages, plan_title, restarts_after_undo, restored_state, rollup_list, step_heading,
-    target_directory,
+    describe_target, group_operations, grouped_outages, newly_installed, permanent_outages,
+    plan_title, restarts_after_undo, restored_state, rollup_list, step_heading, target_directory,
 };
 use crate::cli::terminal::out::number;
 use crate::cli::views::markdown::{MarkdownPage, escape};
@@ -275,7 +274,7 @@ impl MarkdownPlan {
                 None => {}
             }
             let row = |group: Vec<&Operation>| {
-                let (_, word) = inverse(group[0]);
+                let (_, word) = group[0].kind.inverse();
                 vec![
                     word.to_owned(),
                     escape(&describe_target(&group)),

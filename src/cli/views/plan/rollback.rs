@@ -1,8 +1,8 @@
 //! The exact rollback of a plan, as text: the operations of `undo`, before anything is done.
 
 use super::words::{
-    POINT_OF_NO_RETURN, describe_target, group_operations, inverse, restarts_after_undo,
-    restored_state, step_heading,
+    POINT_OF_NO_RETURN, describe_target, group_operations, restarts_after_undo, restored_state,
+    step_heading,
 };
 use crate::cli::terminal::out::{BOLD, WARN, count, styled, wrapped};
 use crate::names::Escaped;
@@ -63,7 +63,7 @@ fn manual_lines(lines: &mut Vec<String>, step: &PlannedStep, width: usize) {
 
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize) {
     let first = group[0];
-    let (sign, word) = inverse(first);
+    let (sign, word) = first.kind.inverse();
     let left = format!(
         "   {sign} {word:<10} {}",
         wrapped(&describe_target(group), width, &" ".repeat(INDENT))

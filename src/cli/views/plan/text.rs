@@ -119,14 +119,12 @@ pub(crate) fn remaining_operations(
                 .as_ref()
                 .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
-            let roll_back = if direction == Direction::Back {
-                "roll back "
-            } else {
-                ""
+            let (sign, word) = match direction {
+                Direction::Forward => (operation.kind.sign(), operation.kind.word()),
+                Direction::Back => operation.kind.inverse(),
             };
-            let (sign, word) = (operation.kind.sign(), operation.kind.word());
             lines.push(format!(
-                "   {sign} {roll_back}{word} {}{on}  (step {})",
+                "   {sign} {word} {}{on}  (step {})",
                 Escaped(&operation.target),
                 step.id
             ));

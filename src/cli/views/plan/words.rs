@@ -195,18 +195,6 @@ pub(super) fn short_hash(digest: &Digest) -> String {
     digest.short()[..8].to_owned()
 }
 
-/// Returns the sign and word of the operation that rolls one back.
-pub(super) fn inverse(operation: &Operation) -> (char, &'static str) {
-    match operation.kind {
-        OperationKind::Uninstall => ('+', "restore"),
-        OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
-        OperationKind::Replace | OperationKind::Accept => ('~', "restore"),
-        OperationKind::Initialize => ('*', "restore"),
-        OperationKind::Start | OperationKind::Stop | OperationKind::Restart => ('!', "restore"),
-        OperationKind::Enable | OperationKind::Disable => ('!', "restore"),
-    }
-}
-
 /// Describes the state before or after an operation.
 pub(crate) fn describe_state(target: &TargetState) -> String {
     match target {
