@@ -27,7 +27,21 @@ fn the_page_of_commands_is_generated_from_their_definition() {
         .show_footer(false)
         .show_table_of_contents(true);
     let text = help_markdown_command_custom(&rollup::cli::command(), &options);
+    let blocks: Vec<String> = text.split("\n\n").map(fenced).collect();
+    let text = blocks.join("\n\n");
     assert_page("commands.md", &format!("{}\n", text.trim_end()));
+}
+
+/// Puts the indented lines below a heading such as `Examples:` into a fence, so that their columns
+/// stay.
+fn fenced(block: &str) -> String {
+    let block = block.trim_matches('\n');
+    match block.split_once(":\n  ") {
+        Some((heading, lines)) if !heading.contains('\n') && !heading.starts_with('*') => {
+            format!("{heading}:\n\n```text\n{}\n```", lines.replace("\n  ", "\n"))
+        }
+        _ => block.to_owned(),
+    }
 }
 
 #[test]
@@ -114,10 +128,21 @@ fn keys(shape: &'static Shape) -> &'static [Key] {
     }
 }
 
-fn heading(shape: &Shape) -> String {
+fn title(shape: &Shape) -> String {
     match shape.title.starts_with('[') {
         true => format!("`{}`", shape.title),
         false => shape.title.to_owned(),
+    }
+}
+
+/// Returns the title as a heading, which begins with a capital.
+fn heading(shape: &Shape) -> String {
+    match shape.title.starts_with('[') {
+        true => title(shape),
+        false => {
+            let (first, rest) = shape.title.split_at(1);
+            first.to_uppercase() + rest
+        }
     }
 }
 
@@ -220,9 +245,9 @@ fn value(kind: KeyKind) -> String {
         KeyKind::Only(number) => format!("`{number}`"),
         KeyKind::Day => "date".to_owned(),
         KeyKind::Time => "time in UTC".to_owned(),
-        KeyKind::Table(shape) => format!("table: {}", heading(shape)),
-        KeyKind::Tables(shape) => format!("list of tables: {}", heading(shape)),
-        KeyKind::Headers(shape) => format!("tables: {}", heading(shape)),
+        KeyKind::Table(shape) => format!("table: {}", title(shape)),
+        KeyKind::Tables(shape) => format!("list of tables: {}", title(shape)),
+        KeyKind::Headers(shape) => format!("tables: {}", title(shape)),
     }
 }
 
