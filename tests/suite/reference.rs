@@ -38,7 +38,10 @@ fn fenced(block: &str) -> String {
     let block = block.trim_matches('\n');
     match block.split_once(":\n  ") {
         Some((heading, lines)) if !heading.contains('\n') && !heading.starts_with('*') => {
-            format!("{heading}:\n\n```text\n{}\n```", lines.replace("\n  ", "\n"))
+            format!(
+                "{heading}:\n\n```text\n{}\n```",
+                lines.replace("\n  ", "\n")
+            )
         }
         _ => block.to_owned(),
     }
