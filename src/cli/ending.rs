@@ -4,10 +4,11 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use super::next::NextCommands;
 use crate::cli::terminal::out;
-use crate::journal::{Direction, JournalError, Run, RunState};
+use crate::deployment::tree::Tree;
+use crate::journal::{Direction, JournalError, Run, RunState, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
-use crate::run::{Cleared, Ended, RunError, describe_state};
+use crate::run::{Cleared, Ended, RunError, describe_state, undo_blockers};
 
 /// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
 /// Every other result is a failure of the command.
@@ -174,8 +175,25 @@ fn with_exit(failure: Failure, exit: Exit) -> Failure {
     Failure { exit, ..failure }
 }
 
-/// Prints the last line of a finished run: the comparison with the expected state. Unmanaged files
-/// beside managed ones do not affect it, but are reported.
+/// Prints the last line of a command that finished a run: how to undo it, or why that is not
+/// possible. Computed from the run's records and slots; without a readable run nothing is claimed.
+pub(super) fn report_undo(tree: &Tree, name: &str) {
+    let Ok(runs) = runs(tree) else { return };
+    let Some(run) = runs.iter().find(|run| run.name() == name) else {
+        return;
+    };
+    let Ok(blockers) = undo_blockers(tree, std::slice::from_ref(run)) else {
+        return;
+    };
+    let next = NextCommands(tree.path());
+    match blockers.get(&run.number) {
+        None => out::line(format_args!("undo: `{}` rolls it back", next.undo_run(run))),
+        Some(reason) => out::line(format_args!("it cannot be undone: {reason}")),
+    }
+}
+
+/// Prints the comparison of a finished run with the expected state. Unmanaged files beside managed
+/// ones do not affect it, but are reported.
 pub(super) fn report_comparison(plan: &Plan, measured: Digest, appeared: &[RelPath]) {
     for path in appeared {
         out::message(format_args!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::cli::answers::require_terminal;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison};
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison, report_undo};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, preview, report_nothing_to_do};
@@ -241,6 +241,7 @@ fn report_outcome(
         ));
         backup.iter().map(describe_backup).for_each(out::line);
         report_comparison(plan, measured, &appeared);
+        report_undo(job.tree(), &run);
         Exit::Ok
     })
 }

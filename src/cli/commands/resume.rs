@@ -2,7 +2,7 @@
 
 use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::ResumeArgs;
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison};
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison, report_undo};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::{
@@ -50,6 +50,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
         .map(|(measured, appeared)| {
             out::line(format_args!("run {} is finished", open.name()));
             report_comparison(&plan, measured, &appeared);
+            report_undo(disk.tree(), open.name());
             Exit::Ok
         });
     progress.end(&result);
