@@ -3,12 +3,12 @@
 #
 #   tests/power-cuts.sh FILESYSTEM [POINT...]       as root; FILESYSTEM is ext4, xfs or btrfs
 #
-# The deployment lies on an image that is mounted through a loop device. `apply` is killed at a change of
+# The deployment is on an image that is mounted through a loop device. `apply` is killed at a change of
 # the disk (POINT counts them), some files are brought to disk and others are not, and the image is copied
 # as it is then: what the system still holds in memory is lost, as when the power fails. The copy is
-# mounted, its journal is replayed by the kernel, and `resume` or `undo` takes the run on. Every path,
-# mode and byte of the deployment, and when it goes back also every time of a file, has to be that of the
-# state after or of the state before. How many of the cuts lost something is told, too: where none did,
+# mounted, its journal is replayed by the kernel, and `resume` or `undo` recovers the run. Every path,
+# mode and byte of the deployment, and after a rollback also every time of a file, has to be that of the
+# state after or of the state before. It also prints how many of the cuts lost something: if none did,
 # nothing was tried.
 set -euo pipefail
 
@@ -28,7 +28,7 @@ clear() {
 trap clear EXIT
 
 # Everything in a deployment but what rollup keeps: kind, mode, time where asked for, contents.
-picture() { # DEPLOYMENT [times]
+snapshot() { # DEPLOYMENT [times]
   (
     cd "$1"
     find . -mindepth 1 -path ./.rollup -prune -o -type d -printf 'd %m %P\n' -o -type f -printf "f %m ${2:+%T@ }%P\n"
@@ -36,8 +36,8 @@ picture() { # DEPLOYMENT [times]
   ) | sort
 }
 
-# Every name below a folder, with the size of what it stands for.
-names() { # FOLDER
+# Every name below a directory, with the size of its file.
+names() { # DIRECTORY
   (cd "$1" && find . -type f -printf '%s %P\n' -o -printf '%P\n') | sort
 }
 
@@ -55,9 +55,9 @@ esac
 mount -o loop "$work/image" "$work/live"
 cp -a "$work/lab/deployment" "$work/live/deployment"
 umount "$work/live"
-picture "$work/lab/deployment" times > "$work/before"
+snapshot "$work/lab/deployment" times > "$work/before"
 "$rollup" apply "$manifest" -d "$work/lab/deployment" -p "$payload" --yes > /dev/null 2>&1
-picture "$work/lab/deployment" > "$work/after"
+snapshot "$work/lab/deployment" > "$work/after"
 
 recovered=0
 failed=0
@@ -86,7 +86,7 @@ for point in "${points[@]}"; do
     "$rollup" "$way" -d "$work/cut/deployment" --yes > "$work/said" 2>&1 || code=$?
     compared=()
     [ "$expected" = after ] || compared=(times)
-    picture "$work/cut/deployment" "${compared[@]}" > "$work/found"
+    snapshot "$work/cut/deployment" "${compared[@]}" > "$work/found"
     if [ "$code" = 0 ] && cmp -s "$work/$expected" "$work/found"; then
       recovered=$((recovered + 1))
     else

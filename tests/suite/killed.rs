@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::listing::Listing;
 use crate::small::{UPDATE_PROVIDER, small_world};
-use crate::transcripts::{blocks, program, readme};
+use crate::transcripts::{blocks, manual, program};
 use crate::world::exit;
 
 /// Smallest rollup: it copies one file into the share.
@@ -375,7 +375,7 @@ fn a_recovery_that_fails_is_detected() {
 
 #[test]
 #[ignore = "takes minutes"]
-fn every_point_of_kb952076_recovers_in_both_directions_as_the_readme_shows() {
+fn every_point_of_kb952076_recovers_in_both_directions_as_the_manual_shows() {
     let lab = lab();
     fs::create_dir(lab.path().join("manifests")).expect("made");
     let manifest = "manifests/kb952076.toml";
@@ -394,11 +394,11 @@ fn every_point_of_kb952076_recovers_in_both_directions_as_the_readme_shows() {
         String::from_utf8_lossy(&output.stderr)
     );
     let table = String::from_utf8(output.stdout).expect("text");
-    let page = readme();
+    let page = manual();
     let shown = blocks(&page, "text")
         .into_iter()
         .find(|block| block.contains("\nkilled at every change"));
-    let shown = shown.expect("the README shows the table");
+    let shown = shown.expect("the manual shows the table");
     assert_eq!(
         without_numbers(table.trim()),
         without_numbers(shown.trim()),

@@ -29,35 +29,32 @@ fn root() -> &'static Path {
 /// The files that people read, or whose texts the program prints.
 fn texts() -> Vec<PathBuf> {
     let ends = ["rs", "md", "html", "json", "txt", "toml"];
-    let skipped = ["article", "fixtures", "tests.rs"];
-    let mut files: Vec<PathBuf> = ["src", "docs", "templates", "schemas", "manifests"]
-        .iter()
-        .flat_map(|directory| WalkDir::new(root().join(directory)))
-        .map(|entry| entry.expect("the repository can be read").into_path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|end| ends.iter().any(|e| end == *e))
-        })
-        .filter(|path| {
-            !skipped
-                .iter()
-                .any(|part| path.iter().any(|name| name == *part))
-        })
-        .collect();
+    let mut files: Vec<PathBuf> = [
+        "src",
+        "docs",
+        "templates",
+        "schemas",
+        "manifests",
+        "tests/suite/help",
+        "tests/suite/previews",
+    ]
+    .iter()
+    .flat_map(|directory| WalkDir::new(root().join(directory)))
+    .map(|entry| entry.expect("the repository can be read").into_path())
+    .filter(|path| {
+        path.extension()
+            .is_some_and(|end| ends.iter().any(|e| end == *e))
+    })
+    .collect();
     files.extend(
         [
             "README.md",
             "CONTRIBUTING.md",
             "SECURITY.md",
             "ARCHITECTURE.md",
+            "CHANGELOG.md",
         ]
         .map(|name| root().join(name)),
-    );
-    files.extend(
-        WalkDir::new(root().join("tests/suite/help"))
-            .into_iter()
-            .map(|entry| entry.expect("the snapshots can be read").into_path())
-            .filter(|path| path.is_file()),
     );
     files
 }

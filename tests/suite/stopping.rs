@@ -108,7 +108,7 @@ fn an_unexpected_file_at_a_live_path_of_an_open_run_needs_attention() {
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged();
     ran.prints(
-        "Servers/WEB01/Files/Tools` differs from the plan: it did not exist when the plan was made",
+        "Servers/WEB01/Files/Tools` differs from the plan: it exists, and did not when the plan was made",
     );
     // The unexpected file does not block the rollback.
     world

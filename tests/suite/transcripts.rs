@@ -30,7 +30,7 @@ fn page(name: &str) -> String {
 }
 
 /// Returns the README, followed by the notes of the manual, which continue it.
-pub(crate) fn readme() -> String {
+pub(crate) fn manual() -> String {
     PAGES.map(page).concat()
 }
 

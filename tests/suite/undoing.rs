@@ -115,7 +115,7 @@ fn a_finished_run_has_to_be_named() {
         .run("undo --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged();
-    ran.prints("`rollup undo -d deployment last` rolls back 0001-KB100001, which is finished");
+    ran.prints("`rollup undo 1 -d deployment` rolls back 0001-KB100001, which is finished");
     let ran = world
         .run("undo 7 --yes")
         .exits_with(exit::USAGE)

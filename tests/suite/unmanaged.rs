@@ -369,7 +369,7 @@ fn an_unmanaged_file_at_the_path_of_a_new_one_is_never_lost() {
         let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
         assert_eq!(kept.len(), 1, "after `{command}`");
         let name = dll.rsplit('/').next().expect("a name");
-        let message = format!("{name}` is at the path of a managed file");
+        let message = format!("{name}` is at a path that a managed file is to take");
         ran.exits_with(11)
             .does_not_print("matches the plan")
             .prints(&message);
