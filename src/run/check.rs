@@ -27,7 +27,8 @@ pub enum ChangedFilePolicy {
     /// Refuse the undo, and name every such file.
     #[default]
     Refuse,
-    /// Move the changed files into the run's slots, with the objects that they belong to.
+    /// Move the changed files into the run's slots, with the objects that they belong to. Nothing
+    /// is deleted.
     Discard,
 }
 
@@ -236,7 +237,7 @@ fn check_still_absent(
         true => Err(stale(
             disk,
             live,
-            "it did not exist when the plan was made".to_owned(),
+            "it exists, and did not when the plan was made".to_owned(),
         )),
         false => Ok(()),
     }

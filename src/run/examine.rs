@@ -117,7 +117,7 @@ pub fn changes_since_plan(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskE
         if !swap.live.is_within(&seen) {
             if !swap.has_old() && tree.metadata(&swap.live)?.is_some() {
                 changes.push(format!(
-                    "`{}` did not exist when the plan was made",
+                    "`{}` exists, and did not when the plan was made",
                     Escaped(swap.live.as_str())
                 ));
             }

@@ -528,7 +528,7 @@ fn compare_with_before(
         let mut found = Vec::new();
         if !swap.has_old() && walk.disk.tree().metadata(&swap.live)?.is_some() {
             found.push(format!(
-                "`{}` did not exist before the run",
+                "`{}` exists, and did not before the run",
                 Escaped(swap.live.as_str())
             ));
         }
@@ -547,7 +547,9 @@ fn compare_with_before(
         match begun.contains(&swap.live) {
             true => wrong.append(&mut found),
             false => found.iter().for_each(|text| {
-                let text = format!("{text}; the rollback did not change it, and left it as it is");
+                let text = format!(
+                    "{text}; another process or person changed it, and it was left as it is"
+                );
                 walk.listener.report(&Event::Notice { text: &text });
             }),
         }

@@ -62,7 +62,7 @@ pub use executor::{
 };
 pub use measure::{Difference, differences};
 pub use past::{
-    LeftObject, LeftObjects, describe_run_state, describe_state, emptied_paths, left_objects, past,
+    LeftObject, LeftObjects, describe_run, describe_run_state, emptied_paths, left_objects, past,
     paths_left_empty,
 };
 pub use preflight::{Risk, preflight, risk};
@@ -266,7 +266,7 @@ pub enum RunError {
         difference: String,
     },
     /// Unmanaged file at the path of a managed one.
-    #[error("conflict: the unmanaged file `{path}` is at the path of a managed file")]
+    #[error("conflict: the unmanaged file `{path}` is at a path that a managed file is to take")]
     UnmanagedConflict { path: String },
     /// Unmanaged file or directory that cannot be moved along with its directory.
     #[error(

@@ -32,7 +32,7 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<PastRuns, RunError> {
         .find(|run| run.is_open() && run.state() != RunState::Staging);
     let open = open.map(|run| OpenRun {
         name: run.name().to_owned(),
-        state: describe_state(run).to_owned(),
+        state: describe_run(run).to_owned(),
         staged: run
             .journal
             .opened()
@@ -126,7 +126,7 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
     })
 }
 
-/// Returns the live paths of a run that are empty because it was interrupted.
+/// Returns the live paths of a run that are empty because it did not finish.
 pub fn emptied_paths(
     tree: &Tree,
     run: &RelPath,
@@ -179,7 +179,7 @@ pub fn paths_left_empty(
 }
 
 /// Describes the state of a run for people.
-pub fn describe_state(run: &Run) -> &'static str {
+pub fn describe_run(run: &Run) -> &'static str {
     describe_run_state(run.state())
 }
 
@@ -192,7 +192,7 @@ pub fn describe_run_state(state: RunState) -> &'static str {
         RunState::Unfinished(Direction::Back) => "unfinished, rolling back",
         RunState::Closed(Outcome::Applied) => "finished",
         RunState::Closed(Outcome::Undone) => "undone",
-        RunState::Closed(Outcome::Accepted) => "closed in its current state by `accept`",
+        RunState::Closed(Outcome::Accepted) => "closed by `accept` in the state it was in",
     }
 }
 

@@ -25,7 +25,8 @@ use crate::plan::{Entry, EntryKind, NewEntry, Plan};
 pub struct LostFile {
     /// Path below the deployment.
     pub path: String,
-    /// Predicate of a sentence about the file, such as `was changed by hand`.
+    /// Predicate of a sentence about the file, such as `was changed by hand`; of another object its
+    /// kind, such as `a symbolic link`.
     pub description: &'static str,
 }
 
@@ -47,7 +48,7 @@ pub fn kept_bytes(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
 
 /// Returns the files in the slots of a run that are neither old nor new files of its plan: files
 /// that a process still wrote there, or files that were changed by hand and moved there by an undo.
-/// Hashes all files in the slots.
+/// Hashes the files that the plan knows.
 ///
 /// # Errors
 ///

@@ -299,7 +299,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Moves L to O, and back to L if it no longer matches its fingerprints. In O it can no longer
-    /// be reached by its live path, so no process can change it after this comparison.
+    /// be reached by its live path, so the object that is compared is the one that is kept.
     fn move_old_out(&self, fingerprints: &Fingerprints) -> Result<(), RunError> {
         self.move_live_to(&self.old_path())?;
         if let Some((path, difference)) = self.first_changed(fingerprints)? {
