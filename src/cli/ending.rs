@@ -8,7 +8,7 @@ use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalError, Run, RunState, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
-use crate::run::{Cleared, Ended, RunError, describe_state, undo_blockers};
+use crate::run::{Cleared, Ended, RunError, describe_run, undo_blockers};
 
 /// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
 /// Every other result is a failure of the command.
@@ -98,7 +98,7 @@ fn any_way_out(next: &NextCommands<'_>) -> String {
 /// Describes a recovery that could not begin, which leaves the run as it was.
 pub(super) fn recovery_failure(error: &RunError, run: &Run, next: &NextCommands<'_>) -> Failure {
     let failure = inputs::run_failure(error);
-    let state = format!("run {} is {}", run.name(), describe_state(run));
+    let state = format!("run {} is {}", run.name(), describe_run(run));
     let undo = next.undo_run(run);
     let discard_changes = format!(
         "restore the files, or `{undo} --discard-changes`, which keeps the changed files in the \

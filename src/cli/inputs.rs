@@ -18,7 +18,7 @@ use crate::journal::{JournalError, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Kb, escaped_path};
 use crate::payload::Payload;
-use crate::run::{RunError, check_not_begun, describe_state};
+use crate::run::{RunError, check_not_begun, describe_run};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
 const MAX_READS: usize = 5;
@@ -132,7 +132,7 @@ fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
         .now(format!(
             "this command changed nothing; run {} is {}",
             open.name(),
-            describe_state(&open)
+            describe_run(&open)
         ))
         .next(format!(
             "`{}` works without the file, and so do `{}` and `{}`",
@@ -466,11 +466,11 @@ pub(super) fn run_failure(error: &RunError) -> Failure {
                 .iter()
                 .map(|reason| reason.message.clone())
                 .collect();
-            failure.next = reasons
-                .iter()
-                .filter_map(|reason| reason.help.clone())
-                .collect();
-            failure.next.dedup();
+            for help in reasons.iter().filter_map(|reason| reason.help.as_ref()) {
+                if !failure.next.contains(help) {
+                    failure.next.push(help.clone());
+                }
+            }
             failure
         }
         RunError::CannotMove { .. } => Failure::new(Exit::NotReady, error)

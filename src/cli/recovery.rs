@@ -13,7 +13,7 @@ use crate::cli::views;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Run, runs};
 use crate::plan::Plan;
-use crate::run::{Cleared, clear_interrupted_staging, describe_state, examine};
+use crate::run::{Cleared, clear_interrupted_staging, describe_run, examine};
 
 /// Takes the lock for a recovery, and clears runs that died while staging.
 pub(super) fn lock_for_recovery(
@@ -58,18 +58,14 @@ pub(super) fn print_remaining_operations(
 ) -> Result<(), Failure> {
     let examined =
         examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk_failure(&error))?;
-    out::line(format_args!(
-        "run {} is {}",
-        run.name(),
-        describe_state(run)
-    ));
+    out::line(format_args!("run {} is {}", run.name(), describe_run(run)));
     let lines = views::plan::remaining_operations(plan, &examined, direction);
     out::line(match (direction, lines.is_empty()) {
         (Direction::Forward, false) => "it will be finished:",
         (Direction::Back, false) => "it will be rolled back:",
         (Direction::Forward, true) => "no operation is left to do; it will be closed",
         (Direction::Back, true) if run.is_open() => "nothing to roll back; it will be closed",
-        (Direction::Back, true) => "it moved no file; it will be marked as undone",
+        (Direction::Back, true) => "nothing is left to roll back; it will be marked as undone",
     });
     lines.iter().for_each(out::line);
     Ok(())

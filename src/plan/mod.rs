@@ -405,7 +405,7 @@ pub struct Swap {
 }
 
 impl Swap {
-    /// Returns whether the live path has an object before the run.
+    /// Returns whether the live path has an object before the swap.
     pub fn has_old(&self) -> bool {
         !self.old.is_empty()
     }

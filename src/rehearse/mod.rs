@@ -50,7 +50,7 @@ pub enum LabError {
     /// Something that is not a lab exists there.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
-    /// The mark of the lab does not list what was made in it.
+    /// The marker file of the lab does not list what was made in it.
     #[error("`{}` was made by another version of rollup, which did not list the files that it made", .0.display())]
     WithoutListing(PathBuf),
     /// The lab contains something that no rehearsal made.

@@ -70,11 +70,13 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError
         if !gone.contains(&live) {
             let description = match tree.metadata(&kept)? {
                 Some(_) => format!(
-                    "is gone; run {run}, which was accepted, keeps it as `{}`",
+                    "is gone; run {run}, which `accept` closed unfinished, keeps it as `{}`",
                     Escaped(kept.as_str())
                 ),
                 None => {
-                    format!("is gone; run {run}, which was accepted, had moved it to its directory")
+                    format!(
+                        "is gone; run {run}, which `accept` closed unfinished, had moved it to its directory"
+                    )
                 }
             };
             verified.drift.push(Drift {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::answers::{confirm_to_continue, require_terminal};
 use crate::cli::args;
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_cleared_runs};
+use crate::cli::ending::{applied_or_failure, recovery_failure, report_cleared_runs, report_undo};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs::{self, DescribedDeployment};
 use crate::cli::next::NextCommands;
@@ -28,7 +28,7 @@ use crate::names::{Escaped, RelPath, error_chain};
 use crate::plan::{self, AcceptResult, Expectation, Plan, accept_interest};
 use crate::run::{
     self, LeftObjects, RunError, RunRequest, SwapState, UnusableRun, clear_interrupted_staging,
-    close_in_current_state, describe_state, emptied_paths, examine, left_objects, load_plan,
+    close_in_current_state, describe_run, emptied_paths, examine, left_objects, load_plan,
     paths_left_empty, preflight, quarantine, unusable_runs,
 };
 
@@ -152,7 +152,7 @@ fn close_run(
 ) -> Result<Exit, Failure> {
     let directory = disk.tree().path().to_owned();
     let next = NextCommands(&directory);
-    let state = format!("run {} is {}", open.name(), describe_state(open));
+    let state = format!("run {} is {}", open.name(), describe_run(open));
     if open.state() == RunState::Staged {
         return Err(Failure::new(Exit::NotReady, state)
             .now("a staged run has nothing to accept; this command changed nothing")
@@ -340,7 +340,7 @@ fn accept_drift(
     summary::lines(&plan)
         .iter()
         .for_each(|line| out::line(format_args!("  {line}")));
-    out::line(format_args!("`{} last` rolls it back", next.undo()));
+    report_undo(&site.tree, &run);
     result
 }
 

@@ -15,7 +15,7 @@ use crate::journal::{
 };
 use crate::names::Escaped;
 use crate::plan::{Plan, PlannedRollup};
-use crate::run::{describe_state, kept_bytes, load_plan, undo_blockers};
+use crate::run::{describe_run, kept_bytes, load_plan, undo_blockers};
 
 /// Runs `rollup history`.
 pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
@@ -69,7 +69,7 @@ pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
         out::line(format_args!(
             "{}  {}  {at}  by {by}",
             styled(BOLD, run.name()),
-            styled(style(run), describe_state(run))
+            styled(style(run), describe_run(run))
         ));
         let subject = describe_subject(opened.map(|opened| &opened.subject));
         let undo = match blockers.get(&run.number) {
@@ -256,7 +256,7 @@ impl<'a> RunDetails<'a> {
         out::line(format_args!(
             "{}  {}",
             styled(BOLD, run.name()),
-            styled(style(run), describe_state(run))
+            styled(style(run), describe_run(run))
         ));
         let opened = run.journal.opened();
         line(&describe_subject(opened.map(|opened| &opened.subject)));

@@ -16,7 +16,7 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
-    self, LostFile, clear_interrupted_staging, describe_state, kept_bytes, lost_files,
+    self, LostFile, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
     refuse_mounted, undo_blockers,
 };
 
@@ -49,7 +49,7 @@ impl Clearing {
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open
             .iter()
-            .map(|run| (run.name().to_owned(), describe_state(run)))
+            .map(|run| (run.name().to_owned(), describe_run(run)))
             .collect();
         // A run that was undone or closed is kept if it is newer than the oldest applied run that
         // is kept.
@@ -130,7 +130,7 @@ impl Clearing {
             line(&format!(
                 "  {}  {}, {} bytes{undo}",
                 run.name(),
-                describe_state(run),
+                describe_run(run),
                 out::number(*bytes)
             ));
         }

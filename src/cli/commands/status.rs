@@ -14,7 +14,7 @@ use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::{Escaped, error_chain};
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{RunExamination, SwapState, describe_state, examine, kept_bytes, load_plan};
+use crate::run::{RunExamination, SwapState, describe_run, examine, kept_bytes, load_plan};
 
 /// Number of problems that are listed one by one.
 const LISTED_PROBLEMS: usize = 5;
@@ -263,7 +263,7 @@ fn document(status: &Status) -> Value {
             json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
                     "server": operation.server, "swap": operation.swap })
         });
-        json!({ "run": open.run.name(), "state": describe_state(&open.run), "next_operation": next_operation,
+        json!({ "run": open.run.name(), "state": describe_run(&open.run), "next_operation": next_operation,
                 "waiting_at": waiting_at, "problems": open.problems,
                 "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
     });
@@ -342,7 +342,7 @@ fn open_lines(open: &OpenRunStatus, next: &NextCommands<'_>, has_writer: bool) {
         "{}: run {} is {}",
         styled(WARN, label),
         open.run.name(),
-        describe_state(&open.run)
+        describe_run(&open.run)
     ));
     if let Some((plan, examined)) = &open.progress {
         plan.steps.iter().for_each(|step| {

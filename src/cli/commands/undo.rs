@@ -17,7 +17,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::events::Began;
 use crate::journal::{Direction, Outcome, Run, RunState};
 use crate::run::{
-    self, ChangedFilePolicy, Ended, describe_state, discard_staged, load_plan, undo_blockers,
+    self, ChangedFilePolicy, Ended, describe_run, discard_staged, load_plan, undo_blockers,
 };
 
 /// Runs `rollup undo`.
@@ -117,8 +117,8 @@ fn hint_at_last(
     let last = last.filter(|run| !blockers.contains_key(&run.number));
     let hint = last.map(|run| {
         format!(
-            "; `{} last` rolls back {}, which is finished",
-            next.undo(),
+            "; `{}` rolls back {}, which is finished",
+            next.undo_run(run),
             run.name()
         )
     });
@@ -128,7 +128,7 @@ fn hint_at_last(
 fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
     Failure::new(
         Exit::NotReady,
-        format_args!("run {} is {}", open.name(), describe_state(open)),
+        format_args!("run {} is {}", open.name(), describe_run(open)),
     )
     .now("this command changed nothing")
     .next(format!(
@@ -142,7 +142,7 @@ fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<
     out::line(format_args!(
         "run {} is {}",
         open.name(),
-        describe_state(open)
+        describe_run(open)
     ));
     out::line("it will be discarded");
     confirm_to_continue(yes)?;

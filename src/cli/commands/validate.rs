@@ -138,20 +138,20 @@ fn article(file: &Path) -> Result<Article, Failure> {
 }
 
 fn levels(args: &ValidateArgs) -> Result<LintLevels, Failure> {
-    let wished = |codes: &[FindingSelector], wish: LintLevel| {
+    let with_level = |codes: &[FindingSelector], level: LintLevel| {
         codes
             .iter()
-            .map(move |&which| (which, wish))
+            .map(move |&which| (which, level))
             .collect::<Vec<_>>()
     };
-    let mut run_options = wished(&args.deny, LintLevel::Deny);
-    run_options.extend(wished(&args.warn, LintLevel::Warn));
-    run_options.extend(wished(&args.allow, LintLevel::Allow));
-    run_options.extend(
+    let mut selections = with_level(&args.deny, LintLevel::Deny);
+    selections.extend(with_level(&args.warn, LintLevel::Warn));
+    selections.extend(with_level(&args.allow, LintLevel::Allow));
+    selections.extend(
         args.require_hashes
             .then_some((FindingSelector::Code(Code::Unpinned), LintLevel::Deny)),
     );
-    LintLevels::new(run_options).map_err(|misuse| {
+    LintLevels::new(selections).map_err(|misuse| {
         Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes")
     })
 }

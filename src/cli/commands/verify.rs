@@ -13,7 +13,7 @@ use crate::deployment::lock::holder;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::journal::RunState;
 use crate::names::{Escaped, RelPath};
-use crate::run::describe_state;
+use crate::run::describe_run;
 use crate::verify::{Drift, verify as verify_tree};
 
 /// Runs `rollup verify`.
@@ -58,7 +58,7 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
             "{}: run {} is {}; `rollup status` shows the next command",
             styled(WARN, "open"),
             run.name(),
-            describe_state(run)
+            describe_run(run)
         ));
     }
     let width = out::width();

@@ -185,7 +185,7 @@ fn walk(top: &OwnedFd, shown: &Path, purpose: WalkPurpose<'_>) -> Result<(), Dis
             return Err(failed(
                 "remove",
                 &shown,
-                io::Error::other("it was moved during the removal"),
+                io::Error::other("another process moved it"),
             ));
         }
         if let WalkPurpose::Remove(before_each) = purpose {

@@ -64,7 +64,7 @@ pub struct Snapshot {
 pub struct PastRuns {
     /// Finished runs that applied a rollup, oldest first.
     pub applied: Vec<PastRun>,
-    /// Run that must be finished or rolled back before another one can start.
+    /// Run that must be closed or discarded before another one can start.
     pub open: Option<OpenRun>,
     /// Differences from the state after the run of the rollup at hand; `None` if no such run is
     /// known.
@@ -76,7 +76,7 @@ pub struct PastRuns {
 pub struct OpenRun {
     /// Its name, such as `0012-KB952076`.
     pub name: String,
-    /// Description of its state, such as "interrupted".
+    /// Description of its state, such as "unfinished, rolling back".
     pub state: String,
     /// Digest of its plan, if it is staged and not begun, so that the same plan commits it.
     pub staged: Option<Digest>,

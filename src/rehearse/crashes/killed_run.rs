@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Direction, Outcome, Run, RunState, runs};
 use crate::plan::{Plan, PlannedStep};
-use crate::run::describe_state;
+use crate::run::describe_run;
 
 /// State of the run of a killed process, according to its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(super) enum ExpectedTree {
 pub(super) fn check_no_open_run(deployment: &Path) -> Result<(), String> {
     match read(deployment)?.iter().find(|run| run.is_open()) {
         None => Ok(()),
-        Some(run) => Err(format!("run {} is {}", run.name(), describe_state(run))),
+        Some(run) => Err(format!("run {} is {}", run.name(), describe_run(run))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lab::rehearsed;
+use super::lab::rehearsal_options;
 use crate::cli::args::Format;
 use crate::cli::commands::apply::run_job;
 use crate::cli::exit::{Exit, Failure};
@@ -63,7 +63,7 @@ pub(super) fn rehearse(
             injector: Some(Arc::new(FailingSwap(operation.swap))),
             ..begin_options
         },
-        rehearsed(),
+        rehearsal_options(),
     );
     let found = TreeSnapshot::of(deployment).map_err(|error| unreadable(&error))?;
     let differences = before.differences(&found, Times::Compared);

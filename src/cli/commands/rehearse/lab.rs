@@ -34,8 +34,8 @@ pub(super) fn retry_command(args: &RehearseArgs) -> String {
     command
 }
 
-/// Returns the run_options for a rehearsal, which has no operator to prompt.
-pub(super) fn rehearsed() -> RunOptions {
+/// Returns the options of a run for a rehearsal, which has no operator to prompt.
+pub(super) fn rehearsal_options() -> RunOptions {
     RunOptions {
         manual_steps: ManualSteps::AssumedDone,
         ..RunOptions::default()

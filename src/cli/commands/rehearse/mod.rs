@@ -25,9 +25,9 @@ use crate::journal::{RunState, runs};
 use crate::rehearse::{
     Lab, LabError, LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
-use crate::run::describe_state;
+use crate::run::describe_run;
 
-use lab::{lab_now, not_prepared, rehearsed, retry_command};
+use lab::{lab_now, not_prepared, rehearsal_options, retry_command};
 
 /// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -125,7 +125,7 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     if let Some(named) = &args.inject_failure {
         return failing::rehearse(named, &job, begin_options);
     }
-    run_job(&job, &begin_options, rehearsed())?;
+    run_job(&job, &begin_options, rehearsal_options())?;
     let deployment = DeploymentArg {
         deployment: Some(lab.deployment.clone()),
     };
@@ -185,7 +185,7 @@ fn require_clean(site: DescribedDeployment, lab: &Path) -> Result<Description, F
             let next = NextCommands(site.tree.path());
             Err(Failure::new(
                 Exit::NotReady,
-                format_args!("run {} is {}", run.name(), describe_state(run)),
+                format_args!("run {} is {}", run.name(), describe_run(run)),
             )
             .now(lab_now(lab))
             .next(format!(
