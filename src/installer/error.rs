@@ -24,7 +24,7 @@ pub enum InstallerError {
     #[error("the cabinet `{}` is missing from the directory of the package", Escaped(.0.as_str()))]
     MissingCabinet(FileName),
     /// A name leads out of the target directory, or some system takes it for another name.
-    #[error("`{}` is not a safe path: {reason}", Escaped(.name))]
+    #[error("`{}` cannot be unpacked: {reason}", Escaped(.name))]
     Unsafe {
         /// Name or path as the package has it.
         name: String,

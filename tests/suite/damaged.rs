@@ -219,7 +219,7 @@ fn a_size_that_is_cut_off_is_left_out() {
         file_row.contains("2010-09-16T19:01:00Z") && !file_row.contains("size"),
         "{file_row}"
     );
-    assert_eq!(imported.found.files, 4, "a row that is cut off is left out");
+    assert_eq!(imported.found.files, 4, "no row is invented after the cut");
 }
 
 #[test]

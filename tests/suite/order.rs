@@ -100,7 +100,7 @@ fn a_change_by_the_same_run_is_not_drift() {
     );
     let world = small_world(&steps);
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    ran.does_not_print("is missing, though")
+    ran.does_not_print("is missing, although")
         .does_not_print("was changed since")
         .prints("the result matches the plan");
 }

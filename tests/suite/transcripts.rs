@@ -150,6 +150,24 @@ fn the_manifest_in_the_notes_has_no_findings() {
 }
 
 #[test]
+fn the_manifest_and_the_deployment_in_the_readme_have_no_errors() {
+    let directory = TempDir::new().expect("a directory");
+    let blocks = blocks(&page("README.md"), "toml");
+    let [manifest, deployment] = blocks.as_slice() else {
+        panic!("a manifest and a deployment: {blocks:#?}");
+    };
+    fs::write(directory.path().join("kb952076.toml"), manifest).expect("written");
+    fs::write(directory.path().join("deployment.toml"), deployment).expect("written");
+    let output = program(directory.path())
+        .args(["validate", "kb952076.toml", "deployment.toml", "-d", "."])
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("2 files: 0 errors"), "{text}");
+}
+
+#[test]
 fn the_help_of_every_command_fits_80_columns() {
     let directory = TempDir::new().expect("a directory");
     for command in COMMANDS.iter().map(Some).chain([None]) {

@@ -237,7 +237,7 @@ action requires.";
 rollup retires them, ignore the warning; otherwise install them again:
 
     action = \"install\"
-    removed_by = \"uninstall\"       # exactly the items that this step removed";
+    removed_by = \"uninstall\"       # exactly what that step removed, where it was";
     NeverRemoved = "RU0304", Note, "installed items were not removed before",
 "An `install` step usually reinstalls items that the run removed. If the items are new with this
 rollup, or their installer replaces the old version, no action is required.";

@@ -90,9 +90,9 @@ fn a_cycle_of_directories_is_refused() {
 fn equal_names_are_refused_regardless_of_case() {
     let message = |names: &[(&str, &[u8])]| error_message(&Forge::with_files(names).build());
     let same_path =
-        "`Program Files/a.txt` is not a safe path: two files of the package have this path";
+        "`Program Files/a.txt` cannot be unpacked: two files of the package have this path";
     assert_eq!(message(&[("a.txt", b""), ("A~1|a.txt", b"")]), same_path);
-    let case = "`Program Files/a.txt` is not a safe path: `A.TXT` and `a.txt` differ only in case";
+    let case = "`Program Files/a.txt` cannot be unpacked: `A.TXT` and `a.txt` differ only in case";
     assert_eq!(message(&[("a.txt", b""), ("A.TXT", b"")]), case);
     let umlaut = message(&[("über", b""), ("ÜBER", b"")]);
     assert!(umlaut.contains("differ only in case"), "{umlaut}");
@@ -158,5 +158,5 @@ fn a_cabinet_in_another_directory_is_refused() {
 fn control_characters_do_not_reach_a_terminal() {
     let mut forge = Forge::valid();
     forge.files = vec![file("f", "a\u{1b}[31m/b", 5, 1)];
-    assert!(error_message(&forge.build()).starts_with("`a\\u{1b}[31m/b` is not"));
+    assert!(error_message(&forge.build()).starts_with("`a\\u{1b}[31m/b` cannot be"));
 }
