@@ -116,6 +116,16 @@ pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
     }
     if runs.iter().any(Run::is_open) {
         out::line("a run is open: `rollup status` shows the next command");
+    } else if !runs.is_empty() {
+        let undoable = runs
+            .iter()
+            .filter(|run| can_be_undone(run) && !blockers.contains_key(&run.number))
+            .count();
+        out::message(format_args!(
+            "{}, {undoable} can be undone; `rollup report RUN -d {}` shows one",
+            out::count(runs.len(), "run", "runs"),
+            out::shell_quoted(site.tree.path())
+        ));
     }
     Ok(Exit::Ok)
 }

@@ -17,10 +17,12 @@ use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     let mut documents = Vec::new();
+    let mut usable = 0;
     for path in &args.files {
         let inspected = inspect_one(path)?;
-        if inspected.contents.is_err() {
-            exit = Exit::Invalid;
+        match inspected.contents {
+            Ok(_) => usable += 1,
+            Err(_) => exit = Exit::Invalid,
         }
         match args.format {
             Format::Json => documents.push(inspected.json()),
@@ -31,6 +33,11 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "files": documents });
         out::line(format_args!("{document:#}"));
+    } else {
+        out::message(format_args!(
+            "{usable} of {} can be used",
+            count(args.files.len(), "package", "packages")
+        ));
     }
     Ok(exit)
 }

@@ -1,16 +1,18 @@
 //! `report`: describes what happened in a run.
 
-use crate::cli::args;
+use crate::cli::args::{self, OutputFormat};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::output::OutputFile;
+use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Records, RunSummary};
 use crate::journal::{DamagedRun, Run, runs_and_damaged};
-use crate::run::load_plan;
+use crate::names::Escaped;
+use crate::run::{describe_run_state, load_plan};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
@@ -40,6 +42,13 @@ pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
         args.format,
         output.as_ref(),
     )?;
+    if args.format != OutputFormat::Json {
+        out::message(format_args!(
+            "run {} is {}",
+            Escaped(&summary.run),
+            describe_run_state(summary.state)
+        ));
+    }
     Ok(Exit::Ok)
 }
 

@@ -19,6 +19,7 @@ use crate::run::load_plan;
 /// Runs `rollup tree`.
 pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
     let site = inputs::open_described(args.deployment.deployment.as_deref())?;
+    let root = site.tree.path().to_owned();
     let (snapshot, touched) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((
@@ -48,6 +49,14 @@ pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
         out::line(
             "a run is open: its items count as unverified until it is closed; `rollup status` shows the next command",
         );
+    } else {
+        let states: Vec<State> = site.all_instances().map(|at| view.state(at)).collect();
+        let installed = states.iter().filter(|state| state.is_installed()).count();
+        out::message(format_args!(
+            "{installed} of {} installed or run; `rollup verify -d {}` compares them with their records",
+            out::count(states.len(), "instance", "instances"),
+            out::shell_quoted(&root)
+        ));
     }
     Ok(Exit::Ok)
 }

@@ -126,13 +126,6 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
         return failing::rehearse(named, &job, begin_options);
     }
     run_job(&job, &begin_options, rehearsal_options())?;
-    let deployment = DeploymentArg {
-        deployment: Some(lab.deployment.clone()),
-    };
-    let exit = verify::verify(&ReadArgs {
-        deployment,
-        format: Format::Text,
-    })?;
     let shown = lab.deployment.display();
     out::line("where to look:");
     let places = [
@@ -158,7 +151,13 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     for (place, about) in &places {
         out::line(format_args!("  {place:width$}  {about}"));
     }
-    Ok(exit)
+    let deployment = DeploymentArg {
+        deployment: Some(lab.deployment.clone()),
+    };
+    verify::verify(&ReadArgs {
+        deployment,
+        format: Format::Text,
+    })
 }
 
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
