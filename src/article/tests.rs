@@ -100,10 +100,11 @@ fn an_article_becomes_a_manifest() {
             ("enable-fabrikam-new", "enable"),
         ]
     );
-    let related =
-        |list: &[crate::names::Kb]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(related(&manifest.rollup.replaces), ["KB700111", "KB700222"]);
-    assert_eq!(related(&manifest.rollup.requires), ["KB700050"]);
+    let rollup = &manifest.rollup;
+    let replaces: Vec<_> = rollup.replaces.iter().map(ToString::to_string).collect();
+    assert_eq!(replaces, ["KB700111", "KB700222"]);
+    let requires: Vec<_> = rollup.requires.iter().map(ToString::to_string).collect();
+    assert_eq!(requires, ["KB700050"]);
     assert_eq!((manifest.files.len(), manifest.prerequisites.len()), (4, 2));
     assert_eq!(
         (manifest.files[0].size, manifest.files[2].size),

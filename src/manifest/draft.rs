@@ -26,7 +26,7 @@ pub(super) struct RollupDraft {
     pub(super) released: Option<Placed<String>>,
     pub(super) includes: Vec<Placed<Kb>>,
     pub(super) replaces: Vec<Placed<Kb>>,
-    pub(super) requires: Vec<Placed<Kb>>,
+    pub(super) requires: Vec<Placed<Requirement>>,
     pub(super) fixes: Vec<String>,
     pub(super) notes: Vec<String>,
     pub(super) url: Option<String>,
@@ -280,7 +280,34 @@ impl Draft {
     }
 }
 
+/// Entry of `requires`, `replaces` or `includes`.
+pub(super) struct RelationEntry<'d> {
+    pub(super) key: &'static str,
+    pub(super) kb: Kb,
+    pub(super) span: &'d Span,
+}
+
 impl RollupDraft {
+    /// Returns the entries of all three lists.
+    pub(super) fn relations(&self) -> impl Iterator<Item = RelationEntry<'_>> {
+        let requires = self
+            .requires
+            .iter()
+            .map(|required| ("requires", required.value.kb, &required.span));
+        let replaces = self
+            .replaces
+            .iter()
+            .map(|kb| ("replaces", kb.value, &kb.span));
+        let includes = self
+            .includes
+            .iter()
+            .map(|kb| ("includes", kb.value, &kb.span));
+        requires
+            .chain(replaces)
+            .chain(includes)
+            .map(|(key, kb, span)| RelationEntry { key, kb, span })
+    }
+
     /// Returns the article's revision; 1.0 if the manifest has none.
     pub(super) fn revision(&self) -> Version {
         self.revision
@@ -289,25 +316,20 @@ impl RollupDraft {
     }
 
     fn finish(self, source: &Source) -> Option<Rollup> {
-        let numbers = |list: Vec<Placed<Kb>>| list.into_iter().map(|kb| kb.value).collect();
         let revision = self.revision();
         Some(Rollup {
             kb: self.kb?.value,
             revision,
             title: self.title?.value,
             product: self.product?.value,
-            product_versions: self
-                .product_versions
-                .into_iter()
-                .map(|version| version.value)
-                .collect(),
+            product_versions: values(self.product_versions),
             scope: self.scope,
             released: self.released.map(|day| day.value),
             url: self.url,
             reviewed: self.reviewed.map(|day| day.value),
-            includes: numbers(self.includes),
-            replaces: numbers(self.replaces),
-            requires: numbers(self.requires),
+            includes: values(self.includes),
+            replaces: values(self.replaces),
+            requires: values(self.requires),
             fixes: self.fixes,
             notes: self.notes,
             lines: lines(&self.keys, source),
@@ -471,6 +493,10 @@ impl TableDraft {
         };
         self.rows.into_iter().map(row).collect()
     }
+}
+
+fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
+    list.into_iter().map(|entry| entry.value).collect()
 }
 
 fn lines(keys: &KeySpans, source: &Source) -> KeyLines {

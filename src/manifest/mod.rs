@@ -30,7 +30,7 @@ pub use relations::check_together;
 pub use shapes::MANIFEST;
 
 use crate::document::Span;
-use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Requirement, Version};
 
 /// Manifest without mistakes.
 #[derive(Debug, Clone)]
@@ -73,8 +73,8 @@ pub struct Rollup {
     pub includes: Vec<Kb>,
     /// Rollups that must not be applied any more.
     pub replaces: Vec<Kb>,
-    /// Rollups that must be applied, or included by an applied one.
-    pub requires: Vec<Kb>,
+    /// Rollups that must be applied, maybe at a minimum revision, or included by an applied one.
+    pub requires: Vec<Requirement>,
     /// Faults that it fixes, for the preview and the report.
     pub fixes: Vec<String>,
     /// Notes to the operator, for the preview and the report.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::RollupDraft;
+use super::draft::{RelationEntry, RollupDraft};
 use super::parse::rollup_of;
-use crate::document::{Code, Findings, Placed, Source};
+use crate::document::{Code, Findings, Source, Span};
 use crate::names::{Kb, Version};
 
 /// Indexes of the manifests of each rollup, which may have several revisions.
@@ -14,7 +14,7 @@ type ByKb = BTreeMap<Kb, Vec<usize>>;
 struct RelationLink<'r> {
     word: &'static str,
     to: usize,
-    reference: &'r Placed<Kb>,
+    span: &'r Span,
 }
 
 /// Checks the relations among the given manifests; each finding goes to the manifest it is about.
@@ -62,22 +62,18 @@ fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) 
 fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<RelationLink<'r>> {
     let rollup = &rollups[at];
     let own = rollup.kb.as_ref().map(|kb| kb.value);
-    let lists = [
-        ("requires", &rollup.requires),
-        ("replaces", &rollup.replaces),
-        ("includes", &rollup.includes),
-    ];
     let mut links = Vec::new();
-    for (word, list) in lists {
+    for RelationEntry { key, kb, span } in rollup.relations() {
         // A rollup that names itself is reported when it is read alone.
-        for reference in list.iter().filter(|kb| Some(kb.value) != own) {
-            let known = by_kb.get(&reference.value).into_iter().flatten();
-            links.extend(known.map(|&to| RelationLink {
-                word,
-                to,
-                reference,
-            }));
+        if Some(kb) == own {
+            continue;
         }
+        let known = by_kb.get(&kb).into_iter().flatten();
+        links.extend(known.map(|&to| RelationLink {
+            word: key,
+            to,
+            span,
+        }));
     }
     links
 }
@@ -129,7 +125,7 @@ fn cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb
         let message = format!("{}{}", words.concat(), name(first));
         let finding = given[first]
             .1
-            .add(Code::RelationCycle, link.reference.span.clone(), message);
+            .add(Code::RelationCycle, link.span.clone(), message);
         finding.help(
             "each rollup would have to be applied after the next; remove one of these relations",
         );

@@ -102,8 +102,10 @@ pub(super) static ROLLUP: Shape = Shape::new(
         ),
         Key::new(
             "requires",
-            RELATED,
-            "Rollups that must be applied before this one, by themselves or as part of a rollup that includes them.",
+            KeyKind::names(Form::Requirement),
+            "Rollups that must be applied before this one, by themselves or as part of a rollup that includes them. \
+             An entry may name a minimum revision, as `KB979704 >= 4.0` does: revisions are compared number by number, \
+             and an inclusion satisfies every minimum.",
         ),
         Key::new(
             "fixes",

@@ -8,6 +8,7 @@ mod display;
 mod file_name;
 mod kb;
 mod rel_path;
+mod requirement;
 
 pub use case_folded::{CaseFolded, same_name};
 pub use digest::{Digest, DigestError, Hasher};
@@ -15,3 +16,4 @@ pub use display::{Escaped, error_chain, escaped_path, grouped, wrapped};
 pub use file_name::{FileName, FileNameError};
 pub use kb::{Kb, KbError, Version, VersionError};
 pub use rel_path::{RelPath, RelPathError};
+pub use requirement::{Requirement, RequirementError};

@@ -39,7 +39,7 @@ pub(super) fn applicability(
             .rollup
             .requires
             .iter()
-            .filter_map(|&kb| missing(kb, snapshot, &applied)),
+            .filter_map(|required| missing(required.kb, snapshot, &applied)),
     );
     if !reasons.is_empty() {
         return Applicability::Refused(reasons);

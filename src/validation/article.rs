@@ -15,7 +15,7 @@ use crate::manifest::{
     self, Action, ChangeKind, Condition, CopyFiles, FactValue, InstallTargets, Listed, Manifest,
     ManifestDifference, ManifestTable, Prerequisite, Selection, Step, compare,
 };
-use crate::names::CaseFolded;
+use crate::names::{CaseFolded, Requirement};
 
 /// Article with which a manifest is compared.
 pub struct Article {
@@ -189,6 +189,10 @@ impl Article {
         let (code, message) = match (kind, theirs, ours) {
             // Facts that the draft leaves out or marks are reported as open.
             (ChangeKind::Added | ChangeKind::Removed, ..) if is_open => return None,
+            (ChangeKind::Changed, _, Some(ours)) if adds_minimum(difference) => (
+                Code::MissingFromArticle,
+                format!("the minimum revision of {ours} in {subject} is not in the article"),
+            ),
             (ChangeKind::Changed, Some(theirs), Some(ours)) if !theirs.contains("TODO") => (
                 Code::ContradictsArticle,
                 format!("{subject} is {ours}, but {theirs} in the article"),
@@ -251,6 +255,17 @@ fn is_fact(difference: &ManifestDifference) -> bool {
         ManifestTable::Steps => !matches!(key, "title" | "instructions" | "undo" | "optional"),
         ManifestTable::Payload => !matches!(key, "sha256" | "unused"),
     }
+}
+
+/// Returns whether the manifest requires a minimum revision of a rollup that the article names
+/// without one.
+fn adds_minimum(difference: &ManifestDifference) -> bool {
+    let is_any = |text: &str| {
+        text.parse()
+            .is_ok_and(|required: Requirement| required.revision.is_none())
+    };
+    difference.key == "requires"
+        && matches!(&difference.old, Some(FactValue::Text(text)) if is_any(text))
 }
 
 fn is_whole(value: &Option<FactValue>) -> bool {

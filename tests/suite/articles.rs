@@ -59,6 +59,29 @@ fn a_forgotten_file_is_reported_at_the_step_that_lacks_it() {
 }
 
 #[test]
+fn a_minimum_revision_that_the_article_does_not_give_is_a_warning() {
+    let requires = |list: &str| {
+        world(|text| text.replace("released", &format!("requires = [{list}]\nreleased")))
+            .write_file(
+                "../article.txt",
+                fixture("article.txt").replace(
+                    "Installation information",
+                    "Prerequisites\n\nBefore you install this rollup, you must install update KB900000.\n\n\
+                     Installation information",
+                ),
+            )
+    };
+    requires("\"KB900000\"")
+        .run(VALIDATE)
+        .exits_with(exit::OK)
+        .prints("0 errors, 0 warnings, 0 notes");
+    requires("\"KB900000 >= 2.0\"")
+        .run(VALIDATE)
+        .exits_with(exit::OK)
+        .prints("warning[RU0803]: the minimum revision of `KB900000 >= 2.0` in `requires` is not in the article");
+}
+
+#[test]
 fn the_article_of_another_rollup_is_not_compared_further() {
     let world = world(|text| {
         text.replace("KB900001", "KB900002")

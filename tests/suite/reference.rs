@@ -258,6 +258,7 @@ fn form_name(form: Form) -> &'static str {
     match form {
         Form::Prose | Form::Words | Form::Anything => "text",
         Form::Kb => "KB number",
+        Form::Requirement => "KB number with or without a minimum revision",
         Form::Version => "version",
         Form::Sha256 => "SHA-256, in hexadecimal",
         Form::Id => "id",
@@ -316,6 +317,7 @@ fn text(form: Form) -> &'static str {
     match form {
         Form::Prose | Form::Words | Form::Anything => "…",
         Form::Kb => "KB948755",
+        Form::Requirement => "KB948755 >= 1.0",
         Form::Version => "1.0",
         Form::Sha256 => "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504",
         Form::Id => "install",

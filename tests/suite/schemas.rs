@@ -249,7 +249,7 @@ scope = "all of it"
 released = 2008-04-29
 includes = ["KB1", "2"]
 replaces = ["kb1"]
-requires = ["KB3"]
+requires = ["KB3", "kb4>=2.0"]
 fixes = ["a fault"]
 notes = ["a note"]
 
@@ -607,6 +607,7 @@ fn parser_and_schema_agree_when_a_value_has_another_type() {
 #[test]
 fn parser_and_schema_agree_about_the_form_of_every_string_and_name() {
     let long = "x".repeat(256);
+    let long_revision = format!("KB1 >= {}", ["1"; 40].join("."));
     let digest = "9F86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let texts = [
         " ",
@@ -617,6 +618,16 @@ fn parser_and_schema_agree_about_the_form_of_every_string_and_name() {
         "KB 1",
         "1234567890",
         "KB123456789",
+        "KB1 >= 4.0",
+        "kb1>=4",
+        "1  >=  4.0.1",
+        "KB1 > 4.0",
+        "KB1 => 4.0",
+        "KB1 >= ",
+        "KB1 >= x",
+        "KB1 >= 4.0 ",
+        ">= 4.0",
+        &long_revision,
         "1.0",
         "1..0",
         "1.x",

@@ -232,6 +232,12 @@ fn text(form: Form) -> Object {
         Form::Anything => Object::default(),
         Form::Prose | Form::Words => pattern("[\\S\\uFEFF]".to_owned()),
         Form::Kb => pattern("^(?:[Kk][Bb])?[1-9][0-9]{0,8}$".to_owned()),
+        Form::Requirement => {
+            let revision = r"(?!.{65})[0-9]{1,10}(?:\.[0-9]{1,10})*";
+            pattern(format!(
+                "^(?:[Kk][Bb])?[1-9][0-9]{{0,8}}(?: *>= *{revision})?$"
+            ))
+        }
         Form::Version => {
             let mut version = pattern("^[0-9]{1,10}(?:\\.[0-9]{1,10})*$".to_owned());
             version.put("maxLength", 64_u64);

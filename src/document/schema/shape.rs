@@ -93,6 +93,8 @@ pub enum Form {
     Anything,
     /// A KB number.
     Kb,
+    /// A KB number, maybe with a minimum revision.
+    Requirement,
     /// Numbers joined by dots.
     Version,
     /// A SHA-256 in hexadecimal digits.

@@ -1,10 +1,11 @@
 //! Facts that a part of a manifest states, and the comparison of the facts of two sides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use super::FactValue;
 use crate::manifest::{KeyLines, Listed};
-use crate::names::{CaseFolded, Kb, Version, same_name};
+use crate::names::{CaseFolded, Kb, Requirement, Version, same_name};
 
 /// Single statement of a manifest.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) enum Equality {
     AsNames,
     /// Compared number by number.
     AsVersions,
+    /// Rollups whose minimum revisions are compared number by number.
+    AsRequirements,
 }
 
 /// Facts of one part, in the order in which they are reported.
@@ -121,6 +124,20 @@ impl<'m> Facts<'m> {
                 FactMember::Rollup(*kb),
                 Equality::Exactly,
                 FactValue::Text(kb.to_string()),
+                None,
+            );
+        }
+    }
+
+    /// Adds required rollups whose order does not count.
+    pub(super) fn requirements(&mut self, key: &'static str, requirements: &[Requirement]) {
+        for requirement in requirements {
+            self.member(
+                key,
+                None,
+                FactMember::Rollup(requirement.kb),
+                Equality::AsRequirements,
+                FactValue::Text(requirement.to_string()),
                 None,
             );
         }
@@ -278,13 +295,19 @@ impl Fact<'_> {
             (FactValue::Text(one), FactValue::Text(other)) => match self.equality {
                 Equality::Exactly => one == other,
                 Equality::AsNames => same_name(one, other),
-                Equality::AsVersions => match (one.parse::<Version>(), other.parse::<Version>()) {
-                    (Ok(one), Ok(other)) => one == other,
-                    _ => one == other,
-                },
+                Equality::AsVersions => equal_when_parsed::<Version>(one, other),
+                Equality::AsRequirements => equal_when_parsed::<Requirement>(one, other),
             },
             (one, other) => one == other,
         }
+    }
+}
+
+/// Returns whether two texts mean the same value; texts that mean none are compared as they are.
+fn equal_when_parsed<T: FromStr + PartialEq>(one: &str, other: &str) -> bool {
+    match (one.parse::<T>(), other.parse::<T>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
     }
 }
 

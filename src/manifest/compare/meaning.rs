@@ -37,7 +37,7 @@ pub(super) fn rollup(rollup: &Rollup) -> (Facts<'_>, Facts<'_>) {
     facts.add("released", released.as_deref(), Equality::Exactly);
     facts.rollups("includes", includes);
     facts.rollups("replaces", replaces);
-    facts.rollups("requires", requires);
+    facts.requirements("requires", requires);
     facts.texts("fixes", fixes);
     facts.texts("notes", notes);
     let mut article = Facts::with_lines(lines, None);

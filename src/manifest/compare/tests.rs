@@ -92,6 +92,35 @@ fn differences_of_identity_and_relations_have_lines() {
 }
 
 #[test]
+fn a_changed_minimum_revision_is_one_difference() {
+    let steps = manual_step("m");
+    let requires = |list: &str| format!("{HEAD}requires = [{list}]\n{steps}");
+    let lines = |old: &str, new: &str| difference_lines(&requires(old), &requires(new));
+    assert_eq!(
+        lines("\"KB2\", \"KB3 >= 1.0\"", "\"kb3>=1\", \"KB2\""),
+        [""; 0]
+    );
+    assert_eq!(
+        lines("\"KB2 >= 1.9\"", "\"KB2 >= 1.10\""),
+        ["Rollup requires Changed \"KB2 >= 1.9\"@7 \"KB2 >= 1.10\"@7"]
+    );
+    assert_eq!(
+        lines("\"KB2\", \"KB3 >= 2\"", "\"KB2 >= 1.0\", \"KB3\""),
+        [
+            "Rollup requires Changed \"KB2\"@7 \"KB2 >= 1.0\"@7",
+            "Rollup requires Changed \"KB3 >= 2\"@7 \"KB3\"@7",
+        ]
+    );
+    assert_eq!(
+        lines("\"KB2 >= 1.0\"", "\"KB3 >= 1.0\""),
+        [
+            "Rollup requires Removed \"KB2 >= 1.0\"@7 null",
+            "Rollup requires Added null \"KB3 >= 1.0\"@7",
+        ]
+    );
+}
+
+#[test]
 fn a_prerequisite_is_matched_by_its_subject() {
     let steps = manual_step("m");
     let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n");

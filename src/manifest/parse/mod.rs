@@ -4,6 +4,8 @@ mod step;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use super::draft::*;
 use super::known::ResolutionSummary;
@@ -15,7 +17,7 @@ use crate::deployment::description::Description;
 use crate::document::{
     Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read,
 };
-use crate::names::{CaseFolded, Kb, Version};
+use crate::names::{CaseFolded, Kb, Requirement, Version};
 
 /// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -151,63 +153,69 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.product_versions = reader.texts_or_none(table, "product_versions");
     rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
     rollup.released = reader.day(table, "released");
-    rollup.includes = relation(reader, table, "includes");
-    rollup.replaces = relation(reader, table, "replaces");
-    rollup.requires = relation(reader, table, "requires");
+    rollup.includes = relation(reader, table, "includes", |kb: &Kb| *kb);
+    rollup.replaces = relation(reader, table, "replaces", |kb: &Kb| *kb);
+    rollup.requires = relation(reader, table, "requires", |required: &Requirement| {
+        required.kb
+    });
     rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
     rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
     relations(reader, rollup);
 }
 
-fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed<Kb>> {
+/// Reads a list of rollups, each at most once whatever else its entry says.
+fn relation<T>(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    key: &str,
+    kb_of: impl Fn(&T) -> Kb,
+) -> Vec<Placed<T>>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
     let texts = reader.texts_or_none(table, key);
     let mut seen = BTreeSet::new();
-    let mut numbers = Vec::new();
+    let mut entries = Vec::new();
     for text in texts {
-        let Some(kb) = reader.parsed(text, Code::InvalidValue, str::parse::<Kb>) else {
+        let Some(entry) = reader.parsed(text, Code::InvalidValue, str::parse::<T>) else {
             continue;
         };
-        match seen.insert(kb.value) {
-            true => numbers.push(kb),
-            false => {
-                let message = format!("`{key}` lists {} twice", kb.value);
-                reader
-                    .findings
-                    .add(Code::DuplicateName, kb.span, message)
-                    .help("remove one");
-            }
+        let kb = kb_of(&entry.value);
+        if seen.insert(kb) {
+            entries.push(entry);
+            continue;
         }
+        let message = format!("`{key}` lists {kb} twice");
+        reader
+            .findings
+            .add(Code::DuplicateName, entry.span, message)
+            .help("remove one");
     }
-    numbers
+    entries
 }
 
 fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     let own = rollup.kb.as_ref().map(|kb| kb.value);
-    let lists = [
-        ("includes", &rollup.includes),
-        ("replaces", &rollup.replaces),
-        ("requires", &rollup.requires),
-    ];
-    for (key, list) in lists {
-        for kb in list.iter().filter(|kb| Some(kb.value) == own) {
-            let message = format!("`{key}` lists {}, which is this rollup itself", kb.value);
+    for RelationEntry { key, kb, span } in rollup.relations() {
+        if Some(kb) == own {
+            let message = format!("`{key}` lists {kb}, which is this rollup itself");
             reader
                 .findings
-                .add(Code::SelfRelation, kb.span.clone(), message)
+                .add(Code::SelfRelation, span.clone(), message)
                 .help("name another rollup, or remove it");
         }
     }
     let replaced: BTreeSet<Kb> = rollup.replaces.iter().map(|kb| kb.value).collect();
-    for kb in rollup
-        .requires
-        .iter()
-        .filter(|kb| replaced.contains(&kb.value) && Some(kb.value) != own)
-    {
-        let message = format!("{} is both required and replaced", kb.value);
-        reader
-            .findings
-            .add(Code::RequiredAndReplaced, kb.span.clone(), message)
-            .help("remove it from `requires` or `replaces`");
+    for required in &rollup.requires {
+        let kb = required.value.kb;
+        if replaced.contains(&kb) && Some(kb) != own {
+            let message = format!("{kb} is both required and replaced");
+            reader
+                .findings
+                .add(Code::RequiredAndReplaced, required.span.clone(), message)
+                .help("remove it from `requires` or `replaces`");
+        }
     }
 }
 

@@ -217,6 +217,41 @@ fn removed_items_should_be_reinstalled() {
 }
 
 #[test]
+fn a_required_rollup_may_have_a_minimum_revision() {
+    let text = |relations: &str| {
+        format!(
+            "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n{relations}\n\
+             [[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"x\"\nundo = \"y\"\n"
+        )
+    };
+    let source = Source::new("m.toml", text("requires = [\"kb2>=4.0\", \"KB3\"]"));
+    let manifest = parse(&source, &mut Findings::default()).expect("no errors");
+    let requires: Vec<_> = manifest
+        .rollup
+        .requires
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(requires, ["KB2 >= 4.0", "KB3"]);
+    for (relations, expected) in [
+        ("requires = [\"KB2 > 4.0\"]", "RU0105"),
+        ("requires = [\"KB2 >= \"]", "RU0105"),
+        ("includes = [\"KB2 >= 4.0\"]", "RU0105"),
+        ("requires = [\"\"]", "RU0106"),
+        ("requires = [\"KB2\", \"KB2 >= 4.0\"]", "RU0108"),
+        ("requires = [\"KB2 >= 4.0\", \"KB2 >= 5.0\"]", "RU0108"),
+        ("requires = [\"KB1 >= 2.0\"]", "RU0401"),
+        (
+            "requires = [\"KB2 >= 2.0\"]\nreplaces = [\"KB2\"]",
+            "RU0402",
+        ),
+    ] {
+        let found = found(&text(relations), &Checks::default());
+        assert_eq!(codes(&found, ""), [expected], "{found:#?}");
+    }
+}
+
+#[test]
 fn keys_that_do_not_fit_are_reported() {
     let found = with(&format!(
         "[[prerequisites]]\nproduct = \"X\"\nitem = \"Y\"\n[[prerequisites]]\nitem = \"Y\"\nservice_pack = 1\n\
