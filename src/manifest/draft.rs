@@ -149,6 +149,14 @@ pub(super) struct RowDraft {
     pub(super) unreadable: bool,
 }
 
+/// Names in the file table, for the comparison with other manifests.
+pub(super) struct FileNames {
+    /// Case-folded names of all rows.
+    pub(super) listed: BTreeSet<CaseFolded>,
+    /// Names of the rows that steps copy or run, in the document's order.
+    pub(super) deployed: Vec<FileName>,
+}
+
 impl StepDraft {
     /// Returns the span of a finding about the whole step: its id, else its header.
     pub(super) fn span(&self) -> Span {
@@ -258,6 +266,25 @@ impl Draft {
             deployed,
             run,
         }
+    }
+
+    /// Returns the names in the file table, as far as they could be read.
+    pub(super) fn file_names(self, source: &Source) -> FileNames {
+        let FileTable {
+            rows,
+            deployed: deployed_names,
+            ..
+        } = self.file_table(source);
+        let mut listed = BTreeSet::new();
+        let mut deployed = Vec::new();
+        for row in rows.iter() {
+            let case_folded = row.name.case_folded();
+            let is_deployed = deployed_names.contains(&case_folded);
+            if listed.insert(case_folded) && is_deployed {
+                deployed.push(row.name.clone());
+            }
+        }
+        FileNames { listed, deployed }
     }
 
     /// Replaces each `removed_by` by the spelling of the step that it names.

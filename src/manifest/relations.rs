@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{RelationEntry, RollupDraft};
-use super::parse::rollup_of;
-use crate::document::{Code, Findings, Source, Span};
-use crate::names::{Kb, Version};
+use super::draft::{FileNames, RelationEntry, RollupDraft};
+use super::parse::{file_names_of, rollup_of};
+use crate::document::{Code, Finding, Findings, Placed, Source, Span, some_of};
+use crate::names::{FileName, Kb, Version};
 
 /// Indexes of the manifests of each rollup, which may have several revisions.
 type ByKb = BTreeMap<Kb, Vec<usize>>;
@@ -31,6 +31,7 @@ pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
     }
     cycles(given, &rollups, &by_kb);
     omitted_inclusions(given, &rollups, &by_kb);
+    omitted_files(given, &rollups, &by_kb);
     same_rollup(given, &rollups);
 }
 
@@ -209,6 +210,84 @@ fn omitted_inclusions(
     }
 }
 
+/// Maximum number of files that are looked up in the file tables of including rollups.
+const MAX_LOOKUPS: usize = 10_000_000;
+
+/// Reports files that an included rollup deploys and the file table of the including one lacks.
+///
+/// Files are compared by name only, since the including rollup brings newer versions under the same
+/// names. Of several revisions of the included rollup the newest counts.
+fn omitted_files(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
+    let newest: BTreeMap<Kb, usize> = by_kb
+        .iter()
+        .filter_map(|(&kb, revisions)| Some((kb, newest_of(rollups, revisions)?)))
+        .collect();
+    let mut names: BTreeMap<usize, Option<FileNames>> = BTreeMap::new();
+    let mut lookups_left = MAX_LOOKUPS;
+    for (at, rollup) in rollups.iter().enumerate() {
+        let own = rollup.kb.as_ref().map(|kb| kb.value);
+        for included in rollup.includes.iter().filter(|kb| Some(kb.value) != own) {
+            let Some(&other) = newest.get(&included.value) else {
+                continue;
+            };
+            for index in [at, other] {
+                names
+                    .entry(index)
+                    .or_insert_with(|| file_names_of(given[index].0));
+            }
+            let (Some(table), Some(FileNames { deployed, .. })) = (&names[&at], &names[&other])
+            else {
+                continue;
+            };
+            lookups_left = lookups_left.saturating_sub(deployed.len());
+            if lookups_left == 0 {
+                return;
+            }
+            let missing: Vec<&str> = deployed
+                .iter()
+                .filter(|name| !table.listed.contains(&name.case_folded()))
+                .map(FileName::as_str)
+                .collect();
+            if !missing.is_empty() {
+                let revision = rollups[other].revision();
+                let compared = format!(
+                    "`{}` is the manifest of {} revision {revision}",
+                    given[other].0.name(),
+                    included.value
+                );
+                report_omitted_files(given[at].1, included, &missing).note(compared);
+            }
+        }
+    }
+}
+
+fn report_omitted_files<'f>(
+    findings: &'f mut Findings,
+    included: &Placed<Kb>,
+    missing: &[&str],
+) -> &'f mut Finding {
+    let kb = included.value;
+    let files = match missing.len() {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let message = format!(
+        "`includes` names {kb}, which deploys {files} that this file table lacks: {}",
+        some_of(missing.iter().copied())
+    );
+    findings
+        .add(Code::OmittedFiles, included.span.clone(), message)
+        .help(format!(
+            "add them to the payload and deploy them, or remove {kb} from `includes`"
+        ))
+}
+
+/// Returns the index of the newest revision; of two equal ones the first.
+fn newest_of(rollups: &[RollupDraft], revisions: &[usize]) -> Option<usize> {
+    let revisions = revisions.iter().rev().copied();
+    revisions.max_by_key(|&at| rollups[at].revision())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +353,117 @@ mod tests {
             findings[1],
             ["RU0404 `includes` lacks KB4, included by KB3"]
         );
+    }
+
+    /// Returns the rest of a manifest whose file table has these names; the first `copied` of them
+    /// are copied, and the others are unused.
+    fn with_files(relations: &str, names: &[&str], copied: usize) -> String {
+        let row = |(at, name): (usize, &&str)| match at < copied {
+            true => format!("{{ name = \"{name}\" }}"),
+            false => format!("{{ name = \"{name}\", unused = \"x\" }}"),
+        };
+        let rows: Vec<String> = names.iter().enumerate().map(row).collect();
+        format!(
+            "{relations}\n[[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"share\"\nfiles = {:?}\n\
+             [payload]\nfiles = [{}]\n",
+            &names[..copied],
+            rows.join(", ")
+        )
+    }
+
+    #[test]
+    fn files_of_an_included_rollup_must_be_listed() {
+        let names = ["a.msi", "b.msi", "c.msi", "unused.txt"];
+        let findings = findings_of(&[
+            ("KB1", &with_files("", &names, 3)),
+            (
+                "KB2",
+                &with_files("includes = [\"KB1\"]", &["B.MSI", "d.msi"], 2),
+            ),
+            (
+                "KB3",
+                &with_files("includes = [\"KB1\"]", &["A.msi", "b.Msi", "c.MSI"], 1),
+            ),
+            ("KB4", "includes = [\"KB1\"]"),
+        ]);
+        assert_eq!(
+            findings[1],
+            [
+                "RU0407 `includes` names KB1, which deploys 2 files that this file table lacks: \
+                 `a.msi` and `c.msi`"
+            ]
+        );
+        // The last one has errors and no rows, which may be elsewhere in it.
+        assert_eq!(findings.concat().len(), 1, "{findings:#?}");
+    }
+
+    #[test]
+    fn packages_that_are_run_and_all_other_files_count_too() {
+        let included = "[[steps]]\nid = \"r\"\naction = \"run\"\nfiles = [\"Run.msi\"]\non = \"x\"\n\
+             [[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"share\"\nothers = true\n\
+             [payload]\nfiles = [{ name = \"run.msi\" }, { name = \"other.txt\" }, { name = \"no\", unused = \"x\" }]\n";
+        let findings = findings_of(&[
+            ("KB2", &with_files("includes = [\"KB1\"]", &["x"], 1)),
+            ("KB1", included),
+        ]);
+        assert_eq!(
+            findings.concat(),
+            [
+                "RU0407 `includes` names KB1, which deploys 2 files that this file table lacks: \
+                 `run.msi` and `other.txt`"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_newest_of_several_revisions_counts() {
+        let revision = |revision: &str, names: &[&str]| {
+            with_files("", names, names.len()) + &format!("[article]\nrevision = \"{revision}\"\n")
+        };
+        let findings = findings_of(&[
+            ("KB2", &with_files("includes = [\"KB1\"]", &["a.msi"], 1)),
+            ("KB1", &revision("1.9", &["a.msi", "old.msi"])),
+            ("KB1", &revision("1.10", &["a.msi", "new.msi"])),
+            ("KB1", &revision("1", &["a.msi", "older.msi"])),
+        ]);
+        assert_eq!(
+            findings.concat(),
+            [
+                "RU0407 `includes` names KB1, which deploys 1 file that this file table lacks: \
+                 `new.msi`"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_included_rollup_has_a_finding_of_its_own() {
+        let includes = "includes = [\"KB1\", \"KB2\", \"KB9\"]";
+        let findings = findings_of(&[
+            ("KB3", &with_files(includes, &["c.msi"], 1)),
+            ("KB2", &with_files("includes = [\"KB1\"]", &["b.msi"], 1)),
+            ("KB1", &with_files("", &["a.msi"], 1)),
+        ]);
+        let counts: Vec<usize> = findings.iter().map(Vec::len).collect();
+        assert_eq!(counts, [2, 1, 0], "{findings:#?}");
+        assert!(findings[0][0].contains("names KB1") && findings[0][1].contains("names KB2"));
+    }
+
+    #[test]
+    fn a_table_that_could_not_be_read_is_not_compared() {
+        let included = with_files("", &["a.msi"], 1);
+        let includes = "includes = [\"KB1\"]";
+        for broken in [
+            format!("{includes}\n[payload]\nfiles = [\"a.msi\"]\n"),
+            format!("{includes}\n[payload]\nfiles = [{{ name = \"x/y\" }}, {{ name = \"b\" }}]\n"),
+            format!("{includes}\n[payload]\nfiles = [{{ name = \"b\" }}\n"),
+            format!("{includes}\npayload = 1\n"),
+        ] {
+            let findings = findings_of(&[("KB2", &broken), ("KB1", &included)]);
+            assert_eq!(findings.concat(), [""; 0], "{broken}");
+        }
+        let wrong_elsewhere = with_files(includes, &["b.msi"], 1) + "[artikel]\nrevision = 1\n";
+        let findings = findings_of(&[("KB2", &wrong_elsewhere), ("KB1", &included)]);
+        assert_eq!(findings[0].len(), 1, "{findings:#?}");
     }
 
     #[test]

@@ -294,6 +294,16 @@ both.";
     SameRollup = "RU0406", Warning, "two manifests describe the same rollup",
 "KB number and article revision identify a rollup. Two of the manifests that were validated
 together have the same ones. Raise the revision of the newer manifest, or remove the copy.";
+    OmittedFiles = "RU0407", Warning, "an included rollup deploys files that this payload lacks",
+"A rollup that includes another one brings all its files and counts as that rollup once it is
+applied. The manifests that are validated together are compared by the names of the files,
+regardless of case: the including rollup has newer versions under the same names. If several
+revisions of the included rollup are given, the newest counts.
+
+    includes = [\"KB948755\"]      # it copies a.msi and b.msi
+    files = [{ name = \"a.msi\" }] # b.msi is missing
+
+Add the files and the steps that deploy them, or remove the rollup from `includes`.";
 
     // The deployment.
     ReservedName = "RU0501", Error, "a name is reserved",

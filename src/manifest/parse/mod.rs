@@ -110,6 +110,27 @@ pub(super) fn rollup_of(source: &Source) -> RollupDraft {
     rollup.unwrap_or_default()
 }
 
+/// Reads only the names in the file table of a manifest and their use by the steps, regardless of
+/// errors elsewhere in it. Returns `None` if an error may hide a row.
+pub(super) fn file_names_of(source: &Source) -> Option<FileNames> {
+    let names = read(
+        source,
+        &MANIFEST,
+        &mut Findings::default(),
+        |reader, top| {
+            let mut draft = draft(reader, top);
+            let payload = &draft.payload;
+            let hides_table = payload.rows.is_empty() && reader.findings.errors() > 0;
+            if !reader.is_complete() || payload.has_nameless_row || hides_table {
+                return None;
+            }
+            file_table::check(reader, &mut draft);
+            Some(draft.file_names(reader.source))
+        },
+    );
+    names.flatten()
+}
+
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let mut rollup = RollupDraft::default();
     if let Some(table) = reader.table(top, "rollup") {
