@@ -7,4 +7,6 @@ mod disk;
 mod site;
 
 pub use self::disk::{deletion, fault_injection, free_space, lock, locked, open_file, tree};
-pub use self::site::{describe, description, enclosing, platforms, records, shapes, snapshot};
+pub use self::site::{
+    applied, describe, description, enclosing, platforms, records, shapes, snapshot,
+};

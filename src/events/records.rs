@@ -102,7 +102,7 @@ impl Records<'_> {
                 Record::Staged { .. } => LoggedEvent::Staged {
                     bytes: bytes.unwrap_or(0),
                 },
-                Record::Committing => LoggedEvent::Committing,
+                Record::Committing { .. } => LoggedEvent::Committing,
                 Record::Confirmed { step, by, answer } => LoggedEvent::Answered {
                     step: step.clone(),
                     answer: *answer,

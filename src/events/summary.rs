@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{EventOperation, EventStep, EventSubject, TargetKind};
 use crate::journal::{Answer, Direction, Outcome, RunState};
 use crate::names::{Digest, RelPath};
+use crate::run::UndoAnswer;
 
 /// Summary of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +35,8 @@ pub struct RunSummary {
     pub exit_code: Option<u8>,
     /// Name of that exit code.
     pub exit: Option<String>,
+    /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
+    pub undo: Option<UndoAnswer>,
     /// Steps of the plan.
     pub steps: Vec<EventStep>,
     /// Every command that worked on the run, in order.

@@ -57,7 +57,12 @@ pub enum Record {
         new: Digest,
     },
     /// Start of the commit: from here on `resume` or `undo` is required.
-    Committing,
+    Committing {
+        /// Directories that only hold objects: those that the run makes before its first rename,
+        /// and those of earlier runs that it uses. A rollback removes the empty ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        containers: Vec<RelPath>,
+    },
     /// Answer to a manual step.
     Confirmed {
         /// Id of the step.
@@ -274,6 +279,15 @@ impl Journal {
         self.entries.last().map(|entry| &entry.record)
     }
 
+    /// Returns the containers of the run, parents first; see [`Record::Committing`].
+    pub fn containers(&self) -> &[RelPath] {
+        let committing = self.entries.iter().find_map(|entry| match &entry.record {
+            Record::Committing { containers } => Some(containers.as_slice()),
+            _ => None,
+        });
+        committing.unwrap_or_default()
+    }
+
     /// Returns the latest answer to a manual step, if there is one.
     pub fn confirmed(&self, step: &str) -> Option<Answer> {
         self.entries
@@ -366,7 +380,9 @@ mod tests {
             Record::Staged {
                 new: Digest::of(b""),
             },
-            Record::Committing,
+            Record::Committing {
+                containers: Vec::new(),
+            },
             closed,
         ])
     }

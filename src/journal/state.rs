@@ -67,6 +67,15 @@ impl Run {
         !matches!(self.state(), RunState::Closed(_))
     }
 
+    /// Returns whether the run has changed the deployment and is closed: it is finished, or was
+    /// closed by `accept` in the state it was in.
+    pub fn is_done(&self) -> bool {
+        matches!(
+            self.state(),
+            RunState::Closed(Outcome::Applied | Outcome::Accepted)
+        )
+    }
+
     fn direction(&self) -> Direction {
         let last = self
             .journal

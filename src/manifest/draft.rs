@@ -239,8 +239,20 @@ impl Draft {
             payload: self.payload.header.clone().unwrap_or_default(),
             files: self.payload.finish(source),
             digest: Digest::of(source.text().as_bytes()),
+            meaning: meaning(source.text()),
         })
     }
+}
+
+/// Returns the SHA-256 of the canonical JSON of a document: keys sorted, without white space.
+fn meaning(text: &str) -> Digest {
+    let table: toml::Table = text
+        .trim_start_matches('\u{feff}')
+        .replace("\r\n", "\n")
+        .parse()
+        .unwrap_or_default();
+    let json = serde_json::to_value(table).unwrap_or_default();
+    Digest::of(json.to_string().as_bytes())
 }
 
 impl Draft {

@@ -46,6 +46,9 @@ pub struct Manifest {
     pub payload: Span,
     /// SHA-256 of the manifest's bytes.
     pub digest: Digest,
+    /// SHA-256 of what the manifest says: comments, layout, line ends and the order of keys change
+    /// nothing.
+    pub meaning: Digest,
 }
 
 /// `[rollup]` and `[article]`: identity of the rollup, and its relations to others.

@@ -7,17 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::{item_state, procedure_state, seen_item};
+use super::applicability::broken_by_record;
+use super::brought::recorded;
+use super::lagging::{Lagging, lagging};
 use super::refusal::Refusal;
+use super::rollup::names_of_offline;
 use super::swaps::text_entry;
 use super::{
     ACCEPT, Acceptance, AppliedChange, Context, Entry, EntryKind, ExpectedState, NewEntry,
     Operation, OperationKind, Plan, PlannedStep, SCHEMA, Subject, Swap, TargetState, digest_of,
 };
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
 use crate::deployment::snapshot::{Interest, Snapshot, in_files};
 use crate::deployment::tree::{FileFacts, FileKind, path};
-use crate::names::{CaseFolded, Escaped, RelPath};
+use crate::manifest::Manifest;
+use crate::names::{CaseFolded, Escaped, Kb, RelPath};
 
 /// State that earlier runs left.
 #[derive(Debug, Default)]
@@ -137,6 +143,8 @@ struct Acceptor<'a> {
     chosen: Option<&'a BTreeSet<Instance>>,
     /// Directories of the chosen instances, and the files in the share that they come from.
     scope: BTreeSet<CaseFolded>,
+    /// What lags behind applied rollups; that of items is accepted.
+    lagging: Lagging,
     /// Paths at and below which the expected state is unknown.
     unknown: BTreeSet<CaseFolded>,
     operations: Vec<Operation>,
@@ -167,6 +175,7 @@ impl<'a> Acceptor<'a> {
             expectation,
             chosen,
             scope,
+            lagging: lagging(snapshot),
             unknown: BTreeSet::new(),
             operations: Vec::new(),
             swaps: Vec::new(),
@@ -299,40 +308,58 @@ impl<'a> Acceptor<'a> {
 
     /// Rewrites a record if the files that it names, or the installer, differ from it.
     fn item(&mut self, of: &RecordedInstallation<'_>) {
-        let Some(before) = installed(of.record) else {
-            return;
-        };
-        if is_within(&record_of(of.directory), &self.unknown) {
+        let file = record_of(of.directory);
+        if is_within(&file, &self.unknown) {
             return;
         }
+        let lag = self
+            .lagging
+            .places
+            .iter()
+            .find(|lag| lag.path == *of.directory);
+        let lag = lag.map(|lag| lag.why.clone());
+        let Some(before) = installed(of.record) else {
+            if let Some(why) = lag {
+                self.accept(&file, format!("stays as it is: the item {why}"));
+                let record = ItemRecord {
+                    accepted: true,
+                    ..of.record.clone()
+                };
+                self.rewrite_item(of, &record);
+            }
+            return;
+        };
         let mut now = before.clone();
         now.files = self.files(of.directory, before);
         if of.installer_origin == InstallerOrigin::Share {
             self.installer(&mut now);
         }
         let is_forced = of.is_chosen && of.record.state != State::Verified;
-        if now == *before && !is_forced {
+        if now == *before && !is_forced && lag.is_none() {
             return;
         }
         let record = ItemRecord {
             state: State::Verified,
+            accepted: true,
             installed: Some(now),
             ..of.record.clone()
         };
         if is_forced {
             let state = of.record.state.as_str();
-            self.accept(
-                &record_of(of.directory),
-                format!("changes from {state} to verified"),
-            );
+            self.accept(&file, format!("changes from {state} to verified"));
+        } else if let Some(why) = lag {
+            self.accept(&file, format!("stays as it is: the item {why}"));
         }
-        let (before, after) = (item_state(Some(of.record)), item_state(Some(&record)));
-        let seen = seen_item(Some(of.record));
+        self.rewrite_item(of, &record);
+    }
+
+    fn rewrite_item(&mut self, of: &RecordedInstallation<'_>, record: &ItemRecord) {
+        let states = (item_state(Some(of.record)), item_state(Some(record)));
         self.rewrite(
             of.directory,
             (of.target.clone(), of.server.clone()),
-            (before, after),
-            seen,
+            states,
+            seen_item(Some(of.record)),
             record.to_toml(),
         );
     }
@@ -566,69 +593,173 @@ impl<'a> Acceptor<'a> {
                 rejected,
             });
         }
-        let context = Context::of_site(snapshot);
-        if let Some(reason) = super::bytes::lack_of_space(&swaps, &[], &context, snapshot.free) {
-            return Err(reason.into());
-        }
-        let there = there
-            .into_iter()
-            .map(|(path, kind)| Entry { path, kind })
-            .collect();
         let acceptance = Acceptance {
             reason: reason.to_owned(),
-            there,
+            there: there
+                .into_iter()
+                .map(|(path, kind)| Entry { path, kind })
+                .collect(),
             gone: gone.into_iter().collect(),
         };
-        let in_effect: Vec<_> = snapshot
-            .applied()
-            .in_effect()
-            .map(|entry| entry.kb)
-            .collect();
-        let step = PlannedStep {
-            id: ACCEPT.to_owned(),
-            title: "Accept the drift".to_owned(),
-            action: ACCEPT.to_owned(),
-            line: 0,
-            operations,
-            nothing: Vec::new(),
-            left_out: Vec::new(),
-            manual: None,
+        let in_effect: Vec<_> = snapshot.applied.in_effect().collect();
+        let applied = AppliedChange {
+            before: in_effect.clone(),
+            after: in_effect,
         };
-        let mut entries: Vec<Entry> = swaps
-            .iter()
-            .flat_map(|swap| &swap.new)
-            .map(NewEntry::entry)
-            .collect();
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        let mut plan = Plan {
-            schema: SCHEMA,
-            digest: None,
-            subject: Subject::Accept(acceptance),
-            deployment: snapshot.description.name.clone(),
-            applied: AppliedChange {
-                before: in_effect.clone(),
-                after: in_effect,
-            },
-            confirmations: Vec::new(),
-            warnings: Vec::new(),
-            steps: vec![step],
-            outage: Vec::new(),
-            sources: Vec::new(),
-            swaps,
-            expected_state: Some(ExpectedState {
-                digest: digest_of(&entries),
-                entries,
-            }),
-            context,
-            checksum: None,
-        };
-        plan.bind();
+        let step = step("Accept the drift".to_owned(), operations);
+        let plan = plan_of(snapshot, acceptance, applied, step, swaps)?;
         Ok(AcceptResult {
-            plan: Some(Box::new(plan)),
+            plan: Some(plan),
             accepted,
             rejected,
         })
     }
+}
+
+fn step(title: String, operations: Vec<Operation>) -> PlannedStep {
+    PlannedStep {
+        id: ACCEPT.to_owned(),
+        title,
+        action: ACCEPT.to_owned(),
+        line: 0,
+        operations,
+        nothing: Vec::new(),
+        left_out: Vec::new(),
+        manual: None,
+    }
+}
+
+/// Makes the plan of an accept from its only step.
+fn plan_of(
+    snapshot: &Snapshot,
+    acceptance: Acceptance,
+    applied: AppliedChange,
+    step: PlannedStep,
+    swaps: Vec<Swap>,
+) -> Result<Box<Plan>, Refusal> {
+    let context = Context::of_site(snapshot);
+    if let Some(reason) = super::bytes::lack_of_space(&swaps, &[], &context, snapshot.free) {
+        return Err(reason.into());
+    }
+    let mut entries: Vec<Entry> = swaps
+        .iter()
+        .flat_map(|swap| &swap.new)
+        .map(NewEntry::entry)
+        .collect();
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut plan = Plan {
+        schema: SCHEMA,
+        digest: None,
+        subject: Subject::Accept(acceptance),
+        deployment: snapshot.description.name.clone(),
+        offline: names_of_offline(snapshot),
+        applied,
+        confirmations: Vec::new(),
+        warnings: Vec::new(),
+        steps: vec![step],
+        outage: Vec::new(),
+        sources: Vec::new(),
+        swaps,
+        expected_state: Some(ExpectedState {
+            digest: digest_of(&entries),
+            entries,
+        }),
+        context,
+        checksum: None,
+    };
+    plan.bind();
+    Ok(Box::new(plan))
+}
+
+/// Rollup that a person applied by hand, and what is known of it.
+#[derive(Debug, Clone)]
+pub enum AppliedByHand<'a> {
+    /// Its number only.
+    Number(Kb),
+    /// Its manifest, which states its revision and relations.
+    Manifest(&'a Manifest),
+}
+
+/// Plans to record a rollup that was applied by hand; `None` if it is on record already, in this
+/// revision or a newer one.
+///
+/// # Errors
+///
+/// Another rollup in effect would lack what it requires, or the disk is too small.
+pub fn accept_applied(
+    snapshot: &Snapshot,
+    rollup: &AppliedByHand<'_>,
+    reason: &str,
+) -> Result<Option<Box<Plan>>, Refusal> {
+    let kb = match rollup {
+        AppliedByHand::Number(kb) => *kb,
+        AppliedByHand::Manifest(manifest) => manifest.rollup.kb,
+    };
+    let before = snapshot.applied.record(kb);
+    let mut record = match rollup {
+        AppliedByHand::Number(_) if snapshot.applied.contains(kb) => return Ok(None),
+        AppliedByHand::Number(_) => AppliedRecord::new(kb),
+        AppliedByHand::Manifest(manifest) => {
+            let revision = before.and_then(|record| record.revision.as_ref());
+            if revision.is_some_and(|revision| *revision >= manifest.rollup.revision) {
+                return Ok(None);
+            }
+            let before = before.cloned();
+            recorded(manifest, before.unwrap_or_else(|| AppliedRecord::new(kb)))
+        }
+    };
+    record.by_hand = true;
+    let broken = broken_by_record(&snapshot.applied, record.clone());
+    Refusal::unless_empty(broken)?;
+    let live = snapshot.actual(&AppliedRecord::path(kb));
+    let old = snapshot.facts(&live).map(|facts| Entry {
+        path: live.clone(),
+        kind: EntryKind::File {
+            size: facts.size,
+            sha256: facts.sha256,
+        },
+    });
+    let state = |entry: Option<&Entry>| match entry.map(|entry| &entry.kind) {
+        Some(EntryKind::File { size, sha256 }) => TargetState::File {
+            size: *size,
+            sha256: *sha256,
+        },
+        _ => TargetState::Nothing,
+    };
+    let new = text_entry(live.clone(), record.to_toml());
+    let operation = Operation {
+        kind: OperationKind::Accept,
+        target: kb.to_string(),
+        server: None,
+        at: live.clone(),
+        before: state(old.as_ref()),
+        after: state(Some(&new.entry())),
+        swap: 1,
+        line: 0,
+        seen: match old {
+            Some(_) => "recorded in an older revision, or without one".to_owned(),
+            None => "not recorded".to_owned(),
+        },
+    };
+    let swap = Swap {
+        number: 1,
+        step: Some(ACCEPT.to_owned()),
+        live,
+        old: old.into_iter().collect(),
+        new: vec![new],
+        unmanaged: Vec::new(),
+    };
+    let applied = AppliedChange {
+        before: snapshot.applied.in_effect().collect(),
+        after: snapshot.applied.with(record).in_effect().collect(),
+    };
+    let acceptance = Acceptance {
+        reason: reason.to_owned(),
+        there: Vec::new(),
+        gone: Vec::new(),
+    };
+    let step = step(format!("Record {kb} as applied by hand"), vec![operation]);
+    plan_of(snapshot, acceptance, applied, step, vec![swap]).map(Some)
 }
 
 fn record_of(directory: &RelPath) -> RelPath {

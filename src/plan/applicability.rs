@@ -1,11 +1,13 @@
 //! Relation of the rollup at hand to the applied ones.
 
+use super::brought::recorded;
+use super::lagging::{CatchUp, Lagging};
 use super::options::Reapply;
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
-use crate::deployment::snapshot::{PastRun, Snapshot};
+use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
+use crate::deployment::snapshot::Snapshot;
 use crate::manifest::Manifest;
-use crate::names::Kb;
+use crate::names::{Kb, Requirement};
 
 /// Reason why a rollup needs no run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct NothingToDo {
 pub(super) enum Applicability {
     /// There is something to do.
     Apply,
+    /// It is applied, and something lags behind it.
+    CatchUp(CatchUp),
     /// It is applied already.
     Nothing(NothingToDo),
     /// It cannot be applied.
@@ -28,40 +32,43 @@ pub(super) enum Applicability {
 pub(super) fn applicability(
     manifest: &Manifest,
     snapshot: &Snapshot,
+    lagging: &Lagging,
     reapply: Reapply,
 ) -> Applicability {
+    let applied = &snapshot.applied;
+    let kb = manifest.rollup.kb;
+    let lags = lagging.rollups().contains(&kb);
     let mut reasons = Vec::new();
-    let applied = snapshot.applied();
     reasons.extend(wrong_product(manifest, snapshot));
-    reasons.extend(superseded(manifest, snapshot, &applied));
+    // A superseded rollup still counts for what no later one brought.
+    reasons.extend(superseded(kb, applied).filter(|_| !lags));
     reasons.extend(
         manifest
             .rollup
             .requires
             .iter()
-            .filter_map(|required| missing(required.kb, snapshot, &applied)),
+            .filter_map(|requirement| missing(requirement, applied)),
     );
+    reasons.extend(broken_by(manifest, snapshot));
     if !reasons.is_empty() {
         return Applicability::Refused(reasons);
     }
-    let same = applied
-        .in_effect()
-        .find(|entry| entry.kb == manifest.rollup.kb);
-    match same {
-        None => Applicability::Apply,
-        Some(entry) => already_applied(manifest, snapshot, entry, reapply),
+    match applied.contains(kb) {
+        false => Applicability::Apply,
+        true => already_applied(manifest, snapshot, lagging, reapply),
     }
 }
 
 fn already_applied(
     manifest: &Manifest,
     snapshot: &Snapshot,
-    entry: &AppliedUpdate,
+    lagging: &Lagging,
     reapply: Reapply,
 ) -> Applicability {
-    let kb = entry.kb;
+    let kb = manifest.rollup.kb;
     let revision = &manifest.rollup.revision;
-    match &entry.revision {
+    let record = snapshot.applied.record(kb);
+    match record.and_then(|record| record.revision.as_ref()) {
         Some(newer) if newer > revision => {
             let message = format!(
                 "revision {newer} of {kb} is applied, which is newer than revision {revision}"
@@ -72,6 +79,20 @@ fn already_applied(
         _ if reapply == Reapply::Yes => return Applicability::Apply,
         _ => {}
     }
+    let same_meaning = record.is_some_and(|record| record.manifest == Some(manifest.meaning));
+    if lagging.rollups().contains(&kb) {
+        return match same_meaning {
+            true => Applicability::CatchUp(lagging.catch_up(kb, snapshot.past.rank(kb))),
+            false => {
+                let message = format!(
+                    "something lags behind {kb}, and this manifest says something else than the one that was applied"
+                );
+                let help = "use the manifest of the run, which `rollup history` finds in its directory; \
+                            or `--reapply` does all steps of this one";
+                Applicability::Refused(vec![Reason::new(ReasonKind::Mismatch, message).help(help)])
+            }
+        };
+    }
     match &snapshot.past.drift {
         None => Applicability::Nothing(NothingToDo {
             why: format!("{kb} is applied already"),
@@ -79,7 +100,7 @@ fn already_applied(
         }),
         Some(drift) if drift.is_empty() => Applicability::Nothing(NothingToDo {
             why: format!("{kb} revision {revision} is applied, and nothing has changed since"),
-            note: (entry.manifest != Some(manifest.digest)).then(|| {
+            note: (!same_meaning).then(|| {
                 "the manifest has changed since it was applied, but not its revision; \
                  `--reapply` does all its steps again"
                     .to_owned()
@@ -122,103 +143,87 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     })
 }
 
-/// Returns a reason to refuse if an applied rollup includes or replaces the one at hand.
-fn superseded(
-    manifest: &Manifest,
-    snapshot: &Snapshot,
-    applied: &AppliedUpdates,
-) -> Option<Reason> {
-    let kb = manifest.rollup.kb;
-    let recorded = applied
-        .in_effect()
-        .map(|entry| entry.kb)
-        .filter(|&other| other != kb)
-        .find(|&other| {
-            run_of(other, snapshot)
-                .is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
-        });
-    let by = successor(kb, applied).or(recorded)?;
-    let included = run_of(by, snapshot).is_some_and(|run| run.includes.contains(&kb));
-    let (how, help) = match included {
+/// Returns a reason to refuse a rollup that an applied one includes or replaces.
+pub(super) fn superseded(kb: Kb, applied: &AppliedRollups) -> Option<Reason> {
+    let by = applied.superseded_by(kb)?;
+    let replaces = applied
+        .record(by)
+        .is_some_and(|record| record.replaces.contains(&kb));
+    let (how, help) = match applied.included_in(by).contains(&kb) {
         true => (
-            "includes",
+            "includes it",
             "nothing has to be done: that rollup contains it",
         ),
-        false => ("replaces", "it must not be applied any more"),
+        false if replaces => ("replaces it", "it must not be applied any more"),
+        false => (
+            "replaces what superseded it",
+            "it must not be applied any more",
+        ),
     };
-    let message = format!("{kb} is superseded: {by} is applied and {how} it");
+    let message = format!("{kb} is superseded: {by} is applied and {how}");
     Some(Reason::new(ReasonKind::NotApplicable, message).help(help))
-}
-
-/// Returns the applied rollup that superseded this one, through all that superseded each other.
-fn successor(kb: Kb, applied: &AppliedUpdates) -> Option<Kb> {
-    let by = |kb: Kb| {
-        applied
-            .rollups
-            .iter()
-            .rev()
-            .find(|entry| entry.kb == kb)?
-            .superseded_by
-    };
-    let mut last = by(kb)?;
-    // A chain has no more rollups than the list, so a circle in it ends too.
-    for _ in &applied.rollups {
-        match by(last) {
-            Some(next) => last = next,
-            None => return Some(last),
-        }
-    }
-    None
-}
-
-/// Returns the last finished run that applied a rollup.
-fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
-    snapshot.past.applied.iter().rev().find(|run| run.kb == kb)
 }
 
 /// Returns a reason to refuse if a required rollup is neither applied nor included by an applied
 /// one.
-fn missing(required: Kb, snapshot: &Snapshot, applied: &AppliedUpdates) -> Option<Reason> {
-    let included =
-        |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
-    if applied
-        .in_effect()
-        .any(|entry| entry.kb == required || included(entry.kb))
-    {
+fn missing(requirement: &Requirement, applied: &AppliedRollups) -> Option<Reason> {
+    if applied.provides(requirement) {
         return None;
     }
-    let message =
-        format!("{required} is required, and neither applied nor included by an applied rollup");
-    let help = match successor(required, applied) {
-        Some(by) => format!(
-            "{by} replaced {required}, which cannot be applied any more: ask the manifest's author"
-        ),
-        None => format!("apply {required} first"),
+    let kb = requirement.kb;
+    let found = match (applied.superseded_by(kb), applied.record(kb)) {
+        (Some(by), _) => {
+            let message = format!("{requirement} is required, and {by} replaced {kb}");
+            let help = format!("{kb} cannot be applied any more: ask the manifest's author");
+            return Some(Reason::new(ReasonKind::NotReady, message).help(help));
+        }
+        (None, Some(record)) => match &record.revision {
+            Some(revision) => format!("{kb} is applied in revision {revision}"),
+            None => format!("the revision of {kb} that is applied is not known"),
+        },
+        (None, None) if applied.contains(kb) => {
+            format!("`deployment.toml` lists {kb} without its revision")
+        }
+        (None, None) => "neither applied nor included by an applied rollup".to_owned(),
     };
+    let help = match applied.contains(kb) {
+        true => format!(
+            "apply the required revision of {kb} first; if it is, `rollup accept --applied MANIFEST` records it"
+        ),
+        false => format!("apply {kb} first"),
+    };
+    let message = format!("{requirement} is required, and {found}");
     Some(Reason::new(ReasonKind::NotReady, message).help(help))
 }
 
-/// Returns the applied rollups after this one: it comes last, and what it includes or replaces is
-/// superseded.
-pub(super) fn applied_after(manifest: &Manifest, before: &AppliedUpdates) -> AppliedUpdates {
-    let rollup = &manifest.rollup;
-    let mut rollups: Vec<_> = before
-        .rollups
-        .iter()
-        .filter(|entry| entry.kb != rollup.kb)
-        .cloned()
-        .collect();
-    for entry in &mut rollups {
-        let superseded = rollup.includes.contains(&entry.kb) || rollup.replaces.contains(&entry.kb);
-        if superseded && entry.superseded_by.is_none() {
-            entry.superseded_by = Some(rollup.kb);
-        }
-    }
-    rollups.push(AppliedUpdate {
-        kb: rollup.kb,
-        revision: Some(rollup.revision.clone()),
-        manifest: Some(manifest.digest),
-        superseded_by: None,
+/// Returns a reason to refuse for each rollup in effect that would lack what it requires, because
+/// this one replaces it or no longer includes it.
+fn broken_by(manifest: &Manifest, snapshot: &Snapshot) -> Vec<Reason> {
+    let after = recorded(manifest, AppliedRecord::new(manifest.rollup.kb));
+    broken_by_record(&snapshot.applied, after)
+}
+
+/// Returns a reason to refuse for each rollup in effect that would lack what it requires with one
+/// record more.
+pub(super) fn broken_by_record(applied: &AppliedRollups, record: AppliedRecord) -> Vec<Reason> {
+    let kb = record.kb;
+    let after = applied.with(record);
+    let lost = applied.lost_in(&after, Superseded::Ignore);
+    let others = lost.into_iter().filter(|lacking| lacking.rollup != kb);
+    let reasons = others.map(|lacking| {
+        let how = match after
+            .record(kb)
+            .is_some_and(|r| r.replaces.contains(&lacking.requires.kb))
+        {
+            true => "replaces it",
+            false => "no longer includes it",
+        };
+        let message = format!("{lacking}, and {kb} {how}");
+        let help = format!(
+            "undo {} first, or ask the manifest's author",
+            lacking.rollup
+        );
+        Reason::new(ReasonKind::NotReady, message).help(help)
     });
-    AppliedUpdates::new(rollups)
+    reasons.collect()
 }

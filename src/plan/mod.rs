@@ -7,10 +7,12 @@
 mod accept;
 mod actions;
 mod applicability;
+mod brought;
 mod bytes;
 mod context;
 mod file;
 mod inspect;
+mod lagging;
 mod options;
 mod outage;
 mod planner;
@@ -27,19 +29,24 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
-pub use accept::{AcceptResult, Expectation, accept, accept_interest};
+pub use accept::{
+    AcceptResult, AppliedByHand, Expectation, accept, accept_applied, accept_interest,
+};
 pub use applicability::NothingToDo;
 pub use context::{
     CheckedPrerequisite, ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context,
     FileTableRow,
 };
 pub use file::{PlanFileError, parse};
+pub use lagging::{Lagging, LaggingPlace, LaggingServer, directories_of_no_instance, lagging};
 pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
 pub use refusal::{Reason, ReasonKind, Refusal};
+pub use requirements::broken_requirements;
 pub use resolve::interest;
 pub use rollup::{Planned, plan};
 
@@ -61,6 +68,9 @@ pub struct Plan {
     pub subject: Subject,
     /// Name of the deployment, for people.
     pub deployment: String,
+    /// Servers that are offline, which the run leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offline: Vec<String>,
     /// Applied rollups before and after the run, oldest first, without the superseded ones.
     pub applied: AppliedChange,
     /// Conditions that only a person can check, to be confirmed before anything is staged.
@@ -122,6 +132,9 @@ pub struct PlannedRollup {
     pub includes: Vec<Kb>,
     /// Rollups that it replaces.
     pub replaces: Vec<Kb>,
+    /// What lags, as people read it, if the run only catches up with a rollup that is applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub catch_up: Vec<String>,
 }
 
 /// Applied rollups before and after a run, without the superseded ones.
@@ -245,8 +258,6 @@ pub enum OperationKind {
     Start,
     /// Stops a service.
     Stop,
-    /// Stops and starts a service, in one change of its file.
-    Restart,
     /// Permits a service to be started.
     Enable,
     /// Forbids a service to be started.
@@ -277,7 +288,6 @@ impl OperationKind {
             OperationKind::Initialize => "initialize",
             OperationKind::Start => "start",
             OperationKind::Stop => "stop",
-            OperationKind::Restart => "restart",
             OperationKind::Enable => "enable",
             OperationKind::Disable => "disable",
             OperationKind::Accept => "accept",
@@ -305,7 +315,6 @@ impl OperationKind {
             OperationKind::Initialize => ('*', "restore"),
             OperationKind::Start
             | OperationKind::Stop
-            | OperationKind::Restart
             | OperationKind::Enable
             | OperationKind::Disable => ('!', "restore"),
         }
@@ -347,8 +356,6 @@ pub enum TargetState {
         running: bool,
         /// True if it may be started.
         enabled: bool,
-        /// Number of times that it was started.
-        starts: u64,
     },
     /// The state is known only if there is a payload.
     Unknown,
@@ -550,6 +557,21 @@ impl Plan {
             Subject::Rollup(rollup) => Some(rollup),
             Subject::Accept(_) => None,
         }
+    }
+
+    /// Returns the records of applied rollups that the run writes, in order.
+    pub fn applied_records(&self) -> impl Iterator<Item = AppliedRecord> + '_ {
+        self.swaps.iter().filter_map(|swap| {
+            let kb = AppliedRecord::rollup_at(&swap.live)?;
+            let text = swap.new.iter().find_map(|entry| match &entry.kind {
+                NewEntryKind::File {
+                    origin: Origin::Text(text),
+                    ..
+                } => Some(text),
+                _ => None,
+            })?;
+            AppliedRecord::parse(kb, text).ok()
+        })
     }
 
     /// Returns all live paths, each once, sorted.

@@ -52,7 +52,7 @@ impl Plan {
 
 fn begins_outage(operation: &Operation) -> bool {
     match operation.kind {
-        OperationKind::Uninstall | OperationKind::Restart => true,
+        OperationKind::Uninstall => true,
         OperationKind::Stop => {
             matches!(operation.before, TargetState::Service { running: true, .. })
         }
@@ -65,6 +65,6 @@ fn begins_outage(operation: &Operation) -> bool {
 }
 
 fn ends_outage(operation: &Operation) -> bool {
-    use OperationKind::{Install, Replace, Restart, Run, Start};
-    matches!(operation.kind, Install | Replace | Restart | Run | Start)
+    use OperationKind::{Install, Replace, Run, Start};
+    matches!(operation.kind, Install | Replace | Run | Start)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brought::BroughtPlaces;
+use super::lagging::CatchUp;
 use super::options::Options;
 use super::refusal::{Reason, ReasonKind};
 use super::requirements::Absences;
@@ -58,6 +60,11 @@ pub(super) struct Planner<'a> {
     /// Files of the share that a step replaced; `None` without a payload to read the new one from.
     pub(super) share: BTreeMap<CaseFolded, Option<SourceFile>>,
     pub(super) removed_by: BTreeMap<CaseFolded, Vec<Instance>>,
+    /// Targets of each step that uninstalls which were not installed.
+    pub(super) absent_for: BTreeMap<CaseFolded, Vec<Instance>>,
+    pub(super) brought: BroughtPlaces,
+    /// Limits of a run that only catches up.
+    pub(super) catch_up: Option<CatchUp>,
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
     pub(super) placements: Vec<Placement>,
@@ -92,6 +99,9 @@ impl<'a> Planner<'a> {
             services: BTreeMap::new(),
             share: BTreeMap::new(),
             removed_by: BTreeMap::new(),
+            absent_for: BTreeMap::new(),
+            brought: BroughtPlaces::default(),
+            catch_up: None,
             absences: BTreeMap::new(),
             procedures_run: BTreeSet::new(),
             placements: Vec::new(),
@@ -114,6 +124,26 @@ impl<'a> Planner<'a> {
             message: message.into(),
             help: help.map(str::to_owned),
         });
+    }
+
+    /// Returns whether the run may touch a place: one that only catches up leaves the others alone.
+    pub(super) fn covers(&self, path: &RelPath, server: Option<ServerId>) -> bool {
+        let catch_up = self.catch_up.as_ref();
+        catch_up.is_none_or(|catch_up| catch_up.covers(path, server))
+    }
+
+    /// Returns whether service and manual steps apply to a server.
+    pub(super) fn touches(&self, server: ServerId) -> bool {
+        let catch_up = self.catch_up.as_ref();
+        catch_up.is_none_or(|catch_up| catch_up.touches(server))
+    }
+
+    /// Returns whether an instance has to be installed though this run did not remove it, because
+    /// it lags.
+    pub(super) fn is_lagging(&self, instance: Instance) -> bool {
+        let directory = self.snapshot.description.directory(instance);
+        let catch_up = self.catch_up.as_ref();
+        catch_up.is_some_and(|catch_up| catch_up.is_lagging(&directory))
     }
 
     /// Returns the record of an item as it is at this step.

@@ -30,7 +30,7 @@ impl Planner<'_> {
         let servers: Vec<ServerId> = match on {
             None => installed.keys().copied().collect(),
             Some(role) => match site.role(role) {
-                Some(role) => site.roles[role.0].servers.clone(),
+                Some(role) => site.online_servers(role).collect(),
                 None => {
                     let message = format!(
                         "a prerequisite names the role `{role}`, which `deployment.toml` does not list"
@@ -64,7 +64,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Returns the servers that have a product, with its service pack there.
+    /// Returns the online servers that have a product, with its service pack there.
     pub(super) fn service_packs(&self, product: &str) -> BTreeMap<ServerId, u32> {
         let products = &self.snapshot.description.products;
         let entries = products
@@ -72,11 +72,10 @@ impl Planner<'_> {
             .filter(|entry| same_name(&entry.name, product));
         entries
             .flat_map(|entry| {
-                entry
-                    .servers
-                    .iter()
-                    .map(|&server| (server, entry.service_pack))
+                let servers = entry.servers.iter();
+                servers.map(|&server| (server, entry.service_pack))
             })
+            .filter(|(server, _)| !self.snapshot.description.servers[server.0].offline)
             .collect()
     }
 
@@ -89,7 +88,7 @@ impl Planner<'_> {
             return self.refuse(ReasonKind::Invalid, message, None);
         };
         for instance in site.instances(item) {
-            if !self.installed_before(instance) {
+            if site.is_online(instance) && !self.installed_before(instance) {
                 let message = format!("`{}` is required, but not installed", site.shown(instance));
                 self.reasons
                     .push(Reason::new(ReasonKind::NotReady, message));

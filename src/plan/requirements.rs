@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::DependencyOutage;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::description::{Description, Instance, ItemId, ItemKind};
+use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
 
 /// Items that require an item, by that item.
@@ -28,6 +29,7 @@ impl Dependents {
         let of_item = |&item: &ItemId| {
             let same_role = role.is_some() && description.items[item.0].on == role;
             let all = description.instances(item).into_iter();
+            let all = all.filter(|instance| description.is_online(*instance));
             all.filter(move |instance| !same_role || instance.server == required.server)
         };
         self.0[required.item.0].iter().flat_map(of_item).collect()
@@ -86,6 +88,7 @@ pub(super) fn lacking(
         for &required in &item.requires {
             let same_role = item.on.is_some() && description.items[required.0].on == item.on;
             let all = description.instances(required).into_iter();
+            let all = all.filter(|other| description.is_online(*other));
             let relevant = all.filter(|other| !same_role || other.server == instance.server);
             for missing in relevant.filter(|&other| !installed_at_end(other)) {
                 let (dependent, missing) =
@@ -97,6 +100,21 @@ pub(super) fn lacking(
         }
     }
     warnings.into_iter().collect()
+}
+
+/// Describes the installed instances, and the procedures that ran, whose dependencies are not
+/// installed in the deployment as it is.
+pub fn broken_requirements(snapshot: &Snapshot) -> Vec<String> {
+    let installed_now = |instance: Instance| {
+        let item = snapshot.item(instance).map(|record| record.state);
+        let state = item.or_else(|| snapshot.procedure(instance).map(|record| record.state));
+        state.is_some_and(State::is_installed)
+    };
+    let site = &snapshot.description;
+    let installed = site
+        .all_instances()
+        .filter(|&instance| site.is_online(instance) && installed_now(instance));
+    lacking(snapshot, installed, installed_now)
 }
 
 /// Returns the instances that stay installed and have a dependency that is unavailable during the

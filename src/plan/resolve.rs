@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::refusal::{Reason, ReasonKind};
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{
     Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId,
 };
@@ -133,6 +134,7 @@ impl<'a> Resolver<'a> {
     ) {
         for instance in self.description.instances(item) {
             let fits = match (instance.server, &filter.on) {
+                _ if !self.description.is_online(instance) => false,
                 (Some(server), Some(on)) => on.contains(&server),
                 (Some(server), None) => self.has_platform(server, filter.platform),
                 (None, _) => true,
@@ -171,7 +173,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Returns the servers of a role, narrowed by platform, in the description's order.
+    /// Returns the online servers of a role, narrowed by platform, in the description's order.
     pub(super) fn servers(&mut self, step: &Step, on: &Servers) -> Vec<ServerId> {
         match self.description.role(&on.role) {
             Some(role) => self.of_role(role, on.platform.as_deref()),
@@ -183,7 +185,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn of_role(&self, role: RoleId, platform: Option<&str>) -> Vec<ServerId> {
-        let servers = self.description.roles[role.0].servers.iter().copied();
+        let servers = self.description.online_servers(role);
         servers
             .filter(|&server| self.has_platform(server, platform))
             .collect()
@@ -252,10 +254,14 @@ fn ranks(description: &Description) -> Vec<usize> {
 }
 
 /// Returns the parts of this deployment that a plan of this manifest may touch, so that only these
-/// are hashed.
-pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
+/// are hashed. If the rollup `is_applied`, its installers are read from the share, too, because the
+/// plan may only catch up.
+pub fn interest(manifest: &Manifest, description: &Description, is_applied: bool) -> Interest {
     let mut resolver = Resolver::new(description);
     let mut interest = Interest::default();
+    interest
+        .files
+        .insert(AppliedRecord::path(manifest.rollup.kb));
     for step in &manifest.steps {
         match &step.action {
             Action::Uninstall(selection) => {
@@ -271,7 +277,7 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
                         .instances
                         .extend(targets.iter().map(|target| target.instance));
                 }
-                installers(&mut interest, description);
+                installers(&mut interest, description, is_applied);
             }
             Action::Manual { .. } => {}
             Action::Initialize { items, .. } => {
@@ -300,12 +306,12 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
 }
 
 /// Adds the installers from which the items so far may be installed: the share has those that no
-/// earlier step copied.
-fn installers(interest: &mut Interest, description: &Description) {
+/// earlier step copied, and all if the rollup is applied.
+fn installers(interest: &mut Interest, description: &Description, is_applied: bool) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
             let installer = installer.case_folded();
-            if interest.share.insert(installer.clone()) {
+            if interest.share.insert(installer.clone()) || is_applied {
                 interest.packages.insert(installer);
             }
         }
@@ -347,9 +353,9 @@ pub(super) fn server_file(
     directory: Option<&RelPath>,
     name: &str,
 ) -> Option<RelPath> {
-    let server = &description.servers[server.0].name;
-    let directory = directory
-        .map(|directory| format!("{directory}/"))
-        .unwrap_or_default();
-    RelPath::parse(&format!("Servers/{server}/Files/{directory}{name}")).ok()
+    let files = description.files_directory(server);
+    match directory {
+        Some(directory) => files.with(directory).join(name).ok(),
+        None => files.join(name).ok(),
+    }
 }

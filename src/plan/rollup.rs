@@ -1,6 +1,7 @@
 //! Plan of a rollup: the walk over its manifest.
 
 use super::applicability::{self, Applicability, NothingToDo};
+use super::lagging::lagging;
 use super::options::Options;
 use super::planner::Planner;
 use super::prerequisites::confirmations;
@@ -10,8 +11,8 @@ use super::{
     AppliedChange, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA, Subject, Swap,
     bytes, digest_of, requirements,
 };
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::snapshot::Snapshot;
-use crate::deployment::tree::path;
 use crate::document::{Code, Severity};
 use crate::manifest::{Manifest, PayloadFile};
 use crate::names::RelPath;
@@ -40,11 +41,14 @@ pub fn plan(
     options: Options,
 ) -> Result<Planned, Refusal> {
     let mut reasons = unusable(snapshot);
-    match applicability::applicability(manifest, snapshot, options.reapply) {
+    let lagging = lagging(snapshot);
+    let mut catch_up = None;
+    match applicability::applicability(manifest, snapshot, &lagging, options.reapply) {
         Applicability::Nothing(nothing) if reasons.is_empty() => {
             return Ok(Planned::Nothing(nothing));
         }
         Applicability::Nothing(_) | Applicability::Apply => {}
+        Applicability::CatchUp(limits) => catch_up = Some(limits),
         Applicability::Refused(refused) => {
             // If the rollup must not be applied at all, missing requirements do not matter.
             let lacks_only = refused
@@ -58,6 +62,7 @@ pub fn plan(
     }
     let mut planner = Planner::new(manifest, snapshot, payload, options);
     planner.reasons = reasons;
+    planner.catch_up = catch_up;
     planner.prerequisites();
     if let Some(payload) = payload {
         planner.payload(payload);
@@ -68,8 +73,12 @@ pub fn plan(
         .enumerate()
         .map(|(at, step)| planner.step(at, step))
         .collect();
+    let caught_up = match planner.catch_up {
+        Some(_) => lagging.lines(Some(manifest.rollup.kb)),
+        None => Vec::new(),
+    };
     planner
-        .finish(steps)
+        .finish(steps, caught_up)
         .map(|plan| Planned::Plan(Box::new(plan)))
 }
 
@@ -135,22 +144,21 @@ impl Planner<'_> {
         }
     }
 
-    fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {
+    fn finish(mut self, steps: Vec<PlannedStep>, catch_up: Vec<String>) -> Result<Plan, Refusal> {
         let ids: Vec<&str> = self
             .manifest
             .steps
             .iter()
             .map(|step| step.id.as_str())
             .collect();
-        let before = self.snapshot.applied();
-        let after = applicability::applied_after(self.manifest, &before);
+        let record = self.applied_record();
+        let before = &self.snapshot.applied;
         let applied = AppliedChange {
-            before: before.in_effect().map(|entry| entry.kb).collect(),
-            after: after.in_effect().map(|entry| entry.kb).collect(),
+            before: before.in_effect().collect(),
+            after: before.with(record.clone()).in_effect().collect(),
         };
-        self.place_text(&path("applied.toml"), after.to_toml());
+        self.place_text(&AppliedRecord::path(record.kb), record.to_toml());
         self.close_step(None);
-        self.warn_of_unrecorded_rollups();
         self.refuse_clashes();
         let at_end = |instance| self.installed_now(instance);
         let end =
@@ -185,8 +193,10 @@ impl Planner<'_> {
                 manifest: self.manifest.digest,
                 includes: rollup.includes.clone(),
                 replaces: rollup.replaces.clone(),
+                catch_up,
             }),
             deployment: self.snapshot.description.name.clone(),
+            offline: names_of_offline(self.snapshot),
             applied,
             confirmations: confirmations(self.manifest),
             warnings: self.warnings,
@@ -211,22 +221,12 @@ impl Planner<'_> {
         }
         Ok(plan)
     }
+}
 
-    /// Warns about rollups that only `deployment.toml` lists: after the first run, its `applied` is
-    /// only compared.
-    fn warn_of_unrecorded_rollups(&mut self) {
-        let Some(applied) = &self.snapshot.applied else {
-            return;
-        };
-        for kb in &self.snapshot.description.applied {
-            if !applied.rollups.iter().any(|entry| entry.kb == *kb) {
-                self.warnings.push(format!(
-                    "`deployment.toml` lists {kb} in `applied`, and `applied.toml` does not; after the first run, only \
-                     `applied.toml` counts"
-                ));
-            }
-        }
-    }
+/// Returns the names of the servers that are offline.
+pub(super) fn names_of_offline(snapshot: &Snapshot) -> Vec<String> {
+    let offline = snapshot.description.offline_servers().into_iter();
+    offline.map(str::to_owned).collect()
 }
 
 fn expected_state(tree: &SimulatedTree<'_>, swaps: &[Swap]) -> ExpectedState {

@@ -34,19 +34,6 @@ impl<'a> SimulatedTree<'a> {
         }
     }
 
-    /// Returns the kind of the object at a path at this step.
-    pub(super) fn kind(&self, path: &RelPath) -> Option<FileKind> {
-        match self.changed.get(&path.case_folded()) {
-            Some(None) => None,
-            Some(Some(Entry {
-                kind: EntryKind::Directory,
-                ..
-            })) => Some(FileKind::Directory),
-            Some(Some(_)) => Some(FileKind::File),
-            None => self.snapshot.node(path).map(|found| found.kind),
-        }
-    }
-
     /// Returns the path in its current spelling, as far as it exists.
     pub(super) fn actual(&self, wanted: &RelPath) -> RelPath {
         match self.changed.get(&wanted.case_folded()) {
@@ -65,13 +52,6 @@ impl<'a> SimulatedTree<'a> {
                 .join(wanted.name())
                 .expect("the parts of a path"),
         }
-    }
-
-    /// Returns the topmost parent directory of a path that does not exist yet, if any of its
-    /// parents is missing.
-    pub(super) fn topmost_missing(&self, path: &RelPath) -> Option<RelPath> {
-        path.ancestors()
-            .find(|directory| self.kind(directory).is_none())
     }
 
     /// Loads the object at a live path from the snapshot, once. Every file in it that is not one of

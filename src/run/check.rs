@@ -7,6 +7,7 @@ use super::RunError;
 use super::fingerprints::Fingerprints;
 use super::measure::{Difference, differences};
 use super::swap::{Slot, SwapState};
+use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
@@ -96,12 +97,17 @@ pub(super) fn forward(
 
 /// Checks before going backward that every `old` still to be used is intact, and that no unmanaged
 /// file is at a path to which it will restore a managed one.
-pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
+pub(super) fn back(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    run: &RelPath,
+    exceptions: &BackwardExceptions,
+) -> Result<(), RunError> {
     let mut managed: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
-        if slot.state()? == SwapState::NotBegun {
+        if exceptions.left_alone.contains(&swap.live) || slot.state()? == SwapState::NotBegun {
             continue;
         }
         let old: Vec<Entry> = swap
@@ -165,11 +171,12 @@ pub(super) fn unchanged(
     disk: &LockedDeployment,
     plan: &Plan,
     run: &RelPath,
+    exceptions: &BackwardExceptions,
 ) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
     for swap in &plan.swaps {
         let state = Slot::new(disk, run, swap).state()?;
-        if state == SwapState::NotBegun {
+        if state == SwapState::NotBegun || exceptions.left_alone.contains(&swap.live) {
             continue;
         }
         // Objects that an earlier swap installed there are in this one's slot now.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::check::{self, ChangedFilePolicy, NewObjects, points_of_no_return};
+use super::containers::{containers_of, make_containers, remove_empty_containers};
 use super::debris::unknown_objects;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot, SwapState};
-use super::walk::SwapWalk;
+use super::undoable::UndoCheck;
+use super::walk::{BackwardExceptions, SwapWalk};
 use super::{Comparison, Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{FileKind, Tree};
@@ -159,8 +161,9 @@ pub fn commit(
     let StagedRun { run, mut journal } = staged;
     let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
     let begun = checked.and_then(|fingerprints| {
+        let containers = containers_of(disk, plan)?;
         check_not_stopped(listener)?;
-        journal.write(disk, Record::Committing)?;
+        journal.write(disk, Record::Committing { containers })?;
         Ok(fingerprints)
     });
     match begun {
@@ -173,6 +176,7 @@ pub fn commit(
                 journal: &mut journal,
                 listener,
                 fingerprints,
+                exceptions: BackwardExceptions::default(),
             }))
         }
         Err(error) => {
@@ -195,12 +199,16 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
+    let exceptions = exceptions_of(disk, run, &plan)?;
     let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
-    check::unchanged(disk, &plan, &run.directory)?;
+    check::unchanged(disk, &plan, &run.directory, &exceptions)?;
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
-        RunState::Staged => journal.write(disk, Record::Committing)?,
+        RunState::Staged => {
+            let containers = containers_of(disk, &plan)?;
+            journal.write(disk, Record::Committing { containers })?;
+        }
         RunState::Unfinished(Direction::Back) => {
             turn(disk, &mut journal, Direction::Forward, "resume")?;
             listener.report(&Event::Turned {
@@ -220,6 +228,7 @@ pub fn resume(
         journal: &mut journal,
         listener,
         fingerprints,
+        exceptions,
     }))
 }
 
@@ -239,9 +248,10 @@ pub fn undo(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    check::back(disk, &plan, &run.directory)?;
+    let exceptions = exceptions_of(disk, run, &plan)?;
+    check::back(disk, &plan, &run.directory, &exceptions)?;
     if if_changed == ChangedFilePolicy::Refuse {
-        check::unchanged(disk, &plan, &run.directory)?;
+        check::unchanged(disk, &plan, &run.directory, &exceptions)?;
     }
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
@@ -257,6 +267,7 @@ pub fn undo(
         journal: &mut journal,
         listener,
         fingerprints,
+        exceptions,
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
@@ -272,6 +283,21 @@ pub fn undo(
         },
         None,
     ))
+}
+
+/// Returns what a backward walk of an open run leaves as it is. Only one that was finished before
+/// can have later runs.
+fn exceptions_of(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+) -> Result<BackwardExceptions, RunError> {
+    let runs = runs(disk.tree())?;
+    let checked = UndoCheck::new(disk.tree(), &runs, None);
+    Ok(BackwardExceptions {
+        left_alone: checked.paths_left_alone(run),
+        left_empty: checked.paths_to_leave_empty(run, plan),
+    })
 }
 
 /// Discards a run that is staged and not begun.
@@ -296,8 +322,9 @@ fn turn(
 }
 
 fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
-    let compared = walk
-        .forward()
+    let containers = walk.journal.journal().containers().to_vec();
+    let compared = make_containers(walk.disk, &containers)
+        .and_then(|()| walk.forward())
         .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_expected_state(walk));
     match compared
@@ -338,7 +365,7 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
         direction: Direction::Back,
         why: &why,
     });
-    let turned = check::back(walk.disk, walk.plan, walk.run)
+    let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions)
         .and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
     match turned {
         Ok(()) => roll_back(walk, Rollback::FromStart, Some(because)),
@@ -363,6 +390,7 @@ pub(super) fn roll_back(
 ) -> Ended {
     let compared = begun(walk).and_then(|begun| {
         walk.back()?;
+        remove_empty_containers(walk.disk, walk.journal.journal().containers())?;
         report_left_in_slots(walk)?;
         let digest = compare_with_before(walk, &begun)?;
         // The slots do not show which swaps an earlier command rolled back already: any service may
@@ -522,18 +550,22 @@ fn compare_with_before(
         // below a directory that the run made has it.
         let first = !swap.live.is_within(&seen);
         seen.insert(&swap.live);
-        if !first {
+        if !first || walk.exceptions.left_alone.contains(&swap.live) {
             continue;
         }
+        let is_left_empty = walk.exceptions.left_empty.contains(&swap.live);
+        let old = match is_left_empty {
+            true => &[],
+            false => swap.old.as_slice(),
+        };
         let mut found = Vec::new();
-        if !swap.has_old() && walk.disk.tree().metadata(&swap.live)?.is_some() {
+        if old.is_empty() && walk.disk.tree().metadata(&swap.live)?.is_some() {
             found.push(format!(
                 "`{}` exists, and did not before the run",
                 Escaped(swap.live.as_str())
             ));
         }
-        let managed: Vec<Entry> = swap
-            .old
+        let managed: Vec<Entry> = old
             .iter()
             .filter(|entry| entry.kind != EntryKind::Unmanaged)
             .cloned()
@@ -543,7 +575,7 @@ fn compare_with_before(
                 .iter()
                 .map(ToString::to_string),
         );
-        entries.extend(swap.old.iter().cloned());
+        entries.extend(old.iter().cloned());
         match begun.contains(&swap.live) {
             true => wrong.append(&mut found),
             false => found.iter().for_each(|text| {

@@ -13,6 +13,7 @@
 //! | each announcing record (the journal alone) | the record is on disk before what it announces |
 //! | before `.rollup` gets its name | it appears atomically |
 //! | before the first rename of a resumed run | the changes of the dead process are on disk first |
+//! | after making the missing containers | no rename into a directory that a power cut takes away |
 //! | after every step | no rename of a later step can be on disk without all of this one |
 //! | after making a directory for an unmanaged file | the file is never lost with its directory |
 //! | after the move to the trash | a run disappears atomically |
@@ -30,6 +31,7 @@
 mod backup;
 mod check;
 mod close;
+mod containers;
 mod debris;
 mod examine;
 mod executor;
@@ -42,6 +44,7 @@ mod prune;
 mod reopen;
 mod stage;
 mod swap;
+mod undoable;
 mod walk;
 
 use std::time::Duration;
@@ -67,9 +70,12 @@ pub use past::{
 };
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{LostFile, kept_bytes, lost_files, prune, refuse_mounted, slot_entries};
-pub use reopen::{reopen, undo_blockers};
+pub use reopen::reopen;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
 pub use swap::SwapState;
+pub use undoable::{
+    UndoAnswer, UndoCheck, changed_kept_objects, containers_left, undo_answers, undoable_in_turn,
+};
 
 /// Receiver of the events of a run, and source of the operator's answers.
 pub trait Listener {

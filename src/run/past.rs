@@ -5,28 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::measure::{Difference, differences};
 use super::swap::{SwapState, slot_directory, swap_state};
 use super::{RunError, executor::load_plan};
-use crate::deployment::snapshot::{OpenRun, PastRun, PastRuns};
+use crate::deployment::snapshot::{OpenRun, PastRuns};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
 use crate::names::{Kb, RelPath};
 use crate::plan::{Entry, EntryKind, Plan, Subject};
 
-/// Reads the facts about earlier runs that a plan for this rollup needs.
-pub fn past(tree: &Tree, kb: Kb) -> Result<PastRuns, RunError> {
+/// Reads the facts about earlier runs that a plan, or a comparison, needs, and the objects that they
+/// left; `kb` is the rollup that is to be planned. While a run is unfinished nothing is compared.
+///
+/// # Errors
+///
+/// A journal or the plan of a finished run cannot be used.
+pub fn past(tree: &Tree, kb: Option<Kb>) -> Result<(PastRuns, LeftObjects), RunError> {
     let runs = runs(tree)?;
-    let applied = runs
-        .iter()
-        .filter(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let past_runs = applied.clone().filter_map(|run| {
-        let rollup = run.journal.rollup()?;
-        Some(PastRun {
-            number: run.number,
-            kb: rollup.kb,
-            revision: rollup.revision.clone(),
-            includes: rollup.includes.clone(),
-            replaces: rollup.replaces.clone(),
-        })
-    });
     let open = runs
         .iter()
         .find(|run| run.is_open() && run.state() != RunState::Staging);
@@ -39,17 +31,29 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<PastRuns, RunError> {
             .filter(|_| run.state() == RunState::Staged)
             .map(|opened| opened.plan),
     });
-    let known = applied.clone().any(|run| run.kb == Some(kb));
-    let unfinished = open.as_ref().is_some_and(|open| open.staged.is_none());
-    let drift = match known && !unfinished {
-        true => Some(drift(tree, kb, &runs)?),
-        false => None,
-    };
-    Ok(PastRuns {
-        applied: past_runs.collect(),
+    let is_unfinished = open.as_ref().is_some_and(|open| open.staged.is_none());
+    let left = left_objects(tree, &runs)?;
+    let mut past = PastRuns {
+        ranks: ranks(&runs),
+        gone: left.gone.clone(),
         open,
-        drift,
-    })
+        drift: None,
+    };
+    if let Some(kb) = kb.filter(|kb| past.ranks.contains_key(kb) && !is_unfinished) {
+        past.drift = Some(drift(tree, kb, &left)?);
+    }
+    Ok((past, left))
+}
+
+/// Returns the number of the newest finished run of each rollup; one that caught up counts as the
+/// run that it completed.
+fn ranks(runs: &[Run]) -> BTreeMap<Kb, u32> {
+    let applied = runs
+        .iter()
+        .filter(|run| run.state() == RunState::Closed(Outcome::Applied));
+    let rollups = applied.filter_map(|run| Some((run.number, run.journal.rollup()?)));
+    let first = rollups.filter(|(_, rollup)| rollup.catch_up.is_empty());
+    first.map(|(number, rollup)| (rollup.kb, number)).collect()
 }
 
 /// Object that a finished run left at a path.
@@ -198,13 +202,13 @@ pub fn describe_run_state(state: RunState) -> &'static str {
 
 /// Compares with the disk the objects that the runs of a rollup installed and no run of another
 /// rollup has replaced since.
-fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
-    let managed = left_objects(tree, runs)?
-        .there
-        .into_iter()
-        .filter(|(_, left)| left.kb == Some(kb));
-    let managed: Vec<Entry> = managed
-        .map(|(path, LeftObject { kind, .. })| Entry { path, kind })
+fn drift(tree: &Tree, kb: Kb, left: &LeftObjects) -> Result<Vec<String>, RunError> {
+    let of_rollup = left.there.iter().filter(|(_, left)| left.kb == Some(kb));
+    let managed: Vec<Entry> = of_rollup
+        .map(|(path, left)| Entry {
+            path: path.clone(),
+            kind: left.kind.clone(),
+        })
         .collect();
     Ok(differences(tree, &managed)?
         .iter()

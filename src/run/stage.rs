@@ -265,7 +265,7 @@ impl<'a> Stager<'a> {
             None => {
                 let parent = match live.parent() {
                     Some(parent) => self.attributes_of(&parent, true)?,
-                    None => self.root_attributes()?,
+                    None => self.disk.root_attributes()?,
                 };
                 let mode = if directory {
                     parent.mode
@@ -277,16 +277,6 @@ impl<'a> Stager<'a> {
         };
         known().insert(live.clone(), attributes);
         Ok(attributes)
-    }
-
-    fn root_attributes(&self) -> Result<Attributes, RunError> {
-        use cap_std::fs::MetadataExt;
-        let root = self.disk.tree().root().dir_metadata();
-        let root = root.map_err(|e| DiskError::new("look at", self.disk.tree().shown(None), e))?;
-        Ok(Attributes {
-            mode: root.mode() & 0o7777,
-            owner: (root.uid(), root.gid()),
-        })
     }
 
     /// Copies every source once, hashing it on the way, and from that copy to its other targets.
@@ -318,7 +308,7 @@ impl<'a> Stager<'a> {
             Some(live) => self.attributes_of(live, false),
             None => Ok(Attributes {
                 mode: 0o600,
-                owner: self.root_attributes()?.owner,
+                owner: self.disk.root_attributes()?.owner,
             }),
         }
     }

@@ -298,6 +298,20 @@ impl<'a> Slot<'a> {
         Ok(Moved::Something)
     }
 
+    /// Takes the new object out of the live path, and leaves the old one in the slot. Idempotent,
+    /// like [`Slot::back`].
+    pub(super) fn back_to_between(&self) -> Result<Moved, RunError> {
+        let objects = self.remove_later_name(self.objects()?)?;
+        match self.state_of_names(objects.new.is_some(), objects.old.is_some())? {
+            SwapState::NotBegun | SwapState::Between => return Ok(Moved::Nothing),
+            SwapState::Done if objects.live.is_none() => {
+                return Err(self.unexpected(NEW_MISSING_AT_LIVE));
+            }
+            SwapState::Done => self.move_live_to(&self.new_path())?,
+        }
+        Ok(Moved::Something)
+    }
+
     /// Moves L to O, and back to L if it no longer matches its fingerprints. In O it can no longer
     /// be reached by its live path, so the object that is compared is the one that is kept.
     fn move_old_out(&self, fingerprints: &Fingerprints) -> Result<(), RunError> {

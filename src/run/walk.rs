@@ -1,6 +1,6 @@
 //! Walk over the swaps, in order or in reverse, with a sync after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::fingerprints::Fingerprints;
@@ -21,6 +21,18 @@ pub(super) struct SwapWalk<'a> {
     pub(super) listener: &'a mut dyn Listener,
     /// Fingerprints of the live paths before the first rename forward.
     pub(super) fingerprints: Fingerprints,
+    pub(super) exceptions: BackwardExceptions,
+}
+
+/// Service records that a backward walk does not bring back, because other runs touched them. Both
+/// follow from the records of all runs, so that every command finds the same ones.
+#[derive(Debug, Default)]
+pub(super) struct BackwardExceptions {
+    /// Records that stay as they are: a later run touched them.
+    pub(super) left_alone: BTreeSet<RelPath>,
+    /// Records that end missing, with the old one kept in its slot: the run that had made them was
+    /// undone.
+    pub(super) left_empty: BTreeSet<RelPath>,
 }
 
 impl SwapWalk<'_> {
@@ -64,6 +76,11 @@ impl SwapWalk<'_> {
     /// Walks to the state before. Ends at a manual step that cannot be undone.
     pub(super) fn back(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
+        let mut first: BTreeMap<&RelPath, u32> = BTreeMap::new();
+        for swap in &plan.swaps {
+            first.entry(&swap.live).or_insert(swap.number);
+        }
+        let is_first = |swap: &Swap| first.get(&swap.live) == Some(&swap.number);
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
             {
@@ -73,12 +90,23 @@ impl SwapWalk<'_> {
             let mut moved = Moved::Nothing;
             let mut step_reported = false;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
+                if self.exceptions.left_alone.contains(&swap.live) {
+                    continue;
+                }
                 let slot = Slot::new(self.disk, self.run, swap);
-                if self.listener.is_stopped() && slot.state()? != SwapState::NotBegun {
+                let end = match self.exceptions.left_empty.contains(&swap.live) && is_first(swap) {
+                    true => SwapState::Between,
+                    false => SwapState::NotBegun,
+                };
+                if self.listener.is_stopped() && slot.state()? != end {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
-                if slot.back()? == Moved::Something {
+                let gone_back = match end {
+                    SwapState::Between => slot.back_to_between()?,
+                    _ => slot.back()?,
+                };
+                if gone_back == Moved::Something {
                     moved = Moved::Something;
                     let took = since.elapsed();
                     if !step_reported {

@@ -28,8 +28,10 @@ impl DocumentKind {
 const MANIFEST_KEYS: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
 const DEPLOYMENT_KEYS: [&str; 4] = ["roles", "servers", "groups", "share"];
 
-/// TOML files of a deployment that rollup writes.
-const RECORD_FILES: [&str; 2] = ["applied.toml", "state.toml"];
+/// Name of the records of items and procedures, which rollup writes.
+const RECORD_FILE: &str = "state.toml";
+/// Key at the top of the record of an applied rollup. A manifest has it in `[rollup]`.
+const APPLIED_RECORD_KEY: &str = "kb";
 
 /// Returns the kind that a document seems to have, by its name or by its top-level keys; `None` if
 /// it has no key of either language. Mistakes elsewhere do not matter, and if it has `schema`, a
@@ -46,14 +48,10 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
     let any = |of: &[&str]| of.iter().any(|key| keys.contains(key));
     match (any(&MANIFEST_KEYS), any(&DEPLOYMENT_KEYS)) {
         (true, _) => Some(DocumentKind::Manifest),
+        (false, _) if keys.contains(APPLIED_RECORD_KEY) => None,
         (false, true) => Some(DocumentKind::Deployment),
         // Records that rollup writes have a `schema`, too, and are recognized by their names.
-        (false, false)
-            if !keys.contains("schema")
-                || RECORD_FILES.iter().any(|record| same_name(record, name)) =>
-        {
-            None
-        }
+        (false, false) if !keys.contains("schema") || same_name(RECORD_FILE, name) => None,
         (false, false) => {
             let resembles = |of: &[&'static str]| {
                 keys.iter()
@@ -136,11 +134,14 @@ mod tests {
         assert_eq!(
             kind(
                 "Engine.toml",
-                "schema = 1\nrunning = true\nenabled = true\nstarts = 3\n"
+                "schema = 1\nrunning = true\nenabled = true\n"
             ),
             None
         );
-        assert_eq!(kind("applied.toml", "schema = 1\n[[rollups]]\n"), None);
+        assert_eq!(
+            kind("KB1.toml", "schema = 1\nkb = \"KB1\"\n[servers]\n[items]\n"),
+            None
+        );
         assert_eq!(
             kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"),
             None

@@ -11,8 +11,8 @@ use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::EntryKind;
-use crate::run::{LeftObject, LeftObjects, RunError, left_objects, paths_left_empty};
+use crate::plan::{EntryKind, broken_requirements, directories_of_no_instance, lagging};
+use crate::run::{LeftObject, LeftObjects, RunError, past, paths_left_empty};
 
 /// Result of a verification.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,12 @@ pub struct Verification {
     pub bytes: u64,
     /// Drift per file or record, sorted by path.
     pub drift: Vec<Drift>,
+    /// What lags behind applied rollups, in words; nothing while a run is unfinished.
+    pub lagging: Vec<String>,
+    /// Installed items that lack what they require, in words.
+    pub lacking: Vec<String>,
+    /// Directories that belong to no instance and to no server; they are not drift.
+    pub directories_of_no_instance: Vec<RelPath>,
     /// Unmanaged files among the installed ones; they are not drift.
     pub unmanaged: Vec<RelPath>,
     /// Names on disk that are not UTF-8, escaped; a plan that touches them is refused.
@@ -58,14 +64,34 @@ struct RecordedState {
     gone: BTreeSet<RelPath>,
 }
 
+impl Verification {
+    /// Returns the number of differences.
+    pub fn differences(&self) -> usize {
+        self.drift.len() + self.lagging.len() + self.lacking.len()
+    }
+}
+
 /// Compares the deployment with its records and with the results of the closed runs.
-pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError> {
+///
+/// # Errors
+///
+/// The deployment or the records of a run cannot be read.
+pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunError> {
+    let runs = runs(tree)?;
+    let (past, LeftObjects { there, gone }) = past(tree, None)?;
+    let is_unfinished = past.open.as_ref().is_some_and(|open| open.staged.is_none());
+    snapshot.past = past;
+    let snapshot = &snapshot;
     let mut verified = Verification {
         unreadable: snapshot.unreadable.clone(),
+        lagging: match is_unfinished {
+            true => Vec::new(),
+            false => lagging(snapshot).lines(None),
+        },
+        lacking: broken_requirements(snapshot),
+        directories_of_no_instance: directories_of_no_instance(snapshot),
         ..Verification::default()
     };
-    let runs = runs(tree)?;
-    let LeftObjects { there, gone } = left_objects(tree, &runs)?;
     for (run, EmptiedPath { live, kept }) in paths_left_empty(tree, &runs)? {
         if !gone.contains(&live) {
             let description = match tree.metadata(&kept)? {

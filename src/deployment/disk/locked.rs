@@ -348,6 +348,28 @@ impl LockedDeployment {
             .map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
     }
 
+    /// Removes a directory unless it holds something.
+    pub fn remove_empty_directory(&self, at: &RelPath) -> Result<(), DiskError> {
+        self.announce(Change::Remove(at), "remove", at)?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        match parent.remove_dir(at.name()) {
+            // Another process put something there since it was looked at.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => removed.map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e)),
+        }
+    }
+
+    /// Returns mode and owner of the deployment's root.
+    pub fn root_attributes(&self) -> Result<Attributes, DiskError> {
+        use cap_std::fs::MetadataExt;
+        let root = self.tree.root().dir_metadata();
+        let root = root.map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
+        Ok(Attributes {
+            mode: root.mode() & 0o7777,
+            owner: (root.uid(), root.gid()),
+        })
+    }
+
     /// Removes a managed directory with everything in it, whatever the names in it are.
     pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
         let parent = self.tree.directory(at.parent().as_ref())?;

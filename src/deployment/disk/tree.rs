@@ -271,6 +271,13 @@ impl Tree {
         self.names_in(None)
     }
 
+    /// Returns whether a directory holds nothing, not even a name that is not UTF-8.
+    pub fn is_empty(&self, at: &RelPath) -> Result<bool, DiskError> {
+        let fail = |source| DiskError::new("list", self.shown(Some(at)), source);
+        let mut entries = self.directory(Some(at))?.entries().map_err(fail)?;
+        Ok(entries.next().is_none())
+    }
+
     fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, FileKind)>, DiskError> {
         let fail = |source| DiskError::new("list", self.shown(at), source);
         let directory = match self.directory(at) {

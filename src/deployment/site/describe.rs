@@ -122,6 +122,7 @@ impl SiteReader<'_, '_> {
                 .or_else(|| table.misspelled("name"));
             let roles = self.reader.texts_or_none(&table, "roles");
             let platform = self.reader.text(&table, "platform");
+            let offline = self.reader.flag(&table, "offline");
             let Some(name) = name.and_then(|name| self.file_name(name)) else {
                 self.nameless.servers = true;
                 continue;
@@ -143,6 +144,7 @@ impl SiteReader<'_, '_> {
                 name: name.value,
                 roles: held,
                 platform,
+                offline: offline.is_some_and(|offline| offline.value),
             });
         }
     }

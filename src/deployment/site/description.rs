@@ -76,6 +76,8 @@ pub struct Server {
     pub roles: Vec<RoleId>,
     /// Platform, such as `x64`; [`DEFAULT_PLATFORM`] if none is named.
     pub platform: String,
+    /// True if it is out of reach for now: steps skip it, and nothing on it counts.
+    pub offline: bool,
 }
 
 /// Another product, which only prerequisites ask about.
@@ -291,14 +293,48 @@ impl Description {
         }
     }
 
+    /// Returns the servers of a role that are online, in the document's order.
+    pub fn online_servers(&self, role: RoleId) -> impl Iterator<Item = ServerId> + '_ {
+        let servers = self.roles[role.0].servers.iter().copied();
+        servers.filter(|server| !self.servers[server.0].offline)
+    }
+
+    /// Returns whether the server of an instance is online; an instance without a server is.
+    pub fn is_online(&self, instance: Instance) -> bool {
+        instance
+            .server
+            .is_none_or(|server| !self.servers[server.0].offline)
+    }
+
+    /// Returns the names of the servers that are offline, in the document's order.
+    pub fn offline_servers(&self) -> Vec<&str> {
+        let offline = self.servers.iter().filter(|server| server.offline);
+        offline.map(|server| server.name.as_str()).collect()
+    }
+
+    /// Returns the directory of an item, which holds those of its instances if it has a role.
+    pub fn item_directory(&self, item: ItemId) -> RelPath {
+        let item = &self.items[item.0];
+        self.groups[item.group.0]
+            .path
+            .with(&RelPath::parse(item.name.as_str()).expect("a checked name"))
+    }
+
     /// Returns the directory of an instance, in the spelling of `deployment.toml`.
     pub fn directory(&self, instance: Instance) -> RelPath {
-        let item = &self.items[instance.item.0];
-        let mut path = format!("{}/{}", self.groups[item.group.0].path, item.name);
-        if let Some(server) = instance.server {
-            path = format!("{path}/{}", self.servers[server.0].name);
+        let item = self.item_directory(instance.item);
+        match instance.server {
+            Some(server) => item
+                .join(self.servers[server.0].name.as_str())
+                .expect("a checked name"),
+            None => item,
         }
-        RelPath::parse(&path).expect("groups, items and servers are checked names")
+    }
+
+    /// Returns the directory of the files that steps copy to a server.
+    pub fn files_directory(&self, server: ServerId) -> RelPath {
+        let path = format!("Servers/{}/Files", self.servers[server.0].name);
+        RelPath::parse(&path).expect("servers are checked names")
     }
 
     /// Returns the file that holds a service's state on a server.

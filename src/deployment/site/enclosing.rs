@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
+use super::applied::APPLIED;
 use crate::names::same_name;
 
 /// Largest description in which the name of the share is searched, in bytes.
 const LONGEST: u64 = 4 << 20;
 
 /// Files and directories beside a `deployment.toml` that only a deployment has.
-const DEPLOYMENT_ENTRIES: [&str; 3] = ["applied.toml", "applied", "Servers"];
+const DEPLOYMENT_ENTRIES: [&str; 2] = [APPLIED, "Servers"];
 
 /// Returns the nearest deployment among a directory and its parent directories.
 ///
 /// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
-/// or a `deployment.toml` beside `applied.toml`, `applied`, `Servers` or the share that the
+/// or a `deployment.toml` beside `applied`, `Servers` or the share that the
 /// description names, in any case. A `deployment.toml` alone is not enough: repositories of
 /// manifests have one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {

@@ -3,8 +3,9 @@
 //!
 //! These modules only read. [`describe`] reads `deployment.toml` into a
 //! [`description::Description`]; its keys are in [`shapes`], and rollup's own files are in
-//! [`records`].
+//! [`records`] and [`applied`].
 
+pub mod applied;
 mod console;
 pub mod describe;
 pub mod description;

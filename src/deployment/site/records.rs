@@ -1,6 +1,6 @@
-//! Records of the current state, as small TOML files: `state.toml` of items and procedures, the
-//! file of a service, and `applied.toml`. They contain no times, so that the same plan on the same
-//! tree always gives the same bytes.
+//! Records of the current state, as small TOML files: `state.toml` of items and procedures, and the
+//! file of a service. They contain no times, so that the same plan on the same tree always gives the
+//! same bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -77,6 +77,8 @@ pub struct ItemRecord {
     pub kb: Option<Kb>,
     /// The article revision of that rollup.
     pub revision: Option<Version>,
+    /// True if a person accepted a state that no rollup left.
+    pub accepted: bool,
     /// Installed product, if there is one.
     pub installed: Option<Installed>,
 }
@@ -133,6 +135,8 @@ struct WrittenItem {
     state: State,
     kb: Option<Kb>,
     revision: Option<Version>,
+    #[serde(default)]
+    accepted: bool,
     product: Option<String>,
     version: Option<Version>,
     product_code: Option<String>,
@@ -149,6 +153,7 @@ impl ItemRecord {
             state: State::NotInstalled,
             kb: Some(kb),
             revision: Some(revision),
+            accepted: false,
             installed: None,
         }
     }
@@ -160,6 +165,7 @@ impl ItemRecord {
             state: State::Verified,
             kb,
             revision,
+            accepted: false,
             installed: Some(installed),
         }
     }
@@ -170,6 +176,7 @@ impl ItemRecord {
             state,
             kb,
             revision,
+            accepted,
             product,
             version,
             product_code,
@@ -177,7 +184,7 @@ impl ItemRecord {
             installer,
             files,
             ..
-        } = parse(text)?;
+        } = parse_record(text)?;
         let installed = match (product, version, product_code, installer) {
             (Some(product), Some(version), Some(product_code), Some(installer)) => {
                 Some(Installed {
@@ -202,6 +209,7 @@ impl ItemRecord {
             state,
             kb,
             revision,
+            accepted,
             installed,
         })
     }
@@ -209,6 +217,9 @@ impl ItemRecord {
     /// Formats the record as the text of its file.
     pub fn to_toml(&self) -> String {
         let mut text = head(self.state, self.kb, self.revision.as_ref());
+        if self.accepted {
+            line(&mut text, format_args!("accepted = true"));
+        }
         if let Some(installed) = &self.installed {
             key(&mut text, "product", installed.product.as_str());
             key(&mut text, "version", installed.version.as_str());
@@ -268,7 +279,7 @@ impl ProcedureRecord {
 
     /// Reads a record.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        parse(text)
+        parse_record(text)
     }
 
     /// Formats the record as the text of its file.
@@ -294,8 +305,6 @@ pub struct ServiceRecord {
     pub running: bool,
     /// True if it may be started.
     pub enabled: bool,
-    /// Number of times it was started.
-    pub starts: u64,
 }
 
 impl Default for ServiceRecord {
@@ -304,7 +313,6 @@ impl Default for ServiceRecord {
             schema: SCHEMA,
             running: true,
             enabled: true,
-            starts: 0,
         }
     }
 }
@@ -312,7 +320,7 @@ impl Default for ServiceRecord {
 impl ServiceRecord {
     /// Reads a record.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        parse(text)
+        parse_record(text)
     }
 
     /// Formats the record as the text of its file.
@@ -321,9 +329,16 @@ impl ServiceRecord {
             schema,
             running,
             enabled,
-            starts,
         } = self;
-        format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
+        format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\n")
+    }
+
+    /// Returns whether a path is that of a service's record.
+    pub fn is_at(path: &RelPath) -> bool {
+        let parts: Vec<&str> = path.parts().collect();
+        let is_named = |part: &str, name: &str| crate::names::same_name(part, name);
+        matches!(parts.as_slice(), [servers, _, services, _]
+            if is_named(servers, "Servers") && is_named(services, "Services"))
     }
 
     /// Describes the state, such as "stopped, disabled".
@@ -337,88 +352,9 @@ impl ServiceRecord {
     }
 }
 
-/// Contents of `applied.toml`: rollups that were applied and not undone, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AppliedUpdates {
-    schema: u32,
-    /// Applied rollups, oldest first.
-    #[serde(default)]
-    pub rollups: Vec<AppliedUpdate>,
-}
-
-/// Entry of `applied.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AppliedUpdate {
-    /// KB number.
-    pub kb: Kb,
-    /// Article revision; unknown for a rollup that was applied before rollup kept records.
-    pub revision: Option<Version>,
-    /// SHA-256 of the manifest; unknown in the same case.
-    pub manifest: Option<Digest>,
-    /// Rollup that includes or replaces it, if it is superseded.
-    pub superseded_by: Option<Kb>,
-}
-
-impl AppliedUpdate {
-    /// Returns the entry of a rollup that was applied before rollup kept records.
-    pub fn before_records(kb: Kb) -> Self {
-        Self {
-            kb,
-            revision: None,
-            manifest: None,
-            superseded_by: None,
-        }
-    }
-}
-
-impl AppliedUpdates {
-    /// Returns the record of these applied rollups, oldest first.
-    pub fn new(rollups: Vec<AppliedUpdate>) -> Self {
-        Self {
-            schema: SCHEMA,
-            rollups,
-        }
-    }
-
-    /// Returns the rollups that are not superseded, oldest first.
-    pub fn in_effect(&self) -> impl Iterator<Item = &AppliedUpdate> {
-        self.rollups
-            .iter()
-            .filter(|entry| entry.superseded_by.is_none())
-    }
-
-    /// Reads the file.
-    pub fn parse(text: &str) -> Result<Self, RecordError> {
-        parse(text)
-    }
-
-    /// Formats the record as the text of its file.
-    pub fn to_toml(&self) -> String {
-        let mut text = format!("schema = {}\n", self.schema);
-        for entry in &self.rollups {
-            line(
-                &mut text,
-                format_args!("\n[[rollups]]\nkb = \"{}\"", entry.kb),
-            );
-            if let Some(revision) = &entry.revision {
-                key(&mut text, "revision", revision.as_str());
-            }
-            if let Some(manifest) = &entry.manifest {
-                line(&mut text, format_args!("manifest = \"{manifest}\""));
-            }
-            if let Some(kb) = &entry.superseded_by {
-                line(&mut text, format_args!("superseded_by = \"{kb}\""));
-            }
-        }
-        text
-    }
-}
-
 /// Parses a record. The schema is checked first, so that a later format is reported instead of its
 /// unknown keys.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
+pub(super) fn parse_record<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
     #[derive(Deserialize)]
     struct SchemaLine {
         schema: u32,
@@ -509,13 +445,6 @@ mod tests {
         assert_eq!(
             ProcedureRecord::parse(&procedure.to_toml()).expect("a record"),
             procedure
-        );
-        let applied = AppliedUpdates::new(vec![AppliedUpdate::before_records(
-            "1".parse().expect("a KB"),
-        )]);
-        assert_eq!(
-            AppliedUpdates::parse(&applied.to_toml()).expect("a record"),
-            applied
         );
     }
 

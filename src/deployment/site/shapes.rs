@@ -127,6 +127,11 @@ static SERVER: Shape = Shape::new(
             TEXT,
             "The platform of the server; `x86` by default.",
         ),
+        Key::new(
+            "offline",
+            KeyKind::Flag,
+            "True while the server is out of reach: steps skip it, and nothing on it counts. Afterwards it lags.",
+        ),
     ],
 );
 

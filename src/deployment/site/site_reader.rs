@@ -17,7 +17,7 @@ pub(super) const AT_THE_ROOT: &[&str] = &[
     "Servers",
     "files",
     "deployment.toml",
-    "applied.toml",
+    "applied",
     "state.toml",
 ];
 

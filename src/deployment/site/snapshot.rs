@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::applied::AppliedRollups;
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
-use super::records::{
-    AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
-};
+use super::records::{ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord};
 use crate::deployment::disk::free_space::{FreeSpace, free};
 use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
 use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
-use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath};
 
 /// Parts of a deployment that a plan may touch; only these are hashed and opened.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +40,8 @@ pub struct Snapshot {
     pub unreadable: Vec<String>,
     /// Records that cannot be used, with the reason.
     pub faults: Vec<(RelPath, String)>,
-    /// Contents of `applied.toml`, if it exists.
-    pub applied: Option<AppliedUpdates>,
+    /// Applied rollups: the records in `applied`, and those that `deployment.toml` lists.
+    pub applied: AppliedRollups,
     /// Free space on the file system; `None` if it is not reported.
     pub free: Option<FreeSpace>,
     /// Facts from the journals of finished and unfinished runs; the caller fills it in, since only
@@ -62,8 +61,11 @@ pub struct Snapshot {
 /// Facts about earlier runs that a plan has to know.
 #[derive(Debug, Clone, Default)]
 pub struct PastRuns {
-    /// Finished runs that applied a rollup, oldest first.
-    pub applied: Vec<PastRun>,
+    /// Number of the newest run of each rollup that is finished and not undone; a run that caught
+    /// up counts as the run that it completed.
+    pub ranks: BTreeMap<Kb, u32>,
+    /// Paths that were accepted as missing.
+    pub gone: BTreeSet<RelPath>,
     /// Run that must be closed or discarded before another one can start.
     pub open: Option<OpenRun>,
     /// Differences from the state after the run of the rollup at hand; `None` if no such run is
@@ -82,18 +84,18 @@ pub struct OpenRun {
     pub staged: Option<Digest>,
 }
 
-/// Finished run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastRun {
-    pub number: u32,
-    /// The rollup.
-    pub kb: Kb,
-    /// Its article revision.
-    pub revision: Version,
-    /// Rollups that it includes.
-    pub includes: Vec<Kb>,
-    /// Rollups that it replaces.
-    pub replaces: Vec<Kb>,
+impl PastRuns {
+    /// Returns the number of the run that brought what a rollup left; 0 if no run is known.
+    pub fn rank(&self, kb: Kb) -> u32 {
+        self.ranks.get(&kb).copied().unwrap_or_default()
+    }
+
+    /// Returns whether a path, or a directory above it, was accepted as missing.
+    pub fn is_accepted_as_gone(&self, path: &RelPath) -> bool {
+        !self.gone.is_empty()
+            && (self.gone.contains(path)
+                || path.ancestors().any(|above| self.gone.contains(&above)))
+    }
 }
 
 impl Snapshot {
@@ -109,7 +111,7 @@ impl Snapshot {
             clashes: Vec::new(),
             unreadable: listing.unreadable,
             faults: Vec::new(),
-            applied: None,
+            applied: AppliedRollups::default(),
             free: free(tree),
             past: PastRuns::default(),
             second_spellings: BTreeSet::new(),
@@ -144,10 +146,7 @@ impl Snapshot {
     }
 
     fn read_records(&mut self, tree: &Tree) -> Result<(), DiskError> {
-        let applied = self.actual(&path("applied.toml"));
-        if let Some(text) = self.text(tree, &applied)? {
-            self.applied = self.checked(&applied, AppliedUpdates::parse(&text));
-        }
+        self.read_applied(tree)?;
         let instances: Vec<_> = self.description.all_instances().collect();
         let read = |instance: &Instance| {
             let file = self.actual(
@@ -181,6 +180,16 @@ impl Snapshot {
                     .extend(record.map(|record| ((service, server), record)));
             }
         }
+        Ok(())
+    }
+
+    /// Reads the records of applied rollups.
+    fn read_applied(&mut self, tree: &Tree) -> Result<(), DiskError> {
+        let (applied, faults) = AppliedRollups::read(tree, &self.description.applied)?;
+        self.applied = applied;
+        let faults = faults.into_iter();
+        self.faults
+            .extend(faults.map(|(file, fault)| (file, fault.to_string())));
         Ok(())
     }
 
@@ -268,7 +277,6 @@ impl Snapshot {
             want(&self.description.service_file(service, server));
         }
         interest.files.iter().for_each(&mut want);
-        want(&path("applied.toml"));
         for name in &interest.share {
             // The plan refuses anything but a file, by name.
             if let Some(found) = self
@@ -418,19 +426,6 @@ impl Snapshot {
     /// be used.
     pub fn package(&self, name: &CaseFolded) -> Option<&Result<Contents, String>> {
         self.packages.get(name)
-    }
-
-    /// Returns the applied rollups: those of `applied.toml` or, before the first run, those that
-    /// `deployment.toml` lists.
-    pub fn applied(&self) -> AppliedUpdates {
-        self.applied.clone().unwrap_or_else(|| {
-            let before = self.description.applied.iter().copied();
-            AppliedUpdates::new(
-                before
-                    .map(super::records::AppliedUpdate::before_records)
-                    .collect(),
-            )
-        })
     }
 }
 

@@ -308,7 +308,7 @@ Add the files and the steps that deploy them, or remove the rollup from `include
     // The deployment.
     ReservedName = "RU0501", Error, "a name is reserved",
 "rollup uses some names itself: `.rollup`, `Servers`, the installer share, `deployment.toml` and
-`applied.toml` at the root of a deployment; `files` and `state.toml` in the directory of an item.
+`applied` at the root of a deployment; `files` and `state.toml` in the directory of an item.
 Choose another name for the group, item or server.";
     OverlappingDirectories = "RU0502", Error, "an item and a group have the same directory",
 "The directory of an item is replaced as a whole, so it cannot contain a group. An item must not

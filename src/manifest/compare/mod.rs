@@ -110,6 +110,7 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<ManifestDifference> {
         files: old_files,
         payload: _,
         digest: _,
+        meaning: _,
     } = old;
     let Manifest {
         rollup,
@@ -118,6 +119,7 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<ManifestDifference> {
         files,
         payload: _,
         digest: _,
+        meaning: _,
     } = new;
     let mut differences = Differences::default();
     let [before, after] = [meaning::rollup(old_rollup), meaning::rollup(rollup)];

@@ -3,7 +3,7 @@
 use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::tree::FileKind;
 use crate::manifest::{CopyFiles, CopyTarget, Step};
-use crate::names::{CaseFolded, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath};
 use crate::plan::planner::{Placement, Planner, SourceFile};
 use crate::plan::resolve::server_file;
 use crate::plan::{EntryKind, NewEntry, NewEntryKind, OperationKind, Origin, TargetState};
@@ -32,6 +32,9 @@ impl Planner<'_> {
                     let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else {
                         continue;
                     };
+                    if !self.covers(&at, None) {
+                        continue;
+                    }
                     let operation_target = OperationTarget {
                         target: name.clone(),
                         server: None,
@@ -39,24 +42,35 @@ impl Planner<'_> {
                         line,
                     };
                     let source_file = self.copy_file(&name, operation_target, draft);
+                    if let (Some(file), Ok(name)) = (&source_file, FileName::parse(&name)) {
+                        self.brought.share.insert(name, file.sha256);
+                    }
                     self.share.insert(CaseFolded::of(&name), source_file);
                 }
             }
             CopyTarget::Servers { on, directory } => {
+                let site = &self.snapshot.description;
+                let role = site.role(&on.role);
+                self.brought.roles.extend(role);
                 for server in self.resolver.servers(step, on) {
                     for (name, line) in &names {
-                        let site = &self.snapshot.description;
                         let Some(at) = server_file(site, server, directory.as_ref(), name) else {
                             continue;
                         };
-                        let server = Some(site.servers[server.0].name.to_string());
+                        if !self.covers(&at, Some(server)) {
+                            continue;
+                        }
+                        let below = at.below(&site.files_directory(server));
                         let operation_target = OperationTarget {
                             target: name.clone(),
-                            server,
+                            server: Some(site.servers[server.0].name.to_string()),
                             at,
                             line: *line,
                         };
-                        self.copy_file(name, operation_target, draft);
+                        let file = self.copy_file(name, operation_target, draft);
+                        if let (Some(role), Some(below), Some(file)) = (role, below, file) {
+                            self.brought.file((role, server), below, file.sha256);
+                        }
                     }
                 }
             }

@@ -49,13 +49,24 @@ impl Planner<'_> {
     ) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
+        self.brought
+            .roles
+            .extend(site.items[target.instance.item.0].on);
         let operation_target = self.instance_target(target.instance, target.line);
+        if !self.covers(&operation_target.at, target.instance.server) {
+            return;
+        }
+        self.brought.instances.insert(target.instance);
         self.inspect_record(&operation_target.at);
         let Some(record) = self
             .item_now(target.instance)
             .filter(|record| record.state.is_installed())
             .cloned()
         else {
+            self.absent_for
+                .entry(CaseFolded::of(&step.id))
+                .or_default()
+                .push(target.instance);
             return draft.add_unchanged(shown, "it is not installed");
         };
         if let ItemKind::Component {
@@ -124,11 +135,15 @@ impl Planner<'_> {
                 step: removing,
                 line,
             } => {
-                let removed = self
-                    .removed_by
-                    .get(&CaseFolded::of(removing))
-                    .cloned()
-                    .unwrap_or_default();
+                let removing = CaseFolded::of(removing);
+                let mut removed = self.removed_by.get(&removing).cloned().unwrap_or_default();
+                for instance in self.absent_for.get(&removing).cloned().unwrap_or_default() {
+                    match self.is_lagging(instance) {
+                        true => removed.push(instance),
+                        // The step restores what was removed: this one stays as it was.
+                        false => drop(self.brought.instances.remove(&instance)),
+                    }
+                }
                 let target = |instance| StepTarget {
                     instance,
                     line: *line,
@@ -152,10 +167,18 @@ impl Planner<'_> {
         target: StepTarget,
         draft: &mut PlannedStepDraft,
     ) {
-        let shown = self.snapshot.description.shown(target.instance);
+        let site = &self.snapshot.description;
+        let shown = site.shown(target.instance);
+        self.brought
+            .roles
+            .extend(site.items[target.instance.item.0].on);
         let operation_target = self.instance_target(target.instance, target.line);
+        if !self.covers(&operation_target.at, target.instance.server) {
+            return;
+        }
         self.inspect_record(&operation_target.at);
-        let removed_here = self.absences.contains_key(&target.instance);
+        let removed_here =
+            self.absences.contains_key(&target.instance) || self.is_lagging(target.instance);
         let installed = self.installed_now(target.instance);
         if target.by_group && !removed_here {
             match installed {
@@ -172,6 +195,7 @@ impl Planner<'_> {
                         ));
                     }
                     draft.left_out.push(shown);
+                    self.brought.instances.remove(&target.instance);
                     return;
                 }
                 false => {}
@@ -183,6 +207,7 @@ impl Planner<'_> {
         else {
             return;
         };
+        self.brought.instances.insert(target.instance);
         let record = self.item_now(target.instance).cloned();
         let before = self
             .snapshot

@@ -121,29 +121,38 @@ impl Planner<'_> {
                 optional,
                 on,
             } => {
-                let servers = on
+                let role = on
+                    .as_ref()
+                    .and_then(|on| self.snapshot.description.role(&on.role));
+                self.brought.roles.extend(role);
+                let mut servers = on
                     .as_ref()
                     .map(|on| self.resolver.servers(step, on))
                     .unwrap_or_default();
+                servers.retain(|server| self.touches(*server));
                 let name = |server: &ServerId| {
                     self.snapshot.description.servers[server.0].name.to_string()
                 };
-                let servers = servers.iter().map(name).collect();
+                let servers: Vec<String> = servers.iter().map(name).collect();
                 let (instructions, undo, optional) =
                     (instructions.clone(), undo.clone(), *optional);
-                draft.manual = Some(ManualStep {
-                    instructions,
-                    undo,
-                    optional,
-                    servers,
+                // A run that catches up asks for nothing but its servers.
+                draft.manual = (self.catch_up.is_none() || !servers.is_empty()).then_some({
+                    ManualStep {
+                        instructions,
+                        undo,
+                        optional,
+                        servers,
+                    }
                 });
             }
         }
         if draft.operations.is_empty() && draft.nothing.is_empty() && draft.manual.is_none() {
-            draft.add_unchanged(
-                step.title.clone(),
-                "it selects no item, file or server of this deployment",
-            );
+            let why = match self.catch_up {
+                Some(_) => "nothing of it lags",
+                None => "it selects no item, file or server of this deployment",
+            };
+            draft.add_unchanged(step.title.clone(), why);
         }
         let numbers = self.close_step(Some(&step.id));
         let swap = |(operation, placement): (Operation, usize)| Operation {

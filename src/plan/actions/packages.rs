@@ -210,8 +210,10 @@ impl Planner<'_> {
                 .as_ref()
                 .ok()
         });
-        for server in self.resolver.servers(step, on) {
-            let server = self.snapshot.description.servers[server.0].name.to_string();
+        let role = self.snapshot.description.role(&on.role);
+        self.brought.roles.extend(role);
+        for id in self.resolver.servers(step, on) {
+            let server = self.snapshot.description.servers[id.0].name.to_string();
             let shown = format!("{name} on {server}");
             let (Some(contents), Some(source_file)) = (contents, self.payload_file(name)) else {
                 if payload.is_none() {
@@ -250,6 +252,9 @@ impl Planner<'_> {
             let directory = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
                 .expect("checked names");
             let at = self.tree.actual(&directory);
+            if !self.covers(&at, Some(id)) {
+                continue;
+            }
             let before = self
                 .snapshot
                 .program(&at)
@@ -277,6 +282,13 @@ impl Planner<'_> {
                 self.install_package(operation_target, install, OperationKind::Run, draft)
             {
                 self.programs.insert(at.case_folded(), record);
+            }
+            let record = self
+                .programs
+                .get(&at.case_folded())
+                .or_else(|| self.snapshot.program(&at));
+            if let (Some(role), Some(record)) = (role, record) {
+                self.brought.program((role, id), product, record);
             }
         }
     }

@@ -18,6 +18,11 @@ impl Planner<'_> {
         draft: &mut PlannedStepDraft,
     ) {
         let site = &self.snapshot.description;
+        let role = site.services[at.0.0].on;
+        self.brought.roles.insert(role);
+        if !self.touches(at.1) {
+            return;
+        }
         let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
         let now = self
             .services
@@ -36,8 +41,9 @@ impl Planner<'_> {
         }
         let file = self.tree.actual(&site.service_file(at.0, at.1));
         self.inspect(&file, FileKind::File);
-        let changes = service_changes(verb, now, self.tree.topmost_missing(&file).is_some());
+        let changes = service_changes(verb, now);
         if changes.is_empty() {
+            self.brought.service((role, at.1), name, now);
             return draft.add_unchanged(shown, format!("it is {} already", now.shown()));
         }
         let mut before = now;
@@ -59,17 +65,16 @@ impl Planner<'_> {
             );
             before = after;
         }
+        self.brought.service((role, at.1), name, before);
         self.services.insert(at, before);
     }
 }
 
-/// Returns the changes of a service's file. A restart has two; only one if the service was stopped,
-/// or if the file's directory must still be made, because everything that a step places below a new
-/// directory is one object.
+/// Returns the changes of a service's record. A restart has two; only one if the service was
+/// stopped.
 pub(super) fn service_changes(
     verb: ServiceVerb,
     now: ServiceRecord,
-    directory_missing: bool,
 ) -> Vec<(OperationKind, ServiceRecord)> {
     let stopped = ServiceRecord {
         running: false,
@@ -77,7 +82,6 @@ pub(super) fn service_changes(
     };
     let started = ServiceRecord {
         running: true,
-        starts: now.starts + 1,
         ..now
     };
     match verb {
@@ -86,7 +90,6 @@ pub(super) fn service_changes(
         ServiceVerb::Stop if !now.running => Vec::new(),
         ServiceVerb::Stop => vec![(OperationKind::Stop, stopped)],
         ServiceVerb::Restart if !now.running => vec![(OperationKind::Start, started)],
-        ServiceVerb::Restart if directory_missing => vec![(OperationKind::Restart, started)],
         ServiceVerb::Restart => vec![
             (OperationKind::Stop, stopped),
             (OperationKind::Start, started),
@@ -111,15 +114,8 @@ pub(super) fn service_changes(
 }
 
 pub(super) fn service_state(record: ServiceRecord) -> TargetState {
-    let ServiceRecord {
-        running,
-        enabled,
-        starts,
-        ..
-    } = record;
     TargetState::Service {
-        running,
-        enabled,
-        starts,
+        running: record.running,
+        enabled: record.enabled,
     }
 }

@@ -1,0 +1,407 @@
+//! Lag: what an applied rollup brought, and a server or an instance lacks.
+//!
+//! For each place (an instance, a program, a copied file) only the newest run counts that brought
+//! it and is not undone. A server that a rollup in effect did not cover lags as a whole: it is not
+//! known what its steps would have done there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::deployment::applied::{AppliedRecord, Brought};
+use crate::deployment::description::{Instance, RoleId, ServerId};
+use crate::deployment::records::{ItemRecord, State};
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::path;
+use crate::names::{CaseFolded, FileName, Kb, RelPath};
+
+/// Everything that lags in a deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lagging {
+    /// Servers that a rollup in effect did not cover.
+    pub servers: Vec<LaggingServer>,
+    /// Places that are not as the rollup that counts for them left them, by their path.
+    pub places: Vec<LaggingPlace>,
+    /// Newest run that brought each place, by its path.
+    newest: BTreeMap<CaseFolded, u32>,
+}
+
+/// Server that an applied rollup did not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaggingServer {
+    /// The rollup.
+    pub kb: Kb,
+    pub server: ServerId,
+    /// Name of the server.
+    pub name: FileName,
+}
+
+/// Instance, program or copied file that is not as the rollup that counts for it left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaggingPlace {
+    /// The rollup.
+    pub kb: Kb,
+    /// Path of the instance's directory, of the program's, or of the file.
+    pub path: RelPath,
+    pub server: Option<ServerId>,
+    /// Name for people.
+    pub target: String,
+    /// Predicate of a sentence about the target, such as `is missing`.
+    pub why: String,
+}
+
+/// What a run that catches up may touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CatchUp {
+    /// Servers that lag as a whole.
+    servers: BTreeSet<ServerId>,
+    /// Places that lag.
+    places: BTreeSet<CaseFolded>,
+    /// Servers of all of these.
+    touched: BTreeSet<ServerId>,
+    /// Places for which a later rollup counts.
+    others: BTreeSet<CaseFolded>,
+}
+
+impl std::fmt::Display for LaggingServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "server {} lags behind {}, which did not cover it",
+            self.name, self.kb
+        )
+    }
+}
+
+impl std::fmt::Display for LaggingPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "`{}` lags behind {}: it {}",
+            self.target, self.kb, self.why
+        )
+    }
+}
+
+impl Lagging {
+    /// Returns whether nothing lags.
+    pub fn is_empty(&self) -> bool {
+        self.servers.is_empty() && self.places.is_empty()
+    }
+
+    /// Describes what lags behind one rollup, or behind any.
+    pub fn lines(&self, kb: Option<Kb>) -> Vec<String> {
+        let counts = |of: Kb| kb.is_none_or(|kb| kb == of);
+        let servers = self.servers.iter().filter(|lagging| counts(lagging.kb));
+        let places = self.places.iter().filter(|lagging| counts(lagging.kb));
+        let servers = servers.map(ToString::to_string);
+        servers.chain(places.map(ToString::to_string)).collect()
+    }
+
+    /// Returns the rollups behind which something lags.
+    pub fn rollups(&self) -> BTreeSet<Kb> {
+        let servers = self.servers.iter().map(|lagging| lagging.kb);
+        servers
+            .chain(self.places.iter().map(|lagging| lagging.kb))
+            .collect()
+    }
+
+    /// Returns what a run may touch that catches up with a rollup; `rank` is the number of its
+    /// newest run.
+    pub(super) fn catch_up(&self, kb: Kb, rank: u32) -> CatchUp {
+        let places = || self.places.iter().filter(|lagging| lagging.kb == kb);
+        let servers: BTreeSet<ServerId> = self
+            .servers
+            .iter()
+            .filter(|lagging| lagging.kb == kb)
+            .map(|lagging| lagging.server)
+            .collect();
+        let others = self.newest.iter().filter(|(_, newest)| **newest > rank);
+        CatchUp {
+            touched: places()
+                .filter_map(|lagging| lagging.server)
+                .chain(servers.iter().copied())
+                .collect(),
+            places: places().map(|lagging| lagging.path.case_folded()).collect(),
+            others: others.map(|(path, _)| path.clone()).collect(),
+            servers,
+        }
+    }
+}
+
+impl CatchUp {
+    /// Returns whether the run may touch a place.
+    pub(super) fn covers(&self, path: &RelPath, server: Option<ServerId>) -> bool {
+        let path = path.case_folded();
+        let is_whole = server.is_some_and(|server| self.servers.contains(&server));
+        self.places.contains(&path) || is_whole && !self.others.contains(&path)
+    }
+
+    /// Returns whether a place lags by itself.
+    pub(super) fn is_lagging(&self, path: &RelPath) -> bool {
+        self.places.contains(&path.case_folded())
+    }
+
+    /// Returns whether the run does something on a server, so that its service and manual steps
+    /// apply there.
+    pub(super) fn touches(&self, server: ServerId) -> bool {
+        self.touched.contains(&server)
+    }
+}
+
+/// Place as a record states it.
+struct RecordedPlace<'a> {
+    path: RelPath,
+    server: Option<ServerId>,
+    target: String,
+    kind: PlaceKind,
+    brought: &'a Brought,
+    /// True if the rollup did not cover the server: what it would have left there is not known.
+    is_uncovered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PlaceKind {
+    Instance(Instance),
+    Program,
+    File,
+}
+
+/// Finds everything that lags. Servers that are offline do not count.
+pub fn lagging(snapshot: &Snapshot) -> Lagging {
+    let mut lagging = Lagging::default();
+    let mut newest: BTreeMap<CaseFolded, (u32, Vec<(Kb, RecordedPlace<'_>)>)> = BTreeMap::new();
+    for record in snapshot.applied.records() {
+        let rank = snapshot.past.rank(record.kb);
+        let is_in_effect = snapshot.applied.superseded_by(record.kb).is_none();
+        let uncovered = match is_in_effect {
+            true => uncovered_servers(snapshot, record),
+            false => BTreeSet::new(),
+        };
+        lagging
+            .servers
+            .extend(uncovered.iter().map(|&server| LaggingServer {
+                kb: record.kb,
+                server,
+                name: snapshot.description.servers[server.0].name.clone(),
+            }));
+        for place in recorded_places(snapshot, record, &uncovered) {
+            let entry = newest.entry(place.path.case_folded()).or_default();
+            if rank > entry.0 || entry.1.is_empty() {
+                *entry = (rank, Vec::new());
+            }
+            if rank == entry.0 {
+                entry.1.push((record.kb, place));
+            }
+        }
+    }
+    for (path, (rank, places)) in newest {
+        lagging.newest.insert(path, rank);
+        // Without runs it is not known which of two records is the newer one.
+        let found: Option<Vec<_>> = places
+            .into_iter()
+            .map(|(kb, place)| Some((kb, difference(snapshot, &place)?, place)))
+            .collect();
+        if let Some((kb, why, place)) = found.and_then(|found| found.into_iter().next()) {
+            lagging.places.push(LaggingPlace {
+                kb,
+                path: place.path,
+                server: place.server,
+                target: place.target,
+                why,
+            });
+        }
+    }
+    lagging
+}
+
+/// Returns the online servers of the rollup's roles that its record does not name.
+fn uncovered_servers(snapshot: &Snapshot, record: &AppliedRecord) -> BTreeSet<ServerId> {
+    let site = &snapshot.description;
+    let mut uncovered = BTreeSet::new();
+    for (role, covered) in &record.servers {
+        let Some(role) = site.role(role) else {
+            continue;
+        };
+        let is_covered = |server: &ServerId| names_server(covered, snapshot, *server);
+        let now = site.online_servers(role);
+        uncovered.extend(now.filter(|server| !is_covered(server)));
+    }
+    uncovered
+}
+
+fn names_server(names: &BTreeSet<FileName>, snapshot: &Snapshot, server: ServerId) -> bool {
+    let name = &snapshot.description.servers[server.0].name;
+    names
+        .iter()
+        .any(|covered| covered.case_folded() == name.case_folded())
+}
+
+/// Returns the places that a record states, on the servers that are online and still have the role.
+fn recorded_places<'a>(
+    snapshot: &Snapshot,
+    record: &'a AppliedRecord,
+    uncovered: &BTreeSet<ServerId>,
+) -> Vec<RecordedPlace<'a>> {
+    let site = &snapshot.description;
+    let mut places = Vec::new();
+    // Of the servers of a role, those on which an entry is in this state, or would be.
+    let servers_of = |role: RoleId, brought: &Brought| -> Vec<(ServerId, bool)> {
+        let recorded = record.servers.iter();
+        let covered = recorded
+            .filter(|(name, _)| site.role(name) == Some(role))
+            .flat_map(|(_, covered)| covered);
+        let covered: BTreeSet<FileName> = covered.cloned().collect();
+        let named = brought.servers.as_ref().unwrap_or(&covered);
+        let servers = site.online_servers(role).map(|server| {
+            let is_named = names_server(named, snapshot, server);
+            (is_named || uncovered.contains(&server), server, !is_named)
+        });
+        servers
+            .filter(|(counts, _, _)| *counts)
+            .map(|(_, server, is_uncovered)| (server, is_uncovered))
+            .collect()
+    };
+    for (name, brought) in &record.items {
+        let Some(item) = site.item(name) else {
+            continue;
+        };
+        let servers = match site.items[item.0].on {
+            None => vec![(None, false)],
+            Some(role) => servers_of(role, brought)
+                .into_iter()
+                .map(|(server, is_uncovered)| (Some(server), is_uncovered))
+                .collect(),
+        };
+        for (server, is_uncovered) in servers {
+            let instance = Instance { item, server };
+            places.push(RecordedPlace {
+                path: snapshot.actual(&site.directory(instance)),
+                server,
+                target: site.shown(instance),
+                kind: PlaceKind::Instance(instance),
+                brought,
+                is_uncovered,
+            });
+        }
+    }
+    for (name, brought) in &record.share {
+        places.push(RecordedPlace {
+            path: snapshot.actual(&snapshot.share_path(name)),
+            server: None,
+            target: format!("{}/{name}", site.share),
+            kind: PlaceKind::File,
+            brought,
+            is_uncovered: false,
+        });
+    }
+    let mut on_servers = |role: &str, below: &str, kind: PlaceKind, brought: &'a Brought| {
+        let Some(role) = site.role(role) else { return };
+        for (server, is_uncovered) in servers_of(role, brought) {
+            let name = &site.servers[server.0].name;
+            let Ok(path) = RelPath::parse(&format!("Servers/{name}/{below}")) else {
+                continue;
+            };
+            places.push(RecordedPlace {
+                path: snapshot.actual(&path),
+                server: Some(server),
+                target: format!("{} on {name}", path.name()),
+                kind,
+                brought,
+                is_uncovered,
+            });
+        }
+    };
+    for (role, programs) in &record.programs {
+        for (name, brought) in programs {
+            on_servers(
+                role,
+                &format!("Programs/{name}"),
+                PlaceKind::Program,
+                brought,
+            );
+        }
+    }
+    for (role, files) in &record.files {
+        for (file, brought) in files {
+            on_servers(role, &format!("Files/{file}"), PlaceKind::File, brought);
+        }
+    }
+    places
+}
+
+/// Returns how a place differs from what was brought there, if it does and that was not accepted.
+fn difference(snapshot: &Snapshot, place: &RecordedPlace<'_>) -> Option<String> {
+    if place.is_uncovered || snapshot.past.is_accepted_as_gone(&place.path) {
+        return None;
+    }
+    match place.kind {
+        PlaceKind::File => snapshot
+            .node(&place.path)
+            .is_none()
+            .then(|| "is missing".to_owned()),
+        PlaceKind::Program => item_difference(snapshot.program(&place.path), place.brought),
+        PlaceKind::Instance(instance) if place.brought.procedure => {
+            let state = snapshot.procedure(instance).map(|record| record.state);
+            (!state.is_some_and(State::is_installed)).then(|| "was not run".to_owned())
+        }
+        PlaceKind::Instance(instance) => item_difference(snapshot.item(instance), place.brought),
+    }
+}
+
+fn item_difference(record: Option<&ItemRecord>, brought: &Brought) -> Option<String> {
+    let installed = record
+        .filter(|record| record.state.is_installed())
+        .and_then(|record| record.installed.as_ref());
+    if record.is_some_and(|record| record.accepted) {
+        return None;
+    }
+    if brought.removed {
+        return installed.map(|_| "is installed, and was removed".to_owned());
+    }
+    let Some(installed) = installed else {
+        return Some("is not installed".to_owned());
+    };
+    let version = brought.version.as_ref()?;
+    if installed.version != *version {
+        return Some(format!("has version {}, not {version}", installed.version));
+    }
+    let is_same = brought.sha256 == Some(installed.installer.sha256);
+    (!is_same).then(|| format!("was installed from another installer of version {version}"))
+}
+
+/// Returns the directories of the console and of servers that belong to no instance and no server:
+/// those of a server that lost its role, or that `deployment.toml` no longer lists. Sorted.
+pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
+    let site = &snapshot.description;
+    let mut known: BTreeSet<CaseFolded> = BTreeSet::new();
+    let mut parents: BTreeSet<RelPath> = BTreeSet::new();
+    for instance in site.all_instances().filter(|i| i.server.is_some()) {
+        let directory = site.directory(instance);
+        known.insert(directory.case_folded());
+    }
+    for (at, item) in site.items.iter().enumerate() {
+        if item.on.is_some() {
+            parents.insert(site.item_directory(crate::deployment::description::ItemId(at)));
+        }
+    }
+    let servers = path("Servers");
+    for server in &site.servers {
+        let directory = RelPath::parse(&format!("{servers}/{}", server.name));
+        known.extend(directory.iter().map(RelPath::case_folded));
+    }
+    parents.insert(servers);
+    let mut orphans = Vec::new();
+    for parent in parents {
+        let parent = snapshot.actual(&parent);
+        let depth = parent.parts().count() + 1;
+        let below = snapshot.below(&parent);
+        let directories = below.filter(|found| {
+            found.kind == crate::deployment::tree::FileKind::Directory
+                && found.path.parts().count() == depth
+        });
+        let unknown = directories.filter(|found| !known.contains(&found.path.case_folded()));
+        orphans.extend(unknown.map(|found| found.path.clone()));
+    }
+    orphans.sort();
+    orphans.dedup();
+    orphans
+}

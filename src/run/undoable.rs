@@ -1,0 +1,741 @@
+//! Whether and why a finished run can be undone. The undo itself, and everything that speaks about
+//! it, ask here.
+//!
+//! A run depends on nothing but the paths that it swapped, the rollups that require what it brought,
+//! and the objects that it kept. In addition no undo may lead to runs of which none can be undone
+//! any more: of two rollups, each might then require what only the other one provides.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::check::{moved_to, points_of_no_return};
+use super::executor::load_plan;
+use super::measure::{Difference, differences};
+use super::swap::{SwapState, slot_directory, swap_state};
+use super::{RunError, measure};
+use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
+use crate::deployment::description::Description;
+use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
+use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
+use crate::journal::{Outcome, Run, RunState};
+use crate::names::{Digest, Escaped, Kb, RelPath};
+use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
+
+/// Paths and objects that are named one by one.
+const MOST_NAMED: usize = 3;
+
+/// Everything that decides which runs of a deployment can be undone.
+pub struct UndoCheck<'a> {
+    tree: &'a Tree,
+    runs: &'a [Run],
+    /// Rollups that `deployment.toml` lists.
+    listed: Vec<Kb>,
+    /// Servers that are offline.
+    offline: Vec<String>,
+    /// Plans of the runs that are not undone, or the fault of one that cannot be read.
+    plans: BTreeMap<u32, Result<RunPlan, String>>,
+    relations: OnceCell<Relations>,
+}
+
+/// Plan of a run, with its live paths for look-ups.
+struct RunPlan {
+    plan: Plan,
+    live: BTreeSet<RelPath>,
+    /// Directories above the live paths.
+    above: BTreeSet<RelPath>,
+}
+
+impl RunPlan {
+    fn new(plan: Plan) -> Self {
+        let live: BTreeSet<RelPath> = plan.live_paths().into_iter().cloned().collect();
+        let above = live.iter().flat_map(RelPath::ancestors).collect();
+        Self { plan, live, above }
+    }
+
+    /// Returns whether the run touches a path, one above it or one below it.
+    fn touches(&self, path: &RelPath) -> bool {
+        self.live.contains(path)
+            || self.above.contains(path)
+            || path.ancestors().any(|above| self.live.contains(&above))
+    }
+
+    /// Returns the live paths that a later run touches, too. Service records that this run left as
+    /// it had found them do not count.
+    fn shared_with(&self, later: &Self) -> Vec<&RelPath> {
+        let shared = self.live.iter().filter(|live| later.touches(live));
+        shared
+            .filter(|live| !leaves_what_it_found(&self.plan, live))
+            .collect()
+    }
+}
+
+/// Records of applied rollups, as the runs wrote them one after the other.
+struct Relations {
+    now: AppliedRollups,
+    /// Records that runs wrote, by rollup, oldest first.
+    written: BTreeMap<Kb, Vec<(u32, AppliedRecord)>>,
+    /// Record that the first run of a rollup found.
+    found: BTreeMap<Kb, AppliedRecord>,
+    /// Rollups that some record requires.
+    required: BTreeSet<Kb>,
+}
+
+impl<'a> UndoCheck<'a> {
+    /// Reads what decides about the runs. `runs` are all runs, oldest first; without a description
+    /// no server counts as offline.
+    pub fn new(tree: &'a Tree, runs: &'a [Run], site: Option<&Description>) -> Self {
+        let is_not_undone =
+            |run: &&Run| run.is_done() || matches!(run.state(), RunState::Unfinished(_));
+        let plans = runs.iter().filter(is_not_undone).map(|run| {
+            let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
+            (run.number, plan.map(RunPlan::new))
+        });
+        let offline = site.map(Description::offline_servers).unwrap_or_default();
+        Self {
+            tree,
+            runs,
+            listed: site.map(|site| site.applied.clone()).unwrap_or_default(),
+            offline: offline.into_iter().map(str::to_owned).collect(),
+            plans: plans.collect(),
+            relations: OnceCell::new(),
+        }
+    }
+
+    /// Returns all reasons why a finished run cannot be undone; none for a run that is not finished
+    /// or is undone already.
+    ///
+    /// # Errors
+    ///
+    /// The deployment cannot be read.
+    pub fn reasons(&self, run: &Run) -> Result<Vec<Reason>, RunError> {
+        if !run.is_done() {
+            return Ok(Vec::new());
+        }
+        let plan = match &self.plans[&run.number] {
+            Ok(own) => &own.plan,
+            Err(fault) => return Ok(vec![Reason::new(ReasonKind::NotReady, fault.clone())]),
+        };
+        if let Some(pruned) = pruned(self.tree, run)? {
+            return Ok(vec![pruned]);
+        }
+        let mut reasons = self.later_runs(run);
+        if reasons.is_empty() {
+            // With a later run in the way the records are not those that the undo would leave.
+            reasons.extend(self.lost_requirements(run)?);
+        }
+        reasons.extend(points_of_no_return(run, plan));
+        reasons.extend(self.offline_servers(run, plan));
+        reasons.extend(incomplete_objects(self.tree, run, plan)?);
+        let left_alone = self.paths_left_alone(run);
+        reasons.extend(homeless_files(self.tree, run, plan, &left_alone)?);
+        Ok(reasons)
+    }
+
+    /// Returns whether a finished run can be undone now, or after later runs are.
+    ///
+    /// # Errors
+    ///
+    /// The deployment cannot be read.
+    pub fn can_be_undone_in_turn(&self, run: &Run) -> Result<bool, RunError> {
+        let Some(Ok(own)) = self.plans.get(&run.number).filter(|_| run.is_done()) else {
+            return Ok(false);
+        };
+        if pruned(self.tree, run)?.is_some()
+            || !points_of_no_return(run, &own.plan).is_empty()
+            || !incomplete_objects(self.tree, run, &own.plan)?.is_empty()
+        {
+            return Ok(false);
+        }
+        for later in self.runs.iter().filter(|later| later.number > run.number) {
+            let is_in_the_way = match self.plans.get(&later.number) {
+                Some(Ok(plan)) => !own.shared_with(plan).is_empty(),
+                Some(Err(_)) => true,
+                None => false,
+            };
+            if is_in_the_way && !self.can_be_undone_in_turn(later)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the service records that an undo of this run leaves alone: a later run touched them,
+    /// and this one left the bytes that it had found.
+    pub(super) fn paths_left_alone(&self, run: &Run) -> BTreeSet<RelPath> {
+        let Some(Ok(own)) = self.plans.get(&run.number) else {
+            return BTreeSet::new();
+        };
+        let is_later = |live: &RelPath| {
+            self.later(run.number)
+                .any(|(_, later)| later.is_none_or(|later| later.touches(live)))
+        };
+        let unchanged = own.live.iter();
+        let unchanged = unchanged.filter(|live| leaves_what_it_found(&own.plan, live));
+        unchanged.filter(|live| is_later(live)).cloned().collect()
+    }
+
+    /// Returns the service records that an undo of this run does not bring back: an earlier run had
+    /// made them, and was undone while this one was there.
+    pub(super) fn paths_to_leave_empty(&self, run: &Run, plan: &Plan) -> BTreeSet<RelPath> {
+        let began = first_time(run, |record| {
+            matches!(record, crate::journal::Record::Committing { .. })
+        });
+        let mut empty = BTreeSet::new();
+        for live in plan.live_paths() {
+            let is_default = plan
+                .swaps
+                .iter()
+                .find(|swap| swap.live == *live)
+                .is_some_and(|swap| {
+                    ServiceRecord::is_at(live) && sha256_of(&swap.old) == Some(default_service())
+                });
+            let earlier = || {
+                self.runs
+                    .iter()
+                    .rev()
+                    .filter(|other| other.number < run.number)
+            };
+            let still_there = || {
+                earlier().any(|other| {
+                    matches!(self.plans.get(&other.number), Some(Ok(plan)) if plan.touches(live))
+                })
+            };
+            if !is_default || still_there() {
+                continue;
+            }
+            let made_it = earlier().any(|other| {
+                let undone = other.journal.entries.last();
+                let is_later = undone
+                    .zip(began)
+                    .is_some_and(|(undone, began)| undone.at.as_str() >= began);
+                let is_undone = other.state() == RunState::Closed(Outcome::Undone);
+                let found_none = || {
+                    load_plan(self.tree, &other.directory).is_ok_and(|plan| {
+                        let mut first = plan.swaps.iter().filter(|swap| swap.live == *live);
+                        first.next().is_some_and(|swap| !swap.has_old())
+                    })
+                };
+                is_undone && is_later && found_none()
+            });
+            if made_it {
+                empty.insert(live.clone());
+            }
+        }
+        empty
+    }
+
+    /// Returns the later runs that are not undone, with their plans; a plan that cannot be read may
+    /// touch anything, and is `None`.
+    fn later(&self, number: u32) -> impl Iterator<Item = (u32, Option<&RunPlan>)> {
+        let later = self.plans.range(number + 1..);
+        later.map(|(number, plan)| (*number, plan.as_ref().ok()))
+    }
+
+    fn name(&self, number: u32) -> &str {
+        let run = self.runs.iter().find(|run| run.number == number);
+        run.map_or("", Run::name)
+    }
+
+    /// Returns a reason for each later run that touches a path of this one, newest first.
+    fn later_runs(&self, run: &Run) -> Vec<Reason> {
+        let Some(Ok(own)) = self.plans.get(&run.number) else {
+            return Vec::new();
+        };
+        let mut reasons = Vec::new();
+        for (number, later) in self.later(run.number) {
+            let name = self.name(number);
+            let message = match later {
+                None => format!("the plan of run {name}, which is later, cannot be read"),
+                Some(later) => {
+                    let shared = own.shared_with(later);
+                    let Some(first) = shared.first() else {
+                        continue;
+                    };
+                    let more = match shared.len() - 1 {
+                        0 => String::new(),
+                        more => format!(" and {more} more"),
+                    };
+                    format!(
+                        "run {name} is later than {} and changed `{}`{more}",
+                        run.name(),
+                        Escaped(first.as_str())
+                    )
+                }
+            };
+            let help = format!("undo run {name} first");
+            reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+        }
+        reasons.reverse();
+        reasons
+    }
+
+    fn lost_requirements(&self, run: &Run) -> Result<Vec<Reason>, RunError> {
+        let relations = self.relations()?;
+        let remaining: BTreeSet<u32> = self.plans.keys().copied().collect();
+        let lost = self.lost(relations, &remaining, run.number);
+        if !lost.is_empty() {
+            let reasons = lost.into_iter().map(|(message, rollup)| {
+                let by = self.newest_of(rollup);
+                let help = match by {
+                    Some(by) => format!("undo run {by} first"),
+                    None => format!("{rollup} was recorded by hand: remove its record first"),
+                };
+                Reason::new(ReasonKind::NotReady, message).help(help)
+            });
+            return Ok(reasons.collect());
+        }
+        let mut without = remaining.clone();
+        without.remove(&run.number);
+        let stuck = self.stuck(relations, &without);
+        if stuck.is_none() || self.stuck(relations, &remaining).is_some() {
+            return Ok(Vec::new());
+        }
+        let stuck = stuck.expect("it is stuck");
+        let message = format!(
+            "without {}, run {} could never be undone",
+            run.name(),
+            self.name(stuck)
+        );
+        let help = format!("undo run {} first", self.name(stuck));
+        Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)])
+    }
+
+    fn newest_of(&self, kb: Kb) -> Option<&str> {
+        let mut runs = self.plans.iter().rev();
+        let newest = runs.find_map(|(number, plan)| {
+            let mut records = plan.as_ref().ok()?.plan.applied_records();
+            records.any(|record| record.kb == kb).then_some(*number)
+        });
+        newest.map(|number| self.name(number))
+    }
+
+    /// Returns the requirements that undoing one of these runs loses, in words, each with the rollup
+    /// that has it.
+    fn lost(
+        &self,
+        relations: &Relations,
+        remaining: &BTreeSet<u32>,
+        number: u32,
+    ) -> Vec<(String, Kb)> {
+        let Some(Ok(own)) = self.plans.get(&number) else {
+            return Vec::new();
+        };
+        let written: Vec<AppliedRecord> = own.plan.applied_records().collect();
+        let now = relations.with(remaining, &self.listed);
+        let is_required = written.iter().any(|record| {
+            let provided = now.included_in(record.kb);
+            relations.required.contains(&record.kb)
+                || provided.iter().any(|kb| relations.required.contains(kb))
+        });
+        if !is_required {
+            return Vec::new();
+        }
+        let mut without = remaining.clone();
+        without.remove(&number);
+        let after = relations.with(&without, &self.listed);
+        let lost = now.lost_in(&after, Superseded::Count).into_iter();
+        lost.map(|lacking| {
+            let written = written.iter().map(|record| record.kb.to_string());
+            let provider = written.collect::<Vec<_>>().join(", ");
+            let message = match written_names(&provider, &lacking.requires.kb.to_string()) {
+                true => lacking.to_string(),
+                false => format!("{lacking}, which {provider} includes"),
+            };
+            (message, lacking.rollup)
+        })
+        .collect()
+    }
+
+    /// Undoes these runs in thought, each time the newest that can be; returns the newest of those
+    /// that are left, if none of them can be.
+    fn stuck(&self, relations: &Relations, remaining: &BTreeSet<u32>) -> Option<u32> {
+        let mut remaining = remaining.clone();
+        if relations.required.is_empty() {
+            return None;
+        }
+        while !remaining.is_empty() {
+            let free = remaining.iter().rev().copied().find(|&number| {
+                let Some(Ok(own)) = self.plans.get(&number) else {
+                    return true;
+                };
+                let is_last = remaining.range(number + 1..).all(|later| {
+                    let later = self.plans.get(later).and_then(|plan| plan.as_ref().ok());
+                    later.is_none_or(|later| own.shared_with(later).is_empty())
+                });
+                is_last && self.lost(relations, &remaining, number).is_empty()
+            });
+            match free {
+                Some(number) => remaining.remove(&number),
+                None => return remaining.last().copied(),
+            };
+        }
+        None
+    }
+
+    fn relations(&self) -> Result<&Relations, RunError> {
+        if let Some(relations) = self.relations.get() {
+            return Ok(relations);
+        }
+        let relations = self.read_relations()?;
+        Ok(self.relations.get_or_init(|| relations))
+    }
+
+    fn read_relations(&self) -> Result<Relations, RunError> {
+        let (now, _) = AppliedRollups::read(self.tree, &self.listed)?;
+        let mut written: BTreeMap<Kb, Vec<(u32, AppliedRecord)>> = BTreeMap::new();
+        let mut found = BTreeMap::new();
+        for run in self.runs {
+            let Some(Ok(RunPlan { plan, .. })) = self.plans.get(&run.number) else {
+                continue;
+            };
+            for record in plan.applied_records() {
+                let path = AppliedRecord::path(record.kb).case_folded();
+                let first = plan
+                    .swaps
+                    .iter()
+                    .find(|swap| swap.live.case_folded() == path);
+                let records = written.entry(record.kb).or_default();
+                if let Some(swap) = first.filter(|swap| records.is_empty() && swap.has_old()) {
+                    let old = slot_directory(&run.directory, swap.number);
+                    let old = old.join("old").expect("a plain name");
+                    let text = self.tree.text(&old, LONGEST_RECORD)?;
+                    let before = text.and_then(|text| AppliedRecord::parse(record.kb, &text).ok());
+                    found.extend(before.map(|before| (record.kb, before)));
+                }
+                records.push((run.number, record));
+            }
+        }
+        let of_runs = written.values().flatten().map(|(_, record)| record);
+        let all = of_runs.chain(now.records()).chain(found.values());
+        let required = all.flat_map(|record| record.requires.iter().map(|r| r.kb));
+        Ok(Relations {
+            required: required.collect(),
+            now,
+            written,
+            found,
+        })
+    }
+
+    fn offline_servers(&self, run: &Run, plan: &Plan) -> Vec<Reason> {
+        let on: BTreeSet<&str> = plan
+            .operations()
+            .filter_map(|operation| operation.server.as_deref())
+            .collect();
+        let offline = self
+            .offline
+            .iter()
+            .filter(|name| on.iter().any(|on| crate::names::same_name(on, name)));
+        let reasons = offline.map(|name| {
+            let message = format!(
+                "run {} changed server {}, which is offline",
+                run.name(),
+                Escaped(name)
+            );
+            let help = "undo the run when `deployment.toml` no longer says `offline = true`";
+            Reason::new(ReasonKind::NotReady, message).help(help)
+        });
+        reasons.collect()
+    }
+}
+
+impl Relations {
+    /// Returns the applied rollups if only these runs had been made.
+    fn with(&self, runs: &BTreeSet<u32>, listed: &[Kb]) -> AppliedRollups {
+        let mut records: BTreeMap<Kb, AppliedRecord> = self
+            .now
+            .records()
+            .map(|record| (record.kb, record.clone()))
+            .collect();
+        for (kb, written) in &self.written {
+            let last = written.iter().rev().find(|(run, _)| runs.contains(run));
+            let record = last
+                .map(|(_, record)| record)
+                .or_else(|| self.found.get(kb));
+            match record {
+                Some(record) => records.insert(*kb, record.clone()),
+                None => records.remove(kb),
+            };
+        }
+        AppliedRollups::new(records.into_values(), listed)
+    }
+}
+
+/// Returns whether one of several names, joined by commas, is this one.
+fn written_names(names: &str, name: &str) -> bool {
+    names.split(", ").any(|one| one == name)
+}
+
+/// Returns whether a run left a service record with the bytes that it had found. No record counts
+/// as one that is running and enabled.
+fn leaves_what_it_found(plan: &Plan, live: &RelPath) -> bool {
+    if !ServiceRecord::is_at(live) {
+        return false;
+    }
+    let mut swaps = plan.swaps.iter().filter(|swap| swap.live == *live);
+    let Some(first) = swaps.next() else {
+        return false;
+    };
+    let last = swaps.next_back().unwrap_or(first);
+    let new: Vec<Entry> = last.new.iter().map(NewEntry::entry).collect();
+    let before = match first.has_old() {
+        true => sha256_of(&first.old),
+        false => Some(default_service()),
+    };
+    before.is_some() && before == sha256_of(&new)
+}
+
+fn default_service() -> Digest {
+    Digest::of(ServiceRecord::default().to_toml().as_bytes())
+}
+
+/// Returns the hash of an object that is a single file.
+fn sha256_of(object: &[Entry]) -> Option<Digest> {
+    match object {
+        [
+            Entry {
+                kind: EntryKind::File { sha256, .. },
+                ..
+            },
+        ] => Some(*sha256),
+        _ => None,
+    }
+}
+
+fn first_time(run: &Run, is_wanted: impl Fn(&crate::journal::Record) -> bool) -> Option<&str> {
+    let entries = &run.journal.entries;
+    let entry = entries.iter().find(|entry| is_wanted(&entry.record));
+    entry.map(|entry| entry.at.as_str())
+}
+
+/// Answer whether a finished run can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UndoAnswer {
+    /// True if `undo` would roll the run back.
+    pub possible: bool,
+    /// Reasons why not.
+    pub reasons: Vec<String>,
+}
+
+impl UndoAnswer {
+    /// Returns the reasons in one line.
+    pub fn why_not(&self) -> String {
+        self.reasons.join("; ")
+    }
+}
+
+/// Answers for every finished run that is not undone whether it can be undone, by its number. `runs`
+/// are all runs, oldest first; without a description no server counts as offline.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn undo_answers(
+    tree: &Tree,
+    runs: &[Run],
+    site: Option<&Description>,
+) -> Result<BTreeMap<u32, UndoAnswer>, RunError> {
+    let check = UndoCheck::new(tree, runs, site);
+    let mut answers = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.is_done()) {
+        let reasons = check.reasons(run)?.into_iter();
+        let reasons: Vec<String> = reasons.map(|reason| reason.message).collect();
+        let possible = reasons.is_empty();
+        answers.insert(run.number, UndoAnswer { possible, reasons });
+    }
+    Ok(answers)
+}
+
+/// Returns the numbers of the finished runs that can be undone now, or after later runs are.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn undoable_in_turn(tree: &Tree, runs: &[Run]) -> Result<BTreeSet<u32>, RunError> {
+    let check = UndoCheck::new(tree, runs, None);
+    let mut undoable = BTreeSet::new();
+    for run in runs {
+        if check.can_be_undone_in_turn(run)? {
+            undoable.insert(run.number);
+        }
+    }
+    Ok(undoable)
+}
+
+/// Returns the directories that a run had made and that are still there after it was undone, because
+/// something is in them that no run put there; of several below each other, the deepest.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Result<Vec<RelPath>, RunError> {
+    let check = UndoCheck::new(tree, runs, None);
+    let others = check.plans.iter();
+    let others = others.filter(|(number, _)| **number != run.number);
+    let in_use: BTreeSet<&RelPath> = others
+        .filter_map(|(_, plan)| plan.as_ref().ok())
+        .flat_map(|plan| &plan.above)
+        .collect();
+    let mut left: Vec<RelPath> = Vec::new();
+    for container in run.journal.containers() {
+        if !in_use.contains(container) && tree.metadata(container)?.is_some() {
+            left.retain(|above| container.below(above).is_none());
+            left.push(container.clone());
+        }
+    }
+    Ok(left)
+}
+
+/// Hashes the objects that a run keeps, and returns those that differ from what it moved there.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn changed_kept_objects(tree: &Tree, run: &Run) -> Result<Vec<Difference>, RunError> {
+    let plan = load_plan(tree, &run.directory)?;
+    let kept = kept_entries(tree, run, &plan)?;
+    Ok(differences(tree, &kept)?)
+}
+
+/// Returns the managed entries of the old objects in the slots of a run, with their paths there.
+fn kept_entries(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Entry>, DiskError> {
+    let mut kept = Vec::new();
+    for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
+        let slot = slot_directory(&run.directory, swap.number);
+        if swap_state(tree, &slot, swap)? == Some(SwapState::NotBegun) {
+            continue;
+        }
+        let managed = swap.old.iter();
+        let managed = managed.filter(|entry| entry.kind != EntryKind::Unmanaged);
+        let managed: Vec<Entry> = managed.cloned().collect();
+        kept.extend(moved_to(
+            &managed,
+            &swap.live,
+            &slot.join("old").expect("a plain name"),
+        ));
+    }
+    Ok(kept)
+}
+
+fn pruned(tree: &Tree, run: &Run) -> Result<Option<Reason>, DiskError> {
+    let slots = run.directory.join("slots").expect("a plain name");
+    let message = format!("the old objects of run {} were pruned", run.name());
+    let help = "`rollup history` shows which runs can still be undone";
+    let is_missing = tree.metadata(&slots)?.is_none();
+    Ok(is_missing.then(|| Reason::new(ReasonKind::NotReady, message).help(help)))
+}
+
+/// Returns reasons for objects that a finished run kept and that are missing, of another kind or
+/// size, and for new objects that are unexpected in its slots. Reads no contents.
+fn incomplete_objects(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
+    let mut metadata = PathMetadataReader::new(tree);
+    let mut faults: Vec<(RelPath, &str, &str)> = Vec::new();
+    for entry in kept_entries(tree, run, plan)? {
+        let found = metadata.metadata(&entry.path)?;
+        let fault = match (&entry.kind, found) {
+            (_, None) => "is missing",
+            (EntryKind::Directory, Some(found)) if found.kind != FileKind::Directory => {
+                "is not a directory"
+            }
+            (EntryKind::File { .. }, Some(found)) if found.kind != FileKind::File => {
+                "is not a file"
+            }
+            (EntryKind::File { size, .. }, Some(found)) if found.size != *size => {
+                "has another size"
+            }
+            _ => continue,
+        };
+        faults.push((entry.path, fault, "restore it from a backup"));
+    }
+    if run.state() == RunState::Closed(Outcome::Applied) {
+        for swap in &plan.swaps {
+            let slot = slot_directory(&run.directory, swap.number);
+            let new = slot.join("new").expect("a plain name");
+            if metadata.metadata(&new)?.is_some() {
+                faults.push((
+                    new,
+                    "is unexpected: the run did not leave it there",
+                    "move it elsewhere first",
+                ));
+            }
+        }
+    }
+    let more = faults.len().saturating_sub(MOST_NAMED);
+    let named = faults.into_iter().take(MOST_NAMED);
+    let mut reasons: Vec<Reason> = named
+        .map(|(path, fault, help)| {
+            let path = tree.shown(Some(&path));
+            let message = format!(
+                "the kept objects of run {} are incomplete: `{}` {fault}",
+                run.name(),
+                Escaped(&path)
+            );
+            Reason::new(ReasonKind::NotReady, message).help(help)
+        })
+        .collect();
+    if more > 0 {
+        let message = format!("and {more} more kept objects are incomplete");
+        reasons.push(Reason::new(ReasonKind::NotReady, message));
+    }
+    Ok(reasons)
+}
+
+/// Returns a reason for each unmanaged file that would have no directory after the undo.
+fn homeless_files(
+    tree: &Tree,
+    run: &Run,
+    plan: &Plan,
+    left_alone: &BTreeSet<RelPath>,
+) -> Result<Vec<Reason>, RunError> {
+    let mut reasons = Vec::new();
+    for (swap, file) in unmanaged_in_objects(tree, run, plan, left_alone)? {
+        let first = plan.swaps.iter().find(|other| other.live == swap.live);
+        if first.is_some_and(Swap::has_old) {
+            continue;
+        }
+        let message = format!(
+            "the unmanaged file `{}` is in a directory that the run made and the undo removes",
+            Escaped(&tree.shown(Some(&file)))
+        );
+        let help = "move it elsewhere first";
+        reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+    }
+    Ok(reasons)
+}
+
+/// Returns the unmanaged files in the objects that a run installed, each with the last swap of its
+/// live path.
+pub(super) fn unmanaged_in_objects<'p>(
+    tree: &Tree,
+    run: &Run,
+    plan: &'p Plan,
+    left_alone: &BTreeSet<RelPath>,
+) -> Result<Vec<(&'p Swap, RelPath)>, RunError> {
+    let last: BTreeMap<&RelPath, &Swap> =
+        plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
+    let mut unmanaged = Vec::new();
+    for (live, swap) in last {
+        let slot = slot_directory(&run.directory, swap.number);
+        let is_done = swap_state(tree, &slot, swap)? == Some(SwapState::Done);
+        let is_directory = tree
+            .metadata(live)?
+            .is_some_and(|found| found.kind == FileKind::Directory);
+        if !is_done || !is_directory || left_alone.contains(live) {
+            continue;
+        }
+        let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
+        let found = measure::measure(tree, &[live], &[])?.appeared;
+        let managed: BTreeSet<_> = new
+            .iter()
+            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }))
+            .map(|entry| entry.path.case_folded())
+            .collect();
+        let found = found
+            .into_iter()
+            .filter(|file| !managed.contains(&file.case_folded()));
+        unmanaged.extend(found.map(|file| (swap, file)));
+    }
+    Ok(unmanaged)
+}
