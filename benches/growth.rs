@@ -151,7 +151,7 @@ fn measure(stage: &str, directory: &Path, size: usize) {
     let payload = Payload::open(&directory.join("payload")).expect("a payload");
     let read = || {
         let description = parse_description(&deployment_text);
-        let interest = interest(&parse_manifest(&manifest, None), &description);
+        let interest = interest(&parse_manifest(&manifest, None), &description, false);
         Snapshot::read(&tree, description, &interest).expect("a tree that does not change")
     };
     let (time, memory) = match stage {

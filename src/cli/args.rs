@@ -120,7 +120,7 @@ pub(super) enum Command {
     /// Compare installed files, installers and states with their records
     ///
     /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted.
-    Verify(ReadArgs),
+    Verify(VerifyArgs),
     /// List the runs of a deployment, or print everything recorded of one
     #[command(
         alias = "log",
@@ -485,7 +485,20 @@ impl From<OnFailureArg> for crate::run::OnFailure {
     }
 }
 
-/// Arguments of `status`, `tree` and `verify`.
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Hash the objects that runs keep for an undo, too
+    #[arg(long)]
+    pub(super) undo: bool,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Arguments of `status` and `tree`.
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
     #[command(flatten)]
@@ -544,6 +557,12 @@ pub(super) struct AcceptArgs {
     /// one server only. A group means all items below it.
     #[arg(value_name = "ITEM")]
     pub(super) items: Vec<String>,
+    /// Record a rollup that was applied by hand, by its number or its manifest
+    ///
+    /// A manifest also states the revision, and which rollups it includes, replaces and requires.
+    /// Nothing is known of what the rollup brought.
+    #[arg(long, value_name = "KB|MANIFEST", conflicts_with = "items")]
+    pub(super) applied: Option<PathBuf>,
     /// Record this reason in the history
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub(super) reason: String,

@@ -8,7 +8,7 @@ use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalError, Run, RunState, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
-use crate::run::{Cleared, Ended, RunError, describe_run, undo_blockers};
+use crate::run::{Cleared, Ended, RunError, describe_run, undo_answers};
 
 /// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
 /// Every other result is a failure of the command.
@@ -127,7 +127,7 @@ pub(super) fn recovery_failure(error: &RunError, run: &Run, next: &NextCommands<
                 .next(format!("move it somewhere else, then `{undo}`"))
         }
         (RunState::Closed(_), RunError::NotReady(_)) => failure.now(state).next(format!(
-            "`rollup report {} -d {}` shows the run",
+            "then `{undo}`; `rollup report {} -d {}` shows the run",
             run.number,
             out::shell_quoted(next.0)
         )),
@@ -182,13 +182,19 @@ pub(super) fn report_undo(tree: &Tree, name: &str) {
     let Some(run) = runs.iter().find(|run| run.name() == name) else {
         return;
     };
-    let Ok(blockers) = undo_blockers(tree, std::slice::from_ref(run)) else {
+    let Ok(answers) = undo_answers(tree, &runs, None) else {
         return;
     };
     let next = NextCommands(tree.path());
-    match blockers.get(&run.number) {
-        None => out::line(format_args!("undo: `{}` rolls it back", next.undo_run(run))),
-        Some(reason) => out::line(format_args!("it cannot be undone: {reason}")),
+    match answers.get(&run.number) {
+        Some(answer) if answer.possible => {
+            out::line(format_args!("undo: `{}` rolls it back", next.undo_run(run)))
+        }
+        Some(answer) => out::line(format_args!(
+            "it cannot be undone: {}",
+            Escaped(&answer.why_not())
+        )),
+        None => {}
     }
 }
 

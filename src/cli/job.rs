@@ -18,6 +18,7 @@ use crate::cli::terminal::out;
 use crate::cli::terminal::prompts;
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::fault_injection::FaultInjector;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
@@ -209,11 +210,15 @@ impl Job {
     fn plan(&self, facts: Option<&PayloadFacts>) -> Result<(Planned, Option<OpenRun>), Failure> {
         let manifest = &self.loaded.manifest;
         let description = self.site.description.clone();
-        let interest = interest(manifest, &description);
+        let record = AppliedRecord::path(manifest.rollup.kb);
+        let is_applied = self.tree().metadata(&record);
+        let is_applied = is_applied.map_err(|error| inputs::disk_failure(&error))?;
+        let interest = interest(manifest, &description, is_applied.is_some());
         let snapshot = Snapshot::read(self.tree(), description, &interest);
         let mut snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
-        snapshot.past = run::past(self.tree(), manifest.rollup.kb)
+        let (past, _) = run::past(self.tree(), Some(manifest.rollup.kb))
             .map_err(|error| inputs::run_failure(&error))?;
+        snapshot.past = past;
         // Staged objects occupy their space on disk already.
         if snapshot
             .past

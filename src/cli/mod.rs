@@ -117,7 +117,8 @@ fn wants_json(command: &Command) -> bool {
         Command::Prune(args) => args.format,
         Command::History(args) => args.format,
         Command::Report(args) => return args.format == OutputFormat::Json && args.output.is_none(),
-        Command::Status(args) | Command::Tree(args) | Command::Verify(args) => args.format,
+        Command::Status(args) | Command::Tree(args) => args.format,
+        Command::Verify(args) => args.format,
         _ => Format::Text,
     };
     format == Format::Json

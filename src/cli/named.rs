@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use crate::document::nearest;
-use crate::journal::{Outcome, Run, RunState};
+use crate::journal::Run;
 use crate::names::{Escaped, Kb};
 
 /// Run that `last` or a rollup refers to.
@@ -20,8 +20,7 @@ pub(super) fn find_run<'a>(
     named: &str,
     newest: Newest,
 ) -> Result<&'a Run, Failure> {
-    let is_wanted =
-        |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);
+    let is_wanted = |run: &&Run| newest == Newest::Any || run.is_done();
     let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
     let by_number = || {
         named

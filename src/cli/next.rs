@@ -34,6 +34,11 @@ impl NextCommands<'_> {
         }
     }
 
+    /// Returns the command that undoes a finished run with this name.
+    pub(super) fn undo_named(&self, run: &str) -> String {
+        self.command(&format!("undo {run}"))
+    }
+
     pub(super) fn accept(&self) -> String {
         format!("{} --reason TEXT", self.command("accept"))
     }

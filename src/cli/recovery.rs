@@ -10,19 +10,21 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use crate::cli::terminal::out;
 use crate::cli::views;
+use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Run, runs};
 use crate::plan::Plan;
 use crate::run::{Cleared, clear_interrupted_staging, describe_run, examine};
 
-/// Takes the lock for a recovery, and clears runs that died while staging.
+/// Takes the lock for a recovery, and clears runs that died while staging. The description is
+/// missing if `deployment.toml` cannot be used, which is only warned about.
 pub(super) fn lock_for_recovery(
     deployment: &DeploymentArg,
     yes: bool,
     lock: LockArgs,
     rehearsal: RehearsalChildArgs,
     verb: &str,
-) -> Result<(LockedDeployment, Cleared), Failure> {
+) -> Result<(LockedDeployment, Option<Description>, Cleared), Failure> {
     let site = inputs::open_deployment(deployment.deployment.as_deref())?;
     out::message(format_args!(
         "deployment {} ({})",
@@ -42,7 +44,7 @@ pub(super) fn lock_for_recovery(
     };
     let cleared = clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?;
     report_cleared_runs(&cleared);
-    Ok((disk, cleared))
+    Ok((disk, site.description.ok(), cleared))
 }
 
 pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {

@@ -1,6 +1,7 @@
 //! `accept`: accepts drift, so that the records match the disk. Moves no installed file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::answers::{confirm_to_continue, require_terminal};
@@ -16,6 +17,7 @@ use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
 use crate::cli::views::steps::describe_step;
 use crate::cli::views::summary;
+use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance, ItemId};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
@@ -24,11 +26,11 @@ use crate::deployment::tree::Tree;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Run, RunState};
-use crate::names::{Escaped, RelPath, error_chain};
-use crate::plan::{self, AcceptResult, Expectation, Plan, accept_interest};
+use crate::names::{Escaped, Kb, RelPath, error_chain};
+use crate::plan::{self, AcceptResult, AppliedByHand, Expectation, Plan, accept_interest};
 use crate::run::{
     self, LeftObjects, RunError, RunRequest, SwapState, UnusableRun, clear_interrupted_staging,
-    close_in_current_state, describe_run, emptied_paths, examine, left_objects, load_plan,
+    close_in_current_state, describe_run, emptied_paths, examine, load_plan, past,
     paths_left_empty, preflight, quarantine, unusable_runs,
 };
 
@@ -63,10 +65,12 @@ pub(super) fn accept(args: &args::AcceptArgs) -> Result<Exit, Failure> {
         &clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?,
     );
     match all_runs(&disk)?.into_iter().find(Run::is_open) {
+        Some(open) if args.applied.is_some() => Err(close_it_first(&open, &site.tree)),
         Some(open) => {
             site.warn();
             close_run(&disk, &open, args)
         }
+        None if args.applied.is_some() => record_applied(&site.described()?, disk, args),
         None => accept_drift(&site.described()?, disk, chosen.as_ref(), args),
     }
 }
@@ -299,14 +303,93 @@ fn accept_drift(
         return nothing_to_accept(&rejected, chosen);
     };
     show_drift(&plan, &accepted, &rejected);
-    let reasons = preflight(&site.tree, &plan).map_err(|error| inputs::disk_failure(&error))?;
+    let differences = count(accepted.len(), "difference", "differences");
+    let after = || match rejected.is_empty() {
+        true => Ok(Exit::Ok),
+        false => Err(not_acceptable(&rejected).now("all other drift was accepted")),
+    };
+    run_accept(site, &mut disk, &plan, args, &differences, after)
+}
+
+/// Refuses to record a rollup while a run is open.
+fn close_it_first(open: &Run, tree: &Tree) -> Failure {
+    let next = NextCommands(tree.path());
+    Failure::new(
+        Exit::NotReady,
+        format_args!("run {} is {}", open.name(), describe_run(open)),
+    )
+    .now("this command changed nothing")
+    .next(format!(
+        "`{}` finishes the open run, `{}` rolls it back",
+        next.resume(),
+        next.undo()
+    ))
+}
+
+/// Records a rollup that was applied by hand.
+fn record_applied(
+    site: &DescribedDeployment,
+    mut disk: LockedDeployment,
+    args: &args::AcceptArgs,
+) -> Result<Exit, Failure> {
+    let named = args.applied.as_deref().unwrap_or(Path::new(""));
+    let number = named.to_str().and_then(|text| text.parse::<Kb>().ok());
+    let loaded = match number {
+        Some(_) => None,
+        None => Some(inputs::manifest(named, None)?),
+    };
+    let rollup = match (number, &loaded) {
+        (None, Some(loaded)) => AppliedByHand::Manifest(&loaded.manifest),
+        (number, _) => AppliedByHand::Number(number.expect("a number, if there is no manifest")),
+    };
+    let kb = match &rollup {
+        AppliedByHand::Number(kb) => *kb,
+        AppliedByHand::Manifest(manifest) => manifest.rollup.kb,
+    };
+    let interest = Interest {
+        files: [AppliedRecord::path(kb)].into(),
+        ..Interest::default()
+    };
+    let snapshot = Snapshot::read(&site.tree, site.description.clone(), &interest)
+        .map_err(|error| inputs::disk_failure(&error))?;
+    if let Some((file, why)) = snapshot.faults.first() {
+        let reason = format!("`{}` cannot be used: {why}", site.tree.shown(Some(file)));
+        return Err(Failure::new(Exit::Invalid, reason)
+            .now("nothing has changed")
+            .next("repair it by hand, or restore it from a backup"));
+    }
+    let plan = plan::accept_applied(&snapshot, &rollup, &args.reason)
+        .map_err(|refusal| inputs::run_failure(&RunError::NotReady(refusal.reasons)))?;
+    let Some(plan) = plan else {
+        out::line(format_args!("nothing to do: {kb} is on record as applied"));
+        return Ok(Exit::Ok);
+    };
+    out::line(format_args!(
+        "{kb} will be recorded as applied by hand; no installed file is moved or changed"
+    ));
+    run_accept(site, &mut disk, &plan, args, &kb.to_string(), || {
+        Ok(Exit::Ok)
+    })
+}
+
+/// Asks, then stages and commits the plan of an accept. `accepted` is what it accepts, and `after`
+/// the result of the command if the run is finished.
+fn run_accept(
+    site: &DescribedDeployment,
+    disk: &mut LockedDeployment,
+    plan: &Plan,
+    args: &args::AcceptArgs,
+    accepted: &str,
+    after: impl FnOnce() -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let reasons = preflight(&site.tree, plan).map_err(|error| inputs::disk_failure(&error))?;
     if !reasons.is_empty() {
         return Err(inputs::run_failure(&RunError::NotReady(reasons)));
     }
     confirm_to_continue(args.yes)?;
     disk.create_rollup_directory("accept")
         .map_err(|error| inputs::disk_failure(&error))?;
-    let began = Began::of(&plan, "accept");
+    let began = Began::of(plan, "accept");
     let mut progress = RunProgress::new(
         &site.tree,
         began,
@@ -319,25 +402,21 @@ fn accept_drift(
         manifest: None,
         confirmed: Vec::new(),
     };
-    let staged = run::stage(&disk, &plan, &nothing_else, None, &mut progress);
-    let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
+    let staged = run::stage(disk, plan, &nothing_else, None, &mut progress);
+    let ended = staged.and_then(|staged| run::commit(disk, plan, staged, &mut progress));
     let next = NextCommands(site.tree.path());
     let result = ended
         .map_err(|error| inputs::run_failure(&error))
         .and_then(|ended| applied_or_failure(ended, &next));
     let is_done = result.is_ok();
-    let result = result.and_then(|_| match rejected.is_empty() {
-        true => Ok(Exit::Ok),
-        false => Err(not_acceptable(&rejected).now("all other drift was accepted")),
-    });
+    let result = result.and_then(|_| after());
     progress.end(&result);
     if !is_done {
         return result;
     }
     let run = progress.run.clone().unwrap_or_default();
-    let differences = count(accepted.len(), "difference", "differences");
-    out::line(format_args!("accepted as run {run}: {differences}"));
-    summary::lines(&plan)
+    out::line(format_args!("accepted as run {run}: {accepted}"));
+    summary::lines(plan)
         .iter()
         .for_each(|line| out::line(format_args!("  {line}")));
     report_undo(&site.tree, &run);
@@ -353,8 +432,8 @@ fn find_drift(
 ) -> Result<AcceptResult, Failure> {
     let tree = &site.tree;
     let runs = all_runs(disk)?;
-    let LeftObjects { there, gone } =
-        left_objects(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
+    let (past, LeftObjects { there, gone }) =
+        past(tree, None).map_err(|error| inputs::run_failure(&error))?;
     let empty = paths_left_empty(tree, &runs).map_err(|error| inputs::disk_failure(&error))?;
     let expectation = Expectation {
         there: there
@@ -370,7 +449,8 @@ fn find_drift(
     };
     // The records determine which files have to be hashed.
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
-    let snapshot = read(&interest)?;
+    let mut snapshot = read(&interest)?;
+    snapshot.past = past;
     let accepting = plan::accept(&snapshot, &expectation, chosen, reason);
     accepting.map_err(|refusal| inputs::run_failure(&RunError::NotReady(refusal.reasons)))
 }

@@ -15,21 +15,20 @@ use crate::journal::{
 };
 use crate::names::Escaped;
 use crate::plan::{Plan, PlannedRollup};
-use crate::run::{describe_run, kept_bytes, load_plan, undo_blockers};
+use crate::run::{UndoAnswer, describe_run, kept_bytes, load_plan, undo_answers};
 
 /// Runs `rollup history`.
 pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
     let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
     site.warn();
-    let (runs, blockers) = inputs::read_consistently(&site.tree, || {
+    let (runs, answers) = inputs::read_consistently(&site.tree, || {
         let runs = inputs::checked_runs(&site.tree)?;
-        let blockers =
-            undo_blockers(&site.tree, &runs).map_err(|error| inputs::run_failure(&error))?;
-        Ok((runs, blockers))
+        let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok());
+        Ok((runs, answers.map_err(|error| inputs::run_failure(&error))?))
     })?;
     if let Some(named) = &args.run {
         let run = find_run(&runs, named, Newest::Any)?;
-        let details = RunDetails::of(&site.tree, run, blockers.get(&run.number))?;
+        let details = RunDetails::of(&site.tree, run, answers.get(&run.number))?;
         match args.format {
             Format::Json => out::line(format_args!("{:#}", details.json())),
             Format::Text => details.text(),
@@ -40,7 +39,7 @@ pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
     if args.format == Format::Json {
         let runs: Vec<Value> = runs
             .iter()
-            .map(|run| run_json(run, blockers.get(&run.number)))
+            .map(|run| run_json(run, answers.get(&run.number)))
             .collect();
         let quarantine: Vec<Value> = quarantined
             .iter()
@@ -72,9 +71,8 @@ pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
             styled(style(run), describe_run(run))
         ));
         let subject = describe_subject(opened.map(|opened| &opened.subject));
-        let undo = match blockers.get(&run.number) {
-            Some(why) => format!("; cannot be undone: {}", Escaped(why)),
-            None if can_be_undone(run) => "; can be undone".to_owned(),
+        let undo = match answers.get(&run.number) {
+            Some(answer) => format!("; {}", describe_answer(answer)),
             None => String::new(),
         };
         let text = format!("{subject}; plan {plan}{undo}");
@@ -117,10 +115,7 @@ pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
     if runs.iter().any(Run::is_open) {
         out::line("a run is open: `rollup status` shows the next command");
     } else if !runs.is_empty() {
-        let undoable = runs
-            .iter()
-            .filter(|run| can_be_undone(run) && !blockers.contains_key(&run.number))
-            .count();
+        let undoable = answers.values().filter(|answer| answer.possible).count();
         out::message(format_args!(
             "{}, {undoable} can be undone; `rollup report RUN -d {}` shows one",
             out::count(runs.len(), "run", "runs"),
@@ -145,9 +140,14 @@ fn describe_subject(subject: Option<&RunSubject>) -> String {
             kb,
             revision,
             title,
+            catch_up,
             ..
         })) => {
-            format!("{kb} revision {revision}: {}", Escaped(title))
+            let catches_up = match catch_up.is_empty() {
+                true => "",
+                false => "catch-up with ",
+            };
+            format!("{catches_up}{kb} revision {revision}: {}", Escaped(title))
         }
         Some(RunSubject::Accept { reason }) => format!("accept drift: {}", Escaped(reason)),
         None => "it was interrupted before its first record".to_owned(),
@@ -162,15 +162,15 @@ fn accepted(run: &Run) -> Option<&Accepted> {
     }
 }
 
-/// Returns whether a run has something to undo.
-fn can_be_undone(run: &Run) -> bool {
-    !matches!(
-        run.state(),
-        RunState::Closed(Outcome::Undone | Outcome::Accepted)
-    )
+/// Describes whether a finished run can be undone.
+fn describe_answer(answer: &UndoAnswer) -> String {
+    match answer.possible {
+        true => "can be undone".to_owned(),
+        false => format!("cannot be undone: {}", Escaped(&answer.why_not())),
+    }
 }
 
-fn run_json(run: &Run, undo_blocker: Option<&String>) -> Value {
+fn run_json(run: &Run, undo: Option<&UndoAnswer>) -> Value {
     let measured = run
         .journal
         .entries
@@ -188,7 +188,8 @@ fn run_json(run: &Run, undo_blocker: Option<&String>) -> Value {
             "opened": run.journal.entries.first().map(|entry| &entry.at),
             "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
             "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
-            "undoable": can_be_undone(run) && undo_blocker.is_none(), "undo_blocker": undo_blocker, "reason": reason })
+            "undoable": undo.is_some_and(|undo| undo.possible),
+            "undo_blockers": undo.map(|undo| &undo.reasons), "reason": reason })
 }
 
 fn quarantined_json(name: &str, note: Option<&QuarantineNote>) -> Value {
@@ -200,7 +201,7 @@ fn quarantined_json(name: &str, note: Option<&QuarantineNote>) -> Value {
 struct RunDetails<'a> {
     tree: &'a Tree,
     run: &'a Run,
-    undo_blocker: Option<&'a String>,
+    undo: Option<&'a UndoAnswer>,
     /// Plan of the run, or why it cannot be used.
     plan: Result<Plan, String>,
     /// Bytes of the old objects that the run keeps.
@@ -208,7 +209,7 @@ struct RunDetails<'a> {
 }
 
 impl<'a> RunDetails<'a> {
-    fn of(tree: &'a Tree, run: &'a Run, undo_blocker: Option<&'a String>) -> Result<Self, Failure> {
+    fn of(tree: &'a Tree, run: &'a Run, undo: Option<&'a UndoAnswer>) -> Result<Self, Failure> {
         let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
         // The slots of an open run are still changing.
         let kept = match run.is_open() {
@@ -218,7 +219,7 @@ impl<'a> RunDetails<'a> {
         Ok(Self {
             tree,
             run,
-            undo_blocker,
+            undo,
             plan,
             kept,
         })
@@ -244,7 +245,7 @@ impl<'a> RunDetails<'a> {
     }
 
     fn json(&self) -> Value {
-        let mut document = run_json(self.run, self.undo_blocker);
+        let mut document = run_json(self.run, self.undo);
         let steps = self.plan.as_ref().ok().map(|plan| {
             let steps = plan.steps.iter().map(|step| {
                 json!({ "id": step.id, "title": step.title, "action": step.action, "operations": step.operations.len() })
@@ -285,9 +286,9 @@ impl<'a> RunDetails<'a> {
                 ));
             }
         }
-        line(&match self.undo_blocker {
-            Some(why) => format!("cannot be undone: {}", Escaped(why)),
-            None if can_be_undone(run) => "can be undone".to_owned(),
+        line(&match self.undo {
+            Some(answer) => describe_answer(answer),
+            None if run.is_open() => "it is open: `rollup undo` rolls it back".to_owned(),
             None => "there is nothing to undo".to_owned(),
         });
         out::line(styled(BOLD, "records"));
@@ -359,7 +360,7 @@ fn record(entry: &JournalEntry) -> String {
     match &entry.record {
         Record::Opened(_) => "opened".to_owned(),
         Record::Staged { .. } => "staged".to_owned(),
-        Record::Committing => "committing".to_owned(),
+        Record::Committing { .. } => "committing".to_owned(),
         Record::Confirmed { step, by, answer } => {
             let answer = match answer {
                 Answer::Done => "done",

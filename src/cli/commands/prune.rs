@@ -17,7 +17,7 @@ use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
     self, LostFile, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
-    refuse_mounted, undo_blockers,
+    refuse_mounted, undoable_in_turn,
 };
 
 /// Runs that a prune clears, and runs that it leaves.
@@ -42,10 +42,9 @@ struct ClearedRun {
 impl Clearing {
     fn read(tree: &Tree, keep: usize) -> Result<Self, Failure> {
         let runs = runs(tree).map_err(|fault| inputs::journal_failure(&fault))?;
-        let blockers = undo_blockers(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
-        let can_be_undone = |run: &Run| {
-            run.state() == RunState::Closed(Outcome::Applied) && !blockers.contains_key(&run.number)
-        };
+        let undoable =
+            undoable_in_turn(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
+        let can_be_undone = |run: &Run| undoable.contains(&run.number);
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open
             .iter()

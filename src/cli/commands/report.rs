@@ -12,7 +12,7 @@ use crate::deployment::tree::Tree;
 use crate::events::{self, Records, RunSummary};
 use crate::journal::{DamagedRun, Run, runs_and_damaged};
 use crate::names::Escaped;
-use crate::run::{describe_run_state, load_plan};
+use crate::run::{describe_run_state, load_plan, undo_answers};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
@@ -30,6 +30,11 @@ pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
         Some(damaged) => summary_of_damaged(tree, damaged),
         None => summary_of(tree, find_run(&runs, &args.run, Newest::Any)?),
     };
+    if let Some(run) = runs.iter().find(|run| run.name() == summary.run) {
+        let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())
+            .map_err(|error| inputs::run_failure(&error))?;
+        summary.undo = answers.remove(&run.number);
+    }
     let writer = holder(tree).map_err(|error| inputs::disk_failure(&error))?;
     // The events may lack the name of the deployment; its description has it.
     if let (None, Ok(description)) = (&summary.deployment, &site.description) {

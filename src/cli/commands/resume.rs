@@ -17,7 +17,7 @@ use crate::run::{self, load_plan};
 
 /// Runs `rollup resume`.
 pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
-    let (disk, cleared) = lock_for_recovery(
+    let (disk, _, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
         args.lock,

@@ -8,13 +8,18 @@ use crate::cli::inputs::{self, OpenedDeployment};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use crate::cli::views::steps::describe_step;
+use crate::deployment::applied::{AppliedRollups, LackingRollup};
+use crate::deployment::description::Description;
 use crate::deployment::lock::{LockHolder, holder};
-use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
-use crate::deployment::tree::{Tree, path as rel};
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Direction, Run, RunState};
-use crate::names::{Escaped, error_chain};
-use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{RunExamination, SwapState, describe_run, examine, kept_bytes, load_plan};
+use crate::names::{Escaped, RelPath, error_chain};
+use crate::plan::{Operation, Plan, PlannedStep, directories_of_no_instance, lagging};
+use crate::run::{
+    RunExamination, SwapState, UndoAnswer, describe_run, examine, kept_bytes, load_plan, past,
+    undo_answers,
+};
 
 /// Number of problems that are listed one by one.
 const LISTED_PROBLEMS: usize = 5;
@@ -25,7 +30,11 @@ struct Status {
     /// Name of the deployment, if its description or the open run has it.
     name: Option<String>,
     /// Applied rollups; unknown only while a run is open.
-    applied: Option<AppliedUpdates>,
+    applied: Option<AppliedRollups>,
+    /// What lags and what belongs to nothing; unknown while a run is open.
+    site: Option<SiteStatus>,
+    /// Newest finished run, and whether it can be undone.
+    newest: Option<(String, UndoAnswer)>,
     holder: Option<LockHolder>,
     open: Option<OpenRunStatus>,
     undo_data: UndoData,
@@ -40,6 +49,16 @@ struct OpenRunStatus {
     problems: Vec<String>,
 }
 
+/// State of the deployment beside its runs.
+struct SiteStatus {
+    /// What lags behind applied rollups, in words.
+    lagging: Vec<String>,
+    /// Servers that are offline.
+    offline: Vec<String>,
+    /// Directories that belong to no instance and to no server.
+    directories_of_no_instance: Vec<RelPath>,
+}
+
 /// Old objects that the slots of finished runs keep.
 #[derive(Default)]
 struct UndoData {
@@ -51,10 +70,22 @@ impl Status {
     /// Reads the status. An open run is reported from its own records, whatever else cannot be
     /// read.
     fn read(site: OpenedDeployment) -> Result<Self, Failure> {
-        let (applied, runs) = inputs::read_consistently(&site.tree, || {
-            Ok((applied(&site), inputs::checked_runs(&site.tree)?))
+        let (applied, runs, state) = inputs::read_consistently(&site.tree, || {
+            let runs = inputs::checked_runs(&site.tree)?;
+            let state = match &site.description {
+                Ok(description) if !runs.iter().any(Run::is_open) => {
+                    Some(SiteStatus::read(&site.tree, description)?)
+                }
+                _ => None,
+            };
+            Ok((applied(&site), runs, state))
         })?;
         let is_open = runs.iter().any(Run::is_open);
+        let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok())
+            .map_err(|error| inputs::run_failure(&error))?;
+        let newest = runs.iter().rev().find(|run| run.is_done());
+        let newest =
+            newest.and_then(|run| Some((run.name().to_owned(), answers.get(&run.number)?.clone())));
         let OpenedDeployment {
             tree, description, ..
         } = site;
@@ -74,6 +105,8 @@ impl Status {
             tree,
             name,
             applied,
+            site: state,
+            newest,
             holder,
             open,
             undo_data,
@@ -197,31 +230,34 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
     }
 }
 
-/// Reads the applied rollups from `applied.toml`, or before the first run from the description.
-fn applied(site: &OpenedDeployment) -> Result<Option<AppliedUpdates>, Failure> {
-    let at = rel("applied.toml");
-    let text = site
-        .tree
-        .text(&at, 16 << 20)
+/// Reads the applied rollups.
+fn applied(site: &OpenedDeployment) -> Result<Option<AppliedRollups>, Failure> {
+    let listed = site.description.as_ref().ok();
+    let listed = listed.map(|site| site.applied.as_slice());
+    let (applied, faults) = AppliedRollups::read(&site.tree, listed.unwrap_or_default())
         .map_err(|error| inputs::disk_failure(&error))?;
-    let Some(text) = text else {
-        let described = site.description.as_ref().ok();
-        let before = described.map(|description| {
-            description
-                .applied
-                .iter()
-                .copied()
-                .map(AppliedUpdate::before_records)
-        });
-        return Ok(before.map(|entries| AppliedUpdates::new(entries.collect())));
-    };
-    let applied = AppliedUpdates::parse(&text).map_err(|fault| {
-        Failure::new(
+    match faults.into_iter().next() {
+        Some((at, fault)) => Err(Failure::new(
             Exit::Invalid,
             format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))),
-        )
-    });
-    applied.map(Some)
+        )),
+        None => Ok(Some(applied)),
+    }
+}
+
+impl SiteStatus {
+    fn read(tree: &Tree, description: &Description) -> Result<Self, Failure> {
+        let mut snapshot = Snapshot::read(tree, description.clone(), &Interest::default())
+            .map_err(|error| inputs::disk_failure(&error))?;
+        let (past, _) = past(tree, None).map_err(|error| inputs::run_failure(&error))?;
+        snapshot.past = past;
+        let offline = description.offline_servers().into_iter();
+        Ok(Self {
+            lagging: lagging(&snapshot).lines(None),
+            offline: offline.map(str::to_owned).collect(),
+            directories_of_no_instance: directories_of_no_instance(&snapshot),
+        })
+    }
 }
 
 fn undo_data(tree: &Tree, runs: &[Run]) -> Result<UndoData, Failure> {
@@ -249,12 +285,26 @@ pub(super) fn status(args: &ReadArgs) -> Result<Exit, Failure> {
 
 fn document(status: &Status) -> Value {
     let exit = status.exit();
+    let revision = |applied: &AppliedRollups, kb| Some(applied.record(kb)?.revision.clone());
     let in_effect = status.applied.as_ref().map(|applied| {
         applied
             .in_effect()
-            .map(|entry| json!({ "kb": entry.kb, "revision": entry.revision }))
+            .map(|kb| json!({ "kb": kb, "revision": revision(applied, kb) }))
             .collect::<Vec<_>>()
     });
+    let superseded = status.applied.as_ref().map(|applied| {
+        applied
+            .all()
+            .filter_map(|kb| Some(json!({ "kb": kb, "by": applied.superseded_by(kb)? })))
+            .collect::<Vec<_>>()
+    });
+    let lacking = status.applied.as_ref().map(|applied| {
+        let lacking = applied.lacking().into_iter();
+        lacking
+            .map(|LackingRollup { rollup, requires }| json!({ "kb": rollup, "requires": requires }))
+            .collect::<Vec<_>>()
+    });
+    let site = status.site.as_ref();
     let open = status.open.as_ref().map(|open| {
         let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
         let waiting_at =
@@ -268,7 +318,10 @@ fn document(status: &Status) -> Value {
                 "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
     });
     json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-            "applied": in_effect, "open": open, "in_progress_by": status.holder.as_ref().map(|holder| holder.process),
+            "applied": in_effect, "superseded": superseded, "lacking": lacking,
+            "lagging": site.map(|site| &site.lagging), "offline": site.map(|site| &site.offline),
+            "directories_of_no_instance": site.map(|site| &site.directories_of_no_instance),
+            "newest": status.newest.as_ref().map(|(run, undo)| json!({ "run": run, "undo": undo })), "open": open, "in_progress_by": status.holder.as_ref().map(|holder| holder.process),
             "undo_data": { "runs": status.undo_data.runs, "bytes": status.undo_data.bytes } })
 }
 
@@ -282,7 +335,15 @@ fn text(status: &Status) {
         None => out::line(format_args!("deployment in {shown}")),
     }
     status.applied.iter().for_each(applied_lines);
+    status.site.iter().for_each(site_lines);
     let next = NextCommands(status.tree.path());
+    if let (Some((run, undo)), None) = (&status.newest, &status.open) {
+        let answer = match undo.possible {
+            true => format!("`{}` rolls it back", next.undo_named(run)),
+            false => format!("cannot be undone: {}", Escaped(&undo.why_not())),
+        };
+        out::line(format_args!("newest run: {run}; {answer}"));
+    }
     if status.undo_data.runs > 0 {
         let bytes = out::number(status.undo_data.bytes);
         let runs = count(status.undo_data.runs, "run", "runs");
@@ -307,28 +368,57 @@ fn text(status: &Status) {
     }
 }
 
-fn applied_lines(applied: &AppliedUpdates) {
-    if applied.rollups.is_empty() {
+fn applied_lines(applied: &AppliedRollups) {
+    if applied.all().next().is_none() {
         out::line("no rollup is applied");
     }
-    for entry in &applied.rollups {
-        let revision = entry
-            .revision
-            .as_ref()
+    for kb in applied.all() {
+        let record = applied.record(kb);
+        let revision = record
+            .and_then(|record| record.revision.as_ref())
             .map(|revision| format!(" revision {revision}"))
             .unwrap_or_default();
-        let before = if entry.manifest.is_none() {
-            " (applied before rollup kept the record)"
-        } else {
-            ""
+        let origin = match record {
+            None => " (listed in `deployment.toml`)",
+            Some(record) if record.by_hand => " (by hand)",
+            Some(_) => "",
         };
-        match entry.superseded_by {
-            None => out::line(format_args!("applied: {}{revision}{before}", entry.kb)),
+        match applied.superseded_by(kb) {
+            None => out::line(format_args!("applied: {kb}{revision}{origin}")),
             Some(by) => out::line(styled(
                 DIM,
-                format_args!("superseded: {}{revision}{before}, by {by}", entry.kb),
+                format_args!("superseded: {kb}{revision}{origin}, by {by}"),
             )),
         }
+    }
+    for lacking in applied.lacking() {
+        out::line(format_args!(
+            "{}: {lacking}, which is neither applied nor included",
+            styled(WARN, "requires")
+        ));
+    }
+}
+
+fn site_lines(site: &SiteStatus) {
+    for lagging in &site.lagging {
+        out::line(format_args!("{}: {lagging}", styled(WARN, "lagging")));
+    }
+    if !site.lagging.is_empty() {
+        out::line("  `rollup apply` with the manifest of the rollup brings up only what lags");
+    }
+    for server in &site.offline {
+        out::line(format_args!(
+            "{}: server {}; runs leave it out",
+            styled(WARN, "offline"),
+            Escaped(server)
+        ));
+    }
+    for directory in &site.directories_of_no_instance {
+        out::line(format_args!(
+            "{}: `{}` belongs to no server or instance of `deployment.toml`",
+            styled(WARN, "directory"),
+            Escaped(directory.as_str())
+        ));
     }
 }
 

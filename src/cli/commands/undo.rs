@@ -13,16 +13,20 @@ use crate::cli::recovery::{
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
+use crate::deployment::applied::AppliedRollups;
+use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::events::Began;
 use crate::journal::{Direction, Outcome, Run, RunState};
+use crate::names::Escaped;
 use crate::run::{
-    self, ChangedFilePolicy, Ended, describe_run, discard_staged, load_plan, undo_blockers,
+    self, ChangedFilePolicy, Ended, RunError, UndoCheck, containers_left, describe_run,
+    discard_staged, load_plan, undo_answers,
 };
 
 /// Runs `rollup undo`.
 pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
-    let (disk, cleared) = lock_for_recovery(
+    let (disk, site, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
         args.lock,
@@ -38,8 +42,11 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
         (None, None) => {
             return Ok(report_no_open_run(
                 &cleared,
-                &hint_at_last(&disk, &runs, &next)?,
+                &hint_at_last(&disk, &runs, site.as_ref(), &next)?,
             ));
+        }
+        (Some(named), Some(open)) if named.eq_ignore_ascii_case("last") => {
+            return Err(other_is_open(open, &next));
         }
         (Some(named), open) => match (find_run(&runs, named, Newest::Finished)?, open) {
             (run, Some(open)) if run.number != open.number => {
@@ -57,18 +64,16 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
             ));
             return Ok(Exit::Ok);
         }
-        RunState::Closed(Outcome::Accepted) => {
-            let reason = format!(
-                "run {} was closed in its current state and cannot be undone",
-                run.name()
-            );
-            return Err(Failure::new(Exit::NotReady, reason).now("nothing has changed"));
-        }
         _ => {}
     }
     let plan = load_plan(disk.tree(), &run.directory)
         .map_err(|error| recovery_failure(&error, run, &next))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
+    let reasons = UndoCheck::new(disk.tree(), &runs, site.as_ref()).reasons(run);
+    let reasons = reasons.map_err(|error| recovery_failure(&error, run, &next))?;
+    if !reasons.is_empty() {
+        return Err(recovery_failure(&RunError::NotReady(reasons), run, &next));
+    }
     print_remaining_operations(&disk, run, &plan, Direction::Back)?;
     confirm_to_continue(args.yes)?;
     let run_options = RunOptions {
@@ -85,16 +90,16 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
         ChangedFilePolicy::Refuse
     };
     let ended = match run.state() {
-        RunState::Closed(_) => run::reopen(&disk, &runs, run, if_changed, &mut progress),
+        RunState::Closed(_) => {
+            run::reopen(&disk, &runs, run, site.as_ref(), if_changed, &mut progress)
+        }
         _ => run::undo(&disk, run, if_changed, &mut progress),
     };
     let result = match ended {
         Err(error) => Err(recovery_failure(&error, &read_again(&disk, run)?, &next)),
         Ok(Ended::Undone { because: None }) => {
-            out::line(format_args!(
-                "run {} is undone: the deployment is as it was before",
-                run.name()
-            ));
+            report_undone(&disk, run, &runs)?;
+            report_still_applied(&disk, run, &runs);
             Ok(Exit::Ok)
         }
         Ok(ended) => applied_or_failure(ended, &next).map(|_| Exit::Ok),
@@ -107,14 +112,17 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
 fn hint_at_last(
     disk: &LockedDeployment,
     runs: &[Run],
+    site: Option<&Description>,
     next: &NextCommands<'_>,
 ) -> Result<String, Failure> {
-    let blockers = undo_blockers(disk.tree(), runs).map_err(|error| inputs::run_failure(&error))?;
-    let last = runs
-        .iter()
-        .rev()
-        .find(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let last = last.filter(|run| !blockers.contains_key(&run.number));
+    let answers =
+        undo_answers(disk.tree(), runs, site).map_err(|error| inputs::run_failure(&error))?;
+    let last = runs.iter().rev().find(|run| run.is_done());
+    let last = last.filter(|run| {
+        answers
+            .get(&run.number)
+            .is_some_and(|answer| answer.possible)
+    });
     let hint = last.map(|run| {
         format!(
             "; `{}` rolls back {}, which is finished",
@@ -123,6 +131,48 @@ fn hint_at_last(
         )
     });
     Ok(hint.unwrap_or_default())
+}
+
+/// Reports that a run is undone, and what stays of the directories that it had made.
+fn report_undone(disk: &LockedDeployment, run: &Run, runs: &[Run]) -> Result<(), Failure> {
+    let left =
+        containers_left(disk.tree(), runs, run).map_err(|error| inputs::run_failure(&error))?;
+    let name = run.name();
+    if left.is_empty() {
+        out::line(format_args!(
+            "run {name} is undone: the deployment is as it was before"
+        ));
+        return Ok(());
+    }
+    out::line(format_args!("run {name} is undone"));
+    for directory in left {
+        out::line(format_args!(
+            "`{}` stays, which the run had made: it is not empty",
+            Escaped(directory.as_str())
+        ));
+    }
+    Ok(())
+}
+
+/// Reports that a rollup stays applied by an earlier run of it, or by a record of a person.
+fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
+    let Some(kb) = undone.kb else { return };
+    let Ok((applied, _)) = AppliedRollups::read(disk.tree(), &[]) else {
+        return;
+    };
+    if !applied.contains(kb) {
+        return;
+    }
+    let earlier = runs.iter().rev().filter(|run| run.number != undone.number);
+    let by = earlier
+        .filter(|run| run.kb == Some(kb))
+        .find(|run| run.is_done());
+    match by {
+        Some(by) => out::line(format_args!("{kb} stays applied, by run {}", by.name())),
+        None => out::line(format_args!(
+            "{kb} stays applied, by its record in `applied`"
+        )),
+    }
 }
 
 fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {

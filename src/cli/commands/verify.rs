@@ -4,30 +4,35 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, ReadArgs};
+use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs;
+use crate::cli::inputs::{self, DescribedDeployment};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count, styled};
 use crate::deployment::lock::holder;
 use crate::deployment::snapshot::{Interest, Snapshot};
-use crate::journal::RunState;
+use crate::journal::{Run, RunState};
 use crate::names::{Escaped, RelPath};
-use crate::run::describe_run;
+use crate::run::{changed_kept_objects, describe_run, undo_answers};
 use crate::verify::{Drift, verify as verify_tree};
 
 /// Runs `rollup verify`.
-pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
+pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let site = inputs::open_described(args.deployment.deployment.as_deref())?;
-    let (verified, open) = inputs::read_consistently(&site.tree, || {
+    let (verified, kept, open) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         let snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
         let verified =
-            verify_tree(&site.tree, &snapshot).map_err(|error| inputs::run_failure(&error))?;
-        let open = inputs::checked_runs(&site.tree)?
+            verify_tree(&site.tree, snapshot).map_err(|error| inputs::run_failure(&error))?;
+        let runs = inputs::checked_runs(&site.tree)?;
+        let kept = match args.undo {
+            true => Some(kept_objects(&site, &runs)?),
+            false => None,
+        };
+        let open = runs
             .into_iter()
             .find(|run| matches!(run.state(), RunState::Unfinished(_)));
-        Ok((verified, open))
+        Ok((verified, kept, open))
     })?;
     if open.is_some()
         && holder(&site.tree)
@@ -36,7 +41,8 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
     {
         return Err(inputs::writer_at_work(&site.tree));
     }
-    let exit = if verified.drift.is_empty() && open.is_none() {
+    let changed_kept = kept.as_ref().map_or(0, |kept| kept.changed.len());
+    let exit = if verified.differences() + changed_kept == 0 && open.is_none() {
         Exit::Ok
     } else {
         Exit::Mismatch
@@ -49,7 +55,10 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
             .collect();
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "unmanaged": verified.unmanaged, "unreadable": verified.unreadable });
+                               "drift": drift, "lagging": verified.lagging, "lacking": verified.lacking,
+                               "directories_of_no_instance": verified.directories_of_no_instance,
+                               "kept": kept.as_ref().map(|kept| json!({ "runs": kept.runs, "changed": kept.changed })),
+                               "unmanaged": verified.unmanaged, "unreadable": verified.unreadable });
         out::line(format_args!("{document:#}"));
         return Ok(exit);
     }
@@ -82,6 +91,22 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
             drift.description
         ));
     }
+    for lagging in &verified.lagging {
+        out::line(format_args!("{}: {lagging}", styled(BAD, "lagging")));
+    }
+    for lacking in &verified.lacking {
+        out::line(format_args!("{}: {lacking}", styled(BAD, "requires")));
+    }
+    for changed in kept.iter().flat_map(|kept| &kept.changed) {
+        out::line(format_args!("{}: {changed}", styled(BAD, "undo")));
+    }
+    for directory in &verified.directories_of_no_instance {
+        out::line(format_args!(
+            "{}: `{}` belongs to no server or instance of `deployment.toml`",
+            styled(WARN, "directory"),
+            Escaped(directory.as_str())
+        ));
+    }
     for name in &verified.unreadable {
         let label = styled(WARN, "unmanaged");
         out::line(format_args!(
@@ -98,7 +123,13 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
     }
     let items = count(verified.items, "installed item", "installed items");
     let files = count(verified.files, "file", "files");
-    match verified.drift.len() {
+    if let Some(kept) = kept.filter(|kept| kept.changed.is_empty()) {
+        let runs = count(kept.runs.len(), "run", "runs");
+        out::line(format_args!(
+            "the kept objects of {runs} that can be undone are as they were moved there"
+        ));
+    }
+    match verified.differences() + changed_kept {
         0 => {
             let verdict = if open.is_some() {
                 "the current state matches its records"
@@ -116,7 +147,12 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
                 "{} in {items} with {files}",
                 count(drift, "difference", "differences")
             ));
-            if open.is_none() {
+            if open.is_none() && !verified.lagging.is_empty() {
+                out::line(
+                    "next: `rollup apply` with the manifest of the rollup brings up only what lags",
+                );
+            }
+            if open.is_none() && !verified.drift.is_empty() {
                 out::line(
                     "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
                 );
@@ -128,4 +164,34 @@ pub(super) fn verify(args: &ReadArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
+}
+
+/// Kept objects of the runs that can be undone.
+struct KeptObjects {
+    /// Names of these runs.
+    runs: Vec<String>,
+    /// Differences from what the runs moved there.
+    changed: Vec<String>,
+}
+
+/// Hashes the objects that the runs keep which can be undone.
+fn kept_objects(site: &DescribedDeployment, runs: &[Run]) -> Result<KeptObjects, Failure> {
+    let failed = |error| inputs::run_failure(&error);
+    let answers = undo_answers(&site.tree, runs, Some(&site.description)).map_err(failed)?;
+    let mut kept = KeptObjects {
+        runs: Vec::new(),
+        changed: Vec::new(),
+    };
+    let is_undoable = |run: &&Run| {
+        answers
+            .get(&run.number)
+            .is_some_and(|answer| answer.possible)
+    };
+    for run in runs.iter().filter(is_undoable) {
+        let changed = changed_kept_objects(&site.tree, run).map_err(failed)?;
+        kept.changed
+            .extend(changed.iter().map(|difference| difference.to_string()));
+        kept.runs.push(run.name().to_owned());
+    }
+    Ok(kept)
 }

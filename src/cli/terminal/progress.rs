@@ -367,7 +367,6 @@ pub(crate) fn past_tense(kind: OperationKind) -> &'static str {
         OperationKind::Run | OperationKind::Initialize => "ran",
         OperationKind::Start => "started",
         OperationKind::Stop => "stopped",
-        OperationKind::Restart => "restarted",
         OperationKind::Enable => "enabled",
         OperationKind::Disable => "disabled",
         OperationKind::Accept => "accepted",

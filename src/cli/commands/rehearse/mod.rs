@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::apply::run_job;
 use super::verify;
-use crate::cli::args::{DeploymentArg, Format, ReadArgs, RehearseArgs};
+use crate::cli::args::{DeploymentArg, Format, RehearseArgs, VerifyArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs;
 use crate::cli::inputs::DescribedDeployment;
@@ -154,7 +154,8 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     let deployment = DeploymentArg {
         deployment: Some(lab.deployment.clone()),
     };
-    verify::verify(&ReadArgs {
+    verify::verify(&VerifyArgs {
+        undo: false,
         deployment,
         format: Format::Text,
     })

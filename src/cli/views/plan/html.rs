@@ -12,8 +12,8 @@ use super::tree::{operations_by_path, state_after, state_before};
 use super::words::{
     POINT_OF_NO_RETURN, describe_manual_step, describe_rollback, describe_state, describe_target,
     group_operations, grouped_outages, kept_bytes, newly_installed, permanent_outages, plan_title,
-    restarts_after_undo, restored_state, rollup_list, server_list, staged_bytes, step_heading,
-    target_directory,
+    restarts_after_undo, restored_state, rollup_list, scope_lines, server_list, staged_bytes,
+    step_heading, target_directory,
 };
 use crate::cli::terminal::out::{count, number};
 use crate::deployment::records::State;
@@ -46,6 +46,7 @@ struct PlanPage {
     undo: Result<String, String>,
     figures: Vec<(String, &'static str)>,
     confirmations: Vec<(String, String)>,
+    scope: Vec<String>,
     warnings: Vec<String>,
     permanent_outages: Vec<String>,
     /// Manual steps: number, heading, servers, and true if the step is optional.
@@ -212,6 +213,7 @@ impl PlanPage {
                 .iter()
                 .map(|one| (escaped(&one.id), escaped(&one.question)))
                 .collect(),
+            scope: all_escaped(&scope_lines(plan)),
             warnings: plan
                 .warnings
                 .iter()
@@ -383,10 +385,7 @@ fn tone(kind: OperationKind) -> &'static str {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "removes",
         OperationKind::Install | OperationKind::Run | OperationKind::Copy => "adds",
         OperationKind::Start | OperationKind::Enable => "adds",
-        OperationKind::Replace
-        | OperationKind::Initialize
-        | OperationKind::Restart
-        | OperationKind::Accept => "changes",
+        OperationKind::Replace | OperationKind::Initialize | OperationKind::Accept => "changes",
     }
 }
 

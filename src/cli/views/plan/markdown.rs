@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::words::{
     POINT_OF_NO_RETURN, describe_change, describe_manual_step, describe_rollback, describe_size,
     describe_target, group_operations, grouped_outages, newly_installed, permanent_outages,
-    plan_title, restarts_after_undo, restored_state, rollup_list, step_heading, target_directory,
+    plan_title, restarts_after_undo, restored_state, rollup_list, scope_lines, step_heading,
+    target_directory,
 };
 use crate::cli::terminal::out::number;
 use crate::cli::views::markdown::{MarkdownPage, escape};
@@ -86,6 +87,9 @@ impl MarkdownPlan {
                 escape(&checked.found.join(", "))
             )
         };
+        let scope = scope_lines(plan);
+        self.page
+            .section("Scope", scope.iter().map(|line| escape(line)));
         self.page
             .section("Checked", plan.context.checked.iter().map(found));
         self.page

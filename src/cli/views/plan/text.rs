@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::words::{
     describe_change, describe_manual_step, describe_rollback, describe_size, describe_target,
     group_operations, grouped_outages, newly_installed, permanent_outages, plan_title, rollup_list,
-    short_hash, short_hashes, step_heading, target_directory,
+    scope_lines, short_hash, short_hashes, step_heading, target_directory,
 };
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use crate::journal::Direction;
@@ -62,6 +62,9 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         None => "a preview without a digest: without a payload, the bytes to write are unknown"
             .to_owned(),
     });
+    for scope in scope_lines(plan) {
+        line(format!("scope: {}", Escaped(&scope)));
+    }
     line(describe_rollback(plan).map_or_else(
         |step| format!("point of no return: {step}"),
         |everything| format!("undo: {everything}"),

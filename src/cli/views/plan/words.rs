@@ -23,6 +23,22 @@ pub(super) fn plan_title(plan: &Plan) -> String {
     }
 }
 
+/// Describes the limits of the run: what it catches up with, and the servers that it leaves out.
+pub(super) fn scope_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(rollup) = plan.rollup().filter(|rollup| !rollup.catch_up.is_empty()) {
+        lines.push(format!(
+            "{} is applied already; this run only catches up with what lags behind it",
+            rollup.kb
+        ));
+        lines.extend(rollup.catch_up.iter().cloned());
+    }
+    lines.extend(plan.offline.iter().map(|server| {
+        format!("server {server} is offline: this run leaves it out, and it lags afterwards")
+    }));
+    lines
+}
+
 /// Lists applied rollups.
 pub(super) fn rollup_list(kbs: &[Kb]) -> String {
     match kbs {

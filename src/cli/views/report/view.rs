@@ -136,6 +136,14 @@ fn head(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         head.push(("closed", format_time(at)));
     }
+    head.extend(summary.undo.as_ref().map(|undo| {
+        let command = NextCommands(tree.path()).undo_named(&summary.run);
+        let answer = match undo.possible {
+            true => format!("possible: `{command}`"),
+            false => format!("not possible: {}", Escaped(&undo.why_not())),
+        };
+        ("undo", answer)
+    }));
     head.extend(summary.plan.map(|plan| ("plan", plan.to_string())));
     head.extend(
         summary
