@@ -293,12 +293,12 @@ fn an_installer_is_accepted_for_each_server_separately() {
 fn drift_without_a_record_of_its_own_needs_no_swap() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let edited = format!("# by hand\n{}", world.read("applied.toml"));
-    let world = world.write_file("applied.toml", edited);
+    let edited = format!("# by hand\n{}", world.read("applied/KB100001.toml"));
+    let world = world.write_file("applied/KB100001.toml", edited);
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .prints("applied.toml");
+        .prints("applied/KB100001.toml");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
@@ -322,7 +322,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .prints("applied.toml");
+        .prints("applied/KB100001.toml");
 }
 
 #[test]
@@ -537,6 +537,7 @@ fn stopped() -> World {
 
 #[test]
 fn a_stuck_run_is_closed_in_its_current_state() {
+    let before = Listing::of(&small_world(UPDATE_PROVIDER).deployment());
     let world = stopped();
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
     ran.prints("run 0001-KB100001 is unfinished")
@@ -566,11 +567,6 @@ fn a_stuck_run_is_closed_in_its_current_state() {
         .exits_with(exit::OK)
         .prints("nothing to do: no run in progress")
         .tree_is_unchanged();
-    world
-        .run("undo 1 --yes")
-        .exits_with(exit::NOT_READY)
-        .prints("closed in its current state and cannot be undone")
-        .tree_is_unchanged();
     assert!(
         world
             .run_directory("0001-KB100001")
@@ -578,6 +574,12 @@ fn a_stuck_run_is_closed_in_its_current_state() {
             .exists(),
         "the slots keep their objects"
     );
+    // It counts as finished, and what it did is undone like that of another run.
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::OK)
+        .prints("run 0001-KB100001 is undone: the deployment is as it was before");
+    before.assert_same(&Listing::of(&world.deployment()));
 }
 
 #[test]
@@ -593,23 +595,29 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
         .exits_with(exit::MISMATCH)
         .prints("run 0001-KB100001 left it");
     world
-        .run(APPLY_SMALL)
-        .exits_with(exit::MISMATCH)
-        .prints("is applied, but has drifted since");
+        .run("plan small.toml")
+        .exits_with(exit::OK)
+        .prints("catches up")
+        .prints("`Provider` lags behind KB100001: it is not installed");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
-        .prints("accepted as run 0003-accept")
-        .tree_is_unchanged();
-    world.run("verify").exits_with(exit::OK);
+        .prints("accepted as run 0003-accept");
+    assert!(
+        world
+            .read("Things/Provider/state.toml")
+            .contains("accepted = true")
+    );
+    let ran = world.run("verify").exits_with(exit::MISMATCH);
+    ran.prints("1 difference")
+        .prints("`Namespace` requires `Provider`, which is not installed");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("nothing to do");
     world
-        .run("apply small.toml --yes --reapply")
+        .run("apply small.toml --yes --reapply --include-missing")
         .exits_with(exit::OK);
-    world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
@@ -632,7 +640,9 @@ fn a_live_path_that_a_closed_run_left_empty_is_drift_until_it_is_accepted() {
         .run("accept Provider --yes --reason 'not needed'")
         .exits_with(exit::OK)
         .tree_is_unchanged();
-    world.run("verify").exits_with(exit::OK);
+    let ran = world.run("verify").exits_with(exit::MISMATCH);
+    ran.prints("1 difference")
+        .prints("`Namespace` requires `Provider`, which is not installed");
     world.run("undo last --yes").exits_with(exit::OK);
     world
         .run("verify")

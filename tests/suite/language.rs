@@ -32,19 +32,15 @@ fn engine_file(server: &str) -> String {
     format!("Servers/{server}/Services/Engine.toml")
 }
 
-/// Reads if the engine is running and enabled, and how often it was started.
-fn state(world: &World, server: &str) -> (bool, bool, i64) {
+/// Reads if the engine is running and enabled.
+fn state(world: &World, server: &str) -> (bool, bool) {
     let record: toml::Table = world.read(&engine_file(server)).parse().expect("a record");
     let flag = |key: &str| record[key].as_bool().expect("a flag");
-    (
-        flag("running"),
-        flag("enabled"),
-        record["starts"].as_integer().expect("a number"),
-    )
+    (flag("running"), flag("enabled"))
 }
 
-fn service(running: bool, enabled: bool, starts: u32) -> String {
-    format!("schema = 1\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
+fn service(running: bool, enabled: bool) -> String {
+    format!("schema = 1\nrunning = {running}\nenabled = {enabled}\n")
 }
 
 /// Returns kind, target and server of every operation of a plan.
@@ -63,14 +59,14 @@ fn live_paths(plan: &Value) -> Vec<&str> {
     let swaps = plan["swaps"].as_array().expect("swaps").iter();
     swaps
         .filter_map(|swap| swap["live"].as_str())
-        .filter(|path| *path != "applied.toml")
+        .filter(|path| !path.starts_with("applied/"))
         .collect()
 }
 
 #[test]
 fn start_starts_a_stopped_service() {
     let world = world_with_service_steps(&[("start", "")])
-        .write_file(&engine_file("ENG02"), service(false, true, 4));
+        .write_file(&engine_file("ENG02"), service(false, true));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -78,28 +74,28 @@ fn start_starts_a_stopped_service() {
         .prints("started Engine on ENG02");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
-        ((true, true, 0), (true, true, 5))
+        ((true, true), (true, true))
     );
 }
 
 #[test]
 fn stop_stops_a_running_service() {
     let world = world_with_service_steps(&[("stop", "")])
-        .write_file(&engine_file("ENG02"), service(false, true, 4));
+        .write_file(&engine_file("ENG02"), service(false, true));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("stopped Engine on ENG01");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
-        ((false, true, 0), (false, true, 4))
+        ((false, true), (false, true))
     );
 }
 
 #[test]
 fn restart_is_two_swaps_or_one_for_a_stopped_service() {
     let world = world_with_service_steps(&[("restart", "")])
-        .write_file(&engine_file("ENG02"), service(false, true, 4));
+        .write_file(&engine_file("ENG02"), service(false, true));
     let plan = world.plan("small.toml");
     assert_eq!(
         operations(&plan),
@@ -123,7 +119,7 @@ fn restart_is_two_swaps_or_one_for_a_stopped_service() {
         .prints("restarted Engine on ENG01");
     assert_eq!(
         (state(&world, "ENG01"), state(&world, "ENG02")),
-        ((true, true, 1), (true, true, 5))
+        ((true, true), (true, true))
     );
 }
 
@@ -134,21 +130,21 @@ fn disable_and_enable_set_if_a_service_can_be_started() {
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("disabled Engine on ENG01, ENG02");
-    assert_eq!(state(&world, "ENG01"), (true, false, 0));
+    assert_eq!(state(&world, "ENG01"), (true, false));
     let enable = format!("{}{NO_FILES}", service_step("enable", "enable", ""));
     let world = world.manifest("enable", &small("KB100002", &enable));
     world
         .run("apply enable.toml --yes")
         .exits_with(exit::OK)
         .prints("enabled Engine on ENG01, ENG02");
-    assert_eq!(state(&world, "ENG01"), (true, true, 0));
+    assert_eq!(state(&world, "ENG01"), (true, true));
 }
 
 #[test]
 fn a_disabled_service_is_not_started() {
     for (action, running) in [("start", false), ("restart", false), ("restart", true)] {
         let world = world_with_service_steps(&[(action, "")])
-            .write_file(&engine_file("ENG02"), service(running, false, 0));
+            .write_file(&engine_file("ENG02"), service(running, false));
         let ran = world
             .run(APPLY_SMALL)
             .exits_with(exit::NOT_READY)
@@ -159,9 +155,9 @@ fn a_disabled_service_is_not_started() {
         .does_not_print("ENG01`, which");
     }
     let world = world_with_service_steps(&[("enable", ""), ("start", "")])
-        .write_file(&engine_file("ENG02"), service(false, false, 0));
+        .write_file(&engine_file("ENG02"), service(false, false));
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    assert_eq!(state(&world, "ENG02"), (true, true, 1));
+    assert_eq!(state(&world, "ENG02"), (true, true));
 }
 
 #[test]
@@ -184,7 +180,7 @@ fn a_service_stops_first_and_starts_last_around_other_steps() {
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("restarted Engine on ENG01, ENG02");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -200,11 +196,7 @@ fn a_service_without_a_file_is_running_and_enabled() {
             .run(APPLY_SMALL)
             .exits_with(exit::OK)
             .prints("the result matches the plan");
-        assert_eq!(
-            state(&world, "ENG01"),
-            (false, true, 1),
-            "without {missing}"
-        );
+        assert_eq!(state(&world, "ENG01"), (false, true), "without {missing}");
         world.run("verify").exits_with(exit::OK);
     }
 }
@@ -354,13 +346,13 @@ fn copy_writes_files_on_every_server_of_a_role() {
 }
 
 #[test]
-fn files_in_a_new_directory_are_one_object() {
+fn missing_directories_are_made_for_the_files_in_them() {
     let world = small_world(&copy_to("Tools/deep/er"));
     let plan = world.plan("small.toml");
-    assert_eq!(
-        live_paths(&plan),
-        ["Servers/ENG01/Files/Tools", "Servers/ENG02/Files/Tools"]
-    );
+    let files = |server: &str| {
+        ["One", "Two"].map(|name| format!("Servers/{server}/Files/Tools/deep/er/{name}.txt"))
+    };
+    assert_eq!(live_paths(&plan), [files("ENG01"), files("ENG02")].concat());
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -385,9 +377,10 @@ fn files_in_a_new_directory_are_one_object() {
     assert_eq!(
         live_paths(&plan),
         [
-            "Servers/ENG01/Files/tools/deep",
-            "Servers/ENG02/Files/Tools"
+            files("ENG01").map(|file| file.replace("Tools", "tools")),
+            files("ENG02")
         ]
+        .concat()
     );
     with_directory.run(APPLY_SMALL).exits_with(exit::OK);
     assert!(
@@ -714,7 +707,7 @@ fn without_a_terminal_an_optional_manual_step_is_skipped_with_a_message() {
         .prints("Run the script script on the database.");
     ran.prints("manual step script skipped")
         .prints("the result matches the plan");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
 }
 
 #[test]
@@ -727,7 +720,7 @@ fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     ran.prints("Run the script script on the database.")
         .prints("resume -d deployment --done script");
-    assert_eq!(state(&world, "ENG01"), (false, true, 0));
+    assert_eq!(state(&world, "ENG01"), (false, true));
     world
         .run("status")
         .exits_with(exit::STOPPED)
@@ -741,7 +734,7 @@ fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
     let ran = world.run("resume --yes --done script").exits_with(exit::OK);
     ran.prints("manual step script done")
         .prints("the result matches the plan");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
 }
 
 #[test]
@@ -797,7 +790,7 @@ fn at_a_terminal_the_operator_answers_that_a_manual_step_is_done() {
         .prints("manual step script done")
         .prints("waited for 1 manual step")
         .prints("the result matches the plan");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
 }
 
 #[test]
@@ -828,7 +821,7 @@ fn a_run_that_stopped_at_a_manual_step_is_open_for_every_command() {
     let world = stopped_at_manual_step(WITH_UNDO);
     assert_eq!(
         state(&world, "ENG01"),
-        (false, true, 0),
+        (false, true),
         "the steps before are on disk"
     );
     assert!(!world.live("applied.toml").exists());
@@ -884,7 +877,7 @@ fn a_stopped_run_is_finished_when_its_manual_step_is_done() {
         .exits_with(exit::OK)
         .prints("run 0001-KB100001 is finished")
         .prints("the result matches the plan");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
     world
         .run("status")
         .exits_with(exit::OK)
@@ -932,12 +925,12 @@ fn a_manual_step_is_rolled_back_by_hand() {
     ran.prints("Run the script that restores the database.")
         .does_not_print("second to be rolled back")
         .tree_is_unchanged();
-    assert_eq!(state(&world, "ENG01"), (false, true, 0));
+    assert_eq!(state(&world, "ENG01"), (false, true));
     world
         .run("undo --yes --done script")
         .exits_with(exit::OK)
         .prints("manual step script rolled back");
-    assert_eq!(state(&world, "ENG01"), (true, true, 0));
+    assert_eq!(state(&world, "ENG01"), (true, true));
     world
         .run("status")
         .exits_with(exit::OK)
@@ -959,7 +952,7 @@ fn a_rollback_can_be_resumed_forward() {
         .run("resume --yes --done second")
         .exits_with(exit::OK)
         .does_not_print("script to be done by hand");
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
 }
 
 #[test]
@@ -975,19 +968,19 @@ fn a_run_is_not_rolled_back_behind_its_point_of_no_return() {
         .tree_is_unchanged();
     ran.prints("rollup resume");
     world.run("resume --yes --done second").exits_with(exit::OK);
-    assert_eq!(state(&world, "ENG01"), (true, true, 1));
+    assert_eq!(state(&world, "ENG01"), (true, true));
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn a_change_while_a_run_is_stopped_is_not_overwritten() {
-    let other_state = service(true, true, 77);
+    let other_state = service(true, true);
     let world = stopped_at_manual_step("").write_file(&engine_file("ENG02"), &other_state);
     let ran = world.run("resume --yes --done script").tree_is_unchanged();
     ran.exits_with(11)
         .prints("Servers/ENG02/Services/Engine.toml` differs from the plan")
         .prints("run 0001-KB100001 is unfinished");
     assert_eq!(world.read(&engine_file("ENG02")), other_state);
-    let world = world.write_file(&engine_file("ENG02"), service(false, true, 0));
+    let world = world.write_file(&engine_file("ENG02"), service(false, true));
     world.run("resume --yes --done script").exits_with(exit::OK);
 }

@@ -122,7 +122,7 @@ fn a_second_apply_waits_as_long_as_the_timeout() {
         .spawn()
         .expect("it runs");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(!world.live("applied.toml").exists(), "it did not wait");
+    assert!(!world.live("applied").exists(), "it did not wait");
     drop(first);
     let output = second.wait_with_output().expect("it ends");
     assert!(

@@ -60,7 +60,13 @@ fn an_update_keeps_the_spelling_on_disk() {
         .paths(|path, _| !installed(path) && after.get(path).is_none());
     assert_eq!(missing, <[PathBuf; 0]>::default());
     let new = after.paths(|path, _| !installed(path) && ran.before().get(path).is_none());
-    assert_eq!(new, [PathBuf::from("applied.toml")]);
+    assert_eq!(
+        new,
+        [
+            PathBuf::from("applied"),
+            PathBuf::from("applied/KB952076.toml")
+        ]
+    );
     let share = after
         .get("msishare/HOSTEDemail2007ns.MSI")
         .expect("the spelling of the share");
@@ -71,7 +77,7 @@ fn an_update_keeps_the_spelling_on_disk() {
     assert!(
         world
             .read("SERVERS/mps01/Services/PROVISIONING engine.TOML")
-            .contains("starts = 1")
+            .contains("running = true")
     );
     world
         .run("verify")

@@ -50,7 +50,11 @@ fn no_command_writes_into_a_deployment() {
     )
     .expect("copied");
     fs::create_dir_all(world.at("lost/.rollup/runs")).expect("made");
-    symlink(world.live("applied.toml"), world.at("link.toml")).expect("linked");
+    symlink(
+        world.live("Things/Provider/state.toml"),
+        world.at("link.toml"),
+    )
+    .expect("linked");
     symlink(world.live("new.toml"), world.at("dangling.toml")).expect("linked");
     symlink(world.deployment(), world.at("elsewhere")).expect("linked");
     let paths = [

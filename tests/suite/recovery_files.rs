@@ -148,19 +148,20 @@ fn a_finished_run_is_undone_with_any_damage_to_the_description() {
 
 #[test]
 fn an_open_run_is_reported_with_any_damage_to_its_applied_record() {
-    // The first run makes `applied.toml`, so a missing one is not damage here.
+    // The first run makes `applied/KB100001.toml`, so a missing one is not damage here.
     for (_, damage) in DAMAGES
         .into_iter()
         .filter(|(damaged, _)| *damaged != "nothing")
     {
+        let record = "applied/KB100001.toml";
         let world = stopped_world();
-        fs::write(world.live("applied.toml"), "applied = []\n").expect("written");
-        damage(&world, "applied.toml");
+        fs::write(world.live(record), "schema = 1\nkb = \"KB100001\"\n").expect("written");
+        damage(&world, record);
         // The record is a live path of the run, and not what the plan saw.
         let ran = world
             .run("status")
             .exits_with(exit::NEEDS_ATTENTION)
-            .prints("look at `applied.toml`");
+            .prints("look at `applied/KB100001.toml`");
         ran.prints("rollup resume")
             .does_not_print("nothing was begun")
             .nothing_was_touched();
@@ -224,7 +225,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
     fs::write(&old, "changed").expect("written");
     let ran = world
         .run("undo last --yes")
-        .exits_with(exit::MISMATCH)
+        .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints("run 0001-KB100001 is finished")
         .prints("rollup undo 1 -d deployment")
@@ -264,7 +265,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .run("undo last --yes")
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.prints("/new` is unexpected: run 0001-KB100001 did not leave it there")
+    ran.prints("/new` is unexpected: the run did not leave it there")
         .prints("is finished");
     world
         .run("history")

@@ -170,7 +170,7 @@ fn a_changed_target_makes_a_plan_stale() {
     assert_stale(
         &all().write_file(
             "Servers/WEB01/Services/IIS.toml",
-            "schema = 1\nrunning = true\nenabled = true\nstarts = 7\n",
+            "schema = 1\nrunning = true\nenabled = true\n# touched\n",
         ),
         "`Servers/WEB01/Services/IIS.toml`",
     );
@@ -320,7 +320,7 @@ fn a_preview_never_replaces_an_input() {
         }
     }
     world
-        .run("show plan.json -o deployment/applied.toml")
+        .run("show plan.json -o deployment/Share/plan.json")
         .exits_with(exit::USAGE)
         .nothing_was_touched();
     world

@@ -374,7 +374,7 @@ product_version = "4.0"
 share = "MSIShare"
 applied = ["KB1", "KB2"]
 roles = [{ name = "engine", aliases = ["engines"] }, { name = "web" }]
-servers = [{ name = "S1", roles = ["engine"], platform = "x64" }, { name = "S2" }]
+servers = [{ name = "S1", roles = ["engine"], platform = "x64" }, { name = "S2", offline = true }]
 products = [{ name = "Other", service_pack = 1, servers = ["S1"] }]
 services = [{ name = "Engine", aliases = ["E"], on = "engine" }]
 

@@ -95,20 +95,20 @@ fn an_unexpected_file_at_a_live_path_of_an_open_run_needs_attention() {
     world
         .run("apply small.toml --yes --stop-before copy")
         .exits_with(exit::STOPPED);
-    let world = world.write_file("Servers/WEB01/Files/Tools/notes.txt", "unmanaged");
+    let world = world.write_file("Servers/WEB01/Files/Tools/Tool.txt", "unmanaged");
     let ran = world
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .nothing_was_touched();
     ran.prints("needs attention: an unexpected file or directory is at the live path")
-        .prints("`Servers/WEB01/Files/Tools`")
+        .prints("`Servers/WEB01/Files/Tools/Tool.txt`")
         .prints("fix the problems above first");
     let ran = world
         .run("resume --yes")
         .exits_with(exit::NEEDS_ATTENTION)
         .tree_is_unchanged();
     ran.prints(
-        "Servers/WEB01/Files/Tools` differs from the plan: it exists, and did not when the plan was made",
+        "Servers/WEB01/Files/Tools/Tool.txt` differs from the plan: it exists, and did not when the plan was made",
     );
     // The unexpected file does not block the rollback.
     world

@@ -183,7 +183,14 @@ pub(crate) fn reopen_with_listener(
     }
     let runs = runs(disk.tree())?;
     let last = runs.last().expect("a run is finished");
-    run::reopen(&disk, &runs, last, ChangedFilePolicy::Refuse, listener)
+    run::reopen(
+        &disk,
+        &runs,
+        last,
+        None,
+        ChangedFilePolicy::Refuse,
+        listener,
+    )
 }
 
 /// Returns true if the only run is closed.

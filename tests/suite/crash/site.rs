@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rollup::deployment::applied::AppliedRecord;
 use rollup::deployment::describe;
 use rollup::deployment::description::Description;
 use rollup::deployment::snapshot::Snapshot;
@@ -198,10 +199,14 @@ impl Site {
     /// Plans the rollup for a deployment that this site describes.
     pub(crate) fn plan(&self, deployment: &Path) -> Plan {
         let tree = Directory::open(deployment).expect("the deployment exists");
-        let interest = interest(&self.manifest, &self.description);
+        let kb = self.manifest.rollup.kb;
+        let record = tree
+            .metadata(&AppliedRecord::path(kb))
+            .expect("it can be read");
+        let interest = interest(&self.manifest, &self.description, record.is_some());
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
-        snapshot.past = run::past(&tree, self.manifest.rollup.kb).expect("the runs can be read");
+        (snapshot.past, _) = run::past(&tree, Some(kb)).expect("the runs can be read");
         let facts = self.payload.facts(&self.manifest.file_table());
         match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
             Ok(Planned::Plan(plan)) => *plan,

@@ -110,6 +110,11 @@ impl Tree {
         self
     }
 
+    /// Returns whether the tree has a path.
+    pub(crate) fn has(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Returns the tree without the ignored paths.
     pub(crate) fn without(&self, ignored: &dyn Fn(&Path) -> bool) -> Self {
         let kept = self.0.iter().filter(|(path, _)| !ignored(path));

@@ -1,6 +1,6 @@
 //! Sequences of processes that work on one deployment, while the power is on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -193,16 +193,23 @@ impl Scenario {
     }
 }
 
-/// Returns the objects of the deployment before; if a run has begun its commit, also its old and
-/// new objects.
+/// Returns the objects of the deployment before, but for the containers that runs made, which a
+/// rollback removes; if a run has begun its commit, also its old and new objects.
 fn objects_to_keep(disk: &Disk, directory: &Path) -> BTreeMap<ObjectId, PathBuf> {
     let runs = runs(&Directory::open(directory).expect("the deployment exists"))
         .expect("the journals can be read");
     let is_committing = runs
         .iter()
         .any(|run| matches!(run.state(), RunState::Unfinished(_)));
+    let made: BTreeSet<PathBuf> = runs
+        .iter()
+        .flat_map(|run| run.journal.containers())
+        .map(|container| container.to_path().to_owned())
+        .collect();
     let may_be_lost = |path: &Path| {
-        path.starts_with(".rollup") && !is_committing || is_incomplete_rollup_directory(path)
+        path.starts_with(".rollup") && !is_committing
+            || is_incomplete_rollup_directory(path)
+            || made.contains(path)
     };
     disk.reachable()
         .into_iter()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
+use rollup::deployment::applied::AppliedRecord;
 use rollup::deployment::description::Description;
 use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::Snapshot;
@@ -71,7 +72,7 @@ impl<'a> ReadyRollup<'a> {
     /// Returns what differs from the records of the deployment and of its runs.
     pub(super) fn drift(&self, deployment: &Path) -> BTreeSet<String> {
         let (tree, snapshot) = self.read(deployment);
-        let verified = verify(&tree, &snapshot).expect("the deployment can be read");
+        let verified = verify(&tree, snapshot).expect("the deployment can be read");
         verified
             .drift
             .into_iter()
@@ -81,10 +82,14 @@ impl<'a> ReadyRollup<'a> {
 
     fn read(&self, deployment: &Path) -> (Directory, Snapshot) {
         let tree = Directory::open(deployment).expect("the deployment exists");
-        let interest = interest(&self.manifest, &self.description);
+        let kb = self.manifest.rollup.kb;
+        let record = tree
+            .metadata(&AppliedRecord::path(kb))
+            .expect("it can be read");
+        let interest = interest(&self.manifest, &self.description, record.is_some());
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
-        snapshot.past = run::past(&tree, self.manifest.rollup.kb).expect("the runs can be read");
+        (snapshot.past, _) = run::past(&tree, Some(kb)).expect("the runs can be read");
         (tree, snapshot)
     }
 
@@ -127,7 +132,15 @@ pub(super) fn undo_finished(deployment: &Path, observer: &mut CommandObserver) -
     let Some(newest) = newest else {
         return Ok(None);
     };
-    run::reopen(&disk, &runs, newest, ChangedFilePolicy::Refuse, observer).map(Some)
+    run::reopen(
+        &disk,
+        &runs,
+        newest,
+        None,
+        ChangedFilePolicy::Refuse,
+        observer,
+    )
+    .map(Some)
 }
 
 /// Reads all runs, oldest first.

@@ -65,6 +65,11 @@ impl Reference {
         })
     }
 
+    /// Returns whether a path was there before the apply.
+    pub(super) fn had(&self, path: &Path) -> bool {
+        self.before.has(path)
+    }
+
     /// Returns a crash at a position of the apply.
     pub(super) fn crash_at(&self, ChangePosition { commits, at }: ChangePosition) -> Interruption {
         let (first, last) = if commits {

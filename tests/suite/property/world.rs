@@ -89,7 +89,7 @@ fn set_up(site: &RandomSite, deployment: &Path) {
         let Some((running, enabled)) = service.file else {
             continue;
         };
-        let text = format!("schema = 1\nrunning = {running}\nenabled = {enabled}\nstarts = 3\n");
+        let text = format!("schema = 1\nrunning = {running}\nenabled = {enabled}\n");
         for (_, server) in site.servers_of(service.role) {
             put(
                 &format!("Servers/{}/Services/{}.toml", server.name, service.name),
