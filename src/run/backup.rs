@@ -115,18 +115,13 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut files: Vec<Entry> = Vec::new();
     for swap in &plan.swaps {
-        if !swap.live.is_within(&seen) {
+        if seen.insert(&swap.live) {
             let managed = swap
                 .old
                 .iter()
                 .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
-            files.extend(
-                managed
-                    .filter(|entry| !entry.path.is_within(&seen))
-                    .cloned(),
-            );
+            files.extend(managed.cloned());
         }
-        seen.insert(&swap.live);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files

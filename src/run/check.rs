@@ -59,13 +59,8 @@ pub(super) fn forward(
             let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
             new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
         }
-        // An object that an earlier swap will install does not exist yet, be it this object or its
-        // parent directory.
-        let in_a_new_directory = swap
-            .live
-            .ancestors()
-            .any(|directory| waiting.contains(&&directory));
-        let is_first = waiting.insert(&swap.live) && !in_a_new_directory;
+        // An object that an earlier swap will install does not exist yet.
+        let is_first = waiting.insert(&swap.live);
         if swap.has_old() && (state == SwapState::Between || is_first) {
             slot.check_unmanaged_can_move()?;
         }

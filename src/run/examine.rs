@@ -58,9 +58,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<RunExamination
         examined.swaps.insert(swap.number, found);
         match found {
             SwapState::Done => {
-                // An object that an earlier swap installed there is in this one's slot, or in the
-                // object that this one made.
-                swap.live.remove_from(&mut installed);
+                // An object that an earlier swap installed there is in this one's slot.
                 installed.insert(&swap.live, swap);
                 continue;
             }
@@ -69,11 +67,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<RunExamination
             }
             SwapState::NotBegun => {}
         }
-        let in_a_new_directory = swap
-            .live
-            .ancestors()
-            .any(|directory| waiting.contains(&&directory));
-        if !waiting.insert(&swap.live) || in_a_new_directory {
+        if !waiting.insert(&swap.live) {
             continue;
         }
         let live = tree.metadata(&swap.live)?;
@@ -114,7 +108,7 @@ pub fn changes_since_plan(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskE
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut changes = Vec::new();
     for swap in &plan.swaps {
-        if !swap.live.is_within(&seen) {
+        if seen.insert(&swap.live) {
             if !swap.has_old() && tree.metadata(&swap.live)?.is_some() {
                 changes.push(format!(
                     "`{}` exists, and did not when the plan was made",
@@ -129,7 +123,6 @@ pub fn changes_since_plan(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskE
                 .collect();
             changes.extend(differences(tree, &managed)?.iter().map(ToString::to_string));
         }
-        seen.insert(&swap.live);
     }
     Ok(changes)
 }

@@ -546,10 +546,8 @@ fn compare_with_before(
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        // Only the first swap of a path has the state before the run as its old object; no swap
-        // below a directory that the run made has it.
-        let first = !swap.live.is_within(&seen);
-        seen.insert(&swap.live);
+        // Only the first swap of a path has the state before the run as its old object.
+        let first = seen.insert(&swap.live);
         if !first || walk.exceptions.left_alone.contains(&swap.live) {
             continue;
         }
