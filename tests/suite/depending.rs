@@ -7,7 +7,7 @@ use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
 
 /// Returns a rollup that copies a file of its own to the engines and restarts a service there.
-fn tool(kb: &str, relations: &str) -> String {
+pub(crate) fn tool(kb: &str, relations: &str) -> String {
     let steps = format!(
         "{relations}\n\
          [[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\non = \"engine\"\nfiles = [\"{kb}.txt\"]\n\

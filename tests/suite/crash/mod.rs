@@ -4,6 +4,7 @@
 mod faults;
 mod manual;
 mod records;
+mod several;
 pub(crate) mod site;
 pub(crate) mod tree;
 mod two_names;

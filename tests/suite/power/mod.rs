@@ -165,6 +165,26 @@ fn an_undo_of_a_finished_run_survives_a_power_cut_anywhere() {
 
 /// The record that closes the run may not be on disk yet when its slots are cleared.
 #[test]
+fn runs_beside_the_record_of_another_rollup_survive_a_power_cut_anywhere() {
+    let sample = Sample {
+        one_of: 9,
+        ..SAMPLE
+    };
+    let mut trial = Trial::beside_another_record(sample, 11);
+    let apply = scenario(&trial, &[(ProcessCommand::Apply, ProcessFault::None)]);
+    trial.cut(&apply, usize::MAX);
+    let undo = scenario(
+        &trial,
+        &[
+            (ProcessCommand::Apply, ProcessFault::None),
+            (ProcessCommand::Reopen, ProcessFault::None),
+        ],
+    );
+    trial.cut(&undo, usize::MAX);
+    assert!(trial.unfinished > 50, "{}", trial.unfinished);
+}
+
+#[test]
 fn a_prune_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(
         Sample {

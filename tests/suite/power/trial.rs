@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Answer, Direction, Outcome, Run, RunState, runs};
-use rollup::run::{Ended, RunError, examine, load_plan};
+use rollup::plan::{AppliedByHand, accept_applied};
+use rollup::run::{self, Ended, RunError, examine, load_plan};
 use tempfile::TempDir;
 
 use super::cut::{Cut, Random, Survivor};
@@ -14,7 +16,7 @@ use super::scenario::{Operator, Scenario};
 use crate::accepting::{accept_with_listener, drifted_site, found};
 use crate::crash::site::{DeploymentCopy, Site, temporary};
 use crate::crash::tree::Tree;
-use crate::crash::{apply_with_listener, recover_with_listener, reopen_with_listener};
+use crate::crash::{apply_with_listener, lock, recover_with_listener, reopen_with_listener};
 
 /// Amount of disks that are tried of a scenario.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +84,33 @@ impl Trial {
             sample,
             seed,
         )
+    }
+
+    /// Begins before the rollup is applied, in a deployment with the record of another one.
+    pub(super) fn beside_another_record(sample: Sample, seed: u64) -> Self {
+        let site = Site::new();
+        let start = site.copy();
+        let tree = Directory::open(start.path()).expect("the deployment exists");
+        let snapshot = Snapshot::read(&tree, site.description.clone(), &Interest::default());
+        let rollup = AppliedByHand::Number("KB77".parse().expect("a number"));
+        let plan = accept_applied(&snapshot.expect("it can be read"), &rollup, "a test");
+        let plan = plan.expect("it fits").expect("it is not on record");
+        let mut disk = lock(start.path());
+        disk.create_rollup_directory("test").expect("it is made");
+        let asked = run::RunRequest {
+            manifest: None,
+            confirmed: Vec::new(),
+        };
+        let listener = &mut Operator::default();
+        let staged = run::stage(&disk, &plan, &asked, None, listener).expect("it is staged");
+        let ended = run::commit(&disk, &plan, staged, listener);
+        assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
+        drop(disk);
+        let applied = DeploymentCopy::of(start.path());
+        let ended = apply_with_listener(&site, applied.path(), None, listener);
+        assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
+        let after = Tree::of(applied.path()).without_times();
+        Self::of(site, start, 2, after, sample, seed)
     }
 
     fn of(
