@@ -66,6 +66,21 @@ fn independent_rollups_are_undone_in_any_order() {
 }
 
 #[test]
+fn an_empty_directory_that_was_there_before_a_run_stays() {
+    let (world, _) = applied(&[("KB100001", "")]);
+    let world = world
+        .remove("Servers/ENG01/Files/Tools/KB100001.txt")
+        .manifest("KB100002", &tool("KB100002", ""));
+    world
+        .run("accept --yes --reason 'not wanted'")
+        .exits_with(exit::OK);
+    let before = Listing::of(&world.deployment());
+    world.run("apply KB100002.toml --yes").exits_with(exit::OK);
+    undo(&world, "3");
+    before.assert_same(&Listing::of(&world.deployment()));
+}
+
+#[test]
 fn a_service_record_that_both_runs_restarted_comes_back_with_the_last_undo() {
     let text = "schema = 1\nrunning = true\nenabled = true\n";
     let record = "Servers/ENG01/Services/Engine.toml";

@@ -1,5 +1,6 @@
 //! Crashes of runs in a deployment that has the records of several rollups.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -175,4 +176,24 @@ fn an_apply_beside_other_records_and_a_catch_up_can_crash_at_any_change() {
         apply(&world, "KB100001", at, injector)
     });
     assert!(points > 20, "only {points}");
+}
+
+#[test]
+fn a_container_that_a_crash_left_half_made_gets_the_mode_of_its_parent() {
+    let world = World::with_site(SMALL)
+        .manifest("KB100001", &tool("KB100001", ""))
+        .remove("Servers");
+    let private = std::fs::Permissions::from_mode(0o750);
+    std::fs::set_permissions(world.deployment(), private).expect("the test owns it");
+    let points = crash_everywhere(&world.deployment(), Direction::Forward, &|at, injector| {
+        apply(&world, "KB100001", at, injector)
+    });
+    assert!(points > 20, "only {points}");
+    world.run("apply KB100001.toml --yes").exits_with(exit::OK);
+    let made = world.live("Servers/ENG01/Files/Tools");
+    let mode = std::fs::metadata(made)
+        .expect("it is made")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o750);
 }
