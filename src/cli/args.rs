@@ -94,7 +94,8 @@ pub(super) enum Command {
     Resume(ResumeArgs),
     /// Roll back the run in progress, or a finished run
     ///
-    /// Finished runs are rolled back newest first. A run that is only staged is discarded.
+    /// A finished run is rolled back unless a later run touched its paths, or a rollup requires what
+    /// it brought. A run that is only staged is discarded.
     #[command(
         visible_alias = "rollback",
         after_long_help = "Examples:
@@ -112,14 +113,16 @@ pub(super) enum Command {
     #[command(after_long_help = "Examples:
   rollup accept --reason \"hotfix of case 4711\" -d /srv/hmc40
   rollup accept \"Exchange 2007 Provider\" --reason \"hotfix of case 4711\"
-  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"fixed by hand\"")]
+  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"fixed by hand\"
+  rollup accept --applied KB952077 --reason \"by hand in May\"")]
     Accept(AcceptArgs),
     /// Print the console tree with the state of every item
     #[command(alias = "ls")]
     Tree(ReadArgs),
     /// Compare installed files, installers and states with their records
     ///
-    /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted.
+    /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted, lags
+    /// behind an applied rollup, or lacks what it requires.
     Verify(VerifyArgs),
     /// List the runs of a deployment, or print everything recorded of one
     #[command(

@@ -181,9 +181,9 @@ fn close_run(
     }
     show_progress(disk.tree(), &open.directory, &plan)?;
     out::line(
-        "it will be closed in its current state: no installed file is moved, its directory keeps every",
+        "it will be closed in its current state: no installed file is moved, and its directory keeps every",
     );
-    out::line("object in it, and the run can be neither resumed nor undone afterwards");
+    out::line("object in it. It cannot be resumed afterwards; `rollup undo RUN` rolls back what it did");
     confirm_to_continue(args.yes)?;
     let began = Began::of(&plan, "accept");
     let mut progress = RunProgress::new(
