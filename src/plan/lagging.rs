@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::deployment::applied::{AppliedRecord, Brought};
-use crate::deployment::description::{Instance, RoleId, ServerId};
+use crate::deployment::description::{Description, Instance, ItemId, RoleId, ServerId};
 use crate::deployment::records::{ItemRecord, State};
 use crate::deployment::snapshot::Snapshot;
-use crate::deployment::tree::path;
+use crate::deployment::tree::{FileKind, path};
 use crate::names::{CaseFolded, FileName, Kb, RelPath};
 
 /// Everything that lags in a deployment.
@@ -221,18 +221,17 @@ fn uncovered_servers(snapshot: &Snapshot, record: &AppliedRecord) -> BTreeSet<Se
         let Some(role) = site.role(role) else {
             continue;
         };
-        let is_covered = |server: &ServerId| names_server(covered, snapshot, *server);
+        let covered = servers_named(site, covered);
         let now = site.online_servers(role);
-        uncovered.extend(now.filter(|server| !is_covered(server)));
+        uncovered.extend(now.filter(|server| !covered.contains(server)));
     }
     uncovered
 }
 
-fn names_server(names: &BTreeSet<FileName>, snapshot: &Snapshot, server: ServerId) -> bool {
-    let name = &snapshot.description.servers[server.0].name;
-    names
-        .iter()
-        .any(|covered| covered.case_folded() == name.case_folded())
+/// Returns the servers with these names that the description has.
+fn servers_named(site: &Description, names: &BTreeSet<FileName>) -> BTreeSet<ServerId> {
+    let servers = names.iter().filter_map(|name| site.server(name.as_str()));
+    servers.collect()
 }
 
 /// Returns the places that a record states, on the servers that are online and still have the role.
@@ -243,21 +242,22 @@ fn recorded_places<'a>(
 ) -> Vec<RecordedPlace<'a>> {
     let site = &snapshot.description;
     let mut places = Vec::new();
+    let covered = record.servers.iter();
+    let covered: BTreeMap<RoleId, BTreeSet<ServerId>> = covered
+        .filter_map(|(role, names)| Some((site.role(role)?, servers_named(site, names))))
+        .collect();
+    let none = BTreeSet::new();
     // Of the servers of a role, those on which an entry is in this state, or would be.
     let servers_of = |role: RoleId, brought: &Brought| -> Vec<(ServerId, bool)> {
-        let recorded = record.servers.iter();
-        let covered = recorded
-            .filter(|(name, _)| site.role(name) == Some(role))
-            .flat_map(|(_, covered)| covered);
-        let covered: BTreeSet<FileName> = covered.cloned().collect();
-        let named = brought.servers.as_ref().unwrap_or(&covered);
-        let servers = site.online_servers(role).map(|server| {
-            let is_named = names_server(named, snapshot, server);
-            (is_named || uncovered.contains(&server), server, !is_named)
-        });
+        let narrowed = brought.servers.as_ref();
+        let narrowed = narrowed.map(|names| servers_named(site, names));
+        let named = narrowed
+            .as_ref()
+            .unwrap_or_else(|| covered.get(&role).unwrap_or(&none));
+        let servers = site.online_servers(role);
+        let servers = servers.map(|server| (server, !named.contains(&server)));
         servers
-            .filter(|(counts, _, _)| *counts)
-            .map(|(_, server, is_uncovered)| (server, is_uncovered))
+            .filter(|(server, is_unnamed)| !is_unnamed || uncovered.contains(server))
             .collect()
     };
     for (name, brought) in &record.items {
@@ -380,7 +380,7 @@ pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
     }
     for (at, item) in site.items.iter().enumerate() {
         if item.on.is_some() {
-            parents.insert(site.item_directory(crate::deployment::description::ItemId(at)));
+            parents.insert(site.item_directory(ItemId(at)));
         }
     }
     let servers = path("Servers");
@@ -395,8 +395,7 @@ pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
         let depth = parent.parts().count() + 1;
         let below = snapshot.below(&parent);
         let directories = below.filter(|found| {
-            found.kind == crate::deployment::tree::FileKind::Directory
-                && found.path.parts().count() == depth
+            found.kind == FileKind::Directory && found.path.parts().count() == depth
         });
         let unknown = directories.filter(|found| !known.contains(&found.path.case_folded()));
         orphans.extend(unknown.map(|found| found.path.clone()));

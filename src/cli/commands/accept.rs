@@ -183,7 +183,9 @@ fn close_run(
     out::line(
         "it will be closed in its current state: no installed file is moved, and its directory keeps every",
     );
-    out::line("object in it. It cannot be resumed afterwards; `rollup undo RUN` rolls back what it did");
+    out::line(
+        "object in it. It cannot be resumed afterwards; `rollup undo RUN` rolls back what it did",
+    );
     confirm_to_continue(args.yes)?;
     let began = Began::of(&plan, "accept");
     let mut progress = RunProgress::new(
