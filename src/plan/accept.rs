@@ -143,7 +143,7 @@ struct Acceptor<'a> {
     chosen: Option<&'a BTreeSet<Instance>>,
     /// Directories of the chosen instances, and the files in the share that they come from.
     scope: BTreeSet<CaseFolded>,
-    /// What lags behind applied rollups; that of items is accepted.
+    /// Lag behind applied rollups; that of items is accepted.
     lagging: Lagging,
     /// Paths at and below which the expected state is unknown.
     unknown: BTreeSet<CaseFolded>,

@@ -1,4 +1,4 @@
-//! What a run brings, which the record of its rollup states.
+//! Everything that a run brings, which the record of its rollup states.
 
 use std::collections::{BTreeMap, BTreeSet};
 

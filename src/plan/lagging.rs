@@ -48,7 +48,7 @@ pub struct LaggingPlace {
     pub why: String,
 }
 
-/// What a run that catches up may touch.
+/// Limits of a run that catches up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CatchUp {
     /// Servers that lag as a whole.

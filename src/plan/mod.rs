@@ -132,7 +132,7 @@ pub struct PlannedRollup {
     pub includes: Vec<Kb>,
     /// Rollups that it replaces.
     pub replaces: Vec<Kb>,
-    /// What lags, as people read it, if the run only catches up with a rollup that is applied.
+    /// Descriptions of everything that lags, if the run only catches up with a rollup that is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catch_up: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! Whether and why a finished run can be undone. The undo itself, and everything that speaks about
-//! it, ask here.
+//! Answer whether and why a finished run can be undone. The undo itself, and everything that speaks
+//! about it, ask here.
 //!
 //! A run depends on nothing but the paths that it swapped, the rollups that require what it brought,
 //! and the objects that it kept. In addition no undo may lead to runs of which none can be undone
@@ -37,7 +37,7 @@ pub struct UndoCheck<'a> {
     offline: Vec<String>,
     /// Plans of the runs that are not undone, or the fault of one that cannot be read.
     plans: BTreeMap<u32, Result<RunPlan, String>>,
-    relations: OnceCell<Relations>,
+    records: OnceCell<WrittenRecords>,
 }
 
 /// Plan of a run, with its live paths for look-ups.
@@ -73,7 +73,7 @@ impl RunPlan {
 }
 
 /// Records of applied rollups, as the runs wrote them one after the other.
-struct Relations {
+struct WrittenRecords {
     now: AppliedRollups,
     /// Records that runs wrote, by rollup, oldest first.
     written: BTreeMap<Kb, Vec<(u32, AppliedRecord)>>,
@@ -100,7 +100,7 @@ impl<'a> UndoCheck<'a> {
             listed: site.map(|site| site.applied.clone()).unwrap_or_default(),
             offline: offline.into_iter().map(str::to_owned).collect(),
             plans: plans.collect(),
-            relations: OnceCell::new(),
+            records: OnceCell::new(),
         }
     }
 
@@ -183,46 +183,45 @@ impl<'a> UndoCheck<'a> {
         let began = first_time(run, |record| {
             matches!(record, crate::journal::Record::Committing { .. })
         });
+        let earlier = || {
+            let runs = self.runs.iter().rev();
+            runs.filter(|other| other.number < run.number)
+        };
+        let found_default = |live: &RelPath| {
+            let first = plan.swaps.iter().find(|swap| swap.live == *live);
+            let found = first.and_then(|swap| sha256_of(&swap.old));
+            ServiceRecord::is_at(live) && found == Some(default_service())
+        };
+        let is_of_another = |live: &RelPath| {
+            earlier().any(|other| {
+                matches!(self.plans.get(&other.number), Some(Ok(plan)) if plan.touches(live))
+            })
+        };
+        let mut candidates = plan.live_paths();
+        candidates.retain(|live| found_default(live) && !is_of_another(live));
         let mut empty = BTreeSet::new();
-        for live in plan.live_paths() {
-            let is_default = plan
-                .swaps
-                .iter()
-                .find(|swap| swap.live == *live)
-                .is_some_and(|swap| {
-                    ServiceRecord::is_at(live) && sha256_of(&swap.old) == Some(default_service())
-                });
-            let earlier = || {
-                self.runs
-                    .iter()
-                    .rev()
-                    .filter(|other| other.number < run.number)
-            };
-            let still_there = || {
-                earlier().any(|other| {
-                    matches!(self.plans.get(&other.number), Some(Ok(plan)) if plan.touches(live))
-                })
-            };
-            if !is_default || still_there() {
+        for other in earlier().filter(|other| other.state() == RunState::Closed(Outcome::Undone)) {
+            let undone = other.journal.entries.last();
+            let is_later = undone
+                .zip(began)
+                .is_some_and(|(undone, began)| undone.at.as_str() >= began);
+            if candidates.is_empty() || !is_later {
                 continue;
             }
-            let made_it = earlier().any(|other| {
-                let undone = other.journal.entries.last();
-                let is_later = undone
-                    .zip(began)
-                    .is_some_and(|(undone, began)| undone.at.as_str() >= began);
-                let is_undone = other.state() == RunState::Closed(Outcome::Undone);
-                let found_none = || {
-                    load_plan(self.tree, &other.directory).is_ok_and(|plan| {
-                        let mut first = plan.swaps.iter().filter(|swap| swap.live == *live);
-                        first.next().is_some_and(|swap| !swap.has_old())
-                    })
-                };
-                is_undone && is_later && found_none()
-            });
-            if made_it {
-                empty.insert(live.clone());
-            }
+            let Ok(plan) = load_plan(self.tree, &other.directory) else {
+                continue;
+            };
+            let made = |live: &RelPath| {
+                let first = plan.swaps.iter().find(|swap| swap.live == *live);
+                first.is_some_and(|swap| !swap.has_old())
+            };
+            empty.extend(
+                candidates
+                    .iter()
+                    .copied()
+                    .filter(|live| made(live))
+                    .cloned(),
+            );
         }
         empty
     }
@@ -273,9 +272,9 @@ impl<'a> UndoCheck<'a> {
     }
 
     fn lost_requirements(&self, run: &Run) -> Result<Vec<Reason>, RunError> {
-        let relations = self.relations()?;
+        let records = self.records()?;
         let remaining: BTreeSet<u32> = self.plans.keys().copied().collect();
-        let lost = self.lost(relations, &remaining, run.number);
+        let lost = self.lost(records, &remaining, run.number);
         if !lost.is_empty() {
             let reasons = lost.into_iter().map(|(message, rollup)| {
                 let by = self.newest_of(rollup);
@@ -289,11 +288,12 @@ impl<'a> UndoCheck<'a> {
         }
         let mut without = remaining.clone();
         without.remove(&run.number);
-        let stuck = self.stuck(relations, &without);
-        if stuck.is_none() || self.stuck(relations, &remaining).is_some() {
+        let Some(stuck) = self.stuck(records, &without) else {
+            return Ok(Vec::new());
+        };
+        if self.stuck(records, &remaining).is_some() {
             return Ok(Vec::new());
         }
-        let stuck = stuck.expect("it is stuck");
         let message = format!(
             "without {}, run {} could never be undone",
             run.name(),
@@ -316,7 +316,7 @@ impl<'a> UndoCheck<'a> {
     /// that has it.
     fn lost(
         &self,
-        relations: &Relations,
+        records: &WrittenRecords,
         remaining: &BTreeSet<u32>,
         number: u32,
     ) -> Vec<(String, Kb)> {
@@ -324,18 +324,18 @@ impl<'a> UndoCheck<'a> {
             return Vec::new();
         };
         let written: Vec<AppliedRecord> = own.plan.applied_records().collect();
-        let now = relations.with(remaining, &self.listed);
+        let now = records.with(remaining, &self.listed);
         let is_required = written.iter().any(|record| {
             let provided = now.included_in(record.kb);
-            relations.required.contains(&record.kb)
-                || provided.iter().any(|kb| relations.required.contains(kb))
+            records.required.contains(&record.kb)
+                || provided.iter().any(|kb| records.required.contains(kb))
         });
         if !is_required {
             return Vec::new();
         }
         let mut without = remaining.clone();
         without.remove(&number);
-        let after = relations.with(&without, &self.listed);
+        let after = records.with(&without, &self.listed);
         let lost = now.lost_in(&after, Superseded::Count).into_iter();
         lost.map(|lacking| {
             let written = written.iter().map(|record| record.kb.to_string());
@@ -351,9 +351,9 @@ impl<'a> UndoCheck<'a> {
 
     /// Undoes these runs in thought, each time the newest that can be; returns the newest of those
     /// that are left, if none of them can be.
-    fn stuck(&self, relations: &Relations, remaining: &BTreeSet<u32>) -> Option<u32> {
+    fn stuck(&self, records: &WrittenRecords, remaining: &BTreeSet<u32>) -> Option<u32> {
         let mut remaining = remaining.clone();
-        if relations.required.is_empty() {
+        if records.required.is_empty() {
             return None;
         }
         while !remaining.is_empty() {
@@ -365,7 +365,7 @@ impl<'a> UndoCheck<'a> {
                     let later = self.plans.get(later).and_then(|plan| plan.as_ref().ok());
                     later.is_none_or(|later| own.shared_with(later).is_empty())
                 });
-                is_last && self.lost(relations, &remaining, number).is_empty()
+                is_last && self.lost(records, &remaining, number).is_empty()
             });
             match free {
                 Some(number) => remaining.remove(&number),
@@ -375,15 +375,15 @@ impl<'a> UndoCheck<'a> {
         None
     }
 
-    fn relations(&self) -> Result<&Relations, RunError> {
-        if let Some(relations) = self.relations.get() {
-            return Ok(relations);
+    fn records(&self) -> Result<&WrittenRecords, RunError> {
+        if let Some(records) = self.records.get() {
+            return Ok(records);
         }
-        let relations = self.read_relations()?;
-        Ok(self.relations.get_or_init(|| relations))
+        let records = self.read_written_records()?;
+        Ok(self.records.get_or_init(|| records))
     }
 
-    fn read_relations(&self) -> Result<Relations, RunError> {
+    fn read_written_records(&self) -> Result<WrittenRecords, RunError> {
         let (now, _) = AppliedRollups::read(self.tree, &self.listed)?;
         let mut written: BTreeMap<Kb, Vec<(u32, AppliedRecord)>> = BTreeMap::new();
         let mut found = BTreeMap::new();
@@ -411,7 +411,7 @@ impl<'a> UndoCheck<'a> {
         let of_runs = written.values().flatten().map(|(_, record)| record);
         let all = of_runs.chain(now.records()).chain(found.values());
         let required = all.flat_map(|record| record.requires.iter().map(|r| r.kb));
-        Ok(Relations {
+        Ok(WrittenRecords {
             required: required.collect(),
             now,
             written,
@@ -441,7 +441,7 @@ impl<'a> UndoCheck<'a> {
     }
 }
 
-impl Relations {
+impl WrittenRecords {
     /// Returns the applied rollups if only these runs had been made.
     fn with(&self, runs: &BTreeSet<u32>, listed: &[Kb]) -> AppliedRollups {
         let mut records: BTreeMap<Kb, AppliedRecord> = self

@@ -25,7 +25,7 @@ pub struct Verification {
     pub bytes: u64,
     /// Drift per file or record, sorted by path.
     pub drift: Vec<Drift>,
-    /// What lags behind applied rollups, in words; nothing while a run is unfinished.
+    /// Lag behind applied rollups, in words; nothing while a run is unfinished.
     pub lagging: Vec<String>,
     /// Installed items that lack what they require, in words.
     pub lacking: Vec<String>,

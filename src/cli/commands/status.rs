@@ -31,7 +31,7 @@ struct Status {
     name: Option<String>,
     /// Applied rollups; unknown only while a run is open.
     applied: Option<AppliedRollups>,
-    /// What lags and what belongs to nothing; unknown while a run is open.
+    /// Lag, and directories that belong to nothing; unknown while a run is open.
     site: Option<SiteStatus>,
     /// Newest finished run, and whether it can be undone.
     newest: Option<(String, UndoAnswer)>,
@@ -51,7 +51,7 @@ struct OpenRunStatus {
 
 /// State of the deployment beside its runs.
 struct SiteStatus {
-    /// What lags behind applied rollups, in words.
+    /// Lag behind applied rollups, in words.
     lagging: Vec<String>,
     /// Servers that are offline.
     offline: Vec<String>,

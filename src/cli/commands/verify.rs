@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::exit::{Exit, Failure};
@@ -14,12 +14,12 @@ use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::journal::{Run, RunState};
 use crate::names::{Escaped, RelPath};
 use crate::run::{changed_kept_objects, describe_run, undo_answers};
-use crate::verify::{Drift, verify as verify_tree};
+use crate::verify::{Drift, Verification, verify as verify_tree};
 
 /// Runs `rollup verify`.
 pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let site = inputs::open_described(args.deployment.deployment.as_deref())?;
-    let (verified, kept, open) = inputs::read_consistently(&site.tree, || {
+    let compared = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         let snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
         let verified =
@@ -32,138 +32,169 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
         let open = runs
             .into_iter()
             .find(|run| matches!(run.state(), RunState::Unfinished(_)));
-        Ok((verified, kept, open))
+        Ok(Compared {
+            verified,
+            kept,
+            open,
+        })
     })?;
-    if open.is_some()
+    if compared.open.is_some()
         && holder(&site.tree)
             .map_err(|error| inputs::disk_failure(&error))?
             .is_some()
     {
         return Err(inputs::writer_at_work(&site.tree));
     }
-    let changed_kept = kept.as_ref().map_or(0, |kept| kept.changed.len());
-    let exit = if verified.differences() + changed_kept == 0 && open.is_none() {
-        Exit::Ok
-    } else {
-        Exit::Mismatch
+    let exit = match compared.differences() == 0 && compared.open.is_none() {
+        true => Exit::Ok,
+        false => Exit::Mismatch,
     };
-    if args.format == Format::Json {
+    match args.format {
+        Format::Json => out::line(format_args!("{:#}", compared.document(exit))),
+        Format::Text => {
+            compared.print_differences();
+            compared.print_verdict(&NextCommands(site.tree.path()));
+        }
+    }
+    Ok(exit)
+}
+
+/// Result of the comparison.
+struct Compared {
+    verified: Verification,
+    /// Kept objects, if they were hashed.
+    kept: Option<KeptObjects>,
+    /// Run that is unfinished.
+    open: Option<Run>,
+}
+
+impl Compared {
+    fn document(&self, exit: Exit) -> Value {
+        let verified = &self.verified;
         let drift: Vec<_> = verified
             .drift
             .iter()
             .map(|d| json!({ "path": d.path, "description": d.description }))
             .collect();
-        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+        json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
                                "drift": drift, "lagging": verified.lagging, "lacking": verified.lacking,
                                "directories_of_no_instance": verified.directories_of_no_instance,
-                               "kept": kept.as_ref().map(|kept| json!({ "runs": kept.runs, "changed": kept.changed })),
-                               "unmanaged": verified.unmanaged, "unreadable": verified.unreadable });
-        out::line(format_args!("{document:#}"));
-        return Ok(exit);
+                               "kept": self.kept.as_ref().map(|kept| json!({ "runs": kept.runs, "changed": kept.changed })),
+                               "unmanaged": verified.unmanaged, "unreadable": verified.unreadable })
     }
-    if let Some(run) = &open {
-        out::line(format_args!(
-            "{}: run {} is {}; `rollup status` shows the next command",
-            styled(WARN, "open"),
-            run.name(),
-            describe_run(run)
-        ));
-    }
-    let width = out::width();
-    let mut by_directory: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
-    verified.drift.iter().for_each(|drift| {
-        by_directory
-            .entry(drift.path.parent())
-            .or_default()
-            .push(drift)
-    });
-    for drift in by_directory.into_values().flatten() {
-        let path = format!("`{}`", Escaped(drift.path.as_str()));
-        // A path stays in one piece; its description goes on the next line if the line would be too
-        // long.
-        let fits =
-            "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count() <= width;
-        let gap = if fits { " " } else { "\n       " };
-        out::line(format_args!(
-            "{}: {path}{gap}{}",
-            styled(BAD, "drift"),
-            drift.description
-        ));
-    }
-    for lagging in &verified.lagging {
-        out::line(format_args!("{}: {lagging}", styled(BAD, "lagging")));
-    }
-    for lacking in &verified.lacking {
-        out::line(format_args!("{}: {lacking}", styled(BAD, "requires")));
-    }
-    for changed in kept.iter().flat_map(|kept| &kept.changed) {
-        out::line(format_args!("{}: {changed}", styled(BAD, "undo")));
-    }
-    for directory in &verified.directories_of_no_instance {
-        out::line(format_args!(
-            "{}: `{}` belongs to no server or instance of `deployment.toml`",
-            styled(WARN, "directory"),
-            Escaped(directory.as_str())
-        ));
-    }
-    for name in &verified.unreadable {
-        let label = styled(WARN, "unmanaged");
-        out::line(format_args!(
-            "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
-            Escaped(name)
-        ));
-    }
-    for path in &verified.unmanaged {
-        out::line(format_args!(
-            "{}: `{}` has no record; rollup leaves it alone",
-            styled(DIM, "unmanaged"),
-            Escaped(path.as_str())
-        ));
-    }
-    let items = count(verified.items, "installed item", "installed items");
-    let files = count(verified.files, "file", "files");
-    if let Some(kept) = kept.filter(|kept| kept.changed.is_empty()) {
-        let runs = count(kept.runs.len(), "run", "runs");
-        out::line(format_args!(
-            "the kept objects of {runs} that can be undone are as they were moved there"
-        ));
-    }
-    match verified.differences() + changed_kept {
-        0 => {
-            let verdict = if open.is_some() {
-                "the current state matches its records"
-            } else {
-                "everything matches"
-            };
-            let bytes = out::number(verified.bytes);
+
+    fn print_differences(&self) {
+        let verified = &self.verified;
+        if let Some(run) = &self.open {
             out::line(format_args!(
-                "{}: {items}, {files}, {bytes} bytes",
-                styled(GOOD, verdict)
+                "{}: run {} is {}; `rollup status` shows the next command",
+                styled(WARN, "open"),
+                run.name(),
+                describe_run(run)
             ));
         }
-        drift => {
+        let width = out::width();
+        let mut by_directory: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
+        verified.drift.iter().for_each(|drift| {
+            by_directory
+                .entry(drift.path.parent())
+                .or_default()
+                .push(drift)
+        });
+        for drift in by_directory.into_values().flatten() {
+            let path = format!("`{}`", Escaped(drift.path.as_str()));
+            // A path stays in one piece; its description goes on the next line if the line would be too
+            // long.
+            let fits =
+                "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count()
+                    <= width;
+            let gap = if fits { " " } else { "\n       " };
             out::line(format_args!(
-                "{} in {items} with {files}",
-                count(drift, "difference", "differences")
+                "{}: {path}{gap}{}",
+                styled(BAD, "drift"),
+                drift.description
             ));
-            if open.is_none() && !verified.lagging.is_empty() {
-                out::line(
-                    "next: `rollup apply` with the manifest of the rollup brings up only what lags",
-                );
-            }
-            if open.is_none() && !verified.drift.is_empty() {
-                out::line(
-                    "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
-                );
+        }
+        for lagging in &verified.lagging {
+            out::line(format_args!("{}: {lagging}", styled(BAD, "lagging")));
+        }
+        for lacking in &verified.lacking {
+            out::line(format_args!("{}: {lacking}", styled(BAD, "requires")));
+        }
+        for changed in self.kept.iter().flat_map(|kept| &kept.changed) {
+            out::line(format_args!("{}: {changed}", styled(BAD, "undo")));
+        }
+        for directory in &verified.directories_of_no_instance {
+            out::line(format_args!(
+                "{}: `{}` belongs to no server or instance of `deployment.toml`",
+                styled(WARN, "directory"),
+                Escaped(directory.as_str())
+            ));
+        }
+        for name in &verified.unreadable {
+            let label = styled(WARN, "unmanaged");
+            out::line(format_args!(
+                "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
+                Escaped(name)
+            ));
+        }
+        for path in &verified.unmanaged {
+            out::line(format_args!(
+                "{}: `{}` has no record; rollup leaves it alone",
+                styled(DIM, "unmanaged"),
+                Escaped(path.as_str())
+            ));
+        }
+    }
+
+    fn print_verdict(&self, next: &NextCommands<'_>) {
+        let verified = &self.verified;
+        let items = count(verified.items, "installed item", "installed items");
+        let files = count(verified.files, "file", "files");
+        if let Some(kept) = self.kept.as_ref().filter(|kept| kept.changed.is_empty()) {
+            let runs = count(kept.runs.len(), "run", "runs");
+            out::line(format_args!(
+                "the kept objects of {runs} that can be undone are as they were moved there"
+            ));
+        }
+        match self.differences() {
+            0 => {
+                let verdict = if self.open.is_some() {
+                    "the current state matches its records"
+                } else {
+                    "everything matches"
+                };
+                let bytes = out::number(verified.bytes);
                 out::line(format_args!(
-                    "  or: `{}` accepts the drift",
-                    NextCommands(site.tree.path()).accept()
+                    "{}: {items}, {files}, {bytes} bytes",
+                    styled(GOOD, verdict)
                 ));
             }
+            drift => {
+                out::line(format_args!(
+                    "{} in {items} with {files}",
+                    count(drift, "difference", "differences")
+                ));
+                if self.open.is_none() && !verified.lagging.is_empty() {
+                    out::line(
+                        "next: `rollup apply` with the manifest of the rollup brings up only what lags",
+                    );
+                }
+                if self.open.is_none() && !verified.drift.is_empty() {
+                    out::line(
+                        "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
+                    );
+                    out::line(format_args!("  or: `{}` accepts the drift", next.accept()));
+                }
+            }
         }
     }
-    Ok(exit)
+
+    fn differences(&self) -> usize {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.changed.len());
+        self.verified.differences() + kept
+    }
 }
 
 /// Kept objects of the runs that can be undone.
