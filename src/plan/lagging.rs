@@ -11,7 +11,7 @@ use crate::deployment::description::{Description, Instance, ItemId, RoleId, Serv
 use crate::deployment::records::{ItemRecord, State};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{FileKind, path};
-use crate::names::{CaseFolded, FileName, Kb, RelPath};
+use crate::names::{CaseFolded, FileName, Kb, RelPath, same_name};
 
 /// Everything that lags in a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -368,39 +368,47 @@ fn item_difference(record: Option<&ItemRecord>, brought: &Brought) -> Option<Str
     (!is_same).then(|| format!("was installed from another installer of version {version}"))
 }
 
-/// Returns the directories of the console and of servers that belong to no instance and no server:
-/// those of a server that lost its role, or that `deployment.toml` no longer lists. Sorted.
+/// Returns the directories that belong to no instance and no server: those of a server that lost its
+/// role or that `deployment.toml` no longer lists, and those with the record of an item that it no
+/// longer has there. Sorted; none is below another.
 pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
     let site = &snapshot.description;
-    let mut known: BTreeSet<CaseFolded> = BTreeSet::new();
-    let mut parents: BTreeSet<RelPath> = BTreeSet::new();
-    for instance in site.all_instances().filter(|i| i.server.is_some()) {
-        let directory = site.directory(instance);
-        known.insert(directory.case_folded());
-    }
-    for (at, item) in site.items.iter().enumerate() {
-        if item.on.is_some() {
-            parents.insert(site.item_directory(ItemId(at)));
+    let instances: BTreeSet<CaseFolded> = site
+        .all_instances()
+        .map(|instance| site.directory(instance).case_folded())
+        .collect();
+    let with_role = (0..site.items.len()).map(ItemId);
+    let with_role: BTreeSet<CaseFolded> = with_role
+        .filter(|item| site.items[item.0].on.is_some())
+        .map(|item| site.item_directory(item).case_folded())
+        .collect();
+    let servers = path("Servers").case_folded();
+    let is_orphan = |directory: &RelPath, holds_record: bool| {
+        let Some(parent) = directory.parent() else {
+            return false;
+        };
+        if directory
+            .parts()
+            .next()
+            .is_some_and(|top| same_name(top, servers.as_str()))
+        {
+            return parent.case_folded() == servers && site.server(directory.name()).is_none();
         }
-    }
-    let servers = path("Servers");
-    for server in &site.servers {
-        let directory = RelPath::parse(&format!("{servers}/{}", server.name));
-        known.extend(directory.iter().map(RelPath::case_folded));
-    }
-    parents.insert(servers);
-    let mut orphans = Vec::new();
-    for parent in parents {
-        let parent = snapshot.actual(&parent);
-        let depth = parent.parts().count() + 1;
-        let below = snapshot.below(&parent);
-        let directories = below.filter(|found| {
-            found.kind == FileKind::Directory && found.path.parts().count() == depth
-        });
-        let unknown = directories.filter(|found| !known.contains(&found.path.case_folded()));
-        orphans.extend(unknown.map(|found| found.path.clone()));
+        let is_beside_instances = with_role.contains(&parent.case_folded());
+        (is_beside_instances || holds_record) && !instances.contains(&directory.case_folded())
+    };
+    let mut orphans: Vec<RelPath> = Vec::new();
+    for found in snapshot.entries() {
+        let directory = match found.kind {
+            FileKind::Directory => is_orphan(&found.path, false).then(|| found.path.clone()),
+            FileKind::File if same_name(found.path.name(), "state.toml") => {
+                found.path.parent().filter(|parent| is_orphan(parent, true))
+            }
+            _ => None,
+        };
+        orphans.extend(directory);
     }
     orphans.sort();
-    orphans.dedup();
+    orphans.dedup_by(|below, above| below == above || below.below(above).is_some());
     orphans
 }

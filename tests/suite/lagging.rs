@@ -332,6 +332,16 @@ fn directories_of_no_instance_are_named() {
         ran.prints("`Web/Site/WEB02` belongs to no server or instance")
             .prints("`Servers/WEB02` belongs to no server or instance");
     }
+    // An item that moved, or that the console no longer has, is not where its record is.
+    let world = small_world(UPDATE_SITE).edit(
+        "deployment/deployment.toml",
+        "path = \"Web\"",
+        "path = \"Pages\"",
+    );
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints("`Web/Site/WEB01` belongs to no server or instance");
 }
 
 #[test]

@@ -319,6 +319,11 @@ impl Snapshot {
         self.nodes.get(&path.case_folded())
     }
 
+    /// Returns everything on disk but `.rollup`, sorted by folded path.
+    pub fn entries(&self) -> impl Iterator<Item = &FoundEntry> {
+        self.nodes.values()
+    }
+
     /// Returns everything below a directory, sorted by folded path.
     pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &FoundEntry> {
         let prefix = format!("{}/", directory.case_folded().as_str());
