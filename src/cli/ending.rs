@@ -4,6 +4,7 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use super::next::NextCommands;
 use crate::cli::terminal::out;
+use crate::deployment::description::Description;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalError, Run, RunState, runs};
 use crate::names::{Digest, Escaped, RelPath, error_chain};
@@ -126,11 +127,17 @@ pub(super) fn recovery_failure(error: &RunError, run: &Run, next: &NextCommands<
                 .now(state)
                 .next(format!("move it somewhere else, then `{undo}`"))
         }
-        (RunState::Closed(_), RunError::NotReady(_)) => failure.now(state).next(format!(
-            "then `{undo}`; `rollup report {} -d {}` shows the run",
-            run.number,
-            out::shell_quoted(next.0)
-        )),
+        (RunState::Closed(_), RunError::NotReady(reasons)) => {
+            let then = match reasons.iter().all(|reason| reason.help.is_some()) {
+                true => format!("then `{undo}`; "),
+                false => String::new(),
+            };
+            failure.now(state).next(format!(
+                "{then}`rollup report {} -d {}` shows the run",
+                run.number,
+                out::shell_quoted(next.0)
+            ))
+        }
         (RunState::Closed(_), RunError::Plan { .. }) => failure.now(state),
         (RunState::Closed(_), RunError::CannotMove { .. }) => without_next(failure)
             .now(state)
@@ -177,12 +184,12 @@ fn with_exit(failure: Failure, exit: Exit) -> Failure {
 
 /// Prints the last line of a command that finished a run: how to undo it, or why that is not
 /// possible. Computed from the run's records and slots; without a readable run nothing is claimed.
-pub(super) fn report_undo(tree: &Tree, name: &str) {
+pub(super) fn report_undo(tree: &Tree, site: Option<&Description>, name: &str) {
     let Ok(runs) = runs(tree) else { return };
     let Some(run) = runs.iter().find(|run| run.name() == name) else {
         return;
     };
-    let Ok(answers) = undo_answers(tree, &runs, None) else {
+    let Ok(answers) = undo_answers(tree, &runs, site) else {
         return;
     };
     let next = NextCommands(tree.path());

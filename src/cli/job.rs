@@ -393,7 +393,7 @@ impl Job {
 }
 
 /// Describes a refusal with all its reasons; the kind of the first one is the exit code.
-fn refused(refusal: &Refusal) -> Failure {
+pub(super) fn refused(refusal: &Refusal) -> Failure {
     let mut failure = Failure::new(refusal.kind().into(), "");
     failure.reasons.clear();
     for reason in &refusal.reasons {

@@ -30,7 +30,7 @@ pub(super) fn find_run<'a>(
     };
     let by_rollup = || {
         let kb: Kb = named.parse().ok()?;
-        let is_of_rollup = |run: &&Run| run.kb == Some(kb);
+        let is_of_rollup = |run: &&Run| run.kb == Some(kb) || run.recorded_by_hand() == Some(kb);
         let newest = runs.iter().rev().filter(is_of_rollup).find(is_wanted);
         newest.or_else(|| runs.iter().rev().find(is_of_rollup))
     };

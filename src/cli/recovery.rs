@@ -1,6 +1,7 @@
 //! The part that `resume` and `undo` share: the lock, the runs, and the preview of the remaining
 //! operations.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::answers::require_terminal;
@@ -14,7 +15,7 @@ use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Run, runs};
 use crate::plan::Plan;
-use crate::run::{Cleared, clear_interrupted_staging, describe_run, examine};
+use crate::run::{Cleared, UndoCheck, clear_interrupted_staging, describe_run, examine};
 
 /// Takes the lock for a recovery, and clears runs that died while staging. The description is
 /// missing if `deployment.toml` cannot be used, which is only warned about.
@@ -61,7 +62,13 @@ pub(super) fn print_remaining_operations(
     let examined =
         examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk_failure(&error))?;
     out::line(format_args!("run {} is {}", run.name(), describe_run(run)));
-    let lines = views::plan::remaining_operations(plan, &examined, direction);
+    let left_alone = match direction {
+        Direction::Forward => BTreeSet::new(),
+        Direction::Back => {
+            UndoCheck::new(disk.tree(), &all_runs(disk)?, None).paths_left_alone(run)
+        }
+    };
+    let lines = views::plan::remaining_operations(plan, &examined, direction, &left_alone);
     out::line(match (direction, lines.is_empty()) {
         (Direction::Forward, false) => "it will be finished:",
         (Direction::Back, false) => "it will be rolled back:",

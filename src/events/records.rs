@@ -33,7 +33,7 @@ impl Records<'_> {
                 revision: rollup.revision.to_string(),
                 title: rollup.title.clone(),
             },
-            journal::RunSubject::Accept { reason } => EventSubject::Accept {
+            journal::RunSubject::Accept { reason, .. } => EventSubject::Accept {
                 reason: reason.clone(),
             },
         });
@@ -121,6 +121,7 @@ impl Records<'_> {
                     outcome,
                     measured,
                     accepted,
+                    ..
                 } => LoggedEvent::Closed {
                     outcome: *outcome,
                     measured: Some(*measured),

@@ -84,6 +84,7 @@ impl RunSummary {
             state,
             exit_code: last.and_then(|session| session.exit_code),
             exit: last.and_then(|session| session.exit.clone()),
+            scope: Vec::new(),
             undo: None,
             steps,
             commands,

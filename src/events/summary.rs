@@ -35,6 +35,8 @@ pub struct RunSummary {
     pub exit_code: Option<u8>,
     /// Name of that exit code.
     pub exit: Option<String>,
+    /// Limits of the run: what it caught up with, and the servers that it left out, in words.
+    pub scope: Vec<String>,
     /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
     pub undo: Option<UndoAnswer>,
     /// Steps of the plan.

@@ -17,17 +17,19 @@
 mod state;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::io;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::tree::{DiskError, Tree};
-use crate::names::{Digest, RelPath};
+use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
 pub use state::{
     DamagedRun, QuarantineNote, Run, RunState, next_number, quarantined, runs, runs_and_damaged,
+    runs_directory,
 };
 pub use writer::{JournalWriter, RESERVE};
 
@@ -92,7 +94,24 @@ pub enum Record {
         /// User and reason, if the run was closed in its current state.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<Accepted>,
+        /// Parts of the run that a rollback left for later runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<LeftBehind>,
     },
+}
+
+/// Parts of a run that its rollback left, because later runs need them. The undo of the last of
+/// these runs takes them away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftBehind {
+    /// Service records that the run had made.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<RelPath>,
+    /// Containers that it had made, and that were not empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub containers: BTreeSet<RelPath>,
+    /// Number of the newest run at that time: later ones found these parts as they are.
+    pub newest: u32,
 }
 
 /// User who accepted the current state of a run, and their reason.
@@ -144,6 +163,9 @@ pub enum RunSubject {
     Accept {
         /// Reason that the user gave.
         reason: String,
+        /// Rollup that the run records as applied by hand, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applied: Option<Kb>,
     },
 }
 
@@ -203,7 +225,7 @@ pub enum JournalError {
 }
 
 /// Journal as it was read: its good records, and the end of the last one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Journal {
     /// Records, oldest first.
     pub entries: Vec<JournalEntry>,
@@ -286,6 +308,14 @@ impl Journal {
             _ => None,
         });
         committing.unwrap_or_default()
+    }
+
+    /// Returns the parts that the rollback of the run left, if it was rolled back.
+    pub fn left_behind(&self) -> Option<&LeftBehind> {
+        match self.last()? {
+            Record::Closed { left, .. } => left.as_ref(),
+            _ => None,
+        }
     }
 
     /// Returns the latest answer to a manual step, if there is one.
@@ -375,6 +405,7 @@ mod tests {
             outcome: Outcome::Applied,
             measured: Digest::of(b""),
             accepted: None,
+            left: None,
         };
         lines(vec![
             Record::Staged {

@@ -8,7 +8,7 @@ use crate::names::{Kb, RelPath};
 use crate::plan::ACCEPT;
 
 /// Run with its directory and its journal.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     pub number: u32,
     /// Rollup that the directory is named after; `None` for a run that accepts drift.
@@ -65,6 +65,14 @@ impl Run {
     /// Returns whether the run must be closed before another one can start.
     pub fn is_open(&self) -> bool {
         !matches!(self.state(), RunState::Closed(_))
+    }
+
+    /// Returns the rollup that the run recorded as applied by hand, if it is such a run.
+    pub fn recorded_by_hand(&self) -> Option<Kb> {
+        match &self.journal.opened()?.subject {
+            super::RunSubject::Accept { applied, .. } => *applied,
+            super::RunSubject::Rollup(_) => None,
+        }
     }
 
     /// Returns whether the run has changed the deployment and is closed: it is finished, or was
@@ -150,7 +158,8 @@ pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
     Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
 }
 
-fn runs_directory() -> RelPath {
+/// Returns the directory of all runs, below the deployment.
+pub fn runs_directory() -> RelPath {
     path(".rollup/runs")
 }
 

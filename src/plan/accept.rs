@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::{item_state, procedure_state, seen_item};
-use super::applicability::broken_by_record;
+use super::applicability::{broken_by_record, wrong_product};
 use super::brought::recorded;
 use super::lagging::{Lagging, lagging};
 use super::refusal::Refusal;
@@ -45,6 +45,8 @@ pub struct AcceptResult {
     pub accepted: BTreeMap<RelPath, String>,
     /// Differences that cannot be accepted, in words.
     pub rejected: BTreeMap<RelPath, String>,
+    /// True if a server lags as a whole, which cannot be accepted.
+    pub servers_lag: bool,
 }
 
 /// Returns the files that have to be hashed before drift can be accepted. `first` is a snapshot
@@ -584,17 +586,21 @@ impl<'a> Acceptor<'a> {
             gone,
             accepted,
             rejected,
+            lagging,
             ..
         } = self;
+        let servers_lag = !lagging.servers.is_empty();
         if swaps.is_empty() && there.is_empty() && gone.is_empty() {
             return Ok(AcceptResult {
                 plan: None,
                 accepted,
                 rejected,
+                servers_lag,
             });
         }
         let acceptance = Acceptance {
             reason: reason.to_owned(),
+            applied: None,
             there: there
                 .into_iter()
                 .map(|(path, kind)| Entry { path, kind })
@@ -612,6 +618,7 @@ impl<'a> Acceptor<'a> {
             plan: Some(plan),
             accepted,
             rejected,
+            servers_lag,
         })
     }
 }
@@ -685,7 +692,8 @@ pub enum AppliedByHand<'a> {
 ///
 /// # Errors
 ///
-/// Another rollup in effect would lack what it requires, or the disk is too small.
+/// It is for another product, another rollup in effect would lack what it requires, or the disk is
+/// too small.
 pub fn accept_applied(
     snapshot: &Snapshot,
     rollup: &AppliedByHand<'_>,
@@ -709,8 +717,11 @@ pub fn accept_applied(
         }
     };
     record.by_hand = true;
-    let broken = broken_by_record(&snapshot.applied, record.clone());
-    Refusal::unless_empty(broken)?;
+    let mut reasons = broken_by_record(&snapshot.applied, record.clone());
+    if let AppliedByHand::Manifest(manifest) = rollup {
+        reasons.extend(wrong_product(manifest, snapshot));
+    }
+    Refusal::unless_empty(reasons)?;
     let live = snapshot.actual(&AppliedRecord::path(kb));
     let old = snapshot.facts(&live).map(|facts| Entry {
         path: live.clone(),
@@ -755,6 +766,7 @@ pub fn accept_applied(
     };
     let acceptance = Acceptance {
         reason: reason.to_owned(),
+        applied: Some(kb),
         there: Vec::new(),
         gone: Vec::new(),
     };

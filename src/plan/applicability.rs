@@ -37,19 +37,25 @@ pub(super) fn applicability(
 ) -> Applicability {
     let applied = &snapshot.applied;
     let kb = manifest.rollup.kb;
-    let lags = lagging.rollups().contains(&kb);
     let mut reasons = Vec::new();
     reasons.extend(wrong_product(manifest, snapshot));
-    // A superseded rollup still counts for what no later one brought.
-    reasons.extend(superseded(kb, applied).filter(|_| !lags));
-    reasons.extend(
-        manifest
-            .rollup
-            .requires
-            .iter()
-            .filter_map(|requirement| missing(requirement, applied)),
-    );
-    reasons.extend(broken_by(manifest, snapshot));
+    let record = applied.record(kb);
+    let is_same_revision =
+        record.is_some_and(|record| record.revision.as_ref() == Some(&manifest.rollup.revision));
+    // What a rollup brought and lacks now is brought again, superseded or not.
+    let may_catch_up =
+        is_same_revision && reapply == Reapply::No && lagging.rollups().contains(&kb);
+    if !may_catch_up {
+        reasons.extend(superseded(kb, applied));
+        reasons.extend(
+            manifest
+                .rollup
+                .requires
+                .iter()
+                .filter_map(|requirement| missing(requirement, applied)),
+        );
+        reasons.extend(broken_by(manifest, snapshot));
+    }
     if !reasons.is_empty() {
         return Applicability::Refused(reasons);
     }
@@ -123,7 +129,7 @@ fn already_applied(
     }
 }
 
-fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
+pub(super) fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     let (rollup, site) = (&manifest.rollup, &snapshot.description);
     if rollup.product != site.product {
         let message = format!(
@@ -197,7 +203,7 @@ fn missing(requirement: &Requirement, applied: &AppliedRollups) -> Option<Reason
 }
 
 /// Returns a reason to refuse for each rollup in effect that would lack what it requires, because
-/// this one replaces it or no longer includes it.
+/// this one replaces it or what includes it, or no longer includes it.
 fn broken_by(manifest: &Manifest, snapshot: &Snapshot) -> Vec<Reason> {
     let after = recorded(manifest, AppliedRecord::new(manifest.rollup.kb));
     broken_by_record(&snapshot.applied, after)
@@ -211,14 +217,13 @@ pub(super) fn broken_by_record(applied: &AppliedRollups, record: AppliedRecord) 
     let lost = applied.lost_in(&after, Superseded::Ignore);
     let others = lost.into_iter().filter(|lacking| lacking.rollup != kb);
     let reasons = others.map(|lacking| {
-        let how = match after
+        let replaces = after
             .record(kb)
-            .is_some_and(|r| r.replaces.contains(&lacking.requires.kb))
-        {
-            true => "replaces it",
-            false => "no longer includes it",
+            .is_some_and(|record| record.replaces.contains(&lacking.requires.kb));
+        let message = match replaces {
+            true => format!("{lacking}, and {kb} replaces it"),
+            false => format!("{lacking}, which no rollup in effect would provide beside {kb}"),
         };
-        let message = format!("{lacking}, and {kb} {how}");
         let help = format!(
             "undo {} first, or ask the manifest's author",
             lacking.rollup

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::planner::Planner;
+use super::refusal::{Reason, ReasonKind};
+use super::resolve::roles_of_steps;
 use crate::deployment::applied::{AppliedRecord, Brought};
 use crate::deployment::description::{Description, Instance, ItemKind, RoleId, ServerId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
@@ -12,8 +14,6 @@ use crate::names::{Digest, FileName, RelPath};
 /// Everything that the steps so far bring, done by them or found as it is wanted.
 #[derive(Default)]
 pub(super) struct BroughtPlaces {
-    /// Roles of the steps.
-    pub(super) roles: BTreeSet<RoleId>,
     /// Items and procedures; their states at the end of the run count.
     pub(super) instances: BTreeSet<Instance>,
     pub(super) share: BTreeMap<FileName, Digest>,
@@ -84,26 +84,41 @@ fn copied(sha256: Digest) -> Brought {
 
 impl Planner<'_> {
     /// Returns the record of the rollup after the run. A run that catches up adds to the one that
-    /// is there.
-    pub(super) fn applied_record(&self) -> AppliedRecord {
+    /// is there, and is refused if it would change what that one states.
+    pub(super) fn applied_record(&mut self) -> AppliedRecord {
         let kb = self.manifest.rollup.kb;
         let site = &self.snapshot.description;
         let before = self.snapshot.applied.record(kb);
-        let mut record = match (&self.catch_up, before) {
+        let before = before.map(|before| in_spelling_of(site, before.clone()));
+        let added: Vec<(ServerId, RoleId)> = match &self.catch_up {
+            Some(catch_up) => catch_up.uncovered().collect(),
+            None => {
+                let roles = roles_of_steps(self.manifest, site).into_iter();
+                let online = |role| site.online_servers(role).map(move |server| (server, role));
+                roles.flat_map(online).collect()
+            }
+        };
+        let mut record = match (&self.catch_up, &before) {
             (Some(_), Some(before)) => before.clone(),
-            _ => recorded(self.manifest, AppliedRecord::new(kb)),
+            _ => {
+                let mut record = recorded(self.manifest, AppliedRecord::new(kb));
+                for role in roles_of_steps(self.manifest, site) {
+                    record
+                        .servers
+                        .entry(site.roles[role.0].name.clone())
+                        .or_default();
+                }
+                record
+            }
         };
         each_on_role(&mut record, site, |covered, brought| {
             brought.servers.get_or_insert_with(|| covered.clone());
         });
-        let recorded = record.servers.keys().filter_map(|name| site.role(name));
-        let roles: BTreeSet<RoleId> = recorded.chain(self.brought.roles.iter().copied()).collect();
-        for role in roles {
-            let covered = record
-                .servers
-                .entry(site.roles[role.0].name.clone())
-                .or_default();
-            covered.extend(names(site, site.online_servers(role)));
+        for (server, role) in added {
+            let covered = record.servers.entry(site.roles[role.0].name.clone());
+            covered
+                .or_default()
+                .insert(site.servers[server.0].name.clone());
         }
         self.add_items(&mut record);
         for (name, sha256) in &self.brought.share {
@@ -115,6 +130,15 @@ impl Planner<'_> {
         each_on_role(&mut record, site, |covered, brought| {
             brought.servers.take_if(|servers| servers == covered);
         });
+        if let (Some(_), Some(before)) = (&self.catch_up, &before) {
+            let changed = changed_states(before, &record);
+            self.reasons.extend(changed.into_iter().map(|name| {
+                let message =
+                    format!("`{name}` would be another one than the one that {kb} brought");
+                let help = "restore the file that was applied; or `--reapply` does all steps again";
+                Reason::new(ReasonKind::Mismatch, message).help(help)
+            }));
+        }
         record
     }
 
@@ -169,6 +193,75 @@ pub(super) fn recorded(manifest: &Manifest, mut record: AppliedRecord) -> Applie
     record.replaces.clone_from(&rollup.replaces);
     record.requires.clone_from(&rollup.requires);
     record
+}
+
+/// Returns a record with the names of roles and servers as the description spells them now; a name
+/// that it does not have stays.
+fn in_spelling_of(site: &Description, mut record: AppliedRecord) -> AppliedRecord {
+    let role_name = |name: String| match site.role(&name) {
+        Some(role) => site.roles[role.0].name.clone(),
+        None => name,
+    };
+    let server_name = |name: FileName| match site.server(name.as_str()) {
+        Some(server) => site.servers[server.0].name.clone(),
+        None => name,
+    };
+    let mut servers: BTreeMap<String, BTreeSet<FileName>> = BTreeMap::new();
+    for (role, names) in std::mem::take(&mut record.servers) {
+        let of_role = servers.entry(role_name(role)).or_default();
+        of_role.extend(names.into_iter().map(server_name));
+    }
+    fn by_role<N: Ord>(
+        places: BTreeMap<String, BTreeMap<N, Brought>>,
+        role_name: impl Fn(String) -> String,
+    ) -> BTreeMap<String, BTreeMap<N, Brought>> {
+        let mut named: BTreeMap<String, BTreeMap<N, Brought>> = BTreeMap::new();
+        for (role, places) in places {
+            named.entry(role_name(role)).or_default().extend(places);
+        }
+        named
+    }
+    record.servers = servers;
+    record.programs = by_role(record.programs, role_name);
+    record.files = by_role(record.files, role_name);
+    record.services = by_role(record.services, role_name);
+    each_on_role(&mut record, site, |_, brought| {
+        let names = brought.servers.take();
+        brought.servers = names.map(|names| names.into_iter().map(server_name).collect());
+    });
+    record
+}
+
+/// Returns the names of everything that is in another state in the second record.
+fn changed_states(before: &AppliedRecord, after: &AppliedRecord) -> Vec<String> {
+    let is_same = |one: &Brought, other: &Brought| {
+        (&one.version, one.sha256, one.removed) == (&other.version, other.sha256, other.removed)
+    };
+    let mut changed = Vec::new();
+    let mut compare = |name: String, one: &Brought, other: Option<&Brought>| {
+        if other.is_some_and(|other| !is_same(one, other)) {
+            changed.push(name);
+        }
+    };
+    for (name, brought) in &before.items {
+        compare(name.clone(), brought, after.items.get(name));
+    }
+    for (name, brought) in &before.share {
+        compare(name.to_string(), brought, after.share.get(name));
+    }
+    for (role, programs) in &before.programs {
+        for (name, brought) in programs {
+            let now = after.programs.get(role).and_then(|now| now.get(name));
+            compare(name.clone(), brought, now);
+        }
+    }
+    for (role, files) in &before.files {
+        for (path, brought) in files {
+            let now = after.files.get(role).and_then(|now| now.get(path));
+            compare(path.to_string(), brought, now);
+        }
+    }
+    changed
 }
 
 fn merge<N: Ord + Clone>(

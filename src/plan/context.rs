@@ -23,6 +23,8 @@ pub struct Context {
     pub fixes: Vec<String>,
     /// Notes for the operator.
     pub notes: Vec<String>,
+    /// Descriptions of what lags and this run does not catch up with.
+    pub lagging: Vec<String>,
     /// Servers, with their roles.
     pub servers: Vec<ConsoleServer>,
     /// Prerequisites that were checked and are met.

@@ -22,6 +22,8 @@ pub struct Lagging {
     pub places: Vec<LaggingPlace>,
     /// Newest run that brought each place, by its path.
     newest: BTreeMap<CaseFolded, u32>,
+    /// Services whose records several rollups brought in different states, by path and rollup.
+    services: BTreeMap<CaseFolded, BTreeMap<Kb, (u32, Option<bool>, Option<bool>)>>,
 }
 
 /// Server that an applied rollup did not cover.
@@ -30,8 +32,10 @@ pub struct LaggingServer {
     /// The rollup.
     pub kb: Kb,
     pub server: ServerId,
-    /// Name of the server.
-    pub name: FileName,
+    /// Role in which it is not covered.
+    pub role: RoleId,
+    /// Names of the server and of the role, for people.
+    pub name: String,
 }
 
 /// Instance, program or copied file that is not as the rollup that counts for it left it.
@@ -51,13 +55,11 @@ pub struct LaggingPlace {
 /// Limits of a run that catches up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CatchUp {
-    /// Servers that lag as a whole.
-    servers: BTreeSet<ServerId>,
+    /// Servers that lag as a whole, with the role in which they do.
+    servers: BTreeSet<(ServerId, RoleId)>,
     /// Places that lag.
-    places: BTreeSet<CaseFolded>,
-    /// Servers of all of these.
-    touched: BTreeSet<ServerId>,
-    /// Places for which a later rollup counts.
+    pub(super) places: Vec<LaggingPlace>,
+    /// Places for which a later rollup counts, and services that it left in another state.
     others: BTreeSet<CaseFolded>,
 }
 
@@ -104,46 +106,67 @@ impl Lagging {
             .collect()
     }
 
-    /// Returns what a run may touch that catches up with a rollup; `rank` is the number of its
-    /// newest run.
+    /// Returns the limits of a run that catches up with a rollup; `rank` is the number of its newest
+    /// run.
     pub(super) fn catch_up(&self, kb: Kb, rank: u32) -> CatchUp {
-        let places = || self.places.iter().filter(|lagging| lagging.kb == kb);
-        let servers: BTreeSet<ServerId> = self
-            .servers
-            .iter()
-            .filter(|lagging| lagging.kb == kb)
-            .map(|lagging| lagging.server)
-            .collect();
+        let servers = self.servers.iter().filter(|lagging| lagging.kb == kb);
+        let places = self.places.iter().filter(|lagging| lagging.kb == kb);
         let others = self.newest.iter().filter(|(_, newest)| **newest > rank);
+        let services = self.services.iter().filter(|(_, brought)| {
+            let own = brought
+                .get(&kb)
+                .map(|(_, running, enabled)| (running, enabled));
+            brought
+                .values()
+                .any(|(newest, running, enabled)| *newest > rank && own != Some((running, enabled)))
+        });
         CatchUp {
-            touched: places()
-                .filter_map(|lagging| lagging.server)
-                .chain(servers.iter().copied())
+            servers: servers
+                .map(|lagging| (lagging.server, lagging.role))
                 .collect(),
-            places: places().map(|lagging| lagging.path.case_folded()).collect(),
-            others: others.map(|(path, _)| path.clone()).collect(),
-            servers,
+            places: places.cloned().collect(),
+            others: others
+                .map(|(path, _)| path)
+                .chain(services.map(|(path, _)| path))
+                .cloned()
+                .collect(),
         }
     }
 }
 
 impl CatchUp {
-    /// Returns whether the run may touch a place.
-    pub(super) fn covers(&self, path: &RelPath, server: Option<ServerId>) -> bool {
-        let path = path.case_folded();
-        let is_whole = server.is_some_and(|server| self.servers.contains(&server));
-        self.places.contains(&path) || is_whole && !self.others.contains(&path)
+    /// Returns whether the run may touch a place, on a server in a role or without one.
+    pub(super) fn covers(&self, path: &RelPath, on: Option<(ServerId, RoleId)>) -> bool {
+        self.is_lagging(path) || self.is_uncovered(on) && self.counts_for(path)
     }
 
     /// Returns whether a place lags by itself.
     pub(super) fn is_lagging(&self, path: &RelPath) -> bool {
-        self.places.contains(&path.case_folded())
+        let path = path.case_folded();
+        let mut places = self.places.iter();
+        places.any(|lagging| lagging.path.case_folded() == path)
     }
 
-    /// Returns whether the run does something on a server, so that its service and manual steps
-    /// apply there.
-    pub(super) fn touches(&self, server: ServerId) -> bool {
-        self.touched.contains(&server)
+    /// Returns the servers that lag as a whole, each with the role in which it does.
+    pub(super) fn uncovered(&self) -> impl Iterator<Item = (ServerId, RoleId)> + '_ {
+        self.servers.iter().copied()
+    }
+
+    /// Returns whether a server lags as a whole in a role.
+    pub(super) fn is_uncovered(&self, on: Option<(ServerId, RoleId)>) -> bool {
+        on.is_some_and(|on| self.servers.contains(&on))
+    }
+
+    /// Returns whether no later rollup counts for a place.
+    pub(super) fn counts_for(&self, path: &RelPath) -> bool {
+        !self.others.contains(&path.case_folded())
+    }
+
+    /// Returns whether service and manual steps in a role apply to a server: the run does something
+    /// on it.
+    pub(super) fn touches(&self, on: (ServerId, RoleId)) -> bool {
+        let mut places = self.places.iter();
+        self.servers.contains(&on) || places.any(|lagging| lagging.server == Some(on.0))
     }
 }
 
@@ -163,6 +186,7 @@ enum PlaceKind {
     Instance(Instance),
     Program,
     File,
+    Service,
 }
 
 /// Finds everything that lags. Servers that are offline do not count.
@@ -171,20 +195,25 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
     let mut newest: BTreeMap<CaseFolded, (u32, Vec<(Kb, RecordedPlace<'_>)>)> = BTreeMap::new();
     for record in snapshot.applied.records() {
         let rank = snapshot.past.rank(record.kb);
-        let is_in_effect = snapshot.applied.superseded_by(record.kb).is_none();
-        let uncovered = match is_in_effect {
-            true => uncovered_servers(snapshot, record),
-            false => BTreeSet::new(),
-        };
+        let uncovered = uncovered_servers(snapshot, record);
+        let site = &snapshot.description;
         lagging
             .servers
-            .extend(uncovered.iter().map(|&server| LaggingServer {
+            .extend(uncovered.iter().map(|&(server, role)| LaggingServer {
                 kb: record.kb,
                 server,
-                name: snapshot.description.servers[server.0].name.clone(),
+                role,
+                name: site.servers[server.0].name.to_string(),
             }));
         for place in recorded_places(snapshot, record, &uncovered) {
-            let entry = newest.entry(place.path.case_folded()).or_default();
+            let path = place.path.case_folded();
+            if place.kind == PlaceKind::Service {
+                let state = (rank, place.brought.running, place.brought.enabled);
+                let states = lagging.services.entry(path).or_default();
+                states.insert(record.kb, state);
+                continue;
+            }
+            let entry = newest.entry(path).or_default();
             if rank > entry.0 || entry.1.is_empty() {
                 *entry = (rank, Vec::new());
             }
@@ -213,19 +242,47 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
     lagging
 }
 
-/// Returns the online servers of the rollup's roles that its record does not name.
-fn uncovered_servers(snapshot: &Snapshot, record: &AppliedRecord) -> BTreeSet<ServerId> {
-    let site = &snapshot.description;
+/// Returns the online servers of the rollup's roles that its record does not name, each with the
+/// role. A replaced rollup has none; for one that is included, the record that includes it counts if
+/// it has the role.
+fn uncovered_servers(snapshot: &Snapshot, record: &AppliedRecord) -> BTreeSet<(ServerId, RoleId)> {
+    let (site, applied) = (&snapshot.description, &snapshot.applied);
+    let including: Vec<_> = applied
+        .records()
+        .filter(|other| applied.included_in(other.kb).contains(&record.kb))
+        .map(|other| covered_servers(site, other))
+        .collect();
+    if including.is_empty() && applied.superseded_by(record.kb).is_some() {
+        return BTreeSet::new();
+    }
     let mut uncovered = BTreeSet::new();
-    for (role, covered) in &record.servers {
-        let Some(role) = site.role(role) else {
+    for (role, covered) in covered_servers(site, record) {
+        if including.iter().any(|other| other.contains_key(&role)) {
             continue;
-        };
-        let covered = servers_named(site, covered);
+        }
         let now = site.online_servers(role);
-        uncovered.extend(now.filter(|server| !covered.contains(server)));
+        let missing = now.filter(|server| !covered.contains(server));
+        uncovered.extend(missing.map(|server| (server, role)));
     }
     uncovered
+}
+
+/// Returns the servers that a record covers, by role. Roles and servers are found by any of their
+/// names.
+pub(super) fn covered_servers(
+    site: &Description,
+    record: &AppliedRecord,
+) -> BTreeMap<RoleId, BTreeSet<ServerId>> {
+    let mut covered: BTreeMap<RoleId, BTreeSet<ServerId>> = BTreeMap::new();
+    for (role, names) in &record.servers {
+        if let Some(role) = site.role(role) {
+            covered
+                .entry(role)
+                .or_default()
+                .extend(servers_named(site, names));
+        }
+    }
+    covered
 }
 
 /// Returns the servers with these names that the description has.
@@ -238,14 +295,11 @@ fn servers_named(site: &Description, names: &BTreeSet<FileName>) -> BTreeSet<Ser
 fn recorded_places<'a>(
     snapshot: &Snapshot,
     record: &'a AppliedRecord,
-    uncovered: &BTreeSet<ServerId>,
+    uncovered: &BTreeSet<(ServerId, RoleId)>,
 ) -> Vec<RecordedPlace<'a>> {
     let site = &snapshot.description;
     let mut places = Vec::new();
-    let covered = record.servers.iter();
-    let covered: BTreeMap<RoleId, BTreeSet<ServerId>> = covered
-        .filter_map(|(role, names)| Some((site.role(role)?, servers_named(site, names))))
-        .collect();
+    let covered = covered_servers(site, record);
     let none = BTreeSet::new();
     // Of the servers of a role, those on which an entry is in this state, or would be.
     let servers_of = |role: RoleId, brought: &Brought| -> Vec<(ServerId, bool)> {
@@ -257,7 +311,7 @@ fn recorded_places<'a>(
         let servers = site.online_servers(role);
         let servers = servers.map(|server| (server, !named.contains(&server)));
         servers
-            .filter(|(server, is_unnamed)| !is_unnamed || uncovered.contains(server))
+            .filter(|(server, is_unnamed)| !is_unnamed || uncovered.contains(&(*server, role)))
             .collect()
     };
     for (name, brought) in &record.items {
@@ -325,6 +379,16 @@ fn recorded_places<'a>(
             on_servers(role, &format!("Files/{file}"), PlaceKind::File, brought);
         }
     }
+    for (role, services) in &record.services {
+        for (name, brought) in services {
+            on_servers(
+                role,
+                &format!("Services/{name}.toml"),
+                PlaceKind::Service,
+                brought,
+            );
+        }
+    }
     places
 }
 
@@ -334,6 +398,7 @@ fn difference(snapshot: &Snapshot, place: &RecordedPlace<'_>) -> Option<String> 
         return None;
     }
     match place.kind {
+        PlaceKind::Service => None,
         PlaceKind::File => snapshot
             .node(&place.path)
             .is_none()

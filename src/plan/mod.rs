@@ -111,6 +111,9 @@ pub enum Subject {
 pub struct Acceptance {
     /// Reason, as given by the person who accepts the drift.
     pub reason: String,
+    /// Rollup that is recorded as applied by hand, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Kb>,
     /// Entries that are there now, sorted by path bytes.
     pub there: Vec<Entry>,
     /// Paths that are gone, sorted by path bytes.

@@ -10,7 +10,7 @@ use super::requirements::Absences;
 use super::resolve::Resolver;
 use super::simulated_tree::SimulatedTree;
 use super::{NewEntry, PlanSource, SourceLocation, Swap};
-use crate::deployment::description::{Instance, ServerId, ServiceId};
+use crate::deployment::description::{Instance, RoleId, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
 use crate::installer::Contents;
@@ -126,24 +126,45 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// Returns whether the run may touch a place: one that only catches up leaves the others alone.
-    pub(super) fn covers(&self, path: &RelPath, server: Option<ServerId>) -> bool {
+    /// Returns whether the run may touch a place, on a server in a role or without one: one that only
+    /// catches up leaves the others alone.
+    pub(super) fn covers(&self, path: &RelPath, on: Option<(ServerId, RoleId)>) -> bool {
         let catch_up = self.catch_up.as_ref();
-        catch_up.is_none_or(|catch_up| catch_up.covers(path, server))
+        catch_up.is_none_or(|catch_up| catch_up.covers(path, on))
     }
 
-    /// Returns whether service and manual steps apply to a server.
-    pub(super) fn touches(&self, server: ServerId) -> bool {
-        let catch_up = self.catch_up.as_ref();
-        catch_up.is_none_or(|catch_up| catch_up.touches(server))
+    /// Returns whether the run may touch an instance.
+    pub(super) fn covers_instance(&self, instance: Instance) -> bool {
+        let site = &self.snapshot.description;
+        self.covers(&site.directory(instance), site.server_in_role(instance))
     }
 
-    /// Returns whether an instance has to be installed though this run did not remove it, because
-    /// it lags.
+    /// Returns whether service and manual steps in these roles apply to a server.
+    pub(super) fn touches(&self, server: ServerId, roles: &[RoleId]) -> bool {
+        let catch_up = self.catch_up.as_ref();
+        catch_up.is_none_or(|catch_up| roles.iter().any(|role| catch_up.touches((server, *role))))
+    }
+
+    /// Returns whether an instance has to be installed though this run did not remove it: it lags, or
+    /// its server does and an earlier run of the rollup removed it there.
     pub(super) fn is_lagging(&self, instance: Instance) -> bool {
-        let directory = self.snapshot.description.directory(instance);
-        let catch_up = self.catch_up.as_ref();
-        catch_up.is_some_and(|catch_up| catch_up.is_lagging(&directory))
+        let site = &self.snapshot.description;
+        let Some(catch_up) = &self.catch_up else {
+            return false;
+        };
+        let kb = self.manifest.rollup.kb;
+        let was_removed = || {
+            let record = self.snapshot.item(instance);
+            record.is_some_and(|record| record.kb == Some(kb) && !record.state.is_installed())
+        };
+        let is_brought = || {
+            let name = site.items[instance.item.0].name.as_str();
+            let record = self.snapshot.applied.record(kb);
+            let brought = record.and_then(|record| record.items.get(name));
+            brought.is_some_and(|brought| !brought.removed)
+        };
+        catch_up.is_lagging(&site.directory(instance))
+            || catch_up.is_uncovered(site.server_in_role(instance)) && was_removed() && is_brought()
     }
 
     /// Returns the record of an item as it is at this step.

@@ -305,6 +305,51 @@ pub fn interest(manifest: &Manifest, description: &Description, is_applied: bool
     interest
 }
 
+/// Returns the roles of all steps, with servers or without: those of the items and services that they
+/// name, and those that they name themselves.
+pub(super) fn roles_of_steps(manifest: &Manifest, description: &Description) -> BTreeSet<RoleId> {
+    let mut roles = BTreeSet::new();
+    let of_items = |selection: &Selection, roles: &mut BTreeSet<RoleId>| {
+        let groups = selection.groups.iter();
+        let groups = groups.filter_map(|group| description.group(&group.name));
+        let below = groups.flat_map(|group| description.items_below(group));
+        let names = selection.items.iter().flat_map(|members| &members.names);
+        let named = names.filter_map(|name| description.item(&name.name));
+        let items = below.chain(named);
+        roles.extend(items.filter_map(|item| description.items[item.0].on));
+    };
+    for step in &manifest.steps {
+        let on = match &step.action {
+            Action::Uninstall(selection) | Action::Install(InstallTargets::Chosen(selection)) => {
+                of_items(selection, &mut roles);
+                None
+            }
+            Action::Initialize { items, .. } => {
+                of_items(items, &mut roles);
+                None
+            }
+            Action::Install(InstallTargets::RemovedBy { .. }) => None,
+            Action::Copy {
+                to: CopyTarget::Share,
+                ..
+            } => None,
+            Action::Copy {
+                to: CopyTarget::Servers { on, .. },
+                ..
+            }
+            | Action::Run { on, .. } => Some(on),
+            Action::Manual { on, .. } => on.as_ref(),
+            Action::Service { service, on, .. } => {
+                let service = description.service(service);
+                roles.extend(service.map(|service| description.services[service.0].on));
+                on.as_ref()
+            }
+        };
+        roles.extend(on.and_then(|on| description.role(&on.role)));
+    }
+    roles
+}
+
 /// Adds the installers from which the items so far may be installed: the share has those that no
 /// earlier step copied, and all if the rollup is applied.
 fn installers(interest: &mut Interest, description: &Description, is_applied: bool) {

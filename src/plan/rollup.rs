@@ -1,7 +1,9 @@
 //! Plan of a rollup: the walk over its manifest.
 
+use std::collections::BTreeSet;
+
 use super::applicability::{self, Applicability, NothingToDo};
-use super::lagging::lagging;
+use super::lagging::{LaggingPlace, lagging};
 use super::options::Options;
 use super::planner::Planner;
 use super::prerequisites::confirmations;
@@ -14,8 +16,8 @@ use super::{
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::snapshot::Snapshot;
 use crate::document::{Code, Severity};
-use crate::manifest::{Manifest, PayloadFile};
-use crate::names::RelPath;
+use crate::manifest::{Action, Manifest, PayloadFile};
+use crate::names::{CaseFolded, RelPath};
 use crate::payload::{PayloadFacts, compare};
 
 /// Result of planning.
@@ -77,8 +79,10 @@ pub fn plan(
         Some(_) => lagging.lines(Some(manifest.rollup.kb)),
         None => Vec::new(),
     };
+    let mut others = lagging.lines(None);
+    others.retain(|line| !caught_up.contains(line));
     planner
-        .finish(steps, caught_up)
+        .finish(steps, caught_up, others)
         .map(|plan| Planned::Plan(Box::new(plan)))
 }
 
@@ -144,7 +148,12 @@ impl Planner<'_> {
         }
     }
 
-    fn finish(mut self, steps: Vec<PlannedStep>, catch_up: Vec<String>) -> Result<Plan, Refusal> {
+    fn finish(
+        mut self,
+        steps: Vec<PlannedStep>,
+        catch_up: Vec<String>,
+        others_lag: Vec<String>,
+    ) -> Result<Plan, Refusal> {
         let ids: Vec<&str> = self
             .manifest
             .steps
@@ -159,6 +168,7 @@ impl Planner<'_> {
         };
         self.place_text(&AppliedRecord::path(record.kb), record.to_toml());
         self.close_step(None);
+        self.check_caught_up();
         self.refuse_clashes();
         let at_end = |instance| self.installed_now(instance);
         let end =
@@ -175,7 +185,8 @@ impl Planner<'_> {
         });
         self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
-        let context = self.context();
+        let mut context = self.context();
+        context.lagging = others_lag;
         if let Some(reason) =
             bytes::lack_of_space(&self.swaps, &self.sources, &context, self.snapshot.free)
         {
@@ -220,6 +231,50 @@ impl Planner<'_> {
             }
         }
         Ok(plan)
+    }
+}
+
+impl Planner<'_> {
+    /// Refuses a run that would leave something behind that it is to catch up with, and warns of an
+    /// item that belongs to no server, so that no service step follows from it.
+    fn check_caught_up(&mut self) {
+        let Some(catch_up) = &self.catch_up else {
+            return;
+        };
+        let kb = self.manifest.rollup.kb;
+        let live: BTreeSet<CaseFolded> = self
+            .swaps
+            .iter()
+            .map(|swap| swap.live.case_folded())
+            .collect();
+        let is_done = |place: &&LaggingPlace| live.contains(&place.path.case_folded());
+        let (done, left): (Vec<_>, Vec<_>) = catch_up.places.iter().partition(is_done);
+        let reasons = left.into_iter().map(|place| {
+            let message = format!("{place}, and no step of this manifest changes that");
+            let help = "`rollup accept` accepts it as it is; `--reapply` does all steps again";
+            Reason::new(ReasonKind::NotReady, message).help(help)
+        });
+        self.reasons.extend(reasons);
+        let share = self.snapshot.description.share.case_folded();
+        let is_shared = |place: &LaggingPlace| {
+            let parent = place.path.parent().map(|parent| parent.case_folded());
+            parent.as_ref() == Some(&share)
+        };
+        let has_service_step = self
+            .manifest
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Service { .. }));
+        let warnings = done
+            .into_iter()
+            .filter(|place| place.server.is_none() && has_service_step && !is_shared(place))
+            .map(|place| {
+                format!(
+                    "`{}` belongs to no server, so this run does no service step of {kb} for it: restart what uses it",
+                    place.target
+                )
+            });
+        self.warnings.extend(warnings);
     }
 }
 

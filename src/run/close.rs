@@ -55,6 +55,7 @@ pub fn close_in_current_state(
             outcome,
             measured,
             accepted: Some(accepted.clone()),
+            left: None,
         },
     )?;
     listener.report(&Event::Closed {

@@ -2,8 +2,8 @@
 //! directories of servers.
 //!
 //! They are no live paths, because the objects of other runs are in them, too. A run makes the
-//! missing ones after `committing`, which lists them, and its rollback removes those of the list
-//! that are empty then.
+//! missing ones after `committing`, which lists them. A rollback removes those that are empty; the
+//! others stay for later runs, and the undo of the last of these removes them.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,11 @@ use super::RunError;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::Attributes;
 use crate::deployment::tree::FileKind;
-use crate::journal::{Outcome, RunState, runs};
 use crate::names::RelPath;
 use crate::plan::Plan;
 
-/// Returns the containers that a run makes and its rollback removes, parents first: those of its
-/// live paths that are missing, and those that an earlier run made and that hold something now. Of
-/// two runs in one container, the one that is undone last leaves it empty.
-pub(super) fn containers_of(
+/// Returns the containers of a plan's live paths that are missing, parents first.
+pub(super) fn missing_containers(
     disk: &LockedDeployment,
     plan: &Plan,
 ) -> Result<Vec<RelPath>, RunError> {
@@ -27,22 +24,13 @@ pub(super) fn containers_of(
         .into_iter()
         .flat_map(RelPath::ancestors)
         .collect();
-    let runs = runs(disk.tree())?;
-    let earlier = runs
-        .iter()
-        .filter(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let made: BTreeSet<&RelPath> = earlier.flat_map(|run| run.journal.containers()).collect();
-    let mut listed = Vec::new();
+    let mut missing = Vec::new();
     for container in needed {
-        let is_listed = match disk.tree().metadata(&container)? {
-            None => true,
-            Some(_) => made.contains(&container) && !is_empty(disk, &container)?,
-        };
-        if is_listed {
-            listed.push(container);
+        if disk.tree().metadata(&container)?.is_none() {
+            missing.push(container);
         }
     }
-    Ok(listed)
+    Ok(missing)
 }
 
 /// Makes the missing containers of a run's list, with mode and owner of their parents, and syncs
@@ -50,7 +38,7 @@ pub(super) fn containers_of(
 /// without its attributes gets them now.
 pub(super) fn make_containers(
     disk: &LockedDeployment,
-    containers: &[RelPath],
+    containers: &BTreeSet<RelPath>,
 ) -> Result<(), RunError> {
     let mut is_changed = false;
     for container in containers {
@@ -78,25 +66,29 @@ pub(super) fn make_containers(
     }
 }
 
-/// Removes the containers of a run's list that are empty, and syncs if there was one.
+/// Removes those of the containers that are empty, syncs if there was one, and returns the others that
+/// exist.
 pub(super) fn remove_empty_containers(
     disk: &LockedDeployment,
-    containers: &[RelPath],
-) -> Result<(), RunError> {
+    containers: BTreeSet<RelPath>,
+) -> Result<BTreeSet<RelPath>, RunError> {
+    let mut stay = BTreeSet::new();
     let mut is_changed = false;
-    for container in containers.iter().rev() {
-        let found = disk.tree().metadata(container)?;
-        if found.is_some_and(|found| found.kind == FileKind::Directory)
-            && is_empty(disk, container)?
-        {
-            disk.remove_empty_directory(container)?;
+    // Sorted by path, a directory comes before those in it.
+    for container in containers.into_iter().rev() {
+        let found = disk.tree().metadata(&container)?;
+        let is_directory = found.is_some_and(|found| found.kind == FileKind::Directory);
+        if is_directory && is_empty(disk, &container)? {
+            disk.remove_empty_directory(&container)?;
             is_changed = true;
+        } else if is_directory {
+            stay.insert(container);
         }
     }
-    match is_changed {
-        true => Ok(disk.sync()?),
-        false => Ok(()),
+    if is_changed {
+        disk.sync()?;
     }
+    Ok(stay)
 }
 
 fn is_empty(disk: &LockedDeployment, container: &RelPath) -> Result<bool, RunError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::check::{self, ChangedFilePolicy, NewObjects, points_of_no_return};
-use super::containers::{containers_of, make_containers, remove_empty_containers};
+use super::containers::{make_containers, missing_containers, remove_empty_containers};
 use super::debris::unknown_objects;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
@@ -16,7 +16,8 @@ use super::{Comparison, Event, Listener, OnFailure, RunError, check_not_stopped}
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{FileKind, Tree};
 use crate::journal::{
-    Direction, JournalError, JournalWriter, Outcome, Record, Run, RunState, runs,
+    Direction, JournalError, JournalWriter, LeftBehind, Outcome, Record, Run, RunState,
+    next_number, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::{
@@ -161,7 +162,7 @@ pub fn commit(
     let StagedRun { run, mut journal } = staged;
     let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
     let begun = checked.and_then(|fingerprints| {
-        let containers = containers_of(disk, plan)?;
+        let containers = missing_containers(disk, plan)?;
         check_not_stopped(listener)?;
         journal.write(disk, Record::Committing { containers })?;
         Ok(fingerprints)
@@ -206,7 +207,7 @@ pub fn resume(
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => {
-            let containers = containers_of(disk, &plan)?;
+            let containers = missing_containers(disk, &plan)?;
             journal.write(disk, Record::Committing { containers })?;
         }
         RunState::Unfinished(Direction::Back) => {
@@ -293,11 +294,7 @@ fn exceptions_of(
     plan: &Plan,
 ) -> Result<BackwardExceptions, RunError> {
     let runs = runs(disk.tree())?;
-    let checked = UndoCheck::new(disk.tree(), &runs, None);
-    Ok(BackwardExceptions {
-        left_alone: checked.paths_left_alone(run),
-        left_empty: checked.paths_to_leave_empty(run, plan),
-    })
+    Ok(UndoCheck::new(disk.tree(), &runs, None).exceptions(run, plan))
 }
 
 /// Discards a run that is staged and not begun.
@@ -322,14 +319,13 @@ fn turn(
 }
 
 fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
-    let containers = walk.journal.journal().containers().to_vec();
-    let compared = make_containers(walk.disk, &containers)
+    let compared = make_containers_of(walk)
         .and_then(|()| walk.forward())
         .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_expected_state(walk));
-    match compared
-        .and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured))
-    {
+    match compared.and_then(|measured| {
+        close(walk, Outcome::Applied, measured.digest, None).map(|()| measured)
+    }) {
         Ok(Measured {
             digest, appeared, ..
         }) => Ended::Applied {
@@ -390,7 +386,7 @@ pub(super) fn roll_back(
 ) -> Ended {
     let compared = begun(walk).and_then(|begun| {
         walk.back()?;
-        remove_empty_containers(walk.disk, walk.journal.journal().containers())?;
+        let left = take_containers_away(walk)?;
         report_left_in_slots(walk)?;
         let digest = compare_with_before(walk, &begun)?;
         // The slots do not show which swaps an earlier command rolled back already: any service may
@@ -401,9 +397,9 @@ pub(super) fn roll_back(
                 report_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
             }
         }
-        Ok(digest)
+        Ok((digest, left))
     });
-    match compared.and_then(|digest| close(walk, Outcome::Undone, digest)) {
+    match compared.and_then(|(digest, left)| close(walk, Outcome::Undone, digest, left)) {
         Ok(()) => Ended::Undone { because },
         Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
         Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
@@ -411,13 +407,49 @@ pub(super) fn roll_back(
     }
 }
 
-fn close(walk: &mut SwapWalk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
+/// Makes the containers that the run needs: those of its list, and those that a rollback of this run
+/// took away for an undone one.
+fn make_containers_of(walk: &SwapWalk<'_>) -> Result<(), RunError> {
+    let own = walk.journal.journal().containers().iter();
+    let inherited = walk.exceptions.inherited_containers.iter();
+    let containers: BTreeSet<RelPath> = own.chain(inherited).cloned().collect();
+    make_containers(walk.disk, &containers)
+}
+
+/// Removes the containers that are empty after a rollback, and returns the parts of the run that stay
+/// for later runs.
+fn take_containers_away(walk: &SwapWalk<'_>) -> Result<Option<LeftBehind>, RunError> {
+    let own = walk.journal.journal().containers().iter();
+    let containers: BTreeSet<RelPath> = own
+        .chain(&walk.exceptions.inherited_containers)
+        .cloned()
+        .collect();
+    let containers = remove_empty_containers(walk.disk, containers)?;
+    let services = walk.exceptions.left_services.clone();
+    if containers.is_empty() && services.is_empty() {
+        return Ok(None);
+    }
+    let newest = next_number(walk.disk.tree())?.saturating_sub(1);
+    Ok(Some(LeftBehind {
+        services,
+        containers,
+        newest,
+    }))
+}
+
+fn close(
+    walk: &mut SwapWalk<'_>,
+    outcome: Outcome,
+    measured: Digest,
+    left: Option<LeftBehind>,
+) -> Result<(), RunError> {
     walk.journal.write(
         walk.disk,
         Record::Closed {
             outcome,
             measured,
             accepted: None,
+            left,
         },
     )?;
     walk.listener.report(&Event::Closed {

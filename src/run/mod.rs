@@ -73,9 +73,7 @@ pub use prune::{LostFile, kept_bytes, lost_files, prune, refuse_mounted, slot_en
 pub use reopen::reopen;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
 pub use swap::SwapState;
-pub use undoable::{
-    UndoAnswer, UndoCheck, changed_kept_objects, containers_left, undo_answers, undoable_in_turn,
-};
+pub use undoable::{UndoAnswer, UndoCheck, containers_left, kept_object_faults, undo_answers};
 
 /// Receiver of the events of a run, and source of the operator's answers.
 pub trait Listener {

@@ -4,7 +4,7 @@ use super::check::{self, ChangedFilePolicy};
 use super::executor::{Ended, Rollback, load_plan, roll_back};
 use super::fingerprints::Fingerprints;
 use super::undoable::{UndoCheck, unmanaged_in_objects};
-use super::walk::{BackwardExceptions, SwapWalk};
+use super::walk::SwapWalk;
 use super::{Event, Listener, RunError, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
@@ -31,10 +31,7 @@ pub fn reopen(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    let exceptions = BackwardExceptions {
-        left_alone: checked.paths_left_alone(run),
-        left_empty: checked.paths_to_leave_empty(run, &plan),
-    };
+    let exceptions = checked.exceptions(run, &plan);
     let unmanaged = unmanaged_in_objects(disk.tree(), run, &plan, &exceptions.left_alone)?;
     let mut unmanaged: Vec<RelPath> = unmanaged.into_iter().map(|(_, file)| file).collect();
     unmanaged.sort();

@@ -180,6 +180,7 @@ impl<'a> Stager<'a> {
                 Subject::Rollup(rollup) => RunSubject::Rollup(rollup.clone()),
                 Subject::Accept(acceptance) => RunSubject::Accept {
                     reason: acceptance.reason.clone(),
+                    applied: acceptance.applied,
                 },
             },
             plan: self.plan.digest.expect("only a plan with a payload is run"),

@@ -13,14 +13,16 @@ use serde::Serialize;
 
 use super::check::{moved_to, points_of_no_return};
 use super::executor::load_plan;
-use super::measure::{Difference, differences};
+use super::measure::differences;
+use super::past::describe_run;
 use super::swap::{SwapState, slot_directory, swap_state};
+use super::walk::BackwardExceptions;
 use super::{RunError, measure};
 use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
 use crate::deployment::description::Description;
 use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
-use crate::journal::{Outcome, Run, RunState};
+use crate::journal::{LeftBehind, Outcome, Run, RunState};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
@@ -37,7 +39,11 @@ pub struct UndoCheck<'a> {
     offline: Vec<String>,
     /// Plans of the runs that are not undone, or the fault of one that cannot be read.
     plans: BTreeMap<u32, Result<RunPlan, String>>,
+    /// Later runs that touch a path of a run, by its number.
+    later_in_the_way: BTreeMap<u32, BTreeSet<u32>>,
     records: OnceCell<WrittenRecords>,
+    permanent: OnceCell<BTreeSet<u32>>,
+    in_turn: OnceCell<BTreeSet<u32>>,
 }
 
 /// Plan of a run, with its live paths for look-ups.
@@ -93,19 +99,24 @@ impl<'a> UndoCheck<'a> {
             let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
             (run.number, plan.map(RunPlan::new))
         });
+        let plans: BTreeMap<u32, Result<RunPlan, String>> = plans.collect();
         let offline = site.map(Description::offline_servers).unwrap_or_default();
         Self {
             tree,
             runs,
             listed: site.map(|site| site.applied.clone()).unwrap_or_default(),
             offline: offline.into_iter().map(str::to_owned).collect(),
-            plans: plans.collect(),
+            later_in_the_way: later_in_the_way(&plans),
+            plans,
             records: OnceCell::new(),
+            permanent: OnceCell::new(),
+            in_turn: OnceCell::new(),
         }
     }
 
-    /// Returns all reasons why a finished run cannot be undone; none for a run that is not finished
-    /// or is undone already.
+    /// Returns the reasons why a finished run cannot be undone; none for a run that is not finished or
+    /// is undone already. Requirements of rollups are only looked at if no later run is in the way,
+    /// because the records are not those yet that the undo would leave.
     ///
     /// # Errors
     ///
@@ -114,57 +125,129 @@ impl<'a> UndoCheck<'a> {
         if !run.is_done() {
             return Ok(Vec::new());
         }
+        let permanent = self.permanent_reasons(run)?;
+        let Some(Ok(RunPlan { plan, .. })) = self.plans.get(&run.number) else {
+            return Ok(permanent);
+        };
+        if is_pruned(self.tree, run)? {
+            return Ok(permanent);
+        }
+        let mut reasons = self.open_runs(run);
+        let later = self.later_runs(run);
+        if later.is_empty() {
+            reasons.extend(self.lost_requirements(run)?);
+        }
+        reasons.extend(later);
+        reasons.extend(permanent);
+        reasons.extend(self.offline_servers(run, plan));
+        reasons.extend(files_in_the_way(
+            self.tree,
+            run,
+            plan,
+            &self.paths_left_alone(run),
+        )?);
+        Ok(reasons)
+    }
+
+    /// Returns the reasons why a finished run can never be undone, whatever happens to other runs.
+    fn permanent_reasons(&self, run: &Run) -> Result<Vec<Reason>, RunError> {
         let plan = match &self.plans[&run.number] {
             Ok(own) => &own.plan,
             Err(fault) => return Ok(vec![Reason::new(ReasonKind::NotReady, fault.clone())]),
         };
-        if let Some(pruned) = pruned(self.tree, run)? {
-            return Ok(vec![pruned]);
+        if is_pruned(self.tree, run)? {
+            let message = format!("the old objects of run {} were pruned", run.name());
+            let help = "`rollup history` shows which runs can still be undone";
+            return Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)]);
         }
-        let mut reasons = self.later_runs(run);
-        if reasons.is_empty() {
-            // With a later run in the way the records are not those that the undo would leave.
-            reasons.extend(self.lost_requirements(run)?);
-        }
-        reasons.extend(points_of_no_return(run, plan));
-        reasons.extend(self.offline_servers(run, plan));
+        let mut reasons = points_of_no_return(run, plan);
         reasons.extend(incomplete_objects(self.tree, run, plan)?);
-        let left_alone = self.paths_left_alone(run);
-        reasons.extend(homeless_files(self.tree, run, plan, &left_alone)?);
         Ok(reasons)
     }
 
-    /// Returns whether a finished run can be undone now, or after later runs are.
+    /// Returns the numbers of the finished runs that can be undone now, or after later runs are.
     ///
     /// # Errors
     ///
     /// The deployment cannot be read.
-    pub fn can_be_undone_in_turn(&self, run: &Run) -> Result<bool, RunError> {
-        let Some(Ok(own)) = self.plans.get(&run.number).filter(|_| run.is_done()) else {
-            return Ok(false);
-        };
-        if pruned(self.tree, run)?.is_some()
-            || !points_of_no_return(run, &own.plan).is_empty()
-            || !incomplete_objects(self.tree, run, &own.plan)?.is_empty()
-        {
-            return Ok(false);
+    pub fn in_turn(&self) -> Result<&BTreeSet<u32>, RunError> {
+        if let Some(in_turn) = self.in_turn.get() {
+            return Ok(in_turn);
         }
-        for later in self.runs.iter().filter(|later| later.number > run.number) {
-            let is_in_the_way = match self.plans.get(&later.number) {
-                Some(Ok(plan)) => !own.shared_with(plan).is_empty(),
-                Some(Err(_)) => true,
-                None => false,
+        let in_turn = self.in_turn_without(&BTreeSet::new())?;
+        Ok(self.in_turn.get_or_init(|| in_turn))
+    }
+
+    /// Returns the same if the kept objects of some runs are cleared.
+    ///
+    /// # Errors
+    ///
+    /// The deployment cannot be read.
+    pub fn in_turn_without(&self, cleared: &BTreeSet<u32>) -> Result<BTreeSet<u32>, RunError> {
+        let all = self.plans.keys().copied().collect();
+        self.undone_in_thought(&all, cleared)
+    }
+
+    /// Undoes runs in thought, each time the newest that can be, and returns them. Those whose kept
+    /// objects are cleared cannot be.
+    fn undone_in_thought(
+        &self,
+        from: &BTreeSet<u32>,
+        cleared: &BTreeSet<u32>,
+    ) -> Result<BTreeSet<u32>, RunError> {
+        let records = self.records()?;
+        let permanent = self.permanent()?;
+        let mut remaining = from.clone();
+        let mut undone = BTreeSet::new();
+        loop {
+            let is_last = |number: &u32| {
+                let in_the_way = self.later_in_the_way.get(number);
+                in_the_way.is_none_or(|later| later.is_disjoint(&remaining))
             };
-            if is_in_the_way && !self.can_be_undone_in_turn(later)? {
-                return Ok(false);
+            let free = remaining.iter().rev().copied().find(|number| {
+                !permanent.contains(number)
+                    && !cleared.contains(number)
+                    && is_last(number)
+                    && self.lost(records, &remaining, *number).is_empty()
+            });
+            let Some(free) = free else {
+                return Ok(undone);
+            };
+            remaining.remove(&free);
+            undone.insert(free);
+        }
+    }
+
+    /// Returns the runs that can never be undone.
+    fn permanent(&self) -> Result<&BTreeSet<u32>, RunError> {
+        if let Some(permanent) = self.permanent.get() {
+            return Ok(permanent);
+        }
+        let mut permanent = BTreeSet::new();
+        for run in self.runs.iter().filter(|run| run.is_done()) {
+            if !self.permanent_reasons(run)?.is_empty() {
+                permanent.insert(run.number);
             }
         }
-        Ok(true)
+        Ok(self.permanent.get_or_init(|| permanent))
+    }
+
+    /// Returns a reason for another run that is open, which has to be closed first.
+    fn open_runs(&self, run: &Run) -> Vec<Reason> {
+        let open = self.runs.iter().filter(|other| {
+            other.number != run.number && other.is_open() && other.state() != RunState::Staging
+        });
+        let reasons = open.map(|open| {
+            let message = format!("run {} is {}", open.name(), describe_run(open));
+            let help = "`rollup status` shows the commands that finish it or roll it back";
+            Reason::new(ReasonKind::NotReady, message).help(help)
+        });
+        reasons.collect()
     }
 
     /// Returns the service records that an undo of this run leaves alone: a later run touched them,
     /// and this one left the bytes that it had found.
-    pub(super) fn paths_left_alone(&self, run: &Run) -> BTreeSet<RelPath> {
+    pub fn paths_left_alone(&self, run: &Run) -> BTreeSet<RelPath> {
         let Some(Ok(own)) = self.plans.get(&run.number) else {
             return BTreeSet::new();
         };
@@ -177,53 +260,47 @@ impl<'a> UndoCheck<'a> {
         unchanged.filter(|live| is_later(live)).cloned().collect()
     }
 
-    /// Returns the service records that an undo of this run does not bring back: an earlier run had
-    /// made them, and was undone while this one was there.
-    pub(super) fn paths_to_leave_empty(&self, run: &Run, plan: &Plan) -> BTreeSet<RelPath> {
-        let began = first_time(run, |record| {
-            matches!(record, crate::journal::Record::Committing { .. })
-        });
-        let earlier = || {
-            let runs = self.runs.iter().rev();
-            runs.filter(|other| other.number < run.number)
-        };
-        let found_default = |live: &RelPath| {
-            let first = plan.swaps.iter().find(|swap| swap.live == *live);
-            let found = first.and_then(|swap| sha256_of(&swap.old));
-            ServiceRecord::is_at(live) && found == Some(default_service())
-        };
+    /// Returns what a backward walk of a run does not bring back, and what it takes away for runs
+    /// that were undone before.
+    pub(super) fn exceptions(&self, run: &Run, plan: &Plan) -> BackwardExceptions {
+        let earlier = || self.plans.range(..run.number).map(|(_, plan)| plan);
         let is_of_another = |live: &RelPath| {
-            earlier().any(|other| {
-                matches!(self.plans.get(&other.number), Some(Ok(plan)) if plan.touches(live))
-            })
+            earlier().any(|other| matches!(other, Ok(other) if other.touches(live)))
         };
-        let mut candidates = plan.live_paths();
-        candidates.retain(|live| found_default(live) && !is_of_another(live));
-        let mut empty = BTreeSet::new();
-        for other in earlier().filter(|other| other.state() == RunState::Closed(Outcome::Undone)) {
-            let undone = other.journal.entries.last();
-            let is_later = undone
-                .zip(began)
-                .is_some_and(|(undone, began)| undone.at.as_str() >= began);
-            if candidates.is_empty() || !is_later {
-                continue;
-            }
-            let Ok(plan) = load_plan(self.tree, &other.directory) else {
-                continue;
-            };
-            let made = |live: &RelPath| {
-                let first = plan.swaps.iter().find(|swap| swap.live == *live);
-                first.is_some_and(|swap| !swap.has_old())
-            };
-            empty.extend(
-                candidates
-                    .iter()
-                    .copied()
-                    .filter(|live| made(live))
-                    .cloned(),
-            );
+        // Later runs than these found the parts as they are.
+        let left: Vec<&LeftBehind> = self
+            .runs
+            .iter()
+            .filter(|other| other.state() == RunState::Closed(Outcome::Undone))
+            .filter_map(|other| other.journal.left_behind())
+            .filter(|left| left.newest >= run.number)
+            .collect();
+        let live = plan.live_paths();
+        let is_inherited = |path: &RelPath| {
+            left.iter().any(|left| left.services.contains(path)) && !is_of_another(path)
+        };
+        let left_alone = self.paths_left_alone(run);
+        let first = |path: &RelPath| plan.swaps.iter().find(|swap| swap.live == *path);
+        let found_none = |path: &RelPath| first(path).is_some_and(|swap| !swap.has_old());
+        let above: BTreeSet<RelPath> = live.iter().flat_map(|path| path.ancestors()).collect();
+        let containers = left.iter().flat_map(|left| &left.containers);
+        BackwardExceptions {
+            left_empty: live
+                .into_iter()
+                .filter(|path| is_inherited(path) && !left_alone.contains(*path))
+                .cloned()
+                .collect(),
+            left_services: left_alone
+                .iter()
+                .filter(|path| found_none(path) || is_inherited(path))
+                .cloned()
+                .collect(),
+            inherited_containers: containers
+                .filter(|container| above.contains(*container))
+                .cloned()
+                .collect(),
+            left_alone,
         }
-        empty
     }
 
     /// Returns the later runs that are not undone, with their plans; a plan that cannot be read may
@@ -280,26 +357,25 @@ impl<'a> UndoCheck<'a> {
                 let by = self.newest_of(rollup);
                 let help = match by {
                     Some(by) => format!("undo run {by} first"),
-                    None => format!("{rollup} was recorded by hand: remove its record first"),
+                    None => format!("no run that can be undone has recorded {rollup}"),
                 };
                 Reason::new(ReasonKind::NotReady, message).help(help)
             });
             return Ok(reasons.collect());
         }
-        let mut without = remaining.clone();
-        without.remove(&run.number);
-        let Some(stuck) = self.stuck(records, &without) else {
-            return Ok(Vec::new());
-        };
-        if self.stuck(records, &remaining).is_some() {
+        if records.required.is_empty() {
             return Ok(Vec::new());
         }
-        let message = format!(
-            "without {}, run {} could never be undone",
-            run.name(),
-            self.name(stuck)
-        );
-        let help = format!("undo run {} first", self.name(stuck));
+        let mut without = remaining.clone();
+        without.remove(&run.number);
+        let after = self.undone_in_thought(&without, &BTreeSet::new())?;
+        let kept = self.in_turn()?.difference(&after);
+        let Some(stuck) = kept.filter(|number| **number != run.number).last() else {
+            return Ok(Vec::new());
+        };
+        let stuck = self.name(*stuck);
+        let message = format!("without {}, run {stuck} could never be undone", run.name());
+        let help = format!("undo run {stuck} first");
         Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)])
     }
 
@@ -325,54 +401,35 @@ impl<'a> UndoCheck<'a> {
         };
         let written: Vec<AppliedRecord> = own.plan.applied_records().collect();
         let now = records.with(remaining, &self.listed);
-        let is_required = written.iter().any(|record| {
-            let provided = now.included_in(record.kb);
-            records.required.contains(&record.kb)
-                || provided.iter().any(|kb| records.required.contains(kb))
-        });
-        if !is_required {
+        if records.required.is_empty() {
             return Vec::new();
         }
         let mut without = remaining.clone();
         without.remove(&number);
         let after = records.with(&without, &self.listed);
+        let relations = |record: &AppliedRecord| {
+            let (includes, replaces) = (record.includes.clone(), record.replaces.clone());
+            (record.revision.clone(), includes, replaces)
+        };
+        let is_same = |record: &AppliedRecord| {
+            let (now, after) = (now.record(record.kb), after.record(record.kb));
+            now.map(relations) == after.map(relations)
+        };
+        if written.iter().all(is_same) {
+            return Vec::new();
+        }
         let lost = now.lost_in(&after, Superseded::Count).into_iter();
+        let is_written = |kb: Kb| written.iter().any(|record| record.kb == kb);
+        let providers: Vec<String> = written.iter().map(|record| record.kb.to_string()).collect();
+        let providers = providers.join(", ");
         lost.map(|lacking| {
-            let written = written.iter().map(|record| record.kb.to_string());
-            let provider = written.collect::<Vec<_>>().join(", ");
-            let message = match written_names(&provider, &lacking.requires.kb.to_string()) {
+            let message = match is_written(lacking.requires.kb) {
                 true => lacking.to_string(),
-                false => format!("{lacking}, which {provider} includes"),
+                false => format!("{lacking}, which would be lost with {providers}"),
             };
             (message, lacking.rollup)
         })
         .collect()
-    }
-
-    /// Undoes these runs in thought, each time the newest that can be; returns the newest of those
-    /// that are left, if none of them can be.
-    fn stuck(&self, records: &WrittenRecords, remaining: &BTreeSet<u32>) -> Option<u32> {
-        let mut remaining = remaining.clone();
-        if records.required.is_empty() {
-            return None;
-        }
-        while !remaining.is_empty() {
-            let free = remaining.iter().rev().copied().find(|&number| {
-                let Some(Ok(own)) = self.plans.get(&number) else {
-                    return true;
-                };
-                let is_last = remaining.range(number + 1..).all(|later| {
-                    let later = self.plans.get(later).and_then(|plan| plan.as_ref().ok());
-                    later.is_none_or(|later| own.shared_with(later).is_empty())
-                });
-                is_last && self.lost(records, &remaining, number).is_empty()
-            });
-            match free {
-                Some(number) => remaining.remove(&number),
-                None => return remaining.last().copied(),
-            };
-        }
-        None
     }
 
     fn records(&self) -> Result<&WrittenRecords, RunError> {
@@ -463,9 +520,25 @@ impl WrittenRecords {
     }
 }
 
-/// Returns whether one of several names, joined by commas, is this one.
-fn written_names(names: &str, name: &str) -> bool {
-    names.split(", ").any(|one| one == name)
+/// Returns the later runs that touch a path of each run, by its number. A plan that cannot be read
+/// may touch anything.
+fn later_in_the_way(
+    plans: &BTreeMap<u32, Result<RunPlan, String>>,
+) -> BTreeMap<u32, BTreeSet<u32>> {
+    let mut in_the_way = BTreeMap::new();
+    for (number, plan) in plans {
+        let Ok(own) = plan else { continue };
+        let later = plans.range(number + 1..);
+        let later = later.filter(|(_, later)| match later {
+            Ok(later) => !own.shared_with(later).is_empty(),
+            Err(_) => true,
+        });
+        let later: BTreeSet<u32> = later.map(|(number, _)| *number).collect();
+        if !later.is_empty() {
+            in_the_way.insert(*number, later);
+        }
+    }
+    in_the_way
 }
 
 /// Returns whether a run left a service record with the bytes that it had found. No record counts
@@ -502,12 +575,6 @@ fn sha256_of(object: &[Entry]) -> Option<Digest> {
         ] => Some(*sha256),
         _ => None,
     }
-}
-
-fn first_time(run: &Run, is_wanted: impl Fn(&crate::journal::Record) -> bool) -> Option<&str> {
-    let entries = &run.journal.entries;
-    let entry = entries.iter().find(|entry| is_wanted(&entry.record));
-    entry.map(|entry| entry.at.as_str())
 }
 
 /// Answer whether a finished run can be undone.
@@ -548,55 +615,40 @@ pub fn undo_answers(
     Ok(answers)
 }
 
-/// Returns the numbers of the finished runs that can be undone now, or after later runs are.
-///
-/// # Errors
-///
-/// The deployment cannot be read.
-pub fn undoable_in_turn(tree: &Tree, runs: &[Run]) -> Result<BTreeSet<u32>, RunError> {
+/// Returns the directories that the rollback of a run left and that no other run uses: something is
+/// in them that no run put there. Of several below each other, the deepest.
+pub fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Vec<RelPath> {
     let check = UndoCheck::new(tree, runs, None);
-    let mut undoable = BTreeSet::new();
-    for run in runs {
-        if check.can_be_undone_in_turn(run)? {
-            undoable.insert(run.number);
-        }
-    }
-    Ok(undoable)
-}
-
-/// Returns the directories that a run had made and that are still there after it was undone, because
-/// something is in them that no run put there; of several below each other, the deepest.
-///
-/// # Errors
-///
-/// The deployment cannot be read.
-pub fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Result<Vec<RelPath>, RunError> {
-    let check = UndoCheck::new(tree, runs, None);
-    let others = check.plans.iter();
-    let others = others.filter(|(number, _)| **number != run.number);
-    let in_use: BTreeSet<&RelPath> = others
-        .filter_map(|(_, plan)| plan.as_ref().ok())
+    let in_use: BTreeSet<&RelPath> = check
+        .plans
+        .values()
+        .filter_map(|plan| plan.as_ref().ok())
         .flat_map(|plan| &plan.above)
         .collect();
     let mut left: Vec<RelPath> = Vec::new();
-    for container in run.journal.containers() {
-        if !in_use.contains(container) && tree.metadata(container)?.is_some() {
+    let containers = run.journal.left_behind().map(|left| &left.containers);
+    for container in containers.into_iter().flatten() {
+        if !in_use.contains(container) {
             left.retain(|above| container.below(above).is_none());
             left.push(container.clone());
         }
     }
-    Ok(left)
+    left
 }
 
-/// Hashes the objects that a run keeps, and returns those that differ from what it moved there.
+/// Hashes the objects that a finished run keeps, and returns how they differ from those that it moved
+/// there; `None` if they were pruned.
 ///
 /// # Errors
 ///
-/// The deployment cannot be read.
-pub fn changed_kept_objects(tree: &Tree, run: &Run) -> Result<Vec<Difference>, RunError> {
+/// The deployment or the plan of the run cannot be read.
+pub fn kept_object_faults(tree: &Tree, run: &Run) -> Result<Option<Vec<String>>, RunError> {
+    if is_pruned(tree, run)? {
+        return Ok(None);
+    }
     let plan = load_plan(tree, &run.directory)?;
-    let kept = kept_entries(tree, run, &plan)?;
-    Ok(differences(tree, &kept)?)
+    let found = differences(tree, &kept_entries(tree, run, &plan)?)?;
+    Ok(Some(found.iter().map(ToString::to_string).collect()))
 }
 
 /// Returns the managed entries of the old objects in the slots of a run, with their paths there.
@@ -619,12 +671,9 @@ fn kept_entries(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Entry>, DiskE
     Ok(kept)
 }
 
-fn pruned(tree: &Tree, run: &Run) -> Result<Option<Reason>, DiskError> {
+fn is_pruned(tree: &Tree, run: &Run) -> Result<bool, DiskError> {
     let slots = run.directory.join("slots").expect("a plain name");
-    let message = format!("the old objects of run {} were pruned", run.name());
-    let help = "`rollup history` shows which runs can still be undone";
-    let is_missing = tree.metadata(&slots)?.is_none();
-    Ok(is_missing.then(|| Reason::new(ReasonKind::NotReady, message).help(help)))
+    Ok(tree.metadata(&slots)?.is_none())
 }
 
 /// Returns reasons for objects that a finished run kept and that are missing, of another kind or
@@ -682,8 +731,9 @@ fn incomplete_objects(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>
     Ok(reasons)
 }
 
-/// Returns a reason for each unmanaged file that would have no directory after the undo.
-fn homeless_files(
+/// Returns a reason for each unmanaged file that would have no directory after the undo, or that is
+/// at a path to which it restores a managed one.
+fn files_in_the_way(
     tree: &Tree,
     run: &Run,
     plan: &Plan,
@@ -691,14 +741,22 @@ fn homeless_files(
 ) -> Result<Vec<Reason>, RunError> {
     let mut reasons = Vec::new();
     for (swap, file) in unmanaged_in_objects(tree, run, plan, left_alone)? {
-        let first = plan.swaps.iter().find(|other| other.live == swap.live);
-        if first.is_some_and(Swap::has_old) {
+        let of_path = || plan.swaps.iter().filter(|other| other.live == swap.live);
+        let shown = tree.shown(Some(&file));
+        let shown = Escaped(&shown);
+        let is_restored = of_path().flat_map(|swap| &swap.old).any(|entry| {
+            matches!(entry.kind, EntryKind::File { .. })
+                && entry.path.case_folded() == file.case_folded()
+        });
+        let message = if is_restored {
+            format!("the unmanaged file `{shown}` is at a path to which the undo restores a file")
+        } else if !of_path().next().is_some_and(Swap::has_old) {
+            format!(
+                "the unmanaged file `{shown}` is in a directory that the run made and the undo removes"
+            )
+        } else {
             continue;
-        }
-        let message = format!(
-            "the unmanaged file `{}` is in a directory that the run made and the undo removes",
-            Escaped(&tree.shown(Some(&file)))
-        );
+        };
         let help = "move it elsewhere first";
         reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
     }

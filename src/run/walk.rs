@@ -24,8 +24,7 @@ pub(super) struct SwapWalk<'a> {
     pub(super) exceptions: BackwardExceptions,
 }
 
-/// Service records that a backward walk does not bring back, because other runs touched them. Both
-/// follow from the records of all runs, so that every command finds the same ones.
+/// Parts that a backward walk does not bring back, or takes away for other runs. They follow from the records of all runs, so that every command finds the same ones.
 #[derive(Debug, Default)]
 pub(super) struct BackwardExceptions {
     /// Records that stay as they are: a later run touched them.
@@ -33,6 +32,10 @@ pub(super) struct BackwardExceptions {
     /// Records that end missing, with the old one kept in its slot: the run that had made them was
     /// undone.
     pub(super) left_empty: BTreeSet<RelPath>,
+    /// Those of `left_alone` that were missing before this run, or before one that was undone.
+    pub(super) left_services: BTreeSet<RelPath>,
+    /// Containers that undone runs had made, and left because this one was there.
+    pub(super) inherited_containers: BTreeSet<RelPath>,
 }
 
 impl SwapWalk<'_> {

@@ -9,6 +9,7 @@ use crate::cli::args;
 use crate::cli::ending::{applied_or_failure, recovery_failure, report_cleared_runs, report_undo};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::job::refused;
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::all_runs;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
@@ -300,9 +301,10 @@ fn accept_drift(
         plan,
         accepted,
         rejected,
+        servers_lag,
     } = find_drift(site, &disk, chosen, &args.reason)?;
     let Some(plan) = plan else {
-        return nothing_to_accept(&rejected, chosen);
+        return nothing_to_accept(&rejected, chosen, servers_lag);
     };
     show_drift(&plan, &accepted, &rejected);
     let differences = count(accepted.len(), "difference", "differences");
@@ -361,7 +363,7 @@ fn record_applied(
             .next("repair it by hand, or restore it from a backup"));
     }
     let plan = plan::accept_applied(&snapshot, &rollup, &args.reason)
-        .map_err(|refusal| inputs::run_failure(&RunError::NotReady(refusal.reasons)))?;
+        .map_err(|refusal| refused(&refusal))?;
     let Some(plan) = plan else {
         out::line(format_args!("nothing to do: {kb} is on record as applied"));
         return Ok(Exit::Ok);
@@ -421,7 +423,7 @@ fn run_accept(
     summary::lines(plan)
         .iter()
         .for_each(|line| out::line(format_args!("  {line}")));
-    report_undo(&site.tree, &run);
+    report_undo(&site.tree, Some(&site.description), &run);
     result
 }
 
@@ -460,9 +462,15 @@ fn find_drift(
 fn nothing_to_accept(
     rejected: &BTreeMap<RelPath, String>,
     chosen: Option<&BTreeSet<Instance>>,
+    lags: bool,
 ) -> Result<Exit, Failure> {
     if !rejected.is_empty() {
         return Err(not_acceptable(rejected).now("nothing has changed"));
+    }
+    if lags {
+        out::line(
+            "a server that lags cannot be accepted: `rollup apply` with the manifest of the rollup brings it up",
+        );
     }
     let why = match chosen {
         None => "everything matches its records",

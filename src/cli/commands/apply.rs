@@ -241,7 +241,7 @@ fn report_outcome(
         ));
         backup.iter().map(describe_backup).for_each(out::line);
         report_comparison(plan, measured, &appeared);
-        report_undo(job.tree(), &run);
+        report_undo(job.tree(), Some(&job.site.description), &run);
         Exit::Ok
     })
 }

@@ -149,7 +149,13 @@ fn describe_subject(subject: Option<&RunSubject>) -> String {
             };
             format!("{catches_up}{kb} revision {revision}: {}", Escaped(title))
         }
-        Some(RunSubject::Accept { reason }) => format!("accept drift: {}", Escaped(reason)),
+        Some(RunSubject::Accept {
+            reason,
+            applied: Some(kb),
+        }) => {
+            format!("record {kb} as applied by hand: {}", Escaped(reason))
+        }
+        Some(RunSubject::Accept { reason, .. }) => format!("accept drift: {}", Escaped(reason)),
         None => "it was interrupted before its first record".to_owned(),
     }
 }
@@ -181,7 +187,7 @@ fn run_json(run: &Run, undo: Option<&UndoAnswer>) -> Value {
             _ => None,
         });
     let reason = match run.journal.opened().map(|opened| &opened.subject) {
-        Some(RunSubject::Accept { reason }) => Some(reason),
+        Some(RunSubject::Accept { reason, .. }) => Some(reason),
         _ => accepted(run).map(|accepted| &accepted.reason),
     };
     json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": run.state().word(),
@@ -385,6 +391,7 @@ fn record(entry: &JournalEntry) -> String {
             outcome,
             measured,
             accepted,
+            ..
         } => {
             let outcome = match outcome {
                 Outcome::Applied => "applied".to_owned(),

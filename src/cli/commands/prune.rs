@@ -16,8 +16,8 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
-    self, LostFile, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
-    refuse_mounted, undoable_in_turn,
+    self, LostFile, UndoCheck, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
+    refuse_mounted,
 };
 
 /// Runs that a prune clears, and runs that it leaves.
@@ -25,6 +25,8 @@ struct Clearing {
     cleared: Vec<ClearedRun>,
     /// Finished runs that can still be undone afterwards, oldest first.
     undoable: Vec<String>,
+    /// Those that can be undone before the prune, and cannot afterwards, oldest first.
+    no_longer_undoable: Vec<String>,
     /// Runs that are staged or unfinished, and their state.
     open: Vec<(String, &'static str)>,
 }
@@ -42,9 +44,11 @@ struct ClearedRun {
 impl Clearing {
     fn read(tree: &Tree, keep: usize) -> Result<Self, Failure> {
         let runs = runs(tree).map_err(|fault| inputs::journal_failure(&fault))?;
-        let undoable =
-            undoable_in_turn(tree, &runs).map_err(|error| inputs::run_failure(&error))?;
-        let can_be_undone = |run: &Run| undoable.contains(&run.number);
+        let all_runs = runs.clone();
+        let check = UndoCheck::new(tree, &all_runs, None);
+        let failed = |error| inputs::run_failure(&error);
+        let before = check.in_turn().map_err(failed)?;
+        let was_undoable = |run: &Run| before.contains(&run.number);
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open
             .iter()
@@ -65,24 +69,34 @@ impl Clearing {
         let mut clearing = Self {
             cleared: Vec::new(),
             undoable: Vec::new(),
+            no_longer_undoable: Vec::new(),
             open,
         };
         for (at, run) in finished.into_iter().enumerate() {
             if at >= oldest {
-                clearing
-                    .undoable
-                    .extend(can_be_undone(&run).then(|| run.name().to_owned()));
-            } else if let Some(bytes) =
+                continue;
+            }
+            if let Some(bytes) =
                 kept_bytes(tree, &run).map_err(|error| inputs::disk_failure(&error))?
             {
                 refuse_mounted(tree, &run).map_err(|error| inputs::disk_failure(&error))?;
                 let lost = lost_files(tree, &run).map_err(|error| error.to_string());
                 clearing.cleared.push(ClearedRun {
                     bytes,
-                    was_undoable: can_be_undone(&run),
+                    was_undoable: was_undoable(&run),
                     lost,
                     run,
                 });
+            }
+        }
+        let cleared = clearing.cleared.iter().map(|cleared| cleared.run.number);
+        let after = check.in_turn_without(&cleared.collect()).map_err(failed)?;
+        for run in &all_runs {
+            let name = || run.name().to_owned();
+            match (before.contains(&run.number), after.contains(&run.number)) {
+                (_, true) => clearing.undoable.push(name()),
+                (true, false) => clearing.no_longer_undoable.push(name()),
+                (false, false) => {}
             }
         }
         Ok(clearing)
@@ -90,15 +104,6 @@ impl Clearing {
 
     fn bytes(&self) -> u64 {
         self.cleared.iter().map(|cleared| cleared.bytes).sum()
-    }
-
-    /// Returns the runs that could be undone before the prune, and cannot afterwards.
-    fn no_longer_undoable(&self) -> Vec<&str> {
-        self.cleared
-            .iter()
-            .filter(|cleared| cleared.was_undoable)
-            .map(|cleared| cleared.run.name())
-            .collect()
     }
 
     /// Shows the runs that are cleared, and warns of the files that nothing restores.
@@ -170,7 +175,7 @@ impl Clearing {
         let cleared: Vec<Value> = self.cleared.iter().map(ClearedRun::json).collect();
         let open: Vec<&String> = self.open.iter().map(|(name, _)| name).collect();
         json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": changed,
-                "bytes": self.bytes(), "runs": cleared, "no_longer_undoable": self.no_longer_undoable(),
+                "bytes": self.bytes(), "runs": cleared, "no_longer_undoable": self.no_longer_undoable,
                 "still_undoable": self.undoable, "skipped": open })
     }
 }
@@ -262,7 +267,7 @@ pub(super) fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
         "cleared {} bytes of {cleared}",
         out::number(clearing.bytes())
     ));
-    match clearing.no_longer_undoable().as_slice() {
+    match clearing.no_longer_undoable.as_slice() {
         [] => line("every run that could be undone still can be"),
         names => line(&format!("can no longer be undone: {}", names.join(", "))),
     }

@@ -17,7 +17,7 @@ use crate::run::{self, load_plan};
 
 /// Runs `rollup resume`.
 pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
-    let (disk, _, cleared) = lock_for_recovery(
+    let (disk, site, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
         args.lock,
@@ -50,7 +50,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
         .map(|(measured, appeared)| {
             out::line(format_args!("run {} is finished", open.name()));
             report_comparison(&plan, measured, &appeared);
-            report_undo(disk.tree(), open.name());
+            report_undo(disk.tree(), site.as_ref(), open.name());
             Exit::Ok
         });
     progress.end(&result);

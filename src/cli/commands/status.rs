@@ -73,7 +73,7 @@ impl Status {
         let (applied, runs, state) = inputs::read_consistently(&site.tree, || {
             let runs = inputs::checked_runs(&site.tree)?;
             let state = match &site.description {
-                Ok(description) if !runs.iter().any(Run::is_open) => {
+                Ok(description) if !runs.iter().any(is_unfinished) => {
                     Some(SiteStatus::read(&site.tree, description)?)
                 }
                 _ => None,
@@ -216,6 +216,10 @@ impl OpenRunStatus {
             without && self.run.journal.confirmed(&step.id) == Some(Answer::Done)
         })
     }
+}
+
+fn is_unfinished(run: &Run) -> bool {
+    matches!(run.state(), RunState::Unfinished(_))
 }
 
 /// Returns the value read from a file of the deployment; while a run is open its faults are

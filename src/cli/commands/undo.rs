@@ -18,7 +18,8 @@ use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::events::Began;
 use crate::journal::{Direction, Outcome, Run, RunState};
-use crate::names::Escaped;
+use crate::names::{Escaped, same_name};
+use crate::plan::Plan;
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, containers_left, describe_run,
     discard_staged, load_plan, undo_answers,
@@ -75,6 +76,9 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
         return Err(recovery_failure(&RunError::NotReady(reasons), run, &next));
     }
     print_remaining_operations(&disk, run, &plan, Direction::Back)?;
+    if run.is_open() {
+        warn_of_offline_servers(&plan, site.as_ref());
+    }
     confirm_to_continue(args.yes)?;
     let run_options = RunOptions {
         confirmed: args.done.clone(),
@@ -98,7 +102,7 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
     let result = match ended {
         Err(error) => Err(recovery_failure(&error, &read_again(&disk, run)?, &next)),
         Ok(Ended::Undone { because: None }) => {
-            report_undone(&disk, run, &runs)?;
+            report_undone(&disk, run)?;
             report_still_applied(&disk, run, &runs);
             Ok(Exit::Ok)
         }
@@ -133,10 +137,26 @@ fn hint_at_last(
     Ok(hint.unwrap_or_default())
 }
 
+/// Warns of servers that the run changed and that are offline now. A run in progress is rolled back
+/// all the same.
+fn warn_of_offline_servers(plan: &Plan, site: Option<&Description>) {
+    let offline = site.map(Description::offline_servers).unwrap_or_default();
+    let is_changed = |name: &str| {
+        let mut servers = plan.operations().filter_map(|one| one.server.as_deref());
+        servers.any(|server| same_name(server, name))
+    };
+    for server in offline.into_iter().filter(|name| is_changed(name)) {
+        out::warn(format_args!(
+            "server {} is offline, and the run changed it",
+            Escaped(server)
+        ));
+    }
+}
+
 /// Reports that a run is undone, and what stays of the directories that it had made.
-fn report_undone(disk: &LockedDeployment, run: &Run, runs: &[Run]) -> Result<(), Failure> {
-    let left =
-        containers_left(disk.tree(), runs, run).map_err(|error| inputs::run_failure(&error))?;
+fn report_undone(disk: &LockedDeployment, run: &Run) -> Result<(), Failure> {
+    let run = read_again(disk, run)?;
+    let left = containers_left(disk.tree(), &all_runs(disk)?, &run);
     let name = run.name();
     if left.is_empty() {
         out::line(format_args!(

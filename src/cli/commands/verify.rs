@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::inputs;
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count, styled};
 use crate::deployment::lock::holder;
 use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::Tree;
 use crate::journal::{Run, RunState};
 use crate::names::{Escaped, RelPath};
-use crate::run::{changed_kept_objects, describe_run, undo_answers};
+use crate::run::{describe_run, kept_object_faults};
 use crate::verify::{Drift, Verification, verify as verify_tree};
 
 /// Runs `rollup verify`.
@@ -26,7 +27,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
             verify_tree(&site.tree, snapshot).map_err(|error| inputs::run_failure(&error))?;
         let runs = inputs::checked_runs(&site.tree)?;
         let kept = match args.undo {
-            true => Some(kept_objects(&site, &runs)?),
+            true => Some(kept_objects(&site.tree, &runs)?),
             false => None,
         };
         let open = runs
@@ -155,7 +156,7 @@ impl Compared {
         if let Some(kept) = self.kept.as_ref().filter(|kept| kept.changed.is_empty()) {
             let runs = count(kept.runs.len(), "run", "runs");
             out::line(format_args!(
-                "the kept objects of {runs} that can be undone are as they were moved there"
+                "the kept objects of {runs} are as they were moved there"
             ));
         }
         match self.differences() {
@@ -181,6 +182,18 @@ impl Compared {
                         "next: `rollup apply` with the manifest of the rollup brings up only what lags",
                     );
                 }
+                if self.open.is_none() && !verified.lacking.is_empty() {
+                    out::line("next: install again what is required and missing");
+                }
+                if self
+                    .kept
+                    .as_ref()
+                    .is_some_and(|kept| !kept.changed.is_empty())
+                {
+                    out::line(
+                        "next: restore the kept objects from a backup; without them the run cannot be undone",
+                    );
+                }
                 if self.open.is_none() && !verified.drift.is_empty() {
                     out::line(
                         "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
@@ -197,7 +210,7 @@ impl Compared {
     }
 }
 
-/// Kept objects of the runs that can be undone.
+/// Kept objects of the finished runs that still have them.
 struct KeptObjects {
     /// Names of these runs.
     runs: Vec<String>,
@@ -205,24 +218,18 @@ struct KeptObjects {
     changed: Vec<String>,
 }
 
-/// Hashes the objects that the runs keep which can be undone.
-fn kept_objects(site: &DescribedDeployment, runs: &[Run]) -> Result<KeptObjects, Failure> {
-    let failed = |error| inputs::run_failure(&error);
-    let answers = undo_answers(&site.tree, runs, Some(&site.description)).map_err(failed)?;
+/// Hashes the objects that the finished runs keep.
+fn kept_objects(tree: &Tree, runs: &[Run]) -> Result<KeptObjects, Failure> {
     let mut kept = KeptObjects {
         runs: Vec::new(),
         changed: Vec::new(),
     };
-    let is_undoable = |run: &&Run| {
-        answers
-            .get(&run.number)
-            .is_some_and(|answer| answer.possible)
-    };
-    for run in runs.iter().filter(is_undoable) {
-        let changed = changed_kept_objects(&site.tree, run).map_err(failed)?;
-        kept.changed
-            .extend(changed.iter().map(|difference| difference.to_string()));
-        kept.runs.push(run.name().to_owned());
+    for run in runs.iter().filter(|run| run.is_done()) {
+        let faults = kept_object_faults(tree, run).map_err(|error| inputs::run_failure(&error))?;
+        if let Some(faults) = faults {
+            kept.changed.extend(faults);
+            kept.runs.push(run.name().to_owned());
+        }
     }
     Ok(kept)
 }

@@ -97,6 +97,7 @@ fn item_line(
 fn file_line(operations: &[&Operation]) -> Option<String> {
     let copied: Vec<_> = operations
         .iter()
+        .filter(|operation| operation.kind != OperationKind::Accept)
         .filter(|operation| matches!(operation.after, TargetState::File { .. }))
         .collect();
     let replaced = copied

@@ -306,6 +306,11 @@ impl Description {
             .is_none_or(|server| !self.servers[server.0].offline)
     }
 
+    /// Returns the server of an instance with the role for which it is there; `None` without a server.
+    pub fn server_in_role(&self, instance: Instance) -> Option<(ServerId, RoleId)> {
+        Some((instance.server?, self.items[instance.item.0].on?))
+    }
+
     /// Returns the names of the servers that are offline, in the document's order.
     pub fn offline_servers(&self) -> Vec<&str> {
         let offline = self.servers.iter().filter(|server| server.offline);

@@ -51,13 +51,12 @@ impl Planner<'_> {
             CopyTarget::Servers { on, directory } => {
                 let site = &self.snapshot.description;
                 let role = site.role(&on.role);
-                self.brought.roles.extend(role);
                 for server in self.resolver.servers(step, on) {
                     for (name, line) in &names {
                         let Some(at) = server_file(site, server, directory.as_ref(), name) else {
                             continue;
                         };
-                        if !self.covers(&at, Some(server)) {
+                        if !self.covers(&at, role.map(|role| (server, role))) {
                             continue;
                         }
                         let below = at.below(&site.files_directory(server));

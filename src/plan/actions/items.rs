@@ -49,11 +49,8 @@ impl Planner<'_> {
     ) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
-        self.brought
-            .roles
-            .extend(site.items[target.instance.item.0].on);
         let operation_target = self.instance_target(target.instance, target.line);
-        if !self.covers(&operation_target.at, target.instance.server) {
+        if !self.covers_instance(target.instance) {
             return;
         }
         self.brought.instances.insert(target.instance);
@@ -169,11 +166,8 @@ impl Planner<'_> {
     ) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
-        self.brought
-            .roles
-            .extend(site.items[target.instance.item.0].on);
         let operation_target = self.instance_target(target.instance, target.line);
-        if !self.covers(&operation_target.at, target.instance.server) {
+        if !self.covers_instance(target.instance) {
             return;
         }
         self.inspect_record(&operation_target.at);

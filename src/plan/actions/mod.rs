@@ -108,11 +108,14 @@ impl Planner<'_> {
                 let found = self
                     .resolver
                     .service(step, service, on.as_ref(), platform.as_deref());
+                let role = on
+                    .as_ref()
+                    .and_then(|on| self.snapshot.description.role(&on.role));
                 for (service, server) in found
                     .into_iter()
                     .flat_map(|(id, on)| on.into_iter().map(move |s| (id, s)))
                 {
-                    self.service(step, *verb, (service, server), &mut draft);
+                    self.service(step, *verb, (service, server), role, &mut draft);
                 }
             }
             Action::Manual {
@@ -124,12 +127,11 @@ impl Planner<'_> {
                 let role = on
                     .as_ref()
                     .and_then(|on| self.snapshot.description.role(&on.role));
-                self.brought.roles.extend(role);
                 let mut servers = on
                     .as_ref()
                     .map(|on| self.resolver.servers(step, on))
                     .unwrap_or_default();
-                servers.retain(|server| self.touches(*server));
+                servers.retain(|server| self.touches(*server, role.as_slice()));
                 let name = |server: &ServerId| {
                     self.snapshot.description.servers[server.0].name.to_string()
                 };
@@ -147,7 +149,11 @@ impl Planner<'_> {
                 });
             }
         }
-        if draft.operations.is_empty() && draft.nothing.is_empty() && draft.manual.is_none() {
+        if draft.operations.is_empty()
+            && draft.nothing.is_empty()
+            && draft.left_out.is_empty()
+            && draft.manual.is_none()
+        {
             let why = match self.catch_up {
                 Some(_) => "nothing of it lags",
                 None => "it selects no item, file or server of this deployment",

@@ -211,12 +211,11 @@ impl Planner<'_> {
                 .ok()
         });
         let role = self.snapshot.description.role(&on.role);
-        self.brought.roles.extend(role);
         for id in self.resolver.servers(step, on) {
             let server = self.snapshot.description.servers[id.0].name.to_string();
             let shown = format!("{name} on {server}");
             let (Some(contents), Some(source_file)) = (contents, self.payload_file(name)) else {
-                if payload.is_none() {
+                if payload.is_none() && role.is_some_and(|role| self.touches(id, &[role])) {
                     let at = RelPath::parse(&format!("Servers/{server}/Programs"))
                         .expect("a checked name");
                     self.placements.push(Placement {
@@ -252,7 +251,7 @@ impl Planner<'_> {
             let directory = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
                 .expect("checked names");
             let at = self.tree.actual(&directory);
-            if !self.covers(&at, Some(id)) {
+            if !self.covers(&at, role.map(|role| (id, role))) {
                 continue;
             }
             let before = self

@@ -25,8 +25,7 @@ impl Planner<'_> {
         let site = &self.snapshot.description;
         for target in self.resolver.instances(step, items, true) {
             let item = &site.items[target.instance.item.0];
-            self.brought.roles.extend(item.on);
-            if !self.covers(&site.directory(target.instance), target.instance.server) {
+            if !self.covers_instance(target.instance) {
                 continue;
             }
             self.brought.instances.insert(target.instance);

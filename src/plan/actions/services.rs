@@ -1,7 +1,7 @@
 //! `start`, `stop`, `restart`, `enable` and `disable`.
 
 use super::{OperationTarget, PlannedStepDraft};
-use crate::deployment::description::{ServerId, ServiceId};
+use crate::deployment::description::{RoleId, ServerId, ServiceId};
 use crate::deployment::records::ServiceRecord;
 use crate::deployment::tree::FileKind;
 use crate::manifest::{ServiceVerb, Step};
@@ -15,12 +15,17 @@ impl Planner<'_> {
         step: &Step,
         verb: ServiceVerb,
         at: (ServiceId, ServerId),
+        on: Option<RoleId>,
         draft: &mut PlannedStepDraft,
     ) {
         let site = &self.snapshot.description;
         let role = site.services[at.0.0].on;
-        self.brought.roles.insert(role);
-        if !self.touches(at.1) {
+        let record = site.service_file(at.0, at.1);
+        let catch_up = self.catch_up.as_ref();
+        // A later rollup may have left the service in another state on purpose.
+        let is_of_another = catch_up.is_some_and(|catch_up| !catch_up.counts_for(&record));
+        let roles: Vec<RoleId> = [Some(role), on].into_iter().flatten().collect();
+        if is_of_another || !self.touches(at.1, &roles) {
             return;
         }
         let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
@@ -39,7 +44,7 @@ impl Planner<'_> {
                 Some("enable it first, by a step or by hand"),
             );
         }
-        let file = self.tree.actual(&site.service_file(at.0, at.1));
+        let file = self.tree.actual(&record);
         self.inspect(&file, FileKind::File);
         let changes = service_changes(verb, now);
         if changes.is_empty() {

@@ -19,7 +19,7 @@ use crate::plan::Plan;
 
 pub(crate) use json::{PlanDocument, PlanInputs, saved};
 pub(crate) use text::{Reasons, remaining_operations, text};
-pub(crate) use words::{describe_state, describe_target, group_operations};
+pub(crate) use words::{describe_state, describe_target, group_operations, scope_lines};
 
 /// Shows a plan in the chosen format.
 pub(crate) fn show(

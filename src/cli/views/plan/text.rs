@@ -104,16 +104,21 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     lines[0] = styled(BOLD, &lines[0]);
 }
 
-/// Lists the operations that a recovery still has to do, in its order.
+/// Lists the operations that a recovery still has to do, in its order. A rollback leaves some paths
+/// alone.
 pub(crate) fn remaining_operations(
     plan: &Plan,
     progress: &RunExamination,
     direction: Direction,
+    left_alone: &BTreeSet<RelPath>,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let is_remaining = |operation: &&Operation| match direction {
         Direction::Forward => !progress.is_done(operation.swap),
-        Direction::Back => progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun),
+        Direction::Back => {
+            progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun)
+                && !left_alone.contains(&operation.at)
+        }
     };
     for step in &plan.steps {
         for operation in step.operations.iter().filter(is_remaining) {

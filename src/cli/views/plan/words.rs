@@ -23,8 +23,9 @@ pub(super) fn plan_title(plan: &Plan) -> String {
     }
 }
 
-/// Describes the limits of the run: what it catches up with, and the servers that it leaves out.
-pub(super) fn scope_lines(plan: &Plan) -> Vec<String> {
+/// Describes the limits of the run: what it catches up with, what else lags, and the servers that it
+/// leaves out.
+pub(crate) fn scope_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(rollup) = plan.rollup().filter(|rollup| !rollup.catch_up.is_empty()) {
         lines.push(format!(
@@ -33,6 +34,7 @@ pub(super) fn scope_lines(plan: &Plan) -> Vec<String> {
         ));
         lines.extend(rollup.catch_up.iter().cloned());
     }
+    lines.extend(plan.context.lagging.iter().cloned());
     lines.extend(plan.offline.iter().map(|server| {
         format!("server {server} is offline: this run leaves it out, and it lags afterwards")
     }));

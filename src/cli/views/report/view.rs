@@ -136,6 +136,7 @@ fn head(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         head.push(("closed", format_time(at)));
     }
+    head.extend(summary.scope.iter().map(|line| ("scope", escaped(line))));
     head.extend(summary.undo.as_ref().map(|undo| {
         let command = NextCommands(tree.path()).undo_named(&summary.run);
         let answer = match undo.possible {
