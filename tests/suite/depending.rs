@@ -157,7 +157,7 @@ fn a_requirement_that_another_rollup_meets_too_is_not_lost() {
     undo(&world, "1");
     assert_eq!(undoable(&world), [false, true, false]);
     let ran = world.run("undo 3 --yes").exits_with(exit::NOT_READY);
-    ran.prints("KB100002 requires KB100001, which KB100003 includes");
+    ran.prints("KB100002 requires KB100001, which would be lost with KB100003");
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn kept_objects_are_looked_at_before_a_run_is_said_to_be_undoable() {
     world
         .run("verify --undo")
         .exits_with(exit::OK)
-        .prints("the kept objects of 1 run that can be undone are as they were moved there");
+        .prints("the kept objects of 1 run are as they were moved there");
     let world = world.write_file(old, "x".repeat(size));
     assert_eq!(undoable(&world), [true]);
     world.run("verify").exits_with(exit::OK);
@@ -355,4 +355,102 @@ fn a_record_that_cannot_be_read_stops_a_plan_and_no_recovery() {
     let ran = world.run("undo 1 --yes").exits_with(exit::OK);
     ran.prints("`applied` stays, which the run had made: it is not empty");
     assert!(Path::new(&world.live("applied/notes.txt")).exists());
+}
+
+#[test]
+fn an_undo_does_not_bring_back_a_relation_that_breaks_a_requirement() {
+    let (world, _) = applied(&[("KB100001", "replaces = [\"KB100002\"]")]);
+    let newer = tool("KB100001", "[article]\nrevision = \"2.0\"");
+    let world = world.manifest("newer", &newer);
+    world.run("apply newer.toml --yes").exits_with(exit::OK);
+    let world = [("KB100002", ""), ("KB100003", "requires = [\"KB100002\"]")]
+        .iter()
+        .fold(world, |world, (kb, relations)| {
+            let world = world.manifest(kb, &tool(kb, relations));
+            world
+                .run(&format!("apply {kb}.toml --yes"))
+                .exits_with(exit::OK);
+            world
+        });
+    world
+        .run("undo 2 --yes")
+        .exits_with(exit::NOT_READY)
+        .prints("KB100003 requires KB100002")
+        .tree_is_unchanged();
+    assert_eq!(undoable(&world), [false, false, false, true]);
+}
+
+#[test]
+fn prune_announces_every_run_that_loses_its_way_back() {
+    let (world, _) = applied(&[
+        ("KB100001", ""),
+        ("KB100002", "requires = [\"KB100001\"]"),
+        ("KB100003", "includes = [\"KB100001\"]"),
+    ]);
+    undo(&world, "1");
+    let document = world
+        .run("prune --keep 1 --dry-run --format json")
+        .exits_with(exit::OK)
+        .json();
+    assert_eq!(
+        document["no_longer_undoable"],
+        serde_json::json!(["0002-KB100002", "0003-KB100003"])
+    );
+    assert_eq!(document["still_undoable"], serde_json::json!([]));
+}
+
+#[test]
+fn an_irreversible_run_counts_when_the_way_back_of_others_is_looked_at() {
+    let manual = "requires = [\"KB100001\"]\n[[steps]]\nid = \"hand\"\naction = \"manual\"\ninstructions = \"x\"\n\
+                  [payload]\nfiles = []\n";
+    let (world, _) = applied(&[("KB100001", "")]);
+    let world = world
+        .manifest("second", &small("KB100002", manual))
+        .manifest("KB100003", &tool("KB100003", "includes = [\"KB100001\"]"));
+    world
+        .run("apply second.toml --yes")
+        .exits_with(exit::STOPPED);
+    world.run("resume --done hand --yes").exits_with(exit::OK);
+    world.run("apply KB100003.toml --yes").exits_with(exit::OK);
+    assert_eq!(undoable(&world), [false, false, true]);
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::NOT_READY)
+        .prints("without 0001-KB100001, run 0003-KB100003 could never be undone");
+}
+
+#[test]
+fn no_run_is_said_to_be_undoable_while_another_one_is_open() {
+    let (world, _) = applied(&[("KB100001", "")]);
+    let world = world.manifest("KB100002", &tool("KB100002", ""));
+    world
+        .run("apply KB100002.toml --yes --stop-before restart")
+        .exits_with(exit::STOPPED);
+    assert_eq!(undoable(&world)[0], false);
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::NOT_READY)
+        .prints("run 0002-KB100002 is unfinished");
+}
+
+#[test]
+fn many_revisions_of_a_rollup_are_looked_at_quickly() {
+    let (world, _) = applied(&[]);
+    let world = (1..=18).fold(world, |world, revision| {
+        let relations = format!("requires = []\n[article]\nrevision = \"{revision}.0\"");
+        let name = format!("r{revision}");
+        let world = world.manifest(&name, &tool("KB100001", &relations));
+        world
+            .run(&format!("apply {name}.toml --yes"))
+            .exits_with(exit::OK);
+        world
+    });
+    let document = world
+        .run("prune --keep 1 --dry-run --format json")
+        .exits_with(exit::OK)
+        .json();
+    assert_eq!(
+        document["no_longer_undoable"].as_array().map(Vec::len),
+        Some(17)
+    );
 }

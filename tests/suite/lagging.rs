@@ -353,3 +353,131 @@ fn an_installed_item_without_what_it_requires_is_a_difference() {
     let document = world.run("verify --format json").json();
     assert_eq!(document["lacking"].as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn a_role_of_which_no_server_was_there_lags() {
+    let offline = ONE.replace("[\"web\"] }", "[\"web\"], offline = true }");
+    let world = small_world(UPDATE_SITE).edit("deployment/deployment.toml", ONE, &offline);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("verify").exits_with(exit::OK);
+    let world = world.edit("deployment/deployment.toml", ", offline = true", "");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .prints("server WEB01 lags behind KB100001");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .prints("installed");
+    world.run("verify").exits_with(exit::OK);
+}
+
+#[test]
+fn a_run_that_catches_up_brings_nothing_but_what_was_recorded() {
+    let old = small_world(UPDATE_SITE);
+    let bytes = std::fs::read(old.live("Share/Site.msi")).expect("an installer");
+    let world = came_back();
+    let record = world.read("applied/KB100001.toml");
+    std::fs::write(world.live("Share/Site.msi"), bytes).expect("written");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::MISMATCH)
+        .prints("`Site` would be another one than the one that KB100001 brought")
+        .tree_is_unchanged();
+    assert_eq!(world.read("applied/KB100001.toml"), record);
+}
+
+#[test]
+fn a_run_that_would_leave_something_behind_does_not_catch_up() {
+    let world = small_world(UPDATE_SITE);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let newer = UPDATE_SITE.replace("Tool.txt", "Other.txt");
+    let newer = format!("[article]\nrevision = \"2.0\"\n{newer}");
+    let world = world.manifest("newer", &small("KB100001", &newer));
+    world
+        .run("accept --applied newer.toml --yes --reason 'by hand'")
+        .exits_with(exit::OK);
+    let world = world.remove("Servers/WEB01/Files/Tools/Tool.txt");
+    world
+        .run("plan newer.toml")
+        .exits_with(exit::NOT_READY)
+        .prints("and no step of this manifest changes that");
+}
+
+#[test]
+fn a_server_lags_in_the_role_in_which_it_was_not_covered() {
+    let world = small_world(&format!(
+        "{}{}",
+        UPDATE_SITE.split("[payload]").next().expect("steps"),
+        "[[steps]]\nid = \"engines\"\naction = \"copy\"\nto = \"Engine\"\non = \"engine\"\nfiles = [\"Tool.txt\"]\n\
+         [payload]\nfiles = [{ name = \"Site.msi\" }, { name = \"Tool.txt\" }]\n"
+    ));
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let both = ONE.replace("[\"web\"]", "[\"web\", \"engine\"]");
+    let world = world.edit("deployment/deployment.toml", ONE, &both);
+    let ran = world.run("plan small.toml").exits_with(exit::OK);
+    ran.prints("server WEB01 lags behind KB100001")
+        .prints("1 operation in")
+        .does_not_print("Site on WEB01");
+}
+
+#[test]
+fn a_renamed_role_and_a_server_in_another_case_are_the_same() {
+    let world = came_back()
+        .edit(
+            "deployment/deployment.toml",
+            "{ name = \"web\" }",
+            "{ name = \"pages\", aliases = [\"web\"] }",
+        )
+        .edit("deployment/deployment.toml", "\"WEB01\"", "\"web01\"");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("verify").exits_with(exit::OK);
+    let record: toml::Table = world.read("applied/KB100001.toml").parse().expect("TOML");
+    let servers = record["servers"].as_table().expect("a table");
+    assert_eq!(servers.keys().collect::<Vec<_>>(), ["pages"]);
+    assert_eq!(servers["pages"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_service_that_a_later_rollup_stopped_is_not_started_by_a_catch_up() {
+    let world = small_world(UPDATE_SITE);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let stop =
+        "[[steps]]\nid = \"stop\"\naction = \"stop\"\nservice = \"IIS\"\n[payload]\nfiles = []\n";
+    let world = world.manifest("second", &small("KB100002", stop));
+    world.run("apply second.toml --yes").exits_with(exit::OK);
+    let world = world.remove("Servers/WEB01/Files/Tools/Tool.txt");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let record = world.read("Servers/WEB01/Services/IIS.toml");
+    assert!(record.contains("running = false"), "{record}");
+    world.run("undo KB100002 --yes").exits_with(exit::OK);
+}
+
+#[test]
+fn an_included_rollup_lags_where_neither_record_covers_the_server() {
+    let world = came_back();
+    let engines = "includes = [\"KB100001\"]\n[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\n\
+                   on = \"engine\"\nfiles = [\"Tool.txt\"]\n[payload]\nfiles = [{ name = \"Tool.txt\" }]\n";
+    let world = world.manifest("second", &small("KB100002", engines));
+    world.run("apply second.toml --yes").exits_with(exit::OK);
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .prints("server WEB02 lags behind KB100001");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("verify").exits_with(exit::OK);
+}
+
+#[test]
+fn a_catch_up_that_was_closed_unfinished_is_made_up_for() {
+    let world = came_back();
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
+    world
+        .run("accept --yes --reason 'power was lost'")
+        .exits_with(exit::OK);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    assert_eq!(version(&world, "WEB02"), version(&world, "WEB01"));
+    world.run("verify").exits_with(exit::OK);
+}

@@ -495,7 +495,8 @@ fn a_prune_that_crashes_at_any_change_can_be_run_again_and_leaves_every_other_ru
             let context = format!("crash at change {at}, run {number}");
             let tree = Tree::open(&world.deployment()).expect("the deployment exists");
             let runs = runs(&tree).expect(&context);
-            let undoable = run::undoable_in_turn(&tree, &runs).expect(&context);
+            let check = run::UndoCheck::new(&tree, &runs, None);
+            let undoable = check.in_turn().expect(&context);
             assert!(
                 undoable.contains(&(number as u32)),
                 "{context}: {undoable:?}"
