@@ -9,6 +9,7 @@ use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
 use super::exit::{Exit, Failure};
 use super::inputs;
+use super::next::NextCommands;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::description::Description;
@@ -50,6 +51,20 @@ pub(super) fn lock_for_recovery(
 
 pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
     runs(disk.tree()).map_err(|fault| inputs::journal_failure(&fault))
+}
+
+/// Describes a run that is open, and so in the way of the command.
+pub(super) fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
+    Failure::new(
+        Exit::NotReady,
+        format_args!("run {} is {}", open.name(), describe_run(open)),
+    )
+    .now("this command changed nothing")
+    .next(format!(
+        "`{}` finishes the open run, `{}` rolls it back",
+        next.resume(),
+        next.undo()
+    ))
 }
 
 /// Prints the operations that a recovery will do.

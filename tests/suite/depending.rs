@@ -243,7 +243,7 @@ fn a_requirement_can_name_a_revision() {
 }
 
 #[test]
-fn a_rollup_that_was_applied_by_hand_is_recorded_and_can_be_taken_back() {
+fn a_rollup_that_was_applied_by_hand_is_recorded_and_can_be_undone() {
     let (world, _) = applied(&[]);
     let world = world
         .manifest("needy", &tool("KB100002", "requires = [\"KB100001\"]"))

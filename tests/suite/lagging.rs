@@ -35,10 +35,10 @@ undo = "Close it."
 optional = true
 on = "web"
 [[steps]]
-id = "tell"
+id = "inform"
 action = "manual"
-instructions = "Tell everyone."
-undo = "Tell everyone."
+instructions = "Inform everyone."
+undo = "Inform everyone."
 optional = true
 [[steps]]
 id = "restart"
@@ -97,7 +97,7 @@ fn a_server_that_was_away_lags_and_only_it_is_caught_up() {
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
     ran.prints("Open the site.")
         .prints("restarted IIS on WEB02")
-        .does_not_print("Tell everyone.")
+        .does_not_print("Inform everyone.")
         .does_not_print("WEB01");
     first.assert_same(&Listing::of(&world.live("Web/Site/WEB01")));
     assert_eq!(version(&world, "WEB02"), version(&world, "WEB01"));
@@ -173,7 +173,7 @@ fn steps_skip_a_server_that_is_offline_and_it_lags_afterwards() {
     world.run("verify").exits_with(exit::MISMATCH);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     assert_eq!(version(&world, "WEB02"), version(&world, "WEB01"));
-    // What the run changed there cannot be taken back while the server is away.
+    // What the run changed there cannot be rolled back while the server is away.
     let world = world.edit("deployment/deployment.toml", TWO, &offline);
     world
         .run("undo 2 --yes")

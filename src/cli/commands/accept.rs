@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::inputs::{self, DescribedDeployment};
 use crate::cli::job::refused;
 use crate::cli::next::NextCommands;
-use crate::cli::recovery::all_runs;
+use crate::cli::recovery::{all_runs, other_is_open};
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
 use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -66,7 +66,9 @@ pub(super) fn accept(args: &args::AcceptArgs) -> Result<Exit, Failure> {
         &clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?,
     );
     match all_runs(&disk)?.into_iter().find(Run::is_open) {
-        Some(open) if args.applied.is_some() => Err(close_it_first(&open, &site.tree)),
+        Some(open) if args.applied.is_some() => {
+            Err(other_is_open(&open, &NextCommands(site.tree.path())))
+        }
         Some(open) => {
             site.warn();
             close_run(&disk, &open, args)
@@ -313,21 +315,6 @@ fn accept_drift(
         false => Err(not_acceptable(&rejected).now("all other drift was accepted")),
     };
     run_accept(site, &mut disk, &plan, args, &differences, after)
-}
-
-/// Refuses to record a rollup while a run is open.
-fn close_it_first(open: &Run, tree: &Tree) -> Failure {
-    let next = NextCommands(tree.path());
-    Failure::new(
-        Exit::NotReady,
-        format_args!("run {} is {}", open.name(), describe_run(open)),
-    )
-    .now("this command changed nothing")
-    .next(format!(
-        "`{}` finishes the open run, `{}` rolls it back",
-        next.resume(),
-        next.undo()
-    ))
 }
 
 /// Records a rollup that was applied by hand.

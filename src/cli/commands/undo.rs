@@ -8,7 +8,8 @@ use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::{
-    all_runs, lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
+    all_runs, lock_for_recovery, manual_steps, other_is_open, print_remaining_operations,
+    report_no_open_run,
 };
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
@@ -193,19 +194,6 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
             "{kb} stays applied, by its record in `applied`"
         )),
     }
-}
-
-fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
-    Failure::new(
-        Exit::NotReady,
-        format_args!("run {} is {}", open.name(), describe_run(open)),
-    )
-    .now("this command changed nothing")
-    .next(format!(
-        "`{}` finishes the open run, `{}` rolls it back",
-        next.resume(),
-        next.undo()
-    ))
 }
 
 fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
