@@ -1,5 +1,6 @@
 //! Which runs can be undone, by the records of rollups and by what later runs touched.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::listing::Listing;
@@ -453,4 +454,84 @@ fn many_revisions_of_a_rollup_are_looked_at_quickly() {
         document["no_longer_undoable"].as_array().map(Vec::len),
         Some(17)
     );
+}
+
+/// Undoes the remaining runs of a world in every order that is allowed, and adds the sets of runs
+/// that were seen. Each refused undo names the run that it depends on, and each end is the tree
+/// before the first run.
+fn undo_in_every_order(
+    world: &World,
+    remaining: &BTreeSet<usize>,
+    before: &Listing,
+    seen: &mut BTreeSet<BTreeSet<usize>>,
+) {
+    if !seen.insert(remaining.clone()) {
+        return;
+    }
+    if remaining.is_empty() {
+        let after = Listing::of(&world.deployment());
+        return before.assert_same(&after.without_times());
+    }
+    let answers = undoable(world);
+    assert!(
+        remaining.iter().any(|run| answers[run - 1]),
+        "none of {remaining:?} can be undone"
+    );
+    for &run in remaining {
+        let copy = world.copy();
+        let ran = copy.run(&format!("undo {run} --yes"));
+        if answers[run - 1] {
+            ran.exits_with(exit::OK)
+                .prints("the deployment is as it was before");
+            copy.run("verify --undo").exits_with(exit::OK);
+            let mut remaining = remaining.clone();
+            remaining.remove(&run);
+            undo_in_every_order(&copy, &remaining, before, seen);
+        } else {
+            let ran = ran.exits_with(exit::NOT_READY).tree_is_unchanged();
+            let later = remaining.iter().filter(|other| **other != run);
+            let named = later.map(|other| format!("undo run {other:04}-KB"));
+            assert!(
+                named.into_iter().any(|name| ran.output_contains(&name)),
+                "run {run} of {remaining:?}: {}",
+                ran.stderr()
+            );
+        }
+    }
+}
+
+#[test]
+fn five_rollups_of_two_product_lines_are_undone_in_every_order_that_is_allowed() {
+    let update = |kb: &str, relations: &str| small(kb, &format!("{relations}\n{UPDATE_PROVIDER}"));
+    for is_without_services in [false, true] {
+        let world = World::with_site(SMALL);
+        let world = match is_without_services {
+            true => world.remove("Servers"),
+            false => world,
+        };
+        let before = Listing::of(&world.deployment()).without_times();
+        let rollups = [
+            ("KB100001", tool("KB100001", "")),
+            ("KB200001", update("KB200001", "")),
+            ("KB100002", tool("KB100002", "requires = [\"KB100001\"]")),
+            ("KB200002", update("KB200002", "requires = [\"KB200001\"]")),
+            (
+                "KB100003",
+                tool(
+                    "KB100003",
+                    "includes = [\"KB100001\"]\nrequires = [\"KB200001\"]",
+                ),
+            ),
+        ];
+        let world = rollups.into_iter().fold(world, |world, (kb, manifest)| {
+            let world = world.manifest(kb, &manifest);
+            world
+                .run(&format!("apply {kb}.toml --yes"))
+                .exits_with(exit::OK);
+            world
+        });
+        let mut seen = BTreeSet::new();
+        undo_in_every_order(&world, &(1..=5).collect(), &before, &mut seen);
+        assert!(seen.len() > 8, "only {} states: {seen:?}", seen.len());
+    }
 }
