@@ -23,7 +23,22 @@ pub struct Lagging {
     /// Newest run that brought each place, by its path.
     newest: BTreeMap<CaseFolded, u32>,
     /// Services whose records several rollups brought in different states, by path and rollup.
-    services: BTreeMap<CaseFolded, BTreeMap<Kb, (u32, Option<bool>, Option<bool>)>>,
+    services: BTreeMap<CaseFolded, BTreeMap<Kb, ServiceState>>,
+}
+
+/// State in which a rollup left a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ServiceState {
+    /// Number of the rollup's newest run.
+    rank: u32,
+    running: Option<bool>,
+    enabled: Option<bool>,
+}
+
+impl ServiceState {
+    fn is_same(self, other: Self) -> bool {
+        self.running == other.running && self.enabled == other.enabled
+    }
 }
 
 /// Server that an applied rollup did not cover.
@@ -113,12 +128,11 @@ impl Lagging {
         let places = self.places.iter().filter(|lagging| lagging.kb == kb);
         let others = self.newest.iter().filter(|(_, newest)| **newest > rank);
         let services = self.services.iter().filter(|(_, brought)| {
-            let own = brought
-                .get(&kb)
-                .map(|(_, running, enabled)| (running, enabled));
+            let own = brought.get(&kb);
+            let differs = |state: &ServiceState| own.is_none_or(|own| !own.is_same(*state));
             brought
                 .values()
-                .any(|(newest, running, enabled)| *newest > rank && own != Some((running, enabled)))
+                .any(|state| state.rank > rank && differs(state))
         });
         CatchUp {
             servers: servers
@@ -208,7 +222,11 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
         for place in recorded_places(snapshot, record, &uncovered) {
             let path = place.path.case_folded();
             if place.kind == PlaceKind::Service {
-                let state = (rank, place.brought.running, place.brought.enabled);
+                let state = ServiceState {
+                    rank,
+                    running: place.brought.running,
+                    enabled: place.brought.enabled,
+                };
                 let states = lagging.services.entry(path).or_default();
                 states.insert(record.kb, state);
                 continue;

@@ -427,7 +427,7 @@ fn no_run_is_said_to_be_undoable_while_another_one_is_open() {
     world
         .run("apply KB100002.toml --yes --stop-before restart")
         .exits_with(exit::STOPPED);
-    assert_eq!(undoable(&world)[0], false);
+    assert!(!undoable(&world)[0]);
     world
         .run("undo 1 --yes")
         .exits_with(exit::NOT_READY)
