@@ -1,6 +1,7 @@
 //! Test suite of the program, with a file for each behaviour.
 
 mod accepting;
+mod applied;
 mod article_promises;
 mod articles;
 mod backups;
