@@ -92,6 +92,12 @@ fn a_server_that_was_away_lags_and_only_it_is_caught_up() {
         .exits_with(exit::CHANGES)
         .prints("this run only catches up")
         .prints("Site on WEB02");
+
+    // Of what the page says was checked, the rest holds for a rollup that is not applied.
+    world
+        .run("plan small.toml --format html")
+        .exits_with(exit::OK)
+        .prints("<li>The rollup is for this product and version.</li>");
     let first = Listing::of(&world.live("Web/Site/WEB01"));
     let before = world.read("applied/KB100001.toml");
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);

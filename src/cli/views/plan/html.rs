@@ -47,6 +47,8 @@ struct PlanPage {
     figures: Vec<(String, &'static str)>,
     confirmations: Vec<(String, String)>,
     scope: Vec<String>,
+    /// True if the rollup is applied already, and the plan brings only what lags.
+    catches_up: bool,
     warnings: Vec<String>,
     permanent_outages: Vec<String>,
     /// Manual steps: number, heading, servers, and true if the step is optional.
@@ -214,6 +216,9 @@ impl PlanPage {
                 .map(|one| (escaped(&one.id), escaped(&one.question)))
                 .collect(),
             scope: all_escaped(&scope_lines(plan)),
+            catches_up: plan
+                .rollup()
+                .is_some_and(|rollup| !rollup.catch_up.is_empty()),
             warnings: plan
                 .warnings
                 .iter()
