@@ -1,4 +1,4 @@
-//! The direction of a run is in the journal, and on disk, before the first rename of that
+//! The direction of a run is in the journal, and on disk, before the first change in that
 //! direction.
 
 use std::io;
@@ -14,7 +14,7 @@ use rollup::names::RelPath;
 use super::site::Site;
 use super::{Ended, apply, interrupted, recover, reopen, stage};
 
-/// Comparison of the journal with the direction of the run at every rename of a live path.
+/// Comparison of the journal with the direction of the run at every change of a live path.
 struct JournalCheck {
     deployment: PathBuf,
     direction: Direction,
@@ -38,23 +38,28 @@ impl JournalCheck {
 
     fn before_rename(&self) -> io::Result<()> {
         let number = self.renames.fetch_add(1, Ordering::SeqCst) + 1;
-        let direction = if number > self.fails_at {
+        self.assert_recorded(number);
+        match number == self.fails_at {
+            true => Err(io::Error::other("injected failure")),
+            false => Ok(()),
+        }
+    }
+
+    /// Asserts that the direction of the run is on disk, at this rename or before it.
+    fn assert_recorded(&self, rename: usize) {
+        let direction = if rename > self.fails_at {
             Direction::Back
         } else {
             self.direction
         };
         let tree = Directory::open(&self.deployment).expect("the deployment exists");
         let runs = runs(&tree).expect("the journals can be read");
-        let state = runs.last().expect("a run renames").state();
-        assert_eq!(state, RunState::Unfinished(direction), "at rename {number}");
+        let state = runs.last().expect("a run changes it").state();
+        assert_eq!(state, RunState::Unfinished(direction), "at rename {rename}");
         assert!(
             self.is_journal_synced.load(Ordering::SeqCst),
-            "rename {number} follows a record that is not synced"
+            "a change before or at rename {rename} follows a record that is not synced"
         );
-        match number == self.fails_at {
-            true => Err(io::Error::other("injected failure")),
-            false => Ok(()),
-        }
     }
 
     /// Asserts that enough renames were compared.
@@ -77,6 +82,11 @@ impl FaultInjector for JournalCheck {
             Change::Sync => self.is_journal_synced.store(true, Ordering::SeqCst),
             Change::Rename(from, to) if is_live(from) || is_live(to) => {
                 return self.before_rename();
+            }
+            Change::MakeDirectory(at) | Change::SetAttributes(at) | Change::Remove(at)
+                if is_live(at) =>
+            {
+                self.assert_recorded(self.renames.load(Ordering::SeqCst) + 1);
             }
             _ => {}
         }
