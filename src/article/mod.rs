@@ -39,6 +39,7 @@ mod walk;
 
 pub use decode::MAX_ARTICLE_BYTES;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Value, and the line of the article that contains it.
@@ -92,7 +93,7 @@ impl ImportedArticle {
 }
 
 /// Summary of the facts that were found in an article.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct ImportSummary {
     /// KB number, if the article gives its own.
     pub kb: Option<String>,
@@ -107,7 +108,7 @@ pub struct ImportSummary {
 }
 
 /// Line of the draft, and the line of the article that it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DraftValue<'i> {
     /// Line of the draft, from 1.
     pub draft_line: u32,
@@ -118,7 +119,7 @@ pub struct DraftValue<'i> {
 }
 
 /// Decision that a person makes before the draft is a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpenQuestion {
     /// Line of the article that it is about, from 1; none if the article does not mention it at
     /// all.
@@ -127,7 +128,7 @@ pub struct OpenQuestion {
 }
 
 /// Line of the installation section, and its result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstallationLine {
     /// Counted from 1.
     pub line: u32,
@@ -138,7 +139,7 @@ pub struct InstallationLine {
 }
 
 /// Result of a line of the installation section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "result")]
 pub enum LineResult {
     /// Name of a part of the procedure.

@@ -1,6 +1,7 @@
 //! Answers of the operator: options on the command line, or replies to a prompt.
 
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use crate::cli::terminal::prompts;
 use crate::document::nearest;
 use crate::names::Escaped;
@@ -11,8 +12,7 @@ pub(super) fn confirm_to_continue(yes: bool) -> Result<(), Failure> {
     if yes || prompts::is_yes(&prompts::ask("Continue? [y/N]")) {
         return Ok(());
     }
-    Err(Failure::new(Exit::Interrupted, "not confirmed")
-        .now("nothing has changed since the prompt"))
+    Err(Failure::new(Exit::Interrupted, "not confirmed"))
 }
 
 /// Refuses to prompt without a terminal. `otherwise` is the way to run the command without one.
@@ -21,9 +21,7 @@ pub(super) fn require_terminal(otherwise: &str) -> Result<(), Failure> {
         return Ok(());
     };
     let reason = format!("cannot prompt: {stream} is not a terminal");
-    Err(Failure::new(Exit::Usage, reason)
-        .now("nothing was begun")
-        .next(otherwise))
+    Err(Failure::new(Exit::Usage, reason).next(otherwise))
 }
 
 /// Refuses an answer to a question that is not asked.
@@ -42,8 +40,7 @@ pub(super) fn check_answers(
     let failure = Failure::new(
         Exit::Usage,
         format_args!("there is no {kind} named `{}`", Escaped(unknown)),
-    )
-    .now("this command changed nothing");
+    );
     Err(match (nearest(unknown, known.iter().copied()), known) {
         (_, []) => failure.next(format!("leave `{option}` out")),
         (Some(meant), _) => failure.next(format!("did you mean `{option} {meant}`?")),
@@ -80,8 +77,7 @@ pub(super) fn confirmations(
     if missing.is_empty() {
         return Ok(confirmed);
     }
-    let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
-    failure.reasons.clear();
+    let mut failure = Failure::because(Exit::NotReady, Vec::new());
     let mut command = retry_command.to_owned();
     for confirmation in missing {
         failure.reasons.push(format!(

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use super::typed::PlanCommand;
 use crate::cli::views;
 use crate::deployment::tree::Tree;
@@ -63,12 +64,12 @@ impl ExpectedPlan {
     /// changed.
     pub(super) fn refused(
         &self,
-        refusal: &Refusal,
-        failure: Failure,
+        refusal: Refusal,
         manifest: Digest,
         tree: &Tree,
         command: &PlanCommand,
     ) -> Failure {
+        let failure = Failure::from(refusal);
         let ExpectedPlan::Saved(saved) = self else {
             return failure;
         };
@@ -79,7 +80,7 @@ impl ExpectedPlan {
         if reasons.is_empty() {
             return failure;
         }
-        reasons.extend(refusal.reasons.iter().map(|reason| reason.message.clone()));
+        reasons.extend(failure.reasons);
         let mut stale = stale(saved, reasons, command);
         stale.next.extend(failure.next);
         stale
@@ -100,7 +101,6 @@ pub(super) fn check_digest(
         None => format!("the plan now has no digest; approved was {approved}"),
     };
     Err(Failure::new(Exit::StalePlan, reason)
-        .now("nothing of the deployment has changed")
         .next(format!("`{}` shows the plan", command.line("plan"))))
 }
 
@@ -115,9 +115,7 @@ fn stale(saved: &Plan, mut reasons: Vec<String>, command: &PlanCommand) -> Failu
     }
     failure.reasons.append(&mut reasons);
     let plan_again = command.line_for(&command.manifest(), "plan");
-    failure
-        .now("nothing of the deployment has changed")
-        .next(format!("`{plan_again} --save FILE` plans again"))
+    failure.next(format!("`{plan_again} --save FILE` plans again"))
 }
 
 /// Describes the changes at every path that the saved plan touches.

@@ -374,13 +374,6 @@ pub(super) struct PlanViewArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-impl PlanViewArgs {
-    /// Returns whether standard output is a JSON document.
-    pub(super) fn is_json(&self) -> bool {
-        self.format == OutputFormat::Json && self.output.is_none()
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
@@ -716,13 +709,26 @@ pub(super) struct SchemaArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// Documents that have a JSON Schema.
+/// Documents that have a JSON Schema: files, and what commands print with `--format json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     Manifest,
     Deployment,
     Plan,
     Event,
+    Status,
+    Tree,
+    History,
+    Run,
+    Report,
+    Verify,
+    Prune,
+    Inspect,
+    Import,
+    Validate,
+    Explain,
+    Nothing,
+    Failure,
 }
 
 /// Output format of explanations.

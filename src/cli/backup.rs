@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use super::exit::{Exit, Failure};
-use super::inputs;
 use super::job::{Job, LockedPlan};
-use super::next::NextCommands;
 use super::output::refuse_path;
 use crate::cli::terminal::RunProgress;
 use crate::cli::terminal::out::{self, count};
-use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Run, RunState, runs};
+use crate::deployment::tree::Tree;
+use crate::journal::{JournalError, Run, RunState, runs};
 use crate::names::{Escaped, error_chain};
 use crate::plan::{EntryKind, Plan};
 use crate::run::{BackupError, BackupTarget, CompletedBackup, StagingSpace, next_run, replaced};
@@ -24,9 +21,8 @@ pub(super) struct Backup {
 }
 
 /// Finds the given directory, and refuses one inside a deployment or the payload.
-pub(super) fn target(directory: &Path, job: &Job) -> Result<BackupTarget, Failure> {
-    let target = BackupTarget::resolve(directory, job.tree())
-        .map_err(|error| failure(&error).now("nothing was begun"))?;
+pub(super) fn target(directory: &Path, job: &Job) -> anyhow::Result<BackupTarget> {
+    let target = BackupTarget::resolve(directory, job.tree())?;
     let reads = [
         job.command.payload.as_deref().unwrap_or(&job.command.path),
         job.tree().path(),
@@ -41,7 +37,7 @@ impl Backup {
         directory: &Path,
         job: &Job,
         locked: &LockedPlan,
-    ) -> Result<Self, Failure> {
+    ) -> anyhow::Result<Self> {
         let deployment = job.tree();
         let target = target(directory, job)?;
         let (run, staging) = match &locked.staged {
@@ -51,9 +47,7 @@ impl Backup {
                 StagingSpace::Needed,
             ),
         };
-        target
-            .check(deployment, &locked.plan, &run, staging)
-            .map_err(|error| failure(&error).now("nothing was begun"))?;
+        target.check(deployment, &locked.plan, &run, staging)?;
         announce(&target, &run, &locked.plan);
         Ok(Self {
             target,
@@ -99,7 +93,7 @@ pub(super) fn report_in_dry_run(
     target: &BackupTarget,
     deployment: &Tree,
     plan: &Plan,
-) -> Result<(), Failure> {
+) -> anyhow::Result<()> {
     let run = next_run_name(deployment, plan)?;
     match target.check(deployment, plan, &run, StagingSpace::Needed) {
         Ok(()) => announce(target, &run, plan),
@@ -111,8 +105,8 @@ pub(super) fn report_in_dry_run(
     Ok(())
 }
 
-fn next_run_name(deployment: &Tree, plan: &Plan) -> Result<String, Failure> {
-    next_run(deployment, plan).map_err(|fault| inputs::journal_failure(&fault))
+fn next_run_name(deployment: &Tree, plan: &Plan) -> Result<String, JournalError> {
+    next_run(deployment, plan)
 }
 
 fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
@@ -128,66 +122,4 @@ fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
         "backing up {files} that will be replaced ({bytes} bytes) to {} first",
         Escaped(&directory)
     ));
-}
-
-/// Describes a failed backup. The run does not begin without it, and its staging was discarded.
-pub(super) fn failure_after_staging(
-    error: &BackupError,
-    discarded: Result<(), DiskError>,
-    next: &NextCommands<'_>,
-) -> Failure {
-    match discarded {
-        Ok(()) => failure(error).now("nothing of the deployment has changed"),
-        Err(_) => failure(error)
-            .now("nothing of the deployment has changed; the staged run could not be removed")
-            .next(format!("`{}` discards the staged run", next.undo())),
-    }
-}
-
-/// Describes a failed backup of a run that was staged by an earlier command, and stays staged.
-pub(super) fn failure_of_staged_run(error: &BackupError, staged: &Run) -> Failure {
-    failure(error).now(format!(
-        "nothing of the deployment has changed; run {} is still staged",
-        staged.name()
-    ))
-}
-
-fn failure(error: &BackupError) -> Failure {
-    let (exit, next) = match error {
-        BackupError::NotRemoved { error: cause, .. } => {
-            let cause = failure(cause);
-            return Failure {
-                reasons: vec![error_chain(error)],
-                ..cause
-            };
-        }
-        BackupError::NoParent(_) => (
-            Exit::NoInput,
-            "create its parent directory first, or name another `--backup-dir`",
-        ),
-        BackupError::NotADirectory(_) => (Exit::NoInput, "name another `--backup-dir`"),
-        BackupError::Inside(_) => (
-            Exit::Usage,
-            "name a directory outside the deployment, best on another disk",
-        ),
-        BackupError::Exists(_) => (
-            Exit::NotReady,
-            "move it somewhere else, or name another `--backup-dir`",
-        ),
-        BackupError::TooSmall { .. } => (
-            Exit::NotReady,
-            "free space there, or name another `--backup-dir`",
-        ),
-        BackupError::Stale { .. } => (
-            Exit::StalePlan,
-            "plan again: `rollup plan` shows the differences",
-        ),
-        BackupError::NotAsWritten { .. } => (
-            Exit::Io,
-            "check that disk first, or name another `--backup-dir`",
-        ),
-        BackupError::Disk(_) => (Exit::Io, "fix the cause, or name another `--backup-dir`"),
-        BackupError::Interrupted => return Failure::new(Exit::Interrupted, error),
-    };
-    Failure::caused(exit, error).next(next)
 }

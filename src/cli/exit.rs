@@ -1,9 +1,7 @@
-//! The exit codes, and the report of a failing command.
+//! The exit codes.
 
-use std::fmt;
 use std::process::ExitCode;
 
-use crate::names::error_chain;
 use crate::plan::ReasonKind;
 
 /// Exit code of a command. No code ever changes its meaning.
@@ -204,59 +202,5 @@ impl From<ReasonKind> for Exit {
             ReasonKind::NotReady => Exit::NotReady,
             ReasonKind::Mismatch => Exit::Mismatch,
         }
-    }
-}
-
-/// Description of a failed command: the reasons, the current state, and the commands to type next.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) exit: Exit,
-    /// Errors of a document, each with its source line; printed before everything else.
-    pub(super) findings: Option<String>,
-    /// Reasons of the failure, each printed as an `error:` or `stopped:` line.
-    pub(super) reasons: Vec<String>,
-    /// True if the command changed the deployment before it failed.
-    pub(super) changed: bool,
-    /// Current state, printed as the `now:` line.
-    pub(super) now: Option<String>,
-    /// Actions or commands to take next, each printed as a `next:` line.
-    pub(super) next: Vec<String>,
-}
-
-impl Failure {
-    /// Returns a failure with one reason.
-    pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
-        Self {
-            exit,
-            findings: None,
-            reasons: vec![reason.to_string()],
-            changed: false,
-            now: None,
-            next: Vec::new(),
-        }
-    }
-
-    /// Returns a failure whose reason is an error with its causes.
-    pub(super) fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::new(exit, error_chain(error))
-    }
-
-    /// Sets the `now:` line.
-    pub(super) fn now(mut self, now: impl Into<String>) -> Self {
-        self.now = Some(now.into());
-        self
-    }
-
-    /// Returns the failure as a JSON document, for programs.
-    pub(super) fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8,
-            "changed": self.changed, "reasons": self.reasons, "now": self.now, "next": self.next })
-    }
-
-    /// Adds a `next:` line.
-    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
-        self.next.push(next.into());
-        self
     }
 }

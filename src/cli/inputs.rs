@@ -5,20 +5,20 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use super::next::NextCommands;
 use crate::cli::terminal::out;
-use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
 use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Findings, RenderOptions, Source};
-use crate::journal::{JournalError, Run, runs};
+use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Kb, escaped_path};
 use crate::payload::Payload;
-use crate::run::{RunError, check_not_begun, describe_run};
+use crate::run::check_not_begun;
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
 const MAX_READS: usize = 5;
@@ -55,7 +55,7 @@ impl OpenedDeployment {
     /// # Errors
     ///
     /// The description cannot be used; the failure then names an open run.
-    pub(super) fn described(self) -> Result<DescribedDeployment, Failure> {
+    pub(super) fn described(self) -> anyhow::Result<DescribedDeployment> {
         let Self {
             tree,
             description,
@@ -67,16 +67,15 @@ impl OpenedDeployment {
                 description,
                 how,
             }),
-            Err(failure) => Err(with_open_run(failure, &tree)),
+            Err(failure) => Err(with_open_run(failure, &tree).into()),
         }
     }
 
     /// Warns if `deployment.toml` cannot be used, which does not affect the command.
     pub(super) fn warn(&self) {
         if let Err(failure) = &self.description {
-            let reason = failure.reasons.join("; ");
             out::warn(format_args!(
-                "{reason}; this command works from the records of the runs"
+                "{failure}; this command works from the records of the runs"
             ));
         }
     }
@@ -88,7 +87,7 @@ impl OpenedDeployment {
 ///
 /// No deployment exists there, its `deployment.toml` is not valid, or its `.rollup` is of a later
 /// version.
-pub(super) fn open_described(given: Option<&Path>) -> Result<DescribedDeployment, Failure> {
+pub(super) fn open_described(given: Option<&Path>) -> anyhow::Result<DescribedDeployment> {
     open_deployment(given)?.described()
 }
 
@@ -98,18 +97,18 @@ pub(super) fn open_described(given: Option<&Path>) -> Result<DescribedDeployment
 /// # Errors
 ///
 /// No deployment exists there, or its `.rollup` is of a later version.
-pub(super) fn open_deployment(given: Option<&Path>) -> Result<OpenedDeployment, Failure> {
+pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDeployment> {
     let (path, how) = match given {
         Some(path) => (path.to_owned(), "as given"),
         None => (nearest_deployment()?, "found in the parent directories"),
     };
     let tree = open_tree(&path)?;
-    check_format(&tree).map_err(|error| lock_failure(&error))?;
+    check_format(&tree)?;
     let has_runs = tree
         .metadata(&rel(".rollup/runs"))
         .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
-        Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
+        Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure.into()),
         description => Ok(OpenedDeployment {
             tree,
             description,
@@ -121,25 +120,16 @@ pub(super) fn open_deployment(given: Option<&Path>) -> Result<OpenedDeployment, 
 /// Adds the open run to a failure, as the commands that continue the run work without the
 /// description.
 fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
-    let Some(open) = runs(tree)
-        .ok()
-        .and_then(|runs| runs.into_iter().find(Run::is_open))
-    else {
+    if !runs(tree).is_ok_and(|runs| runs.iter().any(Run::is_open)) {
         return failure;
-    };
+    }
     let next = NextCommands(tree.path());
-    failure
-        .now(format!(
-            "this command changed nothing; run {} is {}",
-            open.name(),
-            describe_run(&open)
-        ))
-        .next(format!(
-            "`{}` works without the file, and so do `{}` and `{}`",
-            next.status(),
-            next.resume(),
-            next.undo()
-        ))
+    failure.next(format!(
+        "`{}` works without the file, and so do `{}` and `{}`",
+        next.status(),
+        next.resume(),
+        next.undo()
+    ))
 }
 
 fn open_tree(path: &Path) -> Result<Tree, Failure> {
@@ -154,7 +144,7 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
             failure.next("check the path; a deployment is a directory with a `deployment.toml`")
         });
     }
-    Tree::open(path).map_err(|error| disk_failure(&error))
+    Ok(Tree::open(path)?)
 }
 
 fn nearest_deployment() -> Result<PathBuf, Failure> {
@@ -206,12 +196,12 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
             );
             Failure::new(Exit::NoInput, reason)
         }
-        false => disk_failure(&error),
+        false => error.into(),
     })?;
     let mut bytes = Vec::new();
     file.take(Source::LARGEST as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| disk_failure(&DiskError::new("read", name.clone(), error)))?;
+        .map_err(|error| DiskError::new("read", name.clone(), error))?;
     Ok(Source::from_bytes(name, bytes))
 }
 
@@ -290,12 +280,9 @@ fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
         false => Exit::Invalid,
     };
     let errors = out::count(findings.errors(), "error", "errors");
-    let failure = Failure::new(exit, format_args!("`{}` has {errors}", source.name()))
-        .now("this command changed nothing")
-        .next(format!(
-            "fix the file, then `rollup validate {}`",
-            source.name()
-        ));
+    let failure = Failure::new(exit, format_args!("`{}` has {errors}", source.name())).next(
+        format!("fix the file, then `rollup validate {}`", source.name()),
+    );
     Failure {
         findings: Some(text),
         ..failure
@@ -360,16 +347,16 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Opens a payload directory.
-pub(super) fn payload(directory: &Path) -> Result<Payload, Failure> {
-    Payload::open(directory).map_err(|error| disk_failure(&error))
+pub(super) fn payload(directory: &Path) -> anyhow::Result<Payload> {
+    Ok(Payload::open(directory)?)
 }
 
 /// Reads while another process may write: compares the journals before and after, and reads again
 /// if they changed.
 pub(super) fn read_consistently<T>(
     tree: &Tree,
-    mut read: impl FnMut() -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    mut read: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     for _ in 0..MAX_READS {
         let before = record_counts(tree)?;
         let value = read();
@@ -377,7 +364,7 @@ pub(super) fn read_consistently<T>(
             return value;
         }
     }
-    Err(writer_at_work(tree))
+    Err(writer_at_work(tree).into())
 }
 
 /// Returns all runs.
@@ -385,17 +372,15 @@ pub(super) fn read_consistently<T>(
 /// # Errors
 ///
 /// The slots of a run show more progress than its journal records.
-pub(super) fn checked_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
-    let runs = runs(tree).map_err(|fault| journal_failure(&fault))?;
-    runs.iter()
-        .try_for_each(|run| check_not_begun(tree, run))
-        .map_err(|error| run_failure(&error))?;
+pub(super) fn checked_runs(tree: &Tree) -> anyhow::Result<Vec<Run>> {
+    let runs = runs(tree)?;
+    runs.iter().try_for_each(|run| check_not_begun(tree, run))?;
     Ok(runs)
 }
 
 /// Returns the number of records of every run: a writer changes it first and last.
-fn record_counts(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
-    let runs = runs(tree).map_err(|fault| journal_failure(&fault))?;
+fn record_counts(tree: &Tree) -> anyhow::Result<Vec<(u32, usize)>> {
+    let runs = runs(tree)?;
     Ok(runs
         .iter()
         .map(|run| (run.number, run.journal.entries.len()))
@@ -403,100 +388,6 @@ fn record_counts(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
 }
 
 /// Describes the process that holds the lock.
-pub(super) fn writer_at_work(tree: &Tree) -> Failure {
-    lock_failure(&held(tree))
-}
-
-/// Describes a failure of the lock.
-pub(super) fn lock_failure(error: &LockError) -> Failure {
-    match error {
-        LockError::Held { .. } => Failure::new(Exit::Locked, error)
-            .now("this command changed nothing")
-            .next(
-                "wait for it, or pass `--lock-timeout SECONDS`; `rollup status` shows its progress",
-            ),
-        LockError::TooNew(_) => Failure::new(Exit::Invalid, error)
-            .next("use the version of rollup that wrote it, or a later one"),
-        LockError::Disk(error) => disk_failure(error),
-    }
-}
-
-/// Describes a failure of the disk before anything was begun.
-pub(super) fn disk_failure(error: &DiskError) -> Failure {
-    mount_or_disk_failure(error).now("this command changed nothing")
-}
-
-/// Describes a failure of the disk; a mount point in the tree can be unmounted.
-pub(super) fn mount_or_disk_failure(error: &DiskError) -> Failure {
-    if is_mount_point(&error.source) {
-        let umount = format!("umount {}", out::shell_quoted(Path::new(&error.path)));
-        return Failure::caused(Exit::NotReady, error)
-            .next(format!("`{umount}`, then the same command again"));
-    }
-    Failure::caused(Exit::Io, error)
-}
-
-/// Describes a journal that cannot be used.
-pub(super) fn journal_failure(fault: &JournalError) -> Failure {
-    match fault {
-        JournalError::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
-            .now("the journal does not show how far the run is; nothing was touched")
-            .next("recover the run by hand: `rollup explain recovery`")
-            .next("or `rollup accept --reason TEXT` quarantines the run"),
-        JournalError::TooNew { .. } => {
-            Failure::new(Exit::Invalid, fault).next("use the version of rollup that wrote it")
-        }
-        JournalError::Disk(error) => disk_failure(error),
-    }
-}
-
-/// Describes a failure of a run before its commit began.
-pub(super) fn run_failure(error: &RunError) -> Failure {
-    let now = "nothing of the deployment has changed";
-    match error {
-        RunError::Disk(error) => mount_or_disk_failure(error).now(now),
-        RunError::Journal(fault) => journal_failure(fault),
-        RunError::Plan { .. } => Failure::new(Exit::Invalid, error).now(now),
-        RunError::Stale { .. } => Failure::new(Exit::StalePlan, error)
-            .now(now)
-            .next("plan again: `rollup plan` shows the differences"),
-        RunError::NotReady(reasons) => {
-            let mut failure = Failure::new(Exit::NotReady, "").now(now);
-            failure.reasons = reasons
-                .iter()
-                .map(|reason| reason.message.clone())
-                .collect();
-            for help in reasons.iter().filter_map(|reason| reason.help.as_ref()) {
-                if !failure.next.contains(help) {
-                    failure.next.push(help.clone());
-                }
-            }
-            failure
-        }
-        RunError::CannotMove { .. } => Failure::new(Exit::NotReady, error)
-            .now(now)
-            .next("rename it"),
-        RunError::NotAsWritten { .. } => Failure::new(Exit::Io, error)
-            .now(now)
-            .next("check the disk first"),
-        RunError::OldObjectChanged { .. } | RunError::UnmanagedConflict { .. } => {
-            Failure::new(Exit::NeedsAttention, error)
-        }
-        RunError::Unexpected { .. } | RunError::UnexpectedResult(_) => {
-            Failure::new(Exit::NeedsAttention, error)
-        }
-        RunError::Changed(found) => {
-            let mut failure = Failure::new(Exit::Mismatch, "").now(now);
-            failure.reasons = found
-                .iter()
-                .map(|difference| format!("changed since the run: {difference}"))
-                .collect();
-            failure
-        }
-        RunError::Interrupted => Failure::new(Exit::Interrupted, "stopped by a signal").now(now),
-        RunError::Waiting { .. } | RunError::StopsBefore { .. } => {
-            Failure::new(Exit::Stopped, error)
-        }
-        RunError::PointOfNoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
-    }
+pub(super) fn writer_at_work(tree: &Tree) -> LockError {
+    held(tree)
 }

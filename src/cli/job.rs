@@ -9,10 +9,13 @@ use super::answers::confirmations;
 use super::approval::{ExpectedPlan, check_digest};
 use super::args::{Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
-use super::exit::{Exit, Failure};
+use super::envelope::Envelope;
+use super::exit::Exit;
+use super::failure::Failure;
 use super::inputs::{self, DescribedDeployment, LoadedManifest};
 use super::next::NextCommands;
 use super::saved::SavedPlan;
+use super::state_now::take_lock;
 use super::typed::PlanCommand;
 use crate::cli::terminal::out;
 use crate::cli::terminal::prompts;
@@ -28,7 +31,7 @@ use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
-    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Refusal, interest,
+    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, interest,
 };
 use crate::run::{
     self, Risk, RunError, changes_since_plan, clear_interrupted_staging, load_plan, preflight, risk,
@@ -104,7 +107,7 @@ pub(super) struct LockedPlan {
 
 impl Job {
     /// Reads a manifest, or a saved plan, which planning again must then reproduce.
-    pub(super) fn from_args(args: &PlanningArgs) -> Result<Self, Failure> {
+    pub(super) fn from_args(args: &PlanningArgs) -> anyhow::Result<Self> {
         let PlanningArgs {
             manifest,
             deployment,
@@ -120,8 +123,7 @@ impl Job {
                 Failure::new(Exit::Usage, "the options of a saved plan cannot be changed").next(
                     "leave out `--include-missing`, `--reapply` and `--allow-downgrade`, or plan \
                  again with them",
-                ),
-            );
+                ).into());
         }
         let (origin, recorded, choices) = saved.origin(manifest)?;
         let job = Self::open(
@@ -144,7 +146,7 @@ impl Job {
     }
 
     /// Requires that the plan has this digest.
-    pub(super) fn expect_digest(mut self, approved: Option<&Digest>) -> Result<Self, Failure> {
+    pub(super) fn expect_digest(mut self, approved: Option<&Digest>) -> anyhow::Result<Self> {
         let Some(approved) = approved else {
             return Ok(self);
         };
@@ -161,7 +163,7 @@ impl Job {
         deployment: Option<&Path>,
         payload: Option<&Path>,
         choices: PlanChoices,
-    ) -> Result<Self, Failure> {
+    ) -> anyhow::Result<Self> {
         let site = inputs::open_described(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
@@ -198,7 +200,7 @@ impl Job {
         ));
     }
 
-    fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
+    fn open_payload(&self) -> anyhow::Result<Option<(Payload, PayloadFacts)>> {
         let Some(directory) = &self.command.payload else {
             return Ok(None);
         };
@@ -207,17 +209,16 @@ impl Job {
         Ok(Some((payload, facts)))
     }
 
-    fn plan(&self, facts: Option<&PayloadFacts>) -> Result<(Planned, Option<OpenRun>), Failure> {
+    fn plan(&self, facts: Option<&PayloadFacts>) -> anyhow::Result<(Planned, Option<OpenRun>)> {
         let manifest = &self.loaded.manifest;
         let description = self.site.description.clone();
         let record = AppliedRecord::path(manifest.rollup.kb);
         let is_applied = self.tree().metadata(&record);
-        let is_applied = is_applied.map_err(|error| inputs::disk_failure(&error))?;
+        let is_applied = is_applied?;
         let interest = interest(manifest, &description, is_applied.is_some());
         let snapshot = Snapshot::read(self.tree(), description, &interest);
-        let mut snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
-        let (past, _) = run::past(self.tree(), Some(manifest.rollup.kb))
-            .map_err(|error| inputs::run_failure(&error))?;
+        let mut snapshot = snapshot?;
+        let (past, _) = run::past(self.tree(), Some(manifest.rollup.kb))?;
         snapshot.past = past;
         // Staged objects occupy their space on disk already.
         if snapshot
@@ -230,16 +231,20 @@ impl Job {
         }
         let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
         let open = snapshot.past.open;
-        let planned = planned.map_err(|refusal| match &open {
-            None => self.expected.refused(
-                &refusal,
-                refused(&refusal),
-                manifest.digest,
-                self.tree(),
-                &self.command,
-            ),
-            Some(open) => with_open_run(refused(&refusal), open, &NextCommands(self.tree().path())),
-        })?;
+        let planned = match (planned, &open) {
+            (Ok(planned), _) => planned,
+            (Err(refusal), None) => {
+                let digest = manifest.digest;
+                return Err(self
+                    .expected
+                    .refused(refusal, digest, self.tree(), &self.command)
+                    .into());
+            }
+            (Err(refusal), Some(_)) => {
+                let next = NextCommands(self.tree().path());
+                return Err(with_open_run(refusal.into(), &next).into());
+            }
+        };
         if let Planned::Plan(plan) = &planned {
             self.expected.check(plan, self.tree(), &self.command)?;
         }
@@ -247,7 +252,7 @@ impl Job {
             (Planned::Plan(plan), Some(open))
                 if open.staged.is_some() && open.staged != plan.digest =>
             {
-                Err(self.another_plan_is_staged(plan, &open))
+                Err(self.another_plan_is_staged(plan, &open).into())
             }
             (_, open) => Ok((planned, open)),
         }
@@ -285,17 +290,15 @@ impl Job {
                 .reasons
                 .push(format!("since the run was staged, {change}"));
         }
-        failure
-            .now("nothing of the deployment was changed by rollup")
-            .next(format!(
-                "`{}` discards it; then `{}`",
-                NextCommands(self.tree().path()).undo(),
-                self.command.apply_line()
-            ))
+        failure.next(format!(
+            "`{}` discards it; then `{}`",
+            NextCommands(self.tree().path()).undo(),
+            self.command.apply_line()
+        ))
     }
 
     /// Refuses to continue without a payload, which every command that writes needs.
-    pub(super) fn require_payload(&self) -> Result<(), Failure> {
+    pub(super) fn require_payload(&self) -> anyhow::Result<()> {
         if self.command.payload.is_some() {
             return Ok(());
         }
@@ -304,7 +307,8 @@ impl Job {
             Exit::Usage,
             format_args!("no payload was given, and no directory `{name}` is beside the manifest"),
         )
-        .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD"))
+        .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD")
+        .into())
     }
 
     /// Takes the lock, clears runs that died while staging, and plans. Returns `None` if there is
@@ -313,21 +317,16 @@ impl Job {
         &self,
         verb: &str,
         options: &BeginOptions<'_>,
-    ) -> Result<Option<LockedPlan>, Failure> {
+    ) -> anyhow::Result<Option<LockedPlan>> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
         // Lock before the prompt, so that the plan that is confirmed is the one that runs.
-        let tree = self
-            .tree()
-            .try_clone()
-            .map_err(|error| inputs::disk_failure(&error))?;
-        let disk = LockedDeployment::lock(tree, &doing, options.wait)
-            .map_err(|error| inputs::lock_failure(&error))?;
+        let tree = self.tree().try_clone()?;
+        let disk = take_lock(tree, &doing, options.wait)?;
         let disk = match &options.injector {
             Some(injector) => disk.with_injector(Arc::clone(injector)),
             None => disk,
         };
-        let cleared =
-            clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?;
+        let cleared = clear_interrupted_staging(&disk)?;
         report_cleared_runs(&cleared);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
@@ -340,7 +339,7 @@ impl Job {
         let staged = match open {
             None => None,
             Some(open) => {
-                let runs = runs(disk.tree()).map_err(|fault| inputs::journal_failure(&fault))?;
+                let runs = runs(disk.tree())?;
                 runs.into_iter().find(|run| run.name() == open.name)
             }
         };
@@ -358,7 +357,7 @@ impl Job {
         &self,
         locked: &LockedPlan,
         options: &BeginOptions<'_>,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> anyhow::Result<Vec<String>> {
         let LockedPlan { plan, staged, .. } = locked;
         if options.preview == Preview::Printed {
             out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
@@ -369,9 +368,9 @@ impl Job {
                 staged.name()
             ));
         }
-        let reasons = preflight(self.tree(), plan).map_err(|error| inputs::disk_failure(&error))?;
+        let reasons = preflight(self.tree(), plan)?;
         if !reasons.is_empty() {
-            return Err(inputs::run_failure(&RunError::NotReady(reasons)));
+            return Err(RunError::NotReady(reasons).into());
         }
         warn_of_risk(self.tree());
         let before = staged
@@ -387,52 +386,28 @@ impl Job {
         if prompts::is_yes(&prompts::ask(&question)) {
             Ok(confirmed)
         } else {
-            Err(Failure::new(Exit::Interrupted, options.declined).now("nothing has changed"))
+            Err(Failure::new(Exit::Interrupted, options.declined).into())
         }
     }
 }
 
-/// Describes a refusal with all its reasons; the kind of the first one is the exit code.
-pub(super) fn refused(refusal: &Refusal) -> Failure {
-    let mut failure = Failure::new(refusal.kind().into(), "");
-    failure.reasons.clear();
-    for reason in &refusal.reasons {
-        failure.reasons.push(reason.message.clone());
-        if let Some(help) = &reason.help
-            && !failure.next.contains(help)
-        {
-            failure.next.push(help.clone());
-        }
-    }
-    failure.now("nothing of the deployment has changed")
-}
-
-/// Adds the state of the open run to a failure, and the commands that finish it or roll it back.
-fn with_open_run(failure: Failure, open: &OpenRun, next: &NextCommands<'_>) -> Failure {
-    let mut failure = failure.now(format!(
-        "this command changed nothing; run {} is {}",
-        open.name, open.state
-    ));
-    let first = format!(
-        "`{}` finishes the open run, `{}` rolls it back",
-        next.resume(),
-        next.undo()
-    );
-    failure.next.insert(0, first);
+/// Adds the commands that finish the open run or roll it back to a failure.
+fn with_open_run(mut failure: Failure, next: &NextCommands<'_>) -> Failure {
+    failure.next.insert(0, next.finish_or_roll_back());
     failure
 }
 
 /// Plans without the lock. Reports a run that another process works on as locked, not as
 /// interrupted.
-pub(super) fn preview(job: &Job) -> Result<Planned, Failure> {
+pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
     inputs::read_consistently(job.tree(), || match job.plan(facts) {
-        Err(failure)
-            if failure.exit == Exit::NotReady
+        Err(error)
+            if Failure::of(&error, None).exit == Exit::NotReady
                 && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>
         {
-            Err(inputs::writer_at_work(job.tree()))
+            Err(inputs::writer_at_work(job.tree()).into())
         }
         planned => planned.map(|(planned, _)| planned),
     })
@@ -440,10 +415,7 @@ pub(super) fn preview(job: &Job) -> Result<Planned, Failure> {
 
 pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {
     if format == Format::Json {
-        let document = serde_json::json!({
-            "schema": 1, "outcome": "nothing", "exit_code": 0, "changed": false,
-            "why": nothing.why, "note": nothing.note });
-        out::line(format_args!("{document:#}"));
+        Envelope::nothing(nothing).print();
         return;
     }
     out::line(format_args!("nothing to do: {}", nothing.why));

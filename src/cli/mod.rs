@@ -3,15 +3,19 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! reports the reasons, the current state, and the commands to type next.
 
-// Arguments and exit codes.
+// Arguments, exit codes, and the description of a failure.
 mod args;
 mod command_groups;
 mod exit;
+mod failure;
+mod state_now;
 
 // Results, messages and prompts on a terminal.
 mod terminal;
 
 // Files that people name, and commands that they type next.
+mod advice;
+mod envelope;
 mod next;
 mod output;
 mod walk;
@@ -34,23 +38,29 @@ mod typed;
 mod commands;
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Format, OutputFormat, ReportFormat};
+use advice::TypedPaths;
+use args::{Cli, Command};
+use envelope::Envelope;
 use exit::Exit;
+use failure::{Failure, FailureDocument, OfRun};
 use terminal::{out, signals};
+
+use crate::deployment::tree::Tree;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     signals::ignore_file_size_signal();
     let parsed = command_line()
         .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Output that cannot be written is dropped, as everywhere.
             let _ = error.print();
@@ -62,22 +72,45 @@ pub fn main() -> ExitCode {
     };
     match commands::run(&cli.command) {
         // The output is the whole purpose of such a command, so losing it is an error.
-        Ok(exit)
-            if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
-                && out::is_lost() =>
-        {
+        Ok(exit) if is_for_its_output(&matches, exit) && out::is_lost() => {
             out::message("error: the result could not be written to standard output");
             Exit::Io.into()
         }
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            out::fail(&failure);
-            if wants_json(&cli.command) {
-                out::line(format_args!("{:#}", failure.json()));
+        Err(error) => {
+            let tree = deployment_of(&matches);
+            let mut failure = Failure::of(&error, tree.as_ref());
+            let paths = TypedPaths::of(&matches, tree.as_ref().map(Tree::path));
+            for next in &mut failure.next {
+                *next = paths.complete(next);
+            }
+            let state = match &cli.command {
+                Command::Rehearse(args) => commands::state_of_lab(args),
+                _ => {
+                    let run = error.downcast_ref().map(|OfRun(number)| *number);
+                    state_now::state_now(tree.as_ref(), run)
+                }
+            };
+            out::fail(&failure, Some(&state.text));
+            if format_of(&matches) == Some(OsStr::new("json")) {
+                let content = FailureDocument {
+                    reasons: &failure.reasons,
+                    now: &state.text,
+                    next: &failure.next,
+                };
+                Envelope::new(failure.exit, content).print();
             }
             failure.exit.into()
         }
     }
+}
+
+/// Opens the deployment that a command works on, if it takes one and there is one.
+fn deployment_of(matches: &ArgMatches) -> Option<Tree> {
+    let (_, matches) = matches.subcommand()?;
+    let given = matches.try_get_one::<PathBuf>("deployment").ok()?;
+    let deployment = inputs::open_deployment(given.map(PathBuf::as_path));
+    deployment.ok().map(|deployment| deployment.tree)
 }
 
 /// Returns the definition of the command line: its commands, options and help texts.
@@ -103,46 +136,17 @@ fn is_empty(variable: &OsStr) -> bool {
     std::env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
-/// Returns whether the result goes to standard output as JSON, as then does a failure.
-fn wants_json(command: &Command) -> bool {
-    let format = match command {
-        Command::Validate(args) => {
-            return args.format == ReportFormat::Json && args.output.is_none();
-        }
-        Command::Plan(args) => return args.view.is_json(),
-        Command::Show(args) => return args.view.is_json(),
-        Command::Inspect(args) => args.format,
-        Command::Diff(args) => args.format,
-        Command::Import(args) if args.report => args.format,
-        Command::Prune(args) => args.format,
-        Command::History(args) => args.format,
-        Command::Report(args) => return args.format == OutputFormat::Json && args.output.is_none(),
-        Command::Status(args) | Command::Tree(args) => args.format,
-        Command::Verify(args) => args.format,
-        _ => Format::Text,
-    };
-    format == Format::Json
+/// Returns the value of `--format`, if the command has that option.
+fn format_of(matches: &ArgMatches) -> Option<&OsStr> {
+    let (_, matches) = matches.subcommand()?;
+    matches.try_get_raw("format").ok()??.next()
 }
 
-/// Returns whether the output is all that a command is for: it only prints, and found no fault, or
-/// it prints for a program.
-fn is_for_its_output(command: &Command, exit: Exit) -> bool {
-    if matches!(command, Command::Validate(args) if args.format == ReportFormat::Sarif) {
-        return true;
-    }
-    let prints = matches!(
-        command,
-        Command::Validate(_)
-            | Command::Explain(_)
-            | Command::Schema(_)
-            | Command::Plan(_)
-            | Command::Show(_)
-            | Command::History(_)
-            | Command::Report(_)
-            | Command::Tree(_)
-            | Command::Inspect(_)
-            | Command::Diff(_)
-            | Command::Import(_)
-    );
-    prints && matches!(exit, Exit::Ok | Exit::Changes)
+/// Returns whether losing the output is an error: a program reads it, or the command succeeded and
+/// did nothing but print.
+fn is_for_its_output(matches: &ArgMatches, exit: Exit) -> bool {
+    let for_a_program = ["json", "sarif"].map(OsStr::new).map(Some);
+    let only_prints = !state_now::has_locked() && !state_now::has_written();
+    for_a_program.contains(&format_of(matches))
+        || only_prints && matches!(exit, Exit::Ok | Exit::Changes)
 }

@@ -1,6 +1,7 @@
 //! Selection of a run by its number, its rollup, its name, or `last`.
 
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use crate::document::nearest;
 use crate::journal::Run;
 use crate::names::{Escaped, Kb};
@@ -63,7 +64,7 @@ fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
         .copied()
         .chain(kbs.iter().map(String::as_str))
         .chain(["last"]);
-    let failure = Failure::new(Exit::Usage, reason).now("nothing has changed");
+    let failure = Failure::new(Exit::Usage, reason);
     let failure = match nearest(named, candidates) {
         Some(candidate) if !candidate.eq_ignore_ascii_case(named) => {
             failure.next(format!("did you mean `{candidate}`?"))

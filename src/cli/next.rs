@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::advice::TypedPaths;
 use crate::cli::terminal::out;
 use crate::journal::Run;
 
@@ -9,6 +10,15 @@ use crate::journal::Run;
 pub(super) struct NextCommands<'a>(pub(super) &'a Path);
 
 impl NextCommands<'_> {
+    /// Completes the commands in advice, which know no manifest here.
+    pub(super) fn complete(&self, advice: &str) -> String {
+        let paths = TypedPaths {
+            deployment: Some(self.0.to_owned()),
+            ..TypedPaths::default()
+        };
+        paths.complete(advice)
+    }
+
     fn command(&self, verb: &str) -> String {
         format!("rollup {verb} -d {}", out::shell_quoted(self.0))
     }
@@ -19,6 +29,15 @@ impl NextCommands<'_> {
 
     pub(super) fn resume(&self) -> String {
         self.command("resume")
+    }
+
+    /// Describes the two commands that end an open run.
+    pub(super) fn finish_or_roll_back(&self) -> String {
+        format!(
+            "`{}` finishes the open run, `{}` rolls it back",
+            self.resume(),
+            self.undo()
+        )
     }
 
     pub(super) fn undo(&self) -> String {
@@ -37,6 +56,16 @@ impl NextCommands<'_> {
     /// Returns the command that undoes a finished run with this name.
     pub(super) fn undo_named(&self, run: &str) -> String {
         self.command(&format!("undo {run}"))
+    }
+
+    /// Returns the command that describes a run.
+    pub(super) fn report(&self, run: &Run) -> String {
+        self.command(&format!("report {}", run.number))
+    }
+
+    /// Returns the command that describes the newest run.
+    pub(super) fn report_last(&self) -> String {
+        self.command("report last")
     }
 
     pub(super) fn accept(&self) -> String {

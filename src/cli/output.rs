@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use xattr::FileExt;
 
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::state_now;
 use crate::cli::terminal::out::{self, shell_quoted};
 use crate::deployment::enclosing::enclosing_deployment;
 
@@ -76,7 +78,6 @@ impl OutputFile {
                 if if_exists == IfExists::Refuse && at.symlink_metadata().is_ok() {
                     let exists = format_args!("`{}` exists already", path.display());
                     return Err(Failure::new(Exit::Usage, exists)
-                        .now("nothing was written")
                         .next("`--force` replaces it, with all its edits; or name another file"));
                 }
             }
@@ -113,10 +114,10 @@ impl OutputFile {
             OutputTarget::File(at) => {
                 let directory = replace(at, text.as_bytes(), self.if_exists)
                     .map_err(|error| write_failure(&self.path, &error))?;
+                state_now::wrote(&self.path);
                 directory.sync_all().map_err(|error| {
                     let reason = format!("`{}` may not be on disk: {error}", self.path.display());
                     Failure::new(Exit::Io, reason)
-                        .now("the file has its new contents, but a power cut may lose them")
                 })
             }
         }
@@ -229,7 +230,6 @@ fn refused(path: &Path, relation: &str, other: &Path) -> Failure {
         Exit::Usage,
         format_args!("`{}` {relation} `{}`", path.display(), other.display()),
     )
-    .now("nothing was written")
     .next("name a path somewhere else")
 }
 
@@ -330,6 +330,5 @@ fn write_failure(path: &Path, error: &io::Error) -> Failure {
         Exit::Io,
         format_args!("cannot write `{}`: {error}", path.display()),
     )
-    .now("nothing was written")
     .next("name a file in a directory that exists and that you may write to")
 }

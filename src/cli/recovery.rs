@@ -7,14 +7,16 @@ use std::time::Duration;
 use super::answers::require_terminal;
 use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use super::inputs;
 use super::next::NextCommands;
+use super::state_now::take_lock;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Direction, Run, runs};
+use crate::journal::{Direction, JournalError, Run, runs};
 use crate::plan::Plan;
 use crate::run::{Cleared, UndoCheck, clear_interrupted_staging, describe_run, examine};
 
@@ -26,7 +28,7 @@ pub(super) fn lock_for_recovery(
     lock: LockArgs,
     rehearsal: RehearsalChildArgs,
     verb: &str,
-) -> Result<(LockedDeployment, Option<Description>, Cleared), Failure> {
+) -> anyhow::Result<(LockedDeployment, Option<Description>, Cleared)> {
     let site = inputs::open_deployment(deployment.deployment.as_deref())?;
     out::message(format_args!(
         "deployment {} ({})",
@@ -38,33 +40,24 @@ pub(super) fn lock_for_recovery(
         require_terminal("`--yes` continues without asking")?;
     }
     let wait = Duration::from_secs(lock.lock_timeout);
-    let disk = LockedDeployment::lock(site.tree, verb, wait)
-        .map_err(|error| inputs::lock_failure(&error))?;
+    let disk = take_lock(site.tree, verb, wait)?;
     let disk = match rehearsal.injector() {
         Some(injector) => disk.with_injector(injector),
         None => disk,
     };
-    let cleared = clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?;
+    let cleared = clear_interrupted_staging(&disk)?;
     report_cleared_runs(&cleared);
     Ok((disk, site.description.ok(), cleared))
 }
 
-pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
-    runs(disk.tree()).map_err(|fault| inputs::journal_failure(&fault))
+pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, JournalError> {
+    runs(disk.tree())
 }
 
 /// Describes a run that is open, and so in the way of the command.
 pub(super) fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
-    Failure::new(
-        Exit::NotReady,
-        format_args!("run {} is {}", open.name(), describe_run(open)),
-    )
-    .now("this command changed nothing")
-    .next(format!(
-        "`{}` finishes the open run, `{}` rolls it back",
-        next.resume(),
-        next.undo()
-    ))
+    let reason = format!("run {} is {}", open.name(), describe_run(open));
+    Failure::new(Exit::NotReady, reason).next(next.finish_or_roll_back())
 }
 
 /// Prints the operations that a recovery will do.
@@ -73,9 +66,8 @@ pub(super) fn print_remaining_operations(
     run: &Run,
     plan: &Plan,
     direction: Direction,
-) -> Result<(), Failure> {
-    let examined =
-        examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk_failure(&error))?;
+) -> anyhow::Result<()> {
+    let examined = examine(disk.tree(), &run.directory, plan)?;
     out::line(format_args!("run {} is {}", run.name(), describe_run(run)));
     let left_alone = match direction {
         Direction::Forward => BTreeSet::new(),

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::args::PlanChoices;
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
+use super::failure::Failure;
 use super::output::OutputFile;
 use super::typed::PlanCommand;
 use crate::cli::terminal::out;
@@ -38,9 +39,7 @@ impl SavedPlan {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                return Err(fail(error)
-                    .now("nothing was begun")
-                    .next("make the file readable for this user"));
+                return Err(fail(error).next("make the file readable for this user"));
             }
             // A missing manifest is reported by the code that reads manifests.
             Err(_) => return Ok(None),
@@ -63,7 +62,6 @@ impl SavedPlan {
                 Exit::Invalid,
                 format_args!("`{}` cannot be used: {fault}", path.display()),
             )
-            .now("nothing was begun")
             .next("save the plan again: `rollup plan MANIFEST --save FILE`")
         };
         let text = String::from_utf8(text)
@@ -96,7 +94,6 @@ impl SavedPlan {
                 Exit::NoInput,
                 format_args!("the manifest of the plan does not exist: `{manifest}`"),
             )
-            .now("nothing was begun")
             .next("restore the manifest, or plan again"));
         }
         Ok((

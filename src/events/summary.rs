@@ -1,5 +1,6 @@
 //! Summary of a run: its events, their times and durations.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventOperation, EventStep, EventSubject, TargetKind};
@@ -8,7 +9,7 @@ use crate::names::{Digest, RelPath};
 use crate::run::UndoAnswer;
 
 /// Summary of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunSummary {
     /// Name of the run, such as `0012-KB952076`.
     pub run: String,
@@ -30,6 +31,7 @@ pub struct RunSummary {
     /// State of the run: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone`
     /// or `accepted`.
     #[serde(serialize_with = "state_word")]
+    #[schemars(with = "String")]
     pub state: RunState,
     /// Exit code of the last command that did something to the run.
     pub exit_code: Option<u8>,
@@ -51,7 +53,7 @@ pub struct RunSummary {
 }
 
 /// Period on the clock of the summary, which starts when the command of the first line began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TimeSpan {
     /// Start, in microseconds.
     pub from_us: u64,
@@ -63,7 +65,7 @@ pub struct TimeSpan {
 }
 
 /// One command that worked on the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Session {
     /// Name of the command, if its `began` line is present.
     pub command: Option<String>,
@@ -86,7 +88,7 @@ pub struct Session {
 }
 
 /// Attempt of a run, from one clean state to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Attempt {
     /// Outcome; `None` if the attempt has not ended.
     pub outcome: Option<Outcome>,
@@ -131,7 +133,7 @@ pub struct Attempt {
 }
 
 /// Breakdown of an outage, in microseconds. The parts add up to the outage.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutageBreakdown {
     /// Renames, with the checks around each.
     pub renaming_us: u64,
@@ -146,7 +148,7 @@ pub struct OutageBreakdown {
 }
 
 /// Step as it was taken in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepTiming {
     /// Id of the step; `None` for the record of the applied rollups.
     pub id: Option<String>,
@@ -169,7 +171,7 @@ pub struct StepTiming {
 }
 
 /// Work that was done on one server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ServerTiming {
     /// Name of the server; `None` for targets that the servers share.
     pub server: Option<String>,
@@ -182,7 +184,7 @@ pub struct ServerTiming {
 }
 
 /// Outages of one service or item: the times at which its users could not use it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TargetOutages {
     /// Kind of the target: an item or a service.
     pub of: TargetKind,
@@ -199,7 +201,7 @@ pub struct TargetOutages {
 }
 
 /// Wait for the answer to a manual step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ManualWait {
     /// Id of the step.
     pub step: String,
@@ -214,7 +216,7 @@ pub struct ManualWait {
 }
 
 /// Change of a run's direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DirectionChange {
     /// Direction of the run from then on.
     pub direction: Direction,
@@ -225,7 +227,7 @@ pub struct DirectionChange {
 }
 
 /// Restart that is required.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequiredRestart {
     /// Name of the service.
     pub service: String,
@@ -234,7 +236,7 @@ pub struct RequiredRestart {
 }
 
 /// Comparison of the current state with the expected one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StateComparison {
     /// Direction of the run: back if compared with the state before, and not with the plan's
     /// expected state.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 use crate::names::{Digest, FileName, Hasher, RelPath};
 
 /// Everything that a package installs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Contents {
     pub identity: Identity,
     /// Files, sorted by the bytes of their paths.
@@ -20,7 +21,7 @@ pub struct Contents {
 }
 
 /// File that a package installs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnpackedFile {
     /// Path below the target directory.
     pub path: RelPath,
@@ -32,7 +33,7 @@ pub struct UnpackedFile {
 }
 
 /// Cabinet that belongs to a package and is a file of its own in the same directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExternalCabinet {
     /// Name as the package spells it.
     pub name: FileName,

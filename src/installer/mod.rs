@@ -23,6 +23,7 @@ mod unpack;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{FileName, RelPath, Version};
@@ -43,7 +44,7 @@ pub struct Installer<R> {
 }
 
 /// Identity of a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// Name of the product: never empty, otherwise any text that the vendor chose.
     pub product: String,

@@ -39,7 +39,7 @@ pub const FORMAT: u32 = 1;
 const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// Line of the journal: a record, with the time at which it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEntry {
     /// Time, UTC.
     pub at: String,
@@ -48,7 +48,7 @@ pub struct JournalEntry {
 }
 
 /// Record of a journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
     /// First record: the directory is a run.
@@ -102,7 +102,7 @@ pub enum Record {
 
 /// Parts of a run that its rollback left, because later runs need them. The undo of the last of
 /// these runs takes them away.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftBehind {
     /// Service records that the run had made.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -115,7 +115,7 @@ pub struct LeftBehind {
 }
 
 /// User who accepted the current state of a run, and their reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// Name of the user.
     pub by: String,
@@ -127,7 +127,7 @@ pub struct Accepted {
 }
 
 /// Live path that was empty when its run was closed, because its object had moved to a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmptiedPath {
     pub live: RelPath,
     /// Path in the slot at which the object is kept.
@@ -135,7 +135,7 @@ pub struct EmptiedPath {
 }
 
 /// First record of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
     /// Version of the format, [`FORMAT`].
     pub format: u32,
@@ -154,7 +154,7 @@ pub struct Opened {
 }
 
 /// Subject of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunSubject {
     /// Rollup that the run applies.

@@ -1,5 +1,6 @@
 //! States of the runs of a deployment, read from their journals.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Journal, JournalError, Outcome, Record};
@@ -164,7 +165,7 @@ pub fn runs_directory() -> RelPath {
 }
 
 /// Note in the quarantined directory of a run, which no longer counts as a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantineNote {
     /// Time, UTC.
     pub at: String,

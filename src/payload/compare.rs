@@ -221,7 +221,7 @@ impl PayloadComparison<'_> {
                 Some((
                     Code::UnusableInstaller,
                     message,
-                    "see `rollup inspect` for details",
+                    "`rollup inspect FILE` shows the details",
                 ))
             }
             Err(_) => None,
@@ -234,7 +234,7 @@ impl PayloadComparison<'_> {
                         Escaped(found)
                     );
                     let help =
-                        "two files may be swapped; `rollup inspect` shows the contents of each";
+                        "two files may be swapped; `rollup inspect FILE` shows the contents of each";
                     (Code::SwappedFiles, message, help)
                 })
             }

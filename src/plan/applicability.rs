@@ -1,5 +1,8 @@
 //! Relation of the rollup at hand to the applied ones.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::brought::recorded;
 use super::lagging::{CatchUp, Lagging};
 use super::options::Reapply;
@@ -10,8 +13,10 @@ use crate::manifest::Manifest;
 use crate::names::{Kb, Requirement};
 
 /// Reason why a rollup needs no run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(title = "Rollup that needs no run")]
 pub struct NothingToDo {
+    /// Reason why there is nothing to do.
     pub why: String,
     /// Further information for the operator.
     pub note: Option<String>,

@@ -56,7 +56,7 @@ impl<'a> Resolver<'a> {
             "step `{}` names the {kind} `{name}`, which `deployment.toml` does not list",
             step.id
         );
-        let help = "`rollup validate --deployment` shows the line and the most similar name";
+        let help = "`rollup validate` shows the line and the most similar name";
         self.reasons
             .push(Reason::new(ReasonKind::Invalid, message).help(help));
     }

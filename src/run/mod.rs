@@ -69,7 +69,9 @@ pub use past::{
     paths_left_empty,
 };
 pub use preflight::{Risk, preflight, risk};
-pub use prune::{LostFile, kept_bytes, lost_files, prune, refuse_mounted, slot_entries};
+pub use prune::{
+    LostFile, keeps_objects, kept_bytes, lost_files, prune, refuse_mounted, slot_entries,
+};
 pub use reopen::reopen;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
 pub use swap::SwapState;

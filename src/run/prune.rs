@@ -8,6 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::RunError;
 use super::check::moved_to;
 use super::executor::load_plan;
@@ -21,7 +24,7 @@ use crate::plan::{Entry, EntryKind, NewEntry, Plan};
 
 /// File in the slots of a run that would be lost with them: it is in no plan, so no undo restores
 /// it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LostFile {
     /// Path below the deployment.
     pub path: String,
@@ -44,6 +47,11 @@ pub fn kept_bytes(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
         bytes = Some(bytes.unwrap_or_default() + metadata.size);
     }
     Ok(bytes)
+}
+
+/// Returns whether a run keeps old objects, without reading them.
+pub fn keeps_objects(tree: &Tree, run: &Run) -> Result<bool, DiskError> {
+    is_directory(tree, &slots(run))
 }
 
 /// Returns the files in the slots of a run that are neither old nor new files of its plan: files

@@ -14,9 +14,11 @@ mod sarif;
 mod text;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 pub use article::{Article, IncompleteArticleError};
-pub use json::JSON_SCHEMA;
+pub use json::ValidationDocument;
 pub use kind::{DocumentKind, kind_of};
 pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, UnknownFindingsError};
 
@@ -45,7 +47,7 @@ pub struct Document {
 }
 
 /// File that could not be read at all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct UnreadableFile {
     /// Path as it was typed or found.
     pub file: String,
@@ -62,7 +64,7 @@ pub struct Validation {
 }
 
 /// Number of findings of each level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct FindingCounts {
     pub errors: usize,
     pub warnings: usize,
@@ -102,10 +104,10 @@ impl Validation {
     pub fn counts(&self) -> FindingCounts {
         let mut counts = FindingCounts::default();
         for document in &self.documents {
-            let [errors, warnings, notes] = document.findings.counts();
-            counts.errors += errors;
-            counts.warnings += warnings;
-            counts.notes += notes;
+            let of = document.counts();
+            counts.errors += of.errors;
+            counts.warnings += of.warnings;
+            counts.notes += of.notes;
         }
         counts
     }

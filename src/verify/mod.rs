@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
@@ -15,7 +17,7 @@ use crate::plan::{EntryKind, broken_requirements, directories_of_no_instance, la
 use crate::run::{LeftObject, LeftObjects, RunError, past, paths_left_empty};
 
 /// Result of a verification.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Verification {
     /// Number of installed items and programs.
     pub items: usize,
@@ -38,7 +40,7 @@ pub struct Verification {
 }
 
 /// Difference from a record or from the result of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Drift {
     /// Path below the deployment.
     pub path: RelPath,

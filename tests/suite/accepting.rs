@@ -88,7 +88,7 @@ fn drift_that_is_accepted_matches_from_then_on() {
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .prints("`rollup accept` accepts the drift");
+        .prints("`rollup accept -d deployment --reason TEXT` accepts the drift");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
     let records = [
         format!("{PROVIDER}/state.toml"),
@@ -405,7 +405,7 @@ fn drift_that_cannot_be_accepted_is_named_and_left() {
         );
     }
     ran.prints("this cannot be accepted")
-        .prints("now: all other drift was accepted");
+        .prints("now: run 0002-accept is finished");
     let ran = world
         .run("verify")
         .exits_with(exit::MISMATCH)
@@ -414,7 +414,7 @@ fn drift_that_cannot_be_accepted_is_named_and_left() {
     world
         .run(ACCEPT)
         .exits_with(exit::MISMATCH)
-        .prints("now: nothing has changed")
+        .prints("now: this command changed nothing")
         .tree_is_unchanged();
 }
 
@@ -468,13 +468,17 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
             "'Exchange 2007 Provider@PROV01'",
             "it is not bound to a server: write `Exchange 2007 Provider`",
         ),
-        ("zzz", "`rollup tree` lists the names of the console"),
+        (
+            "zzz",
+            "`rollup tree -d deployment` lists the names of the console",
+        ),
     ] {
         let ran = world
             .run(&format!("accept {named} --yes --reason x"))
             .exits_with(exit::USAGE)
             .prints(help);
-        ran.prints("now: nothing was begun").nothing_was_touched();
+        ran.prints("now: this command changed nothing")
+            .nothing_was_touched();
     }
 }
 
@@ -700,7 +704,7 @@ fn a_staged_run_cannot_be_accepted() {
         .run(ACCEPT)
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
-    ran.prints("is staged and not begun")
+    ran.prints("run 0001-KB100001 is staged, and has nothing to accept")
         .prints("undo -d deployment` discards it")
         .prints("resume -d deployment");
     world.run("undo --yes").exits_with(exit::OK);

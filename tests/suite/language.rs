@@ -657,7 +657,7 @@ fn at_a_terminal_apply_prompts() {
         .nothing_was_touched();
     ran.prints("Apply KB100001? [y/N]")
         .prints("not applied")
-        .prints("nothing has changed");
+        .prints("now: this command changed nothing");
     world
         .at_terminal("apply small.toml", "yes\ny\n")
         .exits_with(exit::OK)
@@ -810,7 +810,7 @@ fn stopped_at_manual_step(keys: &str) -> World {
     let ran = world
         .at_terminal("apply small.toml --yes", "stop\n")
         .exits_with(exit::STOPPED);
-    ran.prints("everything so far is on disk; the run is open")
+    ran.prints("now: run 0001-KB100001 is unfinished, 2 of 4 operations done; unavailable: Engine on ENG01, Engine on ENG02")
         .prints("rollup resume")
         .prints("--done");
     world

@@ -6,6 +6,7 @@ mod article_promises;
 mod articles;
 mod backups;
 mod by_hand;
+mod claims;
 mod codes;
 mod corpus;
 mod crash;

@@ -75,7 +75,7 @@ fn no_command_writes_into_a_deployment() {
                 .run(&writer.replace("FILE", path))
                 .exits_with(exit::USAGE);
             ran.prints("is in the deployment")
-                .prints("nothing was written")
+                .prints("now: this command changed nothing")
                 .nothing_was_touched();
         }
     }
@@ -109,7 +109,7 @@ fn no_command_writes_into_its_payload() {
             .run(arguments)
             .exits_with(exit::USAGE)
             .prints("is in the payload")
-            .prints("nothing was written");
+            .prints("now: this command changed nothing");
     }
     assert!(!world.at("KB100001/plan.txt").exists());
 }
@@ -138,7 +138,7 @@ fn no_command_replaces_a_file_that_it_reads() {
             .run(arguments)
             .exits_with(exit::USAGE)
             .prints("is an input of this command")
-            .prints("nothing was written");
+            .prints("now: this command changed nothing");
     }
     world
         .run("plan small.toml -o x.txt --save ./x.txt")
@@ -169,7 +169,7 @@ fn a_draft_replaces_a_file_only_with_force() {
         .run("import article.txt -o draft.toml")
         .exits_with(exit::USAGE);
     ran.prints("`draft.toml` exists")
-        .prints("nothing was written")
+        .prints("now: this command changed nothing")
         .prints("--force");
     assert_eq!(world.read("../draft.toml"), "# decided\n");
     world
@@ -393,7 +393,7 @@ fn no_backup_is_written_into_a_deployment_or_the_payload() {
             .run(&format!("apply small.toml --yes --backup-dir {path}"))
             .exits_with(exit::USAGE);
         ran.prints(&format!("is in the {location}"))
-            .prints("nothing was written")
+            .prints("now: this command changed nothing")
             .nothing_was_touched();
     }
     assert!(!world.at("KB100001/kept").exists() && !world.at("other/Share/x").exists());

@@ -363,7 +363,7 @@ fn a_page_never_replaces_a_file_that_the_command_reads() {
             .run(arguments)
             .exits_with(exit::USAGE)
             .prints("is an input of this command")
-            .prints("nothing was written");
+            .prints("now: this command changed nothing");
     }
     world
         .run("show plan.json -o nowhere/plan.txt")

@@ -22,7 +22,7 @@ fn assert_refused(world: &World, words: &[&str]) {
         for words in words {
             ran = ran.prints(words);
         }
-        ran.prints("now: nothing of the deployment has changed");
+        ran.prints("now: this command changed nothing");
         assert!(!world.live(".rollup").exists());
     }
 }

@@ -404,7 +404,8 @@ fn without_a_terminal_a_command_needs_yes() {
         .exits_with(exit::USAGE)
         .prints("cannot prompt: standard input is not a terminal")
         .prints("--yes");
-    ran.prints("now: nothing was begun").nothing_was_touched();
+    ran.prints("now: this command changed nothing")
+        .nothing_was_touched();
     for command in ["resume", "undo"] {
         world
             .run(command)

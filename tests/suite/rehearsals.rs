@@ -258,7 +258,9 @@ fn a_failed_operation_is_rolled_back_and_the_whole_tree_compared() {
                 .prints("Input/output error")
                 .prints("rolling back")
                 .prints("the whole tree is as before: 70 files and directories compared")
-                .prints("now: everything was rolled back")
+                .prints(
+                    "now: run 0001-KB100001 is undone: the deployment is as it was before the run",
+                )
                 .prints("next: `rollup report last -d lab/deployment` shows the run");
             Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
             world
@@ -301,7 +303,7 @@ fn an_operation_number_beyond_the_plan_is_refused_with_the_count() {
         ran.prints(&format!(
             "there is no operation {number}: the plan has 3 operations, counted from 1"
         ))
-        .prints("now: the lab is in the state before the rollup");
+        .prints("now: `lab` is a complete lab");
     }
 }
 

@@ -315,7 +315,7 @@ fn a_preview_never_replaces_an_input() {
                 .run(&format!("plan small.toml {flag} {file}"))
                 .exits_with(exit::USAGE)
                 .nothing_was_touched();
-            ran.prints("nothing was written")
+            ran.prints("now: this command changed nothing")
                 .prints("name a path somewhere else");
         }
     }

@@ -21,7 +21,7 @@ fn a_run_stops_before_a_step_and_can_be_resumed_and_undone() {
             .run("apply small.toml --yes --stop-before INSTALL")
             .exits_with(exit::STOPPED);
         ran.prints("stopped: before step `install`, as requested")
-            .prints("now: everything so far is on disk; the run is open")
+            .prints("now: run 0001-KB100001 is unfinished, 2 of 3 operations done; unavailable: Provider")
             .prints("`rollup resume -d deployment` continues, `rollup undo -d deployment` rolls back as far as possible");
         let ran = world
             .run("status")
@@ -180,7 +180,7 @@ fn a_signal_while_staging_leaves_nothing_behind() {
         assert_eq!(code, Some(exit::INTERRUPTED), "{stderr}");
         assert!(
             stderr.contains("stopped by a signal")
-                && stderr.contains("nothing of the deployment has changed"),
+                && stderr.contains("now: this command changed nothing"),
             "{stderr}"
         );
         before.assert_same(&Listing::of(&world.deployment()));

@@ -25,12 +25,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use crate::claims;
 use crate::listing::Listing;
 
 /// Exit codes of the program.
 pub(crate) mod exit {
     /// Done, or nothing to do.
     pub(crate) const OK: i32 = 0;
+    /// Any failure that has no code of its own.
+    pub(crate) const FAILED: i32 = 1;
+    /// A panic, which is a defect.
+    pub(crate) const PANICKED: i32 = 101;
     /// Something to do, or a difference.
     pub(crate) const CHANGES: i32 = 2;
     /// A commit that had begun failed and was rolled back.
@@ -328,12 +333,7 @@ impl World {
             .stdin(Stdio::null())
             .output()
             .expect("the program runs");
-        CommandRun {
-            world: self,
-            arguments: arguments.to_owned(),
-            before,
-            output: CommandOutput::from(output),
-        }
+        CommandRun::ended(self, arguments, before, CommandOutput::from(output))
     }
 
     /// Runs the program at a terminal, with all this typed in advance.
@@ -413,12 +413,7 @@ impl World {
             stdout: String::from_utf8_lossy(&printed).into_owned(),
             stderr: String::new(),
         };
-        CommandRun {
-            world: self,
-            arguments: arguments.to_owned(),
-            before,
-            output,
-        }
+        CommandRun::ended(self, arguments, before, output)
     }
 
     /// Returns the command of a program that is not started yet.
@@ -485,8 +480,40 @@ pub(crate) struct CommandRun<'w> {
 }
 
 impl<'w> CommandRun<'w> {
+    /// Checks the claims of a command that failed, whatever the test is about.
+    fn ended(
+        world: &'w World,
+        arguments: &str,
+        before: ListingsBefore,
+        output: CommandOutput,
+    ) -> Self {
+        let run = Self {
+            world,
+            arguments: arguments.to_owned(),
+            before,
+            output,
+        };
+        claims::check(&run);
+        run
+    }
+
+    /// Returns everything that the command printed, and its exit code.
+    pub(crate) fn printed(&self) -> (String, Option<i32>) {
+        let CommandOutput {
+            code,
+            stdout,
+            stderr,
+        } = &self.output;
+        (format!("{stdout}\n{stderr}"), *code)
+    }
+
+    /// Returns the world and the arguments of the command.
+    pub(crate) fn world_and_arguments(&self) -> (&'w World, &str) {
+        (self.world, &self.arguments)
+    }
+
     /// Returns the command with its code and output, for the message of a failed assertion.
-    fn description(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let CommandOutput {
             code,
             stdout,
@@ -605,18 +632,26 @@ pub(crate) fn set_modified(at: &Path, modified: std::time::SystemTime) {
         .expect("a time that can be set");
 }
 
-/// Copies a directory with modes and times of its files; empty directories too.
+/// Copies a directory with modes and times of its files; links and empty directories too, but neither
+/// pipes nor sockets.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in WalkDir::new(from) {
         let entry = entry.expect("a readable tree");
         let below = entry.path().strip_prefix(from).expect("a path below");
         let target = to.join(below);
         let metadata = entry.metadata().expect("metadata");
+        if metadata.is_symlink() {
+            let link = fs::read_link(entry.path()).expect("a link");
+            std::os::unix::fs::symlink(link, &target).expect("linked");
+            continue;
+        }
         if metadata.is_dir() {
             fs::create_dir_all(&target).expect("made");
-        } else {
+        } else if metadata.is_file() {
             fs::copy(entry.path(), &target).expect("copied");
             set_modified(&target, metadata.modified().expect("a time"));
+        } else {
+            continue;
         }
         fs::set_permissions(&target, metadata.permissions()).expect("a mode that can be set");
     }

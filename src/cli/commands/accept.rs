@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use crate::cli::answers::{confirm_to_continue, require_terminal};
 use crate::cli::args;
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_cleared_runs, report_undo};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::ending::{applied, report_cleared_runs, report_undo};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::{self, DescribedDeployment};
-use crate::cli::job::refused;
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::{all_runs, other_is_open};
+use crate::cli::state_now::take_lock;
 use crate::cli::terminal::out::{self, BAD, WARN, count, styled};
 use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -36,7 +39,7 @@ use crate::run::{
 };
 
 /// Runs `rollup accept`.
-pub(super) fn accept(args: &args::AcceptArgs) -> Result<Exit, Failure> {
+pub(super) fn accept(args: &args::AcceptArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
     out::message(format_args!(
         "deployment {} ({})",
@@ -51,23 +54,17 @@ pub(super) fn accept(args: &args::AcceptArgs) -> Result<Exit, Failure> {
         require_terminal("`--yes` accepts without asking")?;
     }
     let wait = Duration::from_secs(args.lock.lock_timeout);
-    let again = site
-        .tree
-        .try_clone()
-        .map_err(|error| inputs::disk_failure(&error))?;
-    let disk = LockedDeployment::lock(again, "accept", wait)
-        .map_err(|error| inputs::lock_failure(&error))?;
-    let unusable = unusable_runs(&disk).map_err(|error| inputs::run_failure(&error))?;
+    let again = site.tree.try_clone()?;
+    let disk = take_lock(again, "accept", wait)?;
+    let unusable = unusable_runs(&disk)?;
     if !unusable.is_empty() {
         site.warn();
         return quarantine_unusable(&disk, &unusable, args);
     }
-    report_cleared_runs(
-        &clear_interrupted_staging(&disk).map_err(|error| inputs::run_failure(&error))?,
-    );
+    report_cleared_runs(&clear_interrupted_staging(&disk)?);
     match all_runs(&disk)?.into_iter().find(Run::is_open) {
         Some(open) if args.applied.is_some() => {
-            Err(other_is_open(&open, &NextCommands(site.tree.path())))
+            Err(other_is_open(&open, &NextCommands(site.tree.path())).into())
         }
         Some(open) => {
             site.warn();
@@ -88,16 +85,16 @@ fn refuse_items(
     args: &args::AcceptArgs,
     reason: String,
     next: &NextCommands<'_>,
-) -> Result<(), Failure> {
+) -> anyhow::Result<()> {
     if args.items.is_empty() {
         return Ok(());
     }
     Err(Failure::new(Exit::Usage, reason)
-        .now("this command changed nothing")
         .next(format!(
             "run `{}` without items first; then accept the items",
             next.accept()
-        )))
+        ))
+        .into())
 }
 
 /// Quarantines the directories of runs that can be neither resumed nor undone.
@@ -105,7 +102,7 @@ fn quarantine_unusable(
     disk: &LockedDeployment,
     unusable: &[UnusableRun],
     args: &args::AcceptArgs,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let directory = disk.tree().path().to_owned();
     let next = NextCommands(&directory);
     let names: Vec<&str> = unusable.iter().map(|run| run.directory.name()).collect();
@@ -137,8 +134,7 @@ fn quarantine_unusable(
     out::line("and nothing is compared with its records");
     confirm_to_continue(args.yes)?;
     for run in unusable {
-        let to = quarantine(disk, run, user_and_reason(args))
-            .map_err(|error| inputs::run_failure(&error))?;
+        let to = quarantine(disk, run, user_and_reason(args))?;
         out::line(format_args!(
             "run {} is quarantined as `{to}`",
             run.directory.name()
@@ -152,33 +148,27 @@ fn quarantine_unusable(
 }
 
 /// Closes the unfinished run in its current state.
-fn close_run(
-    disk: &LockedDeployment,
-    open: &Run,
-    args: &args::AcceptArgs,
-) -> Result<Exit, Failure> {
+fn close_run(disk: &LockedDeployment, open: &Run, args: &args::AcceptArgs) -> anyhow::Result<Exit> {
     let directory = disk.tree().path().to_owned();
     let next = NextCommands(&directory);
-    let state = format!("run {} is {}", open.name(), describe_run(open));
     if open.state() == RunState::Staged {
-        return Err(Failure::new(Exit::NotReady, state)
-            .now("a staged run has nothing to accept; this command changed nothing")
-            .next(format!(
-                "`{}` discards it, `{}` commits it",
-                next.undo(),
-                next.resume()
-            )));
+        let reason = format!("run {} is staged, and has nothing to accept", open.name());
+        let advice = format!(
+            "`{}` discards it, `{}` commits it",
+            next.undo(),
+            next.resume()
+        );
+        return Err(Failure::new(Exit::NotReady, reason).next(advice).into());
     }
+    let state = format!("run {} is {}", open.name(), describe_run(open));
     refuse_items(
         args,
         format!("{state}, and must be closed first, as a whole"),
         &next,
     )?;
-    let plan = load_plan(disk.tree(), &open.directory)
-        .map_err(|error| recovery_failure(&error, open, &next))?;
+    let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
     out::line(state);
-    let examined = examine(disk.tree(), &open.directory, &plan)
-        .map_err(|error| inputs::disk_failure(&error))?;
+    let examined = examine(disk.tree(), &open.directory, &plan)?;
     for step in &plan.steps {
         out::line(format_args!("  {}", describe_step(step, &examined, open)));
     }
@@ -201,7 +191,7 @@ fn close_run(
     );
     progress.reopen(open.name());
     let closed = close_in_current_state(disk, open, &plan, user_and_reason(args), &mut progress);
-    let closed = closed.map_err(|error| recovery_failure(&error, open, &next));
+    let closed = closed.context(OfRun(open.number));
     progress.end(&closed);
     closed?;
     let shown = out::shell_quoted(&directory);
@@ -221,8 +211,8 @@ fn close_run(
 
 /// Shows how many operations are done, between and not begun, which files conflict, and which
 /// paths are empty now.
-fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
-    let examined = examine(tree, run, plan).map_err(|error| inputs::disk_failure(&error))?;
+fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> anyhow::Result<()> {
+    let examined = examine(tree, run, plan)?;
     let number = |wanted: SwapState| {
         plan.operations()
             .filter(|operation| examined.swaps.get(&operation.swap) == Some(&wanted))
@@ -256,7 +246,7 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure>
             Escaped(problem)
         ));
     }
-    for empty in emptied_paths(tree, run, plan).map_err(|error| inputs::disk_failure(&error))? {
+    for empty in emptied_paths(tree, run, plan)? {
         let (live, kept) = (Escaped(empty.live.as_str()), Escaped(empty.kept.as_str()));
         out::line(format_args!(
             "{}: `{live}`; its old object is kept as `{kept}`",
@@ -267,17 +257,12 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure>
 }
 
 /// Shows how many old objects the slots of a run hold whose plan cannot be read.
-fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
+fn show_slots(tree: &Tree, run: &RelPath) -> anyhow::Result<()> {
     let slots = run.join("slots").expect("a plain name");
     let mut all: Vec<String> = Vec::new();
-    for (slot, _) in tree
-        .names(&slots)
-        .map_err(|error| inputs::disk_failure(&error))?
-    {
+    for (slot, _) in tree.names(&slots)? {
         let directory = slots.join(&slot).expect("a name found in a directory");
-        let names = tree
-            .names(&directory)
-            .map_err(|error| inputs::disk_failure(&error))?;
+        let names = tree.names(&directory)?;
         all.extend(
             names
                 .into_iter()
@@ -298,7 +283,7 @@ fn accept_drift(
     mut disk: LockedDeployment,
     chosen: Option<&BTreeSet<Instance>>,
     args: &args::AcceptArgs,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let AcceptResult {
         plan,
         accepted,
@@ -312,7 +297,7 @@ fn accept_drift(
     let differences = count(accepted.len(), "difference", "differences");
     let after = || match rejected.is_empty() {
         true => Ok(Exit::Ok),
-        false => Err(not_acceptable(&rejected).now("all other drift was accepted")),
+        false => Err(not_acceptable(&rejected).into()),
     };
     run_accept(site, &mut disk, &plan, args, &differences, after)
 }
@@ -322,7 +307,7 @@ fn record_applied(
     site: &DescribedDeployment,
     mut disk: LockedDeployment,
     args: &args::AcceptArgs,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let named = args.applied.as_deref().unwrap_or(Path::new(""));
     let number = named.to_str().and_then(|text| text.parse::<Kb>().ok());
     let loaded = match number {
@@ -341,16 +326,14 @@ fn record_applied(
         files: [AppliedRecord::path(kb)].into(),
         ..Interest::default()
     };
-    let snapshot = Snapshot::read(&site.tree, site.description.clone(), &interest)
-        .map_err(|error| inputs::disk_failure(&error))?;
+    let snapshot = Snapshot::read(&site.tree, site.description.clone(), &interest)?;
     if let Some((file, why)) = snapshot.faults.first() {
         let reason = format!("`{}` cannot be used: {why}", site.tree.shown(Some(file)));
         return Err(Failure::new(Exit::Invalid, reason)
-            .now("nothing has changed")
-            .next("repair it by hand, or restore it from a backup"));
+            .next("repair it by hand, or restore it from a backup")
+            .into());
     }
-    let plan = plan::accept_applied(&snapshot, &rollup, &args.reason)
-        .map_err(|refusal| refused(&refusal))?;
+    let plan = plan::accept_applied(&snapshot, &rollup, &args.reason)?;
     let Some(plan) = plan else {
         out::line(format_args!("nothing to do: {kb} is on record as applied"));
         return Ok(Exit::Ok);
@@ -371,15 +354,14 @@ fn run_accept(
     plan: &Plan,
     args: &args::AcceptArgs,
     accepted: &str,
-    after: impl FnOnce() -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    let reasons = preflight(&site.tree, plan).map_err(|error| inputs::disk_failure(&error))?;
+    after: impl FnOnce() -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let reasons = preflight(&site.tree, plan)?;
     if !reasons.is_empty() {
-        return Err(inputs::run_failure(&RunError::NotReady(reasons)));
+        return Err(RunError::NotReady(reasons).into());
     }
     confirm_to_continue(args.yes)?;
-    disk.create_rollup_directory("accept")
-        .map_err(|error| inputs::disk_failure(&error))?;
+    disk.create_rollup_directory("accept")?;
     let began = Began::of(plan, "accept");
     let mut progress = RunProgress::new(
         &site.tree,
@@ -395,10 +377,7 @@ fn run_accept(
     };
     let staged = run::stage(disk, plan, &nothing_else, None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(disk, plan, staged, &mut progress));
-    let next = NextCommands(site.tree.path());
-    let result = ended
-        .map_err(|error| inputs::run_failure(&error))
-        .and_then(|ended| applied_or_failure(ended, &next));
+    let result = ended.map_err(anyhow::Error::from).and_then(applied);
     let is_done = result.is_ok();
     let result = result.and_then(|_| after());
     progress.end(&result);
@@ -420,12 +399,11 @@ fn find_drift(
     disk: &LockedDeployment,
     chosen: Option<&BTreeSet<Instance>>,
     reason: &str,
-) -> Result<AcceptResult, Failure> {
+) -> anyhow::Result<AcceptResult> {
     let tree = &site.tree;
     let runs = all_runs(disk)?;
-    let (past, LeftObjects { there, gone }) =
-        past(tree, None).map_err(|error| inputs::run_failure(&error))?;
-    let empty = paths_left_empty(tree, &runs).map_err(|error| inputs::disk_failure(&error))?;
+    let (past, LeftObjects { there, gone }) = past(tree, None)?;
+    let empty = paths_left_empty(tree, &runs)?;
     let expectation = Expectation {
         there: there
             .into_iter()
@@ -434,25 +412,22 @@ fn find_drift(
         gone,
         emptied: empty.into_iter().map(|(_, empty)| empty.live).collect(),
     };
-    let read = |interest: &Interest| {
-        Snapshot::read(tree, site.description.clone(), interest)
-            .map_err(|error| inputs::disk_failure(&error))
-    };
+    let read = |interest: &Interest| Snapshot::read(tree, site.description.clone(), interest);
     // The records determine which files have to be hashed.
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
     let mut snapshot = read(&interest)?;
     snapshot.past = past;
     let accepting = plan::accept(&snapshot, &expectation, chosen, reason);
-    accepting.map_err(|refusal| inputs::run_failure(&RunError::NotReady(refusal.reasons)))
+    accepting.map_err(|refusal| RunError::NotReady(refusal.reasons).into())
 }
 
 fn nothing_to_accept(
     rejected: &BTreeMap<RelPath, String>,
     chosen: Option<&BTreeSet<Instance>>,
     lags: bool,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     if !rejected.is_empty() {
-        return Err(not_acceptable(rejected).now("nothing has changed"));
+        return Err(not_acceptable(rejected).into());
     }
     if lags {
         out::line(
@@ -512,25 +487,23 @@ fn show_drift(
 
 /// Lists the paths that have to be fixed by hand.
 fn not_acceptable(rejected: &BTreeMap<RelPath, String>) -> Failure {
-    let mut failure = Failure::new(Exit::Mismatch, "");
-    failure.reasons = rejected
+    let reasons = rejected
         .iter()
-        .map(|(path, difference)| format!("`{path}` {difference}: this cannot be accepted"))
-        .collect();
-    failure.next("fix these paths by hand, or restore them from a backup")
+        .map(|(path, difference)| format!("`{path}` {difference}: this cannot be accepted"));
+    Failure::because(Exit::Mismatch, reasons.collect())
+        .next("fix these paths by hand, or restore them from a backup")
 }
 
 /// Returns the named instances, or `None` if none is named. Reports all mistakes at once.
 fn chosen_instances(
     site: &Description,
     named: &[String],
-) -> Result<Option<BTreeSet<Instance>>, Failure> {
+) -> anyhow::Result<Option<BTreeSet<Instance>>> {
     if named.is_empty() {
         return Ok(None);
     }
     let mut chosen = BTreeSet::new();
-    let mut failure = Failure::new(Exit::Usage, "").now("nothing was begun");
-    failure.reasons.clear();
+    let mut failure = Failure::because(Exit::Usage, Vec::new());
     for name in named {
         match instances_named(site, name) {
             Ok(instances) => chosen.extend(instances),
@@ -542,7 +515,7 @@ fn chosen_instances(
     }
     match failure.reasons.is_empty() {
         true => Ok(Some(chosen)),
-        false => Err(failure),
+        false => Err(failure.into()),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use crate::cli::answers::require_terminal;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison, report_undo};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs;
+use crate::cli::ending::{applied, report_comparison, report_undo};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, OfRun};
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, preview, report_nothing_to_do};
-use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::describe_backup;
 use crate::cli::terminal::signals::handle_signals;
@@ -23,7 +24,7 @@ use crate::plan::{Plan, Planned};
 use crate::run::{self, BackupTarget, CompletedBackup, Ended, RunRequest, preflight};
 
 /// Runs `rollup apply`.
-pub(super) fn apply(args: &args::ApplyArgs) -> Result<Exit, Failure> {
+pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     if let Some(step) = &args.stop_before {
@@ -81,7 +82,7 @@ fn retry_command(job: &Job, args: &args::ApplyArgs) -> String {
 }
 
 /// Checks that the manifest has the named step.
-fn check_step_exists(job: &Job, named: &str) -> Result<(), Failure> {
+fn check_step_exists(job: &Job, named: &str) -> anyhow::Result<()> {
     let steps = &job.loaded.manifest.steps;
     if steps.iter().any(|step| step.id.eq_ignore_ascii_case(named)) {
         return Ok(());
@@ -97,17 +98,16 @@ fn check_step_exists(job: &Job, named: &str) -> Result<(), Failure> {
             crate::names::Escaped(named)
         ),
     )
-    .now("nothing was begun")
-    .next(format!("{suggestion}the steps are: {}", ids.join(", "))))
+    .next(format!("{suggestion}the steps are: {}", ids.join(", ")))
+    .into())
 }
 
-fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> Result<Exit, Failure> {
+fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
     match preview(job)? {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
         Planned::Plan(plan) => {
             out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
-            let reasons =
-                preflight(job.tree(), &plan).map_err(|error| inputs::disk_failure(&error))?;
+            let reasons = preflight(job.tree(), &plan)?;
             for reason in reasons {
                 out::warn(format_args!(
                     "`rollup apply` would be refused now: {}",
@@ -128,7 +128,7 @@ pub(super) fn run_job(
     job: &Job,
     begin_options: &BeginOptions<'_>,
     run_options: RunOptions,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let Some(mut begun) = job.begin("apply", begin_options)? else {
         return Ok(Exit::Ok);
     };
@@ -138,10 +138,7 @@ pub(super) fn run_job(
         .map(|directory| Backup::prepare(directory, job, &begun))
         .transpose()?;
     let confirmed = job.confirm(&begun, begin_options)?;
-    begun
-        .disk
-        .create_rollup_directory(&begun.doing)
-        .map_err(|error| inputs::disk_failure(&error))?;
+    begun.disk.create_rollup_directory(&begun.doing)?;
     let began = Began::of(&begun.plan, begin_options.command);
     let mut progress = RunProgress::new(
         job.tree(),
@@ -173,7 +170,7 @@ fn stage_and_commit(
     confirmed: Vec<String>,
     mut backup: Option<&mut Backup>,
     progress: &mut RunProgress,
-) -> Result<Ended, Failure> {
+) -> anyhow::Result<Ended> {
     let LockedPlan {
         disk,
         payload,
@@ -187,42 +184,38 @@ fn stage_and_commit(
     };
     if let Some(staged) = staged {
         progress.reopen(staged.name());
-        back_up(progress).map_err(|error| backup::failure_of_staged_run(&error, staged))?;
+        back_up(progress)?;
         let ended = run::resume(disk, staged, progress);
-        return ended
-            .map_err(|error| recovery_failure(&error, staged, &NextCommands(job.tree().path())));
+        return ended.context(OfRun(staged.number));
     }
     let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,
     };
     let staged = run::stage(disk, plan, &asked, payload.as_ref(), progress);
-    let staged = staged.map_err(|error| inputs::run_failure(&error))?;
+    let staged = staged?;
     if let Err(error) = back_up(progress) {
-        return Err(backup::failure_after_staging(
-            &error,
-            staged.discard(disk),
-            &NextCommands(job.tree().path()),
-        ));
+        // A run that cannot be removed stays staged, and the `now:` line names it.
+        let _ = staged.discard(disk);
+        return Err(error.into());
     }
-    run::commit(disk, plan, staged, progress).map_err(|error| inputs::run_failure(&error))
+    Ok(run::commit(disk, plan, staged, progress)?)
 }
 
 /// Reports how a run ended, and chooses the exit code.
 fn report_outcome(
     job: &Job,
     plan: &Plan,
-    ended: Result<Ended, Failure>,
+    ended: anyhow::Result<Ended>,
     backup: Option<CompletedBackup>,
     mut progress: RunProgress,
     begun: Instant,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let committed = progress.committing.map(|at| at.elapsed());
     let staging = progress
         .committing
         .map_or(begun.elapsed(), |at| at.duration_since(begun));
-    let result =
-        ended.and_then(|ended| applied_or_failure(ended, &NextCommands(job.tree().path())));
+    let result = ended.and_then(applied);
     progress.end(&result);
     if let (Err(_), Some(backup)) = (&result, &backup) {
         out::message(describe_backup(backup));

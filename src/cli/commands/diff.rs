@@ -7,7 +7,8 @@ use anstyle::Style;
 use serde_json::json;
 
 use crate::cli::args::{DiffArgs, Format};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, LoadedManifest};
 use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
@@ -18,7 +19,7 @@ use crate::names::Escaped;
 const INDENT: usize = 14;
 
 /// Runs `rollup diff`.
-pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
+pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = both(&args.old, &args.new)?;
     let differences = compare(&old.manifest, &new.manifest);
     let exit = match args.detailed_exitcode && !differences.is_empty() {
@@ -87,7 +88,6 @@ fn together(mut one: Failure, other: Failure) -> Failure {
     };
     join(other.reasons, |failure| &mut failure.reasons);
     join(other.next, |failure| &mut failure.next);
-    one.now = one.now.or(other.now);
     one
 }
 

@@ -3,15 +3,18 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{ExplainArgs, ExplainFormat};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::terminal::out::{self, BOLD, styled};
 use crate::document::{Code, Severity, nearest};
 
 /// Runs `rollup explain`.
-pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let topics = match &args.code {
         Some(code) => vec![Topic::named(code)?],
         None => Code::ALL
@@ -24,11 +27,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     };
     match (args.format, &topics[..]) {
         (ExplainFormat::Json, _) => {
-            let topics: Vec<Value> = topics.iter().map(Topic::json).collect();
-            out::line(format_args!(
-                "{:#}",
-                json!({ "schema": 1, "topics": topics })
-            ));
+            let topics = topics.iter().map(Topic::row).collect();
+            Envelope::new(Exit::Ok, ExplainDocument { topics }).print();
         }
         (ExplainFormat::Markdown, [topic]) => out::line(topic.markdown()),
         (ExplainFormat::Markdown, topics) => out::line(page(topics).trim_end()),
@@ -55,6 +55,27 @@ enum Topic {
     Finding(Code),
     Exit(Exit),
     Recovery,
+}
+
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Explanations of findings and exit codes")]
+pub(in crate::cli) struct ExplainDocument {
+    topics: Vec<TopicRow>,
+}
+
+/// Topic: a finding has a `code` and a `level`, an exit code an `exit_code`.
+#[derive(Default, Serialize, JsonSchema)]
+struct TopicRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<Severity>,
+    title: String,
+    explanation: &'static str,
 }
 
 impl Topic {
@@ -110,19 +131,30 @@ impl Topic {
         }
     }
 
-    fn json(&self) -> Value {
+    fn row(&self) -> TopicRow {
+        let row = TopicRow {
+            explanation: self.text(),
+            ..TopicRow::default()
+        };
         match self {
-            Self::Finding(code) => {
-                json!({ "code": code.number(), "name": code.name(), "level": code.level(),
-                                           "title": code.title(), "explanation": code.explanation() })
-            }
-            Self::Exit(exit) => {
-                json!({ "exit_code": *exit as u8, "name": exit.name(), "title": exit.meaning(),
-                                        "explanation": exit.explanation() })
-            }
-            Self::Recovery => {
-                json!({ "name": "recovery", "title": self.heading(), "explanation": RECOVERY })
-            }
+            Self::Finding(code) => TopicRow {
+                code: Some(code.number()),
+                name: code.name(),
+                level: Some(code.level()),
+                title: code.title().to_owned(),
+                ..row
+            },
+            Self::Exit(exit) => TopicRow {
+                exit_code: Some(*exit as u8),
+                name: exit.name(),
+                title: exit.meaning().to_owned(),
+                ..row
+            },
+            Self::Recovery => TopicRow {
+                name: "recovery",
+                title: self.heading(),
+                ..row
+            },
         }
     }
 

@@ -1,9 +1,11 @@
 //! `history`: the runs of a deployment, or everything recorded of one.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{Format, HistoryArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
@@ -13,40 +15,44 @@ use crate::journal::{
     Accepted, Answer, Direction, JournalEntry, Outcome, QuarantineNote, Record, Run, RunState,
     RunSubject, quarantined,
 };
-use crate::names::Escaped;
+use crate::names::{Digest, Escaped, Kb};
 use crate::plan::{Plan, PlannedRollup};
 use crate::run::{UndoAnswer, describe_run, kept_bytes, load_plan, undo_answers};
 
 /// Runs `rollup history`.
-pub(super) fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
+pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
     site.warn();
     let (runs, answers) = inputs::read_consistently(&site.tree, || {
         let runs = inputs::checked_runs(&site.tree)?;
         let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok());
-        Ok((runs, answers.map_err(|error| inputs::run_failure(&error))?))
+        Ok((runs, answers?))
     })?;
     if let Some(named) = &args.run {
         let run = find_run(&runs, named, Newest::Any)?;
         let details = RunDetails::of(&site.tree, run, answers.get(&run.number))?;
         match args.format {
-            Format::Json => out::line(format_args!("{:#}", details.json())),
+            Format::Json => Envelope::new(Exit::Ok, details.document()).print(),
             Format::Text => details.text(),
         }
         return Ok(Exit::Ok);
     }
-    let quarantined = quarantined(&site.tree).map_err(|error| inputs::disk_failure(&error))?;
+    let quarantined = quarantined(&site.tree)?;
     if args.format == Format::Json {
-        let runs: Vec<Value> = runs
+        let rows = runs
             .iter()
-            .map(|run| run_json(run, answers.get(&run.number)))
-            .collect();
-        let quarantine: Vec<Value> = quarantined
-            .iter()
-            .map(|(name, note)| quarantined_json(name, note.as_ref()))
-            .collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "quarantined": quarantine });
-        out::line(format_args!("{document:#}"));
+            .map(|run| RunRow::of(run, answers.get(&run.number)));
+        let quarantined = quarantined.iter();
+        let content = HistoryDocument {
+            runs: rows.collect(),
+            quarantined: quarantined
+                .map(|(directory, note)| QuarantinedRow {
+                    directory,
+                    note: note.as_ref(),
+                })
+                .collect(),
+        };
+        Envelope::new(Exit::Ok, content).print();
         return Ok(Exit::Ok);
     }
     if runs.is_empty() {
@@ -176,31 +182,104 @@ fn describe_answer(answer: &UndoAnswer) -> String {
     }
 }
 
-fn run_json(run: &Run, undo: Option<&UndoAnswer>) -> Value {
-    let measured = run
-        .journal
-        .entries
-        .iter()
-        .rev()
-        .find_map(|entry| match &entry.record {
+/// Content of the document with all runs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Runs of a deployment")]
+pub(in crate::cli) struct HistoryDocument<'a> {
+    /// All runs, oldest first.
+    runs: Vec<RunRow<'a>>,
+    /// Directories of runs that were quarantined.
+    quarantined: Vec<QuarantinedRow<'a>>,
+}
+
+/// Run, with its last state.
+#[derive(Serialize, JsonSchema)]
+struct RunRow<'a> {
+    run: &'a str,
+    number: u32,
+    /// Rollup; absent for a run that accepts drift.
+    kb: Option<Kb>,
+    /// State, in a word.
+    state: &'static str,
+    /// Time of the first record.
+    opened: Option<&'a str>,
+    /// Time of the closing record.
+    closed: Option<&'a str>,
+    /// Digest of the plan.
+    plan: Option<&'a Digest>,
+    /// Digest of the tree when the run was closed.
+    measured: Option<&'a Digest>,
+    /// True if the run is finished and can be undone.
+    undoable: bool,
+    /// Reasons why a finished run cannot be undone.
+    undo_blockers: Option<&'a [String]>,
+    /// Reason that was given to `accept`.
+    reason: Option<&'a str>,
+}
+
+/// Quarantined directory, with its note.
+#[derive(Serialize, JsonSchema)]
+struct QuarantinedRow<'a> {
+    directory: &'a str,
+    #[serde(flatten)]
+    note: Option<&'a QuarantineNote>,
+}
+
+impl<'a> RunRow<'a> {
+    fn of(run: &'a Run, undo: Option<&'a UndoAnswer>) -> Self {
+        let entries = &run.journal.entries;
+        let measured = entries.iter().rev().find_map(|entry| match &entry.record {
             Record::Closed { measured, .. } => Some(measured),
             _ => None,
         });
-    let reason = match run.journal.opened().map(|opened| &opened.subject) {
-        Some(RunSubject::Accept { reason, .. }) => Some(reason),
-        _ => accepted(run).map(|accepted| &accepted.reason),
-    };
-    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": run.state().word(),
-            "opened": run.journal.entries.first().map(|entry| &entry.at),
-            "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
-            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
-            "undoable": undo.is_some_and(|undo| undo.possible),
-            "undo_blockers": undo.map(|undo| &undo.reasons), "reason": reason })
+        let opened = run.journal.opened();
+        let reason = match opened.map(|opened| &opened.subject) {
+            Some(RunSubject::Accept { reason, .. }) => Some(reason),
+            _ => accepted(run).map(|accepted| &accepted.reason),
+        };
+        Self {
+            run: run.name(),
+            number: run.number,
+            kb: run.kb,
+            state: run.state().word(),
+            opened: entries.first().map(|entry| entry.at.as_str()),
+            closed: measured.and(entries.last()).map(|entry| entry.at.as_str()),
+            plan: opened.map(|opened| &opened.plan),
+            measured,
+            undoable: undo.is_some_and(|undo| undo.possible),
+            undo_blockers: undo.map(|undo| undo.reasons.as_slice()),
+            reason: reason.map(String::as_str),
+        }
+    }
 }
 
-fn quarantined_json(name: &str, note: Option<&QuarantineNote>) -> Value {
-    json!({ "directory": name, "at": note.map(|note| &note.at), "by": note.map(|note| &note.by),
-            "reason": note.map(|note| &note.reason), "because": note.map(|note| &note.because) })
+/// Content of the document of one run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Run of a deployment")]
+pub(in crate::cli) struct RunDocument<'a> {
+    #[serde(flatten)]
+    run: RunRow<'a>,
+    /// Journal of the run.
+    records: &'a [JournalEntry],
+    /// Steps of the plan; absent if it cannot be used.
+    steps: Option<Vec<StepRow<'a>>>,
+    /// Reason why the plan cannot be used.
+    plan_fault: Option<&'a str>,
+    /// Size of the old objects that the run keeps.
+    undo_data_bytes: Option<u64>,
+    directory: String,
+    events: String,
+    /// Command that prints the report.
+    report: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct StepRow<'a> {
+    id: &'a str,
+    title: &'a str,
+    action: &'a str,
+    /// Number of operations.
+    operations: usize,
 }
 
 /// Everything recorded of one run.
@@ -215,12 +294,12 @@ struct RunDetails<'a> {
 }
 
 impl<'a> RunDetails<'a> {
-    fn of(tree: &'a Tree, run: &'a Run, undo: Option<&'a UndoAnswer>) -> Result<Self, Failure> {
+    fn of(tree: &'a Tree, run: &'a Run, undo: Option<&'a UndoAnswer>) -> anyhow::Result<Self> {
         let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
         // The slots of an open run are still changing.
         let kept = match run.is_open() {
             true => None,
-            false => kept_bytes(tree, run).map_err(|error| inputs::disk_failure(&error))?,
+            false => kept_bytes(tree, run)?,
         };
         Ok(Self {
             tree,
@@ -250,22 +329,26 @@ impl<'a> RunDetails<'a> {
         )
     }
 
-    fn json(&self) -> Value {
-        let mut document = run_json(self.run, self.undo);
+    fn document(&self) -> RunDocument<'_> {
         let steps = self.plan.as_ref().ok().map(|plan| {
-            let steps = plan.steps.iter().map(|step| {
-                json!({ "id": step.id, "title": step.title, "action": step.action, "operations": step.operations.len() })
+            let steps = plan.steps.iter().map(|step| StepRow {
+                id: &step.id,
+                title: &step.title,
+                action: &step.action,
+                operations: step.operations.len(),
             });
-            steps.collect::<Vec<_>>()
+            steps.collect()
         });
-        let more = json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
-            "records": self.run.journal.entries, "steps": steps, "plan_fault": self.plan.as_ref().err(),
-            "undo_data_bytes": self.kept, "directory": self.tree.shown(Some(&self.run.directory)), "events": self.events(),
-            "report": self.report() });
-        if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
-            document.extend(more);
+        RunDocument {
+            run: RunRow::of(self.run, self.undo),
+            records: &self.run.journal.entries,
+            steps,
+            plan_fault: self.plan.as_ref().err().map(String::as_str),
+            undo_data_bytes: self.kept,
+            directory: self.tree.shown(Some(&self.run.directory)),
+            events: self.events(),
+            report: self.report(),
         }
-        document
     }
 
     fn text(&self) {

@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::article::{self, ArticleError, ImportedArticle, LineResult, OpenQuestion};
+use crate::article::{
+    self, ArticleError, DraftValue, ImportSummary, ImportedArticle, InstallationLine, LineResult,
+    OpenQuestion,
+};
 use crate::cli::args::{Format, ImportArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::terminal::out::{self, BOLD, WARN, count, shell_quoted, styled, wrapped};
@@ -22,7 +28,7 @@ pub(super) fn imported(path: &Path) -> Result<ImportedArticle, Failure> {
 }
 
 /// Runs `rollup import`.
-pub(super) fn import(args: &ImportArgs) -> Result<Exit, Failure> {
+pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     let existing = if args.force {
         IfExists::Replace
     } else {
@@ -42,7 +48,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<Exit, Failure> {
         out::line(imported.draft.trim_end());
     }
     match (args.report, args.format) {
-        (true, Format::Json) => out::line(format_args!("{:#}", document(args, &imported))),
+        (true, Format::Json) => Envelope::new(Exit::Ok, document(args, &imported)).print(),
         (true, Format::Text) => report(args, &imported).iter().for_each(out::line),
         (false, _) => brief(args, &imported).iter().for_each(out::message),
     }
@@ -54,7 +60,6 @@ fn no_article(path: &Path, error: &ArticleError) -> Failure {
         Exit::Invalid,
         format_args!("`{}` cannot be imported: {error}", path.display()),
     );
-    let failure = failure.now("nothing was written");
     match error {
         ArticleError::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
         ArticleError::Binary { .. } => {
@@ -180,10 +185,28 @@ fn report(args: &ImportArgs, imported: &ImportedArticle) -> Vec<String> {
     lines
 }
 
-fn document(args: &ImportArgs, imported: &ImportedArticle) -> serde_json::Value {
-    json!({
-        "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
-        "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,
-        "installation": imported.installation, "values": imported.values().collect::<Vec<_>>(),
-    })
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Import of an article")]
+pub(in crate::cli) struct ImportDocument<'a> {
+    /// Path of the article, as typed.
+    article: String,
+    /// Numbers of what was found.
+    found: &'a ImportSummary,
+    /// Points that are left to decide.
+    open: &'a [OpenQuestion],
+    /// Lines of the installation section, each with its result.
+    installation: &'a [InstallationLine],
+    /// Lines of the draft, each with the line of the article that it comes from.
+    values: Vec<DraftValue<'a>>,
+}
+
+fn document<'a>(args: &ImportArgs, imported: &'a ImportedArticle) -> ImportDocument<'a> {
+    ImportDocument {
+        article: args.article.display().to_string(),
+        found: &imported.found,
+        open: &imported.open,
+        installation: &imported.installation,
+        values: imported.values().collect(),
+    }
 }

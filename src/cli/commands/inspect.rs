@@ -2,37 +2,38 @@
 
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{Format, InspectArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::deployment::tree::hash;
 use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
 use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 
 /// Runs `rollup inspect`.
-pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
+pub(super) fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Ok;
-    let mut documents = Vec::new();
+    let mut files = Vec::new();
     let mut usable = 0;
     for path in &args.files {
         let inspected = inspect_one(path)?;
         match inspected.contents {
-            Ok(_) => usable += 1,
-            Err(_) => exit = Exit::Invalid,
+            InspectedContents::Package(_) => usable += 1,
+            InspectedContents::Error(_) => exit = Exit::Invalid,
         }
         match args.format {
-            Format::Json => documents.push(inspected.json()),
+            Format::Json => files.push(inspected),
             Format::Text => inspected.show(),
         }
     }
     if args.format == Format::Json {
-        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "files": documents });
-        out::line(format_args!("{document:#}"));
+        Envelope::new(exit, InspectDocument { files }).print();
     } else {
         out::message(format_args!(
             "{usable} of {} can be used",
@@ -42,11 +43,31 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Contents of installer packages")]
+pub(in crate::cli) struct InspectDocument {
+    files: Vec<Inspected>,
+}
+
+/// Package, or the reason why it cannot be used.
+#[derive(Serialize, JsonSchema)]
 struct Inspected {
-    path: PathBuf,
+    /// Path, as typed.
+    file: String,
     size: u64,
     sha256: Digest,
-    contents: Result<Contents, String>,
+    #[serde(flatten)]
+    contents: InspectedContents,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum InspectedContents {
+    /// Everything that the package installs.
+    Package(Contents),
+    /// Reason why the package cannot be used.
+    Error(String),
 }
 
 fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
@@ -66,10 +87,12 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     }
     let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
     let file = BufReader::new(File::open(path).map_err(fail)?);
-    let contents =
-        installer::contents(file, &mut BesideFile(path)).map_err(|error| error_chain(&error));
+    let contents = match installer::contents(file, &mut BesideFile(path)) {
+        Ok(contents) => InspectedContents::Package(contents),
+        Err(error) => InspectedContents::Error(error_chain(&error)),
+    };
     Ok(Inspected {
-        path: path.to_owned(),
+        file: shown.clone(),
         size: facts.size,
         sha256: facts.sha256,
         contents,
@@ -77,28 +100,19 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
 }
 
 impl Inspected {
-    fn json(&self) -> Value {
-        let mut document = json!({ "file": self.path.display().to_string(), "size": self.size, "sha256": self.sha256 });
-        match &self.contents {
-            Ok(contents) => document["package"] = json!(contents),
-            Err(why) => document["error"] = json!(why),
-        }
-        document
-    }
-
     fn show(&self) {
-        out::line(styled(BOLD, Escaped(&self.path.display().to_string())));
+        out::line(styled(BOLD, Escaped(&self.file)));
         out::line(format_args!(
             "  size          {} bytes",
             out::number(self.size)
         ));
         out::line(format_args!("  sha256        {}", self.sha256));
         match &self.contents {
-            Err(why) => out::line(format_args!(
+            InspectedContents::Error(why) => out::line(format_args!(
                 "  {}: {why}",
                 styled(out::BAD, "cannot be used")
             )),
-            Ok(contents) => show_contents(contents),
+            InspectedContents::Package(contents) => show_contents(contents),
         }
     }
 }

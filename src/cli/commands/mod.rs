@@ -26,11 +26,13 @@ mod undo;
 mod validate;
 mod verify;
 
+pub(super) use rehearse::state_of_lab;
+
 use super::args::Command;
-use super::exit::{Exit, Failure};
+use super::exit::Exit;
 
 /// Runs a command.
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Validate(args) => validate::validate(args),
         Command::Explain(args) => explain::explain(args),

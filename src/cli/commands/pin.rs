@@ -1,7 +1,8 @@
 //! `pin`: pins the SHA-256 of every payload file in the manifest.
 
 use crate::cli::args::PinArgs;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::terminal::out::{self, count};
@@ -12,7 +13,7 @@ use crate::names::{Digest, FileName};
 use crate::payload::{PayloadFacts, compare};
 
 /// Runs `rollup pin`.
-pub(super) fn pin(args: &PinArgs) -> Result<Exit, Failure> {
+pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
     let description = match &args.deployment {
         Some(path) => Some(inputs::open_described(Some(path))?.description),
         None => None,
@@ -29,7 +30,8 @@ pub(super) fn pin(args: &PinArgs) -> Result<Exit, Failure> {
                 "no payload was given, and there is no directory `{kb}` beside the manifest"
             ),
         )
-        .next("name the directory of the rollup's files: `--payload DIR`"));
+        .next("name the directory of the rollup's files: `--payload DIR`")
+        .into());
     };
     out::message(format_args!("payload {}", directory.display()));
     let facts = inputs::payload(&directory)?.facts(&loaded.manifest.file_table());
@@ -55,8 +57,8 @@ pub(super) fn pin(args: &PinArgs) -> Result<Exit, Failure> {
                 args.manifest.display()
             ),
         )
-        .now("nothing was written")
-        .next("run the same command again"));
+        .next("run the same command again")
+        .into());
     }
     output.write(&pinned)?;
     out::line(format_args!(
@@ -100,8 +102,5 @@ fn pins(
     if reasons.is_empty() {
         return Ok(pins);
     }
-    Err(Failure {
-        reasons,
-        ..Failure::new(Exit::Mismatch, "").now("the manifest was not changed")
-    })
+    Err(Failure::because(Exit::Mismatch, reasons))
 }

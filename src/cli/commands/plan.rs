@@ -1,7 +1,8 @@
 //! `plan`: shows what applying a manifest would do, and saves it for a review.
 
 use crate::cli::args::{self, Format, OutputFormat};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::saved;
@@ -10,7 +11,7 @@ use crate::cli::views;
 use crate::plan::Planned;
 
 /// Runs `rollup plan`.
-pub(super) fn plan(args: &args::PlanArgs) -> Result<Exit, Failure> {
+pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     views::plan::check_options(&args.view)?;
     let job = Job::from_args(&args.planning)?;
     let (typed, manifest) = (args.planning.manifest.as_path(), job.command.manifest());
@@ -31,8 +32,8 @@ pub(super) fn plan(args: &args::PlanArgs) -> Result<Exit, Failure> {
     {
         return Err(
             Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
-                .now("nothing was written")
-                .next("name a different file for each"),
+                .next("name a different file for each")
+                .into(),
         );
     }
     job.announce();

@@ -1,7 +1,7 @@
 //! `report`: describes what happened in a run.
 
 use crate::cli::args::{self, OutputFormat};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::output::OutputFile;
@@ -15,13 +15,12 @@ use crate::names::Escaped;
 use crate::run::{describe_run_state, load_plan, undo_answers};
 
 /// Runs `rollup report`.
-pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
+pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
     site.warn();
     let tree = &site.tree;
     let output = OutputFile::of(args.output.as_deref(), &[tree.path()])?;
-    let (runs, damaged) =
-        runs_and_damaged(tree).map_err(|fault| inputs::journal_failure(&fault))?;
+    let (runs, damaged) = runs_and_damaged(tree)?;
     let sound = runs.iter().map(|run| run.number).max();
     let mut summary = match damaged
         .iter()
@@ -35,11 +34,10 @@ pub(super) fn report(args: &args::ReportArgs) -> Result<Exit, Failure> {
         summary.scope = views::plan::scope_lines(&plan);
     }
     if let Some(run) = runs.iter().find(|run| run.name() == summary.run) {
-        let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())
-            .map_err(|error| inputs::run_failure(&error))?;
+        let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())?;
         summary.undo = answers.remove(&run.number);
     }
-    let writer = holder(tree).map_err(|error| inputs::disk_failure(&error))?;
+    let writer = holder(tree)?;
     // The events may lack the name of the deployment; its description has it.
     if let (None, Ok(description)) = (&summary.deployment, &site.description) {
         summary.deployment = Some(description.name.clone());

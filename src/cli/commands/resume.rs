@@ -1,10 +1,12 @@
 //! `resume`: finishes the unfinished run.
 
+use anyhow::Context;
+
 use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::ResumeArgs;
-use crate::cli::ending::{applied_or_failure, recovery_failure, report_comparison, report_undo};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::next::NextCommands;
+use crate::cli::ending::{applied, report_comparison, report_undo};
+use crate::cli::exit::Exit;
+use crate::cli::failure::OfRun;
 use crate::cli::recovery::{
     all_runs, lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
 };
@@ -16,7 +18,7 @@ use crate::journal::{Direction, Run};
 use crate::run::{self, load_plan};
 
 /// Runs `rollup resume`.
-pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
+pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let (disk, site, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
@@ -24,13 +26,10 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
         args.rehearsal,
         "resume",
     )?;
-    let directory = disk.tree().path().to_owned();
-    let next = NextCommands(&directory);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
         return Ok(report_no_open_run(&cleared, ""));
     };
-    let plan = load_plan(disk.tree(), &open.directory)
-        .map_err(|error| recovery_failure(&error, &open, &next))?;
+    let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
     confirm_to_continue(args.yes)?;
@@ -43,16 +42,13 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
     };
     let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "resume"), run_options);
     progress.reopen(open.name());
-    let ended = run::resume(&disk, &open, &mut progress)
-        .map_err(|error| recovery_failure(&error, &open, &next));
-    let result = ended
-        .and_then(|ended| applied_or_failure(ended, &next))
-        .map(|(measured, appeared)| {
-            out::line(format_args!("run {} is finished", open.name()));
-            report_comparison(&plan, measured, &appeared);
-            report_undo(disk.tree(), site.as_ref(), open.name());
-            Exit::Ok
-        });
+    let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
+    let result = ended.and_then(applied).map(|(measured, appeared)| {
+        out::line(format_args!("run {} is finished", open.name()));
+        report_comparison(&plan, measured, &appeared);
+        report_undo(disk.tree(), site.as_ref(), open.name());
+        Exit::Ok
+    });
     progress.end(&result);
     result
 }

@@ -1,23 +1,56 @@
 //! `rollup schema`: prints the JSON schemas.
 
+use schemars::JsonSchema;
+
+use super::explain::ExplainDocument;
+use super::history::{HistoryDocument, RunDocument};
+use super::import::ImportDocument;
+use super::inspect::InspectDocument;
+use super::prune::Clearing;
+use super::status::StatusDocument;
+use super::tree::TreeDocument;
+use super::verify::Compared;
 use crate::cli::args::{SchemaArgs, SchemaKind};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::FailureDocument;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::views::plan::PlanDocument;
+use crate::cli::views::report::ReportDocument;
 use crate::deployment::shapes::DEPLOYMENT;
 use crate::document::json_schema;
 use crate::events::EventLine;
 use crate::manifest::MANIFEST;
+use crate::plan::NothingToDo;
+use crate::validation::ValidationDocument;
 
 /// Runs `rollup schema`.
-pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
+pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
     let output = OutputFile::of(args.output.as_deref(), &[])?;
     let text = match args.name {
         SchemaKind::Manifest => json_schema("Manifest of an update rollup", &MANIFEST),
         SchemaKind::Deployment => json_schema("deployment.toml of a deployment", &DEPLOYMENT),
-        SchemaKind::Plan => format!("{:#}\n", schemars::schema_for!(PlanDocument<'_>).to_value()),
-        SchemaKind::Event => format!("{:#}\n", schemars::schema_for!(EventLine).to_value()),
+        SchemaKind::Plan => derived::<PlanDocument<'_>>(),
+        SchemaKind::Event => derived::<EventLine>(),
+        SchemaKind::Status => derived::<Envelope<StatusDocument<'_>>>(),
+        SchemaKind::Tree => derived::<Envelope<TreeDocument<'_>>>(),
+        SchemaKind::History => derived::<Envelope<HistoryDocument<'_>>>(),
+        SchemaKind::Run => derived::<Envelope<RunDocument<'_>>>(),
+        SchemaKind::Report => derived::<Envelope<ReportDocument<'_>>>(),
+        SchemaKind::Verify => derived::<Envelope<Compared>>(),
+        SchemaKind::Prune => derived::<Envelope<Clearing>>(),
+        SchemaKind::Inspect => derived::<Envelope<InspectDocument>>(),
+        SchemaKind::Import => derived::<Envelope<ImportDocument<'_>>>(),
+        SchemaKind::Validate => derived::<Envelope<ValidationDocument<'_>>>(),
+        SchemaKind::Explain => derived::<Envelope<ExplainDocument>>(),
+        SchemaKind::Nothing => derived::<Envelope<NothingToDo>>(),
+        SchemaKind::Failure => derived::<Envelope<FailureDocument<'_>>>(),
     };
     output::document(&text, output.as_ref())?;
     Ok(Exit::Ok)
+}
+
+/// Returns the schema of a type that is serialized as it is declared.
+fn derived<T: JsonSchema>() -> String {
+    format!("{:#}\n", schemars::schema_for!(T).to_value())
 }

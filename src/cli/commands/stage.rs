@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::cli::answers::require_terminal;
 use crate::cli::args;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs;
+use crate::cli::exit::Exit;
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
@@ -15,7 +14,7 @@ use crate::events::Began;
 use crate::run::{self, RunRequest};
 
 /// Runs `rollup stage`.
-pub(super) fn stage(args: &args::StageArgs) -> Result<Exit, Failure> {
+pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     job.announce();
@@ -50,10 +49,7 @@ pub(super) fn stage(args: &args::StageArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let confirmed = job.confirm(&begun, &begin_options)?;
-    begun
-        .disk
-        .create_rollup_directory(&begun.doing)
-        .map_err(|error| inputs::disk_failure(&error))?;
+    begun.disk.create_rollup_directory(&begun.doing)?;
     let LockedPlan {
         disk,
         payload,
@@ -71,7 +67,7 @@ pub(super) fn stage(args: &args::StageArgs) -> Result<Exit, Failure> {
         confirmed,
     };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
-    let staged = staged.map_err(|error| inputs::run_failure(&error));
+    let staged = staged.map_err(anyhow::Error::from);
     progress.end(&staged);
     out::line(format_args!(
         "staged as run {}; the deployment is unchanged",

@@ -1,9 +1,12 @@
 //! `status`: clean, interrupted and at which operation, or in need of attention and why.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{Format, ReadArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, OpenedDeployment};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
@@ -14,7 +17,7 @@ use crate::deployment::lock::{LockHolder, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Direction, Run, RunState};
-use crate::names::{Escaped, RelPath, error_chain};
+use crate::names::{Escaped, Kb, RelPath, Version, error_chain};
 use crate::plan::{Operation, Plan, PlannedStep, directories_of_no_instance, lagging};
 use crate::run::{
     RunExamination, SwapState, UndoAnswer, describe_run, examine, kept_bytes, load_plan, past,
@@ -60,16 +63,18 @@ struct SiteStatus {
 }
 
 /// Old objects that the slots of finished runs keep.
-#[derive(Default)]
+#[derive(Default, Serialize, JsonSchema)]
 struct UndoData {
+    /// Number of runs that keep old objects.
     runs: usize,
+    /// Size of these objects.
     bytes: u64,
 }
 
 impl Status {
     /// Reads the status. An open run is reported from its own records, whatever else cannot be
     /// read.
-    fn read(site: OpenedDeployment) -> Result<Self, Failure> {
+    fn read(site: OpenedDeployment) -> anyhow::Result<Self> {
         let (applied, runs, state) = inputs::read_consistently(&site.tree, || {
             let runs = inputs::checked_runs(&site.tree)?;
             let state = match &site.description {
@@ -81,17 +86,16 @@ impl Status {
             Ok((applied(&site), runs, state))
         })?;
         let is_open = runs.iter().any(Run::is_open);
-        let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok())
-            .map_err(|error| inputs::run_failure(&error))?;
+        let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok())?;
         let newest = runs.iter().rev().find(|run| run.is_done());
         let newest =
             newest.and_then(|run| Some((run.name().to_owned(), answers.get(&run.number)?.clone())));
         let OpenedDeployment {
             tree, description, ..
         } = site;
-        let description = unless_open(description, is_open)?;
+        let description = unless_open(description.map_err(Into::into), is_open)?;
         let applied = unless_open(applied, is_open)?.flatten();
-        let holder = holder(&tree).map_err(|error| inputs::disk_failure(&error))?;
+        let holder = holder(&tree)?;
         let undo_data = undo_data(&tree, &runs)?;
         let open = runs.into_iter().find(Run::is_open);
         let open = open
@@ -127,7 +131,7 @@ impl Status {
 }
 
 impl OpenRunStatus {
-    fn read(tree: &Tree, run: Run, has_writer: bool) -> Result<Self, Failure> {
+    fn read(tree: &Tree, run: Run, has_writer: bool) -> anyhow::Result<Self> {
         if !matches!(run.state(), RunState::Unfinished(_)) {
             return Ok(Self {
                 run,
@@ -145,8 +149,7 @@ impl OpenRunStatus {
                 });
             }
         };
-        let mut examined =
-            examine(tree, &run.directory, &plan).map_err(|error| inputs::disk_failure(&error))?;
+        let mut examined = examine(tree, &run.directory, &plan)?;
         let found = std::mem::take(&mut examined.problems);
         // Between two renames of a process that is running, everything may look wrong.
         let problems = if has_writer { Vec::new() } else { found };
@@ -224,10 +227,10 @@ fn is_unfinished(run: &Run) -> bool {
 
 /// Returns the value read from a file of the deployment; while a run is open its faults are
 /// warnings.
-fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, Failure> {
+fn unless_open<T>(read: anyhow::Result<T>, is_open: bool) -> anyhow::Result<Option<T>> {
     match read {
-        Err(failure) if is_open => {
-            out::warn(failure.reasons.join("; "));
+        Err(error) if is_open => {
+            out::warn(Failure::of(&error, None));
             Ok(None)
         }
         read => read.map(Some),
@@ -235,25 +238,24 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
 }
 
 /// Reads the applied rollups.
-fn applied(site: &OpenedDeployment) -> Result<Option<AppliedRollups>, Failure> {
+fn applied(site: &OpenedDeployment) -> anyhow::Result<Option<AppliedRollups>> {
     let listed = site.description.as_ref().ok();
     let listed = listed.map(|site| site.applied.as_slice());
-    let (applied, faults) = AppliedRollups::read(&site.tree, listed.unwrap_or_default())
-        .map_err(|error| inputs::disk_failure(&error))?;
+    let (applied, faults) = AppliedRollups::read(&site.tree, listed.unwrap_or_default())?;
     match faults.into_iter().next() {
         Some((at, fault)) => Err(Failure::new(
             Exit::Invalid,
             format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))),
-        )),
+        )
+        .into()),
         None => Ok(Some(applied)),
     }
 }
 
 impl SiteStatus {
-    fn read(tree: &Tree, description: &Description) -> Result<Self, Failure> {
-        let mut snapshot = Snapshot::read(tree, description.clone(), &Interest::default())
-            .map_err(|error| inputs::disk_failure(&error))?;
-        let (past, _) = past(tree, None).map_err(|error| inputs::run_failure(&error))?;
+    fn read(tree: &Tree, description: &Description) -> anyhow::Result<Self> {
+        let mut snapshot = Snapshot::read(tree, description.clone(), &Interest::default())?;
+        let (past, _) = past(tree, None)?;
         snapshot.past = past;
         let offline = description.offline_servers().into_iter();
         Ok(Self {
@@ -264,10 +266,10 @@ impl SiteStatus {
     }
 }
 
-fn undo_data(tree: &Tree, runs: &[Run]) -> Result<UndoData, Failure> {
+fn undo_data(tree: &Tree, runs: &[Run]) -> anyhow::Result<UndoData> {
     let mut undo_data = UndoData::default();
     for run in runs.iter().filter(|run| !run.is_open()) {
-        if let Some(bytes) = kept_bytes(tree, run).map_err(|error| inputs::disk_failure(&error))? {
+        if let Some(bytes) = kept_bytes(tree, run)? {
             undo_data.runs += 1;
             undo_data.bytes += bytes;
         }
@@ -276,57 +278,146 @@ fn undo_data(tree: &Tree, runs: &[Run]) -> Result<UndoData, Failure> {
 }
 
 /// Runs `rollup status`.
-pub(super) fn status(args: &ReadArgs) -> Result<Exit, Failure> {
+pub(super) fn status(args: &ReadArgs) -> anyhow::Result<Exit> {
     let status = Status::read(inputs::open_deployment(
         args.deployment.deployment.as_deref(),
     )?)?;
     match args.format {
-        Format::Json => out::line(format_args!("{:#}", document(&status))),
+        Format::Json => Envelope::new(status.exit(), document(&status)).print(),
         Format::Text => text(&status),
     }
     Ok(status.exit())
 }
 
-fn document(status: &Status) -> Value {
-    let exit = status.exit();
-    let revision = |applied: &AppliedRollups, kb| Some(applied.record(kb)?.revision.clone());
-    let in_effect = status.applied.as_ref().map(|applied| {
-        applied
-            .in_effect()
-            .map(|kb| json!({ "kb": kb, "revision": revision(applied, kb) }))
-            .collect::<Vec<_>>()
-    });
-    let superseded = status.applied.as_ref().map(|applied| {
-        applied
-            .all()
-            .filter_map(|kb| Some(json!({ "kb": kb, "by": applied.superseded_by(kb)? })))
-            .collect::<Vec<_>>()
-    });
-    let lacking = status.applied.as_ref().map(|applied| {
-        let lacking = applied.lacking().into_iter();
-        lacking
-            .map(|LackingRollup { rollup, requires }| json!({ "kb": rollup, "requires": requires }))
-            .collect::<Vec<_>>()
-    });
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "State of a deployment")]
+pub(in crate::cli) struct StatusDocument<'a> {
+    /// Applied rollups that are not superseded; unknown only while a run is open.
+    applied: Option<Vec<AppliedRow<'a>>>,
+    superseded: Option<Vec<SupersededRow>>,
+    /// Requirements of applied rollups that are not met.
+    lacking: Option<Vec<LackingRollup>>,
+    /// Lag behind applied rollups, in words; unknown while a run is unfinished, as are the next two.
+    lagging: Option<&'a [String]>,
+    /// Servers that are offline.
+    offline: Option<&'a [String]>,
+    /// Directories that belong to no instance and to no server.
+    directories_of_no_instance: Option<&'a [RelPath]>,
+    /// Newest finished run.
+    newest: Option<NewestRun<'a>>,
+    open: Option<OpenRow<'a>>,
+    /// Id of the process that is changing the deployment.
+    in_progress_by: Option<u32>,
+    undo_data: &'a UndoData,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AppliedRow<'a> {
+    kb: Kb,
+    revision: Option<&'a Version>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SupersededRow {
+    kb: Kb,
+    /// Rollup that includes or replaces it.
+    by: Kb,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct NewestRun<'a> {
+    run: &'a str,
+    undo: &'a UndoAnswer,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct OpenRow<'a> {
+    run: &'a str,
+    /// State, in words.
+    state: &'static str,
+    next_operation: Option<NextOperation<'a>>,
+    /// Manual step that the run waits at.
+    waiting_at: Option<WaitingStep<'a>>,
+    /// Conflicts that keep the run from continuing.
+    problems: &'a [String],
+    swaps_done: Option<usize>,
+    swaps: Option<usize>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct NextOperation<'a> {
+    step: &'a str,
+    operation: &'static str,
+    target: &'a str,
+    server: Option<&'a str>,
+    swap: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct WaitingStep<'a> {
+    step: &'a str,
+    text: &'a str,
+}
+
+fn document(status: &Status) -> StatusDocument<'_> {
+    let applied = status.applied.as_ref();
     let site = status.site.as_ref();
-    let open = status.open.as_ref().map(|open| {
-        let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
-        let waiting_at =
-            open.waiting_at().map(|(step, text)| json!({ "step": step.id, "text": text }));
-        let next_operation = open.next_operation().map(|(step, operation)| {
-            json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
-                    "server": operation.server, "swap": operation.swap })
-        });
-        json!({ "run": open.run.name(), "state": describe_run(&open.run), "next_operation": next_operation,
-                "waiting_at": waiting_at, "problems": open.problems,
-                "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
+    StatusDocument {
+        applied: applied.map(applied_rows),
+        superseded: applied.map(superseded_rows),
+        lacking: applied.map(AppliedRollups::lacking),
+        lagging: site.map(|site| site.lagging.as_slice()),
+        offline: site.map(|site| site.offline.as_slice()),
+        directories_of_no_instance: site.map(|site| site.directories_of_no_instance.as_slice()),
+        newest: status
+            .newest
+            .as_ref()
+            .map(|(run, undo)| NewestRun { run, undo }),
+        open: status.open.as_ref().map(open_row),
+        in_progress_by: status.holder.as_ref().map(|holder| holder.process),
+        undo_data: &status.undo_data,
+    }
+}
+
+fn applied_rows(applied: &AppliedRollups) -> Vec<AppliedRow<'_>> {
+    let revision = |kb| applied.record(kb)?.revision.as_ref();
+    let rows = applied.in_effect().map(|kb| AppliedRow {
+        kb,
+        revision: revision(kb),
     });
-    json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-            "applied": in_effect, "superseded": superseded, "lacking": lacking,
-            "lagging": site.map(|site| &site.lagging), "offline": site.map(|site| &site.offline),
-            "directories_of_no_instance": site.map(|site| &site.directories_of_no_instance),
-            "newest": status.newest.as_ref().map(|(run, undo)| json!({ "run": run, "undo": undo })), "open": open, "in_progress_by": status.holder.as_ref().map(|holder| holder.process),
-            "undo_data": { "runs": status.undo_data.runs, "bytes": status.undo_data.bytes } })
+    rows.collect()
+}
+
+fn superseded_rows(applied: &AppliedRollups) -> Vec<SupersededRow> {
+    let rows = applied.all().filter_map(|kb| {
+        let by = applied.superseded_by(kb)?;
+        Some(SupersededRow { kb, by })
+    });
+    rows.collect()
+}
+
+fn open_row(open: &OpenRunStatus) -> OpenRow<'_> {
+    let progress = open.progress.as_ref();
+    let next = open.next_operation();
+    OpenRow {
+        run: open.run.name(),
+        state: describe_run(&open.run),
+        next_operation: next.map(|(step, operation)| NextOperation {
+            step: &step.id,
+            operation: operation.kind.word(),
+            target: &operation.target,
+            server: operation.server.as_deref(),
+            swap: operation.swap,
+        }),
+        waiting_at: open.waiting_at().map(|(step, text)| WaitingStep {
+            step: &step.id,
+            text,
+        }),
+        problems: &open.problems,
+        swaps_done: progress.map(|(_, examined)| examined.done()),
+        swaps: progress.map(|(plan, _)| plan.swaps.len()),
+    }
 }
 
 fn text(status: &Status) {
@@ -339,8 +430,10 @@ fn text(status: &Status) {
         None => out::line(format_args!("deployment in {shown}")),
     }
     status.applied.iter().for_each(applied_lines);
-    status.site.iter().for_each(site_lines);
     let next = NextCommands(status.tree.path());
+    if let Some(site) = &status.site {
+        site_lines(site, &next);
+    }
     if let (Some((run, undo)), None) = (&status.newest, &status.open) {
         let answer = match undo.possible {
             true => format!("`{}` rolls it back", next.undo_named(run)),
@@ -403,12 +496,16 @@ fn applied_lines(applied: &AppliedRollups) {
     }
 }
 
-fn site_lines(site: &SiteStatus) {
+fn site_lines(site: &SiteStatus, next: &NextCommands<'_>) {
     for lagging in &site.lagging {
         out::line(format_args!("{}: {lagging}", styled(WARN, "lagging")));
     }
     if !site.lagging.is_empty() {
-        out::line("  `rollup apply` with the manifest of the rollup brings up only what lags");
+        out::line(
+            next.complete(
+                "  `rollup apply` with the manifest of the rollup brings up only what lags",
+            ),
+        );
     }
     for server in &site.offline {
         out::line(format_args!(

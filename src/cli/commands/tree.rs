@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{Format, ReadArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
@@ -17,15 +19,12 @@ use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
 
 /// Runs `rollup tree`.
-pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
+pub(super) fn tree(args: &ReadArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_described(args.deployment.deployment.as_deref())?;
     let root = site.tree.path().to_owned();
     let (snapshot, touched) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        Ok((
-            snapshot.map_err(|error| inputs::disk_failure(&error))?,
-            touched_by_open_run(&site.tree)?,
-        ))
+        Ok((snapshot?, touched_by_open_run(&site.tree)?))
     })?;
     let view = ConsoleView {
         snapshot: &snapshot,
@@ -33,12 +32,11 @@ pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
     };
     if args.format == Format::Json {
         let site = &snapshot.description;
-        let instances: Vec<_> = site
-            .all_instances()
-            .map(|instance| view.json(instance))
-            .collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "instances": instances });
-        out::line(format_args!("{document:#}"));
+        let instances = site.all_instances().map(|instance| view.row(instance));
+        let content = TreeDocument {
+            instances: instances.collect(),
+        };
+        Envelope::new(Exit::Ok, content).print();
         return Ok(Exit::Ok);
     }
     out::line(styled(BOLD, Escaped(&snapshot.description.name)));
@@ -62,15 +60,38 @@ pub(super) fn tree(args: &ReadArgs) -> Result<Exit, Failure> {
 }
 
 /// Returns the live paths of the open run, if there is one.
-fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
+fn touched_by_open_run(tree: &Tree) -> anyhow::Result<Vec<RelPath>> {
     let open = inputs::checked_runs(tree)?
         .into_iter()
         .find(|run| matches!(run.state(), RunState::Unfinished(_)));
     let Some(open) = open else {
         return Ok(Vec::new());
     };
-    let plan = load_plan(tree, &open.directory).map_err(|error| inputs::run_failure(&error))?;
+    let plan = load_plan(tree, &open.directory)?;
     Ok(plan.live_paths().into_iter().cloned().collect())
+}
+
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "The console of a deployment")]
+pub(in crate::cli) struct TreeDocument<'a> {
+    /// All instances, in the order of `deployment.toml`.
+    instances: Vec<InstanceRow<'a>>,
+}
+
+/// Instance of the console, with its state.
+#[derive(Serialize, JsonSchema)]
+struct InstanceRow<'a> {
+    /// Directory below the deployment.
+    path: RelPath,
+    /// Name of the item or procedure.
+    item: &'a str,
+    /// Server, unless the servers share the instance.
+    server: Option<&'a str>,
+    /// True for a procedure.
+    procedure: bool,
+    state: State,
+    version: Option<String>,
 }
 
 struct ConsoleView<'a> {
@@ -103,12 +124,17 @@ impl ConsoleView<'_> {
         Some(installed.version.to_string())
     }
 
-    fn json(&self, instance: Instance) -> Value {
+    fn row(&self, instance: Instance) -> InstanceRow<'_> {
         let item = &self.site().items[instance.item.0];
-        json!({ "path": self.site().directory(instance), "item": item.name,
-                "server": instance.server.map(|server| &self.site().servers[server.0].name),
-                "procedure": matches!(item.kind, ItemKind::Procedure { .. }),
-                "state": self.state(instance), "version": self.version(instance) })
+        let server = instance.server.map(|server| &self.site().servers[server.0]);
+        InstanceRow {
+            path: self.site().directory(instance),
+            item: item.name.as_str(),
+            server: server.map(|server| server.name.as_str()),
+            procedure: matches!(item.kind, ItemKind::Procedure { .. }),
+            state: self.state(instance),
+            version: self.version(instance),
+        }
     }
 
     fn group(&self, id: GroupId, depth: usize) {

@@ -1,10 +1,12 @@
 //! `undo`: rolls back the unfinished run, or a finished one that is named.
 
+use anyhow::Context;
+
 use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::UndoArgs;
-use crate::cli::ending::{applied_or_failure, recovery_failure};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::inputs;
+use crate::cli::ending::applied;
+use crate::cli::exit::Exit;
+use crate::cli::failure::OfRun;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::{
@@ -27,7 +29,7 @@ use crate::run::{
 };
 
 /// Runs `rollup undo`.
-pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
+pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     let (disk, site, cleared) = lock_for_recovery(
         &args.deployment,
         args.yes,
@@ -48,11 +50,11 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
             ));
         }
         (Some(named), Some(open)) if named.eq_ignore_ascii_case("last") => {
-            return Err(other_is_open(open, &next));
+            return Err(other_is_open(open, &next).into());
         }
         (Some(named), open) => match (find_run(&runs, named, Newest::Finished)?, open) {
             (run, Some(open)) if run.number != open.number => {
-                return Err(other_is_open(open, &next));
+                return Err(other_is_open(open, &next).into());
             }
             (run, _) => run,
         },
@@ -68,13 +70,12 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
         }
         _ => {}
     }
-    let plan = load_plan(disk.tree(), &run.directory)
-        .map_err(|error| recovery_failure(&error, run, &next))?;
+    let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     let reasons = UndoCheck::new(disk.tree(), &runs, site.as_ref()).reasons(run);
-    let reasons = reasons.map_err(|error| recovery_failure(&error, run, &next))?;
+    let reasons = reasons.context(OfRun(run.number))?;
     if !reasons.is_empty() {
-        return Err(recovery_failure(&RunError::NotReady(reasons), run, &next));
+        return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
     }
     print_remaining_operations(&disk, run, &plan, Direction::Back)?;
     if run.is_open() {
@@ -101,13 +102,13 @@ pub(super) fn undo(args: &UndoArgs) -> Result<Exit, Failure> {
         _ => run::undo(&disk, run, if_changed, &mut progress),
     };
     let result = match ended {
-        Err(error) => Err(recovery_failure(&error, &read_again(&disk, run)?, &next)),
+        Err(error) => Err(error).context(OfRun(run.number)),
         Ok(Ended::Undone { because: None }) => {
             report_undone(&disk, run)?;
             report_still_applied(&disk, run, &runs);
             Ok(Exit::Ok)
         }
-        Ok(ended) => applied_or_failure(ended, &next).map(|_| Exit::Ok),
+        Ok(ended) => applied(ended).map(|_| Exit::Ok),
     };
     progress.end(&result);
     result
@@ -119,9 +120,8 @@ fn hint_at_last(
     runs: &[Run],
     site: Option<&Description>,
     next: &NextCommands<'_>,
-) -> Result<String, Failure> {
-    let answers =
-        undo_answers(disk.tree(), runs, site).map_err(|error| inputs::run_failure(&error))?;
+) -> anyhow::Result<String> {
+    let answers = undo_answers(disk.tree(), runs, site)?;
     let last = runs.iter().rev().find(|run| run.is_done());
     let last = last.filter(|run| {
         answers
@@ -155,7 +155,7 @@ fn warn_of_offline_servers(plan: &Plan, site: Option<&Description>) {
 }
 
 /// Reports that a run is undone, and what stays of the directories that it had made.
-fn report_undone(disk: &LockedDeployment, run: &Run) -> Result<(), Failure> {
+fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
     let run = read_again(disk, run)?;
     let left = containers_left(disk.tree(), &all_runs(disk)?, &run);
     let name = run.name();
@@ -196,7 +196,7 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
     }
 }
 
-fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
+fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow::Result<Exit> {
     out::line(format_args!(
         "run {} is {}",
         open.name(),
@@ -204,7 +204,7 @@ fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<
     ));
     out::line("it will be discarded");
     confirm_to_continue(yes)?;
-    discard_staged(disk, open).map_err(|error| inputs::run_failure(&error))?;
+    discard_staged(disk, open)?;
     out::line(format_args!(
         "run {} is discarded; the deployment is unchanged",
         open.name()
@@ -213,14 +213,9 @@ fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<
 }
 
 /// Reads the run again from its journal: a recovery that failed may have begun, or not.
-fn read_again(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
+fn read_again(disk: &LockedDeployment, run: &Run) -> anyhow::Result<Run> {
     let now = all_runs(disk)?
         .into_iter()
         .find(|now| now.number == run.number);
-    now.ok_or_else(|| {
-        Failure::new(
-            Exit::NeedsAttention,
-            format_args!("the directory of run {} is missing", run.name()),
-        )
-    })
+    now.with_context(|| format!("the directory of run {} is missing", run.name()))
 }

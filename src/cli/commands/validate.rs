@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::import::imported;
 use crate::cli::args::{ReportFormat, ValidateArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out::{self, count};
@@ -23,7 +23,7 @@ use crate::validation::{
 };
 
 /// Runs `rollup validate`.
-pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Failure> {
+pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let levels = levels(args)?;
     let code_host = matches!(args.format, ReportFormat::Sarif | ReportFormat::Github);
     let here = std::env::current_dir().ok().filter(|_| code_host);
@@ -111,7 +111,7 @@ fn report_unread(links: &[String], failures: &[(String, Failure)]) {
     failures
         .iter()
         .take(LISTED)
-        .for_each(|(_, failure)| out::fail(failure));
+        .for_each(|(_, failure)| out::fail(failure, None));
     if failures.len() > LISTED {
         out::warn(format_args!(
             "{} could not be read either",
@@ -128,12 +128,10 @@ fn article(file: &Path) -> Result<Article, Failure> {
             Some(line) => format!("{name}:{line}: {}", open.message),
             None => open.message.clone(),
         });
-        Failure::new(Exit::Invalid, format_args!("`{name}`: {incomplete}"))
-            .now("the manifest was not compared with it")
-            .next(format!(
-                "left open: {}",
-                open.collect::<Vec<_>>().join("; ")
-            ))
+        Failure::new(Exit::Invalid, format_args!("`{name}`: {incomplete}")).next(format!(
+            "left open: {}",
+            open.collect::<Vec<_>>().join("; ")
+        ))
     })
 }
 
@@ -168,11 +166,7 @@ fn write_report(
         ReportFormat::Github => validation.github(),
         ReportFormat::Sarif => format!("{:#}\n", validation.sarif(exit as u8)),
         ReportFormat::Json => {
-            let mut document = validation.json();
-            document["outcome"] = json!(exit.name());
-            document["exit_code"] = json!(exit as u8);
-            document["changed"] = json!(false);
-            format!("{document:#}\n")
+            format!("{}\n", Envelope::new(exit, validation.document()).text())
         }
     };
     match (output, args.format) {

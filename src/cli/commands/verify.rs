@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::{Format, VerifyArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count, styled};
@@ -18,13 +20,12 @@ use crate::run::{describe_run, kept_object_faults};
 use crate::verify::{Drift, Verification, verify as verify_tree};
 
 /// Runs `rollup verify`.
-pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
+pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_described(args.deployment.deployment.as_deref())?;
     let compared = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        let snapshot = snapshot.map_err(|error| inputs::disk_failure(&error))?;
-        let verified =
-            verify_tree(&site.tree, snapshot).map_err(|error| inputs::run_failure(&error))?;
+        let snapshot = snapshot?;
+        let verified = verify_tree(&site.tree, snapshot)?;
         let runs = inputs::checked_runs(&site.tree)?;
         let kept = match args.undo {
             true => Some(kept_objects(&site.tree, &runs)?),
@@ -39,19 +40,15 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
             open,
         })
     })?;
-    if compared.open.is_some()
-        && holder(&site.tree)
-            .map_err(|error| inputs::disk_failure(&error))?
-            .is_some()
-    {
-        return Err(inputs::writer_at_work(&site.tree));
+    if compared.open.is_some() && holder(&site.tree)?.is_some() {
+        return Err(inputs::writer_at_work(&site.tree).into());
     }
     let exit = match compared.differences() == 0 && compared.open.is_none() {
         true => Exit::Ok,
         false => Exit::Mismatch,
     };
     match args.format {
-        Format::Json => out::line(format_args!("{:#}", compared.document(exit))),
+        Format::Json => Envelope::new(exit, &compared).print(),
         Format::Text => {
             compared.print_differences();
             compared.print_verdict(&NextCommands(site.tree.path()));
@@ -61,30 +58,19 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
 }
 
 /// Result of the comparison.
-struct Compared {
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Comparison of a deployment with its records")]
+pub(in crate::cli) struct Compared {
+    #[serde(flatten)]
     verified: Verification,
     /// Kept objects, if they were hashed.
     kept: Option<KeptObjects>,
     /// Run that is unfinished.
+    #[serde(skip)]
     open: Option<Run>,
 }
 
 impl Compared {
-    fn document(&self, exit: Exit) -> Value {
-        let verified = &self.verified;
-        let drift: Vec<_> = verified
-            .drift
-            .iter()
-            .map(|d| json!({ "path": d.path, "description": d.description }))
-            .collect();
-        json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "lagging": verified.lagging, "lacking": verified.lacking,
-                               "directories_of_no_instance": verified.directories_of_no_instance,
-                               "kept": self.kept.as_ref().map(|kept| json!({ "runs": kept.runs, "changed": kept.changed })),
-                               "unmanaged": verified.unmanaged, "unreadable": verified.unreadable })
-    }
-
     fn print_differences(&self) {
         let verified = &self.verified;
         if let Some(run) = &self.open {
@@ -178,9 +164,7 @@ impl Compared {
                     count(drift, "difference", "differences")
                 ));
                 if self.open.is_none() && !verified.lagging.is_empty() {
-                    out::line(
-                        "next: `rollup apply` with the manifest of the rollup brings up only what lags",
-                    );
+                    out::line(next.complete("next: `rollup apply` brings up only what lags"));
                 }
                 if self.open.is_none() && !verified.lacking.is_empty() {
                     out::line("next: install again what is required and missing");
@@ -195,9 +179,9 @@ impl Compared {
                     );
                 }
                 if self.open.is_none() && !verified.drift.is_empty() {
-                    out::line(
-                        "next: restore the files above, or repeat a rollup's steps with `rollup apply --reapply`",
-                    );
+                    out::line(next.complete(
+                        "next: restore the files above, or `rollup apply --reapply` repeats all steps",
+                    ));
                     out::line(format_args!("  or: `{}` accepts the drift", next.accept()));
                 }
             }
@@ -211,6 +195,7 @@ impl Compared {
 }
 
 /// Kept objects of the finished runs that still have them.
+#[derive(Serialize, JsonSchema)]
 struct KeptObjects {
     /// Names of these runs.
     runs: Vec<String>,
@@ -219,13 +204,13 @@ struct KeptObjects {
 }
 
 /// Hashes the objects that the finished runs keep.
-fn kept_objects(tree: &Tree, runs: &[Run]) -> Result<KeptObjects, Failure> {
+fn kept_objects(tree: &Tree, runs: &[Run]) -> anyhow::Result<KeptObjects> {
     let mut kept = KeptObjects {
         runs: Vec::new(),
         changed: Vec::new(),
     };
     for run in runs.iter().filter(|run| run.is_done()) {
-        let faults = kept_object_faults(tree, run).map_err(|error| inputs::run_failure(&error))?;
+        let faults = kept_object_faults(tree, run)?;
         if let Some(faults) = faults {
             kept.changed.extend(faults);
             kept.runs.push(run.name().to_owned());

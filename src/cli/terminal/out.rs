@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 pub(crate) use crate::names::wrapped;
 use crate::names::{Escaped, grouped};
 
@@ -62,8 +63,8 @@ pub(crate) fn warn(text: impl Display) {
     ));
 }
 
-/// Writes a failure to standard error.
-pub(crate) fn fail(failure: &Failure) {
+/// Writes a failure to standard error, with the current state if it is known.
+pub(crate) fn fail(failure: &Failure, now: Option<&str>) {
     if let Some(findings) = &failure.findings {
         message(findings);
     }
@@ -76,7 +77,7 @@ pub(crate) fn fail(failure: &Failure) {
     for reason in &failure.reasons {
         message(format_args!("{label}: {}", Escaped(reason)));
     }
-    if let Some(now) = &failure.now {
+    if let Some(now) = now {
         message(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
     }
     for next in &failure.next {

@@ -11,7 +11,8 @@ use super::out;
 use super::prompts;
 use super::signals::Signals;
 use crate::cli::args::RehearsalChildArgs;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Began, DroppedEvents, LoggedEvent};
 use crate::journal::{Answer, Direction};
@@ -148,16 +149,12 @@ impl RunProgress {
     }
 
     /// Writes the last line of the events, with the exit code of the command.
-    pub(crate) fn end<T>(&mut self, result: &Result<T, Failure>) {
+    pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
         self.finish_bar();
-        let exit = result
-            .as_ref()
-            .map_or_else(|failure| failure.exit, |_| Exit::Ok);
-        let reasons = result
-            .as_ref()
-            .err()
-            .map(|failure| failure.reasons.clone())
-            .unwrap_or_default();
+        let failure = result.as_ref().err();
+        let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
+        let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
+        let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
         if let Some(events) = &mut self.events {
             events.write(LoggedEvent::Ended {
                 exit_code: exit as u8,

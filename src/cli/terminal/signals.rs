@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
 
 /// Request to stop this process, set by a signal.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +63,6 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 /// Handles signals from now on: they stop the run at a safe point.
-pub(crate) fn handle_signals() -> Result<Signals, Failure> {
-    Signals::register()
-        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot handle signals: {error}")))
+pub(crate) fn handle_signals() -> anyhow::Result<Signals> {
+    Signals::register().context("cannot handle signals")
 }

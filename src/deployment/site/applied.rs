@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item};
 
@@ -184,9 +185,10 @@ pub struct AppliedRollups {
 }
 
 /// Requirement that is not met, with the rollup that has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct LackingRollup {
     /// Rollup that has the requirement.
+    #[serde(rename = "kb")]
     pub rollup: Kb,
     /// The requirement.
     pub requires: Requirement,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::codes::Code;
@@ -43,7 +44,7 @@ impl RenderOptions {
 }
 
 /// A finding in the form that programs read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FindingRecord<'a> {
     /// The document's name.
     pub file: &'a str,

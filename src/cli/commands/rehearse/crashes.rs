@@ -5,12 +5,14 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lab::{lab_now, not_prepared, retry_command};
+use super::lab::retry_command;
 use crate::cli::answers::confirmations;
 use crate::cli::args::{Format, RehearseArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, report_nothing_to_do};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;
@@ -19,8 +21,8 @@ use crate::manifest::Rollup;
 use crate::names::Escaped;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
-    CrashError, CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab,
-    Program, crash_everywhere,
+    CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab, Program,
+    crash_everywhere,
 };
 
 /// Number of failing points that are listed one by one.
@@ -32,7 +34,7 @@ pub(super) fn everywhere(
     job: &Job,
     lab: &Lab,
     signals: &Signals,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let plan = match preview(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
@@ -60,8 +62,7 @@ pub(super) fn everywhere(
     let display = CrashProgressDisplay::default();
     let on_progress = |progress: &CrashProgress<'_>| display.show(progress);
     let begun = Instant::now();
-    lab.list_copies(&plan)
-        .map_err(|error| not_prepared(&error, args))?;
+    lab.list_copies(&plan)?;
     let crashes = CrashRehearsal {
         program: &program,
         deployment: &lab.deployment,
@@ -72,7 +73,7 @@ pub(super) fn everywhere(
     };
     let report = crash_everywhere(crashes);
     display.end();
-    let report = report.map_err(|error| not_tried(&error, args))?;
+    let report = report.context("not all points were tried")?;
     out::line(format_args!("\n{}", heading(args, job, &plan)));
     out::line(table(&report));
     out::line(legend(&report));
@@ -81,7 +82,7 @@ pub(super) fn everywhere(
     if report.failing.is_empty() {
         Ok(Exit::Ok)
     } else {
-        Err(failed(&report))
+        Err(failed(&report).into())
     }
 }
 
@@ -254,29 +255,18 @@ fn total(report: &CrashReport) -> String {
 }
 
 fn failed(report: &CrashReport) -> Failure {
-    let mut failure = Failure::new(Exit::Failed, "");
-    failure.reasons = report
-        .failing
-        .iter()
-        .take(MOST_FAILED_POINTS)
-        .map(failed_point_line)
-        .collect();
+    let listed = report.failing.iter().take(MOST_FAILED_POINTS);
+    let mut failure = Failure::because(Exit::Failed, listed.map(failed_point_line).collect());
     if let Some(more @ 1..) = report.failing.len().checked_sub(MOST_FAILED_POINTS) {
-        failure
-            .reasons
-            .push(format!("and {} more", out::number(more as u64)));
+        let more = out::number(more as u64);
+        failure.reasons.push(format!("and {more} more"));
     }
     match &report.kept {
         None => failure,
-        Some(kept) => failure
-            .now(format!(
-                "the first failing point is kept in {}",
-                out::shell_quoted(kept)
-            ))
-            .next(format!(
-                "`{}` lists the commands that were run there",
-                kept.join("commands.txt").display()
-            )),
+        Some(kept) => failure.next(format!(
+            "look at {}, which keeps the first failing point; `commands.txt` there lists the commands that were run",
+            out::shell_quoted(kept)
+        )),
     }
 }
 
@@ -298,14 +288,6 @@ fn failed_point_line(failing: &FailedPoint) -> String {
         out::number(*point),
         differences.join("; ")
     )
-}
-
-fn not_tried(error: &CrashError, args: &RehearseArgs) -> Failure {
-    match error {
-        CrashError::Lab(error) => not_prepared(error, args),
-        _ => Failure::new(Exit::Failed, error)
-            .now(format!("not all points were tried; {}", lab_now(&args.lab))),
-    }
 }
 
 #[cfg(test)]
@@ -384,12 +366,11 @@ mod tests {
             Some("and 5 more")
         );
         assert_eq!(
-            failure.now.as_deref(),
-            Some("the first failing point is kept in lab/first-failure")
-        );
-        assert_eq!(
             failure.next,
-            ["`lab/first-failure/commands.txt` lists the commands that were run there"]
+            [
+                "look at lab/first-failure, which keeps the first failing point; `commands.txt` there \
+                 lists the commands that were run"
+            ]
         );
     }
 }

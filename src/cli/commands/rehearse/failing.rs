@@ -5,17 +5,19 @@ use std::sync::Arc;
 use super::lab::rehearsal_options;
 use crate::cli::args::Format;
 use crate::cli::commands::apply::run_job;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
+use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
 use crate::document::nearest;
 use crate::manifest::Manifest;
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan, Planned};
-use crate::rehearse::{FailingSwap, LabError, Times, TreeSnapshot};
+use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
-pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
+pub(super) fn check(named: &str, manifest: &Manifest) -> anyhow::Result<()> {
     let ids: Vec<&str> = manifest.steps.iter().map(|step| step.id.as_str()).collect();
     if ids.iter().any(|id| id.eq_ignore_ascii_case(named)) || named.parse::<usize>().is_ok() {
         return Ok(());
@@ -28,10 +30,12 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
         Some(id) => failure.next(format!("did you mean `--inject-failure {id}`?")),
         None => failure,
     };
-    Err(failure.next(format!(
-        "the steps are {}; or give the number of an operation",
-        ids.join(", ")
-    )))
+    Err(failure
+        .next(format!(
+            "the steps are {}; or give the number of an operation",
+            ids.join(", ")
+        ))
+        .into())
 }
 
 /// Applies in the lab with one operation failing, and compares the tree after it with the tree
@@ -40,7 +44,7 @@ pub(super) fn rehearse(
     named: &str,
     job: &Job,
     begin_options: BeginOptions<'_>,
-) -> Result<Exit, Failure> {
+) -> anyhow::Result<Exit> {
     let plan = match preview(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
@@ -56,7 +60,7 @@ pub(super) fn rehearse(
         describe_operation(operation)
     ));
     let deployment = job.tree().path();
-    let before = TreeSnapshot::of(deployment).map_err(|error| unreadable(&error))?;
+    let before = TreeSnapshot::of(deployment)?;
     let ended = run_job(
         job,
         &BeginOptions {
@@ -65,62 +69,41 @@ pub(super) fn rehearse(
         },
         rehearsal_options(),
     );
-    let found = TreeSnapshot::of(deployment).map_err(|error| unreadable(&error))?;
+    let found = TreeSnapshot::of(deployment)?;
     let differences = before.differences(&found, Times::Compared);
     let compared = out::count(
         before.entries(),
         "file and directory",
         "files and directories",
     );
-    let failure = match ended {
-        Err(failure) => failure,
-        Ok(_) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                "the run finished, although an operation was set to fail",
-            ));
-        }
+    let Err(error) = ended else {
+        anyhow::bail!("the run finished, although an operation was set to fail");
     };
-    match (failure.exit, differences.is_empty()) {
-        (Exit::RolledBack, true) => {
-            out::line(format_args!(
-                "the whole tree is as before: {compared} compared"
-            ));
-            let next = format!(
-                "`rollup report last -d {}` shows the run",
-                out::shell_quoted(deployment)
-            );
-            Err(Failure {
-                next: vec![next],
-                ..failure
-            })
-        }
-        (Exit::RolledBack, false) => {
-            let mut failure = Failure::new(
-                Exit::Failed,
-                "the run is rolled back, but the tree is not as before",
-            );
-            failure.reasons.extend(differences);
-            Err(failure.now(format!(
-                "{} is left as it is",
-                out::shell_quoted(deployment)
-            )))
-        }
-        _ => {
-            out::line(format_args!(
-                "{} of {compared} are not as before",
-                out::number(differences.len() as u64)
-            ));
-            Err(failure)
-        }
+    let mut failure = Failure::of(&error, Some(job.tree()));
+    if failure.exit != Exit::RolledBack {
+        out::line(format_args!(
+            "{} of {compared} are not as before",
+            out::number(differences.len() as u64)
+        ));
+        return Err(error);
     }
+    if differences.is_empty() {
+        out::line(format_args!(
+            "the whole tree is as before: {compared} compared"
+        ));
+        let report = NextCommands(deployment).report_last();
+        failure.next = vec![format!("`{report}` shows the run")];
+    } else {
+        let reason = "the run is rolled back, but the tree is not as before".to_owned();
+        failure = Failure::because(Exit::Failed, vec![reason]);
+        failure.reasons.extend(differences);
+    }
+    Err(failure.into())
 }
 
 /// Finds the first operation of a step, or the Nth of all; returns it with its number.
 fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
-    let usage = |reason: String| {
-        Failure::new(Exit::Usage, reason).now("the lab is in the state before the rollup")
-    };
+    let usage = |reason: String| Failure::new(Exit::Usage, reason);
     let mut before = 0;
     for step in &plan.steps {
         if step.id.eq_ignore_ascii_case(named) {
@@ -166,8 +149,4 @@ fn describe_operation(operation: &Operation) -> String {
         operation.kind.word(),
         Escaped(&operation.target)
     )
-}
-
-fn unreadable(error: &LabError) -> Failure {
-    Failure::caused(Exit::Io, error)
 }

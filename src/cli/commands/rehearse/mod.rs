@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::apply::run_job;
 use super::verify;
 use crate::cli::args::{DeploymentArg, Format, RehearseArgs, VerifyArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::inputs::DescribedDeployment;
 use crate::cli::job::{BeginOptions, Job, Preview};
@@ -27,14 +28,15 @@ use crate::rehearse::{
 };
 use crate::run::describe_run;
 
-use lab::{lab_now, not_prepared, rehearsal_options, retry_command};
+pub(in crate::cli) use lab::state_of_lab;
+use lab::{rehearsal_options, retry_command};
 
 /// Runs `rollup rehearse`.
-pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
+pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
     let (description, text) = match &args.deployment {
         Some(own) if own.is_file() => inputs::read_description(own)?,
         Some(own) => (
-            require_clean(inputs::open_described(Some(own))?, &args.lab)?,
+            require_clean(inputs::open_described(Some(own))?)?,
             String::new(),
         ),
         None => (sample()?, SAMPLE.to_owned()),
@@ -45,19 +47,18 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
             Exit::NoInput,
             format_args!("there is no payload directory `{}`", payload.display()),
         )
-        .next("check the path; `-p DIR` is the directory with the vendor's files"));
+        .next("check the path; `-p DIR` is the directory with the vendor's files")
+        .into());
     }
     if let Some(named) = &args.inject_failure {
-        failing::check(named, &loaded.manifest)
-            .map_err(|failure| failure.now(lab_now(&args.lab)))?;
+        failing::check(named, &loaded.manifest)?;
     }
-    refuse_to_lose(&args.lab, &args.manifest).map_err(|error| not_prepared(&error, args))?;
+    refuse_to_lose(&args.lab, &args.manifest)?;
     refuse_path(
         &args.lab,
         &without_links(&args.lab)?.join("deployment"),
         args.payload.as_deref().as_slice(),
-    )
-    .map_err(|failure| failure.now(lab_now(&args.lab)))?;
+    )?;
     let existing = if args.replace {
         OnExisting::Replace
     } else {
@@ -65,7 +66,7 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
     };
     let own = args.deployment.as_deref();
     if let Some(file) = own.filter(|own| own.is_file()) {
-        refuse_to_lose(&args.lab, file).map_err(|error| not_prepared(&error, args))?;
+        refuse_to_lose(&args.lab, file)?;
     }
     let origin = own
         .filter(|own| own.is_dir())
@@ -82,9 +83,9 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Result<Exit, Failure> {
         existing,
         &is_stopped,
     );
-    let lab = lab.map_err(|error| not_prepared(&error, args))?;
+    let lab = lab?;
     if signals.is_received() {
-        return Err(not_prepared(&LabError::Interrupted, args));
+        return Err(LabError::Interrupted.into());
     }
     out::message(format_args!(
         "made {} and {}",
@@ -174,8 +175,8 @@ fn apply_command(manifest: &Path, lab: &Lab) -> String {
 
 /// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
 /// nothing that is ever applied.
-fn require_clean(site: DescribedDeployment, lab: &Path) -> Result<Description, Failure> {
-    let runs = runs(&site.tree).map_err(|fault| inputs::journal_failure(&fault))?;
+fn require_clean(site: DescribedDeployment) -> anyhow::Result<Description> {
+    let runs = runs(&site.tree)?;
     match runs
         .iter()
         .find(|run| matches!(run.state(), RunState::Unfinished(_)))
@@ -187,12 +188,12 @@ fn require_clean(site: DescribedDeployment, lab: &Path) -> Result<Description, F
                 Exit::NotReady,
                 format_args!("run {} is {}", run.name(), describe_run(run)),
             )
-            .now(lab_now(lab))
             .next(format!(
                 "`{}` finishes it, `{}` rolls it back",
                 next.resume(),
                 next.undo()
-            )))
+            ))
+            .into())
         }
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::args::PlanChoices;
+use crate::cli::envelope::CommandOutcome;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
 
@@ -23,17 +24,6 @@ pub(crate) struct PlanDocument<'p> {
     outcome: Option<CommandOutcome>,
 }
 
-/// Result of a command.
-#[derive(Debug, Serialize, JsonSchema)]
-struct CommandOutcome {
-    /// Name of the exit code.
-    outcome: &'static str,
-    /// Exit code.
-    exit_code: u8,
-    /// True if the command changed the deployment; showing a plan never does.
-    changed: bool,
-}
-
 /// Inputs of a plan, so that applying it needs no argument but its file. Its digest does not cover
 /// them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -48,15 +38,10 @@ pub(crate) struct PlanInputs {
 
 /// Formats the document that a command prints.
 pub(super) fn printed(plan: &Plan, exit: Exit) -> String {
-    let outcome = CommandOutcome {
-        outcome: exit.name(),
-        exit_code: exit as u8,
-        changed: false,
-    };
     let document = PlanDocument {
         plan,
         made_from: None,
-        outcome: Some(outcome),
+        outcome: Some(CommandOutcome::new(exit)),
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }

@@ -12,7 +12,8 @@ mod tree;
 mod words;
 
 use crate::cli::args::{OutputFormat, PlanViewArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
 use crate::plan::Plan;
@@ -57,7 +58,6 @@ pub(crate) fn check_options(view: &PlanViewArgs) -> Result<(), Failure> {
             Exit::Usage,
             format_args!("`{flag}` applies to `--format text` only"),
         )
-        .now("nothing was written")
         .next(format!(
             "omit `{flag}`: the other formats contain everything already"
         ))),

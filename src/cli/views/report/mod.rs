@@ -10,10 +10,13 @@ mod text;
 mod view;
 mod words;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::args::OutputFormat;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::envelope::Envelope;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
 use crate::deployment::tree::Tree;
@@ -37,12 +40,22 @@ pub(crate) fn show(
         OutputFormat::Text => text::text(&view, out::width()),
         OutputFormat::Markdown => markdown::text(&view),
         OutputFormat::Html => html::page(&view, summary),
-        OutputFormat::Json => format!("{:#}", as_document(summary, &view)),
+        OutputFormat::Json => {
+            let content = ReportDocument {
+                events: &view.events,
+                report: summary,
+            };
+            Envelope::new(Exit::Ok, content).text()
+        }
     };
     output::document(&document, output)
 }
 
-fn as_document(summary: &RunSummary, view: &ReportView) -> Value {
-    json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
-            "events": view.events, "report": summary })
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Report on a run")]
+pub(crate) struct ReportDocument<'a> {
+    /// Path of the events.
+    events: &'a str,
+    report: &'a RunSummary,
 }
