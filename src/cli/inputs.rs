@@ -12,6 +12,7 @@ use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Findings, RenderOptions, Source};
 use crate::journal::{JournalError, Run, runs};
@@ -106,7 +107,7 @@ pub(super) fn open_deployment(given: Option<&Path>) -> Result<OpenedDeployment, 
     let tree = open_tree(&path)?;
     check_format(&tree).map_err(|error| lock_failure(&error))?;
     let has_runs = tree
-        .metadata(&rel(".rollup/runs"))
+        .metadata(&ROLLUP_DIR.runs())
         .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
@@ -160,7 +161,8 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
 fn nearest_deployment() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
     let is_one = |directory: &Path| {
-        directory.join("deployment.toml").is_file() || directory.join(".rollup/runs").is_dir()
+        directory.join("deployment.toml").is_file()
+            || directory.join(ROLLUP_DIR.runs().to_path()).is_dir()
     };
     let found = here.ancestors().find(|directory| is_one(directory));
     found.map(Path::to_owned).ok_or_else(|| {

@@ -22,6 +22,7 @@ use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance, ItemId};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::document::nearest;
@@ -140,8 +141,9 @@ fn quarantine_unusable(
         let to = quarantine(disk, run, user_and_reason(args))
             .map_err(|error| inputs::run_failure(&error))?;
         out::line(format_args!(
-            "run {} is quarantined as `{to}`",
-            run.directory.name()
+            "run {} is quarantined as `{}`",
+            run.directory.name(),
+            to.as_str()
         ));
     }
     out::line(format_args!(
@@ -221,7 +223,7 @@ fn close_run(
 
 /// Shows how many operations are done, between and not begun, which files conflict, and which
 /// paths are empty now.
-fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
+fn show_progress(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<(), Failure> {
     let examined = examine(tree, run, plan).map_err(|error| inputs::disk_failure(&error))?;
     let number = |wanted: SwapState| {
         plan.operations()
@@ -240,9 +242,7 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure>
         .iter()
         .filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapState::Between))
     {
-        let kept = run
-            .join(&format!("slots/{}", swap.number))
-            .expect("plain names");
+        let kept = run.slot(swap.number);
         out::line(format_args!(
             "  between: `{}`; its objects are in `{}`",
             Escaped(swap.live.as_str()),
@@ -267,25 +267,18 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure>
 }
 
 /// Shows how many old objects the slots of a run hold whose plan cannot be read.
-fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
-    let slots = run.join("slots").expect("a plain name");
-    let mut all: Vec<String> = Vec::new();
-    for (slot, _) in tree
-        .names(&slots)
-        .map_err(|error| inputs::disk_failure(&error))?
-    {
-        let directory = slots.join(&slot).expect("a name found in a directory");
-        let names = tree
-            .names(&directory)
+fn show_slots(tree: &Tree, run: &RunDir) -> Result<(), Failure> {
+    let slots = tree
+        .names(&run.slots())
+        .map_err(|error| inputs::disk_failure(&error))?;
+    let mut kept = 0;
+    for (slot, _) in slots {
+        let old = tree
+            .metadata(&run.old_object(slot))
             .map_err(|error| inputs::disk_failure(&error))?;
-        all.extend(
-            names
-                .into_iter()
-                .map(|(name, _)| name)
-                .filter(|name| name == "old"),
-        );
+        kept += usize::from(old.is_some());
     }
-    let objects = count(all.len(), "object", "objects");
+    let objects = count(kept, "object", "objects");
     out::line(format_args!(
         "  its directory keeps {objects} that it replaced; without its plan their live paths are unknown"
     ));

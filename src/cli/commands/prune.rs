@@ -285,7 +285,7 @@ fn has_nothing_to_do(clearing: &Clearing, line: impl Fn(&str)) -> bool {
 /// Describes a prune that did not finish: the disk shows which runs lost their slots.
 fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
     let is_gone = |cleared: &&ClearedRun| {
-        let slots = cleared.run.directory.join("slots").expect("a plain name");
+        let slots = cleared.run.directory.slots();
         tree.metadata(&slots)
             .is_ok_and(|metadata| metadata.is_none())
     };
