@@ -12,6 +12,7 @@ use crate::cli::terminal::out;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Findings, RenderOptions, Source};
 use crate::journal::{Run, runs};
@@ -105,7 +106,7 @@ pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDepl
     let tree = open_tree(&path)?;
     check_format(&tree)?;
     let has_runs = tree
-        .metadata(&rel(".rollup/runs"))
+        .metadata(&ROLLUP_DIR.runs())
         .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure.into()),
@@ -150,7 +151,8 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
 fn nearest_deployment() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
     let is_one = |directory: &Path| {
-        directory.join("deployment.toml").is_file() || directory.join(".rollup/runs").is_dir()
+        directory.join("deployment.toml").is_file()
+            || directory.join(ROLLUP_DIR.runs().to_path()).is_dir()
     };
     let found = here.ancestors().find(|directory| is_one(directory));
     found.map(Path::to_owned).ok_or_else(|| {

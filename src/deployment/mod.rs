@@ -6,7 +6,9 @@
 mod disk;
 mod site;
 
-pub use self::disk::{deletion, fault_injection, free_space, lock, locked, open_file, tree};
+pub use self::disk::{
+    deletion, fault_injection, free_space, lock, locked, open_file, run_dir, tree,
+};
 pub use self::site::{
-    applied, describe, description, enclosing, platforms, records, shapes, snapshot,
+    applied, describe, description, enclosing, item_dir, platforms, records, shapes, snapshot,
 };

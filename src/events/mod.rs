@@ -62,7 +62,7 @@ pub use summary::{
     Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, RunSummary,
     ServerTiming, Session, StateComparison, StepTiming, TargetOutages, TimeSpan, TimedSwap,
 };
-pub use writer::{DroppedEvents, EventWriter, path_of};
+pub use writer::{DroppedEvents, EventWriter};
 
 /// Version of the format of the lines.
 pub const SCHEMA: u32 = 1;

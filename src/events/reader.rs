@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventLine, LoggedEvent, SCHEMA, path_of};
+use super::{EventLine, LoggedEvent, SCHEMA};
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 
 /// Maximum number of bytes that are read; the rest is reported as missing.
@@ -38,10 +39,7 @@ pub fn read(tree: &Tree, run: &str) -> Events {
         absent: Some(why),
         ..Events::default()
     };
-    let Some(at) = path_of(run) else {
-        return absent("the name of the run is not valid".to_owned());
-    };
-    match tree.file(&at) {
+    match tree.file(&ROLLUP_DIR.run(run).events()) {
         Ok(file) => Events::parse(BufReader::new(file)),
         Err(error) if error.is_missing() => absent("there are none".to_owned()),
         Err(error) => absent(error.source.to_string()),

@@ -7,7 +7,8 @@ use std::time::Instant;
 use super::from_run::micros;
 use super::{EventLine, LoggedEvent};
 use crate::deployment::locked::side_file;
-use crate::deployment::tree::{Tree, path};
+use crate::deployment::run_dir::ROLLUP_DIR;
+use crate::deployment::tree::Tree;
 use crate::names::RelPath;
 
 /// Appends lines to the events of a run.
@@ -28,20 +29,11 @@ pub struct DroppedEvents {
     pub why: String,
 }
 
-/// Returns the path of the events of a run, below the deployment.
-pub fn path_of(run: &str) -> Option<RelPath> {
-    path(".rollup/runs")
-        .join(run)
-        .ok()?
-        .join("events.ndjson")
-        .ok()
-}
-
 impl EventWriter {
     /// Opens the events of a run, or returns `None` if that is not possible. The clock of its lines
     /// started at `begun`.
     pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
-        let at = path_of(run)?;
+        let at = ROLLUP_DIR.run(run).events();
         let torn = is_torn(tree, &at);
         Some(Self {
             file: side_file(tree, &at)?,

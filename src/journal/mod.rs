@@ -29,7 +29,6 @@ use crate::plan::PlannedRollup;
 
 pub use state::{
     DamagedRun, QuarantineNote, Run, RunState, next_number, quarantined, runs, runs_and_damaged,
-    runs_directory,
 };
 pub use writer::{JournalWriter, RESERVE};
 

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Journal, JournalError, Outcome, Record};
-use crate::deployment::tree::{DiskError, FileKind, Tree, path};
-use crate::names::{Kb, RelPath};
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
+use crate::deployment::tree::{DiskError, FileKind, Tree};
+use crate::names::Kb;
 use crate::plan::ACCEPT;
 
 /// Run with its directory and its journal.
@@ -15,7 +16,7 @@ pub struct Run {
     /// Rollup that the directory is named after; `None` for a run that accepts drift.
     pub kb: Option<Kb>,
     /// Directory of the run, below the deployment.
-    pub directory: RelPath,
+    pub directory: RunDir,
     pub journal: Journal,
 }
 
@@ -104,7 +105,7 @@ impl Run {
 #[derive(Debug)]
 pub struct DamagedRun {
     /// Directory of the run, below the deployment.
-    pub directory: RelPath,
+    pub directory: RunDir,
     /// Damage in the journal.
     pub fault: JournalError,
 }
@@ -120,10 +121,9 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalError> {
 
 /// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
 pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), JournalError> {
-    let directory = runs_directory();
     let mut runs = Vec::new();
     let mut damaged = Vec::new();
-    for (name, kind) in tree.names(&directory)? {
+    for (name, kind) in tree.names(&ROLLUP_DIR.runs())? {
         let Some((number, subject)) = name.split_once('-') else {
             continue;
         };
@@ -132,8 +132,8 @@ pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), Jour
         let (Ok(number), true, FileKind::Directory) = (number.parse(), is_named, kind) else {
             continue;
         };
-        let directory = directory.join(&name).expect("a name found in a directory");
-        match Journal::read(tree, &directory.join("journal").expect("a plain name")) {
+        let directory = ROLLUP_DIR.run(&name);
+        match Journal::read(tree, &directory.journal()) {
             Ok(journal) => runs.push(Run {
                 number,
                 kb,
@@ -152,16 +152,11 @@ pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), Jour
 
 /// Returns the number of the next run, which no run has had, not even a quarantined one.
 pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
-    let names = tree.names(&runs_directory())?;
+    let names = tree.names(&ROLLUP_DIR.runs())?;
     let numbers = names
         .iter()
         .filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
     Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
-}
-
-/// Returns the directory of all runs, below the deployment.
-pub fn runs_directory() -> RelPath {
-    path(".rollup/runs")
 }
 
 /// Note in the quarantined directory of a run, which no longer counts as a run.
@@ -178,27 +173,21 @@ pub struct QuarantineNote {
 }
 
 impl QuarantineNote {
-    /// Name of the file in the directory that holds the note.
-    pub const FILE: &str = "quarantined.toml";
-    /// Suffix that the name of the directory gets.
-    pub const SUFFIX: &str = ".quarantined";
     const LONGEST: u64 = 1024 * 1024;
 }
 
 /// Returns the names of the quarantined run directories, each with its note if it can be read.
 pub fn quarantined(tree: &Tree) -> Result<Vec<(String, Option<QuarantineNote>)>, DiskError> {
-    let directory = runs_directory();
     let mut quarantined = Vec::new();
-    for (name, kind) in tree.names(&directory)? {
-        if kind != FileKind::Directory || !name.contains(QuarantineNote::SUFFIX) {
+    for (name, kind) in tree.names(&ROLLUP_DIR.runs())? {
+        if kind != FileKind::Directory || !name.contains(RunDir::QUARANTINED) {
             continue;
         }
-        let file = directory
-            .join(&name)
-            .and_then(|directory| directory.join(QuarantineNote::FILE))
-            .expect("names found in a directory");
         let note = tree
-            .text(&file, QuarantineNote::LONGEST)?
+            .text(
+                &ROLLUP_DIR.run(&name).quarantine_note(),
+                QuarantineNote::LONGEST,
+            )?
             .and_then(|text| toml::from_str(&text).ok());
         quarantined.push((name, note));
     }

@@ -5,6 +5,7 @@ use std::io;
 use super::{Journal, JournalEntry, JournalError, Record, checksum};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::OpenFile;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::DiskError;
 use crate::names::RelPath;
 
@@ -22,8 +23,8 @@ pub const RESERVE: usize = 64 * 1024;
 
 impl JournalWriter {
     /// Begins the journal of a new run.
-    pub fn begin(disk: &LockedDeployment, run: &RelPath) -> Result<Self, DiskError> {
-        let (at, reserve) = names(run);
+    pub fn begin(disk: &LockedDeployment, run: &RunDir) -> Result<Self, DiskError> {
+        let (at, reserve) = (run.journal(), run.reserve());
         disk.write(&reserve, &[0; RESERVE], None)?;
         let file = disk.create(&at)?;
         Ok(Self {
@@ -35,8 +36,8 @@ impl JournalWriter {
     }
 
     /// Continues an existing journal; the first record that is written cuts off a torn line.
-    pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalError> {
-        let (at, reserve) = names(run);
+    pub fn resume(disk: &LockedDeployment, run: &RunDir) -> Result<Self, JournalError> {
+        let (at, reserve) = (run.journal(), run.reserve());
         let journal = Journal::read(disk.tree(), &at)?;
         let file = disk.reopen(&at)?;
         Ok(Self {
@@ -101,9 +102,4 @@ fn is_full(error: &DiskError) -> bool {
         error.source.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
-}
-
-fn names(run: &RelPath) -> (RelPath, RelPath) {
-    let name = |name| run.join(name).expect("a plain name");
-    (name("journal"), name("reserve"))
 }

@@ -19,9 +19,10 @@ use super::{
 };
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
-use crate::deployment::snapshot::{Interest, Snapshot, in_files};
-use crate::deployment::tree::{FileFacts, FileKind, path};
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::{FileFacts, FileKind};
 use crate::manifest::Manifest;
 use crate::names::{CaseFolded, Escaped, Kb, RelPath};
 
@@ -71,12 +72,12 @@ pub fn accept_interest(
     let mut files: BTreeSet<RelPath> = expectation.there.keys().cloned().collect();
     if chosen.is_none() {
         for (directory, record) in first.programs() {
-            files.insert(record_of(directory));
+            files.insert(ItemDir(directory).record());
             files.extend(
                 installed(record)
                     .into_iter()
                     .flat_map(|i| i.files.keys())
-                    .map(|file| in_files(directory, file)),
+                    .map(|file| ItemDir(directory).file(file)),
             );
         }
     }
@@ -200,7 +201,7 @@ impl<'a> Acceptor<'a> {
             self.reject_below(second, second, difference);
         }
         for (file, why) in &self.snapshot.faults {
-            let is_record = file.name().eq_ignore_ascii_case("state.toml");
+            let is_record = ItemDir::is_record(file);
             let directory = file
                 .parent()
                 .filter(|_| is_record)
@@ -310,7 +311,7 @@ impl<'a> Acceptor<'a> {
 
     /// Rewrites a record if the files that it names, or the installer, differ from it.
     fn item(&mut self, of: &RecordedInstallation<'_>) {
-        let file = record_of(of.directory);
+        let file = ItemDir(of.directory).record();
         if is_within(&file, &self.unknown) {
             return;
         }
@@ -370,7 +371,7 @@ impl<'a> Acceptor<'a> {
     fn files(&mut self, directory: &RelPath, before: &Installed) -> BTreeMap<RelPath, FileRecord> {
         let mut files = before.files.clone();
         for (file, recorded) in &before.files {
-            let at = self.snapshot.exact(&in_files(directory, file));
+            let at = self.snapshot.exact(&ItemDir(directory).file(file));
             match self.object_state(&at) {
                 ObjectState::Reported => {}
                 ObjectState::Gone => {
@@ -426,7 +427,7 @@ impl<'a> Acceptor<'a> {
         target: String,
         server: Option<String>,
     ) {
-        let at = record_of(directory);
+        let at = ItemDir(directory).record();
         if !before.state.is_installed()
             || before.state == State::Verified
             || is_within(&at, &self.unknown)
@@ -461,7 +462,7 @@ impl<'a> Acceptor<'a> {
         text: String,
     ) {
         let ObjectState::File(live, FileFacts { size, sha256 }) =
-            self.object_state(&record_of(directory))
+            self.object_state(&ItemDir(directory).record())
         else {
             return;
         };
@@ -772,10 +773,6 @@ pub fn accept_applied(
     };
     let step = step(format!("Record {kb} as applied by hand"), vec![operation]);
     plan_of(snapshot, acceptance, applied, step, vec![swap]).map(Some)
-}
-
-fn record_of(directory: &RelPath) -> RelPath {
-    directory.with(&path("state.toml"))
 }
 
 /// Returns the installation that a record states, if there is one.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::tree::{FileKind, path};
+use crate::deployment::item_dir::ItemDir;
+use crate::deployment::tree::FileKind;
 use crate::names::{CaseFolded, Escaped, RelPath};
 
 impl Planner<'_> {
@@ -43,7 +44,7 @@ impl Planner<'_> {
     /// Refuses objects that hide the record of an instance: behind a link, for example, an
     /// installed item would count as not installed, and the run would leave it as it is.
     pub(super) fn inspect_record(&mut self, live: &RelPath) {
-        let record = live.with(&path("state.toml"));
+        let record = ItemDir(live).record();
         self.inspect_parents(&record);
         if let Some(found) = self
             .snapshot

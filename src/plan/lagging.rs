@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::deployment::applied::{AppliedRecord, Brought};
 use crate::deployment::description::{Description, Instance, ItemId, RoleId, ServerId};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{ItemRecord, State};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{FileKind, path};
@@ -484,7 +485,7 @@ pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
     for found in snapshot.entries() {
         let directory = match found.kind {
             FileKind::Directory => is_orphan(&found.path, false).then(|| found.path.clone()),
-            FileKind::File if same_name(found.path.name(), "state.toml") => {
+            FileKind::File if ItemDir::is_record(&found.path) => {
                 found.path.parent().filter(|parent| is_orphan(parent, true))
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 use super::planner::{Placement, Planner};
 use super::{Entry, NewEntry, NewEntryKind, Origin, Swap};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::tree::FileKind;
 use crate::names::{Digest, RelPath};
 
@@ -51,6 +52,15 @@ impl Planner<'_> {
             unmanaged: Vec::new(),
         });
     }
+}
+
+/// Returns the entries of an item's directory that holds nothing but this record.
+pub(super) fn directory_with_record(directory: &RelPath, record: String) -> Vec<NewEntry> {
+    let entry = NewEntry {
+        path: directory.clone(),
+        kind: NewEntryKind::Directory,
+    };
+    vec![entry, text_entry(ItemDir(directory).record(), record)]
 }
 
 /// Returns an entry whose contents are in the plan itself.

@@ -10,11 +10,12 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::lab_writer::LabWriter;
 use super::{LabError, disk};
+use crate::deployment::run_dir::RollupDir;
 
 /// Lists every entry of a deployment except `.rollup`, a directory before its contents.
 pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry, LabError>> {
     let is_rollup_directory =
-        |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
+        |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == RollupDir::NAME;
     let entries = WalkDir::new(deployment)
         .into_iter()
         .filter_entry(move |entry| !is_rollup_directory(entry));

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::deployment::fault_injection::{Change, FaultInjector};
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 
 /// Beginning of the last line that a process with a [`KillAtChange`] prints if it is not killed;
 /// the number of changes it made follows.
@@ -56,10 +57,9 @@ pub struct FailingSwap(pub u32);
 
 impl FaultInjector for FailingSwap {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
-        let slot = format!("/slots/{}/new", self.0);
         match change {
             Change::Rename(from, to)
-                if from.as_str().ends_with(&slot) && !to.as_str().starts_with(".rollup/") =>
+                if RunDir::is_new_object(from, self.0) && to.below(&ROLLUP_DIR).is_none() =>
             {
                 Err(Errno::IO.into())
             }

@@ -24,15 +24,12 @@ use super::listing::{LabMarker, ListedObjects, Listing, MARKER, completeness};
 use super::{LabError, disk, payload, site};
 use crate::deployment::deletion::{list_in, refuse_mounts_in, remove_tree};
 use crate::deployment::description::Description;
-use crate::deployment::locked::is_unfinished;
-use crate::deployment::tree::{FileKind, Tree, path as rel};
+use crate::deployment::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
+use crate::deployment::tree::{FileKind, Tree};
 use crate::manifest::Manifest;
 use crate::names::RelPath;
-use crate::plan::{self, Entry, EntryKind, NewEntry, Plan};
-use crate::run::{is_made_by_staging, slot_entries};
-
-/// Longest plan that is read, in bytes: more than the plan of any run.
-const LONGEST_PLAN: u64 = 1 << 30;
+use crate::plan::{Entry, EntryKind, NewEntry, Plan};
+use crate::run::{is_made_by_staging, load_plan, path_parts, slot_entries};
 
 /// Lab that is ready. As long as this value exists, no other process replaces the lab.
 #[derive(Debug, Clone)]
@@ -419,7 +416,7 @@ impl LabObjects<'_> {
         if !self.listed.has(FileKind::Directory, &deployment) {
             return false;
         }
-        if let Ok(in_rollup) = below.strip_prefix(".rollup") {
+        if let Ok(in_rollup) = below.strip_prefix(RollupDir::NAME) {
             return self.is_made_by_commands(&deployment, &below, in_rollup, kind);
         }
         if self.is_unfinished_rollup_directory(path, &below, kind) {
@@ -440,22 +437,20 @@ impl LabObjects<'_> {
         in_rollup: &Path,
         kind: FileKind,
     ) -> bool {
-        let parts: Vec<&str> = in_rollup
-            .iter()
-            .map(|part| part.to_str().unwrap_or_default())
-            .collect();
-        match (parts.as_slice(), kind) {
-            ([] | ["runs" | "trash"], FileKind::Directory) => true,
-            (["format" | "lock" | "lock.owner"], FileKind::File) => true,
-            (["trash", discarded, ..], FileKind::Directory | FileKind::File) => {
+        match (path_parts(in_rollup).as_slice(), kind) {
+            ([], FileKind::Directory) => true,
+            ([name], FileKind::Directory) => RollupDir::DIRECTORIES.contains(name),
+            ([name], FileKind::File) => RollupDir::FILES.contains(name),
+            ([RollupDir::TRASH, discarded, ..], FileKind::Directory | FileKind::File) => {
                 let name = discarded.split('.').next().unwrap_or_default();
-                matches!(name, "slots" | "sources") || is_run(name)
+                RunDir::DIRECTORIES.contains(&name) || is_run(name)
             }
-            (["runs", run], FileKind::Directory) => is_run(run),
-            (["runs", _, "slots", _, _, ..], _) => self.is_written_by_run(deployment, below, kind),
-            (["runs", run, ..], _) => {
-                let below = in_rollup.iter().skip(2).collect::<PathBuf>();
-                is_run(run) && is_made_by_staging(&below, kind)
+            ([RollupDir::RUNS, run], FileKind::Directory) => is_run(run),
+            ([RollupDir::RUNS, _, RunDir::SLOTS, _, _, ..], _) => {
+                self.is_written_by_run(deployment, below, kind)
+            }
+            ([RollupDir::RUNS, run, in_run @ ..], _) => {
+                is_run(run) && is_made_by_staging(in_run, kind)
             }
             _ => false,
         }
@@ -464,14 +459,12 @@ impl LabObjects<'_> {
     /// Returns whether an object belongs to a `.rollup` that a killed process left under its
     /// temporary name, and contains no data worth keeping.
     fn is_unfinished_rollup_directory(&self, path: &Path, below: &Path, kind: FileKind) -> bool {
-        let parts: Vec<&str> = below
-            .iter()
-            .map(|part| part.to_str().unwrap_or_default())
-            .collect();
-        match (parts.as_slice(), kind) {
-            ([top] | [top, "trash" | "runs"], FileKind::Directory) => is_unfinished(top),
-            ([top, "format" | "lock"], FileKind::File) => {
-                is_unfinished(top)
+        match (path_parts(below).as_slice(), kind) {
+            ([top] | [top, RollupDir::TRASH | RollupDir::RUNS], FileKind::Directory) => {
+                RollupDir::is_unfinished(top)
+            }
+            ([top, RollupDir::FORMAT | RollupDir::LOCK], FileKind::File) => {
+                RollupDir::is_unfinished(top)
                     && fs::symlink_metadata(self.lab.join(path)).is_ok_and(|file| file.len() <= 2)
             }
             _ => false,
@@ -521,14 +514,9 @@ fn written_by_runs(deployment: &Path) -> WrittenObjects {
     let Ok(tree) = Tree::open(deployment) else {
         return written;
     };
-    let runs = rel(".rollup/runs");
-    for (run, _) in tree.names(&runs).unwrap_or_default() {
-        let Ok(run) = runs.join(&run) else { continue };
-        let at = run.join("plan.json").expect("a plain name");
-        let Ok(Some(text)) = tree.text(&at, LONGEST_PLAN) else {
-            continue;
-        };
-        let Ok(plan) = plan::parse(&text) else {
+    for (name, _) in tree.names(&ROLLUP_DIR.runs()).unwrap_or_default() {
+        let run = ROLLUP_DIR.run(&name);
+        let Ok(plan) = load_plan(&tree, &run) else {
             continue;
         };
         written.extend(written_by(&plan));

@@ -10,6 +10,7 @@ use super::lab_writer::{BuiltFile, BuiltTree, LabWriter};
 use super::payload::{OLD_VERSION, SOME_TIME, recipe};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{
     FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
 };
@@ -102,8 +103,9 @@ impl SiteBuilder<'_> {
         let record = record(&contents, installer, &package);
         for instance in description.instances(item) {
             let directory = description.directory(instance);
-            self.text(&format!("{directory}/state.toml"), &record.to_toml());
-            let files = self.directory(&format!("{directory}/files"));
+            let directory = ItemDir(&directory);
+            self.text(directory.record().as_str(), &record.to_toml());
+            let files = self.directory(directory.files().as_str());
             for (path, bytes) in unpacked(&package, &files)? {
                 self.file(path, bytes, None);
             }
@@ -119,10 +121,8 @@ impl SiteBuilder<'_> {
         }
         for instance in description.instances(item) {
             let record = ProcedureRecord::ran(None, parameters.clone());
-            self.text(
-                &format!("{}/state.toml", description.directory(instance)),
-                &record.to_toml(),
-            );
+            let directory = description.directory(instance);
+            self.text(ItemDir(&directory).record().as_str(), &record.to_toml());
         }
     }
 }

@@ -9,6 +9,7 @@ use super::measure::{Difference, differences};
 use super::swap::{Slot, SwapState};
 use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
@@ -38,7 +39,7 @@ pub enum ChangedFilePolicy {
 pub(super) fn forward(
     disk: &LockedDeployment,
     plan: &Plan,
-    run: &RelPath,
+    run: &RunDir,
     new_objects: NewObjects,
 ) -> Result<Fingerprints, RunError> {
     let mut fingerprints = Fingerprints::new();
@@ -95,7 +96,7 @@ pub(super) fn forward(
 pub(super) fn back(
     disk: &LockedDeployment,
     plan: &Plan,
-    run: &RelPath,
+    run: &RunDir,
     exceptions: &BackwardExceptions,
 ) -> Result<(), RunError> {
     let mut managed: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
@@ -165,7 +166,7 @@ pub(super) fn points_of_no_return(run: &Run, plan: &Plan) -> Vec<Reason> {
 pub(super) fn unchanged(
     disk: &LockedDeployment,
     plan: &Plan,
-    run: &RelPath,
+    run: &RunDir,
     exceptions: &BackwardExceptions,
 ) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();

@@ -5,18 +5,19 @@ use super::measure::measure;
 use super::past::emptied_paths;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::journal::{
     Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState,
     runs_and_damaged,
 };
-use crate::names::{Digest, RelPath};
+use crate::names::Digest;
 use crate::plan::{Plan, PlanFileError};
 
 /// Run that blocks every command, because its records do not determine its swaps or its state.
 #[derive(Debug)]
 pub struct UnusableRun {
     /// Directory of the run, below the deployment.
-    pub directory: RelPath,
+    pub directory: RunDir,
     /// Error that makes the run unusable.
     pub why: RunError,
 }
@@ -117,22 +118,14 @@ pub fn quarantine(
     disk: &LockedDeployment,
     run: &UnusableRun,
     (by, reason): (String, String),
-) -> Result<RelPath, RunError> {
+) -> Result<RunDir, RunError> {
     let directory = &run.directory;
-    let named = |suffix: String| {
-        let runs = directory.parent().expect("runs are in a directory");
-        runs.join(&format!(
-            "{}{}{suffix}",
-            directory.name(),
-            QuarantineNote::SUFFIX
-        ))
-        .expect("a plain name")
-    };
-    let mut to = named(String::new());
+    let quarantined = format!("{}{}", directory.name(), RunDir::QUARANTINED);
+    let mut to = ROLLUP_DIR.run(&quarantined);
     let mut number = 1;
     while disk.tree().metadata(&to)?.is_some() {
         number += 1;
-        to = named(format!(".{number}"));
+        to = ROLLUP_DIR.run(&format!("{quarantined}.{number}"));
     }
     let at = jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
@@ -146,11 +139,7 @@ pub fn quarantine(
     disk.sync()?;
     disk.rename(directory, &to)?;
     let text = toml::to_string(&note).expect("four texts are TOML");
-    disk.write(
-        &to.join(QuarantineNote::FILE).expect("a plain name"),
-        text.as_bytes(),
-        None,
-    )?;
+    disk.write(&to.quarantine_note(), text.as_bytes(), None)?;
     disk.sync()?;
     Ok(to)
 }

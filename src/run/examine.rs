@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::measure::differences;
 use super::swap::{
     NEW_AND_OLD_MISSING, NEW_MISSING_AT_LIVE, OLD_MISSING_AT_LIVE, SwapState, UNEXPECTED_AT_LIVE,
-    slot_directory, swap_state,
+    swap_state,
 };
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, EntryKind, Plan, Swap};
@@ -36,23 +37,23 @@ impl RunExamination {
 }
 
 /// Examines a run by the names in its slots and at the live paths, without reading contents.
-pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<RunExamination, DiskError> {
+pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination, DiskError> {
     let mut examined = RunExamination::default();
     // Live paths that still wait for a swap, and live paths with their last swap, which is done.
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     let mut installed: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
+    let describe_problem = |problem: &str, swap: &Swap| {
+        format!(
+            "{problem}; look at `{}` and at `{}`",
+            Escaped(swap.live.as_str()),
+            run.slot(swap.number)
+        )
+    };
     for swap in &plan.swaps {
-        let slot = slot_directory(run, swap.number);
-        let describe_problem = |problem: &str| {
-            format!(
-                "{problem}; look at `{}` and at `{slot}`",
-                Escaped(swap.live.as_str())
-            )
-        };
-        let Some(found) = swap_state(tree, &slot, swap)? else {
+        let Some(found) = swap_state(tree, run, swap)? else {
             examined
                 .problems
-                .push(describe_problem(NEW_AND_OLD_MISSING));
+                .push(describe_problem(NEW_AND_OLD_MISSING, swap));
             continue;
         };
         examined.swaps.insert(swap.number, found);
@@ -71,33 +72,40 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<RunExamination
             continue;
         }
         let live = tree.metadata(&swap.live)?;
-        let is_same_file = |name: &str| -> Result<bool, DiskError> {
-            let here = tree.metadata(&slot.join(name).expect("a plain name"))?;
+        let is_same_file = |at: RelPath| -> Result<bool, DiskError> {
+            let here = tree.metadata(&at)?;
             Ok(here
                 .zip(live)
                 .is_some_and(|(here, live)| here.identity == live.identity))
         };
         match (found, live.is_some()) {
             // After a power cut a file may have two names; the walk repairs that.
-            (SwapState::Between, true) if !is_same_file("old")? && !is_same_file("new")? => {
-                examined.problems.push(describe_problem(UNEXPECTED_AT_LIVE));
+            (SwapState::Between, true)
+                if !is_same_file(run.old_object(swap.number))?
+                    && !is_same_file(run.new_object(swap.number))? =>
+            {
+                examined
+                    .problems
+                    .push(describe_problem(UNEXPECTED_AT_LIVE, swap));
             }
             (SwapState::NotBegun, false) if swap.has_old() => examined
                 .problems
-                .push(describe_problem(OLD_MISSING_AT_LIVE)),
-            (SwapState::NotBegun, true) if !swap.has_old() && !is_same_file("new")? => {
-                examined.problems.push(describe_problem(UNEXPECTED_AT_LIVE));
+                .push(describe_problem(OLD_MISSING_AT_LIVE, swap)),
+            (SwapState::NotBegun, true)
+                if !swap.has_old() && !is_same_file(run.new_object(swap.number))? =>
+            {
+                examined
+                    .problems
+                    .push(describe_problem(UNEXPECTED_AT_LIVE, swap));
             }
             _ => {}
         }
     }
     for (live, swap) in installed {
         if tree.metadata(live)?.is_none() {
-            let slot = slot_directory(run, swap.number);
-            examined.problems.push(format!(
-                "{NEW_MISSING_AT_LIVE}; look at `{}` and at `{slot}`",
-                Escaped(live.as_str())
-            ));
+            examined
+                .problems
+                .push(describe_problem(NEW_MISSING_AT_LIVE, swap));
         }
     }
     Ok(examined)

@@ -14,6 +14,7 @@ use super::undoable::UndoCheck;
 use super::walk::{BackwardExceptions, SwapWalk};
 use super::{Comparison, Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{FileKind, Tree};
 use crate::journal::{
     Direction, JournalError, JournalWriter, LeftBehind, Outcome, Record, Run, RunState,
@@ -117,17 +118,13 @@ pub fn check_not_begun(tree: &Tree, run: &Run) -> Result<(), RunError> {
     if !matches!(run.state(), RunState::Staging | RunState::Staged) {
         return Ok(());
     }
-    let slots = run.directory.join("slots").expect("a plain name");
-    let all = tree.names(&slots)?.into_iter();
+    let all = tree.names(&run.directory.slots())?.into_iter();
     for (slot, _) in all.filter(|(_, kind)| *kind == FileKind::Directory) {
-        let exists = |name: &str| {
-            let at = slots
-                .join(&format!("{slot}/{name}"))
-                .expect("names found in a directory");
-            tree.metadata(&at).map(|metadata| metadata.is_some())
-        };
-        if exists("old")? || run.state() == RunState::Staged && !exists("new")? {
-            let path = tree.shown(Some(&run.directory.join("journal").expect("a plain name")));
+        let old = run.directory.old_object(&slot);
+        let new = run.directory.new_object(&slot);
+        let has_old = tree.metadata(&old)?.is_some();
+        if has_old || run.state() == RunState::Staged && tree.metadata(&new)?.is_none() {
+            let path = tree.shown(Some(&run.directory.journal()));
             let damage = "its slots show that the commit began, and no record announces it";
             let line = run.journal.entries.len() + 1;
             return Err(JournalError::Damaged { path, line, damage }.into());
@@ -137,8 +134,8 @@ pub fn check_not_begun(tree: &Tree, run: &Run) -> Result<(), RunError> {
 }
 
 /// Reads the plan of a run.
-pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
-    let at = run.join("plan.json").expect("a plain name");
+pub fn load_plan(tree: &Tree, run: &RunDir) -> Result<Plan, RunError> {
+    let at = run.plan();
     let plan = tree
         .text(&at, LONGEST_PLAN)?
         .map_or(Err(PlanFileError::Missing), |text| parse(&text));

@@ -57,7 +57,7 @@ use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
 pub use check::ChangedFilePolicy;
 pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
-pub use debris::is_made_by_staging;
+pub use debris::{is_made_by_staging, path_parts};
 pub use examine::{RunExamination, changes_since_plan, examine};
 pub use executor::{
     Cleared, Ended, check_not_begun, clear_interrupted_staging, commit, discard_staged, load_plan,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::{Difference, differences};
-use super::swap::{SwapState, slot_directory, swap_state};
+use super::swap::{SwapState, swap_state};
 use super::{RunError, executor::load_plan};
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::snapshot::{OpenRun, PastRuns};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
@@ -133,17 +134,16 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
 /// Returns the live paths of a run that are empty because it did not finish.
 pub fn emptied_paths(
     tree: &Tree,
-    run: &RelPath,
+    run: &RunDir,
     plan: &Plan,
 ) -> Result<Vec<EmptiedPath>, DiskError> {
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
-        let slot = slot_directory(run, swap.number);
         if matches!(
-            swap_state(tree, &slot, swap)?,
+            swap_state(tree, run, swap)?,
             Some(SwapState::Between | SwapState::Done)
         ) {
-            kept.insert(&swap.live, slot.join("old").expect("a plain name"));
+            kept.insert(&swap.live, run.old_object(swap.number));
         }
     }
     let mut emptied = Vec::new();

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
-use crate::deployment::tree::{DiskError, FileKind, Tree, path};
+use crate::deployment::run_dir::ROLLUP_DIR;
+use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{EntryKind, Plan, Reason, ReasonKind};
 
@@ -27,7 +28,8 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     let root_mount = mount_of(&statx_directory(tree, None)?);
     let mut reasons = Vec::new();
     // `.rollup` itself must be on the same mount, if it exists.
-    let mut directories: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
+    let mut directories: BTreeSet<Option<RelPath>> =
+        BTreeSet::from([None, Some(RelPath::clone(&ROLLUP_DIR))]);
     for swap in &plan.swaps {
         directories.insert(swap.live.parent());
         directories.extend(swap.live.ancestors().map(Some));

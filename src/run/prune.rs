@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::RunError;
 use super::check::moved_to;
 use super::executor::load_plan;
-use super::swap::slot_directory;
 use crate::deployment::deletion::{list, refuse_mounts};
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::journal::{Outcome, Run, RunState};
 use crate::names::{CaseFolded, RelPath};
@@ -36,14 +36,14 @@ pub struct LostFile {
 /// Returns the bytes that a run keeps besides its records; `None` if they were cleared already.
 pub fn kept_bytes(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
-    if is_directory(tree, &slots(run))? {
+    if is_directory(tree, &run.directory.slots())? {
         let total = Cell::new(0);
-        list(tree, &slots(run), &|_, kind, size| {
+        list(tree, &run.directory.slots(), &|_, kind, size| {
             total.set(total.get() + if kind.is_file() { size } else { 0 })
         })?;
         bytes = Some(total.get());
     }
-    if let Some(metadata) = tree.metadata(&reserve(run))? {
+    if let Some(metadata) = tree.metadata(&run.directory.reserve())? {
         bytes = Some(bytes.unwrap_or_default() + metadata.size);
     }
     Ok(bytes)
@@ -51,7 +51,7 @@ pub fn kept_bytes(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
 
 /// Returns whether a run keeps old objects, without reading them.
 pub fn keeps_objects(tree: &Tree, run: &Run) -> Result<bool, DiskError> {
-    is_directory(tree, &slots(run))
+    is_directory(tree, &run.directory.slots())
 }
 
 /// Returns the files in the slots of a run that are neither old nor new files of its plan: files
@@ -62,13 +62,13 @@ pub fn keeps_objects(tree: &Tree, run: &Run) -> Result<bool, DiskError> {
 ///
 /// Fails if the plan cannot be used, because then its files are not known.
 pub fn lost_files(tree: &Tree, run: &Run) -> Result<Vec<LostFile>, RunError> {
-    if !is_directory(tree, &slots(run))? {
+    if !is_directory(tree, &run.directory.slots())? {
         return Ok(Vec::new());
     }
     let known = known(run, &load_plan(tree, &run.directory)?);
     let is_closed_unfinished = run.state() == RunState::Closed(Outcome::Accepted);
     let mut lost = Vec::new();
-    for (shown, kind) in contents(tree, &slots(run))? {
+    for (shown, kind) in contents(tree, &run.directory.slots())? {
         if kind == FileKind::Directory {
             continue;
         }
@@ -92,7 +92,7 @@ pub fn lost_files(tree: &Tree, run: &Run) -> Result<Vec<LostFile>, RunError> {
         let description = match (kind, known.get(&path.case_folded())) {
             // Nothing restores the old objects of a run that was closed unfinished.
             (FileKind::File, Some(_))
-                if is_closed_unfinished && path.parts().nth(5) == Some("old") =>
+                if is_closed_unfinished && RunDir::is_in_old_object(&path) =>
             {
                 "was in the deployment before the run"
             }
@@ -120,7 +120,7 @@ pub fn lost_files(tree: &Tree, run: &Run) -> Result<Vec<LostFile>, RunError> {
 ///
 /// The mount point, by name.
 pub fn refuse_mounted(tree: &Tree, run: &Run) -> Result<(), DiskError> {
-    refuse_mounts(tree, &slots(run))
+    refuse_mounts(tree, &run.directory.slots())
 }
 
 /// Lists all objects below a directory of the deployment, at any depth, sorted by their path from
@@ -139,15 +139,16 @@ fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, FileKind)>, DiskE
 }
 
 /// Returns the entries that a run may have in its slots by its plan, with their paths there.
-pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
+pub fn slot_entries(run: &RunDir, plan: &Plan) -> Vec<Entry> {
     let mut entries = Vec::new();
     for swap in &plan.swaps {
-        let slot = slot_directory(run, swap.number);
         let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-        for (name, of_slot) in [("old", &swap.old), ("new", &new)] {
-            let in_slot = slot.join(name).expect("a plain name");
-            entries.extend(moved_to(of_slot, &swap.live, &in_slot));
-        }
+        entries.extend(moved_to(
+            &swap.old,
+            &swap.live,
+            &run.old_object(swap.number),
+        ));
+        entries.extend(moved_to(&new, &swap.live, &run.new_object(swap.number)));
     }
     entries
 }
@@ -175,17 +176,17 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     disk.sync()?;
     // Check all of them first: a mount in one is found before anything is removed.
     for run in &runs {
-        refuse_mounts(disk.tree(), &slots(run))?;
+        refuse_mounts(disk.tree(), &run.directory.slots())?;
     }
     for run in &runs {
-        if is_directory(disk.tree(), &slots(run))? {
-            disk.move_to_trash(&slots(run))?;
+        if is_directory(disk.tree(), &run.directory.slots())? {
+            disk.move_to_trash(&run.directory.slots())?;
         }
     }
     disk.empty_trash()?;
     for run in &runs {
-        if disk.tree().metadata(&reserve(run))?.is_some() {
-            disk.remove_file(&reserve(run))?;
+        if disk.tree().metadata(&run.directory.reserve())?.is_some() {
+            disk.remove_file(&run.directory.reserve())?;
         }
     }
     Ok(())
@@ -195,12 +196,4 @@ fn is_directory(tree: &Tree, at: &RelPath) -> Result<bool, DiskError> {
     Ok(tree
         .metadata(at)?
         .is_some_and(|metadata| metadata.kind == FileKind::Directory))
-}
-
-fn slots(run: &Run) -> RelPath {
-    run.directory.join("slots").expect("a plain name")
-}
-
-fn reserve(run: &Run) -> RelPath {
-    run.directory.join("reserve").expect("a plain name")
 }

@@ -17,12 +17,12 @@ use rayon::prelude::*;
 use super::check::moved_to;
 use super::measure::differences;
 use super::parallel::{ReportBytes, for_each_parallel};
-use super::swap::slot_directory;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::{Attributes, OpenFile};
-use crate::deployment::tree::{DiskError, FileFacts, FileKind, Tree, chunk_for, path};
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
+use crate::deployment::tree::{DiskError, FileFacts, FileKind, Tree, chunk_for};
 use crate::installer::{FileHashes, Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
     FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
@@ -40,7 +40,7 @@ const SYNC_EARLY_FROM: u64 = 1024 * 1024;
 /// Run that is completely staged.
 pub struct StagedRun {
     /// Directory of the run, below the deployment.
-    pub run: RelPath,
+    pub run: RunDir,
     /// Journal of the run, open for writing.
     pub journal: JournalWriter,
 }
@@ -65,9 +65,7 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<StagedRun, RunError> {
-    let run = path(".rollup/runs")
-        .join(&next_run(disk.tree(), plan)?)
-        .expect("a plain name");
+    let run = ROLLUP_DIR.run(&next_run(disk.tree(), plan)?);
     let staged = Stager::new(disk, plan, run.clone(), payload).stage(request, listener);
     if staged.is_err() {
         // If the directory cannot be removed either, the next command clears it.
@@ -96,7 +94,7 @@ impl StagedRun {
 struct Stager<'a> {
     disk: &'a LockedDeployment,
     plan: &'a Plan,
-    run: RelPath,
+    run: RunDir,
     payload: Option<&'a Payload>,
     /// Attributes that new files and directories get, by their live path.
     attributes: Mutex<BTreeMap<RelPath, Attributes>>,
@@ -116,7 +114,7 @@ impl<'a> Stager<'a> {
     fn new(
         disk: &'a LockedDeployment,
         plan: &'a Plan,
-        run: RelPath,
+        run: RunDir,
         payload: Option<&'a Payload>,
     ) -> Self {
         let copies = copies(plan, &run);
@@ -158,7 +156,7 @@ impl<'a> Stager<'a> {
         request: &RunRequest<'_>,
         listener: &mut dyn Listener,
     ) -> Result<JournalWriter, RunError> {
-        let kept = self.disk.tree().metadata(&path(".rollup"))?;
+        let kept = self.disk.tree().metadata(&ROLLUP_DIR)?;
         let attributes = kept
             .map(|metadata| Attributes::of(&metadata))
             .unwrap_or(Attributes {
@@ -189,21 +187,13 @@ impl<'a> Stager<'a> {
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
         if let Some(manifest) = request.manifest {
             self.disk
-                .write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+                .write(&self.run.manifest(), manifest.as_bytes(), None)?;
         }
-        self.disk.write(
-            &self.below("plan.json"),
-            self.plan.to_json().as_bytes(),
-            None,
-        )?;
-        for name in ["slots", "sources"] {
-            self.disk.make_directory(&self.below(name), attributes)?;
-        }
+        self.disk
+            .write(&self.run.plan(), self.plan.to_json().as_bytes(), None)?;
+        self.disk.make_directory(&self.run.slots(), attributes)?;
+        self.disk.make_directory(&self.run.sources(), attributes)?;
         Ok(journal)
-    }
-
-    fn below(&self, name: &str) -> RelPath {
-        self.run.join(name).expect("a plain name")
     }
 
     fn bytes(&self) -> u64 {
@@ -212,14 +202,14 @@ impl<'a> Stager<'a> {
 
     /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, report_bytes: ReportBytes<'_>) -> Result<(), RunError> {
-        let slot = slot_directory(&self.run, swap.number);
         let kept = self.disk.tree().metadata(&self.run)?;
         let attributes = kept
             .map(|metadata| Attributes::of(&metadata))
             .expect("the run's directory was just made");
-        self.disk.make_directory(&slot, attributes)?;
+        self.disk
+            .make_directory(&self.run.slot(swap.number), attributes)?;
         for entry in &swap.new {
-            let at = staged_at(&slot, &swap.live, &entry.path);
+            let at = staged_at(&self.run, swap, &entry.path);
             let attributes =
                 self.attributes_of(&entry.path, matches!(entry.kind, NewEntryKind::Directory))?;
             match &entry.kind {
@@ -390,8 +380,7 @@ impl<'a> Stager<'a> {
                     ..
                 } = &entry.kind
                 {
-                    let slot = slot_directory(&self.run, swap.number);
-                    let at = staged_at(&slot, &swap.live, &entry.path);
+                    let at = staged_at(&self.run, swap, &entry.path);
                     let staging_target = StagingTarget {
                         at,
                         live: Some(entry.path.clone()),
@@ -472,7 +461,7 @@ impl<'a> Stager<'a> {
 
     /// Removes the copies that only served for unpacking.
     fn remove_sources(&self) -> Result<(), RunError> {
-        Ok(self.disk.remove_tree(&self.below("sources"))?)
+        Ok(self.disk.remove_tree(&self.run.sources())?)
     }
 
     /// Compares all staged objects with the plan, read from the disk itself as far as the system
@@ -480,13 +469,7 @@ impl<'a> Stager<'a> {
     fn read_back(&self) -> Result<(), RunError> {
         let staged = self.plan.swaps.iter().flat_map(|swap| {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-            moved_to(
-                &new,
-                &swap.live,
-                &slot_directory(&self.run, swap.number)
-                    .join("new")
-                    .expect("a plain name"),
-            )
+            moved_to(&new, &swap.live, &self.run.new_object(swap.number))
         });
         let staged: Vec<Entry> = staged.collect();
         let files = staged
@@ -535,7 +518,7 @@ impl<'a> Stager<'a> {
 type Members<'p> = BTreeMap<&'p RelPath, Vec<StagingTarget>>;
 
 /// Returns the targets of every source that is copied as it is; at least one for each source.
-fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<StagingTarget>> {
+fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
     let mut copies: Vec<Vec<StagingTarget>> = plan.sources.iter().map(|_| Vec::new()).collect();
     for swap in &plan.swaps {
         for entry in &swap.new {
@@ -544,7 +527,7 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<StagingTarget>> {
                 ..
             } = &entry.kind
             {
-                let at = staged_at(&slot_directory(run, swap.number), &swap.live, &entry.path);
+                let at = staged_at(run, swap, &entry.path);
                 copies[*source].push(StagingTarget {
                     at,
                     live: Some(entry.path.clone()),
@@ -558,7 +541,7 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<StagingTarget>> {
         .filter(|(_, staging_targets)| staging_targets.is_empty())
     {
         staging_targets.push(StagingTarget {
-            at: run.join(&format!("sources/{source}")).expect("plain names"),
+            at: run.source(source),
             live: None,
         });
     }
@@ -566,10 +549,10 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<StagingTarget>> {
 }
 
 /// Returns the path of a part of a new object while it is staged.
-fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
-    let new = slot.join("new").expect("a plain name");
+fn staged_at(run: &RunDir, swap: &Swap, entry: &RelPath) -> RelPath {
+    let new = run.new_object(swap.number);
     entry
-        .below(live)
+        .below(&swap.live)
         .map_or(new.clone(), |below| new.with(&below))
 }
 

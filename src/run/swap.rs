@@ -23,6 +23,7 @@ use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::Attributes;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, FileKind, PathMetadata, PathMetadataReader, Tree};
 use crate::names::{CaseFolded, RelPath, same_name};
 use crate::plan::{EntryKind, NewEntryKind, Swap};
@@ -38,7 +39,7 @@ use super::fingerprints::Fingerprints;
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
-    directory: RelPath,
+    run: &'a RunDir,
     /// Directory of the slot, once opened.
     slot_dir: OnceCell<Dir>,
     /// Parent directory of the live path, once opened.
@@ -77,16 +78,13 @@ pub(super) const NEW_MISSING_AT_LIVE: &str =
 /// Returns the state of a swap, by the names in its slot alone; `None` if both objects are missing.
 pub(super) fn swap_state(
     tree: &Tree,
-    slot: &RelPath,
+    run: &RunDir,
     swap: &Swap,
 ) -> Result<Option<SwapState>, DiskError> {
     let mut metadata = PathMetadataReader::new(tree);
-    let mut exists = |name: &str| {
-        metadata
-            .metadata(&slot.join(name).expect("a plain name"))
-            .map(|metadata| metadata.is_some())
-    };
-    Ok(state_of_names(swap, exists("new")?, exists("old")?))
+    let new = metadata.metadata(&run.new_object(swap.number))?;
+    let old = metadata.metadata(&run.old_object(swap.number))?;
+    Ok(state_of_names(swap, new.is_some(), old.is_some()))
 }
 
 /// Returns the state of a swap, given which of the two names exist.
@@ -106,29 +104,23 @@ pub(super) enum Moved {
     Something,
 }
 
-/// Returns the directory of a swap's slot.
-pub(super) fn slot_directory(run: &RelPath, number: u32) -> RelPath {
-    run.join(&format!("slots/{number}")).expect("plain names")
-}
-
 impl<'a> Slot<'a> {
-    pub(super) fn new(disk: &'a LockedDeployment, run: &RelPath, swap: &'a Swap) -> Self {
-        let directory = slot_directory(run, swap.number);
+    pub(super) fn new(disk: &'a LockedDeployment, run: &'a RunDir, swap: &'a Swap) -> Self {
         Self {
             disk,
             swap,
-            directory,
+            run,
             slot_dir: OnceCell::new(),
             live_parent: OnceCell::new(),
         }
     }
 
     pub(super) fn new_path(&self) -> RelPath {
-        self.directory.join("new").expect("a plain name")
+        self.run.new_object(self.swap.number)
     }
 
     pub(super) fn old_path(&self) -> RelPath {
-        self.directory.join("old").expect("a plain name")
+        self.run.old_object(self.swap.number)
     }
 
     fn metadata(&self, at: &RelPath) -> Result<Option<PathMetadata>, RunError> {
@@ -137,7 +129,8 @@ impl<'a> Slot<'a> {
 
     /// Returns the slot's directory, opened.
     fn slot_dir(&self) -> Result<&Dir, DiskError> {
-        opened(&self.slot_dir, self.disk.tree(), Some(&self.directory))
+        let directory = self.run.slot(self.swap.number);
+        opened(&self.slot_dir, self.disk.tree(), Some(&directory))
     }
 
     /// Returns the parent directory of the live path, opened.
@@ -207,7 +200,7 @@ impl<'a> Slot<'a> {
         RunError::Unexpected {
             problem,
             live: self.swap.live.clone(),
-            slot: self.directory.clone(),
+            slot: self.run.slot(self.swap.number),
         }
     }
 

@@ -15,7 +15,7 @@ use super::check::{moved_to, points_of_no_return};
 use super::executor::load_plan;
 use super::measure::differences;
 use super::past::describe_run;
-use super::swap::{SwapState, slot_directory, swap_state};
+use super::swap::{SwapState, swap_state};
 use super::walk::BackwardExceptions;
 use super::{RunError, measure};
 use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
@@ -456,8 +456,7 @@ impl<'a> UndoCheck<'a> {
                     .find(|swap| swap.live.case_folded() == path);
                 let records = written.entry(record.kb).or_default();
                 if let Some(swap) = first.filter(|swap| records.is_empty() && swap.has_old()) {
-                    let old = slot_directory(&run.directory, swap.number);
-                    let old = old.join("old").expect("a plain name");
+                    let old = run.directory.old_object(swap.number);
                     let text = self.tree.text(&old, LONGEST_RECORD)?;
                     let before = text.and_then(|text| AppliedRecord::parse(record.kb, &text).ok());
                     found.extend(before.map(|before| (record.kb, before)));
@@ -655,8 +654,7 @@ pub fn kept_object_faults(tree: &Tree, run: &Run) -> Result<Option<Vec<String>>,
 fn kept_entries(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Entry>, DiskError> {
     let mut kept = Vec::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
-        let slot = slot_directory(&run.directory, swap.number);
-        if swap_state(tree, &slot, swap)? == Some(SwapState::NotBegun) {
+        if swap_state(tree, &run.directory, swap)? == Some(SwapState::NotBegun) {
             continue;
         }
         let managed = swap.old.iter();
@@ -665,15 +663,14 @@ fn kept_entries(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Entry>, DiskE
         kept.extend(moved_to(
             &managed,
             &swap.live,
-            &slot.join("old").expect("a plain name"),
+            &run.directory.old_object(swap.number),
         ));
     }
     Ok(kept)
 }
 
 fn is_pruned(tree: &Tree, run: &Run) -> Result<bool, DiskError> {
-    let slots = run.directory.join("slots").expect("a plain name");
-    Ok(tree.metadata(&slots)?.is_none())
+    Ok(tree.metadata(&run.directory.slots())?.is_none())
 }
 
 /// Returns reasons for objects that a finished run kept and that are missing, of another kind or
@@ -700,8 +697,7 @@ fn incomplete_objects(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>
     }
     if run.state() == RunState::Closed(Outcome::Applied) {
         for swap in &plan.swaps {
-            let slot = slot_directory(&run.directory, swap.number);
-            let new = slot.join("new").expect("a plain name");
+            let new = run.directory.new_object(swap.number);
             if metadata.metadata(&new)?.is_some() {
                 faults.push((
                     new,
@@ -775,8 +771,7 @@ pub(super) fn unmanaged_in_objects<'p>(
         plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
     let mut unmanaged = Vec::new();
     for (live, swap) in last {
-        let slot = slot_directory(&run.directory, swap.number);
-        let is_done = swap_state(tree, &slot, swap)? == Some(SwapState::Done);
+        let is_done = swap_state(tree, &run.directory, swap)? == Some(SwapState::Done);
         let is_directory = tree
             .metadata(live)?
             .is_some_and(|found| found.kind == FileKind::Directory);

@@ -8,6 +8,7 @@ use super::swap::{Moved, Slot, SwapState};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::journal::{Answer, Direction, JournalWriter, Record};
 use crate::names::RelPath;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
@@ -16,7 +17,7 @@ use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
 pub(super) struct SwapWalk<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) plan: &'a Plan,
-    pub(super) run: &'a RelPath,
+    pub(super) run: &'a RunDir,
     pub(super) journal: &'a mut JournalWriter,
     pub(super) listener: &'a mut dyn Listener,
     /// Fingerprints of the live paths before the first rename forward.

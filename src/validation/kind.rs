@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::deployment::item_dir::ItemDir;
 use crate::document::{Source, nearest};
 use crate::names::same_name;
 
@@ -28,8 +29,6 @@ impl DocumentKind {
 const MANIFEST_KEYS: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
 const DEPLOYMENT_KEYS: [&str; 4] = ["roles", "servers", "groups", "share"];
 
-/// Name of the records of items and procedures, which rollup writes.
-const RECORD_FILE: &str = "state.toml";
 /// Key at the top of the record of an applied rollup. A manifest has it in `[rollup]`.
 const APPLIED_RECORD_KEY: &str = "kb";
 
@@ -51,7 +50,7 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
         (false, _) if keys.contains(APPLIED_RECORD_KEY) => None,
         (false, true) => Some(DocumentKind::Deployment),
         // Records that rollup writes have a `schema`, too, and are recognized by their names.
-        (false, false) if !keys.contains("schema") || same_name(RECORD_FILE, name) => None,
+        (false, false) if !keys.contains("schema") || same_name(ItemDir::RECORD, name) => None,
         (false, false) => {
             let resembles = |of: &[&'static str]| {
                 keys.iter()

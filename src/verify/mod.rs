@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
-use crate::deployment::snapshot::{Snapshot, in_files};
+use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
@@ -216,13 +217,9 @@ fn add_expected_files(
         .as_ref()
         .filter(|_| record.state.is_installed());
     let files = installed.map(|installed| &installed.files);
-    let mut managed: Vec<CaseFolded> = vec![
-        directory
-            .with(&RelPath::parse("state.toml").expect("a name"))
-            .case_folded(),
-    ];
+    let mut managed: Vec<CaseFolded> = vec![ItemDir(directory).record().case_folded()];
     for (file, expected_file) in files.into_iter().flatten() {
-        let exact_path = snapshot.exact(&in_files(directory, file));
+        let exact_path = snapshot.exact(&ItemDir(directory).file(file));
         managed.push(exact_path.case_folded());
         let by = format!("`{}` was installed with it", Escaped(owner));
         records.files.insert(

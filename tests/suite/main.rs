@@ -52,6 +52,7 @@ mod sarif;
 mod saved_plans;
 mod schemas;
 mod small;
+mod spelled_paths;
 mod staging;
 mod stopping;
 mod stored;

@@ -25,6 +25,7 @@ use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance, ItemId};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::document::nearest;
@@ -136,8 +137,9 @@ fn quarantine_unusable(
     for run in unusable {
         let to = quarantine(disk, run, user_and_reason(args))?;
         out::line(format_args!(
-            "run {} is quarantined as `{to}`",
-            run.directory.name()
+            "run {} is quarantined as `{}`",
+            run.directory.name(),
+            to.as_str()
         ));
     }
     out::line(format_args!(
@@ -211,7 +213,7 @@ fn close_run(disk: &LockedDeployment, open: &Run, args: &args::AcceptArgs) -> an
 
 /// Shows how many operations are done, between and not begun, which files conflict, and which
 /// paths are empty now.
-fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> anyhow::Result<()> {
+fn show_progress(tree: &Tree, run: &RunDir, plan: &Plan) -> anyhow::Result<()> {
     let examined = examine(tree, run, plan)?;
     let number = |wanted: SwapState| {
         plan.operations()
@@ -230,9 +232,7 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> anyhow::Result<()> 
         .iter()
         .filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapState::Between))
     {
-        let kept = run
-            .join(&format!("slots/{}", swap.number))
-            .expect("plain names");
+        let kept = run.slot(swap.number);
         out::line(format_args!(
             "  between: `{}`; its objects are in `{}`",
             Escaped(swap.live.as_str()),
@@ -257,20 +257,13 @@ fn show_progress(tree: &Tree, run: &RelPath, plan: &Plan) -> anyhow::Result<()> 
 }
 
 /// Shows how many old objects the slots of a run hold whose plan cannot be read.
-fn show_slots(tree: &Tree, run: &RelPath) -> anyhow::Result<()> {
-    let slots = run.join("slots").expect("a plain name");
-    let mut all: Vec<String> = Vec::new();
-    for (slot, _) in tree.names(&slots)? {
-        let directory = slots.join(&slot).expect("a name found in a directory");
-        let names = tree.names(&directory)?;
-        all.extend(
-            names
-                .into_iter()
-                .map(|(name, _)| name)
-                .filter(|name| name == "old"),
-        );
+fn show_slots(tree: &Tree, run: &RunDir) -> anyhow::Result<()> {
+    let mut kept = 0;
+    for (slot, _) in tree.names(&run.slots())? {
+        let old = tree.metadata(&run.old_object(slot))?;
+        kept += usize::from(old.is_some());
     }
-    let objects = count(all.len(), "object", "objects");
+    let objects = count(kept, "object", "objects");
     out::line(format_args!(
         "  its directory keeps {objects} that it replaced; without its plan their live paths are unknown"
     ));

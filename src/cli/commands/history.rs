@@ -10,12 +10,11 @@ use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
-use crate::events;
 use crate::journal::{
     Accepted, Answer, Direction, JournalEntry, Outcome, QuarantineNote, Record, Run, RunState,
     RunSubject, quarantined,
 };
-use crate::names::{Digest, Escaped, Kb};
+use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{Plan, PlannedRollup};
 use crate::run::{UndoAnswer, describe_run, kept_bytes, load_plan, undo_answers};
 
@@ -310,15 +309,12 @@ impl<'a> RunDetails<'a> {
         })
     }
 
-    /// Returns the path of a file in the run's directory, as found on disk.
-    fn at(&self, name: &str) -> String {
-        self.tree.shown(self.run.directory.join(name).ok().as_ref())
+    fn events(&self) -> String {
+        self.shown(&self.run.directory.events())
     }
 
-    fn events(&self) -> String {
-        events::path_of(self.run.name())
-            .map(|at| self.tree.shown(Some(&at)))
-            .unwrap_or_default()
+    fn shown(&self, at: &RelPath) -> String {
+        self.tree.shown(Some(at))
     }
 
     fn report(&self) -> String {
@@ -345,7 +341,7 @@ impl<'a> RunDetails<'a> {
             steps,
             plan_fault: self.plan.as_ref().err().map(String::as_str),
             undo_data_bytes: self.kept,
-            directory: self.tree.shown(Some(&self.run.directory)),
+            directory: self.shown(&self.run.directory),
             events: self.events(),
             report: self.report(),
         }
@@ -410,8 +406,8 @@ impl<'a> RunDetails<'a> {
         }
         out::line(styled(BOLD, "where to look"));
         let places = [
-            ("directory", self.tree.shown(Some(&run.directory))),
-            ("plan", self.at("plan.json")),
+            ("directory", self.shown(&run.directory)),
+            ("plan", self.shown(&run.directory.plan())),
             ("events", self.events()),
         ];
         places

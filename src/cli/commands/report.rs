@@ -8,9 +8,10 @@ use crate::cli::output::OutputFile;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Records, RunSummary};
-use crate::journal::{DamagedRun, Run, runs_and_damaged, runs_directory};
+use crate::journal::{DamagedRun, Run, runs_and_damaged};
 use crate::names::Escaped;
 use crate::run::{describe_run_state, load_plan, undo_answers};
 
@@ -29,8 +30,7 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
         Some(damaged) => summary_of_damaged(tree, damaged),
         None => summary_of(tree, find_run(&runs, &args.run, Newest::Any)?),
     };
-    let directory = runs_directory().join(&summary.run);
-    if let Some(plan) = directory.ok().and_then(|run| load_plan(tree, &run).ok()) {
+    if let Ok(plan) = load_plan(tree, &ROLLUP_DIR.run(&summary.run)) {
         summary.scope = views::plan::scope_lines(&plan);
     }
     if let Some(run) = runs.iter().find(|run| run.name() == summary.run) {

@@ -11,9 +11,10 @@ use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
-use crate::deployment::tree::{Tree, path};
+use crate::deployment::tree::Tree;
 use crate::journal::RunState;
 use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
@@ -111,7 +112,7 @@ impl ConsoleView<'_> {
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         // A run that touches an item touches at least its record, if not its whole directory.
-        let record = self.site().directory(instance).with(&path("state.toml"));
+        let record = ItemDir(&self.site().directory(instance)).record();
         if record.is_within(&self.touched) && state == State::Verified {
             State::Unverified
         } else {

@@ -13,6 +13,7 @@ use super::signals::Signals;
 use crate::cli::args::RehearsalChildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Began, DroppedEvents, LoggedEvent};
 use crate::journal::{Answer, Direction};
@@ -98,7 +99,7 @@ impl RunProgress {
             })));
             out::message(format_args!(
                 "events in {}",
-                Escaped(&tree.shown(events::path_of(run).as_ref()))
+                Escaped(&tree.shown(Some(&ROLLUP_DIR.run(run).events())))
             ));
         }
     }
@@ -170,7 +171,7 @@ impl RunProgress {
         let (Some(tree), Some(run)) = (&self.tree, &self.run) else {
             return;
         };
-        let at = tree.shown(events::path_of(run).as_ref());
+        let at = tree.shown(Some(&ROLLUP_DIR.run(run).events()));
         match &self.events {
             None => out::warn(format_args!(
                 "the events of this command are not recorded: cannot write `{at}`"

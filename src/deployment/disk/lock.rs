@@ -8,7 +8,8 @@ use std::fs::{File, TryLockError};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
-use super::tree::{DiskError, Tree, path, readable};
+use super::run_dir::ROLLUP_DIR;
+use super::tree::{DiskError, Tree, readable};
 use crate::names::{Escaped, RelPath};
 
 /// Format version of everything below `.rollup`.
@@ -98,8 +99,8 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
 
 /// Takes the lock, and opens the root directory for `syncfs`.
 pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
-    let lock_path = path(".rollup/lock");
-    let has_rollup_directory = tree.metadata(&path(".rollup"))?.is_some();
+    let lock_path = ROLLUP_DIR.lock();
+    let has_rollup_directory = tree.metadata(&ROLLUP_DIR)?.is_some();
     let file = match has_rollup_directory {
         true => lock_file(tree, &lock_path)?,
         false => handle(tree)?,
@@ -113,7 +114,7 @@ pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
         }
     }
     // Another process created `.rollup` between the check and the lock: now its lock file counts.
-    if !has_rollup_directory && tree.metadata(&path(".rollup"))?.is_some() {
+    if !has_rollup_directory && tree.metadata(&ROLLUP_DIR)?.is_some() {
         return Err(held(tree));
     }
     Ok((file, handle(tree)?))
@@ -152,7 +153,7 @@ pub fn host() -> String {
 
 /// Refuses a `.rollup` whose format is not [`FORMAT`], since a later version of rollup wrote it.
 pub fn check_format(tree: &Tree) -> Result<(), LockError> {
-    match tree.text(&path(".rollup/format"), 64)? {
+    match tree.text(&ROLLUP_DIR.format(), 64)? {
         None => Ok(()),
         Some(text) if text.trim() == FORMAT.to_string() => Ok(()),
         Some(text) => Err(LockError::TooNew(text.trim().to_owned())),
@@ -164,7 +165,7 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
 /// Reads the system's own table of locks instead of trying the lock, which could make another
 /// process fail to take it.
 pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
-    let (device, inode) = match tree.metadata(&path(".rollup/lock"))? {
+    let (device, inode) = match tree.metadata(&ROLLUP_DIR.lock())? {
         Some(metadata) => metadata.identity,
         None => rustix::fs::fstat(tree.root())
             .map(|status| (status.st_dev, status.st_ino))
@@ -198,7 +199,7 @@ pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
 
 /// Reads the description of the last owner, which may have finished since.
 fn read_owner(tree: &Tree) -> Option<LockOwner> {
-    let text = tree.text(&path(".rollup/lock.owner"), 4096).ok()??;
+    let text = tree.text(&ROLLUP_DIR.lock_owner(), 4096).ok()??;
     toml::from_str(&text).ok()
 }
 

@@ -1,7 +1,6 @@
 //! Changes of a deployment, which only the process that holds its lock can make.
 
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,11 +14,10 @@ use super::deletion::{refuse_mounts, remove_tree};
 use super::fault_injection::{AttachedInjector, Change, FaultInjector};
 use super::lock::{FORMAT, LockError, LockOwner, acquire, check_format};
 use super::open_file::{Attributes, OpenFile, set_attributes};
+use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
 use super::tree::{DiskError, FileKind, FoundEntry, SYNC_ACTION, Tree, path, readable};
 use crate::names::RelPath;
 
-/// Prefix of the temporary name of `.rollup` while it is created; 16 random digits follow.
-const UNFINISHED_PREFIX: &str = ".rollup-";
 /// Longest journal that is read in an unfinished `.rollup`, in bytes: more than a first record.
 const LONGEST_OPENING: u64 = 1 << 20;
 
@@ -54,7 +52,9 @@ impl LockedDeployment {
                         injector: AttachedInjector::default(),
                     };
                     check_format(&locked.tree)?;
-                    locked.write_owner(command)?;
+                    if locked.has_rollup_directory()? {
+                        locked.write_owner(command);
+                    }
                     return Ok(locked);
                 }
             }
@@ -63,12 +63,9 @@ impl LockedDeployment {
 
     /// Writes the description of this process to `.rollup/lock.owner`. A failed write is ignored:
     /// only the lock itself counts.
-    fn write_owner(&self, command: &str) -> Result<(), LockError> {
-        if self.has_rollup_directory()? {
-            let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
-            let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
-        }
-        Ok(())
+    fn write_owner(&self, command: &str) {
+        let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
+        let _ = self.overwrite(&ROLLUP_DIR.lock_owner(), owner.as_bytes());
     }
 
     /// Announces every change to `injector` from now on.
@@ -89,7 +86,7 @@ impl LockedDeployment {
 
     /// Returns whether `.rollup` exists.
     pub fn has_rollup_directory(&self) -> Result<bool, DiskError> {
-        Ok(self.tree.metadata(&path(".rollup"))?.is_some())
+        Ok(self.tree.metadata(&ROLLUP_DIR)?.is_some())
     }
 
     /// Creates `.rollup` atomically, if it does not exist yet.
@@ -103,13 +100,12 @@ impl LockedDeployment {
             let _ = self.clear_unfinished();
             return Err(error);
         }
-        let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
-        let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
+        self.write_owner(command);
         Ok(())
     }
 
     fn make_rollup_directory(&mut self) -> Result<(), DiskError> {
-        let unfinished = unfinished_name();
+        let unfinished = RollupDir::unfinished();
         let root = self
             .tree
             .root()
@@ -123,15 +119,10 @@ impl LockedDeployment {
             }
         };
         self.make_directory(&unfinished, attributes)?;
-        for name in ["trash", "runs"] {
-            self.make_directory(&unfinished.join(name).expect("a plain name"), attributes)?;
-        }
-        self.write(
-            &unfinished.join("format").expect("a plain name"),
-            format!("{FORMAT}\n").as_bytes(),
-            None,
-        )?;
-        let lock = self.create(&unfinished.join("lock").expect("a plain name"))?;
+        self.make_directory(&unfinished.trash(), attributes)?;
+        self.make_directory(&unfinished.runs(), attributes)?;
+        self.write(&unfinished.format(), format!("{FORMAT}\n").as_bytes(), None)?;
+        let lock = self.create(&unfinished.lock())?;
         lock.file.try_lock().map_err(|e| {
             DiskError::new(
                 "lock",
@@ -141,7 +132,7 @@ impl LockedDeployment {
         })?;
         // Synced before it gets its name: an incomplete `.rollup` would block every later command.
         self.sync()?;
-        self.rename(&unfinished, &path(".rollup"))?;
+        self.rename(&unfinished, &ROLLUP_DIR)?;
         self.lock = lock.file;
         Ok(())
     }
@@ -153,7 +144,7 @@ impl LockedDeployment {
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
             if kind == FileKind::Directory
-                && is_unfinished(&name)
+                && RollupDir::is_unfinished(&name)
                 && self.is_unfinished_rollup(&path(&name)).unwrap_or(false)
             {
                 self.remove_tree(&path(&name))?;
@@ -171,30 +162,26 @@ impl LockedDeployment {
             let below = path.below(at);
             let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
             let is_known = match (parts.as_slice(), kind) {
-                (["trash" | "runs"] | ["runs", _], FileKind::Directory) => true,
-                (["lock"], FileKind::File) => self
+                ([name], FileKind::Directory) => RollupDir::DIRECTORIES.contains(name),
+                ([RollupDir::RUNS, _], FileKind::Directory) => true,
+                ([RollupDir::LOCK], FileKind::File) => self
                     .tree
                     .metadata(path)?
                     .is_some_and(|metadata| metadata.size == 0),
-                (["format"], FileKind::File) => {
+                ([RollupDir::FORMAT], FileKind::File) => {
                     let text = self.tree.text(path, 64)?.unwrap_or_default();
                     format!("{FORMAT}\n").starts_with(&text)
                 }
-                (["lock.owner"], FileKind::File) => true,
-                (["runs", _, "journal"], FileKind::File) => {
+                ([RollupDir::LOCK_OWNER], FileKind::File) => true,
+                ([RollupDir::RUNS, _, RunDir::JOURNAL], FileKind::File) => {
                     let text = self.tree.text(path, LONGEST_OPENING)?.unwrap_or_default();
                     !text.contains("staged")
                 }
-                (
-                    [
-                        "runs",
-                        _,
-                        "reserve" | "manifest.toml" | "plan.json" | "events.ndjson",
-                    ],
-                    FileKind::File,
-                ) => true,
-                (["runs", _, "slots" | "sources", ..], FileKind::Directory | FileKind::File) => {
+                ([RollupDir::RUNS, _, name], FileKind::File) if RunDir::FILES.contains(name) => {
                     true
+                }
+                ([RollupDir::RUNS, _, name, ..], FileKind::Directory | FileKind::File) => {
+                    RunDir::DIRECTORIES.contains(name)
                 }
                 _ => false,
             };
@@ -392,15 +379,11 @@ impl LockedDeployment {
 
     /// Moves a managed directory into the trash, syncs the rename, and returns its new path.
     pub fn move_to_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
-        let mut trash = path(".rollup/trash")
-            .join(at.name())
-            .expect("the name of a path");
+        let mut trash = ROLLUP_DIR.discarded(at.name());
         let mut number = 1;
         while self.tree.metadata(&trash)?.is_some() {
             number += 1;
-            trash = path(".rollup/trash")
-                .join(&format!("{}.{number}", at.name()))
-                .expect("the name of a path");
+            trash = ROLLUP_DIR.discarded(format_args!("{}.{number}", at.name()));
         }
         self.rename(at, &trash)?;
         self.sync()?;
@@ -410,14 +393,13 @@ impl LockedDeployment {
     /// Removes everything from the trash, where a process that died may have left it. An entry that
     /// cannot be removed does not prevent the removal of the others.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
-        let trash = path(".rollup/trash");
-        let entries = self.tree.names(&trash)?;
+        let entries = self.tree.names(&ROLLUP_DIR.trash())?;
         if !entries.is_empty() {
             self.sync()?;
         }
         let mut failed = None;
         for (name, kind) in entries {
-            let at = trash.join(&name).expect("a name found in a directory");
+            let at = ROLLUP_DIR.discarded(name);
             let removed = match kind {
                 FileKind::Directory => self.remove_tree(&at),
                 _ => self.remove_file(&at),
@@ -434,26 +416,6 @@ impl LockedDeployment {
         self.injector.before(Change::Sync).map_err(fail)?;
         rustix::fs::syncfs(&self.sync).map_err(|e| fail(e.into()))
     }
-}
-
-/// Returns a random temporary name for `.rollup`; `mkdir` refuses it if it exists.
-fn unfinished_name() -> RelPath {
-    path(&format!(
-        "{UNFINISHED_PREFIX}{:016x}",
-        RandomState::new().hash_one(std::process::id())
-    ))
-}
-
-/// Returns whether `.rollup` may have this name while it is created. This is not a proof: any
-/// directory may have such a name.
-pub fn is_unfinished(name: &str) -> bool {
-    let is_random = |digits: &str| {
-        digits
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    name.strip_prefix(UNFINISHED_PREFIX)
-        .is_some_and(|digits| digits.len() == 16 && is_random(digits))
 }
 
 /// Opens the optional file beside a run's journal. A failure is ignored and not reported, because

@@ -10,4 +10,5 @@ pub mod free_space;
 pub mod lock;
 pub mod locked;
 pub mod open_file;
+pub mod run_dir;
 pub mod tree;

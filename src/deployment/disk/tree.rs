@@ -14,6 +14,7 @@ use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FileType, Mode, OFlags};
 use walkdir::WalkDir;
 
+use super::run_dir::RollupDir;
 use crate::names::{Digest, Escaped, Hasher, RelPath, escaped_path};
 
 /// Largest number of entries that a walk accepts.
@@ -304,7 +305,7 @@ impl Tree {
             Some(path) => self.path.join(path.to_path()),
         };
         let is_rollup_directory = |depth: usize, name: &std::ffi::OsStr| {
-            below.is_none() && depth == 1 && name == ".rollup"
+            below.is_none() && depth == 1 && name == RollupDir::NAME
         };
         let mut listing = TreeListing::default();
         let walk = WalkDir::new(&start)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::applied::APPLIED;
+use crate::deployment::disk::run_dir::RollupDir;
 use crate::names::same_name;
 
 /// Largest description in which the name of the share is searched, in bytes.
@@ -24,7 +25,7 @@ pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
 }
 
 fn is_deployment(directory: &Path) -> bool {
-    if directory.join(".rollup").is_dir() {
+    if directory.join(RollupDir::NAME).is_dir() {
         return true;
     }
     let description = directory.join("deployment.toml");

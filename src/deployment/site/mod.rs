@@ -10,6 +10,7 @@ mod console;
 pub mod describe;
 pub mod description;
 pub mod enclosing;
+pub mod item_dir;
 pub mod platforms;
 pub mod records;
 pub mod shapes;

@@ -6,23 +6,26 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::applied::APPLIED;
 use super::description::{Description, NameIndex, RoleId, ServerId, named};
+use super::item_dir::ItemDir;
+use crate::deployment::disk::run_dir::RollupDir;
 use crate::document::{Code, Placed, Reader, Span, Table};
 use crate::names::{CaseFolded, FileName};
 
 /// Names that are reserved at the root of a deployment: those used there or in the directory of an
 /// item.
 pub(super) const AT_THE_ROOT: &[&str] = &[
-    ".rollup",
+    RollupDir::NAME,
     "Servers",
-    "files",
+    ItemDir::FILES,
     "deployment.toml",
-    "applied",
-    "state.toml",
+    APPLIED,
+    ItemDir::RECORD,
 ];
 
 /// Names that are reserved in the directory of an item.
-const IN_A_DIRECTORY: &[&str] = &[".rollup", "files", "state.toml"];
+const IN_A_DIRECTORY: &[&str] = &[RollupDir::NAME, ItemDir::FILES, ItemDir::RECORD];
 
 /// Reader of a description, with the part that is already read.
 pub(super) struct SiteReader<'r, 's> {

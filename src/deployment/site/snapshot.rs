@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::applied::AppliedRollups;
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
+use super::item_dir::ItemDir;
 use super::records::{ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord};
 use crate::deployment::disk::free_space::{FreeSpace, free};
 use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
@@ -149,12 +150,8 @@ impl Snapshot {
         self.read_applied(tree)?;
         let instances: Vec<_> = self.description.all_instances().collect();
         let read = |instance: &Instance| {
-            let file = self.actual(
-                &self
-                    .description
-                    .directory(*instance)
-                    .with(&path("state.toml")),
-            );
+            let directory = self.description.directory(*instance);
+            let file = self.actual(&ItemDir(&directory).record());
             self.text(tree, &file)
                 .map(|text| text.map(|text| (*instance, file, text)))
         };
@@ -202,7 +199,7 @@ impl Snapshot {
                 && parts
                     .next()
                     .is_some_and(|part| crate::names::same_name(part, "Programs"))
-                && crate::names::same_name(found.path.name(), "state.toml")
+                && ItemDir::is_record(&found.path)
         });
         let files: Vec<_> = programs.map(|found| found.path.clone()).collect();
         for file in files {
@@ -243,7 +240,7 @@ impl Snapshot {
         };
         for &instance in &interest.instances {
             let directory = self.description.directory(instance);
-            want(&directory.with(&path("state.toml")));
+            want(&ItemDir(&directory).record());
             let files = self
                 .items
                 .get(&instance)
@@ -251,7 +248,7 @@ impl Snapshot {
             files
                 .iter()
                 .flat_map(|i| i.files.keys())
-                .for_each(|file| want(&in_files(&directory, file)));
+                .for_each(|file| want(&ItemDir(&directory).file(file)));
         }
         for (directory, record) in &self.programs {
             let Some(FoundEntry {
@@ -265,12 +262,12 @@ impl Snapshot {
                 .nth(1)
                 .and_then(|name| self.description.server(name));
             if server.is_some_and(|server| interest.programs_on.contains(&server)) {
-                want(&directory.with(&path("state.toml")));
+                want(&ItemDir(directory).record());
                 let files = record.installed.as_ref();
                 files
                     .iter()
                     .flat_map(|i| i.files.keys())
-                    .for_each(|file| want(&in_files(directory, file)));
+                    .for_each(|file| want(&ItemDir(directory).file(file)));
             }
         }
         for &(service, server) in &interest.services {
@@ -359,14 +356,14 @@ impl Snapshot {
     /// Returns the path and the fault of an item that only seems not installed: its record is not a
     /// file, or it has files without a record.
     pub fn hidden(&self, directory: &RelPath) -> Option<(RelPath, String)> {
-        let record = self.node(&directory.with(&path("state.toml")));
+        let record = self.node(&ItemDir(directory).record());
         if let Some(found) = record.filter(|found| found.kind != FileKind::File) {
             return Some((
                 found.path.clone(),
                 format!("is {}, not a file", found.kind.with_article()),
             ));
         }
-        let files = directory.with(&path("files"));
+        let files = ItemDir(directory).files();
         let lost = record.is_none() && self.below(&files).any(|found| found.kind == FileKind::File);
         lost.then(|| {
             (
@@ -432,11 +429,6 @@ impl Snapshot {
     pub fn package(&self, name: &CaseFolded) -> Option<&Result<Contents, String>> {
         self.packages.get(name)
     }
-}
-
-/// Returns the path of an installed file below its instance's directory.
-pub fn in_files(directory: &RelPath, file: &RelPath) -> RelPath {
-    directory.with(&path("files")).with(file)
 }
 
 /// Cabinets beside a package in the share.

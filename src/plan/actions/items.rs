@@ -8,7 +8,6 @@ use super::packages::PackageInstall;
 use super::states::{item_state, seen_item};
 use crate::deployment::description::{Instance, ItemKind};
 use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
-use crate::deployment::tree::path;
 use crate::installer::Contents;
 use crate::manifest::{InstallTargets, Selection, Step};
 use crate::names::{CaseFolded, FileName};
@@ -16,8 +15,8 @@ use crate::plan::options::IncludeMissing;
 use crate::plan::planner::{Package, Placement, Planner};
 use crate::plan::refusal::{Reason, ReasonKind};
 use crate::plan::resolve::StepTarget;
-use crate::plan::swaps::text_entry;
-use crate::plan::{NewEntry, NewEntryKind, OperationKind, TargetState};
+use crate::plan::swaps::directory_with_record;
+use crate::plan::{OperationKind, TargetState};
 
 impl Planner<'_> {
     pub(super) fn uninstall(
@@ -83,16 +82,7 @@ impl Planner<'_> {
         let kept = self.directory_object(&operation_target.at, Some(&record));
         let (kb, revision) = self.rollup_identity();
         let removed = ItemRecord::removed(kb, revision);
-        let mut new = vec![
-            NewEntry {
-                path: operation_target.at.clone(),
-                kind: NewEntryKind::Directory,
-            },
-            text_entry(
-                operation_target.at.with(&path("state.toml")),
-                removed.to_toml(),
-            ),
-        ];
+        let mut new = directory_with_record(&operation_target.at, removed.to_toml());
         self.keep_unmanaged(&mut new, &operation_target.at, &kept);
         self.placements.push(Placement {
             live: operation_target.at.clone(),

@@ -11,9 +11,9 @@ mod states;
 use std::collections::BTreeSet;
 
 use crate::deployment::description::{Instance, ServerId};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::ItemRecord;
-use crate::deployment::snapshot::in_files;
-use crate::deployment::tree::{FileKind, path};
+use crate::deployment::tree::FileKind;
 use crate::manifest::{Action, Step};
 use crate::names::{CaseFolded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, SourceFile};
@@ -200,14 +200,13 @@ impl Planner<'_> {
     /// unmanaged entries.
     fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> KeptEntries {
         self.inspect(live, FileKind::Directory);
-        let mut managed: BTreeSet<CaseFolded> =
-            [live.with(&path("state.toml")).case_folded()].into();
+        let mut managed: BTreeSet<CaseFolded> = [ItemDir(live).record().case_folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
         managed.extend(
             files
                 .iter()
                 .flat_map(|i| i.files.keys())
-                .map(|file| in_files(live, file).case_folded()),
+                .map(|file| ItemDir(live).file(file).case_folded()),
         );
         // Objects that an earlier step places there are not on disk yet.
         if self.tree.load(live, &managed) {
@@ -223,7 +222,7 @@ impl Planner<'_> {
             return;
         };
         for (file, recorded) in &installed.files {
-            let at = self.snapshot.actual(&in_files(live, file));
+            let at = self.snapshot.actual(&ItemDir(live).file(file));
             let Some(found) = self
                 .snapshot
                 .node(&at)

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::states::{item_state, seen_item};
 use super::{OperationTarget, PlannedStepDraft};
+use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
-use crate::deployment::snapshot::in_files;
-use crate::deployment::tree::path;
 use crate::installer::{Contents, ExternalCabinet};
 use crate::manifest::{Servers, Step};
 use crate::names::{CaseFolded, FileName, RelPath};
@@ -71,7 +70,7 @@ impl Planner<'_> {
         );
         let mut new = package_entries(&operation_target.at, contents, source);
         new.push(text_entry(
-            operation_target.at.with(&path("state.toml")),
+            ItemDir(&operation_target.at).record(),
             record_after.to_toml(),
         ));
         self.keep_unmanaged(&mut new, &operation_target.at, &kept);
@@ -344,7 +343,7 @@ pub(super) fn package_entries(live: &RelPath, contents: &Contents, source: usize
     let mut directories: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
     for file in &contents.files {
-        let at = in_files(live, &file.path);
+        let at = ItemDir(live).file(&file.path);
         directories.extend(
             at.ancestors()
                 .filter(|directory| directory.below(live).is_some()),
@@ -363,7 +362,7 @@ pub(super) fn package_entries(live: &RelPath, contents: &Contents, source: usize
         });
     }
     // An installed item has a directory for its files, even if its package contains none.
-    directories.insert(live.with(&path("files")));
+    directories.insert(ItemDir(live).files());
     new.extend(directories.into_iter().map(|path| NewEntry {
         path,
         kind: NewEntryKind::Directory,

@@ -6,13 +6,12 @@ use super::PlannedStepDraft;
 use super::states::procedure_state;
 use crate::deployment::description::ItemKind;
 use crate::deployment::records::ProcedureRecord;
-use crate::deployment::tree::path;
 use crate::manifest::{Selection, Step};
+use crate::plan::OperationKind;
 use crate::plan::planner::{Placement, Planner};
 use crate::plan::refusal::ReasonKind;
 use crate::plan::resolve::StepTarget;
-use crate::plan::swaps::text_entry;
-use crate::plan::{NewEntry, NewEntryKind, OperationKind};
+use crate::plan::swaps::directory_with_record;
 
 impl Planner<'_> {
     pub(super) fn initialize(
@@ -65,16 +64,7 @@ impl Planner<'_> {
         let before = self.snapshot.procedure(target.instance).cloned();
         let kept = self.directory_object(&operation_target.at, None);
         let record = ProcedureRecord::ran(Some(self.rollup_identity()), parameters);
-        let mut new = vec![
-            NewEntry {
-                path: operation_target.at.clone(),
-                kind: NewEntryKind::Directory,
-            },
-            text_entry(
-                operation_target.at.with(&path("state.toml")),
-                record.to_toml(),
-            ),
-        ];
+        let mut new = directory_with_record(&operation_target.at, record.to_toml());
         self.keep_unmanaged(&mut new, &operation_target.at, &kept);
         self.placements.push(Placement {
             live: operation_target.at.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::start_state::StartState;
 use super::{COMMANDS_RUN, CrashError, CrashRehearsal, FIRST_FAILURE, command_failed};
 use crate::deployment::deletion::remove_path;
+use crate::deployment::run_dir::RollupDir;
 use crate::rehearse::child::{ChildFault, FinishedCommand};
 use crate::rehearse::copy::{copy_tree, copy_with_run};
 use crate::rehearse::lab_writer::LabWriter;
@@ -72,7 +73,7 @@ impl<'a> Worker<'a> {
         self.commands.clear();
         if start_state == StartState::Before && self.is_before {
             self.is_before = false;
-            return Ok(remove_path(&deployment.join(".rollup"))?);
+            return Ok(remove_path(&deployment.join(RollupDir::NAME))?);
         }
         self.is_before = false;
         remove_path(&deployment)?;

@@ -21,6 +21,7 @@ use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
 use crate::rehearse::{
@@ -140,7 +141,7 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
             "the operations, their times and the outage",
         ),
         (
-            format!("{shown}/.rollup/runs"),
+            format!("{shown}/{}", ROLLUP_DIR.runs()),
             "the run's directory, with the old objects",
         ),
     ];

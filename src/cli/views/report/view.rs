@@ -3,6 +3,7 @@
 use super::attempt::AttemptView;
 use super::words::{Tone, escaped, format_duration, format_time};
 use crate::cli::next::NextCommands;
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Attempt, EventSubject, RunSummary};
 use crate::journal::{Direction, Outcome, RunState};
@@ -59,9 +60,7 @@ impl ReportView {
                 RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
             },
             head: head(tree, summary),
-            events: events::path_of(&summary.run)
-                .map(|at| tree.shown(Some(&at)))
-                .unwrap_or_default(),
+            events: tree.shown(Some(&ROLLUP_DIR.run(&summary.run).events())),
             next: if is_closed {
                 Vec::new()
             } else {

@@ -1,0 +1,214 @@
+//! Paths of everything below `.rollup`; no other file knows how they are spelled.
+//!
+//! | path | contents |
+//! | --- | --- |
+//! | `format`, `lock`, `lock.owner` | version of the format; the lock, and the process that holds it |
+//! | `trash/` | what is being deleted |
+//! | `runs/0012-KB952076/` | one directory for each run |
+//! | … `manifest.toml`, `plan.json` | what was requested |
+//! | … `journal`, `reserve` | the records, and space for the last of them on a full disk |
+//! | … `events.ndjson` | the events, with their times |
+//! | … `slots/3/` | for each swap: `new` before it, `old` after it |
+//! | … `sources/` | files of the payload that are only unpacked, while staging |
+//! | … `quarantined.toml` | in a quarantined directory, the reason |
+
+use std::fmt::Display;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Deref;
+use std::sync::LazyLock;
+
+use crate::names::RelPath;
+
+/// Directory in which rollup keeps its own files.
+pub static ROLLUP_DIR: LazyLock<RollupDir> = LazyLock::new(|| RollupDir::named(RollupDir::NAME));
+
+/// Path of `.rollup`, which has another name while it is created.
+#[derive(Debug, Clone)]
+pub struct RollupDir(RelPath);
+
+impl RollupDir {
+    /// Name of the directory, in the root of a deployment.
+    pub const NAME: &str = ".rollup";
+    pub const FORMAT: &str = "format";
+    pub const LOCK: &str = "lock";
+    pub const LOCK_OWNER: &str = "lock.owner";
+    pub const TRASH: &str = "trash";
+    pub const RUNS: &str = "runs";
+    /// Names of its files.
+    pub const FILES: [&str; 3] = [Self::FORMAT, Self::LOCK, Self::LOCK_OWNER];
+    /// Names of its directories.
+    pub const DIRECTORIES: [&str; 2] = [Self::TRASH, Self::RUNS];
+    /// Prefix of the temporary name while it is created; 16 random digits follow.
+    const UNFINISHED_PREFIX: &str = ".rollup-";
+
+    fn named(name: &str) -> Self {
+        Self(RelPath::parse(name).expect("a plain name"))
+    }
+
+    /// Returns a random temporary name; `mkdir` refuses it if it exists.
+    pub(super) fn unfinished() -> Self {
+        Self::named(&format!(
+            "{}{:016x}",
+            Self::UNFINISHED_PREFIX,
+            RandomState::new().hash_one(std::process::id())
+        ))
+    }
+
+    /// Returns whether `.rollup` may have this name while it is created. This is not a proof: any
+    /// directory may have such a name.
+    pub fn is_unfinished(name: &str) -> bool {
+        let is_random = |digits: &str| {
+            digits
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        name.strip_prefix(Self::UNFINISHED_PREFIX)
+            .is_some_and(|digits| digits.len() == 16 && is_random(digits))
+    }
+
+    pub fn format(&self) -> RelPath {
+        below(self, Self::FORMAT)
+    }
+
+    pub fn lock(&self) -> RelPath {
+        below(self, Self::LOCK)
+    }
+
+    pub fn lock_owner(&self) -> RelPath {
+        below(self, Self::LOCK_OWNER)
+    }
+
+    pub fn trash(&self) -> RelPath {
+        below(self, Self::TRASH)
+    }
+
+    /// Returns the path of an object in the trash.
+    pub fn discarded(&self, name: impl Display) -> RelPath {
+        below(&self.trash(), name)
+    }
+
+    pub fn runs(&self) -> RelPath {
+        below(self, Self::RUNS)
+    }
+
+    /// Returns the directory of a run, by the name of the directory.
+    pub fn run(&self, name: &str) -> RunDir {
+        RunDir(below(&self.runs(), name))
+    }
+}
+
+impl Deref for RollupDir {
+    type Target = RelPath;
+
+    fn deref(&self) -> &RelPath {
+        &self.0
+    }
+}
+
+/// Path of the directory of a run.
+#[derive(Debug, Clone)]
+pub struct RunDir(RelPath);
+
+impl RunDir {
+    pub const JOURNAL: &str = "journal";
+    const RESERVE: &str = "reserve";
+    const MANIFEST: &str = "manifest.toml";
+    const PLAN: &str = "plan.json";
+    const EVENTS: &str = "events.ndjson";
+    pub const SLOTS: &str = "slots";
+    pub const SOURCES: &str = "sources";
+    /// Name of the new object in a slot.
+    pub const NEW: &str = "new";
+    /// Name of the old object in a slot.
+    const OLD: &str = "old";
+    /// Suffix that the name of the directory gets when it is quarantined.
+    pub const QUARANTINED: &str = ".quarantined";
+    /// Names of the files that staging makes.
+    pub const FILES: [&str; 5] = [
+        Self::JOURNAL,
+        Self::RESERVE,
+        Self::MANIFEST,
+        Self::PLAN,
+        Self::EVENTS,
+    ];
+    /// Names of the directories that staging makes.
+    pub const DIRECTORIES: [&str; 2] = [Self::SLOTS, Self::SOURCES];
+
+    pub fn journal(&self) -> RelPath {
+        below(self, Self::JOURNAL)
+    }
+
+    pub fn reserve(&self) -> RelPath {
+        below(self, Self::RESERVE)
+    }
+
+    pub fn manifest(&self) -> RelPath {
+        below(self, Self::MANIFEST)
+    }
+
+    pub fn plan(&self) -> RelPath {
+        below(self, Self::PLAN)
+    }
+
+    pub fn events(&self) -> RelPath {
+        below(self, Self::EVENTS)
+    }
+
+    pub fn slots(&self) -> RelPath {
+        below(self, Self::SLOTS)
+    }
+
+    /// Returns the directory of the slot of a swap, by its number.
+    pub fn slot(&self, swap: impl Display) -> RelPath {
+        below(&self.slots(), swap)
+    }
+
+    /// Returns the path of the new object of a swap, before it is moved to the live path.
+    pub fn new_object(&self, swap: impl Display) -> RelPath {
+        below(&self.slot(swap), Self::NEW)
+    }
+
+    /// Returns the path of the old object of a swap, after it was moved from the live path.
+    pub fn old_object(&self, swap: impl Display) -> RelPath {
+        below(&self.slot(swap), Self::OLD)
+    }
+
+    /// Returns whether a path is that of the new object of a swap, in any run.
+    pub fn is_new_object(path: &RelPath, swap: u32) -> bool {
+        path.as_str()
+            .ends_with(&format!("/{}/{swap}/{}", Self::SLOTS, Self::NEW))
+    }
+
+    /// Returns whether a path below the slots of a run is in an old object.
+    pub fn is_in_old_object(path: &RelPath) -> bool {
+        path.parts().nth(5) == Some(Self::OLD)
+    }
+
+    pub fn sources(&self) -> RelPath {
+        below(self, Self::SOURCES)
+    }
+
+    /// Returns the path of a file that is only unpacked, by its index in the plan.
+    pub fn source(&self, index: usize) -> RelPath {
+        below(&self.sources(), index)
+    }
+
+    /// Returns the path of the note in the directory, if it is quarantined.
+    pub fn quarantine_note(&self) -> RelPath {
+        below(self, "quarantined.toml")
+    }
+}
+
+impl Deref for RunDir {
+    type Target = RelPath;
+
+    fn deref(&self) -> &RelPath {
+        &self.0
+    }
+}
+
+fn below(directory: &RelPath, name: impl Display) -> RelPath {
+    directory
+        .join(&name.to_string())
+        .expect("the name of a file or directory")
+}
