@@ -9,11 +9,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::article::{ImportedArticle, OpenQuestion};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, ChangeKind, Condition, CopyFiles, FactValue, InstallTargets, Listed, Manifest,
-    ManifestDifference, ManifestTable, Prerequisite, Selection, Step, compare,
+    self, Action, ChangeKind, Condition, InstallTargets, Listed, Manifest, ManifestDifference,
+    ManifestTable, Prerequisite, Selection, Step, compare,
 };
 use crate::names::{CaseFolded, Requirement};
 
@@ -183,6 +185,7 @@ impl Article {
                 format!("{key} `{}`", of.as_deref().unwrap_or_default())
             }
             Some(of) => format!("`{key}` of `{of}`"),
+            None if difference.table == ManifestTable::Steps => "the order of the steps".to_owned(),
             None => format!("`{key}`"),
         };
         let [theirs, ours] = [old, new].map(|value| value.as_ref().and_then(value_text));
@@ -193,19 +196,15 @@ impl Article {
                 Code::MissingFromArticle,
                 format!("the minimum revision of {ours} in {subject} is not in the article"),
             ),
-            (ChangeKind::Changed, Some(theirs), Some(ours)) if !theirs.contains("TODO") => (
-                Code::ContradictsArticle,
-                format!("{subject} is {ours}, but {theirs} in the article"),
-            ),
-            (ChangeKind::Changed, ..) => return None,
-            (ChangeKind::Moved, theirs, ours) => {
-                let [theirs, ours] = [theirs, ours]
-                    .map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
+            (ChangeKind::Changed | ChangeKind::Moved, Some(theirs), Some(ours))
+                if !theirs.contains("TODO") =>
+            {
                 (
                     Code::ContradictsArticle,
                     format!("{subject} is {ours}, but {theirs} in the article"),
                 )
             }
+            (ChangeKind::Changed | ChangeKind::Moved, ..) => return None,
             (ChangeKind::Removed, theirs, _) => {
                 let theirs = theirs
                     .filter(|_| !is_whole(old))
@@ -252,7 +251,9 @@ fn is_fact(difference: &ManifestDifference) -> bool {
         // An article need not contain its own address.
         ManifestTable::Article => key != "url",
         ManifestTable::Prerequisites => !matches!(key, "id" | "confirm"),
-        ManifestTable::Steps => !matches!(key, "title" | "instructions" | "undo" | "optional"),
+        ManifestTable::Steps => {
+            !matches!(key, "id" | "title" | "instructions" | "undo" | "optional")
+        }
         ManifestTable::Payload => !matches!(key, "sha256" | "unused"),
     }
 }
@@ -265,39 +266,30 @@ fn adds_minimum(difference: &ManifestDifference) -> bool {
             .is_ok_and(|required: Requirement| required.revision.is_none())
     };
     difference.key == "requires"
-        && matches!(&difference.old, Some(FactValue::Text(text)) if is_any(text))
+        && matches!(&difference.old, Some(Value::String(text)) if is_any(text))
 }
 
-fn is_whole(value: &Option<FactValue>) -> bool {
-    matches!(value, Some(FactValue::Whole(_)))
+fn is_whole(value: &Option<Value>) -> bool {
+    matches!(value, Some(Value::Object(_)))
 }
 
-/// Returns a value for a message; for the position of an entry that moved, its neighbour.
-fn value_text(value: &FactValue) -> Option<String> {
+/// Returns a value for a message; `None` for a whole entry.
+fn value_text(value: &Value) -> Option<String> {
     match value {
-        FactValue::Text(text) => Some(format!("`{text}`")),
-        FactValue::Number(number) => Some(number.to_string()),
-        FactValue::Flag(flag) => Some(flag.to_string()),
-        FactValue::List(values) => Some(
-            values
-                .iter()
-                .filter_map(value_text)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ),
-        FactValue::Whole(parts) => {
-            let (word, beside) = parts
-                .iter()
-                .find(|(word, _)| word == "after" || word == "before")?;
-            Some(format!("{word} {}", value_text(beside)?))
+        Value::String(text) => Some(format!("`{text}`")),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().filter_map(value_text).collect();
+            Some(values.join(", "))
         }
+        Value::Object(_) => None,
+        other => Some(other.to_string()),
     }
 }
 
 /// Returns the span in the manifest of a difference; of a missing part, the span where it belongs.
 fn manifest_span(source: &Source, manifest: &Manifest, difference: &ManifestDifference) -> Span {
     let value = match &difference.new {
-        Some(FactValue::Text(text)) => Some(text.as_str()),
+        Some(Value::String(text)) => Some(text.as_str()),
         _ => None,
     };
     if let Some(line) = difference.new_line {
@@ -312,10 +304,7 @@ fn manifest_span(source: &Source, manifest: &Manifest, difference: &ManifestDiff
             .map(|step| step.line)
     };
     let beside = match &difference.old {
-        Some(FactValue::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
-            FactValue::Text(id) => named(id),
-            _ => None,
-        }),
+        Some(Value::Object(step)) => step.get("after").and_then(Value::as_str).and_then(named),
         _ => None,
     };
     match difference.table {
@@ -396,15 +385,7 @@ fn targets(step: &Step) -> BTreeSet<CaseFolded> {
         Action::Install(InstallTargets::RemovedBy { step, line: _ }) => {
             [CaseFolded::of(step)].into()
         }
-        Action::Copy {
-            files: CopyFiles::Named(files),
-            to: _,
-        }
-        | Action::Run { files, on: _ } => listed(files),
-        Action::Copy {
-            files: CopyFiles::Others { names, line: _ },
-            to: _,
-        } => names.iter().map(|name| name.case_folded()).collect(),
+        Action::Copy { files, .. } | Action::Run { files, .. } => listed(files),
         Action::Service { service, .. } => [CaseFolded::of(service)].into(),
         Action::Manual { .. } => BTreeSet::new(),
     }
