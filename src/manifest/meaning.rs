@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::shapes::ARTICLE;
-use super::{Action, GroupItems, KeyLines, Listed, Manifest, Step};
+use super::{Action, GroupItems, KeyLines, Manifest, PayloadFile, Step};
 use crate::names::{CaseFolded, Digest, RelPath, same_name};
 
 /// Table of a manifest, in the document's order.
@@ -61,8 +62,7 @@ pub(super) struct Entry {
     /// Values by their keys, and by themselves if they are members of a list.
     pub(super) facts: BTreeMap<String, Fact>,
     /// Names whose order counts: all steps, or the packages of a step.
-    #[serde(serialize_with = "case_folded")]
-    pub(super) order: Vec<Listed>,
+    pub(super) order: Vec<Fact>,
 }
 
 /// Value that a manifest states, or all values of an entry.
@@ -112,39 +112,63 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
         let (table, line) = (ManifestTable::Prerequisites, Some(one.line));
         all.push(Entry::new(table, object(one), &no_lines, line));
     }
-    add_steps(&mut all, steps);
+    let mut run = Entry::new(ManifestTable::Steps, Map::new(), &no_lines, None);
+    for step in steps {
+        let mut entry = step_entry(step);
+        if let Some(before) = run.order.last() {
+            entry.whole.value["after"] = before.value.clone();
+        }
+        run.order.push(ordered("order", &step.id, step.line));
+        all.push(entry);
+    }
+    all.push(run);
     for row in files {
         let (table, line) = (ManifestTable::Payload, Some(row.line));
-        all.push(Entry::new(table, object(row), &no_lines, line));
+        all.push(Entry::new(table, row_values(row), &no_lines, line));
     }
     keyed(all)
 }
 
-fn add_steps(all: &mut Vec<Entry>, steps: &[Step]) {
-    let mut order: Vec<Listed> = Vec::new();
-    for step in steps {
-        let mut values = object(step);
-        values.insert("action".to_owned(), step.action.keyword().into());
-        // The default of a title is the id.
-        if same_name(&step.title, &step.id) {
-            values.remove("title");
-        }
-        let mut entry = Entry::new(ManifestTable::Steps, values, &step.lines, Some(step.line));
-        if let Some(before) = order.last() {
-            entry.whole.value["after"] = before.name.as_str().into();
-        }
-        if let Action::Run { files, .. } = &step.action {
-            entry.order.clone_from(files);
-        }
-        all.push(entry);
-        order.push(Listed {
-            name: step.id.clone(),
-            line: step.line,
-        });
+fn step_entry(step: &Step) -> Entry {
+    let mut values = object(step);
+    values.insert("action".to_owned(), step.action.keyword().into());
+    // The default of a title is the id.
+    if same_name(&step.title, &step.id) {
+        values.remove("title");
     }
-    let mut entry = Entry::new(ManifestTable::Steps, Map::new(), &KeyLines::new(), None);
-    entry.order = order;
-    all.push(entry);
+    let mut entry = Entry::new(ManifestTable::Steps, values, &step.lines, Some(step.line));
+    // The entry is reported by its id.
+    if let Some(whole) = entry.whole.value.as_object_mut() {
+        whole.remove("id");
+    }
+    if let Action::Run { files, .. } = &step.action {
+        for file in files {
+            entry.order.push(ordered("files", &file.name, file.line));
+        }
+    }
+    entry
+}
+
+/// Returns the values of a row, with the time as a manifest spells it.
+fn row_values(row: &PayloadFile) -> Map<String, Value> {
+    let mut values = object(row);
+    if let Some(Ok(modified)) = row.modified.map(Timestamp::from_second) {
+        values.insert("modified".to_owned(), modified.to_string().into());
+    }
+    if row.platform.is_none() {
+        values.insert("platform".to_owned(), "x86".into());
+    }
+    values
+}
+
+/// Returns a name whose position counts.
+fn ordered(key: &str, name: &str, line: u32) -> Fact {
+    Fact {
+        key: key.to_owned(),
+        value: name.into(),
+        line: Some(line),
+        canonical: CaseFolded::of(name).as_str().to_owned(),
+    }
 }
 
 /// Returns the entries by what they are about. Prerequisites about the same product are counted, in
@@ -185,8 +209,7 @@ impl Entry {
         let key = match table {
             ManifestTable::Prerequisites => "prerequisite",
             ManifestTable::Steps => "step",
-            ManifestTable::Payload => "file",
-            ManifestTable::Rollup | ManifestTable::Article => "table",
+            _ => "file",
         };
         let mut entry = Self {
             table,
@@ -202,34 +225,22 @@ impl Entry {
         for (key, value) in values {
             if !value.is_null() {
                 let line = lines.get(key.as_str()).copied().or(line);
-                entry.whole.value[&key] = entry.add(&key, (key.clone(), key.clone()), value, line);
+                entry.whole.value[&key] = entry.add(&key, &key, "", value, line);
             }
         }
         entry
     }
 
     /// Adds the value of a key, or each value if it is a list or a table of free keys, and returns
-    /// it without the lines of its members. `path` is the key with the free keys below it, and `id`
-    /// the same for all spellings.
-    fn add(
-        &mut self,
-        key: &str,
-        (path, id): (String, String),
-        value: Value,
-        line: Option<u32>,
-    ) -> Value {
-        let quoted = |name: &str| toml::Value::String(name.to_owned());
+    /// it without the lines of its members. `path` is the key with the free keys below it, `name`
+    /// the last free key.
+    fn add(&mut self, key: &str, path: &str, name: &str, value: Value, line: Option<u32>) -> Value {
         match value {
             Value::Object(below) => {
                 let mut values = Map::new();
                 for (name, value) in below {
-                    let path = format!("{path}.{}", quoted(&name));
-                    // The name of a parameter, which has a text, is not looked up.
-                    let id = match value.is_string() {
-                        true => format!("{id}.{}", quoted(&name)),
-                        false => format!("{id}.{}", quoted(CaseFolded::of(&name).as_str())),
-                    };
-                    let value = self.add(key, (path, id), value, line);
+                    let path = format!("{path}.{}", toml::Value::String(name.clone()));
+                    let value = self.add(key, &path, &name, value, line);
                     values.insert(name, value);
                 }
                 Value::Object(values)
@@ -239,24 +250,32 @@ impl Entry {
                 for member in members {
                     let line = member["line"].as_u64().map(|line| line as u32).or(line);
                     let value = member.get("name").unwrap_or(&member).clone();
-                    values.push(value.clone());
-                    let fact = self.fact(key, path.clone(), value, line);
-                    let identity = member_identity(key, &fact);
-                    self.facts.insert(format!("{id}={identity}"), fact);
+                    let fact = self.fact(key, path, value.clone(), line);
+                    self.insert(member_identity(key, &fact), fact);
+                    values.push(value);
                 }
                 Value::Array(values)
             }
             value => {
+                // The name of a parameter is not looked up, so its case counts.
                 let fact = self.fact(key, path, value.clone(), line);
-                self.facts.insert(id, fact);
+                self.insert(name.to_owned(), fact);
                 value
             }
         }
     }
 
-    fn fact(&self, key: &str, path: String, value: Value, line: Option<u32>) -> Fact {
+    /// Adds a value with an identity among those of its key.
+    fn insert(&mut self, identity: String, fact: Fact) {
+        let path = CaseFolded::of(&fact.key);
+        let id = format!("{}={identity}", path.as_str());
+        self.facts.insert(id, fact);
+    }
+
+    fn fact(&self, key: &str, path: &str, value: Value, line: Option<u32>) -> Fact {
         let text = value.as_str().map_or(value.to_string(), str::to_owned);
         let canonical = match key {
+            // `1.0` is the same version as `1`.
             "revision" | "requires" => {
                 let numbers = text.split(['.', ' ']);
                 let numbers = numbers.map(|number| number.trim_start_matches('0'));
@@ -269,7 +288,7 @@ impl Entry {
             _ => text,
         };
         Fact {
-            key: path,
+            key: path.to_owned(),
             value,
             line,
             canonical,
@@ -278,12 +297,9 @@ impl Entry {
 
     /// Returns the value by which the entry is identified and reported, if its table has several.
     fn subject(&self) -> Option<&Fact> {
-        match self.table {
-            ManifestTable::Rollup | ManifestTable::Article => None,
-            _ => ["id", "name", "product", "item"]
-                .iter()
-                .find_map(|key| self.facts.get(*key)),
-        }
+        let is_subject = |key: &str| matches!(key, "id" | "name" | "product" | "item");
+        let subject = self.facts.values().find(|fact| is_subject(&fact.key));
+        subject.filter(|_| self.table > ManifestTable::Article)
     }
 
     /// Returns the name of the entry for people.
@@ -323,29 +339,4 @@ pub(super) fn directory_or_dot<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(directory.as_ref().map_or(".", RelPath::as_str))
-}
-
-/// Serializes a time as a manifest spells it.
-pub(super) fn documented_time<S: Serializer>(
-    seconds: &Option<i64>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    time.map(|time| time.to_string()).serialize(serializer)
-}
-
-/// Serializes the platform of a row, by default `x86`.
-pub(super) fn platform_or_default<S: Serializer>(
-    platform: &Option<String>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(platform.as_deref().unwrap_or("x86"))
-}
-
-fn case_folded<S: Serializer>(order: &[Listed], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(
-        order
-            .iter()
-            .map(|listed| CaseFolded::of(&listed.name).as_str().to_owned()),
-    )
 }

@@ -32,7 +32,7 @@ pub use pin::{PinError, add_pins};
 pub use relations::check_together;
 pub use shapes::MANIFEST;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::document::Span;
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Requirement, Version};
@@ -278,7 +278,7 @@ pub struct GroupItems {
 }
 
 /// Name in a list, with its line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// Name as the author spelled it.
     pub name: String,
@@ -329,10 +329,8 @@ pub struct PayloadFile {
     /// Size in bytes, if documented.
     pub size: Option<u64>,
     /// Time of the last change, UTC, to the minute, in seconds since 1970, if documented.
-    #[serde(serialize_with = "meaning::documented_time")]
     pub modified: Option<i64>,
     /// Platform, such as `x86`, if documented.
-    #[serde(serialize_with = "meaning::platform_or_default")]
     pub platform: Option<String>,
     /// The file's version, if documented.
     pub version: Option<String>,

@@ -137,10 +137,10 @@ fn text(
     }
     let bold = |text: String| styled(BOLD, wrapped(&text, width, "  "));
     let mut lines = Vec::new();
-    for (sign, name, side) in [("-", &names[0], old), ("+", &names[1], new)] {
-        let rollup = &side.manifest.rollup;
+    for (sign, side) in [("-", old), ("+", new)] {
+        let (file, rollup) = (Escaped(side.source.name()), &side.manifest.rollup);
         let (kb, revision) = (rollup.kb, &rollup.revision);
-        lines.push(bold(format!("{sign} {name}: {kb} revision {revision}")));
+        lines.push(bold(format!("{sign} {file}: {kb} revision {revision}")));
     }
     let mut last_heading = String::new();
     for difference in differences {
@@ -189,35 +189,42 @@ fn difference_lines(
     names: &[String; 2],
     width: usize,
 ) -> Vec<String> {
-    let (key, mut text) = (&difference.key, subject(difference));
+    let mut text = subject(difference);
+    let sides = [&difference.old, &difference.new];
+    let values: Vec<String> = sides
+        .into_iter()
+        .flatten()
+        .map(|value| value_text(&difference.key, value))
+        .collect();
+    if let [old, new] = values.as_slice()
+        && old.split_whitespace().eq(new.split_whitespace())
+    {
+        text.push_str(" (other white space)");
+    }
     let mut below = Vec::new();
-    match (&difference.old, &difference.new) {
-        (Some(old), Some(new)) => {
-            let (old, new) = (value_text(key, old), value_text(key, new));
-            if old.split_whitespace().eq(new.split_whitespace()) {
-                text.push_str(" (other white space)");
-            }
-            let short = format!("{text}: {old} -> {new}");
-            if INDENT + short.chars().count() <= width {
-                text = short;
-            } else {
-                below = vec![format!("- {old}"), format!("+ {new}")];
-            }
+    let short = format!("{text}: {}", values.join(" -> "));
+    match values.as_slice() {
+        [_] if difference.key == "step" => below = whole(difference).map_or(below, key_texts),
+        [old, new] if INDENT + short.chars().count() > width => {
+            below = vec![format!("- {old}"), format!("+ {new}")];
         }
-        (Some(Value::Object(step)), _) | (_, Some(Value::Object(step))) if key == "step" => {
-            below = key_texts(step);
-        }
-        (Some(value), _) | (_, Some(value)) => {
-            text = format!("{text}: {}", value_text(key, value));
-        }
-        (None, None) => {}
+        _ => text = short,
     }
     let room = width.saturating_sub(INDENT);
     let mut lines: Vec<String> = wrapped(&text, room, "")
         .lines()
         .map(str::to_owned)
         .collect();
-    add_places(&mut lines, difference, names, room);
+    let places = places(difference, names);
+    match lines.last_mut() {
+        Some(last) if last.chars().count() + 2 + places.chars().count() <= room => {
+            last.push_str(&format!("  {}", styled(DIM, places)));
+        }
+        _ => {
+            let places = wrapped(&places, room, "");
+            lines.extend(places.lines().map(|line| styled(DIM, line)));
+        }
+    }
     for detail in below {
         let detail = wrapped(&detail, room.saturating_sub(4), "  ");
         lines.extend(detail.lines().map(|line| format!("  {line}")));
@@ -231,45 +238,29 @@ fn difference_lines(
     lines
 }
 
-/// Adds the file and line of both sides, beside the text if there is room.
-fn add_places(
-    lines: &mut Vec<String>,
-    difference: &ManifestDifference,
-    [old, new]: &[String; 2],
-    room: usize,
-) {
+/// Returns the keys of a whole entry that only one side has.
+fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
+    let value = difference.new.as_ref().or(difference.old.as_ref());
+    value.and_then(Value::as_object)
+}
+
+/// Returns the file and line of each side that has a line.
+fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
-    let places: Vec<String> = sides
+    let places = sides
         .into_iter()
-        .filter_map(|(name, line)| Some(format!("{name}:{}", line?)))
-        .collect();
-    let places = places.join(", ");
-    match lines.last_mut() {
-        Some(last) if last.chars().count() + 2 + places.chars().count() <= room => {
-            last.push_str(&format!("  {}", styled(DIM, places)));
-        }
-        _ => {
-            let places = wrapped(&places, room, "");
-            lines.extend(places.lines().map(|line| styled(DIM, line)));
-        }
-    }
+        .filter_map(|(name, line)| Some(format!("{name}:{}", line?)));
+    places.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the subject of a difference: its key, and the entry if the heading does not name it.
 fn subject(difference: &ManifestDifference) -> String {
     let key = Escaped(&difference.key);
-    let whole = difference.new.as_ref().or(difference.old.as_ref());
-    let after = whole
-        .and_then(|step| step.get("after"))
-        .and_then(Value::as_str);
-    match (&difference.of, difference.table) {
-        (_, ManifestTable::Steps) => match after {
-            Some(after) => format!("{key} after `{}`", Escaped(after)),
-            None => key.to_string(),
-        },
-        (Some(of), _) if whole.is_some_and(Value::is_object) => format!("{key} {}", Escaped(of)),
-        (Some(of), _) => format!("{}: {key}", Escaped(of)),
-        (None, _) => key.to_string(),
+    let of = Escaped(difference.of.as_deref().unwrap_or_default());
+    match (difference.table, whole(difference)) {
+        (ManifestTable::Payload, Some(_)) => format!("{key} {of}"),
+        (ManifestTable::Payload | ManifestTable::Prerequisites, None) => format!("{of}: {key}"),
+        _ => key.to_string(),
     }
 }
 
@@ -278,10 +269,7 @@ fn value_text(key: &str, value: &Value) -> String {
         // Twelve digits are enough to distinguish two hashes; the full ones are for programs.
         Value::String(text) if key == "sha256" => text.chars().take(12).collect(),
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
-        Value::String(text) => {
-            let lines: Vec<String> = text.lines().map(|line| Escaped(line).to_string()).collect();
-            lines.join(" ")
-        }
+        Value::String(text) => Escaped(&text.lines().collect::<Vec<_>>().join(" ")).to_string(),
         Value::Number(value) => number(value.as_u64().unwrap_or_default()),
         Value::Array(values) => {
             let values: Vec<String> = values.iter().map(|value| value_text(key, value)).collect();
@@ -292,24 +280,25 @@ fn value_text(key: &str, value: &Value) -> String {
     }
 }
 
-/// Returns the values of an entry with their keys, without those that its subject has already.
+/// Returns the values of an entry with their keys, without the name that its subject has already.
 fn key_texts(whole: &Map<String, Value>) -> Vec<String> {
     whole
         .iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "id" | "name" | "after"))
+        .filter(|(key, _)| *key != "name")
         .map(|(key, value)| format!("{}: {}", Escaped(key), value_text(key, value)))
         .collect()
 }
 
 fn summary(differences: &[ManifestDifference]) -> String {
-    let mut kinds: BTreeMap<ChangeKind, u64> = BTreeMap::new();
+    let mut kinds: BTreeMap<ChangeKind, usize> = BTreeMap::new();
     for difference in differences {
         *kinds.entry(difference.kind).or_default() += 1;
     }
-    let kinds: Vec<String> = kinds
-        .into_iter()
-        .map(|(kind, count)| format!("{} {}", number(count), sign_word_and_style(kind).1))
-        .collect();
+    let mut texts = Vec::new();
+    for (kind, count) in kinds {
+        let (_, word, _) = sign_word_and_style(kind);
+        texts.push(format!("{} {word}", number(count as u64)));
+    }
     let all = count(differences.len(), "difference", "differences");
-    format!("{all}: {}", kinds.join(", "))
+    format!("{all}: {}", texts.join(", "))
 }

@@ -10,8 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::meaning::{Entry, Fact, entries};
-use super::{Listed, Manifest, ManifestTable};
-use crate::names::{CaseFolded, same_name};
+use super::{Manifest, ManifestTable};
 
 /// One difference between two manifests.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -91,17 +90,11 @@ fn between(table: ManifestTable, old: &Entry, new: &Entry, found: &mut Vec<Manif
         }
     }
     if let Some([old, new]) = reordered(&old.order, &new.order) {
-        let key = if name.is_some() { "files" } else { "order" };
-        found.push(ManifestDifference {
-            table,
-            of: name.map(str::to_owned),
-            key: key.to_owned(),
+        let moved = difference(table, name, [Some(&old), Some(&new)]);
+        found.extend(moved.map(|moved| ManifestDifference {
             kind: ChangeKind::Moved,
-            old_line: old.first().map(|listed| listed.line),
-            new_line: new.first().map(|listed| listed.line),
-            old: Some(old.iter().map(|listed| listed.name.as_str()).collect()),
-            new: Some(new.iter().map(|listed| listed.name.as_str()).collect()),
-        });
+            ..moved
+        }));
     }
 }
 
@@ -129,25 +122,33 @@ fn difference(
 }
 
 /// Returns the part of both lists in which the names that both have are in another order.
-fn reordered<'a>(old: &'a [Listed], new: &'a [Listed]) -> Option<[Vec<&'a Listed>; 2]> {
-    let before = also_in(new, old);
-    let after = also_in(old, new);
+fn reordered(old: &[Fact], new: &[Fact]) -> Option<[Fact; 2]> {
+    let [before, after] = [also_in(new, old), also_in(old, new)];
     let differs: Vec<bool> = before
         .iter()
         .zip(&after)
-        .map(|(one, other)| !same_name(&one.name, &other.name))
+        .map(|(one, other)| one.canonical != other.canonical)
         .collect();
     let first = differs.iter().position(|differs| *differs)?;
     let last = differs.iter().rposition(|differs| *differs)?;
-    Some([before, after].map(|names| names[first..=last].to_vec()))
+    Some([before, after].map(|names| {
+        Fact {
+            key: names[first].key.clone(),
+            value: names[first..=last]
+                .iter()
+                .map(|name| name.value.clone())
+                .collect(),
+            line: names[first].line,
+            canonical: String::new(),
+        }
+    }))
 }
 
 /// Returns the names of a list that another one also has.
-fn also_in<'a>(other: &[Listed], list: &'a [Listed]) -> Vec<&'a Listed> {
-    let name = |listed: &Listed| CaseFolded::of(&listed.name);
-    let names: BTreeSet<CaseFolded> = other.iter().map(name).collect();
+fn also_in<'a>(other: &[Fact], list: &'a [Fact]) -> Vec<&'a Fact> {
+    let names: BTreeSet<&String> = other.iter().map(|name| &name.canonical).collect();
     list.iter()
-        .filter(|listed| names.contains(&name(listed)))
+        .filter(|name| names.contains(&name.canonical))
         .collect()
 }
 

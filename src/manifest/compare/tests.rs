@@ -169,14 +169,12 @@ fn the_order_of_steps_counts() {
         lines_below_head(&steps(&["a", "b", "c"]), &steps(&["b", "c", "x", "a"])),
         [
             "Steps order Moved [\"a\",\"b\",\"c\"]@7 [\"b\",\"c\",\"a\"]@7",
-            "Steps x step Added null {\"action\":\"manual\",\"after\":\"c\",\"id\":\"x\",\"instructions\":\"do x\"}@15",
+            "Steps x step Added null {\"action\":\"manual\",\"after\":\"c\",\"instructions\":\"do x\"}@15",
         ]
     );
     assert_eq!(
         lines_below_head(&steps(&["a", "b"]), &steps(&["b"])),
-        [
-            "Steps a step Removed {\"action\":\"manual\",\"id\":\"a\",\"instructions\":\"do a\"}@7 null"
-        ]
+        ["Steps a step Removed {\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"]
     );
     assert_eq!(
         lines_below_head(
@@ -194,8 +192,8 @@ fn a_renamed_step_is_another_step() {
     assert_eq!(
         lines_below_head(&old, &new),
         [
-            "Steps a step Removed {\"action\":\"manual\",\"id\":\"a\",\"instructions\":\"do a\"}@7 null",
-            "Steps b step Added null {\"action\":\"manual\",\"id\":\"b\",\"instructions\":\"do a\"}@7",
+            "Steps a step Removed {\"action\":\"manual\",\"instructions\":\"do a\"}@7 null",
+            "Steps b step Added null {\"action\":\"manual\",\"instructions\":\"do a\"}@7",
         ]
     );
 }
