@@ -187,9 +187,9 @@ pub(super) enum Command {
     ///
     /// Exits with 0 also if the manifests differ; with `--detailed-exitcode`, exits with 2 then.
     /// In JSON, each of `differences` has `table` (rollup, article, prerequisites, steps, payload),
-    /// `of` (the step, prerequisite or file), `key` (the key; or step, prerequisite, file for a
-    /// whole one), `kind` (added, removed, changed, moved), and `old`, `new`, `old_line`,
-    /// `new_line`, which may be null.
+    /// `of` (the step, prerequisite or file), `key` (the key; step, prerequisite, file for a whole
+    /// one; order for that of the steps), `kind` (added, removed, changed, moved), and `old`, `new`,
+    /// `old_line`, `new_line`, which may be null.
     #[command(after_long_help = "Examples:
   rollup diff kb948755.toml kb952076.toml
   rollup diff old.toml new.toml --format json
@@ -723,6 +723,7 @@ pub(super) enum SchemaKind {
     Report,
     Verify,
     Prune,
+    Diff,
     Inspect,
     Import,
     Validate,

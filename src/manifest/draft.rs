@@ -239,20 +239,8 @@ impl Draft {
             payload: self.payload.header.clone().unwrap_or_default(),
             files: self.payload.finish(source),
             digest: Digest::of(source.text().as_bytes()),
-            meaning: meaning(source.text()),
         })
     }
-}
-
-/// Returns the SHA-256 of the canonical JSON of a document: keys sorted, without white space.
-fn meaning(text: &str) -> Digest {
-    let table: toml::Table = text
-        .trim_start_matches('\u{feff}')
-        .replace("\r\n", "\n")
-        .parse()
-        .unwrap_or_default();
-    let json = serde_json::to_value(table).unwrap_or_default();
-    Digest::of(json.to_string().as_bytes())
 }
 
 impl Draft {
@@ -433,14 +421,16 @@ impl StepDraft {
                         directory: Some(directory),
                     },
                 };
+                let others = self.others.is_some();
                 let files = match self.others {
-                    Some(span) => CopyFiles::Others {
-                        names: self.other_names,
-                        line: source.line(span.start),
-                    },
-                    None => CopyFiles::Named(listed(&self.files, source)),
+                    Some(span) => {
+                        let line = source.line(span.start);
+                        let names = self.other_names.iter().map(ToString::to_string);
+                        names.map(|name| Listed { name, line }).collect()
+                    }
+                    None => listed(&self.files, source),
                 };
-                Action::Copy { files, to }
+                Action::Copy { files, others, to }
             }
             Verb::Run => Action::Run {
                 files: listed(&self.files, source),

@@ -12,6 +12,7 @@ mod flow;
 mod installers;
 mod known;
 mod lookup;
+mod meaning;
 mod parse;
 mod pin;
 mod relations;
@@ -22,12 +23,16 @@ mod table;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Not;
 
-pub use compare::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
+pub use compare::{ChangeKind, ManifestDifference, compare};
+pub use meaning::ManifestTable;
 pub use parse::{Checks, ParsedManifest, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
 pub use relations::check_together;
 pub use shapes::MANIFEST;
+
+use serde::Serialize;
 
 use crate::document::Span;
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Requirement, Version};
@@ -46,13 +51,10 @@ pub struct Manifest {
     pub payload: Span,
     /// SHA-256 of the manifest's bytes.
     pub digest: Digest,
-    /// SHA-256 of what the manifest says: comments, layout, line ends and the order of keys change
-    /// nothing.
-    pub meaning: Digest,
 }
 
 /// `[rollup]` and `[article]`: identity of the rollup, and its relations to others.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Rollup {
     /// KB number, which identifies the rollup together with the revision.
     pub kb: Kb,
@@ -83,6 +85,7 @@ pub struct Rollup {
     /// Notes to the operator, for the preview and the report.
     pub notes: Vec<String>,
     /// Line of each key of `[rollup]` and `[article]` that the document has, from 1.
+    #[serde(skip)]
     pub lines: KeyLines,
 }
 
@@ -90,15 +93,18 @@ pub struct Rollup {
 pub type KeyLines = BTreeMap<&'static str, u32>;
 
 /// Condition that the deployment must meet, with its line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Prerequisite {
     /// The line in the manifest, from 1.
+    #[serde(skip)]
     pub line: u32,
+    #[serde(flatten)]
     pub condition: Condition,
 }
 
 /// Condition of a prerequisite.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum Condition {
     /// Product that must be installed, at least at this service pack on every server that has it;
     /// with `on`, every server of that role must have it.
@@ -118,41 +124,57 @@ pub enum Condition {
     Confirm {
         /// Id for `--confirm ID`.
         id: String,
+        #[serde(rename = "confirm")]
         question: String,
     },
 }
 
 /// One action on its targets.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// The author's name for it; unique without regard to case.
     pub id: String,
     /// Purpose, in the author's words; the id if there is none.
     pub title: String,
     /// The line in the manifest on which the step begins, from 1.
+    #[serde(skip)]
     pub line: u32,
     /// Line of each of its keys, from 1.
+    #[serde(skip)]
     pub lines: KeyLines,
+    #[serde(flatten)]
     pub action: Action,
 }
 
 /// Action of a step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum Action {
     /// Removes items as one batch.
     Uninstall(Selection),
     /// Installs items as one batch.
     Install(InstallTargets),
     /// Copies payload files.
-    Copy { files: CopyFiles, to: CopyTarget },
+    Copy {
+        /// Files to copy; each is in the file table.
+        files: Vec<Listed>,
+        /// True if the step names no files: they are the rows that no other step copies or runs and
+        /// that are not `unused`.
+        #[serde(skip_serializing_if = "Not::not")]
+        others: bool,
+        #[serde(flatten)]
+        to: CopyTarget,
+    },
     /// Runs installer packages on every server of a role, outside the console.
     Run {
         /// The packages, in order.
         files: Vec<Listed>,
+        #[serde(flatten)]
         on: Servers,
     },
     /// Runs procedures as one batch.
     Initialize {
+        #[serde(flatten)]
         items: Selection,
         /// Parameters by procedure, as the author wrote its name; they take precedence over stored
         /// ones.
@@ -160,12 +182,15 @@ pub enum Action {
     },
     /// Changes a service on one server after another.
     Service {
+        #[serde(skip)]
         verb: ServiceVerb,
         /// Name or alias.
         service: String,
         /// Servers; those of the service's own role if the step names no role.
+        #[serde(flatten)]
         on: Option<Servers>,
         /// Platform of the servers, if the step has no `on`.
+        #[serde(skip_serializing_if = "Option::is_none")]
         platform: Option<String>,
     },
     /// A task for a person; the run waits for it.
@@ -174,8 +199,10 @@ pub enum Action {
         /// Instructions to roll it back; without them the step is a point of no return.
         undo: Option<String>,
         /// True if it may be skipped.
+        #[serde(skip_serializing_if = "Not::not")]
         optional: bool,
         /// Servers that are listed with the instructions.
+        #[serde(flatten)]
         on: Option<Servers>,
     },
 }
@@ -216,24 +243,28 @@ pub enum ServiceVerb {
 }
 
 /// Servers chosen by role, maybe limited to a platform.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Servers {
     /// Name or alias.
+    #[serde(rename = "on")]
     pub role: String,
     /// Only servers of this platform, such as `x64`.
     pub platform: Option<String>,
 }
 
 /// Items chosen by name below a group, or whole groups.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Selection {
     /// `items."GROUP" = [names]`: direct members.
+    #[serde(serialize_with = "meaning::names_by_group")]
     pub items: Vec<GroupItems>,
     /// `groups = [...]`: everything below.
     pub groups: Vec<Listed>,
     /// Servers whose instances are selected, if the step has `on`.
+    #[serde(flatten)]
     pub on: Option<Servers>,
     /// Platform of the servers whose instances are selected, if the step has no `on`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
 }
 
@@ -247,7 +278,7 @@ pub struct GroupItems {
 }
 
 /// Name in a list, with its line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// Name as the author spelled it.
     pub name: String,
@@ -256,49 +287,42 @@ pub struct Listed {
 }
 
 /// Targets of an `install` step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum InstallTargets {
     /// Named items and groups.
     Chosen(Selection),
     /// Exactly the instances that an earlier step removed, where they were.
     RemovedBy {
         /// The id of that step, in the spelling of that step.
+        #[serde(rename = "removed_by")]
         step: String,
         /// The line of the key.
-        line: u32,
-    },
-}
-
-/// Files of a `copy` step.
-#[derive(Debug, Clone)]
-pub enum CopyFiles {
-    /// Named files; each is in the file table.
-    Named(Vec<Listed>),
-    /// The rows that no other step copies or runs and that are not `unused`.
-    Others {
-        /// Names in the table's spelling, already resolved.
-        names: Vec<FileName>,
-        /// The line of the key.
+        #[serde(skip)]
         line: u32,
     },
 }
 
 /// Target of a `copy` step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "to", rename_all = "kebab-case")]
 pub enum CopyTarget {
     /// The installer share.
     Share,
     /// A directory below `Files/` of every server of a role.
+    #[serde(untagged)]
     Servers {
         /// Servers to copy to.
+        #[serde(flatten)]
         on: Servers,
         /// Directory below `Files`; `None` is `Files` itself (`to = "."`).
+        #[serde(rename = "to", serialize_with = "meaning::directory_or_dot")]
         directory: Option<RelPath>,
     },
 }
 
 /// One row of the file table, with its pin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PayloadFile {
     /// The name in the table's spelling; unique without regard to case.
     pub name: FileName,
@@ -315,8 +339,10 @@ pub struct PayloadFile {
     /// The pinned SHA-256.
     pub sha256: Option<Digest>,
     /// The line of the row, from 1.
+    #[serde(skip)]
     pub line: u32,
     /// Span of its name in the document.
+    #[serde(skip)]
     pub span: Span,
 }
 
@@ -348,20 +374,11 @@ impl Manifest {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {
             match &step.action {
-                Action::Copy {
-                    files: CopyFiles::Named(names),
-                    ..
-                } => {
-                    deployed.extend(names.iter().map(|listed| CaseFolded::of(&listed.name)));
-                }
-                Action::Copy {
-                    files: CopyFiles::Others { names, .. },
-                    ..
-                } => {
-                    deployed.extend(names.iter().map(FileName::case_folded));
+                Action::Copy { files, .. } => {
+                    deployed.extend(files.iter().map(|file| CaseFolded::of(&file.name)));
                 }
                 Action::Run { files, .. } => {
-                    run.extend(files.iter().map(|listed| CaseFolded::of(&listed.name)))
+                    run.extend(files.iter().map(|file| CaseFolded::of(&file.name)));
                 }
                 _ => {}
             }

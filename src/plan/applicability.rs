@@ -90,7 +90,7 @@ fn already_applied(
         _ if reapply == Reapply::Yes => return Applicability::Apply,
         _ => {}
     }
-    let same_meaning = record.is_some_and(|record| record.manifest == Some(manifest.meaning));
+    let same_meaning = record.is_some_and(|record| record.manifest == Some(manifest.meaning()));
     if lagging.rollups().contains(&kb) {
         return match same_meaning {
             true => Applicability::CatchUp(lagging.catch_up(kb, snapshot.past.rank(kb))),

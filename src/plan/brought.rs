@@ -188,7 +188,7 @@ pub(super) fn recorded(manifest: &Manifest, mut record: AppliedRecord) -> Applie
     let rollup = &manifest.rollup;
     record.revision = Some(rollup.revision.clone());
     record.title = Some(rollup.title.clone());
-    record.manifest = Some(manifest.meaning);
+    record.manifest = Some(manifest.meaning());
     record.includes.clone_from(&rollup.includes);
     record.replaces.clone_from(&rollup.replaces);
     record.requires.clone_from(&rollup.requires);

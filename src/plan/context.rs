@@ -9,7 +9,7 @@ use super::planner::Planner;
 use crate::deployment::description::{Description, GroupId, Instance, ItemKind, ServerId};
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
-use crate::manifest::{Action, Condition, CopyFiles, Manifest, PayloadFile};
+use crate::manifest::{Action, Condition, Manifest, PayloadFile};
 use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
 
 /// Facts that only people need. The executor does not use them, and the plan's digest does not
@@ -209,24 +209,12 @@ fn servers(site: &Description) -> Vec<ConsoleServer> {
 fn file_table(manifest: &Manifest) -> Vec<FileTableRow> {
     let mut steps: BTreeMap<CaseFolded, Vec<String>> = BTreeMap::new();
     for step in &manifest.steps {
-        let files: Vec<CaseFolded> = match &step.action {
-            Action::Copy {
-                files: CopyFiles::Named(listed),
-                ..
+        if let Action::Copy { files, .. } | Action::Run { files, .. } = &step.action {
+            for file in files {
+                let users = steps.entry(CaseFolded::of(&file.name)).or_default();
+                users.push(step.id.clone());
             }
-            | Action::Run { files: listed, .. } => listed
-                .iter()
-                .map(|listed| CaseFolded::of(&listed.name))
-                .collect(),
-            Action::Copy {
-                files: CopyFiles::Others { names, .. },
-                ..
-            } => names.iter().map(FileName::case_folded).collect(),
-            _ => Vec::new(),
-        };
-        files
-            .into_iter()
-            .for_each(|file| steps.entry(file).or_default().push(step.id.clone()));
+        }
     }
     let row = |row: &PayloadFile| FileTableRow {
         name: row.name.clone(),

@@ -9,7 +9,7 @@ use crate::deployment::description::{
 };
 use crate::deployment::snapshot::Interest;
 use crate::manifest::{
-    Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step,
+    Action, CopyTarget, InstallTargets, Listed, Manifest, Selection, Servers, Step,
 };
 use crate::names::{CaseFolded, RelPath};
 
@@ -286,7 +286,7 @@ pub fn interest(manifest: &Manifest, description: &Description, is_applied: bool
                     .instances
                     .extend(targets.iter().map(|target| target.instance));
             }
-            Action::Copy { files, to } => copies(&mut interest, &mut resolver, step, files, to),
+            Action::Copy { files, to, .. } => copies(&mut interest, &mut resolver, step, files, to),
             Action::Run { on, .. } => interest.programs_on.extend(resolver.servers(step, on)),
             Action::Service {
                 service,
@@ -367,13 +367,10 @@ fn copies(
     interest: &mut Interest,
     resolver: &mut Resolver<'_>,
     step: &Step,
-    files: &CopyFiles,
+    files: &[Listed],
     to: &CopyTarget,
 ) {
-    let names: Vec<&str> = match files {
-        CopyFiles::Named(names) => names.iter().map(|listed| listed.name.as_str()).collect(),
-        CopyFiles::Others { names, .. } => names.iter().map(|name| name.as_str()).collect(),
-    };
+    let names: Vec<&str> = files.iter().map(|listed| listed.name.as_str()).collect();
     match to {
         CopyTarget::Share => interest.share.extend(names.into_iter().map(CaseFolded::of)),
         CopyTarget::Servers { on, directory } => {

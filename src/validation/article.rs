@@ -9,13 +9,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::article::{ImportedArticle, OpenQuestion};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, ChangeKind, Condition, CopyFiles, FactValue, InstallTargets, Listed, Manifest,
-    ManifestDifference, ManifestTable, Prerequisite, Selection, Step, compare,
+    self, Action, ChangeKind, Condition, InstallTargets, Listed, Manifest, ManifestDifference,
+    ManifestTable, Prerequisite, Selection, Step, compare,
 };
-use crate::names::{CaseFolded, Requirement};
+use crate::names::{CaseFolded, Requirement, same_name};
 
 /// Article with which a manifest is compared.
 pub struct Article {
@@ -159,16 +161,11 @@ impl Article {
             ..
         } = difference;
         // A fact of a row that only the manifest has may be one that the article leaves open.
-        let row = of
-            .as_deref()
-            .map(CaseFolded::of)
+        let name = of.as_deref().unwrap_or_default();
+        let mut rows = self.manifest.files.iter();
+        let row = rows
+            .find(|row| same_name(row.name.as_str(), name))
             .filter(|_| difference.table == ManifestTable::Payload);
-        let row = row.and_then(|row| {
-            self.manifest
-                .files
-                .iter()
-                .find(|file| file.name.case_folded() == row)
-        });
         let its_line = old_line
             .or(row.map(|row| row.line))
             .and_then(|line| self.imported.article_line(line));
@@ -180,9 +177,10 @@ impl Article {
         });
         let subject = match of {
             _ if matches!(key.as_str(), "step" | "file" | "prerequisite") => {
-                format!("{key} `{}`", of.as_deref().unwrap_or_default())
+                format!("{key} `{name}`")
             }
             Some(of) => format!("`{key}` of `{of}`"),
+            None if difference.table == ManifestTable::Steps => "the order of the steps".to_owned(),
             None => format!("`{key}`"),
         };
         let [theirs, ours] = [old, new].map(|value| value.as_ref().and_then(value_text));
@@ -193,38 +191,24 @@ impl Article {
                 Code::MissingFromArticle,
                 format!("the minimum revision of {ours} in {subject} is not in the article"),
             ),
-            (ChangeKind::Changed, Some(theirs), Some(ours)) if !theirs.contains("TODO") => (
-                Code::ContradictsArticle,
-                format!("{subject} is {ours}, but {theirs} in the article"),
-            ),
-            (ChangeKind::Changed, ..) => return None,
-            (ChangeKind::Moved, theirs, ours) => {
-                let [theirs, ours] = [theirs, ours]
-                    .map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
+            (ChangeKind::Changed | ChangeKind::Moved, Some(theirs), Some(ours))
+                if !theirs.contains("TODO") =>
+            {
                 (
                     Code::ContradictsArticle,
                     format!("{subject} is {ours}, but {theirs} in the article"),
                 )
             }
+            (ChangeKind::Changed | ChangeKind::Moved, ..) => return None,
             (ChangeKind::Removed, theirs, _) => {
-                let theirs = theirs
-                    .filter(|_| !is_whole(old))
-                    .map(|theirs| format!("{theirs} in "))
-                    .unwrap_or_default();
-                (
-                    Code::MissingFromManifest,
-                    format!("{theirs}{subject} is missing, but the article has it"),
-                )
+                let theirs = theirs.map_or(String::new(), |theirs| format!("{theirs} in "));
+                let message = format!("{theirs}{subject} is missing, but the article has it");
+                (Code::MissingFromManifest, message)
             }
             (ChangeKind::Added, _, ours) => {
-                let ours = ours
-                    .filter(|_| !is_whole(new))
-                    .map(|ours| format!("{ours} in "))
-                    .unwrap_or_default();
-                (
-                    Code::MissingFromArticle,
-                    format!("{ours}{subject} is not in the article"),
-                )
+                let ours = ours.map_or(String::new(), |ours| format!("{ours} in "));
+                let message = format!("{ours}{subject} is not in the article");
+                (Code::MissingFromArticle, message)
             }
         };
         let mut finding = Finding::new(code, manifest_span(source, manifest, difference), message);
@@ -252,7 +236,9 @@ fn is_fact(difference: &ManifestDifference) -> bool {
         // An article need not contain its own address.
         ManifestTable::Article => key != "url",
         ManifestTable::Prerequisites => !matches!(key, "id" | "confirm"),
-        ManifestTable::Steps => !matches!(key, "title" | "instructions" | "undo" | "optional"),
+        ManifestTable::Steps => {
+            !matches!(key, "id" | "title" | "instructions" | "undo" | "optional")
+        }
         ManifestTable::Payload => !matches!(key, "sha256" | "unused"),
     }
 }
@@ -265,82 +251,50 @@ fn adds_minimum(difference: &ManifestDifference) -> bool {
             .is_ok_and(|required: Requirement| required.revision.is_none())
     };
     difference.key == "requires"
-        && matches!(&difference.old, Some(FactValue::Text(text)) if is_any(text))
+        && matches!(&difference.old, Some(Value::String(text)) if is_any(text))
 }
 
-fn is_whole(value: &Option<FactValue>) -> bool {
-    matches!(value, Some(FactValue::Whole(_)))
-}
-
-/// Returns a value for a message; for the position of an entry that moved, its neighbour.
-fn value_text(value: &FactValue) -> Option<String> {
+/// Returns a value for a message; `None` for a whole entry.
+fn value_text(value: &Value) -> Option<String> {
     match value {
-        FactValue::Text(text) => Some(format!("`{text}`")),
-        FactValue::Number(number) => Some(number.to_string()),
-        FactValue::Flag(flag) => Some(flag.to_string()),
-        FactValue::List(values) => Some(
-            values
-                .iter()
-                .filter_map(value_text)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ),
-        FactValue::Whole(parts) => {
-            let (word, beside) = parts
-                .iter()
-                .find(|(word, _)| word == "after" || word == "before")?;
-            Some(format!("{word} {}", value_text(beside)?))
+        Value::String(text) => Some(format!("`{text}`")),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().filter_map(value_text).collect();
+            Some(values.join(", "))
         }
+        Value::Object(_) => None,
+        other => Some(other.to_string()),
     }
 }
 
 /// Returns the span in the manifest of a difference; of a missing part, the span where it belongs.
 fn manifest_span(source: &Source, manifest: &Manifest, difference: &ManifestDifference) -> Span {
-    let value = match &difference.new {
-        Some(FactValue::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
     if let Some(line) = difference.new_line {
-        let key = Some(difference.key.as_str()).filter(|_| !is_whole(&difference.new));
-        return span(source, line, value.or(key));
+        let text = match &difference.new {
+            Some(Value::String(text)) => Some(text.as_str()),
+            Some(Value::Object(_)) => None,
+            _ => Some(difference.key.as_str()),
+        };
+        return span(source, line, text);
     }
-    let named = |id: &str| {
-        manifest
-            .steps
-            .iter()
-            .find(|step| step.id == id)
-            .map(|step| step.line)
-    };
-    let beside = match &difference.old {
-        Some(FactValue::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
-            FactValue::Text(id) => named(id),
-            _ => None,
-        }),
-        _ => None,
-    };
-    match difference.table {
-        ManifestTable::Payload if difference.key == "file" => manifest.payload.clone(),
+    let of = difference.of.as_deref().unwrap_or_default();
+    let line = match difference.table {
         ManifestTable::Payload => {
-            let of = difference.of.as_deref().map(CaseFolded::of);
-            let row = manifest
-                .files
-                .iter()
-                .find(|row| Some(row.name.case_folded()) == of);
-            row.map_or_else(
-                || manifest.payload.clone(),
-                |row| span(source, row.line, None),
-            )
+            let row = manifest.files.iter();
+            let mut row = row.filter(|row| same_name(row.name.as_str(), of));
+            row.next().map(|row| row.line)
         }
         ManifestTable::Steps => {
-            let line = difference.of.as_deref().and_then(named).or(beside);
-            span(source, line.unwrap_or(1), None)
+            let named = |id: &str| manifest.steps.iter().find(|step| step.id == id);
+            let before = difference.old.as_ref().and_then(|step| step.get("after"));
+            let before = before.and_then(Value::as_str).and_then(named);
+            Some(named(of).or(before).map_or(1, |step| step.line))
         }
-        ManifestTable::Rollup | ManifestTable::Article | ManifestTable::Prerequisites => span(
-            source,
-            manifest.rollup.lines.get("kb").copied().unwrap_or(1),
-            None,
-        ),
-    }
+        ManifestTable::Rollup | ManifestTable::Article | ManifestTable::Prerequisites => {
+            Some(manifest.rollup.lines.get("kb").copied().unwrap_or(1))
+        }
+    };
+    line.map_or_else(|| manifest.payload.clone(), |line| span(source, line, None))
 }
 
 /// Returns the span of the first occurrence of a text on a line, else of the trimmed line.
@@ -380,12 +334,6 @@ fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
 
 /// Returns the names of the targets of a step.
 fn targets(step: &Step) -> BTreeSet<CaseFolded> {
-    let listed = |files: &[Listed]| {
-        files
-            .iter()
-            .map(|file| CaseFolded::of(&file.name))
-            .collect::<BTreeSet<_>>()
-    };
     match &step.action {
         Action::Uninstall(selection)
         | Action::Install(InstallTargets::Chosen(selection))
@@ -396,15 +344,7 @@ fn targets(step: &Step) -> BTreeSet<CaseFolded> {
         Action::Install(InstallTargets::RemovedBy { step, line: _ }) => {
             [CaseFolded::of(step)].into()
         }
-        Action::Copy {
-            files: CopyFiles::Named(files),
-            to: _,
-        }
-        | Action::Run { files, on: _ } => listed(files),
-        Action::Copy {
-            files: CopyFiles::Others { names, line: _ },
-            to: _,
-        } => names.iter().map(|name| name.case_folded()).collect(),
+        Action::Copy { files, .. } | Action::Run { files, .. } => folded(files),
         Action::Service { service, .. } => [CaseFolded::of(service)].into(),
         Action::Manual { .. } => BTreeSet::new(),
     }
@@ -412,8 +352,10 @@ fn targets(step: &Step) -> BTreeSet<CaseFolded> {
 
 fn selected(selection: &Selection) -> BTreeSet<CaseFolded> {
     let items = selection.items.iter().flat_map(|group| &group.names);
-    items
-        .chain(&selection.groups)
-        .map(|name| CaseFolded::of(&name.name))
-        .collect()
+    folded(items.chain(&selection.groups))
+}
+
+fn folded<'a>(names: impl IntoIterator<Item = &'a Listed>) -> BTreeSet<CaseFolded> {
+    let names = names.into_iter();
+    names.map(|name| CaseFolded::of(&name.name)).collect()
 }

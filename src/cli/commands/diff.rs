@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anstyle::Style;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::cli::args::{DiffArgs, Format};
+use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, LoadedManifest};
 use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
-use crate::manifest::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
-use crate::names::Escaped;
+use crate::manifest::{ChangeKind, ManifestDifference, ManifestTable, compare};
+use crate::names::{Escaped, Kb, Version};
 
 /// Column in which the text of a difference begins.
 const INDENT: usize = 14;
@@ -29,18 +32,44 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     match args.format {
         Format::Text => text(&differences, &old, &new).iter().for_each(out::line),
         Format::Json => {
-            let rollup = |side: &LoadedManifest| {
-                let rollup = &side.manifest.rollup;
-                json!({ "file": side.source.name(), "kb": rollup.kb, "revision": rollup.revision })
+            let content = DiffDocument {
+                old: ComparedManifest::of(&old),
+                new: ComparedManifest::of(&new),
+                differences,
             };
-            let document = json!({
-                "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                "old": rollup(&old), "new": rollup(&new),
-                "differences": differences.iter().map(record).collect::<Vec<_>>() });
-            out::line(format_args!("{document:#}"));
+            Envelope::new(exit, content).print();
         }
     }
     Ok(exit)
+}
+
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Differences between two manifests")]
+pub(in crate::cli) struct DiffDocument<'a> {
+    old: ComparedManifest<'a>,
+    new: ComparedManifest<'a>,
+    /// Differences in the order of a manifest.
+    differences: Vec<ManifestDifference>,
+}
+
+/// Manifest that is compared.
+#[derive(Serialize, JsonSchema)]
+struct ComparedManifest<'a> {
+    file: &'a str,
+    kb: Kb,
+    revision: &'a Version,
+}
+
+impl<'a> ComparedManifest<'a> {
+    fn of(loaded: &'a LoadedManifest) -> Self {
+        let rollup = &loaded.manifest.rollup;
+        Self {
+            file: loaded.source.name(),
+            kb: rollup.kb,
+            revision: &rollup.revision,
+        }
+    }
 }
 
 /// Reads both manifests; an error in one does not hide the errors of the other.
@@ -62,49 +91,20 @@ fn both(old: &Path, new: &Path) -> Result<(LoadedManifest, LoadedManifest), Fail
     }
 }
 
-/// Combines two failures into one, with the exit code of the more serious one.
+/// Combines two failures into one. An invalid manifest is more serious than a missing one.
 fn together(mut one: Failure, other: Failure) -> Failure {
-    let grave = [Exit::Invalid, Exit::NoInput];
-    let rank = |exit: Exit| {
-        grave
-            .iter()
-            .position(|grave| *grave == exit)
-            .unwrap_or(grave.len())
-    };
-    if rank(other.exit) < rank(one.exit) {
+    if other.exit == Exit::Invalid {
         one.exit = other.exit;
     }
-    let findings: Vec<String> = one
-        .findings
-        .take()
-        .into_iter()
-        .chain(other.findings)
-        .collect();
-    one.findings = (!findings.is_empty()).then(|| findings.join("\n\n"));
-    let mut join = |more: Vec<String>, to: fn(&mut Failure) -> &mut Vec<String>| {
-        let known = to(&mut one);
-        known.extend(more);
-        known.dedup();
+    one.findings = match (one.findings, other.findings) {
+        (Some(findings), Some(more)) => Some(format!("{findings}\n\n{more}")),
+        (findings, more) => findings.or(more),
     };
-    join(other.reasons, |failure| &mut failure.reasons);
-    join(other.next, |failure| &mut failure.next);
+    one.reasons.extend(other.reasons);
+    one.reasons.dedup();
+    one.next.extend(other.next);
+    one.next.dedup();
     one
-}
-
-/// Returns a difference as JSON, for programs.
-fn record(difference: &ManifestDifference) -> serde_json::Value {
-    let ManifestDifference {
-        table,
-        of,
-        key,
-        kind,
-        old,
-        new,
-        old_line,
-        new_line,
-    } = difference;
-    json!({ "table": table, "of": of, "key": key, "kind": kind, "old": old, "new": new,
-            "old_line": old_line, "new_line": new_line })
 }
 
 /// Formats the differences line by line, below the tables that they belong to.
@@ -114,62 +114,45 @@ fn text(
     new: &LoadedManifest,
 ) -> Vec<String> {
     let width = out::width();
-    let names = (old.source.name(), new.source.name());
+    let names = [old, new].map(|side| Escaped(side.source.name()).to_string());
     if differences.is_empty() {
-        let text = format!(
-            "no difference: {} and {} mean the same",
-            Escaped(names.0),
-            Escaped(names.1)
-        );
+        let text = format!("no difference: {} and {} mean the same", names[0], names[1]);
         return vec![wrapped(&text, width, "  ")];
     }
-    let head = |side: &LoadedManifest| {
-        let rollup = &side.manifest.rollup;
-        format!(
-            "{}: {} revision {}",
-            Escaped(side.source.name()),
-            rollup.kb,
-            rollup.revision
-        )
-    };
-    let mut lines: Vec<String> = [("-", old), ("+", new)]
-        .map(|(sign, side)| {
-            styled(
-                BOLD,
-                wrapped(&format!("{sign} {}", head(side)), width, "  "),
-            )
-        })
-        .into();
-    let mut heading = None;
-    for difference in differences {
-        // Each step is a table of its own; the prerequisites and the rows share a heading.
-        let of = difference
-            .of
-            .as_deref()
-            .filter(|_| difference.table == ManifestTable::Steps);
-        if heading != Some((difference.table, of)) {
-            heading = Some((difference.table, of));
-            let step = of.map(|of| format!(" {}", Escaped(of))).unwrap_or_default();
-            lines.push(String::new());
-            lines.push(styled(
-                BOLD,
-                wrapped(&format!("{}{step}", header(difference.table)), width, "  "),
-            ));
-        }
-        lines.extend(DifferenceText::of(difference).lines(&places(difference, names), width));
+    let bold = |text: String| styled(BOLD, wrapped(&text, width, "  "));
+    let mut lines = Vec::new();
+    for (sign, side) in [("-", old), ("+", new)] {
+        let (file, rollup) = (Escaped(side.source.name()), &side.manifest.rollup);
+        let (kb, revision) = (rollup.kb, &rollup.revision);
+        lines.push(bold(format!("{sign} {file}: {kb} revision {revision}")));
     }
-    lines.push(String::new());
-    lines.push(summary(differences));
+    let mut last_heading = String::new();
+    for difference in differences {
+        let heading = heading(difference);
+        if heading != last_heading {
+            lines.extend([String::new(), bold(heading.clone())]);
+            last_heading = heading;
+        }
+        lines.extend(difference_lines(difference, &names, width));
+    }
+    lines.extend([String::new(), summary(differences)]);
     lines
 }
 
-fn header(table: ManifestTable) -> &'static str {
-    match table {
+/// Returns the heading: each step has its own, the prerequisites and the rows share one.
+fn heading(difference: &ManifestDifference) -> String {
+    let table = match difference.table {
         ManifestTable::Rollup => "[rollup]",
         ManifestTable::Article => "[article]",
         ManifestTable::Prerequisites => "[[prerequisites]]",
         ManifestTable::Steps => "[[steps]]",
         ManifestTable::Payload => "[payload]",
+    };
+    match &difference.of {
+        Some(step) if difference.table == ManifestTable::Steps => {
+            format!("{table} {}", Escaped(step))
+        }
+        _ => table.to_owned(),
     }
 }
 
@@ -183,219 +166,123 @@ fn sign_word_and_style(kind: ChangeKind) -> (char, &'static str, Style) {
     }
 }
 
-/// Returns the file and line of a difference, for each side on which it has a line.
-fn places(difference: &ManifestDifference, (old, new): (&str, &str)) -> Vec<String> {
+/// Returns the lines of a difference: its subject, with the values if they are short, and its lines
+/// in the documents; below it long values, or the keys of a whole step.
+fn difference_lines(
+    difference: &ManifestDifference,
+    names: &[String; 2],
+    width: usize,
+) -> Vec<String> {
+    let mut text = subject(difference);
+    let sides = [&difference.old, &difference.new];
+    let values: Vec<String> = sides
+        .into_iter()
+        .flatten()
+        .map(|value| value_text(&difference.key, value))
+        .collect();
+    if let [old, new] = values.as_slice()
+        && old.split_whitespace().eq(new.split_whitespace())
+    {
+        text.push_str(" (other white space)");
+    }
+    let mut below = Vec::new();
+    let short = format!("{text}: {}", values.join(" -> "));
+    match values.as_slice() {
+        [_] if difference.key == "step" => below = whole(difference).map_or(below, key_texts),
+        [old, new] if INDENT + short.chars().count() > width => {
+            below = vec![format!("- {old}"), format!("+ {new}")];
+        }
+        _ => text = short,
+    }
+    let room = width.saturating_sub(INDENT);
+    let mut lines: Vec<String> = wrapped(&text, room, "")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let places = places(difference, names);
+    match lines.last_mut() {
+        Some(last) if last.chars().count() + 2 + places.chars().count() <= room => {
+            last.push_str(&format!("  {}", styled(DIM, places)));
+        }
+        _ => {
+            let places = wrapped(&places, room, "");
+            lines.extend(places.lines().map(|line| styled(DIM, line)));
+        }
+    }
+    for detail in below {
+        let detail = wrapped(&detail, room.saturating_sub(4), "  ");
+        lines.extend(detail.lines().map(|line| format!("  {line}")));
+    }
+    let (sign, word, style) = sign_word_and_style(difference.kind);
+    let mut mark = styled(style, format!("  {sign} {word:<9} "));
+    for line in &mut lines {
+        line.insert_str(0, &mark);
+        mark = " ".repeat(INDENT);
+    }
+    lines
+}
+
+/// Returns the keys of a whole entry that only one side has.
+fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
+    let value = difference.new.as_ref().or(difference.old.as_ref());
+    value.and_then(Value::as_object)
+}
+
+/// Returns the file and line of each side that has a line.
+fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
-    let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Escaped(file), line?));
-    sides.into_iter().filter_map(place).collect()
+    let places = sides
+        .into_iter()
+        .filter_map(|(name, line)| Some(format!("{name}:{}", line?)));
+    places.collect::<Vec<_>>().join(", ")
 }
 
-/// Difference in words.
-struct DifferenceText {
-    kind: ChangeKind,
-    /// Subject of the difference, with its values if they are short.
-    text: String,
-    /// Values of the two sides, for a changed value.
-    sides: Option<(String, String)>,
-    /// Keys of a whole step, a line each.
-    details: Vec<String>,
-}
-
-impl DifferenceText {
-    fn of(difference: &ManifestDifference) -> Self {
-        let ManifestDifference {
-            table,
-            of,
-            key,
-            kind,
-            old,
-            new,
-            ..
-        } = difference;
-        let of = of
-            .as_deref()
-            .filter(|_| *table != ManifestTable::Steps)
-            .map(|of| format!("{}: ", Escaped(of)));
-        let of = of.unwrap_or_default();
-        let shown = |value: &Option<FactValue>| {
-            value
-                .as_ref()
-                .map(|value| value_text(key, value))
-                .unwrap_or_default()
-        };
-        let mut entry = Self {
-            kind: *kind,
-            text: String::new(),
-            sides: None,
-            details: Vec::new(),
-        };
-        match (kind, old, new) {
-            (ChangeKind::Added | ChangeKind::Removed, Some(FactValue::Whole(whole)), None)
-            | (ChangeKind::Added | ChangeKind::Removed, None, Some(FactValue::Whole(whole))) => {
-                entry.whole(difference, whole);
-            }
-            (ChangeKind::Moved, Some(FactValue::Whole(old)), Some(FactValue::Whole(new))) => {
-                let name = new
-                    .iter()
-                    .find(|(key, _)| key == "name")
-                    .map_or(String::new(), |(_, name)| {
-                        format!(" {}", value_text("", name))
-                    });
-                entry.text = format!("{key}{name}: now {}, was {}", position(new), position(old));
-            }
-            (ChangeKind::Changed, ..) => {
-                let (mut old, new) = (shown(old), shown(new));
-                // Write the unit only once.
-                if let Some(bare) = old.strip_suffix(" bytes").filter(|_| key == "size") {
-                    old = bare.to_owned();
-                }
-                let same =
-                    |one: &str, other: &str| one.split_whitespace().eq(other.split_whitespace());
-                let only_space = if same(&old, &new) {
-                    " (other white space)"
-                } else {
-                    ""
-                };
-                entry.text = format!("{of}{}{only_space}: ", Escaped(key));
-                entry.sides = Some((old, new));
-            }
-            _ => entry.text = format!("{of}{}: {}{}", Escaped(key), shown(old), shown(new)),
-        }
-        entry
-    }
-
-    /// Describes a step with a line for each key; a prerequisite or a row in one line.
-    fn whole(&mut self, difference: &ManifestDifference, whole: &[(String, FactValue)]) {
-        let entry = |(key, value): &(String, FactValue)| {
-            format!("{}: {}", Escaped(key), value_text(key, value))
-        };
-        let entries = whole
-            .iter()
-            .filter(|(key, _)| key != "after" && key != "before");
-        if difference.table == ManifestTable::Steps {
-            let position = match (position(whole), difference.kind) {
-                (position, _) if position.is_empty() => position,
-                (position, ChangeKind::Removed) => format!(", which was {position}"),
-                (position, _) => format!(", {position}"),
-            };
-            self.text = format!("{}{position}", difference.key);
-            self.details = entries.map(entry).collect();
-        } else {
-            // The first key is the one that identifies the part, or the one next to it.
-            let subject = difference.of.as_deref().unwrap_or_default();
-            let known =
-                |value: &FactValue| matches!(value, FactValue::Text(text) if text == subject);
-            let kind = match difference.table {
-                ManifestTable::Prerequisites => whole
-                    .first()
-                    .map(|(key, _)| format!("{key} "))
-                    .unwrap_or_default(),
-                _ => String::new(),
-            };
-            let entries: Vec<_> = entries
-                .filter(|(_, value)| !known(value))
-                .map(entry)
-                .collect();
-            let colon = if entries.is_empty() { "" } else { ": " };
-            self.text = format!("{kind}{}{colon}{}", Escaped(subject), entries.join(", "));
-        }
-    }
-
-    /// Returns the lines for the screen. Long texts of two sides go below each other.
-    fn lines(self, places: &[String], width: usize) -> Vec<String> {
-        let (sign, word, style) = sign_word_and_style(self.kind);
-        let indent = " ".repeat(INDENT);
-        let mark = format!("  {sign} {word:<9} ");
-        let (text, below) = match self.sides {
-            Some((old, new)) => {
-                let short = format!("{}{old} -> {new}", self.text);
-                match INDENT + short.chars().count() <= width {
-                    true => (short, Vec::new()),
-                    false => (
-                        self.text.trim_end_matches(": ").to_owned(),
-                        vec![format!("- {old}"), format!("+ {new}")],
-                    ),
-                }
-            }
-            None => (self.text, self.details),
-        };
-        let text = wrapped(&text, width.saturating_sub(INDENT), "");
-        let mut texts: Vec<String> = text.lines().map(str::to_owned).collect();
-        // The places go beside the text if there is room, else below it.
-        let place = places.join(", ");
-        let used = INDENT + texts.last().map_or(0, |line| line.chars().count());
-        match texts.last_mut() {
-            Some(last) if used + 2 + place.chars().count() <= width => {
-                last.push_str(&format!("  {}", styled(DIM, place)));
-            }
-            _ if INDENT + place.chars().count() <= width => texts.push(styled(DIM, place)),
-            _ => texts.extend(places.iter().map(|place| styled(DIM, place))),
-        }
-        for detail in below {
-            let detail = wrapped(&detail, width.saturating_sub(INDENT + 4), "");
-            let lines = detail.lines().enumerate();
-            texts.extend(
-                lines.map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " })),
-            );
-        }
-        let lines = texts.into_iter().enumerate();
-        lines
-            .map(|(at, line)| match at {
-                0 => format!("{}{line}", styled(style, &mark)),
-                _ => format!("{indent}{line}"),
-            })
-            .collect()
+/// Returns the subject of a difference: its key, and the entry if the heading does not name it.
+fn subject(difference: &ManifestDifference) -> String {
+    let key = Escaped(&difference.key);
+    let of = Escaped(difference.of.as_deref().unwrap_or_default());
+    match (difference.table, whole(difference)) {
+        (ManifestTable::Payload, Some(_)) => format!("{key} {of}"),
+        (ManifestTable::Payload | ManifestTable::Prerequisites, None) => format!("{of}: {key}"),
+        _ => key.to_string(),
     }
 }
 
-/// Describes the position of a step or file by its neighbour.
-fn position(whole: &[(String, FactValue)]) -> String {
-    let beside = whole
-        .iter()
-        .find(|(key, _)| key == "after" || key == "before");
-    beside
-        .map(|(word, other)| format!("{word} `{}`", value_text(word, other)))
-        .unwrap_or_default()
-}
-
-fn value_text(key: &str, value: &FactValue) -> String {
+fn value_text(key: &str, value: &Value) -> String {
     match value {
         // Twelve digits are enough to distinguish two hashes; the full ones are for programs.
-        FactValue::Text(text) if key == "sha256" => text.chars().take(12).collect(),
+        Value::String(text) if key == "sha256" => text.chars().take(12).collect(),
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
-        FactValue::Text(text) => text
-            .lines()
-            .map(|line| Escaped(line).to_string())
-            .collect::<Vec<_>>()
-            .join(" "),
-        FactValue::Number(size) if key == "size" => format!("{} bytes", number(*size)),
-        FactValue::Number(number) => number.to_string(),
-        FactValue::Flag(flag) => flag.to_string(),
-        FactValue::List(values) => values
-            .iter()
-            .map(|value| value_text(key, value))
-            .collect::<Vec<_>>()
-            .join(", "),
-        FactValue::Whole(whole) => whole
-            .iter()
-            .map(|(key, value)| format!("{key} {}", value_text(key, value)))
-            .collect::<Vec<_>>()
-            .join(", "),
+        Value::String(text) => Escaped(&text.lines().collect::<Vec<_>>().join(" ")).to_string(),
+        Value::Number(value) => number(value.as_u64().unwrap_or_default()),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(|value| value_text(key, value)).collect();
+            values.join(", ")
+        }
+        Value::Object(whole) => key_texts(whole).join(", "),
+        other => other.to_string(),
     }
+}
+
+/// Returns the values of an entry with their keys, without the name that its subject has already.
+fn key_texts(whole: &Map<String, Value>) -> Vec<String> {
+    whole
+        .iter()
+        .filter(|(key, _)| *key != "name")
+        .map(|(key, value)| format!("{}: {}", Escaped(key), value_text(key, value)))
+        .collect()
 }
 
 fn summary(differences: &[ManifestDifference]) -> String {
     let mut kinds: BTreeMap<ChangeKind, usize> = BTreeMap::new();
-    differences
-        .iter()
-        .for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);
-    let kinds: Vec<_> = kinds
-        .into_iter()
-        .map(|(kind, count)| format!("{} {}", number(count as u64), sign_word_and_style(kind).1))
-        .collect();
-    format!(
-        "{}: {}",
-        count(differences.len(), "difference", "differences"),
-        kinds.join(", ")
-    )
+    for difference in differences {
+        *kinds.entry(difference.kind).or_default() += 1;
+    }
+    let mut texts = Vec::new();
+    for (kind, count) in kinds {
+        let (_, word, _) = sign_word_and_style(kind);
+        texts.push(format!("{} {word}", number(count as u64)));
+    }
+    let all = count(differences.len(), "difference", "differences");
+    format!("{all}: {}", texts.join(", "))
 }

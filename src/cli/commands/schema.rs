@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 
+use super::diff::DiffDocument;
 use super::explain::ExplainDocument;
 use super::history::{HistoryDocument, RunDocument};
 use super::import::ImportDocument;
@@ -39,6 +40,7 @@ pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaKind::Report => derived::<Envelope<ReportDocument<'_>>>(),
         SchemaKind::Verify => derived::<Envelope<Compared>>(),
         SchemaKind::Prune => derived::<Envelope<Clearing>>(),
+        SchemaKind::Diff => derived::<Envelope<DiffDocument<'_>>>(),
         SchemaKind::Inspect => derived::<Envelope<InspectDocument>>(),
         SchemaKind::Import => derived::<Envelope<ImportDocument<'_>>>(),
         SchemaKind::Validate => derived::<Envelope<ValidationDocument<'_>>>(),

@@ -24,7 +24,7 @@ fn manual_step(id: &str) -> String {
 #[track_caller]
 fn difference_lines(old: &str, new: &str) -> Vec<String> {
     let (old, new) = (manifest(old), manifest(new));
-    let side = |value: &Option<FactValue>, line: Option<u32>| {
+    let side = |value: &Option<Value>, line: Option<u32>| {
         let value = serde_json::to_string(value).expect("JSON");
         line.map_or(value.clone(), |line| format!("{value}@{line}"))
     };
@@ -46,7 +46,13 @@ fn difference_lines(old: &str, new: &str) -> Vec<String> {
             side(&new, new_line)
         )
     };
-    compare(&old, &new).into_iter().map(line).collect()
+    let differences = compare(&old, &new);
+    assert_eq!(
+        differences.is_empty(),
+        old.meaning() == new.meaning(),
+        "a comparison and the digests of the meaning agree"
+    );
+    differences.into_iter().map(line).collect()
 }
 
 /// Returns the differences between manifests that have the same head.
@@ -82,10 +88,10 @@ fn differences_of_identity_and_relations_have_lines() {
     assert_eq!(
         difference_lines(&old, &new),
         [
-            "Rollup title Changed \"t\"@4 \"T\"@4",
-            "Rollup scope Removed \"s\"@7 null",
             "Rollup includes Removed \"KB2\"@8 null",
             "Rollup includes Added null \"KB3\"@7",
+            "Rollup scope Removed \"s\"@7 null",
+            "Rollup title Changed \"t\"@4 \"T\"@4",
             "Article revision Changed \"1.0\" \"1.1\"@10",
         ]
     );
@@ -137,7 +143,9 @@ fn a_prerequisite_is_matched_by_its_subject() {
     let both = format!("{}{}", product("on = \"r\""), product("on = \"q\""));
     assert_eq!(
         difference_lines(&product("on = \"q\""), &both),
-        ["Prerequisites P prerequisite Added null {\"product\":\"P\",\"on\":\"r\"}@7"]
+        [
+            "Prerequisites P prerequisite Added null {\"on\":\"r\",\"product\":\"P\",\"service_pack\":0}@7"
+        ]
     );
     let confirm =
         |question: &str| format!("[[prerequisites]]\nconfirm = \"{question}\"\nid = \"c\"\n");
@@ -148,8 +156,8 @@ fn a_prerequisite_is_matched_by_its_subject() {
     assert_eq!(
         difference_lines("[[prerequisites]]\nitem = \"c\"\n", &confirm("A?")),
         [
-            "Prerequisites c prerequisite Removed {\"item\":\"c\"}@7 null",
-            "Prerequisites c prerequisite Added null {\"id\":\"c\",\"confirm\":\"A?\"}@7"
+            "Prerequisites c prerequisite Added null {\"confirm\":\"A?\",\"id\":\"c\"}@7",
+            "Prerequisites c prerequisite Removed {\"item\":\"c\"}@7 null"
         ]
     );
 }
@@ -160,15 +168,66 @@ fn the_order_of_steps_counts() {
     assert_eq!(
         lines_below_head(&steps(&["a", "b", "c"]), &steps(&["b", "c", "x", "a"])),
         [
-            "Steps x step Added null {\"after\":\"c\",\"action\":\"manual\",\"instructions\":\"do x\"}@15",
-            "Steps a step Moved {\"before\":\"b\"}@7 {\"after\":\"c\"}@19",
+            "Steps order Moved [\"a\",\"b\",\"c\"]@7 [\"b\",\"c\",\"a\"]@7",
+            "Steps x step Added null {\"action\":\"manual\",\"after\":\"c\",\"instructions\":\"do x\"}@15",
         ]
     );
     assert_eq!(
         lines_below_head(&steps(&["a", "b"]), &steps(&["b"])),
+        ["Steps a step Removed {\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"]
+    );
+    assert_eq!(
+        lines_below_head(
+            &steps(&["a", "b", "c", "d", "e"]),
+            &steps(&["a", "d", "c", "b", "e"])
+        ),
+        ["Steps order Moved [\"b\",\"c\",\"d\"]@11 [\"d\",\"c\",\"b\"]@11"]
+    );
+}
+
+#[test]
+fn a_renamed_step_is_another_step() {
+    let old = manual_step("a");
+    let new = old.replace("id = \"a\"", "id = \"b\"");
+    assert_eq!(
+        lines_below_head(&old, &new),
         [
-            "Steps a step Removed {\"before\":\"b\",\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"
+            "Steps a step Removed {\"action\":\"manual\",\"instructions\":\"do a\"}@7 null",
+            "Steps b step Added null {\"action\":\"manual\",\"instructions\":\"do a\"}@7",
         ]
+    );
+}
+
+#[test]
+fn values_with_the_same_letters_in_other_keys_differ() {
+    let step = |items: &str| {
+        format!("[[steps]]\nid = \"s\"\naction = \"initialize\"\nitems.\"g\" = [\"p\"]\n{items}\n")
+    };
+    let lines = |old: &str, new: &str| lines_below_head(&step(old), &step(new)).len();
+    assert_eq!(
+        lines("items.\"a=b\" = [\"c\"]", "items.\"a\" = [\"b=c\"]"),
+        2
+    );
+    assert_eq!(
+        lines(
+            "parameters.\"p\" = { \"a.b\" = \"1\" }",
+            "parameters.\"p.a\" = { \"b\" = \"1\" }"
+        ),
+        2
+    );
+    assert_eq!(
+        lines(
+            "parameters.\"p\" = { \"A\" = \"1\" }",
+            "parameters.\"P\" = { \"a\" = \"1\" }"
+        ),
+        2
+    );
+    assert_eq!(
+        lines(
+            "parameters.\"p\" = { \"a\" = \"1\" }",
+            "parameters.\"P\" = { \"a\" = \"1\" }"
+        ),
+        0
     );
 }
 
@@ -182,16 +241,14 @@ fn a_step_with_another_action_is_matched_by_id() {
         [
             "Steps s action Changed \"copy\"@9 \"run\"@9",
             "Steps s files Changed \"b.msi\"@11 \"B.msi\"@11",
-            "Steps s to Removed \"share\"@10 null",
             "Steps s on Added null \"r\"@10",
+            "Steps s to Removed \"share\"@10 null",
         ]
     );
     let reversed = step("action = \"run\"\non = \"r\"\nfiles = [\"a.msi\", \"B.msi\"]");
     assert_eq!(
         lines_below_head(&run, &reversed),
-        [
-            "Steps s files Moved {\"name\":\"a.msi\",\"after\":\"B.msi\"}@11 {\"name\":\"a.msi\",\"before\":\"B.msi\"}@11"
-        ]
+        ["Steps s files Moved [\"B.msi\",\"a.msi\"]@11 [\"a.msi\",\"B.msi\"]@11"]
     );
 }
 
@@ -208,7 +265,7 @@ fn others_count_as_the_files_they_resolve_to() {
         lines_below_head(&format!("{step}{old}"), &format!("{step}{new}")),
         [
             "Steps s files Added null \"b.msi\"@11",
-            "Payload b.msi file Added null {\"name\":\"b.msi\",\"size\":512}@13",
+            "Payload b.msi file Added null {\"name\":\"b.msi\",\"platform\":\"x86\",\"size\":512}@13",
         ]
     );
 }
@@ -224,10 +281,10 @@ fn a_row_is_matched_by_name_regardless_of_case() {
             &files("{ name = \"A.msi\", size = 1024, unused = \"x\", platform = \"x64\" }")
         ),
         [
-            "Payload b.exe file Removed {\"name\":\"b.exe\",\"unused\":\"x\"}@12 null",
             "Payload A.msi name Changed \"a.msi\"@12 \"A.msi\"@12",
-            "Payload A.msi size Changed 512@12 1024@12",
             "Payload A.msi platform Changed \"x86\"@12 \"x64\"@12",
+            "Payload A.msi size Changed 512@12 1024@12",
+            "Payload b.exe file Removed {\"name\":\"b.exe\",\"platform\":\"x86\",\"unused\":\"x\"}@12 null",
         ]
     );
 }

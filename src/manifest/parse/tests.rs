@@ -3,7 +3,7 @@
 use super::*;
 use crate::deployment::describe;
 use crate::document::Severity;
-use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, add_pins};
+use crate::manifest::{Action, CopyTarget, InstallTargets, add_pins};
 use crate::names::Digest;
 
 const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
@@ -175,7 +175,7 @@ fn every_action_is_read() {
     );
     let steps = manifest.expect("no errors").steps;
     assert!(
-        matches!(&steps[3].action, Action::Copy { files: CopyFiles::Others { names, .. }, to: CopyTarget::Servers { .. } } if names.len() == 1)
+        matches!(&steps[3].action, Action::Copy { files, others: true, to: CopyTarget::Servers { .. } } if files.len() == 1)
     );
     assert!(
         matches!(&steps[4].action, Action::Install(InstallTargets::RemovedBy { step, .. }) if step == "U")

@@ -2,7 +2,7 @@
 
 use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::tree::FileKind;
-use crate::manifest::{CopyFiles, CopyTarget, Step};
+use crate::manifest::{CopyTarget, Listed, Step};
 use crate::names::{CaseFolded, FileName, RelPath};
 use crate::plan::planner::{Placement, Planner, SourceFile};
 use crate::plan::resolve::server_file;
@@ -12,22 +12,13 @@ impl Planner<'_> {
     pub(super) fn copy(
         &mut self,
         step: &Step,
-        files: &CopyFiles,
+        files: &[Listed],
         to: &CopyTarget,
         draft: &mut PlannedStepDraft,
     ) {
-        let names: Vec<(String, u32)> = match files {
-            CopyFiles::Named(names) => names
-                .iter()
-                .map(|listed| (listed.name.clone(), listed.line))
-                .collect(),
-            CopyFiles::Others { names, line } => {
-                names.iter().map(|name| (name.to_string(), *line)).collect()
-            }
-        };
         match to {
             CopyTarget::Share => {
-                for (name, line) in names {
+                for Listed { name, line } in files {
                     let share = self.snapshot.description.share.to_string();
                     let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else {
                         continue;
@@ -39,20 +30,20 @@ impl Planner<'_> {
                         target: name.clone(),
                         server: None,
                         at,
-                        line,
+                        line: *line,
                     };
-                    let source_file = self.copy_file(&name, operation_target, draft);
-                    if let (Some(file), Ok(name)) = (&source_file, FileName::parse(&name)) {
+                    let source_file = self.copy_file(name, operation_target, draft);
+                    if let (Some(file), Ok(name)) = (&source_file, FileName::parse(name)) {
                         self.brought.share.insert(name, file.sha256);
                     }
-                    self.share.insert(CaseFolded::of(&name), source_file);
+                    self.share.insert(CaseFolded::of(name), source_file);
                 }
             }
             CopyTarget::Servers { on, directory } => {
                 let site = &self.snapshot.description;
                 let role = site.role(&on.role);
                 for server in self.resolver.servers(step, on) {
-                    for (name, line) in &names {
+                    for Listed { name, line } in files {
                         let Some(at) = server_file(site, server, directory.as_ref(), name) else {
                             continue;
                         };

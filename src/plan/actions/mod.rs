@@ -90,7 +90,7 @@ impl Planner<'_> {
         match &step.action {
             Action::Uninstall(selection) => self.uninstall(at, step, selection, &mut draft),
             Action::Install(targets) => self.install(at, step, targets, &mut draft),
-            Action::Copy { files, to } => self.copy(step, files, to, &mut draft),
+            Action::Copy { files, to, .. } => self.copy(step, files, to, &mut draft),
             Action::Run { files, on } => {
                 for file in files {
                     self.run(step, (&file.name, file.line), on, &mut draft);
