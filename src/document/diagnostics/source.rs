@@ -123,6 +123,11 @@ impl Source {
         &self.text[self.line_span(line)]
     }
 
+    /// Returns the start of the line of a byte offset.
+    pub(super) fn line_start_of(&self, offset: usize) -> usize {
+        self.line_start(self.line(offset))
+    }
+
     /// Returns the byte offsets of a line, without its end.
     pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
