@@ -22,7 +22,7 @@ const STRIDE: usize = 4096;
 
 impl Source {
     /// Size of the largest document that is read, in bytes. A manifest with twenty thousand pinned
-    /// rows is smaller; the parser may need eighty times the size of a hostile document.
+    /// rows is smaller; the parser may need a hundred times the size of a hostile document.
     pub const LARGEST: usize = 4 << 20;
 
     /// Returns a document with a given text, and the name under which it is shown.

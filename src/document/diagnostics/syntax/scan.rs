@@ -16,6 +16,10 @@ use crate::document::diagnostics::source::Source;
 /// its tables are built and dropped by recursion.
 const DEEPEST: usize = 16;
 
+/// Largest number of tables, lists and parts of dotted keys. A parsed table takes more than a
+/// kilobyte.
+const MOST_TABLES: usize = 200_000;
+
 /// Facts about a text, found by one pass.
 pub(super) struct Scan<'s> {
     text: &'s str,
@@ -35,6 +39,8 @@ pub(super) struct Scan<'s> {
     torn: Option<Span>,
     /// Starts of the brackets that are open.
     open: Vec<usize>,
+    /// Number of tables, lists and parts of dotted keys.
+    tables: usize,
     /// Number of dots in the key.
     dots: usize,
     /// Comma that nothing follows so far.
@@ -71,6 +77,7 @@ impl<'s> Scan<'s> {
             unclosed: None,
             torn: None,
             open: Vec::new(),
+            tables: 0,
             dots: 0,
             comma: None,
             line: (0, 0),
@@ -157,12 +164,14 @@ impl<'s> Scan<'s> {
             }
             EventKind::ArrayOpen | EventKind::InlineTableOpen => self.open(span.start),
             EventKind::ArrayClose | EventKind::InlineTableClose => self.close(span),
-            EventKind::StdTableOpen | EventKind::ArrayTableOpen | EventKind::KeyValSep => {
+            EventKind::KeyValSep => self.dots = 0,
+            EventKind::StdTableOpen | EventKind::ArrayTableOpen => {
                 self.dots = 0;
+                self.count_table(0, span.start);
             }
             EventKind::KeySep => {
                 self.dots += 1;
-                self.refuse_depth(self.dots, span.start);
+                self.count_table(self.dots, span.start);
             }
             _ => {}
         }
@@ -171,7 +180,7 @@ impl<'s> Scan<'s> {
 
     fn open(&mut self, at: usize) {
         self.open.push(at);
-        self.refuse_depth(self.open.len(), at);
+        self.count_table(self.open.len(), at);
     }
 
     fn close(&mut self, span: Span) {
@@ -189,12 +198,21 @@ impl<'s> Scan<'s> {
         }
     }
 
-    fn refuse_depth(&mut self, depth: usize, at: usize) {
-        if depth > DEEPEST && self.refusal.is_none() {
+    /// Counts a table, and refuses a document with too many or with a too deep one.
+    fn count_table(&mut self, depth: usize, at: usize) {
+        self.tables += 1;
+        let finding = if depth > DEEPEST {
             let message = format!("the document is nested more than {DEEPEST} deep");
-            let finding = Finding::new(Code::TooDeep, at..at + 1, message);
-            self.refusal = Some(finding.with_help("manifests and deployments need at most four"));
-        }
+            Finding::new(Code::TooDeep, at..at + 1, message)
+                .with_help("manifests and deployments need at most four")
+        } else if self.tables > MOST_TABLES {
+            let message = format!("the document has more than {MOST_TABLES} tables");
+            Finding::new(Code::TooLarge, at..at + 1, message)
+                .with_help("no manifest and no deployment needs as many")
+        } else {
+            return;
+        };
+        self.refusal.get_or_insert(finding);
     }
 
     fn newer(&mut self, span: Span, message: impl Into<String>, help: &str) {
@@ -329,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded_before_anything_recurses() {
+    fn tables_are_bounded_before_any_is_made() {
         let refusal = |text: &str| {
             scan(text, |_, scan| {
                 scan.refusal
@@ -346,6 +364,10 @@ mod tests {
             "[.".repeat(100)
         );
         assert_eq!(refusal(&harmless), None);
+        let many = |count| format!("a = [{}]", "{b=1},".repeat(count));
+        assert_eq!(refusal(&many(MOST_TABLES - 1)), None);
+        let at = 5 + 6 * (MOST_TABLES - 1);
+        assert_eq!(refusal(&many(MOST_TABLES)), Some((Code::TooLarge, at)));
     }
 
     #[test]
