@@ -14,16 +14,6 @@ const WRITTEN_THERE: &[(&[&str], &str)] = &[
     (&CURLY_QUOTES, QUOTES),
     (&["//", "/*", ";", "--"], "a comment begins with `#`"),
     (&[":"], "TOML uses `=`: write `key = value`"),
-    (
-        &[
-            "True", "TRUE", "False", "FALSE", "yes", "Yes", "no", "No", "on", "On", "off", "Off",
-        ],
-        "write `true` or `false`, or put it in quotes if it is a text",
-    ),
-    (
-        &["\"\"\"", "'''"],
-        "close the text with the same three quotes",
-    ),
 ];
 
 const CURLY_QUOTES: [&str; 11] = ["“", "”", "„", "‟", "‘", "’", "‚", "«", "»", "´", "`"];
@@ -82,6 +72,10 @@ fn help_outside_of_text(before: &str, rest: &str, value: &str) -> Option<&'stati
     if before.ends_with(['"', '\'']) && goes_on {
         return Some(QUOTE_IN_TEXT);
     }
+    let mut flags = ["true", "false", "yes", "no", "on", "off"].iter();
+    if flags.any(|flag| value.eq_ignore_ascii_case(flag)) {
+        return Some("write `true` or `false`, or put it in quotes if it is a text");
+    }
     let is_bracket = |c: char| "[]{}".contains(c);
     if !before.contains('=') && !before.starts_with(is_bracket) && !rest.starts_with(is_bracket) {
         return Some("write `key = value`; put a key with other characters in quotes");
@@ -101,6 +95,14 @@ fn help_outside_of_text(before: &str, rest: &str, value: &str) -> Option<&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_begins_like_a_flag_needs_quotes() {
+        let for_value = |value| help_outside_of_text("on =", value, value);
+        let is_flag = |value| for_value(value).is_some_and(|help| help.contains("`true`"));
+        assert!(is_flag("True") && is_flag("no"));
+        assert!(!is_flag("north") && for_value("north").is_some());
+    }
 
     #[test]
     fn any_place_has_a_help_or_none() {
