@@ -359,7 +359,7 @@ fn syntax_errors_are_bounded_in_number_and_length() {
 }
 
 #[test]
-fn the_first_errors_are_shown_and_the_others_counted() {
+fn the_first_errors_are_shown() {
     let lines = |count: usize| format!("schema = 1\n{}", "a = 1x\n".repeat(count));
     let syntax = |text: String| -> Vec<String> {
         let findings = parse_manifest(text, None);
@@ -369,18 +369,11 @@ fn the_first_errors_are_shown_and_the_others_counted() {
             .collect()
     };
     assert_eq!(syntax(lines(20)).len(), 20);
-    let findings = syntax(lines(21));
-    assert_eq!(
-        (findings.len(), findings[20].as_str()),
-        (21, "RU0001 one more line is not TOML, starting here")
-    );
-    assert_eq!(
-        syntax(lines(520))[20],
-        "RU0001 500 more lines are not TOML, starting here"
-    );
-    let stopped = syntax("a\n".repeat(100_000));
-    assert_eq!(
-        (stopped.len(), stopped[20].as_str()),
-        (21, "RU0001 reading stopped here, after 10000 errors")
-    );
+    for text in [lines(21), lines(520), "a\n".repeat(100_000)] {
+        let findings = syntax(text);
+        assert_eq!(
+            (findings.len(), findings[20].as_str()),
+            (21, "RU0001 more lines are not TOML, starting here")
+        );
+    }
 }

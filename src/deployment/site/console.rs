@@ -263,11 +263,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
     }
 
     fn member(&mut self, table: &Table<'_>, component: bool, inherited: &InheritedKeys) {
-        let name = self
-            .site
-            .reader
-            .text(table, "name")
-            .or_else(|| table.misspelled("name"));
+        let name = self.site.reader.text(table, "name");
         let name = name.and_then(|name| self.site.file_name(name));
         let aliases = self.site.aliases(table);
         let on = if table.has("on") {

@@ -86,11 +86,7 @@ impl SiteReader<'_, '_> {
         let lost = self.entries_lost(top, "roles");
         self.nameless.roles |= lost;
         for table in self.reader.tables(top, "roles") {
-            let Some(name) = self
-                .reader
-                .text(&table, "name")
-                .or_else(|| table.misspelled("name"))
-            else {
+            let Some(name) = self.reader.text(&table, "name") else {
                 self.nameless.roles = true;
                 continue;
             };
@@ -116,10 +112,7 @@ impl SiteReader<'_, '_> {
         let lost = self.entries_lost(top, "servers");
         self.nameless.servers |= lost;
         for table in self.reader.tables(top, "servers") {
-            let name = self
-                .reader
-                .text(&table, "name")
-                .or_else(|| table.misspelled("name"));
+            let name = self.reader.text(&table, "name");
             let roles = self.reader.texts_or_none(&table, "roles");
             let platform = self.reader.text(&table, "platform");
             let offline = self.reader.flag(&table, "offline");

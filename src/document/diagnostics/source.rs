@@ -22,7 +22,7 @@ const STRIDE: usize = 4096;
 
 impl Source {
     /// Size of the largest document that is read, in bytes. A manifest with twenty thousand pinned
-    /// rows is smaller; the parser may need eighty times the size of a hostile document.
+    /// rows is smaller; the parser may need a hundred times the size of a hostile document.
     pub const LARGEST: usize = 4 << 20;
 
     /// Returns a document with a given text, and the name under which it is shown.
@@ -121,6 +121,11 @@ impl Source {
     /// Returns the text of a line, without its end.
     pub fn line_text(&self, line: u32) -> &str {
         &self.text[self.line_span(line)]
+    }
+
+    /// Returns the start of the line of a byte offset.
+    pub(super) fn line_start_of(&self, offset: usize) -> usize {
+        self.line_start(self.line(offset))
     }
 
     /// Returns the byte offsets of a line, without its end.

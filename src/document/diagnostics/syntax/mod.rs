@@ -1,20 +1,107 @@
 //! Syntax errors of a text as TOML, whatever its subject.
 //!
-//! A text that is too large to parse is refused first (`limits`). Then the syntax errors are
-//! counted without making tables (`prescan`). Then the text is read without its broken lines, so
-//! that one error hides no other (`recover`), and each error is explained in the author's terms
-//! (`hints`).
+//! A pass over the parser's events finds the errors of all lines, and the parts of the text that
+//! have to be left out because of them (`scan`). The rest is read, so that one error hides no
+//! other. An error has the words of the parser (`errors`), and a help for what is written at its
+//! place (`helps`).
 
-mod hints;
-mod limits;
-mod portability;
-mod prescan;
-mod recover;
-mod repetitions;
-mod strings;
-mod unclosed;
+mod errors;
+mod helps;
+mod scan;
 
-pub(in crate::document) use self::limits::check_limits;
-pub(in crate::document) use self::portability::{byte_order_mark, newer_than_1_0};
-pub(in crate::document) use self::prescan::prescan;
-pub(in crate::document) use self::recover::recover;
+use toml::de::Error;
+
+use self::errors::{SHOWN, SyntaxError, SyntaxErrors};
+use self::scan::Scan;
+use super::codes::Code;
+use super::findings::{Findings, Span};
+use super::source::Source;
+
+/// Text of a document without the parts that are not TOML.
+pub(in crate::document) struct ReadableText<'s> {
+    /// Text in which these parts are blank, so that all offsets are those of the document.
+    pub(in crate::document) text: String,
+    errors: SyntaxErrors<'s>,
+    newer: Findings,
+}
+
+impl<'s> ReadableText<'s> {
+    /// Finds the syntax errors of a document. Returns `None` for one that must not be parsed, which
+    /// is reported.
+    pub(in crate::document) fn of(source: &'s Source, findings: &mut Findings) -> Option<Self> {
+        if let Some(fault) = source.fault() {
+            findings.push(fault.clone());
+            return None;
+        }
+        byte_order_mark(source, findings);
+        let mut text = source.text().to_owned();
+        let mut errors = SyntaxErrors::new(source);
+        let mut newer = Findings::default();
+        // Each scan finds an error, but for the last.
+        for _ in 0..=SHOWN {
+            let scan = Scan::of(source, &text);
+            if let Some(refusal) = scan.refusal {
+                findings.push(refusal);
+                return None;
+            }
+            let (broken, ends_early) = (scan.broken, scan.ends_early);
+            errors.append(scan.errors);
+            newer = scan.newer;
+            for part in broken {
+                blank(&mut text, part);
+            }
+            if !ends_early || errors.first_hidden().is_some() {
+                break;
+            }
+        }
+        if let Some(at) = errors.first_hidden() {
+            let hidden = source.line_start_of(at)..text.len();
+            blank(&mut text, hidden);
+        }
+        Some(Self {
+            text,
+            errors,
+            newer,
+        })
+    }
+
+    /// Reports the syntax errors, including those of the parsed text, which are repeated keys.
+    /// Returns whether there are none.
+    pub(in crate::document) fn report(
+        mut self,
+        repeated: Vec<Error>,
+        findings: &mut Findings,
+    ) -> bool {
+        const HELP: &str =
+            "remove one of the two; a table has one header, with all its keys below it";
+        for error in repeated {
+            self.errors.add(SyntaxError {
+                span: error.span().unwrap_or_default(),
+                message: error.message().to_owned(),
+                help: Some(HELP),
+            });
+        }
+        self.errors.report(findings);
+        if self.errors.is_empty() {
+            findings.append(self.newer);
+        }
+        self.errors.is_empty()
+    }
+}
+
+fn byte_order_mark(source: &Source, findings: &mut Findings) {
+    if source.text().starts_with('\u{feff}') {
+        let message = "the document begins with a byte order mark";
+        let finding = findings.add(Code::ByteOrderMark, 0..0, message);
+        finding.help("save it as UTF-8 without a byte order mark");
+    }
+}
+
+/// Blanks a part of a text, except the ends of its lines.
+fn blank(text: &mut String, part: Span) {
+    let blanks: String = text[part.clone()]
+        .bytes()
+        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+        .collect();
+    text.replace_range(part, &blanks);
+}

@@ -33,7 +33,7 @@ impl Reader<'_> {
     }
 
     /// Reports the unknown keys of a table, and those that it lacks.
-    pub(super) fn check_keys(&mut self, table: &mut Table<'_>) {
+    pub(super) fn check_keys(&mut self, table: &Table<'_>) {
         if let Keys::Free(..) = table.shape.keys {
             table
                 .entries
@@ -67,52 +67,38 @@ impl Reader<'_> {
         for key in &tables {
             self.unknown_key(table, key);
         }
-        if table.span.is_empty() {
-            self.spelled = table.meant.iter().map(|(name, _)| *name).collect();
-        }
         self.without_header(table, &mut plain);
         for key in &plain {
             self.unknown_key(table, key);
         }
-        self.check_lacking(table);
-    }
-
-    /// Reports the keys that a table lacks.
-    pub(super) fn check_lacking(&mut self, table: &Table<'_>) {
         for key in table.shape.named() {
-            match key {
-                // The schema has its own code.
-                Key {
-                    kind: KeyKind::Only(_),
-                    ..
-                } => {}
-                Key {
-                    required: Some(line),
-                    ..
-                } if !table.has(key.name) => self.missing(table, key.name, line),
-                _ => {}
+            // The schema has its own code.
+            if let Some(line) = key.required
+                && !matches!(key.kind, KeyKind::Only(_))
+                && !table.has(key.name)
+            {
+                self.missing(table, key.name, line);
             }
         }
     }
 
     /// Reports keys that belong in a top-level table which the document does not have: its header
     /// is missing, which is a single mistake.
-    fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
-        let top = table.span.is_empty();
-        if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
+    fn without_header(&mut self, table: &Table<'_>, unknown: &mut Vec<Placed<&str>>) {
+        if !table.span.is_empty() && self.header_at(table.span.start).is_none() {
             return;
         }
         for absent in self.shapes[0].named() {
             let KeyKind::Table(shape) = absent.kind else {
                 continue;
             };
-            if self.top.contains_key(absent.name) || self.spelled.contains(&absent.name) {
+            if self.top.contains_key(absent.name) || self.is_stray(&(0..0), TOP, absent.name) {
                 continue;
             }
-            let (own, others): (Vec<_>, Vec<_>) =
-                unknown.drain(..).partition(|key| shape.takes(key.value));
-            *unknown = others;
-            let ([first, ..], Some(last)) = (&own[..], own.last()) else {
+            let own: Vec<_> = unknown
+                .extract_if(.., |key| shape.takes(key.value))
+                .collect();
+            let Some(first) = own.first() else {
                 continue;
             };
             let message = format!(
@@ -121,50 +107,19 @@ impl Reader<'_> {
                 if own.len() == 1 { "is" } else { "are" },
                 table.shape.title
             );
-            let below = |key: &Placed<&str>| {
-                key.span.start > first.span.start && table.shape.key(key.value).is_some()
-            };
-            // Tables have their own headers, and may come below.
-            let plain = |key: &Placed<&str>| key.span.start < last.span.start || !top;
-            let label = match table.keys().iter().any(|key| below(key) && plain(key)) {
-                true => format!("belongs in {}, which is missing", shape.title),
-                false => format!(
-                    "`{}` is missing above line {}",
-                    shape.title,
-                    self.source.line(first.span.start)
-                ),
-            };
             self.findings
                 .add(Code::MisplacedKey, first.span.clone(), message)
-                .label(label);
+                .label(format!("belongs in {}, which is missing", shape.title));
             self.strays.insert((0, lacks(TOP, absent.name)));
-            if top {
-                table.headless.push((absent.name, first.span.clone()));
-            }
         }
     }
 
-    fn unknown_key(&mut self, table: &mut Table<'_>, key: &Placed<&str>) {
+    fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
         let keys = table.shape.named().iter().map(|key| key.name);
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
         let near = self.nearest(key.value, keys.clone());
         self.strays
             .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
-        // A table under a misspelled name is read as the one that was meant, so that the mistakes
-        // in it are reported, too.
-        if let (Some(meant), Some(value)) = (
-            near.and_then(|near| table.shape.key(near)),
-            table.value(key.value),
-        ) {
-            let fits = match meant.kind {
-                KeyKind::Table(_) => value.get_ref().is_table(),
-                KeyKind::Tables(_) | KeyKind::Headers(_) => value.get_ref().is_array(),
-                _ => false,
-            };
-            if fits {
-                table.meant.push((meant.name, value));
-            }
-        }
         let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
         let finding = self
             .findings

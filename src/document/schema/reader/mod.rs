@@ -15,11 +15,11 @@ use toml::de::DeTable;
 use self::keys::{Header, headers};
 pub use self::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
-use crate::document::diagnostics::findings::{Findings, Span};
+use crate::document::diagnostics::findings::Findings;
 use crate::document::diagnostics::nearest::{comparison_cost, nearest};
 use crate::document::diagnostics::source::Source;
-use crate::document::diagnostics::syntax;
-use crate::document::schema::shape::{KeyKind, Shape};
+use crate::document::diagnostics::syntax::ReadableText;
+use crate::document::schema::shape::{KeyKind, Shape, TOP};
 
 /// Reader of a document, with the findings so far.
 pub struct Reader<'s> {
@@ -30,12 +30,8 @@ pub struct Reader<'s> {
     shapes: Vec<&'static Shape>,
     headers: Vec<Header<'s>>,
     top: &'s DeTable<'s>,
-    /// Tables at the top that exist under a misspelled name.
-    spelled: Vec<&'static str>,
-    /// True if the schema of the document is unknown.
-    unknown_schema: bool,
-    /// Places of the lines with syntax errors.
-    broken: Vec<Span>,
+    /// False if parts of the text were left out because of syntax errors.
+    is_complete: bool,
     /// Keys that tables seem to lack only because they are misspelled or misplaced: the start of
     /// the table, and the message.
     strays: BTreeSet<(usize, String)>,
@@ -57,27 +53,15 @@ pub fn read<T>(
     findings: &mut Findings,
     walk: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> T,
 ) -> Option<T> {
-    if let Some(refusal) = syntax::check_limits(source) {
-        findings.push(refusal);
-        return None;
-    }
     let mut own = Findings::default();
-    syntax::byte_order_mark(source, &mut own);
-    let prescan = syntax::prescan(source);
-    if prescan.has_too_many_errors() {
-        prescan.report(source, findings);
+    let Some(mut readable) = ReadableText::of(source, &mut own) else {
+        findings.append(own);
         return None;
-    }
-    let (mut root, errors) = DeTable::parse_recoverable(source.text());
-    let recovered = syntax::recover(source, errors, findings);
-    let (text, broken) = recovered.unwrap_or_default();
-    if !broken.is_empty() {
-        root = DeTable::parse_recoverable(&text).0;
-    }
+    };
+    let text = std::mem::take(&mut readable.text);
+    let (root, errors) = DeTable::parse_recoverable(&text);
     let root = root.into_inner();
-    if broken.is_empty() {
-        syntax::newer_than_1_0(source, &root, &mut own);
-    }
+    let is_complete = readable.report(errors, &mut own);
     let headers = headers(source.text(), &root);
     let (shapes, strays) = (shape.all(), BTreeSet::new());
     let mut reader = Reader {
@@ -86,24 +70,25 @@ pub fn read<T>(
         shapes,
         headers,
         top: &root,
-        spelled: Vec::new(),
-        unknown_schema: false,
-        broken,
+        is_complete,
         strays,
         search_budget: SEARCH_BUDGET,
     };
-    let mut top = Table::new(&root, 0..0, shape);
-    reader.schema(&top);
-    reader.check_keys(&mut top);
-    let walked = walk(&mut reader, &top);
+    let top = Table::new(&root, 0..0, shape);
+    // The keys of another schema are unknown.
+    let walked = reader.has_known_schema(&top).then(|| {
+        reader.check_keys(&top);
+        reader.require_schema(&top);
+        walk(&mut reader, &top)
+    });
     reader.pass_findings(findings);
-    Some(walked)
+    walked
 }
 
 impl Reader<'_> {
     /// Returns whether the text has no syntax error, so that absent keys are really missing.
     pub fn is_complete(&self) -> bool {
-        self.broken.is_empty()
+        self.is_complete
     }
 
     /// Returns the most similar name, unless the search budget is used up.
@@ -127,84 +112,42 @@ impl Reader<'_> {
         search()
     }
 
-    fn schema(&mut self, top: &Table<'_>) {
-        let elsewhere = |reader: &Self| {
-            reader
-                .headers
-                .iter()
-                .any(|header| header.entries.contains_key("schema"))
+    /// Reports a schema version that is unknown.
+    fn has_known_schema(&mut self, top: &Table<'_>) -> bool {
+        let KeyKind::Only(known) = top.kind("schema") else {
+            unreachable!("`schema` is described as one number")
         };
-        if !top.has("schema") {
-            // A misplaced one is reported at its place.
-            if elsewhere(self) {
-                return;
-            }
-            // A misspelled one is reported as such.
-            let named = || top.shape.named().iter().map(|key| key.name);
-            let unknown = top
-                .keys()
-                .into_iter()
-                .filter(|key| !top.shape.takes(key.value));
-            if unknown
-                .into_iter()
-                .any(|key| self.nearest(key.value, named()) == Some("schema"))
-            {
-                return;
-            }
+        let schema = self.number(top, "schema");
+        let Some(schema) = schema.filter(|schema| schema.value != known) else {
+            return true;
+        };
+        let message = format!("schema {} is unknown", schema.value);
+        let help =
+            format!("this version of rollup supports schema {known}; a newer one may support it");
+        let finding = self.findings.add(Code::Schema, schema.span, message);
+        finding.label(format!("{known} is supported")).help(help);
+        false
+    }
+
+    /// Reports that the schema version is missing, and not only misspelled or misplaced.
+    fn require_schema(&mut self, top: &Table<'_>) {
+        if !top.has("schema") && !self.is_stray(&top.span, TOP, "schema") {
             self.findings
                 .add(Code::Schema, 0..0, "the document has no schema version")
                 .help("begin it with `schema = 1`");
-        } else if let Some(schema) = self.number(top, "schema")
-            && let KeyKind::Only(known) = top.kind("schema")
-            && schema.value != known
-        {
-            self.unknown_schema = true;
-            let message = format!("schema {} is unknown", schema.value);
-            let help = format!(
-                "this version of rollup supports schema {known}; a newer one may support it"
-            );
-            let finding = self.findings.add(Code::Schema, schema.span, message);
-            finding.label(format!("{known} is supported")).help(help);
         }
     }
 
-    /// Passes the findings to the caller, without those that a syntax error may have caused.
+    /// Passes the findings to the caller, without those that another mistake caused: a key that is
+    /// only misspelled or misplaced is not missing, and nothing is after a syntax error.
     fn pass_findings(mut self, findings: &mut Findings) {
         self.findings.explain_by(Code::HiddenCharacter);
-        if self.unknown_schema {
-            // The keys of another schema are unknown.
-            let known = |code| matches!(code, Code::Schema | Code::ByteOrderMark | Code::NewerToml);
-            self.findings.retain(|finding| known(finding.code));
-        }
-        let strays = std::mem::take(&mut self.strays);
+        let (strays, is_complete) = (self.strays, self.is_complete);
         self.findings.retain(|finding| {
-            finding.code != Code::MissingKey
-                || !strays.contains(&(finding.span.start, finding.message.clone()))
+            let missing = (finding.span.start, finding.message.clone());
+            let is_stray = finding.code == Code::MissingKey && strays.contains(&missing);
+            !is_stray && (is_complete || is_local(finding.code))
         });
-        if !self.is_complete() {
-            let lines: BTreeSet<u32> = self
-                .broken
-                .iter()
-                .map(|span| self.source.line(span.start))
-                .collect();
-            let text = self.source.text();
-            let header = |span: &&Span| {
-                let line = self.source.line_span(self.source.line(span.start));
-                text[line].trim_start().starts_with('[')
-            };
-            // After a broken header the keys are part of another table.
-            let reliable = self
-                .broken
-                .iter()
-                .find(header)
-                .map_or(usize::MAX, |span| span.start);
-            let source = self.source;
-            self.findings.retain(|finding| {
-                let own_line = !lines.contains(&source.line(finding.span.start));
-                let placed = matches!(finding.code, Code::UnknownKey | Code::MisplacedKey);
-                own_line && is_local(finding.code) && (!placed || finding.span.start < reliable)
-            });
-        }
         findings.append(self.findings);
     }
 }
@@ -214,7 +157,8 @@ impl Reader<'_> {
 fn is_local(code: Code) -> bool {
     matches!(
         code,
-        Code::ByteOrderMark
+        Code::Syntax
+            | Code::ByteOrderMark
             | Code::UnknownKey
             | Code::WrongType
             | Code::MisplacedKey
@@ -230,7 +174,7 @@ fn is_local(code: Code) -> bool {
 mod tests {
     use super::*;
     use crate::document::Finding;
-    use crate::document::schema::shape::{Form, Key, TOP};
+    use crate::document::schema::shape::{Form, Key};
 
     const TEXT: KeyKind = KeyKind::Text(Form::Words);
 
@@ -314,10 +258,13 @@ mod tests {
             [
                 "3 RU0001 key with no value, expected `=` | ",
                 "4 RU0101 [rollup] has no key `titel` | did you mean `title`?",
-                "6 RU0001 this list is never closed | ",
+                "6 RU0001 unclosed array, expected `]` | ",
             ]
         );
-        assert_eq!(found("[rollup\nkb = \"a\"\nkb = \"b\"\n").len(), 2);
+        assert_eq!(
+            found("[rollup\nkb = 1\n"),
+            ["1 RU0001 unclosed table, expected `]` | "]
+        );
     }
 
     #[test]

@@ -4,7 +4,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::document::diagnostics::findings::Span;
-use crate::document::diagnostics::nearest::nearest;
 use crate::document::schema::shape::{KeyKind, Rule, Shape};
 
 /// Value with its place in the document.
@@ -21,10 +20,6 @@ pub struct Table<'t> {
     pub(super) entries: &'t DeTable<'t>,
     pub(super) span: Span,
     pub(super) shape: &'static Shape,
-    /// Nested tables with a misspelled name, by the name that was meant.
-    pub(super) meant: Vec<(&'static str, &'t Spanned<DeValue<'t>>)>,
-    /// Nested tables whose header is missing, so that their keys are in this table.
-    pub(super) headless: Vec<(&'static str, Span)>,
 }
 
 impl<'t> Table<'t> {
@@ -33,8 +28,6 @@ impl<'t> Table<'t> {
             entries,
             span,
             shape,
-            meant: Vec::new(),
-            headless: Vec::new(),
         }
     }
 
@@ -51,27 +44,6 @@ impl<'t> Table<'t> {
     /// Returns whether the table has a key.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
-    }
-
-    /// Returns the text of a misspelled key, which was reported before: most likely the author
-    /// meant it for this key.
-    pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
-        let known = || self.shape.named().iter().map(|key| key.name);
-        let unknown = self
-            .entries
-            .iter()
-            .filter(|(other, _)| self.shape.key(other.get_ref()).is_none())
-            .take(20);
-        let mut meant = unknown.filter(|(other, _)| nearest(other.get_ref(), known()) == Some(key));
-        let (_, value) = meant.next()?;
-        let text = value
-            .get_ref()
-            .as_str()
-            .filter(|text| !text.trim().is_empty())?;
-        Some(Placed {
-            value: text.to_owned(),
-            span: value.span(),
-        })
     }
 
     /// Returns the number of tables in a list; `None` if there is no list.
@@ -100,17 +72,6 @@ impl<'t> Table<'t> {
 
     pub(super) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.entries.get(key)
-    }
-
-    /// Returns the value of a key, even if the key is misspelled.
-    pub(super) fn meant(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        let meant = || {
-            self.meant
-                .iter()
-                .find(|(name, _)| *name == key)
-                .map(|(_, value)| *value)
-        };
-        self.value(key).or_else(meant)
     }
 
     /// Returns whether a key is required, always or in one of the cases of the table.

@@ -188,21 +188,15 @@ impl Reader<'_> {
         let KeyKind::Table(shape) = table.kind(key) else {
             unreachable!("`{key}` is described as a table")
         };
-        let Some(value) = table.meant(key) else {
-            // Its header is missing, which has been reported, so its keys are in this table.
-            let (_, span) = table.headless.iter().find(|(name, _)| *name == key)?;
-            let inner = Table::new(table.entries, span.clone(), shape);
-            self.check_lacking(&inner);
-            return Some(inner);
-        };
+        let value = table.value(key)?;
         let DeValue::Table(entries) = value.get_ref() else {
             let advice = table_advice(brief(key), &self.source.text()[value.span()], shape)
                 .map_or(TABLE.advice, Cow::Owned);
             self.wrong_type(key, value, &ExpectedValue { advice, ..TABLE });
             return None;
         };
-        let mut inner = Table::new(entries, value.span(), shape);
-        self.check_keys(&mut inner);
+        let inner = Table::new(entries, value.span(), shape);
+        self.check_keys(&inner);
         Some(inner)
     }
 
@@ -213,26 +207,15 @@ impl Reader<'_> {
             KeyKind::Tables(shape) => (shape, TABLES),
             _ => unreachable!("`{key}` is described as a list of tables"),
         };
-        let mut list: Vec<_> = self
-            .list(table, key, expected)
-            .into_iter()
-            .flatten()
-            .collect();
-        let meant = table.meant.iter().filter(|(name, _)| *name == key);
-        list.extend(
-            meant
-                .filter_map(|(_, value)| value.get_ref().as_array())
-                .flat_map(|array| array.iter()),
-        );
-        list.sort_by_key(|value| value.span().start);
+        let list = self.list(table, key, expected).unwrap_or_default();
         let mut tables = Vec::with_capacity(list.len());
         for value in list {
             let DeValue::Table(entries) = value.get_ref() else {
                 self.wrong_type(key, value, &ROW);
                 continue;
             };
-            let mut inner = Table::new(entries, value.span(), shape);
-            self.check_keys(&mut inner);
+            let inner = Table::new(entries, value.span(), shape);
+            self.check_keys(&inner);
             tables.push(inner);
         }
         tables
