@@ -209,6 +209,7 @@ pub(super) enum Command {
   rollup schema manifest -o manifest.schema.json
   rollup schema deployment -o deployment.schema.json
   rollup schema plan                         the output of `plan --save`
+  rollup schema status                       the output of `status` as JSON
   rollup schema event                        a line of a run's events.ndjson
 
 Taplo, and Even Better TOML for VS Code, find the schema by a comment at the

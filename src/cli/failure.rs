@@ -311,7 +311,6 @@ fn of_run_error(error: &RunError, run: Option<&Run>, next: &NextCommands<'_>) ->
         (RunState::Closed(_), RunError::Journal(JournalError::Disk(_))) => {
             with(failure.exit, format!("fix the cause, then `{undo}`"))
         }
-        (_, RunError::Journal(_)) => failure,
         // Planning again does not close an open run.
         (RunState::Staged, RunError::Stale { .. }) => with(
             failure.exit,
@@ -320,7 +319,9 @@ fn of_run_error(error: &RunError, run: Option<&Run>, next: &NextCommands<'_>) ->
                 next.undo()
             ),
         ),
-        (RunState::Staged, _) => failure,
+        (RunState::Staged, _)
+        | (_, RunError::Journal(_))
+        | (RunState::Closed(_), RunError::Plan { .. }) => failure,
         (RunState::Closed(_), RunError::Changed(_)) => failure.next(discard_changes),
         (RunState::Closed(_), RunError::OldObjectChanged { .. }) => with(
             Exit::Mismatch,
@@ -340,7 +341,6 @@ fn of_run_error(error: &RunError, run: Option<&Run>, next: &NextCommands<'_>) ->
             };
             failure.next(format!("{then}`{}` shows the run", next.report(run)))
         }
-        (RunState::Closed(_), RunError::Plan { .. }) => failure,
         (RunState::Closed(_), RunError::CannotMove { .. }) => {
             with(failure.exit, format!("rename it, then `{undo}`"))
         }

@@ -105,17 +105,19 @@ pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDepl
     };
     let tree = open_tree(&path)?;
     check_format(&tree)?;
-    let has_runs = tree
-        .metadata(&ROLLUP_DIR.runs())
-        .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
-        Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure.into()),
+        Err(failure) if failure.exit == Exit::NoInput && !has_runs(&tree) => Err(failure.into()),
         description => Ok(OpenedDeployment {
             tree,
             description,
             how,
         }),
     }
+}
+
+fn has_runs(tree: &Tree) -> bool {
+    let runs = tree.metadata(&ROLLUP_DIR.runs());
+    runs.is_ok_and(|metadata| metadata.is_some())
 }
 
 /// Adds the open run to a failure, as the commands that continue the run work without the

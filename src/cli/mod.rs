@@ -145,8 +145,10 @@ fn format_of(matches: &ArgMatches) -> Option<&OsStr> {
 /// Returns whether losing the output is an error: a program reads it, or the command succeeded and
 /// did nothing but print.
 fn is_for_its_output(matches: &ArgMatches, exit: Exit) -> bool {
+    // Their exit code is their result, too.
+    let has_code = matches!(matches.subcommand_name(), Some("status" | "verify"));
     let for_a_program = ["json", "sarif"].map(OsStr::new).map(Some);
     let only_prints = !state_now::has_locked() && !state_now::has_written();
     for_a_program.contains(&format_of(matches))
-        || only_prints && matches!(exit, Exit::Ok | Exit::Changes)
+        || !has_code && only_prints && matches!(exit, Exit::Ok | Exit::Changes)
 }

@@ -27,6 +27,14 @@ impl NextCommands<'_> {
         self.command("status")
     }
 
+    pub(super) fn tree(&self) -> String {
+        self.command("tree")
+    }
+
+    pub(super) fn history(&self) -> String {
+        self.command("history")
+    }
+
     pub(super) fn resume(&self) -> String {
         self.command("resume")
     }

@@ -13,7 +13,7 @@ use crate::document::FindingRecord;
 pub struct ValidationDocument<'a> {
     #[serde(flatten)]
     counts: FindingCounts,
-    files: Vec<FileRow<'a>>,
+    files: Vec<DocumentRow<'a>>,
     /// Paths that could not be used.
     unread: &'a [UnreadableFile],
     /// TOML files in directories that are neither manifest nor deployment.
@@ -23,7 +23,7 @@ pub struct ValidationDocument<'a> {
 
 /// Document, with the number of its findings.
 #[derive(Debug, Serialize, JsonSchema)]
-struct FileRow<'a> {
+struct DocumentRow<'a> {
     file: &'a str,
     kind: &'static str,
     #[serde(flatten)]
@@ -41,7 +41,7 @@ struct FindingRow<'a> {
 impl Validation {
     /// Returns all findings; the caller adds the outcome of the command.
     pub fn document(&self) -> ValidationDocument<'_> {
-        let files = self.documents.iter().map(|document| FileRow {
+        let files = self.documents.iter().map(|document| DocumentRow {
             file: document.source.name(),
             kind: document.kind.name(),
             counts: document.counts(),

@@ -1,10 +1,20 @@
-//! Claims that every failed command makes, checked whenever a test runs one: the `now:` line is true
-//! of the tree, and the commands of the `next:` lines can be typed as they are printed.
+//! Claims that every command makes, checked whenever a test runs one: the `now:` line of a failure is
+//! true of the tree, the commands of the `next:` lines can be typed as they are printed, and a JSON
+//! document has its schema.
+//!
+//! With `ROLLUP_CELLS=FILE` each command that ended is noted in the file, with its exit code;
+//! `exit_codes` compares the notes with the table of all commands and codes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::schemas::printed_schema;
 use crate::world::{CommandRun, World, exit};
 
 /// Words in advice that the reader replaces, with what the tests put in their place.
@@ -33,6 +43,8 @@ pub(crate) fn check(run: &CommandRun<'_>) {
     let now = lines("now: ");
     let (_, arguments) = run.world_and_arguments();
     let command = arguments.split_whitespace().next().unwrap_or_default();
+    note_cell(command, code);
+    check_document(run, command);
     // `validate` reports each path that it cannot read, and goes on.
     if has_failed && command != "validate" && code.is_some() {
         assert_eq!(now.len(), 1, "one `now:` line\n{}", run.description());
@@ -45,6 +57,59 @@ pub(crate) fn check(run: &CommandRun<'_>) {
             check_command(run, &typed, code);
         }
     }
+}
+
+/// Notes how a command ended, if a file for the notes is named.
+fn note_cell(command: &str, code: Option<i32>) {
+    let (Some(notes), Some(code)) = (std::env::var_os("ROLLUP_CELLS"), code) else {
+        return;
+    };
+    let file = File::options().append(true).create(true).open(notes);
+    let mut file = file.expect("a file for the notes");
+    file.write_all(format!("{command} {code}\n").as_bytes())
+        .expect("noted");
+}
+
+/// Compares a JSON document on standard output with the schema that the program prints for it.
+#[track_caller]
+fn check_document(run: &CommandRun<'_>, command: &str) {
+    static VALIDATORS: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let (_, arguments) = run.world_and_arguments();
+    let is_asked = arguments.contains("--format json") && command != "schema";
+    let document = serde_json::from_str::<Value>(run.stdout());
+    let (true, Ok(document)) = (is_asked, document) else {
+        return;
+    };
+    let name = match command {
+        _ if document.get("reasons").is_some() => "failure",
+        _ if document["outcome"] == "nothing" => "nothing",
+        "show" => "plan",
+        "history" if document.get("records").is_some() => "run",
+        "ls" => "tree",
+        "log" => "history",
+        "check" => "validate",
+        command => command,
+    };
+    let validator = {
+        let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = validators.entry(name.to_owned());
+        Arc::clone(known.or_insert_with(|| Arc::new(compiled(name))))
+    };
+    let faults: Vec<String> = validator
+        .iter_errors(&document)
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect();
+    assert!(
+        faults.is_empty(),
+        "not a document of `rollup schema {name}`: {}\n{}",
+        faults.join("; "),
+        run.description()
+    );
+}
+
+fn compiled(name: &str) -> Validator {
+    let schema = serde_json::from_str(&printed_schema(name)).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a valid schema")
 }
 
 #[track_caller]

@@ -46,7 +46,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn printed_schema(name: &str) -> String {
+pub(crate) fn printed_schema(name: &str) -> String {
     let output = program(root())
         .args(["schema", name])
         .output()
@@ -156,7 +156,12 @@ fn assert_agree(language: &Language, text: &str, inexpressible: bool, about: &st
 
 #[test]
 fn the_schemas_in_the_repository_match_those_that_the_program_prints() {
-    for name in ["manifest", "deployment", "plan", "event"] {
+    let program = rollup::cli::command();
+    let schema = program.find_subcommand("schema").expect("a command");
+    let name = schema.get_positionals().next().expect("an argument");
+    let names = name.get_possible_values();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names.iter().map(|name| name.get_name()) {
         let expected = root().join(format!("schemas/{name}.json"));
         // As text, so that every byte is compared, and with it the order of the keys.
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));

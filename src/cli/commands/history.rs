@@ -58,64 +58,10 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         out::line("no run yet");
     }
     for run in &runs {
-        let opened = run.journal.opened();
-        let at = run
-            .journal
-            .entries
-            .first()
-            .map_or("", |entry| entry.at.as_str());
-        let by = opened
-            .map(|opened| format!("{} on {}", Escaped(&opened.user), Escaped(&opened.host)))
-            .unwrap_or_default();
-        let plan = opened
-            .map(|opened| opened.plan.to_string())
-            .unwrap_or_default();
-        out::line(format_args!(
-            "{}  {}  {at}  by {by}",
-            styled(BOLD, run.name()),
-            styled(style(run), describe_run(run))
-        ));
-        let subject = describe_subject(opened.map(|opened| &opened.subject));
-        let undo = match answers.get(&run.number) {
-            Some(answer) => format!("; {}", describe_answer(answer)),
-            None => String::new(),
-        };
-        let text = format!("{subject}; plan {plan}{undo}");
-        out::line(format_args!(
-            "    {}",
-            out::wrapped(&text, out::width() - 4, "    ")
-        ));
-        if let Some(Accepted { by, reason, .. }) = accepted(run) {
-            let text = format!(
-                "closed in its current state by {}: {}",
-                Escaped(by),
-                Escaped(reason)
-            );
-            out::line(format_args!(
-                "    {}",
-                out::wrapped(&text, out::width() - 4, "    ")
-            ));
-        }
+        print_run(run, answers.get(&run.number));
     }
     for (name, note) in &quarantined {
-        let at = note.as_ref().map_or("", |note| note.at.as_str());
-        out::line(format_args!(
-            "{}  {}  {at}",
-            styled(BOLD, Escaped(name)),
-            styled(WARN, "quarantined: no longer a run")
-        ));
-        if let Some(note) = note {
-            let text = format!(
-                "by {}: {}; {}",
-                Escaped(&note.by),
-                Escaped(&note.reason),
-                Escaped(&note.because)
-            );
-            out::line(format_args!(
-                "    {}",
-                out::wrapped(&text, out::width() - 4, "    ")
-            ));
-        }
+        print_quarantined(name, note.as_ref());
     }
     if runs.iter().any(Run::is_open) {
         out::line("a run is open: `rollup status` shows the next command");
@@ -128,6 +74,54 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         ));
     }
     Ok(Exit::Ok)
+}
+
+fn print_run(run: &Run, undo: Option<&UndoAnswer>) {
+    let opened = run.journal.opened();
+    let first = run.journal.entries.first();
+    let at = first.map_or("", |entry| entry.at.as_str());
+    let name = styled(BOLD, run.name());
+    let state = styled(style(run), describe_run(run));
+    match opened {
+        Some(opened) => {
+            let (user, host) = (Escaped(&opened.user), Escaped(&opened.host));
+            out::line(format_args!("{name}  {state}  {at}  by {user} on {host}"));
+        }
+        None => out::line(format_args!("{name}  {state}  {at}")),
+    }
+    let mut text = describe_subject(opened.map(|opened| &opened.subject));
+    if let Some(opened) = opened {
+        text.push_str(&format!("; plan {}", opened.plan));
+    }
+    if let Some(answer) = undo {
+        text.push_str(&format!("; {}", describe_answer(answer)));
+    }
+    print_below(&text);
+    if let Some(Accepted { by, reason, .. }) = accepted(run) {
+        let (by, reason) = (Escaped(by), Escaped(reason));
+        print_below(&format!("closed in its current state by {by}: {reason}"));
+    }
+}
+
+fn print_quarantined(name: &str, note: Option<&QuarantineNote>) {
+    let at = note.map_or("", |note| note.at.as_str());
+    let state = styled(WARN, "quarantined: no longer a run");
+    let name = styled(BOLD, Escaped(name));
+    out::line(format_args!("{name}  {state}  {at}"));
+    if let Some(note) = note {
+        print_below(&format!(
+            "by {}: {}; {}",
+            Escaped(&note.by),
+            Escaped(&note.reason),
+            Escaped(&note.because)
+        ));
+    }
+}
+
+/// Prints a text below the line of a run, wrapped to the width of the screen.
+fn print_below(text: &str) {
+    let wrapped = out::wrapped(text, out::width() - 4, "    ");
+    out::line(format_args!("    {wrapped}"));
 }
 
 fn style(run: &Run) -> anstyle::Style {
@@ -261,7 +255,7 @@ pub(in crate::cli) struct RunDocument<'a> {
     /// Journal of the run.
     records: &'a [JournalEntry],
     /// Steps of the plan; absent if it cannot be used.
-    steps: Option<Vec<StepRow<'a>>>,
+    steps: Option<Vec<RunStep<'a>>>,
     /// Reason why the plan cannot be used.
     plan_fault: Option<&'a str>,
     /// Size of the old objects that the run keeps.
@@ -273,7 +267,7 @@ pub(in crate::cli) struct RunDocument<'a> {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct StepRow<'a> {
+struct RunStep<'a> {
     id: &'a str,
     title: &'a str,
     action: &'a str,
@@ -327,7 +321,7 @@ impl<'a> RunDetails<'a> {
 
     fn document(&self) -> RunDocument<'_> {
         let steps = self.plan.as_ref().ok().map(|plan| {
-            let steps = plan.steps.iter().map(|step| StepRow {
+            let steps = plan.steps.iter().map(|step| RunStep {
                 id: &step.id,
                 title: &step.title,
                 action: &step.action,
@@ -377,56 +371,52 @@ impl<'a> RunDetails<'a> {
             None => "there is nothing to undo".to_owned(),
         });
         out::line(styled(BOLD, "records"));
-        run.journal
-            .entries
-            .iter()
-            .for_each(|entry| line(&format!("{}  {}", entry.at, record(entry))));
+        for entry in &run.journal.entries {
+            line(&format!("{}  {}", entry.at, record(entry)));
+        }
         match &self.plan {
             Err(fault) => line(&format!("its plan cannot be used: {}", Escaped(fault))),
-            Ok(plan) => {
-                out::line(styled(BOLD, "steps"));
-                for (at, step) in plan.steps.iter().enumerate() {
-                    let operations = match step.manual {
-                        Some(_) => "by hand".to_owned(),
-                        None => count(step.operations.len(), "operation", "operations"),
-                    };
-                    line(&format!(
-                        "{}. {}: {}; {operations}",
-                        at + 1,
-                        Escaped(&step.id),
-                        Escaped(&step.title)
-                    ));
-                }
-                let expected = plan
-                    .expected_state
-                    .as_ref()
-                    .map(|expected_state| expected_state.digest);
-                line(&expected.map_or(String::new(), |digest| format!("expected {digest}")));
-            }
+            Ok(plan) => print_steps(plan),
         }
+        self.print_places();
+    }
+
+    fn print_places(&self) {
         out::line(styled(BOLD, "where to look"));
         let places = [
-            ("directory", self.shown(&run.directory)),
-            ("plan", self.shown(&run.directory.plan())),
+            ("directory", self.shown(&self.run.directory)),
+            ("plan", self.shown(&self.run.directory.plan())),
             ("events", self.events()),
         ];
-        places
-            .iter()
-            .for_each(|(name, path)| out::line(format_args!("  {name:<10}{}", Escaped(path))));
+        for (name, path) in places {
+            out::line(format_args!("  {name:<10}{}", Escaped(&path)));
+        }
         if let Some(bytes) = self.kept {
             // A rollback restores the old objects and moves the new ones into the slots.
-            let objects = if run.state() == RunState::Closed(Outcome::Undone) {
+            let objects = if self.run.state() == RunState::Closed(Outcome::Undone) {
                 "rolled-back objects"
             } else {
                 "old objects"
             };
-            out::line(format_args!(
-                "  {:<10}{} bytes of {objects}",
-                "keeps",
-                number(bytes)
-            ));
+            let bytes = number(bytes);
+            out::line(format_args!("  {:<10}{bytes} bytes of {objects}", "keeps"));
         }
         out::line(format_args!("  {:<10}{}", "report", self.report()));
+    }
+}
+
+fn print_steps(plan: &Plan) {
+    out::line(styled(BOLD, "steps"));
+    for (step, at) in plan.steps.iter().zip(1..) {
+        let operations = match step.manual {
+            Some(_) => "by hand".to_owned(),
+            None => count(step.operations.len(), "operation", "operations"),
+        };
+        let (id, title) = (Escaped(&step.id), Escaped(&step.title));
+        line(&format!("{at}. {id}: {title}; {operations}"));
+    }
+    if let Some(expected) = &plan.expected_state {
+        line(&format!("expected {}", expected.digest));
     }
 }
 

@@ -69,18 +69,7 @@ impl Clearing {
         let before = check.in_turn()?;
         let was_undoable = |run: &Run| before.contains(&run.number);
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
-        // A run that was undone or closed is kept if it is newer than the oldest applied run that
-        // is kept.
-        let applied = finished
-            .iter()
-            .enumerate()
-            .filter(|(_, run)| run.state() == RunState::Closed(Outcome::Applied));
-        let applied: Vec<usize> = applied.map(|(at, _)| at).collect();
-        let oldest = match applied.len().checked_sub(keep) {
-            _ if keep == 0 => finished.len(),
-            Some(first) => applied.get(first).copied().unwrap_or(finished.len()),
-            None => applied.first().copied().unwrap_or(0),
-        };
+        let oldest = oldest_kept(&finished, keep);
         let mut clearing = Self {
             cleared: Vec::new(),
             undoable: Vec::new(),
@@ -202,6 +191,24 @@ fn reversed(names: &[impl AsRef<str>]) -> String {
         .map(AsRef::as_ref)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Returns the index of the oldest finished run that is kept. A run that was undone or closed is kept
+/// if it is newer than the oldest applied run that is kept.
+fn oldest_kept(finished: &[Run], keep: usize) -> usize {
+    let is_applied = |run: &Run| run.state() == RunState::Closed(Outcome::Applied);
+    let indices = finished.iter().enumerate();
+    let applied: Vec<usize> = indices
+        .filter(|(_, run)| is_applied(run))
+        .map(|(at, _)| at)
+        .collect();
+    if keep == 0 {
+        return finished.len();
+    }
+    match applied.len().checked_sub(keep) {
+        Some(first) => applied.get(first).copied().unwrap_or(finished.len()),
+        None => applied.first().copied().unwrap_or(0),
+    }
 }
 
 /// Runs `rollup prune`.

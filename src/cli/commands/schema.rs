@@ -1,6 +1,7 @@
 //! `rollup schema`: prints the JSON schemas.
 
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 
 use super::diff::DiffDocument;
 use super::explain::ExplainDocument;
@@ -52,7 +53,9 @@ pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Returns the schema of a type that is serialized as it is declared.
+/// Returns the schema of a type as it is written.
 fn derived<T: JsonSchema>() -> String {
-    format!("{:#}\n", schemars::schema_for!(T).to_value())
+    let settings = SchemaSettings::default().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    format!("{:#}\n", schema.to_value())
 }

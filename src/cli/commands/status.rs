@@ -525,137 +525,119 @@ fn site_lines(site: &SiteStatus, next: &NextCommands<'_>) {
 
 /// Prints the progress of an open run, and the commands that continue it.
 fn open_lines(open: &OpenRunStatus, next: &NextCommands<'_>, has_writer: bool) {
-    let label = match (open.run.state(), has_writer) {
-        (RunState::Unfinished(_), false) if open.waiting_at().is_none() => "interrupted",
-        _ => "open",
+    let waiting_at = open.waiting_at();
+    let is_interrupted = matches!(open.run.state(), RunState::Unfinished(_)) && !has_writer;
+    let label = if is_interrupted && waiting_at.is_none() {
+        "interrupted"
+    } else {
+        "open"
     };
-    out::line(format_args!(
-        "{}: run {} is {}",
-        styled(WARN, label),
-        open.run.name(),
-        describe_run(&open.run)
-    ));
-    if let Some((plan, examined)) = &open.progress {
-        plan.steps.iter().for_each(|step| {
-            out::line(format_args!(
-                "  {}",
-                describe_step(step, examined, &open.run)
-            ))
-        });
-        let all = plan.operations().count();
-        if let Some((step, operation)) = open.next_operation() {
-            let on = operation
-                .server
-                .as_ref()
-                .map(|server| format!(" on {}", Escaped(server)))
-                .unwrap_or_default();
-            let before = plan
-                .operations()
-                .take_while(|other| other.swap != operation.swap)
-                .count();
-            out::line(format_args!(
-                "  at operation {} of {}: {} {}{on} (step {})",
-                out::number(before as u64 + 1),
-                out::number(all as u64),
-                operation.kind.word(),
-                Escaped(&operation.target),
-                step.id
-            ));
-        }
-        let done = plan
-            .operations()
-            .filter(|operation| examined.is_done(operation.swap))
-            .count();
-        out::line(format_args!(
-            "  {} of {} done",
-            out::number(done as u64),
-            count(all, "operation", "operations")
-        ));
+    let label = styled(WARN, label);
+    let state = describe_run(&open.run);
+    out::line(format_args!("{label}: run {} is {state}", open.run.name()));
+    progress_lines(open);
+    if has_writer {
+        return problem_lines(&open.problems);
     }
-    let waiting_at = open.waiting_at().filter(|_| !has_writer);
     if let Some((step, text)) = waiting_at {
-        out::line(format_args!(
-            "waiting for manual step {}:",
-            styled(BOLD, &step.id)
-        ));
-        text.lines()
-            .for_each(|line| out::line(format_args!("  {}", Escaped(line))));
+        let id = styled(BOLD, &step.id);
+        out::line(format_args!("waiting for manual step {id}:"));
+        for line in text.lines() {
+            out::line(format_args!("  {}", Escaped(line)));
+        }
     }
-    for problem in open.problems.iter().take(LISTED_PROBLEMS) {
+    problem_lines(&open.problems);
+    next_lines(open, next);
+}
+
+/// Prints how far each step of an open run is, and the next operation.
+fn progress_lines(open: &OpenRunStatus) {
+    let Some((plan, examined)) = &open.progress else {
+        return;
+    };
+    for step in &plan.steps {
+        let step = describe_step(step, examined, &open.run);
+        out::line(format_args!("  {step}"));
+    }
+    let all = plan.operations().count();
+    if let Some((step, operation)) = open.next_operation() {
+        let before = plan.operations().position(|one| one.swap == operation.swap);
+        let at = out::number(before.unwrap_or_default() as u64 + 1);
+        let on = match &operation.server {
+            Some(server) => format!(" on {}", Escaped(server)),
+            None => String::new(),
+        };
         out::line(format_args!(
-            "{}: {}",
-            styled(BAD, "needs attention"),
-            Escaped(problem)
+            "  at operation {at} of {}: {} {}{on} (step {})",
+            out::number(all as u64),
+            operation.kind.word(),
+            Escaped(&operation.target),
+            step.id
         ));
     }
-    if let Some(more @ 1..) = open.problems.len().checked_sub(LISTED_PROBLEMS) {
+    let is_done = |operation: &&Operation| examined.is_done(operation.swap);
+    let done = plan.operations().filter(is_done).count();
+    let done = out::number(done as u64);
+    let operations = count(all, "operation", "operations");
+    out::line(format_args!("  {done} of {operations} done"));
+}
+
+fn problem_lines(problems: &[String]) {
+    for problem in problems.iter().take(LISTED_PROBLEMS) {
+        let label = styled(BAD, "needs attention");
+        out::line(format_args!("{label}: {}", Escaped(problem)));
+    }
+    if let Some(more @ 1..) = problems.len().checked_sub(LISTED_PROBLEMS) {
         out::line(format_args!("and {more} more problems"));
     }
-    if has_writer {
-        return;
-    }
-    if !open.problems.is_empty() {
-        let first = match open.progress {
-            Some(_) => "fix the problems above first; then",
-            None => "recover the run by hand: `rollup explain recovery`",
-        };
-        out::line(format_args!("next: {first}"));
+}
+
+/// Prints the commands that continue an open run, the one for its direction first.
+fn next_lines(open: &OpenRunStatus, next: &NextCommands<'_>) {
+    let mut commands = Vec::new();
+    if !open.problems.is_empty() && open.progress.is_some() {
+        out::line("next: fix the problems above first; then");
     }
     match open.run.state() {
         RunState::Unfinished(_) if open.progress.is_none() => {
-            out::line(format_args!(
-                "  or: {}    quarantines the run",
-                next.accept()
-            ));
+            commands.push("recover the run by hand: `rollup explain recovery`".to_owned());
+            commands.push(format!("{}    quarantines the run", next.accept()));
         }
         RunState::Staging => {
-            out::line(format_args!(
-                "next: {}    removes it, and so does the next apply",
-                next.undo()
-            ));
+            let undo = next.undo();
+            commands.push(format!("{undo}    removes it, and so does the next apply"));
         }
-        state => {
-            let (mut resume, mut undo) = (next.resume(), next.undo());
-            let is_back = state == RunState::Unfinished(Direction::Back);
-            if let Some((step, _)) = waiting_at {
-                let command = if is_back { &mut undo } else { &mut resume };
-                command.push_str(&format!(" --done {}", step.id));
-            }
-            let effect = if state == RunState::Staged {
-                "discards it"
-            } else {
-                "rolls it back"
-            };
-            let resume = format!("{resume}    finishes it");
-            let undo = match open.irreversible_step() {
-                Some(step) => {
-                    out::line(format_args!(
-                        "the manual step `{}` is done and cannot be rolled back",
-                        step.id
-                    ));
-                    None
-                }
-                None => Some(format!("{undo}      {effect}")),
-            };
-            let commands = [Some(resume), undo].into_iter().flatten();
-            // The direction of the run comes first.
-            let commands: Vec<String> = if is_back {
-                commands.rev().collect()
-            } else {
-                commands.collect()
-            };
-            for (at, command) in commands.iter().enumerate() {
-                out::line(format_args!(
-                    "{}: {command}",
-                    if at == 0 { "next" } else { "  or" }
-                ));
-            }
-            if !open.problems.is_empty() {
-                out::line(format_args!(
-                    "  or: {}    closes the run in its current state",
-                    next.accept()
-                ));
-            }
-        }
+        state => commands.extend(ways_on(open, state, next)),
     }
+    for (at, command) in commands.iter().enumerate() {
+        let label = if at == 0 { "next" } else { "  or" };
+        out::line(format_args!("{label}: {command}"));
+    }
+}
+
+/// Returns the commands that finish an open run, roll it back or close it.
+fn ways_on(open: &OpenRunStatus, state: RunState, next: &NextCommands<'_>) -> Vec<String> {
+    let is_back = state == RunState::Unfinished(Direction::Back);
+    let (mut resume, mut undo) = (next.resume(), next.undo());
+    if let Some((step, _)) = open.waiting_at() {
+        let command = if is_back { &mut undo } else { &mut resume };
+        command.push_str(&format!(" --done {}", step.id));
+    }
+    let mut ways = vec![format!("{resume}    finishes it")];
+    match open.irreversible_step() {
+        Some(step) => out::line(format_args!(
+            "the manual step `{}` is done and cannot be rolled back",
+            step.id
+        )),
+        None if state == RunState::Staged => ways.push(format!("{undo}      discards it")),
+        None => ways.push(format!("{undo}      rolls it back")),
+    }
+    if is_back {
+        ways.reverse();
+    }
+    if !open.problems.is_empty() {
+        let accept = next.accept();
+        ways.push(format!("{accept}    closes the run in its current state"));
+    }
+    ways
 }

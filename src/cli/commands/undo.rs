@@ -6,7 +6,7 @@ use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::UndoArgs;
 use crate::cli::ending::applied;
 use crate::cli::exit::Exit;
-use crate::cli::failure::OfRun;
+use crate::cli::failure::{Failure, OfRun};
 use crate::cli::named::{Newest, find_run};
 use crate::cli::next::NextCommands;
 use crate::cli::recovery::{
@@ -44,20 +44,10 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     let run = match (&args.run, open) {
         (None, Some(open)) => open,
         (None, None) => {
-            return Ok(report_no_open_run(
-                &cleared,
-                &hint_at_last(&disk, &runs, site.as_ref(), &next)?,
-            ));
+            let hint = hint_at_last(&disk, &runs, site.as_ref(), &next)?;
+            return Ok(report_no_open_run(&cleared, &hint));
         }
-        (Some(named), Some(open)) if named.eq_ignore_ascii_case("last") => {
-            return Err(other_is_open(open, &next).into());
-        }
-        (Some(named), open) => match (find_run(&runs, named, Newest::Finished)?, open) {
-            (run, Some(open)) if run.number != open.number => {
-                return Err(other_is_open(open, &next).into());
-            }
-            (run, _) => run,
-        },
+        (Some(named), open) => named_run(&runs, named, open, &next)?,
     };
     match run.state() {
         RunState::Staged => return discard_staged_run(&disk, run, args.yes),
@@ -90,28 +80,54 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     };
     let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "undo"), run_options);
     progress.reopen(run.name());
+    let result = roll_back(args, &disk, &runs, run, site.as_ref(), &mut progress);
+    progress.end(&result);
+    result
+}
+
+/// Rolls the run back, and reports what is left of it.
+fn roll_back(
+    args: &UndoArgs,
+    disk: &LockedDeployment,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+    progress: &mut RunProgress,
+) -> anyhow::Result<Exit> {
     let if_changed = if args.discard_changes {
         ChangedFilePolicy::Discard
     } else {
         ChangedFilePolicy::Refuse
     };
     let ended = match run.state() {
-        RunState::Closed(_) => {
-            run::reopen(&disk, &runs, run, site.as_ref(), if_changed, &mut progress)
-        }
-        _ => run::undo(&disk, run, if_changed, &mut progress),
+        RunState::Closed(_) => run::reopen(disk, runs, run, site, if_changed, progress),
+        _ => run::undo(disk, run, if_changed, progress),
     };
-    let result = match ended {
-        Err(error) => Err(error).context(OfRun(run.number)),
-        Ok(Ended::Undone { because: None }) => {
-            report_undone(&disk, run)?;
-            report_still_applied(&disk, run, &runs);
+    match ended.context(OfRun(run.number))? {
+        Ended::Undone { because: None } => {
+            report_undone(disk, run)?;
+            report_still_applied(disk, run, runs);
             Ok(Exit::Ok)
         }
-        Ok(ended) => applied(ended).map(|_| Exit::Ok),
+        ended => applied(ended).map(|_| Exit::Ok),
+    }
+}
+
+/// Finds the named run. Only the open run can be undone while there is one.
+fn named_run<'r>(
+    runs: &'r [Run],
+    named: &str,
+    open: Option<&'r Run>,
+    next: &NextCommands<'_>,
+) -> Result<&'r Run, Failure> {
+    let Some(open) = open else {
+        return find_run(runs, named, Newest::Finished);
     };
-    progress.end(&result);
-    result
+    let is_last = named.eq_ignore_ascii_case("last");
+    if is_last || find_run(runs, named, Newest::Finished)?.number != open.number {
+        return Err(other_is_open(open, next));
+    }
+    Ok(open)
 }
 
 /// Describes how to undo the newest finished run, in case that one was meant.
@@ -156,9 +172,11 @@ fn warn_of_offline_servers(plan: &Plan, site: Option<&Description>) {
 
 /// Reports that a run is undone, and what stays of the directories that it had made.
 fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
-    let run = read_again(disk, run)?;
-    let left = containers_left(disk.tree(), &all_runs(disk)?, &run);
     let name = run.name();
+    let runs = all_runs(disk)?;
+    let undone = runs.iter().find(|now| now.number == run.number);
+    let undone = undone.with_context(|| format!("the directory of run {name} is missing"))?;
+    let left = containers_left(disk.tree(), &runs, undone);
     if left.is_empty() {
         out::line(format_args!(
             "run {name} is undone: the deployment is as it was before"
@@ -210,12 +228,4 @@ fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow:
         open.name()
     ));
     Ok(Exit::Ok)
-}
-
-/// Reads the run again from its journal: a recovery that failed may have begun, or not.
-fn read_again(disk: &LockedDeployment, run: &Run) -> anyhow::Result<Run> {
-    let now = all_runs(disk)?
-        .into_iter()
-        .find(|now| now.number == run.number);
-    now.with_context(|| format!("the directory of run {} is missing", run.name()))
 }

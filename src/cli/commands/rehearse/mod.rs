@@ -17,6 +17,7 @@ use crate::cli::inputs::DescribedDeployment;
 use crate::cli::job::{BeginOptions, Job, Preview};
 use crate::cli::next::NextCommands;
 use crate::cli::output::refuse_path;
+use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
 use crate::deployment::describe;
@@ -34,82 +35,19 @@ use lab::{rehearsal_options, retry_command};
 
 /// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
-    let (description, text) = match &args.deployment {
-        Some(own) if own.is_file() => inputs::read_description(own)?,
-        Some(own) => (
-            require_clean(inputs::open_described(Some(own))?)?,
-            String::new(),
-        ),
-        None => (sample()?, SAMPLE.to_owned()),
-    };
-    let loaded = inputs::manifest(&args.manifest, Some(&description))?;
-    if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format_args!("there is no payload directory `{}`", payload.display()),
-        )
-        .next("check the path; `-p DIR` is the directory with the vendor's files")
-        .into());
-    }
-    if let Some(named) = &args.inject_failure {
-        failing::check(named, &loaded.manifest)?;
-    }
-    refuse_to_lose(&args.lab, &args.manifest)?;
-    refuse_path(
-        &args.lab,
-        &without_links(&args.lab)?.join("deployment"),
-        args.payload.as_deref().as_slice(),
-    )?;
-    let existing = if args.replace {
-        OnExisting::Replace
-    } else {
-        OnExisting::Refuse
-    };
-    let own = args.deployment.as_deref();
-    if let Some(file) = own.filter(|own| own.is_file()) {
-        refuse_to_lose(&args.lab, file)?;
-    }
-    let origin = own
-        .filter(|own| own.is_dir())
-        .map_or(LabOrigin::Built(&text), LabOrigin::Copied);
-    let real = args.payload.as_deref();
     let signals = handle_signals()?;
-    let is_stopped = || signals.is_received();
-    let lab = prepare(
-        &loaded.manifest,
-        &description,
-        &args.lab,
-        origin,
-        real,
-        existing,
-        &is_stopped,
-    );
-    let lab = lab?;
-    if signals.is_received() {
-        return Err(LabError::Interrupted.into());
-    }
-    out::message(format_args!(
-        "made {} and {}",
-        lab.deployment.display(),
-        lab.payload.display()
-    ));
+    let lab = made_lab(args, &signals)?;
     if args.prepare {
+        let deployment = lab.deployment.display();
         out::line(format_args!(
-            "prepared: {} is in the state before the rollup",
-            lab.deployment.display()
+            "prepared: {deployment} is in the state before the rollup"
         ));
-        out::line(format_args!(
-            "next: {}",
-            apply_command(&args.manifest, &lab)
-        ));
+        let apply = apply_command(&args.manifest, &lab);
+        out::line(format_args!("next: {apply}"));
         return Ok(Exit::Ok);
     }
-    let job = Job::open(
-        &args.manifest,
-        Some(&lab.deployment),
-        Some(&lab.payload),
-        args.choices,
-    )?;
+    let (deployment, payload) = (Some(lab.deployment.as_path()), Some(lab.payload.as_path()));
+    let job = Job::open(&args.manifest, deployment, payload, args.choices)?;
     let begin_options = BeginOptions {
         command: "rehearse",
         verb: "Apply",
@@ -128,39 +66,88 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
         return failing::rehearse(named, &job, begin_options);
     }
     run_job(&job, &begin_options, rehearsal_options())?;
-    let shown = lab.deployment.display();
-    out::line("where to look:");
+    print_places(&lab);
+    verify::verify(&VerifyArgs {
+        undo: false,
+        deployment: DeploymentArg {
+            deployment: Some(lab.deployment.clone()),
+        },
+        format: Format::Text,
+    })
+}
+
+/// Checks the arguments, and makes the lab.
+fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
+    let own = args.deployment.as_deref();
+    let (description, text) = match own {
+        Some(own) if own.is_file() => inputs::read_description(own)?,
+        Some(own) => {
+            let description = require_clean(inputs::open_described(Some(own))?)?;
+            (description, String::new())
+        }
+        None => (sample()?, SAMPLE.to_owned()),
+    };
+    let loaded = inputs::manifest(&args.manifest, Some(&description))?;
+    let payload = args.payload.as_deref();
+    payload.map(inputs::given_payload).transpose()?;
+    if let Some(named) = &args.inject_failure {
+        failing::check(named, &loaded.manifest)?;
+    }
+    refuse_to_lose(&args.lab, &args.manifest)?;
+    let target = without_links(&args.lab)?.join("deployment");
+    refuse_path(&args.lab, &target, payload.as_slice())?;
+    let existing = if args.replace {
+        OnExisting::Replace
+    } else {
+        OnExisting::Refuse
+    };
+    let origin = match own {
+        Some(file) if file.is_file() => {
+            refuse_to_lose(&args.lab, file)?;
+            LabOrigin::Built(&text)
+        }
+        Some(directory) => LabOrigin::Copied(directory),
+        None => LabOrigin::Built(&text),
+    };
+    let lab = prepare(
+        &loaded.manifest,
+        &description,
+        &args.lab,
+        origin,
+        payload,
+        existing,
+        &|| signals.is_received(),
+    )?;
+    if signals.is_received() {
+        return Err(LabError::Interrupted.into());
+    }
+    out::message(format_args!(
+        "made {} and {}",
+        lab.deployment.display(),
+        lab.payload.display()
+    ));
+    Ok(lab)
+}
+
+/// Prints where the results of a rehearsal are.
+fn print_places(lab: &Lab) {
+    let next = NextCommands(&lab.deployment);
+    let runs = format!("{}/{}", lab.deployment.display(), ROLLUP_DIR.runs());
     let places = [
+        (next.tree(), "the console with its states"),
+        (next.history(), "the runs"),
         (
-            format!("rollup tree -d {shown}"),
-            "the console with its states",
-        ),
-        (format!("rollup history -d {shown}"), "the runs"),
-        (
-            format!("rollup report last -d {shown}"),
+            next.report_last(),
             "the operations, their times and the outage",
         ),
-        (
-            format!("{shown}/{}", ROLLUP_DIR.runs()),
-            "the run's directory, with the old objects",
-        ),
+        (runs, "the run's directory, with the old objects"),
     ];
-    let width = places
-        .iter()
-        .map(|(place, _)| place.len())
-        .max()
-        .unwrap_or(0);
+    let width = places.iter().map(|(place, _)| place.len()).max();
+    let width = width.unwrap_or_default();
+    out::line("where to look:");
     for (place, about) in &places {
         out::line(format_args!("  {place:width$}  {about}"));
     }
-    let deployment = DeploymentArg {
-        deployment: Some(lab.deployment.clone()),
-    };
-    verify::verify(&VerifyArgs {
-        undo: false,
-        deployment,
-        format: Format::Text,
-    })
 }
 
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
