@@ -59,6 +59,22 @@ impl Failure {
         Self::new(exit, error_chain(error))
     }
 
+    /// Combines two failures into one. An invalid document is more serious than anything else.
+    pub(super) fn and(mut self, other: Failure) -> Self {
+        if other.exit == Exit::Invalid {
+            self.exit = other.exit;
+        }
+        self.findings = match (self.findings, other.findings) {
+            (Some(findings), Some(more)) => Some(format!("{findings}\n\n{more}")),
+            (findings, more) => findings.or(more),
+        };
+        self.reasons.extend(other.reasons);
+        self.reasons.dedup();
+        self.next.extend(other.next);
+        self.next.dedup();
+        self
+    }
+
     /// Adds a `next:` line, unless it is there already.
     pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         let next = next.into();

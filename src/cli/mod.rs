@@ -70,39 +70,47 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match commands::run(&cli.command) {
-        // The output is the whole purpose of such a command, so losing it is an error.
-        Ok(exit) if is_for_its_output(&matches, exit) && out::is_lost() => {
-            out::message("error: the result could not be written to standard output");
-            Exit::Io.into()
-        }
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            let tree = deployment_of(&matches);
-            let mut failure = Failure::of(&error, tree.as_ref());
-            let paths = TypedPaths::of(&matches, tree.as_ref().map(Tree::path));
-            for next in &mut failure.next {
-                *next = paths.complete(next);
-            }
-            let state = match &cli.command {
-                Command::Rehearse(args) => commands::state_of_lab(args),
-                _ => {
-                    let run = error.downcast_ref().map(|OfRun(number)| *number);
-                    state_now::state_now(tree.as_ref(), run)
-                }
-            };
-            out::fail(&failure, Some(&state.text));
-            if format_of(&matches) == Some(OsStr::new("json")) {
-                let content = FailureDocument {
-                    reasons: &failure.reasons,
-                    now: &state.text,
-                    next: &failure.next,
-                };
-                Envelope::new(failure.exit, content).print();
-            }
-            failure.exit.into()
-        }
+    let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
+    let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
+    exit.into()
+}
+
+/// Returns the exit code of a command that succeeded, unless its output was lost.
+fn unless_lost(matches: &ArgMatches, exit: Exit) -> anyhow::Result<Exit> {
+    if is_for_its_output(matches, exit) && out::is_lost() {
+        let reason = "the result could not be written to standard output";
+        let failure =
+            Failure::new(Exit::Io, reason).next("free space, then the same command again");
+        return Err(failure.into());
     }
+    Ok(exit)
+}
+
+/// Prints an error with the current state and what to type next, and returns its exit code.
+fn report_failure(command: &Command, matches: &ArgMatches, error: &anyhow::Error) -> Exit {
+    let tree = deployment_of(matches);
+    let mut failure = Failure::of(error, tree.as_ref());
+    let paths = TypedPaths::of(matches, tree.as_ref().map(Tree::path));
+    for next in &mut failure.next {
+        *next = paths.complete(next);
+    }
+    let state = match command {
+        Command::Rehearse(args) => commands::state_of_lab(args),
+        _ => {
+            let run = error.downcast_ref().map(|OfRun(number)| *number);
+            state_now::state_now(tree.as_ref(), run)
+        }
+    };
+    out::fail(&failure, Some(&state.text));
+    if format_of(matches) == Some(OsStr::new("json")) {
+        let content = FailureDocument {
+            reasons: &failure.reasons,
+            now: &state.text,
+            next: &failure.next,
+        };
+        Envelope::new(failure.exit, content).print();
+    }
+    failure.exit
 }
 
 /// Opens the deployment that a command works on, if it takes one and there is one.

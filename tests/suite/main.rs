@@ -17,6 +17,7 @@ mod differences;
 mod disk;
 mod documents;
 mod events;
+mod exit_codes;
 mod findings;
 mod from_article;
 mod hostile;

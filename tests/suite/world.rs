@@ -323,6 +323,11 @@ impl World {
     /// Runs the program without a terminal. Arguments are separated by spaces; single quotes keep
     /// words together.
     pub(crate) fn run(&self, arguments: &str) -> CommandRun<'_> {
+        self.run_with_output(arguments, Stdio::piped())
+    }
+
+    /// Runs the program without a terminal, with this standard output.
+    pub(crate) fn run_with_output(&self, arguments: &str, stdout: Stdio) -> CommandRun<'_> {
         let strict = Listing::strict(&self.deployment());
         let before = ListingsBefore {
             tree: strict.clone().without_rollup_directory(),
@@ -331,6 +336,7 @@ impl World {
         let output = self
             .command(arguments)
             .stdin(Stdio::null())
+            .stdout(stdout)
             .output()
             .expect("the program runs");
         CommandRun::ended(self, arguments, before, CommandOutput::from(output))

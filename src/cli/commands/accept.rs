@@ -491,35 +491,31 @@ fn not_acceptable(rejected: &BTreeMap<RelPath, String>) -> Failure {
 fn chosen_instances(
     site: &Description,
     named: &[String],
-) -> anyhow::Result<Option<BTreeSet<Instance>>> {
+) -> Result<Option<BTreeSet<Instance>>, Failure> {
     if named.is_empty() {
         return Ok(None);
     }
     let mut chosen = BTreeSet::new();
-    let mut failure = Failure::because(Exit::Usage, Vec::new());
+    let mut failure: Option<Failure> = None;
     for name in named {
         match instances_named(site, name) {
             Ok(instances) => chosen.extend(instances),
-            Err(UnknownItem { reason, help }) => {
-                failure.reasons.push(reason);
-                failure.next.push(help);
+            Err(more) => {
+                failure = Some(match failure.take() {
+                    Some(failure) => failure.and(more),
+                    None => more,
+                });
             }
         }
     }
-    match failure.reasons.is_empty() {
-        true => Ok(Some(chosen)),
-        false => Err(failure.into()),
+    match failure {
+        None => Ok(Some(chosen)),
+        Some(failure) => Err(failure),
     }
 }
 
-/// Name that no item has, with help.
-struct UnknownItem {
-    reason: String,
-    help: String,
-}
-
 /// Returns the instances that a name refers to: all of them, or those on the server after an `@`.
-fn instances_named(site: &Description, named: &str) -> Result<Vec<Instance>, UnknownItem> {
+fn instances_named(site: &Description, named: &str) -> Result<Vec<Instance>, Failure> {
     // A name may itself contain an `@`.
     let (name, server) = match (items_named(site, named), named.rsplit_once('@')) {
         (None, Some((name, server))) => (name, Some(server)),
@@ -549,10 +545,8 @@ fn instances_named(site: &Description, named: &str) -> Result<Vec<Instance>, Unk
         (Some(near), _) => format!("did you mean `{name}@{near}`?"),
         (None, _) => format!("it is on {}", on.join(", ")),
     };
-    Err(UnknownItem {
-        reason: format!("`{}` is not on `{}`", Escaped(name), Escaped(server)),
-        help,
-    })
+    let reason = format!("`{}` is not on `{}`", Escaped(name), Escaped(server));
+    Err(Failure::new(Exit::Usage, reason).next(help))
 }
 
 /// Returns an item by name, alias or path, or every item below a group.
@@ -566,15 +560,13 @@ fn items_named(site: &Description, name: &str) -> Option<Vec<ItemId>> {
     item.or_else(|| Some(site.items_below(site.group(name)?)))
 }
 
-fn unknown_item(site: &Description, name: &str) -> UnknownItem {
+fn unknown_item(site: &Description, name: &str) -> Failure {
     let last = name.rsplit('/').next().unwrap_or(name);
     let near = site.nearest_item(last).or_else(|| site.nearest_group(name));
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`rollup tree` lists the names of the console".to_owned(),
     };
-    UnknownItem {
-        reason: format!("`deployment.toml` lists no item `{}`", Escaped(name)),
-        help,
-    }
+    let reason = format!("`deployment.toml` lists no item `{}`", Escaped(name));
+    Failure::new(Exit::Usage, reason).next(help)
 }

@@ -87,24 +87,8 @@ fn both(old: &Path, new: &Path) -> Result<(LoadedManifest, LoadedManifest), Fail
     match (inputs::manifest(old, None), inputs::manifest(new, None)) {
         (Ok(old), Ok(new)) => Ok((old, new)),
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
-        (Err(one), Err(other)) => Err(together(one, other)),
+        (Err(one), Err(other)) => Err(one.and(other)),
     }
-}
-
-/// Combines two failures into one. An invalid manifest is more serious than a missing one.
-fn together(mut one: Failure, other: Failure) -> Failure {
-    if other.exit == Exit::Invalid {
-        one.exit = other.exit;
-    }
-    one.findings = match (one.findings, other.findings) {
-        (Some(findings), Some(more)) => Some(format!("{findings}\n\n{more}")),
-        (findings, more) => findings.or(more),
-    };
-    one.reasons.extend(other.reasons);
-    one.reasons.dedup();
-    one.next.extend(other.next);
-    one.next.dedup();
-    one
 }
 
 /// Formats the differences line by line, below the tables that they belong to.
