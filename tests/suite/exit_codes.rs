@@ -274,8 +274,11 @@ fn an_open_run_is_in_the_way() {
     }
 }
 
-/// Commands and codes of the page, and those of which it says that no test of the program ends so.
-fn cells_of_page() -> (BTreeSet<(String, i32)>, BTreeSet<(String, i32)>) {
+/// Commands, each with an exit code.
+type Cells = BTreeSet<(String, i32)>;
+
+/// Returns the commands and codes of the page, and those of which it says that no test of the program ends so.
+fn cells_of_page() -> (Cells, Cells) {
     let page = include_str!("../../docs/exit-codes.md");
     let (_, table) = page
         .split_once("## Commands by code\n")
@@ -325,7 +328,7 @@ fn each_command_ends_with_its_codes_and_no_other() {
     let notes = std::env::var_os("ROLLUP_CELLS").expect("ROLLUP_CELLS names the notes");
     let notes = fs::read_to_string(notes).expect("notes");
     let program = rollup::cli::command();
-    let noted: BTreeSet<(String, i32)> = notes
+    let noted: Cells = notes
         .lines()
         .filter_map(|line| {
             let (command, code) = line.split_once(' ')?;
@@ -335,7 +338,7 @@ fn each_command_ends_with_its_codes_and_no_other() {
         .collect();
     let (met, not_met) = cells_of_page();
     let missing: Vec<_> = met.difference(&noted).collect();
-    let all: BTreeSet<_> = met.union(&not_met).cloned().collect();
+    let all: Cells = met.union(&not_met).cloned().collect();
     let unexpected: Vec<_> = noted.difference(&all).collect();
     assert!(
         missing.is_empty() && unexpected.is_empty(),
