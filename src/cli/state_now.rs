@@ -236,14 +236,25 @@ fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
     Some(text)
 }
 
+/// Lists what is unavailable, each target once with its servers.
 fn names_of(unavailable: &[Outage<'_>]) -> String {
-    let name = |outage: &Outage<'_>| match outage.server {
-        Some(server) => format!("{} on {}", Escaped(outage.target), Escaped(server)),
-        None => Escaped(outage.target).to_string(),
-    };
-    let mut names: Vec<String> = unavailable.iter().take(NAMED).map(name).collect();
-    if let Some(more @ 1..) = unavailable.len().checked_sub(NAMED) {
+    let mut targets: Vec<(&str, Vec<&str>)> = Vec::new();
+    for outage in unavailable {
+        match targets.iter_mut().find(|(name, _)| *name == outage.target) {
+            Some((_, servers)) => servers.extend(outage.server),
+            None => targets.push((outage.target, outage.server.into_iter().collect())),
+        }
+    }
+    let shown = targets.iter().take(NAMED).map(|(name, servers)| {
+        if servers.is_empty() {
+            Escaped(name).to_string()
+        } else {
+            format!("{} on {}", Escaped(name), Escaped(&servers.join(", ")))
+        }
+    });
+    let mut names: Vec<String> = shown.collect();
+    if let Some(more @ 1..) = targets.len().checked_sub(NAMED) {
         names.push(format!("{more} more"));
     }
-    names.join(", ")
+    names.join("; ")
 }

@@ -810,7 +810,7 @@ fn stopped_at_manual_step(keys: &str) -> World {
     let ran = world
         .at_terminal("apply small.toml --yes", "stop\n")
         .exits_with(exit::STOPPED);
-    ran.prints("now: run 0001-KB100001 is unfinished, 2 of 4 operations done; unavailable: Engine on ENG01, Engine on ENG02")
+    ran.prints("now: run 0001-KB100001 is unfinished, 2 of 4 operations done; unavailable: Engine on ENG01, ENG02")
         .prints("rollup resume")
         .prints("--done");
     world
