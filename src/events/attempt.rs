@@ -100,6 +100,7 @@ impl<'a> AttemptBuilder<'a> {
             compared: None,
             accepted: None,
             swaps: Vec::new(),
+            idle: Vec::new(),
         };
         Self {
             all,
@@ -404,8 +405,9 @@ impl<'a> AttemptBuilder<'a> {
         if attempt.outcome == Some(Outcome::Undone) {
             attempt.restarts = restarts(attempt);
         }
+        attempt.idle = idle(&attempt.waits, all);
         if let Some(outage) = attempt.outage {
-            attempt.breakdown = breakdown(attempt, &outage, all);
+            attempt.breakdown = breakdown(attempt, &outage);
         }
         self.attempt
     }
@@ -469,38 +471,40 @@ fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
     required.into_iter().map(restart).collect()
 }
 
-/// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
-fn breakdown(attempt: &Attempt, outage: &TimeSpan, all: &Timeline<'_>) -> OutageBreakdown {
-    let sum = |spans: &mut dyn Iterator<Item = TimeSpan>| {
-        spans.map(|span| span.within(outage)).sum::<u64>()
-    };
-    let waiting_us = sum(&mut attempt.waits.iter().map(|wait| wait.span));
+/// Returns the periods between two commands and those of waits, joined where they overlap: a
+/// question may outlast the command that asked it.
+fn idle(waits: &[ManualWait], all: &Timeline<'_>) -> Vec<TimeSpan> {
     let gaps = all.sessions.windows(2).map(|two| TimeSpan {
         from_us: two[0].span.to_us,
         to_us: two[1].span.from_us,
         by_wall_clock: true,
     });
-    // A question that outlasts its command counts as waiting, not as idle time.
-    let idle = gaps.map(|gap| {
-        let waiting: u64 = attempt
-            .waits
-            .iter()
-            .map(|wait| wait.span.within(&gap))
-            .sum();
-        gap.within(outage).saturating_sub(waiting)
-    });
-    let between_us: u64 = idle.sum();
-    let syncs_us = sum(&mut attempt
-        .steps
-        .iter()
-        .flat_map(|step| step.syncs.iter().copied()));
-    let renaming_us = sum(&mut attempt.swaps.iter().map(|swap| swap.span));
-    let known = waiting_us + between_us + syncs_us + renaming_us;
+    let mut spans: Vec<TimeSpan> = waits.iter().map(|wait| wait.span).chain(gaps).collect();
+    spans.sort_by_key(|span| span.from_us);
+    let mut joined: Vec<TimeSpan> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if last.to_us >= span.from_us => last.to_us = last.to_us.max(span.to_us),
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
+/// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
+fn breakdown(attempt: &Attempt, outage: &TimeSpan) -> OutageBreakdown {
+    let within = |span: &TimeSpan| span.within(outage);
+    let syncs = attempt.steps.iter().flat_map(|step| &step.syncs);
+    let waiting_us = attempt.waits.iter().map(|wait| within(&wait.span)).sum();
+    let idle_us: u64 = attempt.idle.iter().map(within).sum();
+    let syncs_us = syncs.map(within).sum();
+    let renaming_us = attempt.swaps.iter().map(|swap| within(&swap.span)).sum();
+    let known = idle_us + syncs_us + renaming_us;
     OutageBreakdown {
         renaming_us,
         syncs_us,
         waiting_us,
-        between_us,
+        between_us: idle_us.saturating_sub(waiting_us),
         else_us: outage.us().saturating_sub(known),
     }
 }

@@ -130,6 +130,10 @@ pub struct Attempt {
     /// Every swap. Not serialized, because programs find the swaps among the events.
     #[serde(skip)]
     pub swaps: Vec<TimedSwap>,
+    /// Periods without a running command, or with one that waited for a person: in order, without
+    /// overlap.
+    #[serde(skip)]
+    pub idle: Vec<TimeSpan>,
 }
 
 /// Breakdown of an outage, in microseconds. The parts add up to the outage.
