@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::outage::outages;
 use super::summary::{
     Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, ServerTiming,
-    StateComparison, StepTiming, TimeSpan, TimedSwap,
+    StepTiming, TimeSpan, TimedSwap,
 };
 use super::timeline::{Moment, Timeline};
 use super::{EventStep, LoggedEvent, SwapEvent, TargetKind};
-use crate::journal::{Direction, Outcome, RunState};
+use crate::journal::{Answer, Direction, Outcome, RunState};
 
 /// Splits the events of a run into its attempts, and summarizes each.
 pub(super) fn attempts(
     all: &Timeline<'_>,
     steps: &[EventStep],
-    planned_swaps: Option<u64>,
+    planned_swaps: u64,
     state: RunState,
     from_journal: bool,
 ) -> Vec<Attempt> {
@@ -25,228 +25,130 @@ pub(super) fn attempts(
     for moment in &all.moments {
         let last = std::mem::replace(&mut before, moment.us);
         // A command that was refused, or that only read, belongs to no attempt.
-        if matches!(
-            moment.line.event,
-            LoggedEvent::Began(_) | LoggedEvent::Ended { .. }
-        ) {
+        if moment.line.event.is_edge() {
             continue;
         }
-        if builders
-            .last()
-            .is_none_or(|builder| builder.attempt.outcome.is_some())
-        {
-            builders.push(AttemptBuilder::new(all, moment, steps));
-        }
-        let builder = builders.last_mut().expect("one was just made");
+        let current = builders.pop_if(|builder| builder.attempt.outcome.is_none());
+        let mut builder = current.unwrap_or_else(|| AttemptBuilder::new(moment, steps));
         builder.before = last;
         builder.read(moment);
+        builders.push(builder);
     }
     // The journal may record an end for which no event was written, because the command died.
     if let (RunState::Closed(outcome), Some(last)) = (state, builders.last_mut()) {
         last.attempt.outcome.get_or_insert(outcome);
     }
+    let builders = builders.into_iter();
     builders
-        .into_iter()
         .map(|builder| builder.end(all, planned_swaps, from_journal))
         .collect()
 }
 
 /// Attempt of which more lines are to be read.
+#[derive(Default)]
 struct AttemptBuilder<'a> {
-    all: &'a Timeline<'a>,
     steps: &'a [EventStep],
     attempt: Attempt,
     first_session: usize,
-    /// Index of each step in the attempt's steps, by id and direction.
-    known: BTreeMap<(Option<String>, Direction), usize>,
-    /// Manual step that waits: its index in the attempt's waits, and the command that asked.
-    asked: Option<(usize, usize)>,
+    /// Time and command of the line that is read.
+    us: u64,
+    session: usize,
+    /// Time of the line before: whatever took time began after it.
+    before: u64,
+    /// Command that asked, if the last manual step still waits.
+    asked_in: Option<usize>,
     /// Time at which the question was last asked.
     asked_us: u64,
     /// Time at which the commit began, and in which command.
     committing: Option<(u64, usize)>,
-    /// Commands of the first and last rename.
-    renamed_in: Option<(usize, usize)>,
+    /// Command of the first rename.
+    renamed_in: Option<usize>,
     forward: BTreeSet<u32>,
     back: BTreeSet<u32>,
-    /// Time of the line before: whatever took time began after it.
-    before: u64,
 }
 
 impl<'a> AttemptBuilder<'a> {
-    fn new(all: &'a Timeline<'a>, first: &Moment<'_>, steps: &'a [EventStep]) -> Self {
-        let attempt = Attempt {
-            outcome: None,
-            at: first.line.at.clone(),
-            span: TimeSpan {
-                from_us: first.us,
-                to_us: first.us,
-                by_wall_clock: false,
-            },
-            staged: None,
-            bytes: None,
-            backup: None,
-            committed: None,
-            outage: None,
-            breakdown: OutageBreakdown::default(),
-            partial: false,
-            steps: Vec::new(),
-            servers: Vec::new(),
-            outages: Vec::new(),
-            waits: Vec::new(),
-            turns: Vec::new(),
-            restarts: Vec::new(),
-            notices: Vec::new(),
-            compared: None,
-            accepted: None,
-            swaps: Vec::new(),
-        };
+    fn new(first: &Moment<'_>, steps: &'a [EventStep]) -> Self {
         Self {
-            all,
             steps,
-            attempt,
+            attempt: Attempt {
+                at: first.line.at.clone(),
+                span: TimeSpan::new(first.us, first.us),
+                ..Attempt::default()
+            },
             first_session: first.session,
-            known: BTreeMap::new(),
-            asked: None,
-            asked_us: 0,
-            committing: None,
-            renamed_in: None,
-            forward: BTreeSet::new(),
-            back: BTreeSet::new(),
-            before: 0,
+            ..Self::default()
         }
     }
 
     fn read(&mut self, moment: &Moment<'_>) {
-        let (us, session) = (moment.us, moment.session);
-        self.attempt.span.to_us = us;
-        self.attempt.span.by_wall_clock = session != self.first_session;
+        (self.us, self.session) = (moment.us, moment.session);
+        let attempt = &mut self.attempt;
+        attempt.span.to_us = moment.us;
+        attempt.span.by_wall_clock = moment.session != self.first_session;
         match &moment.line.event {
             LoggedEvent::Began(_) | LoggedEvent::Ended { .. } => {}
-            LoggedEvent::Opened { bytes, .. } => self.attempt.bytes = Some(*bytes),
+            LoggedEvent::Opened { bytes, .. } => attempt.bytes = Some(*bytes),
             LoggedEvent::Staged { .. } => {
-                let from_us = self.all.sessions[session].span.from_us;
-                self.attempt.staged = Some(TimeSpan {
-                    from_us,
-                    to_us: us,
-                    by_wall_clock: false,
-                });
+                attempt.staged = Some(TimeSpan::new(moment.began_us, moment.us));
             }
-            LoggedEvent::BackedUp { directory, .. } => {
-                self.attempt.backup = Some(directory.clone())
-            }
-            LoggedEvent::Committing => {
-                self.committing.get_or_insert((us, session));
-            }
+            LoggedEvent::BackedUp { directory, .. } => attempt.backup = Some(directory.clone()),
+            LoggedEvent::Committing => self.commit(),
             LoggedEvent::Step { step, direction } => {
-                self.step(step.as_ref(), *direction, us);
+                self.step(step.as_ref(), *direction, self.us);
             }
-            LoggedEvent::Swap(swapped) => self.swap(swapped, us, session),
+            LoggedEvent::Swap(swapped) => self.swap(swapped),
             LoggedEvent::Sync {
                 step,
                 direction,
                 took_us,
-            } => {
-                let sync = self.took(*took_us, us);
-                let step = self.step(step.as_ref(), *direction, us);
-                step.syncs.push(sync);
-                step.span.to_us = us;
-            }
-            LoggedEvent::Asked { step, direction } => self.asked(step, *direction, us, session),
+            } => self.sync(step.as_ref(), *direction, *took_us),
+            LoggedEvent::Asked { step, direction } => self.asked(step, *direction, self.us),
             LoggedEvent::Answered {
                 step,
                 answer,
                 by,
                 waited_us,
-            } => {
-                // An answer counts even if no question was asked for it.
-                if self
-                    .asked
-                    .is_none_or(|(at, _)| self.attempt.waits[at].step != *step)
-                {
-                    self.asked(
-                        step,
-                        Direction::Forward,
-                        us.saturating_sub(*waited_us),
-                        session,
-                    );
-                }
-                let (at, asked_in) = self.asked.take().expect("it was asked");
-                let wait = &mut self.attempt.waits[at];
-                // The time after the answer was spent on recording it.
-                wait.span.to_us = us
-                    .min(self.asked_us.saturating_add(*waited_us))
-                    .max(wait.span.from_us);
-                wait.span.by_wall_clock = asked_in != session;
-                wait.answer = Some(*answer);
-                wait.by = Some(by.clone()).filter(|by| !by.is_empty());
-                let direction = wait.direction;
-                self.step(Some(step), direction, us).span.to_us = us;
-            }
-            LoggedEvent::Turned { direction, why } => {
-                self.committing.get_or_insert((us, session));
-                self.wait_until(us, session);
-                // A run that continues in the same direction asks the same question again.
-                self.asked = self
-                    .asked
-                    .filter(|(at, _)| self.attempt.waits[*at].direction == *direction);
-                if self
-                    .attempt
-                    .turns
-                    .last()
-                    .is_none_or(|turn| (turn.direction, &turn.why) != (*direction, why))
-                {
-                    self.attempt.turns.push(DirectionChange {
-                        direction: *direction,
-                        why: why.clone(),
-                        at_us: us,
-                    });
-                }
-            }
+            } => self.answered(step, *answer, by, *waited_us),
+            LoggedEvent::Turned { direction, why } => self.turned(*direction, why),
             LoggedEvent::RestartRequired { service, servers } => {
-                self.attempt.restarts.push(RequiredRestart {
+                attempt.restarts.push(RequiredRestart {
                     service: service.clone(),
                     servers: servers.clone(),
                 });
             }
-            LoggedEvent::Notice { text } => self.attempt.notices.push(text.clone()),
-            LoggedEvent::Compared {
-                direction,
-                expected,
-                measured,
-                differs,
-                appeared,
-            } => {
-                self.attempt.compared = Some(StateComparison {
-                    direction: *direction,
-                    expected: *expected,
-                    measured: *measured,
-                    differs: differs.clone(),
-                    appeared: appeared.clone(),
-                });
-            }
+            LoggedEvent::Notice { text } => attempt.notices.push(text.clone()),
+            LoggedEvent::Compared(compared) => attempt.compared = Some(compared.clone()),
             LoggedEvent::Closed {
                 outcome,
                 by,
                 reason,
                 ..
             } => {
-                self.attempt.outcome = Some(*outcome);
-                self.attempt.accepted = by.clone().zip(reason.clone());
-                self.attempt.committed = self.committing.map(|(from_us, began_in)| TimeSpan {
-                    from_us,
-                    to_us: us,
-                    by_wall_clock: began_in != session,
-                });
+                attempt.accepted = by.clone().zip(reason.clone());
+                self.closed(*outcome);
             }
         }
-        self.wait_until(us, session);
+        self.wait_until(moment.us, moment.session);
+    }
+
+    fn commit(&mut self) {
+        self.committing.get_or_insert((self.us, self.session));
+    }
+
+    fn sync(&mut self, step: Option<&String>, direction: Direction, took_us: u64) {
+        let (us, sync) = (self.us, self.took(took_us));
+        let step = self.step(step, direction, us);
+        step.syncs.push(sync);
+        step.span.to_us = us;
     }
 
     /// Extends the wait for an answer that has not come yet, as far as the summary goes.
     fn wait_until(&mut self, us: u64, session: usize) {
-        if let Some((at, asked_in)) = self.asked {
-            let wait = &mut self.attempt.waits[at];
+        let Some(asked_in) = self.asked_in else {
+            return;
+        };
+        if let Some(wait) = self.attempt.waits.last_mut() {
             wait.span.to_us = us;
             wait.span.by_wall_clock = asked_in != session;
             let (step, direction) = (wait.step.clone(), wait.direction);
@@ -255,159 +157,176 @@ impl<'a> AttemptBuilder<'a> {
     }
 
     /// Returns the period of something that took this long and ended now.
-    fn took(&self, took_us: u64, us: u64) -> TimeSpan {
-        TimeSpan {
-            from_us: us.saturating_sub(took_us).max(self.before),
-            to_us: us,
-            by_wall_clock: false,
-        }
+    fn took(&self, took_us: u64) -> TimeSpan {
+        TimeSpan::new(self.us.saturating_sub(took_us).max(self.before), self.us)
     }
 
     /// Returns the step as it is taken in this direction; adds it if it is new.
     fn step(&mut self, id: Option<&String>, direction: Direction, us: u64) -> &mut StepTiming {
         let steps = &mut self.attempt.steps;
-        let at = *self
-            .known
-            .entry((id.cloned(), direction))
-            .or_insert_with(|| {
-                let title = self
-                    .steps
-                    .iter()
-                    .find(|step| Some(&step.id) == id)
-                    .map(|step| step.title.clone());
-                steps.push(StepTiming {
-                    id: id.cloned(),
-                    title,
-                    direction,
-                    span: TimeSpan {
-                        from_us: us,
-                        to_us: us,
-                        by_wall_clock: false,
-                    },
-                    operations: 0,
-                    swaps: 0,
-                    renaming_us: 0,
-                    syncs: Vec::new(),
-                    servers: Vec::new(),
-                });
-                steps.len() - 1
+        let known = steps
+            .iter()
+            .position(|step| step.id.as_ref() == id && step.direction == direction);
+        let at = known.unwrap_or_else(|| {
+            let planned = self.steps.iter().find(|step| Some(&step.id) == id);
+            steps.push(StepTiming {
+                id: id.cloned(),
+                title: planned.map(|step| step.title.clone()),
+                direction,
+                span: TimeSpan::new(us, us),
+                operations: 0,
+                swaps: 0,
+                renaming_us: 0,
+                syncs: Vec::new(),
+                servers: Vec::new(),
             });
+            steps.len() - 1
+        });
         &mut steps[at]
     }
 
-    fn swap(&mut self, swapped: &SwapEvent, us: u64, session: usize) {
-        let SwapEvent {
-            swap,
-            step,
-            direction,
-            took_us,
-            operations,
-        } = swapped;
-        let span = self.took(*took_us, us);
-        let taken = self.step(step.as_ref(), *direction, span.from_us);
-        taken.span.to_us = us;
-        taken.swaps += 1;
-        taken.operations += operations.len() as u64;
-        taken.renaming_us += took_us;
-        by_server(&mut taken.servers, swapped, span);
+    fn swap(&mut self, swapped: &SwapEvent) {
+        let (us, span) = (self.us, self.took(swapped.took_us));
+        let step = self.step(swapped.step.as_ref(), swapped.direction, span.from_us);
+        step.span.to_us = us;
+        step.swaps += 1;
+        step.operations += swapped.operations.len() as u64;
+        step.renaming_us += swapped.took_us;
+        by_server(&mut step.servers, swapped, span);
         by_server(&mut self.attempt.servers, swapped, span);
-        match direction {
-            Direction::Forward => self.forward.insert(*swap),
-            Direction::Back => self.back.insert(*swap),
+        match swapped.direction {
+            Direction::Forward => self.forward.insert(swapped.swap),
+            Direction::Back => self.back.insert(swapped.swap),
         };
-        let (first_in, _) = *self.renamed_in.get_or_insert((session, session));
-        self.renamed_in = Some((first_in, session));
-        let by_wall_clock = first_in != session;
-        let from_us = self
-            .attempt
-            .outage
-            .map_or(span.from_us, |outage| outage.from_us);
-        self.attempt.outage = Some(TimeSpan {
-            from_us,
-            to_us: us,
-            by_wall_clock,
-        });
+        let first_in = *self.renamed_in.get_or_insert(self.session);
+        let outage = self.attempt.outage.get_or_insert(span);
+        outage.to_us = us;
+        outage.by_wall_clock = first_in != self.session;
         self.attempt.swaps.push(TimedSwap {
-            step: step.clone(),
-            direction: *direction,
+            step: swapped.step.clone(),
+            direction: swapped.direction,
             span,
-            operations: operations.clone(),
-            session,
+            operations: swapped.operations.clone(),
+            session: self.session,
         });
     }
 
-    fn asked(&mut self, step: &str, direction: Direction, us: u64, session: usize) {
+    /// Returns whether the last manual step waits for an answer.
+    fn waits_for(&self, step: &str, direction: Option<Direction>) -> bool {
+        let last = self.attempt.waits.last();
+        self.asked_in.is_some()
+            && last.is_some_and(|wait| {
+                wait.step == step && direction.is_none_or(|direction| wait.direction == direction)
+            })
+    }
+
+    fn asked(&mut self, step: &str, direction: Direction, us: u64) {
         self.asked_us = us;
         // The same question in a later command continues the wait.
-        if let Some((at, _)) = self.asked
-            && self.attempt.waits[at].step == step
-            && self.attempt.waits[at].direction == direction
-        {
+        if self.waits_for(step, Some(direction)) {
             return;
         }
-        let span = TimeSpan {
-            from_us: us,
-            to_us: us,
-            by_wall_clock: false,
-        };
+        self.asked_in = Some(self.session);
         self.attempt.waits.push(ManualWait {
             step: step.to_owned(),
             direction,
-            span,
+            span: TimeSpan::new(us, us),
             answer: None,
             by: None,
         });
-        self.asked = Some((self.attempt.waits.len() - 1, session));
     }
 
-    fn end(
-        mut self,
-        all: &Timeline<'_>,
-        planned_swaps: Option<u64>,
-        from_journal: bool,
-    ) -> Attempt {
+    fn answered(&mut self, step: &String, answer: Answer, by: &str, waited_us: u64) {
+        let (us, session) = (self.us, self.session);
+        // An answer counts even if no question was asked for it.
+        if !self.waits_for(step, None) {
+            self.asked(step, Direction::Forward, us.saturating_sub(waited_us));
+        }
+        // The time after the answer was spent on recording it.
+        let answered_us = us.min(self.asked_us.saturating_add(waited_us));
+        let asked_in = self.asked_in.take();
+        if let Some(wait) = self.attempt.waits.last_mut() {
+            wait.span.to_us = answered_us.max(wait.span.from_us);
+            wait.span.by_wall_clock = asked_in != Some(session);
+            wait.answer = Some(answer);
+            wait.by = Some(by.to_owned()).filter(|by| !by.is_empty());
+            let direction = wait.direction;
+            self.step(Some(step), direction, us).span.to_us = us;
+        }
+    }
+
+    fn turned(&mut self, direction: Direction, why: &str) {
+        self.commit();
+        self.wait_until(self.us, self.session);
+        // A run that continues in the same direction asks the same question again.
+        let last = self.attempt.waits.last();
+        if last.is_some_and(|wait| wait.direction != direction) {
+            self.asked_in = None;
+        }
+        let last = self.attempt.turns.last();
+        if last.is_none_or(|turn| (turn.direction, turn.why.as_str()) != (direction, why)) {
+            self.attempt.turns.push(DirectionChange {
+                direction,
+                why: why.to_owned(),
+                at_us: self.us,
+            });
+        }
+    }
+
+    fn closed(&mut self, outcome: Outcome) {
+        self.attempt.outcome = Some(outcome);
+        self.attempt.committed = self.committing.map(|(from_us, began_in)| TimeSpan {
+            from_us,
+            to_us: self.us,
+            by_wall_clock: began_in != self.session,
+        });
+    }
+
+    fn end(mut self, all: &Timeline<'_>, planned_swaps: u64, from_journal: bool) -> Attempt {
         if let (None, Some(last)) = (self.attempt.outcome, all.sessions.last()) {
             self.wait_until(last.span.to_us, all.sessions.len() - 1);
         }
+        let lacks_swaps = self.lacks_swaps(planned_swaps) || self.lacks_forward_swaps();
         let attempt = &mut self.attempt;
-        let recorded = match attempt.outcome {
-            Some(Outcome::Applied) => Some(self.forward.len()),
-            // A failed apply rolls back only the swaps that it made, so their number is not the
-            // plan's.
-            Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
-            _ => None,
-        };
-        let lacks_swaps = recorded
-            .zip(planned_swaps)
-            .is_some_and(|(recorded, planned)| (recorded as u64) < planned);
-        // A swap that failed was begun and not done, so it has an event for its rollback alone.
-        let failed = attempt
-            .turns
-            .iter()
-            .filter(|turn| turn.direction == Direction::Back && turn.why != "undo")
-            .count();
-        let only_back = self.back.difference(&self.forward).count();
-        let lacks_forward_swaps = !self.forward.is_empty() && only_back > failed;
         // A command that died before it recorded its first swap may have done a part of it.
-        let begun = self
+        let unrecorded = self
             .committing
-            .zip(attempt.outage.as_mut())
-            .zip(self.renamed_in);
-        let silent = begun.filter(|((committing, _), (first_in, _))| committing.1 != *first_in);
-        let is_silent = silent.is_some();
-        if let Some((((from_us, _), outage), _)) = silent {
+            .filter(|(_, session)| self.renamed_in.is_some_and(|first_in| first_in != *session));
+        if let (Some((from_us, _)), Some(outage)) = (unrecorded, &mut attempt.outage) {
             outage.from_us = outage.from_us.min(from_us);
             outage.by_wall_clock = true;
         }
-        attempt.partial = from_journal || lacks_swaps || lacks_forward_swaps || is_silent;
+        attempt.partial = from_journal || lacks_swaps || unrecorded.is_some();
         attempt.outages = outages(&attempt.swaps, attempt.outcome);
         if attempt.outcome == Some(Outcome::Undone) {
             attempt.restarts = restarts(attempt);
         }
+        attempt.idle = idle(&attempt.waits, all);
         if let Some(outage) = attempt.outage {
-            attempt.breakdown = breakdown(attempt, &outage, all);
+            attempt.breakdown = breakdown(attempt, &outage);
         }
         self.attempt
+    }
+
+    /// Returns whether fewer swaps are recorded than the plan has.
+    fn lacks_swaps(&self, planned_swaps: u64) -> bool {
+        let recorded = match self.attempt.outcome {
+            Some(Outcome::Applied) => &self.forward,
+            // A failed apply rolls back only the swaps that it made, so their number is not the
+            // plan's.
+            Some(Outcome::Undone) if self.forward.is_empty() => &self.back,
+            _ => return false,
+        };
+        (recorded.len() as u64) < planned_swaps
+    }
+
+    /// Returns whether a swap was rolled back that is not recorded as done. A swap that failed was
+    /// begun and not done, so it has an event for its rollback alone.
+    fn lacks_forward_swaps(&self) -> bool {
+        let turns = self.attempt.turns.iter();
+        let failed = turns.filter(|turn| turn.direction == Direction::Back && turn.why != "undo");
+        let only_back = self.back.difference(&self.forward);
+        !self.forward.is_empty() && only_back.count() > failed.count()
     }
 }
 
@@ -469,38 +388,37 @@ fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
     required.into_iter().map(restart).collect()
 }
 
+/// Returns the periods between two commands and those of waits, joined where they overlap: a
+/// question may outlast the command that asked it.
+fn idle(waits: &[ManualWait], all: &Timeline<'_>) -> Vec<TimeSpan> {
+    let gaps = all.sessions.windows(2);
+    let gaps = gaps.map(|two| TimeSpan::new(two[0].span.to_us, two[1].span.from_us));
+    let mut spans: Vec<TimeSpan> = waits.iter().map(|wait| wait.span).chain(gaps).collect();
+    spans.sort_by_key(|span| span.from_us);
+    let mut joined: Vec<TimeSpan> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if last.to_us >= span.from_us => last.to_us = last.to_us.max(span.to_us),
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
 /// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
-fn breakdown(attempt: &Attempt, outage: &TimeSpan, all: &Timeline<'_>) -> OutageBreakdown {
-    let sum = |spans: &mut dyn Iterator<Item = TimeSpan>| {
-        spans.map(|span| span.within(outage)).sum::<u64>()
-    };
-    let waiting_us = sum(&mut attempt.waits.iter().map(|wait| wait.span));
-    let gaps = all.sessions.windows(2).map(|two| TimeSpan {
-        from_us: two[0].span.to_us,
-        to_us: two[1].span.from_us,
-        by_wall_clock: true,
-    });
-    // A question that outlasts its command counts as waiting, not as idle time.
-    let idle = gaps.map(|gap| {
-        let waiting: u64 = attempt
-            .waits
-            .iter()
-            .map(|wait| wait.span.within(&gap))
-            .sum();
-        gap.within(outage).saturating_sub(waiting)
-    });
-    let between_us: u64 = idle.sum();
-    let syncs_us = sum(&mut attempt
-        .steps
-        .iter()
-        .flat_map(|step| step.syncs.iter().copied()));
-    let renaming_us = sum(&mut attempt.swaps.iter().map(|swap| swap.span));
-    let known = waiting_us + between_us + syncs_us + renaming_us;
+fn breakdown(attempt: &Attempt, outage: &TimeSpan) -> OutageBreakdown {
+    let within = |span: &TimeSpan| span.within(outage);
+    let syncs = attempt.steps.iter().flat_map(|step| &step.syncs);
+    let waiting_us = attempt.waits.iter().map(|wait| within(&wait.span)).sum();
+    let idle_us: u64 = attempt.idle.iter().map(within).sum();
+    let syncs_us = syncs.map(within).sum();
+    let renaming_us = attempt.swaps.iter().map(|swap| within(&swap.span)).sum();
+    let known = idle_us + syncs_us + renaming_us;
     OutageBreakdown {
         renaming_us,
         syncs_us,
         waiting_us,
-        between_us,
+        between_us: idle_us.saturating_sub(waiting_us),
         else_us: outage.us().saturating_sub(known),
     }
 }
@@ -510,7 +428,6 @@ mod tests {
     use super::*;
     use crate::events::EventLine;
     use crate::events::timeline::timeline;
-    use crate::journal::Answer;
 
     fn line(elapsed_us: u64, event: LoggedEvent) -> EventLine {
         EventLine {
@@ -544,7 +461,7 @@ mod tests {
 
     fn only_attempt(lines: &[EventLine]) -> Attempt {
         let timeline = timeline(lines, &mut Vec::new());
-        let all = attempts(&timeline, &[], None, RunState::Staged, false);
+        let all = attempts(&timeline, &[], 0, RunState::Staged, false);
         let [attempt] = <[Attempt; 1]>::try_from(all).expect("one attempt");
         attempt
     }

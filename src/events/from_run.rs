@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{EventOperation, LoggedEvent, SwapEvent};
+use super::{EventOperation, LoggedEvent, StateComparison, SwapEvent};
 use crate::names::Escaped;
-use crate::run::{Comparison, Event};
+use crate::run::Event;
 
 impl LoggedEvent {
     /// Returns the logged form of an event, or `None` if the event is not logged.
@@ -78,19 +78,13 @@ impl LoggedEvent {
             Event::Notice { text } => Self::Notice {
                 text: (*text).to_owned(),
             },
-            Event::Compared(Comparison {
-                direction,
-                expected,
-                measured,
-                differs,
-                appeared,
-            }) => Self::Compared {
-                direction: *direction,
-                expected: *expected,
-                measured: *measured,
-                differs: differs.clone(),
-                appeared: appeared.clone(),
-            },
+            Event::Compared(compared) => Self::Compared(StateComparison {
+                direction: compared.direction,
+                expected: compared.expected,
+                measured: compared.measured,
+                differs: compared.differs.clone(),
+                appeared: compared.appeared.clone(),
+            }),
             Event::Closed {
                 outcome,
                 measured,

@@ -60,7 +60,7 @@ pub use reader::{Events, read};
 pub use records::Records;
 pub use summary::{
     Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, RunSummary,
-    ServerTiming, Session, StateComparison, StepTiming, TargetOutages, TimeSpan, TimedSwap,
+    ServerTiming, Session, StepTiming, TargetOutages, TimeSpan, TimedSwap,
 };
 pub use writer::{DroppedEvents, EventWriter};
 
@@ -170,19 +170,7 @@ pub enum LoggedEvent {
         text: String,
     },
     /// The current state was compared with the expected one.
-    Compared {
-        /// Direction of the run: `back` if compared with the state before the run, and not with the
-        /// plan's expected state.
-        direction: Direction,
-        /// Digest of the state that is expected.
-        expected: Option<Digest>,
-        /// Digest of the current state; after a rollback, only if nothing differs.
-        measured: Option<Digest>,
-        /// Managed entries that differ, in words.
-        differs: Vec<String>,
-        /// Unmanaged files that appeared during the run.
-        appeared: Vec<RelPath>,
-    },
+    Compared(StateComparison),
     /// The run is closed.
     Closed {
         /// Outcome of the run.
@@ -208,6 +196,29 @@ pub enum LoggedEvent {
         #[serde(default)]
         reasons: Vec<String>,
     },
+}
+
+/// Comparison of the current state with the expected one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StateComparison {
+    /// Direction of the run: back if compared with the state before, and not with the plan's
+    /// expected state.
+    pub direction: Direction,
+    /// Digest of the state that is expected.
+    pub expected: Option<Digest>,
+    /// Digest of the current state; after a rollback, only if nothing differs.
+    pub measured: Option<Digest>,
+    /// Managed entries that differ, in words.
+    pub differs: Vec<String>,
+    /// Unmanaged files that appeared during the run.
+    pub appeared: Vec<RelPath>,
+}
+
+impl StateComparison {
+    /// Returns whether everything is as expected, unmanaged files included.
+    pub fn is_same(&self) -> bool {
+        self.differs.is_empty() && self.expected.is_some() && self.expected == self.measured
+    }
 }
 
 /// First line of a command.
@@ -329,6 +340,13 @@ pub enum Availability {
     Up,
     /// Not installed, or stopped.
     Down,
+}
+
+impl LoggedEvent {
+    /// Returns whether it is the first or the last line of a command.
+    fn is_edge(&self) -> bool {
+        matches!(self, LoggedEvent::Began(_) | LoggedEvent::Ended { .. })
+    }
 }
 
 impl Began {

@@ -6,10 +6,11 @@
 //! the service itself does not notice: a stopped service stays stopped until an operator restarts
 //! it. An item that is replaced in one swap is down for that swap.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::summary::{TargetOutages, TimeSpan, TimedSwap};
-use super::{Availability, TargetKind};
+use super::{Availability, EventOperation, TargetKind};
 use crate::journal::{Direction, Outcome};
 use crate::plan::OperationKind;
 
@@ -18,53 +19,32 @@ pub(super) fn outages(swaps: &[TimedSwap], outcome: Option<Outcome>) -> Vec<Targ
     let mut all: BTreeMap<(TargetKind, &str, Option<&str>), TargetOutages> = BTreeMap::new();
     // Index of the command in which each target went down.
     let mut down_since: BTreeMap<_, usize> = BTreeMap::new();
-    for swap in swaps {
-        for operation in &swap.operations {
-            let (before, after) = match swap.direction {
-                Direction::Forward => (operation.before, operation.after),
-                Direction::Back => (operation.after, operation.before),
-            };
-            let (Some(before), Some(after)) = (before, after) else {
-                continue;
-            };
-            if swap.direction == Direction::Back && operation.of == TargetKind::Service {
-                continue;
-            }
-            // The permission to start a service, and a change of a record, take nothing down.
-            if matches!(
-                operation.kind,
-                OperationKind::Enable | OperationKind::Disable | OperationKind::Accept
-            ) {
-                continue;
-            }
-            let key = (
-                operation.of,
-                operation.target.as_str(),
-                operation.server.as_deref(),
-            );
-            let outages = all.entry(key).or_insert_with(|| TargetOutages {
-                of: operation.of,
-                target: operation.target.clone(),
-                server: operation.server.clone(),
-                spans: Vec::new(),
-                since_us: None,
-                total_us: 0,
+    for (swap, operation) in operations(swaps) {
+        let Some((before, after)) = availability(operation, swap.direction) else {
+            continue;
+        };
+        let server = operation.server.as_deref();
+        let key = (operation.of, operation.target.as_str(), server);
+        let outages = all.entry(key).or_insert_with(|| TargetOutages {
+            of: operation.of,
+            target: operation.target.clone(),
+            server: operation.server.clone(),
+            spans: Vec::new(),
+            since_us: None,
+            total_us: 0,
+        });
+        if before == Availability::Up {
+            outages.since_us.get_or_insert(swap.span.from_us);
+            down_since.entry(key).or_insert(swap.session);
+        }
+        if let (Availability::Up, Some(from_us)) = (after, outages.since_us) {
+            outages.since_us = None;
+            let down_in = down_since.remove(&key);
+            outages.spans.push(TimeSpan {
+                from_us,
+                to_us: swap.span.to_us,
+                by_wall_clock: down_in.is_some_and(|session| session != swap.session),
             });
-            if before == Availability::Up {
-                outages.since_us.get_or_insert(swap.span.from_us);
-                down_since.entry(key).or_insert(swap.session);
-            }
-            if let (Availability::Up, Some(from_us)) = (after, outages.since_us) {
-                outages.since_us = None;
-                let by_wall_clock = down_since
-                    .remove(&key)
-                    .is_some_and(|session| session != swap.session);
-                outages.spans.push(TimeSpan {
-                    from_us,
-                    to_us: swap.span.to_us,
-                    by_wall_clock,
-                });
-            }
         }
     }
     let mut all: Vec<TargetOutages> = all.into_values().collect();
@@ -76,19 +56,42 @@ pub(super) fn outages(swaps: &[TimedSwap], outcome: Option<Outcome>) -> Vec<Targ
         outages.total_us = outages.spans.iter().map(TimeSpan::us).sum();
     }
     all.retain(|outages| !outages.spans.is_empty() || outages.since_us.is_some());
-    all.sort_by_key(|outages| {
-        (
-            outages.since_us.is_none(),
-            std::cmp::Reverse(outages.total_us),
-        )
-    });
+    all.sort_by_key(|outages| (outages.since_us.is_none(), Reverse(outages.total_us)));
     all
+}
+
+fn operations(swaps: &[TimedSwap]) -> impl Iterator<Item = (&TimedSwap, &EventOperation)> {
+    swaps.iter().flat_map(|swap| {
+        swap.operations
+            .iter()
+            .map(move |operation| (swap, operation))
+    })
+}
+
+/// Returns the availability of a target before and after an operation; `None` if the operation
+/// takes nothing down and brings nothing up.
+fn availability(
+    operation: &EventOperation,
+    direction: Direction,
+) -> Option<(Availability, Availability)> {
+    // The permission to start a service, and a change of a record, take nothing down.
+    if matches!(
+        operation.kind,
+        OperationKind::Enable | OperationKind::Disable | OperationKind::Accept
+    ) {
+        return None;
+    }
+    let (before, after) = operation.before.zip(operation.after)?;
+    match direction {
+        Direction::Forward => Some((before, after)),
+        Direction::Back if operation.of == TargetKind::Service => None,
+        Direction::Back => Some((after, before)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::EventOperation;
 
     fn swap(kind: OperationKind, of: TargetKind, direction: Direction, from_us: u64) -> TimedSwap {
         let (before, after) = match kind {

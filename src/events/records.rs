@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{EventLine, EventStep, EventSubject, LoggedEvent};
-use crate::journal::{self, Direction, Opened, Outcome, Record, Run, RunState};
+use super::{Began, EventLine, EventStep, EventSubject, LoggedEvent, SCHEMA, StateComparison};
+use crate::journal::{Direction, Opened, Outcome, Record, Run, RunState, RunSubject};
 use crate::names::Digest;
 use crate::plan::Plan;
+use crate::run::bytes_to_stage;
 
 /// Journal and plan of a run, as far as they exist.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,8 +18,12 @@ pub struct Records<'a> {
 }
 
 impl Records<'_> {
-    pub(super) fn opened(&self) -> Option<&Opened> {
+    fn opened(&self) -> Option<&Opened> {
         self.run?.journal.opened()
+    }
+
+    fn expected(&self) -> Option<Digest> {
+        Some(self.plan?.expected_state.as_ref()?.digest)
     }
 
     /// Returns the state of the run, or `None` if the journal has no record.
@@ -26,115 +31,121 @@ impl Records<'_> {
         self.opened().and(self.run).map(Run::state)
     }
 
-    pub(super) fn subject(&self) -> Option<EventSubject> {
-        let from_journal = self.opened().map(|opened| match &opened.subject {
-            journal::RunSubject::Rollup(rollup) => EventSubject::Rollup {
-                kb: rollup.kb.to_string(),
-                revision: rollup.revision.to_string(),
-                title: rollup.title.clone(),
-            },
-            journal::RunSubject::Accept { reason, .. } => EventSubject::Accept {
-                reason: reason.clone(),
-            },
-        });
-        from_journal.or_else(|| self.plan.map(|plan| EventSubject::of(&plan.subject)))
-    }
-
-    pub(super) fn steps(&self) -> Vec<EventStep> {
-        self.plan.map(EventStep::all).unwrap_or_default()
-    }
-
-    pub(super) fn swaps(&self) -> Option<u64> {
-        self.plan.map(|plan| plan.swaps.len() as u64)
-    }
-
-    pub(super) fn expected(&self) -> Option<Digest> {
-        Some(self.plan?.expected_state.as_ref()?.digest)
+    /// Returns the first event of the run as far as the records have its facts; the others are
+    /// empty.
+    pub(super) fn began(&self) -> Option<Began> {
+        let (opened, plan) = (self.opened(), self.plan);
+        let subject = match opened {
+            Some(opened) => subject(&opened.subject),
+            None => EventSubject::of(&plan?.subject),
+        };
+        Some(Began {
+            schema: SCHEMA,
+            command: String::new(),
+            run: String::new(),
+            tool: String::new(),
+            user: opened.map(|opened| opened.user.clone()).unwrap_or_default(),
+            host: opened.map(|opened| opened.host.clone()).unwrap_or_default(),
+            deployment: plan.map(|plan| plan.deployment.clone()).unwrap_or_default(),
+            subject,
+            plan: opened.map(|opened| opened.plan),
+            expected: self.expected(),
+            swaps: plan.map_or(0, |plan| plan.swaps.len() as u64),
+            steps: plan.map(EventStep::all).unwrap_or_default(),
+        })
     }
 
     /// Returns the journal as event lines: when the run was opened, staged, begun, turned and
     /// closed.
     pub(super) fn lines(&self) -> Vec<EventLine> {
-        let Some(run) = self.run else {
-            return Vec::new();
-        };
-        let first: Option<Timestamp> = run
-            .journal
-            .entries
-            .first()
-            .and_then(|entry| entry.at.parse().ok());
-        let bytes = self.plan.map(crate::run::bytes_to_stage);
+        let entries = self.run.map(|run| run.journal.entries.as_slice());
+        let mut first: Option<Timestamp> = None;
         let mut lines = Vec::new();
-        for entry in &run.journal.entries {
-            // A run is closed as applied only if nothing managed differs from the expected state.
-            if let Record::Closed {
+        for entry in entries.unwrap_or_default() {
+            let at: Option<Timestamp> = entry.at.parse().ok();
+            first = first.or(at);
+            let elapsed = at.zip(first).map(|(at, first)| at.duration_since(first));
+            let elapsed_us = elapsed.and_then(|elapsed| u64::try_from(elapsed.as_micros()).ok());
+            let line = |event| EventLine {
+                at: entry.at.clone(),
+                elapsed_us: elapsed_us.unwrap_or(0),
+                event,
+            };
+            lines.extend(self.compared(&entry.record).map(line));
+            lines.push(line(self.event(&entry.record)));
+        }
+        lines
+    }
+
+    /// Returns the comparison that a record proves: a run is closed as applied only if nothing
+    /// managed differs from the expected state.
+    fn compared(&self, record: &Record) -> Option<LoggedEvent> {
+        match record {
+            Record::Closed {
                 outcome: Outcome::Applied,
                 measured,
                 ..
-            } = &entry.record
-            {
-                let expected = self.expected();
-                let (differs, appeared) = (Vec::new(), Vec::new());
-                let elapsed_us = lines.last().map_or(0, |line: &EventLine| line.elapsed_us);
-                let event = LoggedEvent::Compared {
-                    direction: Direction::Forward,
-                    expected,
-                    measured: Some(*measured),
-                    differs,
-                    appeared,
-                };
-                lines.push(EventLine {
-                    at: entry.at.clone(),
-                    elapsed_us,
-                    event,
-                });
-            }
-            let at: Option<Timestamp> = entry.at.parse().ok();
-            let elapsed = at
-                .zip(first)
-                .map(|(at, first)| at.as_microsecond() - first.as_microsecond());
-            let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
-            let event = match &entry.record {
-                Record::Opened(_) => LoggedEvent::Opened {
-                    run: run.name().to_owned(),
-                    bytes: bytes.unwrap_or(0),
-                },
-                Record::Staged { .. } => LoggedEvent::Staged {
-                    bytes: bytes.unwrap_or(0),
-                },
-                Record::Committing { .. } => LoggedEvent::Committing,
-                Record::Confirmed { step, by, answer } => LoggedEvent::Answered {
-                    step: step.clone(),
-                    answer: *answer,
-                    by: by.clone(),
-                    waited_us: 0,
-                },
-                Record::Turned { direction, why } => LoggedEvent::Turned {
-                    direction: *direction,
-                    why: why.clone(),
-                },
-                Record::Reopened { why, .. } => LoggedEvent::Turned {
-                    direction: Direction::Back,
-                    why: why.clone(),
-                },
-                Record::Closed {
-                    outcome,
-                    measured,
-                    accepted,
-                    ..
-                } => LoggedEvent::Closed {
-                    outcome: *outcome,
-                    measured: Some(*measured),
-                    by: accepted.as_ref().map(|accepted| accepted.by.clone()),
-                    reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
-                },
-            };
-            lines.push(EventLine {
-                at: entry.at.clone(),
-                elapsed_us,
-                event,
-            });
+            } => Some(LoggedEvent::Compared(StateComparison {
+                direction: Direction::Forward,
+                expected: self.expected(),
+                measured: Some(*measured),
+                differs: Vec::new(),
+                appeared: Vec::new(),
+            })),
+            _ => None,
         }
-        lines
+    }
+
+    fn event(&self, record: &Record) -> LoggedEvent {
+        let bytes = self.plan.map_or(0, bytes_to_stage);
+        match record {
+            Record::Opened(_) => LoggedEvent::Opened {
+                run: self
+                    .run
+                    .map(|run| run.name().to_owned())
+                    .unwrap_or_default(),
+                bytes,
+            },
+            Record::Staged { .. } => LoggedEvent::Staged { bytes },
+            Record::Committing { .. } => LoggedEvent::Committing,
+            Record::Confirmed { step, by, answer } => LoggedEvent::Answered {
+                step: step.clone(),
+                answer: *answer,
+                by: by.clone(),
+                waited_us: 0,
+            },
+            Record::Turned { direction, why } => LoggedEvent::Turned {
+                direction: *direction,
+                why: why.clone(),
+            },
+            Record::Reopened { why, .. } => LoggedEvent::Turned {
+                direction: Direction::Back,
+                why: why.clone(),
+            },
+            Record::Closed {
+                outcome,
+                measured,
+                accepted,
+                ..
+            } => LoggedEvent::Closed {
+                outcome: *outcome,
+                measured: Some(*measured),
+                by: accepted.as_ref().map(|accepted| accepted.by.clone()),
+                reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
+            },
+        }
+    }
+}
+
+fn subject(subject: &RunSubject) -> EventSubject {
+    match subject {
+        RunSubject::Rollup(rollup) => EventSubject::Rollup {
+            kb: rollup.kb.to_string(),
+            revision: rollup.revision.to_string(),
+            title: rollup.title.clone(),
+        },
+        RunSubject::Accept { reason, .. } => EventSubject::Accept {
+            reason: reason.clone(),
+        },
     }
 }

@@ -12,86 +12,98 @@ impl RunSummary {
     /// something.
     pub fn of(run: &str, events: &Events, records: &Records<'_>) -> Self {
         let mut missing = incomplete(events);
-        let synthetic;
-        let is_usable =
-            |line: &EventLine| matches!(line.event, LoggedEvent::Began(_) | LoggedEvent::Swap(_));
         let from_journal = !events.lines.iter().any(is_usable);
-        let lines = match from_journal {
-            true => {
-                synthetic = records.lines();
-                if !synthetic.is_empty() {
-                    missing.push(
-                        "times are those of the journal's records, by the wall clock".to_owned(),
-                    );
-                }
-                &synthetic
-            }
-            false => &events.lines,
-        };
-        let timeline = timeline(lines, &mut missing);
-        let began: Option<&Began> = lines.iter().find_map(|line| match &line.event {
-            LoggedEvent::Began(began) => Some(&**began),
-            _ => None,
-        });
-        if let Some(other) = began
-            .map(|began| &began.run)
-            .filter(|named| !named.is_empty() && *named != run)
-        {
-            missing.push(format!("the events belong to run {}", Escaped(other)));
+        if !from_journal {
+            return summarize(run, &events.lines, records, false, missing);
         }
-        let at = |wanted: fn(&LoggedEvent) -> bool| {
-            let found = lines.iter().filter(move |line| wanted(&line.event));
-            found.map(|line| line.at.clone()).collect::<Vec<_>>()
-        };
-        let steps = began.map_or_else(|| records.steps(), |began| began.steps.clone());
-        let swaps = began.map(|began| began.swaps).or_else(|| records.swaps());
-        let state = records.state().unwrap_or_else(|| state_from_events(lines));
-        let attempts = attempts(&timeline, &steps, swaps, state, from_journal);
-        if attempts.iter().any(|attempt| attempt.partial) && !from_journal {
-            missing.push("not every swap is recorded: times may be too short".to_owned());
+        let lines = records.lines();
+        if !lines.is_empty() {
+            missing.push("times are those of the journal's records, by the wall clock".to_owned());
         }
-        let is_closed = matches!(state, RunState::Closed(_));
-        let commands = if from_journal {
+        summarize(run, &lines, records, true, missing)
+    }
+}
+
+fn is_usable(line: &EventLine) -> bool {
+    matches!(line.event, LoggedEvent::Began(_) | LoggedEvent::Swap(_))
+}
+
+fn summarize(
+    run: &str,
+    lines: &[EventLine],
+    records: &Records<'_>,
+    from_journal: bool,
+    mut missing: Vec<String>,
+) -> RunSummary {
+    let timeline = timeline(lines, &mut missing);
+    let began = began(lines).or_else(|| records.began());
+    let named = began.as_ref().map(|began| began.run.as_str());
+    if let Some(other) = named.filter(|named| !named.is_empty() && *named != run) {
+        missing.push(format!("the events belong to run {}", Escaped(other)));
+    }
+    let state = records.state().unwrap_or_else(|| state_from_events(lines));
+    let (steps, swaps) = match &began {
+        Some(began) => (began.steps.clone(), began.swaps),
+        None => (Vec::new(), 0),
+    };
+    let attempts = attempts(&timeline, &steps, swaps, state, from_journal);
+    if attempts.iter().any(|attempt| attempt.partial) && !from_journal {
+        missing.push("not every swap is recorded: times may be too short".to_owned());
+    }
+    let (opened, closed) = opened_and_closed(lines);
+    let last = timeline.last_at_work.filter(|_| !from_journal);
+    let last = last.map(|at| &timeline.sessions[at]);
+    let fact = |fact: fn(&Began) -> &String| {
+        let fact = began.as_ref().map(|began| fact(began).clone());
+        fact.filter(|fact| !fact.is_empty())
+    };
+    RunSummary {
+        run: run.to_owned(),
+        subject: began.as_ref().map(|began| began.subject.clone()),
+        deployment: fact(|began| &began.deployment),
+        user: fact(|began| &began.user),
+        host: fact(|began| &began.host),
+        opened,
+        closed: closed.filter(|_| matches!(state, RunState::Closed(_))),
+        plan: began.as_ref().and_then(|began| began.plan),
+        expected: began.as_ref().and_then(|began| began.expected),
+        state,
+        exit_code: last.and_then(|session| session.exit_code),
+        exit: last.and_then(|session| session.exit.clone()),
+        scope: Vec::new(),
+        undo: None,
+        steps,
+        commands: if from_journal {
             Vec::new()
         } else {
             timeline.sessions
-        };
-        let last = timeline.last_at_work.and_then(|at| commands.get(at));
-        Self {
-            run: run.to_owned(),
-            subject: began
-                .map(|began| began.subject.clone())
-                .or_else(|| records.subject()),
-            deployment: began.map(|began| began.deployment.clone()),
-            user: began
-                .map(|began| began.user.clone())
-                .or_else(|| records.opened().map(|opened| opened.user.clone())),
-            host: began
-                .map(|began| began.host.clone())
-                .or_else(|| records.opened().map(|opened| opened.host.clone())),
-            opened: at(|event| matches!(event, LoggedEvent::Opened { .. }))
-                .into_iter()
-                .next(),
-            closed: at(|event| matches!(event, LoggedEvent::Closed { .. }))
-                .pop()
-                .filter(|_| is_closed),
-            plan: began
-                .and_then(|began| began.plan)
-                .or_else(|| records.opened().map(|opened| opened.plan)),
-            expected: began
-                .and_then(|began| began.expected)
-                .or_else(|| records.expected()),
-            state,
-            exit_code: last.and_then(|session| session.exit_code),
-            exit: last.and_then(|session| session.exit.clone()),
-            scope: Vec::new(),
-            undo: None,
-            steps,
-            commands,
-            attempts,
-            missing,
+        },
+        attempts,
+        missing,
+    }
+}
+
+/// Returns the first line of the first command.
+fn began(lines: &[EventLine]) -> Option<Began> {
+    lines.iter().find_map(|line| match &line.event {
+        LoggedEvent::Began(began) => Some((**began).clone()),
+        _ => None,
+    })
+}
+
+/// Returns the times at which the run was first opened and last closed.
+fn opened_and_closed(lines: &[EventLine]) -> (Option<String>, Option<String>) {
+    let (mut opened, mut closed) = (None, None);
+    for line in lines {
+        match line.event {
+            LoggedEvent::Opened { .. } => {
+                opened.get_or_insert_with(|| line.at.clone());
+            }
+            LoggedEvent::Closed { .. } => closed = Some(line.at.clone()),
+            _ => {}
         }
     }
+    (opened, closed)
 }
 
 /// Returns the state of a run according to its events alone.

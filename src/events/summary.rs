@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{EventOperation, EventStep, EventSubject, TargetKind};
+use super::{EventOperation, EventStep, EventSubject, StateComparison, TargetKind};
 use crate::journal::{Answer, Direction, Outcome, RunState};
-use crate::names::{Digest, RelPath};
+use crate::names::Digest;
 use crate::run::UndoAnswer;
 
 /// Summary of a run.
@@ -53,7 +53,7 @@ pub struct RunSummary {
 }
 
 /// Period on the clock of the summary, which starts when the command of the first line began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TimeSpan {
     /// Start, in microseconds.
     pub from_us: u64,
@@ -88,7 +88,7 @@ pub struct Session {
 }
 
 /// Attempt of a run, from one clean state to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Attempt {
     /// Outcome; `None` if the attempt has not ended.
     pub outcome: Option<Outcome>,
@@ -130,6 +130,10 @@ pub struct Attempt {
     /// Every swap. Not serialized, because programs find the swaps among the events.
     #[serde(skip)]
     pub swaps: Vec<TimedSwap>,
+    /// Periods without a running command, or with one that waited for a person: in order, without
+    /// overlap.
+    #[serde(skip)]
+    pub idle: Vec<TimeSpan>,
 }
 
 /// Breakdown of an outage, in microseconds. The parts add up to the outage.
@@ -235,22 +239,6 @@ pub struct RequiredRestart {
     pub servers: Vec<String>,
 }
 
-/// Comparison of the current state with the expected one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct StateComparison {
-    /// Direction of the run: back if compared with the state before, and not with the plan's
-    /// expected state.
-    pub direction: Direction,
-    /// Digest of the state that is expected.
-    pub expected: Option<Digest>,
-    /// Digest of the current state.
-    pub measured: Option<Digest>,
-    /// Managed entries that differ, in words.
-    pub differs: Vec<String>,
-    /// Unmanaged files that appeared during the run.
-    pub appeared: Vec<RelPath>,
-}
-
 /// Swap with the time it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimedSwap {
@@ -267,6 +255,15 @@ pub struct TimedSwap {
 }
 
 impl TimeSpan {
+    /// Returns a period that was measured by the monotonic clock.
+    pub(super) fn new(from_us: u64, to_us: u64) -> Self {
+        Self {
+            from_us,
+            to_us,
+            by_wall_clock: false,
+        }
+    }
+
     /// Returns its length in microseconds.
     pub fn us(&self) -> u64 {
         self.to_us.saturating_sub(self.from_us)
@@ -277,13 +274,6 @@ impl TimeSpan {
         self.to_us
             .min(other.to_us)
             .saturating_sub(self.from_us.max(other.from_us))
-    }
-}
-
-impl StateComparison {
-    /// Returns whether everything is as expected, unmanaged files included.
-    pub fn is_same(&self) -> bool {
-        self.differs.is_empty() && self.expected.is_some() && self.expected == self.measured
     }
 }
 

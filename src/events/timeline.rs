@@ -21,7 +21,9 @@ pub(super) struct Timeline<'a> {
 pub(super) struct Moment<'a> {
     /// Microseconds since the command of the first line began.
     pub(super) us: u64,
-    /// Index of the command that wrote it.
+    /// Time at which the command began that wrote it.
+    pub(super) began_us: u64,
+    /// Index of that command.
     pub(super) session: usize,
     pub(super) line: &'a EventLine,
 }
@@ -80,7 +82,12 @@ pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) ->
         if !is_over && !begins {
             all.last_at_work = Some(session);
         }
-        all.moments.push(Moment { us, session, line });
+        all.moments.push(Moment {
+            us,
+            began_us: all.sessions[session].span.from_us,
+            session,
+            line,
+        });
     }
     if went_back {
         missing.push(
@@ -110,11 +117,7 @@ fn session(line: &EventLine, from_us: u64) -> Session {
         host: began.map(|began| began.host.clone()),
         tool: began.map(|began| began.tool.clone()),
         at: line.at.clone(),
-        span: TimeSpan {
-            from_us,
-            to_us: from_us,
-            by_wall_clock: false,
-        },
+        span: TimeSpan::new(from_us, from_us),
         exit_code: None,
         exit: None,
         reasons: Vec::new(),

@@ -1,30 +1,44 @@
 //! View of one attempt of a run.
 
-use super::words::{Tone, escaped, format_duration, format_moment, format_share, format_time};
-use crate::cli::terminal::out::number;
-use crate::events::DirectionChange;
-use crate::events::{
-    self, Attempt, RunSummary, ServerTiming, StateComparison, StepTiming, TargetKind,
-    TargetOutages, TimeSpan,
+use super::timeline::{Axis, Bar, TimeLineView};
+use super::words::{
+    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time, server_name,
 };
-use crate::journal::Direction;
-use crate::journal::{Answer, Outcome};
-use crate::names::Escaped;
+use crate::cli::terminal::out::number;
+use crate::events::{
+    Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
+    TargetKind, TargetOutages, TimeSpan,
+};
+use crate::journal::{Answer, Direction, Outcome};
+use crate::names::Digest;
+
+/// Number of outages that have a row on a page; the document for programs has all.
+const ROWS: usize = 500;
 
 /// One attempt of the run, from one clean state to the next.
 pub(super) struct AttemptView {
+    pub(super) number: usize,
     /// Number and direction, if there are several; else empty.
     pub(super) title: String,
-    pub(super) compared: Option<(Tone, Vec<String>)>,
+    pub(super) compared: Option<ComparisonView>,
     /// Reasons why the direction changed, required restarts, notices, and the user who closed the
     /// run in its current state.
     pub(super) messages: Vec<(Tone, String)>,
     pub(super) waits: Vec<ManualStepWait>,
     pub(super) figures: Vec<TimeFigure>,
-    pub(super) services: Vec<OutageView>,
-    pub(super) items: Vec<OutageView>,
+    pub(super) timeline: TimeLineView,
+    /// Outages of services, and of items.
+    pub(super) outages: [OutageTable; 2],
     pub(super) steps: Vec<StepRow>,
     pub(super) servers: Vec<ServerRow>,
+}
+
+/// Result of the comparison with the expected state.
+pub(super) struct ComparisonView {
+    pub(super) tone: Tone,
+    pub(super) result: String,
+    pub(super) differs: Vec<String>,
+    pub(super) digests: [(&'static str, Option<Digest>); 2],
 }
 
 /// Manual step, with the time for which the run waited.
@@ -44,21 +58,29 @@ pub(super) struct TimeFigure {
     pub(super) note: String,
 }
 
+/// Outages of services or of items, the longest first.
+pub(super) struct OutageTable {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) rows: Vec<OutageRow>,
+}
+
 /// Outage of an item or a service.
-pub(super) struct OutageView {
+pub(super) struct OutageRow {
     pub(super) target: String,
     pub(super) server: String,
     pub(super) took: String,
     pub(super) note: String,
+    pub(super) bars: Vec<Bar>,
 }
 
 /// Step as it was executed.
 pub(super) struct StepRow {
+    /// Id and title.
     pub(super) name: String,
-    pub(super) title: String,
     pub(super) from: String,
     pub(super) took: String,
-    pub(super) operations: u64,
+    pub(super) operations: String,
     pub(super) renaming: String,
     pub(super) sync: String,
 }
@@ -66,333 +88,325 @@ pub(super) struct StepRow {
 /// Work that was done on a server.
 pub(super) struct ServerRow {
     pub(super) server: String,
-    pub(super) operations: u64,
+    pub(super) operations: String,
     pub(super) from: String,
     pub(super) to: String,
     pub(super) renaming: String,
 }
 
 impl AttemptView {
-    pub(super) fn of(summary: &RunSummary, at: usize, attempt: &Attempt) -> Self {
-        let all = summary.attempts.len();
-        let is_rollback = |turn: &DirectionChange| turn.direction == Direction::Back;
-        let direction = match (at, attempt.turns.iter().any(is_rollback)) {
-            (0, false) => "forward",
-            (0, true) => "forward, then rolled back",
-            (_, true) => "rollback",
-            (_, false) => "forward again",
-        };
-        let title = match all {
-            1 => String::new(),
-            _ => format!(
-                "attempt {} of {all}, {direction}: {}",
-                at + 1,
-                format_time(&attempt.at)
-            ),
-        };
-        let first = attempt
-            .steps
-            .first()
-            .map_or(attempt.span.from_us, |first| first.span.from_us);
-        let base = attempt
-            .committed
-            .map_or(first, |committed| committed.from_us.min(first));
-        let is_service = |outages: &&TargetOutages| outages.of == TargetKind::Service;
+    /// Returns the view of an attempt, by its index.
+    pub(super) fn of(summary: &RunSummary, at: usize) -> Self {
+        let attempt = &summary.attempts[at];
+        let axis = Axis::of(attempt);
+        let start = commit_start(attempt);
+        let steps = attempt.steps.iter();
+        let servers = attempt.servers.iter();
+        let waits = attempt.waits.iter();
         Self {
-            title,
-            compared: attempt.compared.as_ref().map(describe_comparison),
+            number: at + 1,
+            title: attempt_title(summary, at),
+            compared: attempt.compared.as_ref().map(ComparisonView::of),
             messages: messages(attempt),
-            waits: attempt
-                .waits
-                .iter()
-                .map(|waited| describe_wait(waited, attempt))
+            waits: waits
+                .map(|wait| ManualStepWait::of(wait, attempt))
                 .collect(),
             figures: time_figures(attempt),
-            services: attempt
-                .outages
-                .iter()
-                .filter(is_service)
-                .map(|outages| describe_outages(outages, attempt))
-                .collect(),
-            items: attempt
-                .outages
-                .iter()
-                .filter(|outages| !is_service(outages))
-                .map(|outages| describe_outages(outages, attempt))
-                .collect(),
-            steps: attempt
-                .steps
-                .iter()
-                .map(|step| step_row(step, base))
-                .collect(),
-            servers: attempt
-                .servers
-                .iter()
-                .map(|server| server_row(server, base))
-                .collect(),
+            outages: [
+                OutageTable::of("services", "Services, from stop to start", attempt, &axis),
+                OutageTable::of(
+                    "items",
+                    "Items, from removal until available again",
+                    attempt,
+                    &axis,
+                ),
+            ],
+            steps: steps.map(|step| StepRow::of(step, start)).collect(),
+            servers: servers.map(|server| ServerRow::of(server, start)).collect(),
+            timeline: TimeLineView::of(attempt, &axis),
         }
+    }
+
+    pub(super) fn has_outages(&self) -> bool {
+        self.outages.iter().any(|table| !table.rows.is_empty())
     }
 }
 
-fn describe_comparison(compared: &StateComparison) -> (Tone, Vec<String>) {
-    let (matches, differs) = match compared.direction {
-        Direction::Forward => ("matches the plan", "differs from the plan"),
-        Direction::Back => ("as it was before", "differs from the state before"),
+fn attempt_title(summary: &RunSummary, at: usize) -> String {
+    let (attempt, all) = (&summary.attempts[at], summary.attempts.len());
+    if all == 1 {
+        return String::new();
+    }
+    let is_rollback = attempt
+        .turns
+        .iter()
+        .any(|turn| turn.direction == Direction::Back);
+    let direction = match (at, is_rollback) {
+        (0, false) => "forward",
+        (0, true) => "forward, then rolled back",
+        (_, true) => "rollback",
+        (_, false) => "forward again",
     };
-    let mut lines = Vec::new();
-    let tone = match (compared.differs.is_empty(), compared.is_same()) {
-        (true, true) => {
-            lines.push(matches.to_owned());
-            Tone::Good
+    let time = format_time(&attempt.at);
+    format!("attempt {} of {all}, {direction}: {time}", at + 1)
+}
+
+/// Returns the time at which the commit or the first step began.
+fn commit_start(attempt: &Attempt) -> u64 {
+    let first = attempt.steps.first().map(|step| step.span);
+    attempt.committed.or(first).unwrap_or(attempt.span).from_us
+}
+
+impl ComparisonView {
+    fn of(compared: &StateComparison) -> Self {
+        let (matches, differs, expected) = match compared.direction {
+            Direction::Forward => ("matches the plan", "differs from the plan", "expected"),
+            Direction::Back => (
+                "as it was before",
+                "differs from the state before",
+                "before",
+            ),
+        };
+        let (tone, result) = if !compared.differs.is_empty() {
+            (Tone::Bad, format!("{differs}:"))
+        } else if compared.is_same() {
+            (Tone::Good, matches.to_owned())
+        } else {
+            let but = "except for unmanaged files that appeared or disappeared during the run";
+            (Tone::Good, format!("{matches}, {but}"))
+        };
+        let mut lines = compared.differs.clone();
+        for path in &compared.appeared {
+            lines.push(format!("`{path}` appeared during the run"));
         }
-        (true, false) => {
-            lines.push(format!(
-                "{matches}, except for unmanaged files that appeared or disappeared during the run"
-            ));
-            Tone::Good
+        Self {
+            tone,
+            result,
+            differs: lines,
+            digests: [
+                (expected, compared.expected),
+                ("measured", compared.measured),
+            ],
         }
-        (false, _) => {
-            lines.push(format!("{differs}:"));
-            Tone::Bad
-        }
-    };
-    lines.extend(compared.differs.iter().map(|differs| escaped(differs)));
-    lines.extend(
-        compared
-            .appeared
-            .iter()
-            .map(|appeared| format!("`{}` appeared during the run", Escaped(appeared.as_str()))),
-    );
-    let digest = |name: &str, digest: Option<crate::names::Digest>| {
-        digest.map(|digest| format!("{name} {digest}"))
-    };
-    let expected = match compared.direction {
-        Direction::Forward => "expected",
-        Direction::Back => "before  ",
-    };
-    lines.extend(digest(expected, compared.expected));
-    lines.extend(digest("measured", compared.measured));
-    (tone, lines)
+    }
 }
 
 fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut messages = Vec::new();
     for turn in &attempt.turns {
-        messages.push(match (turn.direction, turn.why.as_str()) {
-            (Direction::Back, "undo") => (Tone::Warn, "rolled back by `undo`".to_owned()),
-            (Direction::Forward, "resume") => {
-                (Tone::Warn, "continued forward by `resume`".to_owned())
-            }
-            (Direction::Back, why) => {
-                let failed = attempt.steps.iter().rfind(|step| {
-                    step.direction == Direction::Forward && step.span.from_us <= turn.at_us
-                });
-                let at = match failed {
-                    None => String::new(),
-                    Some(StepTiming { id: Some(id), .. }) => format!(" in step {}", Escaped(id)),
-                    Some(_) => " while recording the applied updates".to_owned(),
-                };
-                (
-                    Tone::Bad,
-                    format!("the run failed{at} and was rolled back: {}", Escaped(why)),
-                )
-            }
-            (Direction::Forward, why) => {
-                (Tone::Warn, format!("continued forward: {}", Escaped(why)))
-            }
-        });
+        messages.push(describe_turn(turn, attempt));
     }
     for restart in &attempt.restarts {
         let servers = restart.servers.join(", ");
         messages.push((
             Tone::Warn,
-            format!(
-                "restart required: {} on {}",
-                Escaped(&restart.service),
-                Escaped(&servers)
-            ),
+            format!("restart required: {} on {servers}", restart.service),
         ));
     }
-    messages.extend(
-        attempt
-            .notices
-            .iter()
-            .map(|notice| (Tone::Warn, escaped(notice))),
-    );
+    for notice in &attempt.notices {
+        messages.push((Tone::Warn, notice.clone()));
+    }
     if let Some((by, reason)) = &attempt.accepted {
         messages.push((
             Tone::Warn,
-            format!(
-                "closed in its current state by {}: {}",
-                Escaped(by),
-                Escaped(reason)
-            ),
+            format!("closed in its current state by {by}: {reason}"),
         ));
+    }
+    if let Some(directory) = &attempt.backup {
+        messages.push((Tone::Good, format!("backup in {directory}")));
     }
     messages
 }
 
-fn describe_wait(waited: &events::ManualWait, attempt: &Attempt) -> ManualStepWait {
-    let answer = match (waited.answer, waited.direction) {
-        (Some(Answer::Done), _) => "done".to_owned(),
-        (Some(Answer::Skipped), _) => "skipped".to_owned(),
-        (Some(Answer::RolledBack), _) => "rolled back".to_owned(),
-        (None, _) if attempt.outcome.is_none() => {
-            let since = format_moment(attempt, waited.span.from_us);
-            format!("waits since {since}")
+fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
+    match (turn.direction, turn.why.as_str()) {
+        (Direction::Back, "undo") => (Tone::Warn, "rolled back by `undo`".to_owned()),
+        (Direction::Back, why) => {
+            let failed = attempt.steps.iter().rfind(|step| {
+                step.direction == Direction::Forward && step.span.from_us <= turn.at_us
+            });
+            let at = match failed.map(|step| &step.id) {
+                None => String::new(),
+                Some(Some(id)) => format!(" in step {id}"),
+                Some(None) => " while recording the applied updates".to_owned(),
+            };
+            let text = format!("the run failed{at} and was rolled back: {why}");
+            (Tone::Bad, text)
         }
-        (None, Direction::Forward) => "not answered".to_owned(),
-        (None, Direction::Back) => "not rolled back".to_owned(),
-    };
-    ManualStepWait {
-        step: escaped(&waited.step),
-        answer,
-        by: waited.by.as_deref().map(escaped).unwrap_or_default(),
-        took: format_duration(waited.span.us()),
+        (Direction::Forward, why) => (Tone::Warn, format!("continued forward by `{why}`")),
     }
+}
+
+impl ManualStepWait {
+    fn of(wait: &ManualWait, attempt: &Attempt) -> Self {
+        let answer = match (wait.answer, wait.direction) {
+            (Some(Answer::Done), _) => "done".to_owned(),
+            (Some(Answer::Skipped), _) => "skipped".to_owned(),
+            (Some(Answer::RolledBack), _) => "rolled back".to_owned(),
+            (None, _) if attempt.outcome.is_none() => {
+                format!("waits since {}", format_moment(attempt, wait.span.from_us))
+            }
+            (None, Direction::Forward) => "not answered".to_owned(),
+            (None, Direction::Back) => "not rolled back".to_owned(),
+        };
+        Self {
+            step: wait.step.clone(),
+            answer,
+            by: wait.by.clone().unwrap_or_default(),
+            took: format_duration(wait.span.us()),
+        }
+    }
+}
+
+fn at_least(attempt: &Attempt) -> &'static str {
+    if attempt.partial { "at least " } else { "" }
 }
 
 fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
     let mut figures = Vec::new();
-    let mut figure = |label, part, value: String, note: String| {
+    let mut figure = |label, value, note: &str| {
         figures.push(TimeFigure {
             label,
-            part,
+            part: false,
             value,
-            note,
-        })
+            note: note.to_owned(),
+        });
     };
     if let Some(staged) = attempt.staged {
         let bytes = attempt
             .bytes
-            .map(|bytes| format!("{} bytes, ", number(bytes)))
-            .unwrap_or_default();
-        figure(
-            "staged in",
-            false,
-            format_duration(staged.us()),
-            format!("{bytes}before the first change"),
-        );
+            .map(|bytes| format!("{} bytes, ", number(bytes)));
+        let note = format!("{}before the first change", bytes.unwrap_or_default());
+        figure("staged in", format_duration(staged.us()), &note);
     }
-    if let Some(backup) = &attempt.backup {
-        figure(
-            "backup",
-            false,
-            String::new(),
-            format!("in {}", Escaped(backup)),
-        );
-    }
-    let at_least = if attempt.partial { "at least " } else { "" };
     if let Some(committed) = attempt.committed {
-        let note = match attempt.compared {
-            Some(_) => "from its start until everything was compared".to_owned(),
-            None => "from its start until the run was closed".to_owned(),
-        };
-        figure("committed in", false, format_duration(committed.us()), note);
+        let note = "from its start until everything was compared and closed";
+        figure("committed in", format_duration(committed.us()), note);
     }
     if let Some(outage) = attempt.outage {
-        let value = format!("{at_least}{}", format_duration(outage.us()));
-        match attempt.outcome {
-            Some(_) => figure(
-                "outage",
-                false,
-                value,
-                "from the first rename to the last".to_owned(),
-            ),
-            None => figure(
-                "outage so far",
-                false,
-                value,
-                "from the first rename to the last recorded one; not finished".to_owned(),
-            ),
-        }
-        let breakdown = &attempt.breakdown;
-        let parts = [
-            ("renames", breakdown.renaming_us),
-            ("syncs", breakdown.syncs_us),
-            ("waiting for people", breakdown.waiting_us),
-            ("between commands", breakdown.between_us),
-            ("everything else", breakdown.else_us),
-        ];
-        for (label, us) in parts.into_iter().filter(|(_, us)| *us > 0) {
-            figure(
-                label,
-                true,
-                format_duration(us),
-                format_share(us, outage.us()),
-            );
-        }
+        let value = format!("{}{}", at_least(attempt), format_duration(outage.us()));
+        let label = if attempt.outcome.is_some() {
+            "outage"
+        } else {
+            "outage so far"
+        };
+        figure(label, value, "from the first rename to the last");
+        figures.extend(outage_parts(attempt, &outage));
     }
     figures
 }
 
-fn describe_outages(outages: &TargetOutages, attempt: &Attempt) -> OutageView {
-    let at_least = if attempt.partial { "at least " } else { "" };
-    let state = match (outages.of, attempt.outcome) {
+fn outage_parts(attempt: &Attempt, outage: &TimeSpan) -> Vec<TimeFigure> {
+    let breakdown = &attempt.breakdown;
+    let mut parts = vec![
+        ("renames", breakdown.renaming_us),
+        ("syncs", breakdown.syncs_us),
+        ("waiting for people", breakdown.waiting_us),
+        ("between commands", breakdown.between_us),
+        ("everything else", breakdown.else_us),
+    ];
+    parts.retain(|(_, us)| *us > 0);
+    let figure = |(label, us)| TimeFigure {
+        label,
+        part: true,
+        value: format_duration(us),
+        note: format_share(us, outage.us()),
+    };
+    parts.into_iter().map(figure).collect()
+}
+
+impl OutageTable {
+    fn of(id: &'static str, title: &'static str, attempt: &Attempt, axis: &Axis) -> Self {
+        let of_services = id == "services";
+        let outages = attempt.outages.iter();
+        let rows = outages
+            .filter(|outages| (outages.of == TargetKind::Service) == of_services)
+            .map(|outages| OutageRow::of(outages, attempt, axis));
+        Self {
+            id,
+            title,
+            rows: rows.collect(),
+        }
+    }
+
+    /// Returns the outages that have a row on a page.
+    pub(super) fn on_page(&self) -> &[OutageRow] {
+        &self.rows[..self.rows.len().min(ROWS)]
+    }
+
+    /// Returns the number of outages that have no row on a page.
+    pub(super) fn more(&self) -> usize {
+        self.rows.len().saturating_sub(ROWS)
+    }
+}
+
+impl OutageRow {
+    fn of(outages: &TargetOutages, attempt: &Attempt, axis: &Axis) -> Self {
+        let mut bars: Vec<Bar> = outages.spans.iter().map(|span| axis.bar(span)).collect();
+        bars.extend(outages.since_us.map(|since_us| axis.bar_from(since_us)));
+        let took = match (outages.since_us, attempt.outcome) {
+            (Some(since_us), None) if outages.spans.is_empty() => {
+                format!("since {}", format_moment(attempt, since_us))
+            }
+            (Some(_), Some(_)) if outages.spans.is_empty() => String::new(),
+            _ => format!("{}{}", at_least(attempt), format_duration(outages.total_us)),
+        };
+        let note = match (outages.since_us, outages.spans.len()) {
+            (Some(_), _) => describe_ongoing(outages.of, attempt).to_owned(),
+            (None, 0 | 1) => String::new(),
+            (None, times) => format!("unavailable {times} times"),
+        };
+        Self {
+            target: outages.target.clone(),
+            server: outages.server.clone().unwrap_or_default(),
+            took,
+            note,
+            bars,
+        }
+    }
+}
+
+/// Describes the state of a target that is not available again.
+fn describe_ongoing(kind: TargetKind, attempt: &Attempt) -> &'static str {
+    match (kind, attempt.outcome) {
         (TargetKind::Service, None) => "stopped, not started yet",
         (TargetKind::Service, Some(Outcome::Undone)) => "stopped; restart required",
         (TargetKind::Service, Some(_)) => "stopped, not started again",
         (_, None) => "removed, not restored yet",
         (_, Some(_)) if attempt.partial => "removed; may be restored, as swaps are unrecorded",
         (_, Some(_)) => "removed, not restored",
-    };
-    let took = match (outages.since_us, outages.spans.as_slice()) {
-        (Some(since_us), []) if attempt.outcome.is_none() => {
-            format!("since {}", format_moment(attempt, since_us))
+    }
+}
+
+impl StepRow {
+    fn of(step: &StepTiming, start: u64) -> Self {
+        let id = step.id.as_deref().unwrap_or("applied updates");
+        let mut name = id.to_owned();
+        if let Some(title) = &step.title {
+            name = format!("{id}: {title}");
         }
-        (Some(_), []) => String::new(),
-        _ => format!("{at_least}{}", format_duration(outages.total_us)),
-    };
-    let note = match (outages.since_us, outages.spans.len()) {
-        (Some(_), _) => state.to_owned(),
-        (None, 0 | 1) => String::new(),
-        (None, 2) => "unavailable twice".to_owned(),
-        (None, times) => format!("unavailable {times} times"),
-    };
-    OutageView {
-        target: escaped(&outages.target),
-        server: outages.server.as_deref().map(escaped).unwrap_or_default(),
-        took,
-        note,
+        if step.direction == Direction::Back {
+            name = format!("rollback: {name}");
+        }
+        Self {
+            name,
+            from: format_duration(step.span.from_us.saturating_sub(start)),
+            took: format_duration(step.span.us()),
+            operations: number(step.operations),
+            renaming: duration_or_blank(step.renaming_us),
+            sync: duration_or_blank(step.syncs.iter().map(TimeSpan::us).sum()),
+        }
     }
 }
 
-fn step_row(step: &StepTiming, base: u64) -> StepRow {
-    let name = match (&step.id, step.direction) {
-        (Some(id), Direction::Forward) => escaped(id),
-        (Some(id), Direction::Back) => format!("rollback: {}", Escaped(id)),
-        (None, Direction::Forward) => "applied updates".to_owned(),
-        (None, Direction::Back) => "rollback: applied updates".to_owned(),
-    };
-    let sync: u64 = step.syncs.iter().map(TimeSpan::us).sum();
-    StepRow {
-        name,
-        title: step.title.as_deref().map(escaped).unwrap_or_default(),
-        from: format_duration(step.span.from_us.saturating_sub(base)),
-        took: format_duration(step.span.us()),
-        operations: step.operations,
-        renaming: if step.swaps == 0 {
-            String::new()
-        } else {
-            format_duration(step.renaming_us)
-        },
-        sync: if step.syncs.is_empty() {
-            String::new()
-        } else {
-            format_duration(sync)
-        },
-    }
-}
-
-fn server_row(server: &ServerTiming, base: u64) -> ServerRow {
-    ServerRow {
-        server: server
-            .server
-            .as_deref()
-            .map_or("shared by all".to_owned(), escaped),
-        operations: server.operations,
-        from: format_duration(server.span.from_us.saturating_sub(base)),
-        to: format_duration(server.span.to_us.saturating_sub(base)),
-        renaming: format_duration(server.renaming_us),
+impl ServerRow {
+    fn of(server: &ServerTiming, start: u64) -> Self {
+        Self {
+            server: server_name(server.server.as_ref()),
+            operations: number(server.operations),
+            from: format_duration(server.span.from_us.saturating_sub(start)),
+            to: format_duration(server.span.to_us.saturating_sub(start)),
+            renaming: format_duration(server.renaming_us),
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! Report on a run: as text on the screen, as Markdown in a ticket, as one page for a browser and
 //! for paper, or as a document for programs.
 //!
-//! Each form has the same content, which `view.rs` gathers from the summary of the run.
+//! Each form shows the view that `view.rs` makes from the summary of the run. The page for a browser
+//! needs no network and no script, writes in words everything that it shows by a colour or a
+//! position, and has every picture as a table too.
 
 mod attempt;
-mod html;
-mod markdown;
 mod text;
+mod timeline;
 mod view;
 mod words;
 
+use askama::Template;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,9 +25,7 @@ use crate::deployment::tree::Tree;
 use crate::events::RunSummary;
 
 use view::ReportView;
-
-/// Number of outages that have a row; the document for programs has all.
-const ROWS: usize = 500;
+use words::Tone;
 
 /// Shows the summary of a run in the chosen format.
 pub(crate) fn show(
@@ -35,11 +35,14 @@ pub(crate) fn show(
     format: OutputFormat,
     output: Option<&OutputFile>,
 ) -> Result<(), Failure> {
-    let view = ReportView::of(tree, summary, writer);
+    let view = &ReportView::of(tree, summary, writer.as_deref());
     let document = match format {
-        OutputFormat::Text => text::text(&view, out::width()),
-        OutputFormat::Markdown => markdown::text(&view),
-        OutputFormat::Html => html::page(&view, summary),
+        OutputFormat::Text => text::text(view, out::width()),
+        OutputFormat::Markdown => rendered(MarkdownReport { view }),
+        OutputFormat::Html => rendered(ReportPage {
+            view,
+            version: env!("CARGO_PKG_VERSION"),
+        }),
         OutputFormat::Json => {
             let content = ReportDocument {
                 events: &view.events,
@@ -49,6 +52,25 @@ pub(crate) fn show(
         }
     };
     output::document(&document, output)
+}
+
+fn rendered(template: impl Template) -> String {
+    template.render().expect("texts are written into a text")
+}
+
+/// Report for the ticket in which the change was approved.
+#[derive(Template)]
+#[template(path = "report.md")]
+struct MarkdownReport<'v> {
+    view: &'v ReportView,
+}
+
+/// Report for a browser, a phone or paper.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage<'v> {
+    view: &'v ReportView,
+    version: &'static str,
 }
 
 /// Content of the document.

@@ -1,9 +1,13 @@
 //! A report as text.
 
-use super::attempt::{AttemptView, OutageView};
-use super::view::ReportView;
+use std::collections::BTreeMap;
+use std::iter;
+
+use super::attempt::{AttemptView, OutageRow, OutageTable};
+use super::view::{CommandView, ReportView};
 use super::words::Tone;
-use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, count, number, styled, wrapped};
+use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, count, styled, wrapped};
+use crate::names::Escaped;
 
 /// Number of outages that are listed one by one; more are summarized by server.
 const LISTED: usize = 6;
@@ -24,13 +28,12 @@ pub(super) fn text(view: &ReportView, width: usize) -> String {
     for attempt in &view.attempts {
         report.attempt(attempt);
     }
-    report.commands(view);
-    if !view.missing.is_empty() {
-        report.heading("missing from this report");
-        view.missing.iter().for_each(|text| report.item("- ", text));
-    }
+    report.section("commands", &view.commands, TextReport::command);
+    report.section("missing from this report", &view.missing, |report, text| {
+        report.wrap("  - ", text, 4);
+    });
     report.lines.push(String::new());
-    report.item("", &format!("events in {}", view.events));
+    report.wrap("  ", &format!("events in {}", view.events), 2);
     report.lines.join("\n")
 }
 
@@ -42,49 +45,49 @@ struct TextReport {
 impl TextReport {
     fn heading(&mut self, text: &str) {
         self.lines.push(String::new());
-        self.lines.push(styled(BOLD, text));
+        self.lines.push(styled(BOLD, Escaped(text)));
     }
 
-    /// Adds a text below a heading, with a sign before it.
-    fn item(&mut self, sign: &str, text: &str) {
-        let indent = " ".repeat(2 + sign.chars().count());
-        self.lines
-            .push(format!("  {sign}{}", wrapped(text, self.width, &indent)));
+    /// Adds a text after a label; its further lines are indented.
+    fn wrap(&mut self, label: &str, text: &str, indent: usize) {
+        let text = wrapped(&Escaped(text).to_string(), self.width, &" ".repeat(indent));
+        self.lines.push(format!("{label}{text}"));
+    }
+
+    /// Adds a heading and a line for each row, if there are any.
+    fn section<T>(&mut self, title: &str, rows: &[T], line: impl Fn(&mut Self, &T)) {
+        if rows.is_empty() {
+            return;
+        }
+        self.heading(title);
+        for row in rows {
+            line(self, row);
+        }
     }
 
     fn toned(&mut self, tone: Tone, text: &str) {
-        let (style, word) = match tone {
-            Tone::Good => (GOOD, "ok"),
-            Tone::Warn => (WARN, "note"),
-            Tone::Bad => (BAD, "failed"),
+        let word = match tone {
+            Tone::Good => "ok",
+            Tone::Warn => "note",
+            Tone::Bad => "failed",
         };
-        let label = format!("{word}: ");
-        let indent = " ".repeat(2 + label.len());
-        let text = wrapped(&format!("{label}{text}"), self.width, &indent);
-        self.lines.push(format!(
-            "  {}",
-            text.replacen(word, &styled(style, word), 1)
-        ));
+        let label = format!("  {}: ", styled(style(tone), word));
+        self.wrap(&label, text, word.len() + 4);
     }
 
     fn head(&mut self, view: &ReportView) {
+        let title = wrapped(&Escaped(&view.title).to_string(), self.width, "  ");
+        self.lines.push(styled(BOLD, title));
+        let state = styled(style(view.tone), view.state);
+        let (run, exit) = (Escaped(&view.run), Escaped(&view.exit));
         self.lines
-            .push(styled(BOLD, wrapped(&view.title, self.width, "  ")));
-        let indent = " ".repeat(INDENT);
-        for (name, value) in &view.head {
-            let value = wrapped(value, self.width, &indent);
-            let value = match *name {
-                "run" => value.replacen(&view.state, &styled(style(view.tone), &view.state), 1),
-                _ => value,
-            };
-            self.lines.push(format!("  {name:<11}{value}"));
+            .push(format!("  {:<11}{run}: {state}{exit}", "run"));
+        for (name, value) in &view.facts {
+            self.wrap(&format!("  {name:<11}"), value, INDENT);
         }
         for next in &view.next {
-            let text = wrapped(next, self.width, &indent);
-            self.lines.push(format!(
-                "  {}{text}",
-                styled(WARN, format_args!("{:<11}", "unfinished"))
-            ));
+            let label = format!("  {} ", styled(WARN, "unfinished"));
+            self.wrap(&label, next, INDENT);
         }
     }
 
@@ -92,152 +95,92 @@ impl TextReport {
         if !attempt.title.is_empty() {
             self.heading(&attempt.title);
         }
-        if let Some((tone, lines)) = &attempt.compared {
+        if let Some(compared) = &attempt.compared {
             self.heading("compared");
-            let (first, rest) = lines
-                .split_first()
-                .expect("at least the result of the comparison");
-            self.toned(*tone, first);
-            rest.iter()
-                .for_each(|line| self.lines.push(format!("    {line}")));
+            self.toned(compared.tone, &compared.result);
+            for line in &compared.differs {
+                self.wrap("    ", line, 6);
+            }
+            for (name, digest) in &compared.digests {
+                if let Some(digest) = digest {
+                    self.lines.push(format!("    {name:<8} {digest}"));
+                }
+            }
         }
-        if !attempt.messages.is_empty() {
-            self.heading("messages");
-            attempt
-                .messages
-                .iter()
-                .for_each(|(tone, text)| self.toned(*tone, text));
+        self.section("messages", &attempt.messages, |report, (tone, text)| {
+            report.toned(*tone, text);
+        });
+        self.section("durations", &attempt.figures, |report, figure| {
+            let indent = if figure.part { "  " } else { "" };
+            let label = format!("{indent}{}", figure.label);
+            let label = format!("  {label:<20}{:>14}  ", figure.value);
+            report.wrap(&label, &figure.note, NOTES);
+        });
+        self.section("manual steps", &attempt.waits, |report, wait| {
+            let by = preceded(" by ", &wait.by);
+            let text = format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took);
+            report.wrap("  ", &text, 2);
+        });
+        for table in &attempt.outages {
+            self.outages(table);
         }
-        if !attempt.figures.is_empty() {
-            self.heading("durations");
-        }
-        for figure in &attempt.figures {
-            let label = if figure.part {
-                format!("  {}", figure.label)
-            } else {
-                figure.label.to_owned()
-            };
-            let note = wrapped(&figure.note, self.width, &" ".repeat(NOTES));
-            self.lines.push(
-                format!("  {label:<20}{:>14}  {note}", figure.value)
-                    .trim_end()
-                    .to_owned(),
-            );
-        }
-        if !attempt.waits.is_empty() {
-            self.heading("manual steps");
-        }
-        for wait in &attempt.waits {
-            let by = if wait.by.is_empty() {
-                String::new()
-            } else {
-                format!(" by {}", wait.by)
-            };
-            self.item(
-                "",
-                &format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took),
-            );
-        }
-        self.outages("services, from stop to start", &attempt.services);
-        self.outages("items, from removal until available again", &attempt.items);
-        self.steps(attempt);
-        self.servers(attempt);
+        let steps = attempt.steps.iter();
+        let rows: Vec<_> = steps
+            .map(|row| [&*row.from, &row.took, &row.sync, &row.operations, &row.name])
+            .collect();
+        let head = ["from", "took", "sync", "done", "step"];
+        self.table("steps, timed from the start of the commit", head, &rows);
+        let servers = attempt.servers.iter();
+        let rows: Vec<_> = servers
+            .map(|row| {
+                [
+                    &*row.from,
+                    &row.to,
+                    &row.renaming,
+                    &row.operations,
+                    &row.server,
+                ]
+            })
+            .collect();
+        let head = ["from", "to", "renames", "done", "server"];
+        self.table("servers, timed from the start of the commit", head, &rows);
     }
 
-    fn outages(&mut self, heading: &str, outages: &[OutageView]) {
-        if outages.is_empty() {
+    fn outages(&mut self, table: &OutageTable) {
+        let lines = if table.rows.len() > LISTED {
+            summarize_outages(table)
+        } else {
+            table.rows.iter().map(describe_outage).collect()
+        };
+        self.section(&table.title.to_lowercase(), &lines, |report, line| {
+            report.wrap("  ", line, 2);
+        });
+    }
+
+    /// Adds a table with four numbers and a name in each row.
+    fn table(&mut self, title: &str, head: [&str; 5], rows: &[[&str; 5]]) {
+        if rows.is_empty() {
             return;
         }
-        self.heading(heading);
-        if outages.len() > LISTED {
-            summarize_outages(outages)
-                .iter()
-                .for_each(|line| self.item("", line));
-            return;
-        }
-        for outage in outages {
-            let on = if outage.server.is_empty() {
-                String::new()
-            } else {
-                format!(" on {}", outage.server)
-            };
-            let parts: Vec<&str> = [&*outage.took, &*outage.note]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect();
-            self.item("", &format!("{}{on}: {}", outage.target, parts.join(", ")));
+        self.heading(title);
+        for [first, second, third, done, name] in iter::once(&head).chain(rows) {
+            let numbers = format!("  {first:>11} {second:>11} {third:>11} {done:>6}  ");
+            self.wrap(&numbers, name, STEPS);
         }
     }
 
-    fn steps(&mut self, attempt: &AttemptView) {
-        if attempt.steps.is_empty() {
-            return;
-        }
-        self.heading("steps, timed from the start of the commit");
-        self.lines.push(format!(
-            "  {:>11} {:>11} {:>11} {:>6}  step",
-            "from", "took", "sync", "done"
-        ));
-        let indent = " ".repeat(STEPS);
-        for step in &attempt.steps {
-            let title = if step.title.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", step.title)
-            };
-            let name = wrapped(
-                &format!("{}{title}", step.name),
-                self.width.max(STEPS + 20),
-                &indent,
-            );
-            let done = number(step.operations);
-            self.lines.push(format!(
-                "  {:>11} {:>11} {:>11} {done:>6}  {name}",
-                step.from, step.took, step.sync
-            ));
-        }
-    }
-
-    fn servers(&mut self, attempt: &AttemptView) {
-        if attempt.servers.is_empty() {
-            return;
-        }
-        self.heading("servers, timed from the start of the commit");
-        self.lines.push(format!(
-            "  {:>11} {:>11} {:>11} {:>6}  server",
-            "from", "to", "renames", "done"
-        ));
-        for row in &attempt.servers {
-            let done = number(row.operations);
-            let (from, to, renaming) = (&row.from, &row.to, &row.renaming);
-            self.lines.push(format!(
-                "  {from:>11} {to:>11} {renaming:>11} {done:>6}  {}",
-                row.server
-            ));
-        }
-    }
-
-    fn commands(&mut self, view: &ReportView) {
-        if view.commands.is_empty() {
-            return;
-        }
-        self.heading("commands");
-        for command in &view.commands {
-            let by = if command.by.is_empty() {
-                String::new()
-            } else {
-                format!(" by {}", command.by)
-            };
-            let exit = if command.is_over { "exit " } else { "" };
-            let text = format!(
-                "{}  {}{by}, {}; {exit}{}",
-                command.at, command.name, command.took, command.ended
-            );
-            self.item("", &text);
-            command
-                .reasons
-                .iter()
-                .for_each(|reason| self.item("  ", reason));
+    fn command(&mut self, command: &CommandView) {
+        let CommandView {
+            at,
+            name,
+            took,
+            ended,
+            ..
+        } = command;
+        let by = preceded(" by ", &command.by);
+        self.wrap("  ", &format!("{at}  {name}{by}, {took}; {ended}"), 2);
+        for reason in &command.reasons {
+            self.wrap("    ", reason, 4);
         }
     }
 }
@@ -250,51 +193,52 @@ fn style(tone: Tone) -> anstyle::Style {
     }
 }
 
-/// Summarizes outages in few lines: similar ones together, with the shortest and the longest time.
-fn summarize_outages(outages: &[OutageView]) -> Vec<String> {
-    let mut groups: Vec<(String, Vec<&OutageView>)> = Vec::new();
-    for outage in outages {
-        let key = match outage.note.is_empty() {
-            true => outage.server.clone(),
-            false => format!("{} {}", outage.server, outage.note),
-        };
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, group)) => group.push(outage),
-            None => groups.push((key, vec![outage])),
-        }
+/// Returns a text with words before it, or nothing if it is empty.
+fn preceded(words: &str, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
     }
-    let line = |group: &[&OutageView]| {
-        let longest = group[0];
-        let on = if longest.server.is_empty() {
-            String::new()
-        } else {
-            format!(" on {}", longest.server)
-        };
-        let note = if longest.note.is_empty() {
-            String::new()
-        } else {
-            format!(", {}", longest.note)
-        };
-        let took = if longest.took.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", longest.took)
-        };
-        match group {
-            [one] => format!("{}{on}{took}{note}", one.target),
-            [.., shortest] => {
-                let items = count(group.len(), "item", "items");
-                let range = match shortest.took == longest.took || shortest.took.is_empty() {
-                    true => took,
-                    false => format!(
-                        ": {} to {}, longest {}",
-                        shortest.took, longest.took, longest.target
-                    ),
-                };
-                format!("{items}{on}{range}{note}")
-            }
-            [] => String::new(),
-        }
+    format!("{words}{text}")
+}
+
+fn describe_outage(outage: &OutageRow) -> String {
+    let on = preceded(" on ", &outage.server);
+    let parts = [outage.took.as_str(), outage.note.as_str()];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{}{on}: {}", outage.target, parts.join(", "))
+}
+
+/// Summarizes outages by server, with the shortest and the longest time.
+fn summarize_outages(table: &OutageTable) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&OutageRow>> = BTreeMap::new();
+    for row in &table.rows {
+        groups
+            .entry((&row.server, &row.note))
+            .or_default()
+            .push(row);
+    }
+    groups.values().map(|group| describe_group(group)).collect()
+}
+
+/// Describes similar outages, the longest first.
+fn describe_group(group: &[&OutageRow]) -> String {
+    let (longest, shortest) = (group[0], group[group.len() - 1]);
+    if group.len() == 1 {
+        return describe_outage(longest);
+    }
+    let took = if shortest.took == longest.took {
+        longest.took.clone()
+    } else {
+        format!(
+            "{} to {}, longest {}",
+            shortest.took, longest.took, longest.target
+        )
     };
-    groups.iter().map(|(_, group)| line(group)).collect()
+    describe_outage(&OutageRow {
+        target: count(group.len(), "item", "items"),
+        server: longest.server.clone(),
+        took,
+        note: longest.note.clone(),
+        bars: Vec::new(),
+    })
 }

@@ -1,23 +1,25 @@
-//! View of a run in words, from its summary.
+//! View of a run in words, from its summary: the one content of every form of the report.
 
 use super::attempt::AttemptView;
-use super::words::{Tone, escaped, format_duration, format_time};
+use super::words::{Tone, format_duration, format_time};
 use crate::cli::next::NextCommands;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{self, Attempt, EventSubject, RunSummary};
+use crate::events::{EventSubject, RunSummary, Session};
 use crate::journal::{Direction, Outcome, RunState};
-use crate::names::Escaped;
 use crate::run::describe_run_state;
 
-/// Report on a run in words.
+/// Report on a run in words. Its texts are not escaped yet.
 pub(super) struct ReportView {
     pub(super) title: String,
+    pub(super) run: String,
     /// State of the run, in a word or two.
-    pub(super) state: String,
+    pub(super) state: &'static str,
     pub(super) tone: Tone,
+    /// Exit code of the last command, after the state.
+    pub(super) exit: String,
     /// Facts about the run: name and value.
-    pub(super) head: Vec<(&'static str, String)>,
+    pub(super) facts: Vec<(&'static str, String)>,
     /// Path of the events.
     pub(super) events: String,
     /// Actions that are required if the run is not finished.
@@ -36,46 +38,53 @@ pub(super) struct CommandView {
     pub(super) took: String,
     /// Exit code and its name, or a note that none was recorded.
     pub(super) ended: String,
-    pub(super) is_over: bool,
     pub(super) reasons: Vec<String>,
 }
 
 impl ReportView {
-    pub(super) fn of(tree: &Tree, summary: &RunSummary, writer: Option<String>) -> Self {
-        let is_closed = matches!(summary.state, RunState::Closed(_));
-        let mut missing: Vec<String> = summary.missing.iter().map(|text| escaped(text)).collect();
-        missing.extend(without_end(summary, writer.is_some()));
-        if summary.attempts.iter().any(is_by_wall_clock) {
-            missing.push("times that span several commands are by the wall clock".to_owned());
-        }
-        let attempts = summary.attempts.iter().enumerate().rev();
+    pub(super) fn of(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -> Self {
+        let attempts = (0..summary.attempts.len()).rev();
+        let commands = summary.commands.iter().enumerate();
+        let is_running = |at: usize| writer.is_some() && at + 1 == summary.commands.len();
         Self {
             title: title(summary),
-            state: describe_run_state(summary.state).to_owned(),
-            tone: match summary.state {
-                RunState::Closed(Outcome::Applied) => Tone::Good,
-                RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => {
-                    Tone::Warn
-                }
-                RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
-            },
-            head: head(tree, summary),
+            run: summary.run.clone(),
+            state: describe_run_state(summary.state),
+            tone: state_tone(summary.state),
+            exit: exit(summary.exit_code, summary.exit.as_deref())
+                .map(|exit| format!("; exit code {exit}"))
+                .unwrap_or_default(),
+            facts: facts(tree, summary),
             events: tree.shown(Some(&ROLLUP_DIR.run(&summary.run).events())),
-            next: if is_closed {
-                Vec::new()
-            } else {
-                next(tree, summary.state, writer.as_deref())
-            },
-            attempts: attempts
-                .map(|(at, attempt)| AttemptView::of(summary, at, attempt))
+            next: next(tree, summary.state, writer),
+            attempts: attempts.map(|at| AttemptView::of(summary, at)).collect(),
+            commands: commands
+                .map(|(at, command)| CommandView::of(command, is_running(at)))
                 .collect(),
-            commands: summary
-                .commands
-                .iter()
-                .enumerate()
-                .map(|(at, one)| command(one, writer.is_some() && at + 1 == summary.commands.len()))
-                .collect(),
-            missing,
+            missing: missing(summary, is_running),
+        }
+    }
+}
+
+impl CommandView {
+    fn of(session: &Session, is_running: bool) -> Self {
+        let by = match (&session.user, &session.host) {
+            (Some(user), Some(host)) => format!("{user} on {host}"),
+            _ => String::new(),
+        };
+        let took = format_duration(session.span.us());
+        let (took, ended) = match exit(session.exit_code, session.exit.as_deref()) {
+            Some(exit) => (took, format!("exit {exit}")),
+            None if is_running => (format!("at least {took}"), "still running".to_owned()),
+            None => (format!("at least {took}"), "no end recorded".to_owned()),
+        };
+        Self {
+            name: session.command.as_deref().unwrap_or("unknown").to_owned(),
+            at: format_time(&session.at),
+            by,
+            took,
+            ended,
+            reasons: session.reasons.clone(),
         }
     }
 }
@@ -86,158 +95,107 @@ fn title(summary: &RunSummary) -> String {
             kb,
             revision,
             title,
-        }) => {
-            format!(
-                "{} revision {}: {}",
-                Escaped(kb),
-                Escaped(revision),
-                Escaped(title)
-            )
-        }
-        Some(EventSubject::Accept { reason }) => format!("accept drift: {}", Escaped(reason)),
-        None => format!("run {}", Escaped(&summary.run)),
+        }) => format!("{kb} revision {revision}: {title}"),
+        Some(EventSubject::Accept { reason }) => format!("accept drift: {reason}"),
+        None => format!("run {}", summary.run),
     }
 }
 
-fn head(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
-    let mut head = Vec::new();
-    let exit = summary.exit_code.map(|code| match &summary.exit {
-        Some(name) => format!("; exit code {code}, {}", Escaped(name)),
-        None => format!("; exit code {code}"),
-    });
-    head.push((
-        "run",
-        format!(
-            "{}: {}{}",
-            Escaped(&summary.run),
-            describe_run_state(summary.state),
-            exit.unwrap_or_default()
-        ),
-    ));
-    let directory = escaped(&tree.path().display().to_string());
-    head.push((
-        "deployment",
-        match &summary.deployment {
-            Some(name) => format!("{} in {directory}", Escaped(name)),
-            None => directory,
-        },
-    ));
-    let by = summary.user.as_ref().map(|user| match &summary.host {
-        Some(host) => format!(" by {} on {}", Escaped(user), Escaped(host)),
-        None => format!(" by {}", Escaped(user)),
-    });
+fn state_tone(state: RunState) -> Tone {
+    match state {
+        RunState::Closed(Outcome::Applied) => Tone::Good,
+        RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => Tone::Warn,
+        RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
+    }
+}
+
+/// Formats an exit code with its name.
+fn exit(code: Option<u8>, name: Option<&str>) -> Option<String> {
+    let code = code?;
+    Some(match name {
+        Some(name) => format!("{code}, {name}"),
+        None => code.to_string(),
+    })
+}
+
+fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let directory = tree.path().display().to_string();
+    let deployment = match &summary.deployment {
+        Some(name) => format!("{name} in {directory}"),
+        None => directory,
+    };
+    facts.push(("deployment", deployment));
     if let Some(at) = &summary.opened {
-        head.push((
-            "opened",
-            format!("{}{}", format_time(at), by.unwrap_or_default()),
-        ));
+        let by = match (&summary.user, &summary.host) {
+            (Some(user), Some(host)) => format!(" by {user} on {host}"),
+            _ => String::new(),
+        };
+        facts.push(("opened", format!("{}{by}", format_time(at))));
     }
     if let Some(at) = &summary.closed {
-        head.push(("closed", format_time(at)));
+        facts.push(("closed", format_time(at)));
     }
-    head.extend(summary.scope.iter().map(|line| ("scope", escaped(line))));
-    head.extend(summary.undo.as_ref().map(|undo| {
+    for line in &summary.scope {
+        facts.push(("scope", line.clone()));
+    }
+    if let Some(undo) = &summary.undo {
         let command = NextCommands(tree.path()).undo_named(&summary.run);
-        let answer = match undo.possible {
-            true => format!("possible: `{command}`"),
-            false => format!("not possible: {}", Escaped(&undo.why_not())),
+        let answer = if undo.possible {
+            format!("possible: `{command}`")
+        } else {
+            format!("not possible: {}", undo.why_not())
         };
-        ("undo", answer)
-    }));
-    head.extend(summary.plan.map(|plan| ("plan", plan.to_string())));
-    head.extend(
-        summary
-            .expected
-            .map(|expected| ("expected", expected.to_string())),
-    );
-    head
+        facts.push(("undo", answer));
+    }
+    if let Some(plan) = summary.plan {
+        facts.push(("plan", plan.to_string()));
+    }
+    if let Some(expected) = summary.expected {
+        facts.push(("expected", expected.to_string()));
+    }
+    facts
 }
 
-/// Describes commands whose last lines are missing.
-fn without_end(summary: &RunSummary, is_running: bool) -> Vec<String> {
-    let last = summary.commands.len().saturating_sub(1);
-    let without = summary
-        .commands
-        .iter()
-        .enumerate()
-        .filter(|(_, command)| command.exit_code.is_none());
-    let lines = without
-        .filter(|(at, _)| *at < last || !is_running)
-        .map(|(_, command)| {
-            let name = command.command.as_deref().unwrap_or("a command");
-            format!(
+/// Describes the gaps of the report.
+fn missing(summary: &RunSummary, is_running: impl Fn(usize) -> bool) -> Vec<String> {
+    let mut missing = summary.missing.clone();
+    for (at, command) in summary.commands.iter().enumerate() {
+        if command.exit_code.is_none() && !is_running(at) {
+            missing.push(format!(
                 "`{}` of {} has no recorded end: it died, or its last events are lost",
-                Escaped(name),
+                command.command.as_deref().unwrap_or("a command"),
                 format_time(&command.at)
-            )
-        });
-    lines.collect()
+            ));
+        }
+    }
+    let mut attempts = summary.attempts.iter();
+    if attempts.any(|attempt| attempt.span.by_wall_clock && !attempt.partial) {
+        missing.push("times that span several commands are by the wall clock".to_owned());
+    }
+    missing
 }
 
 fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
-    if let Some(writer) = writer {
-        return vec![format!(
-            "{} is changing the deployment at this moment: the report ends at its last event",
-            escaped(writer)
-        )];
-    }
     let next = NextCommands(tree.path());
     let (resume, undo) = (next.resume(), next.undo());
-    match state {
-        RunState::Closed(_) => Vec::new(),
-        RunState::Staging => vec![format!(
+    let action = match (state, writer) {
+        (RunState::Closed(_), _) => return Vec::new(),
+        (_, Some(writer)) => format!(
+            "{writer} is changing the deployment at this moment: the report ends at its last event"
+        ),
+        (RunState::Staging, None) => format!(
             "it died while staging, and nothing has changed: `{undo}` removes the staged files"
-        )],
-        RunState::Staged => vec![format!(
-            "`{resume}` commits the staged run, `{undo}` discards it"
-        )],
-        RunState::Unfinished(Direction::Forward) => {
-            vec![format!(
-                "`{resume}` finishes the run, `{undo}` rolls it back"
-            )]
+        ),
+        (RunState::Staged, None) => {
+            format!("`{resume}` commits the staged run, `{undo}` discards it")
         }
-        RunState::Unfinished(Direction::Back) => {
-            vec![format!(
-                "`{undo}` rolls the run back, `{resume}` finishes it"
-            )]
+        (RunState::Unfinished(Direction::Forward), None) => {
+            format!("`{resume}` finishes the run, `{undo}` rolls it back")
         }
-    }
-}
-
-fn is_by_wall_clock(attempt: &Attempt) -> bool {
-    attempt.span.by_wall_clock && !attempt.partial
-}
-
-fn command(session: &events::Session, is_running: bool) -> CommandView {
-    let by = match (&session.user, &session.host) {
-        (Some(user), Some(host)) => format!("{} on {}", Escaped(user), Escaped(host)),
-        _ => String::new(),
+        (RunState::Unfinished(Direction::Back), None) => {
+            format!("`{undo}` rolls the run back, `{resume}` finishes it")
+        }
     };
-    let ended = match (session.exit_code, &session.exit) {
-        (Some(code), Some(name)) => format!("{code}, {}", Escaped(name)),
-        (Some(code), None) => code.to_string(),
-        (None, _) if is_running => "still running".to_owned(),
-        (None, _) => "no end recorded".to_owned(),
-    };
-    let at_least = if session.exit_code.is_none() {
-        "at least "
-    } else {
-        ""
-    };
-    CommandView {
-        name: session
-            .command
-            .as_deref()
-            .map_or("unknown".to_owned(), escaped),
-        at: format_time(&session.at),
-        by,
-        took: format!("{at_least}{}", format_duration(session.span.us())),
-        ended,
-        is_over: session.exit_code.is_some(),
-        reasons: session
-            .reasons
-            .iter()
-            .map(|reason| escaped(reason))
-            .collect(),
-    }
+    vec![action]
 }

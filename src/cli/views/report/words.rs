@@ -1,8 +1,12 @@
 //! Texts that the parts of a report share: names, times and durations.
 
+use std::time::Duration;
+
 use crate::cli::terminal::out::number;
 use crate::events::Attempt;
-use crate::names::Escaped;
+
+/// Format of a time in UTC.
+const TO_THE_SECOND: &str = "%Y-%m-%d %H:%M:%S UTC";
 
 /// Severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,15 +16,31 @@ pub(super) enum Tone {
     Bad,
 }
 
-pub(super) fn escaped(text: &str) -> String {
-    Escaped(text).to_string()
+impl Tone {
+    pub(super) fn is_bad(self) -> bool {
+        self == Tone::Bad
+    }
+
+    /// Returns the CSS class of a notice.
+    pub(super) fn notice(self) -> &'static str {
+        match self {
+            Tone::Good => "good",
+            Tone::Warn => "loud",
+            Tone::Bad => "bad",
+        }
+    }
+}
+
+/// Returns the name of a server; targets without one are shared.
+pub(super) fn server_name(server: Option<&String>) -> String {
+    server.map_or("shared by all", String::as_str).to_owned()
 }
 
 /// Formats a time of the wall clock, to the second.
 pub(super) fn format_time(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        Err(_) => escaped(at),
+        Ok(at) => at.strftime(TO_THE_SECOND).to_string(),
+        Err(_) => at.to_owned(),
     }
 }
 
@@ -40,18 +60,22 @@ pub(super) fn format_duration(us: u64) -> String {
     }
 }
 
+/// Formats a duration; nothing if it is zero.
+pub(super) fn duration_or_blank(us: u64) -> String {
+    if us == 0 {
+        return String::new();
+    }
+    format_duration(us)
+}
+
 /// Formats a moment of an attempt by the wall clock, to the second.
 pub(super) fn format_moment(attempt: &Attempt, us: u64) -> String {
-    let offset = i64::try_from(us.saturating_sub(attempt.span.from_us)).unwrap_or(i64::MAX);
-    let at = attempt.at.parse::<jiff::Timestamp>().ok();
-    let at = at.and_then(|at| {
-        at.checked_add(jiff::SignedDuration::from_micros(offset))
-            .ok()
-    });
-    at.map_or_else(
-        || "an unknown time".to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
+    let offset = Duration::from_micros(us.saturating_sub(attempt.span.from_us));
+    let began = attempt.at.parse::<jiff::Timestamp>().ok();
+    match began.and_then(|began| began.checked_add(offset).ok()) {
+        Some(moment) => moment.strftime(TO_THE_SECOND).to_string(),
+        None => "an unknown time".to_owned(),
+    }
 }
 
 /// Formats a part of a whole in percent.
