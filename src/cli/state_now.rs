@@ -237,10 +237,7 @@ fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
 }
 
 fn names_of(unavailable: &[Outage<'_>]) -> String {
-    let name = |outage: &Outage<'_>| match outage.server {
-        Some(server) => format!("{} on {}", Escaped(outage.target), Escaped(server)),
-        None => Escaped(outage.target).to_string(),
-    };
+    let name = |outage: &Outage<'_>| out::on_servers(outage.target, outage.server);
     let mut names: Vec<String> = unavailable.iter().take(NAMED).map(name).collect();
     if let Some(more @ 1..) = unavailable.len().checked_sub(NAMED) {
         names.push(format!("{more} more"));

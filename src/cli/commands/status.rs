@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, OpenedDeployment};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
 use crate::deployment::applied::{AppliedRollups, LackingRollup};
 use crate::deployment::description::Description;
@@ -544,21 +545,15 @@ fn open_lines(open: &OpenRunStatus, next: &NextCommands<'_>, has_writer: bool) {
         });
         let all = plan.operations().count();
         if let Some((step, operation)) = open.next_operation() {
-            let on = operation
-                .server
-                .as_ref()
-                .map(|server| format!(" on {}", Escaped(server)))
-                .unwrap_or_default();
             let before = plan
                 .operations()
                 .take_while(|other| other.swap != operation.swap)
                 .count();
             out::line(format_args!(
-                "  at operation {} of {}: {} {}{on} (step {})",
+                "  at operation {} of {}: {} (step {})",
                 out::number(before as u64 + 1),
                 out::number(all as u64),
-                operation.kind.word(),
-                Escaped(&operation.target),
+                describe_operation(operation),
                 step.id
             ));
         }

@@ -2,6 +2,7 @@
 //!
 //! A view reads nothing but its arguments.
 
+mod html;
 pub(super) mod markdown;
 pub(super) mod plan;
 pub(super) mod report;
