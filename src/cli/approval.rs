@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::terminal::out::{first_few, on_servers};
 use super::typed::PlanCommand;
-use crate::cli::views;
+use crate::cli::views::plan::{describe_state, rollup_list};
 use crate::deployment::tree::Tree;
-use crate::names::{Digest, Escaped, Kb, RelPath};
-use crate::plan::{
-    Operation, OperationKind, Plan, PlanSource, Refusal, SourceLocation, TargetState,
-};
+use crate::names::{Digest, RelPath};
+use crate::plan::{Operation, OperationKind, Plan, Refusal, SourceLocation, TargetState};
 use crate::run::changes_since_plan;
 
 /// Largest number of different operations that are listed; the others are counted.
@@ -41,20 +40,20 @@ impl ExpectedPlan {
         match self {
             ExpectedPlan::Any => Ok(()),
             ExpectedPlan::Digest(approved) => check_digest(plan, approved, command),
-            ExpectedPlan::Saved(saved) if saved.deployment != plan.deployment => {
-                let (saved_for, here) = (Escaped(&saved.deployment), Escaped(&plan.deployment));
-                Err(stale(
-                    saved,
+            ExpectedPlan::Saved(saved)
+                if plan.digest == saved.digest && plan.deployment == saved.deployment =>
+            {
+                Ok(())
+            }
+            ExpectedPlan::Saved(saved) => {
+                let (saved_for, here) = (&saved.deployment, &plan.deployment);
+                let reasons = if saved_for == here {
+                    differences(saved, plan, tree)
+                } else {
                     vec![format!(
                         "it is a plan for `{saved_for}`, and this deployment is `{here}`"
-                    )],
-                    command,
-                ))
-            }
-            ExpectedPlan::Saved(saved) if plan.digest == saved.digest => Ok(()),
-            ExpectedPlan::Saved(saved) => {
-                let mut reasons = changes_since_saved(saved, tree);
-                reasons.extend(other_differences(saved, plan));
+                    )]
+                };
                 Err(stale(saved, reasons, command))
             }
         }
@@ -96,10 +95,11 @@ pub(super) fn check_digest(
     if plan.digest.as_ref() == Some(approved) {
         return Ok(());
     }
-    let reason = match &plan.digest {
-        Some(digest) => format!("the plan now has the digest {digest}; approved was {approved}"),
-        None => format!("the plan now has no digest; approved was {approved}"),
+    let now = match &plan.digest {
+        Some(digest) => format!("the digest {digest}"),
+        None => "no digest".to_owned(),
     };
+    let reason = format!("the plan now has {now}; approved was {approved}");
     Err(Failure::new(Exit::StalePlan, reason)
         .next(format!("`{}` shows the plan", command.line("plan"))))
 }
@@ -127,35 +127,14 @@ fn changes_since_saved(saved: &Plan, tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// Describes the other differences that make the plan another one: in the manifest, the payload,
-/// unmanaged files, the applied rollups, and the operations.
-fn other_differences(saved: &Plan, now: &Plan) -> Vec<String> {
-    let mut reasons = Vec::new();
+/// Describes the differences that make the plan another one: on the disk, in the manifest, the
+/// payload, unmanaged files, the applied rollups, and the operations.
+fn differences(saved: &Plan, now: &Plan, tree: &Tree) -> Vec<String> {
+    let mut reasons = changes_since_saved(saved, tree);
     if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
         reasons.push(MANIFEST_CHANGED.to_owned());
     }
-    let sources: BTreeMap<&SourceLocation, &PlanSource> = now
-        .sources
-        .iter()
-        .map(|source| (&source.at, source))
-        .collect();
-    for source in &saved.sources {
-        let SourceLocation::Payload { name } = &source.at else {
-            continue;
-        };
-        let other = sources.get(&source.at);
-        if other.is_some_and(|other| other.sha256 != source.sha256) {
-            reasons.push(format!(
-                "`{name}` in the payload is not the file that the plan was made from"
-            ));
-        }
-    }
-    let unmanaged = |plan: &Plan| -> BTreeSet<RelPath> {
-        plan.swaps
-            .iter()
-            .flat_map(|swap| swap.unmanaged.iter().cloned())
-            .collect()
-    };
+    reasons.extend(payload_differences(saved, now));
     let (unmanaged_then, unmanaged_now) = (unmanaged(saved), unmanaged(now));
     for path in unmanaged_now.difference(&unmanaged_then) {
         reasons.push(format!("`{path}` is an unmanaged file that is new"));
@@ -166,66 +145,73 @@ fn other_differences(saved: &Plan, now: &Plan) -> Vec<String> {
     if saved.applied.before != now.applied.before {
         reasons.push(format!(
             "applied was {}, and now is {}",
-            list(&saved.applied.before),
-            list(&now.applied.before)
+            rollup_list(&saved.applied.before),
+            rollup_list(&now.applied.before)
         ));
     }
-    let name = |operation: &Operation| {
-        let on = operation
-            .server
-            .as_ref()
-            .map(|server| format!(" on {server}"))
-            .unwrap_or_default();
-        format!(
-            "{} `{}`{on}",
-            operation.kind.word(),
-            Escaped(&operation.target)
-        )
-    };
+    reasons.extend(first_few(changed_operations(saved, now), MAX_LISTED));
+    let names_then: BTreeSet<String> = saved.operations().map(describe_operation).collect();
+    let names_now: BTreeSet<String> = now.operations().map(describe_operation).collect();
+    let added = names_now
+        .difference(&names_then)
+        .map(|name| format!("{name} is in the plan now, and was not before"));
+    reasons.extend(first_few(added, MAX_LISTED));
+    let removed = names_then
+        .difference(&names_now)
+        .map(|name| format!("{name} is not in the plan any more"));
+    reasons.extend(first_few(removed, MAX_LISTED));
+    reasons
+}
+
+/// Describes the files of the payload that have other contents.
+fn payload_differences(saved: &Plan, now: &Plan) -> Vec<String> {
+    let sources_now: BTreeMap<&SourceLocation, Digest> = now
+        .sources
+        .iter()
+        .map(|source| (&source.at, source.sha256))
+        .collect();
+    let mut reasons = Vec::new();
+    for source in &saved.sources {
+        if let SourceLocation::Payload { name } = &source.at
+            && let Some(sha256) = sources_now.get(&source.at)
+            && *sha256 != source.sha256
+        {
+            reasons.push(format!(
+                "`{name}` in the payload is not the file that the plan was made from"
+            ));
+        }
+    }
+    reasons
+}
+
+fn unmanaged(plan: &Plan) -> BTreeSet<&RelPath> {
+    plan.swaps.iter().flat_map(|swap| &swap.unmanaged).collect()
+}
+
+/// Describes the operations of both plans that have another result now.
+fn changed_operations(saved: &Plan, now: &Plan) -> Vec<String> {
     let states_then: BTreeMap<(OperationKind, &RelPath), &TargetState> = saved
         .operations()
         .map(|operation| ((operation.kind, &operation.at), &operation.after))
         .collect();
     let mut changed = Vec::new();
     for operation in now.operations() {
-        let then = states_then.get(&(operation.kind, &operation.at));
-        if let Some(then) = then.filter(|then| ***then != operation.after) {
+        if let Some(then) = states_then.get(&(operation.kind, &operation.at))
+            && **then != operation.after
+        {
             changed.push(format!(
                 "{}: then {}, now {}",
-                name(operation),
-                views::plan::describe_state(then),
-                views::plan::describe_state(&operation.after)
+                describe_operation(operation),
+                describe_state(then),
+                describe_state(&operation.after)
             ));
         }
     }
-    reasons.extend(first_few(changed));
-    let names_then: BTreeSet<String> = saved.operations().map(name).collect();
-    let names_now: BTreeSet<String> = now.operations().map(name).collect();
-    let added = names_now
-        .difference(&names_then)
-        .map(|name| format!("{name} is in the plan now, and was not before"));
-    reasons.extend(first_few(added.collect()));
-    let removed = names_then
-        .difference(&names_now)
-        .map(|name| format!("{name} is not in the plan any more"));
-    reasons.extend(first_few(removed.collect()));
-    reasons
+    changed
 }
 
-fn list(applied: &[Kb]) -> String {
-    if applied.is_empty() {
-        return "nothing".to_owned();
-    }
-    let kbs: Vec<String> = applied.iter().map(ToString::to_string).collect();
-    kbs.join(", ")
-}
-
-/// Returns the first few lines, and the number of the others.
-fn first_few(mut lines: Vec<String>) -> Vec<String> {
-    let more = lines.len().saturating_sub(MAX_LISTED);
-    lines.truncate(MAX_LISTED);
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
-    lines
+fn describe_operation(operation: &Operation) -> String {
+    let target = format!("`{}`", operation.target);
+    let target = on_servers(&target, operation.server.as_deref());
+    format!("{} {target}", operation.kind.word())
 }

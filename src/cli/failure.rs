@@ -270,13 +270,10 @@ fn of_lab_error(error: &LabError) -> Failure {
             let mut failure = Failure::new(Exit::Usage, error).next(format!(
                 "move these files elsewhere, then run the same command again; {elsewhere}"
             ));
-            let named = paths.iter().take(NAMED_FILES);
-            let named = named.map(|path| format!("not made by a rehearsal: `{}`", path.display()));
-            failure.reasons.extend(named);
-            if let Some(more @ 1..) = paths.len().checked_sub(NAMED_FILES) {
-                let more = out::number(more as u64);
-                failure.reasons.push(format!("and {more} more"));
-            }
+            let named = paths
+                .iter()
+                .map(|path| format!("not made by a rehearsal: `{}`", path.display()));
+            failure.reasons.extend(out::first_few(named, NAMED_FILES));
             failure
         }
         LabError::Busy(_) => {

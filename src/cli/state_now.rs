@@ -245,13 +245,8 @@ fn names_of(unavailable: &[Outage<'_>]) -> String {
             None => targets.push((outage.target, outage.server.into_iter().collect())),
         }
     }
-    let shown = targets.iter().take(NAMED).map(|(name, servers)| {
-        if servers.is_empty() {
-            Escaped(name).to_string()
-        } else {
-            format!("{} on {}", Escaped(name), Escaped(&servers.join(", ")))
-        }
-    });
+    let shown = targets.iter().take(NAMED);
+    let shown = shown.map(|(name, servers)| out::on_servers(name, servers.iter().copied()));
     let mut names: Vec<String> = shown.collect();
     if let Some(more @ 1..) = targets.len().checked_sub(NAMED) {
         names.push(format!("{more} more"));

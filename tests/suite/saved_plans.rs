@@ -250,7 +250,7 @@ fn changed_applied_rollups_make_a_plan_stale() {
         "share = \"Share\"",
         "share = \"Share\"\napplied = [\"KB99\"]",
     );
-    assert_stale(&world, "applied was nothing, and now is KB99");
+    assert_stale(&world, "applied was none, and now is KB99");
 }
 
 #[test]

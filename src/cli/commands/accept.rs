@@ -462,9 +462,7 @@ fn show_drift(
             .steps
             .iter()
             .flat_map(|step| views::plan::group_operations(&step.operations));
-        groups.for_each(|group| {
-            out::line(format_args!("  {}", views::plan::describe_target(&group)))
-        });
+        groups.for_each(|group| out::line(format_args!("  {}", group.target())));
     }
     if !rejected.is_empty() {
         out::line(format_args!(

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, OpenedDeployment};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
 use crate::deployment::applied::{AppliedRollups, LackingRollup};
 use crate::deployment::description::Description;
@@ -563,15 +564,10 @@ fn progress_lines(open: &OpenRunStatus) {
     if let Some((step, operation)) = open.next_operation() {
         let before = plan.operations().position(|one| one.swap == operation.swap);
         let at = out::number(before.unwrap_or_default() as u64 + 1);
-        let on = match &operation.server {
-            Some(server) => format!(" on {}", Escaped(server)),
-            None => String::new(),
-        };
         out::line(format_args!(
-            "  at operation {at} of {}: {} {}{on} (step {})",
+            "  at operation {at} of {}: {} (step {})",
             out::number(all as u64),
-            operation.kind.word(),
-            Escaped(&operation.target),
+            describe_operation(operation),
             step.id
         ));
     }

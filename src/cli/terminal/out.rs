@@ -130,6 +130,26 @@ pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
     )
 }
 
+/// Formats a target with the servers that it is on, escaped: `X on A, B`, or `X` without servers.
+pub(crate) fn on_servers<'s>(target: &str, servers: impl IntoIterator<Item = &'s str>) -> String {
+    let servers: Vec<&str> = servers.into_iter().collect();
+    if servers.is_empty() {
+        return Escaped(target).to_string();
+    }
+    Escaped(&format!("{target} on {}", servers.join(", "))).to_string()
+}
+
+/// Returns the first few lines, and the number of the others.
+pub(crate) fn first_few(lines: impl IntoIterator<Item = String>, limit: usize) -> Vec<String> {
+    let mut lines: Vec<String> = lines.into_iter().collect();
+    let more = lines.len().saturating_sub(limit);
+    if more > 0 {
+        lines.truncate(limit);
+        lines.push(format!("and {} more", number(more as u64)));
+    }
+    lines
+}
+
 /// Formats how long a part of a command took.
 pub(crate) fn duration(duration: Duration) -> String {
     match duration.as_millis() {

@@ -249,12 +249,8 @@ impl Listener for RunProgress {
                 }
             }
             Event::RestartRequired { service, servers } => {
-                let text = format!(
-                    "restart required: {} on {}",
-                    Escaped(service),
-                    Escaped(&servers.join(", "))
-                );
-                self.line(&text);
+                let service = out::on_servers(service, servers.iter().copied());
+                self.line(&format!("restart required: {service}"));
             }
             Event::Notice { text } => {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
@@ -343,16 +339,12 @@ impl Listener for RunProgress {
 
 /// Describes a finished operation.
 fn describe_finished(operation: &Operation, direction: Direction) -> String {
-    let on = operation
-        .server
-        .as_ref()
-        .map(|server| format!(" on {}", Escaped(server)))
-        .unwrap_or_default();
+    let target = out::on_servers(&operation.target, operation.server.as_deref());
     let action = match direction {
         Direction::Forward => past_tense(operation.kind).to_owned(),
         Direction::Back => format!("{}d", operation.kind.inverse().1),
     };
-    format!("{action} {}{on}", Escaped(&operation.target))
+    format!("{action} {target}")
 }
 
 /// Returns the past tense of an operation: `installed`.

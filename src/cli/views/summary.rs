@@ -2,155 +2,95 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cli::terminal::out::count;
+use crate::cli::terminal::out::{count, on_servers};
 use crate::cli::terminal::progress::past_tense;
-use crate::names::Escaped;
+use crate::cli::views::plan::manual_step_count;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
 /// Returns one line for every kind of change.
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {
-    let operations: Vec<&Operation> = plan.operations().collect();
+    use OperationKind::{Accept, Initialize, Install, Replace, Run, Uninstall};
+    let (files, others): (Vec<&Operation>, Vec<&Operation>) = plan
+        .operations()
+        .partition(|one| one.kind != Accept && matches!(one.after, TargetState::File { .. }));
+    let of = |kind: OperationKind| -> Vec<&Operation> {
+        let operations = others.iter().copied();
+        operations.filter(|one| one.kind == kind).collect()
+    };
+    let replaced = files.iter().filter(|one| one.kind == Replace).count();
+    let copied = count(files.len(), "file", "files");
     let mut lines = Vec::new();
-    lines.extend(item_line(&operations, "removed", |o| {
-        o.kind == OperationKind::Uninstall
-    }));
-    let is_item = |o: &Operation| !matches!(o.after, TargetState::File { .. });
-    lines.extend(item_line(&operations, "installed", |o| {
-        o.kind == OperationKind::Install
-    }));
-    lines.extend(item_line(&operations, "replaced", |o| {
-        o.kind == OperationKind::Replace && is_item(o)
-    }));
-    lines.extend(file_line(&operations));
-    lines.extend(item_line(&operations, "ran", |o| {
-        o.kind == OperationKind::Run
-    }));
-    let procedures = operations
-        .iter()
-        .filter(|o| o.kind == OperationKind::Initialize)
-        .count();
-    if procedures > 0 {
+    lines.extend(item_line(&of(Uninstall), "removed"));
+    lines.extend(item_line(&of(Install), "installed"));
+    lines.extend(item_line(&of(Replace), "replaced"));
+    if replaced > 0 {
+        let replaced = count(replaced, "file", "files");
         lines.push(format!(
-            "ran {}",
-            count(procedures, "procedure", "procedures")
+            "copied {copied}; the {replaced} they replace are kept"
         ));
+    } else if !files.is_empty() {
+        lines.push(format!("copied {copied}"));
     }
-    lines.extend(service_lines(&operations));
-    let records = operations
-        .iter()
-        .filter(|o| o.kind == OperationKind::Accept)
-        .count();
-    if records > 0 {
-        lines.push(format!("rewrote {}", count(records, "record", "records")));
-    }
-    let manual_steps = plan
-        .steps
-        .iter()
-        .filter(|step| step.manual.is_some())
-        .count();
-    if manual_steps > 0 {
-        lines.push(format!(
-            "waited for {}",
-            count(manual_steps, "manual step", "manual steps")
-        ));
-    }
+    lines.extend(item_line(&of(Run), "ran"));
+    let counted = |verb: &str, number: usize, one: &str, many: &str| {
+        (number > 0).then(|| format!("{verb} {}", count(number, one, many)))
+    };
+    let procedures = of(Initialize).len();
+    lines.extend(counted("ran", procedures, "procedure", "procedures"));
+    lines.extend(service_lines(plan));
+    lines.extend(counted("rewrote", of(Accept).len(), "record", "records"));
+    let steps = manual_step_count(plan);
+    lines.extend(counted("waited for", steps, "manual step", "manual steps"));
     lines
 }
 
 /// Counts items, and their instances if there are servers.
-fn item_line(
-    operations: &[&Operation],
-    word: &str,
-    of_kind: impl Fn(&Operation) -> bool,
-) -> Option<String> {
-    let chosen: Vec<_> = operations
-        .iter()
-        .filter(|operation| of_kind(operation))
-        .collect();
-    let names: BTreeSet<_> = chosen.iter().map(|operation| &operation.target).collect();
-    if chosen.is_empty() {
+fn item_line(operations: &[&Operation], word: &str) -> Option<String> {
+    if operations.is_empty() {
         return None;
     }
-    let servers: BTreeSet<_> = chosen
-        .iter()
-        .filter_map(|operation| operation.server.as_deref())
-        .collect();
-    let items = count(names.len(), "item", "items");
-    Some(match servers.len() {
-        0 => format!("{word} {items}"),
-        servers => {
-            let on = chosen
-                .iter()
-                .filter(|o| o.server.is_some())
-                .map(|o| &o.target)
-                .collect::<BTreeSet<_>>()
-                .len();
-            let servers = count(servers, "server", "servers");
-            format!(
-                "{word} {items}, {on} of them on {servers}: {} in all",
-                count(chosen.len(), "instance", "instances")
-            )
+    let mut items = BTreeSet::new();
+    let mut items_on_servers = BTreeSet::new();
+    let mut servers = BTreeSet::new();
+    for operation in operations {
+        items.insert(&operation.target);
+        if let Some(server) = &operation.server {
+            items_on_servers.insert(&operation.target);
+            servers.insert(server);
         }
-    })
-}
-
-fn file_line(operations: &[&Operation]) -> Option<String> {
-    let copied: Vec<_> = operations
-        .iter()
-        .filter(|operation| operation.kind != OperationKind::Accept)
-        .filter(|operation| matches!(operation.after, TargetState::File { .. }))
-        .collect();
-    let replaced = copied
-        .iter()
-        .filter(|operation| operation.kind == OperationKind::Replace)
-        .count();
-    if copied.is_empty() {
-        return None;
     }
-    let copied = count(copied.len(), "file", "files");
-    if replaced == 0 {
-        return Some(format!("copied {copied}"));
+    let items = count(items.len(), "item", "items");
+    if servers.is_empty() {
+        return Some(format!("{word} {items}"));
     }
-    let replaced = count(replaced, "file", "files");
     Some(format!(
-        "copied {copied}; the {replaced} they replace are kept"
+        "{word} {items}, {} of them on {}: {} in all",
+        items_on_servers.len(),
+        count(servers.len(), "server", "servers"),
+        count(operations.len(), "instance", "instances")
     ))
 }
 
 /// Describes the changes of services; a stop and a start of one service on one server are its
 /// restart.
-fn service_lines(operations: &[&Operation]) -> Vec<String> {
-    let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<OperationKind>>> = BTreeMap::new();
-    let of_service = operations
-        .iter()
-        .filter(|operation| matches!(operation.after, TargetState::Service { .. }));
-    for operation in of_service {
-        let server = operation.server.as_deref().unwrap_or_default();
-        by_service
-            .entry(&operation.target)
-            .or_default()
-            .entry(server)
-            .or_default()
-            .push(operation.kind);
-    }
-    let mut lines = Vec::new();
-    for (service, servers) in by_service {
-        let mut by_change: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (server, kinds) in servers {
-            by_change
-                .entry(describe_kinds(&kinds))
-                .or_default()
-                .push(server);
-        }
-        for (change, servers) in by_change {
-            lines.push(format!(
-                "{change} {} on {}",
-                Escaped(service),
-                Escaped(&servers.join(", "))
-            ));
+fn service_lines(plan: &Plan) -> Vec<String> {
+    let mut changes: BTreeMap<(&str, &str), Vec<OperationKind>> = BTreeMap::new();
+    for operation in plan.operations() {
+        if let TargetState::Service { .. } = operation.after {
+            let server = operation.server.as_deref().unwrap_or_default();
+            let kinds = changes.entry((&operation.target, server)).or_default();
+            kinds.push(operation.kind);
         }
     }
-    lines
+    let mut same_changes: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for ((service, server), kinds) in changes {
+        let same_change = (service, describe_kinds(&kinds));
+        same_changes.entry(same_change).or_default().push(server);
+    }
+    same_changes
+        .into_iter()
+        .map(|((service, change), servers)| format!("{change} {}", on_servers(service, servers)))
+        .collect()
 }
 
 fn describe_kinds(kinds: &[OperationKind]) -> String {

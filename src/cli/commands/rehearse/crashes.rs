@@ -255,12 +255,9 @@ fn total(report: &CrashReport) -> String {
 }
 
 fn failed(report: &CrashReport) -> Failure {
-    let listed = report.failing.iter().take(MOST_FAILED_POINTS);
-    let mut failure = Failure::because(Exit::Failed, listed.map(failed_point_line).collect());
-    if let Some(more @ 1..) = report.failing.len().checked_sub(MOST_FAILED_POINTS) {
-        let more = out::number(more as u64);
-        failure.reasons.push(format!("and {more} more"));
-    }
+    let lines = report.failing.iter().map(failed_point_line);
+    let reasons = out::first_few(lines, MOST_FAILED_POINTS);
+    let failure = Failure::because(Exit::Failed, reasons);
     match &report.kept {
         None => failure,
         Some(kept) => failure.next(format!(

@@ -10,9 +10,9 @@ use crate::cli::failure::Failure;
 use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
 use crate::cli::next::NextCommands;
 use crate::cli::terminal::out;
+use crate::cli::views::plan::describe_operation;
 use crate::document::nearest;
 use crate::manifest::Manifest;
-use crate::names::Escaped;
 use crate::plan::{Operation, Plan, Planned};
 use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
@@ -136,17 +136,4 @@ fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operati
             "there is no operation {named}: the plan has {count}, counted from 1"
         ))
     })
-}
-
-fn describe_operation(operation: &Operation) -> String {
-    let on = operation
-        .server
-        .as_ref()
-        .map(|server| format!(" on {}", Escaped(server)))
-        .unwrap_or_default();
-    format!(
-        "{} {}{on}",
-        operation.kind.word(),
-        Escaped(&operation.target)
-    )
 }

@@ -1,14 +1,15 @@
 //! Displays a plan: as text on the screen, as Markdown in a ticket, as one page for a browser and
 //! for paper.
 //!
-//! Each form has the same content; the texts that they share are in `words.rs`.
+//! Each form has the same content, which `view.rs` gathers; `words.rs` describes operations and
+//! states. Markdown and HTML are templates.
 
 mod html;
 mod json;
 mod markdown;
-mod rollback;
 mod text;
 mod tree;
+mod view;
 mod words;
 
 use crate::cli::args::{OutputFormat, PlanViewArgs};
@@ -20,7 +21,10 @@ use crate::plan::Plan;
 
 pub(crate) use json::{PlanDocument, PlanInputs, saved};
 pub(crate) use text::{Reasons, remaining_operations, text};
-pub(crate) use words::{describe_state, describe_target, group_operations, scope_lines};
+pub(crate) use words::{
+    describe_operation, describe_state, group_operations, manual_step_count, rollup_list,
+    scope_lines,
+};
 
 /// Shows a plan in the chosen format.
 pub(crate) fn show(
@@ -35,7 +39,7 @@ pub(crate) fn show(
         OutputFormat::Markdown => markdown::text(plan),
         OutputFormat::Html => html::page(plan),
         OutputFormat::Text if view.tree => tree::text(plan, width),
-        OutputFormat::Text if view.undo => rollback::text(plan, width),
+        OutputFormat::Text if view.undo => text::rollback(plan, width),
         OutputFormat::Text if view.why => text(plan, width, Reasons::Shown),
         OutputFormat::Text => text(plan, width, Reasons::Omitted),
     };

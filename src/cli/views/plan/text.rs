@@ -1,16 +1,13 @@
-//! A plan as text.
+//! A plan as text: its steps in order, or their rollback in reverse.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{
-    describe_change, describe_manual_step, describe_rollback, describe_size, describe_target,
-    group_operations, grouped_outages, newly_installed, permanent_outages, plan_title, rollup_list,
-    scope_lines, short_hash, short_hashes, step_heading, target_directory,
-};
-use crate::cli::terminal::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
+use super::view::{OperationRow, OutageKind, OutageView, PlanView, StepView, describe_manual_step};
+use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, short_hash};
+use crate::cli::terminal::out::{BOLD, DIM, WARN, count, on_servers, styled, wrapped};
 use crate::journal::Direction;
 use crate::names::{Escaped, RelPath};
-use crate::plan::{Operation, Plan, PlannedStep, TargetState, UnchangedTarget};
+use crate::plan::{Operation, OperationKind, Plan, TargetState};
 use crate::run::{RunExamination, SwapState};
 
 /// Column in which the names of operations begin.
@@ -28,80 +25,47 @@ pub(crate) enum Reasons {
 
 /// Formats the plan line by line, no wider than `width` as far as words allow it.
 pub(crate) fn text(plan: &Plan, width: usize, reasons: Reasons) -> String {
-    let mut lines = Vec::new();
-    head(&mut lines, plan, width);
-    left_out(&mut lines, plan, width);
-    let new = newly_installed(plan);
-    for (at, step) in plan.steps.iter().enumerate() {
-        lines.push(String::new());
-        step_lines(&mut lines, (at + 1, step), &new, width, reasons);
+    let view = PlanView::of(plan);
+    let mut page = TextPage::new(width);
+    page.head(&view);
+    for step in &view.steps {
+        page.lines.push(String::new());
+        page.step(step, reasons);
     }
-    lines.push(String::new());
-    outages(&mut lines, plan, width);
-    dependency_outages(&mut lines, plan, width);
-    if lines.last().is_some_and(|line| !line.is_empty()) {
-        lines.push(String::new());
+    page.lines.push(String::new());
+    page.outages(&view);
+    if page.lines.last().is_some_and(|line| !line.is_empty()) {
+        page.lines.push(String::new());
     }
-    lines.push(describe_size(plan));
-    lines.join("\n")
+    page.lines.push(view.size);
+    page.lines.join("\n")
 }
 
-/// Adds the head: the rollup, the deployment, the applied rollups before and after, how far the run
-/// can be rolled back, and everything to read before approving.
-fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
-    let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
-    line(plan_title(plan));
-    line(format!(
-        "for {}; applied: {} now; {} afterwards",
-        Escaped(&plan.deployment),
-        rollup_list(&plan.applied.before),
-        rollup_list(&plan.applied.after)
-    ));
-    line(match &plan.digest {
-        Some(digest) => format!("plan {digest}"),
-        None => "a preview without a digest: without a payload, the bytes to write are unknown"
-            .to_owned(),
-    });
-    for scope in scope_lines(plan) {
-        line(format!("scope: {}", Escaped(&scope)));
-    }
-    line(describe_rollback(plan).map_or_else(
-        |step| format!("point of no return: {step}"),
-        |everything| format!("undo: {everything}"),
-    ));
-    for checked in &plan.context.checked {
-        line(format!(
-            "checked: {}: {}",
-            Escaped(&checked.condition),
-            Escaped(&checked.found.join(", "))
-        ));
-    }
-    for note in &plan.context.notes {
-        line(format!("note: {}", Escaped(note)));
-    }
-    for confirmation in &plan.confirmations {
-        line(format!(
-            "to be confirmed first (`--confirm {}`): {}",
-            confirmation.id,
-            Escaped(&confirmation.question)
-        ));
-    }
-    for warning in &plan.warnings {
-        line(format!("warning: {}", Escaped(warning)));
-    }
-    for outage in permanent_outages(plan) {
-        line(format!("permanent: {outage}"));
-    }
-    let is_warning = |line: &String| {
-        ["warning:", "permanent:", "point of no return:"]
-            .iter()
-            .any(|word| line.starts_with(word))
+/// Formats the exact rollback of a plan: the operations of `undo`, each followed by the state that
+/// it restores.
+pub(super) fn rollback(plan: &Plan, width: usize) -> String {
+    let view = PlanView::of(plan);
+    let mut page = TextPage::new(width);
+    let head = match &plan.digest {
+        Some(digest) => format!("rollback of plan {digest}"),
+        None => "rollback, as far as it is known without a payload".to_owned(),
     };
-    for line in lines.iter_mut().filter(|line| is_warning(line)) {
-        let (word, rest) = line.split_at(line.find(':').unwrap_or(0));
-        *line = format!("{}{rest}", styled(WARN, word));
+    page.heading(&head, 2);
+    for step in view.steps.iter().rev() {
+        page.lines.push(String::new());
+        page.rollback_step(step);
     }
-    lines[0] = styled(BOLD, &lines[0]);
+    page.lines.push(String::new());
+    for restart in &view.restarts_after_undo {
+        page.line(&format!(
+            "required: {restart}; restoring its record does not restart it"
+        ));
+    }
+    page.lines.push(format!(
+        "{} to roll back, in reverse order",
+        count(plan.operations().count(), "operation", "operations")
+    ));
+    page.lines.join("\n")
 }
 
 /// Lists the operations that a recovery still has to do, in its order. A rollback leaves some paths
@@ -112,30 +76,19 @@ pub(crate) fn remaining_operations(
     direction: Direction,
     left_alone: &BTreeSet<RelPath>,
 ) -> Vec<String> {
-    let mut lines = Vec::new();
-    let is_remaining = |operation: &&Operation| match direction {
+    let is_remaining = |operation: &Operation| match direction {
         Direction::Forward => !progress.is_done(operation.swap),
         Direction::Back => {
             progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun)
                 && !left_alone.contains(&operation.at)
         }
     };
+    let mut lines = Vec::new();
     for step in &plan.steps {
-        for operation in step.operations.iter().filter(is_remaining) {
-            let on = operation
-                .server
-                .as_ref()
-                .map(|server| format!(" on {}", Escaped(server)))
-                .unwrap_or_default();
-            let (sign, word) = match direction {
-                Direction::Forward => (operation.kind.sign(), operation.kind.word()),
-                Direction::Back => operation.kind.inverse(),
-            };
-            lines.push(format!(
-                "   {sign} {word} {}{on}  (step {})",
-                Escaped(&operation.target),
-                step.id
-            ));
+        for operation in step.operations.iter().filter(|one| is_remaining(one)) {
+            let (sign, word) = sign_and_word(operation.kind, direction);
+            let target = on_servers(&operation.target, operation.server.as_deref());
+            lines.push(format!("   {sign} {word} {target}  (step {})", step.id));
         }
     }
     if direction == Direction::Back {
@@ -144,121 +97,200 @@ pub(crate) fn remaining_operations(
     lines
 }
 
-/// Lists the omitted items before the steps: taken literally, the article includes them.
-fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
-    for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
-        let text = format!(
-            "left out of {}, as not installed here (`--include-missing` includes them):",
-            step.id
-        );
-        lines.push(wrapped(&text, width, "  ").replacen("left out", &styled(WARN, "left out"), 1));
-        lines.extend(
-            step.left_out
-                .iter()
-                .map(|name| format!("  {}", Escaped(name))),
-        );
+fn sign_and_word(kind: OperationKind, direction: Direction) -> (char, &'static str) {
+    match direction {
+        Direction::Forward => (kind.sign(), kind.word()),
+        Direction::Back => kind.inverse(),
     }
 }
 
-fn step_lines(
-    lines: &mut Vec<String>,
-    (at, step): (usize, &PlannedStep),
-    new: &BTreeSet<&RelPath>,
+struct TextPage {
     width: usize,
-    reasons: Reasons,
-) {
-    let head = wrapped(&step_heading(at, step), width, "   ");
-    lines.push(styled(BOLD, head));
-    if let Some(manual) = &step.manual {
-        lines.push(format!(
-            "   {} {}",
+    lines: Vec<String>,
+}
+
+impl TextPage {
+    fn new(width: usize) -> Self {
+        Self {
+            width,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Escapes a text and breaks it into lines, each after the first with an indent before it.
+    fn wrapped(&self, before: &str, text: &str, indent: usize) -> String {
+        let text = Escaped(text).to_string();
+        let text = wrapped(&text, self.width, &" ".repeat(indent));
+        format!("{before}{text}")
+    }
+
+    /// Adds a text.
+    fn line(&mut self, text: &str) {
+        self.lines.push(self.wrapped("", text, 2));
+    }
+
+    fn texts(&mut self, label: &str, texts: &[String]) {
+        for text in texts {
+            self.line(&format!("{label}: {text}"));
+        }
+    }
+
+    fn warnings(&mut self, label: &str, texts: &[String]) {
+        for text in texts {
+            self.warning(label, &format!(": {text}"));
+        }
+    }
+
+    fn heading(&mut self, text: &str, indent: usize) {
+        let line = self.wrapped("", text, indent);
+        self.lines.push(styled(BOLD, line));
+    }
+
+    /// Adds a text whose first words are a warning.
+    fn warning(&mut self, words: &str, text: &str) {
+        let line = self.wrapped("", &format!("{words}{text}"), 2);
+        self.lines
+            .push(line.replacen(words, &styled(WARN, words), 1));
+    }
+
+    /// Adds everything to read before approving.
+    fn head(&mut self, view: &PlanView<'_>) {
+        let plan = view.plan;
+        self.heading(&view.title, 2);
+        self.line(&format!(
+            "for {}; applied: {} now; {} afterwards",
+            plan.deployment, view.applied_before, view.applied_after
+        ));
+        match &plan.digest {
+            Some(digest) => self.line(&format!("plan {digest}")),
+            None => self.line(
+                "a preview without a digest: without a payload, the bytes to write are unknown",
+            ),
+        }
+        self.texts("scope", &view.scope);
+        match &view.undo {
+            Ok(everything) => self.line(&format!("undo: {everything}")),
+            Err(step) => self.warning("point of no return", &format!(": {step}")),
+        }
+        self.texts("checked", &view.checked);
+        self.texts("note", &plan.context.notes);
+        for one in &plan.confirmations {
+            let (id, question) = (&one.id, &one.question);
+            self.line(&format!(
+                "to be confirmed first (`--confirm {id}`): {question}"
+            ));
+        }
+        self.warnings("warning", &plan.warnings);
+        self.warnings("permanent", &view.permanent_outages);
+        self.left_out(view);
+    }
+
+    /// Lists the omitted items: taken literally, the article includes them.
+    fn left_out(&mut self, view: &PlanView<'_>) {
+        for step in &view.left_out {
+            let text = format!(
+                " of {}, as not installed here (`--include-missing` includes them):",
+                step.id
+            );
+            self.warning("left out", &text);
+            for name in &step.left_out {
+                self.lines.push(format!("  {}", Escaped(name)));
+            }
+        }
+    }
+
+    fn step(&mut self, view: &StepView<'_>, reasons: Reasons) {
+        self.heading(&view.heading, 3);
+        self.manual_step(view);
+        for row in &view.operations {
+            self.operation(row, Direction::Forward);
+            if reasons == Reasons::Shown {
+                self.reason(row.group.first);
+            }
+            if row.is_new {
+                self.lines.push(format!(
+                    "{:INDENT$}{} it was not installed before, and will be now",
+                    "",
+                    styled(WARN, "new here:")
+                ));
+            }
+        }
+        for (targets, why) in &view.unchanged {
+            let text = format!("{targets}: {why}");
+            let line = self.wrapped("   = nothing    ", &text, INDENT);
+            self.lines.push(styled(DIM, line));
+        }
+    }
+
+    fn manual_step(&mut self, view: &StepView<'_>) {
+        let Some(manual) = &view.step.manual else {
+            return;
+        };
+        self.lines.push(format!(
+            "   {} manual step; {}",
             styled(WARN, "?"),
             describe_manual_step(manual)
         ));
-        for line in manual.instructions.lines() {
-            lines.push(format!(
-                "     {}",
-                wrapped(&Escaped(line).to_string(), width - 5, "     ")
-            ));
-        }
+        let mut texts: Vec<String> = manual.instructions.lines().map(str::to_owned).collect();
         if !manual.servers.is_empty() {
-            lines.push(format!("     on {}", manual.servers.join(", ")));
+            texts.push(format!("on {}", manual.servers.join(", ")));
         }
-        let undo = manual
-            .undo
-            .as_deref()
-            .unwrap_or("not possible; once it is done, the step is a point of no return");
-        let undo = format!("undo: {}", Escaped(undo));
-        lines.push(format!("     {}", wrapped(&undo, width - 5, "     ")));
-    }
-    for group in group_operations(&step.operations) {
-        operation_lines(lines, &group, width, reasons);
-        if new.contains(&group[0].at) {
-            let text = "it was not installed before, and will be now";
-            lines.push(format!(
-                "{}{} {text}",
-                " ".repeat(INDENT),
-                styled(WARN, "new here:")
-            ));
+        let undo = manual.undo.as_deref().unwrap_or(NOT_POSSIBLE);
+        texts.extend(format!("undo: {undo}").lines().map(str::to_owned));
+        for text in texts {
+            self.lines.push(self.wrapped("     ", &text, 5));
         }
     }
-    for (targets, why) in group_unchanged(&step.nothing) {
-        let text = format!("{}: {}", Escaped(&targets.join(", ")), Escaped(why));
-        let text = wrapped(&text, width, &" ".repeat(INDENT));
-        lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
-    }
-}
 
-/// Groups consecutive targets that stay unchanged for the same reason.
-fn group_unchanged(nothing: &[UnchangedTarget]) -> Vec<(Vec<&str>, &str)> {
-    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
-    for unchanged in nothing {
-        match groups.last_mut() {
-            Some((targets, why)) if *why == unchanged.why => targets.push(&unchanged.target),
-            _ => groups.push((vec![&unchanged.target], &unchanged.why)),
+    fn rollback_step(&mut self, view: &StepView<'_>) {
+        self.heading(&view.heading, 3);
+        if let Some(manual) = &view.step.manual {
+            let (word, text) = match &manual.undo {
+                Some(undo) => ("manual", undo.as_str()),
+                None => ("stop", POINT_OF_NO_RETURN),
+            };
+            let text = self.wrapped("", text, INDENT);
+            self.lines
+                .push(format!("   {} {word:<10} {text}", styled(WARN, "?")));
+        } else if view.operations.is_empty() {
+            self.lines
+                .push("   = nothing    the step changes nothing".to_owned());
+        }
+        for row in view.operations.iter().rev() {
+            self.operation(row, Direction::Back);
         }
     }
-    groups
-}
 
-fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, reasons: Reasons) {
-    let first = group[0];
-    let target = match target_directory(first) {
-        Some(directory) => format!("{}, into {}", describe_target(group), Escaped(&directory)),
-        None => describe_target(group),
-    };
-    let target = wrapped(&target, width, &" ".repeat(INDENT));
-    let left = format!(
-        "   {} {:<10} {target}",
-        first.kind.sign(),
-        first.kind.word()
-    );
-    let used = left.lines().last().map_or(0, |line| line.chars().count());
-    let mut change = describe_change(first);
-    // If sizes and hashes do not fit beside the name, the hashes go below.
-    let mut below = None;
-    if let (true, Some(sizes)) = (used + 2 + change.chars().count() > width, sizes(first)) {
-        change = sizes;
-        below = short_hashes(first);
+    /// Adds operations that share a line: on the left their target, on the right the change or the
+    /// state that a rollback restores, which goes below the target if it does not fit beside it.
+    fn operation(&mut self, row: &OperationRow<'_>, direction: Direction) {
+        let group = &row.group;
+        let (sign, word) = sign_and_word(group.first.kind, direction);
+        let (target, change) = match direction {
+            Direction::Forward => (group.destination(), group.change()),
+            Direction::Back => (group.target(), group.restored()),
+        };
+        let left = self.wrapped(&format!("   {sign} {word:<10} "), &target, INDENT);
+        let change = Escaped(&change).to_string();
+        let used = left.lines().last().map_or(0, |line| line.chars().count());
+        let rest = self.width.saturating_sub(used);
+        self.lines.push(if change.is_empty() {
+            left
+        } else if change.chars().count() + 2 <= rest {
+            format!("{left}{change:>rest$}")
+        } else {
+            format!("{left}\n{change:>0$}", self.width)
+        });
     }
-    match width.saturating_sub(used + change.chars().count()) {
-        _ if change.is_empty() => lines.push(left),
-        0 | 1 => {
-            lines.push(left);
-            lines.push(format!("{change:>width$}"));
-        }
-        gap => lines.push(format!("{left}{}{change}", " ".repeat(gap))),
-    }
-    lines.extend(below.map(|hashes| format!("{hashes:>width$}")));
-    if reasons == Reasons::Shown {
+
+    fn reason(&mut self, operation: &Operation) {
         let mut reason = format!(
             "line {} of the manifest; seen: {}",
-            first.line,
-            Escaped(&first.seen)
+            operation.line, operation.seen
         );
         for (label, state) in [
-            ("old installer", &first.before),
-            ("new installer", &first.after),
+            ("old installer", &operation.before),
+            ("new installer", &operation.after),
         ] {
             if let TargetState::Item {
                 installer: Some(installer),
@@ -268,89 +300,66 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
                 reason.push_str(&format!("; {label} {}", short_hash(installer)));
             }
         }
-        let indent = " ".repeat(INDENT);
-        lines.push(styled(
-            DIM,
-            format_args!("{indent}{}", wrapped(&reason, width, &indent)),
-        ));
+        let line = self.wrapped(&" ".repeat(INDENT), &reason, INDENT);
+        self.lines.push(styled(DIM, line));
     }
-}
 
-/// Returns both sizes of a replaced file.
-fn sizes(operation: &Operation) -> Option<String> {
-    match (&operation.before, &operation.after) {
-        (TargetState::File { size: before, .. }, TargetState::File { size: is, .. }) => {
-            Some(format!("{} -> {} bytes", number(*before), number(*is)))
+    /// Lists outages from step to step: items that are unavailable together, then services. Those
+    /// that no step ends are listed at the head.
+    fn outages(&mut self, view: &PlanView<'_>) {
+        let mut items: BTreeMap<_, Vec<&OutageView<'_>>> = BTreeMap::new();
+        let mut services = Vec::new();
+        for outage in view.outages.iter().filter(|outage| outage.to.is_some()) {
+            match outage.kind {
+                OutageKind::Service => services.push((outage.subject(), outage)),
+                _ => {
+                    let span = (outage.from, outage.to);
+                    items.entry(span).or_default().push(outage);
+                }
+            }
         }
-        _ => None,
+        let items = items.values().map(|same| (describe_items(same), same[0]));
+        self.spans("unavailable during the run:", view, items.chain(services));
+        let dependents = view.dependency_outages.iter();
+        self.spans(
+            "dependencies unavailable during the run:",
+            view,
+            dependents.map(|outage| (outage.subject(), outage)),
+        );
+    }
+
+    fn spans<'v>(
+        &mut self,
+        title: &str,
+        view: &PlanView<'_>,
+        outages: impl Iterator<Item = (String, &'v OutageView<'v>)>,
+    ) {
+        let lines = outages.map(|(subject, outage)| {
+            let text = format!("{subject} {}", view.span(outage));
+            self.wrapped("  ", &text, 4)
+        });
+        let lines: Vec<String> = lines.collect();
+        if !lines.is_empty() {
+            self.lines.push(styled(WARN, title));
+            self.lines.extend(lines);
+        }
     }
 }
 
-fn describe_span(from: &str, to: &str) -> String {
-    if from == to {
-        format!("during step {to}")
+/// Names the items of some outages, or counts them, with the number of their instances.
+fn describe_items(outages: &[&OutageView<'_>]) -> String {
+    let names: BTreeSet<&str> = outages.iter().map(|outage| outage.target).collect();
+    let instances: usize = outages
+        .iter()
+        .map(|outage| outage.others.len().max(1))
+        .sum();
+    let text = if names.len() > NAMED {
+        count(names.len(), "item", "items")
     } else {
-        format!("from step {from} to step {to}")
+        Vec::from_iter(names.iter().copied()).join(", ")
+    };
+    if names.len() == instances {
+        return text;
     }
-}
-
-/// Lists outages from step to step. Those that no step ends are listed at the head.
-fn outages(lines: &mut Vec<String>, plan: &Plan, width: usize) {
-    let id = |at: usize| plan.steps[at].id.as_str();
-    let mut spans: BTreeMap<(usize, usize), (BTreeSet<String>, usize)> = BTreeMap::new();
-    let mut services = Vec::new();
-    for (outage, servers) in grouped_outages(plan) {
-        let Some(to) = outage.to else { continue };
-        if outage.service {
-            services.push(format!(
-                "{} on {} {}",
-                Escaped(outage.target),
-                Escaped(&servers.join(", ")),
-                describe_span(id(outage.from), id(to))
-            ));
-        } else {
-            let (items, instances) = spans.entry((outage.from, to)).or_default();
-            items.insert(Escaped(outage.target).to_string());
-            *instances += servers.len().max(1);
-        }
-    }
-    let spans = spans.into_iter().map(|((from, to), (items, instances))| {
-        let names = if items.len() > NAMED {
-            count(items.len(), "item", "items")
-        } else {
-            items.iter().cloned().collect::<Vec<_>>().join(", ")
-        };
-        let instances = if items.len() == instances {
-            String::new()
-        } else {
-            format!(" ({})", count(instances, "instance", "instances"))
-        };
-        format!("{names}{instances} {}", describe_span(id(from), id(to)))
-    });
-    let outages: Vec<String> = spans.chain(services).collect();
-    if !outages.is_empty() {
-        lines.push(styled(WARN, "unavailable during the run:"));
-        lines.extend(
-            outages
-                .iter()
-                .map(|text| format!("  {}", wrapped(text, width - 2, "    "))),
-        );
-    }
-}
-
-/// Lists the items that stay installed while something that they require is down.
-fn dependency_outages(lines: &mut Vec<String>, plan: &Plan, width: usize) {
-    if !plan.outage.is_empty() {
-        lines.push(styled(WARN, "dependencies unavailable during the run:"));
-    }
-    for lacking in &plan.outage {
-        let text = format!(
-            "{} is without {} from step {} to step {}",
-            Escaped(&lacking.instance),
-            Escaped(&lacking.without),
-            lacking.from,
-            lacking.to
-        );
-        lines.push(format!("  {}", wrapped(&text, width - 2, "    ")));
-    }
+    format!("{text} ({})", count(instances, "instance", "instances"))
 }

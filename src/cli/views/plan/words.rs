@@ -1,25 +1,35 @@
-//! Texts about a plan that its forms share.
+//! Words for operations and states, which every form of a plan shares.
+//!
+//! They are not escaped: each form does that where it writes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::cli::terminal::out::{count, number, on_servers};
+use crate::deployment::records::State;
+use crate::names::{Digest, Kb, Version};
+use crate::plan::{Operation, OperationKind, Plan, Subject, Swap, TargetState};
 
-use crate::cli::terminal::out::{count, number};
-use crate::names::{Digest, Escaped, Kb, RelPath};
-use crate::plan::{
-    ManualStep, Operation, OperationKind, Outage, Plan, PlannedStep, Subject, Swap, TargetState,
-};
+/// Undo of a manual step that has none.
+pub(super) const NOT_POSSIBLE: &str =
+    "not possible; once it is done, the step is a point of no return";
+
+/// Explains, in the rollback of a plan, a manual step that cannot be rolled back.
+pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this step was done, the \
+    rollback ends here, and a finished run cannot be undone; the rest is for a run that did not \
+    reach the step";
+
+/// Answer to a request for the console of a plan that does not have it.
+pub(super) const WITHOUT_CONSOLE: &str =
+    "the plan was made by an earlier version of rollup, which did not store the console";
 
 /// Describes the subject of the plan in one line.
 pub(super) fn plan_title(plan: &Plan) -> String {
     match &plan.subject {
-        Subject::Rollup(rollup) => format!(
-            "{} revision {}: {}",
-            rollup.kb,
-            rollup.revision,
-            Escaped(&rollup.title)
-        ),
-        Subject::Accept(acceptance) => {
-            format!("accept drift: {}", Escaped(&acceptance.reason))
+        Subject::Rollup(rollup) => {
+            format!(
+                "{} revision {}: {}",
+                rollup.kb, rollup.revision, rollup.title
+            )
         }
+        Subject::Accept(acceptance) => format!("accept drift: {}", acceptance.reason),
     }
 }
 
@@ -42,20 +52,41 @@ pub(crate) fn scope_lines(plan: &Plan) -> Vec<String> {
 }
 
 /// Lists applied rollups.
-pub(super) fn rollup_list(kbs: &[Kb]) -> String {
-    match kbs {
-        [] => "none".to_owned(),
-        kbs => kbs
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
+pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
+    if kbs.is_empty() {
+        return "none".to_owned();
+    }
+    let kbs: Vec<String> = kbs.iter().map(Kb::to_string).collect();
+    kbs.join(", ")
+}
+
+/// Counts the manual steps of a plan.
+pub(crate) fn manual_step_count(plan: &Plan) -> usize {
+    plan.steps
+        .iter()
+        .filter(|step| step.manual.is_some())
+        .count()
+}
+
+/// Returns the bytes that the run stages.
+pub(super) fn staged_bytes(plan: &Plan) -> u64 {
+    plan.swaps.iter().map(Swap::new_bytes).sum()
+}
+
+/// Describes the size of the plan in one line.
+pub(super) fn describe_size(plan: &Plan) -> String {
+    let operations = count(plan.operations().count(), "operation", "operations");
+    let steps = count(plan.steps.len(), "step", "steps");
+    let size = format!("{operations} in {steps}");
+    match plan.digest {
+        Some(_) => format!("{size}; {} bytes to stage", number(staged_bytes(plan))),
+        None => size,
     }
 }
 
 /// Describes how far the run can be rolled back: `Ok` if completely, `Err` with the first point of
 /// no return.
-pub(super) fn describe_rollback(plan: &Plan) -> Result<String, String> {
+pub(super) fn describe_rollback(plan: &Plan, restarts: &[String]) -> Result<String, String> {
     if let Some(step) = plan.point_of_no_return() {
         return Err(format!(
             "step `{}` cannot be rolled back: once it is done, a failing run rolls back only to \
@@ -64,153 +95,139 @@ pub(super) fn describe_rollback(plan: &Plan) -> Result<String, String> {
         ));
     }
     let mut summary = "everything can be rolled back".to_owned();
-    let manual_steps = plan
-        .steps
-        .iter()
-        .filter(|step| step.manual.is_some())
-        .count();
+    let manual_steps = manual_step_count(plan);
     if manual_steps > 0 {
         let manual_steps = count(manual_steps, "manual step", "manual steps");
         summary.push_str(&format!(", {manual_steps} by hand"));
     }
-    for restart in restarts_after_undo(plan) {
+    for restart in restarts {
         summary.push_str(&format!("; {restart}"));
     }
     Ok(summary)
 }
 
-/// Groups consecutive operations that do the same to the same target on several servers, to share a
-/// line.
-pub(crate) fn group_operations(operations: &[Operation]) -> Vec<Vec<&Operation>> {
-    let mut groups: Vec<Vec<&Operation>> = Vec::new();
-    for operation in operations {
-        let is_same = |other: &Operation| {
-            other.kind == operation.kind
-                && other.target == operation.target
-                && describe_change(other) == describe_change(operation)
-                && other.server.is_some()
-        };
-        match groups.last_mut() {
-            Some(group) if is_same(group[0]) => group.push(operation),
-            _ => groups.push(vec![operation]),
+/// Describes an operation in one line.
+pub(crate) fn describe_operation(operation: &Operation) -> String {
+    let target = on_servers(&operation.target, operation.server.as_deref());
+    format!("{} {target}", operation.kind.word())
+}
+
+/// Operations that do the same to the same target on several servers, and share a line.
+pub(crate) struct OperationGroup<'p> {
+    pub(super) first: &'p Operation,
+    pub(super) servers: Vec<&'p str>,
+}
+
+impl OperationGroup<'_> {
+    /// Describes the target, with the servers.
+    pub(crate) fn target(&self) -> String {
+        on_servers(&self.first.target, self.servers.iter().copied())
+    }
+
+    /// Describes the target, and the directory of a file that is copied onto the servers.
+    pub(super) fn destination(&self) -> String {
+        match self.directory() {
+            Some(directory) => format!("{}, into {directory}", self.target()),
+            None => self.target(),
         }
     }
-    groups
-}
 
-/// Lists the servers of operations that share a line.
-pub(super) fn server_list(group: &[&Operation]) -> String {
-    let servers: Vec<_> = group
-        .iter()
-        .filter_map(|operation| operation.server.as_deref())
-        .collect();
-    Escaped(&servers.join(", ")).to_string()
-}
+    /// Returns the directory on the servers of a file that is copied onto them.
+    pub(super) fn directory(&self) -> Option<String> {
+        use OperationKind::{Copy, Replace};
+        let Operation {
+            kind, after, at, ..
+        } = self.first;
+        let is_file = matches!(after, TargetState::File { .. } | TargetState::Unknown);
+        if self.servers.is_empty() || !is_file || !matches!(kind, Copy | Replace) {
+            return None;
+        }
+        let directory = at.parent()?;
+        // Below `Servers/NAME/`.
+        let directory: Vec<&str> = directory.parts().skip(2).collect();
+        Some(directory.join("/"))
+    }
 
-/// Describes the target of operations that share a line.
-pub(crate) fn describe_target(group: &[&Operation]) -> String {
-    match server_list(group) {
-        servers if servers.is_empty() => Escaped(&group[0].target).to_string(),
-        servers => format!("{} on {servers}", Escaped(&group[0].target)),
+    /// Describes the change in few words.
+    pub(super) fn change(&self) -> String {
+        describe_change(self.first)
+    }
+
+    /// Describes the state that a rollback restores; empty if it only removes.
+    pub(super) fn restored(&self) -> String {
+        match &self.first.before {
+            TargetState::Procedure { state, .. } => state.as_str().to_owned(),
+            before => brief_state(before),
+        }
     }
 }
 
-/// Returns the directory on the servers of a file that is copied onto them.
-pub(super) fn target_directory(operation: &Operation) -> Option<String> {
-    operation.server.as_ref().filter(|_| {
-        matches!(
-            operation.after,
-            TargetState::File { .. } | TargetState::Unknown
-        )
-    })?;
-    let parent = operation.at.parent()?;
-    // Below `Servers/NAME/`.
-    let parts: Vec<&str> = parent.parts().skip(2).collect();
-    matches!(operation.kind, OperationKind::Copy | OperationKind::Replace).then(|| parts.join("/"))
-}
-
-/// Describes the change in few words.
-pub(super) fn describe_change(operation: &Operation) -> String {
-    match (&operation.before, &operation.after) {
-        _ if operation.kind == OperationKind::Accept => "record rewritten".to_owned(),
-        (
-            TargetState::Item {
-                version: Some(before),
-                ..
-            },
-            TargetState::Item {
-                version: Some(is), ..
-            },
-        ) if before == is => {
-            format!("{is}, other package")
-        }
-        (
-            TargetState::Item {
-                version: Some(before),
-                ..
-            },
-            TargetState::Item {
-                version: Some(is), ..
-            },
-        ) => format!("{before} -> {is}"),
-        (
-            TargetState::Item {
-                version: Some(before),
-                ..
-            },
-            _,
-        ) => before.to_string(),
-        (
-            _,
-            TargetState::Item {
-                version: Some(is), ..
-            },
-        ) => is.to_string(),
-        (TargetState::File { size: before, .. }, TargetState::File { size: is, .. }) => {
-            format!(
-                "{} -> {} bytes, {}",
-                number(*before),
-                number(*is),
-                short_hashes(operation).unwrap_or_default()
-            )
-        }
-        (_, is @ TargetState::File { .. }) => describe_state(is),
-        (
-            TargetState::Service {
-                enabled: before, ..
-            },
-            TargetState::Service { enabled: is, .. },
-        ) if before != is => {
-            format!("{} -> {}", enabled_word(*before), enabled_word(*is))
-        }
-        (before, is @ TargetState::Service { .. }) => {
-            format!("{} -> {}", describe_state(before), describe_state(is))
-        }
-        (_, TargetState::Procedure { parameters, .. }) => {
-            let pairs: Vec<_> = parameters
+/// Groups consecutive operations that do the same to the same target on several servers.
+pub(crate) fn group_operations(operations: &[Operation]) -> Vec<OperationGroup<'_>> {
+    operations
+        .chunk_by(is_same_change)
+        .map(|same| OperationGroup {
+            first: &same[0],
+            servers: same
                 .iter()
-                .map(|(name, value)| format!("{}={}", Escaped(name), Escaped(value)))
+                .filter_map(|one| one.server.as_deref())
+                .collect(),
+        })
+        .collect()
+}
+
+fn is_same_change(one: &Operation, next: &Operation) -> bool {
+    one.kind == next.kind
+        && one.target == next.target
+        && one.server.is_some()
+        && describe_change(one) == describe_change(next)
+}
+
+fn describe_change(operation: &Operation) -> String {
+    use TargetState::{File, Item, Procedure};
+    if operation.kind == OperationKind::Accept {
+        return "record rewritten".to_owned();
+    }
+    match (&operation.before, &operation.after) {
+        (_, Procedure { parameters, .. }) => {
+            let pairs: Vec<String> = parameters
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
                 .collect();
             pairs.join(" ")
         }
-        (_, TargetState::Unknown) => "unknown without a payload".to_owned(),
-        _ => String::new(),
+        (
+            File {
+                size: old_size,
+                sha256: old,
+            },
+            File { size, sha256: new },
+        ) => format!(
+            "{} -> {} bytes, {} -> {}",
+            number(*old_size),
+            number(*size),
+            short_hash(old),
+            short_hash(new)
+        ),
+        (before, after) => match (brief_state(before), brief_state(after)) {
+            (old, new) if old.is_empty() || new.is_empty() => old + &new,
+            (old, new) if old == new && matches!(after, Item { .. }) => {
+                format!("{new}, other package")
+            }
+            (old, new) => format!("{old} -> {new}"),
+        },
     }
 }
 
-/// Returns the beginnings of both hashes of a replaced file.
-pub(super) fn short_hashes(operation: &Operation) -> Option<String> {
-    match (&operation.before, &operation.after) {
-        (TargetState::File { sha256: old, .. }, TargetState::File { sha256: new, .. }) => {
-            Some(format!("{} -> {}", short_hash(old), short_hash(new)))
+/// Describes a state in few words; empty if nothing is there.
+fn brief_state(target: &TargetState) -> String {
+    match target {
+        TargetState::Nothing | TargetState::Procedure { .. } => String::new(),
+        TargetState::Item { version, .. } => {
+            version.as_ref().map(Version::to_string).unwrap_or_default()
         }
-        _ => None,
+        _ => describe_state(target),
     }
-}
-
-/// Returns the beginning of a hash, long enough to distinguish files by eye.
-pub(super) fn short_hash(digest: &Digest) -> String {
-    digest.short()[..8].to_owned()
 }
 
 /// Describes the state before or after an operation.
@@ -220,180 +237,40 @@ pub(crate) fn describe_state(target: &TargetState) -> String {
         TargetState::Unknown => "unknown without a payload".to_owned(),
         TargetState::Item {
             version: Some(version),
-            installer,
+            installer: Some(installer),
             ..
-        } => match installer {
-            Some(installer) => format!("{version}, installer {}", short_hash(installer)),
-            None => version.to_string(),
-        },
+        } => format!("{version}, installer {}", short_hash(installer)),
+        TargetState::Item {
+            version: Some(version),
+            ..
+        } => version.to_string(),
         TargetState::Item { state, .. } => state.as_str().to_owned(),
         TargetState::Procedure { state, parameters } => {
-            let pairs = parameters
-                .iter()
-                .map(|(name, value)| format!("; {}={}", Escaped(name), Escaped(value)));
-            format!("{}{}", state.as_str(), pairs.collect::<String>())
+            let mut text = state.as_str().to_owned();
+            for (name, value) in parameters {
+                text.push_str(&format!("; {name}={value}"));
+            }
+            text
         }
         TargetState::File { size, sha256 } => {
             format!("{} bytes, {}", number(*size), short_hash(sha256))
         }
-        TargetState::Service {
-            running, enabled, ..
-        } => {
+        TargetState::Service { running, enabled } => {
             let running = if *running { "running" } else { "stopped" };
             format!("{running}{}", if *enabled { "" } else { ", disabled" })
         }
     }
 }
 
-/// Describes the state that a rollback of an operation restores.
-pub(super) fn restored_state(operation: &Operation) -> String {
-    match (&operation.before, operation.kind) {
-        (
-            TargetState::Nothing | TargetState::Unknown | TargetState::Item { version: None, .. },
-            _,
-        ) => String::new(),
-        (
-            TargetState::Item {
-                version: Some(version),
-                ..
-            },
-            _,
-        ) => version.to_string(),
-        (TargetState::Procedure { state, .. }, _) => state.as_str().to_owned(),
-        (TargetState::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => {
-            enabled_word(*enabled).to_owned()
-        }
-        (before, _) => describe_state(before),
+/// Describes the state of an instance in the console: the version if it is verified, else its state.
+pub(super) fn console_state(state: State, version: Option<&Version>) -> String {
+    match version {
+        Some(version) if state == State::Verified => version.to_string(),
+        _ => state.as_str().to_owned(),
     }
 }
 
-fn enabled_word(enabled: bool) -> &'static str {
-    if enabled { "enabled" } else { "disabled" }
-}
-
-/// Describes the restarts that an undo requires: it restores the record of a service, which does
-/// not restart the service, so an operator has to.
-pub(super) fn restarts_after_undo(plan: &Plan) -> Vec<String> {
-    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for operation in plan
-        .operations()
-        .filter(|one| matches!(one.after, TargetState::Service { .. }))
-    {
-        restarts
-            .entry(&operation.target)
-            .or_default()
-            .extend(operation.server.as_deref());
-    }
-    let lines = restarts.into_iter().map(|(service, servers)| {
-        let servers: Vec<&str> = servers.into_iter().collect();
-        format!(
-            "{} must then be restarted on {}",
-            Escaped(service),
-            Escaped(&servers.join(", "))
-        )
-    });
-    lines.collect()
-}
-
-/// Describes the items that the run removes and no step installs again, and the services that it
-/// stops and no step starts.
-pub(super) fn permanent_outages(plan: &Plan) -> Vec<String> {
-    let permanent = grouped_outages(plan)
-        .into_iter()
-        .filter(|(outage, _)| outage.to.is_none());
-    let lines = permanent.map(|(outage, servers)| {
-        let on = if servers.is_empty() {
-            String::new()
-        } else {
-            format!(" on {}", Escaped(&servers.join(", ")))
-        };
-        let (down, up) = if outage.service {
-            ("is stopped", "starts it")
-        } else {
-            ("is removed", "installs it")
-        };
-        format!(
-            "{}{on} {down} in step {}, and no later step {up}",
-            Escaped(outage.target),
-            plan.steps[outage.from].id
-        )
-    });
-    lines.collect()
-}
-
-/// Returns the heading of a step; a step that has no title of its own has its id only.
-pub(super) fn step_heading(at: usize, step: &PlannedStep) -> String {
-    match step.title == step.id {
-        true => format!("{at}. {}", Escaped(&step.id)),
-        false => format!("{at}. {}: {}", Escaped(&step.id), Escaped(&step.title)),
-    }
-}
-
-/// Describes how the run handles a manual step.
-pub(super) fn describe_manual_step(manual: &ManualStep) -> &'static str {
-    match manual.optional {
-        true => "manual step; optional, skipped without a terminal",
-        false => "manual step; the run waits here",
-    }
-}
-
-/// Explains, in the rollback of a plan, a manual step that cannot be rolled back.
-pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this step was done, the \
-    rollback ends here, and a finished run cannot be undone; the rest is for a run that did not \
-    reach the step";
-
-/// Returns the paths where something will be installed that was not installed before, and that this
-/// run did not remove.
-pub(super) fn newly_installed(plan: &Plan) -> BTreeSet<&RelPath> {
-    let of = |kind: OperationKind| {
-        plan.operations()
-            .filter(move |operation| operation.kind == kind)
-    };
-    let removed: BTreeSet<_> = of(OperationKind::Uninstall)
-        .map(|operation| &operation.at)
-        .collect();
-    of(OperationKind::Install)
-        .map(|operation| &operation.at)
-        .filter(|at| !removed.contains(at))
-        .collect()
-}
-
-/// Groups consecutive outages that differ only in the server, with the servers that they have.
-pub(super) fn grouped_outages(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
-    let mut groups: Vec<(Outage<'_>, Vec<&str>)> = Vec::new();
-    for outage in plan.outages() {
-        let servers: Vec<&str> = outage.server.into_iter().collect();
-        let is_same = |(other, _): &&mut (Outage<'_>, Vec<&str>)| {
-            (other.target, other.service, other.from, other.to)
-                == (outage.target, outage.service, outage.from, outage.to)
-        };
-        match groups.last_mut().filter(is_same) {
-            Some((_, all)) => all.extend(servers),
-            None => groups.push((outage, servers)),
-        }
-    }
-    groups
-}
-
-/// Returns the bytes of the new objects of some swaps.
-pub(super) fn staged_bytes<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
-    swaps.into_iter().map(Swap::new_bytes).sum()
-}
-
-/// Returns the bytes of the old objects of some swaps, which the run keeps.
-pub(super) fn kept_bytes<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
-    swaps.into_iter().map(Swap::old_bytes).sum()
-}
-
-/// Describes the size of the plan in one line.
-pub(super) fn describe_size(plan: &Plan) -> String {
-    let operations = count(plan.operations().count(), "operation", "operations");
-    let steps = count(plan.steps.len(), "step", "steps");
-    if plan.digest.is_none() {
-        return format!("{operations} in {steps}");
-    }
-    format!(
-        "{operations} in {steps}; {} bytes to stage",
-        number(staged_bytes(&plan.swaps))
-    )
+/// Returns the beginning of a hash, long enough to distinguish files by eye.
+pub(super) fn short_hash(digest: &Digest) -> String {
+    digest.short()[..8].to_owned()
 }

@@ -1,0 +1,454 @@
+//! View model of a plan: everything that is shown of it, computed once.
+//!
+//! Text, Markdown and HTML only lay it out, and escape it where they write it.
+
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{
+    OperationGroup, console_state, describe_rollback, describe_size, group_operations, plan_title,
+    rollup_list, scope_lines,
+};
+use crate::cli::terminal::out::{number, on_servers};
+use crate::deployment::records::State;
+use crate::names::{Digest, RelPath};
+use crate::plan::{
+    CheckedPrerequisite, ConsoleInstance, DependencyOutage, FileTableRow, ManualStep, Operation,
+    OperationKind, Outage, Plan, PlannedStep, Swap, TargetState,
+};
+
+/// Plan, as people read it.
+pub(super) struct PlanView<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) title: String,
+    pub(super) applied_before: String,
+    pub(super) applied_after: String,
+    pub(super) size: String,
+    /// `Ok` if everything can be rolled back, `Err` with the first point of no return.
+    pub(super) undo: Result<String, String>,
+    pub(super) scope: Vec<String>,
+    /// Prerequisites that were checked, with the findings.
+    pub(super) checked: Vec<String>,
+    pub(super) permanent_outages: Vec<String>,
+    pub(super) restarts_after_undo: Vec<String>,
+    pub(super) steps: Vec<StepView<'p>>,
+    /// Steps that leave out items that are not installed.
+    pub(super) left_out: Vec<&'p PlannedStep>,
+    /// Items that were not installed before, and will be.
+    pub(super) new_items: Vec<String>,
+    pub(super) outages: Vec<OutageView<'p>>,
+    pub(super) dependency_outages: Vec<OutageView<'p>>,
+    pub(super) files: Vec<CopiedFile<'p>>,
+    pub(super) documented: Vec<DocumentedFile<'p>>,
+    pub(super) console: Vec<ConsoleGroupView<'p>>,
+}
+
+/// Step with its operations.
+pub(super) struct StepView<'p> {
+    /// Position in the plan, from 1.
+    pub(super) number: usize,
+    pub(super) step: &'p PlannedStep,
+    /// Number, id and title; a step that has no title of its own has its id only.
+    pub(super) heading: String,
+    pub(super) operations: Vec<OperationRow<'p>>,
+    /// Names of targets that stay unchanged, and the reason that they share.
+    pub(super) unchanged: Vec<(String, &'p str)>,
+    pub(super) bytes: SwappedBytes,
+}
+
+/// Operations that share a line of a step.
+pub(super) struct OperationRow<'p> {
+    pub(super) group: OperationGroup<'p>,
+    /// True if it installs an item that was not installed before.
+    pub(super) is_new: bool,
+}
+
+/// Bytes of the new objects of some swaps, and of the old ones, which the run keeps.
+pub(super) struct SwappedBytes {
+    pub(super) new: u64,
+    pub(super) old: u64,
+}
+
+/// Kind of an outage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutageKind {
+    /// The item is not installed.
+    Item,
+    /// The service is stopped.
+    Service,
+    /// The item is installed, and something that it requires is not.
+    Dependency,
+}
+
+/// Outage from one step to another.
+pub(super) struct OutageView<'p> {
+    pub(super) kind: OutageKind,
+    pub(super) target: &'p str,
+    /// Servers on which the target is unavailable; for a dependency outage, what the item is without.
+    pub(super) others: Vec<&'p str>,
+    /// Positions of the steps.
+    pub(super) from: usize,
+    pub(super) to: Option<usize>,
+}
+
+/// File that a step writes.
+pub(super) struct CopiedFile<'p> {
+    pub(super) path: &'p RelPath,
+    /// Size and hash, if there is a file already.
+    pub(super) old: Option<(String, &'p Digest)>,
+    pub(super) new: (String, &'p Digest),
+}
+
+/// File of the article's table.
+pub(super) struct DocumentedFile<'p> {
+    pub(super) row: &'p FileTableRow,
+    pub(super) size: String,
+    /// Steps that deploy it, or the reason why none does.
+    pub(super) deployed_by: String,
+}
+
+/// Group of the console.
+pub(super) struct ConsoleGroupView<'p> {
+    pub(super) path: &'p RelPath,
+    pub(super) depth: usize,
+    /// Names of the items, with their instances.
+    pub(super) items: Vec<(&'p str, Vec<InstanceView<'p>>)>,
+    /// Marks of the instances in each state, before and after the run.
+    pub(super) before: BTreeMap<String, Vec<InstanceMark>>,
+    pub(super) after: BTreeMap<String, Vec<InstanceMark>>,
+}
+
+/// Class of an instance's mark in a picture.
+pub(super) type InstanceMark = &'static str;
+
+/// Instance in the console, before and after the run.
+pub(super) struct InstanceView<'p> {
+    pub(super) server: Option<&'p str>,
+    pub(super) before: String,
+    pub(super) operations: Vec<&'p Operation>,
+    pub(super) after: String,
+}
+
+impl<'p> PlanView<'p> {
+    pub(super) fn of(plan: &'p Plan) -> Self {
+        let restarts_after_undo = restarts_after_undo(plan);
+        let outages = outages(plan);
+        let steps = steps(plan);
+        let rows = steps.iter().flat_map(|step| &step.operations);
+        let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty());
+        Self {
+            plan,
+            title: plan_title(plan),
+            applied_before: rollup_list(&plan.applied.before),
+            applied_after: rollup_list(&plan.applied.after),
+            size: describe_size(plan),
+            undo: describe_rollback(plan, &restarts_after_undo),
+            scope: scope_lines(plan),
+            checked: plan.context.checked.iter().map(checked).collect(),
+            permanent_outages: outages
+                .iter()
+                .filter_map(|outage| describe_permanent(plan, outage))
+                .collect(),
+            restarts_after_undo,
+            left_out: left_out.collect(),
+            new_items: rows
+                .filter(|row| row.is_new)
+                .map(|row| row.group.target())
+                .collect(),
+            steps,
+            outages,
+            dependency_outages: dependency_outages(plan),
+            files: plan.operations().filter_map(copied_file).collect(),
+            documented: plan.context.file_table.iter().map(documented).collect(),
+            console: console(plan),
+        }
+    }
+
+    /// Returns the id of the step at a position.
+    pub(super) fn id(&self, at: &usize) -> &'p str {
+        &self.plan.steps[*at].id
+    }
+
+    /// Describes the span of an outage.
+    pub(super) fn span(&self, outage: &OutageView<'_>) -> String {
+        let from = self.id(&outage.from);
+        match &outage.to {
+            Some(to) if *to == outage.from => format!("during step {from}"),
+            Some(to) => format!("from step {from} to step {}", self.id(to)),
+            None => format!("from step {from} on, permanently"),
+        }
+    }
+}
+
+impl OutageView<'_> {
+    /// Describes the target, with its servers or with what it is without.
+    pub(super) fn subject(&self) -> String {
+        match self.kind {
+            OutageKind::Dependency => {
+                format!("{} is without {}", self.target, self.others.join(", "))
+            }
+            _ => on_servers(self.target, self.others.iter().copied()),
+        }
+    }
+
+    /// Returns the word for a step, by its number, in a picture of the outage.
+    pub(super) fn cell(&self, number: &usize) -> Option<&'static str> {
+        let [first, between, last, only] = match self.kind {
+            OutageKind::Item => ["removed", "down", "installed", "replaced"],
+            OutageKind::Service => ["stopped", "down", "started", "restarted"],
+            OutageKind::Dependency => ["from here", "without", "until here", "during it"],
+        };
+        let at = number - 1;
+        match (at.cmp(&self.from), self.to.map(|to| at.cmp(&to))) {
+            (Less, _) | (_, Some(Greater)) => None,
+            (Equal, Some(Equal)) => Some(only),
+            (Equal, _) => Some(first),
+            (_, Some(Equal)) => Some(last),
+            _ => Some(between),
+        }
+    }
+}
+
+impl InstanceView<'_> {
+    /// Returns whether nothing is installed after the run.
+    pub(super) fn is_gone(&self) -> bool {
+        self.after == State::NotInstalled.as_str()
+    }
+
+    /// Returns the class of the instance's mark in a picture of one of its states.
+    fn mark(&self, state: &str, changed: InstanceMark) -> InstanceMark {
+        if state == State::NotInstalled.as_str() {
+            "none"
+        } else if self.operations.is_empty() {
+            "still"
+        } else {
+            changed
+        }
+    }
+}
+
+/// Describes how the run handles a manual step.
+pub(super) fn describe_manual_step(manual: &ManualStep) -> &'static str {
+    match manual.optional {
+        true => "optional, skipped without a terminal",
+        false => "the run waits here",
+    }
+}
+
+fn checked(checked: &CheckedPrerequisite) -> String {
+    let found = if checked.found.is_empty() {
+        "nothing to check".to_owned()
+    } else {
+        checked.found.join(", ")
+    };
+    format!("{}: {found}", checked.condition)
+}
+
+/// Describes the restarts that an undo requires: it restores the record of a service, which does
+/// not restart the service, so an operator has to.
+fn restarts_after_undo(plan: &Plan) -> Vec<String> {
+    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for operation in plan.operations() {
+        if let TargetState::Service { .. } = operation.after {
+            let servers = restarts.entry(&operation.target).or_default();
+            servers.extend(operation.server.as_deref());
+        }
+    }
+    restarts
+        .into_iter()
+        .map(|(service, servers)| on_servers(&format!("{service} must then be restarted"), servers))
+        .collect()
+}
+
+/// Returns the outages, with one for all servers on which a target has the same.
+fn outages(plan: &Plan) -> Vec<OutageView<'_>> {
+    let span = |outage: &Outage<'_>| (outage.from, outage.to);
+    plan.outages()
+        .chunk_by(|one, next| (one.target, span(one)) == (next.target, span(next)))
+        .map(|same| OutageView {
+            kind: if same[0].service {
+                OutageKind::Service
+            } else {
+                OutageKind::Item
+            },
+            target: same[0].target,
+            others: same.iter().filter_map(|outage| outage.server).collect(),
+            from: same[0].from,
+            to: same[0].to,
+        })
+        .collect()
+}
+
+/// Returns the dependency outages, with one for everything that an item is without in the same span.
+fn dependency_outages(plan: &Plan) -> Vec<OutageView<'_>> {
+    let position = |id: &str| plan.steps.iter().position(|step| step.id == id);
+    let span = |outage: &DependencyOutage| (position(&outage.from), position(&outage.to));
+    plan.outage
+        .chunk_by(|one, next| (&one.instance, span(one)) == (&next.instance, span(next)))
+        .filter_map(|same| {
+            let (from, to) = span(&same[0]);
+            Some(OutageView {
+                kind: OutageKind::Dependency,
+                target: &same[0].instance,
+                others: same.iter().map(|outage| outage.without.as_str()).collect(),
+                from: from?,
+                to,
+            })
+        })
+        .collect()
+}
+
+/// Describes an outage that no later step ends.
+fn describe_permanent(plan: &Plan, outage: &OutageView<'_>) -> Option<String> {
+    if outage.to.is_some() {
+        return None;
+    }
+    let (down, up) = match outage.kind {
+        OutageKind::Service => ("is stopped", "starts it"),
+        _ => ("is removed", "installs it"),
+    };
+    let (subject, step) = (outage.subject(), &plan.steps[outage.from].id);
+    Some(format!(
+        "{subject} {down} in step {step}, and no later step {up}"
+    ))
+}
+
+fn steps(plan: &Plan) -> Vec<StepView<'_>> {
+    let new = newly_installed(plan);
+    let mut steps = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let number = at + 1;
+        let groups = group_operations(&step.operations).into_iter();
+        steps.push(StepView {
+            number,
+            step,
+            heading: if step.title == step.id {
+                format!("{number}. {}", step.id)
+            } else {
+                format!("{number}. {}: {}", step.id, step.title)
+            },
+            operations: groups
+                .map(|group| OperationRow {
+                    is_new: new.contains(&group.first.at),
+                    group,
+                })
+                .collect(),
+            unchanged: unchanged(step),
+            bytes: SwappedBytes::of(plan, Some(&step.id)),
+        });
+    }
+    steps
+}
+
+impl SwappedBytes {
+    /// Sums the swaps of a step; without a step, those of the record of the applied rollups.
+    pub(super) fn of(plan: &Plan, step: Option<&str>) -> Self {
+        Self {
+            new: plan.swaps_of(step).map(Swap::new_bytes).sum(),
+            old: plan.swaps_of(step).map(Swap::old_bytes).sum(),
+        }
+    }
+}
+
+/// Returns the paths where something will be installed that was not installed before, and that this
+/// run did not remove.
+fn newly_installed(plan: &Plan) -> BTreeSet<&RelPath> {
+    let paths_of = |kind: OperationKind| -> BTreeSet<&RelPath> {
+        plan.operations()
+            .filter(|operation| operation.kind == kind)
+            .map(|operation| &operation.at)
+            .collect()
+    };
+    &paths_of(OperationKind::Install) - &paths_of(OperationKind::Uninstall)
+}
+
+/// Groups consecutive targets that stay unchanged for the same reason.
+fn unchanged(step: &PlannedStep) -> Vec<(String, &str)> {
+    step.nothing
+        .chunk_by(|one, next| one.why == next.why)
+        .map(|same| {
+            let targets: Vec<&str> = same.iter().map(|one| one.target.as_str()).collect();
+            (targets.join(", "), same[0].why.as_str())
+        })
+        .collect()
+}
+
+fn copied_file(operation: &Operation) -> Option<CopiedFile<'_>> {
+    Some(CopiedFile {
+        path: &operation.at,
+        old: size_and_hash(&operation.before),
+        new: size_and_hash(&operation.after)?,
+    })
+}
+
+fn size_and_hash(state: &TargetState) -> Option<(String, &Digest)> {
+    match state {
+        TargetState::File { size, sha256 } => Some((number(*size), sha256)),
+        _ => None,
+    }
+}
+
+fn documented(row: &FileTableRow) -> DocumentedFile<'_> {
+    DocumentedFile {
+        row,
+        size: row.size.map(number).unwrap_or_default(),
+        deployed_by: match &row.unused {
+            Some(why) => format!("not deployed: {why}"),
+            None if row.steps.is_empty() => "not deployed".to_owned(),
+            None => row.steps.join(", "),
+        },
+    }
+}
+
+fn console(plan: &Plan) -> Vec<ConsoleGroupView<'_>> {
+    let mut queued: BTreeMap<&RelPath, Vec<&Operation>> = BTreeMap::new();
+    for operation in plan.operations() {
+        queued.entry(&operation.at).or_default().push(operation);
+    }
+    let mut groups = Vec::new();
+    for group in &plan.context.console {
+        let mut view = ConsoleGroupView {
+            path: &group.path,
+            depth: group.path.parts().count(),
+            items: Vec::new(),
+            before: BTreeMap::new(),
+            after: BTreeMap::new(),
+        };
+        for item in &group.items {
+            let mut instances = Vec::new();
+            for instance in &item.instances {
+                let operations = queued.remove(&instance.at).unwrap_or_default();
+                let instance = instance_view(instance, operations);
+                let InstanceView { before, after, .. } = &instance;
+                let marks = view.before.entry(before.clone()).or_default();
+                marks.push(instance.mark(before, "old"));
+                let marks = view.after.entry(after.clone()).or_default();
+                marks.push(instance.mark(after, "new"));
+                instances.push(instance);
+            }
+            view.items.push((&item.name, instances));
+        }
+        groups.push(view);
+    }
+    groups
+}
+
+fn instance_view<'p>(
+    instance: &'p ConsoleInstance,
+    operations: Vec<&'p Operation>,
+) -> InstanceView<'p> {
+    let before = console_state(instance.state, instance.version.as_ref());
+    let after = match operations.last().map(|last| &last.after) {
+        None => before.clone(),
+        Some(TargetState::Item { state, version, .. }) => console_state(*state, version.as_ref()),
+        Some(TargetState::Procedure { state, .. }) => state.as_str().to_owned(),
+        Some(TargetState::Unknown) => "unknown".to_owned(),
+        Some(_) => String::new(),
+    };
+    InstanceView {
+        server: instance.server.as_deref(),
+        before,
+        operations,
+        after,
+    }
+}
