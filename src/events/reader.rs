@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventLine, LoggedEvent, SCHEMA};
+use super::{Event, EventLine, SCHEMA};
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 
@@ -117,7 +117,7 @@ fn parse_line(line: &[u8]) -> ParsedLine {
     ) {
         (_, "operation") => ParsedLine::Older(None),
         (Ok(line), _) => match line.event {
-            LoggedEvent::Ended { ref exit, .. } if exit.is_empty() => {
+            Event::Ended { ref exit, .. } if exit.is_empty() => {
                 ParsedLine::Older(Some(Box::new(line)))
             }
             _ => ParsedLine::Line(Box::new(line)),
