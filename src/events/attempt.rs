@@ -352,29 +352,28 @@ fn by_server(
     span: TimeSpan,
     took_us: u64,
 ) {
-    let mut counts: BTreeMap<Option<&String>, u64> = BTreeMap::new();
+    let mut renamed_on: BTreeSet<&Option<String>> = BTreeSet::new();
     for operation in operations {
-        *counts.entry(operation.server.as_ref()).or_default() += 1;
-    }
-    for (server, operations) in counts {
+        let server = &operation.server;
         let at = servers
-            .binary_search_by(|taken| taken.server.as_ref().cmp(&server))
+            .binary_search_by(|timing| timing.server.cmp(server))
             .unwrap_or_else(|at| {
-                servers.insert(
-                    at,
-                    ServerTiming {
-                        server: server.cloned(),
-                        span,
-                        operations: 0,
-                        renaming_us: 0,
-                    },
-                );
+                let timing = ServerTiming {
+                    server: server.clone(),
+                    span,
+                    operations: 0,
+                    renaming_us: 0,
+                };
+                servers.insert(at, timing);
                 at
             });
-        let taken = &mut servers[at];
-        taken.operations += operations;
-        taken.renaming_us += took_us;
-        taken.span.to_us = span.to_us;
+        let timing = &mut servers[at];
+        timing.operations += 1;
+        timing.span.to_us = span.to_us;
+        // One rename may do several operations on a server.
+        if renamed_on.insert(server) {
+            timing.renaming_us += took_us;
+        }
     }
 }
 
@@ -382,29 +381,22 @@ fn by_server(
 /// those of the services that it rolled back itself; the services that an interrupted command
 /// rolled back before require one as well.
 fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
-    let mut required: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut required: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
     for restart in &attempt.restarts {
-        required
-            .entry(&restart.service)
-            .or_default()
-            .extend(restart.servers.iter().map(String::as_str));
+        let servers = required.entry(&restart.service).or_default();
+        servers.extend(&restart.servers);
     }
-    for operation in attempt
-        .swaps
-        .iter()
-        .filter(|swap| swap.direction == Direction::Back)
-        .flat_map(|swap| &swap.operations)
-    {
+    let swaps = attempt.swaps.iter();
+    let back = swaps.filter(|swap| swap.direction == Direction::Back);
+    for operation in back.flat_map(|swap| &swap.operations) {
         if let (TargetKind::Service, Some(server)) = (operation.of, &operation.server) {
-            required
-                .entry(&operation.target)
-                .or_default()
-                .insert(server);
+            let servers = required.entry(&operation.target).or_default();
+            servers.insert(server);
         }
     }
-    let restart = |(service, servers): (&str, BTreeSet<&str>)| RequiredRestart {
-        service: service.to_owned(),
-        servers: servers.into_iter().map(str::to_owned).collect(),
+    let restart = |(service, servers): (&String, BTreeSet<&String>)| RequiredRestart {
+        service: service.clone(),
+        servers: servers.into_iter().cloned().collect(),
     };
     required.into_iter().map(restart).collect()
 }

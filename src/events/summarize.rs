@@ -134,18 +134,8 @@ fn incomplete(events: &Events) -> Vec<String> {
             .as_ref()
             .map(|why| format!("the events of the run cannot be used: {why}")),
     );
-    if events.older > 0 {
-        missing.push(lines(
-            events.older,
-            "has an older form, which contains less",
-            "have an older form, which contains less",
-        ));
-    }
-    let is_began = |line: &EventLine| matches!(line.event, Event::Began(_));
-    if events.older == 0 && !events.lines.is_empty() && !events.lines.iter().any(is_began) {
-        missing.push(
-            "the events do not name their run: they have an older form, or their beginning is missing".to_owned(),
-        );
+    if !events.lines.is_empty() && began(&events.lines).is_none() {
+        missing.push("the events do not name their run: their beginning is missing".to_owned());
     }
     if events.unknown > 0 {
         missing.push(lines(
