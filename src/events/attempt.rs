@@ -9,7 +9,7 @@ use super::summary::{
     StepTiming, TimeSpan, TimedSwap,
 };
 use super::timeline::{Moment, Timeline};
-use super::{EventStep, LoggedEvent, SwapEvent, TargetKind};
+use super::{Event, EventOperation, EventStep, TargetKind};
 use crate::journal::{Answer, Direction, Outcome, RunState};
 
 /// Splits the events of a run into its attempts, and summarizes each.
@@ -87,39 +87,48 @@ impl<'a> AttemptBuilder<'a> {
         attempt.span.to_us = moment.us;
         attempt.span.by_wall_clock = moment.session != self.first_session;
         match &moment.line.event {
-            LoggedEvent::Began(_) | LoggedEvent::Ended { .. } => {}
-            LoggedEvent::Opened { bytes, .. } => attempt.bytes = Some(*bytes),
-            LoggedEvent::Staged { .. } => {
+            Event::Began(_) | Event::Ended { .. } => {}
+            Event::Opened { bytes, .. } => attempt.bytes = Some(*bytes),
+            Event::Staged { .. } => {
                 attempt.staged = Some(TimeSpan::new(moment.began_us, moment.us));
             }
-            LoggedEvent::BackedUp { directory, .. } => attempt.backup = Some(directory.clone()),
-            LoggedEvent::Committing => self.commit(),
-            LoggedEvent::Step { step, direction } => {
+            Event::BackedUp { directory, .. } => attempt.backup = Some(directory.clone()),
+            Event::Committing => self.commit(),
+            Event::Step { step, direction } => {
                 self.step(step.as_ref(), *direction, self.us);
             }
-            LoggedEvent::Swap(swapped) => self.swap(swapped),
-            LoggedEvent::Sync {
+            Event::Swapped {
+                swap,
+                step,
+                direction,
+                took_us,
+                operations,
+            } => {
+                let span = self.took(*took_us);
+                self.swap(*swap, step.as_ref(), *direction, operations, span, *took_us);
+            }
+            Event::Sync {
                 step,
                 direction,
                 took_us,
             } => self.sync(step.as_ref(), *direction, *took_us),
-            LoggedEvent::Asked { step, direction } => self.asked(step, *direction, self.us),
-            LoggedEvent::Answered {
+            Event::Asked { step, direction } => self.asked(step, *direction, self.us),
+            Event::Answered {
                 step,
                 answer,
                 by,
                 waited_us,
             } => self.answered(step, *answer, by, *waited_us),
-            LoggedEvent::Turned { direction, why } => self.turned(*direction, why),
-            LoggedEvent::RestartRequired { service, servers } => {
+            Event::Turned { direction, why } => self.turned(*direction, why),
+            Event::RestartRequired { service, servers } => {
                 attempt.restarts.push(RequiredRestart {
                     service: service.clone(),
                     servers: servers.clone(),
                 });
             }
-            LoggedEvent::Notice { text } => attempt.notices.push(text.clone()),
-            LoggedEvent::Compared(compared) => attempt.compared = Some(compared.clone()),
-            LoggedEvent::Closed {
+            Event::Notice { text } => attempt.notices.push(text.clone()),
+            Event::Compared(compared) => attempt.compared = Some(compared.clone()),
+            Event::Closed {
                 outcome,
                 by,
                 reason,
@@ -185,28 +194,35 @@ impl<'a> AttemptBuilder<'a> {
         &mut steps[at]
     }
 
-    fn swap(&mut self, swapped: &SwapEvent) {
-        let (us, span) = (self.us, self.took(swapped.took_us));
-        let step = self.step(swapped.step.as_ref(), swapped.direction, span.from_us);
-        step.span.to_us = us;
+    fn swap(
+        &mut self,
+        swap: u32,
+        id: Option<&String>,
+        direction: Direction,
+        operations: &[EventOperation],
+        span: TimeSpan,
+        took_us: u64,
+    ) {
+        let step = self.step(id, direction, span.from_us);
+        step.span.to_us = span.to_us;
         step.swaps += 1;
-        step.operations += swapped.operations.len() as u64;
-        step.renaming_us += swapped.took_us;
-        by_server(&mut step.servers, swapped, span);
-        by_server(&mut self.attempt.servers, swapped, span);
-        match swapped.direction {
-            Direction::Forward => self.forward.insert(swapped.swap),
-            Direction::Back => self.back.insert(swapped.swap),
+        step.operations += operations.len() as u64;
+        step.renaming_us += took_us;
+        by_server(&mut step.servers, operations, span, took_us);
+        by_server(&mut self.attempt.servers, operations, span, took_us);
+        match direction {
+            Direction::Forward => self.forward.insert(swap),
+            Direction::Back => self.back.insert(swap),
         };
         let first_in = *self.renamed_in.get_or_insert(self.session);
         let outage = self.attempt.outage.get_or_insert(span);
-        outage.to_us = us;
+        outage.to_us = span.to_us;
         outage.by_wall_clock = first_in != self.session;
         self.attempt.swaps.push(TimedSwap {
-            step: swapped.step.clone(),
-            direction: swapped.direction,
+            step: id.cloned(),
+            direction,
             span,
-            operations: swapped.operations.clone(),
+            operations: operations.to_vec(),
             session: self.session,
         });
     }
@@ -330,30 +346,34 @@ impl<'a> AttemptBuilder<'a> {
     }
 }
 
-fn by_server(servers: &mut Vec<ServerTiming>, swapped: &SwapEvent, span: TimeSpan) {
-    let mut operations: BTreeMap<Option<&String>, u64> = BTreeMap::new();
-    for operation in &swapped.operations {
-        *operations.entry(operation.server.as_ref()).or_default() += 1;
-    }
-    for (server, operations) in operations {
+fn by_server(
+    servers: &mut Vec<ServerTiming>,
+    operations: &[EventOperation],
+    span: TimeSpan,
+    took_us: u64,
+) {
+    let mut renamed_on: BTreeSet<&Option<String>> = BTreeSet::new();
+    for operation in operations {
+        let server = &operation.server;
         let at = servers
-            .binary_search_by(|taken| taken.server.as_ref().cmp(&server))
+            .binary_search_by(|timing| timing.server.cmp(server))
             .unwrap_or_else(|at| {
-                servers.insert(
-                    at,
-                    ServerTiming {
-                        server: server.cloned(),
-                        span,
-                        operations: 0,
-                        renaming_us: 0,
-                    },
-                );
+                let timing = ServerTiming {
+                    server: server.clone(),
+                    span,
+                    operations: 0,
+                    renaming_us: 0,
+                };
+                servers.insert(at, timing);
                 at
             });
-        let taken = &mut servers[at];
-        taken.operations += operations;
-        taken.renaming_us += swapped.took_us;
-        taken.span.to_us = span.to_us;
+        let timing = &mut servers[at];
+        timing.operations += 1;
+        timing.span.to_us = span.to_us;
+        // One rename may do several operations on a server.
+        if renamed_on.insert(server) {
+            timing.renaming_us += took_us;
+        }
     }
 }
 
@@ -361,29 +381,22 @@ fn by_server(servers: &mut Vec<ServerTiming>, swapped: &SwapEvent, span: TimeSpa
 /// those of the services that it rolled back itself; the services that an interrupted command
 /// rolled back before require one as well.
 fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
-    let mut required: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut required: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
     for restart in &attempt.restarts {
-        required
-            .entry(&restart.service)
-            .or_default()
-            .extend(restart.servers.iter().map(String::as_str));
+        let servers = required.entry(&restart.service).or_default();
+        servers.extend(&restart.servers);
     }
-    for operation in attempt
-        .swaps
-        .iter()
-        .filter(|swap| swap.direction == Direction::Back)
-        .flat_map(|swap| &swap.operations)
-    {
+    let swaps = attempt.swaps.iter();
+    let back = swaps.filter(|swap| swap.direction == Direction::Back);
+    for operation in back.flat_map(|swap| &swap.operations) {
         if let (TargetKind::Service, Some(server)) = (operation.of, &operation.server) {
-            required
-                .entry(&operation.target)
-                .or_default()
-                .insert(server);
+            let servers = required.entry(&operation.target).or_default();
+            servers.insert(server);
         }
     }
-    let restart = |(service, servers): (&str, BTreeSet<&str>)| RequiredRestart {
-        service: service.to_owned(),
-        servers: servers.into_iter().map(str::to_owned).collect(),
+    let restart = |(service, servers): (&String, BTreeSet<&String>)| RequiredRestart {
+        service: service.clone(),
+        servers: servers.into_iter().cloned().collect(),
     };
     required.into_iter().map(restart).collect()
 }
@@ -429,7 +442,7 @@ mod tests {
     use crate::events::EventLine;
     use crate::events::timeline::timeline;
 
-    fn line(elapsed_us: u64, event: LoggedEvent) -> EventLine {
+    fn line(elapsed_us: u64, event: Event) -> EventLine {
         EventLine {
             at: format!("2026-11-23T12:00:00.{elapsed_us:06}Z"),
             elapsed_us,
@@ -438,20 +451,20 @@ mod tests {
     }
 
     fn swap(elapsed_us: u64, took_us: u64) -> EventLine {
-        let swapped = SwapEvent {
+        let swapped = Event::Swapped {
             swap: 1,
             step: Some("one".to_owned()),
             direction: Direction::Forward,
             took_us,
             operations: Vec::new(),
         };
-        line(elapsed_us, LoggedEvent::Swap(swapped))
+        line(elapsed_us, swapped)
     }
 
     fn sync(elapsed_us: u64, took_us: u64) -> EventLine {
         line(
             elapsed_us,
-            LoggedEvent::Sync {
+            Event::Sync {
                 step: Some("one".to_owned()),
                 direction: Direction::Forward,
                 took_us,
@@ -471,13 +484,13 @@ mod tests {
         let lines = [
             line(
                 10,
-                LoggedEvent::Opened {
+                Event::Opened {
                     run: "0001-KB1".to_owned(),
                     bytes: 5,
                 },
             ),
-            line(100, LoggedEvent::Staged { bytes: 5 }),
-            line(110, LoggedEvent::Committing),
+            line(100, Event::Staged { bytes: 5 }),
+            line(110, Event::Committing),
             swap(130, 10),
             sync(160, 25),
             swap(200, 20),
@@ -506,7 +519,7 @@ mod tests {
     #[test]
     fn the_wait_for_a_person_ends_with_the_answer_and_not_with_its_record() {
         let (step, direction) = ("by-hand".to_owned(), Direction::Forward);
-        let answered = LoggedEvent::Answered {
+        let answered = Event::Answered {
             step: step.clone(),
             answer: Answer::Done,
             by: "me".to_owned(),
@@ -514,7 +527,7 @@ mod tests {
         };
         let lines = [
             swap(10, 5),
-            line(20, LoggedEvent::Asked { step, direction }),
+            line(20, Event::Asked { step, direction }),
             line(75, answered),
             swap(100, 10),
         ];
@@ -533,7 +546,7 @@ mod tests {
     fn the_unrecorded_work_of_a_killed_command_belongs_to_the_outage() {
         // It died before it recorded its first swap, and another command continued: its clock
         // starts again.
-        let lines = [line(50, LoggedEvent::Committing), swap(20, 10)];
+        let lines = [line(50, Event::Committing), swap(20, 10)];
         let attempt = only_attempt(&lines);
         assert!(attempt.partial);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventLine, LoggedEvent, SCHEMA};
+use super::{EventLine, SCHEMA};
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 
@@ -27,8 +27,6 @@ pub struct Events {
     pub damaged: u64,
     /// Number of lines of a later version, or with an event that this version does not know.
     pub unknown: u64,
-    /// Number of lines in the older form, which had no `began`.
-    pub older: u64,
     /// True if the file is too long to be read completely.
     pub cut: bool,
 }
@@ -79,10 +77,6 @@ impl Events {
         }
         match parse_line(line) {
             ParsedLine::Line(line) => self.lines.push(*line),
-            ParsedLine::Older(line) => {
-                self.older += 1;
-                self.lines.extend(line.map(|line| *line));
-            }
             ParsedLine::Unknown => self.unknown += 1,
             ParsedLine::Damaged if !is_complete => self.torn = true,
             ParsedLine::Damaged => self.damaged += 1,
@@ -92,8 +86,6 @@ impl Events {
 
 enum ParsedLine {
     Line(Box<EventLine>),
-    /// Line in the form before `began`; kept if it still has the same meaning.
-    Older(Option<Box<EventLine>>),
     Unknown,
     Damaged,
 }
@@ -102,7 +94,8 @@ fn parse_line(line: &[u8]) -> ParsedLine {
     /// Keys of a line in any version.
     #[derive(Deserialize)]
     struct CommonKeys {
-        event: String,
+        #[serde(rename = "event")]
+        _event: String,
         schema: Option<u64>,
     }
     let Ok(keys) = serde_json::from_slice::<CommonKeys>(line) else {
@@ -111,26 +104,9 @@ fn parse_line(line: &[u8]) -> ParsedLine {
     if keys.schema.is_some_and(|schema| schema > u64::from(SCHEMA)) {
         return ParsedLine::Unknown;
     }
-    match (
-        serde_json::from_slice::<EventLine>(line),
-        keys.event.as_str(),
-    ) {
-        (_, "operation") => ParsedLine::Older(None),
-        (Ok(line), _) => match line.event {
-            LoggedEvent::Ended { ref exit, .. } if exit.is_empty() => {
-                ParsedLine::Older(Some(Box::new(line)))
-            }
-            _ => ParsedLine::Line(Box::new(line)),
-        },
-        (
-            Err(_),
-            "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap" | "sync",
-        ) => ParsedLine::Damaged,
-        (
-            Err(_),
-            "asked" | "answered" | "turned" | "restart-required" | "notice" | "compared" | "closed"
-            | "ended",
-        ) => ParsedLine::Damaged,
-        (Err(_), _) => ParsedLine::Unknown,
+    match serde_json::from_slice::<EventLine>(line) {
+        Ok(line) => ParsedLine::Line(Box::new(line)),
+        Err(error) if error.to_string().starts_with("unknown variant") => ParsedLine::Unknown,
+        Err(_) => ParsedLine::Damaged,
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Began, EventLine, EventStep, EventSubject, LoggedEvent, SCHEMA, StateComparison};
+use super::{Began, Event, EventLine, EventStep, EventSubject, SCHEMA, StateComparison};
 use crate::journal::{Direction, Opened, Outcome, Record, Run, RunState, RunSubject};
 use crate::names::Digest;
 use crate::plan::Plan;
@@ -79,13 +79,13 @@ impl Records<'_> {
 
     /// Returns the comparison that a record proves: a run is closed as applied only if nothing
     /// managed differs from the expected state.
-    fn compared(&self, record: &Record) -> Option<LoggedEvent> {
+    fn compared(&self, record: &Record) -> Option<Event> {
         match record {
             Record::Closed {
                 outcome: Outcome::Applied,
                 measured,
                 ..
-            } => Some(LoggedEvent::Compared(StateComparison {
+            } => Some(Event::Compared(StateComparison {
                 direction: Direction::Forward,
                 expected: self.expected(),
                 measured: Some(*measured),
@@ -96,29 +96,29 @@ impl Records<'_> {
         }
     }
 
-    fn event(&self, record: &Record) -> LoggedEvent {
+    fn event(&self, record: &Record) -> Event {
         let bytes = self.plan.map_or(0, bytes_to_stage);
         match record {
-            Record::Opened(_) => LoggedEvent::Opened {
+            Record::Opened(_) => Event::Opened {
                 run: self
                     .run
                     .map(|run| run.name().to_owned())
                     .unwrap_or_default(),
                 bytes,
             },
-            Record::Staged { .. } => LoggedEvent::Staged { bytes },
-            Record::Committing { .. } => LoggedEvent::Committing,
-            Record::Confirmed { step, by, answer } => LoggedEvent::Answered {
+            Record::Staged { .. } => Event::Staged { bytes },
+            Record::Committing { .. } => Event::Committing,
+            Record::Confirmed { step, by, answer } => Event::Answered {
                 step: step.clone(),
                 answer: *answer,
                 by: by.clone(),
                 waited_us: 0,
             },
-            Record::Turned { direction, why } => LoggedEvent::Turned {
+            Record::Turned { direction, why } => Event::Turned {
                 direction: *direction,
                 why: why.clone(),
             },
-            Record::Reopened { why, .. } => LoggedEvent::Turned {
+            Record::Reopened { why, .. } => Event::Turned {
                 direction: Direction::Back,
                 why: why.clone(),
             },
@@ -127,7 +127,7 @@ impl Records<'_> {
                 measured,
                 accepted,
                 ..
-            } => LoggedEvent::Closed {
+            } => Event::Closed {
                 outcome: *outcome,
                 measured: Some(*measured),
                 by: accepted.as_ref().map(|accepted| accepted.by.clone()),

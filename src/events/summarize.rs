@@ -3,7 +3,7 @@
 use super::attempt::attempts;
 use super::summary::RunSummary;
 use super::timeline::timeline;
-use super::{Began, EventLine, Events, LoggedEvent, Records};
+use super::{Began, Event, EventLine, Events, Records};
 use crate::journal::{Direction, RunState};
 use crate::names::Escaped;
 
@@ -25,7 +25,7 @@ impl RunSummary {
 }
 
 fn is_usable(line: &EventLine) -> bool {
-    matches!(line.event, LoggedEvent::Began(_) | LoggedEvent::Swap(_))
+    matches!(line.event, Event::Began(_) | Event::Swapped { .. })
 }
 
 fn summarize(
@@ -86,7 +86,7 @@ fn summarize(
 /// Returns the first line of the first command.
 fn began(lines: &[EventLine]) -> Option<Began> {
     lines.iter().find_map(|line| match &line.event {
-        LoggedEvent::Began(began) => Some((**began).clone()),
+        Event::Began(began) => Some((**began).clone()),
         _ => None,
     })
 }
@@ -96,10 +96,10 @@ fn opened_and_closed(lines: &[EventLine]) -> (Option<String>, Option<String>) {
     let (mut opened, mut closed) = (None, None);
     for line in lines {
         match line.event {
-            LoggedEvent::Opened { .. } => {
+            Event::Opened { .. } => {
                 opened.get_or_insert_with(|| line.at.clone());
             }
-            LoggedEvent::Closed { .. } => closed = Some(line.at.clone()),
+            Event::Closed { .. } => closed = Some(line.at.clone()),
             _ => {}
         }
     }
@@ -111,12 +111,12 @@ fn state_from_events(lines: &[EventLine]) -> RunState {
     lines
         .iter()
         .fold(RunState::Staging, |state, line| match &line.event {
-            LoggedEvent::Staged { .. } => RunState::Staged,
-            LoggedEvent::Committing if state == RunState::Staged => {
+            Event::Staged { .. } => RunState::Staged,
+            Event::Committing if state == RunState::Staged => {
                 RunState::Unfinished(Direction::Forward)
             }
-            LoggedEvent::Turned { direction, .. } => RunState::Unfinished(*direction),
-            LoggedEvent::Closed { outcome, .. } => RunState::Closed(*outcome),
+            Event::Turned { direction, .. } => RunState::Unfinished(*direction),
+            Event::Closed { outcome, .. } => RunState::Closed(*outcome),
             _ => state,
         })
 }
@@ -134,18 +134,8 @@ fn incomplete(events: &Events) -> Vec<String> {
             .as_ref()
             .map(|why| format!("the events of the run cannot be used: {why}")),
     );
-    if events.older > 0 {
-        missing.push(lines(
-            events.older,
-            "has an older form, which contains less",
-            "have an older form, which contains less",
-        ));
-    }
-    let is_began = |line: &EventLine| matches!(line.event, LoggedEvent::Began(_));
-    if events.older == 0 && !events.lines.is_empty() && !events.lines.iter().any(is_began) {
-        missing.push(
-            "the events do not name their run: they have an older form, or their beginning is missing".to_owned(),
-        );
+    if !events.lines.is_empty() && began(&events.lines).is_none() {
+        missing.push("the events do not name their run: their beginning is missing".to_owned());
     }
     if events.unknown > 0 {
         missing.push(lines(

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use super::summary::{Session, TimeSpan};
-use super::{EventLine, LoggedEvent};
+use super::{Event, EventLine};
 
 /// Lines on one clock, and the commands that wrote them.
 pub(super) struct Timeline<'a> {
@@ -40,7 +40,7 @@ pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) ->
     let mut is_over = true;
     let mut went_back = false;
     for line in lines {
-        let begins = matches!(line.event, LoggedEvent::Began(_));
+        let begins = matches!(line.event, Event::Began(_));
         let elapsed_before = all
             .moments
             .last()
@@ -67,7 +67,7 @@ pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) ->
             .max(last_us);
         last_us = us;
         all.sessions[session].span.to_us = us;
-        if let LoggedEvent::Ended {
+        if let Event::Ended {
             exit_code,
             exit,
             reasons,
@@ -78,7 +78,7 @@ pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) ->
             ended.exit = Some(exit.clone()).filter(|exit| !exit.is_empty());
             ended.reasons.clone_from(reasons);
         }
-        is_over = matches!(line.event, LoggedEvent::Ended { .. });
+        is_over = matches!(line.event, Event::Ended { .. });
         if !is_over && !begins {
             all.last_at_work = Some(session);
         }
@@ -108,7 +108,7 @@ fn begin_of(line: &EventLine) -> Option<Timestamp> {
 
 fn session(line: &EventLine, from_us: u64) -> Session {
     let began = match &line.event {
-        LoggedEvent::Began(began) => Some(began),
+        Event::Began(began) => Some(began),
         _ => None,
     };
     Session {
@@ -128,7 +128,7 @@ fn session(line: &EventLine, from_us: u64) -> Session {
 mod tests {
     use super::*;
 
-    fn line(second: u8, elapsed_us: u64, event: LoggedEvent) -> EventLine {
+    fn line(second: u8, elapsed_us: u64, event: Event) -> EventLine {
         EventLine {
             at: format!("2026-11-23T12:00:{second:02}Z"),
             elapsed_us,
@@ -136,8 +136,8 @@ mod tests {
         }
     }
 
-    fn ended() -> LoggedEvent {
-        LoggedEvent::Ended {
+    fn ended() -> Event {
+        Event::Ended {
             exit_code: 12,
             exit: "stopped".to_owned(),
             reasons: Vec::new(),
@@ -157,8 +157,8 @@ mod tests {
     fn the_monotonic_clock_counts_within_a_command() {
         // The wall clock was set back during the command.
         let lines = [
-            line(30, 5, LoggedEvent::Committing),
-            line(10, 900, LoggedEvent::Committing),
+            line(30, 5, Event::Committing),
+            line(10, 900, Event::Committing),
             line(11, 1_000, ended()),
         ];
         assert_eq!(times(&lines), (vec![5, 900, 1_000], Vec::new()));
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn the_wall_clock_counts_between_two_commands() {
         let lines = [
-            line(10, 0, LoggedEvent::Committing),
+            line(10, 0, Event::Committing),
             line(12, 2_000_000, ended()),
-            line(15, 7, LoggedEvent::Committing),
+            line(15, 7, Event::Committing),
         ];
         assert_eq!(times(&lines).0, [0, 2_000_000, 5_000_000]);
     }
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn lines_stay_in_order_and_a_wall_clock_that_went_back_is_reported() {
         let lines = [
-            line(30, 0, LoggedEvent::Committing),
+            line(30, 0, Event::Committing),
             line(30, 9, ended()),
-            line(10, 7, LoggedEvent::Committing),
+            line(10, 7, Event::Committing),
         ];
         let (times, missing) = times(&lines);
         assert_eq!((times, missing.len()), (vec![0, 9, 16], 1));
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn a_clock_that_restarts_is_another_command() {
         let lines = [
-            line(10, 500, LoggedEvent::Committing),
-            line(11, 3, LoggedEvent::Committing),
+            line(10, 500, Event::Committing),
+            line(11, 3, Event::Committing),
         ];
         assert_eq!(timeline(&lines, &mut Vec::new()).sessions.len(), 2);
     }

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Instant;
 
-use super::from_run::micros;
-use super::{EventLine, LoggedEvent};
+use super::{Event, EventLine};
 use crate::deployment::locked::side_file;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::names::RelPath;
+use crate::run::event::micros;
 
 /// Appends lines to the events of a run.
 pub struct EventWriter {
@@ -44,14 +44,14 @@ impl EventWriter {
     }
 
     /// Writes a line.
-    pub fn write(&mut self, event: LoggedEvent) {
+    pub fn write(&mut self, event: &Event) {
         let at = jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
             .to_string();
         let line = EventLine {
             at,
             elapsed_us: micros(self.begun.elapsed()),
-            event,
+            event: event.clone(),
         };
         let Ok(json) = serde_json::to_string(&line) else {
             return;

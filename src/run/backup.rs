@@ -23,7 +23,7 @@ use crate::deployment::deletion::remove_path;
 use crate::deployment::free_space::{FreeSpace, free};
 use crate::deployment::open_file::Attributes;
 use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree};
-use crate::names::{Hasher, RelPath};
+use crate::names::{Escaped, Hasher, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntryKind, Plan};
 
 /// Number of bytes that are read at once.
@@ -280,7 +280,11 @@ impl BackupTarget {
             directory: self.path_for_run(run),
             ..backup
         };
-        listener.report(&Event::BackedUp(&backup));
+        listener.report(&Event::BackedUp {
+            directory: Escaped(&backup.directory.display().to_string()).to_string(),
+            files: backup.files as u64,
+            bytes: backup.bytes,
+        });
         Ok(backup)
     }
 

@@ -61,8 +61,9 @@ pub fn close_in_current_state(
     )?;
     listener.report(&Event::Closed {
         outcome,
-        measured,
-        accepted: Some(&accepted),
+        measured: Some(measured),
+        by: Some(accepted.by),
+        reason: Some(accepted.reason),
     });
     Ok(measured)
 }

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use super::check::{self, ChangedFilePolicy, NewObjects, points_of_no_return};
 use super::containers::{make_containers, missing_containers, remove_empty_containers};
 use super::debris::unknown_objects;
+use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot, SwapState};
 use super::undoable::UndoCheck;
 use super::walk::{BackwardExceptions, SwapWalk};
-use super::{Comparison, Event, Listener, OnFailure, RunError, check_not_stopped};
+use super::{Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{FileKind, Tree};
@@ -211,7 +212,7 @@ pub fn resume(
             turn(disk, &mut journal, Direction::Forward, "resume")?;
             listener.report(&Event::Turned {
                 direction: Direction::Forward,
-                why: "resume",
+                why: "resume".to_owned(),
             });
         }
         _ => {}
@@ -269,7 +270,7 @@ pub fn undo(
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
-        why: "undo",
+        why: "undo".to_owned(),
     });
     let is_continued = run.state() == RunState::Unfinished(Direction::Back);
     Ok(roll_back(
@@ -356,7 +357,7 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
     let why = error_chain(&because);
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
-        why: &why,
+        why: why.clone(),
     });
     let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions)
         .and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
@@ -451,8 +452,9 @@ fn close(
     )?;
     walk.listener.report(&Event::Closed {
         outcome,
-        measured,
-        accepted: None,
+        measured: Some(measured),
+        by: None,
+        reason: None,
     });
     Ok(())
 }
@@ -470,7 +472,7 @@ fn move_late_unmanaged(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
             let text = format!(
                 "the unmanaged file `{stayed}` appeared during the run and stays there: it has no free path in the new state"
             );
-            walk.listener.report(&Event::Notice { text: &text });
+            walk.listener.report(&Event::Notice { text });
         }
     }
     if any == Moved::Something {
@@ -488,7 +490,7 @@ fn report_left_in_slots(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
             let text = format!(
                 "the unmanaged file `{left}` appeared in a directory that the run had made, and is kept there"
             );
-            walk.listener.report(&Event::Notice { text: &text });
+            walk.listener.report(&Event::Notice { text });
         }
     }
     Ok(())
@@ -512,10 +514,9 @@ fn report_restarts(walk: &mut SwapWalk<'_>, begun: &BTreeSet<RelPath>) {
         }
     }
     for (service, servers) in restarts {
-        let servers: Vec<&str> = servers.into_iter().collect();
         walk.listener.report(&Event::RestartRequired {
-            service,
-            servers: &servers,
+            service: service.to_owned(),
+            servers: servers.into_iter().map(str::to_owned).collect(),
         });
     }
 }
@@ -536,7 +537,7 @@ fn compare_with_expected_state(walk: &mut SwapWalk<'_>) -> Result<Measured, RunE
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
     let differs = measured.differences(walk.disk.tree(), &managed)?;
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
-    let compared = Comparison {
+    let compared = StateComparison {
         direction: Direction::Forward,
         expected: walk
             .plan
@@ -547,7 +548,7 @@ fn compare_with_expected_state(walk: &mut SwapWalk<'_>) -> Result<Measured, RunE
         differs,
         appeared: measured.appeared.clone(),
     };
-    walk.listener.report(&Event::Compared(&compared));
+    walk.listener.report(&Event::Compared(compared.clone()));
     match compared.differs.is_empty() {
         true => Ok(measured),
         false => Err(RunError::UnexpectedResult(compared.differs)),
@@ -609,21 +610,21 @@ fn compare_with_before(
                 let text = format!(
                     "{text}; another process or person changed it, and it was left as it is"
                 );
-                walk.listener.report(&Event::Notice { text: &text });
+                walk.listener.report(&Event::Notice { text });
             }),
         }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     let digest = digest_of(&entries);
     let measured = wrong.is_empty().then_some(digest);
-    let compared = Comparison {
+    let compared = StateComparison {
         direction: Direction::Back,
         expected: Some(digest),
         measured,
         differs: wrong,
         appeared: Vec::new(),
     };
-    walk.listener.report(&Event::Compared(&compared));
+    walk.listener.report(&Event::Compared(compared.clone()));
     match measured {
         Some(digest) => Ok(digest),
         None => Err(RunError::UnexpectedResult(compared.differs)),

@@ -33,6 +33,7 @@ mod check;
 mod close;
 mod containers;
 mod debris;
+pub mod event;
 mod examine;
 mod executor;
 mod fingerprints;
@@ -47,17 +48,16 @@ mod swap;
 mod undoable;
 mod walk;
 
-use std::time::Duration;
-
 use crate::deployment::tree::DiskError;
-use crate::journal::{Accepted, Direction, JournalError, Outcome};
-use crate::names::{Digest, RelPath};
-use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
+use crate::journal::{Direction, JournalError};
+use crate::names::RelPath;
+use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
 pub use check::ChangedFilePolicy;
 pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
+pub use event::Event;
 pub use examine::{RunExamination, changes_since_plan, examine};
 pub use executor::{
     Cleared, Ended, check_not_begun, clear_interrupted_staging, commit, discard_staged, load_plan,
@@ -80,7 +80,9 @@ pub use undoable::{UndoAnswer, UndoCheck, containers_left, kept_object_faults, u
 /// Receiver of the events of a run, and source of the operator's answers.
 pub trait Listener {
     /// Receives an event.
-    fn report(&mut self, event: &Event<'_>);
+    fn report(&mut self, event: &Event);
+    /// Receives the number of bytes that staging has written since the last call.
+    fn wrote(&mut self, _bytes: u64) {}
     /// Asks about a manual step that waits. After `Reply::Stop` the run stays open at this step.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
     /// Returns whether a stop was requested. Called before every swap, and during staging before
@@ -115,108 +117,6 @@ pub enum OnFailure {
     Undo,
     /// Stop, and leave the run open.
     Stop,
-}
-
-/// Event of a run.
-#[derive(Debug, Clone)]
-pub enum Event<'a> {
-    /// Creation of the run's directory.
-    Opened {
-        /// Name of the run, such as `0012-KB952076`.
-        run: &'a str,
-        /// Number of bytes that staging will write.
-        bytes: u64,
-    },
-    /// Progress of staging.
-    Wrote {
-        /// Number of bytes written since the last such event.
-        bytes: u64,
-    },
-    /// Completion of staging.
-    Staged {
-        /// Number of bytes written into new objects.
-        bytes: u64,
-    },
-    /// Completion of the backup of the files that the run will replace.
-    BackedUp(&'a CompletedBackup),
-    /// Start of the commit, before the first rename.
-    Committing,
-    /// Start of a step in one direction.
-    Step {
-        /// Step, or `None` for the record of applied rollups.
-        step: Option<&'a PlannedStep>,
-        direction: Direction,
-    },
-    /// Swap that was done or rolled back by this walk; one that was already is not reported.
-    Swapped {
-        swap: &'a Swap,
-        /// Operations that the swap does; empty for the record of applied rollups.
-        operations: &'a [&'a Operation],
-        direction: Direction,
-        /// Time from before its first rename until after its last one.
-        took: Duration,
-    },
-    /// Sync after a step: everything that the step moved is on disk.
-    Sync {
-        /// Step, or `None` for the record of applied rollups.
-        step: Option<&'a PlannedStep>,
-        direction: Direction,
-        took: Duration,
-    },
-    /// Manual step that waits for an answer from now on.
-    Asked {
-        step: &'a PlannedStep,
-        direction: Direction,
-    },
-    /// Answer to a manual step.
-    Answered {
-        step: &'a PlannedStep,
-        answer: crate::journal::Answer,
-        /// User who answered.
-        by: &'a str,
-        /// Time until the answer.
-        waited: Duration,
-    },
-    /// Change of the run's direction.
-    Turned {
-        /// New direction of the run.
-        direction: Direction,
-        /// Reason for the change.
-        why: &'a str,
-    },
-    /// Service whose file was restored. The service itself was not restarted, so it must be.
-    RestartRequired {
-        service: &'a str,
-        /// Servers on which its file was restored.
-        servers: &'a [&'a str],
-    },
-    /// Notice to the operator that stops nothing.
-    Notice { text: &'a str },
-    /// Comparison of the tree with the expected state.
-    Compared(&'a Comparison),
-    /// End of the run: the deployment is clean.
-    Closed {
-        outcome: Outcome,
-        /// Measured digest of the objects at the live paths.
-        measured: Digest,
-        /// User and reason, if the run was closed in its current state.
-        accepted: Option<&'a Accepted>,
-    },
-}
-
-/// Comparison of the tree after a walk with the expected state.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// Direction of the walk; after a backward one the state before the run is expected.
-    pub direction: Direction,
-    /// Digest of the expected state.
-    pub expected: Option<Digest>,
-    /// Digest of the actual state; after a backward walk only if nothing differs.
-    pub measured: Option<Digest>,
-    /// Descriptions of managed entries that differ.
-    pub differs: Vec<String>,
-    /// Unmanaged files that appeared during the run, so that the expected state lacks them.
-    pub appeared: Vec<RelPath>,
 }
 
 /// Manual step that waits for an answer.

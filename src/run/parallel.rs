@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{Event, Listener, RunError, check_not_stopped};
+use super::{Listener, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 
 /// Interval at which a request to stop is noticed while nothing is written.
@@ -37,7 +37,7 @@ pub(super) fn for_each_parallel<T: Send + Sync>(
     if disk.has_injector() {
         return work.iter().try_for_each(|one| {
             check_not_stopped(listener)?;
-            work_on(one, &mut |bytes| listener.report(&Event::Wrote { bytes }))
+            work_on(one, &mut |bytes| listener.wrote(bytes))
         });
     }
     work.sort_by_key(|one| Reverse(size(one)));
@@ -64,7 +64,7 @@ pub(super) fn for_each_parallel<T: Send + Sync>(
         });
         loop {
             match written.recv_timeout(STOP_POLL_INTERVAL) {
-                Ok(bytes) => listener.report(&Event::Wrote { bytes }),
+                Ok(bytes) => listener.wrote(bytes),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -60,7 +60,7 @@ pub fn reopen(
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
-        why: "undo",
+        why: "undo".to_owned(),
     });
     Ok(roll_back(&mut walk, Rollback::FromStart, None))
 }

@@ -165,7 +165,7 @@ impl<'a> Stager<'a> {
             });
         self.disk.make_directory(&self.run, attributes)?;
         listener.report(&Event::Opened {
-            run: self.run.name(),
+            run: self.run.name().to_owned(),
             bytes: self.bytes(),
         });
         let mut journal = JournalWriter::begin(self.disk, &self.run)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::event::{EventOperation, micros};
 use super::fingerprints::Fingerprints;
 use super::swap::{Moved, Slot, SwapState};
 use super::{Event, Listener, Question, Reply, RunError};
@@ -50,7 +51,7 @@ impl SwapWalk<'_> {
                 });
             }
             self.listener.report(&Event::Step {
-                step,
+                step: step.map(|step| step.id.clone()),
                 direction: Direction::Forward,
             });
             let operations = by_swap(step);
@@ -115,7 +116,7 @@ impl SwapWalk<'_> {
                     let took = since.elapsed();
                     if !step_reported {
                         self.listener.report(&Event::Step {
-                            step,
+                            step: step.map(|step| step.id.clone()),
                             direction: Direction::Back,
                         });
                         step_reported = true;
@@ -141,9 +142,9 @@ impl SwapWalk<'_> {
         let since = Instant::now();
         self.disk.sync()?;
         self.listener.report(&Event::Sync {
-            step,
+            step: step.map(|step| step.id.clone()),
             direction,
-            took: since.elapsed(),
+            took_us: micros(since.elapsed()),
         });
         Ok(())
     }
@@ -155,22 +156,22 @@ impl SwapWalk<'_> {
         direction: Direction,
         took: Duration,
     ) {
-        let operations = operations
-            .get(&swap.number)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let operations = operations.get(&swap.number).into_iter().flatten();
         self.listener.report(&Event::Swapped {
-            swap,
-            operations,
+            swap: swap.number,
+            step: swap.step.clone(),
             direction,
-            took,
+            took_us: micros(took),
+            operations: operations
+                .map(|operation| EventOperation::of(operation))
+                .collect(),
         });
     }
 
     /// Asks about a manual step, and measures how long the answer takes.
     fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
         self.listener.report(&Event::Asked {
-            step: question.step,
+            step: question.step.id.clone(),
             direction: question.direction,
         });
         let since = Instant::now();
@@ -252,10 +253,10 @@ impl SwapWalk<'_> {
         };
         self.journal.write(self.disk, record)?;
         self.listener.report(&Event::Answered {
-            step,
+            step: step.id.clone(),
             answer,
-            by: &by,
-            waited,
+            by,
+            waited_us: micros(waited),
         });
         Ok(())
     }

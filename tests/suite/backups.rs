@@ -255,7 +255,7 @@ struct InterruptibleListener {
 }
 
 impl Listener for InterruptibleListener {
-    fn report(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Stop

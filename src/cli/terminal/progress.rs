@@ -15,11 +15,11 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{self, Began, DroppedEvents, LoggedEvent};
+use crate::events::{self, Began, DroppedEvents, Event, EventOperation};
 use crate::journal::{Answer, Direction};
 use crate::names::Escaped;
-use crate::plan::{Operation, OperationKind, PlannedStep};
-use crate::run::{CompletedBackup, Event, Listener, OnFailure, Question, Reply};
+use crate::plan::{OperationKind, PlannedStep};
+use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
 
 /// Source of the answer at a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +93,7 @@ impl RunProgress {
         let Some(tree) = &self.tree else { return };
         self.events = events::EventWriter::open(tree, run, self.begun);
         if let Some(events) = &mut self.events {
-            events.write(LoggedEvent::Began(Box::new(Began {
+            events.write(&Event::Began(Box::new(Began {
                 run: run.to_owned(),
                 ..self.began.clone()
             })));
@@ -129,7 +129,7 @@ impl RunProgress {
         }
     }
 
-    fn print_finished(&self, operation: &Operation, direction: Direction) {
+    fn print_finished(&self, operation: &EventOperation, direction: Direction) {
         match &self.bar {
             Some(bar) => {
                 bar.inc(1);
@@ -142,13 +142,6 @@ impl RunProgress {
         }
     }
 
-    /// Records an event. Events are never needed: if one cannot be written, it is dropped.
-    fn record(&mut self, event: &Event<'_>) {
-        if let (Some(events), Some(event)) = (&mut self.events, LoggedEvent::of(event)) {
-            events.write(event);
-        }
-    }
-
     /// Writes the last line of the events, with the exit code of the command.
     pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
         self.finish_bar();
@@ -157,7 +150,7 @@ impl RunProgress {
         let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
         let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
         if let Some(events) = &mut self.events {
-            events.write(LoggedEvent::Ended {
+            events.write(&Event::Ended {
                 exit_code: exit as u8,
                 exit: exit.name().to_owned(),
                 reasons,
@@ -189,30 +182,36 @@ impl RunProgress {
 }
 
 impl Listener for RunProgress {
-    fn report(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event) {
         if let Event::Opened { run, .. } = event {
             self.reopen(run);
         }
         // Record first, so that a slow terminal is not part of the measured times.
-        self.record(event);
+        if let Some(events) = &mut self.events {
+            events.write(event);
+        }
         match event {
             Event::Opened { run, bytes } => {
                 self.line(&format!("staging run {run}"));
                 self.bar(*bytes, "staging {bar:30} {bytes}/{total_bytes}");
             }
-            Event::Wrote { bytes } => {
-                if let Some(bar) = &self.bar {
-                    bar.inc(*bytes);
-                }
-            }
             Event::Staged { .. } => self.finish_bar(),
-            Event::BackedUp(backup) => self.line(&describe_backup(backup)),
+            Event::BackedUp {
+                directory,
+                files,
+                bytes,
+            } => self.line(&backup_line(directory, *files, *bytes)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
                 self.line("committing");
                 self.bar(self.operations, "committing {bar:30} {pos}/{len} {msg}");
             }
             Event::Step { step, direction } => {
+                let step = self
+                    .began
+                    .steps
+                    .iter()
+                    .find(|known| Some(&known.id) == step.as_ref());
                 if let Some(step) = step {
                     let prefix = match direction {
                         Direction::Forward => "",
@@ -230,7 +229,7 @@ impl Listener for RunProgress {
                 direction,
                 ..
             } => {
-                for operation in *operations {
+                for operation in operations {
                     self.print_finished(operation, *direction);
                 }
             }
@@ -240,7 +239,7 @@ impl Listener for RunProgress {
                     Answer::Skipped => "skipped",
                     Answer::RolledBack => "rolled back",
                 };
-                self.line(&format!("  manual step {} {result}", step.id));
+                self.line(&format!("  manual step {step} {result}"));
             }
             Event::Turned { why, direction } => {
                 self.finish_bar();
@@ -257,7 +256,17 @@ impl Listener for RunProgress {
                 self.line(&text);
             }
             Event::Closed { .. } => self.finish_bar(),
-            Event::Sync { .. } | Event::Asked { .. } | Event::Compared(_) => {}
+            Event::Began(_)
+            | Event::Sync { .. }
+            | Event::Asked { .. }
+            | Event::Compared(_)
+            | Event::Ended { .. } => {}
+        }
+    }
+
+    fn wrote(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes);
         }
     }
 
@@ -338,7 +347,7 @@ impl Listener for RunProgress {
 }
 
 /// Describes a finished operation.
-fn describe_finished(operation: &Operation, direction: Direction) -> String {
+fn describe_finished(operation: &EventOperation, direction: Direction) -> String {
     let target = out::on_servers(&operation.target, operation.server.as_deref());
     let action = match direction {
         Direction::Forward => past_tense(operation.kind).to_owned(),
@@ -365,11 +374,15 @@ pub(crate) fn past_tense(kind: OperationKind) -> &'static str {
 
 /// Describes the size of a backup, and its path.
 pub(crate) fn describe_backup(backup: &CompletedBackup) -> String {
-    let files = out::count(backup.files, "replaced file", "replaced files");
     let directory = backup.directory.display().to_string();
+    backup_line(&directory, backup.files as u64, backup.bytes)
+}
+
+fn backup_line(directory: &str, files: u64, bytes: u64) -> String {
+    let files = out::count(files as usize, "replaced file", "replaced files");
     format!(
         "backup: {files} with {} bytes in {}",
-        out::number(backup.bytes),
-        Escaped(&directory)
+        out::number(bytes),
+        Escaped(directory)
     )
 }

@@ -15,7 +15,7 @@ use super::{Ended, interrupted, recover, recover_with_listener};
 struct QuestionCounter(usize);
 
 impl Listener for QuestionCounter {
-    fn report(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         self.0 += 1;

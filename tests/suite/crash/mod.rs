@@ -30,7 +30,7 @@ use tree::Tree;
 pub(crate) struct ConfirmingListener;
 
 impl Listener for ConfirmingListener {
-    fn report(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Done
@@ -706,7 +706,7 @@ struct StoppingListener {
 }
 
 impl Listener for StoppingListener {
-    fn report(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event) {
         if let Event::Swapped { operations, .. } = event {
             self.done += operations.len();
         }
@@ -759,7 +759,7 @@ fn a_stopped_run_finishes_the_current_swap_and_can_be_resumed_and_undone() {
 struct StopOnFailureListener;
 
 impl Listener for StopOnFailureListener {
-    fn report(&mut self, _: &Event<'_>) {}
+    fn report(&mut self, _: &Event) {}
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         Reply::Done

@@ -262,7 +262,7 @@ impl Operator {
 }
 
 impl Listener for Operator {
-    fn report(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event) {
         if let Event::Staged { .. } | Event::Answered { .. } | Event::Closed { .. } = event {
             self.record(&format!("{event:?}"));
         }

@@ -266,7 +266,7 @@ impl CommandObserver {
 }
 
 impl Listener for CommandObserver {
-    fn report(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event) {
         if matches!(event, Event::Staged { .. }) {
             self.staging = self.change_count();
         }
