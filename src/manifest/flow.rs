@@ -191,9 +191,7 @@ fn not_reinstalled(reader: &mut Reader<'_>, step: &StepDraft, missing: &[&str]) 
             some_of(missing.iter().copied()),
             if missing.len() == 1 { "it" } else { "them" }
         );
-        let finding = reader
-            .findings
-            .add(Code::NeverReinstalled, step.span(), message);
+        let finding = reader.report(Code::NeverReinstalled, &step.span(), message);
         let id = step.id.as_ref().map_or("…", |id| &id.value);
         finding.help(format!(
             "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
@@ -208,10 +206,9 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
             step.quoted_name(),
             some_of(new.iter().copied())
         );
-        let finding = reader
-            .findings
-            .add(Code::NeverRemoved, step.span(), message);
-        finding.help("nothing to do if it is new with this rollup");
+        reader
+            .report(Code::NeverRemoved, &step.span(), message)
+            .help("nothing to do if it is new with this rollup");
     }
 }
 
@@ -228,12 +225,9 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
                         "{first} already installs the items that `{}` removed",
                         reference.value
                     );
-                    let finding = reader.findings.add(
-                        Code::ReinstalledTwice,
-                        reference.span.clone(),
-                        message,
-                    );
-                    finding.help("name another `uninstall` step, or remove one of the two steps");
+                    reader
+                        .report(Code::ReinstalledTwice, &reference.span, message)
+                        .help("name another `uninstall` step, or remove one of the two steps");
                 }
             }
             _ => {}
@@ -258,11 +252,9 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                     {
                         let by = step_reference(reader, &draft.steps[by]);
                         let message = format!("{by} already removes `{}`", item.value);
-                        let finding =
-                            reader
-                                .findings
-                                .add(Code::RemovedTwice, item.span.clone(), message);
-                        finding.help("remove it from one of the two steps");
+                        reader
+                            .report(Code::RemovedTwice, &item.span, message)
+                            .help("remove it from one of the two steps");
                     }
                 }
             }

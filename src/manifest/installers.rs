@@ -144,20 +144,18 @@ fn copied_installer(
             "`{}` is copied to the share only after {first_install} installs {names} from it",
             file.value
         );
-        let finding = reader
-            .findings
-            .add(Code::CopiedTooLate, file.span.clone(), message);
-        finding.help("move the `copy` step above that step");
+        reader
+            .report(Code::CopiedTooLate, &file.span, message)
+            .help("move the `copy` step above that step");
         return;
     }
     let message = format!(
         "`{}` is copied to the share, but no later step installs {names} from it",
         file.value
     );
-    let finding = reader
-        .findings
-        .add(Code::InstallerNotInstalled, file.span.clone(), message);
-    finding.help("add the item to an `uninstall` and an `install` step, or do not copy the file");
+    reader
+        .report(Code::InstallerNotInstalled, &file.span, message)
+        .help("add the item to an `uninstall` and an `install` step, or do not copy the file");
 }
 
 fn unused_installer(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<FileName>) {
@@ -165,19 +163,15 @@ fn unused_installer(reader: &mut Reader<'_>, deployment: &Description, file: &Pl
         ItemKind::Component { installer, .. } => Some(installer.as_str()),
         ItemKind::Procedure { .. } => None,
     });
-    let near = reader
-        .nearest(file.value.as_str(), installers)
-        .map(str::to_owned);
+    let near = reader.nearest(file.value.as_str(), installers);
     let message = format!(
         "no item of `{}` is installed from `{}`",
         brief(&deployment.name),
         file.value
     );
-    let finding = reader
-        .findings
-        .add(Code::InstallerOfNoItem, file.span.clone(), message);
-    finding
-        .did_you_mean(near.as_deref())
+    reader
+        .report(Code::InstallerOfNoItem, &file.span, message)
+        .did_you_mean(near)
         .help("correct the name here, or the item's `installer` in `deployment.toml`");
 }
 
@@ -219,10 +213,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                     item.name,
                     some_of(missing.into_iter())
                 );
-                let finding = reader
-                    .findings
-                    .add(Code::RequirementRemoved, step.span(), message);
-                finding.help(
+                reader.report(Code::RequirementRemoved, &step.span(), message).help(
                     "move this step below the one that installs the requirement, or install both in one step",
                 );
             }

@@ -65,12 +65,11 @@ fn stopped_services(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
         };
         if !is_reverted {
             let message = format!("no later step {word} `{}`", service.value);
-            let finding = reader
-                .findings
-                .add(Code::LeftStopped, service.span.clone(), message);
-            finding.help(format!(
-                "add a step with `action = \"{action}\"`, unless this is intended"
-            ));
+            reader
+                .report(Code::LeftStopped, &service.span, message)
+                .help(format!(
+                    "add a step with `action = \"{action}\"`, unless this is intended"
+                ));
         }
     }
 }
@@ -104,11 +103,9 @@ fn started_while_disabled(
                 {
                     let by = step_reference(reader, by);
                     let message = format!("`{}` cannot start: {by} disables it", service.value);
-                    let finding =
-                        reader
-                            .findings
-                            .add(Code::StartOfDisabled, service.span.clone(), message);
-                    finding.help("add a step with `action = \"enable\"` before this one");
+                    reader
+                        .report(Code::StartOfDisabled, &service.span, message)
+                        .help("add a step with `action = \"enable\"` before this one");
                 }
             }
         }

@@ -60,10 +60,9 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
                 }
                 let first = step_reference(reader, &draft.steps[first]);
                 let message = format!("{first} already copies `{}` there", file.value);
-                let finding = reader
-                    .findings
-                    .add(Code::CopiedTwice, file.span.clone(), message);
-                finding.help("remove it from one of the two steps");
+                reader
+                    .report(Code::CopiedTwice, &file.span, message)
+                    .help("remove it from one of the two steps");
             }
         }
     }
@@ -82,8 +81,7 @@ fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
             ),
             None => "this manual step cannot be rolled back: it has no `undo`".to_owned(),
         };
-        let finding = reader.findings.add(Code::NoUndo, step.span(), message);
-        finding.help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
+        reader.report(Code::NoUndo, &step.span(), message).help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }
 
@@ -134,10 +132,8 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             .take_while(|(other, _)| *other < at)
             .map(|(_, id)| *id);
         let near = reader.nearest(named, earlier).map(str::to_owned);
-        let finding = reader
-            .findings
-            .add(Code::InvalidRemovedBy, reference.span.clone(), message);
-        finding
+        reader
+            .report(Code::InvalidRemovedBy, &reference.span, message)
             .did_you_mean(near.as_deref())
             .help("name an `uninstall` step above this one");
         meant.extend(near.map(|near| (at, near)));

@@ -58,10 +58,9 @@ fn index_rows(reader: &mut Reader<'_>, table: &TableDraft) -> RowIndex {
                 "two rows have the name `{}`; the first is on line {line}",
                 row.name.value
             );
-            let finding = reader
-                .findings
-                .add(Code::DuplicateName, row.name.span.clone(), message);
-            finding.help("remove or rename one of them; case does not count");
+            reader
+                .report(Code::DuplicateName, &row.name.span, message)
+                .help("remove or rename one of them; case does not count");
         }
     }
     RowIndex {
@@ -91,10 +90,9 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex) -> Vec<boo
                 "`{}` needs a file table, but the manifest has no `[payload]`",
                 file.value
             );
-            let finding = reader
-                .findings
-                .add(Code::MissingKey, file.span.clone(), message);
-            finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
+            reader
+                .report(Code::MissingKey, &file.span, message)
+                .help("add `[payload]` with `files = [{ name = \"…\" }]`");
             break;
         }
         match rows.by_name.get(&file.value.case_folded()) {
@@ -103,8 +101,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex) -> Vec<boo
                 if listed != &file.value && !used[row] {
                     let message = format!("the file table spells `{}` as `{listed}`", file.value);
                     reader
-                        .findings
-                        .add(Code::CaseDiffers, file.span.clone(), message)
+                        .report(Code::CaseDiffers, &file.span, message)
                         .label("case does not count");
                 }
                 used[row] = true;
@@ -112,22 +109,18 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex) -> Vec<boo
             None if table.has_nameless_row => {}
             None => {
                 let names = table.rows.iter().map(|row| row.name.value.as_str());
-                let near = reader
-                    .nearest(file.value.as_str(), names)
-                    .map(str::to_owned);
+                let near = reader.nearest(file.value.as_str(), names);
                 let verb = if verb == Some(Verb::Run) {
                     "run"
                 } else {
                     "copied"
                 };
                 let message = format!("`{}` is {verb}, but is not in the file table", file.value);
-                let finding = reader
-                    .findings
-                    .add(Code::NotListed, file.span.clone(), message);
-                finding
-                    .did_you_mean(near.as_deref())
+                reader
+                    .report(Code::NotListed, &file.span, message)
+                    .did_you_mean(near)
                     .help("correct the name, or add its row to `[payload] files`");
-                let meant = near.and_then(|near| rows.by_name.get(&CaseFolded::of(&near)));
+                let meant = near.and_then(|near| rows.by_name.get(&CaseFolded::of(near)));
                 meant.into_iter().for_each(|&row| used[row] = true);
             }
         }
@@ -149,8 +142,7 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool])
         if let Some(first) = first {
             let message = format!("the step on line {first} already takes all other files");
             reader
-                .findings
-                .add(Code::ExclusiveKeys, span, message)
+                .report(Code::ExclusiveKeys, &span, message)
                 .help("name the files of one of the two steps");
             continue;
         }
@@ -167,8 +159,9 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool])
         if draft.payload.header.is_none() {
             if !is_header_misspelled(reader) {
                 let message = "`others` needs a file table, but the manifest has no `[payload]`";
-                let finding = reader.findings.add(Code::MissingKey, span, message);
-                finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
+                reader
+                    .report(Code::MissingKey, &span, message)
+                    .help("add `[payload]` with `files = [{ name = \"…\" }]`");
             }
             continue;
         }
@@ -178,8 +171,7 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool])
         };
         let message = format!("{} has no targets: {why}", step_reference(reader, step));
         reader
-            .findings
-            .add(Code::NoTargets, span, message)
+            .report(Code::NoTargets, &span, message)
             .help("remove the step, or name its files");
     }
 }
@@ -206,16 +198,14 @@ fn unused_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex, used: &[
                     row.name.value
                 );
                 reader
-                    .findings
-                    .add(Code::UsedDespiteUnused, why.span.clone(), message)
+                    .report(Code::UsedDespiteUnused, &why.span, message)
                     .help("remove `unused`");
             }
             (None, false) if !unreadable => {
                 let message = format!("no step uses `{}`", row.name.value);
-                let finding = reader
-                    .findings
-                    .add(Code::UnusedFile, row.name.span.clone(), message);
-                finding.help("add it to a step, or add the reason to its row: `unused = \"…\"`");
+                reader
+                    .report(Code::UnusedFile, &row.name.span, message)
+                    .help("add it to a step, or add the reason to its row: `unused = \"…\"`");
             }
             _ => {}
         }
@@ -235,10 +225,9 @@ fn match_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut RowIndex) 
         rows.row_of_pin.push(row);
         if twice {
             let message = format!("`{}` is pinned twice", name.value);
-            let finding = reader
-                .findings
-                .add(Code::DuplicateName, name.span.clone(), message);
-            finding.help("remove one of the pins; case does not count");
+            reader
+                .report(Code::DuplicateName, &name.span, message)
+                .help("remove one of the pins; case does not count");
         }
     }
     if table.has_nameless_row {
@@ -256,15 +245,11 @@ fn match_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut RowIndex) 
             .zip(&rows.pin)
             .filter(|(_, pin)| pin.is_none());
         let names = open.map(|(row, _)| row.name.value.as_str());
-        let near = reader
-            .nearest(name.value.as_str(), names)
-            .map(str::to_owned);
+        let near = reader.nearest(name.value.as_str(), names);
         let message = format!("`{}` is pinned, but is not in the file table", name.value);
-        let finding = reader
-            .findings
-            .add(Code::PinWithoutRow, name.span.clone(), message);
-        finding
-            .did_you_mean(near.as_deref())
+        reader
+            .report(Code::PinWithoutRow, &name.span, message)
+            .did_you_mean(near)
             .help("correct the name, or remove the pin");
     }
 }
@@ -278,19 +263,15 @@ fn check_sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
                     "`{name}` has {} bytes, which is not a multiple of {SECTOR}",
                     size.value
                 );
-                let finding =
-                    reader
-                        .findings
-                        .add(Code::UnlikelyMsiSize, size.span.clone(), message);
-                finding.help("compare the size with the article");
+                reader
+                    .report(Code::UnlikelyMsiSize, &size.span, message)
+                    .help("compare the size with the article");
             }
             None if pin.is_none() && !row.unreadable => {
                 let message = format!("`{name}` has neither a size nor a hash");
-                let finding =
-                    reader
-                        .findings
-                        .add(Code::NoSizeOrHash, row.name.span.clone(), message);
-                finding.help("add its `size`, or pin it with `rollup pin`");
+                reader
+                    .report(Code::NoSizeOrHash, &row.name.span, message)
+                    .help("add its `size`, or pin it with `rollup pin`");
             }
             _ => {}
         }
@@ -318,10 +299,9 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
             "`released` is {}, before the date of every file",
             released.value
         );
-        let finding = reader
-            .findings
-            .add(Code::DateOrder, released.span.clone(), message);
-        finding.help("compare the day with the article");
+        reader
+            .report(Code::DateOrder, &released.span, message)
+            .help("compare the day with the article");
         return;
     }
     for (name, time) in late {
@@ -329,10 +309,9 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
             "`{name}` is newer than the rollup, which was released on {}",
             released.value
         );
-        let finding = reader
-            .findings
-            .add(Code::DateOrder, time.span.clone(), message);
-        finding.help("compare the date with the article");
+        reader
+            .report(Code::DateOrder, &time.span, message)
+            .help("compare the date with the article");
     }
 }
 
@@ -359,9 +338,7 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
             "`{}` and `{}` have the same pinned hash",
             name.value, table.rows[other].name.value
         );
-        let finding = reader
-            .findings
-            .add(Code::SamePin, name.span.clone(), message);
+        let finding = reader.report(Code::SamePin, &name.span, message);
         if let (Some(size), Some(their)) = (size(row), size(other))
             && size != their
         {

@@ -19,14 +19,6 @@ impl Validation {
             for finding in document.findings.sorted() {
                 let _ = writeln!(text, "{}", annotation(document, finding));
             }
-            for (code, level, more) in document.findings.not_kept() {
-                let file = property(document.source.name());
-                let _ = writeln!(
-                    text,
-                    "::{} file={file},title={code}::{more} more like these",
-                    command(level)
-                );
-            }
         }
         text
     }

@@ -102,19 +102,10 @@ impl Document {
         let location = json!({ "uri": uri(self.source.name()), "index": artifact });
         let sorted = self.findings.sorted();
         let fingerprints = fingerprints(&sorted, &self.source);
-        let mut results: Vec<Value> = sorted
-            .iter()
-            .zip(fingerprints)
-            .map(|(finding, print)| self.result(finding, print, &location))
-            .collect();
-        for (code, weight, more) in self.findings.not_kept() {
-            results.push(json!({
-                "ruleId": code.number(), "ruleIndex": index(code), "level": level(weight),
-                "message": { "text": format!("{more} more like these") },
-                "locations": [{ "physicalLocation": { "artifactLocation": location } }],
-            }));
-        }
+        let results = sorted.iter().zip(fingerprints);
         results
+            .map(|(finding, print)| self.result(finding, print, &location))
+            .collect()
     }
 
     fn result(&self, finding: &Finding, fingerprint: String, location: &Value) -> Value {

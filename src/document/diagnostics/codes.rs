@@ -79,8 +79,8 @@ an older encoding such as Windows-1252. Save it as UTF-8.";
 file. Save it as UTF-8.";
     TooLarge = "RU0006", Error, "the document is too large",
 "A document may have at most 4 MiB. A manifest with twenty thousand rows and their hashes is
-smaller, so the file is probably something else. The other limits are 200,000 tables, and some
-millions of items that all steps together select.";
+smaller, so the file is probably something else. The other limits are 200,000 tables, some
+millions of items that all steps together select, and 10,000 findings that are listed.";
     TooDeep = "RU0007", Error, "the document is nested too deeply",
 "Tables and lists may be nested sixteen deep, and a key may have sixteen parts. Manifests and
 deployments need at most four.";

@@ -109,15 +109,12 @@ impl Finding {
 pub struct Findings {
     list: Vec<Finding>,
     errors: usize,
-    /// Number of findings of each kind, including those that are not kept, and the severity of the
-    /// latter.
-    kinds: BTreeMap<Code, (usize, Severity)>,
     /// The last finding that was not kept.
     dropped: Option<Finding>,
 }
 
-/// Number of findings of one kind that are kept. A document with more has the same mistake
-/// everywhere, and the list would take more memory than the document.
+/// Number of findings that are kept. A document with more has the same mistake everywhere, and the
+/// list would take more memory than the document.
 const KEPT: usize = 10_000;
 
 impl Findings {
@@ -130,19 +127,25 @@ impl Findings {
         self.push(Finding::new(code, span, message))
     }
 
-    /// Adds a finished finding. Beyond ten thousand of one kind, findings are only counted.
+    /// Adds a finished finding. In place of all findings beyond ten thousand there is one, as severe
+    /// as they are.
     pub fn push(&mut self, finding: Finding) -> &mut Finding {
         self.errors += usize::from(finding.level == Severity::Error);
-        let (count, _) = self
-            .kinds
-            .entry(finding.code)
-            .or_insert((0, finding.code.level()));
-        *count += 1;
-        if *count > KEPT {
-            return self.dropped.insert(finding);
+        if self.list.len() < KEPT {
+            self.list.push(finding);
+            return self.list.last_mut().expect("the finding just pushed");
         }
-        self.list.push(finding);
-        self.list.last_mut().expect("the finding just pushed")
+        if self.list.len() == KEPT {
+            let end = usize::MAX..usize::MAX;
+            let message = "only ten thousand findings are listed, and the document has more";
+            let mut more = Finding::new(Code::TooLarge, end, message)
+                .with_help("correct these, and validate the document again");
+            more.level(Severity::Note);
+            self.list.push(more);
+        }
+        let more = &mut self.list[KEPT];
+        more.level = more.level.min(finding.level);
+        self.dropped.insert(finding)
     }
 
     /// Returns the number of errors so far, in constant time, so that a caller can check if another
@@ -151,26 +154,13 @@ impl Findings {
         self.errors
     }
 
-    /// Returns the current numbers of errors, warnings and notes, without duplicates; findings that
-    /// are not kept have the severity of their kind.
+    /// Returns the current numbers of errors, warnings and notes, without duplicates.
     pub fn counts(&self) -> [usize; 3] {
         let mut counts = [0; 3];
         for finding in self.sorted() {
             counts[finding.level as usize] += 1;
         }
-        for (_, level, more) in self.not_kept() {
-            counts[level as usize] += more;
-        }
         counts
-    }
-
-    /// Returns the kinds of which some findings are not kept, with the severity and the number of
-    /// these.
-    pub fn not_kept(&self) -> impl Iterator<Item = (Code, Severity, usize)> + '_ {
-        let more = |(code, (count, level)): (&Code, &(usize, Severity))| {
-            (*code, *level, count.saturating_sub(KEPT))
-        };
-        self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
     }
 
     /// Returns whether there are no findings.
@@ -188,63 +178,39 @@ impl Findings {
 
     /// Changes the severity of findings, and removes those for which `level` returns `None`.
     pub fn set_levels(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
-        self.list
-            .retain_mut(|finding| match level(finding.code, finding.level) {
-                Some(level) => {
-                    finding.level = level;
-                    true
-                }
-                None => false,
-            });
-        self.kinds
-            .retain(|code, (_, counted)| match level(*code, *counted) {
-                Some(level) => {
-                    *counted = level;
-                    true
-                }
-                None => false,
-            });
+        self.list.retain_mut(|finding| {
+            let chosen = level(finding.code, finding.level);
+            finding.level = chosen.unwrap_or(finding.level);
+            chosen.is_some()
+        });
         self.count_errors();
     }
 
     /// Adds the findings of another pass over the same document.
     pub fn append(&mut self, others: Findings) {
-        let not_kept: Vec<_> = others.not_kept().collect();
         for finding in others.list {
             self.push(finding);
         }
-        for (code, level, more) in not_kept {
-            self.kinds.entry(code).or_insert((0, level)).0 += more;
-        }
-        self.count_errors();
     }
 
     /// Turns findings of this kind into notes of other findings at the same place, which they
     /// explain.
     pub fn explain_by(&mut self, code: Code) {
-        let explains = |finding: &Finding| finding.code == code;
-        let explanations: BTreeMap<(usize, usize), String> = self
-            .list
-            .iter()
-            .filter(|finding| explains(finding))
-            .map(|finding| {
-                (
-                    (finding.span.start, finding.span.end),
-                    finding.message.clone(),
-                )
-            })
+        let place = |finding: &Finding| (finding.span.start, finding.span.end);
+        let explanations = self.list.iter().filter(|finding| finding.code == code);
+        let explanations: BTreeMap<_, _> = explanations
+            .map(|finding| (place(finding), finding.message.clone()))
             .collect();
         let mut explained = BTreeSet::new();
-        for finding in self.list.iter_mut().filter(|finding| !explains(finding)) {
-            let place = (finding.span.start, finding.span.end);
-            if let Some(message) = explanations.get(&place) {
+        for finding in &mut self.list {
+            if finding.code != code
+                && let Some(message) = explanations.get(&place(finding))
+            {
                 finding.notes.push(message.clone());
-                explained.insert(place);
+                explained.insert(place(finding));
             }
         }
-        self.retain(|finding| {
-            !explains(finding) || !explained.contains(&(finding.span.start, finding.span.end))
-        });
+        self.retain(|finding| finding.code != code || !explained.contains(&place(finding)));
     }
 
     /// Removes the findings that `keep` refuses.
@@ -254,17 +220,8 @@ impl Findings {
     }
 
     fn count_errors(&mut self) {
-        let kept = self
-            .list
-            .iter()
-            .filter(|finding| finding.level == Severity::Error)
-            .count();
-        let more: usize = self
-            .not_kept()
-            .filter(|(_, level, _)| *level == Severity::Error)
-            .map(|(.., more)| more)
-            .sum();
-        self.errors = kept + more;
+        let levels = self.list.iter().map(|finding| finding.level);
+        self.errors = levels.filter(|level| *level == Severity::Error).count();
     }
 }
 
@@ -302,22 +259,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn findings_of_one_kind_are_counted_beyond_a_limit() {
+    fn one_finding_counts_for_all_beyond_a_limit() {
         let mut findings = Findings::default();
-        for at in 0..KEPT + 5 {
-            findings.add(Code::MissingKey, at..at, "x");
-            findings.add(Code::UnusedFile, 0..0, "the same");
+        for at in 0..KEPT {
+            findings.add(Code::UnusedFile, at..at, "x");
         }
-        assert_eq!(findings.errors(), KEPT + 5);
-        assert_eq!(findings.sorted().len(), KEPT + 1);
-        assert_eq!(findings.counts(), [KEPT + 5, 6, 0]);
+        assert_eq!(findings.counts(), [0, KEPT, 0]);
+        findings.add(Code::UnusedFile, 0..0, "y");
         assert_eq!(
-            findings.not_kept().collect::<Vec<_>>(),
-            [
-                (Code::MissingKey, Severity::Error, 5),
-                (Code::UnusedFile, Severity::Warning, 5)
-            ]
+            (findings.errors(), findings.counts()),
+            (0, [0, KEPT + 1, 0])
         );
+        findings.add(Code::MissingKey, 0..0, "z").help("not kept");
+        findings.add(Code::UnusedFile, 0..0, "y");
+        assert_eq!((findings.errors(), findings.counts()), (1, [1, KEPT, 0]));
+        let last = findings.sorted()[KEPT];
+        assert_eq!((last.code, last.level), (Code::TooLarge, Severity::Error));
         let mut whole = Findings::default();
         whole.append(findings.clone());
         assert_eq!(
@@ -325,9 +282,6 @@ mod tests {
             (findings.errors(), findings.counts())
         );
         findings.set_levels(|code, level| (code != Code::UnusedFile).then_some(level));
-        assert_eq!(
-            (findings.errors(), findings.counts()),
-            (KEPT + 5, [KEPT + 5, 0, 0])
-        );
+        assert_eq!((findings.errors(), findings.counts()), (1, [1, 0, 0]));
     }
 }

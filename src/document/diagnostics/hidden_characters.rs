@@ -3,30 +3,18 @@
 /// Returns a name in which every character is escaped that is invisible or looks like a space;
 /// `None` for a name without such characters.
 pub(in crate::document) fn escaped_if_hidden(name: &str) -> Option<String> {
-    let trimmed = name.trim_matches(' ');
-    if trimmed.len() == name.len()
-        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f)
-            || !name.contains(is_hidden))
-    {
-        return None;
-    }
-    let escaped = |c: char| {
-        if is_hidden(c) {
-            c.escape_unicode().to_string()
-        } else {
-            c.to_string()
-        }
-    };
     // Spaces at the ends are invisible, too.
-    let end = |spaces: usize| "\\u{20}".repeat(spaces);
-    let before = name.len() - name.trim_start_matches(' ').len();
-    let behind = (name.len() - before).saturating_sub(trimmed.len());
-    Some(format!(
-        "{}{}{}",
-        end(before),
-        trimmed.chars().map(escaped).collect::<String>(),
-        end(behind)
-    ))
+    let start = name.len() - name.trim_start_matches(' ').len();
+    let end = name.trim_end_matches(' ').len();
+    let mut escaped = String::with_capacity(name.len());
+    for (at, c) in name.char_indices() {
+        if is_hidden(c) || at < start || at >= end {
+            escaped.extend(c.escape_unicode());
+        } else {
+            escaped.push(c);
+        }
+    }
+    (escaped != name).then_some(escaped)
 }
 
 /// Returns whether a character is invisible, or cannot be distinguished from a space.

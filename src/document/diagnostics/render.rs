@@ -78,36 +78,32 @@ impl Findings {
     /// others are listed below.
     pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
         let sorted = self.sorted();
-        let mut groups: BTreeMap<(Code, Severity), FindingGroup> = BTreeMap::new();
-        sorted.iter().for_each(|finding| {
-            groups
-                .entry((finding.code, finding.level))
-                .or_default()
-                .size += 1
-        });
-        for (code, level, more) in self.not_kept() {
-            groups.entry((code, level)).or_default().not_kept = more;
+        let mut groups: BTreeMap<(Code, Severity), Vec<usize>> = BTreeMap::new();
+        for (at, finding) in sorted.iter().enumerate() {
+            let group = groups.entry((finding.code, finding.level)).or_default();
+            group.push(at);
         }
-        let mut parts: Vec<String> = Vec::new();
-        for finding in sorted {
-            let Some(group) = groups.get_mut(&(finding.code, finding.level)) else {
-                continue;
-            };
-            group.shown += 1;
-            let drawn = group.drawn(finding.level);
-            if group.shown <= drawn {
-                group.part = parts.len();
-                parts.push(finding.text(source, options));
-            } else if group.shown <= drawn + LISTED {
-                parts[group.part].push_str(&also_line(finding, source));
-            }
-        }
+        let mut parts = vec![String::new(); sorted.len()];
         for ((code, level), group) in groups {
-            let more = group.size.saturating_sub(group.drawn(level) + LISTED) + group.not_kept;
+            let is_drawn_once = level == Severity::Note && group.len() > NOTES_DRAWN;
+            let drawn = if is_drawn_once {
+                1
+            } else {
+                DRAWN.min(group.len())
+            };
+            for &at in &group[..drawn] {
+                parts[at] = sorted[at].text(source, options);
+            }
+            let last = &mut parts[group[drawn - 1]];
+            for &at in group[drawn..].iter().take(LISTED) {
+                last.push_str(&also_line(sorted[at], source));
+            }
+            let more = group.len().saturating_sub(drawn + LISTED);
             if more > 0 {
-                parts[group.part].push_str(&format!("  and {more} more {code}\n"));
+                last.push_str(&format!("  and {more} more {code}\n"));
             }
         }
+        parts.retain(|part| !part.is_empty());
         parts.join("\n")
     }
 
@@ -117,27 +113,6 @@ impl Findings {
             .into_iter()
             .map(|finding| finding.record(source))
             .collect()
-    }
-}
-
-/// Findings of one kind and severity in one document.
-#[derive(Default)]
-struct FindingGroup {
-    size: usize,
-    not_kept: usize,
-    shown: usize,
-    /// Index of the part of the text that shows the last finding drawn.
-    part: usize,
-}
-
-impl FindingGroup {
-    /// Returns the number of findings that are drawn.
-    fn drawn(&self, level: Severity) -> usize {
-        if level == Severity::Note && self.size > NOTES_DRAWN {
-            1
-        } else {
-            DRAWN
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Text of a document, with its lines and columns.
 
+use std::borrow::Cow;
+
 use super::codes::Code;
 use super::findings::Finding;
 
@@ -41,40 +43,25 @@ impl Source {
     /// Returns a document with the bytes of a file. For bytes that cannot be a document, parsing
     /// reports a single finding.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        if bytes.len() > Self::LARGEST {
-            return Self {
-                fault: Some(too_large(bytes.len())),
-                ..Self::new(name, "")
-            };
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::new(name, text),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-                    let fault = Finding::new(
-                        Code::NotUtf8,
-                        0..1,
-                        "the document is UTF-16, but TOML is UTF-8",
-                    );
-                    return Self {
-                        fault: Some(fault.with_help("save the file as UTF-8")),
-                        ..Self::new(name, "")
-                    };
-                }
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let wrong = error.as_bytes().get(at).copied().unwrap_or_default();
-                let fault = Finding::new(
-                    Code::NotUtf8,
-                    at..at + 1,
-                    format!("byte 0x{wrong:02X} is not UTF-8"),
-                )
-                .with_help("save the file as UTF-8");
-                Self {
-                    fault: Some(fault),
-                    ..Self::new(name, text)
-                }
+        let not_utf8 = |at: usize, message: String| {
+            Finding::new(Code::NotUtf8, at..at + 1, message).with_help("save the file as UTF-8")
+        };
+        let (text, fault) = match std::str::from_utf8(&bytes) {
+            _ if bytes.len() > Self::LARGEST => (Cow::default(), too_large(bytes.len())),
+            Ok(text) => return Self::new(name, text),
+            Err(_) if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) => {
+                let message = "the document is UTF-16, but TOML is UTF-8".to_owned();
+                (Cow::default(), not_utf8(0, message))
             }
+            Err(error) => {
+                let at = error.valid_up_to();
+                let message = format!("byte 0x{:02X} is not UTF-8", bytes[at]);
+                (String::from_utf8_lossy(&bytes), not_utf8(at, message))
+            }
+        };
+        Self {
+            fault: Some(fault),
+            ..Self::new(name, text)
         }
     }
 
@@ -131,11 +118,7 @@ impl Source {
     /// Returns the byte offsets of a line, without its end.
     pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
-        let end = self
-            .lines
-            .get(line as usize)
-            .copied()
-            .unwrap_or(self.text.len());
+        let end = self.line_start(line + 1);
         // Only one line end is removed: a line may consist of carriage returns, and removing all of
         // them for each finding would be quadratic.
         let line = &self.text[start..end];

@@ -209,8 +209,7 @@ where
         }
         let message = format!("`{key}` lists {kb} twice");
         reader
-            .findings
-            .add(Code::DuplicateName, entry.span, message)
+            .report(Code::DuplicateName, &entry.span, message)
             .help("remove one");
     }
     entries
@@ -222,8 +221,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         if Some(kb) == own {
             let message = format!("`{key}` lists {kb}, which is this rollup itself");
             reader
-                .findings
-                .add(Code::SelfRelation, span.clone(), message)
+                .report(Code::SelfRelation, span, message)
                 .help("name another rollup, or remove it");
         }
     }
@@ -233,8 +231,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         if replaced.contains(&kb) && Some(kb) != own {
             let message = format!("{kb} is both required and replaced");
             reader
-                .findings
-                .add(Code::RequiredAndReplaced, required.span.clone(), message)
+                .report(Code::RequiredAndReplaced, &required.span, message)
                 .help("remove it from `requires` or `replaces`");
         }
     }
@@ -252,12 +249,13 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
         return;
     };
     if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
-        let finding = reader.findings.add(
-            Code::InvalidValue,
-            url.span,
-            format!("`{}` is not a web address", url.value),
-        );
-        finding.help("begin it with `http://` or `https://`");
+        reader
+            .report(
+                Code::InvalidValue,
+                &url.span,
+                format!("`{}` is not a web address", url.value),
+            )
+            .help("begin it with `http://` or `https://`");
         return;
     }
     if let Some(kb) = rollup.kb.as_ref().map(|kb| kb.value)
@@ -265,8 +263,7 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     {
         let message = format!("`url` is the address of {other}, but the rollup is {kb}");
         reader
-            .findings
-            .add(Code::AddressOfAnotherArticle, url.span, message)
+            .report(Code::AddressOfAnotherArticle, &url.span, message)
             .help("compare both numbers with the article");
     }
     rollup.url = Some(url.value);
@@ -281,10 +278,9 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
             "`reviewed` is {}, before the release on {}",
             reviewed.value, released.value
         );
-        let finding = reader
-            .findings
-            .add(Code::DateOrder, reviewed.span.clone(), message);
-        finding.help("compare both days with the article");
+        reader
+            .report(Code::DateOrder, &reviewed.span, message)
+            .help("compare both days with the article");
     }
 }
 
@@ -316,8 +312,7 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
                 first.name, second.name
             );
             reader
-                .findings
-                .add(Code::ExclusiveKeys, span, message)
+                .report(Code::ExclusiveKeys, &span, message)
                 .help("write two prerequisites, each below its own `[[prerequisites]]`");
             None
         }
@@ -338,8 +333,7 @@ fn condition(
         if PREREQUISITE.takes(key.value) && !PREREQUISITE.goes_with(case, key.value) {
             let message = format!("`{}` does not go with `{kind}`", key.value);
             reader
-                .findings
-                .add(Code::InapplicableKey, key.span, message)
+                .report(Code::InapplicableKey, &key.span, message)
                 .help("remove it");
         }
     }
@@ -376,8 +370,9 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.value.starts_with('-') || !id.value.chars().all(allowed) {
         let message = format!("`{}` is not an id", id.value);
-        let finding = reader.findings.add(Code::InvalidValue, id.span, message);
-        finding.help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");
+        reader
+            .report(Code::InvalidValue, &id.span, message)
+            .help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");
         return None;
     }
     Some(id)
@@ -437,8 +432,7 @@ fn report_repeated_prerequisite(
     }
     let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
     reader
-        .findings
-        .add(Code::DuplicatePrerequisite, name.span.clone(), message)
+        .report(Code::DuplicatePrerequisite, &name.span, message)
         .help("keep the stricter prerequisite");
 }
 
@@ -455,8 +449,7 @@ fn require_key(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
 
 fn report_duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
     reader
-        .findings
-        .add(Code::DuplicateName, span, message)
+        .report(Code::DuplicateName, &span, message)
         .help("remove or rename one of them; case does not count");
 }
 

@@ -117,13 +117,11 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     let action = reader.text(table, "action")?;
     let actions = || STEP.cases().iter().map(|case| case.name);
     let Some(case) = STEP.case(&action.value) else {
-        let near = reader.nearest(&action.value, actions()).map(str::to_owned);
+        let near = reader.nearest(&action.value, actions());
         let message = format!("`{}` is not an action", action.value);
-        let finding = reader
-            .findings
-            .add(Code::InvalidValue, action.span, message);
-        finding
-            .did_you_mean(near.as_deref())
+        reader
+            .report(Code::InvalidValue, &action.span, message)
+            .did_you_mean(near)
             .help(format!("the actions are {}", listed(actions())));
         return None;
     };
@@ -137,8 +135,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             let message = format!("the action `{}` has no key `{}`", case.name, key.value);
             let help = format!("`{}` belongs to {}", key.value, listed(takers));
             reader
-                .findings
-                .add(Code::InapplicableKey, key.span, message)
+                .report(Code::InapplicableKey, &key.span, message)
                 .help(help);
         }
     }
@@ -201,8 +198,7 @@ fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft
         .join(" or ");
     let message = format!("{} has no targets", draft.quoted_name());
     reader
-        .findings
-        .add(Code::NoTargets, draft.span(), message)
+        .report(Code::NoTargets, &draft.span(), message)
         .help(format!("add {keys}"));
 }
 
@@ -210,8 +206,7 @@ fn report_exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other
     if let (Some(span), true) = (table.key(one), table.has(other)) {
         let message = format!("`{one}` and `{other}` exclude each other");
         reader
-            .findings
-            .add(Code::ExclusiveKeys, span, message)
+            .report(Code::ExclusiveKeys, &span, message)
             .help("keep one of them");
     }
 }
@@ -222,10 +217,9 @@ fn require_packages(reader: &mut Reader<'_>, draft: &StepDraft) {
             "`{}` is not an installer package, and `run` runs nothing else",
             file.value
         );
-        let finding = reader
-            .findings
-            .add(Code::NotAPackage, file.span.clone(), message);
-        finding.help("describe the task in a `manual` step");
+        reader
+            .report(Code::NotAPackage, &file.span, message)
+            .help("describe the task in a `manual` step");
     }
 }
 
@@ -301,12 +295,13 @@ fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
 fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
     let others = reader.flag(table, "others")?;
     if !others.value {
-        let finding = reader.findings.add(
-            Code::InvalidValue,
-            others.span,
-            "`others = false` has no effect",
-        );
-        finding.help("remove the key");
+        reader
+            .report(
+                Code::InvalidValue,
+                &others.span,
+                "`others = false` has no effect",
+            )
+            .help("remove the key");
         return None;
     }
     Some(others.span)
@@ -320,12 +315,10 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
     let on_servers = table.has("on");
     if to.value == "share" {
         if let Some(span) = table.key("on").or_else(|| table.key("platform")) {
-            let finding = reader.findings.add(
-                Code::ExclusiveKeys,
-                span,
-                "the share belongs to the deployment, not to the servers of a role",
-            );
-            finding.help("remove the key, or set `to` to a directory below the server's `Files`");
+            let message = "the share belongs to the deployment, not to the servers of a role";
+            reader
+                .report(Code::ExclusiveKeys, &span, message)
+                .help("remove the key, or set `to` to a directory below the server's `Files`");
         }
         return Some(CopyDestination::Share);
     }
@@ -334,9 +327,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
             "`{}` is a directory on servers, but the step does not name their role",
             to.value
         );
-        let finding = reader
-            .findings
-            .add(Code::MissingKey, to.span.clone(), message);
+        let finding = reader.report(Code::MissingKey, &to.span, message);
         let near = crate::document::nearest(&to.value, std::iter::once("share"));
         finding
             .did_you_mean(near)

@@ -88,11 +88,9 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
                     // TOML has checked the day; the only other error is a time that is too late.
                     Err(_) => {
                         let message = format!("`modified` is {raw}, which is too late");
-                        let finding =
-                            reader
-                                .findings
-                                .add(Code::InvalidTime, time.span.clone(), message);
-                        finding.help("the latest time is 9999-12-30T22:00:00Z");
+                        reader
+                            .report(Code::InvalidTime, &time.span, message)
+                            .help("the latest time is 9999-12-30T22:00:00Z");
                         return None;
                     }
                 }
@@ -103,8 +101,7 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
     };
     let message = format!("`modified` is {raw}, which is not UTC to the minute");
     reader
-        .findings
-        .add(Code::InvalidTime, time.span.clone(), message)
+        .report(Code::InvalidTime, &time.span, message)
         .help(wrong);
     None
 }

@@ -57,10 +57,18 @@ pub(super) fn help(source: &Source, place: &Span) -> Option<&'static str> {
     }
     let is_open = |quote: char| before.matches(quote).count() % 2 == 1;
     if is_open('"') || is_open('\'') {
-        let is_curly = CURLY_QUOTES.iter().any(|quote| before.contains(quote));
-        return Some(if is_curly { QUOTES } else { UNCLOSED });
+        return Some(unclosed_text(before));
     }
     help_outside_of_text(before.trim(), rest, value)
+}
+
+/// Returns the help for a text that its line does not close.
+pub(super) fn unclosed_text(text: &str) -> &'static str {
+    if CURLY_QUOTES.iter().any(|quote| text.contains(quote)) {
+        QUOTES
+    } else {
+        UNCLOSED
+    }
 }
 
 /// Returns the help for an error that is neither in a text nor at its end.

@@ -69,15 +69,22 @@ impl<'s> ReadableText<'s> {
     /// Returns whether there are none.
     pub(in crate::document) fn report(
         mut self,
+        source: &Source,
         repeated: Vec<Error>,
         findings: &mut Findings,
     ) -> bool {
         const HELP: &str =
             "remove one of the two; a table has one header, with all its keys below it";
-        for error in repeated {
+        // The parser reads in order, so others would not be shown.
+        for error in repeated.into_iter().take(SHOWN + 1) {
+            let span = error.span().unwrap_or_default();
+            let mut message = format!("`{}` exists already", &source.text()[span.clone()]);
+            if let Some(line) = earlier_line(source, &span) {
+                message += &format!(", on line {line}");
+            }
             self.errors.add(SyntaxError {
-                span: error.span().unwrap_or_default(),
-                message: error.message().to_owned(),
+                span,
+                message,
                 help: Some(HELP),
             });
         }
@@ -87,6 +94,23 @@ impl<'s> ReadableText<'s> {
         }
         self.errors.is_empty()
     }
+}
+
+/// Returns the line above a repeated key or header that begins with the same one.
+fn earlier_line(source: &Source, repeated: &Span) -> Option<usize> {
+    let (above, below) = source.text().split_at(source.line_start_of(repeated.start));
+    let is_header = |line: &str| line.trim_start().starts_with('[');
+    let length = repeated.end - above.len();
+    let key = below[..length].trim_start_matches([' ', '\t', '[']);
+    let same_key = |line: &str| {
+        let rest = line.trim_start_matches([' ', '\t', '[']).strip_prefix(key);
+        rest.is_some_and(|rest| rest.starts_with([' ', '\t', '=', '.', ']']))
+    };
+    let lines: Vec<&str> = above.lines().collect();
+    let at = lines.iter().rposition(|line| same_key(line))?;
+    // A key of another table is not the same.
+    let is_same_table = is_header(below) || !lines[at + 1..].iter().any(|line| is_header(line));
+    is_same_table.then_some(at + 1)
 }
 
 fn byte_order_mark(source: &Source, findings: &mut Findings) {

@@ -6,6 +6,7 @@ use toml_parser::decoder::ScalarKind;
 use toml_parser::parser::{Event, EventKind, RecursionGuard, ValidateWhitespace, parse_document};
 
 use super::errors::{SyntaxError, SyntaxErrors};
+use super::helps;
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Finding, Findings, Span};
 use crate::document::diagnostics::source::Source;
@@ -139,15 +140,32 @@ impl<'s> Scan<'s> {
                 if kind == ScalarKind::DateTime {
                     self.time(text, span.clone());
                 }
-                let is_long = text.starts_with("\"\"\"") || text.starts_with("'''");
-                if is_long && (text.len() < 6 || !text.ends_with(&text[..3])) {
-                    self.unclosed = Some(span.start);
-                }
+                self.check_end(text, span.clone());
             }
             _ => return,
         }
         if text.starts_with('"') {
             self.newer_escapes(text, span.start);
+        }
+    }
+
+    /// Reports a text that its line does not close, and remembers one of several lines.
+    fn check_end(&mut self, text: &str, span: Span) {
+        let mut quotes = ["\"\"\"", "'''", "\"", "'"].into_iter();
+        let Some(quote) = quotes.find(|quote| text.starts_with(quote)) else {
+            return;
+        };
+        if text.len() >= 2 * quote.len() && text.ends_with(quote) {
+            return;
+        }
+        if quote.len() > 1 {
+            self.unclosed = Some(span.start);
+        } else {
+            self.errors.add(SyntaxError {
+                span: span.start..span.start + 1,
+                message: "this text is never closed".to_owned(),
+                help: Some(helps::unclosed_text(text)),
+            });
         }
     }
 

@@ -27,8 +27,7 @@ impl Reader<'_> {
     /// Reports that a table lacks a key, with an example of the line to add.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
         let message = lacks(table.shape.title, key);
-        self.findings
-            .add(Code::MissingKey, table.span(), message)
+        self.report(Code::MissingKey, &table.span(), message)
             .help(format!("add `{example}`"));
     }
 
@@ -43,23 +42,19 @@ impl Reader<'_> {
         }
         let mut unknown = table.keys();
         unknown.retain(|key| table.shape.key(key.value).is_none());
-        unknown.retain(|key| match self.right_place(table, key) {
-            Some((stray, place)) => {
-                self.strays
-                    .extend(stray.map(|(start, title)| (start, lacks(title, key.value))));
-                let message = format!("`{}` is in {}", key.value, table.shape.title);
-                self.findings
-                    .add(Code::MisplacedKey, key.span.clone(), message)
-                    .label(place);
-                false
-            }
-            None => true,
+        unknown.retain(|key| {
+            let Some((lacking, place)) = self.right_place(table, key) else {
+                return true;
+            };
+            self.strays.extend(lacking);
+            let message = format!("`{}` is in {}", key.value, table.shape.title);
+            self.report(Code::MisplacedKey, &key.span, message)
+                .label(place);
+            false
         });
         let below = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
-            DeValue::Array(array) => array
-                .first()
-                .is_some_and(|first| first.get_ref().is_table()),
-            value => value.is_table(),
+            DeValue::Array(array) => array.first().is_some_and(is_table),
+            _ => is_table(value),
         };
         let (tables, mut plain): (Vec<_>, Vec<_>) = unknown
             .into_iter()
@@ -107,8 +102,7 @@ impl Reader<'_> {
                 if own.len() == 1 { "is" } else { "are" },
                 table.shape.title
             );
-            self.findings
-                .add(Code::MisplacedKey, first.span.clone(), message)
+            self.report(Code::MisplacedKey, &first.span, message)
                 .label(format!("belongs in {}, which is missing", shape.title));
             self.strays.insert((0, lacks(TOP, absent.name)));
         }
@@ -121,9 +115,7 @@ impl Reader<'_> {
         self.strays
             .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
         let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
-        let finding = self
-            .findings
-            .add(Code::UnknownKey, key.span.clone(), message);
+        let finding = self.report(Code::UnknownKey, &key.span, message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
             None => {
@@ -160,50 +152,48 @@ impl Reader<'_> {
     }
 
     /// Returns the place to which a misplaced key belongs: the top, or the nearest table above that
-    /// allows it and does not have it yet. Also returns the table that seems to lack the key,
-    /// unless it has the key already.
+    /// allows it and does not have it yet. Also returns the stray for the table that seems to lack
+    /// the key, unless it has the key already.
     fn right_place(
         &mut self,
         table: &Table<'_>,
         key: &Placed<&str>,
-    ) -> Option<(Option<(usize, &'static str)>, String)> {
+    ) -> Option<(Option<(usize, String)>, String)> {
         // A key inside the braces of another table was not misplaced by mistake.
         let here = self.header_at(table.span.start)?;
-        let takes = |shape: &Shape| shape.takes(key.value);
-        if !self.shapes.iter().any(|shape| takes(shape)) || self.search_budget < here {
+        if !self.shapes.iter().any(|shape| shape.takes(key.value)) {
             return None;
         }
-        self.search_budget -= here;
+        self.search_budget = self.search_budget.checked_sub(here)?;
         let above = |next: usize| self.source.line(self.headers[next].start);
-        if takes(self.shapes[0]) {
+        if self.shapes[0].takes(key.value) {
             if self.top.contains_key(key.value) {
                 return Some((None, "remove it, since the top has it already".to_owned()));
             }
-            return Some((Some((0, TOP)), format!("belongs above line {}", above(0))));
+            let stray = (0, lacks(TOP, key.value));
+            return Some((Some(stray), format!("belongs above line {}", above(0))));
         }
-        for (at, header) in self.headers.iter().enumerate().take(here).rev() {
-            let shape = self.shapes.iter().find(|shape| shape.title == header.title);
+        let is_table = is_table(table.value(key.value)?);
+        for (at, header) in self.headers[..here].iter().enumerate().rev() {
+            let mut shapes = self.shapes.iter();
+            let shape = shapes.find(|shape| shape.title == header.title);
+            let mut keys = shape.map_or(&[][..], |shape| shape.named()).iter();
             // If the key is the name of a table there, its value must be a table, too.
-            let plain = |shape: &&&'static Shape| {
-                let kind = shape
-                    .named()
-                    .iter()
-                    .find(|known| known.name == key.value)
-                    .map(|known| known.kind);
-                !matches!(kind, Some(KeyKind::Table(_)))
-                    || table
-                        .value(key.value)
-                        .is_some_and(|v| v.get_ref().is_table())
-            };
-            if let Some(&shape) = shape.filter(|shape| takes(shape)).filter(plain)
+            if let Some(known) = keys.find(|known| known.name == key.value)
+                && (is_table || !matches!(known.kind, KeyKind::Table(_)))
                 && !header.entries.contains_key(key.value)
             {
                 let place = format!("belongs in {}, above line {}", header.title, above(at + 1));
-                return Some((Some((header.start, shape.title)), place));
+                let stray = (header.start, lacks(&header.title, key.value));
+                return Some((Some(stray), place));
             }
         }
         None
     }
+}
+
+fn is_table(value: &Spanned<DeValue<'_>>) -> bool {
+    value.get_ref().is_table()
 }
 
 /// Returns all headers, in the document's order. Tables that only the path of another header
@@ -211,35 +201,27 @@ impl Reader<'_> {
 pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
     let mut found = Vec::new();
     let mut left: Vec<(String, &DeTable<'_>)> = vec![(String::new(), root)];
-    let is_header = |span: &Span| text[span.start..].starts_with('[');
     while let Some((prefix, table)) = left.pop() {
         for (key, value) in table {
             let path = format!("{prefix}{}", key.get_ref());
-            match value.get_ref() {
-                DeValue::Table(inner) => {
-                    if is_header(&value.span()) {
-                        found.push(Header {
-                            start: value.span().start,
-                            title: format!("[{path}]"),
-                            entries: inner,
-                        });
-                    }
-                    left.push((path + ".", inner));
+            let (title, tables) = match value.get_ref() {
+                DeValue::Array(array) => (format!("[[{path}]]"), &array[..]),
+                _ => (format!("[{path}]"), std::slice::from_ref(value)),
+            };
+            for value in tables {
+                let DeValue::Table(entries) = value.get_ref() else {
+                    continue;
+                };
+                let start = value.span().start;
+                if text[start..].starts_with('[') {
+                    let title = title.clone();
+                    found.push(Header {
+                        start,
+                        title,
+                        entries,
+                    });
                 }
-                DeValue::Array(array) => {
-                    for element in array.iter().filter(|element| is_header(&element.span())) {
-                        if let DeValue::Table(inner) = element.get_ref() {
-                            let title = format!("[[{path}]]");
-                            found.push(Header {
-                                start: element.span().start,
-                                title,
-                                entries: inner,
-                            });
-                            left.push((format!("{path}."), inner));
-                        }
-                    }
-                }
-                _ => {}
+                left.push((format!("{path}."), entries));
             }
         }
     }

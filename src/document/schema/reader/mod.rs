@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use self::keys::{Header, headers};
 pub use self::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
-use crate::document::diagnostics::findings::Findings;
+use crate::document::diagnostics::findings::{Finding, Findings, Span};
 use crate::document::diagnostics::nearest::{comparison_cost, nearest};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax::ReadableText;
@@ -61,7 +61,7 @@ pub fn read<T>(
     let text = std::mem::take(&mut readable.text);
     let (root, errors) = DeTable::parse_recoverable(&text);
     let root = root.into_inner();
-    let is_complete = readable.report(errors, &mut own);
+    let is_complete = readable.report(source, errors, &mut own);
     let headers = headers(source.text(), &root);
     let (shapes, strays) = (shape.all(), BTreeSet::new());
     let mut reader = Reader {
@@ -89,6 +89,11 @@ impl Reader<'_> {
     /// Returns whether the text has no syntax error, so that absent keys are really missing.
     pub fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// Adds a finding, which the caller completes.
+    pub fn report(&mut self, code: Code, span: &Span, message: impl Into<String>) -> &mut Finding {
+        self.findings.add(code, span.clone(), message)
     }
 
     /// Returns the most similar name, unless the search budget is used up.
@@ -124,16 +129,16 @@ impl Reader<'_> {
         let message = format!("schema {} is unknown", schema.value);
         let help =
             format!("this version of rollup supports schema {known}; a newer one may support it");
-        let finding = self.findings.add(Code::Schema, schema.span, message);
-        finding.label(format!("{known} is supported")).help(help);
+        self.report(Code::Schema, &schema.span, message)
+            .label(format!("{known} is supported"))
+            .help(help);
         false
     }
 
     /// Reports that the schema version is missing, and not only misspelled or misplaced.
     fn require_schema(&mut self, top: &Table<'_>) {
         if !top.has("schema") && !self.is_stray(&top.span, TOP, "schema") {
-            self.findings
-                .add(Code::Schema, 0..0, "the document has no schema version")
+            self.report(Code::Schema, &(0..0), "the document has no schema version")
                 .help("begin it with `schema = 1`");
         }
     }
@@ -210,7 +215,7 @@ mod tests {
                 reader.text(&rollup, "kb");
             }
             for prerequisite in reader.tables(top, "prerequisites") {
-                reader.texts(&prerequisite, "product");
+                reader.texts_or_none(&prerequisite, "product");
             }
         });
         let line = |finding: &&Finding| {

@@ -74,13 +74,18 @@ impl<'t> Table<'t> {
         self.entries.get(key)
     }
 
-    /// Returns whether a key is required, always or in one of the cases of the table.
-    pub(super) fn needs(&self, key: &str) -> bool {
-        let rules = || self.shape.cases().iter().flat_map(|case| case.rules);
-        self.shape
-            .key(key)
-            .is_some_and(|key| key.required.is_some())
-            || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
+    /// Returns the help for an empty value: the key cannot be removed if it is required, always or
+    /// in one of the cases of the table.
+    pub(super) fn help_if_empty(&self, key: &str) -> &'static str {
+        let mut rules = self.shape.cases().iter().flat_map(|case| case.rules);
+        let described = self.shape.key(key);
+        if described.is_some_and(|key| key.required.is_some())
+            || rules.any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
+        {
+            "fill it"
+        } else {
+            "fill it, or remove the key"
+        }
     }
 
     /// Returns the kind of a key. Only keys of the shape can be read, so that the schema describes

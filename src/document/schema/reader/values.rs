@@ -1,7 +1,5 @@
 //! Values of keys: each is returned with its place, or reported if it has the wrong type.
 
-use std::borrow::Cow;
-
 use toml::Spanned;
 use toml::de::DeValue;
 use toml::value::Datetime;
@@ -15,78 +13,53 @@ use crate::document::diagnostics::hidden_characters::escaped_if_hidden;
 use crate::document::schema::shape::{Form, KeyKind, Keys, Shape};
 
 /// Type that a value should have, and advice on how to write it.
-struct ExpectedValue {
-    name: &'static str,
-    advice: Cow<'static, str>,
-}
+struct ExpectedValue(&'static str, &'static str);
+
+const TEXT: ExpectedValue = ExpectedValue("a string", "write it in quotes: `\"…\"`");
+const ROW: ExpectedValue = ExpectedValue("a table", "write `{ name = \"…\" }`");
 
 impl ExpectedValue {
-    const fn new(name: &'static str, advice: &'static str) -> Self {
-        Self {
-            name,
-            advice: Cow::Borrowed(advice),
+    fn of(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Text(_) | KeyKind::AnyText => TEXT,
+            KeyKind::Texts(_) => Self("a list of strings", "write a list, even for one: `[\"…\"]`"),
+            KeyKind::Flag | KeyKind::Yes => {
+                Self("true or false", "write `true` or `false`, without quotes")
+            }
+            KeyKind::Number(_) | KeyKind::Only(_) => {
+                Self("a whole number", "write only digits, without quotes")
+            }
+            KeyKind::Day => Self("a day", "write it like `2008-04-29`, without quotes"),
+            KeyKind::Time => Self(
+                "a time",
+                "write it like `2008-03-31T18:32:00Z`, without quotes",
+            ),
+            KeyKind::Table(_) => Self("a table", "write `{ … }`, or a header"),
+            KeyKind::Tables(_) => Self("a list of tables", "write `[{ … }]`, even for one"),
+            KeyKind::Headers(_) => {
+                Self("a list of tables", "write each with two brackets: `[[…]]`")
+            }
         }
     }
 }
-
-const TEXT: ExpectedValue = ExpectedValue::new("a string", "write it in quotes: `\"…\"`");
-const TEXTS: ExpectedValue =
-    ExpectedValue::new("a list of strings", "write a list, even for one: `[\"…\"]`");
-const FLAG: ExpectedValue =
-    ExpectedValue::new("true or false", "write `true` or `false`, without quotes");
-const NUMBER: ExpectedValue =
-    ExpectedValue::new("a whole number", "write only digits, without quotes");
-const DAY: ExpectedValue =
-    ExpectedValue::new("a day", "write it like `2008-04-29`, without quotes");
-const TIME: ExpectedValue = ExpectedValue::new(
-    "a time",
-    "write it like `2008-03-31T18:32:00Z`, without quotes",
-);
-const TABLE: ExpectedValue = ExpectedValue::new("a table", "write `{ … }`, or a header");
-const ROW: ExpectedValue = ExpectedValue::new("a table", "write `{ name = \"…\" }`");
-const TABLES: ExpectedValue =
-    ExpectedValue::new("a list of tables", "write `[{ … }]`, even for one");
-const HEADERS: ExpectedValue =
-    ExpectedValue::new("a list of tables", "write each with two brackets: `[[…]]`");
 
 impl Reader<'_> {
     /// Reads a text that is not empty.
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(
-            matches!(table.kind(key), KeyKind::Text(_)),
-            "`{key}` is described as a text"
-        );
-        let value = table.value(key)?;
-        let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
-        if !matches!(table.kind(key), KeyKind::Text(Form::Prose)) {
-            self.check_hidden_characters(&text.value, &text.span);
-        }
-        let help = if table.needs(key) {
-            "fill it"
-        } else {
-            "fill it, or remove the key"
+        let KeyKind::Text(form) = table.kind(key) else {
+            unreachable!("`{key}` is described as a text")
         };
-        self.filled(text, key, help)
+        self.filled_text(key, table.value(key)?, form, table.help_if_empty(key))
     }
 
     /// Reads a text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(
-            matches!(table.kind(key), KeyKind::AnyText),
-            "`{key}` is described as any text"
-        );
-        let value = table.value(key)?;
-        self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))
+        self.typed(table, key, string)
     }
 
     /// Reads a boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
-        debug_assert!(
-            matches!(table.kind(key), KeyKind::Flag | KeyKind::Yes),
-            "`{key}` is described as a flag"
-        );
-        let value = table.value(key)?;
-        self.typed(key, value, FLAG, DeValue::as_bool)
+        self.typed(table, key, DeValue::as_bool)
     }
 
     /// Reads a whole number, from zero up to the largest that the key may have.
@@ -94,11 +67,9 @@ impl Reader<'_> {
         let most = match table.kind(key) {
             KeyKind::Number(most) => most,
             // The caller compares it with the only valid number, and reports another one itself.
-            KeyKind::Only(_) => i64::MAX as u64,
-            _ => unreachable!("`{key}` is described as a number"),
+            _ => i64::MAX as u64,
         };
-        let value = table.value(key)?;
-        let raw = self.typed(key, value, NUMBER, |value| value.as_integer().cloned())?;
+        let raw = self.typed(table, key, |value| value.as_integer().cloned())?;
         // A sign is not a digit, so a negative number fails here too.
         match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
             Ok(number) if number <= most => Some(Placed {
@@ -107,8 +78,8 @@ impl Reader<'_> {
             }),
             _ => {
                 let message = format!("`{key}` is {}, but must be from 0 to {most}", raw.value);
-                let finding = self.findings.add(Code::OutOfRange, raw.span, message);
-                finding.help("write the number in plain digits, as it is documented");
+                self.report(Code::OutOfRange, &raw.span, message)
+                    .help("write the number in plain digits, as it is documented");
                 None
             }
         }
@@ -116,62 +87,40 @@ impl Reader<'_> {
 
     /// Reads a day without a time, as `YYYY-MM-DD`.
     pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(
-            matches!(table.kind(key), KeyKind::Day),
-            "`{key}` is described as a day"
-        );
-        let value = table.value(key)?;
-        let day = |value: &DeValue<'_>| match value.as_datetime() {
+        self.typed(table, key, |value| match value.as_datetime() {
             Some(Datetime {
                 date: Some(date),
                 time: None,
                 offset: None,
             }) => Some(date.to_string()),
             _ => None,
-        };
-        self.typed(key, value, DAY, day)
+        })
     }
 
     /// Reads a date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
-        debug_assert!(
-            matches!(table.kind(key), KeyKind::Time),
-            "`{key}` is described as a time"
-        );
-        let value = table.value(key)?;
-        self.typed(key, value, TIME, |value| value.as_datetime().copied())
+        self.typed(table, key, |value| value.as_datetime().copied())
     }
 
     /// Reads a list of texts, none of them empty; the shape decides whether the list may be empty.
-    pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
-        let KeyKind::Texts(described) = table.kind(key) else {
-            unreachable!("`{key}` is described as a list of texts")
+    /// Returns no texts if there is no list.
+    pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
+        let list = self.typed(table, key, DeValue::as_array);
+        let (Some(list), KeyKind::Texts(described)) = (list, table.kind(key)) else {
+            return Vec::new();
         };
-        let list = self.list(table, key, TEXTS)?;
+        let list = list.value;
         if described.filled && list.is_empty() {
             let message = format!("`{key}` is empty");
             let span = table.key(key).unwrap_or_default();
-            self.findings
-                .add(Code::EmptyValue, span, message)
-                .help(match table.needs(key) {
-                    true => "fill it",
-                    false => "fill it, or remove the key",
-                });
+            self.report(Code::EmptyValue, &span, message)
+                .help(table.help_if_empty(key));
         }
         let mut texts = Vec::with_capacity(list.len());
-        for value in list {
-            let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned));
-            if let Some(text) = text.as_ref().filter(|_| described.form != Form::Prose) {
-                self.check_hidden_characters(&text.value, &text.span);
-            }
-            texts.extend(text.and_then(|text| self.filled(text, key, "fill it, or remove it")));
+        for value in list.iter() {
+            texts.extend(self.filled_text(key, value, described.form, "fill it, or remove it"));
         }
-        Some(texts)
-    }
-
-    /// Reads a list of texts like [`Reader::texts`]; it is empty if there is no list.
-    pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
-        self.texts(table, key).unwrap_or_default()
+        texts
     }
 
     /// Returns the number of entries of any type in a list; `None` if there is no list.
@@ -185,40 +134,40 @@ impl Reader<'_> {
 
     /// Reads the table of a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
-        let KeyKind::Table(shape) = table.kind(key) else {
-            unreachable!("`{key}` is described as a table")
-        };
-        let value = table.value(key)?;
-        let DeValue::Table(entries) = value.get_ref() else {
-            let advice = table_advice(brief(key), &self.source.text()[value.span()], shape)
-                .map_or(TABLE.advice, Cow::Owned);
-            self.wrong_type(key, value, &ExpectedValue { advice, ..TABLE });
-            return None;
-        };
-        let inner = Table::new(entries, value.span(), shape);
-        self.check_keys(&inner);
-        Some(inner)
+        let kind = table.kind(key);
+        self.table_of(
+            key,
+            table.value(key)?,
+            kind.shape()?,
+            ExpectedValue::of(kind),
+        )
     }
 
     /// Reads a list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
-        let (shape, expected) = match table.kind(key) {
-            KeyKind::Headers(shape) => (shape, HEADERS),
-            KeyKind::Tables(shape) => (shape, TABLES),
-            _ => unreachable!("`{key}` is described as a list of tables"),
+        let list = self.typed(table, key, DeValue::as_array);
+        let (Some(list), Some(shape)) = (list, table.kind(key).shape()) else {
+            return Vec::new();
         };
-        let list = self.list(table, key, expected).unwrap_or_default();
-        let mut tables = Vec::with_capacity(list.len());
-        for value in list {
-            let DeValue::Table(entries) = value.get_ref() else {
-                self.wrong_type(key, value, &ROW);
-                continue;
-            };
-            let inner = Table::new(entries, value.span(), shape);
-            self.check_keys(&inner);
-            tables.push(inner);
-        }
-        tables
+        let rows = list.value.iter();
+        rows.filter_map(|row| self.table_of(key, row, shape, ROW))
+            .collect()
+    }
+
+    fn table_of<'t>(
+        &mut self,
+        key: &str,
+        value: &'t Spanned<DeValue<'t>>,
+        shape: &'static Shape,
+        expected: ExpectedValue,
+    ) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = value.get_ref() else {
+            self.wrong_type(key, value, expected, Some(shape));
+            return None;
+        };
+        let table = Table::new(entries, value.span(), shape);
+        self.check_keys(&table);
+        Some(table)
     }
 
     /// Parses a text further, and reports the error of the parser.
@@ -238,7 +187,7 @@ impl Reader<'_> {
                 if !message.contains(&text.value) {
                     message = format!("`{}` cannot be used: {message}", text.value);
                 }
-                let finding = self.findings.add(code, text.span, message);
+                let finding = self.report(code, &text.span, message);
                 if code == Code::UnsafeName {
                     let slashes =
                         text.value.split('/').any(str::is_empty) && text.value.contains('/');
@@ -256,53 +205,65 @@ impl Reader<'_> {
     pub(super) fn check_hidden_characters(&mut self, name: &str, span: &Span) {
         if let Some(shown) = escaped_if_hidden(name) {
             let message = format!("`{shown}` contains an invisible character");
-            let finding = self
-                .findings
-                .add(Code::HiddenCharacter, span.clone(), message);
-            finding.help("type the name again, with ordinary spaces, and none at its ends");
+            self.report(Code::HiddenCharacter, span, message)
+                .help("type the name again, with ordinary spaces, and none at its ends");
         }
     }
 
-    fn filled(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<Placed<String>> {
+    fn filled_text(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        form: Form,
+        help: &str,
+    ) -> Option<Placed<String>> {
+        let text = self.value_of(key, value, TEXT, string)?;
+        if form != Form::Prose {
+            self.check_hidden_characters(&text.value, &text.span);
+        }
         if text.value.trim().is_empty() {
             let message = format!("`{}` contains an empty text", brief(key));
-            self.findings
-                .add(Code::EmptyValue, text.span, message)
+            self.report(Code::EmptyValue, &text.span, message)
                 .help(help);
             return None;
         }
         Some(text)
     }
 
-    fn list<'t>(
+    fn typed<'t, T>(
         &mut self,
         table: &Table<'t>,
         key: &str,
-        expected: ExpectedValue,
-    ) -> Option<&'t [Spanned<DeValue<'t>>]> {
-        let value = table.value(key)?;
-        self.typed(key, value, expected, |value| value.is_array().then_some(()))?;
-        value.get_ref().as_array().map(|array| &**array)
+        take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
+    ) -> Option<Placed<T>> {
+        let expected = ExpectedValue::of(table.kind(key));
+        self.value_of(key, table.value(key)?, expected, take)
     }
 
-    fn typed<'t, T>(
+    fn value_of<'t, T>(
         &mut self,
         key: &str,
         value: &'t Spanned<DeValue<'t>>,
         expected: ExpectedValue,
         take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Placed<T>> {
-        let taken = take(value.get_ref());
-        if taken.is_none() {
-            self.wrong_type(key, value, &expected);
-        }
-        taken.map(|taken| Placed {
+        let Some(taken) = take(value.get_ref()) else {
+            self.wrong_type(key, value, expected, None);
+            return None;
+        };
+        Some(Placed {
             value: taken,
             span: value.span(),
         })
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &ExpectedValue) {
+    fn wrong_type(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        ExpectedValue(expected, advice): ExpectedValue,
+        shape: Option<&Shape>,
+    ) {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
@@ -312,20 +273,24 @@ impl Reader<'_> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let advice = match value.get_ref() {
-            DeValue::Array(_) | DeValue::Table(_) if expected.name == TEXT.name => {
-                "write one text: `\"…\"`".into()
+        let raw = &self.source.text()[value.span()];
+        let better = match value.get_ref() {
+            DeValue::Array(_) | DeValue::Table(_) if expected == TEXT.0 => {
+                Some("write one text: `\"…\"`".to_owned())
             }
             DeValue::Datetime(Datetime {
                 date: Some(date), ..
-            }) if expected.name == DAY.name => format!("write only the day: `{date}`").into(),
-            _ => expected.advice.clone(),
+            }) if expected == "a day" => Some(format!("write only the day: `{date}`")),
+            _ => shape.and_then(|shape| table_advice(brief(key), raw, shape)),
         };
-        let message = format!("`{}` has {found} instead of {}", brief(key), expected.name);
-        self.findings
-            .add(Code::WrongType, value.span(), message)
-            .label(advice);
+        let message = format!("`{}` has {found} instead of {expected}", brief(key));
+        self.report(Code::WrongType, &value.span(), message)
+            .label(better.unwrap_or_else(|| advice.to_owned()));
     }
+}
+
+fn string(value: &DeValue<'_>) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 /// Returns advice on how to write a table in place of another value.
