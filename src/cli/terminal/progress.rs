@@ -248,7 +248,7 @@ impl Listener for RunProgress {
                 }
             }
             Event::RestartRequired { service, servers } => {
-                let service = out::on_servers(service, servers.iter().copied());
+                let service = out::on_servers(service, servers.iter().map(String::as_str));
                 self.line(&format!("restart required: {service}"));
             }
             Event::Notice { text } => {
