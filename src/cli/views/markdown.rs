@@ -1,5 +1,6 @@
 //! Markdown, for the tickets in which changes are approved and closed.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use askama::filters::Escaper;
@@ -31,16 +32,16 @@ impl MarkdownPage {
 
     /// Adds a table; its cells are Markdown already.
     pub(crate) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let mut row = |cells: &[String]| {
-            self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
-        };
-        row(&head
-            .iter()
-            .map(|cell| (*cell).to_owned())
-            .collect::<Vec<_>>());
-        row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
-        rows.into_iter().for_each(|cells| row(&cells));
+        self.row(head);
+        self.row(&vec!["---"; head.len()]);
+        for cells in rows {
+            self.row(&cells);
+        }
         self.text.push('\n');
+    }
+
+    fn row<T: Borrow<str>>(&mut self, cells: &[T]) {
+        self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
 
     /// Adds a list; its lines are Markdown already.
