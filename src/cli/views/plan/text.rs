@@ -1,6 +1,9 @@
 //! A plan as text: its steps in order, or their rollback in reverse.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
+
+use anstyle::Style;
 
 use super::view::{OperationRow, OutageKind, OutageView, PlanView, StepView, describe_manual_step};
 use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, short_hash};
@@ -10,6 +13,8 @@ use crate::names::{Escaped, RelPath};
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 use crate::run::{RunExamination, SwapState};
 
+/// Style of labels that are no warning.
+const PLAIN: Style = Style::new();
 /// Column in which the names of operations begin.
 const INDENT: usize = 16;
 /// Largest number of items with the same outage that are listed; more are counted, and the steps
@@ -129,28 +134,18 @@ impl TextPage {
         self.lines.push(self.wrapped("", text, 2));
     }
 
-    fn texts(&mut self, label: &str, texts: &[String]) {
+    /// Adds texts after a label in a style.
+    fn labelled(&mut self, style: Style, label: &str, texts: &[String]) {
         for text in texts {
-            self.line(&format!("{label}: {text}"));
-        }
-    }
-
-    fn warnings(&mut self, label: &str, texts: &[String]) {
-        for text in texts {
-            self.warning(label, &format!(": {text}"));
+            let line = self.wrapped("", &format!("{label}: {text}"), 2);
+            self.lines
+                .push(line.replacen(label, &styled(style, label), 1));
         }
     }
 
     fn heading(&mut self, text: &str, indent: usize) {
         let line = self.wrapped("", text, indent);
         self.lines.push(styled(BOLD, line));
-    }
-
-    /// Adds a text whose first words are a warning.
-    fn warning(&mut self, words: &str, text: &str) {
-        let line = self.wrapped("", &format!("{words}{text}"), 2);
-        self.lines
-            .push(line.replacen(words, &styled(WARN, words), 1));
     }
 
     /// Adds everything to read before approving.
@@ -167,21 +162,21 @@ impl TextPage {
                 "a preview without a digest: without a payload, the bytes to write are unknown",
             ),
         }
-        self.texts("scope", &view.scope);
+        self.labelled(PLAIN, "scope", &view.scope);
         match &view.undo {
-            Ok(everything) => self.line(&format!("undo: {everything}")),
-            Err(step) => self.warning("point of no return", &format!(": {step}")),
+            Ok(everything) => self.labelled(PLAIN, "undo", slice::from_ref(everything)),
+            Err(step) => self.labelled(WARN, "point of no return", slice::from_ref(step)),
         }
-        self.texts("checked", &view.checked);
-        self.texts("note", &plan.context.notes);
+        self.labelled(PLAIN, "checked", &view.checked);
+        self.labelled(PLAIN, "note", &plan.context.notes);
         for one in &plan.confirmations {
             let (id, question) = (&one.id, &one.question);
             self.line(&format!(
                 "to be confirmed first (`--confirm {id}`): {question}"
             ));
         }
-        self.warnings("warning", &plan.warnings);
-        self.warnings("permanent", &view.permanent_outages);
+        self.labelled(WARN, "warning", &plan.warnings);
+        self.labelled(WARN, "permanent", &view.permanent_outages);
         self.left_out(view);
     }
 
@@ -189,10 +184,12 @@ impl TextPage {
     fn left_out(&mut self, view: &PlanView<'_>) {
         for step in &view.left_out {
             let text = format!(
-                " of {}, as not installed here (`--include-missing` includes them):",
+                "left out of {}, as not installed here (`--include-missing` includes them):",
                 step.id
             );
-            self.warning("left out", &text);
+            let line = self.wrapped("", &text, 2);
+            self.lines
+                .push(line.replacen("left out", &styled(WARN, "left out"), 1));
             for name in &step.left_out {
                 self.lines.push(format!("  {}", Escaped(name)));
             }

@@ -236,15 +236,16 @@ pub(crate) fn describe_state(target: &TargetState) -> String {
         TargetState::Nothing => "nothing".to_owned(),
         TargetState::Unknown => "unknown without a payload".to_owned(),
         TargetState::Item {
-            version: Some(version),
-            installer: Some(installer),
-            ..
-        } => format!("{version}, installer {}", short_hash(installer)),
-        TargetState::Item {
-            version: Some(version),
-            ..
-        } => version.to_string(),
-        TargetState::Item { state, .. } => state.as_str().to_owned(),
+            state,
+            version,
+            installer,
+        } => match (version, installer) {
+            (Some(version), Some(installer)) => {
+                format!("{version}, installer {}", short_hash(installer))
+            }
+            (Some(version), None) => version.to_string(),
+            (None, _) => state.as_str().to_owned(),
+        },
         TargetState::Procedure { state, parameters } => {
             let mut text = state.as_str().to_owned();
             for (name, value) in parameters {
