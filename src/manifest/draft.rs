@@ -32,11 +32,8 @@ pub(super) struct RollupDraft {
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
     pub(super) reviewed: Option<Placed<String>>,
-    pub(super) keys: KeySpans,
+    pub(super) lines: KeyLines,
 }
-
-/// Spans of the keys of a table.
-pub(super) type KeySpans = BTreeMap<&'static str, Span>;
 
 pub(super) struct PrerequisiteDraft {
     pub(super) span: Span,
@@ -83,7 +80,7 @@ pub(super) type ProcedureAnswers = Vec<(Placed<String>, BTreeMap<String, Placed<
 /// reading.
 pub(super) struct StepDraft {
     pub(super) header: Span,
-    pub(super) keys: KeySpans,
+    pub(super) lines: KeyLines,
     pub(super) id: Option<Placed<String>>,
     pub(super) title: Option<String>,
     pub(super) verb: Option<Verb>,
@@ -147,6 +144,14 @@ pub(super) struct RowDraft {
     pub(super) unused: Option<Placed<String>>,
     /// True if part of the row could not be read, so nothing is reported as missing from it.
     pub(super) unreadable: bool,
+    /// True if a row above has the same name. This and all below are filled in by the checks of the
+    /// file table.
+    pub(super) is_repeated: bool,
+    /// True if a step uses the file.
+    pub(super) is_used: bool,
+    pub(super) is_pinned: bool,
+    /// Pin, if it could be read.
+    pub(super) hash: Option<Digest>,
 }
 
 /// Names in the file table, for the comparison with other manifests.
@@ -201,26 +206,18 @@ pub(super) fn step_reference(reader: &Reader<'_>, step: &StepDraft) -> String {
 
 /// Returns the servers that a step is narrowed to, as a text that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
-    let on = step.on.as_ref().map(|on| CaseFolded::of(&on.value));
-    let platform = step
-        .platform
-        .as_ref()
-        .map(|platform| CaseFolded::of(&platform.value));
-    let text = |case_folded: &Option<CaseFolded>| {
-        case_folded
-            .as_ref()
-            .map(|case_folded| case_folded.as_str().to_owned())
-            .unwrap_or_default()
+    let text = |name: &Option<Named>| {
+        let name = name.as_ref().map(|name| CaseFolded::of(&name.value));
+        name.map_or_else(String::new, |name| name.as_str().to_owned())
     };
-    format!("{}@{}", text(&on), text(&platform))
+    format!("{}@{}", text(&step.on), text(&step.platform))
 }
 
 impl Draft {
     /// Returns the manifest, or `None` if something is missing.
-    pub(super) fn finish(mut self, source: &Source) -> Option<Manifest> {
-        self.spell_references();
+    pub(super) fn finish(self, source: &Source) -> Option<Manifest> {
         let line = |span: &Span| source.line(span.start);
-        let rollup = self.rollup.finish(source)?;
+        let rollup = self.rollup.finish()?;
         let prerequisites = self.prerequisites.into_iter().map(|prerequisite| {
             let line = line(&prerequisite.span);
             Some(Prerequisite {
@@ -241,28 +238,25 @@ impl Draft {
             digest: Digest::of(source.text().as_bytes()),
         })
     }
-}
 
-impl Draft {
     /// Returns the file table, as far as it could be read.
     pub(super) fn file_table(self, source: &Source) -> FileTable<'static> {
-        let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
-        for step in &self.steps {
-            let names = step.files.iter().map(|file| file.value.case_folded());
-            match step.verb {
-                Some(Verb::Run) => run.extend(names),
-                Some(Verb::Copy) => {
-                    deployed
-                        .extend(names.chain(step.other_names.iter().map(FileName::case_folded)));
-                }
-                _ => {}
-            }
-        }
-        deployed.extend(run.iter().cloned());
-        let span = self.payload.header.clone().unwrap_or_default();
+        let files_of = |verb| {
+            let steps = self
+                .steps
+                .iter()
+                .filter(move |step| step.verb == Some(verb));
+            let files = steps.flat_map(|step| {
+                let files = step.files.iter().map(|file| &file.value);
+                files.chain(&step.other_names)
+            });
+            files.map(FileName::case_folded)
+        };
+        let run: BTreeSet<_> = files_of(Verb::Run).collect();
+        let deployed = files_of(Verb::Copy).chain(run.iter().cloned()).collect();
         FileTable {
+            span: self.payload.header.clone().unwrap_or_default(),
             rows: self.payload.finish(source).into(),
-            span,
             deployed,
             run,
         }
@@ -286,25 +280,6 @@ impl Draft {
         }
         FileNames { listed, deployed }
     }
-
-    /// Replaces each `removed_by` by the spelling of the step that it names.
-    fn spell_references(&mut self) {
-        let ids: BTreeMap<CaseFolded, String> = self
-            .steps
-            .iter()
-            .filter_map(|step| step.id.as_ref())
-            .map(|id| (CaseFolded::of(&id.value), id.value.clone()))
-            .collect();
-        for reference in self
-            .steps
-            .iter_mut()
-            .filter_map(|step| step.removed_by.as_mut())
-        {
-            if let Some(id) = ids.get(&CaseFolded::of(&reference.value)) {
-                reference.value.clone_from(id);
-            }
-        }
-    }
 }
 
 /// Entry of `requires`, `replaces` or `includes`.
@@ -317,22 +292,23 @@ pub(super) struct RelationEntry<'d> {
 impl RollupDraft {
     /// Returns the entries of all three lists.
     pub(super) fn relations(&self) -> impl Iterator<Item = RelationEntry<'_>> {
-        let requires = self
-            .requires
-            .iter()
-            .map(|required| ("requires", required.value.kb, &required.span));
-        let replaces = self
-            .replaces
-            .iter()
-            .map(|kb| ("replaces", kb.value, &kb.span));
-        let includes = self
-            .includes
-            .iter()
-            .map(|kb| ("includes", kb.value, &kb.span));
+        let requires = self.requires.iter();
+        let requires = requires.map(|required| ("requires", required.value.kb, &required.span));
+        let replaces = self.replaces.iter().map(|kb| ("replaces", kb));
+        let includes = self.includes.iter().map(|kb| ("includes", kb));
         requires
-            .chain(replaces)
-            .chain(includes)
+            .chain(
+                replaces
+                    .chain(includes)
+                    .map(|(key, kb)| (key, kb.value, &kb.span)),
+            )
             .map(|(key, kb, span)| RelationEntry { key, kb, span })
+    }
+
+    /// Returns the included rollups, except itself.
+    pub(super) fn other_includes(&self) -> impl Iterator<Item = &Placed<Kb>> {
+        let own = self.kb.as_ref().map(|kb| kb.value);
+        self.includes.iter().filter(move |kb| Some(kb.value) != own)
     }
 
     /// Returns the article's revision; 1.0 if the manifest has none.
@@ -342,7 +318,7 @@ impl RollupDraft {
             .unwrap_or_else(|| "1.0".parse().expect("numbers joined by dots"))
     }
 
-    fn finish(self, source: &Source) -> Option<Rollup> {
+    fn finish(self) -> Option<Rollup> {
         let revision = self.revision();
         Some(Rollup {
             kb: self.kb?.value,
@@ -359,7 +335,7 @@ impl RollupDraft {
             requires: values(self.requires),
             fixes: self.fixes,
             notes: self.notes,
-            lines: lines(&self.keys, source),
+            lines: self.lines,
         })
     }
 }
@@ -386,14 +362,13 @@ impl ConditionDraft {
 }
 
 impl StepDraft {
-    fn finish(self, line: u32, source: &Source) -> Option<Step> {
-        let id = self.id.as_ref()?.value.clone();
-        let title = self.title.clone().unwrap_or_else(|| id.clone());
+    fn finish(mut self, line: u32, source: &Source) -> Option<Step> {
+        let id = self.id.take()?.value;
         Some(Step {
+            title: self.title.take().unwrap_or_else(|| id.clone()),
             id,
-            title,
             line,
-            lines: lines(&self.keys, source),
+            lines: std::mem::take(&mut self.lines),
             action: self.action(source)?,
         })
     }
@@ -504,13 +479,8 @@ impl StepDraft {
 
 impl TableDraft {
     fn finish(self, source: &Source) -> Vec<PayloadFile> {
-        let pins: BTreeMap<CaseFolded, Digest> = self
-            .pins
-            .into_iter()
-            .filter_map(|(name, pin)| Some((name.value.case_folded(), pin?)))
-            .collect();
         let row = |row: RowDraft| PayloadFile {
-            sha256: pins.get(&row.name.value.case_folded()).copied(),
+            sha256: row.hash,
             line: source.line(row.name.span.start),
             span: row.name.span,
             name: row.name.value,
@@ -526,12 +496,6 @@ impl TableDraft {
 
 fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
     list.into_iter().map(|entry| entry.value).collect()
-}
-
-fn lines(keys: &KeySpans, source: &Source) -> KeyLines {
-    keys.iter()
-        .map(|(key, span)| (*key, source.line(span.start)))
-        .collect()
 }
 
 fn listed_name(name: &Placed<impl ToString>, source: &Source) -> Listed {

@@ -30,36 +30,15 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 
 /// Checks the selections as sets of items, which is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<CaseFolded, usize> = ids
-        .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
-        .collect();
-    let name = |item: &ItemId| deployment.items[item.0].name.as_str();
-    let mut reinstalled: BTreeSet<ItemId> = BTreeSet::new();
-    for step in draft.steps.iter().rev() {
-        match step.verb {
-            Some(Verb::Install) => {
-                reinstalled.extend(&step.resolved.selected);
-                let reference = step
-                    .removed_by
-                    .as_ref()
-                    .and_then(|reference| ids.get(&CaseFolded::of(&reference.value)));
-                reinstalled.extend(
-                    reference
-                        .map(|&step| draft.steps[step].removes())
-                        .into_iter()
-                        .flatten(),
-                );
-            }
-            Some(Verb::Uninstall) => {
-                let missing: Vec<_> = step.removes().difference(&reinstalled).map(name).collect();
-                not_reinstalled(reader, step, &missing);
-            }
-            _ => {}
-        }
-    }
+    let installed = InstallSteps::of(draft);
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
-    for step in &draft.steps {
+    for (at, step) in draft.steps.iter().enumerate() {
+        let is_missing = |item: &&ItemId| installed.last(**item) < Some(at);
+        let missing = step.removes().iter().filter(is_missing);
+        let missing: Vec<_> = missing
+            .map(|item| deployment.items[item.0].name.as_str())
+            .collect();
+        not_reinstalled(reader, step, &missing);
         removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
             let new = step
@@ -71,6 +50,34 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     }
 }
 
+/// First and last step that installs each item.
+pub(super) struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
+
+impl InstallSteps {
+    pub(super) fn of(draft: &Draft) -> Self {
+        let ids = draft.steps_by_id();
+        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+        let mut by_item = BTreeMap::new();
+        for (at, step) in draft.steps.iter().enumerate() {
+            removed.extend(step.removes());
+            if step.verb == Some(Verb::Install) {
+                for &item in draft.installs(step, &ids, &removed).iter() {
+                    by_item.entry(item).or_insert((at, at)).1 = at;
+                }
+            }
+        }
+        Self(by_item)
+    }
+
+    pub(super) fn first(&self, item: ItemId) -> Option<usize> {
+        self.0.get(&item).map(|(first, _)| *first)
+    }
+
+    pub(super) fn last(&self, item: ItemId) -> Option<usize> {
+        self.0.get(&item).map(|(_, last)| *last)
+    }
+}
+
 /// Checks the selections by the words of the manifest. If a group may be named by an alias, the
 /// words prove nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
@@ -79,7 +86,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     for step in draft.steps.iter().rev() {
         match step.verb {
             Some(Verb::Install) => {
-                later.add(step, false);
+                later.add(step);
                 referred.extend(
                     step.removed_by
                         .as_ref()
@@ -91,7 +98,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
                     .id
                     .as_ref()
                     .is_some_and(|id| referred.contains(&CaseFolded::of(&id.value)));
-                if !is_reinstalled && later.all_groups_in(&Words::of(step, true)) {
+                if !is_reinstalled && later.all_groups_are_above(step) {
                     not_reinstalled(reader, step, &later.left_out(step));
                 }
             }
@@ -101,10 +108,8 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     let mut earlier = Words::default();
     for step in &draft.steps {
         match step.verb {
-            Some(Verb::Uninstall) => earlier.add(step, false),
-            Some(Verb::Install)
-                if step.groups.is_empty() && earlier.all_groups_in(&Words::of(step, true)) =>
-            {
+            Some(Verb::Uninstall) => earlier.add(step),
+            Some(Verb::Install) if step.groups.is_empty() && earlier.all_groups_are_above(step) => {
                 never_removed(reader, step, &earlier.left_out(step));
             }
             _ => {}
@@ -120,56 +125,37 @@ struct Words {
 }
 
 impl Words {
-    fn of(step: &StepDraft, prefixes: bool) -> Self {
-        let mut words = Self::default();
-        words.add(step, prefixes);
-        words
+    /// Adds the selection of a step.
+    fn add(&mut self, step: &StepDraft) {
+        let fold = |name: &Named| CaseFolded::of(&name.value);
+        let items = step.items.iter().flat_map(|(_, names)| names);
+        self.groups.extend(step.groups.iter().map(fold));
+        self.items.extend(items.map(fold));
     }
 
-    /// Adds the selection of a step. With `prefixes`, every group above a named one or above a
-    /// named item counts as well.
-    fn add(&mut self, step: &StepDraft, prefixes: bool) {
-        self.groups
-            .extend(step.groups.iter().map(|group| CaseFolded::of(&group.value)));
-        if prefixes {
-            let paths = step
-                .groups
-                .iter()
-                .chain(step.items.iter().map(|(group, _)| group));
-            self.groups
-                .extend(paths.flat_map(|path| path_and_parents(&path.value)));
-        }
-        self.items.extend(
-            step.items
-                .iter()
-                .flat_map(|(_, names)| names)
-                .map(|name| CaseFolded::of(&name.value)),
-        );
-    }
-
-    fn all_groups_in(&self, other: &Words) -> bool {
-        self.groups.is_subset(&other.groups)
+    /// Returns whether every whole group is named by a step, or above a group that it names.
+    fn all_groups_are_above(&self, step: &StepDraft) -> bool {
+        let groups = step.items.iter().map(|(group, _)| group);
+        let paths = groups.chain(&step.groups);
+        let above: BTreeSet<_> = paths
+            .flat_map(|path| path_and_parents(&path.value))
+            .collect();
+        self.groups.is_subset(&above)
     }
 
     /// Returns the names that a step selects and these words do not.
     fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
-        let covered = |path: &str| path_and_parents(path).any(|path| self.groups.contains(&path));
-        let groups = step
-            .groups
-            .iter()
-            .filter(|group| !covered(&group.value))
-            .map(|group| group.value.as_str());
-        let items = step
-            .items
-            .iter()
-            .filter(|(group, _)| !covered(&group.value))
-            .flat_map(|(_, names)| names);
-        let mut seen = BTreeSet::new();
-        let items = items.filter(|name| !self.items.contains(&CaseFolded::of(&name.value)));
-        let items = items.filter(|name| seen.insert(CaseFolded::of(&name.value)));
+        let is_left_out =
+            |group: &Named| !path_and_parents(&group.value).any(|path| self.groups.contains(&path));
+        let groups = step.groups.iter().filter(|group| is_left_out(group));
+        let items = step.items.iter().filter(|(group, _)| is_left_out(group));
+        let mut seen = self.items.clone();
+        let items = items
+            .flat_map(|(_, names)| names)
+            .filter(|name| seen.insert(CaseFolded::of(&name.value)));
         items
-            .map(|name| name.value.as_str())
             .chain(groups)
+            .map(|name| name.value.as_str())
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::flow::selections_known;
+use super::flow::{InstallSteps, selections_known};
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{CaseFolded, FileName};
@@ -18,23 +18,19 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     }
     missing_requirements(reader, draft, deployment);
     let from = items_by_installer(deployment);
-    let running = || {
-        draft
-            .steps
-            .iter()
-            .filter(|step| matches!(step.verb, Some(Verb::Run) | None))
-    };
-    let run: BTreeSet<CaseFolded> = running()
-        .flat_map(|step| step.files.iter().map(|file| file.value.case_folded()))
-        .collect();
-    let all_run_known = running().all(|step| !step.unreadable.files);
+    let mut run = BTreeSet::new();
+    let mut all_run_known = true;
+    for step in &draft.steps {
+        if matches!(step.verb, Some(Verb::Run) | None) {
+            run.extend(step.files.iter().map(|file| file.value.case_folded()));
+            all_run_known &= !step.unreadable.files;
+        }
+    }
     let installed = InstallSteps::of(draft);
-    for (at, step) in draft
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| matches!(step.to, Some(CopyDestination::Share)))
-    {
+    for (at, step) in draft.steps.iter().enumerate() {
+        if !matches!(step.to, Some(CopyDestination::Share)) {
+            continue;
+        }
         for file in copied(step) {
             let case_folded = file.value.case_folded();
             match from.get(&case_folded) {
@@ -73,53 +69,6 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<CaseFolded, Vec<Item
     from
 }
 
-/// First and last step that installs each item. Of a whole group, a step installs the items that
-/// earlier steps removed.
-struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
-
-impl InstallSteps {
-    fn of(draft: &Draft) -> Self {
-        let ids = ids(draft);
-        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
-        let mut by_item = BTreeMap::new();
-        for (at, step) in draft.steps.iter().enumerate() {
-            removed.extend(step.removes());
-            if step.verb == Some(Verb::Install) {
-                for &item in reinstalled_items(step, &ids, &removed).iter() {
-                    by_item.entry(item).or_insert((at, at)).1 = at;
-                }
-            }
-        }
-        Self(by_item)
-    }
-}
-
-/// Returns the steps by their ids; of two with the same id the first.
-fn ids(draft: &Draft) -> BTreeMap<CaseFolded, &StepDraft> {
-    draft
-        .steps
-        .iter()
-        .rev()
-        .filter_map(|step| Some((CaseFolded::of(&step.id.as_ref()?.value), step)))
-        .collect()
-}
-
-fn reinstalled_items<'d>(
-    step: &StepDraft,
-    ids: &BTreeMap<CaseFolded, &'d StepDraft>,
-    removed: &BTreeSet<ItemId>,
-) -> Cow<'d, BTreeSet<ItemId>> {
-    if let Some(reference) = &step.removed_by {
-        let referred = ids.get(&CaseFolded::of(&reference.value));
-        return referred
-            .map(|step| Cow::Borrowed(step.removes()))
-            .unwrap_or_default();
-    }
-    let mut items: BTreeSet<ItemId> = step.resolved.named().collect();
-    items.extend(step.resolved.selected.intersection(removed));
-    Cow::Owned(items)
-}
-
 /// Reports a new installer in the share if no later step installs its item.
 fn copied_installer(
     reader: &mut Reader<'_>,
@@ -129,8 +78,7 @@ fn copied_installer(
     items: &[ItemId],
     installed: &InstallSteps,
 ) {
-    let installs = || items.iter().filter_map(|item| installed.0.get(item));
-    if installs().any(|&(_, last)| last >= at) {
+    if items.iter().any(|item| installed.last(*item) >= Some(at)) {
         return;
     }
     let names = some_of(
@@ -138,7 +86,8 @@ fn copied_installer(
             .iter()
             .map(|item| deployment.items[item.0].name.as_str()),
     );
-    if let Some(first_install) = installs().map(|&(first, _)| first).min() {
+    let installs = items.iter().filter_map(|item| installed.first(*item));
+    if let Some(first_install) = installs.min() {
         let first_install = step_reference(reader, &draft.steps[first_install]);
         let message = format!(
             "`{}` is copied to the share only after {first_install} installs {names} from it",
@@ -187,7 +136,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
     {
         return;
     }
-    let ids = ids(draft);
+    let ids = draft.steps_by_id();
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for step in &draft.steps {
         let batch = match step.verb {
@@ -195,7 +144,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                 removed.extend(step.removes());
                 continue;
             }
-            Some(Verb::Install) => reinstalled_items(step, &ids, &removed),
+            Some(Verb::Install) => draft.installs(step, &ids, &removed),
             Some(Verb::Initialize) => Cow::Owned(step.resolved.named().collect()),
             _ => continue,
         };

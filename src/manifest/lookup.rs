@@ -1,10 +1,12 @@
 //! Lookup of the names of all steps, before the checks.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
 use super::known::{ResolutionSummary, ResolvedNames};
 use crate::deployment::description::{Description, ItemId, ItemKind};
+use crate::names::CaseFolded;
 
 /// Maximum number of items that all steps together may select, including what these require: every
 /// check of the items walks them all, step by step. Removing a hundred thousand items and
@@ -45,46 +47,64 @@ pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
 }
 
 fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
-    let of_item = |item: ItemId| {
+    let of_item = |item: &ItemId| {
         let item = &deployment.items[item.0];
-        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind {
-            needs.len()
-        } else {
-            0
+        let needs = match &item.kind {
+            ItemKind::Procedure { needs, .. } => needs.len(),
+            ItemKind::Component { .. } => 0,
         };
         1 + item.requires.len() + needs
     };
     // A group comes after its parent in the list.
     let mut below: Vec<usize> = vec![0; deployment.groups.len()];
     for (at, group) in deployment.groups.iter().enumerate().rev() {
-        let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
-        below[at] = 1 + groups + group.items.iter().map(|&item| of_item(item)).sum::<usize>();
+        let groups = group.groups.iter().map(|group| below[group.0]);
+        below[at] = 1 + groups.chain(group.items.iter().map(of_item)).sum::<usize>();
     }
     let (mut all, mut removed) = (0, 0);
     draft.steps.iter().position(|step| {
-        let named: usize = step.resolved.named().map(of_item).sum();
-        let chosen = named
-            + step
-                .resolved
-                .groups
-                .iter()
-                .flatten()
-                .map(|group| below[group.0])
-                .sum::<usize>();
-        let servers = step
-            .platform
-            .as_ref()
-            .map_or(0, |_| deployment.servers.len());
+        let groups = step.resolved.groups.iter().flatten();
+        let groups = groups.map(|group| below[group.0]);
+        let items = step.resolved.named().map(|item| of_item(&item));
+        let chosen: usize = groups.chain(items).sum();
         removed += chosen;
-        all += chosen
-            + servers
-            + if step.removed_by.is_some() {
-                removed
-            } else {
-                0
-            };
+        all += chosen;
+        if step.platform.is_some() {
+            all += deployment.servers.len();
+        }
+        if step.removed_by.is_some() {
+            all += removed;
+        }
         all > MOST_SELECTED
     })
+}
+
+impl Draft {
+    /// Returns the steps by their ids; of two with the same id the first.
+    pub(super) fn steps_by_id(&self) -> BTreeMap<CaseFolded, usize> {
+        let steps = self.steps.iter().enumerate().rev();
+        steps
+            .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
+            .collect()
+    }
+
+    /// Returns the items that a step installs: of a whole group those that earlier steps removed.
+    pub(super) fn installs(
+        &self,
+        step: &StepDraft,
+        ids: &BTreeMap<CaseFolded, usize>,
+        removed: &BTreeSet<ItemId>,
+    ) -> Cow<'_, BTreeSet<ItemId>> {
+        if let Some(reference) = &step.removed_by {
+            let referred = ids.get(&CaseFolded::of(&reference.value));
+            return referred
+                .map(|&at| Cow::Borrowed(self.steps[at].removes()))
+                .unwrap_or_default();
+        }
+        let mut items: BTreeSet<ItemId> = step.resolved.named().collect();
+        items.extend(step.resolved.selected.intersection(removed));
+        Cow::Owned(items)
+    }
 }
 
 impl StepDraft {

@@ -47,14 +47,14 @@ const NAME_KEYS: &[&str] = &[
 ];
 
 /// All entries of a manifest: its tables, and each prerequisite, step and row.
-pub(super) type Entries = BTreeMap<EntryId, Entry>;
+pub(super) type Entries = BTreeMap<EntryId, ManifestEntry>;
 
 /// Table of an entry, and its identity among the entries of the table.
 pub(super) type EntryId = (ManifestTable, String);
 
 /// Table of a manifest, or one of several. Only what counts for the comparison is serialized.
 #[derive(Serialize)]
-pub(super) struct Entry {
+pub(super) struct ManifestEntry {
     table: ManifestTable,
     /// All values by their keys, and for a step the one before it.
     #[serde(skip)]
@@ -104,15 +104,15 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
         .into_iter()
         .partition(|(key, _)| ARTICLE.key(key).is_some());
     let mut all = vec![
-        Entry::new(ManifestTable::Rollup, identity, &rollup.lines, None),
-        Entry::new(ManifestTable::Article, article, &rollup.lines, None),
+        ManifestEntry::new(ManifestTable::Rollup, identity, &rollup.lines, None),
+        ManifestEntry::new(ManifestTable::Article, article, &rollup.lines, None),
     ];
     let no_lines = KeyLines::new();
     for one in prerequisites {
         let (table, line) = (ManifestTable::Prerequisites, Some(one.line));
-        all.push(Entry::new(table, object(one), &no_lines, line));
+        all.push(ManifestEntry::new(table, object(one), &no_lines, line));
     }
-    let mut run = Entry::new(ManifestTable::Steps, Map::new(), &no_lines, None);
+    let mut run = ManifestEntry::new(ManifestTable::Steps, Map::new(), &no_lines, None);
     for step in steps {
         let mut entry = step_entry(step);
         if let Some(before) = run.order.last() {
@@ -124,19 +124,19 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
     all.push(run);
     for row in files {
         let (table, line) = (ManifestTable::Payload, Some(row.line));
-        all.push(Entry::new(table, row_values(row), &no_lines, line));
+        all.push(ManifestEntry::new(table, row_values(row), &no_lines, line));
     }
     keyed(all)
 }
 
-fn step_entry(step: &Step) -> Entry {
+fn step_entry(step: &Step) -> ManifestEntry {
     let mut values = object(step);
     values.insert("action".to_owned(), step.action.keyword().into());
     // The default of a title is the id.
     if same_name(&step.title, &step.id) {
         values.remove("title");
     }
-    let mut entry = Entry::new(ManifestTable::Steps, values, &step.lines, Some(step.line));
+    let mut entry = ManifestEntry::new(ManifestTable::Steps, values, &step.lines, Some(step.line));
     // The entry is reported by its id.
     if let Some(whole) = entry.whole.value.as_object_mut() {
         whole.remove("id");
@@ -173,8 +173,8 @@ fn ordered(key: &str, name: &str, line: u32) -> Fact {
 
 /// Returns the entries by what they are about. Prerequisites about the same product are counted, in
 /// an order that does not depend on the document.
-fn keyed(mut all: Vec<Entry>) -> Entries {
-    all.sort_by_cached_key(Entry::content);
+fn keyed(mut all: Vec<ManifestEntry>) -> Entries {
+    all.sort_by_cached_key(ManifestEntry::content);
     let mut entries = Entries::new();
     for entry in all {
         let mut id = (entry.table, String::new());
@@ -198,7 +198,7 @@ fn object(table: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-impl Entry {
+impl ManifestEntry {
     /// Returns the entry with these values. A key without a line of its own has that of the entry.
     fn new(
         table: ManifestTable,

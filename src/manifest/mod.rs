@@ -373,17 +373,15 @@ impl Manifest {
     pub fn file_table(&self) -> FileTable<'_> {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {
-            match &step.action {
-                Action::Copy { files, .. } => {
-                    deployed.extend(files.iter().map(|file| CaseFolded::of(&file.name)));
-                }
-                Action::Run { files, .. } => {
-                    run.extend(files.iter().map(|file| CaseFolded::of(&file.name)));
-                }
-                _ => {}
+            let (Action::Copy { files, .. } | Action::Run { files, .. }) = &step.action else {
+                continue;
+            };
+            let names = files.iter().map(|file| CaseFolded::of(&file.name));
+            if let Action::Run { .. } = step.action {
+                run.extend(names.clone());
             }
+            deployed.extend(names);
         }
-        deployed.extend(run.iter().cloned());
         FileTable {
             rows: Cow::Borrowed(&self.files),
             span: self.payload.clone(),

@@ -70,19 +70,12 @@ fn in_table_order<'t>(
         .and_then(|files| files.get_ref().as_array())
         .ok_or(PinError::NoTable)?;
     let name = |row: &'t Spanned<DeValue<'_>>| row.get_ref().get("name")?.get_ref().as_str();
-    let names: Vec<&str> = rows.iter().filter_map(name).collect();
-    let mut by_name: BTreeMap<CaseFolded, Digest> = pins
-        .iter()
-        .map(|(name, pin)| (name.case_folded(), *pin))
-        .collect();
-    let pin_rows = names
-        .into_iter()
-        .map(|name| (name, by_name.remove(&CaseFolded::of(name))))
-        .collect();
-    match pins
-        .iter()
-        .find(|(name, _)| by_name.contains_key(&name.case_folded()))
-    {
+    let mut by_name: BTreeMap<CaseFolded, &(FileName, Digest)> =
+        pins.iter().map(|pin| (pin.0.case_folded(), pin)).collect();
+    let mut pin_of = |name| Some(by_name.remove(&CaseFolded::of(name))?.1);
+    let names = rows.iter().filter_map(name);
+    let pin_rows = names.map(|name| (name, pin_of(name))).collect();
+    match by_name.into_values().next() {
         Some((name, _)) => Err(PinError::NotListed(name.clone())),
         None => Ok(pin_rows),
     }
@@ -125,20 +118,15 @@ fn spliced(
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     let mut insert_at = line_end(text, table.span().end);
     for &(name, pin) in pin_rows {
-        match (known.get(&CaseFolded::of(name)), pin) {
-            (Some(value), pin) => {
-                insert_at = line_end(text, value.span().end);
-                let pin = pin.map(|pin| pin.to_string());
-                let same = value
-                    .get_ref()
-                    .as_str()
-                    .is_some_and(|old| pin.as_deref().is_none_or(|pin| pin == old));
-                if let Some(pin) = pin.filter(|_| !same) {
-                    edits.push((value.span(), format!("\"{pin}\"")));
-                }
-            }
-            (None, Some(pin)) => edits.push((insert_at..insert_at, line(name, pin, end))),
-            (None, None) => {}
+        let old = known.get(&CaseFolded::of(name));
+        if let Some(value) = old {
+            insert_at = line_end(text, value.span().end);
+        }
+        let Some(pin) = pin else { continue };
+        match old {
+            Some(value) if value.get_ref().as_str() == Some(&pin.to_string()) => {}
+            Some(value) => edits.push((value.span(), format!("\"{pin}\""))),
+            None => edits.push((insert_at..insert_at, line(name, pin, end))),
         }
     }
     // The sort is stable, so lines at the same offset keep the order of the file table.

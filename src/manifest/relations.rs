@@ -41,7 +41,8 @@ fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) 
     for (at, rollup) in rollups.iter().enumerate() {
         let Some(kb) = &rollup.kb else { continue };
         let revision = rollup.revision();
-        if let Some(&other) = first.get(&(kb.value, revision.clone())) {
+        let other = *first.entry((kb.value, revision.clone())).or_insert(at);
+        if other != at {
             let message = format!(
                 "`{}` is also a manifest of {} revision {revision}",
                 given[other].0.name(),
@@ -52,8 +53,6 @@ fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) 
                 finding.note("a manifest without `revision` has revision 1.0");
             }
             finding.help("raise `revision` in the newer manifest, or remove the copy");
-        } else {
-            first.insert((kb.value, revision), at);
         }
     }
 }
@@ -63,97 +62,75 @@ fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) 
 fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<RelationLink<'r>> {
     let rollup = &rollups[at];
     let own = rollup.kb.as_ref().map(|kb| kb.value);
-    let mut links = Vec::new();
-    for RelationEntry { key, kb, span } in rollup.relations() {
-        // A rollup that names itself is reported when it is read alone.
-        if Some(kb) == own {
-            continue;
-        }
+    // A rollup that names itself is reported when it is read alone.
+    let others = rollup.relations().filter(|entry| Some(entry.kb) != own);
+    let links = others.flat_map(|RelationEntry { key, kb, span }| {
         let known = by_kb.get(&kb).into_iter().flatten();
-        links.extend(known.map(|&to| RelationLink {
+        known.map(move |&to| RelationLink {
             word: key,
             to,
             span,
-        }));
-    }
-    links
+        })
+    });
+    links.collect()
 }
 
-/// Reports every cycle once, at the first of its links; of cycles that share a rollup only the
-/// first.
+/// Reports cycles, each at the first of its links; of cycles that share a rollup only the first.
 fn cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
     let links: Vec<Vec<RelationLink<'_>>> = (0..rollups.len())
         .map(|at| links(rollups, by_kb, at))
         .collect();
-    let mut remaining = nodes_leading_to_cycles(rollups.len(), |at| {
-        links[at].iter().map(|link| link.to).collect()
-    });
-    let name = |at: usize| {
-        rollups[at]
-            .kb
-            .as_ref()
-            .map(|kb| kb.value.to_string())
-            .unwrap_or_default()
-    };
-    for start in 0..rollups.len() {
-        if !remaining[start] {
-            continue;
+    let mut is_seen = vec![false; links.len()];
+    let mut is_in_cycle = is_seen.clone();
+    for start in 0..links.len() {
+        // Rollups on the way, each with the number of its links that were followed.
+        let mut path = Vec::new();
+        if !std::mem::replace(&mut is_seen[start], true) {
+            path.push((start, 0));
         }
-        let mut walk: Vec<(usize, &RelationLink<'_>)> = Vec::new();
-        let mut walk_index: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut last = start;
-        let from = loop {
-            // Every remaining rollup links to another remaining one.
-            let Some(link) = links[last].iter().find(|link| remaining[link.to]) else {
-                break None;
+        while let Some((at, followed)) = path.last_mut() {
+            let Some(link) = links[*at].get(*followed) else {
+                path.pop();
+                continue;
             };
-            walk_index.insert(last, walk.len());
-            walk.push((last, link));
-            last = link.to;
-            if let Some(&from) = walk_index.get(&last) {
-                break Some(from);
+            *followed += 1;
+            if !std::mem::replace(&mut is_seen[link.to], true) {
+                path.push((link.to, 0));
+                continue;
             }
-        };
-        remaining[last] = false;
-        walk.iter().for_each(|&(seen, _)| remaining[seen] = false);
-        let Some(from) = from else { continue };
-        let cycle = &walk[from..];
-        let words: Vec<_> = cycle
-            .iter()
-            .map(|(at, link)| format!("{} {} ", name(*at), link.word))
-            .collect();
-        let (first, link) = cycle[0];
-        let message = format!("{}{}", words.concat(), name(first));
-        let finding = given[first]
-            .1
-            .add(Code::RelationCycle, link.span.clone(), message);
-        finding.help(
-            "each rollup would have to be applied after the next; remove one of these relations",
-        );
+            let Some(from) = path.iter().position(|(at, _)| *at == link.to) else {
+                continue;
+            };
+            let cycle = &path[from..];
+            if !cycle.iter().any(|(at, _)| is_in_cycle[*at]) {
+                cycle.iter().for_each(|(at, _)| is_in_cycle[*at] = true);
+                let cycle = cycle
+                    .iter()
+                    .map(|&(at, followed)| (at, &links[at][followed - 1]));
+                report_cycle(given, rollups, &cycle.collect::<Vec<_>>());
+            }
+        }
     }
 }
 
-/// Marks the nodes that are in a cycle or lead to one: those that remain after repeatedly removing
-/// nodes that link to no other remaining node.
-fn nodes_leading_to_cycles(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
-    let to: Vec<Vec<usize>> = (0..count).map(links).collect();
-    let mut open: Vec<usize> = to.iter().map(Vec::len).collect();
-    let mut from: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for (at, to) in to.iter().enumerate() {
-        to.iter().for_each(|&to| from[to].push(at));
-    }
-    let mut ended: Vec<usize> = (0..count).filter(|&at| open[at] == 0).collect();
-    let mut remaining = vec![true; count];
-    while let Some(at) = ended.pop() {
-        remaining[at] = false;
-        for &before in &from[at] {
-            open[before] -= 1;
-            if open[before] == 0 {
-                ended.push(before);
-            }
-        }
-    }
-    remaining
+fn report_cycle(
+    given: &mut [(&Source, &mut Findings)],
+    rollups: &[RollupDraft],
+    cycle: &[(usize, &RelationLink<'_>)],
+) {
+    let name = |at: usize| {
+        let kb = rollups[at].kb.as_ref();
+        kb.map(|kb| kb.value.to_string()).unwrap_or_default()
+    };
+    let (first, link) = cycle[0];
+    let words = cycle
+        .iter()
+        .map(|(at, link)| format!("{} {} ", name(*at), link.word));
+    let message = words.collect::<String>() + &name(first);
+    given[first]
+        .1
+        .add(Code::RelationCycle, link.span.clone(), message)
+        .help("each rollup would have to be applied after the next; remove one of these relations");
 }
 
 /// Maximum number of rollups that are visited to find indirect inclusions.
@@ -168,23 +145,14 @@ fn omitted_inclusions(
 ) {
     let mut visits_left = MAX_VISITS;
     for (at, rollup) in rollups.iter().enumerate() {
-        let own = rollup.kb.as_ref().map(|kb| kb.value);
-        let mut known: BTreeSet<Kb> = rollup
-            .includes
-            .iter()
-            .map(|kb| kb.value)
-            .chain(own)
-            .collect();
-        for included in rollup.includes.iter().filter(|kb| Some(kb.value) != own) {
+        let listed = rollup.includes.iter().chain(&rollup.kb);
+        let mut known: BTreeSet<Kb> = listed.map(|kb| kb.value).collect();
+        for included in rollup.other_includes() {
             let mut missing = Vec::new();
             let mut next = vec![included.value];
             while let Some(kb) = next.pop() {
-                let inside = by_kb
-                    .get(&kb)
-                    .into_iter()
-                    .flatten()
-                    .flat_map(|&inner| &rollups[inner].includes);
-                for inner in inside {
+                let revisions = by_kb.get(&kb).into_iter().flatten();
+                for inner in revisions.flat_map(|&inner| &rollups[inner].includes) {
                     visits_left = visits_left.saturating_sub(1);
                     if visits_left > 0 && known.insert(inner.value) {
                         missing.push(inner.value);
@@ -225,8 +193,7 @@ fn omitted_files(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]
     let mut names: BTreeMap<usize, Option<FileNames>> = BTreeMap::new();
     let mut lookups_left = MAX_LOOKUPS;
     for (at, rollup) in rollups.iter().enumerate() {
-        let own = rollup.kb.as_ref().map(|kb| kb.value);
-        for included in rollup.includes.iter().filter(|kb| Some(kb.value) != own) {
+        for included in rollup.other_includes() {
             let Some(&other) = newest.get(&included.value) else {
                 continue;
             };

@@ -23,53 +23,45 @@ pub(super) fn services_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_service)
 }
 
-/// Identity of a service, or its name if there is no deployment.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum ServiceKey {
-    Known(ServiceId),
-    Named(CaseFolded),
-}
+/// Identity of a service, or its name if the deployment does not have it.
+type ServiceKey = Result<ServiceId, CaseFolded>;
 
-impl ServiceKey {
-    fn of(name: &str, deployment: Option<&Description>) -> Self {
-        match deployment.and_then(|deployment| deployment.service(name)) {
-            Some(known) => ServiceKey::Known(known),
-            None => ServiceKey::Named(CaseFolded::of(name)),
-        }
-    }
+/// Returns the steps that change a service, in order.
+fn service_steps<'d>(
+    draft: &'d Draft,
+    deployment: Option<&Description>,
+) -> impl DoubleEndedIterator<Item = (&'d StepDraft, ServiceVerb, &'d Named, ServiceKey)> {
+    draft.steps.iter().filter_map(move |step| {
+        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
+            return None;
+        };
+        let known = deployment.and_then(|deployment| deployment.service(&service.value));
+        let key = known.ok_or_else(|| CaseFolded::of(&service.value));
+        Some((step, verb, service, key))
+    })
 }
 
 fn stopped_services(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let which = |name: &str| ServiceKey::of(name, deployment);
-    let mut started = BTreeSet::new();
-    let mut enabled = BTreeSet::new();
-    for step in draft.steps.iter().rev() {
-        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
-            continue;
-        };
-        let (is_reverted, word, action) = match verb {
+    let mut later = BTreeSet::new();
+    for (_, verb, service, key) in service_steps(draft, deployment).rev() {
+        let action = match verb {
             ServiceVerb::Start | ServiceVerb::Restart => {
-                started.insert(which(&service.value));
+                later.insert(("start", key));
                 continue;
             }
             ServiceVerb::Enable => {
-                enabled.insert(which(&service.value));
+                later.insert(("enable", key));
                 continue;
             }
-            ServiceVerb::Stop => (started.contains(&which(&service.value)), "starts", "start"),
-            ServiceVerb::Disable => (
-                enabled.contains(&which(&service.value)),
-                "enables",
-                "enable",
-            ),
+            ServiceVerb::Stop => "start",
+            ServiceVerb::Disable => "enable",
         };
-        if !is_reverted {
-            let message = format!("no later step {word} `{}`", service.value);
+        if !later.contains(&(action, key)) {
+            let message = format!("no later step {action}s `{}`", service.value);
+            let help = format!("add a step with `action = \"{action}\"`, unless this is intended");
             reader
                 .report(Code::LeftStopped, &service.span, message)
-                .help(format!(
-                    "add a step with `action = \"{action}\"`, unless this is intended"
-                ));
+                .help(help);
         }
     }
 }
@@ -81,26 +73,18 @@ fn started_while_disabled(
     deployment: Option<&Description>,
 ) {
     let mut disabled: BTreeMap<ServiceKey, BTreeMap<String, &StepDraft>> = BTreeMap::new();
-    for step in &draft.steps {
-        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
-            continue;
-        };
-        let which = ServiceKey::of(&service.value, deployment);
+    for (step, verb, service, key) in service_steps(draft, deployment) {
         match verb {
-            ServiceVerb::Disable => drop(
-                disabled
-                    .entry(which)
-                    .or_default()
-                    .insert(servers_of(step), step),
-            ),
+            ServiceVerb::Disable => {
+                let servers = disabled.entry(key).or_default();
+                servers.insert(servers_of(step), step);
+            }
             // The step may name the same servers by another role.
-            ServiceVerb::Enable => drop(disabled.remove(&which)),
+            ServiceVerb::Enable => drop(disabled.remove(&key)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
-                if let Some(by) = disabled
-                    .get(&which)
-                    .and_then(|by| by.get(&servers_of(step)))
-                {
+                let servers = disabled.get(&key);
+                if let Some(by) = servers.and_then(|servers| servers.get(&servers_of(step))) {
                     let by = step_reference(reader, by);
                     let message = format!("`{}` cannot start: {by} disables it", service.value);
                     reader

@@ -21,29 +21,19 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Opti
 /// Checks platforms of steps and of the file table that are spelled almost like known ones.
 fn misspelled_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let known = platforms::known(deployment);
-    let steps = draft.steps.iter().filter_map(|step| step.platform.as_ref());
-    for platform in steps.chain(
-        draft
-            .payload
-            .rows
-            .iter()
-            .filter_map(|row| row.platform.as_ref()),
-    ) {
+    let steps = draft.steps.iter().map(|step| &step.platform);
+    let rows = draft.payload.rows.iter().map(|row| &row.platform);
+    for platform in steps.chain(rows).flatten() {
         platforms::check(reader, platform, &known);
     }
 }
 
 /// Reports a file that several steps copy to the same directory.
 fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut destinations: BTreeMap<String, usize> = BTreeMap::new();
-    let mut seen: BTreeMap<(CaseFolded, usize), usize> = BTreeMap::new();
-    for (at, step) in draft
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| step.verb == Some(Verb::Copy))
-    {
+    let mut destinations: BTreeMap<String, BTreeMap<CaseFolded, usize>> = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate() {
         let destination = match &step.to {
+            _ if step.verb != Some(Verb::Copy) => continue,
             Some(CopyDestination::Share) => String::new(),
             Some(CopyDestination::Files) => format!("{}/", servers_of(step)),
             Some(CopyDestination::Directory(directory)) => {
@@ -51,13 +41,11 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
             }
             None => continue,
         };
-        let new = destinations.len();
-        let destination = *destinations.entry(destination).or_insert(new);
+        let copied_by = destinations.entry(destination).or_default();
         for file in &step.files {
-            if let Some(first) = seen.insert((file.value.case_folded(), destination), at) {
-                if first == at {
-                    continue;
-                }
+            if let Some(first) = copied_by.insert(file.value.case_folded(), at)
+                && first != at
+            {
                 let first = step_reference(reader, &draft.steps[first]);
                 let message = format!("{first} already copies `{}` there", file.value);
                 reader
@@ -69,82 +57,60 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
 }
 
 fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
-    let manual_steps = draft
-        .steps
-        .iter()
-        .filter(|step| step.verb == Some(Verb::Manual) && !step.unreadable.undo);
-    for step in manual_steps.filter(|step| step.undo.is_none()) {
-        let message = match &step.id {
-            Some(id) => format!(
-                "the manual step `{}` cannot be rolled back: it has no `undo`",
-                id.value
-            ),
-            None => "this manual step cannot be rolled back: it has no `undo`".to_owned(),
-        };
+    for step in &draft.steps {
+        if step.verb != Some(Verb::Manual) || step.undo.is_some() || step.unreadable.undo {
+            continue;
+        }
+        let manual_step = step.id.as_ref().map_or_else(
+            || "this manual step".to_owned(),
+            |id| format!("the manual step `{}`", id.value),
+        );
+        let message = format!("{manual_step} cannot be rolled back: it has no `undo`");
         reader.report(Code::NoUndo, &step.span(), message).help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }
 
-/// Checks the references. A misspelled one counts as the nearest id, so that one mistake is
+/// Checks the references, and gives them the spelling of their steps. A misspelled one counts as the nearest id, so that one mistake is
 /// reported once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
-    let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<CaseFolded, usize> = ids
-        .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
-        .collect();
+    let ids = draft.steps_by_id();
     let has_nameless_step = draft.steps.iter().any(|step| step.id.is_none());
-    let uninstalls = draft
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| step.verb == Some(Verb::Uninstall));
-    let uninstalls: Vec<(usize, &str)> = uninstalls
-        .filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str())))
-        .collect();
-    let (mut meant, mut unresolved) = (Vec::new(), Vec::new());
-    for (at, step) in draft.steps.iter().enumerate() {
-        let Some(reference) = step
-            .removed_by
-            .as_ref()
-            .filter(|_| step.verb == Some(Verb::Install))
-        else {
+    for at in 0..draft.steps.len() {
+        let (earlier, rest) = draft.steps.split_at_mut(at);
+        let step = &mut rest[0];
+        let (Some(Verb::Install), Some(reference)) = (step.verb, &mut step.removed_by) else {
             continue;
         };
         let named = &reference.value;
         let message = match ids.get(&CaseFolded::of(named)) {
             // It may name the step whose id could not be read.
             None if has_nameless_step => {
-                unresolved.push(at);
+                step.unreadable.targets = true;
                 continue;
             }
             None => format!("the manifest has no step `{named}`"),
-            Some(&other) if other == at => {
-                format!("the step `{named}` refers to itself")
-            }
+            Some(&other) if other == at => format!("the step `{named}` refers to itself"),
             Some(&other) if other > at => format!("the step `{named}` is below this one"),
-            Some(&other) => match draft.steps[other].verb {
-                Some(Verb::Uninstall) | None => continue,
-                Some(_) => format!("the step `{named}` removes nothing"),
+            Some(&other) => match (earlier[other].verb, &earlier[other].id) {
+                (Some(Verb::Uninstall) | None, id) => {
+                    let spelled = id.iter().map(|id| &id.value);
+                    spelled.for_each(|id| reference.value.clone_from(id));
+                    continue;
+                }
+                _ => format!("the step `{named}` removes nothing"),
             },
         };
-        let earlier = uninstalls
+        let uninstalls = earlier
             .iter()
-            .take_while(|(other, _)| *other < at)
-            .map(|(_, id)| *id);
-        let near = reader.nearest(named, earlier).map(str::to_owned);
+            .filter(|step| step.verb == Some(Verb::Uninstall));
+        let ids = uninstalls.filter_map(|step| Some(step.id.as_ref()?.value.as_str()));
+        let near = reader.nearest(named, ids);
         reader
             .report(Code::InvalidRemovedBy, &reference.span, message)
-            .did_you_mean(near.as_deref())
+            .did_you_mean(near)
             .help("name an `uninstall` step above this one");
-        meant.extend(near.map(|near| (at, near)));
-    }
-    for at in unresolved {
-        draft.steps[at].unreadable.targets = true;
-    }
-    for (at, near) in meant {
-        draft.steps[at]
-            .removed_by
-            .iter_mut()
-            .for_each(|reference| reference.value.clone_from(&near));
+        if let Some(near) = near {
+            reference.value = near.to_owned();
+        }
     }
 }

@@ -11,16 +11,22 @@ pub struct Escaped<'a>(pub &'a str);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            let hidden = c.is_control()
-                || (c != ' ' && c.is_whitespace())
-                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-            match hidden {
-                true => write!(f, "{}", c.escape_unicode())?,
-                false => fmt::Write::write_char(f, c)?,
+            if is_hidden(c) {
+                write!(f, "{}", c.escape_unicode())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
             }
         }
         Ok(())
     }
+}
+
+/// Returns whether a character is invisible, changes the direction of writing, or cannot be
+/// distinguished from a space.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || (c != ' ' && c.is_whitespace())
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two

@@ -12,6 +12,7 @@ mod requirement;
 
 pub use case_folded::{CaseFolded, same_name};
 pub use digest::{Digest, DigestError, Hasher};
+pub(crate) use display::is_hidden;
 pub use display::{Escaped, error_chain, escaped_path, grouped, wrapped};
 pub use file_name::{FileName, FileNameError};
 pub use kb::{Kb, KbError, Version, VersionError};

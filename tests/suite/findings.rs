@@ -108,7 +108,9 @@ fn ten_faults_give_ten_findings() {
 #[test]
 fn findings_have_their_places_in_json() {
     let (source, findings, _) = validate("fixtures/faulty/ten-faults.toml");
-    let records = serde_json::to_value(findings.records(&source)).expect("records are plain data");
+    let sorted = findings.sorted().into_iter();
+    let records: Vec<_> = sorted.map(|finding| finding.record(&source)).collect();
+    let records = serde_json::to_value(records).expect("records are plain data");
     let first = &records[0];
     assert_eq!(first["file"], "fixtures/faulty/ten-faults.toml");
     assert_eq!(first["level"], "error");

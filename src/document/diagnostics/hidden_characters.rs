@@ -1,5 +1,7 @@
 //! Characters of a name that are invisible or look like a space.
 
+use crate::names::is_hidden;
+
 /// Returns a name in which every character is escaped that is invisible or looks like a space;
 /// `None` for a name without such characters.
 pub(in crate::document) fn escaped_if_hidden(name: &str) -> Option<String> {
@@ -15,13 +17,6 @@ pub(in crate::document) fn escaped_if_hidden(name: &str) -> Option<String> {
         }
     }
     (escaped != name).then_some(escaped)
-}
-
-/// Returns whether a character is invisible, or cannot be distinguished from a space.
-pub(super) fn is_hidden(c: char) -> bool {
-    (c != ' ' && c.is_whitespace())
-        || c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::codes::Code;
 use super::findings::{Finding, Findings};
 use super::severity::Severity;
 use super::source::Source;
+use super::wording::is_bare_key;
 use crate::names::{Escaped, wrapped};
 
 /// Number of findings of one kind that are drawn. The others are listed below the last one; notes
@@ -106,61 +107,48 @@ impl Findings {
         parts.retain(|part| !part.is_empty());
         parts.join("\n")
     }
-
-    /// Returns all findings, in the form that programs read.
-    pub fn records<'a>(&'a self, source: &'a Source) -> Vec<FindingRecord<'a>> {
-        self.sorted()
-            .into_iter()
-            .map(|finding| finding.record(source))
-            .collect()
-    }
 }
 
 impl Finding {
     /// Returns one finding, drawn as `rustc` draws it. No control character of the document reaches
     /// the terminal.
     pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
-        let (line, column) = source.place(self.span.start);
-        let excerpt = Excerpt::of(self, source, line, options.width.max(40) - MARGIN);
         let width = options.width.max(40);
-        let fitted = |text: &str, before: usize| match (options.wraps, Escaped(text).to_string()) {
-            (true, text) => wrapped_message(&text, width.saturating_sub(before)),
-            (false, text) => text,
+        let (line, column) = source.place(self.span.start);
+        let excerpt = Excerpt::of(self, source, line, width - MARGIN);
+        let fitted = |text: &str, before: usize| {
+            if options.wraps {
+                wrapped_message(&escaped(text), width.saturating_sub(before))
+            } else {
+                escaped(text)
+            }
         };
-        let title = fitted(
-            &self.message,
-            format!("{}[{}]: ", self.level, self.code).len(),
-        );
         let gutter = line.to_string().len();
+        let below = |text: &String| fitted(text, gutter + "  = note: ".len());
         let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
-        let mut below = Vec::new();
+        let mut notes: Vec<String> = self.notes.iter().map(below).collect();
         if let Some(label) = &self.label {
-            let label = Escaped(label).to_string();
+            let columns = excerpt.columns_to_end() + escaped(label).chars().count();
             // Beside the carets if there is room, else below like a note.
-            match !options.wraps
-                || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width
-            {
-                true => annotation = annotation.label(label),
-                false => below.push(fitted(&label, gutter + "  = note: ".len())),
+            if options.wraps && gutter + 4 + columns > width {
+                notes.insert(0, below(label));
+            } else {
+                annotation = annotation.label(escaped(label));
             }
         }
+        let notes = notes.into_iter().map(|note| Drawn::NOTE.message(note));
+        let help = self
+            .help
+            .iter()
+            .map(|help| Drawn::HELP.message(below(help)));
         let snippet = Snippet::source(excerpt.text)
             .line_start(line as usize)
             .path("-")
             .annotation(annotation);
+        let before = format!("{}[{}]: ", self.level, self.code);
         let title = drawn(self.level)
-            .primary_title(title)
+            .primary_title(fitted(&self.message, before.len()))
             .id(self.code.number());
-        below.extend(
-            self.notes
-                .iter()
-                .map(|note| fitted(note, gutter + "  = note: ".len())),
-        );
-        let notes = below.into_iter().map(|note| Drawn::NOTE.message(note));
-        let help = self
-            .help
-            .iter()
-            .map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
         let report = [title.element(snippet).elements(notes).elements(help)];
         let renderer = if options.color {
             Renderer::styled().hyperlink(false)
@@ -177,13 +165,8 @@ impl Finding {
     /// Returns the text that probably should be at its place, with quotes if they are needed.
     pub fn replacement(&self, source: &Source) -> Option<String> {
         let meant = self.meant.as_ref()?;
-        let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let quoted = source
-            .text()
-            .get(self.span.clone())?
-            .starts_with(['"', '\''])
-            || !meant.chars().all(bare);
-        Some(if quoted {
+        let written = source.text().get(self.span.clone())?;
+        Some(if written.starts_with(['"', '\'']) || !is_bare_key(meant) {
             toml::Value::String(meant.clone()).to_string()
         } else {
             meant.clone()
@@ -269,11 +252,8 @@ impl Excerpt {
         let from = source.floor(start.saturating_sub(KEPT).max(whole.start));
         let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
         let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
-        let before = if from > whole.start {
-            format!("…{}", safe(from..start))
-        } else {
-            safe(from..start)
-        };
+        let dots = if from > whole.start { "…" } else { "" };
+        let before = format!("{dots}{}", safe(from..start));
         let mut marked = safe(start..end.min(to));
         let mut after = safe(end.min(to)..to);
         if let Some((cut, _)) = marked.char_indices().nth(most) {

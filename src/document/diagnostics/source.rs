@@ -175,11 +175,7 @@ fn too_large(size: usize) -> Finding {
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    let after_ends = text
-        .bytes()
-        .enumerate()
-        .filter(|(_, byte)| *byte == b'\n')
-        .map(|(at, _)| at + 1);
+    let after_ends = text.match_indices('\n').map(|(at, _)| at + 1);
     std::iter::once(0).chain(after_ends).collect()
 }
 

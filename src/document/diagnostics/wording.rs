@@ -8,6 +8,12 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         .join(", ")
 }
 
+/// Returns whether a key, or a value in place of one, needs no quotes.
+pub(in crate::document) fn is_bare_key(key: &str) -> bool {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    key.chars().all(is_bare)
+}
+
 /// Returns the first few names in back quotes, and the number of the others.
 pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const LISTED: usize = 5;

@@ -203,7 +203,7 @@ impl Shape {
 
     /// Returns whether one of the named keys has this name.
     pub fn takes(&self, name: &str) -> bool {
-        matches!(&self.keys, Keys::Named(keys) if keys.iter().any(|key| key.name == name))
+        self.named().iter().any(|key| key.name == name)
     }
 
     /// Returns the named keys.

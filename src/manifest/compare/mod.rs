@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::meaning::{Entry, Fact, entries};
+use super::meaning::{Fact, ManifestEntry, entries};
 use super::{Manifest, ManifestTable};
 
 /// One difference between two manifests.
@@ -61,7 +61,7 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<ManifestDifference> {
         if let [Some(old), Some(new)] = sides {
             between(id.0, old, new, &mut found);
         } else {
-            let name = sides.into_iter().flatten().find_map(Entry::name);
+            let name = sides.into_iter().flatten().find_map(ManifestEntry::name);
             let sides = sides.map(|entry| entry.map(|entry| &entry.whole));
             found.extend(difference(id.0, name, sides));
         }
@@ -81,7 +81,12 @@ fn paired<'a, K: Ord, V>(
 }
 
 /// Adds the differences between an entry of both sides.
-fn between(table: ManifestTable, old: &Entry, new: &Entry, found: &mut Vec<ManifestDifference>) {
+fn between(
+    table: ManifestTable,
+    old: &ManifestEntry,
+    new: &ManifestEntry,
+    found: &mut Vec<ManifestDifference>,
+) {
     let name = new.name();
     for (_, sides) in paired(&old.facts, &new.facts) {
         let [old, new] = sides.map(|fact| fact.map(|fact| &fact.canonical));

@@ -10,12 +10,12 @@ use std::str::FromStr;
 use super::draft::*;
 use super::known::ResolutionSummary;
 use super::lookup::look_up;
-use super::shapes::{ARTICLE, MANIFEST, PREREQUISITE, ROLLUP};
+use super::shapes::{MANIFEST, PREREQUISITE};
 use super::table as file_table;
-use super::{FileTable, Manifest, against, steps};
+use super::{FileTable, KeyLines, Manifest, against, steps};
 use crate::deployment::description::Description;
 use crate::document::{
-    Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read,
+    Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, listed, read,
 };
 use crate::names::{CaseFolded, Kb, Requirement, Version};
 
@@ -92,21 +92,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
 
 /// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
-    let rollup = read(
-        source,
-        &MANIFEST,
-        &mut Findings::default(),
-        |reader, top| {
-            let mut rollup = RollupDraft::default();
-            if let Some(table) = reader.table(top, "rollup") {
-                read_rollup(reader, &table, &mut rollup);
-            }
-            if let Some(table) = reader.table(top, "article") {
-                article(reader, &table, &mut rollup);
-            }
-            rollup
-        },
-    );
+    let rollup = read(source, &MANIFEST, &mut Findings::default(), rollup);
     rollup.unwrap_or_default()
 }
 
@@ -132,6 +118,28 @@ pub(super) fn file_names_of(source: &Source) -> Option<FileNames> {
 }
 
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
+    let rollup = rollup(reader, top);
+    let prerequisites = reader.tables(top, "prerequisites");
+    let prerequisites = prerequisites.iter();
+    let prerequisites = prerequisites
+        .map(|table| prerequisite(reader, table))
+        .collect();
+    // The steps are last, since their keys may be misplaced in any other table.
+    let payload = table::payload(reader, top);
+    let steps = reader.tables(top, "steps");
+    let steps = steps.iter().map(|table| step::step(reader, table));
+    let draft = Draft {
+        rollup,
+        prerequisites,
+        steps: steps.collect(),
+        payload,
+        resolved: ResolutionSummary::default(),
+    };
+    unique_ids(reader, &draft);
+    draft
+}
+
+fn rollup(reader: &mut Reader<'_>, top: &Table<'_>) -> RollupDraft {
     let mut rollup = RollupDraft::default();
     if let Some(table) = reader.table(top, "rollup") {
         read_rollup(reader, &table, &mut rollup);
@@ -139,34 +147,11 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     if let Some(table) = reader.table(top, "article") {
         article(reader, &table, &mut rollup);
     }
-    let tables = reader.tables(top, "prerequisites");
-    let prerequisites = tables
-        .iter()
-        .map(|table| prerequisite(reader, table))
-        .collect();
-    let tables = reader.tables(top, "steps");
-    let steps = tables
-        .iter()
-        .map(|table| step::step(reader, table))
-        .collect();
-    let (payload, resolved) = (table::payload(reader, top), ResolutionSummary::default());
-    let mut draft = Draft {
-        rollup,
-        prerequisites,
-        steps,
-        payload,
-        resolved,
-    };
-    draft
-        .steps
-        .iter_mut()
-        .for_each(|step| step::mark_strays(reader, step));
-    unique_ids(reader, &draft);
-    draft
+    rollup
 }
 
 fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
-    rollup.keys.extend(key_spans(table, &ROLLUP));
+    rollup.lines = key_lines(reader, table);
     let kb = reader.text(table, "kb");
     rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, str::parse));
     rollup.title = reader.text(table, "title");
@@ -238,7 +223,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 }
 
 fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
-    rollup.keys.extend(key_spans(table, &ARTICLE));
+    rollup.lines.append(&mut key_lines(reader, table));
     let revision = reader.text(table, "revision");
     rollup.revision = revision
         .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Version>))
@@ -329,14 +314,7 @@ fn condition(
     case: &'static Case,
 ) -> Option<ConditionDraft> {
     let kind = case.name;
-    for key in table.keys() {
-        if PREREQUISITE.takes(key.value) && !PREREQUISITE.goes_with(case, key.value) {
-            let message = format!("`{}` does not go with `{kind}`", key.value);
-            reader
-                .report(Code::InapplicableKey, &key.span, message)
-                .help("remove it");
-        }
-    }
+    inapplicable_keys(reader, table, &PREREQUISITE, case, "prerequisite");
     case.rules
         .iter()
         .for_each(|rule| require_key(reader, table, rule));
@@ -381,59 +359,56 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
 fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     let mut seen = BTreeMap::new();
     for id in draft.steps.iter().filter_map(|step| step.id.as_ref()) {
-        if let Some(line) =
-            seen.insert(CaseFolded::of(&id.value), reader.source.line(id.span.start))
-        {
+        let line = reader.source.line(id.span.start);
+        if let Some(first) = seen.insert(CaseFolded::of(&id.value), line) {
             let message = format!("two steps have the id `{}`", id.value);
-            report_duplicate(
-                reader,
-                id.span.clone(),
-                format!("{message}; the first is on line {line}"),
-            );
+            let message = format!("{message}; the first is on line {first}");
+            report_duplicate(reader, &id.span, message);
         }
     }
     let mut seen = BTreeSet::new();
-    for condition in draft
-        .prerequisites
-        .iter()
-        .filter_map(|prerequisite| prerequisite.condition.as_ref())
-    {
-        report_repeated_prerequisite(reader, condition, &mut seen);
+    let prerequisites = draft.prerequisites.iter();
+    for condition in prerequisites.filter_map(|prerequisite| prerequisite.condition.as_ref()) {
+        let (kind, name, on) = match condition {
+            ConditionDraft::Product { product, on, .. } => ("product", product, on.as_ref()),
+            ConditionDraft::Item { item } => ("item", item, None),
+            ConditionDraft::Confirm { id, .. } => ("id", id, None),
+        };
+        let on = on.map(|on| CaseFolded::of(&on.value));
+        if seen.insert((kind, CaseFolded::of(&name.value), on)) {
+            continue;
+        }
+        if kind == "id" {
+            let message = format!("two prerequisites have the id `{}`", name.value);
+            report_duplicate(reader, &name.span, message);
+        } else {
+            let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
+            reader
+                .report(Code::DuplicatePrerequisite, &name.span, message)
+                .help("keep the stricter prerequisite");
+        }
     }
 }
 
-/// Subject of a prerequisite: a product on a role, an item, or a question for a person.
-type PrerequisiteSubject = (&'static str, CaseFolded, Option<CaseFolded>);
-
-fn report_repeated_prerequisite(
+/// Reports the keys that belong to other cases of a table.
+fn inapplicable_keys(
     reader: &mut Reader<'_>,
-    condition: &ConditionDraft,
-    seen: &mut BTreeSet<PrerequisiteSubject>,
+    table: &Table<'_>,
+    shape: &'static Shape,
+    case: &Case,
+    kind: &str,
 ) {
-    let (subject_key, name) = match condition {
-        ConditionDraft::Product { product, on, .. } => {
-            let on = on.as_ref().map(|on| CaseFolded::of(&on.value));
-            (("product", CaseFolded::of(&product.value), on), product)
+    for key in table.keys() {
+        if shape.takes(key.value) && !shape.goes_with(case, key.value) {
+            let takers = shape.cases().iter();
+            let takers = takers.filter(|case| case.keys.contains(&key.value));
+            let takers = listed(takers.map(|case| case.name));
+            let message = format!("the {kind} `{}` has no key `{}`", case.name, key.value);
+            reader
+                .report(Code::InapplicableKey, &key.span, message)
+                .help(format!("`{}` belongs to {takers}", key.value));
         }
-        ConditionDraft::Item { item } => (("item", CaseFolded::of(&item.value), None), item),
-        ConditionDraft::Confirm { id, .. } => (("id", CaseFolded::of(&id.value), None), id),
-    };
-    let kind = subject_key.0;
-    if seen.insert(subject_key) {
-        return;
     }
-    if kind == "id" {
-        report_duplicate(
-            reader,
-            name.span.clone(),
-            format!("two prerequisites have the id `{}`", name.value),
-        );
-        return;
-    }
-    let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
-    reader
-        .report(Code::DuplicatePrerequisite, &name.span, message)
-        .help("keep the stricter prerequisite");
 }
 
 /// Reports a missing key that a rule requires.
@@ -447,21 +422,18 @@ fn require_key(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
     }
 }
 
-fn report_duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
+fn report_duplicate(reader: &mut Reader<'_>, span: &Span, message: String) {
     reader
-        .report(Code::DuplicateName, &span, message)
+        .report(Code::DuplicateName, span, message)
         .help("remove or rename one of them; case does not count");
 }
 
-/// Returns the places of the keys that a table has.
-fn key_spans(
-    table: &Table<'_>,
-    shape: &'static Shape,
-) -> impl Iterator<Item = (&'static str, Span)> {
-    shape
-        .named()
-        .iter()
-        .filter_map(|key| Some((key.name, table.key(key.name)?)))
+/// Returns the lines of the keys that a table has.
+fn key_lines(reader: &Reader<'_>, table: &Table<'_>) -> KeyLines {
+    let lines = table.described_keys();
+    lines
+        .map(|(key, span)| (key, reader.source.line(span.start)))
+        .collect()
 }
 
 fn plain_texts(texts: Vec<Placed<String>>) -> Vec<String> {

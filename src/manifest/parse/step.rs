@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{checked_id, key_spans, report_duplicate, require_key};
+use super::{checked_id, inapplicable_keys, key_lines, report_duplicate, require_key};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
 use crate::manifest::ServiceVerb;
 use crate::manifest::draft::{
@@ -22,7 +22,7 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     let (groups, unreadable_groups) = groups(reader, table);
     let mut draft = StepDraft {
         header: table.span(),
-        keys: key_spans(table, &STEP).collect(),
+        lines: key_lines(reader, table),
         id,
         title,
         verb,
@@ -63,44 +63,26 @@ fn unreadable_parts(
     unreadable_lists: bool,
 ) -> UnreadableParts {
     let unclear = has_unrecognizable_key(table);
-    let lost = |key, is_there: bool| unclear || (table.has(key) && !is_there);
+    // The key may be misspelled, or in another table.
+    let is_stray = |key| reader.is_stray(&table.span(), STEP.title, key);
+    let lost = |key, is_there: bool| unclear || is_stray(key) || (table.has(key) && !is_there);
     let servers = lost("on", draft.on.is_some()) || lost("platform", draft.platform.is_some());
-    let files = match table.has("files") {
-        true => {
-            draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len())
-        }
+    let files = if table.has("files") {
+        draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len())
+    } else {
         // A step that should have files and names none may mean any.
-        false => {
-            unclear
-                || (matches!(draft.verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none())
-        }
+        let should_have = matches!(draft.verb, Some(Verb::Copy | Verb::Run));
+        unclear || (should_have && draft.others.is_none())
     };
     UnreadableParts {
-        targets: unreadable_lists || servers || lost("removed_by", draft.removed_by.is_some()),
-        files,
+        targets: unreadable_lists
+            || servers
+            || ["items", "groups"].into_iter().any(is_stray)
+            || lost("removed_by", draft.removed_by.is_some()),
+        files: files || ["files", "others"].into_iter().any(is_stray),
         service: servers || lost("service", draft.service.is_some()),
         undo: lost("undo", draft.undo.is_some()),
     }
-}
-
-/// Marks the parts of a step that are below a misspelled key or in another table, which is known
-/// once all tables are read.
-pub(super) fn mark_strays(reader: &Reader<'_>, step: &mut StepDraft) {
-    let is_astray = |keys: &[&str]| {
-        keys.iter()
-            .any(|key| reader.is_stray(&step.header, STEP.title, key))
-    };
-    let servers = is_astray(&["on", "platform"]);
-    let targets = servers || is_astray(&["items", "groups", "removed_by"]);
-    let (files, service, undo) = (
-        is_astray(&["files", "others"]),
-        servers || is_astray(&["service"]),
-        is_astray(&["undo"]),
-    );
-    step.unreadable.targets |= targets;
-    step.unreadable.files |= files;
-    step.unreadable.service |= service;
-    step.unreadable.undo |= undo;
 }
 
 /// Returns whether a step has an unknown key that resembles no known one: it may mean any of them.
@@ -125,20 +107,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             .help(format!("the actions are {}", listed(actions())));
         return None;
     };
-    for key in table.keys().into_iter().filter(|key| STEP.takes(key.value)) {
-        if !STEP.goes_with(case, key.value) {
-            let takers = STEP
-                .cases()
-                .iter()
-                .filter(|case| case.keys.contains(&key.value))
-                .map(|case| case.name);
-            let message = format!("the action `{}` has no key `{}`", case.name, key.value);
-            let help = format!("`{}` belongs to {}", key.value, listed(takers));
-            reader
-                .report(Code::InapplicableKey, &key.span, message)
-                .help(help);
-        }
-    }
+    inapplicable_keys(reader, table, &STEP, case, "action");
     Some(case)
 }
 
@@ -166,9 +135,12 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rul
         Rule::Targets(keys) => require_targets(reader, table, draft, keys),
         Rule::Alone(key, others) => {
             let other = others.iter().find(|other| table.has(other));
-            other
-                .into_iter()
-                .for_each(|other| report_exclusive(reader, table, key, other));
+            if let (Some(span), Some(other)) = (table.key(key), other) {
+                let message = format!("`{key}` and `{other}` exclude each other");
+                reader
+                    .report(Code::ExclusiveKeys, &span, message)
+                    .help("keep one of them");
+            }
         }
         Rule::Packages(_) => require_packages(reader, draft),
         // Reported when `to` was read.
@@ -202,15 +174,6 @@ fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft
         .help(format!("add {keys}"));
 }
 
-fn report_exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str) {
-    if let (Some(span), true) = (table.key(one), table.has(other)) {
-        let message = format!("`{one}` and `{other}` exclude each other");
-        reader
-            .report(Code::ExclusiveKeys, &span, message)
-            .help("keep one of them");
-    }
-}
-
 fn require_packages(reader: &mut Reader<'_>, draft: &StepDraft) {
     for file in draft.files.iter().filter(|file| !file.value.is_msi()) {
         let message = format!(
@@ -228,28 +191,17 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (GroupMembers, bool) {
     let Some(groups) = reader.table(table, "items") else {
         return (Vec::new(), table.has("items"));
     };
-    let mut seen = BTreeSet::new();
+    let before = reader.findings.errors();
     let mut found = Vec::new();
-    let mut unreadable = false;
     for key in groups.keys() {
-        let before = reader.findings.errors();
         let names = reader.texts_or_none(&groups, key.value);
-        let group = Placed {
-            value: key.value.to_owned(),
-            span: key.span,
-        };
-        let path = reader.parsed(group.clone(), Code::UnsafeName, RelPath::parse);
-        unreadable |= reader.findings.errors() > before;
-        unique(reader, &names, key.value);
-        let Some(path) = path else { continue };
-        if !seen.insert(path.value.case_folded()) {
-            report_duplicate(
-                reader,
-                group.span.clone(),
-                format!("`items` lists the group `{}` twice", group.value),
-            );
-        }
-        found.push((group, names));
+        let path = reader.parsed(key.to_owned(), Code::UnsafeName, RelPath::parse);
+        found.extend(path.map(|_| (key.to_owned(), names)));
+    }
+    let unreadable = reader.findings.errors() > before;
+    unique(reader, found.iter().map(|(group, _)| group), "items");
+    for (group, names) in &found {
+        unique(reader, names, &group.value);
     }
     found.retain(|(_, names)| !names.is_empty());
     (found, unreadable)
@@ -270,15 +222,16 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
 }
 
 /// Reports the names that a list repeats.
-fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
+fn unique<'t>(
+    reader: &mut Reader<'_>,
+    texts: impl IntoIterator<Item = &'t Placed<String>>,
+    key: &str,
+) {
     let mut seen = BTreeSet::new();
     for text in texts {
         if !seen.insert(CaseFolded::of(&text.value)) {
-            report_duplicate(
-                reader,
-                text.span.clone(),
-                format!("`{}` lists `{}` twice", brief(key), text.value),
-            );
+            let message = format!("`{}` lists `{}` twice", brief(key), text.value);
+            report_duplicate(reader, &text.span, message);
         }
     }
 }
@@ -355,35 +308,24 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> ProcedureAnswers {
     let Some(procedures) = reader.table(table, "parameters") else {
         return Vec::new();
     };
+    let names: Vec<_> = procedures.keys().iter().map(Placed::to_owned).collect();
+    unique(reader, &names, "parameters");
     let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    for key in procedures.keys() {
-        if !seen.insert(CaseFolded::of(key.value)) {
-            report_duplicate(
-                reader,
-                key.span.clone(),
-                format!("`parameters` lists `{}` twice", key.value),
-            );
-        }
-        let Some(given) = reader.table(&procedures, key.value) else {
+    for name in names {
+        let Some(given) = reader.table(&procedures, &name.value) else {
             continue;
         };
         let mut values = BTreeMap::new();
-        for name in given.keys() {
-            let value = reader.any_text(&given, name.value);
-            let value = value.map(|value| Placed {
-                value: value.value,
-                span: name.span,
-            });
-            values.extend(value.map(|value| (name.value.to_owned(), value)));
+        for key in given.keys() {
+            if let Some(text) = reader.any_text(&given, key.value) {
+                let value = Placed {
+                    value: text.value,
+                    span: key.span,
+                };
+                values.insert(key.value.to_owned(), value);
+            }
         }
-        found.push((
-            Placed {
-                value: key.value.to_owned(),
-                span: key.span,
-            },
-            values,
-        ));
+        found.push((name, values));
     }
     found
 }

@@ -1,7 +1,6 @@
 //! Reading of the payload: the file table and its pins.
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 use toml::value::{Datetime, Offset};
 
 use crate::document::{Code, Placed, Reader, Table};
@@ -26,11 +25,7 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
             let digest = reader.text(&pins, key.value);
             let digest = digest
                 .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Digest>));
-            let name = Placed {
-                value: key.value.to_owned(),
-                span: key.span,
-            };
-            let name = reader.parsed(name, Code::UnsafeName, FileName::parse);
+            let name = reader.parsed(key.to_owned(), Code::UnsafeName, FileName::parse);
             draft
                 .pins
                 .extend(name.map(|name| (name, digest.map(|digest| digest.value))));
@@ -59,49 +54,44 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
         version,
         unused,
         unreadable,
+        is_repeated: false,
+        is_used: false,
+        is_pinned: false,
+        hash: None,
     })
 }
 
 /// Reads a time in UTC, to the minute, as seconds since 1970.
 fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
     // Quote the source, not the parsed value written again: `-00:00` is not `+00:00`.
-    let raw = reader
-        .source
-        .text()
-        .get(time.span.clone())
-        .unwrap_or_default();
-    let wrong = match (time.value.date, time.value.time, time.value.offset) {
-        (Some(date), Some(clock), Some(Offset::Z)) => {
-            if clock.second.unwrap_or(0) != 0 || clock.nanosecond.unwrap_or(0) != 0 {
-                "write the seconds as 00: articles document times to the minute"
-            } else {
-                let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
-                let civil =
-                    DateTime::new(year, month, day, clock.hour as i8, clock.minute as i8, 0, 0);
-                match civil.and_then(|civil| civil.to_zoned(TimeZone::UTC)) {
-                    Ok(moment) => {
-                        return Some(Placed {
-                            value: moment.timestamp().as_second(),
-                            span: time.span.clone(),
-                        });
-                    }
-                    // TOML has checked the day; the only other error is a time that is too late.
-                    Err(_) => {
-                        let message = format!("`modified` is {raw}, which is too late");
-                        reader
-                            .report(Code::InvalidTime, &time.span, message)
-                            .help("the latest time is 9999-12-30T22:00:00Z");
-                        return None;
-                    }
+    let raw = &reader.source.text()[time.span.clone()];
+    const NOT_UTC: &str = "not UTC to the minute";
+    let (fault, help) = match (time.value.date, time.value.time, time.value.offset) {
+        (Some(_), Some(clock), Some(Offset::Z)) => {
+            let is_minute = clock.second.unwrap_or(0) == 0 && clock.nanosecond.unwrap_or(0) == 0;
+            match time.value.to_string().parse::<Timestamp>() {
+                Ok(moment) if is_minute => {
+                    return Some(Placed {
+                        value: moment.as_second(),
+                        span: time.span.clone(),
+                    });
                 }
+                Ok(_) => (
+                    NOT_UTC,
+                    "write the seconds as 00: articles document times to the minute",
+                ),
+                Err(_) => ("too late", "the latest time is 9999-12-30T22:00:00Z"),
             }
         }
-        (Some(_), Some(_), _) => "add a `Z` at the end, for UTC",
-        _ => "write a date and a time, such as 2008-03-31T18:32:00Z",
+        (Some(_), Some(_), _) => (NOT_UTC, "add a `Z` at the end, for UTC"),
+        _ => (
+            NOT_UTC,
+            "write a date and a time, such as 2008-03-31T18:32:00Z",
+        ),
     };
-    let message = format!("`modified` is {raw}, which is not UTC to the minute");
+    let message = format!("`modified` is {raw}, which is {fault}");
     reader
         .report(Code::InvalidTime, &time.span, message)
-        .help(wrong);
+        .help(help);
     None
 }

@@ -2,8 +2,8 @@
 //! manifests make, since the parser only says what it expected.
 
 use crate::document::diagnostics::findings::Span;
-use crate::document::diagnostics::hidden_characters::is_hidden;
 use crate::document::diagnostics::source::Source;
+use crate::names::is_hidden;
 
 /// Beginnings of what is written at the place of an error, with the help.
 const WRITTEN_THERE: &[(&[&str], &str)] = &[

@@ -12,7 +12,7 @@ mod scan;
 use toml::de::Error;
 
 use self::errors::{SHOWN, SyntaxError, SyntaxErrors};
-use self::scan::Scan;
+use self::scan::SyntaxScan;
 use super::codes::Code;
 use super::findings::{Findings, Span};
 use super::source::Source;
@@ -39,7 +39,7 @@ impl<'s> ReadableText<'s> {
         let mut newer = Findings::default();
         // Each scan finds an error, but for the last.
         for _ in 0..=SHOWN {
-            let scan = Scan::of(source, &text);
+            let scan = SyntaxScan::of(source, &text);
             if let Some(refusal) = scan.refusal {
                 findings.push(refusal);
                 return None;
@@ -97,20 +97,23 @@ impl<'s> ReadableText<'s> {
 }
 
 /// Returns the line above a repeated key or header that begins with the same one.
-fn earlier_line(source: &Source, repeated: &Span) -> Option<usize> {
-    let (above, below) = source.text().split_at(source.line_start_of(repeated.start));
-    let is_header = |line: &str| line.trim_start().starts_with('[');
-    let length = repeated.end - above.len();
-    let key = below[..length].trim_start_matches([' ', '\t', '[']);
-    let same_key = |line: &str| {
-        let rest = line.trim_start_matches([' ', '\t', '[']).strip_prefix(key);
-        rest.is_some_and(|rest| rest.starts_with([' ', '\t', '=', '.', ']']))
-    };
-    let lines: Vec<&str> = above.lines().collect();
-    let at = lines.iter().rposition(|line| same_key(line))?;
-    // A key of another table is not the same.
-    let is_same_table = is_header(below) || !lines[at + 1..].iter().any(|line| is_header(line));
-    is_same_table.then_some(at + 1)
+fn earlier_line(source: &Source, repeated: &Span) -> Option<u32> {
+    let here = source.line(repeated.start);
+    let is_header = source.line_text(here).starts_with('[');
+    let key = &source.text()[source.line_start_of(repeated.start)..repeated.end];
+    let key = key.trim_start_matches('[');
+    for line in (1..here).rev() {
+        let text = source.line_text(line);
+        let rest = text.trim_start_matches('[').strip_prefix(key);
+        if rest.is_some_and(|rest| rest.starts_with([' ', '=', '.', ']'])) {
+            return Some(line);
+        }
+        // A key of another table is not the same.
+        if text.starts_with('[') && !is_header {
+            return None;
+        }
+    }
+    None
 }
 
 fn byte_order_mark(source: &Source, findings: &mut Findings) {

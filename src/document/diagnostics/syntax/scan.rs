@@ -22,7 +22,7 @@ const DEEPEST: usize = 16;
 const MOST_TABLES: usize = 200_000;
 
 /// Facts about a text, found by one pass.
-pub(super) struct Scan<'s> {
+pub(super) struct SyntaxScan<'s> {
     text: &'s str,
     pub(super) errors: SyntaxErrors<'s>,
     /// Syntax that TOML 1.0 does not have.
@@ -57,7 +57,7 @@ pub(super) struct Scan<'s> {
     torn_in_entry: Option<Span>,
 }
 
-impl<'s> Scan<'s> {
+impl<'s> SyntaxScan<'s> {
     /// Scans a text that is the beginning of a document.
     pub(super) fn of(source: &'s Source, text: &'s str) -> Self {
         let parsed = toml_parser::Source::new(text);
@@ -358,9 +358,9 @@ fn next_entry(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn scan<T>(text: &str, read: impl FnOnce(&Source, Scan<'_>) -> T) -> T {
+    fn scan<T>(text: &str, read: impl FnOnce(&Source, SyntaxScan<'_>) -> T) -> T {
         let source = Source::new("x", text);
-        let scan = Scan::of(&source, text);
+        let scan = SyntaxScan::of(&source, text);
         read(&source, scan)
     }
 

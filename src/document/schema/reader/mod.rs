@@ -53,11 +53,8 @@ pub fn read<T>(
     findings: &mut Findings,
     walk: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> T,
 ) -> Option<T> {
+    let mut readable = ReadableText::of(source, findings)?;
     let mut own = Findings::default();
-    let Some(mut readable) = ReadableText::of(source, &mut own) else {
-        findings.append(own);
-        return None;
-    };
     let text = std::mem::take(&mut readable.text);
     let (root, errors) = DeTable::parse_recoverable(&text);
     let root = root.into_inner();

@@ -14,6 +14,16 @@ pub struct Placed<T> {
     pub span: Span,
 }
 
+impl Placed<&str> {
+    /// Returns the text as an own value, at the same place.
+    pub fn to_owned(&self) -> Placed<String> {
+        Placed {
+            value: self.value.to_owned(),
+            span: self.span.clone(),
+        }
+    }
+}
+
 /// Table of the document, with the shape that it should have.
 #[derive(Debug, Clone)]
 pub struct Table<'t> {
@@ -68,6 +78,12 @@ impl<'t> Table<'t> {
             .collect();
         keys.sort_by_key(|key| key.span.start);
         keys
+    }
+
+    /// Returns the keys of its shape that the table has, with their places.
+    pub fn described_keys(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        let keys = self.shape.named().iter();
+        keys.filter_map(|key| Some((key.name, self.key(key.name)?)))
     }
 
     pub(super) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {

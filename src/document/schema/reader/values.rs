@@ -10,6 +10,7 @@ use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Span, brief};
 use crate::document::diagnostics::hidden_characters::escaped_if_hidden;
+use crate::document::diagnostics::wording::is_bare_key;
 use crate::document::schema::shape::{Form, KeyKind, Keys, Shape};
 
 /// Type that a value should have, and advice on how to write it.
@@ -71,18 +72,17 @@ impl Reader<'_> {
         };
         let raw = self.typed(table, key, |value| value.as_integer().cloned())?;
         // A sign is not a digit, so a negative number fails here too.
-        match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
-            Ok(number) if number <= most => Some(Placed {
-                value: number,
-                span: raw.span,
-            }),
-            _ => {
-                let message = format!("`{key}` is {}, but must be from 0 to {most}", raw.value);
-                self.report(Code::OutOfRange, &raw.span, message)
-                    .help("write the number in plain digits, as it is documented");
-                None
-            }
+        let number = u64::from_str_radix(raw.value.as_str(), raw.value.radix());
+        let number = number.ok().filter(|number| *number <= most);
+        if number.is_none() {
+            let message = format!("`{key}` is {}, but must be from 0 to {most}", raw.value);
+            self.report(Code::OutOfRange, &raw.span, message)
+                .help("write the number in plain digits, as it is documented");
         }
+        number.map(|value| Placed {
+            value,
+            span: raw.span,
+        })
     }
 
     /// Reads a day without a time, as `YYYY-MM-DD`.
@@ -295,25 +295,25 @@ fn string(value: &DeValue<'_>) -> Option<String> {
 
 /// Returns advice on how to write a table in place of another value.
 fn table_advice(key: &str, raw: &str, shape: &Shape) -> Option<String> {
-    let headed = shape.title.starts_with('[');
-    if headed && raw.starts_with("[[") {
-        return Some(format!("write one bracket on each side: `{}`", shape.title));
+    if shape.title.starts_with('[') {
+        return Some(if raw.starts_with("[[") {
+            format!("write one bracket on each side: `{}`", shape.title)
+        } else {
+            format!("write it below a header: `{}`", shape.title)
+        });
     }
-    match &shape.keys {
-        Keys::Free(_, free) if !headed => {
-            let whole =
-                matches!(free.kind, KeyKind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
-            let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let key = if key.chars().all(bare) {
-                format!("{key}.")
-            } else {
-                format!("\"{key}\".")
-            };
-            match whole && !raw.contains('\n') {
-                true => Some(format!("write `{key}\"{}\" = {raw}`", free.name)),
-                false => Some(format!("write {}", sample(&key, free))),
-            }
-        }
-        _ => headed.then(|| format!("write it below a header: `{}`", shape.title)),
-    }
+    let Keys::Free(_, free) = &shape.keys else {
+        return None;
+    };
+    let key = if is_bare_key(key) {
+        format!("{key}.")
+    } else {
+        format!("\"{key}\".")
+    };
+    let is_list = matches!(free.kind, KeyKind::Texts(_)) && raw.starts_with('[');
+    Some(if is_list && raw.len() < 60 && !raw.contains('\n') {
+        format!("write `{key}\"{}\" = {raw}`", free.name)
+    } else {
+        format!("write {}", sample(&key, free))
+    })
 }
