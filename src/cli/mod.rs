@@ -88,7 +88,7 @@ fn unless_lost(matches: &ArgMatches, exit: Exit) -> anyhow::Result<Exit> {
 
 /// Prints an error with the current state and what to type next, and returns its exit code.
 fn report_failure(command: &Command, matches: &ArgMatches, error: &anyhow::Error) -> Exit {
-    let tree = deployment_of(matches);
+    let tree = state_now::locked_tree().or_else(|| deployment_of(matches));
     let mut failure = Failure::of(error, tree.as_ref());
     let paths = TypedPaths::of(matches, tree.as_ref().map(Tree::path));
     for next in &mut failure.next {

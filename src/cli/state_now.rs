@@ -92,6 +92,12 @@ pub(super) fn has_locked() -> bool {
     watched(|watched| watched.locked.is_some())
 }
 
+/// Opens the deployment that this process locked last: in a rehearsal, that of the lab.
+pub(super) fn locked_tree() -> Option<Tree> {
+    let locked = watched(|watched| watched.locked.as_ref().map(|(path, _)| path.clone()));
+    Tree::open(&locked?).ok()
+}
+
 fn watched<T>(with: impl FnOnce(&mut Watched) -> T) -> T {
     with(&mut WATCHED.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -338,7 +338,9 @@ fn a_manual_step_cannot_fail_but_can_prevent_the_rollback() {
         .run(&format!("{WITH_FAILURE} install"))
         .exits_with(exit::NEEDS_ATTENTION);
     ran.prints("the manual step `script` cannot be rolled back")
-        .prints("are not as before");
+        .prints("are not as before")
+        .prints("now: run 0001-KB100001 is unfinished, rolling back")
+        .prints("`rollup resume -d lab/deployment` goes forward again");
     world
         .run("resume -d lab/deployment --yes")
         .exits_with(exit::OK)
