@@ -29,8 +29,9 @@ static WATCHED: Mutex<Watched> = Mutex::new(Watched {
 });
 
 struct Watched {
-    /// Deployment that was locked last, with its runs at that time.
-    locked: Option<(PathBuf, RunRecords)>,
+    /// Deployment that was locked last, with its runs at that time. No command goes on if these cannot
+    /// be read.
+    locked: Option<(PathBuf, Option<RunRecords>)>,
     /// Files that were written for people.
     written: Vec<PathBuf>,
 }
@@ -62,7 +63,7 @@ pub(super) fn take_lock(
     wait: Duration,
 ) -> Result<LockedDeployment, LockError> {
     let disk = LockedDeployment::lock(tree, doing, wait)?;
-    let before = read_records(disk.tree()).unwrap_or_default();
+    let before = read_records(disk.tree()).ok();
     watched(|watched| watched.locked = Some((disk.tree().path().to_owned(), before)));
     Ok(disk)
 }
@@ -149,7 +150,10 @@ fn read_records(tree: &Tree) -> Result<RunRecords, JournalError> {
 }
 
 /// Describes the changes since the records were read.
-fn state_since(tree: &Tree, before: &RunRecords, run: Option<u32>) -> StateNow {
+fn state_since(tree: &Tree, before: &Option<RunRecords>, run: Option<u32>) -> StateNow {
+    let Some(before) = before else {
+        return unchanged(line_of_run(tree, run));
+    };
     let (runs, now) = match (runs_and_damaged(tree), read_records(tree)) {
         (Ok((runs, _)), Ok(now)) => (runs, now),
         (Err(fault), _) | (_, Err(fault)) => {

@@ -189,7 +189,7 @@ fn check_command(run: &CommandRun<'_>, advice: &str, code: Option<i32>) {
     let output = output.expect("the program runs");
     let ended = output.status.code();
     let wrong = [exit::FAILED, exit::USAGE, exit::INVALID, exit::PANICKED];
-    // Advice that begins with a repair, which nobody makes here, may fail as before.
+    // Advice that begins with a repair, which is not made here, may fail as before.
     let is_invalid = ended == Some(exit::INVALID);
     let as_before = is_invalid && (code == ended || first == "validate");
     assert!(

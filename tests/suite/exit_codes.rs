@@ -300,7 +300,7 @@ fn cells_of_page() -> (Cells, Cells) {
             let name = word.trim_matches(['`', '*']);
             let named: &[&str] = if name == "all" { &all } else { &[name] };
             for name in named.iter().filter(|name| **name != "none") {
-                assert!(all.contains(name), "`{name}` is no command");
+                assert!(all.contains(name), "`{name}` is not a command");
                 let cells = if word.ends_with('*') {
                     &mut not_met
                 } else {
