@@ -1,22 +1,23 @@
 //! Installer for update rollups: a plan is made from a manifest and a deployment, and applied
 //! atomically.
 //!
-//! The modules are declared in reading order; each uses only those above it.
+//! The modules are declared in reading order; each uses only those above it. Three of them are
+//! packages of their own, in `crates`.
 
 // Identities that every module shares; no input or output.
-pub mod names;
+pub use rollup_names as names;
 
 // Documents as people write them, and the vendor's packages.
 pub mod document;
 
-pub mod installer;
+pub use rollup_msi as installer;
 
 // The deployment, the rollup, and its files.
 pub mod deployment;
 
 pub mod manifest;
 
-pub mod article;
+pub use rollup_article as article;
 
 pub mod payload;
 

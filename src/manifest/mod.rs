@@ -32,6 +32,8 @@ pub use pin::{PinError, add_pins};
 pub use relations::check_together;
 pub use shapes::MANIFEST;
 
+pub use crate::names::ServiceVerb;
+
 use serde::Serialize;
 
 use crate::document::Span;
@@ -216,30 +218,10 @@ impl Action {
             Action::Copy { .. } => "copy",
             Action::Run { .. } => "run",
             Action::Initialize { .. } => "initialize",
-            Action::Service { verb, .. } => match verb {
-                ServiceVerb::Start => "start",
-                ServiceVerb::Stop => "stop",
-                ServiceVerb::Restart => "restart",
-                ServiceVerb::Enable => "enable",
-                ServiceVerb::Disable => "disable",
-            },
+            Action::Service { verb, .. } => verb.keyword(),
             Action::Manual { .. } => "manual",
         }
     }
-}
-
-/// `start`, `stop`, `restart`, `enable` or `disable`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceVerb {
-    /// Starts the service; refused if it is disabled.
-    Start,
-    Stop,
-    /// Stops the service, then starts it.
-    Restart,
-    /// Allows the service to be started.
-    Enable,
-    /// Prevents the service from being started; a running one is not stopped.
-    Disable,
 }
 
 /// Servers chosen by role, maybe limited to a platform.

@@ -80,7 +80,7 @@ test_of() {
 build() {
     case $1 in
         suite) (cd "$tree" && cargo test --quiet --test suite --no-run) ;;
-        lib) (cd "$tree" && cargo test --quiet --lib --no-run) ;;
+        lib) (cd "$tree" && cargo test --quiet --package rollup --lib --no-run) ;;
         *) echo "no target is called $1"; return 1 ;;
     esac 2>&1
 }
@@ -89,7 +89,7 @@ build() {
 run_tests() {
     local target=$1
     shift
-    local kind=(--lib)
+    local kind=(--package rollup --lib)
     [[ $target == suite ]] && kind=(--test suite)
     (cd "$tree" && timeout "$limit" cargo test "${kind[@]}" -- "$@") 2>&1
 }

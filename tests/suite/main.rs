@@ -16,6 +16,7 @@ mod depending;
 mod differences;
 mod disk;
 mod documents;
+mod drafts;
 mod events;
 mod exit_codes;
 mod findings;

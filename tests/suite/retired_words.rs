@@ -31,6 +31,7 @@ fn texts() -> Vec<PathBuf> {
     let ends = ["rs", "md", "html", "json", "txt", "toml"];
     let mut files: Vec<PathBuf> = [
         "src",
+        "crates",
         "docs",
         "templates",
         "schemas",

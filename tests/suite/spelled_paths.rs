@@ -57,7 +57,8 @@ fn paths_of_runs_and_items_are_spelled_in_one_file_each() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut elsewhere = Vec::new();
     let mut known = Vec::new();
-    for entry in WalkDir::new(root.join("src")).sort_by_file_name() {
+    let files = |directory| WalkDir::new(root.join(directory)).sort_by_file_name();
+    for entry in files("src").into_iter().chain(files("crates")) {
         let file = entry.expect("the repository can be read").into_path();
         let is_source = file.extension().is_some_and(|end| end == "rs");
         if !is_source || file.ends_with("tests.rs") {
