@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::console::{self, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 pub(crate) use crate::names::wrapped;
@@ -35,15 +36,15 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
-    match writeln!(anstream::stdout().lock(), "{text}") {
-        // A reader that closes the pipe needs no more output.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
-        _ => {}
-    }
+    console::print(Stream::Results, format!("{text}\n"));
 }
 
 /// Returns whether some of the result could not be written to standard output.
 pub(crate) fn is_lost() -> bool {
+    // The console locks standard output as long as its reader takes nothing.
+    if !console::settle() {
+        return true;
+    }
     let flushed = anstream::stdout().lock().flush();
     LOST.load(Ordering::Relaxed)
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
@@ -51,7 +52,20 @@ pub(crate) fn is_lost() -> bool {
 
 /// Writes a message to standard error, on a line of its own.
 pub(crate) fn message(text: impl Display) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    console::print(Stream::Messages, format!("{text}\n"));
+}
+
+/// Writes a text at once.
+pub(super) fn write(stream: Stream, text: &str) {
+    let written = match stream {
+        Stream::Results => anstream::stdout().lock().write_all(text.as_bytes()),
+        Stream::Messages => anstream::stderr().lock().write_all(text.as_bytes()),
+    };
+    // A reader that closes the pipe needs no more output.
+    let is_lost = written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe);
+    if is_lost && stream == Stream::Results {
+        LOST.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Writes a warning to standard error.
