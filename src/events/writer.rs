@@ -163,3 +163,61 @@ fn is_torn(tree: &Tree, at: &RelPath) -> bool {
     };
     last().is_some_and(|last| last != b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_a_stalled_disk_does_not_take_are_counted_before_the_last_line() {
+        let (mut reader, disk) = std::io::pipe().expect("a pipe");
+        let failed = Arc::default();
+        let file = EventFile {
+            file: File::from(OwnedFd::from(disk)),
+            torn: false,
+            failed: Arc::clone(&failed),
+        };
+        let mut events = EventWriter {
+            queue: WriterQueue::spawn("events", 2, file),
+            begun: Instant::now(),
+            pace: Pace::Queued,
+            failed,
+        };
+        // Large enough to fill the pipe at once.
+        let text = "x".repeat(1 << 20);
+        while events.queue.dropped() < 3 {
+            events.write(&Event::Notice { text: text.clone() });
+        }
+        let read = std::thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).map(|_| text)
+        });
+        let dropped = events.finish(&Event::Ended {
+            exit_code: 0,
+            exit: "ok".to_owned(),
+            reasons: Vec::new(),
+        });
+        let why = "the disk did not take them in time".to_owned();
+        assert_eq!(dropped, Some(DroppedEvents { lines: 3, why }));
+        let text = read.join().expect("no panic").expect("text");
+        let lines: Vec<EventLine> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line"))
+            .collect();
+        let notice =
+            "3 of the lines before could not be written: the disk did not take them in time";
+        let [.., before_last, last] = lines.as_slice() else {
+            panic!("{} lines", lines.len());
+        };
+        assert_eq!(
+            before_last.event,
+            Event::Notice {
+                text: notice.to_owned()
+            }
+        );
+        assert!(matches!(last.event, Event::Ended { exit_code: 0, .. }));
+        assert!(lines.iter().map(|line| line.elapsed_us).is_sorted());
+    }
+}
