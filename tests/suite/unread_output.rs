@@ -12,7 +12,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::events::events;
+use crate::events::{events, lines_of};
 use crate::listing::Listing;
 use crate::world::{World, exit};
 
@@ -68,16 +68,16 @@ fn command(world: &World, stderr: impl Into<Stdio>) -> Command {
 fn assert_applied_with_all_events(world: &World) {
     world.run("verify").exits_with(exit::OK);
     let lines = events(world, RUN);
-    let of = |kind: &str| {
-        lines
-            .iter()
-            .filter(|line| line["event"] == kind)
-            .collect::<Vec<_>>()
-    };
     let plan: Value =
         serde_json::from_str(&world.read(&format!(".rollup/runs/{RUN}/plan.json"))).expect("JSON");
     let swaps = plan["swaps"].as_array().expect("swaps").len();
-    assert_eq!((of("swap").len(), of("notice").len()), (swaps, 0));
+    assert_eq!(
+        (
+            lines_of(&lines, "swap").len(),
+            lines_of(&lines, "notice").len()
+        ),
+        (swaps, 0)
+    );
     let last = lines.last().expect("lines");
     assert_eq!(
         (&last["event"], &last["exit_code"]),
