@@ -20,7 +20,7 @@ pub trait QueueWriter<T>: Send + 'static {
     fn idle_interval(&self) -> Option<Duration> {
         None
     }
-    /// Does what is due while no item comes, such as drawing a progress bar.
+    /// Does other work while no item comes, such as drawing a progress bar.
     fn idle(&mut self) {}
 }
 

@@ -435,8 +435,8 @@ pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     hash_and(&mut file, length, |error| error, |_| Ok(()))
 }
 
-/// Hashes a file of about `length` bytes from its current position to its end, and passes each
-/// chunk on, such as to a copy. Returns size and SHA-256.
+/// Hashes the rest of a file, of about `length` bytes, and passes each chunk on, such as to a copy.
+/// Returns size and SHA-256.
 ///
 /// # Errors
 ///
