@@ -1,5 +1,5 @@
 //! Duration of `apply`, compared with the script that an operator would write for the same work,
-//! and with copying the new objects: `cargo bench --bench apply`.
+//! and with copying the new objects: `cargo bench --profile dist --bench apply`.
 //!
 //! Two rollups: KB952076 in the sample, and a large one. Before each apply, and before each run of
 //! `benches/apply.sh`, the deployment is copied again; then the clock runs until everything is on

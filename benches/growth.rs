@@ -1,4 +1,4 @@
-//! Growth of time and memory with the size of a deployment: `cargo bench --bench growth`.
+//! Growth of time and memory with the size of a deployment: `cargo bench --profile dist --bench growth`.
 //!
 //! Deployments have 10 to 100,000 instances, each item on ten servers, with real installers.
 //! Reading, planning and validating are measured separately, each in its own process: the median

@@ -1,5 +1,5 @@
 //! Speed at which `verify` reads and hashes a deployment, compared with other tools:
-//! `cargo bench --bench hashing`.
+//! `cargo bench --profile dist --bench hashing`.
 //!
 //! A rollup is applied, and then the same files are verified by `rollup verify`, by
 //! `sha256sum --check`, and by one `openssl dgst` for each file on all cores. `openssl speed`

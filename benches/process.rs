@@ -1,4 +1,4 @@
-//! Duration of the commands that only read, as whole processes: `cargo bench --bench process`.
+//! Duration of the commands that only read, as whole processes: `cargo bench --profile dist --bench process`.
 //!
 //! KB952076 in the sample deployment, with everything read before so that no disk is measured.
 //! `true` is the time of starting any process. The limits are for an operator who waits at a

@@ -1,5 +1,5 @@
 //! Speed of validation, compared with `toml` alone on the same text:
-//! `cargo bench --bench validate`.
+//! `cargo bench --profile dist --bench validate`.
 //!
 //! A manifest with many files and items: a row with size and date, a name in a copy step and a pin
 //! for each file, a name in the uninstall step for each item; and the `deployment.toml` that

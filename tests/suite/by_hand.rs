@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rollup::names::Digest;
-use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use crate::temporary::temporary;
 use crate::transcripts::{blocks, program};
 
 /// Numbers of the renames at which `apply` is killed: the first, the last, those of unmanaged files
@@ -79,7 +79,7 @@ fn a_killed_run_is_finished_and_undone_by_hand_and_by_rollup() {
     let [tools, finish, undo] = shell_blocks.as_slice() else {
         panic!("three blocks of shell: {shell_blocks:#?}")
     };
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let here = directory.path();
     let (deployment, saved_deployment) = (here.join("lab/deployment"), here.join("kept"));
     copy(

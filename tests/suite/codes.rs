@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use rollup::document::{Code, Severity, Source};
 use tempfile::TempDir;
 
+use crate::temporary::temporary;
 use crate::world::copy_tree;
 
 /// Codes with a second finding on the same fault: all three matter more if a file has no pin, which
@@ -25,7 +26,7 @@ fn fixtures() -> &'static Path {
 /// Copies the fixtures, and adds the two that cannot be in a repository: a document above the
 /// limit, and two names in one directory that differ only in case.
 fn copy_of_fixtures() -> TempDir {
-    let directory = TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     copy_tree(&fixtures().join("codes"), &directory.path().join("codes"));
     copy_tree(&fixtures().join("hmc40"), &directory.path().join("hmc40"));
     let large = "# a manifest\n".repeat(Source::LARGEST / 13 + 1);

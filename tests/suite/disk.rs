@@ -9,6 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
+use crate::temporary::temporary;
 use crate::world::{APPLY, World, exit};
 
 /// An installed item of the sample.
@@ -108,7 +109,7 @@ fn a_socket_is_refused() {
     let at = format!("{PROVIDER}/files/s");
     let world = World::with_deployment().with(|world| {
         // The address of a socket must be short; the path in the deployment may be too long.
-        let short = tempfile::TempDir::new().expect("a temporary directory");
+        let short = temporary();
         drop(UnixListener::bind(short.path().join("s")).expect("a socket can be made"));
         fs::rename(short.path().join("s"), world.live(&at)).expect("renamed");
     });

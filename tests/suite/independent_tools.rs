@@ -15,7 +15,8 @@ use rollup::installer::{
     build_program, contents,
 };
 use rollup::names::{Digest, FileName, RelPath};
-use tempfile::TempDir;
+
+use crate::temporary::temporary;
 
 /// Documented sizes of the installer packages of KB952076.
 const DOCUMENTED_SIZES: [u64; 20] = [
@@ -94,7 +95,7 @@ fn files_in_package(contents: &Contents) -> BTreeMap<String, Digest> {
 /// Unpacks a package with `msiextract`, and returns the files. It succeeds even if it could read
 /// nothing, so its exit code is not enough.
 fn extract_with_msiextract(directory: &Path, package: &str) -> BTreeMap<String, Digest> {
-    let target = TempDir::new().expect("a directory");
+    let target = temporary();
     run(
         directory,
         "msiextract",
@@ -106,7 +107,7 @@ fn extract_with_msiextract(directory: &Path, package: &str) -> BTreeMap<String, 
 #[test]
 #[ignore = "needs msitools and file"]
 fn packages_of_every_documented_size_are_unpacked_alike() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     for (number, size) in DOCUMENTED_SIZES.into_iter().enumerate() {
         let package = build_package(&recipe(number, size)).expect("a package");
         fs::write(directory.path().join("it.msi"), &package).expect("written");
@@ -123,7 +124,7 @@ fn packages_of_every_documented_size_are_unpacked_alike() {
 #[test]
 #[ignore = "needs msitools and file"]
 fn the_properties_of_a_package_are_read_alike() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let package = build_package(&recipe(1, 250_368)).expect("a package");
     fs::write(directory.path().join("it.msi"), &package).expect("written");
     let installer = Installer::open(io::Cursor::new(&package)).expect("a package");
@@ -169,7 +170,7 @@ fn the_properties_of_a_package_are_read_alike() {
 #[test]
 #[ignore = "needs p7zip-full"]
 fn p7zip_reads_the_compound_file_and_the_cabinet() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     // The last sector of the second package contains only a map of sectors.
     for size in [250_368, 65_536 * 3 + 1024] {
         fs::write(
@@ -192,7 +193,7 @@ fn p7zip_reads_the_compound_file_and_the_cabinet() {
 #[test]
 #[ignore = "needs file"]
 fn the_program_is_an_executable_for_windows() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let program = build_program(&name("AddMPFSchema.exe"), 79_528).expect("a program");
     assert_eq!(program.len(), 79_528);
     fs::write(directory.path().join("it.exe"), program).expect("written");
@@ -256,7 +257,7 @@ fn a_package_of_wixl_is_read_as_msiextract_reads_it() {
         "CommonAppDataFolder",
         "ProgramFiles64Folder",
     ] {
-        let directory = TempDir::new().expect("a directory");
+        let directory = temporary();
         build_with_wixl(directory.path(), system_directory, "yes");
         let contents = contents(open(directory.path()), &mut NoSiblingFiles).expect("contents");
         assert_eq!(contents.identity.product, "Sample");
@@ -272,7 +273,7 @@ fn a_package_of_wixl_is_read_as_msiextract_reads_it() {
 #[ignore = "needs wixl and msitools"]
 fn long_names_and_dots_are_read_as_msiextract_reads_them() {
     for default in ["SHORT~1|Long name", "."] {
-        let directory = TempDir::new().expect("a directory");
+        let directory = temporary();
         build_with_wixl(directory.path(), "ProgramFilesFolder", "yes");
         let change =
             format!("UPDATE `Directory` SET `DefaultDir` = '{default}' WHERE `Directory` = 'D'");
@@ -297,7 +298,7 @@ fn an_external_cabinet_of_gcab_is_read() {
         }
     }
     for packed in [true, false] {
-        let directory = TempDir::new().expect("a directory");
+        let directory = temporary();
         build_with_wixl(directory.path(), "ProgramFilesFolder", "no");
         for (key, name) in [("F1", "one.txt"), ("F2", "empty.bin"), ("F3", "large.dat")] {
             fs::rename(directory.path().join(name), directory.path().join(key)).expect("renamed");

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::listing::Listing;
 use crate::small::{UPDATE_PROVIDER, small_world};
+use crate::temporary::temporary;
 use crate::transcripts::{blocks, manual, program};
 use crate::world::exit;
 
@@ -37,18 +38,6 @@ const PHASES: [&str; 5] = [
     "undo",
     "undo of the finished run",
 ];
-
-/// Makes a directory in memory, if the system has such a file system: processes are killed here,
-/// and syncs of a disk would only take time.
-fn lab() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    };
-    directory.expect("a temporary directory")
-}
 
 /// Returns a command that rehearses `small.toml` on a copy of the world's deployment, in a lab.
 fn everywhere(lab: &TempDir) -> String {
@@ -73,7 +62,7 @@ fn numbers(table: &str, row: &str) -> Vec<u64> {
 fn every_point_of_a_small_rollup_recovers_in_both_directions() {
     let world =
         small_world(UPDATE_PROVIDER).write_file("Things/Provider/files/notes.txt", "unmanaged");
-    let lab = lab();
+    let lab = temporary();
     let ran = world
         .run(&everywhere(&lab))
         .exits_with(exit::OK)
@@ -155,7 +144,7 @@ fn by_hand() -> String {
 #[test]
 fn manual_steps_count_as_done_and_a_point_of_no_return_is_reported() {
     let world = small_world(&by_hand());
-    let lab = lab();
+    let lab = temporary();
     let ran = world
         .run(&everywhere(&lab))
         .exits_with(exit::NOT_READY)
@@ -184,7 +173,7 @@ fn manual_steps_count_as_done_and_a_point_of_no_return_is_reported() {
 fn without_anything_to_do_nothing_is_killed() {
     let world = small_world(ONE_FILE);
     world.run("apply small.toml --yes").exits_with(exit::OK);
-    let lab = lab();
+    let lab = temporary();
     world
         .run(&everywhere(&lab))
         .exits_with(exit::OK)
@@ -196,7 +185,7 @@ fn without_anything_to_do_nothing_is_killed() {
 fn crash_everywhere_conflicts_with_other_kinds_of_rehearsal() {
     let world = small_world(ONE_FILE);
     for other in ["--prepare", "--inject-failure copy"] {
-        let lab = lab();
+        let lab = temporary();
         world
             .run(&format!("{} {other}", everywhere(&lab)))
             .exits_with(exit::USAGE)
@@ -214,7 +203,7 @@ fn crash_everywhere_conflicts_with_other_kinds_of_rehearsal() {
 /// deployment is `$3`.
 fn rehearse_with_faulty(recovery: &str, instead: &str) -> (TempDir, CrashReport) {
     let world = small_world(ONE_FILE);
-    let lab = lab();
+    let lab = temporary();
     let applied = format!(
         "rehearse small.toml -d deployment -p KB100001 --lab {}/applied",
         lab.path().display()
@@ -376,7 +365,7 @@ fn a_recovery_that_fails_is_detected() {
 #[test]
 #[ignore = "takes minutes"]
 fn every_point_of_kb952076_recovers_in_both_directions_as_the_manual_shows() {
-    let lab = lab();
+    let lab = temporary();
     fs::create_dir(lab.path().join("manifests")).expect("made");
     let manifest = "manifests/kb952076.toml";
     fs::copy(
@@ -496,7 +485,7 @@ fn mutating_calls(directory: &Path, deployment: &Path, words: &[&str]) -> Vec<St
 #[test]
 #[ignore = "needs strace"]
 fn one_change_is_one_call_that_changes_something() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let here = directory.path();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/kb952076.toml");
     let manifest = manifest.to_str().expect("a plain path");

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rollup::names::Digest;
 use walkdir::WalkDir;
 
+use crate::temporary::temporary;
+
 /// Entries of a directory tree by relative path; the directory itself is the empty path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing(BTreeMap<PathBuf, Entry>);
@@ -161,7 +163,7 @@ impl Entry {
 #[test]
 fn a_listing_sees_every_kind_of_change() {
     use std::os::unix::fs::PermissionsExt;
-    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     let file = directory.path().join("file");
     let epoch = std::time::SystemTime::UNIX_EPOCH;
     let changes: [(&str, &dyn Fn()); 6] = [

@@ -58,6 +58,7 @@ mod spelled_paths;
 mod staging;
 mod stopping;
 mod stored;
+mod temporary;
 mod transcripts;
 mod undoing;
 mod unmanaged;

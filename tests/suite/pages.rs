@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::events::WITH_MANUAL_STEP;
 use crate::saved_plans::ALL_KINDS;
 use crate::small::small_world;
+use crate::temporary::temporary;
 use crate::world::{APPLY, World, exit};
 
 /// Manifest with everything that a page can show, and with texts that try to break out of it.
@@ -391,7 +392,7 @@ fn accessibility_violations(page: &str, axe: &str, flags: &[&str]) -> Value {
                found.textContent = JSON.stringify(result.violations.map(one => [one.id, one.nodes.map(n => n.html)]));\
                document.body.append(found); })</script></body>";
     let axe = axe.replace("</script", "<\\/script");
-    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     let at = directory.path().join("page.html");
     fs::write(
         &at,
@@ -472,7 +473,7 @@ fn an_accessibility_checker_finds_nothing() {
 #[ignore = "needs html-validate, of npm"]
 fn an_html_validator_finds_nothing() {
     npm_packages();
-    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     for (name, page) in all_pages() {
         let at = directory.path().join(format!("{name}.html"));
         fs::write(&at, page).expect("written");

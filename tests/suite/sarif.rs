@@ -9,7 +9,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use crate::temporary::temporary;
 
 /// Advice that is not followed: to add a URL of the tool, which has none, and to leave out the list
 /// of documents, which is the only record of those without findings.
@@ -65,7 +65,7 @@ fn output_text(output: &Output) -> String {
 #[test]
 #[ignore = "needs Sarif.Multitool, of the npm package @microsoft/sarif-multitool-linux"]
 fn the_validator_of_the_standard_has_no_complaints() {
-    let directory = TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     let report = report(directory.path());
     let mut command = Command::new(multitool());
     command
@@ -95,7 +95,7 @@ fn the_validator_of_the_standard_has_no_complaints() {
 #[test]
 #[ignore = "needs check-jsonschema, and the schema beside Sarif.Multitool"]
 fn a_report_conforms_to_the_schema_of_the_standard() {
-    let directory = TempDir::new().expect("a temporary directory");
+    let directory = temporary();
     let report = report(directory.path());
     let schema = multitool().with_file_name("sarif-2.1.0.json");
     let mut command = Command::new("check-jsonschema");

@@ -14,10 +14,10 @@ use rollup::deployment::shapes::DEPLOYMENT;
 use rollup::document::{Code, Finding, Findings, Keys, Severity, Shape, Source};
 use rollup::manifest::{self, MANIFEST};
 use serde_json::Value;
-use tempfile::TempDir;
 use toml::Table;
 use toml::de::{DeTable, DeValue};
 
+use crate::temporary::temporary;
 use crate::transcripts::program;
 
 /// Document language with its parser and its schema.
@@ -174,7 +174,7 @@ fn the_schemas_in_the_repository_match_those_that_the_program_prints() {
 
 #[test]
 fn a_schema_is_written_into_a_file_as_it_is_printed() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let output = program(directory.path())
         .args(["schema", "manifest", "-o", "m.json"])
         .output()

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 
 use rollup::document::{Findings, Source};
 use rollup::manifest;
-use tempfile::TempDir;
+
+use crate::temporary::temporary;
 
 const COMMANDS: [&str; 21] = [
     "plan", "show", "stage", "apply", "status", "resume", "undo", "accept", "tree", "verify",
@@ -72,7 +73,7 @@ pub(crate) fn program(directory: &Path) -> Command {
 /// Runs a command line of a page, and returns the text of both streams, in order.
 fn output_of(directory: &Path, line: &str) -> String {
     let arguments = line
-        .strip_prefix("cargo run --release -- ")
+        .strip_prefix("cargo run -- ")
         .or_else(|| line.strip_prefix("rollup "));
     let arguments = arguments.unwrap_or_else(|| panic!("`{line}` does not run rollup"));
     let mut output_file: File = tempfile::tempfile().expect("a file");
@@ -118,7 +119,7 @@ fn exchanges(block: &str) -> Vec<(String, String)> {
 #[test]
 fn the_transcripts_of_the_pages_match_the_program() {
     for name in PAGES {
-        let directory = TempDir::new().expect("a directory");
+        let directory = temporary();
         copy_manifests(directory.path());
         let blocks = blocks(&page(name), "console");
         assert!(blocks.len() >= 2, "{name}");
@@ -151,7 +152,7 @@ fn the_manifest_in_the_notes_has_no_findings() {
 
 #[test]
 fn the_manifest_and_the_deployment_in_the_readme_have_no_errors() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     let blocks = blocks(&page("README.md"), "toml");
     let [manifest, deployment] = blocks.as_slice() else {
         panic!("a manifest and a deployment: {blocks:#?}");
@@ -169,7 +170,7 @@ fn the_manifest_and_the_deployment_in_the_readme_have_no_errors() {
 
 #[test]
 fn the_help_of_every_command_fits_80_columns() {
-    let directory = TempDir::new().expect("a directory");
+    let directory = temporary();
     for command in COMMANDS.iter().map(Some).chain([None]) {
         let output = program(directory.path())
             .args(command)

@@ -27,6 +27,7 @@ use walkdir::WalkDir;
 
 use crate::claims;
 use crate::listing::Listing;
+use crate::temporary::temporary;
 
 /// Exit codes of the program.
 pub(crate) mod exit {
@@ -87,7 +88,7 @@ struct SampleLab {
 fn sample() -> &'static SampleLab {
     static SAMPLE_LAB: OnceLock<SampleLab> = OnceLock::new();
     SAMPLE_LAB.get_or_init(|| {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = temporary();
         let description = description(SAMPLE_NAME, SAMPLE);
         let manifest = parsed("kb952076.toml", KB952076, &description);
         let lab = prepare(
@@ -115,7 +116,7 @@ fn site_of(text: &str) -> PathBuf {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let (_, site) = sites.entry(Digest::of(text.as_bytes())).or_insert_with(|| {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = temporary();
         let at = directory.path().join("deployment");
         build_site(&description("deployment.toml", text), text, &at)
             .expect("a site that can be built");
@@ -161,7 +162,7 @@ impl World {
 
     fn copied(deployment: &Path) -> Self {
         let world = Self {
-            directory: TempDir::new().expect("a temporary directory"),
+            directory: temporary(),
         };
         copy_tree(deployment, &world.deployment());
         world
@@ -170,7 +171,7 @@ impl World {
     /// Makes a copy of this world.
     pub(crate) fn copy(&self) -> Self {
         let world = Self {
-            directory: TempDir::new().expect("a temporary directory"),
+            directory: temporary(),
         };
         copy_tree(self.directory.path(), world.directory.path());
         world

@@ -181,8 +181,8 @@ fn command(clause: &str) -> ArticleCommand {
             visited(object).map_or(ArticleCommand::Unknown, ArticleCommand::Visit)
         }
         "do" if lower.starts_with("the same on ") => repeat(object),
-        "do" | "perform" | "follow" if let Some(names) = each_of(object) => {
-            ArticleCommand::ForEach(names)
+        "do" | "perform" | "follow" if each_of(object).is_some() => {
+            each_of(object).map_or(ArticleCommand::Unknown, ArticleCommand::ForEach)
         }
         "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
             ArticleCommand::Needless(KEEPS_REPLACED)

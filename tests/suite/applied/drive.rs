@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use super::site::{Rollup, Site, kb, payload};
+use crate::temporary::temporary;
 use crate::world::copy_tree;
 
 /// Entries below a deployment without `.rollup`: the bytes of files, nothing for directories.
@@ -25,18 +26,6 @@ pub(super) struct Ran {
     pub(super) code: i32,
     pub(super) stdout: String,
     pub(super) stderr: String,
-}
-
-/// Makes a directory in memory, if the system has such a file system: syncs of a disk would only
-/// take time.
-pub(super) fn temporary() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    };
-    directory.expect("a temporary directory")
 }
 
 /// Reads everything below a deployment but `.rollup`.

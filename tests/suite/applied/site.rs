@@ -13,7 +13,7 @@ use rollup::manifest;
 use rollup::rehearse::{build_payload, build_site};
 use tempfile::TempDir;
 
-use super::drive::temporary;
+use crate::temporary::temporary;
 
 /// Names of the roles; a site has the first one, or both.
 pub(super) const ROLES: [&str; 2] = ["engine", "web"];

@@ -20,6 +20,8 @@ use walkdir::WalkDir;
 use super::tree::Tree;
 use super::{Ended, apply};
 
+use crate::temporary::temporary;
+
 const DEPLOYMENT: &str = r#"
 schema = 1
 name = "small"
@@ -274,18 +276,6 @@ impl DeploymentCopy {
     pub(crate) fn path(&self) -> &Path {
         &self.deployment
     }
-}
-
-/// Makes a directory in memory, if the system has such a file system: these tests are about names
-/// and order, and syncs of a disk would only slow them down.
-pub(crate) fn temporary() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    };
-    directory.expect("a temporary directory")
 }
 
 fn put(deployment: &Path, below: &str, text: &str) {

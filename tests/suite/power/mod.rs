@@ -14,7 +14,8 @@ use std::path::Path;
 
 use rollup::journal::Direction;
 
-use crate::crash::site::{DeploymentCopy, temporary};
+use crate::crash::site::DeploymentCopy;
+use crate::temporary::temporary;
 use scenario::{ProcessCommand, Scenario};
 use trace::{Effect, ProcessFault};
 use trial::{Sample, Trial};

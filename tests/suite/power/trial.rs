@@ -14,9 +14,10 @@ use super::cut::{Cut, Random, Survivor};
 use super::disk::Disk;
 use super::scenario::{Operator, Scenario};
 use crate::accepting::{accept_with_listener, drifted_site, found};
-use crate::crash::site::{DeploymentCopy, Site, temporary};
+use crate::crash::site::{DeploymentCopy, Site};
 use crate::crash::tree::Tree;
 use crate::crash::{apply_with_listener, lock, recover_with_listener, reopen_with_listener};
+use crate::temporary::temporary;
 
 /// Amount of disks that are tried of a scenario.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,8 @@ use rollup::payload::Payload;
 use rollup::plan::{OperationKind, Plan};
 
 use super::stock::stock;
-use super::world::temporary;
+
+use crate::temporary::temporary;
 
 /// Counts of the cases.
 #[derive(Default)]

@@ -10,10 +10,11 @@ use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::payload::Payload;
 use rollup::rehearse::{build_payload, build_site};
-use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use super::names::{ITEMS, PLAIN, PROGRAMS, StockItem};
+
+use crate::temporary::temporary;
 
 /// Number of rollups with payloads.
 pub(super) const ROLLUPS: usize = 2;
@@ -61,7 +62,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, String> {
 
 impl Stock {
     fn build() -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = temporary();
         let site = directory.path().join("site");
         let text = site_of_all();
         let description = description(&text).expect("no errors");

@@ -13,6 +13,8 @@ use walkdir::WalkDir;
 use super::model::{Case, InitialState, ModeAndOwner, OperatorAction, RandomSite};
 use super::stock::stock;
 
+use crate::temporary::temporary;
+
 /// Time of the first file, in seconds since 1970; each further file is one second later.
 const FIRST_TIME: i64 = 1_210_000_000;
 
@@ -57,18 +59,6 @@ impl RandomDeployment {
     pub(super) fn deployment(&self) -> &Path {
         &self.deployment
     }
-}
-
-/// Makes a directory in memory, if the system has such a file system: syncs of a disk would only
-/// take time.
-pub(super) fn temporary() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    };
-    directory.expect("a temporary directory")
 }
 
 /// Writes the tree before any operator action.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
 use super::noise::noise;
@@ -220,11 +221,15 @@ fn cabinet_time(modified: i64) -> Option<Timestamp> {
 }
 
 /// Returns a GUID that is always the same for the same texts.
+///
+/// It is `Uuid::new_v3` of the namespace of URLs, without the older library of MD5 that `uuid` has
+/// for it.
 fn guid(texts: &[&str]) -> Uuid {
-    Uuid::new_v3(
-        &Uuid::NAMESPACE_URL,
-        format!("rollup:rehearsal:{}", texts.join("\n")).as_bytes(),
-    )
+    let hash = Md5::new()
+        .chain_update(Uuid::NAMESPACE_URL)
+        .chain_update(format!("rollup:rehearsal:{}", texts.join("\n")))
+        .finalize();
+    uuid::Builder::from_md5_bytes(hash.into()).into_uuid()
 }
 
 fn braced(guid: Uuid) -> String {
@@ -256,6 +261,14 @@ fn short_and_long(name: &str, letter: char, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guid_is_the_name_based_one_of_its_texts() {
+        assert_eq!(
+            braced(guid(&["a", "b"])),
+            "{C1DE16BF-1BA2-3E60-8261-4963CB341E69}"
+        );
+    }
 
     #[test]
     fn only_long_names_get_a_short_one() {
