@@ -152,81 +152,103 @@ pub(super) fn is_command(text: &str) -> bool {
         .any(|clause| verb(clause).is_some())
 }
 
+/// Words at the beginning of a clause that say only when it is done.
+const ORDER_WORDS: [&str; 11] = [
+    "and ",
+    "Then ",
+    "Next, ",
+    "Finally, ",
+    "Now, ",
+    "Again, ",
+    "again ",
+    "Please ",
+    "please ",
+    "First, ",
+    "then ",
+];
+
 fn command(clause: &str) -> ArticleCommand {
-    let clause = [
-        "and ",
-        "Then ",
-        "Next, ",
-        "Finally, ",
-        "Now, ",
-        "Again, ",
-        "again ",
-        "Please ",
-        "please ",
-        "First, ",
-        "then ",
-    ]
-    .iter()
-    .fold(clause, |clause, start| {
-        clause.strip_prefix(start).unwrap_or(clause)
-    });
+    let mut clause = clause;
+    for word in ORDER_WORDS {
+        clause = clause.strip_prefix(word).unwrap_or(clause);
+    }
     let Some((verb, object)) = verb(clause) else {
         return context(clause);
     };
     let lower = object.to_lowercase();
+    needless(verb, object, &lower)
+        .or_else(|| on_servers(verb, object, &lower))
+        .or_else(|| on_screen(verb, object, &lower))
+        .unwrap_or_else(|| action(verb, object, &lower))
+}
+
+/// Returns a command that names the servers of others.
+fn on_servers(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
     match verb {
-        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in"
-            if visited(object).is_some() =>
-        {
-            visited(object).map_or(ArticleCommand::Unknown, ArticleCommand::Visit)
+        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in" => {
+            visited(object).map(ArticleCommand::Visit)
         }
-        "do" if lower.starts_with("the same on ") => repeat(object),
-        "do" | "perform" | "follow" if each_of(object).is_some() => {
-            each_of(object).map_or(ArticleCommand::Unknown, ArticleCommand::ForEach)
-        }
-        "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
-            ArticleCommand::Needless(KEEPS_REPLACED)
-        }
-        "keep" | "leave"
-            if [" as it is", " as they are", " unchanged"]
+        "do" if lower.starts_with("the same on ") => Some(repeat(object)),
+        "do" | "perform" | "follow" => each_of(object).map(ArticleCommand::ForEach),
+        "repeat" => Some(repeat(object)),
+        _ => None,
+    }
+}
+
+/// Returns a command for which the run needs no step.
+fn needless(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
+    let stays = [" as it is", " as they are", " unchanged"];
+    let why = match verb {
+        "keep"
+            if ["copy", "backup", "old"]
                 .iter()
-                .any(|as_is| lower.contains(as_is)) =>
+                .any(|word| lower.contains(word)) =>
         {
-            ArticleCommand::Needless(CHANGES_NOTHING)
+            KEEPS_REPLACED
         }
-        "copy" | "move" if is_download(&lower) => ArticleCommand::Needless(UNPACKED),
-        "copy" | "move" if is_current_files(&lower) => ArticleCommand::Needless(KEEPS_REPLACED),
+        "keep" | "leave" if stays.iter().any(|stays| lower.contains(stays)) => CHANGES_NOTHING,
+        "copy" | "move" if is_download(lower) => UNPACKED,
+        "copy" | "move" if is_current_files(lower) => KEEPS_REPLACED,
+        "open" | "launch" | "close" | "exit" | "quit" | "return" | "navigate" | "browse"
+        | "view" | "locate" | "find" => NAVIGATES,
+        "go to" | "switch" if visited(object).is_none() => NAVIGATES,
+        "connect" | "log on" | "log in" | "sign in" if visited(object).is_none() => {
+            "you are logged on already"
+        }
+        "press" if lower.len() <= 24 => NAVIGATES,
+        "wait" => WAITS,
+        "download" | "extract" | "unpack" | "unzip" => UNPACKED,
+        "start" if opens_tool(object) => NAVIGATES,
+        _ => return None,
+    };
+    Some(ArticleCommand::Needless(why))
+}
+
+/// Returns a command that selects something in a window.
+fn on_screen(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
+    let is_check_box = lower.starts_with("the check") || lower.starts_with("check box");
+    Some(match verb {
         "expand" if targets::names_only_a_kind(object) => ArticleCommand::ExpandByKind,
         "expand" => ArticleCommand::Expand(path(object)),
         "right-click" | "right click" | "highlight" => {
             ArticleCommand::Point(targets::targets(object))
         }
-        "select" if lower.starts_with("the check") || lower.starts_with("check box") => {
-            ArticleCommand::Unknown
-        }
-        "select" | "point to" | "choose" | "click" if is_command_name(&lower) => {
-            ArticleCommand::Choose(menu(object))
-        }
+        "select" if is_check_box => ArticleCommand::Unknown,
+        "select" if is_command_name(lower) => ArticleCommand::Choose(menu(object)),
         "select" => ArticleCommand::Point(targets::targets(object)),
         "click" | "choose" | "point to" => ArticleCommand::Choose(menu(object)),
-        "double-click" | "double click" if is_package(&lower) => run(object),
+        "double-click" | "double click" if is_package(lower) => run(object),
         "double-click" | "double click" => ArticleCommand::Expand(path(object)),
-        "open" | "launch" | "close" | "exit" | "quit" | "return" | "go to" | "navigate"
-        | "browse" | "view" | "switch" => ArticleCommand::Needless(NAVIGATES),
-        "locate" | "find" => ArticleCommand::Needless(NAVIGATES),
-        "connect" | "log on" | "log in" | "sign in" => {
-            ArticleCommand::Needless("you are logged on already")
-        }
-        "press" if lower.len() <= 24 => ArticleCommand::Needless(NAVIGATES),
-        "wait" => ArticleCommand::Needless(WAITS),
-        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => check(&lower),
-        "back up" | "backup" | "back them up" => backup(verb, &lower),
-        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => {
-            backup(verb, &lower)
-        }
-        "download" | "extract" | "unpack" | "unzip" => ArticleCommand::Needless(UNPACKED),
-        "repeat" => repeat(object),
-        "start" if opens_tool(object) => ArticleCommand::Needless(NAVIGATES),
+        _ => return None,
+    })
+}
+
+/// Returns a command that changes or checks something.
+fn action(verb: &str, object: &str, lower: &str) -> ArticleCommand {
+    match verb {
+        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => check(lower),
+        "back up" | "backup" | "back them up" => backup(verb, lower),
+        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => backup(verb, lower),
         "start" => service(ServiceVerb::Start, object),
         "stop" | "shut down" => service(ServiceVerb::Stop, object),
         "restart" | "reset" | "recycle" => service(ServiceVerb::Restart, object),
@@ -234,7 +256,7 @@ fn command(clause: &str) -> ArticleCommand {
         "enable" => service(ServiceVerb::Enable, object),
         "copy" | "place" | "move" | "put" => copy(object),
         "type" | "enter" | "run" | "execute" | "use" => typed(verb, object),
-        "install" | "reinstall" if is_package(&lower) => run(object),
+        "install" | "reinstall" if is_package(lower) => run(object),
         "install" | "reinstall" => queue(QueuedAction::Install, object),
         "uninstall" | "remove" => queue(QueuedAction::Uninstall, object),
         "initialize" => queue(QueuedAction::Initialize, object),

@@ -3,7 +3,7 @@
 //! The tokenizer gives the position of everything; this module finds blocks, lists and tables. Tags
 //! that are never closed do no harm.
 
-use html5gum::emitters::default::{DefaultEmitter, Token};
+use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use html5gum::{Error, HtmlString, Tokenizer};
 
 use super::lines::{ArticleLine, Marker, line, plain, spaced};
@@ -64,30 +64,8 @@ pub(super) fn read(page: &str) -> SavedPage {
         let Ok(token) = token;
         match token {
             Token::StartTag(tag) => {
-                let attribute = |wanted: &[u8]| {
-                    let value = tag
-                        .attributes
-                        .iter()
-                        .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-                    value.map(|(_, value)| String::from_utf8_lossy(&value.value).trim().to_owned())
-                };
-                let name = name(&tag.name);
                 let number = starts.partition_point(|start| *start <= tag.span.start);
-                if name == "link" {
-                    let address =
-                        attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
-                    builder.address(
-                        address.and_then(|_| attribute(b"href")),
-                        u32::try_from(number).unwrap_or(u32::MAX),
-                    );
-                    continue;
-                }
-                builder.open(&name);
-                builder.hide(&name, number);
-                if name == "td" || name == "th" {
-                    let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
-                    builder.span = (span(b"colspan"), span(b"rowspan"));
-                }
+                builder.start_tag(&tag, number);
             }
             Token::EndTag(tag) => {
                 let name = name(&tag.name);
@@ -118,6 +96,30 @@ pub(super) fn read(page: &str) -> SavedPage {
     SavedPage {
         lines: builder.lines,
         unclosed_at,
+    }
+}
+
+impl LineBuilder {
+    /// Reads the beginning of an element on the line of this number.
+    fn start_tag(&mut self, tag: &StartTag<usize>, number: usize) {
+        let attribute = |wanted: &[u8]| {
+            let mut attributes = tag.attributes.iter();
+            let value = attributes.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            value.map(|(_, value)| String::from_utf8_lossy(&value.value).trim().to_owned())
+        };
+        let name = name(&tag.name);
+        if name == "link" {
+            let address = attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
+            let address = address.and_then(|_| attribute(b"href"));
+            self.address(address, u32::try_from(number).unwrap_or(u32::MAX));
+            return;
+        }
+        self.open(&name);
+        self.hide(&name, number);
+        if name == "td" || name == "th" {
+            let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
+            self.span = (span(b"colspan"), span(b"rowspan"));
+        }
     }
 }
 

@@ -435,61 +435,61 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         return;
     };
     let text = without_marks(&line.text);
-    let mut title = text.as_str();
-    for start in [
-        "Title:",
-        "Description of the",
-        "Description of",
-        "Availability of",
-        "KB",
-    ] {
-        title = match (start, title.strip_prefix(start)) {
-            ("KB", Some(rest)) => rest
-                .trim_start_matches(|c: char| c.is_ascii_digit())
-                .trim_start_matches([':', ' ', '-', '–']),
-            (_, Some(rest)) => rest.trim_start(),
-            (_, None) => title,
-        };
-    }
-    if let Some((before, _)) = title
-        .rsplit_once("(KB")
-        .or_else(|| title.rsplit_once("(kb"))
-    {
-        title = before.trim_end();
-    }
+    let mut title = without_frame(&text);
     // A product from the list is recognized in the title; without a list, the end of the title is
     // the only source.
-    let (in_title, rest) = match &found.product {
-        Some(product) => (title.find(&product.value), product.value.clone()),
-        None => (None, String::new()),
-    };
-    match in_title {
-        Some(at) => {
-            let version = title[at + rest.len()..]
-                .trim()
-                .trim_start_matches("version ")
-                .trim_start_matches("Version ");
-            if found.versions.is_empty()
-                && !version.is_empty()
-                && version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-            {
-                found
-                    .versions
-                    .push(Located::new(version.to_owned(), line.number));
-            }
-            title = title[..at].trim_end();
-            for word in [" in", " for", " of", " to", " in the", " for the"] {
-                title = title.strip_suffix(word).unwrap_or(title).trim_end();
+    match found.product.as_ref().map(|product| product.value.clone()) {
+        Some(product) => {
+            if let Some(at) = title.find(&product) {
+                let behind = &title[at + product.len()..];
+                version_of_title(behind, line.number, found);
+                title = title[..at].trim_end();
+                for word in [" in", " for", " of", " to", " in the", " for the"] {
+                    title = title.strip_suffix(word).unwrap_or(title).trim_end();
+                }
             }
         }
-        None if found.product.is_none() => title = product_of_title(title, line.number, found),
-        None => {}
+        None => title = product_of_title(title, line.number, found),
     }
     let title = title.trim_end_matches([':', '-', '–', ',', ' ']);
     if found.scope.is_none() && found.product.is_some() {
         found.scope = part(title).map(|part| Located::new(part.to_owned(), line.number));
     }
     found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+}
+
+/// Returns a title without the words and the number that frame it.
+fn without_frame(text: &str) -> &str {
+    let mut title = text;
+    for start in [
+        "Title:",
+        "Description of the",
+        "Description of",
+        "Availability of",
+    ] {
+        title = title.strip_prefix(start).map_or(title, str::trim_start);
+    }
+    if let Some(rest) = title.strip_prefix("KB") {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        title = rest.trim_start_matches([':', ' ', '-', '–']);
+    }
+    let number = title
+        .rsplit_once("(KB")
+        .or_else(|| title.rsplit_once("(kb"));
+    number.map_or(title, |(before, _)| before.trim_end())
+}
+
+/// Takes the version behind the product in a title, if no other is known.
+fn version_of_title(behind: &str, line: u32, found: &mut ArticleIdentity) {
+    let version = behind
+        .trim()
+        .trim_start_matches("version ")
+        .trim_start_matches("Version ");
+    let is_version =
+        !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if is_version && found.versions.is_empty() {
+        found.versions.push(Located::new(version.to_owned(), line));
+    }
 }
 
 /// Returns the updated part in a title without its product, as in "Rollup 3 for the X".

@@ -1,6 +1,6 @@
 //! Faults that the rollup fixes, and notes for the operator.
 
-use super::lines::Marker;
+use super::lines::{ArticleLine, Marker};
 use super::outline::OutlineEntry;
 use super::section::Section;
 use super::{Located, clauses};
@@ -14,89 +14,95 @@ pub(super) struct Issues {
 
 /// Reads the bullets below "fixes the following issues", and the remarks beside them.
 pub(super) fn issues(outline: &[OutlineEntry<'_>]) -> Issues {
-    let mut found = Issues::default();
-    // True while the current list is one of faults, and the indentation of its entries.
-    let (mut listing, mut depth) = (false, 0);
-    // True if the current section has lost its bullets, so that each line is an entry.
-    let mut bare = false;
-    for (
-        at,
-        OutlineEntry {
-            line,
-            section,
-            heading,
-        },
-    ) in outline.iter().enumerate()
-    {
-        if *section == Section::Restart && !heading {
-            found.notes.extend(
-                clauses::sentences(&line.text)
-                    .into_iter()
-                    .map(|text| Located::new(text.to_owned(), line.number)),
-            );
-        }
-        if *section == Section::Removal && !heading {
-            found.notes.extend(
-                cannot_be_removed(&line.text)
-                    .map(|text| Located::new(text.to_owned(), line.number)),
-            );
-        }
-        if !matches!(
-            section,
-            Section::Fixes | Section::Summary | Section::Head | Section::Other
-        ) {
-            continue;
-        }
-        if *heading {
-            (listing, depth) = (*section == Section::Fixes, usize::MAX);
-            bare = listing && has_no_bullets(&outline[at + 1..]);
-        } else if let Some(note) = remark(&line.text).filter(|_| *section == Section::Fixes) {
-            // A tip is about the page or the product, and not about the rollup.
-            if !line.text.to_lowercase().starts_with("tip") {
-                found.notes.push(Located::new(note.to_owned(), line.number));
+    let mut reader = IssueReader::default();
+    for (at, entry) in outline.iter().enumerate() {
+        match entry.section {
+            Section::Restart if !entry.heading => {
+                let sentences = clauses::sentences(&entry.line.text).into_iter();
+                let notes = sentences.map(|text| Located::new(text.to_owned(), entry.line.number));
+                reader.found.notes.extend(notes);
             }
-        } else if bare
-            && *section == Section::Fixes
-            && !introduces(&line.text)
-            && line.cells.len() == 1
-        {
-            found
-                .fixes
-                .push(Located::new(line.text.clone(), line.number));
-        } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
-            if !listing {
-                continue;
+            Section::Removal if !entry.heading => {
+                let note = cannot_be_removed(&entry.line.text);
+                let note = note.map(|text| Located::new(text.to_owned(), entry.line.number));
+                reader.found.notes.extend(note);
             }
-            depth = depth.min(line.depth);
-            match found.fixes.last_mut().filter(|_| line.depth > depth) {
-                // Lines below an entry belong to it.
-                Some(fix) => {
-                    fix.value
-                        .push_str(if fix.value.ends_with([':', '.', '!', '?']) {
-                            " "
-                        } else {
-                            "; "
-                        });
-                    fix.value.push_str(&line.text);
-                }
-                None => found
-                    .fixes
-                    .push(Located::new(line.text.clone(), line.number)),
+            Section::Fixes | Section::Summary | Section::Head | Section::Other => {
+                reader.read(entry, &outline[at + 1..]);
             }
-        } else {
-            let lower = line.text.to_lowercase();
-            let faults = ["issue", "problem", "fixes the", "symptom", "bug"]
-                .iter()
-                .any(|word| lower.contains(word));
-            let introduces = line.text.ends_with([':', '.']) && lower.contains("following");
-            listing = introduces
-                && faults
-                && !lower.contains("includes the fixes from")
-                && !lower.contains("known issues");
-            depth = usize::MAX;
+            _ => {}
         }
     }
-    found
+    reader.found
+}
+
+/// Reader of the sections that may list faults.
+#[derive(Default)]
+struct IssueReader {
+    found: Issues,
+    /// True while the current list is one of faults.
+    listing: bool,
+    /// Indentation of the entries of the list.
+    depth: usize,
+    /// True if the current section has lost its bullets, so that each line is an entry.
+    bare: bool,
+}
+
+impl IssueReader {
+    fn read(&mut self, entry: &OutlineEntry<'_>, below: &[OutlineEntry<'_>]) {
+        let line = entry.line;
+        let is_fixes = entry.section == Section::Fixes;
+        if entry.heading {
+            (self.listing, self.depth) = (is_fixes, usize::MAX);
+            self.bare = is_fixes && has_no_bullets(below);
+        } else if let Some(note) = remark(&line.text).filter(|_| is_fixes) {
+            // A tip is about the page or the product, and not about the rollup.
+            if !line.text.to_lowercase().starts_with("tip") {
+                let note = Located::new(note.to_owned(), line.number);
+                self.found.notes.push(note);
+            }
+        } else if self.bare && is_fixes && !introduces(&line.text) && line.cells.len() == 1 {
+            let fix = Located::new(line.text.clone(), line.number);
+            self.found.fixes.push(fix);
+        } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
+            if self.listing {
+                self.list_entry(line);
+            }
+        } else {
+            self.listing = introduces_faults(&line.text);
+            self.depth = usize::MAX;
+        }
+    }
+
+    fn list_entry(&mut self, line: &ArticleLine) {
+        self.depth = self.depth.min(line.depth);
+        let is_below = line.depth > self.depth;
+        match self.found.fixes.last_mut().filter(|_| is_below) {
+            // Lines below an entry belong to it.
+            Some(fix) => {
+                let ends = fix.value.ends_with([':', '.', '!', '?']);
+                fix.value.push_str(if ends { " " } else { "; " });
+                fix.value.push_str(&line.text);
+            }
+            None => {
+                let fix = Located::new(line.text.clone(), line.number);
+                self.found.fixes.push(fix);
+            }
+        }
+    }
+}
+
+/// Returns whether a line introduces a list of faults that the rollup fixes.
+fn introduces_faults(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let names_faults = ["issue", "problem", "fixes the", "symptom", "bug"]
+        .iter()
+        .any(|word| lower.contains(word));
+    text.ends_with([':', '.'])
+        && lower.contains("following")
+        && names_faults
+        && !lower.contains("includes the fixes from")
+        && !lower.contains("known issues")
 }
 
 /// Returns whether the section below a heading is a list that lost its bullets: there are none, and

@@ -254,107 +254,90 @@ fn groups_thousands(found: &[Located<Vec<RowFields>>]) -> bool {
         && !each(&|reading| large(reading) && !reading.grouped)
 }
 
-/// Makes one row from all its readings.
-fn row(
-    mut readings: Vec<RowFields>,
-    known_times: &BTreeSet<DateAndTime>,
-    grouped: bool,
-) -> ArticleRow {
-    let mut settled = None;
-    let mut narrow =
-        |readings: &mut Vec<RowFields>, why: &str, fits: &dyn Fn(&RowFields) -> bool| {
-            let left = readings.iter().filter(|reading| fits(reading)).count();
-            if readings.len() > 1 && (1..readings.len()).contains(&left) {
-                readings.retain(|reading| fits(reading));
-                settled = Some(why.to_owned());
-            }
-        };
-    let whole = |reading: &RowFields| {
-        !reading.name.to_ascii_lowercase().ends_with(".msi")
-            || reading.size.is_none_or(|size| size % SECTOR == 0)
-    };
-    narrow(
-        &mut readings,
-        "only one reading of this row gives the package a size in whole sectors of 512 bytes",
-        &whole,
-    );
-    let as_others =
-        |reading: &RowFields| reading.grouped || reading.size.is_none_or(|size| size < 1_000);
-    if grouped {
-        narrow(
-            &mut readings,
-            "only one reading of this row groups its thousands as other rows do",
-            &as_others,
-        );
+/// Returns whether a package has a size that packages have.
+fn has_whole_sectors(reading: &RowFields) -> bool {
+    !reading.name.to_ascii_lowercase().ends_with(".msi")
+        || reading.size.is_none_or(|size| size % SECTOR == 0)
+}
+
+/// Readings of one row.
+struct Readings {
+    left: Vec<RowFields>,
+    /// Reason why the other readings were left out.
+    settled: Option<String>,
+}
+
+impl Readings {
+    /// Keeps the readings that fit, if some fit and some do not.
+    fn narrow(&mut self, why: &str, fits: impl Fn(&RowFields) -> bool) {
+        let fitting = self.left.iter().filter(|reading| fits(reading)).count();
+        if (1..self.left.len()).contains(&fitting) {
+            self.left.retain(|reading| fits(reading));
+            self.settled = Some(why.to_owned());
+        }
     }
-    narrow(
-        &mut readings,
-        "only one reading of this row has a time that other rows have, too",
-        &|reading| known_times.contains(&date_and_time(reading)),
-    );
-    if readings.len() > 1 {
-        settled = None;
-    }
-    let mut fields = readings[0].clone();
-    let mut todo: Vec<String> = fields.doubt.take().into_iter().collect();
-    if readings.len() == 1 && !whole(&fields) {
-        todo.push(
-            "the size is not in whole sectors of 512 bytes, but that of every package is"
-                .to_owned(),
-        );
-    }
-    let mut disagree = |subject: &str, values: Vec<Option<String>>| {
+
+    /// Returns what is open about a value on which the readings disagree.
+    fn disagreement(
+        &self,
+        subject: &str,
+        value: impl Fn(&RowFields) -> Option<String>,
+    ) -> Option<String> {
+        let values = self.left.iter().map(value);
         let candidates: BTreeSet<String> = values
-            .into_iter()
             .map(|value| value.unwrap_or_else(|| "none".to_owned()))
             .collect();
         if candidates.len() < 2 {
-            return false;
+            return None;
         }
-        todo.push(format!(
-            "{subject} may be {}",
-            candidates
-                .into_iter()
-                .take(8)
-                .collect::<Vec<_>>()
-                .join(" or ")
-        ));
-        true
+        let candidates: Vec<String> = candidates.into_iter().take(8).collect();
+        Some(format!("{subject} may be {}", candidates.join(" or ")))
+    }
+}
+
+/// Makes one row from all its readings.
+fn row(readings: Vec<RowFields>, known_times: &BTreeSet<DateAndTime>, grouped: bool) -> ArticleRow {
+    let mut readings = Readings {
+        left: readings,
+        settled: None,
     };
-    if disagree(
-        "the size",
-        readings
-            .iter()
-            .map(|reading| reading.size.map(|size| size.to_string()))
-            .collect(),
-    ) {
-        fields.size = None;
-    }
-    if disagree(
-        "the version",
-        readings
-            .iter()
-            .map(|reading| reading.version.clone())
-            .collect(),
-    ) {
-        fields.version = None;
-    }
-    if disagree(
-        "the day",
-        readings
-            .iter()
-            .map(|reading| reading.date.clone())
-            .collect(),
-    ) {
-        fields.date = None;
-    }
-    disagree(
-        "the name",
-        readings
-            .iter()
-            .map(|reading| Some(reading.name.clone()))
-            .collect(),
+    readings.narrow(
+        "only one reading of this row gives the package a size in whole sectors of 512 bytes",
+        has_whole_sectors,
     );
+    if grouped {
+        readings.narrow(
+            "only one reading of this row groups its thousands as other rows do",
+            |reading| reading.grouped || reading.size.is_none_or(|size| size < 1_000),
+        );
+    }
+    readings.narrow(
+        "only one reading of this row has a time that other rows have, too",
+        |reading| known_times.contains(&date_and_time(reading)),
+    );
+    if readings.left.len() > 1 {
+        readings.settled = None;
+    }
+    let mut fields = readings.left[0].clone();
+    let mut todo: Vec<String> = fields.doubt.take().into_iter().collect();
+    if readings.left.len() == 1 && !has_whole_sectors(&fields) {
+        let odd = "the size is not in whole sectors of 512 bytes, but that of every package is";
+        todo.push(odd.to_owned());
+    }
+    let size = |reading: &RowFields| reading.size.map(|size| size.to_string());
+    if let Some(open) = readings.disagreement("the size", size) {
+        fields.size = None;
+        todo.push(open);
+    }
+    if let Some(open) = readings.disagreement("the version", |reading| reading.version.clone()) {
+        fields.version = None;
+        todo.push(open);
+    }
+    if let Some(open) = readings.disagreement("the day", |reading| reading.date.clone()) {
+        fields.date = None;
+        todo.push(open);
+    }
+    todo.extend(readings.disagreement("the name", |reading| Some(reading.name.clone())));
     let modified = match (&fields.date, fields.time) {
         (Some(day), Some((hour, minute))) => Some(format!("{day}T{hour:02}:{minute:02}:00Z")),
         (Some(day), None) => {
@@ -370,7 +353,7 @@ fn row(
         platform: fields.platform,
         version: fields.version,
         todo: (!todo.is_empty()).then(|| todo.join("; ")),
-        settled,
+        settled: readings.settled,
     }
 }
 
