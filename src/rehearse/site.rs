@@ -15,7 +15,7 @@ use crate::deployment::records::{
     FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
 };
 use crate::installer::{
-    self, Contents, FileHashes, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
+    self, Contents, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
 };
 use crate::names::{Digest, FileName};
 
@@ -129,13 +129,11 @@ impl SiteBuilder<'_> {
 
 fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemRecord {
     let file = |file: &installer::UnpackedFile| {
-        (
-            file.path.clone(),
-            FileRecord {
-                size: file.size,
-                sha256: file.sha256,
-            },
-        )
+        let record = FileRecord {
+            size: file.file.size,
+            sha256: file.sha256,
+        };
+        (file.file.path.clone(), record)
     };
     let installed = Installed {
         product: contents.identity.product.clone(),
@@ -146,6 +144,7 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
             name: installer.clone(),
             sha256: Digest::of(package),
         },
+        features: Vec::new(),
         files: contents.files.iter().map(file).collect(),
     };
     ItemRecord::installed(None, installed)
@@ -157,9 +156,8 @@ fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>,
         directory,
         files: Vec::new(),
     };
-    let unpacked = Installer::open(Cursor::new(package)).and_then(|mut installer| {
-        installer.unpack(&mut NoSiblingFiles, &mut sink, FileHashes::Compare)
-    });
+    let unpacked = Installer::open(Cursor::new(package))
+        .and_then(|mut installer| installer.unpack(&mut NoSiblingFiles, &mut sink));
     unpacked.map_err(|error| disk("unpack a package into", directory)(io::Error::other(error)))?;
     Ok(sink.files)
 }
@@ -173,11 +171,12 @@ struct FilesInMemory<'a> {
 impl Sink for FilesInMemory<'_> {
     fn file<'a>(
         &'a mut self,
-        file: &PackagedFile,
+        files: &[&PackagedFile],
         _modified: Option<i64>,
     ) -> io::Result<Box<dyn Write + 'a>> {
+        // Each file of a package that was built here is a content of its own.
         self.files
-            .push((self.directory.join(file.path.to_path()), Vec::new()));
+            .push((self.directory.join(files[0].path.to_path()), Vec::new()));
         let (_, bytes) = self.files.last_mut().expect("just pushed");
         Ok(Box::new(bytes))
     }

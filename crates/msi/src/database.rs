@@ -56,9 +56,10 @@ impl Database {
         self.columns.contains_key(table)
     }
 
-    /// Returns a table with the named columns, in that order.
+    /// Returns a table with the named columns, in that order. A column whose name begins with `?` is
+    /// empty if the table does not have it.
     ///
-    /// It has no rows if the package does not have the table.
+    /// The table has no rows if the package does not have it.
     pub(super) fn table<R: Read + Seek, const N: usize>(
         &self,
         compound: &mut Compound<R>,
@@ -94,9 +95,16 @@ impl Database {
         check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
         for (cell, column) in cells.iter_mut().zip(names) {
-            *cell = column_cells(columns, rows, column).ok_or_else(|| {
-                InstallerError::damaged_table(name, format!("it has no column `{column}`"))
-            })?;
+            let column_name = column.trim_start_matches('?');
+            let found = column_cells(columns, rows, column_name);
+            *cell = match found {
+                Some(found) => found,
+                None if column.starts_with('?') => (0, 0),
+                None => {
+                    let reason = format!("it has no column `{column}`");
+                    return Err(InstallerError::damaged_table(name, reason));
+                }
+            };
         }
         Ok(DatabaseTable {
             bytes,
@@ -212,7 +220,9 @@ fn read_columns<R: Read + Seek>(
         MAX_TABLE_BYTES,
     )?
     else {
-        return Err(InstallerError::NotAPackage("it has no table `_Columns`"));
+        return Err(InstallerError::NotAPackage(
+            "it has no table `_Columns`".to_owned(),
+        ));
     };
     let text = pool.reference_width;
     let rows = bytes.len() / (2 * text + 4);
@@ -307,7 +317,7 @@ impl StringPool {
         )?
         else {
             return Err(InstallerError::NotAPackage(
-                "the compound file has no installer database",
+                "the compound file has no installer database".to_owned(),
             ));
         };
         let bytes = read_stream(
@@ -319,8 +329,7 @@ impl StringPool {
         let mut entries = pool.chunks_exact(4).map(little_endian);
         let header = entries.next().ok_or_else(|| Self::damaged("it is empty"))?;
         let number = header & !LONG_REFERENCES;
-        let code_page = CodePage::from_number(number)
-            .ok_or_else(|| InstallerError::Unsupported(format!("the code page {number}")))?;
+        let code_page = CodePage::from_number(number);
         let mut spans = Vec::new();
         let mut start = 0_u32;
         while let Some(entry) = entries.next() {
@@ -369,8 +378,9 @@ impl StringPool {
         let lossy = || self.code_page.decode_lossy(bytes);
         self.code_page.decode(bytes).ok_or_else(|| {
             format!(
-                "the text `{}` is not valid in the code page of the package",
-                Escaped(&lossy())
+                "the text `{}` is not valid in the code page {} of the package",
+                Escaped(&lossy()),
+                self.code_page
             )
         })
     }
