@@ -4,11 +4,13 @@
 //! with a fix. So a document is walked as spanned tables and not handed to serde, which would stop
 //! at the first mistake. This module knows TOML, places and messages, and nothing about rollups
 //! except the catalogue of [`Code`]s, which defines each kind of finding once. `diagnostics` has
-//! the findings and their places, `schema` the shapes of tables and the reader that uses them.
+//! the findings and their places, `cycles` finds entries that require themselves, `schema` the shapes of tables and the reader that uses them.
 
+mod cycles;
 mod diagnostics;
 mod schema;
 
+pub use self::cycles::{Hop, cycles};
 pub use self::diagnostics::{
     Code, Finding, FindingRecord, Findings, RenderOptions, Severity, Source, Span,
     UnknownCodeError, misspelling_of, nearest,

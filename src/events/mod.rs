@@ -2,15 +2,15 @@
 //!
 //! Every command that works on a run appends lines to `events.ndjson` in the run's directory: each
 //! event with its time, so that a report can be made from this file alone. Nothing ever depends on
-//! it. It is never synced, lines that cannot be written are dropped, and lines that cannot be read
-//! are left out and reported as missing.
+//! it or waits for it. It is never synced, lines that cannot be written are dropped and counted, and
+//! lines that cannot be read are left out and reported as missing.
 //!
 //! Each line is one JSON object, an [`EventLine`]; `rollup schema event` prints its schema. Every
 //! line has:
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `at` | time at which it was written, by the wall clock, UTC |
+//! | `at` | time at which it happened, by the wall clock, UTC |
 //! | `elapsed_us` | microseconds since the command began, by the monotonic clock |
 //! | `event` | kind of the event; the other keys depend on it |
 //!
@@ -40,6 +40,7 @@
 
 mod attempt;
 mod outage;
+mod queue;
 mod reader;
 mod records;
 mod summarize;
@@ -54,19 +55,20 @@ pub use crate::run::event::{
     Availability, Began, Event, EventOperation, EventStep, EventSubject, SCHEMA, StateComparison,
     TargetKind,
 };
+pub use queue::{QueueWriter, STALL_LIMIT, WriterQueue};
 pub use reader::{Events, read};
 pub use records::Records;
 pub use summary::{
     Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, RunSummary,
     ServerTiming, Session, StepTiming, TargetOutages, TimeSpan, TimedSwap,
 };
-pub use writer::{DroppedEvents, EventWriter};
+pub use writer::{DroppedEvents, EventWriter, Pace};
 
 /// One line of the `events.ndjson` of a run. Keys and events may be added in later versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "A line of events.ndjson")]
 pub struct EventLine {
-    /// Time at which it was written, by the wall clock: UTC, as in RFC 3339.
+    /// Time at which it happened, by the wall clock: UTC, as in RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// Microseconds since the command began, by the monotonic clock.

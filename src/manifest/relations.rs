@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{FileNames, RelationEntry, RollupDraft};
 use super::parse::{file_names_of, rollup_of};
-use crate::document::{Code, Finding, Findings, Placed, Source, Span, some_of};
+use crate::document::{Code, Finding, Findings, Placed, Source, Span, cycles, some_of};
 use crate::names::{FileName, Kb, Version};
 
 /// Indexes of the manifests of each rollup, which may have several revisions.
@@ -29,7 +29,7 @@ pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
             .iter()
             .for_each(|kb| by_kb.entry(kb.value).or_default().push(at));
     }
-    cycles(given, &rollups, &by_kb);
+    report_cycles(given, &rollups, &by_kb);
     omitted_inclusions(given, &rollups, &by_kb);
     omitted_files(given, &rollups, &by_kb);
     same_rollup(given, &rollups);
@@ -76,40 +76,13 @@ fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Relatio
 }
 
 /// Reports cycles, each at the first of its links; of cycles that share a rollup only the first.
-fn cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
+fn report_cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
     let links: Vec<Vec<RelationLink<'_>>> = (0..rollups.len())
         .map(|at| links(rollups, by_kb, at))
         .collect();
-    let mut is_seen = vec![false; links.len()];
-    let mut is_in_cycle = is_seen.clone();
-    for start in 0..links.len() {
-        // Rollups on the way, each with the number of its links that were followed.
-        let mut path = Vec::new();
-        if !std::mem::replace(&mut is_seen[start], true) {
-            path.push((start, 0));
-        }
-        while let Some((at, followed)) = path.last_mut() {
-            let Some(link) = links[*at].get(*followed) else {
-                path.pop();
-                continue;
-            };
-            *followed += 1;
-            if !std::mem::replace(&mut is_seen[link.to], true) {
-                path.push((link.to, 0));
-                continue;
-            }
-            let Some(from) = path.iter().position(|(at, _)| *at == link.to) else {
-                continue;
-            };
-            let cycle = &path[from..];
-            if !cycle.iter().any(|(at, _)| is_in_cycle[*at]) {
-                cycle.iter().for_each(|(at, _)| is_in_cycle[*at] = true);
-                let cycle = cycle
-                    .iter()
-                    .map(|&(at, followed)| (at, &links[at][followed - 1]));
-                report_cycle(given, rollups, &cycle.collect::<Vec<_>>());
-            }
-        }
+    for cycle in cycles(links.len(), |at, link| Some(links[at].get(link)?.to)) {
+        let hops = cycle.iter().map(|&(at, link)| (at, &links[at][link]));
+        report_cycle(given, rollups, &hops.collect::<Vec<_>>());
     }
 }
 

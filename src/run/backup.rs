@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -22,12 +22,9 @@ use super::{Event, Listener};
 use crate::deployment::deletion::remove_path;
 use crate::deployment::free_space::{FreeSpace, free};
 use crate::deployment::open_file::Attributes;
-use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree};
-use crate::names::{Escaped, Hasher, RelPath};
+use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree, hash_and};
+use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntryKind, Plan};
-
-/// Number of bytes that are read at once.
-const CHUNK: usize = 256 * 1024;
 
 /// Directory for backups.
 #[derive(Debug, Clone)]
@@ -499,28 +496,23 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
     let mut to = opened
         .map_err(|e| DiskError::new("create", target.as_str(), e))?
         .into_std();
-    let mut hasher = Hasher::new();
-    let mut chunk = vec![0; CHUNK];
-    let mut size = 0;
-    loop {
-        let read = match from.read(&mut chunk) {
-            Ok(0) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(|e| DiskError::new("read", shown.as_str(), e))?,
-        };
-        hasher.update(&chunk[..read]);
-        to.write_all(&chunk[..read])
-            .map_err(|e| DiskError::new("write", target.as_str(), e))?;
-        size += read as u64;
-    }
-    let found = hasher.finish();
-    if (size, found) != (*wanted_size, *wanted) {
+    let facts = hash_and(
+        &mut from,
+        *wanted_size,
+        |error| DiskError::new("read", shown.as_str(), error),
+        |chunk| {
+            to.write_all(chunk)
+                .map_err(|error| DiskError::new("write", target.as_str(), error))
+        },
+    )?;
+    if (facts.size, facts.sha256) != (*wanted_size, *wanted) {
         return Err(stale(format!(
-            "SHA-256 {found} with {size} bytes, not {wanted}"
+            "SHA-256 {} with {} bytes, not {wanted}",
+            facts.sha256, facts.size
         )));
     }
     keep_attributes(&from, &to).map_err(|e| DiskError::new("write", target.as_str(), e))?;
-    Ok(size)
+    Ok(facts.size)
 }
 
 /// Copies permission bits and modification time, and the owner if the process may give files away.

@@ -59,7 +59,7 @@ pub enum Event {
         step: Option<String>,
         /// Direction: `back` if the swap was rolled back.
         direction: Direction,
-        /// Duration of its renames, in microseconds; they end when the line is written.
+        /// Duration of its renames, in microseconds; they end at the time of the line.
         took_us: u64,
         /// Operations that it does. The swap of the record of the applied rollups has none.
         operations: Vec<EventOperation>,

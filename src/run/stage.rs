@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
@@ -22,12 +22,12 @@ use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::{Attributes, OpenFile};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
-use crate::deployment::tree::{DiskError, FileFacts, FileKind, Tree, chunk_for};
+use crate::deployment::tree::{DiskError, FileKind, Tree, hash_and};
 use crate::installer::{Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
     FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
 };
-use crate::names::{Hasher, RelPath};
+use crate::names::RelPath;
 use crate::payload::Payload;
 use crate::plan::{
     Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, SourceLocation, Subject,
@@ -332,8 +332,12 @@ impl<'a> Stager<'a> {
         let (mut from, shown) = self.open_source(source)?;
         let mut file = self.disk.create(&to.at)?;
         let wanted = &self.plan.sources[source];
-        let facts = copy_and_hash(&mut from, &mut file, wanted.size, report_bytes)
-            .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
+        let fail = |error| DiskError::new("copy", shown.as_str(), error);
+        let facts = hash_and(&mut from, wanted.size, fail, |chunk| {
+            file.write_all(chunk).map_err(fail)?;
+            report_bytes(chunk.len() as u64);
+            Ok(())
+        })?;
         if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
             let difference = format!(
                 "SHA-256 {} with {} bytes, not {}",
@@ -566,34 +570,6 @@ pub(super) fn forget(file: &File) {
 fn begin_sync(file: &OpenFile, size: u64) {
     if size >= SYNC_EARLY_FROM {
         file.begin_sync();
-    }
-}
-
-fn copy_and_hash(
-    from: &mut File,
-    to: &mut OpenFile,
-    expected: u64,
-    report_bytes: ReportBytes<'_>,
-) -> io::Result<FileFacts> {
-    let mut hasher = Hasher::new();
-    let mut chunk = chunk_for(expected);
-    let mut size = 0;
-    loop {
-        let read = match from.read(&mut chunk) {
-            Ok(0) => {
-                return Ok(FileFacts {
-                    size,
-                    sha256: hasher.finish(),
-                });
-            }
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        hasher.update(&chunk[..read]);
-        to.write_all(&chunk[..read])?;
-        size += read as u64;
-        report_bytes(read as u64);
     }
 }
 

@@ -72,6 +72,11 @@ pub(crate) fn events(world: &World, run: &str) -> Vec<Value> {
     lines
 }
 
+/// Returns the lines of one kind of event.
+pub(crate) fn lines_of<'l>(lines: &'l [Value], kind: &str) -> Vec<&'l Value> {
+    lines.iter().filter(|line| line["event"] == kind).collect()
+}
+
 /// Returns the names of the events in order, without repetitions in a row.
 fn event_names(lines: &[Value]) -> Vec<&str> {
     let mut event_names: Vec<&str> = lines
@@ -144,12 +149,7 @@ fn the_events_of_an_apply_are_complete() {
         (&last["event"], &last["exit_code"], &last["exit"]),
         (&"ended".into(), &0.into(), &"ok".into())
     );
-    let of = |kind: &str| {
-        lines
-            .iter()
-            .filter(|line| line["event"] == kind)
-            .collect::<Vec<_>>()
-    };
+    let of = |kind| lines_of(&lines, kind);
     let plan: Value =
         serde_json::from_str(&world.read(".rollup/runs/0001-KB952076/plan.json")).expect("a plan");
     let swaps: Vec<u64> = of("swap")

@@ -61,6 +61,7 @@ mod stored;
 mod transcripts;
 mod undoing;
 mod unmanaged;
+mod unread_output;
 mod validating;
 mod walkthrough;
 mod world;

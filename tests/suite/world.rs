@@ -367,6 +367,17 @@ impl World {
         })
     }
 
+    /// Runs the program at a terminal, and types `keys` as soon as it prints `text`.
+    pub(crate) fn typed_after(&self, arguments: &str, text: &str, keys: &str) -> CommandRun<'_> {
+        let mut typed = false;
+        self.run_at_terminal(arguments, move |terminal, _, printed| {
+            if !typed && String::from_utf8_lossy(printed).contains(text) {
+                typed = true;
+                terminal.write_all(keys.as_bytes()).expect("typed");
+            }
+        })
+    }
+
     /// Runs the program at a terminal; calls `on_output` at the start and after all output.
     fn run_at_terminal(
         &self,

@@ -184,7 +184,7 @@ fn close_run(disk: &LockedDeployment, open: &Run, args: &args::AcceptArgs) -> an
     confirm_to_continue(args.yes)?;
     let began = Began::of(&plan, "accept");
     let mut progress = RunProgress::new(
-        disk.tree(),
+        disk,
         began,
         RunOptions {
             signals: handle_signals()?,
@@ -357,7 +357,7 @@ fn run_accept(
     disk.create_rollup_directory("accept")?;
     let began = Began::of(plan, "accept");
     let mut progress = RunProgress::new(
-        &site.tree,
+        disk,
         began,
         RunOptions {
             signals: handle_signals()?,

@@ -141,7 +141,7 @@ pub(super) fn run_job(
     begun.disk.create_rollup_directory(&begun.doing)?;
     let began = Began::of(&begun.plan, begin_options.command);
     let mut progress = RunProgress::new(
-        job.tree(),
+        &begun.disk,
         began,
         RunOptions {
             signals: handle_signals()?,

@@ -40,7 +40,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         signals: handle_signals()?,
         ..RunOptions::default()
     };
-    let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "resume"), run_options);
+    let mut progress = RunProgress::new(&disk, Began::of(&plan, "resume"), run_options);
     progress.reopen(open.name());
     let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
     let result = ended.and_then(applied).map(|(measured, appeared)| {

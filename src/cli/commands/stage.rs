@@ -61,7 +61,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         ..RunOptions::default()
     };
     let began = Began::of(&plan, begin_options.command);
-    let mut progress = RunProgress::new(job.tree(), began, run_options);
+    let mut progress = RunProgress::new(&disk, began, run_options);
     let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,

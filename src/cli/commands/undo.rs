@@ -78,7 +78,7 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
         signals: handle_signals()?,
         ..RunOptions::default()
     };
-    let mut progress = RunProgress::new(disk.tree(), Began::of(&plan, "undo"), run_options);
+    let mut progress = RunProgress::new(&disk, Began::of(&plan, "undo"), run_options);
     progress.reopen(run.name());
     let result = roll_back(args, &disk, &runs, run, site.as_ref(), &mut progress);
     progress.end(&result);

@@ -1,7 +1,8 @@
 //! The terminal: results, messages, progress and prompts, and the signals that it sends.
 //!
-//! Nothing here decides anything, and output that cannot be written never fails a run.
+//! Nothing here decides anything, and output that cannot be written never fails a run, nor stops it.
 
+pub(super) mod console;
 pub(super) mod out;
 pub(super) mod progress;
 pub(super) mod prompts;

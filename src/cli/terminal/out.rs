@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::console::{self, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 pub(crate) use crate::names::wrapped;
 use crate::names::{Escaped, grouped};
+use crate::run::event::micros;
 
 /// Style of errors.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -35,15 +37,15 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
-    match writeln!(anstream::stdout().lock(), "{text}") {
-        // A reader that closes the pipe needs no more output.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
-        _ => {}
-    }
+    console::print(Stream::Results, format!("{text}\n"));
 }
 
 /// Returns whether some of the result could not be written to standard output.
 pub(crate) fn is_lost() -> bool {
+    // The console locks standard output as long as its reader takes nothing.
+    if !console::settle() {
+        return true;
+    }
     let flushed = anstream::stdout().lock().flush();
     LOST.load(Ordering::Relaxed)
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
@@ -51,7 +53,20 @@ pub(crate) fn is_lost() -> bool {
 
 /// Writes a message to standard error, on a line of its own.
 pub(crate) fn message(text: impl Display) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    console::print(Stream::Messages, format!("{text}\n"));
+}
+
+/// Writes a text at once.
+pub(super) fn write(stream: Stream, text: &str) {
+    let written = match stream {
+        Stream::Results => anstream::stdout().lock().write_all(text.as_bytes()),
+        Stream::Messages => anstream::stderr().lock().write_all(text.as_bytes()),
+    };
+    // A reader that closes the pipe needs no more output.
+    let is_lost = written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe);
+    if is_lost && stream == Stream::Results {
+        LOST.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Writes a warning to standard error.
@@ -150,11 +165,20 @@ pub(crate) fn first_few(lines: impl IntoIterator<Item = String>, limit: usize) -
     lines
 }
 
-/// Formats how long a part of a command took.
+/// Formats a duration in the unit that suits it.
 pub(crate) fn duration(duration: Duration) -> String {
-    match duration.as_millis() {
-        0..=9_999 => format!("{} ms", duration.as_millis()),
-        _ => format!("{:.1} s", duration.as_secs_f64()),
+    let us = micros(duration);
+    let seconds = us / 1_000_000;
+    match us {
+        0..=999 => format!("{us} µs"),
+        1_000..=99_999 => format!("{:.1} ms", us as f64 / 1e3),
+        100_000..=9_999_999 => format!("{} ms", number(us / 1_000)),
+        10_000_000..=119_999_999 => format!("{:.1} s", us as f64 / 1e6),
+        120_000_000..=7_199_999_999 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        7_200_000_000..=172_799_999_999 => {
+            format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60)
+        }
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
 
@@ -174,5 +198,33 @@ mod tests {
         assert_eq!(shell_quoted(Path::new("/srv/hmc40")), "/srv/hmc40");
         assert_eq!(shell_quoted(Path::new("my dep")), "'my dep'");
         assert_eq!(shell_quoted(Path::new("it's")), "'it'\\''s'");
+    }
+
+    #[test]
+    fn a_duration_is_formatted_in_the_unit_that_suits_it() {
+        let durations = [
+            0,
+            999,
+            1_500,
+            123_456,
+            12_300_000,
+            192_000_000,
+            7_500_000_000,
+            200_000_000_000,
+        ]
+        .map(|us| duration(Duration::from_micros(us)));
+        assert_eq!(
+            durations,
+            [
+                "0 µs",
+                "999 µs",
+                "1.5 ms",
+                "123 ms",
+                "12.3 s",
+                "3 min 12 s",
+                "2 h 05 min",
+                "2 d 7 h"
+            ]
+        );
     }
 }

@@ -3,19 +3,20 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use super::console::{self, Bar};
 use super::out;
 use super::prompts;
 use super::signals::Signals;
 use crate::cli::args::RehearsalChildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{self, Began, DroppedEvents, Event, EventOperation};
+use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
 use crate::journal::{Answer, Direction};
 use crate::names::Escaped;
 use crate::plan::{OperationKind, PlannedStep};
@@ -47,11 +48,12 @@ pub(crate) struct RunProgress {
     tree: Option<Tree>,
     options: RunOptions,
     begun: Instant,
-    bar: Option<ProgressBar>,
+    pace: Pace,
+    bar: Option<Arc<Bar>>,
     operations: u64,
     /// First line of the events, without the run's name.
     began: Began,
-    events: Option<events::EventWriter>,
+    events: Option<EventWriter>,
     /// Start of the commit, just before the first rename.
     pub(crate) committing: Option<Instant>,
     /// Name of the run.
@@ -73,11 +75,14 @@ pub(crate) struct RunOptions {
 }
 
 impl RunProgress {
-    pub(crate) fn new(deployment: &Tree, began: Began, options: RunOptions) -> Self {
+    /// Begins the progress of a run. From now on all output of the process is queued.
+    pub(crate) fn new(disk: &LockedDeployment, began: Began, options: RunOptions) -> Self {
+        console::begin();
         Self {
-            tree: deployment.try_clone().ok(),
+            tree: disk.tree().try_clone().ok(),
             options,
             begun: Instant::now(),
+            pace: Pace::of(disk),
             bar: None,
             operations: began.steps.iter().map(|step| step.operations).sum(),
             began,
@@ -91,119 +96,51 @@ impl RunProgress {
     pub(crate) fn reopen(&mut self, run: &str) {
         self.run = Some(run.to_owned());
         let Some(tree) = &self.tree else { return };
-        self.events = events::EventWriter::open(tree, run, self.begun);
+        self.events = EventWriter::open(tree, run, self.begun, self.pace);
         if let Some(events) = &mut self.events {
             events.write(&Event::Began(Box::new(Began {
                 run: run.to_owned(),
                 ..self.began.clone()
             })));
-            out::message(format_args!(
+            console::offer(&format!(
                 "events in {}",
                 Escaped(&tree.shown(Some(&ROLLUP_DIR.run(run).events())))
             ));
         }
     }
 
-    fn bar(&mut self, length: u64, template: &str) {
-        self.finish_bar();
-        if !std::io::stderr().is_terminal() {
-            return;
-        }
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        bar.set_style(style);
-        self.bar = Some(bar);
-    }
-
-    fn finish_bar(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| out::message(text)),
-            None => out::message(text),
-        }
+    fn bar(&mut self, length: u64, template: &'static str) {
+        self.bar = std::io::stderr()
+            .is_terminal()
+            .then(|| console::bar(length, template));
     }
 
     fn print_finished(&self, operation: &EventOperation, direction: Direction) {
         match &self.bar {
             Some(bar) => {
-                bar.inc(1);
-                bar.set_message(operation.target.clone());
+                bar.advance(1);
+                bar.set_message(&operation.target);
             }
-            None => out::message(format_args!(
-                "  {}",
-                describe_finished(operation, direction)
-            )),
+            None => console::offer(&format!("  {}", describe_finished(operation, direction))),
         }
     }
 
-    /// Writes the last line of the events, with the exit code of the command.
-    pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
-        self.finish_bar();
-        let failure = result.as_ref().err();
-        let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
-        let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
-        let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
-        if let Some(events) = &mut self.events {
-            events.write(&Event::Ended {
-                exit_code: exit as u8,
-                exit: exit.name().to_owned(),
-                reasons,
-            });
-        }
-        self.warn_of_dropped_events();
-    }
-
-    /// Warns of events that could not be written, as a report of the run lacks them.
-    fn warn_of_dropped_events(&self) {
-        let (Some(tree), Some(run)) = (&self.tree, &self.run) else {
-            return;
-        };
-        let at = tree.shown(Some(&ROLLUP_DIR.run(run).events()));
-        match &self.events {
-            None => out::warn(format_args!(
-                "the events of this command are not recorded: cannot write `{at}`"
-            )),
-            Some(events) => {
-                if let Some(DroppedEvents { lines, why }) = events.dropped() {
-                    let lines = out::count(*lines as usize, "line", "lines");
-                    out::warn(format_args!(
-                        "{lines} could not be written to `{at}`: {why}; a report will lack them"
-                    ));
-                }
-            }
-        }
-    }
-}
-
-impl Listener for RunProgress {
-    fn report(&mut self, event: &Event) {
-        if let Event::Opened { run, .. } = event {
-            self.reopen(run);
-        }
-        // Record first, so that a slow terminal is not part of the measured times.
-        if let Some(events) = &mut self.events {
-            events.write(event);
-        }
+    /// Prints an event, without waiting.
+    fn show(&mut self, event: &Event) {
         match event {
             Event::Opened { run, bytes } => {
-                self.line(&format!("staging run {run}"));
+                console::offer(&format!("staging run {run}"));
                 self.bar(*bytes, "staging {bar:30} {bytes}/{total_bytes}");
             }
-            Event::Staged { .. } => self.finish_bar(),
+            Event::Staged { .. } => self.bar = None,
             Event::BackedUp {
                 directory,
                 files,
                 bytes,
-            } => self.line(&backup_line(directory, *files, *bytes)),
+            } => console::offer(&backup_line(directory, *files, *bytes)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
-                self.line("committing");
+                console::offer("committing");
                 self.bar(self.operations, "committing {bar:30} {pos}/{len} {msg}");
             }
             Event::Step { step, direction } => {
@@ -217,7 +154,7 @@ impl Listener for RunProgress {
                         Direction::Forward => "",
                         Direction::Back => "rollback of ",
                     };
-                    self.line(&format!(
+                    console::offer(&format!(
                         "{prefix}step {}: {}",
                         step.id,
                         Escaped(&step.title)
@@ -239,23 +176,23 @@ impl Listener for RunProgress {
                     Answer::Skipped => "skipped",
                     Answer::RolledBack => "rolled back",
                 };
-                self.line(&format!("  manual step {step} {result}"));
+                console::offer(&format!("  manual step {step} {result}"));
             }
             Event::Turned { why, direction } => {
-                self.finish_bar();
+                self.bar = None;
                 if *direction == Direction::Back {
-                    self.line(&format!("rolling back: {}", Escaped(why)));
+                    console::offer(&format!("rolling back: {}", Escaped(why)));
                 }
             }
             Event::RestartRequired { service, servers } => {
                 let service = out::on_servers(service, servers.iter().map(String::as_str));
-                self.line(&format!("restart required: {service}"));
+                console::offer(&format!("restart required: {service}"));
             }
             Event::Notice { text } => {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
-                self.line(&text);
+                console::offer(&text);
             }
-            Event::Closed { .. } => self.finish_bar(),
+            Event::Closed { .. } => self.bar = None,
             Event::Began(_)
             | Event::Sync { .. }
             | Event::Asked { .. }
@@ -264,9 +201,63 @@ impl Listener for RunProgress {
         }
     }
 
+    /// Writes the last line of the events, with the exit code of the command.
+    pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
+        self.bar = None;
+        let failure = result.as_ref().err();
+        let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
+        let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
+        let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
+        let dropped = self.events.take().map(|events| {
+            events.finish(&Event::Ended {
+                exit_code: exit as u8,
+                exit: exit.name().to_owned(),
+                reasons,
+            })
+        });
+        self.warn_of_dropped_events(dropped);
+    }
+
+    /// Warns of events that could not be written, as a report of the run lacks them; `None` if
+    /// there is no file of events.
+    fn warn_of_dropped_events(&self, dropped: Option<Option<DroppedEvents>>) {
+        let (Some(tree), Some(run)) = (&self.tree, &self.run) else {
+            return;
+        };
+        let at = tree.shown(Some(&ROLLUP_DIR.run(run).events()));
+        match dropped {
+            None => out::warn(format_args!(
+                "the events of this command are not recorded: cannot write `{at}`"
+            )),
+            Some(None) => {}
+            Some(Some(DroppedEvents { lines, why })) => {
+                let lines = out::count(lines as usize, "line", "lines");
+                out::warn(format_args!(
+                    "{lines} could not be written to `{at}`: {why}; a report will lack them"
+                ));
+            }
+        }
+    }
+}
+
+impl Listener for RunProgress {
+    fn report(&mut self, event: &Event) {
+        if let Event::Opened { run, .. } = event {
+            self.reopen(run);
+        }
+        // Record first, so that a slow terminal is not part of the measured times.
+        if let Some(events) = &mut self.events {
+            events.write(event);
+        }
+        self.show(event);
+        if self.pace == Pace::Sequential {
+            console::settle();
+        }
+    }
+
     fn wrote(&mut self, bytes: u64) {
         if let Some(bar) = &self.bar {
-            bar.inc(bytes);
+            bar.advance(bytes);
         }
     }
 
@@ -286,22 +277,22 @@ impl Listener for RunProgress {
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Reply {
-        self.finish_bar();
+        self.bar = None;
         let step = question.step;
         let action = match question.direction {
             Direction::Forward => "to be done by hand",
             Direction::Back => "to be rolled back by hand",
         };
-        self.line(&format!(
+        console::offer(&format!(
             "\n{} {action}: {}",
             out::styled(out::BOLD, &step.id),
             Escaped(&step.title)
         ));
         for line in question.text.lines() {
-            self.line(&format!("  {}", Escaped(line)));
+            console::offer(&format!("  {}", Escaped(line)));
         }
         if !question.servers.is_empty() {
-            self.line(&format!("  on {}", question.servers.join(", ")));
+            console::offer(&format!("  on {}", question.servers.join(", ")));
         }
         if self
             .options
@@ -316,7 +307,7 @@ impl Listener for RunProgress {
                 Direction::Forward => "done",
                 Direction::Back => "rolled back",
             };
-            self.line(&format!("  counts as {result} in a rehearsal"));
+            console::offer(&format!("  counts as {result} in a rehearsal"));
             return Reply::Done;
         }
         if !prompts::can_ask() {

@@ -1,8 +1,10 @@
 //! Prompts: questions on standard error, answers from standard input.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::console::{self, Stream};
 
 /// Returns whether a prompt is possible: standard input and standard error are terminals.
 pub(crate) fn can_ask() -> bool {
@@ -22,14 +24,14 @@ pub(crate) fn missing_terminal() -> Option<&'static str> {
 
 /// Asks a question, and returns the answer without surrounding space; empty at the end of input.
 pub(crate) fn ask(question: &str) -> String {
-    print_question(question);
+    print_question(question, || false);
     read_answer()
 }
 
 /// Asks a question as [`ask`] does, but returns an empty answer as soon as `is_cancelled` returns
 /// true.
 pub(crate) fn ask_unless(question: &str, is_cancelled: impl Fn() -> bool) -> String {
-    print_question(question);
+    print_question(question, &is_cancelled);
     let interval = Timespec {
         tv_sec: 0,
         tv_nsec: 100_000_000,
@@ -46,10 +48,10 @@ pub(crate) fn ask_unless(question: &str, is_cancelled: impl Fn() -> bool) -> Str
     String::new()
 }
 
-fn print_question(question: &str) {
-    let mut stderr = anstream::stderr().lock();
-    let _ = write!(stderr, "{question} ");
-    let _ = stderr.flush();
+/// Prints a question after everything that was printed before it.
+fn print_question(question: &str, is_cancelled: impl Fn() -> bool) {
+    console::print(Stream::Messages, format!("{question} "));
+    console::settle_unless(is_cancelled);
 }
 
 fn read_answer() -> String {

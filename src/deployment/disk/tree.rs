@@ -420,7 +420,7 @@ pub fn path(text: &str) -> RelPath {
 
 /// Returns a buffer for a file of about this size: large for a large one, and small for a small
 /// one, so that no memory is cleared for nothing.
-pub fn chunk_for(size: u64) -> Vec<u8> {
+fn chunk_for(size: u64) -> Vec<u8> {
     vec![
         0;
         usize::try_from(size)
@@ -431,25 +431,40 @@ pub fn chunk_for(size: u64) -> Vec<u8> {
 
 /// Returns size and SHA-256 of the part of a file that has not been read yet.
 pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
+    let length = file.borrow().metadata()?.len();
+    hash_and(&mut file, length, |error| error, |_| Ok(()))
+}
+
+/// Hashes the rest of a file, of about `length` bytes, and passes each chunk on, such as to a copy.
+/// Returns size and SHA-256.
+///
+/// # Errors
+///
+/// `cannot_read` of a failed read, or the first error of `pass_on`.
+pub fn hash_and<E>(
+    file: &mut impl Read,
+    length: u64,
+    cannot_read: impl Fn(io::Error) -> E,
+    mut pass_on: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<FileFacts, E> {
     let mut hasher = Hasher::new();
-    let mut chunk = chunk_for(file.borrow().metadata()?.len());
+    let mut chunk = chunk_for(length);
     let mut size = 0;
     loop {
-        match file.read(&mut chunk) {
-            Ok(0) => {
-                return Ok(FileFacts {
-                    size,
-                    sha256: hasher.finish(),
-                });
-            }
-            Ok(read) => {
-                hasher.update(&chunk[..read]);
-                size += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+        let read = match file.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(read) => &chunk[..read],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(cannot_read(error)),
+        };
+        hasher.update(read);
+        pass_on(read)?;
+        size += read.len() as u64;
     }
+    Ok(FileFacts {
+        size,
+        sha256: hasher.finish(),
+    })
 }
 
 fn path_metadata(metadata: &cap_std::fs::Metadata) -> PathMetadata {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{SiteReader, values};
-use crate::document::{Code, Placed, Span, Table, misspelling_of};
+use crate::document::{Code, Hop, Placed, Span, Table, cycles, misspelling_of};
 use crate::names::{CaseFolded, FileName, RelPath};
 
 /// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
@@ -538,7 +538,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             requires.sort_unstable();
             requires.dedup();
         }
-        self.cycles(&keys);
+        self.report_cycles(&keys);
     }
 
     fn required(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
@@ -562,68 +562,12 @@ impl<'r, 's> ConsoleReader<'r, 's> {
         Some(item)
     }
 
-    /// Walks the requirements depth first, without recursion: a chain may be as long as the
-    /// console.
-    fn cycles(&mut self, keys: &BTreeMap<ItemId, Span>) {
-        let items = &self.site.made.items;
-        let mut done = vec![false; items.len()];
-        let mut at: Vec<Option<usize>> = vec![None; items.len()];
-        // A cycle is reported if no reported one shares an item with it. For every item of the
-        // path, this is the position of the last item at or before it that is already in a cycle.
-        let mut taken: Vec<Option<usize>> = Vec::new();
-        let mut in_cycle = vec![false; items.len()];
-        let mut found: Vec<Vec<ItemId>> = Vec::new();
-        for start in keys.keys() {
-            let mut path: Vec<(ItemId, usize)> = Vec::new();
-            let mut next = (!done[start.0]).then_some(*start);
-            loop {
-                if let Some(item) = next.take() {
-                    at[item.0] = Some(path.len());
-                    taken.push(if in_cycle[item.0] {
-                        Some(path.len())
-                    } else {
-                        taken.last().copied().flatten()
-                    });
-                    path.push((item, 0));
-                }
-                let Some((item, wanted)) = path.last_mut() else {
-                    break;
-                };
-                let Some(&required) = items[item.0].requires.get(*wanted) else {
-                    done[item.0] = true;
-                    at[item.0] = None;
-                    path.pop();
-                    taken.pop();
-                    continue;
-                };
-                *wanted += 1;
-                match at[required.0] {
-                    Some(from)
-                        if taken
-                            .last()
-                            .copied()
-                            .flatten()
-                            .is_none_or(|last| last < from) =>
-                    {
-                        let cycle: Vec<ItemId> =
-                            path[from..].iter().map(|&(item, _)| item).collect();
-                        cycle.iter().for_each(|item| in_cycle[item.0] = true);
-                        (from..path.len()).for_each(|place| taken[place] = Some(place));
-                        found.push(cycle);
-                    }
-                    Some(_) => {}
-                    None if !done[required.0] => next = Some(required),
-                    None => {}
-                }
-            }
-        }
-        self.report_cycles(found, keys);
-    }
-
     /// Adds one finding for each cycle.
-    fn report_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
-        for cycle in found {
-            let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
+    fn report_cycles(&mut self, keys: &BTreeMap<ItemId, Span>) {
+        let items = &self.site.made.items;
+        let required = |item: usize, link: usize| Some(items[item].requires.get(link)?.0);
+        for cycle in cycles(items.len(), required) {
+            let name = |(item, _): &Hop| format!("`{}`", items[*item].name);
             let shown: Vec<_> = cycle.iter().take(6).map(name).collect();
             let more = if cycle.len() > 6 {
                 " … requires "
@@ -631,7 +575,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
                 " requires "
             };
             let message = format!("{}{more}{}", shown.join(" requires "), name(&cycle[0]));
-            let span = keys.get(&cycle[0]).cloned().unwrap_or_default();
+            let span = keys.get(&ItemId(cycle[0].0)).cloned().unwrap_or_default();
             self.site
                 .reader
                 .findings

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::terminal::out::number;
+use crate::cli::terminal::out::duration;
 use crate::events::Attempt;
 
 /// Format of a time in UTC.
@@ -46,18 +46,7 @@ pub(super) fn format_time(at: &str) -> String {
 
 /// Formats a duration in the unit that suits it.
 pub(super) fn format_duration(us: u64) -> String {
-    let seconds = us / 1_000_000;
-    match us {
-        0..=999 => format!("{us} µs"),
-        1_000..=99_999 => format!("{:.1} ms", us as f64 / 1e3),
-        100_000..=9_999_999 => format!("{} ms", number(us / 1_000)),
-        10_000_000..=119_999_999 => format!("{:.1} s", us as f64 / 1e6),
-        120_000_000..=7_199_999_999 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        7_200_000_000..=172_799_999_999 => {
-            format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60)
-        }
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
-    }
+    duration(Duration::from_micros(us))
 }
 
 /// Formats a duration; nothing if it is zero.
@@ -89,34 +78,6 @@ pub(super) fn format_share(part: u64, whole: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_formatted_in_the_unit_that_suits_it() {
-        let durations = [
-            0,
-            999,
-            1_500,
-            123_456,
-            12_300_000,
-            192_000_000,
-            7_500_000_000,
-            200_000_000_000,
-        ]
-        .map(format_duration);
-        assert_eq!(
-            durations,
-            [
-                "0 µs",
-                "999 µs",
-                "1.5 ms",
-                "123 ms",
-                "12.3 s",
-                "3 min 12 s",
-                "2 h 05 min",
-                "2 d 7 h"
-            ]
-        );
-    }
 
     #[test]
     fn a_small_share_is_not_zero_percent() {
