@@ -156,16 +156,35 @@ pub(super) struct DatabaseRow<'t, 'a, const N: usize> {
 impl<const N: usize> DatabaseRow<'_, '_, N> {
     /// Returns the text in a column, `None` if the cell is empty.
     pub(super) fn text(&self, column: usize) -> Result<Option<String>, InstallerError> {
+        let Some(bytes) = self.bytes(column)? else {
+            return Ok(None);
+        };
+        let code_page = self.table.pool.code_page;
+        let text = code_page.decode(bytes).ok_or_else(|| {
+            let reason = format!(
+                "row {}: the text `{}` is not valid in its code page {code_page}",
+                self.at + 1,
+                Escaped(&code_page.decode_lossy(bytes)),
+            );
+            InstallerError::not_accepted(format!("the table `{}`", self.table.name), reason)
+        })?;
+        Ok(Some(text))
+    }
+
+    /// Returns a text that is only shown to people, with replacement characters for what is not
+    /// valid in the code page; `None` if there is none.
+    pub(super) fn text_for_people(&self, column: usize) -> Option<String> {
+        let bytes = self.bytes(column).ok()??;
+        Some(self.table.pool.code_page.decode_lossy(bytes))
+    }
+
+    fn bytes(&self, column: usize) -> Result<Option<&[u8]>, InstallerError> {
         let (number, _) = self.cell(column)?;
-        match number {
-            0 => Ok(None),
-            _ => self
-                .table
-                .pool
-                .text(number as usize)
-                .map(Some)
-                .map_err(|reason| self.damaged(reason)),
+        if number == 0 {
+            return Ok(None);
         }
+        let bytes = self.table.pool.bytes_of(number as usize);
+        bytes.map(Some).map_err(|reason| self.damaged(reason))
     }
 
     /// Returns the text in a column that cannot be empty.
@@ -358,8 +377,8 @@ impl StringPool {
         })
     }
 
-    /// Returns the text of a string, by its number from 1.
-    fn text(&self, number: usize) -> Result<String, String> {
+    /// Returns the bytes of a string, by its number from 1.
+    fn bytes_of(&self, number: usize) -> Result<&[u8], String> {
         let span = number.checked_sub(1).and_then(|at| self.spans.get(at));
         let bytes = span.and_then(|(start, end)| self.bytes.get(*start as usize..*end as usize));
         let bytes = bytes.ok_or_else(|| format!("the string {number} does not exist"))?;
@@ -375,14 +394,7 @@ impl StringPool {
             .checked_sub(bytes.len())
             .ok_or("the texts of the package are too long")?;
         self.bytes_left.set(bytes_left);
-        let lossy = || self.code_page.decode_lossy(bytes);
-        self.code_page.decode(bytes).ok_or_else(|| {
-            format!(
-                "the text `{}` is not valid in the code page {} of the package",
-                Escaped(&lossy()),
-                self.code_page
-            )
-        })
+        Ok(bytes)
     }
 
     fn damaged(reason: &str) -> InstallerError {

@@ -153,7 +153,7 @@ fn read_features<R: Read + Seek>(
         let level = row.number(3)?.unwrap_or(0);
         features.push(Feature {
             name,
-            title: row.text(2).ok().flatten(),
+            title: row.text_for_people(2),
             parent: None,
             is_default: level > 0 && level <= install_level,
             has_condition: false,
@@ -214,7 +214,7 @@ fn read_components<R: Read + Seek>(
         let component = Component {
             name: name.clone(),
             directory: row.key(1)?,
-            condition: row.text(2)?,
+            condition: row.text_for_people(2),
             features: Vec::new(),
         };
         if components.insert(name, component).is_some() {

@@ -49,12 +49,16 @@ impl Properties {
         let table = database.table(compound, TABLE, ["Property", "Value"])?;
         let mut properties = Self::default();
         for row in table.rows() {
-            let property = match row.key(0)?.as_str() {
+            let name = row.key(0)?;
+            if name == "Manufacturer" {
+                properties.manufacturer = row.text_for_people(1);
+                continue;
+            }
+            let property = match name.as_str() {
                 "ProductName" => &mut properties.product,
                 "ProductVersion" => &mut properties.version,
                 "ProductCode" => &mut properties.product_code,
                 "UpgradeCode" => &mut properties.upgrade_code,
-                "Manufacturer" => &mut properties.manufacturer,
                 "INSTALLLEVEL" => &mut properties.install_level,
                 _ => continue,
             };

@@ -15,11 +15,12 @@ use super::summary::SourceKind;
 use super::{Identity, InstallerError};
 
 /// Tables that are read.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "Property",
     "Directory",
     "Component",
     "Condition",
+    "DuplicateFile",
     "Feature",
     "FeatureComponents",
     "File",
@@ -76,6 +77,15 @@ impl Layout {
         let rows = files.read(&database, compound, &mut faults);
         let rows = or_default(rows, &mut faults);
         let media = Media::read(&database, compound, &files, &rows);
+        let duplicates = database
+            .table(compound, "DuplicateFile", [])?
+            .rows()
+            .count();
+        if duplicates > 0 {
+            notes.push(format!(
+                "Windows Installer would also make {duplicates} copies of its files (table `DuplicateFile`), which are not made here"
+            ));
+        }
         Ok(Self {
             code_page: database.code_page(),
             properties,

@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::deployment::tree::hash;
+use crate::document::some_of;
 use crate::installer::{
     self, Component, Components, FileKind, PackagedFile, Properties, ReadSeek, SiblingFiles, Survey,
 };
@@ -305,7 +306,7 @@ impl Inspected {
 }
 
 fn row(name: &str, value: impl std::fmt::Display) {
-    out::line(format_args!("  {name:<12}  {value}"));
+    out::line(format_args!("  {name:<14}  {value}"));
 }
 
 impl PackageFacts {
@@ -320,16 +321,7 @@ impl PackageFacts {
         for (name, value) in properties {
             row(name, Escaped(value.as_deref().unwrap_or("none")));
         }
-        for feature in &self.features {
-            let state = match (feature.default, feature.conditional) {
-                (true, false) => "on",
-                (false, false) => "off by default",
-                (true, true) => "on, unless a condition says otherwise",
-                (false, true) => "off by default, unless a condition says otherwise",
-            };
-            let name = Escaped(&feature.name);
-            row("feature", format_args!("{name} ({state})"));
-        }
+        self.show_features();
         for file in &self.beside {
             row("beside it", Escaped(file.path.as_str()));
         }
@@ -347,6 +339,33 @@ impl PackageFacts {
             let files = count(self.not_installed.len(), "file is", "files are");
             out::line(format_args!("  {files} not installed:"));
             show_files(&self.not_installed);
+        }
+    }
+}
+
+impl PackageFacts {
+    fn show_features(&self) {
+        for (name, is_on) in [("features", true), ("off by default", false)] {
+            let features = self
+                .features
+                .iter()
+                .filter(|feature| feature.default == is_on);
+            let names: Vec<&str> = features.map(|feature| feature.name.as_str()).collect();
+            if !names.is_empty() {
+                row(name, Escaped(&some_of(names.iter().copied())));
+            }
+        }
+        let conditional = self
+            .features
+            .iter()
+            .filter(|feature| feature.conditional)
+            .count();
+        if conditional > 0 {
+            let features = count(conditional, "feature has", "features have");
+            row(
+                "note",
+                format_args!("{features} conditions, which are not evaluated"),
+            );
         }
     }
 }
