@@ -81,13 +81,17 @@ impl SiteBuilder<'_> {
     /// Adds the old package to the share, and installs it if the item was installed before.
     fn component(&mut self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
         let ItemKind::Component {
-            installer, product, ..
+            installer,
+            product,
+            features,
+            ..
         } = &item.kind
         else {
             return Ok(());
         };
         let version = OLD_VERSION.parse().expect("a version");
-        let package = build_package(&recipe(installer, product, version, None, SOME_TIME))?;
+        let recipe = recipe(installer, product, version, None, SOME_TIME, features);
+        let package = build_package(&recipe)?;
         self.file(
             share.join(installer.as_str()),
             package.clone(),
@@ -100,7 +104,7 @@ impl SiteBuilder<'_> {
         }
         let contents = installer::contents(Cursor::new(&package), &mut NoSiblingFiles)
             .expect("a package just built");
-        let record = record(&contents, installer, &package);
+        let record = record(&contents, installer, features, &package);
         for instance in description.instances(item) {
             let directory = description.directory(instance);
             let directory = ItemDir(&directory);
@@ -127,7 +131,12 @@ impl SiteBuilder<'_> {
     }
 }
 
-fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemRecord {
+fn record(
+    contents: &Contents,
+    installer: &FileName,
+    features: &[String],
+    package: &[u8],
+) -> ItemRecord {
     let file = |file: &installer::UnpackedFile| {
         let record = FileRecord {
             size: file.file.size,
@@ -144,7 +153,8 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
             name: installer.clone(),
             sha256: Digest::of(package),
         },
-        features: Vec::new(),
+        features: features.to_vec(),
+        // The package has just the features that the item asks for.
         files: contents.files.iter().map(file).collect(),
     };
     ItemRecord::installed(None, installed)

@@ -106,15 +106,15 @@ pub fn survey<R: Read + Seek>(
         .iter()
         .map(|file| (file.file.key.clone(), file.sha256))
         .collect();
-    let contents = unpacked.and_then(|notes| {
-        let identity = layout.identity.clone();
-        Ok(Contents {
-            identity: identity.expect("a package without a fault has an identity"),
-            components: layout.components.clone(),
-            files,
-            beside: hashing_siblings.opened,
-            notes: layout.notes.iter().cloned().chain(notes).collect(),
-        })
+    let contents = unpacked.map(|notes| Contents {
+        identity: layout
+            .identity
+            .clone()
+            .expect("a package without a fault has an identity"),
+        components: layout.components.clone(),
+        files,
+        beside: hashing_siblings.opened,
+        notes: layout.notes.iter().cloned().chain(notes).collect(),
     });
     Ok(Survey {
         properties: layout.properties.clone(),

@@ -85,8 +85,7 @@ struct Inspected {
 /// Facts about a package.
 #[derive(Serialize, JsonSchema)]
 struct PackageFacts {
-    #[serde(flatten)]
-    properties: Properties,
+    identity: Properties,
     features: Vec<FeatureFacts>,
     /// Files that are installed unless somebody asks for other features, sorted by path.
     files: Vec<InspectedFile>,
@@ -185,7 +184,7 @@ fn inspect_one(path: &PathBuf) -> Result<Inspected, Failure> {
 /// Returns the facts about a package, and the reason why it cannot be installed.
 fn package_facts(survey: Survey) -> (PackageFacts, Option<String>) {
     let mut facts = PackageFacts {
-        properties: survey.properties.clone(),
+        identity: survey.properties.clone(),
         features: feature_facts(&survey.components),
         files: Vec::new(),
         not_installed: Vec::new(),
@@ -312,11 +311,11 @@ fn row(name: &str, value: impl std::fmt::Display) {
 impl PackageFacts {
     fn show(&self) {
         let properties = [
-            ("product", &self.properties.product),
-            ("version", &self.properties.version),
-            ("product code", &self.properties.product_code),
-            ("upgrade code", &self.properties.upgrade_code),
-            ("manufacturer", &self.properties.manufacturer),
+            ("product", &self.identity.product),
+            ("version", &self.identity.version),
+            ("product code", &self.identity.product_code),
+            ("upgrade code", &self.identity.upgrade_code),
+            ("manufacturer", &self.identity.manufacturer),
         ];
         for (name, value) in properties {
             row(name, Escaped(value.as_deref().unwrap_or("none")));

@@ -19,6 +19,7 @@ fn the_reader_and_the_library_msi_read_the_same_cells() {
             (path("long name.config"), vec![1; 300]),
         ],
         modified: 1_206_988_320,
+        features: Vec::new(),
     };
     let package = build_package(&recipe).expect("a package");
     assert_same_cells(&package, "Property", ["Property", "Value"]);

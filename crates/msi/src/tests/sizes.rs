@@ -14,6 +14,7 @@ fn recipe(size: Option<u64>) -> Recipe {
             (path("bin/empty"), vec![]),
         ],
         modified: 1_206_988_320,
+        features: Vec::new(),
     }
 }
 
