@@ -227,6 +227,11 @@ fn write_files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result
     let mut columns = vec![key("File_", 72), Column::build("Options").int16()];
     columns.extend((1..=4).map(|part| Column::build(format!("HashPart{part}")).int32()));
     write_table(database, "MsiFileHash", columns, hashes)?;
+    write_media(database, last)
+}
+
+/// Writes the medium with all files: the cabinet up to the last sequence.
+fn write_media(database: &mut MsiDatabase, last: Value) -> io::Result<()> {
     let columns = vec![
         Column::build("DiskId").primary_key().int16(),
         Column::build("LastSequence").int16(),
