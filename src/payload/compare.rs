@@ -13,6 +13,7 @@ use crate::names::{CaseFolded, Digest, Escaped, FileName};
 const MAX_ZONE_OFFSET: i64 = 14 * 3600;
 
 const UNPACK_AGAIN: &str = "unpack the vendor's download again";
+const SHOW_DETAILS: &str = "`rollup inspect FILE` shows the details";
 
 /// Difference of a payload from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub fn compare(
 ) -> Vec<PayloadDifference> {
     let mut comparison = PayloadComparison {
         products: deployment.map(products).unwrap_or_default(),
+        knows_items: deployment.is_some(),
         pinned: table
             .rows
             .iter()
@@ -80,6 +82,8 @@ pub fn compare(
 
 struct PayloadComparison<'t> {
     table: &'t FileTable<'t>,
+    /// True if a deployment says which files its items are installed from.
+    knows_items: bool,
     products: BTreeMap<CaseFolded, ExpectedProduct>,
     /// Names of the rows that have a pin, by hash.
     pinned: BTreeMap<Digest, &'t FileName>,
@@ -128,11 +132,33 @@ impl PayloadComparison<'_> {
                 .help = Some(UNPACK_AGAIN);
             return;
         };
-        let Some((code, message, help)) = self.wrong(row, fact) else {
+        if let Some((code, message, help)) = self.wrong(row, fact) {
+            self.report(code, level, &row.span, message).help = Some(help);
+        } else if !self.only_copied(row, fact) {
             self.date(row, fact);
-            return;
+        }
+    }
+
+    /// Warns of an installer that cannot be read and that steps only copy: that needs no reading.
+    /// Returns whether it warned.
+    fn only_copied(&mut self, row: &PayloadFile, fact: &PayloadFact) -> bool {
+        let Err(why) = fact.package.as_ref() else {
+            return false;
         };
-        self.report(code, level, &row.span, message).help = Some(help);
+        if !row.name.is_msi() {
+            return false;
+        }
+        let (code, why) = match why {
+            PackageError::NotAPackage(why) => (Code::NotAnInstaller, why),
+            PackageError::Unusable(why) => (Code::UnusableInstaller, why),
+        };
+        let message = format!(
+            "`{}` is only copied, and cannot be installed: {why}",
+            row.name
+        );
+        self.report(code, Severity::Warning, &row.span, message)
+            .help = Some(SHOW_DETAILS);
+        true
     }
 
     fn report(
@@ -209,7 +235,9 @@ impl PayloadComparison<'_> {
     ) -> Option<(Code, String, &'static str)> {
         let (name, case_folded) = (&row.name, row.name.case_folded());
         let installed = self.products.get(&case_folded);
-        let needed = self.table.run.contains(&case_folded) || installed.is_some() || name.is_msi();
+        // Without a deployment, any installer may belong to an item.
+        let may_be_needed = !self.knows_items && name.is_msi();
+        let needed = self.table.run.contains(&case_folded) || installed.is_some() || may_be_needed;
         match &fact.package {
             Err(PackageError::NotAPackage(why)) if needed => Some((
                 Code::NotAnInstaller,
@@ -218,11 +246,7 @@ impl PayloadComparison<'_> {
             )),
             Err(PackageError::Unusable(why)) if needed => {
                 let message = format!("`{name}` cannot be installed from: {why}");
-                Some((
-                    Code::UnusableInstaller,
-                    message,
-                    "`rollup inspect FILE` shows the details",
-                ))
+                Some((Code::UnusableInstaller, message, SHOW_DETAILS))
             }
             Err(_) => None,
             Ok(contents) => {

@@ -173,21 +173,19 @@ impl Payload {
         file.rewind().map_err(fail)?;
         let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
             Ok(contents) => Ok(contents),
-            Err(InstallerError::NotAPackage(why)) => {
-                Err(PackageError::NotAPackage(why.to_string()))
-            }
+            Err(InstallerError::NotAPackage(why)) => Err(PackageError::NotAPackage(why)),
             Err(error) => Err(PackageError::Unusable(error.to_string())),
         };
         Ok((facts, modified, package))
     }
 }
 
-/// Cabinets next to a package of the payload.
+/// Files beside a package of the payload.
 struct BesideInPayload<'a>(&'a Payload);
 
 impl SiblingFiles for BesideInPayload<'_> {
-    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        match self.0.files.get(&name.case_folded()) {
+    fn open(&mut self, path: &RelPath) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        match self.0.files.get(&path.case_folded()) {
             None => Ok(None),
             Some(found) => {
                 let file = self

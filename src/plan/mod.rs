@@ -511,8 +511,8 @@ pub enum Origin {
 pub struct PackageMember {
     /// Package, by position in the plan's `sources`.
     pub source: usize,
-    /// Path of the file in the package.
-    pub path: RelPath,
+    /// Key of the file in the package.
+    pub key: String,
 }
 
 impl NewEntry {

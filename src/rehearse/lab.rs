@@ -21,6 +21,7 @@ use super::copy::copy_tree;
 use super::crashes::{self, COMMANDS_RUN, FIRST_FAILURE, START_STATE};
 use super::lab_writer::{BuiltTree, LabWriter};
 use super::listing::{LabMarker, ListedObjects, Listing, MARKER, completeness};
+use super::payload::InstalledVersions;
 use super::{LabError, disk, payload, site};
 use crate::deployment::deletion::{list_in, refuse_mounts_in, remove_tree};
 use crate::deployment::description::Description;
@@ -118,7 +119,13 @@ pub fn prepare(
     }
     let payload = match real {
         Some(_) => None,
-        None => Some(payload::contents(manifest, description)?),
+        None => {
+            let installed = match origin {
+                LabOrigin::Copied(own) => InstalledVersions::read(own),
+                LabOrigin::Built(_) => InstalledVersions::default(),
+            };
+            Some(payload::contents(manifest, description, &installed)?)
+        }
     };
     let deployment = match origin {
         LabOrigin::Copied(own) => LabContents::Copied(own),

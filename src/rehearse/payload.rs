@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use super::lab_writer::{BuiltFile, BuiltTree, LabWriter};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, ItemKind};
+use crate::deployment::item_dir::ItemDir;
+use crate::deployment::records::ItemRecord;
+use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::installer::{Recipe, build_package, build_program};
 use crate::manifest::{Manifest, PayloadFile};
-use crate::names::{Digest, FileName, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
 
 /// Version of every new package whose row documents none.
 const NEW_VERSION: &str = "4.0.300";
@@ -24,15 +29,63 @@ pub fn build(
     description: &Description,
     directory: &Path,
 ) -> Result<(), LabError> {
-    let payload = contents(manifest, description)?;
+    let payload = contents(manifest, description, &InstalledVersions::default())?;
     fs::create_dir_all(directory).map_err(disk("create the directory", directory))?;
     LabWriter::at(directory)?.tree(Path::new(""), &payload)
+}
+
+/// Newest version that is installed from each installer, by its case-folded name.
+#[derive(Debug, Default)]
+pub(super) struct InstalledVersions(BTreeMap<CaseFolded, Version>);
+
+impl InstalledVersions {
+    /// Reads the versions of a deployment. Records that cannot be read count for nothing here: the
+    /// plan refuses them.
+    pub(super) fn read(deployment: &Path) -> Self {
+        let mut versions = BTreeMap::new();
+        let walk = WalkDir::new(deployment).into_iter();
+        let walk = walk.filter_entry(|entry| entry.file_name() != ROLLUP_DIR.name());
+        for entry in walk.filter_map(Result::ok) {
+            if entry.file_name() != ItemDir::RECORD || !entry.file_type().is_file() {
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            let record = ItemRecord::parse(&text).ok();
+            if let Some(installed) = record.and_then(|record| record.installed) {
+                let newest = versions
+                    .entry(installed.installer.name.case_folded())
+                    .or_insert_with(|| installed.version.clone());
+                if *newest < installed.version {
+                    *newest = installed.version;
+                }
+            }
+        }
+        Self(versions)
+    }
+
+    /// Returns the version for a new package without a documented one: higher than the installed
+    /// one, so that two rollups in a row do not bring the same package.
+    fn next(&self, installer: &FileName) -> Version {
+        let first: Version = NEW_VERSION.parse().expect("a version");
+        match self.0.get(&installer.case_folded()) {
+            Some(installed) if *installed >= first => successor(installed).unwrap_or(first),
+            _ => first,
+        }
+    }
+}
+
+/// Returns the version with a higher last number, if it has room for one.
+fn successor(version: &Version) -> Option<Version> {
+    let (before, last) = version.as_str().rsplit_once('.')?;
+    let last: u32 = last.parse().ok()?;
+    format!("{before}.{}", last.checked_add(1)?).parse().ok()
 }
 
 /// Builds every file of the table and compares it with its pin.
 pub(super) fn contents(
     manifest: &Manifest,
     description: &Description,
+    installed: &InstalledVersions,
 ) -> Result<BuiltTree, LabError> {
     let products = products(description);
     let build = |row: &PayloadFile| {
@@ -44,13 +97,20 @@ pub(super) fn contents(
             row.name.as_str().to_ascii_lowercase().ends_with(".exe"),
         ) {
             (Some(_), _, _) | (None, true, _) => {
-                let product = product.map_or_else(|| stem(&row.name), str::to_owned);
-                let version = row
-                    .version
-                    .as_deref()
-                    .and_then(|version| version.parse().ok());
-                let version = version.unwrap_or_else(|| NEW_VERSION.parse().expect("a version"));
-                build_package(&recipe(&row.name, &product, version, row.size, modified))?
+                let (product, features) = match product {
+                    Some((product, features)) => (product.to_owned(), features),
+                    None => (stem(&row.name), &[][..]),
+                };
+                let documented = row.version.as_deref();
+                let version = match documented.and_then(|version| version.parse().ok()) {
+                    Some(documented) => documented,
+                    // A pin is that of the first version.
+                    None if row.sha256.is_some() => NEW_VERSION.parse().expect("a version"),
+                    None => installed.next(&row.name),
+                };
+                build_package(&recipe(
+                    &row.name, &product, version, row.size, modified, features,
+                ))?
             }
             (None, false, true) => build_program(&row.name, row.size.unwrap_or(64 * 1024))?,
             (None, false, false) => plain(&row.name, row.size.unwrap_or(1024)),
@@ -81,6 +141,7 @@ pub(super) fn recipe(
     version: Version,
     size: Option<u64>,
     modified: i64,
+    features: &[String],
 ) -> Recipe {
     let stem = stem(name);
     let before = version.as_str() == OLD_VERSION;
@@ -114,24 +175,33 @@ pub(super) fn recipe(
             format!("{product}: see the next version\n"),
         ));
     }
+    for feature in features {
+        let text = format!("{product} {version}: the feature {feature}\n");
+        files.push(file(format!("{feature}/{feature}.txt"), text));
+    }
     Recipe {
         name: name.clone(),
         product: product.to_owned(),
         version,
         size,
         files,
+        features: features.to_vec(),
         modified,
     }
 }
 
-fn products(description: &Description) -> BTreeMap<crate::names::CaseFolded, &str> {
+/// Returns the product and the features of each installer of an item.
+fn products(description: &Description) -> BTreeMap<CaseFolded, (&str, &[String])> {
     let named = description
         .items
         .iter()
         .filter_map(|item| match &item.kind {
             ItemKind::Component {
-                installer, product, ..
-            } => Some((installer.case_folded(), product.as_str())),
+                installer,
+                product,
+                features,
+                ..
+            } => Some((installer.case_folded(), (product.as_str(), &features[..]))),
             ItemKind::Procedure { .. } => None,
         });
     named.collect()

@@ -15,7 +15,7 @@ use crate::deployment::records::{
     FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
 };
 use crate::installer::{
-    self, Contents, FileHashes, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
+    self, Contents, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
 };
 use crate::names::{Digest, FileName};
 
@@ -81,13 +81,17 @@ impl SiteBuilder<'_> {
     /// Adds the old package to the share, and installs it if the item was installed before.
     fn component(&mut self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
         let ItemKind::Component {
-            installer, product, ..
+            installer,
+            product,
+            features,
+            ..
         } = &item.kind
         else {
             return Ok(());
         };
         let version = OLD_VERSION.parse().expect("a version");
-        let package = build_package(&recipe(installer, product, version, None, SOME_TIME))?;
+        let recipe = recipe(installer, product, version, None, SOME_TIME, features);
+        let package = build_package(&recipe)?;
         self.file(
             share.join(installer.as_str()),
             package.clone(),
@@ -100,7 +104,7 @@ impl SiteBuilder<'_> {
         }
         let contents = installer::contents(Cursor::new(&package), &mut NoSiblingFiles)
             .expect("a package just built");
-        let record = record(&contents, installer, &package);
+        let record = record(&contents, installer, features, &package);
         for instance in description.instances(item) {
             let directory = description.directory(instance);
             let directory = ItemDir(&directory);
@@ -127,15 +131,18 @@ impl SiteBuilder<'_> {
     }
 }
 
-fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemRecord {
+fn record(
+    contents: &Contents,
+    installer: &FileName,
+    features: &[String],
+    package: &[u8],
+) -> ItemRecord {
     let file = |file: &installer::UnpackedFile| {
-        (
-            file.path.clone(),
-            FileRecord {
-                size: file.size,
-                sha256: file.sha256,
-            },
-        )
+        let record = FileRecord {
+            size: file.file.size,
+            sha256: file.sha256,
+        };
+        (file.file.path.clone(), record)
     };
     let installed = Installed {
         product: contents.identity.product.clone(),
@@ -146,6 +153,8 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
             name: installer.clone(),
             sha256: Digest::of(package),
         },
+        features: features.to_vec(),
+        // The package has just the features that the item asks for.
         files: contents.files.iter().map(file).collect(),
     };
     ItemRecord::installed(None, installed)
@@ -157,9 +166,8 @@ fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>,
         directory,
         files: Vec::new(),
     };
-    let unpacked = Installer::open(Cursor::new(package)).and_then(|mut installer| {
-        installer.unpack(&mut NoSiblingFiles, &mut sink, FileHashes::Compare)
-    });
+    let unpacked = Installer::open(Cursor::new(package))
+        .and_then(|mut installer| installer.unpack(&mut NoSiblingFiles, &mut sink));
     unpacked.map_err(|error| disk("unpack a package into", directory)(io::Error::other(error)))?;
     Ok(sink.files)
 }
@@ -173,11 +181,12 @@ struct FilesInMemory<'a> {
 impl Sink for FilesInMemory<'_> {
     fn file<'a>(
         &'a mut self,
-        file: &PackagedFile,
+        files: &[&PackagedFile],
         _modified: Option<i64>,
     ) -> io::Result<Box<dyn Write + 'a>> {
+        // Each file of a package that was built here is a content of its own.
         self.files
-            .push((self.directory.join(file.path.to_path()), Vec::new()));
+            .push((self.directory.join(files[0].path.to_path()), Vec::new()));
         let (_, bytes) = self.files.last_mut().expect("just pushed");
         Ok(Box::new(bytes))
     }

@@ -23,11 +23,11 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::{Attributes, OpenFile};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{DiskError, FileKind, Tree, hash_and};
-use crate::installer::{FileHashes, Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
+use crate::installer::{Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
     FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
 };
-use crate::names::{FileName, RelPath};
+use crate::names::RelPath;
 use crate::payload::Payload;
 use crate::plan::{
     Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, SourceLocation, Subject,
@@ -380,7 +380,7 @@ impl<'a> Stager<'a> {
         for swap in &self.plan.swaps {
             for entry in &swap.new {
                 if let NewEntryKind::File {
-                    origin: Origin::Member(PackageMember { source, path }),
+                    origin: Origin::Member(PackageMember { source, key }),
                     ..
                 } = &entry.kind
                 {
@@ -392,7 +392,7 @@ impl<'a> Stager<'a> {
                     wanted
                         .entry(*source)
                         .or_default()
-                        .entry(path)
+                        .entry(key)
                         .or_default()
                         .push(staging_target);
                 }
@@ -405,16 +405,11 @@ impl<'a> Stager<'a> {
             size,
             listener,
             |(source, members), report_bytes| {
-                let times = self.unpack(*source, members, report_bytes)?;
-                for (member, staging_targets) in members {
-                    let modified = times.get(*member).copied().flatten();
-                    staging_targets[1..].iter().try_for_each(|staging_target| {
-                        self.copy_staged(
-                            &staging_targets[0].at,
-                            staging_target,
-                            modified,
-                            report_bytes,
-                        )
+                for (keys, modified) in self.unpack(*source, members, report_bytes)? {
+                    let mut targets = keys.iter().flat_map(|key| &members[*key]);
+                    let first = targets.next().expect("a file that is needed has a target");
+                    targets.try_for_each(|target| {
+                        self.copy_staged(&first.at, target, modified, report_bytes)
                     })?;
                 }
                 Ok(())
@@ -422,12 +417,13 @@ impl<'a> Stager<'a> {
         )
     }
 
-    fn unpack(
+    /// Unpacks a package: the first target of each content. Returns the contents that are needed.
+    fn unpack<'p>(
         &self,
         source: usize,
-        members: &Members<'_>,
+        members: &Members<'p>,
         report_bytes: ReportBytes<'_>,
-    ) -> Result<BTreeMap<RelPath, Option<i64>>, RunError> {
+    ) -> Result<Vec<UnpackedContent<'p>>, RunError> {
         let copy = &self.copies[source][0].at;
         let shown = self.disk.tree().shown(Some(copy));
         let mut targets = BTreeMap::new();
@@ -443,7 +439,7 @@ impl<'a> Stager<'a> {
         let mut sink = SlotSink {
             disk: self.disk,
             targets,
-            times: BTreeMap::new(),
+            contents: Vec::new(),
             report_bytes,
             failed: None,
         };
@@ -457,10 +453,10 @@ impl<'a> Stager<'a> {
         // The planner unpacked the same bytes, and the files unpacked now are read back and
         // compared with the plan.
         let unpacked = Installer::open(file)
-            .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Ignore));
+            .and_then(|mut installer| installer.unpack(&mut beside, &mut sink));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
         sink.failed
-            .map_or(Ok(sink.times), |error| Err(error.into()))
+            .map_or(Ok(sink.contents), |error| Err(error.into()))
     }
 
     /// Removes the copies that only served for unpacking.
@@ -518,8 +514,12 @@ impl<'a> Stager<'a> {
     }
 }
 
-/// Files of a package that a plan needs, by their paths in it, each with its targets.
-type Members<'p> = BTreeMap<&'p RelPath, Vec<StagingTarget>>;
+/// Files of a package that a plan needs, by their keys in it, each with its targets.
+type Members<'p> = BTreeMap<&'p str, Vec<StagingTarget>>;
+
+/// One content of a package: the keys of the files that have it and that the plan needs, and its
+/// time.
+type UnpackedContent<'p> = (Vec<&'p str>, Option<i64>);
 
 /// Returns the targets of every source that is copied as it is; at least one for each source.
 fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
@@ -574,38 +574,42 @@ fn begin_sync(file: &OpenFile, size: u64) {
 }
 
 /// Sink that writes each file of a package to the first of its targets.
-struct SlotSink<'a, 't> {
-    disk: &'a LockedDeployment,
-    targets: BTreeMap<&'a RelPath, (&'a RelPath, Attributes)>,
-    times: BTreeMap<RelPath, Option<i64>>,
+struct SlotSink<'s, 'p, 't> {
+    disk: &'s LockedDeployment,
+    targets: BTreeMap<&'p str, (&'s RelPath, Attributes)>,
+    contents: Vec<UnpackedContent<'p>>,
     report_bytes: ReportBytes<'t>,
     /// Error that kept a file from getting its attributes.
     failed: Option<DiskError>,
 }
 
-impl Sink for SlotSink<'_, '_> {
+impl Sink for SlotSink<'_, '_, '_> {
     fn file<'a>(
         &'a mut self,
-        file: &PackagedFile,
+        files: &[&PackagedFile],
         modified: Option<i64>,
     ) -> io::Result<Box<dyn Write + 'a>> {
-        self.times.insert(file.path.clone(), modified);
-        match self.targets.get(&file.path) {
-            // A file of the package that this plan does not need.
-            None => Ok(Box::new(io::sink())),
-            Some((at, attributes)) => {
-                let target = self.disk.create(at).map_err(io::Error::other)?;
-                (self.report_bytes)(file.size);
-                let failed = &mut self.failed;
-                Ok(Box::new(UnpackedTarget {
-                    file: target,
-                    size: file.size,
-                    attributes: *attributes,
-                    modified,
-                    failed,
-                }))
-            }
-        }
+        let needed = files.iter().filter_map(|file| {
+            let (key, _) = self.targets.get_key_value(file.key.as_str())?;
+            Some(*key)
+        });
+        let needed: Vec<&str> = needed.collect();
+        // A content of the package that this plan does not need.
+        let Some(first) = needed.first() else {
+            return Ok(Box::new(io::sink()));
+        };
+        let (at, attributes) = self.targets[first];
+        self.contents.push((needed, modified));
+        let target = self.disk.create(at).map_err(io::Error::other)?;
+        let size = files[0].size;
+        (self.report_bytes)(size);
+        Ok(Box::new(UnpackedTarget {
+            file: target,
+            size,
+            attributes,
+            modified,
+            failed: &mut self.failed,
+        }))
     }
 }
 
@@ -637,7 +641,7 @@ impl Drop for UnpackedTarget<'_> {
     }
 }
 
-/// Verified copies of the cabinets that belong to an installer.
+/// Verified copies of the files that belong beside an installer.
 struct StagedCabinets<'a> {
     disk: &'a LockedDeployment,
     plan: &'a Plan,
@@ -646,13 +650,13 @@ struct StagedCabinets<'a> {
 }
 
 impl SiblingFiles for StagedCabinets<'_> {
-    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+    fn open(&mut self, path: &RelPath) -> io::Result<Option<Box<dyn ReadSeek>>> {
         for &cabinet in &self.plan.sources[self.source].beside {
             let known = match &self.plan.sources[cabinet].at {
                 SourceLocation::Payload { name } => name.case_folded(),
                 SourceLocation::Share { path } => crate::names::CaseFolded::of(path.name()),
             };
-            if known == name.case_folded() {
+            if known == path.case_folded() {
                 let mut file = self
                     .disk
                     .tree()

@@ -68,7 +68,7 @@ fn inspect_explains_why_a_file_cannot_be_used() {
         world
             .run(&format!("inspect {file}"))
             .exits_with(exit::INVALID)
-            .prints("cannot be used: ");
+            .prints("cannot be installed: ");
     }
     for path in ["nowhere.msi", "KB952076"] {
         world

@@ -36,6 +36,7 @@ mod messages;
 mod names;
 mod order;
 mod outputs;
+mod packages;
 mod pages;
 mod payload;
 mod power;

@@ -81,6 +81,7 @@ files = [{ name = "Tool.msi" }, { name = "Again.msi" }]
         size: None,
         files: Vec::new(),
         modified: 1_199_145_600,
+        features: Vec::new(),
     };
     let package = build_package(&recipe).expect("a package");
     std::fs::write(world.at("KB100001/Again.msi"), package).expect("written");

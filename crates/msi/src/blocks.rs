@@ -1,6 +1,7 @@
-//! Unpacking of one block group of a cabinet, from the first block to the last, once.
+//! Unpacking of one block group, from the first block to the last, once. A group may span the
+//! cabinets of a set.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use lzxd::{Lzxd, WindowSize};
 use miniz_oxide::inflate::TINFLStatus;
@@ -8,10 +9,12 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUT
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::InstallerError;
-use super::cabinet::{BlockGroup, LittleEndianFields};
+use super::cabinet::{BlockGroup, Cabinet, LittleEndianFields};
 
 /// Maximum size of an unpacked block in bytes.
 const MAX_BLOCK_SIZE: usize = 32 * 1024;
+/// Maximum size of the packed parts of a block together in bytes.
+const MAX_PACKED_SIZE: usize = 64 * 1024;
 
 /// Compression of the blocks of a group.
 #[derive(Clone, Copy)]
@@ -57,21 +60,30 @@ fn window(bits: u16) -> Option<WindowSize> {
     })
 }
 
-/// Reader of the unpacked bytes of a group, in order.
+/// Part of a group that one cabinet of a set has.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// Index of the cabinet in the set.
+    pub(super) cabinet: usize,
+    pub(super) group: BlockGroup,
+}
+
+/// Reader of the unpacked bytes of a group, in order, from the cabinets that have parts of it.
 pub(super) struct Blocks<'a, R> {
-    reader: &'a mut R,
-    label: &'a str,
-    reserve: u8,
+    cabinets: &'a mut [Cabinet<R>],
+    /// Offset in each cabinet up to which it was read.
+    ends: &'a mut [u64],
+    segments: std::slice::Iter<'a, Segment>,
+    /// Index of the cabinet that is read.
+    current: usize,
     blocks_left: u16,
     unpacker: Unpacker,
-    /// Bytes of the current block as they are in the cabinet.
+    /// Bytes of the current block as they are in the cabinets.
     packed: Vec<u8>,
     /// Unpacked bytes of the current block.
     block: Vec<u8>,
     /// Number of bytes of `block` that were read.
     position: usize,
-    /// Number of bytes of the cabinet that were read.
-    pub(super) consumed: u64,
 }
 
 enum Unpacker {
@@ -80,33 +92,35 @@ enum Unpacker {
     Lzx(Box<Lzxd>),
 }
 
-impl<'a, R: Read> Blocks<'a, R> {
-    /// Returns the blocks of a group; the reader must be at the first.
+impl<'a, R: Read + Seek> Blocks<'a, R> {
+    /// Returns the blocks of a group, which has at least one segment.
     pub(super) fn new(
-        reader: &'a mut R,
-        label: &'a str,
-        group: BlockGroup,
-        reserve: u8,
+        cabinets: &'a mut [Cabinet<R>],
+        ends: &'a mut [u64],
+        segments: &'a [Segment],
     ) -> Result<Self, InstallerError> {
-        let unpacker = match Compression::from_number(group.compression, label)? {
+        let first = segments.first().expect("a group has a segment");
+        let label = &cabinets[first.cabinet].label;
+        let unpacker = match Compression::from_number(first.group.compression, label)? {
             Compression::Stored => Unpacker::Stored,
             Compression::MsZip => Unpacker::MsZip {
                 history: Vec::new(),
             },
             Compression::Lzx(window) => Unpacker::Lzx(Box::new(Lzxd::new(window))),
         };
-        let (packed, block) = (Vec::new(), Vec::new());
-        Ok(Self {
-            reader,
-            label,
-            reserve,
-            blocks_left: group.blocks,
+        let mut blocks = Self {
+            cabinets,
+            ends,
+            segments: segments.iter(),
+            current: first.cabinet,
+            blocks_left: 0,
             unpacker,
-            packed,
-            block,
+            packed: Vec::new(),
+            block: Vec::new(),
             position: 0,
-            consumed: 0,
-        })
+        };
+        blocks.next_segment()?;
+        Ok(blocks)
     }
 
     /// Passes the next `length` bytes to `write`, in pieces.
@@ -130,76 +144,109 @@ impl<'a, R: Read> Blocks<'a, R> {
         Ok(())
     }
 
-    fn next_block(&mut self) -> Result<(), InstallerError> {
-        self.blocks_left = match self.blocks_left.checked_sub(1) {
-            Some(blocks_left) => blocks_left,
-            None => return Err(self.damaged("a block group ends before its files do")),
+    /// Goes to the first block of the next segment. Returns false if there is none.
+    fn next_segment(&mut self) -> Result<bool, InstallerError> {
+        let Some(segment) = self.segments.next() else {
+            return Ok(false);
         };
-        let header = self
-            .read_block()
-            .map_err(|error| InstallerError::reading(self.label, error))?;
-        let (expected, size) = (header.checksum, usize::from(header.unpacked_size));
-        if expected != 0 && expected != self.checksum(size) {
-            return Err(self.damaged("the checksum of a block is wrong"));
+        self.current = segment.cabinet;
+        self.blocks_left = segment.group.blocks;
+        let start = u64::from(segment.group.start);
+        // The groups of a cabinet are read in their order, so that no block is part of two.
+        if start < self.ends[self.current] {
+            return Err(self.damaged("two block groups share blocks"));
         }
-        match size {
-            // A block with an unpacked size of zero continues in the next cabinet.
-            0 => {
-                return Err(InstallerError::Unsupported(format!(
-                    "{}: a cabinet set that spans files",
-                    self.label
-                )));
+        let cabinet = &mut self.cabinets[self.current];
+        let seek = cabinet.reader.seek(SeekFrom::Start(start));
+        seek.map_err(|error| InstallerError::reading(&cabinet.label, error))?;
+        self.ends[self.current] = start;
+        Ok(true)
+    }
+
+    fn next_block(&mut self) -> Result<(), InstallerError> {
+        self.packed.clear();
+        let mut size = self.read_block()?;
+        // A block with an unpacked size of zero goes on in the next cabinet.
+        while size == 0 {
+            if self.blocks_left > 0 || !self.next_segment()? {
+                return Err(self.damaged("a block ends before its bytes do"));
             }
-            1..=MAX_BLOCK_SIZE => {}
-            _ => return Err(self.damaged("a block is too large")),
+            size = self.read_block()?;
         }
-        let packed = self
-            .packed
-            .get(usize::from(self.reserve)..)
-            .unwrap_or_default();
+        if size > MAX_BLOCK_SIZE || self.packed.len() > MAX_PACKED_SIZE {
+            return Err(self.damaged("a block is too large"));
+        }
         self.position = 0;
-        unpack(&mut self.unpacker, packed, size, &mut self.block)
+        unpack(&mut self.unpacker, &self.packed, size, &mut self.block)
             .map_err(|reason| self.damaged(reason))
     }
 
-    fn read_block(&mut self) -> io::Result<BlockHeader> {
-        let mut fields = LittleEndianFields::<8>::read(self.reader)?;
-        let header = BlockHeader {
-            checksum: fields.u32(),
-            packed_size: fields.u16(),
-            unpacked_size: fields.u16(),
-        };
-        // The size is a number of 16 bits: at most 64 KiB are allocated.
-        self.packed.resize(
-            usize::from(self.reserve) + usize::from(header.packed_size),
-            0,
-        );
-        self.reader.read_exact(&mut self.packed)?;
-        self.consumed += 8 + self.packed.len() as u64;
-        Ok(header)
-    }
-
-    /// Returns the checksum over the data of the block, its sizes and its reserved bytes.
-    fn checksum(&self, unpacked_size: usize) -> u32 {
-        let (reserved, data) = self
-            .packed
-            .split_at_checked(usize::from(self.reserve))
-            .unwrap_or_default();
-        let mut header = Vec::from((data.len() as u16).to_le_bytes());
-        header.extend((unpacked_size as u16).to_le_bytes());
-        header.extend(reserved);
-        checksum(&header) ^ checksum(data)
+    /// Appends the bytes of the next block to `packed`, and returns its unpacked size.
+    fn read_block(&mut self) -> Result<usize, InstallerError> {
+        while self.blocks_left == 0 {
+            if !self.next_segment()? {
+                return Err(self.damaged("a block group ends before its files do"));
+            }
+        }
+        self.blocks_left -= 1;
+        let cabinet = &mut self.cabinets[self.current];
+        let read = RawBlock::read(&mut cabinet.reader, cabinet.block_reserve);
+        let raw = read.map_err(|error| InstallerError::reading(&cabinet.label, error))?;
+        if !raw.is_intact() {
+            return Err(self.damaged("the checksum of a block is wrong"));
+        }
+        self.ends[self.current] += 8 + raw.bytes.len() as u64;
+        self.packed.extend(raw.data());
+        if self.packed.len() > MAX_PACKED_SIZE {
+            return Err(self.damaged("a block is too large"));
+        }
+        Ok(usize::from(raw.unpacked_size))
     }
 
     fn damaged(&self, reason: &str) -> InstallerError {
-        InstallerError::damaged(self.label, reason)
+        InstallerError::damaged(&self.cabinets[self.current].label, reason)
     }
 }
 
-struct BlockHeader {
+/// Block as it is in a cabinet.
+struct RawBlock {
     checksum: u32,
-    packed_size: u16,
     unpacked_size: u16,
+    /// Number of reserved bytes before the data.
+    reserve: usize,
+    /// Reserved bytes and data.
+    bytes: Vec<u8>,
+}
+
+impl RawBlock {
+    fn read<R: Read>(reader: &mut R, reserve: u8) -> io::Result<Self> {
+        let mut fields = LittleEndianFields::<8>::read(reader)?;
+        let (checksum, packed_size) = (fields.u32(), fields.u16());
+        let reserve = usize::from(reserve);
+        // The size is a number of 16 bits: at most 64 KiB are allocated.
+        let mut bytes = vec![0; reserve + usize::from(packed_size)];
+        let unpacked_size = fields.u16();
+        reader.read_exact(&mut bytes)?;
+        Ok(Self {
+            checksum,
+            unpacked_size,
+            reserve,
+            bytes,
+        })
+    }
+
+    fn data(&self) -> &[u8] {
+        self.bytes.get(self.reserve..).unwrap_or_default()
+    }
+
+    /// Returns whether the checksum over the data of the block, its sizes and its reserved bytes is
+    /// right. Zero means that there is none.
+    fn is_intact(&self) -> bool {
+        let mut header = Vec::from((self.data().len() as u16).to_le_bytes());
+        header.extend(self.unpacked_size.to_le_bytes());
+        header.extend(&self.bytes[..self.reserve]);
+        self.checksum == 0 || self.checksum == checksum(&header) ^ checksum(self.data())
+    }
 }
 
 /// Returns the checksum of a block: the exclusive or of its little-endian 32-bit words; the bytes

@@ -9,8 +9,10 @@ use rollup_names::Escaped;
 
 /// Maximum length of a name in a cabinet in bytes, with the zero byte at its end.
 const MAX_NAME_LENGTH: usize = 256;
-/// First of the group numbers that mean a group continued from, or in, another cabinet.
-const SPANNING: u16 = 0xfffd;
+/// Group numbers that mean the group which another cabinet begins, goes on with, or both.
+const FROM_PREVIOUS: u16 = 0xfffd;
+const TO_NEXT: u16 = 0xfffe;
+const FROM_PREVIOUS_TO_NEXT: u16 = 0xffff;
 const HAS_PREVIOUS: u16 = 1;
 const HAS_NEXT: u16 = 2;
 const HAS_RESERVE: u16 = 4;
@@ -25,6 +27,10 @@ pub(super) struct Cabinet<R> {
     pub(super) entries: Vec<CabinetEntry>,
     /// Number of reserved bytes at the start of each block.
     pub(super) block_reserve: u8,
+    /// Name of the cabinet before this one in a set.
+    pub(super) previous: Option<String>,
+    /// Name of the cabinet after this one in a set.
+    pub(super) next: Option<String>,
 }
 
 /// Run of compressed blocks.
@@ -40,12 +46,35 @@ pub(super) struct BlockGroup {
 /// File in a group.
 pub(super) struct CabinetEntry {
     pub(super) name: String,
-    pub(super) group: usize,
+    pub(super) group: EntryGroup,
     /// Offset of the file in the group's unpacked bytes.
     pub(super) start: u32,
     pub(super) size: u32,
     /// Seconds since 1970, the cabinet's time read as UTC.
     pub(super) modified: Option<i64>,
+}
+
+/// Group of a file. One that spans cabinets has parts of its bytes in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryGroup {
+    /// Group of this cabinet, by its number.
+    Own(usize),
+    /// First group, which an earlier cabinet begins.
+    FromPrevious,
+    /// Last group, which the next cabinet goes on with.
+    ToNext,
+    /// Only group, which earlier cabinets begin and later ones go on with.
+    FromPreviousToNext,
+}
+
+impl EntryGroup {
+    pub(super) fn is_begun_before(self) -> bool {
+        matches!(self, Self::FromPrevious | Self::FromPreviousToNext)
+    }
+
+    pub(super) fn goes_on(self) -> bool {
+        matches!(self, Self::ToNext | Self::FromPreviousToNext)
+    }
 }
 
 struct CabinetHeader {
@@ -54,6 +83,8 @@ struct CabinetHeader {
     files: u16,
     group_reserve: u8,
     block_reserve: u8,
+    previous: Option<Vec<u8>>,
+    next: Option<Vec<u8>>,
 }
 
 impl<R: Read + Seek> Cabinet<R> {
@@ -76,13 +107,28 @@ impl<R: Read + Seek> Cabinet<R> {
         for _ in 0..header.files {
             entries.push(read_entry(&mut reader, code_page, groups.len(), &label)?);
         }
+        let name = |bytes: Option<Vec<u8>>| bytes.map(|bytes| code_page.decode_lossy(&bytes));
         Ok(Self {
             reader,
             label,
             groups,
             entries,
             block_reserve: header.block_reserve,
+            previous: name(header.previous),
+            next: name(header.next),
         })
+    }
+
+    /// Returns whether an earlier cabinet begins the first group.
+    pub(super) fn is_begun_before(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.group.is_begun_before())
+    }
+
+    /// Returns whether the next cabinet goes on with the last group.
+    pub(super) fn goes_on(&self) -> bool {
+        self.entries.iter().any(|entry| entry.group.goes_on())
     }
 }
 
@@ -114,16 +160,22 @@ fn read_header<R: Read>(reader: &mut R, label: &str) -> Result<CabinetHeader, In
         files,
         group_reserve: 0,
         block_reserve: 0,
+        previous: None,
+        next: None,
     };
     if flags & HAS_RESERVE != 0 {
         let mut reserve = LittleEndianFields::<4>::read(reader).map_err(io)?;
         skip(reader, u64::from(reserve.u16())).map_err(io)?;
         (header.group_reserve, header.block_reserve) = (reserve.u8(), reserve.u8());
     }
-    for flag in [HAS_PREVIOUS, HAS_NEXT] {
+    let adjacent = [
+        (HAS_PREVIOUS, &mut header.previous),
+        (HAS_NEXT, &mut header.next),
+    ];
+    for (flag, name) in adjacent {
         if flags & flag != 0 {
-            // Names of the adjacent cabinet and of its disk.
-            read_text(reader, label)?;
+            *name = Some(read_text(reader, label)?);
+            // The name of its disk.
             read_text(reader, label)?;
         }
     }
@@ -161,20 +213,23 @@ fn read_entry<R: Read>(
         0 => code_page.decode_lossy(&bytes),
         _ => String::from_utf8_lossy(&bytes).into_owned(),
     };
-    if group >= SPANNING {
-        return Err(InstallerError::Unsupported(format!(
-            "{label}: a cabinet set that spans files"
-        )));
-    }
-    if usize::from(group) >= groups {
-        return Err(InstallerError::damaged(
-            label,
-            format!("the block group of `{}` does not exist", Escaped(&name)),
-        ));
+    let group = match group {
+        FROM_PREVIOUS => EntryGroup::FromPrevious,
+        TO_NEXT => EntryGroup::ToNext,
+        FROM_PREVIOUS_TO_NEXT => EntryGroup::FromPreviousToNext,
+        own => EntryGroup::Own(usize::from(own)),
+    };
+    let exists = match group {
+        EntryGroup::Own(number) => number < groups,
+        _ => groups > 0,
+    };
+    if !exists {
+        let reason = format!("the block group of `{}` does not exist", Escaped(&name));
+        return Err(InstallerError::damaged(label, reason));
     }
     Ok(CabinetEntry {
         name,
-        group: usize::from(group),
+        group,
         start,
         size,
         modified: unix_seconds(date, time),

@@ -56,9 +56,10 @@ impl Database {
         self.columns.contains_key(table)
     }
 
-    /// Returns a table with the named columns, in that order.
+    /// Returns a table with the named columns, in that order. A column whose name begins with `?` is
+    /// empty if the table does not have it.
     ///
-    /// It has no rows if the package does not have the table.
+    /// The table has no rows if the package does not have it.
     pub(super) fn table<R: Read + Seek, const N: usize>(
         &self,
         compound: &mut Compound<R>,
@@ -94,9 +95,16 @@ impl Database {
         check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
         for (cell, column) in cells.iter_mut().zip(names) {
-            *cell = column_cells(columns, rows, column).ok_or_else(|| {
-                InstallerError::damaged_table(name, format!("it has no column `{column}`"))
-            })?;
+            let column_name = column.trim_start_matches('?');
+            let found = column_cells(columns, rows, column_name);
+            *cell = match found {
+                Some(found) => found,
+                None if column.starts_with('?') => (0, 0),
+                None => {
+                    let reason = format!("it has no column `{column}`");
+                    return Err(InstallerError::damaged_table(name, reason));
+                }
+            };
         }
         Ok(DatabaseTable {
             bytes,
@@ -148,16 +156,35 @@ pub(super) struct DatabaseRow<'t, 'a, const N: usize> {
 impl<const N: usize> DatabaseRow<'_, '_, N> {
     /// Returns the text in a column, `None` if the cell is empty.
     pub(super) fn text(&self, column: usize) -> Result<Option<String>, InstallerError> {
+        let Some(bytes) = self.bytes(column)? else {
+            return Ok(None);
+        };
+        let code_page = self.table.pool.code_page;
+        let text = code_page.decode(bytes).ok_or_else(|| {
+            let reason = format!(
+                "row {}: the text `{}` is not valid in its code page {code_page}",
+                self.at + 1,
+                Escaped(&code_page.decode_lossy(bytes)),
+            );
+            InstallerError::not_accepted(format!("the table `{}`", self.table.name), reason)
+        })?;
+        Ok(Some(text))
+    }
+
+    /// Returns a text that is only shown to people, with replacement characters for what is not
+    /// valid in the code page; `None` if there is none.
+    pub(super) fn text_for_people(&self, column: usize) -> Option<String> {
+        let bytes = self.bytes(column).ok()??;
+        Some(self.table.pool.code_page.decode_lossy(bytes))
+    }
+
+    fn bytes(&self, column: usize) -> Result<Option<&[u8]>, InstallerError> {
         let (number, _) = self.cell(column)?;
-        match number {
-            0 => Ok(None),
-            _ => self
-                .table
-                .pool
-                .text(number as usize)
-                .map(Some)
-                .map_err(|reason| self.damaged(reason)),
+        if number == 0 {
+            return Ok(None);
         }
+        let bytes = self.table.pool.bytes_of(number as usize);
+        bytes.map(Some).map_err(|reason| self.damaged(reason))
     }
 
     /// Returns the text in a column that cannot be empty.
@@ -212,7 +239,9 @@ fn read_columns<R: Read + Seek>(
         MAX_TABLE_BYTES,
     )?
     else {
-        return Err(InstallerError::NotAPackage("it has no table `_Columns`"));
+        return Err(InstallerError::NotAPackage(
+            "it has no table `_Columns`".to_owned(),
+        ));
     };
     let text = pool.reference_width;
     let rows = bytes.len() / (2 * text + 4);
@@ -307,7 +336,7 @@ impl StringPool {
         )?
         else {
             return Err(InstallerError::NotAPackage(
-                "the compound file has no installer database",
+                "the compound file has no installer database".to_owned(),
             ));
         };
         let bytes = read_stream(
@@ -319,8 +348,7 @@ impl StringPool {
         let mut entries = pool.chunks_exact(4).map(little_endian);
         let header = entries.next().ok_or_else(|| Self::damaged("it is empty"))?;
         let number = header & !LONG_REFERENCES;
-        let code_page = CodePage::from_number(number)
-            .ok_or_else(|| InstallerError::Unsupported(format!("the code page {number}")))?;
+        let code_page = CodePage::from_number(number);
         let mut spans = Vec::new();
         let mut start = 0_u32;
         while let Some(entry) = entries.next() {
@@ -349,8 +377,8 @@ impl StringPool {
         })
     }
 
-    /// Returns the text of a string, by its number from 1.
-    fn text(&self, number: usize) -> Result<String, String> {
+    /// Returns the bytes of a string, by its number from 1.
+    fn bytes_of(&self, number: usize) -> Result<&[u8], String> {
         let span = number.checked_sub(1).and_then(|at| self.spans.get(at));
         let bytes = span.and_then(|(start, end)| self.bytes.get(*start as usize..*end as usize));
         let bytes = bytes.ok_or_else(|| format!("the string {number} does not exist"))?;
@@ -366,13 +394,7 @@ impl StringPool {
             .checked_sub(bytes.len())
             .ok_or("the texts of the package are too long")?;
         self.bytes_left.set(bytes_left);
-        let lossy = || self.code_page.decode_lossy(bytes);
-        self.code_page.decode(bytes).ok_or_else(|| {
-            format!(
-                "the text `{}` is not valid in the code page of the package",
-                Escaped(&lossy())
-            )
-        })
+        Ok(bytes)
     }
 
     fn damaged(reason: &str) -> InstallerError {

@@ -14,19 +14,69 @@ pub(super) const MAX_PATH_LENGTH: usize = 1024;
 /// Key of the directory that an administrator chooses, which contains everything.
 const TARGET_DIRECTORY: &str = "TARGETDIR";
 
+/// Folders of the system that have a name of their own here, by their keys. The 64-bit folders come
+/// after those of 32 bits, so that a package with both keeps them apart.
+const NAMED_SYSTEM_FOLDERS: [(&str, &str); 7] = [
+    ("ProgramFilesFolder", "Program Files"),
+    ("CommonFilesFolder", "Program Files/Common Files"),
+    ("WindowsFolder", "Windows"),
+    ("SystemFolder", "Windows/System32"),
+    ("ProgramFiles64Folder", "Program Files (64-bit)"),
+    ("CommonFiles64Folder", "Program Files (64-bit)/Common Files"),
+    ("System64Folder", "Windows/System64"),
+];
+
+/// Folders of the system that are named by their keys.
+const OTHER_SYSTEM_FOLDERS: [&str; 21] = [
+    "AdminToolsFolder",
+    "AppDataFolder",
+    "CommonAppDataFolder",
+    "DesktopFolder",
+    "FavoritesFolder",
+    "FontsFolder",
+    "LocalAppDataFolder",
+    "MyPicturesFolder",
+    "NetHoodFolder",
+    "PersonalFolder",
+    "PrintHoodFolder",
+    "ProgramMenuFolder",
+    "RecentFolder",
+    "SendToFolder",
+    "StartMenuFolder",
+    "StartupFolder",
+    "System16Folder",
+    "TempFolder",
+    "TemplateFolder",
+    "WindowsVolume",
+    "GlobalAssemblyCache",
+];
+
 /// Rows of the table `Directory`, by key.
-pub(super) struct Directories(BTreeMap<String, DirectoryRow>);
+#[derive(Default)]
+pub(super) struct Directories {
+    rows: BTreeMap<String, DirectoryRow>,
+    /// True if the source has the short names.
+    has_short_names: bool,
+}
 
 struct DirectoryRow {
     parent: Option<String>,
-    /// Name in the path, `None` if the path is the same as that of the parent.
-    name: Option<String>,
+    /// `target:source`, or one name for both.
+    default: String,
+}
+
+/// Side of a package: where its files are installed, or where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Target,
+    Source,
 }
 
 impl Directories {
     pub(super) fn read<R: Read + Seek>(
         database: &Database,
         compound: &mut cfb::CompoundFile<R>,
+        has_short_names: bool,
     ) -> Result<Self, InstallerError> {
         let table = database.table(
             compound,
@@ -38,28 +88,39 @@ impl Directories {
             let key = row.key(0)?;
             // A directory that is its own parent is a root, like one without a parent.
             let parent = row.text(1)?.filter(|parent| *parent != key);
-            let name = name_in_path(&key, parent.is_none(), &row.text(2)?.unwrap_or_default());
-            if rows.insert(key, DirectoryRow { parent, name }).is_some() {
+            let default = row.text(2)?.unwrap_or_default();
+            if rows.insert(key, DirectoryRow { parent, default }).is_some() {
                 return Err(row.damaged("the directory is a duplicate"));
             }
         }
-        Ok(Self(rows))
+        Ok(Self {
+            rows,
+            has_short_names,
+        })
     }
 
-    /// Returns the path of a directory below the target, empty for the target itself.
-    pub(super) fn path(&self, key: &str) -> Result<String, InstallerError> {
+    /// Returns the path of a directory below the target or in the directory of the package; empty
+    /// for the top itself.
+    ///
+    /// A folder of the system is known by its key, whatever its row says.
+    pub(super) fn path(&self, key: &str, side: Side) -> Result<String, InstallerError> {
         let mut names = Vec::new();
         let mut at = Some(key);
         for _ in 0..MAX_DEPTH {
             let Some(key) = at.filter(|key| *key != TARGET_DIRECTORY) else {
                 return join(&names);
             };
-            match self.0.get(key) {
-                Some(directory) => {
-                    names.extend(directory.name.as_deref());
-                    at = directory.parent.as_deref();
+            if side == Side::Target
+                && let Some(folder) = system_folder(key)
+            {
+                names.extend(folder.rsplit('/'));
+                return join(&names);
+            }
+            match self.rows.get(key) {
+                Some(row) => {
+                    names.extend(self.name(row, side));
+                    at = row.parent.as_deref();
                 }
-                // System directories need no row.
                 None => {
                     names.push(key);
                     at = None;
@@ -70,6 +131,48 @@ impl Directories {
             "Directory",
             format!("`{key}` is below itself, or deeper than {MAX_DEPTH} directories"),
         ))
+    }
+
+    /// Returns the name that a row adds to the path: nothing for `.`.
+    fn name<'r>(&self, row: &'r DirectoryRow, side: Side) -> Option<&'r str> {
+        let (target, source) = row
+            .default
+            .split_once(':')
+            .unwrap_or((&row.default, &row.default));
+        // A path such as `C:\x` must not be split into names. It is kept as one name, which is refused
+        // if a file is installed below it.
+        if row.default.contains(':') && source.contains([':', '/', '\\']) {
+            return Some(&row.default);
+        }
+        let name = match side {
+            Side::Target => long_name(target),
+            Side::Source if self.has_short_names => short_name(source),
+            Side::Source => long_name(source),
+        };
+        match name {
+            "." => None,
+            "SourceDir" if row.parent.is_none() => None,
+            name => Some(name),
+        }
+    }
+
+    /// Returns the name of a file in the directory of the package.
+    pub(super) fn source_name<'n>(&self, name: &'n str) -> &'n str {
+        if self.has_short_names {
+            short_name(name)
+        } else {
+            long_name(name)
+        }
+    }
+}
+
+/// Returns the path of a folder of the system. Merged modules append a dot and their GUID to the key.
+fn system_folder(key: &str) -> Option<&str> {
+    let key = key.split_once('.').map_or(key, |(key, _module)| key);
+    let named = NAMED_SYSTEM_FOLDERS.iter().find(|(known, _)| *known == key);
+    match named {
+        Some((_, path)) => Some(path),
+        None => OTHER_SYSTEM_FOLDERS.contains(&key).then_some(key),
     }
 }
 
@@ -88,26 +191,13 @@ fn join(names: &[&str]) -> Result<String, InstallerError> {
     }
 }
 
-/// Returns the name that a row adds to the path: the long name of the target, nothing for `.`.
-fn name_in_path(key: &str, root: bool, default: &str) -> Option<String> {
-    let (target, source) = default.split_once(':').unwrap_or((default, ""));
-    // The source directory is not used, but a path such as `C:\x` must not be split into names. It
-    // is kept as one name, which is refused if a file is installed below it.
-    if source.contains([':', '/', '\\']) {
-        return Some(default.to_owned());
-    }
-    match long_name(target) {
-        // Many tools give system directories no name. This one has the same name on every system.
-        "." if key == "ProgramFilesFolder" => Some("Program Files".to_owned()),
-        "." => None,
-        "SourceDir" if root => None,
-        name => Some(name.to_owned()),
-    }
-}
-
 /// Returns the long name of `short|long`.
 pub(super) fn long_name(name: &str) -> &str {
     name.split_once('|').map_or(name, |(_short, long)| long)
+}
+
+fn short_name(name: &str) -> &str {
+    name.split_once('|').map_or(name, |(short, _long)| short)
 }
 
 /// Returns the name if it is valid for a file or a directory on every system.
@@ -123,27 +213,23 @@ mod tests {
 
     fn directories(rows: &[(&str, Option<&str>, &str)]) -> Directories {
         let row = |(key, parent, default): &(&str, Option<&str>, &str)| {
-            let name = name_in_path(key, parent.is_none(), default);
-            (
-                (*key).to_owned(),
-                DirectoryRow {
-                    parent: parent.map(str::to_owned),
-                    name,
-                },
-            )
+            let row = DirectoryRow {
+                parent: parent.map(str::to_owned),
+                default: (*default).to_owned(),
+            };
+            ((*key).to_owned(), row)
         };
-        Directories(rows.iter().map(row).collect())
+        Directories {
+            rows: rows.iter().map(row).collect(),
+            has_short_names: false,
+        }
     }
 
     #[test]
-    fn paths_consist_of_the_target_names() {
-        let all = directories(&[
+    fn paths_consist_of_the_names_of_one_side() {
+        let mut all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
-            (
-                "ProgramFilesFolder",
-                Some("TARGETDIR"),
-                "PFiles|Program Files",
-            ),
+            ("ProgramFilesFolder", Some("TARGETDIR"), ".:PFiles|Programs"),
             (
                 "INSTALLDIR",
                 Some("ProgramFilesFolder"),
@@ -151,19 +237,46 @@ mod tests {
             ),
             ("Same", Some("INSTALLDIR"), ".:elsewhere"),
             ("Below", Some("Same"), "below"),
-            ("Wix", Some("ProgramFiles64Folder"), "x"),
+            ("Unlisted", Some("Other"), "x"),
         ]);
-        let path = |key| all.path(key).expect("a path");
+        let path = |key| all.path(key, Side::Target).expect("a path");
         assert_eq!(path("TARGETDIR"), "");
         assert_eq!(path("INSTALLDIR"), "Program Files/Example Product");
         assert_eq!(path("Same"), "Program Files/Example Product");
         assert_eq!(path("Below"), "Program Files/Example Product/below");
         assert_eq!(
-            path("Wix"),
-            "ProgramFiles64Folder/x",
+            path("Unlisted"),
+            "Other/x",
             "the key of a parent without a row is its name"
         );
-        assert_eq!(path("SystemFolder"), "SystemFolder");
+        let source = |all: &Directories| all.path("Below", Side::Source).expect("a path");
+        assert_eq!(source(&all), "Programs/source/elsewhere/below");
+        all.has_short_names = true;
+        assert_eq!(source(&all), "PFiles/src/elsewhere/below");
+    }
+
+    #[test]
+    fn a_folder_of_the_system_is_known_by_its_key() {
+        let all = directories(&[
+            ("TARGETDIR", None, "SourceDir"),
+            ("SystemFolder", Some("TARGETDIR"), "."),
+            ("System64Folder", Some("TARGETDIR"), "."),
+            ("WindowsFolder", Some("TARGETDIR"), "WinRoot"),
+            ("CommonFiles64Folder", Some("ProgramFiles64Folder"), "x"),
+            ("FontsFolder", Some("WindowsFolder"), "fonts"),
+            ("SystemFolder.0123_ABCD", Some("TARGETDIR"), "."),
+            ("Below", Some("SystemFolder.0123_ABCD"), "below"),
+        ]);
+        let path = |key| all.path(key, Side::Target).expect("a path");
+        assert_eq!(path("SystemFolder"), "Windows/System32");
+        assert_eq!(path("System64Folder"), "Windows/System64");
+        assert_eq!(path("WindowsFolder"), "Windows");
+        assert_eq!(
+            path("CommonFiles64Folder"),
+            "Program Files (64-bit)/Common Files"
+        );
+        assert_eq!(path("FontsFolder"), "FontsFolder");
+        assert_eq!(path("Below"), "Windows/System32/below");
     }
 
     #[test]
@@ -175,7 +288,10 @@ mod tests {
         ]);
         for key in ["A", "B", "C"] {
             assert!(
-                matches!(all.path(key), Err(InstallerError::Damaged { .. })),
+                matches!(
+                    all.path(key, Side::Target),
+                    Err(InstallerError::Damaged { .. })
+                ),
                 "{key}"
             );
         }
@@ -198,7 +314,10 @@ mod tests {
         ] {
             let all = directories(&[("D", Some("TARGETDIR"), name)]);
             assert!(
-                matches!(all.path("D"), Err(InstallerError::Unsafe { .. })),
+                matches!(
+                    all.path("D", Side::Target),
+                    Err(InstallerError::Unsafe { .. })
+                ),
                 "{name:?} was accepted"
             );
         }

@@ -1,219 +1,268 @@
-//! Unpacking of cabinets in one pass. Every file is checked against the tables and written to the
-//! sink.
+//! Unpacking in one pass over each cabinet. Every file is checked against the tables and written to
+//! the sink.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek, Write};
 
 use md5::{Digest as _, Md5};
+use rollup_names::{Escaped, RelPath};
 
 use super::blocks::Blocks;
-use super::cabinet::{Cabinet, CabinetEntry};
-use super::code_page::CodePage;
-use super::layout::{self, CabinetLocation, MediaFile};
-use super::{FileHashes, InstallerError, PackagedFile, ReadSeek, SiblingFiles, Sink};
-use rollup_names::{Escaped, FileName};
+use super::cabinet::CabinetEntry;
+use super::layout::Layout;
+use super::media::{CabinetLocation, Media};
+use super::set::{CabinetOpener, CabinetSet, open_sibling};
+use super::{InstallerError, PackagedFile, SiblingFiles, Sink};
 
-/// Unpacker of the files that a package installs from one of its cabinets.
-pub(super) struct CabinetUnpacker<'a> {
-    pub(super) code_page: CodePage,
-    pub(super) cabinet: &'a layout::MediaCabinet,
-    pub(super) files: &'a [PackagedFile],
-    pub(super) file_hashes: FileHashes,
+/// Unpacker of the files of a package.
+pub(super) struct Unpacker<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) siblings: &'a mut dyn SiblingFiles,
+    pub(super) sink: &'a mut dyn Sink,
+    /// True if files are compared with the MD5 hashes of the package.
+    pub(super) compares_hashes: bool,
+    /// Peculiarities that were found so far.
+    pub(super) notes: Vec<String>,
 }
 
-impl CabinetUnpacker<'_> {
+impl Unpacker<'_> {
+    /// Unpacks every file of the package, in the order of the cabinets.
     pub(super) fn unpack<R: Read + Seek>(
-        &self,
+        &mut self,
         compound: &mut cfb::CompoundFile<R>,
-        siblings: &mut dyn SiblingFiles,
-        sink: &mut dyn Sink,
     ) -> Result<(), InstallerError> {
-        match &self.cabinet.location {
-            CabinetLocation::Embedded { name, stream } => {
-                let label = format!("the cabinet `{}`", Escaped(name));
-                if !compound.is_stream(stream) {
-                    return Err(InstallerError::damaged(
-                        label,
-                        "it is missing from the package",
-                    ));
+        let absent = absent(&self.layout.media, self.siblings)?;
+        if !absent.is_empty() {
+            return Err(InstallerError::Missing(absent));
+        }
+        let mut done = BTreeSet::new();
+        let layout = self.layout;
+        for cabinet in &layout.media.cabinets {
+            if done.contains(&cabinet.location.key()) {
+                continue;
+            }
+            let mut opener = CabinetOpener {
+                compound,
+                siblings: self.siblings,
+                code_page: layout.code_page,
+            };
+            let set = opener.open_set(&cabinet.location)?;
+            done.extend(set.keys.iter().cloned());
+            self.unpack_set(set)?;
+        }
+        for (index, path) in &layout.media.sources {
+            self.copy_source(*index, path)?;
+        }
+        Ok(())
+    }
+
+    fn unpack_set(&mut self, mut set: CabinetSet<'_>) -> Result<(), InstallerError> {
+        let mut files_of_group = self.match_files(&mut set)?;
+        let mut order: Vec<usize> = files_of_group.keys().copied().collect();
+        // In the order of the cabinets, so that each is read once.
+        order.sort_by_key(|group| {
+            let first = set.groups[*group][0];
+            (first.cabinet, first.group.start)
+        });
+        let mut ends = vec![0; set.cabinets.len()];
+        for group in order {
+            let mut files = files_of_group.remove(&group).unwrap_or_default();
+            files.sort_by_key(|file| (file.entry.start, file.entry.size));
+            let label = set.cabinets[set.groups[group][0].cabinet].label.clone();
+            let blocks = Blocks::new(&mut set.cabinets, &mut ends, &set.groups[group])?;
+            self.unpack_group(blocks, &files, &label)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the files to unpack of each group.
+    fn match_files(
+        &mut self,
+        set: &mut CabinetSet<'_>,
+    ) -> Result<BTreeMap<usize, Vec<MatchedFile>>, InstallerError> {
+        let cabinets = self.layout.media.cabinets.iter();
+        let own = cabinets.filter(|cabinet| set.keys.contains(&cabinet.location.key()));
+        let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut is_embedded = false;
+        for cabinet in own {
+            is_embedded |= matches!(cabinet.location, CabinetLocation::Embedded { .. });
+            missing.extend(
+                cabinet
+                    .files
+                    .iter()
+                    .map(|(key, index)| (key.as_str(), *index)),
+            );
+        }
+        let label = set.cabinets[0].label.clone();
+        let damaged = |name: &str, reason: &str| {
+            InstallerError::damaged(&label, format!("`{}` {reason}", Escaped(name)))
+        };
+        let mut found: BTreeMap<&str, (usize, u32, u32)> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, Vec<MatchedFile>> = BTreeMap::new();
+        for (group, entry) in std::mem::take(&mut set.entries) {
+            let place = (group, entry.start, entry.size);
+            if let Some((key, index)) = missing.remove_entry(entry.name.as_str()) {
+                let size = self.layout.files[index].size;
+                if u64::from(entry.size) != size {
+                    let sizes = format!("has {} bytes, and {size} in the table `File`", entry.size);
+                    return Err(damaged(key, &sizes));
                 }
-                let stream = compound
-                    .open_stream(stream)
-                    .map_err(|error| InstallerError::reading(&label, error))?;
-                self.unpack_cabinet(Cabinet::open(stream, label, self.code_page)?, sink)
+                found.insert(key, place);
+                let matched = MatchedFile { entry, index };
+                groups.entry(group).or_default().push(matched);
+            } else if let Some(first) = found.get(entry.name.as_str()) {
+                if *first != place {
+                    return Err(damaged(&entry.name, "is in it twice"));
+                }
+            } else if is_embedded {
+                // An external cabinet may have files of other packages, too.
+                self.note(format!(
+                    "{label} has `{}`, which the table `File` does not list",
+                    Escaped(&entry.name)
+                ));
             }
-            CabinetLocation::External(name) => {
-                let (label, file) = open_external(name, siblings)?;
-                self.unpack_cabinet(Cabinet::open(file, label, self.code_page)?, sink)
-            }
+        }
+        match missing.keys().next() {
+            None => Ok(groups),
+            Some(key) => Err(damaged(key, "is not in it")),
         }
     }
 
-    fn unpack_cabinet<R: Read + Seek>(
-        &self,
-        mut cabinet: Cabinet<R>,
-        sink: &mut dyn Sink,
+    /// Unpacks the files of one group, which are in their order. Files with the same place are one
+    /// content.
+    fn unpack_group<R: Read + Seek>(
+        &mut self,
+        mut blocks: Blocks<'_, R>,
+        files: &[MatchedFile],
+        label: &str,
     ) -> Result<(), InstallerError> {
-        let entries = std::mem::take(&mut cabinet.entries);
-        let mut files_by_group = self.match_files(entries, &cabinet.label)?;
-        // In the order of the cabinet, so that it is read once and no block is part of two groups.
-        let mut order: Vec<usize> = (0..cabinet.groups.len()).collect();
-        order.sort_by_key(|number| cabinet.groups.get(*number).map(|group| group.start));
-        let mut end = 0;
-        for number in order {
-            if let Some(files) = files_by_group.remove(&number) {
-                end = unpack_group(&mut cabinet, number, files, end, sink)?;
+        let is_same = |a: &MatchedFile, b: &MatchedFile| {
+            (a.entry.start, a.entry.size) == (b.entry.start, b.entry.size)
+        };
+        let mut position = 0;
+        for same in files.chunk_by(is_same) {
+            let entry = &same[0].entry;
+            let (start, size) = (u64::from(entry.start), u64::from(entry.size));
+            // An empty file may have any offset.
+            if size > 0 {
+                let Some(gap) = start.checked_sub(position) else {
+                    return Err(InstallerError::damaged(label, "two files share bytes"));
+                };
+                blocks.copy(gap, |_| Ok(()))?;
+                position = start + size;
+            }
+            let modified = entry.modified;
+            let indices: Vec<usize> = same.iter().map(|file| file.index).collect();
+            self.write(&indices, modified, |write| blocks.copy(size, write))?;
+        }
+        Ok(())
+    }
+
+    /// Copies a file that is in no cabinet from the directory of the package.
+    fn copy_source(&mut self, index: usize, path: &RelPath) -> Result<(), InstallerError> {
+        let size = self.layout.files[index].size;
+        let label = format!("the file `{}`", Escaped(path.as_str()));
+        let mut file = open_sibling(self.siblings, path, &label)?;
+        let mut copied = 0;
+        let mut buffer = vec![0; 64 << 10];
+        self.write(&[index], None, |write| {
+            loop {
+                let read = file.read(&mut buffer);
+                let read = read.map_err(|error| InstallerError::reading(&label, error))?;
+                copied += read as u64;
+                if copied > size || read == 0 && copied < size {
+                    let reason = format!("its size is not {size} bytes, as in the table `File`");
+                    return Err(InstallerError::not_accepted(&label, reason));
+                }
+                if read == 0 {
+                    return Ok(());
+                }
+                write(&buffer[..read])?;
+            }
+        })
+    }
+
+    /// Writes one content to the sink as one or more files, and compares it with their MD5. `copy`
+    /// passes the bytes on.
+    fn write(
+        &mut self,
+        indices: &[usize],
+        modified: Option<i64>,
+        copy: impl FnOnce(
+            &mut dyn FnMut(&[u8]) -> Result<(), InstallerError>,
+        ) -> Result<(), InstallerError>,
+    ) -> Result<(), InstallerError> {
+        let layout = self.layout;
+        let files: Vec<&PackagedFile> = indices.iter().map(|index| &layout.files[*index]).collect();
+        let writing = |error| InstallerError::writing(&files[0].path, error);
+        let has_hash = files
+            .iter()
+            .any(|file| layout.hashes.contains_key(&file.key));
+        // Some tools write zeros and not the hash of an empty file.
+        let is_hashed = self.compares_hashes && files[0].size > 0 && has_hash;
+        let mut hash = is_hashed.then(Md5::new);
+        let mut target = self.sink.file(&files, modified).map_err(writing)?;
+        copy(&mut |piece| {
+            if let Some(hash) = &mut hash {
+                hash.update(piece);
+            }
+            target.write_all(piece).map_err(writing)
+        })?;
+        target.flush().map_err(writing)?;
+        drop(target);
+        let hash = hash.map(|hash| <[u8; 16]>::from(hash.finalize()));
+        for file in files {
+            let expected = layout.hashes.get(&file.key);
+            if let (Some(expected), Some(hash)) = (expected, &hash)
+                && expected != hash
+            {
+                self.note(format!(
+                    "the MD5 of `{}` is not that in the table `MsiFileHash`",
+                    Escaped(file.path.as_str())
+                ));
             }
         }
         Ok(())
     }
 
-    /// Returns the files to unpack of each group, in the order of the directory of the cabinet.
-    fn match_files(
-        &self,
-        entries: Vec<CabinetEntry>,
-        label: &str,
-    ) -> Result<BTreeMap<usize, Vec<MatchedFile<'_>>>, InstallerError> {
-        let layout::MediaCabinet { location, files } = self.cabinet;
-        let is_embedded = matches!(location, CabinetLocation::Embedded { .. });
-        let mut missing: BTreeMap<&str, &MediaFile> = files
-            .iter()
-            .map(|(key, file)| (key.as_str(), file))
-            .collect();
-        let mut groups: BTreeMap<usize, Vec<MatchedFile<'_>>> = BTreeMap::new();
-        for entry in entries {
-            let damaged = |reason: &str| {
-                Err(InstallerError::damaged(
-                    label,
-                    format!("`{}` {reason}", Escaped(&entry.name)),
-                ))
-            };
-            let Some(MediaFile { index, md5 }) = missing.remove(entry.name.as_str()) else {
-                if files.contains_key(&entry.name) {
-                    return damaged("is in it twice");
-                }
-                // An external cabinet may have files of other packages, too.
-                if is_embedded {
-                    return damaged("is in it, but the tables of the package do not list it");
-                }
-                continue;
-            };
-            let Some(file) = self.files.get(*index) else {
-                continue;
-            };
-            if u64::from(entry.size) != file.size {
-                let sizes = format!(
-                    "has {} bytes, and {} in the table `File`",
-                    entry.size, file.size
-                );
-                return damaged(&sizes);
-            }
-            let md5 = md5.filter(|_| self.file_hashes == FileHashes::Compare);
-            groups
-                .entry(entry.group)
-                .or_default()
-                .push(MatchedFile { entry, file, md5 });
-        }
-        match missing.keys().next() {
-            None => Ok(groups),
-            Some(key) => Err(InstallerError::damaged(
-                label,
-                format!("`{}` is not in it", Escaped(key)),
-            )),
+    fn note(&mut self, note: String) {
+        match self.notes.len() {
+            ..MAX_NOTES => self.notes.push(note),
+            MAX_NOTES => self.notes.push("more of its files are unusual".to_owned()),
+            _ => {}
         }
     }
 }
 
-fn open_external(
-    name: &FileName,
+/// Number of peculiarities that are named.
+const MAX_NOTES: usize = 20;
+
+/// Returns the files that must be in the directory of the package and are not there.
+pub(super) fn absent(
+    media: &Media,
     siblings: &mut dyn SiblingFiles,
-) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
-    let label = format!("the cabinet `{}`", Escaped(name.as_str()));
-    match siblings.open(name) {
-        Ok(Some(file)) => Ok((label, file)),
-        Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
-        Err(source) => Err(InstallerError::Io {
-            action: format!("open {label}"),
+) -> Result<Vec<RelPath>, InstallerError> {
+    let cabinets = media.cabinets.iter();
+    let cabinets = cabinets.filter_map(|cabinet| match &cabinet.location {
+        CabinetLocation::External(path) => Some(path),
+        CabinetLocation::Embedded { .. } => None,
+    });
+    let sources = media.sources.iter().map(|(_, path)| path);
+    let mut absent = Vec::new();
+    for path in cabinets.chain(sources) {
+        let exists = siblings.exists(path).map_err(|source| InstallerError::Io {
+            action: format!("open `{}`", Escaped(path.as_str())),
             source,
-        }),
+        })?;
+        if !exists {
+            absent.push(path.clone());
+        }
     }
+    Ok(absent)
 }
 
-/// Entry of a cabinet, with the file of the package that is unpacked from it.
-struct MatchedFile<'a> {
+/// Entry of a cabinet, with the index of the file that is unpacked from it.
+struct MatchedFile {
     entry: CabinetEntry,
-    file: &'a PackagedFile,
-    md5: Option<[u8; 16]>,
-}
-
-/// Unpacks the files of one group, and returns the offset in the cabinet up to which it was read.
-fn unpack_group<R: Read + Seek>(
-    cabinet: &mut Cabinet<R>,
-    number: usize,
-    mut files: Vec<MatchedFile<'_>>,
-    previous_end: u64,
-    sink: &mut dyn Sink,
-) -> Result<u64, InstallerError> {
-    let label = cabinet.label.as_str();
-    let Some(group) = cabinet.groups.get(number).copied() else {
-        return Ok(previous_end);
-    };
-    let start = u64::from(group.start);
-    if start < previous_end {
-        return Err(InstallerError::damaged(
-            label,
-            "two block groups share blocks",
-        ));
-    }
-    cabinet
-        .reader
-        .seek(SeekFrom::Start(start))
-        .map_err(|error| InstallerError::reading(label, error))?;
-    let mut blocks = Blocks::new(&mut cabinet.reader, label, group, cabinet.block_reserve)?;
-    files.sort_by_key(|file| (file.entry.start, file.entry.size));
-    let mut position = 0;
-    for file in &files {
-        let gap = u64::from(file.entry.start).checked_sub(position);
-        match (gap, file.file.size) {
-            // An empty file may have any offset.
-            (_, 0) => unpack_file(&mut blocks, file, sink)?,
-            (None, _) => return Err(InstallerError::damaged(label, "two files share bytes")),
-            (Some(gap), size) => {
-                blocks.copy(gap, |_| Ok(()))?;
-                unpack_file(&mut blocks, file, sink)?;
-                position = u64::from(file.entry.start) + size;
-            }
-        }
-    }
-    Ok(start + blocks.consumed)
-}
-
-fn unpack_file<R: Read>(
-    blocks: &mut Blocks<'_, R>,
-    matched: &MatchedFile<'_>,
-    sink: &mut dyn Sink,
-) -> Result<(), InstallerError> {
-    let MatchedFile { entry, file, md5 } = matched;
-    let writing = |error| InstallerError::writing(&file.path, error);
-    let mut target = sink.file(file, entry.modified).map_err(writing)?;
-    let mut hash = md5.map(|_| Md5::new());
-    blocks.copy(file.size, |piece| {
-        if let Some(hash) = &mut hash {
-            hash.update(piece);
-        }
-        target.write_all(piece).map_err(writing)
-    })?;
-    target.flush().map_err(writing)?;
-    let found = hash.map(|hash| <[u8; 16]>::from(hash.finalize()));
-    // Some tools write zeros and not the hash of an empty file.
-    match file.size == 0 || found == *md5 {
-        true => Ok(()),
-        false => {
-            let path = Escaped(file.path.as_str()).to_string();
-            Err(InstallerError::damaged(
-                format!("the file `{path}`"),
-                "its MD5 does not match the table `MsiFileHash`",
-            ))
-        }
-    }
+    index: usize,
 }

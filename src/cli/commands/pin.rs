@@ -7,7 +7,7 @@ use crate::cli::inputs;
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::description::Description;
-use crate::document::Code;
+use crate::document::{Code, Severity};
 use crate::manifest::{self, Manifest};
 use crate::names::{Digest, FileName};
 use crate::payload::{PayloadFacts, compare};
@@ -94,6 +94,12 @@ fn pins(
             // Every row is pinned, so every file has to exist; missing ones are reported above.
             Code::MissingFile | Code::NotAFile | Code::ExtraFile => {}
             Code::WrongDate => out::warn(&difference.message),
+            // An installer that is only copied need not be readable.
+            Code::NotAnInstaller | Code::UnusableInstaller
+                if difference.level == Severity::Warning =>
+            {
+                out::warn(&difference.message);
+            }
             _ => reasons.push(difference.message),
         }
     }

@@ -327,6 +327,9 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             .text(table, "product")
             .and_then(|product| self.site.file_name(product));
         let removable = self.site.reader.flag(table, "removable");
+        let mut features = values(self.site.reader.texts_or_none(table, "features"));
+        features.sort();
+        features.dedup();
         let name = || name.map(|name| name.value.clone());
         // A missing name or installer is an error already, so the placeholder is never shown.
         let placeholder = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
@@ -337,6 +340,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
         ItemKind::Component {
             installer: installer.map_or_else(placeholder, |installer| installer.value),
             product: product.to_string(),
+            features,
             removable: removable.map_or(inherited.removable, |removable| removable.value),
         }
     }

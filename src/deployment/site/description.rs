@@ -144,6 +144,8 @@ pub enum ItemKind {
         installer: FileName,
         /// ProductName that the installer must have.
         product: String,
+        /// Features to install although the package has them off, sorted.
+        features: Vec<String>,
         /// True if it may be uninstalled.
         removable: bool,
     },

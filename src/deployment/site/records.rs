@@ -96,6 +96,8 @@ pub struct Installed {
     pub upgrade_code: Option<String>,
     /// Installer that it was installed from.
     pub installer: InstallerRecord,
+    /// Features that were installed although the package has them off, sorted.
+    pub features: Vec<String>,
     /// Files that it installed, by path below `files/`.
     pub files: BTreeMap<RelPath, FileRecord>,
 }
@@ -143,6 +145,8 @@ struct WrittenItem {
     upgrade_code: Option<String>,
     installer: Option<InstallerRecord>,
     #[serde(default)]
+    features: Vec<String>,
+    #[serde(default)]
     files: BTreeMap<RelPath, FileRecord>,
 }
 
@@ -182,6 +186,7 @@ impl ItemRecord {
             product_code,
             upgrade_code,
             installer,
+            features,
             files,
             ..
         } = parse_record(text)?;
@@ -193,6 +198,7 @@ impl ItemRecord {
                     product_code,
                     upgrade_code,
                     installer,
+                    features,
                     files,
                 })
             }
@@ -226,6 +232,12 @@ impl ItemRecord {
             key(&mut text, "product_code", installed.product_code.as_str());
             if let Some(code) = &installed.upgrade_code {
                 key(&mut text, "upgrade_code", code.as_str());
+            }
+            if !installed.features.is_empty() {
+                let features: Vec<String> =
+                    installed.features.iter().map(|name| quoted(name)).collect();
+                let features = features.join(", ");
+                line(&mut text, format_args!("features = [{features}]"));
             }
             let InstallerRecord { name, sha256 } = &installed.installer;
             line(
@@ -414,6 +426,7 @@ mod tests {
                 name: FileName::parse("A'b.msi").expect("a name"),
                 sha256: Digest::of(b""),
             },
+            features: vec!["Tools \"x\"".to_owned()],
             files: [(path, file)].into(),
         };
         ItemRecord::installed(

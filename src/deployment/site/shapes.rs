@@ -237,6 +237,11 @@ static ITEM: Shape = Shape::new(
             "The ProductName of the installer; the name of the item by default.",
         ),
         Key::new(
+            "features",
+            KeyKind::names(Form::Words),
+            "Features to install although the package has them off by default, by their keys in the package.",
+        ),
+        Key::new(
             "on",
             TEXT,
             "The role on whose servers it has instances; the role of the group by default.",

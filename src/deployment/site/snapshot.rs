@@ -431,15 +431,15 @@ impl Snapshot {
     }
 }
 
-/// Cabinets beside a package in the share.
+/// Files beside a package in the share.
 struct ShareSiblings<'a> {
     snapshot: &'a Snapshot,
     tree: &'a Tree,
 }
 
 impl SiblingFiles for ShareSiblings<'_> {
-    fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
-        match self.snapshot.share_file(&name.case_folded()) {
+    fn open(&mut self, path: &RelPath) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
+        match self.snapshot.share_file(&path.case_folded()) {
             None => Ok(None),
             Some(found) => {
                 let file = self.tree.file(&found.path).map_err(|error| error.source)?;

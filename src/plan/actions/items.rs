@@ -186,7 +186,10 @@ impl Planner<'_> {
             }
         }
         let ItemKind::Component {
-            installer, product, ..
+            installer,
+            product,
+            features,
+            ..
         } = &self.snapshot.description.items[target.instance.item.0].kind
         else {
             return;
@@ -219,7 +222,7 @@ impl Planner<'_> {
                 self.refuse_product(installer, &shown, product, contents);
             }
             Package::Known(contents, source_file) => {
-                let install = PackageInstall { contents, source_file, installer, before: before.as_ref(), record, shown };
+                let install = PackageInstall { contents, source_file, installer, features, before: before.as_ref(), record, shown };
                 if let Some(record) = self.install_package(operation_target, install, OperationKind::Install, draft) {
                     return self.set_installed(at, target.instance, record);
                 }
@@ -286,6 +289,7 @@ pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
             name: installer.clone(),
             sha256: crate::names::Digest::of(b""),
         },
+        features: Vec::new(),
         files: BTreeMap::new(),
     };
     ItemRecord::installed(None, unknown)

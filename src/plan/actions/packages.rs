@@ -1,12 +1,12 @@
 //! Installation of a package to a directory, for an item or outside the console.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::states::{item_state, seen_item};
 use super::{OperationTarget, PlannedStepDraft};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
-use crate::installer::{Contents, ExternalCabinet};
+use crate::installer::{BesideFile, Contents, UnpackedFile};
 use crate::manifest::{Servers, Step};
 use crate::names::{CaseFolded, FileName, RelPath};
 use crate::plan::options::Downgrade;
@@ -31,13 +31,14 @@ impl Planner<'_> {
             contents,
             source_file,
             installer,
+            features,
             before,
             record,
             shown,
         } = install;
         let installed = record.as_ref().filter(|record| record.state.is_installed());
         let now = installed.and_then(|record| record.installed.as_ref());
-        if now.is_some_and(|now| is_same(now, contents, &source_file)) {
+        if now.is_some_and(|now| is_same(now, contents, &source_file, features)) {
             draft.add_unchanged(
                 shown,
                 format!(
@@ -62,13 +63,25 @@ impl Planner<'_> {
             );
             return None;
         }
+        let files = match contents.installed(features) {
+            Ok(files) => files,
+            Err(why) => {
+                let message = format!("`{installer}` cannot be installed as `{shown}`: {why}");
+                self.refuse(ReasonKind::Mismatch, message, None);
+                return None;
+            }
+        };
         let source = self.installer_source(&source_file, contents, installer, fresh)?;
         let kept = self.directory_object(&operation_target.at, record.as_ref());
         let record_after = ItemRecord::installed(
             Some(self.rollup_identity()),
-            installed_from(contents, installer, &source_file),
+            Installed {
+                features: features.to_vec(),
+                files: files.iter().map(|file| file_record(file)).collect(),
+                ..installed_from(contents, installer, &source_file)
+            },
         );
-        let mut new = package_entries(&operation_target.at, contents, source);
+        let mut new = package_entries(&operation_target.at, &files, source);
         new.push(text_entry(
             ItemDir(&operation_target.at).record(),
             record_after.to_toml(),
@@ -128,7 +141,7 @@ impl Planner<'_> {
         true
     }
 
-    /// Adds an installer as a source, together with the cabinets that must be beside it.
+    /// Adds an installer as a source, together with the files that must be beside it.
     pub(super) fn installer_source(
         &mut self,
         source_file: &SourceFile,
@@ -137,14 +150,14 @@ impl Planner<'_> {
         used: OperationKind,
     ) -> Option<usize> {
         let mut beside = Vec::new();
-        for cabinet in &contents.external_cabinets {
-            let found = self.cabinet(cabinet, source_file, used);
-            match found.filter(|found| found.sha256 == cabinet.sha256) {
+        for file in &contents.beside {
+            let found = self.beside_file(file, source_file, used);
+            match found.filter(|found| found.sha256 == file.sha256) {
                 Some(found) => beside.push(self.source(&found)),
                 None => {
                     let message = format!(
-                        "`{installer}` requires the cabinet `{}` beside it, which is missing or different at this step",
-                        cabinet.name
+                        "`{installer}` requires `{}` beside it, which is missing or different at this step",
+                        file.path
                     );
                     self.refuse(
                         ReasonKind::Mismatch,
@@ -160,29 +173,29 @@ impl Planner<'_> {
         Some(source)
     }
 
-    /// Returns a cabinet that belongs beside an installer: from the payload if the installer is run
+    /// Returns a file that belongs beside an installer: from the payload if the installer is run
     /// from there, else from the share at this step.
-    pub(super) fn cabinet(
+    pub(super) fn beside_file(
         &self,
-        cabinet: &ExternalCabinet,
+        file: &BesideFile,
         installer: &SourceFile,
         used: OperationKind,
     ) -> Option<SourceFile> {
-        let name = &cabinet.name;
+        let name = file.path.case_folded();
         if used == OperationKind::Run {
-            return self.payload_file(name.as_str());
+            return self.payload_file(file.path.as_str());
         }
-        if let Some(source_file) = self.share.get(&name.case_folded()) {
+        if let Some(source_file) = self.share.get(&name) {
             return source_file.clone();
         }
         match &installer.at {
-            // The cabinet was read from the share together with the installer.
+            // It was read from the share together with the installer.
             SourceLocation::Share { .. } => {
-                let path = self.snapshot.share_file(&name.case_folded())?.path.clone();
+                let path = self.snapshot.share_file(&name)?.path.clone();
                 Some(SourceFile {
                     at: SourceLocation::Share { path },
-                    size: cabinet.size,
-                    sha256: cabinet.sha256,
+                    size: file.size,
+                    sha256: file.sha256,
                 })
             }
             SourceLocation::Payload { .. } => None,
@@ -272,6 +285,7 @@ impl Planner<'_> {
                 contents,
                 source_file,
                 installer: &installer,
+                features: &[],
                 before: before.as_ref(),
                 record,
                 shown,
@@ -297,6 +311,8 @@ pub(super) struct PackageInstall<'a> {
     pub(super) contents: &'a Contents,
     pub(super) source_file: SourceFile,
     pub(super) installer: &'a FileName,
+    /// Features to install although the package has them off, sorted.
+    pub(super) features: &'a [String],
     /// Installation before the run.
     pub(super) before: Option<&'a Installed>,
     /// Record at this step.
@@ -304,11 +320,17 @@ pub(super) struct PackageInstall<'a> {
     pub(super) shown: String,
 }
 
-pub(super) fn is_same(now: &Installed, contents: &Contents, source_file: &SourceFile) -> bool {
+pub(super) fn is_same(
+    now: &Installed,
+    contents: &Contents,
+    source_file: &SourceFile,
+    features: &[String],
+) -> bool {
     now.product_code
         .eq_ignore_ascii_case(&contents.identity.product_code)
         && now.version == contents.identity.version
         && now.installer.sha256 == source_file.sha256
+        && now.features == features
 }
 
 pub(super) fn installed_from(
@@ -316,15 +338,6 @@ pub(super) fn installed_from(
     installer: &FileName,
     source_file: &SourceFile,
 ) -> Installed {
-    let file = |file: &crate::installer::UnpackedFile| {
-        (
-            file.path.clone(),
-            FileRecord {
-                size: file.size,
-                sha256: file.sha256,
-            },
-        )
-    };
     Installed {
         product: contents.identity.product.clone(),
         version: contents.identity.version.clone(),
@@ -334,28 +347,41 @@ pub(super) fn installed_from(
             name: installer.clone(),
             sha256: source_file.sha256,
         },
-        files: contents.files.iter().map(file).collect(),
+        features: Vec::new(),
+        files: BTreeMap::new(),
     }
 }
 
+fn file_record(file: &UnpackedFile) -> (RelPath, FileRecord) {
+    let record = FileRecord {
+        size: file.file.size,
+        sha256: file.sha256,
+    };
+    (file.file.path.clone(), record)
+}
+
 /// Returns the entries of an installed package, below an instance's directory.
-pub(super) fn package_entries(live: &RelPath, contents: &Contents, source: usize) -> Vec<NewEntry> {
+pub(super) fn package_entries(
+    live: &RelPath,
+    files: &[&UnpackedFile],
+    source: usize,
+) -> Vec<NewEntry> {
     let mut directories: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
-    for file in &contents.files {
-        let at = ItemDir(live).file(&file.path);
+    for file in files {
+        let at = ItemDir(live).file(&file.file.path);
         directories.extend(
             at.ancestors()
                 .filter(|directory| directory.below(live).is_some()),
         );
         let origin = Origin::Member(PackageMember {
             source,
-            path: file.path.clone(),
+            key: file.file.key.clone(),
         });
         new.push(NewEntry {
             path: at,
             kind: NewEntryKind::File {
-                size: file.size,
+                size: file.file.size,
                 sha256: file.sha256,
                 origin,
             },

@@ -41,6 +41,8 @@ pub struct Recipe {
     pub size: Option<u64>,
     /// Files, with their paths below the directory of the product.
     pub files: Vec<(RelPath, Vec<u8>)>,
+    /// Features that are off by default. The files of each are in the directory of its name.
+    pub features: Vec<String>,
     /// Time of modification of the files, in seconds since 1970; cabinets keep even seconds only.
     pub modified: i64,
 }

@@ -28,6 +28,8 @@ pub(super) struct PackagePlan<'a> {
     /// In the order of the cabinet.
     pub(super) files: Vec<PlannedFile<'a>>,
     pub(super) noise: Option<(RelPath, Vec<u8>)>,
+    /// Features that are off by default.
+    pub(super) features: &'a [String],
     pub(super) modified: Timestamp,
 }
 
@@ -75,6 +77,7 @@ impl<'a> PackagePlan<'a> {
             directories: Vec::new(),
             files: Vec::new(),
             noise: None,
+            features: &recipe.features,
             modified,
         };
         plan.add_directory(None, "", short_and_long(&recipe.product, 'D', 0));
@@ -108,6 +111,12 @@ impl<'a> PackagePlan<'a> {
         }
         self.noise = Some((path, noise(&[name, recipe.version.as_str()], length)));
         Ok(())
+    }
+
+    /// Returns the feature of a directory if it is off by default.
+    pub(super) fn feature_of(&self, directory: &PlannedDirectory) -> Option<&'a String> {
+        let first = directory.path.as_ref()?.parts().next()?;
+        self.features.iter().find(|feature| *feature == first)
     }
 
     /// Returns all files, the noise last.

@@ -110,7 +110,7 @@ fn write_directories(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::
     write_table(database, "Directory", columns, rows)
 }
 
-/// Writes the components, one for each directory with files, and the feature that contains them.
+/// Writes the components, one for each directory with files, and the features that contain them.
 fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let mut components = Vec::new();
     let mut feature_components = Vec::new();
@@ -130,7 +130,8 @@ fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Res
         ];
         let [component, code, directory_key, file] =
             [component, code, directory_key, file].map(|text| Value::from(text.as_str()));
-        feature_components.push(vec![Value::from(FEATURE), component.clone()]);
+        let feature = plan.feature_of(directory).map_or(FEATURE, String::as_str);
+        feature_components.push(vec![Value::from(feature), component.clone()]);
         components.push(vec![
             component,
             code,
@@ -165,20 +166,22 @@ fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Res
         Column::build("Directory_").nullable().id_string(72),
         Column::build("Attributes").int16(),
     ];
-    let (one, zero) = (Value::Int(1), Value::Int(0));
-    let title = Value::from(plan.product.chars().take(64).collect::<String>());
-    let directory = Value::from(PRODUCT_DIRECTORY);
-    let row = vec![
-        Value::from(FEATURE),
-        Value::Null,
-        title,
-        Value::Null,
-        one.clone(),
-        one,
-        directory,
-        zero,
-    ];
-    write_table(database, "Feature", columns, vec![row])?;
+    // Features up to level 1 are installed by default.
+    let row = |feature: &str, title: &str, level: i32| {
+        vec![
+            Value::from(feature),
+            Value::Null,
+            Value::from(title.chars().take(64).collect::<String>()),
+            Value::Null,
+            Value::Int(1),
+            Value::Int(level),
+            Value::from(PRODUCT_DIRECTORY),
+            Value::Int(0),
+        ]
+    };
+    let mut rows = vec![row(FEATURE, plan.product, 1)];
+    rows.extend(plan.features.iter().map(|feature| row(feature, feature, 2)));
+    write_table(database, "Feature", columns, rows)?;
     write_table(
         database,
         "FeatureComponents",
@@ -224,6 +227,11 @@ fn write_files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result
     let mut columns = vec![key("File_", 72), Column::build("Options").int16()];
     columns.extend((1..=4).map(|part| Column::build(format!("HashPart{part}")).int32()));
     write_table(database, "MsiFileHash", columns, hashes)?;
+    write_media(database, last)
+}
+
+/// Writes the medium with all files: the cabinet up to the last sequence.
+fn write_media(database: &mut MsiDatabase, last: Value) -> io::Result<()> {
     let columns = vec![
         Column::build("DiskId").primary_key().int16(),
         Column::build("LastSequence").int16(),

@@ -1,7 +1,8 @@
 //! Cabinets of every compression, valid and malformed.
 
 use super::forge::{
-    Forge, ForgedBlockGroup, ForgedEntry, LZX_32_KIB, LzxWriter, cabinet, file, packed,
+    Forge, ForgedBlockGroup, ForgedEntry, LZX_32_KIB, LzxWriter, cabinet, cabinet_of_set, file,
+    packed,
 };
 use super::*;
 
@@ -31,6 +32,15 @@ fn one_group(compression: u16, blocks: Vec<(Vec<u8>, u16)>, size: usize) -> Vec<
             size: size as u32,
         }],
     )
+}
+
+fn entry(name: &'static str, group: u16, start: u32, size: u32) -> ForgedEntry {
+    ForgedEntry {
+        name,
+        group,
+        start,
+        size,
+    }
 }
 
 fn plain(bytes: &[u8]) -> ForgedBlockGroup {
@@ -110,25 +120,137 @@ fn an_unsupported_compression_is_an_error() {
         message(3),
         "the cabinet `cab` is damaged: the window size of its LZX compression is not valid"
     );
-    let set = "the cabinet `cab`: a cabinet set that spans files is not supported";
-    for group in [0xfffd, 0xfffe, 0xffff] {
-        let entries = [ForgedEntry {
-            name: "f",
-            group,
-            start: 0,
-            size: 1,
-        }];
-        assert_eq!(
-            unpacked(1, cabinet(&[plain(b"1")], &entries))
-                .expect_err("an error")
-                .to_string(),
-            set
-        );
-    }
     let continued = one_group(0, vec![(vec![1], 0)], 1);
     assert_eq!(
         unpacked(1, continued).expect_err("an error").to_string(),
-        set
+        "the cabinet `cab` is damaged: a block ends before its bytes do"
+    );
+    let lonely = entry("f", 0xfffe, 0, 1);
+    assert_eq!(
+        unpacked(1, cabinet(&[plain(b"1")], &[lonely]))
+            .expect_err("an error")
+            .to_string(),
+        "the cabinet `cab` is damaged: it is part of a set, and does not name the next part"
+    );
+}
+
+/// Returns a package with the files `a` and `b` in the set of the cabinets `1.cab` to `3.cab`, and
+/// the set: the file `a` is in all three, and its second block is in two of them.
+fn set() -> (Forge, Vec<(&'static str, Vec<u8>)>) {
+    let a: Vec<u8> = (0..70_000_u32).map(|number| (number / 3) as u8).collect();
+    let mut frames = a.chunks(32_768);
+    let mut next = || frames.next().expect("a frame").to_vec();
+    let (one, two, three) = (next(), next(), next());
+    let mut last = three.clone();
+    last.extend(b"end");
+    let group = |blocks| ForgedBlockGroup {
+        compression: 0,
+        blocks,
+    };
+    let size = a.len() as u32;
+    let first = cabinet_of_set(
+        &[group(vec![(one, 32_768), (two[..1000].to_vec(), 0)])],
+        &[entry("f1", 0xfffe, 0, size)],
+        [None, Some("2.cab")],
+    );
+    let second = cabinet_of_set(
+        &[group(vec![(two[1000..].to_vec(), 32_768)])],
+        &[entry("f1", 0xffff, 0, size)],
+        [Some("1.cab"), Some("3.cab")],
+    );
+    let third = cabinet_of_set(
+        &[
+            group(vec![(last.clone(), last.len() as u16)]),
+            plain(b"apart"),
+        ],
+        &[
+            entry("f1", 0xfffd, 0, size),
+            entry("f2", 0, size, 3),
+            entry("f3", 1, 0, 5),
+        ],
+        [Some("2.cab"), None],
+    );
+    let forge = Forge::with_files(&[("a", &a), ("b", b"end"), ("c", b"apart")]);
+    let cabinets = vec![("1.cab", first), ("2.cab", second), ("3.cab", third)];
+    (forge, cabinets)
+}
+
+#[test]
+fn a_file_that_spans_a_set_of_cabinets_is_read() {
+    let (mut forge, cabinets) = set();
+    let expected = unpack(&forge.build(), &mut NoSiblingFiles).expect("one cabinet");
+    // The tables may name all cabinets of the set, or only one.
+    let medium = |last, name: &str| (last, Some(name.to_owned()));
+    for media in [
+        vec![medium(1, "1.cab"), medium(2, "2.cab"), medium(3, "3.cab")],
+        vec![medium(1, "1.cab"), medium(3, "3.cab")],
+        vec![medium(3, "1.cab")],
+        vec![medium(3, "3.cab")],
+    ] {
+        forge.media = media;
+        let mut siblings = SiblingsInMemory(cabinets.clone());
+        assert!(unpack(&forge.build(), &mut siblings).expect("the set") == expected);
+    }
+    // The same in streams of the package.
+    forge.media = vec![(3, Some("#1.cab".into()))];
+    forge.streams = cabinets
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), bytes.clone()))
+        .collect();
+    assert!(unpack(&forge.build(), &mut NoSiblingFiles).expect("the set") == expected);
+}
+
+#[test]
+fn an_incomplete_or_circular_set_is_refused() {
+    let (mut forge, mut cabinets) = set();
+    forge.media = vec![(3, Some("1.cab".into()))];
+    let message = |forge: &Forge, cabinets: &[(&'static str, Vec<u8>)]| {
+        unpack(&forge.build(), &mut SiblingsInMemory(cabinets.to_vec()))
+            .expect_err("an error")
+            .to_string()
+    };
+    let third = cabinets.pop().expect("three cabinets");
+    assert_eq!(
+        message(&forge, &cabinets),
+        "`3.cab` is missing from the directory of the package"
+    );
+    cabinets.push((third.0, cabinets[0].1.clone()));
+    assert_eq!(
+        message(&forge, &cabinets),
+        "the cabinet `3.cab` is damaged: it is part of a set in which `2.cab` is twice"
+    );
+    let mut short = third.1;
+    short.truncate(short.len() - 10);
+    cabinets[2].1 = short;
+    assert!(message(&forge, &cabinets).contains("`3.cab` is damaged: it ends too early"));
+    cabinets[1].1 = b"nothing".to_vec();
+    assert!(message(&forge, &cabinets).contains("`2.cab` is damaged"));
+}
+
+#[test]
+fn entries_with_one_place_are_one_content() {
+    let forge = |entries: &[ForgedEntry]| {
+        let mut forge = Forge::with_files(&[("a", b"12"), ("b", b"12"), ("c", b"34")]);
+        forge.streams = vec![("cab".into(), cabinet(&[plain(b"1234")], entries))];
+        unpack(&forge.build(), &mut NoSiblingFiles).map_err(|error| error.to_string())
+    };
+    let files = forge(&[
+        entry("f1", 0, 0, 2),
+        entry("f2", 0, 0, 2),
+        entry("f3", 0, 2, 2),
+        entry("f3", 0, 2, 2),
+    ]);
+    let files: Vec<_> = files.expect("three files").into_values().collect();
+    assert_eq!(files, [b"12", b"12", b"34"]);
+    let partial = forge(&[
+        entry("f1", 0, 0, 2),
+        entry("f2", 0, 1, 2),
+        entry("f3", 0, 2, 2),
+    ]);
+    assert!(
+        partial
+            .expect_err("damage")
+            .ends_with("two files share bytes")
     );
 }
 
@@ -138,15 +260,9 @@ fn the_compression_of_an_unused_block_group_is_not_checked() {
         compression: 2,
         blocks: vec![(vec![1], 1)],
     };
-    let entry = |name, group, size| ForgedEntry {
-        name,
-        group,
-        start: 0,
-        size,
-    };
     let shared = cabinet(
         &[quantum, plain(b"hello")],
-        &[entry("other", 0, 1), entry("f", 1, 5)],
+        &[entry("other", 0, 0, 1), entry("f", 1, 0, 5)],
     );
     let mut forge = Forge::valid();
     forge.media = vec![(1, Some("shared.cab".into()))];
@@ -223,12 +339,6 @@ fn reserved_bytes_are_skipped() {
 
 #[test]
 fn files_and_block_groups_that_share_bytes_are_refused() {
-    let entry = |name, group, start, size| ForgedEntry {
-        name,
-        group,
-        start,
-        size,
-    };
     let mut forge = Forge::with_files(&[("a", b"12"), ("b", b"34")]);
     let mut unpack_with = |cabinet: Vec<u8>| {
         forge.streams = vec![("cab".into(), cabinet)];

@@ -16,6 +16,14 @@ pub(super) struct Forge {
     pub(super) directories: Vec<(String, Option<String>, String)>,
     /// Key, directory.
     pub(super) components: Vec<(String, String)>,
+    /// Conditions of components, by their keys.
+    pub(super) conditions: BTreeMap<&'static str, &'static str>,
+    /// Key, parent, level. A package without features has none of their tables.
+    pub(super) features: Vec<(&'static str, Option<&'static str>, i32)>,
+    /// Feature, component.
+    pub(super) feature_components: Vec<(&'static str, &'static str)>,
+    /// Property `Word Count` of the summary.
+    pub(super) word_count: Option<i32>,
     pub(super) files: Vec<ForgedFile>,
     /// Last sequence, cabinet.
     pub(super) media: Vec<(i32, Option<String>)>,
@@ -31,6 +39,7 @@ pub(super) struct ForgedFile {
     pub(super) component: String,
     pub(super) name: String,
     pub(super) size: i32,
+    pub(super) version: Option<&'static str>,
     pub(super) attributes: i32,
     pub(super) sequence: i32,
 }
@@ -42,6 +51,7 @@ pub(super) fn file(key: &str, name: &str, size: i32, sequence: i32) -> ForgedFil
         component: "c".into(),
         name: name.into(),
         size,
+        version: None,
         attributes: 0,
         sequence,
     }
@@ -73,6 +83,10 @@ impl Forge {
                 ),
             ],
             components: vec![("c".into(), "ProgramFilesFolder".into())],
+            conditions: BTreeMap::new(),
+            features: vec![],
+            feature_components: vec![],
+            word_count: None,
             files: vec![file("f", "a.txt", 5, 1)],
             media: vec![(1, Some("#cab".into()))],
             hashes: vec![],
@@ -141,28 +155,38 @@ impl Forge {
             &["*Directory", "Directory_Parent", "DefaultDir"],
             directories.collect(),
         );
-        let components = self
-            .components
-            .iter()
-            .map(|(key, directory)| texts(&[key, directory]))
-            .collect();
+        let components = self.components.iter().map(|(key, directory)| {
+            let mut row = texts(&[key, directory]);
+            let condition = self.conditions.get(key.as_str());
+            row.push(condition.map_or(Value::Null, |condition| Value::from(*condition)));
+            row
+        });
         write_table(
             &mut package,
             "Component",
-            &["*Component", "Directory_"],
-            components,
+            &["*Component", "Directory_", "Condition"],
+            components.collect(),
         );
+        if !self.features.is_empty() {
+            self.write_features(&mut package);
+        }
+        if let Some(word_count) = self.word_count {
+            package.summary_info_mut().set_word_count(word_count);
+        }
         let columns = [
             "*File",
             "Component_",
             "FileName",
             "#FileSize",
+            "Version",
             "#Attributes",
             "#Sequence",
         ];
         let files = self.files.iter().map(|file| {
             let mut row = texts(&[&file.key, &file.component, &file.name]);
-            row.extend([file.size, file.attributes, file.sequence].map(Value::Int));
+            row.push(Value::Int(file.size));
+            row.push(file.version.map_or(Value::Null, Value::from));
+            row.extend([file.attributes, file.sequence].map(Value::Int));
             row
         });
         write_table(&mut package, "File", &columns, files.collect());
@@ -201,6 +225,20 @@ impl Forge {
                 .expect("written");
         }
         package.into_inner().expect("written").into_inner()
+    }
+
+    fn write_features(&self, package: &mut Package<Cursor<Vec<u8>>>) {
+        let rows = self.features.iter().map(|(name, parent, level)| {
+            let parent = parent.map_or(Value::Null, Value::from);
+            vec![Value::from(*name), parent, Value::Int(*level)]
+        });
+        let columns = ["*Feature", "Feature_Parent", "#Level"];
+        write_table(package, "Feature", &columns, rows.collect());
+        let rows = self.feature_components.iter();
+        let rows =
+            rows.map(|(feature, component)| vec![Value::from(*feature), Value::from(*component)]);
+        let columns = ["*Feature_", "*Component_"];
+        write_table(package, "FeatureComponents", &columns, rows.collect());
     }
 }
 
@@ -284,17 +322,40 @@ pub(super) struct ForgedEntry {
 }
 
 pub(super) fn cabinet(groups: &[ForgedBlockGroup], entries: &[ForgedEntry]) -> Vec<u8> {
+    cabinet_of_set(groups, entries, [None, None])
+}
+
+/// Returns a cabinet of a set, with the names of the previous and the next one.
+pub(super) fn cabinet_of_set(
+    groups: &[ForgedBlockGroup],
+    entries: &[ForgedEntry],
+    adjacent: [Option<&str>; 2],
+) -> Vec<u8> {
     let names: usize = entries.iter().map(|entry| 17 + entry.name.len()).sum();
-    let mut at = 36 + 8 * groups.len() + names;
+    // Each name is followed by that of its disk, which is empty.
+    let adjacent_names = adjacent.iter().flatten();
+    let adjacent_names: Vec<u8> = adjacent_names
+        .flat_map(|name| name.bytes().chain([0, 0]))
+        .collect();
+    let flags = u16::from(adjacent[0].is_some()) | u16::from(adjacent[1].is_some()) << 1;
+    let files_at = (36 + adjacent_names.len() + 8 * groups.len()) as u32;
+    let mut at = files_at as usize + names;
     let mut bytes = Vec::from(*b"MSCF");
-    let files_at = (36 + 8 * groups.len()) as u32;
     [0, 0, 0, files_at, 0]
         .iter()
         .for_each(|number: &u32| bytes.extend(number.to_le_bytes()));
-    let counts = [0x0103, groups.len() as u16, entries.len() as u16, 0, 0, 0];
+    let counts = [
+        0x0103,
+        groups.len() as u16,
+        entries.len() as u16,
+        flags,
+        0,
+        0,
+    ];
     counts
         .iter()
         .for_each(|number| bytes.extend(number.to_le_bytes()));
+    bytes.extend(adjacent_names);
     for group in groups {
         bytes.extend((at as u32).to_le_bytes());
         bytes.extend((group.blocks.len() as u16).to_le_bytes());

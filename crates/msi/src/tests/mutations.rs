@@ -164,17 +164,16 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let cabinet = crate::cabinet::Cabinet::open(
             Cursor::new(bytes),
             "it".to_owned(),
-            crate::code_page::CodePage::Ascii,
+            crate::code_page::CodePage::from_number(0),
         );
-        let mut cabinet = cabinet.expect("a valid directory");
-        let group = cabinet.groups[0];
-        io::Seek::seek(
-            &mut cabinet.reader,
-            io::SeekFrom::Start(u64::from(group.start)),
-        )
-        .expect("in memory");
-        let mut blocks =
-            crate::blocks::Blocks::new(&mut cabinet.reader, "it", group, 0).expect("LZX");
+        let mut cabinets = [cabinet.expect("a valid directory")];
+        let segment = crate::blocks::Segment {
+            cabinet: 0,
+            group: cabinets[0].groups[0],
+        };
+        let (mut ends, segments) = ([0], [segment]);
+        let blocks = crate::blocks::Blocks::new(&mut cabinets, &mut ends, &segments);
+        let mut blocks = blocks.expect("LZX");
         let _ = blocks.copy(u64::from(size), |_| Ok(()));
     }
 }
