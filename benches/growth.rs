@@ -151,7 +151,8 @@ fn measure(stage: &str, directory: &Path, size: usize) {
     let payload = Payload::open(&directory.join("payload")).expect("a payload");
     let read = || {
         let description = parse_description(&deployment_text);
-        let interest = interest(&parse_manifest(&manifest, None), &description, false);
+        let bound = parse_manifest(&manifest, None).bind(&description);
+        let interest = interest(&bound.expect("known names"), &description, false);
         Snapshot::read(&tree, description, &interest).expect("a tree that does not change")
     };
     let (time, memory) = match stage {
@@ -171,7 +172,9 @@ fn measure(stage: &str, directory: &Path, size: usize) {
             let (manifest, snapshot) = (parse_manifest(&manifest, None), read());
             let facts = payload.facts(&manifest.file_table());
             time_and_memory(|| {
-                let planned = plan(&manifest, &snapshot, Some(&facts), Options::default());
+                let bound = manifest.clone().bind(&snapshot.description);
+                let bound = bound.expect("known names");
+                let planned = plan(&bound, &snapshot, Some(&facts), Options::default());
                 assert!(
                     matches!(planned, Ok(Planned::Plan(_))),
                     "the plan is empty: {planned:?}"

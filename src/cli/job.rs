@@ -31,7 +31,7 @@ use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
-    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, interest,
+    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Refusal, interest,
 };
 use crate::run::{
     self, Risk, RunError, changes_since_plan, clear_interrupted_staging, load_plan, preflight, risk,
@@ -215,7 +215,8 @@ impl Job {
         let record = AppliedRecord::path(manifest.rollup.kb);
         let is_applied = self.tree().metadata(&record);
         let is_applied = is_applied?;
-        let interest = interest(manifest, &description, is_applied.is_some());
+        let bound = manifest.clone().bind(&description).map_err(Refusal::from)?;
+        let interest = interest(&bound, &description, is_applied.is_some());
         let snapshot = Snapshot::read(self.tree(), description, &interest);
         let mut snapshot = snapshot?;
         let (past, _) = run::past(self.tree(), Some(manifest.rollup.kb))?;
@@ -229,7 +230,7 @@ impl Job {
         {
             snapshot.free = None;
         }
-        let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
+        let planned = crate::plan::plan(&bound, &snapshot, facts, self.options);
         let open = snapshot.past.open;
         let planned = match (planned, &open) {
             (Ok(planned), _) => planned,

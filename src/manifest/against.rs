@@ -2,66 +2,113 @@
 //! items that may be changed.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
-use super::ServiceVerb;
-use super::draft::*;
+use super::draft::{Draft, PrerequisiteDraft};
 use super::flow::selections_known;
 use super::installers;
+use super::problems::{self, Fault, NameKind, Problem, Problems, missing_parameters};
 use super::services::services_known;
-use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId, ServerId};
+use super::*;
+use crate::deployment::description::{Description, Item, ItemKind, ServerId};
 use crate::deployment::platforms;
-use crate::document::{Code, Placed, Reader, Span, brief, misspelling_of, some_of};
-use crate::names::{CaseFolded, same_name};
+use crate::document::{Code, Reader, brief, misspelling_of, some_of};
+use crate::names::same_name;
 
-pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let products = deployment
-        .products
-        .iter()
-        .map(|product| CaseFolded::of(&product.name))
-        .collect();
-    let mut checker = DeploymentChecker {
-        reader,
-        deployment,
-        products,
-        platforms: platforms::known(Some(deployment)),
-        disjoint: BTreeMap::new(),
-    };
-    checker.product_and_version(&draft.rollup);
-    for prerequisite in &draft.prerequisites {
-        if let Some(condition) = &prerequisite.condition {
-            checker.prerequisite(condition);
-        }
-    }
-    if let Some(step) = draft.resolved.too_many_at.map(|at| &draft.steps[at]) {
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
+    report_problems(reader, draft, site);
+    if let Some(step) = draft.names.too_many_at.map(|at| &draft.steps[at]) {
         let message = format!(
             "the steps up to {} select more items than can be checked",
             step.quoted_name()
         );
         reader
-            .findings
-            .add(Code::TooLarge, step.span(), message)
+            .report(Code::TooLarge, &step.span, message)
             .help("select each group once");
         return;
     }
+    let mut checker = DeploymentChecker {
+        reader,
+        site,
+        platforms: platforms::known(Some(site)),
+        disjoint: BTreeMap::new(),
+    };
     for step in &draft.steps {
         checker.step(step);
     }
-    if draft.resolved.whole {
+    if draft.names.whole {
         if selections_known(draft) {
             checker.wider_groups(draft);
         }
         if selections_known(draft) && services_known(draft) {
             checker.missing_host_restarts(draft);
         }
-        installers::check(reader, draft, deployment);
+        installers::check(reader, draft, site);
+    }
+}
+
+/// Reports the problems that would also make the planner refuse the manifest.
+fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
+    let found = problems::of_rollup(site, &draft.rollup);
+    let mut problems = Problems { site, found };
+    for PrerequisiteDraft { condition, span } in &draft.prerequisites {
+        let line = reader.source.line(span.start);
+        condition
+            .iter()
+            .for_each(|condition| problems.condition(condition, line));
+    }
+    if draft.names.too_many_at.is_none() {
+        draft.steps.iter().for_each(|step| problems.step(step));
+    }
+    for problem in &problems.found {
+        let near = nearest_name(reader, site, &problem.fault);
+        report(reader, problem, near);
+    }
+}
+
+fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: Option<&str>) {
+    let finding = reader.report(fault.code(), span, fault.to_string());
+    finding.did_you_mean(near);
+    if let Some(label) = fault.label() {
+        finding.label(label);
+    }
+    match fault {
+        Fault::OtherProduct { .. } | Fault::OtherVersion { .. } | Fault::NoProduct { .. } => {
+            finding.help("`plan` refuses the manifest there");
+        }
+        Fault::Unknown { .. } if near.is_some() => {}
+        _ => finding.help = fault.help().map(str::to_owned),
+    }
+}
+
+/// Returns the name of the deployment that is most like an unknown one.
+fn nearest_name<'d>(
+    reader: &mut Reader<'_>,
+    site: &'d Description,
+    fault: &Fault,
+) -> Option<&'d str> {
+    let (kind, name) = match fault {
+        Fault::Unknown { kind, name, .. } => (kind, name),
+        Fault::NoProduct { product } => {
+            let names = site.products.iter().map(|product| product.name.as_str());
+            return reader.nearest(product, names);
+        }
+        _ => return None,
+    };
+    match kind {
+        NameKind::Group => {
+            let by_last = reader.suggestion(site.groups.len(), || site.group_ending(name));
+            by_last.or_else(|| reader.nearest(name, site.group_paths()))
+        }
+        NameKind::Item => reader.nearest(name, site.item_names()),
+        NameKind::Procedure => reader.suggestion(site.items.len(), || site.nearest_procedure(name)),
+        NameKind::Role => reader.nearest(name, site.role_names()),
+        NameKind::Service => reader.nearest(name, site.service_names()),
     }
 }
 
 struct DeploymentChecker<'r, 's, 'd> {
     reader: &'r mut Reader<'s>,
-    deployment: &'d Description,
-    products: BTreeSet<CaseFolded>,
+    site: &'d Description,
     platforms: Vec<&'d str>,
     /// Cache of `are_disjoint`.
     disjoint: BTreeMap<(RoleId, RoleId), bool>,
@@ -69,216 +116,116 @@ struct DeploymentChecker<'r, 's, 'd> {
 
 /// Returns whether no server holds both roles, but false if no server holds `one`, which has a
 /// finding of its own.
-fn are_disjoint(deployment: &Description, one: RoleId, other: RoleId) -> bool {
-    let (ones, others) = (
-        &deployment.roles[one.0].servers,
-        &deployment.roles[other.0].servers,
-    );
+fn are_disjoint(site: &Description, one: RoleId, other: RoleId) -> bool {
+    let (ones, others) = (&site[one].servers, &site[other].servers);
     let (fewer, role) = if ones.len() < others.len() {
         (ones, other)
     } else {
         (others, one)
     };
-    let holds = |server: &ServerId| {
-        deployment.servers[server.0]
-            .roles
-            .binary_search(&role)
-            .is_ok()
-    };
+    let holds = |server: &ServerId| site[*server].roles.binary_search(&role).is_ok();
     !ones.is_empty() && !fewer.iter().any(holds)
 }
 
-/// Name, with the number of the list it is in.
-type InList<'d> = (usize, &'d Placed<String>);
+/// Name of a group or an item, with the number of the list it is in.
+#[derive(Clone, Copy)]
+struct InList<'d> {
+    list: usize,
+    text: &'d str,
+    span: &'d Span,
+    line: u32,
+}
+
+impl<'d> InList<'d> {
+    fn new<Id>(list: usize, name: &'d Name<Id>) -> Self {
+        Self {
+            list,
+            text: &name.text,
+            span: &name.span,
+            line: name.line,
+        }
+    }
+}
 
 /// Returns the names that mean the same as an earlier one, in pairs with the first.
 fn repeated<'d, T: Ord>(
-    names: impl Iterator<Item = (InList<'d>, T)>,
+    names: impl IntoIterator<Item = (Option<T>, InList<'d>)>,
 ) -> Vec<(InList<'d>, InList<'d>)> {
     let mut seen: BTreeMap<T, InList<'d>> = BTreeMap::new();
     let mut found = Vec::new();
-    for (name, known) in names {
-        match seen.entry(known) {
-            Entry::Vacant(entry) => drop(entry.insert(name)),
-            Entry::Occupied(first) => found.push((*first.get(), name)),
+    for (known, name) in names {
+        match known.map(|known| seen.entry(known)) {
+            Some(Entry::Vacant(entry)) => drop(entry.insert(name)),
+            Some(Entry::Occupied(first)) => found.push((*first.get(), name)),
+            None => {}
         }
     }
     found
 }
 
-impl DeploymentChecker<'_, '_, '_> {
-    /// Checks that the rollup is for the product and version of the deployment.
-    fn product_and_version(&mut self, rollup: &RollupDraft) {
-        let deployment = self.deployment;
-        if let Some(product) = rollup
-            .product
-            .as_ref()
-            .filter(|product| product.value != deployment.product)
-        {
-            let message = format!("the deployment `{}` is of another product", deployment.name);
-            let finding =
-                self.reader
-                    .findings
-                    .add(Code::OtherProduct, product.span.clone(), message);
-            finding
-                .label(format!("its product is `{}`", deployment.product))
-                .help("`plan` refuses the manifest there");
-        }
-        let versions = &rollup.product_versions;
-        if let Some(first) = versions.first()
-            && versions
-                .iter()
-                .all(|version| version.value != deployment.product_version)
-        {
-            let message = format!(
-                "the deployment `{}` has version {}",
-                deployment.name, deployment.product_version
-            );
-            let finding = self
-                .reader
-                .findings
-                .add(Code::OtherProduct, first.span.clone(), message);
-            finding.help("`plan` refuses the manifest there");
-        }
-    }
-
-    fn prerequisite(&mut self, condition: &ConditionDraft) {
-        match condition {
-            ConditionDraft::Product { product, on, .. } => {
-                on.iter().for_each(|role| self.role(role));
-                self.product(product);
-            }
-            ConditionDraft::Item { item } => self.installable(item),
-            ConditionDraft::Confirm { .. } => {}
-        }
-    }
-
-    /// Checks that an item exists and can be installed, which a procedure cannot.
-    fn installable(&mut self, wanted: &Placed<String>) {
-        let Some(item) = self.item(wanted, self.deployment.item(&wanted.value)) else {
-            return;
-        };
-        if matches!(
-            self.deployment.items[item.0].kind,
-            ItemKind::Procedure { .. }
-        ) {
-            let message = format!(
-                "`{}` is a procedure, and procedures are never installed",
-                wanted.value
-            );
-            let finding = self
-                .reader
-                .findings
-                .add(Code::WrongKind, wanted.span.clone(), message);
-            finding.help("name the item that the procedure configures");
-        }
-    }
-
-    fn product(&mut self, wanted: &Placed<String>) {
-        let deployment = self.deployment;
-        if self.products.contains(&CaseFolded::of(&wanted.value)) {
-            return;
-        }
-        let names = deployment
-            .products
-            .iter()
-            .map(|product| product.name.as_str());
-        let near = self.reader.nearest(&wanted.value, names);
-        let message = format!("no server has the product `{}`", wanted.value);
-        let finding = self
-            .reader
-            .findings
-            .add(Code::NoSuchProduct, wanted.span.clone(), message);
-        finding
-            .did_you_mean(near)
-            .help("`plan` refuses the manifest if a product is missing");
-    }
-
-    fn step(&mut self, step: &StepDraft) {
-        step.on.iter().for_each(|role| self.role(role));
-        step.service
-            .iter()
-            .for_each(|service| self.service(service));
-        let procedures = step.verb == Some(Verb::Initialize);
-        for ((group, names), (known_group, known)) in step.items.iter().zip(&step.resolved.items) {
-            self.group(group, *known_group);
-            for (name, known) in names.iter().zip(known) {
-                self.member(step, *known_group, (name, *known), procedures);
-            }
-        }
+impl<'d> DeploymentChecker<'_, '_, 'd> {
+    fn step(&mut self, step: &Step) {
+        let lists = step.items.iter().map(|members| &members.group);
         // An action that takes no groups has its finding already.
         let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
-        for (group, known) in step
-            .groups
-            .iter()
-            .zip(&step.resolved.groups)
-            .filter(|_| takes_groups)
-        {
-            if let Some(known) = self.group(group, *known) {
-                self.whole_group(step, known, group);
-            }
-        }
+        let groups = step.groups.iter().filter(|_| takes_groups);
+        groups
+            .clone()
+            .chain(lists)
+            .for_each(|name| self.alias(name));
+        groups.for_each(|name| self.empty_group(name));
         self.named_twice(step);
         self.parameters(step);
-        self.missing_parameters(step);
+        if step.verb == Some(Verb::Initialize) {
+            self.missing_parameters(step);
+        }
         self.no_selected_server(step);
         self.no_common_server(step);
     }
 
-    fn role(&mut self, wanted: &Placed<String>) {
-        if self.deployment.role(&wanted.value).is_some() {
-            return;
+    fn names(&self, items: impl IntoIterator<Item = ItemId>) -> Vec<&'d str> {
+        let items = items.into_iter();
+        items.map(|item| self.site[item].name.as_str()).collect()
+    }
+
+    fn alias(&mut self, name: &Name<GroupId>) {
+        let path = name.id.map(|id| &self.site[id].path);
+        if let Some(path) = path.filter(|path| path.case_folded() != CaseFolded::of(&name.text)) {
+            let message = format!("`{}` is an alias of `{path}`", name.text);
+            self.reader
+                .report(Code::GroupByAlias, &name.span, message)
+                .help("there is nothing to do");
         }
-        if let Some(server) = self.deployment.server(&wanted.value) {
-            let roles = &self.deployment.servers[server.0].roles;
-            let roles = some_of(
-                roles
-                    .iter()
-                    .map(|role| self.deployment.roles[role.0].name.as_str()),
-            );
-            let message = format!("`{}` is a server, but a manifest names roles", wanted.value);
-            let finding = self
-                .reader
-                .findings
-                .add(Code::NoSuchRole, wanted.span.clone(), message);
-            finding.label(format!(
-                "it holds {}",
-                if roles.is_empty() { "no role" } else { &roles }
-            ));
-            return;
+    }
+
+    fn empty_group(&mut self, name: &Name<GroupId>) {
+        let Some(group) = name.id else { return };
+        let below = self.site.items_below(group);
+        if below.iter().all(|item| self.site[*item].is_procedure()) {
+            let message = format!("the group `{}` holds no items", name.text);
+            self.reader
+                .report(Code::NoTargets, &name.span, message)
+                .help("to run its procedures, name them in an `initialize` step");
         }
-        let near = self
-            .reader
-            .nearest(&wanted.value, self.deployment.role_names());
-        self.report_unknown(Code::NoSuchRole, "role", wanted, near);
     }
 
     /// Checks that some server of the deployment is selected by the step's role and platform.
-    fn no_selected_server(&mut self, step: &StepDraft) {
-        let deployment = self.deployment;
-        let named = step
-            .on
-            .as_ref()
-            .and_then(|on| Some((on, deployment.role(&on.value)?)));
+    fn no_selected_server(&mut self, step: &Step) {
+        let named = step.on.as_ref().and_then(|on| Some((&on.span, on.id?)));
         let service = step.service.as_ref();
-        let own = service.and_then(|name| {
-            Some((
-                name,
-                deployment.services[deployment.service(&name.value)?.0].on,
-            ))
-        });
-        let Some((place, role)) = named.or(own) else {
+        let own = service.and_then(|service| Some((&service.span, self.site[service.id?].on)));
+        let Some((span, role)) = named.or(own) else {
             return;
         };
-        let role = &deployment.roles[role.0];
-        let (deployment_name, name) = (brief(&deployment.name), brief(&role.name));
+        let role = &self.site[role];
+        let (site, name) = (brief(&self.site.name), brief(&role.name));
         let mut platforms = role
             .servers
             .iter()
-            .map(|server| deployment.servers[server.0].platform.as_str());
+            .map(|server| &self.site[*server].platform);
         let message = match &step.platform {
             _ if role.servers.is_empty() => {
-                format!("no server of `{deployment_name}` holds the role `{name}`")
+                format!("no server of `{site}` holds the role `{name}`")
             }
             // A misspelled platform has a finding of its own.
             Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
@@ -286,382 +233,172 @@ impl DeploymentChecker<'_, '_, '_> {
             }
             Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
                 let platform = &platform.value;
-                format!(
-                    "no server of `{deployment_name}` that holds the role `{name}` is {platform}"
-                )
+                format!("no server of `{site}` that holds the role `{name}` is {platform}")
             }
             _ => return,
         };
-        let finding = self
-            .reader
-            .findings
-            .add(Code::NoServers, place.span.clone(), message);
-        finding.help("the step has no effect there");
+        self.reader
+            .report(Code::NoServers, span, message)
+            .help("the step has no effect there");
     }
 
     /// Checks that some server holds both the step's role and the role of each service or item it
     /// names.
-    fn no_common_server(&mut self, step: &StepDraft) {
-        let deployment = self.deployment;
-        let Some(on) = &step.on else { return };
-        let Some(role) = deployment.role(&on.value) else {
+    fn no_common_server(&mut self, step: &Step) {
+        let Some((on, role)) = step.on.as_ref().and_then(|on| Some((on, on.id?))) else {
             return;
         };
-        let service = step
-            .service
-            .as_ref()
-            .filter(|_| matches!(step.verb, Some(Verb::Service(_))));
-        let service = service.and_then(|name| {
-            Some((
-                name,
-                deployment.services[deployment.service(&name.value)?.0].on,
-            ))
-        });
+        let is_service = matches!(step.verb, Some(Verb::Service(_)));
+        let service = step.service.as_ref().filter(|_| is_service);
+        let service = service.and_then(|name| Some((&name.text, &on.span, self.site[name.id?].on)));
         let items = step
             .named_items()
-            .filter_map(|(name, item)| Some((name, deployment.items[item?.0].on?)));
-        for (name, own) in service.into_iter().chain(items) {
-            if !*self
-                .disjoint
-                .entry((role, own))
-                .or_insert_with(|| are_disjoint(deployment, role, own))
-            {
+            .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
+        let verb = if step.service.is_some() { "runs" } else { "is" };
+        for (name, span, own) in service.into_iter().chain(items) {
+            let disjoint = self.disjoint.entry((role, own));
+            if !*disjoint.or_insert_with(|| are_disjoint(self.site, role, own)) {
                 continue;
             }
-            let (here, there) = (
-                brief(&deployment.roles[role.0].name),
-                brief(&deployment.roles[own.0].name),
-            );
-            let (place, verb) = match step.service {
-                Some(_) => (on, "runs"),
-                None => (name, "is"),
-            };
+            let (here, there) = (brief(&self.site[role].name), brief(&self.site[own].name));
             let message = format!(
-                "`{}` {verb} on `{there}`, but no server holds both that role and `{here}`",
-                name.value
+                "`{name}` {verb} on `{there}`, but no server holds both that role and `{here}`"
             );
-            let finding =
-                self.reader
-                    .findings
-                    .add(Code::NoCommonServer, place.span.clone(), message);
-            finding.help("remove or correct `on`; the step has no effect there");
+            let span = if step.service.is_some() {
+                &on.span
+            } else {
+                span
+            };
+            self.reader
+                .report(Code::NoCommonServer, span, message)
+                .help("remove or correct `on`; the step has no effect there");
         }
     }
 
     /// Finds groups and items that a step names twice, by the same name or by two of their names.
-    fn named_twice(&mut self, step: &StepDraft) {
-        let deployment = self.deployment;
-        let groups = step.groups.iter().zip(&step.resolved.groups);
-        let lists = || step.items.iter().zip(&step.resolved.items);
-        let keys = lists().filter_map(|((name, _), (group, _))| Some(((1, name), (*group)?)));
-        let items = lists()
-            .zip(2..)
-            .flat_map(|(((_, names), (group, known)), list)| {
-                let members = names
-                    .iter()
-                    .zip(known)
-                    .filter_map(|(name, item)| Some((name, (*item)?)));
-                // An item of another group has its finding already.
-                let members =
-                    members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
-                members.map(move |(name, item)| ((list, name), item))
-            });
-        let mut duplicates =
-            repeated(groups.filter_map(|(name, group)| Some(((0, name), (*group)?))));
-        duplicates.extend(repeated(keys));
-        duplicates.extend(repeated(items));
-        for ((list, first), (other, second)) in duplicates {
-            let same = CaseFolded::of(&first.value) == CaseFolded::of(&second.value);
+    fn named_twice(&mut self, step: &Step) {
+        let site = self.site;
+        let groups = step.groups.iter();
+        let mut duplicates = repeated(groups.map(|name| (name.id, InList::new(0, name))));
+        let keys = step.items.iter().map(|members| &members.group);
+        duplicates.extend(repeated(keys.map(|name| (name.id, InList::new(1, name)))));
+        let lists = step.items.iter().zip(2..);
+        let members = lists.flat_map(|(members, list)| {
+            // An item of another group has its finding already.
+            let is_member = move |id: &ItemId| members.group.id == Some(site[*id].group);
+            let names = members.names.iter();
+            names.map(move |name| (name.id.filter(is_member), InList::new(list, name)))
+        });
+        duplicates.extend(repeated(members));
+        for (first, second) in duplicates {
+            let same = same_name(first.text, second.text);
             // A word that is twice in one list is reported when the list is read.
-            if same && list == other {
+            if same && first.list == second.list {
                 continue;
             }
-            let message = match same {
-                true => format!("{} names `{}` twice", step.quoted_name(), second.value),
-                false => format!("`{}` and `{}` are the same", first.value, second.value),
+            let message = if same {
+                format!("{} names `{}` twice", step.quoted_name(), second.text)
+            } else {
+                format!("`{}` and `{}` are the same", first.text, second.text)
             };
-            let line = self.reader.source.line(first.span.start);
-            let finding = self
-                .reader
-                .findings
-                .add(Code::NamedTwice, second.span.clone(), message);
-            finding
-                .note(format!("the first is on line {line}"))
+            self.reader
+                .report(Code::NamedTwice, second.span, message)
+                .note(format!("the first is on line {}", first.line))
                 .help("remove one of them");
         }
     }
 
-    fn service(&mut self, wanted: &Placed<String>) {
-        if self.deployment.service(&wanted.value).is_none() {
-            let near = self
-                .reader
-                .nearest(&wanted.value, self.deployment.service_names());
-            self.report_unknown(Code::NoSuchService, "service", wanted, near);
-        }
-    }
-
-    fn item(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
-        if found.is_none() {
-            let near = self
-                .reader
-                .nearest(&wanted.value, self.deployment.item_names());
-            self.report_unknown(Code::NoSuchItem, "item", wanted, near);
-        }
-        found
-    }
-
-    fn group(&mut self, wanted: &Placed<String>, found: Option<GroupId>) -> Option<GroupId> {
-        let Some(group) = found else {
-            let deployment = self.deployment;
-            let by_last = self.reader.suggestion(deployment.groups.len(), || {
-                deployment.group_ending(&wanted.value)
-            });
-            let near =
-                by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
-            self.report_unknown(Code::NoSuchGroup, "group", wanted, near);
-            return None;
-        };
-        let path = &self.deployment.groups[group.0].path;
-        if path.case_folded() != CaseFolded::of(&wanted.value) {
-            let message = format!("`{}` is an alias of `{path}`", wanted.value);
+    /// Checks that the procedures for which a step has parameters exist, and that it runs them.
+    fn parameters(&mut self, step: &Step) {
+        let run: BTreeSet<_> = step.named_items().filter_map(|name| name.id).collect();
+        for ProcedureParameters { procedure, .. } in &step.parameters {
+            let name = &procedure.text;
+            let Some(id) = procedure.id else {
+                let fault = Fault::Unknown {
+                    kind: NameKind::Procedure,
+                    site: brief(&self.site.name).to_owned(),
+                    name: name.clone(),
+                };
+                let near = nearest_name(self.reader, self.site, &fault);
+                report(self.reader, &procedure.problem(fault), near);
+                continue;
+            };
+            let (code, message) = if !self.site[id].is_procedure() {
+                let message = format!("`{name}` is not a procedure, so it has no parameters");
+                (Code::WrongKind, message)
+            } else if !run.contains(&id) {
+                let message = format!("{} does not run `{name}`", step.quoted_name());
+                (Code::InapplicableKey, message)
+            } else {
+                continue;
+            };
             self.reader
-                .findings
-                .add(Code::GroupByAlias, wanted.span.clone(), message)
-                .help("there is nothing to do");
-        }
-        Some(group)
-    }
-
-    /// Returns the procedure, or any other item, of that name; reports a name that does not exist.
-    fn procedure(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
-        if found.is_none() {
-            let near = self.reader.suggestion(self.deployment.items.len(), || {
-                self.deployment.nearest_procedure(&wanted.value)
-            });
-            self.report_unknown(Code::NoSuchItem, "procedure", wanted, near);
-        }
-        found
-    }
-
-    fn report_unknown(
-        &mut self,
-        code: Code,
-        kind: &str,
-        wanted: &Placed<String>,
-        near: Option<&str>,
-    ) {
-        let message = format!(
-            "the deployment `{}` has no {kind} `{}`",
-            brief(&self.deployment.name),
-            wanted.value
-        );
-        let finding = self.reader.findings.add(code, wanted.span.clone(), message);
-        match near {
-            Some(near) => finding.did_you_mean(Some(near)),
-            None => finding.help("see `deployment.toml`, which lists all names, installed or not"),
-        };
-    }
-
-    fn member(
-        &mut self,
-        step: &StepDraft,
-        group: Option<GroupId>,
-        (name, known): (&Named, Option<ItemId>),
-        procedures: bool,
-    ) {
-        let found = if procedures {
-            self.procedure(name, known)
-        } else {
-            self.item(name, known)
-        };
-        let Some(id) = found else { return };
-        let item = &self.deployment.items[id.0];
-        let wrong_kind = match (&item.kind, procedures) {
-            (ItemKind::Procedure { .. }, false) => Some("a procedure"),
-            (ItemKind::Component { .. }, true) => Some("not a procedure"),
-            _ => None,
-        };
-        if let Some(kind) = wrong_kind {
-            let message = format!("`{}` is {kind}", name.value);
-            let finding = self
-                .reader
-                .findings
-                .add(Code::WrongKind, name.span.clone(), message);
-            finding.help("`initialize` runs procedures; `install` and `uninstall` take items");
-            return;
-        }
-        if let Some(group) = group.filter(|group| *group != item.group) {
-            let path = |group: GroupId| &self.deployment.groups[group.0].path;
-            let message = format!("`{}` is not directly in `{}`", name.value, path(group));
-            let finding = self
-                .reader
-                .findings
-                .add(Code::NotAMember, name.span.clone(), message);
-            finding
-                .label(format!("it is in `{}`", path(item.group)))
-                .help("list it below its own group");
-        }
-        if step.verb == Some(Verb::Uninstall)
-            && matches!(
-                item.kind,
-                ItemKind::Component {
-                    removable: false,
-                    ..
-                }
-            )
-        {
-            let message = format!("`{}` may not be removed", name.value);
-            self.reader
-                .findings
-                .add(Code::NotRemovable, name.span.clone(), message)
-                .help("remove it from the step");
+                .report(code, &procedure.span, message)
+                .help("name a procedure that the step lists in `items`");
         }
     }
 
-    fn whole_group(&mut self, step: &StepDraft, group: GroupId, named: &Placed<String>) {
-        let deployment = self.deployment;
-        let (mut components, mut fixed) = (0, Vec::new());
-        for item in deployment.items_below(group) {
-            if let ItemKind::Component { removable, .. } = &deployment.items[item.0].kind {
-                components += 1;
-                fixed.extend((!removable).then_some(deployment.items[item.0].name.as_str()));
+    /// Checks that every parameter that a procedure needs is stored or passed. One that is passed
+    /// under a similar name is misspelled, and not missing.
+    fn missing_parameters(&mut self, step: &Step) {
+        let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
+        for ProcedureParameters { procedure, values } in &step.parameters {
+            if let Some(id) = procedure.id {
+                let values = values
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), &value.span));
+                given.entry(id).or_default().extend(values);
             }
         }
-        if components == 0 {
-            let message = format!("the group `{}` holds no items", named.value);
-            let finding = self
-                .reader
-                .findings
-                .add(Code::NoTargets, named.span.clone(), message);
-            finding.help("to run its procedures, name them in an `initialize` step");
-        }
-        if step.verb == Some(Verb::Uninstall) && !fixed.is_empty() {
-            let message = format!(
-                "`{}` holds {}, which may not be removed",
-                named.value,
-                some_of(fixed.into_iter())
-            );
-            let finding = self
-                .reader
-                .findings
-                .add(Code::NotRemovable, named.span.clone(), message);
-            finding.help("list the other items under `items`");
+        for name in step.named_items() {
+            let Some(id) = name.id else { continue };
+            let given = given.remove(&id).unwrap_or_default();
+            let item = &self.site[id];
+            let meant = self.misspelled_parameters(&name.text, item, &given);
+            let is_given = |need: &str| given.contains_key(need) || meant.contains(need);
+            if let Some(fault) = missing_parameters(item, is_given) {
+                report(self.reader, &name.problem(fault), None);
+            }
         }
     }
 
-    fn parameters(&mut self, step: &StepDraft) {
-        if step.parameters.is_empty() {
-            return;
-        }
-        let run: BTreeSet<ItemId> = step.resolved.named().collect();
-        for (procedure, _) in &step.parameters {
-            let Some(id) = self.procedure(procedure, self.deployment.item(&procedure.value)) else {
+    /// Reports values under names that are almost those that a procedure needs; returns these.
+    fn misspelled_parameters(
+        &mut self,
+        procedure: &str,
+        item: &'d Item,
+        given: &BTreeMap<&str, &Span>,
+    ) -> BTreeSet<&'d str> {
+        let mut meant = BTreeSet::new();
+        let ItemKind::Procedure { needs, parameters } = &item.kind else {
+            return meant;
+        };
+        let known = needs.iter().chain(parameters.keys()).map(String::as_str);
+        let known: BTreeSet<&str> = known.collect();
+        for (&other, &span) in given {
+            if known.contains(other) {
                 continue;
-            };
-            let is_procedure =
-                matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
-            let (code, message) = match is_procedure {
-                false => (
-                    Code::WrongKind,
-                    format!(
-                        "`{}` is not a procedure, so it has no parameters",
-                        procedure.value
-                    ),
-                ),
-                true if run.contains(&id) => continue,
-                true => (
-                    Code::InapplicableKey,
-                    format!("{} does not run `{}`", step.quoted_name(), procedure.value),
-                ),
-            };
-            let finding = self
-                .reader
-                .findings
-                .add(code, procedure.span.clone(), message);
-            finding.help("name a procedure that the step lists in `items`");
-        }
-    }
-
-    /// Checks that every parameter that a procedure needs is stored or passed.
-    fn missing_parameters(&mut self, step: &StepDraft) {
-        if step.verb != Some(Verb::Initialize) {
-            return;
-        }
-        let deployment = self.deployment;
-        let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
-        for (procedure, values) in &step.parameters {
-            let Some(id) = deployment.item(&procedure.value) else {
-                continue;
-            };
-            given.entry(id).or_default().extend(
-                values
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), &value.span)),
-            );
-        }
-        for (name, item) in step.named_items() {
-            let Some(id) = item else { continue };
-            let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else {
-                continue;
-            };
-            let given = given.get(&id);
-            let is_given = |need: &str| given.is_some_and(|given| given.contains_key(need));
-            let known: BTreeSet<&str> = needs
-                .iter()
-                .chain(parameters.keys())
-                .map(String::as_str)
-                .collect();
-            let mut meant = BTreeSet::new();
-            for (other, span) in given
-                .into_iter()
-                .flatten()
-                .filter(|(name, _)| !known.contains(*name))
-            {
-                let open = needs
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|need| !is_given(need));
-                let Some(near) = self
-                    .reader
-                    .suggestion(needs.len(), || misspelling_of(other, open))
-                else {
-                    continue;
-                };
-                let message = format!("`{}` needs `{near}`, but gets `{other}`", name.value);
-                let finding =
-                    self.reader
-                        .findings
-                        .add(Code::MisspelledParameter, (*span).clone(), message);
-                finding.did_you_mean(Some(near)).help(
-                    "correct the name; a procedure may also get parameters that it does not need",
-                );
-                meant.insert(near);
             }
             let open = needs.iter().map(String::as_str);
-            let open = open.filter(|need| {
-                !parameters.contains_key(*need) && !is_given(need) && !meant.contains(need)
-            });
-            let open: Vec<_> = open.collect();
-            if !open.is_empty() {
-                let message = format!(
-                    "`{}` needs {}, which {} missing",
-                    name.value,
-                    some_of(open.iter().copied()),
-                    if open.len() == 1 { "is" } else { "are" }
+            let open = open.filter(|need| !given.contains_key(need));
+            let near = self
+                .reader
+                .suggestion(needs.len(), || misspelling_of(other, open));
+            let Some(near) = near else { continue };
+            let message = format!("`{procedure}` needs `{near}`, but gets `{other}`");
+            self.reader
+                .report(Code::MisspelledParameter, span, message)
+                .did_you_mean(Some(near))
+                .help(
+                    "correct the name; a procedure may also get parameters that it does not need",
                 );
-                let finding =
-                    self.reader
-                        .findings
-                        .add(Code::MissingParameter, name.span.clone(), message);
-                finding
-                    .help("set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
-            }
+            meant.insert(near);
         }
+        meant
     }
 
     /// Finds whole groups to install that hold more items than earlier steps removed.
     fn wider_groups(&mut self, draft: &Draft) {
-        let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         for step in &draft.steps {
             removed.extend(step.removes());
@@ -669,30 +406,20 @@ impl DeploymentChecker<'_, '_, '_> {
                 continue;
             }
             let mut seen = BTreeSet::new();
-            for (named, group) in step.groups.iter().zip(&step.resolved.groups) {
+            for name in &step.groups {
                 // The same group under two names has a finding of its own.
-                let Some(group) = group.filter(|group| seen.insert(*group)) else {
+                let Some(group) = name.id.filter(|group| seen.insert(*group)) else {
                     continue;
                 };
-                let below = deployment.items_below(group).into_iter();
-                let below = below.filter(|item| {
-                    matches!(deployment.items[item.0].kind, ItemKind::Component { .. })
-                });
-                let more: Vec<_> = below.filter(|item| !removed.contains(item)).collect();
+                let mut more = self.site.items_below(group);
+                more.retain(|item| !self.site[*item].is_procedure() && !removed.contains(item));
                 if !more.is_empty() {
-                    let names = some_of(
-                        more.iter()
-                            .map(|item| deployment.items[item.0].name.as_str()),
-                    );
+                    let names = some_of(self.names(more).into_iter());
                     let message = format!(
                         "`{}` also holds {names}, which no earlier step removed",
-                        named.value
+                        name.text
                     );
-                    let finding =
-                        self.reader
-                            .findings
-                            .add(Code::WiderGroup, named.span.clone(), message);
-                    finding.help(
+                    self.reader.report(Code::WiderGroup, &name.span, message).help(
                         "the step installs only the removed items; `--include-missing` adds the others",
                     );
                 }
@@ -702,24 +429,16 @@ impl DeploymentChecker<'_, '_, '_> {
 
     /// Finds items that are replaced on servers of a role of which no service restarts afterwards.
     fn missing_host_restarts(&mut self, draft: &Draft) {
-        let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         let mut replaced: BTreeMap<RoleId, (usize, BTreeSet<ItemId>)> = BTreeMap::new();
         for (at, step) in draft.steps.iter().enumerate() {
             removed.extend(step.removes());
             match (step.verb, &step.service) {
                 (Some(Verb::Install), _) => {
-                    let chosen: Vec<ItemId> = match step.removed_by {
-                        Some(_) => removed.iter().copied().collect(),
-                        None => step
-                            .resolved
-                            .selected
-                            .intersection(&removed)
-                            .copied()
-                            .collect(),
-                    };
-                    for item in chosen {
-                        if let Some(role) = deployment.items[item.0].on {
+                    let is_chosen =
+                        |item: &ItemId| step.removed_by.is_some() || step.selected.contains(item);
+                    for &item in removed.iter().filter(|item| is_chosen(item)) {
+                        if let Some(role) = self.site[item].on {
                             let (last, items) = replaced.entry(role).or_default();
                             *last = at;
                             items.insert(item);
@@ -727,57 +446,40 @@ impl DeploymentChecker<'_, '_, '_> {
                     }
                 }
                 (Some(Verb::Service(ServiceVerb::Restart | ServiceVerb::Start)), Some(service)) => {
-                    let own = deployment
-                        .service(&service.value)
-                        .map(|service| deployment.services[service.0].on);
-                    let on = step.on.as_ref().and_then(|on| deployment.role(&on.value));
-                    own.into_iter()
-                        .chain(on)
-                        .for_each(|role| drop(replaced.remove(&role)));
+                    let own = service.id.map(|service| self.site[service].on);
+                    let on = step.on.as_ref().and_then(|on| on.id);
+                    for role in own.into_iter().chain(on) {
+                        replaced.remove(&role);
+                    }
                 }
                 _ => {}
             }
         }
-        let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
-        for service in &deployment.services {
-            services
-                .entry(service.on)
-                .or_default()
-                .push(service.name.as_str());
-        }
         for (role, (at, items)) in replaced {
-            if let Some(services) = services.get(&role) {
-                self.no_restart(role, services, &draft.steps[at], &items);
-            }
+            self.no_restart(role, &draft.steps[at], items);
         }
     }
 
-    fn no_restart(
-        &mut self,
-        role: RoleId,
-        services: &[&str],
-        step: &StepDraft,
-        items: &BTreeSet<ItemId>,
-    ) {
-        let deployment = self.deployment;
-        let names = some_of(
-            items
-                .iter()
-                .map(|item| deployment.items[item.0].name.as_str()),
-        );
-        let role = &deployment.roles[role.0].name;
+    fn no_restart(&mut self, role: RoleId, step: &Step, items: BTreeSet<ItemId>) {
+        let services = self.site.services.iter();
+        let services = services.filter(|service| service.on == role);
+        let services: Vec<_> = services.map(|service| service.name.as_str()).collect();
+        if services.is_empty() {
+            return;
+        }
         let message = format!(
-            "{} replaces items on `{role}`, but no later step restarts a service there",
-            step.quoted_name()
+            "{} replaces items on `{}`, but no later step restarts a service there",
+            step.quoted_name(),
+            self.site[role].name
         );
+        let replaced = format!("it replaces {}", some_of(self.names(items).into_iter()));
         let finding = self
             .reader
-            .findings
-            .add(Code::NoServiceRestart, step.span(), message);
-        finding.note(format!("it replaces {names}"));
+            .report(Code::NoServiceRestart, &step.span, message);
+        finding.note(replaced);
         finding.help(format!(
             "restart {} there, if the vendor agrees",
-            some_of(services.iter().copied())
+            some_of(services.into_iter())
         ));
     }
 }

@@ -1,11 +1,9 @@
 //! Checks of items across all steps: a removed item should be installed again, and only once.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::draft::*;
-use crate::deployment::description::{Description, ItemId};
+use super::draft::Draft;
+use super::*;
+use crate::deployment::description::Description;
 use crate::document::{Code, Reader, some_of};
-use crate::names::CaseFolded;
 
 /// Checks the selections. With a deployment, aliases are resolved; without one, only faults that
 /// the words themselves prove are reported.
@@ -13,7 +11,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
     if selections_known(draft) {
         match deployment {
             // Names that the deployment does not have are reported first, and prove nothing here.
-            Some(deployment) if draft.resolved.whole => resolved_flow(reader, draft, deployment),
+            Some(deployment) if draft.names.whole => resolved_flow(reader, draft, deployment),
             Some(_) => {}
             None => worded_flow(reader, draft),
         }
@@ -25,7 +23,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
 /// Returns whether every selection could be read: one that could not may be the one that installs
 /// the removed items again.
 pub(super) fn selections_known(draft: &Draft) -> bool {
-    !draft.steps.iter().any(StepDraft::hides_targets)
+    !draft.steps.iter().any(Step::hides_targets)
 }
 
 /// Checks the selections as sets of items, which is exact.
@@ -36,15 +34,14 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
         let is_missing = |item: &&ItemId| installed.last(**item) < Some(at);
         let missing = step.removes().iter().filter(is_missing);
         let missing: Vec<_> = missing
-            .map(|item| deployment.items[item.0].name.as_str())
+            .map(|item| deployment[*item].name.as_str())
             .collect();
         not_reinstalled(reader, step, &missing);
         removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
-            let new = step
-                .named_items()
-                .filter(|(_, item)| item.is_some_and(|item| !removed.contains(&item)));
-            let new: Vec<_> = new.map(|(name, _)| name.value.as_str()).collect();
+            let is_new = |name: &&Name<ItemId>| name.id.is_some_and(|id| !removed.contains(&id));
+            let new = step.named_items().filter(is_new);
+            let new: Vec<_> = new.map(|name| name.text.as_str()).collect();
             never_removed(reader, step, &new);
         }
     }
@@ -55,13 +52,12 @@ pub(super) struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
 
 impl InstallSteps {
     pub(super) fn of(draft: &Draft) -> Self {
-        let ids = draft.steps_by_id();
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         let mut by_item = BTreeMap::new();
         for (at, step) in draft.steps.iter().enumerate() {
             removed.extend(step.removes());
             if step.verb == Some(Verb::Install) {
-                for &item in draft.installs(step, &ids, &removed).iter() {
+                for &item in draft.installs(step, &removed).iter() {
                     by_item.entry(item).or_insert((at, at)).1 = at;
                 }
             }
@@ -90,14 +86,11 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
                 referred.extend(
                     step.removed_by
                         .as_ref()
-                        .map(|reference| CaseFolded::of(&reference.value)),
+                        .map(|reference| CaseFolded::of(&reference.text)),
                 );
             }
             Some(Verb::Uninstall) => {
-                let is_reinstalled = step
-                    .id
-                    .as_ref()
-                    .is_some_and(|id| referred.contains(&CaseFolded::of(&id.value)));
+                let is_reinstalled = referred.contains(&CaseFolded::of(&step.id));
                 if !is_reinstalled && later.all_groups_are_above(step) {
                     not_reinstalled(reader, step, &later.left_out(step));
                 }
@@ -126,37 +119,42 @@ struct Words {
 
 impl Words {
     /// Adds the selection of a step.
-    fn add(&mut self, step: &StepDraft) {
-        let fold = |name: &Named| CaseFolded::of(&name.value);
-        let items = step.items.iter().flat_map(|(_, names)| names);
-        self.groups.extend(step.groups.iter().map(fold));
-        self.items.extend(items.map(fold));
+    fn add(&mut self, step: &Step) {
+        let groups = step.groups.iter();
+        self.groups
+            .extend(groups.map(|name| CaseFolded::of(&name.text)));
+        let items = step.named_items();
+        self.items
+            .extend(items.map(|name| CaseFolded::of(&name.text)));
     }
 
     /// Returns whether every whole group is named by a step, or above a group that it names.
-    fn all_groups_are_above(&self, step: &StepDraft) -> bool {
-        let groups = step.items.iter().map(|(group, _)| group);
+    fn all_groups_are_above(&self, step: &Step) -> bool {
+        let groups = step.items.iter().map(|members| &members.group);
         let paths = groups.chain(&step.groups);
         let above: BTreeSet<_> = paths
-            .flat_map(|path| path_and_parents(&path.value))
+            .flat_map(|path| path_and_parents(&path.text))
             .collect();
         self.groups.is_subset(&above)
     }
 
     /// Returns the names that a step selects and these words do not.
-    fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
-        let is_left_out =
-            |group: &Named| !path_and_parents(&group.value).any(|path| self.groups.contains(&path));
+    fn left_out<'s>(&self, step: &'s Step) -> Vec<&'s str> {
+        let is_left_out = |group: &Name<GroupId>| {
+            !path_and_parents(&group.text).any(|path| self.groups.contains(&path))
+        };
         let groups = step.groups.iter().filter(|group| is_left_out(group));
-        let items = step.items.iter().filter(|(group, _)| is_left_out(group));
+        let groups = groups.map(|group| group.text.as_str());
+        let members = step
+            .items
+            .iter()
+            .filter(|members| is_left_out(&members.group));
         let mut seen = self.items.clone();
-        let items = items
-            .flat_map(|(_, names)| names)
-            .filter(|name| seen.insert(CaseFolded::of(&name.value)));
-        items
-            .chain(groups)
-            .map(|name| name.value.as_str())
-            .collect()
+        let items = members
+            .flat_map(|members| &members.names)
+            .filter(|name| seen.insert(CaseFolded::of(&name.text)));
+        let items = items.map(|name| name.text.as_str());
+        items.chain(groups).collect()
     }
 }
 
@@ -169,7 +167,7 @@ fn path_and_parents(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     cuts.map(|at| CaseFolded::of(&path[..at]))
 }
 
-fn not_reinstalled(reader: &mut Reader<'_>, step: &StepDraft, missing: &[&str]) {
+fn not_reinstalled(reader: &mut Reader<'_>, step: &Step, missing: &[&str]) {
     if !missing.is_empty() {
         let message = format!(
             "{} removes {}, and no later step installs {} again",
@@ -177,15 +175,15 @@ fn not_reinstalled(reader: &mut Reader<'_>, step: &StepDraft, missing: &[&str]) 
             some_of(missing.iter().copied()),
             if missing.len() == 1 { "it" } else { "them" }
         );
-        let finding = reader.report(Code::NeverReinstalled, &step.span(), message);
-        let id = step.id.as_ref().map_or("…", |id| &id.value);
+        let finding = reader.report(Code::NeverReinstalled, &step.span, message);
+        let id = if step.id.is_empty() { "…" } else { &step.id };
         finding.help(format!(
             "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
         ));
     }
 }
 
-fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
+fn never_removed(reader: &mut Reader<'_>, step: &Step, new: &[&str]) {
     if !new.is_empty() {
         let message = format!(
             "{} installs {}, which no earlier step removed",
@@ -193,7 +191,7 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
             some_of(new.iter().copied())
         );
         reader
-            .report(Code::NeverRemoved, &step.span(), message)
+            .report(Code::NeverRemoved, &step.span, message)
             .help("nothing to do if it is new with this rollup");
     }
 }
@@ -205,11 +203,11 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
         match (step.verb, &step.removed_by) {
             (Some(Verb::Uninstall), _) => reinstalled.clear(),
             (Some(Verb::Install), Some(reference)) => {
-                if let Some(first) = reinstalled.insert(CaseFolded::of(&reference.value), at) {
-                    let first = step_reference(reader, &draft.steps[first]);
+                if let Some(first) = reinstalled.insert(CaseFolded::of(&reference.text), at) {
+                    let first = draft.steps[first].reference();
                     let message = format!(
                         "{first} already installs the items that `{}` removed",
-                        reference.value
+                        reference.text
                     );
                     reader
                         .report(Code::ReinstalledTwice, &reference.span, message)
@@ -226,18 +224,17 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
 fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut missing: BTreeMap<Result<ItemId, CaseFolded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
-        let everywhere = step.on.is_none() && step.platform.is_none();
         match step.verb {
-            Some(Verb::Uninstall) if everywhere => {
-                for (item, known) in step.named_items() {
+            Some(Verb::Uninstall) if !step.is_narrowed() => {
+                for item in step.named_items() {
                     // An item that the deployment does not know, not even by an alias, is the same
                     // if the word is the same.
-                    if let Some(by) =
-                        missing.insert(known.ok_or_else(|| CaseFolded::of(&item.value)), at)
+                    let known = item.id.ok_or_else(|| CaseFolded::of(&item.text));
+                    if let Some(by) = missing.insert(known, at)
                         && by != at
                     {
-                        let by = step_reference(reader, &draft.steps[by]);
-                        let message = format!("{by} already removes `{}`", item.value);
+                        let by = draft.steps[by].reference();
+                        let message = format!("{by} already removes `{}`", item.text);
                         reader
                             .report(Code::RemovedTwice, &item.span, message)
                             .help("remove it from one of the two steps");

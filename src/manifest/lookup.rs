@@ -1,54 +1,84 @@
-//! Lookup of the names of all steps, before the checks.
+//! Lookup of every name of the steps and prerequisites, once, before the checks.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::*;
-use super::known::{ResolutionSummary, ResolvedNames};
-use crate::deployment::description::{Description, ItemId, ItemKind};
-use crate::names::CaseFolded;
+use super::draft::Draft;
+use super::*;
+use crate::deployment::description::{Description, ItemKind};
 
 /// Maximum number of items that all steps together may select, including what these require: every
 /// check of the items walks them all, step by step. Removing a hundred thousand items and
 /// installing them again takes a tenth of it.
 const MOST_SELECTED: usize = 4_000_000;
 
-/// Looks every name up, once.
-pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
-    let group = |name: &Named| deployment?.group(&name.value);
-    let item = |name: &Named| deployment?.item(&name.value);
-    for step in &mut draft.steps {
-        let groups = step.groups.iter().map(group).collect();
-        let items = step
-            .items
-            .iter()
-            .map(|(name, names)| (group(name), names.iter().map(item).collect()))
-            .collect();
-        step.resolved = ResolvedNames {
-            groups,
-            items,
-            selected: BTreeSet::new(),
-        };
+/// Result of looking up the names of all steps.
+#[derive(Default)]
+pub(super) struct NameSummary {
+    /// Position of the step at which the steps have selected more items than can be checked.
+    pub(super) too_many_at: Option<usize>,
+    /// True if the deployment has every item and group that steps install or uninstall, and not too
+    /// many of them are selected.
+    pub(super) whole: bool,
+}
+
+/// Looks every name of a draft up, and selects the items of its steps.
+pub(super) fn look_up(draft: &mut Draft, site: &Description) {
+    for prerequisite in &mut draft.prerequisites {
+        prerequisite
+            .condition
+            .iter_mut()
+            .for_each(|condition| look_up_condition(condition, site));
     }
-    let Some(deployment) = deployment else { return };
-    let too_many_at = too_many(draft, deployment);
+    draft
+        .steps
+        .iter_mut()
+        .for_each(|step| look_up_step(step, site));
+    let too_many_at = too_many(&draft.steps, site);
     let mut selecting = draft
         .steps
         .iter()
         .filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
-    let whole = too_many_at.is_none() && selecting.all(|step| step.resolved.is_whole());
-    draft.resolved = ResolutionSummary { too_many_at, whole };
+    let whole = too_many_at.is_none() && selecting.all(Step::names_known);
+    draft.names = NameSummary { too_many_at, whole };
     if too_many_at.is_none() {
-        draft
-            .steps
-            .iter_mut()
-            .for_each(|step| step.resolved.select(deployment));
+        for step in &mut draft.steps {
+            step.selected = step.selection(site);
+        }
     }
 }
 
-fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
-    let of_item = |item: &ItemId| {
-        let item = &deployment.items[item.0];
+pub(super) fn look_up_condition(condition: &mut Condition, site: &Description) {
+    match condition {
+        Condition::Product { on, .. } => set(on, |role| site.role(role)),
+        Condition::Item { item } => item.id = site.item(&item.text),
+        Condition::Confirm { .. } => {}
+    }
+}
+
+pub(super) fn look_up_step(step: &mut Step, site: &Description) {
+    set(&mut step.on, |role| site.role(role));
+    set(&mut step.service, |service| site.service(service));
+    set(&mut step.groups, |group| site.group(group));
+    for members in &mut step.items {
+        members.group.id = site.group(&members.group.text);
+        set(&mut members.names, |item| site.item(item));
+    }
+    let procedures = step.parameters.iter_mut().map(|of| &mut of.procedure);
+    set(procedures, |procedure| site.item(procedure));
+}
+
+fn set<'n, Id: 'n>(
+    names: impl IntoIterator<Item = &'n mut Name<Id>>,
+    find: impl Fn(&str) -> Option<Id>,
+) {
+    for name in names {
+        name.id = find(&name.text);
+    }
+}
+
+fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
+    let of_item = |item: ItemId| {
+        let item = &site[item];
         let needs = match &item.kind {
             ItemKind::Procedure { needs, .. } => needs.len(),
             ItemKind::Component { .. } => 0,
@@ -56,21 +86,22 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
         1 + item.requires.len() + needs
     };
     // A group comes after its parent in the list.
-    let mut below: Vec<usize> = vec![0; deployment.groups.len()];
-    for (at, group) in deployment.groups.iter().enumerate().rev() {
+    let mut below: Vec<usize> = vec![0; site.groups.len()];
+    for (at, group) in site.groups.iter().enumerate().rev() {
         let groups = group.groups.iter().map(|group| below[group.0]);
-        below[at] = 1 + groups.chain(group.items.iter().map(of_item)).sum::<usize>();
+        let items = group.items.iter().map(|item| of_item(*item));
+        below[at] = 1 + groups.chain(items).sum::<usize>();
     }
     let (mut all, mut removed) = (0, 0);
-    draft.steps.iter().position(|step| {
-        let groups = step.resolved.groups.iter().flatten();
+    steps.iter().position(|step| {
+        let groups = step.groups.iter().filter_map(|group| group.id);
         let groups = groups.map(|group| below[group.0]);
-        let items = step.resolved.named().map(|item| of_item(&item));
-        let chosen: usize = groups.chain(items).sum();
+        let items = step.named_items().filter_map(|name| name.id);
+        let chosen: usize = groups.chain(items.map(of_item)).sum();
         removed += chosen;
         all += chosen;
         if step.platform.is_some() {
-            all += deployment.servers.len();
+            all += site.servers.len();
         }
         if step.removed_by.is_some() {
             all += removed;
@@ -79,47 +110,56 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
     })
 }
 
+impl Step {
+    /// Returns whether the deployment has all groups and items that the step names.
+    pub(super) fn names_known(&self) -> bool {
+        let mut lists = self.items.iter().map(|members| &members.group);
+        let mut groups = self.groups.iter();
+        groups.all(|group| group.id.is_some())
+            && lists.all(|group| group.id.is_some())
+            && self.named_items().all(|item| item.id.is_some())
+    }
+
+    fn selection(&self, site: &Description) -> BTreeSet<ItemId> {
+        let groups = self.groups.iter().filter_map(|group| group.id);
+        let below = groups.flat_map(|group| site.items_below(group));
+        let named = self.named_items().filter_map(|name| name.id);
+        let all = named.chain(below);
+        all.filter(|item| !site[*item].is_procedure()).collect()
+    }
+
+    /// Returns the components that the step removes.
+    pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
+        static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
+        match self.verb {
+            Some(Verb::Uninstall) => &self.selected,
+            _ => &NOTHING,
+        }
+    }
+}
+
 impl Draft {
     /// Returns the steps by their ids; of two with the same id the first.
     pub(super) fn steps_by_id(&self) -> BTreeMap<CaseFolded, usize> {
         let steps = self.steps.iter().enumerate().rev();
+        let steps = steps.filter(|(_, step)| !step.id.is_empty());
         steps
-            .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
+            .map(|(at, step)| (CaseFolded::of(&step.id), at))
             .collect()
     }
 
     /// Returns the items that a step installs: of a whole group those that earlier steps removed.
     pub(super) fn installs(
         &self,
-        step: &StepDraft,
-        ids: &BTreeMap<CaseFolded, usize>,
+        step: &Step,
         removed: &BTreeSet<ItemId>,
     ) -> Cow<'_, BTreeSet<ItemId>> {
         if let Some(reference) = &step.removed_by {
-            let referred = ids.get(&CaseFolded::of(&reference.value));
-            return referred
-                .map(|&at| Cow::Borrowed(self.steps[at].removes()))
-                .unwrap_or_default();
+            let referred = reference.id.map(|id| self.steps[id.0].removes());
+            return referred.map(Cow::Borrowed).unwrap_or_default();
         }
-        let mut items: BTreeSet<ItemId> = step.resolved.named().collect();
-        items.extend(step.resolved.selected.intersection(removed));
+        let mut items: BTreeSet<ItemId> = step.named_items().filter_map(|name| name.id).collect();
+        items.extend(step.selected.intersection(removed));
         Cow::Owned(items)
-    }
-}
-
-impl StepDraft {
-    /// Returns the components that the step removes.
-    pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
-        static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
-        match self.verb {
-            Some(Verb::Uninstall) => &self.resolved.selected,
-            _ => &NOTHING,
-        }
-    }
-
-    /// Returns the names of items that the step gives, each with the item it refers to.
-    pub(super) fn named_items(&self) -> impl Iterator<Item = (&Named, Option<ItemId>)> {
-        let lists = self.items.iter().zip(&self.resolved.items);
-        lists.flat_map(|((_, names), (_, known))| names.iter().zip(known.iter().copied()))
     }
 }

@@ -6,16 +6,13 @@
 //! meaning; the order of the steps is, and that of the packages that a step runs. Two manifests have
 //! the same digest if and only if their comparison finds no difference, because both use these keys.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::shapes::ARTICLE;
-use super::{Action, GroupItems, KeyLines, Manifest, PayloadFile, Step};
-use crate::names::{CaseFolded, Digest, RelPath, same_name};
+use super::*;
+use crate::names::same_name;
 
 /// Table of a manifest, in the document's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -131,9 +128,9 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
 
 fn step_entry(step: &Step) -> ManifestEntry {
     let mut values = object(step);
-    values.insert("action".to_owned(), step.action.keyword().into());
     // The default of a title is the id.
-    if same_name(&step.title, &step.id) {
+    let title = step.title.as_ref();
+    if title.is_some_and(|title| same_name(title, &step.id)) {
         values.remove("title");
     }
     let mut entry = ManifestEntry::new(ManifestTable::Steps, values, &step.lines, Some(step.line));
@@ -141,9 +138,10 @@ fn step_entry(step: &Step) -> ManifestEntry {
     if let Some(whole) = entry.whole.value.as_object_mut() {
         whole.remove("id");
     }
-    if let Action::Run { files, .. } = &step.action {
-        for file in files {
-            entry.order.push(ordered("files", &file.name, file.line));
+    if step.verb == Some(Verb::Run) {
+        for file in &step.files {
+            let name = file.text.as_str();
+            entry.order.push(ordered("files", name, file.line));
         }
     }
     entry
@@ -325,12 +323,62 @@ fn member_identity(key: &str, fact: &Fact) -> String {
     }
 }
 
+/// Value that is serialized as its text alone.
+pub(super) trait Text {
+    /// Returns the text.
+    fn text(&self) -> &str;
+}
+
+impl Text for Placed<String> {
+    fn text(&self) -> &str {
+        &self.value
+    }
+}
+
+impl<Id> Text for Name<Id> {
+    fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Serializes a text without its place.
+pub(super) fn text<S: Serializer>(text: &impl Text, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.text())
+}
+
+/// Serializes a text without its place, if there is one.
+pub(super) fn text_or_none<S: Serializer>(
+    value: &Option<impl Text>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(Text::text).serialize(serializer)
+}
+
+/// Serializes the place of a key whose only value is `true`.
+pub(super) fn yes<S: Serializer>(_: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(true)
+}
+
 /// Serializes items as `items."GROUP" = [names]`.
 pub(super) fn names_by_group<S: Serializer>(
     items: &[GroupItems],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(items.iter().map(|group| (&group.group.name, &group.names)))
+    serializer.collect_map(items.iter().map(|of| (&of.group.text, &of.names)))
+}
+
+/// Serializes parameters as `parameters."PROCEDURE" = { name = "text" }`.
+pub(super) fn values_by_procedure<S: Serializer>(
+    parameters: &[ProcedureParameters],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let values = |of: &ProcedureParameters| -> BTreeMap<String, String> {
+        let values = of.values.iter();
+        values
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect()
+    };
+    serializer.collect_map(parameters.iter().map(|of| (&of.procedure.text, values(of))))
 }
 
 /// Serializes a directory below `Files`, which may be `Files` itself.

@@ -1,20 +1,22 @@
 //! The manifest as the author wrote it, and the facts on which other modules may rely once it is
 //! checked.
 //!
-//! A manifest is the TOML file of one rollup. It has two shapes: the spanned table, in which every
-//! mistake is found and reported with its position, and [`Manifest`], which exists only after the
-//! checks. Later stages check nothing again; they only resolve names against a deployment.
+//! A manifest is the TOML file of one rollup. It has three shapes, each made from the one before:
+//! the spanned table as the author wrote it; [`Manifest`], which exists only after the checks; and
+//! [`BoundManifest`], whose names are ids of one deployment. Later stages take the last one, and look
+//! no name up again.
 
 mod against;
+mod bound;
 mod compare;
 mod draft;
 mod flow;
 mod installers;
-mod known;
 mod lookup;
 mod meaning;
 mod parse;
 mod pin;
+mod problems;
 mod relations;
 mod services;
 mod shapes;
@@ -25,18 +27,24 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Not;
 
+pub use bound::{
+    Action, BoundCondition, BoundFile, BoundManifest, BoundStep, CopyPlace, ProcedureTarget,
+    RoleServers, StepTarget,
+};
 pub use compare::{ChangeKind, ManifestDifference, compare};
 pub use meaning::ManifestTable;
 pub use parse::{Checks, ParsedManifest, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
+pub use problems::{Fault, Problem};
 pub use relations::check_together;
 pub use shapes::MANIFEST;
 
 pub use crate::names::ServiceVerb;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::document::Span;
+use crate::deployment::description::{GroupId, ItemId, RoleId, ServiceId};
+use crate::document::{Placed, Span};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Requirement, Version};
 
 /// Manifest without mistakes.
@@ -111,196 +119,216 @@ pub enum Condition {
     /// Product that must be installed, at least at this service pack on every server that has it;
     /// with `on`, every server of that role must have it.
     Product {
-        product: String,
+        #[serde(serialize_with = "meaning::text")]
+        product: Placed<String>,
         /// Lowest service pack that is accepted; 0 if none is named.
         service_pack: u32,
         /// Role whose servers must all have it.
-        on: Option<String>,
+        #[serde(serialize_with = "meaning::text_or_none")]
+        on: Option<Name<RoleId>>,
     },
     /// Item that must be installed on every server that can have it.
     Item {
         /// Name or alias.
-        item: String,
+        #[serde(serialize_with = "meaning::text")]
+        item: Name<ItemId>,
     },
     /// Question that only a person can answer, asked before anything is staged.
     Confirm {
         /// Id for `--confirm ID`.
-        id: String,
+        #[serde(serialize_with = "meaning::text")]
+        id: Placed<String>,
         #[serde(rename = "confirm")]
         question: String,
     },
 }
 
-/// One action on its targets.
+/// One action on its targets, with the keys that the author wrote. Which of them a step has depends
+/// on its action: a [`BoundStep`] has an action with exactly its own.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    /// The author's name for it; unique without regard to case.
+    /// The author's name for it, unique without regard to case; empty only while a manifest is read
+    /// whose author made a mistake there.
     pub id: String,
-    /// Purpose, in the author's words; the id if there is none.
-    pub title: String,
+    /// Place of the id, else of the table.
+    #[serde(skip)]
+    span: Span,
+    /// The action; `None` only while a manifest is read.
+    #[serde(rename = "action")]
+    verb: Option<Verb>,
+    /// Purpose, in the author's words.
+    pub title: Option<String>,
     /// The line in the manifest on which the step begins, from 1.
     #[serde(skip)]
     pub line: u32,
     /// Line of each of its keys, from 1.
     #[serde(skip)]
-    pub lines: KeyLines,
-    #[serde(flatten)]
-    pub action: Action,
-}
-
-/// Action of a step.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Action {
-    /// Removes items as one batch.
-    Uninstall(Selection),
-    /// Installs items as one batch.
-    Install(InstallTargets),
-    /// Copies payload files.
-    Copy {
-        /// Files to copy; each is in the file table.
-        files: Vec<Listed>,
-        /// True if the step names no files: they are the rows that no other step copies or runs and
-        /// that are not `unused`.
-        #[serde(skip_serializing_if = "Not::not")]
-        others: bool,
-        #[serde(flatten)]
-        to: CopyTarget,
-    },
-    /// Runs installer packages on every server of a role, outside the console.
-    Run {
-        /// The packages, in order.
-        files: Vec<Listed>,
-        #[serde(flatten)]
-        on: Servers,
-    },
-    /// Runs procedures as one batch.
-    Initialize {
-        #[serde(flatten)]
-        items: Selection,
-        /// Parameters by procedure, as the author wrote its name; they take precedence over stored
-        /// ones.
-        parameters: BTreeMap<String, BTreeMap<String, String>>,
-    },
-    /// Changes a service on one server after another.
-    Service {
-        #[serde(skip)]
-        verb: ServiceVerb,
-        /// Name or alias.
-        service: String,
-        /// Servers; those of the service's own role if the step names no role.
-        #[serde(flatten)]
-        on: Option<Servers>,
-        /// Platform of the servers, if the step has no `on`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        platform: Option<String>,
-    },
-    /// A task for a person; the run waits for it.
-    Manual {
-        instructions: String,
-        /// Instructions to roll it back; without them the step is a point of no return.
-        undo: Option<String>,
-        /// True if it may be skipped.
-        #[serde(skip_serializing_if = "Not::not")]
-        optional: bool,
-        /// Servers that are listed with the instructions.
-        #[serde(flatten)]
-        on: Option<Servers>,
-    },
-}
-
-impl Action {
-    /// Returns the keyword of the language, such as `uninstall`.
-    pub fn keyword(&self) -> &'static str {
-        match self {
-            Action::Uninstall(_) => "uninstall",
-            Action::Install(_) => "install",
-            Action::Copy { .. } => "copy",
-            Action::Run { .. } => "run",
-            Action::Initialize { .. } => "initialize",
-            Action::Service { verb, .. } => verb.keyword(),
-            Action::Manual { .. } => "manual",
-        }
-    }
-}
-
-/// Servers chosen by role, maybe limited to a platform.
-#[derive(Debug, Clone, Serialize)]
-pub struct Servers {
-    /// Name or alias.
-    #[serde(rename = "on")]
-    pub role: String,
-    /// Only servers of this platform, such as `x64`.
-    pub platform: Option<String>,
-}
-
-/// Items chosen by name below a group, or whole groups.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Selection {
+    lines: KeyLines,
     /// `items."GROUP" = [names]`: direct members.
-    #[serde(serialize_with = "meaning::names_by_group")]
-    pub items: Vec<GroupItems>,
+    #[serde(
+        serialize_with = "meaning::names_by_group",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    items: Vec<GroupItems>,
     /// `groups = [...]`: everything below.
-    pub groups: Vec<Listed>,
-    /// Servers whose instances are selected, if the step has `on`.
-    #[serde(flatten)]
-    pub on: Option<Servers>,
-    /// Platform of the servers whose instances are selected, if the step has no `on`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<Name<GroupId>>,
+    /// Step that removed what this one installs again, in the spelling of that step.
+    #[serde(serialize_with = "meaning::text_or_none")]
+    removed_by: Option<Name<StepId>>,
+    /// Files to copy or to run; with `others` all rows that no other step copies or runs and that
+    /// are not `unused`, each at the place of that key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<Name<RowId, FileName>>,
+    /// Place of `others = true`.
+    #[serde(
+        serialize_with = "meaning::yes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    others: Option<Span>,
+    /// Target of a copy.
+    to: Option<CopyTarget>,
+    /// Parameters by procedure; they take precedence over stored ones.
+    #[serde(
+        serialize_with = "meaning::values_by_procedure",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    parameters: Vec<ProcedureParameters>,
+    #[serde(serialize_with = "meaning::text_or_none")]
+    service: Option<Name<ServiceId>>,
+    #[serde(serialize_with = "meaning::text_or_none")]
+    on: Option<Name<RoleId>>,
+    /// Only servers of this platform, such as `x64`.
+    #[serde(serialize_with = "meaning::text_or_none")]
+    platform: Option<Placed<String>>,
+    instructions: Option<String>,
+    undo: Option<String>,
+    /// True if a manual step may be skipped.
+    #[serde(skip_serializing_if = "Not::not")]
+    optional: bool,
+    #[serde(skip)]
+    unreadable: UnreadableParts,
+    /// Components that it names, one by one or by their groups; none without a deployment, or if
+    /// the steps select too many.
+    #[serde(skip)]
+    selected: BTreeSet<ItemId>,
+}
+
+/// Position of a step in [`Manifest::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepId(pub usize);
+/// Position of a row in [`Manifest::files`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowId(pub usize);
+
+/// Name as the author wrote it, with its place and the object that it refers to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Name<Id, T = String> {
+    /// Name in the author's spelling.
+    #[serde(rename = "name")]
+    text: T,
+    /// The line in the manifest, from 1.
+    line: u32,
+    #[serde(skip)]
+    span: Span,
+    /// Object of this name; `None` if there is none, or if it was not looked up.
+    #[serde(skip)]
+    id: Option<Id>,
 }
 
 /// Members of one group, in the author's spelling.
 #[derive(Debug, Clone)]
 pub struct GroupItems {
-    /// The group's path or alias, as the author wrote it.
-    pub group: Listed,
+    /// The group's path or alias.
+    group: Name<GroupId>,
     /// Names or aliases of direct members.
-    pub names: Vec<Listed>,
+    names: Vec<Name<ItemId>>,
 }
 
-/// Name in a list, with its line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Name as the author spelled it.
-    pub name: String,
-    /// The line in the manifest, from 1.
-    pub line: u32,
+/// Parameters of one procedure.
+#[derive(Debug, Clone)]
+struct ProcedureParameters {
+    procedure: Name<ItemId>,
+    /// Values by their names, each with the place of its name.
+    values: BTreeMap<String, Placed<String>>,
 }
 
-/// Targets of an `install` step.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum InstallTargets {
-    /// Named items and groups.
-    Chosen(Selection),
-    /// Exactly the instances that an earlier step removed, where they were.
-    RemovedBy {
-        /// The id of that step, in the spelling of that step.
-        #[serde(rename = "removed_by")]
-        step: String,
-        /// The line of the key.
-        #[serde(skip)]
-        line: u32,
-    },
+/// Action of a step, by its keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Removes items as one batch.
+    Uninstall,
+    /// Installs items as one batch.
+    Install,
+    /// Copies payload files.
+    Copy,
+    /// Runs installer packages on every server of a role, outside the console.
+    Run,
+    /// Runs procedures as one batch.
+    Initialize,
+    /// Changes a service on one server after another.
+    Service(ServiceVerb),
+    /// A task for a person; the run waits for it.
+    Manual,
+}
+
+impl Verb {
+    const ALL: [(&str, Verb); 11] = [
+        ("uninstall", Verb::Uninstall),
+        ("install", Verb::Install),
+        ("copy", Verb::Copy),
+        ("run", Verb::Run),
+        ("initialize", Verb::Initialize),
+        ("start", Verb::Service(ServiceVerb::Start)),
+        ("stop", Verb::Service(ServiceVerb::Stop)),
+        ("restart", Verb::Service(ServiceVerb::Restart)),
+        ("enable", Verb::Service(ServiceVerb::Enable)),
+        ("disable", Verb::Service(ServiceVerb::Disable)),
+        ("manual", Verb::Manual),
+    ];
+
+    fn of(keyword: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(known, _)| *known == keyword)
+            .map(|(_, verb)| verb)
+    }
+
+    /// Returns the keyword of the language, such as `uninstall`.
+    pub fn keyword(self) -> &'static str {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, verb)| *verb == self)
+            .map_or("", |(keyword, _)| keyword)
+    }
+}
+
+impl Serialize for Verb {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.keyword())
+    }
 }
 
 /// Target of a `copy` step.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "to", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CopyTarget {
     /// The installer share.
     Share,
-    /// A directory below `Files/` of every server of a role.
+    /// A directory below `Files/` of every server of a role; `None` is `Files` itself (`to = "."`).
     #[serde(untagged)]
-    Servers {
-        /// Servers to copy to.
-        #[serde(flatten)]
-        on: Servers,
-        /// Directory below `Files`; `None` is `Files` itself (`to = "."`).
-        #[serde(rename = "to", serialize_with = "meaning::directory_or_dot")]
-        directory: Option<RelPath>,
-    },
+    #[serde(serialize_with = "meaning::directory_or_dot")]
+    Servers(Option<RelPath>),
+}
+
+/// Parts of a step that could not be read. A check reports nothing that these parts could refute.
+#[derive(Debug, Clone, Default)]
+struct UnreadableParts {
+    /// Items, groups or `removed_by`, or their servers.
+    targets: bool,
+    /// Name of a file.
+    files: bool,
+    /// Service, or its servers.
+    service: bool,
+    undo: bool,
 }
 
 /// One row of the file table, with its pin.
@@ -343,30 +371,28 @@ pub struct FileTable<'m> {
 }
 
 impl Manifest {
-    /// Returns all rows by their case-folded names.
-    pub fn rows(&self) -> BTreeMap<CaseFolded, &PayloadFile> {
-        self.files
-            .iter()
-            .map(|row| (row.name.case_folded(), row))
-            .collect()
-    }
-
     /// Returns the file table, with its use by the steps.
     pub fn file_table(&self) -> FileTable<'_> {
-        let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
-        for step in &self.steps {
-            let (Action::Copy { files, .. } | Action::Run { files, .. }) = &step.action else {
-                continue;
-            };
-            let names = files.iter().map(|file| CaseFolded::of(&file.name));
-            if let Action::Run { .. } = step.action {
-                run.extend(names.clone());
-            }
-            deployed.extend(names);
-        }
-        FileTable {
-            rows: Cow::Borrowed(&self.files),
-            span: self.payload.clone(),
+        FileTable::new(
+            Cow::Borrowed(&self.files),
+            self.payload.clone(),
+            &self.steps,
+        )
+    }
+}
+
+impl<'m> FileTable<'m> {
+    fn new(rows: Cow<'m, [PayloadFile]>, span: Span, steps: &[Step]) -> Self {
+        let files_of = |verb| {
+            let steps = steps.iter().filter(move |step| step.verb == Some(verb));
+            let files = steps.flat_map(|step| &step.files);
+            files.map(|file| file.text.case_folded())
+        };
+        let run: BTreeSet<_> = files_of(Verb::Run).collect();
+        let deployed = files_of(Verb::Copy).chain(run.iter().cloned()).collect();
+        Self {
+            rows,
+            span,
             deployed,
             run,
         }

@@ -1,20 +1,17 @@
 //! Checks across the steps: references, repetitions, and steps that cannot be rolled back.
 
-use std::collections::BTreeMap;
-
-use super::draft::*;
-use super::{flow, services};
+use super::draft::Draft;
+use super::*;
 use crate::deployment::description::Description;
 use crate::deployment::platforms;
 use crate::document::{Code, Reader};
-use crate::names::CaseFolded;
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
     copied_repeatedly(reader, draft);
     manual_without_undo(reader, draft);
     flow::check(reader, draft, deployment);
-    services::check(reader, draft, deployment);
+    services::check(reader, draft);
     misspelled_platforms(reader, draft, deployment);
 }
 
@@ -34,20 +31,21 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
     for (at, step) in draft.steps.iter().enumerate() {
         let destination = match &step.to {
             _ if step.verb != Some(Verb::Copy) => continue,
-            Some(CopyDestination::Share) => String::new(),
-            Some(CopyDestination::Files) => format!("{}/", servers_of(step)),
-            Some(CopyDestination::Directory(directory)) => {
-                format!("{}/{}", servers_of(step), directory.case_folded().as_str())
+            Some(CopyTarget::Share) => String::new(),
+            Some(CopyTarget::Servers(directory)) => {
+                let directory = directory.as_ref().map(RelPath::case_folded);
+                let directory = directory.as_ref().map_or("", CaseFolded::as_str);
+                format!("{}/{directory}", step.servers())
             }
             None => continue,
         };
         let copied_by = destinations.entry(destination).or_default();
         for file in &step.files {
-            if let Some(first) = copied_by.insert(file.value.case_folded(), at)
+            if let Some(first) = copied_by.insert(file.text.case_folded(), at)
                 && first != at
             {
-                let first = step_reference(reader, &draft.steps[first]);
-                let message = format!("{first} already copies `{}` there", file.value);
+                let first = draft.steps[first].reference();
+                let message = format!("{first} already copies `{}` there", file.text);
                 reader
                     .report(Code::CopiedTwice, &file.span, message)
                     .help("remove it from one of the two steps");
@@ -61,12 +59,12 @@ fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
         if step.verb != Some(Verb::Manual) || step.undo.is_some() || step.unreadable.undo {
             continue;
         }
-        let manual_step = step.id.as_ref().map_or_else(
-            || "this manual step".to_owned(),
-            |id| format!("the manual step `{}`", id.value),
-        );
+        let manual_step = match step.id.as_str() {
+            "" => "this manual step".to_owned(),
+            id => format!("the manual step `{id}`"),
+        };
         let message = format!("{manual_step} cannot be rolled back: it has no `undo`");
-        reader.report(Code::NoUndo, &step.span(), message).help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
+        reader.report(Code::NoUndo, &step.span, message).help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }
 
@@ -74,43 +72,42 @@ fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
 /// reported once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps_by_id();
-    let has_nameless_step = draft.steps.iter().any(|step| step.id.is_none());
+    let has_nameless_step = draft.steps.iter().any(|step| step.id.is_empty());
     for at in 0..draft.steps.len() {
         let (earlier, rest) = draft.steps.split_at_mut(at);
         let step = &mut rest[0];
         let (Some(Verb::Install), Some(reference)) = (step.verb, &mut step.removed_by) else {
             continue;
         };
-        let named = &reference.value;
-        let message = match ids.get(&CaseFolded::of(named)) {
+        let named = &reference.text;
+        let known = ids.get(&CaseFolded::of(named)).copied();
+        reference.id = known.map(StepId);
+        let message = match known {
             // It may name the step whose id could not be read.
             None if has_nameless_step => {
                 step.unreadable.targets = true;
                 continue;
             }
             None => format!("the manifest has no step `{named}`"),
-            Some(&other) if other == at => format!("the step `{named}` refers to itself"),
-            Some(&other) if other > at => format!("the step `{named}` is below this one"),
-            Some(&other) => match (earlier[other].verb, &earlier[other].id) {
-                (Some(Verb::Uninstall) | None, id) => {
-                    let spelled = id.iter().map(|id| &id.value);
-                    spelled.for_each(|id| reference.value.clone_from(id));
-                    continue;
-                }
-                _ => format!("the step `{named}` removes nothing"),
-            },
+            Some(other) if other == at => format!("the step `{named}` refers to itself"),
+            Some(other) if other > at => format!("the step `{named}` is below this one"),
+            Some(other) if matches!(earlier[other].verb, Some(Verb::Uninstall) | None) => {
+                reference.text.clone_from(&earlier[other].id);
+                continue;
+            }
+            Some(_) => format!("the step `{named}` removes nothing"),
         };
         let uninstalls = earlier
             .iter()
-            .filter(|step| step.verb == Some(Verb::Uninstall));
-        let ids = uninstalls.filter_map(|step| Some(step.id.as_ref()?.value.as_str()));
-        let near = reader.nearest(named, ids);
+            .filter(|step| step.verb == Some(Verb::Uninstall) && !step.id.is_empty());
+        let near = reader.nearest(named, uninstalls.map(|step| step.id.as_str()));
         reader
             .report(Code::InvalidRemovedBy, &reference.span, message)
             .did_you_mean(near)
             .help("name an `uninstall` step above this one");
         if let Some(near) = near {
-            reference.value = near.to_owned();
+            reference.id = ids.get(&CaseFolded::of(near)).copied().map(StepId);
+            reference.text = near.to_owned();
         }
     }
 }

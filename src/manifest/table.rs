@@ -1,14 +1,14 @@
 //! Checks of the file table: against the steps that use it, against itself, and its pins.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::draft::*;
 use super::shapes::MANIFEST;
-use crate::document::{Code, Placed, Reader, Severity, Span, some_of};
-use crate::names::{CaseFolded, Digest, FileName};
+use super::*;
+use crate::document::{Code, Reader, Severity, some_of};
 
 /// Size in bytes of the sectors that an installer package consists of.
 const SECTOR: u64 = 512;
@@ -56,22 +56,24 @@ fn index_rows(reader: &mut Reader<'_>, table: &mut TableDraft) -> RowsByName {
 /// Marks the rows that the steps name.
 fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
     let table = &mut draft.payload;
-    for step in &draft.steps {
+    for step in &mut draft.steps {
         if !matches!(step.verb, Some(Verb::Copy | Verb::Run) | None) {
             continue;
         }
-        for file in &step.files {
+        let is_run = step.verb == Some(Verb::Run);
+        for file in &mut step.files {
             if table.header.is_none() {
-                return report_missing_table(reader, &file.span, file.value.as_str());
+                return report_missing_table(reader, &file.span, file.text.as_str());
             }
-            let Some(&row) = by_name.get(&file.value.case_folded()) else {
-                unlisted_file(reader, step, file, table, by_name);
+            let Some(&row) = by_name.get(&file.text.case_folded()) else {
+                unlisted_file(reader, is_run, file, table, by_name);
                 continue;
             };
+            file.id = Some(RowId(row));
             let row = &mut table.rows[row];
             let listed = &row.name.value;
-            if *listed != file.value && !row.is_used {
-                let message = format!("the file table spells `{}` as `{listed}`", file.value);
+            if *listed != file.text && !row.is_used {
+                let message = format!("the file table spells `{}` as `{listed}`", file.text);
                 reader
                     .report(Code::CaseDiffers, &file.span, message)
                     .label("case does not count");
@@ -95,18 +97,17 @@ fn report_missing_table(reader: &mut Reader<'_>, span: &Span, what: &str) {
 /// reported once.
 fn unlisted_file(
     reader: &mut Reader<'_>,
-    step: &StepDraft,
-    file: &Placed<FileName>,
+    is_run: bool,
+    file: &Name<RowId, FileName>,
     table: &mut TableDraft,
     by_name: &RowsByName,
 ) {
     if table.has_nameless_row {
         return;
     }
-    let name = &file.value;
+    let name = &file.text;
     let names = table.rows.iter().map(|row| row.name.value.as_str());
     let near = reader.nearest(name.as_str(), names);
-    let is_run = step.verb == Some(Verb::Run);
     let verb = if is_run { "run" } else { "copied" };
     let message = format!("`{name}` is {verb}, but is not in the file table");
     reader
@@ -136,13 +137,21 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
             continue;
         }
         first = Some(reader.source.line(span.start));
-        for row in &mut table.rows {
+        for (at, row) in table.rows.iter_mut().enumerate() {
             if !row.is_used && row.unused.is_none() {
                 row.is_used = true;
-                step.other_names.push(row.name.value.clone());
+                let file = Placed {
+                    value: row.name.value.clone(),
+                    span: span.clone(),
+                };
+                let id = Some(RowId(at));
+                step.files.push(Name {
+                    id,
+                    ..Name::new(file, reader.source)
+                });
             }
         }
-        if !step.other_names.is_empty() || is_unclear {
+        if !step.files.is_empty() || is_unclear {
             continue;
         }
         if table.header.is_none() {
@@ -154,7 +163,7 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
         } else {
             "other steps use all the files"
         };
-        let message = format!("{} has no targets: {why}", step_reference(reader, step));
+        let message = format!("{} has no targets: {why}", step.reference());
         reader
             .report(Code::NoTargets, &span, message)
             .help("remove the step, or name its files");

@@ -720,7 +720,7 @@ pub fn accept_applied(
     record.by_hand = true;
     let mut reasons = broken_by_record(&snapshot.applied, record.clone());
     if let AppliedByHand::Manifest(manifest) = rollup {
-        reasons.extend(wrong_product(manifest, snapshot));
+        reasons.extend(wrong_product(manifest, &snapshot.description));
     }
     Refusal::unless_empty(reasons)?;
     let live = snapshot.actual(&AppliedRecord::path(kb));

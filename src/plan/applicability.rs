@@ -8,6 +8,7 @@ use super::lagging::{CatchUp, Lagging};
 use super::options::Reapply;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
+use crate::deployment::description::Description;
 use crate::deployment::snapshot::Snapshot;
 use crate::manifest::Manifest;
 use crate::names::{Kb, Requirement};
@@ -43,7 +44,7 @@ pub(super) fn applicability(
     let applied = &snapshot.applied;
     let kb = manifest.rollup.kb;
     let mut reasons = Vec::new();
-    reasons.extend(wrong_product(manifest, snapshot));
+    reasons.extend(wrong_product(manifest, &snapshot.description));
     let record = applied.record(kb);
     let is_same_revision =
         record.is_some_and(|record| record.revision.as_ref() == Some(&manifest.rollup.revision));
@@ -134,24 +135,10 @@ fn already_applied(
     }
 }
 
-pub(super) fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
-    let (rollup, site) = (&manifest.rollup, &snapshot.description);
-    if rollup.product != site.product {
-        let message = format!(
-            "{} is for `{}`, and this deployment is `{}`",
-            rollup.kb, rollup.product, site.product
-        );
-        return Some(Reason::new(ReasonKind::NotApplicable, message));
-    }
-    let known = rollup.product_versions.contains(&site.product_version);
-    (!known).then(|| {
-        let versions = rollup.product_versions.join(", ");
-        let message = format!(
-            "{} is for version {versions} of `{}`, and this deployment has {}",
-            rollup.kb, site.product, site.product_version
-        );
-        Reason::new(ReasonKind::NotApplicable, message)
-    })
+/// Returns the reason why a rollup is not for the product or version of a deployment.
+pub(super) fn wrong_product(manifest: &Manifest, site: &Description) -> Option<Reason> {
+    let fault = manifest.rollup.refuted_by(site)?;
+    Some(Reason::from(&fault))
 }
 
 /// Returns a reason to refuse a rollup that an applied one includes or replaces.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::planner::Planner;
+use super::planner::Inputs;
 use super::refusal::{Reason, ReasonKind};
-use super::resolve::roles_of_steps;
+use super::simulated_state::SimulatedState;
 use crate::deployment::applied::{AppliedRecord, Brought};
-use crate::deployment::description::{Description, Instance, ItemKind, RoleId, ServerId};
+use crate::deployment::description::{Description, Instance, RoleId, ServerId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::manifest::Manifest;
 use crate::names::{Digest, FileName, RelPath};
@@ -16,57 +16,100 @@ use crate::names::{Digest, FileName, RelPath};
 pub(super) struct BroughtPlaces {
     /// Items and procedures; their states at the end of the run count.
     pub(super) instances: BTreeSet<Instance>,
-    pub(super) share: BTreeMap<FileName, Digest>,
-    programs: OnRole<String>,
-    files: OnRole<RelPath>,
-    services: OnRole<String>,
+    share: Vec<(FileName, Digest)>,
+    on_roles: Vec<BroughtOnRole>,
 }
 
-/// States by role and name, with the servers on which they are.
-type OnRole<N> = BTreeMap<RoleId, BTreeMap<N, (Brought, BTreeSet<ServerId>)>>;
+/// Place that a step brings, done by it or found as it is wanted.
+pub(super) enum BroughtPlace {
+    Instance(Instance),
+    Share(FileName, Digest),
+    OnRole(BroughtOnRole),
+}
+
+/// Place on a server, which it has for a role.
+pub(super) struct BroughtOnRole {
+    place: PlaceOnRole,
+    role: RoleId,
+    server: ServerId,
+}
+
+/// Program, copied file or service, as a step leaves it.
+pub(super) enum PlaceOnRole {
+    Program(String, Brought),
+    File(RelPath, Digest),
+    Service(String, ServiceRecord),
+}
+
+impl PlaceOnRole {
+    pub(super) fn on(self, role: RoleId, server: ServerId) -> BroughtPlace {
+        BroughtPlace::OnRole(BroughtOnRole {
+            place: self,
+            role,
+            server,
+        })
+    }
+}
 
 impl BroughtPlaces {
-    pub(super) fn program(
-        &mut self,
-        (role, server): (RoleId, ServerId),
-        name: &str,
-        record: &ItemRecord,
-    ) {
-        add(
-            &mut self.programs,
-            (role, server),
-            name.to_owned(),
-            installed(record),
-        );
+    /// Adds the places of a step.
+    pub(super) fn apply(&mut self, places: Vec<BroughtPlace>, not_brought: &[Instance]) {
+        for instance in not_brought {
+            self.instances.remove(instance);
+        }
+        for place in places {
+            match place {
+                BroughtPlace::Instance(instance) => drop(self.instances.insert(instance)),
+                BroughtPlace::Share(name, sha256) => self.share.push((name, sha256)),
+                BroughtPlace::OnRole(place) => self.on_roles.push(place),
+            }
+        }
     }
 
-    pub(super) fn file(&mut self, at: (RoleId, ServerId), path: RelPath, sha256: Digest) {
-        add(&mut self.files, at, path, copied(sha256));
-    }
-
-    pub(super) fn service(
-        &mut self,
-        at: (RoleId, ServerId),
-        name: &FileName,
-        record: ServiceRecord,
-    ) {
-        let brought = Brought {
-            running: Some(record.running),
-            enabled: Some(record.enabled),
+    /// Adds the places that are not instances to a record; of one place the last state counts.
+    fn add_to(&self, record: &mut AppliedRecord, site: &Description) {
+        let copied = |sha256| Brought {
+            sha256: Some(sha256),
             ..Brought::default()
         };
-        add(&mut self.services, at, name.to_string(), brought);
+        for (name, sha256) in &self.share {
+            record.share.insert(name.clone(), copied(*sha256));
+        }
+        for of in &self.on_roles {
+            let role = site[of.role].name.clone();
+            let (entry, brought) = match &of.place {
+                PlaceOnRole::Program(name, brought) => {
+                    let programs = record.programs.entry(role).or_default();
+                    (programs.entry(name.clone()).or_default(), brought.clone())
+                }
+                PlaceOnRole::File(path, sha256) => {
+                    let files = record.files.entry(role).or_default();
+                    (files.entry(path.clone()).or_default(), copied(*sha256))
+                }
+                PlaceOnRole::Service(name, state) => {
+                    let services = record.services.entry(role).or_default();
+                    let brought = Brought {
+                        running: Some(state.running),
+                        enabled: Some(state.enabled),
+                        ..Brought::default()
+                    };
+                    (services.entry(name.clone()).or_default(), brought)
+                }
+            };
+            let mut servers = entry.servers.take().unwrap_or_default();
+            servers.insert(site[of.server].name.clone());
+            *entry = Brought {
+                servers: Some(servers),
+                ..brought
+            };
+        }
     }
 }
 
-fn add<N: Ord>(places: &mut OnRole<N>, at: (RoleId, ServerId), name: N, brought: Brought) {
-    let (state, servers) = places.entry(at.0).or_default().entry(name).or_default();
-    *state = brought;
-    servers.insert(at.1);
-}
-
-fn installed(record: &ItemRecord) -> Brought {
-    let installed = record.installed.as_ref();
+/// Returns an item or program, as its record says; without one, or without an installation, it is
+/// removed.
+pub(super) fn brought_item(record: Option<&ItemRecord>) -> Brought {
+    let installed = record.and_then(|record| record.installed.as_ref());
     Brought {
         version: installed.map(|installed| installed.version.clone()),
         sha256: installed.map(|installed| installed.installer.sha256),
@@ -75,112 +118,107 @@ fn installed(record: &ItemRecord) -> Brought {
     }
 }
 
-fn copied(sha256: Digest) -> Brought {
-    Brought {
-        sha256: Some(sha256),
-        ..Brought::default()
+/// Returns the record of the rollup after the run. A run that catches up adds to the one that is
+/// there.
+pub(super) fn applied_record(inputs: &Inputs<'_>, state: &SimulatedState<'_>) -> AppliedRecord {
+    let (site, manifest) = (inputs.site(), &inputs.bound.manifest);
+    let before = record_before(inputs);
+    let (mut record, added) = match (&inputs.catch_up, before) {
+        (Some(catch_up), Some(before)) => (before, catch_up.uncovered().collect()),
+        _ => new_record(manifest, site, inputs.bound.roles()),
+    };
+    each_on_role(&mut record, site, |covered, brought| {
+        brought.servers.get_or_insert_with(|| covered.clone());
+    });
+    for (server, role) in added {
+        let covered = record.servers.entry(site[role].name.clone());
+        covered.or_default().insert(site[server].name.clone());
     }
+    for &instance in &state.brought.instances {
+        add_item(&mut record, site, state, instance);
+    }
+    state.brought.add_to(&mut record, site);
+    each_on_role(&mut record, site, |covered, brought| {
+        brought.servers.take_if(|servers| servers == covered);
+    });
+    record
 }
 
-impl Planner<'_> {
-    /// Returns the record of the rollup after the run. A run that catches up adds to the one that
-    /// is there, and is refused if it would change what that one states.
-    pub(super) fn applied_record(&mut self) -> AppliedRecord {
-        let kb = self.manifest.rollup.kb;
-        let site = &self.snapshot.description;
-        let before = self.snapshot.applied.record(kb);
-        let before = before.map(|before| in_spelling_of(site, before.clone()));
-        let added: Vec<(ServerId, RoleId)> = match &self.catch_up {
-            Some(catch_up) => catch_up.uncovered().collect(),
-            None => {
-                let roles = roles_of_steps(self.manifest, site).into_iter();
-                let online = |role| site.online_servers(role).map(move |server| (server, role));
-                roles.flat_map(online).collect()
-            }
-        };
-        let mut record = match (&self.catch_up, &before) {
-            (Some(_), Some(before)) => before.clone(),
-            _ => {
-                let mut record = recorded(self.manifest, AppliedRecord::new(kb));
-                for role in roles_of_steps(self.manifest, site) {
-                    record
-                        .servers
-                        .entry(site.roles[role.0].name.clone())
-                        .or_default();
-                }
-                record
-            }
-        };
-        each_on_role(&mut record, site, |covered, brought| {
-            brought.servers.get_or_insert_with(|| covered.clone());
-        });
-        for (server, role) in added {
-            let covered = record.servers.entry(site.roles[role.0].name.clone());
-            covered
-                .or_default()
-                .insert(site.servers[server.0].name.clone());
-        }
-        self.add_items(&mut record);
-        for (name, sha256) in &self.brought.share {
-            record.share.insert(name.clone(), copied(*sha256));
-        }
-        merge(&mut record.programs, &self.brought.programs, site);
-        merge(&mut record.files, &self.brought.files, site);
-        merge(&mut record.services, &self.brought.services, site);
-        each_on_role(&mut record, site, |covered, brought| {
-            brought.servers.take_if(|servers| servers == covered);
-        });
-        if let (Some(_), Some(before)) = (&self.catch_up, &before) {
-            let changed = changed_states(before, &record);
-            self.reasons.extend(changed.into_iter().map(|name| {
-                let message =
-                    format!("`{name}` would be another one than the one that {kb} brought");
-                let help = "restore the file that was applied; or `--reapply` does all steps again";
-                Reason::new(ReasonKind::Mismatch, message).help(help)
-            }));
-        }
+/// Returns the record of a rollup that is applied for the first time, or again, and the servers that
+/// its run covers.
+fn new_record(
+    manifest: &Manifest,
+    site: &Description,
+    roles: BTreeSet<RoleId>,
+) -> (AppliedRecord, Vec<(ServerId, RoleId)>) {
+    let mut record = recorded(manifest, AppliedRecord::new(manifest.rollup.kb));
+    let mut added = Vec::new();
+    for role in roles {
         record
+            .servers
+            .insert(site[role].name.clone(), BTreeSet::new());
+        added.extend(site.online_servers(role).map(|server| (server, role)));
     }
+    (record, added)
+}
 
-    fn add_items(&self, record: &mut AppliedRecord) {
-        let site = &self.snapshot.description;
-        for &instance in &self.brought.instances {
-            let item = &site.items[instance.item.0];
-            let brought = match item.kind {
-                ItemKind::Procedure { .. } => Brought {
-                    procedure: true,
-                    ..Brought::default()
-                },
-                ItemKind::Component { .. } => match self.item_now(instance) {
-                    Some(record) if record.state.is_installed() => installed(record),
-                    _ => Brought {
-                        removed: true,
-                        ..Brought::default()
-                    },
-                },
-            };
-            let entry = record
-                .items
-                .entry(item.name.to_string())
-                .or_insert_with(|| Brought {
-                    servers: instance.server.map(|_| BTreeSet::new()),
-                    ..brought.clone()
-                });
-            // On some servers an item may be removed and on others installed; the record states
-            // where it is installed.
-            if entry.removed != brought.removed {
-                if brought.removed {
-                    continue;
-                }
-                entry.servers = entry.servers.take().map(|_| BTreeSet::new());
-            }
-            let mut servers = entry.servers.take();
-            if let (Some(servers), Some(server)) = (&mut servers, instance.server) {
-                servers.insert(site.servers[server.0].name.clone());
-            }
-            *entry = Brought { servers, ..brought };
+/// Returns the record of the rollup before the run, in the present spelling of its names.
+fn record_before(inputs: &Inputs<'_>) -> Option<AppliedRecord> {
+    let kb = inputs.bound.manifest.rollup.kb;
+    let record = inputs.snapshot.applied.record(kb)?;
+    Some(in_spelling_of(inputs.site(), record.clone()))
+}
+
+/// Returns the reasons why a run that catches up would change what the record states.
+pub(super) fn changes_of_record(inputs: &Inputs<'_>, record: &AppliedRecord) -> Vec<Reason> {
+    let before = record_before(inputs).filter(|_| inputs.catch_up.is_some());
+    let Some(before) = before else {
+        return Vec::new();
+    };
+    let reason = |name: String| {
+        let kb = record.kb;
+        let message = format!("`{name}` would be another one than the one that {kb} brought");
+        let help = "restore the file that was applied; or `--reapply` does all steps again";
+        Reason::new(ReasonKind::Mismatch, message).help(help)
+    };
+    let changed = changed_states(&before, record);
+    changed.into_iter().map(reason).collect()
+}
+
+fn add_item(
+    record: &mut AppliedRecord,
+    site: &Description,
+    state: &SimulatedState<'_>,
+    instance: Instance,
+) {
+    let item = &site[instance.item];
+    let brought = if item.is_procedure() {
+        Brought {
+            procedure: true,
+            ..Brought::default()
         }
+    } else {
+        let record = state.item(instance);
+        brought_item(record.filter(|record| record.state.is_installed()))
+    };
+    let entry = record.items.entry(item.name.to_string());
+    let entry = entry.or_insert_with(|| Brought {
+        servers: instance.server.map(|_| BTreeSet::new()),
+        ..brought.clone()
+    });
+    // On some servers an item may be removed and on others installed; the record states where it is
+    // installed.
+    if entry.removed != brought.removed {
+        if brought.removed {
+            return;
+        }
+        entry.servers = entry.servers.take().map(|_| BTreeSet::new());
     }
+    let mut servers = entry.servers.take();
+    if let (Some(servers), Some(server)) = (&mut servers, instance.server) {
+        servers.insert(site[server].name.clone());
+    }
+    *entry = Brought { servers, ..brought };
 }
 
 /// Returns a record with what a manifest states: revision, title, meaning and relations.
@@ -199,11 +237,11 @@ pub(super) fn recorded(manifest: &Manifest, mut record: AppliedRecord) -> Applie
 /// that it does not have stays.
 fn in_spelling_of(site: &Description, mut record: AppliedRecord) -> AppliedRecord {
     let role_name = |name: String| match site.role(&name) {
-        Some(role) => site.roles[role.0].name.clone(),
+        Some(role) => site[role].name.clone(),
         None => name,
     };
     let server_name = |name: FileName| match site.server(name.as_str()) {
-        Some(server) => site.servers[server.0].name.clone(),
+        Some(server) => site[server].name.clone(),
         None => name,
     };
     let mut servers: BTreeMap<String, BTreeSet<FileName>> = BTreeMap::new();
@@ -264,25 +302,6 @@ fn changed_states(before: &AppliedRecord, after: &AppliedRecord) -> Vec<String> 
     changed
 }
 
-fn merge<N: Ord + Clone>(
-    recorded: &mut BTreeMap<String, BTreeMap<N, Brought>>,
-    brought: &OnRole<N>,
-    site: &Description,
-) {
-    for (role, places) in brought {
-        let of_role = recorded.entry(site.roles[role.0].name.clone()).or_default();
-        for (name, (brought, on)) in places {
-            let entry = of_role.entry(name.clone()).or_default();
-            let mut servers = entry.servers.take().unwrap_or_default();
-            servers.extend(names(site, on.iter().copied()));
-            *entry = Brought {
-                servers: Some(servers),
-                ..brought.clone()
-            };
-        }
-    }
-}
-
 /// Handles every entry of a record that is on the servers of a role, with the servers that the
 /// record covers.
 fn each_on_role(
@@ -301,8 +320,8 @@ fn each_on_role(
     let none = BTreeSet::new();
     let covered = |role: &str| servers.get(role).unwrap_or(&none);
     for (name, brought) in items {
-        if let Some(role) = site.item(name).and_then(|item| site.items[item.0].on) {
-            handle(covered(&site.roles[role.0].name), brought);
+        if let Some(role) = site.item(name).and_then(|item| site[item].on) {
+            handle(covered(&site[role].name), brought);
         }
     }
     for (role, places) in programs.iter_mut().chain(services) {
@@ -315,11 +334,4 @@ fn each_on_role(
             .values_mut()
             .for_each(|brought| handle(covered(role), brought));
     }
-}
-
-fn names(
-    site: &Description,
-    servers: impl Iterator<Item = ServerId>,
-) -> impl Iterator<Item = FileName> {
-    servers.map(|server| site.servers[server.0].name.clone())
 }

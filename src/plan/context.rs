@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::planner::Planner;
-use crate::deployment::description::{Description, GroupId, Instance, ItemKind, ServerId};
+use super::prerequisites::servers_to_check;
+use crate::deployment::description::{Description, GroupId, Instance, ServerId};
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
-use crate::manifest::{Action, Condition, Manifest, PayloadFile};
-use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
+use crate::manifest::{Action, BoundCondition, BoundManifest, PayloadFile, RowId};
+use crate::names::{Digest, FileName, RelPath, Version};
 
 /// Facts that only people need. The executor does not use them, and the plan's digest does not
 /// cover them, so that a change elsewhere in the console does not make a plan stale.
@@ -127,69 +127,57 @@ impl Context {
     }
 }
 
-impl Planner<'_> {
-    /// Returns all facts for readers of this plan.
-    pub(super) fn context(&self) -> Context {
-        let rollup = &self.manifest.rollup;
+impl Context {
+    /// Returns all facts for readers of a plan of this manifest.
+    pub(super) fn of_rollup(bound: &BoundManifest, snapshot: &Snapshot) -> Self {
+        let rollup = &bound.manifest.rollup;
         let product = format!("{} {}", rollup.product, rollup.product_versions.join(", "));
-        Context {
+        let site = &snapshot.description;
+        let conditions = bound.prerequisites.iter();
+        Self {
             product: Some(product.trim_end().to_owned()),
             fixes: rollup.fixes.clone(),
             notes: rollup.notes.clone(),
-            checked: self.checked(),
-            file_table: file_table(self.manifest),
-            ..Context::of_site(self.snapshot)
+            checked: conditions.filter_map(|one| checked(site, one)).collect(),
+            file_table: file_table(bound),
+            ..Self::of_site(snapshot)
         }
     }
+}
 
-    /// Returns the prerequisites that were checked; valid only if all of them are met.
-    fn checked(&self) -> Vec<CheckedPrerequisite> {
-        let site = &self.snapshot.description;
-        let conditions = self
-            .manifest
-            .prerequisites
-            .iter()
-            .map(|prerequisite| &prerequisite.condition);
-        let checked = conditions.filter_map(|condition| match condition {
-            Condition::Product {
-                product,
-                service_pack,
-                on,
-            } => {
-                let found = self.service_packs(product);
-                let servers: Vec<ServerId> = match on.as_ref().and_then(|role| site.role(role)) {
-                    Some(role) => site.roles[role.0].servers.clone(),
-                    None => found.keys().copied().collect(),
-                };
-                let describe = |server: &ServerId| {
-                    let name = &site.servers[server.0].name;
-                    match found.get(server) {
-                        None | Some(0) => name.to_string(),
-                        Some(pack) => format!("{name} (service pack {pack})"),
-                    }
-                };
-                let condition = match service_pack {
+/// Returns a prerequisite that was checked and is met.
+fn checked(site: &Description, condition: &BoundCondition) -> Option<CheckedPrerequisite> {
+    match condition {
+        BoundCondition::Product {
+            product,
+            service_pack,
+            installed,
+            ..
+        } => {
+            let describe = |server: ServerId| {
+                let name = &site[server].name;
+                match installed.get(&server) {
+                    None | Some(0) => name.to_string(),
+                    Some(pack) => format!("{name} (service pack {pack})"),
+                }
+            };
+            let servers = servers_to_check(condition).into_iter();
+            Some(CheckedPrerequisite {
+                condition: match service_pack {
                     0 => product.clone(),
                     pack => format!("{product}, at least service pack {pack}"),
-                };
-                Some(CheckedPrerequisite {
-                    condition,
-                    found: servers.iter().map(describe).collect(),
-                })
-            }
-            Condition::Item { item } => {
-                let found = site
-                    .instances(site.item(item)?)
-                    .into_iter()
-                    .map(|instance| site.shown(instance));
-                Some(CheckedPrerequisite {
-                    condition: format!("{item} is installed"),
-                    found: found.collect(),
-                })
-            }
-            Condition::Confirm { .. } => None,
-        });
-        checked.collect()
+                },
+                found: servers.map(describe).collect(),
+            })
+        }
+        BoundCondition::Item { name, id } => {
+            let instances = site.instances(*id).into_iter();
+            Some(CheckedPrerequisite {
+                condition: format!("{name} is installed"),
+                found: instances.map(|instance| site.shown(instance)).collect(),
+            })
+        }
+        BoundCondition::Confirm { .. } => None,
     }
 }
 
@@ -199,34 +187,33 @@ fn servers(site: &Description) -> Vec<ConsoleServer> {
         roles: server
             .roles
             .iter()
-            .map(|role| site.roles[role.0].name.clone())
+            .map(|role| site[*role].name.clone())
             .collect(),
         platform: server.platform.clone(),
     };
     site.servers.iter().map(server).collect()
 }
 
-fn file_table(manifest: &Manifest) -> Vec<FileTableRow> {
-    let mut steps: BTreeMap<CaseFolded, Vec<String>> = BTreeMap::new();
-    for step in &manifest.steps {
+fn file_table(bound: &BoundManifest) -> Vec<FileTableRow> {
+    let mut steps: BTreeMap<RowId, Vec<String>> = BTreeMap::new();
+    for step in &bound.steps {
         if let Action::Copy { files, .. } | Action::Run { files, .. } = &step.action {
             for file in files {
-                let users = steps.entry(CaseFolded::of(&file.name)).or_default();
-                users.push(step.id.clone());
+                steps.entry(file.row).or_default().push(step.id.clone());
             }
         }
     }
-    let row = |row: &PayloadFile| FileTableRow {
+    let row = |(at, row): (usize, &PayloadFile)| FileTableRow {
         name: row.name.clone(),
         size: row.size,
         modified: row.modified.and_then(minute),
         platform: row.platform.clone(),
         version: row.version.clone(),
         sha256: row.sha256,
-        steps: steps.remove(&row.name.case_folded()).unwrap_or_default(),
+        steps: steps.remove(&RowId(at)).unwrap_or_default(),
         unused: row.unused.clone(),
     };
-    manifest.files.iter().map(row).collect()
+    bound.manifest.files.iter().enumerate().map(row).collect()
 }
 
 fn minute(seconds: i64) -> Option<String> {
@@ -240,14 +227,12 @@ fn minute(seconds: i64) -> Option<String> {
 
 fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<ConsoleGroup>) {
     let site = &snapshot.description;
-    let group = &site.groups[id.0];
+    let group = &site[id];
     let console_instance = |instance: Instance| {
         let item = snapshot.item(instance);
         let procedure = snapshot.procedure(instance).map(|record| record.state);
         ConsoleInstance {
-            server: instance
-                .server
-                .map(|server| site.servers[server.0].name.to_string()),
+            server: instance.server.map(|server| site[server].name.to_string()),
             at: site.directory(instance),
             state: item
                 .map(|record| record.state)
@@ -259,10 +244,10 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<ConsoleGroup>) {
         }
     };
     let items = group.items.iter().map(|&id| {
-        let item = &site.items[id.0];
+        let item = &site[id];
         ConsoleItem {
             name: item.name.to_string(),
-            procedure: matches!(item.kind, ItemKind::Procedure { .. }),
+            procedure: item.is_procedure(),
             instances: site
                 .instances(id)
                 .into_iter()

@@ -3,125 +3,94 @@
 
 use std::collections::BTreeSet;
 
-use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
+use super::simulated_state::SimulatedState;
 use crate::deployment::item_dir::ItemDir;
-use crate::deployment::tree::FileKind;
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::{FileKind, FoundEntry};
 use crate::names::{CaseFolded, Escaped, RelPath};
 
-impl Planner<'_> {
-    /// Refuses objects at and below a live path that a swap cannot handle: a link, FIFO, device or
-    /// socket, or a file in place of a directory.
-    pub(super) fn inspect(&mut self, live: &RelPath, expected: FileKind) {
-        if !self.inspected.insert(live.case_folded()) {
-            return;
-        }
-        self.inspect_parents(live);
-        let Some(object) = self.snapshot.node(live) else {
-            return;
-        };
-        if object.kind != expected {
-            self.reasons.push(unsupported(&object.path, object.kind));
-            return;
-        }
-        for found in self.snapshot.below(live) {
-            if !matches!(found.kind, FileKind::File | FileKind::Directory) {
-                self.reasons.push(unsupported(&found.path, found.kind));
-            }
-        }
+/// Refuses objects at and below a live path that a swap cannot handle: a link, FIFO, device or
+/// socket, or a file in place of a directory.
+pub(super) fn inspect(snapshot: &Snapshot, live: &RelPath, expected: FileKind) -> Vec<Reason> {
+    let mut reasons = inspect_parents(snapshot, live);
+    let Some(object) = snapshot.node(live) else {
+        return reasons;
+    };
+    if object.kind != expected {
+        reasons.push(unsupported(object));
+        return reasons;
     }
+    let is_wrong =
+        |found: &&FoundEntry| !matches!(found.kind, FileKind::File | FileKind::Directory);
+    reasons.extend(snapshot.below(live).filter(is_wrong).map(unsupported));
+    reasons
+}
 
-    /// Checks that every parent of a path that exists is a directory.
-    fn inspect_parents(&mut self, path: &RelPath) {
-        let ancestors = path
-            .ancestors()
-            .filter_map(|directory| self.snapshot.node(&directory));
-        let wrong = ancestors.filter(|found| found.kind != FileKind::Directory);
-        self.reasons
-            .extend(wrong.map(|found| unsupported(&found.path, found.kind)));
-    }
+/// Checks that every parent of a path that exists is a directory.
+fn inspect_parents(snapshot: &Snapshot, path: &RelPath) -> Vec<Reason> {
+    let parents = path.ancestors();
+    let parents = parents.filter_map(|directory| snapshot.node(&directory));
+    let wrong = parents.filter(|found| found.kind != FileKind::Directory);
+    wrong.map(unsupported).collect()
+}
 
-    /// Refuses objects that hide the record of an instance: behind a link, for example, an
-    /// installed item would count as not installed, and the run would leave it as it is.
-    pub(super) fn inspect_record(&mut self, live: &RelPath) {
-        let record = ItemDir(live).record();
-        self.inspect_parents(&record);
-        if let Some(found) = self
-            .snapshot
-            .node(&record)
-            .filter(|found| found.kind != FileKind::File)
-        {
-            self.reasons.push(unsupported(&found.path, found.kind));
+/// Refuses objects that hide the record of an instance: behind a link, for example, an
+/// installed item would count as not installed, and the run would leave it as it is.
+pub(super) fn inspect_record(snapshot: &Snapshot, live: &RelPath) -> Vec<Reason> {
+    let record = ItemDir(live).record();
+    let mut reasons = inspect_parents(snapshot, &record);
+    let found = snapshot.node(&record);
+    let wrong = found.filter(|found| found.kind != FileKind::File);
+    reasons.extend(wrong.map(unsupported));
+    reasons
+}
+
+/// Refuses names on the paths of the run that differ only in case or are not UTF-8.
+pub(super) fn refuse_clashes(snapshot: &Snapshot, state: &SimulatedState<'_>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (a, b) in touched_clashes(snapshot, state) {
+        let (a, b) = (Escaped(a.as_str()), Escaped(b.as_str()));
+        let message = format!("`{a}` and `{b}` differ only in case");
+        reasons
+            .push(Reason::new(ReasonKind::NotReady, message).help("rename or remove one of them"));
+    }
+    for name in &snapshot.unreadable {
+        let mut parents = name.match_indices('/').map(|(at, _)| &name[..at]);
+        if parents.any(|parent| state.touched.contains(&CaseFolded::of(parent))) {
+            let message = format!("the name of `{}` is not UTF-8", Escaped(name));
+            reasons.push(Reason::new(ReasonKind::NotReady, message).help("rename it"));
         }
     }
+    reasons
+}
 
-    /// Refuses names on the paths of the run that differ only in case or are not UTF-8.
-    pub(super) fn refuse_clashes(&mut self) {
-        let clashes = if self.snapshot.clashes.is_empty() {
-            Vec::new()
-        } else {
-            self.touched_clashes()
-        };
-        for (a, b) in clashes {
-            let message = format!(
-                "`{}` and `{}` differ only in case",
-                Escaped(a.as_str()),
-                Escaped(b.as_str())
-            );
-            self.refuse(
-                ReasonKind::NotReady,
-                message,
-                Some("rename or remove one of them"),
-            );
-        }
-        let unreadable: Vec<_> = self
-            .snapshot
-            .unreadable
-            .iter()
-            .filter(|name| self.is_touched(name))
-            .cloned()
-            .collect();
-        for name in unreadable {
-            let message = format!("the name of `{}` is not UTF-8", Escaped(&name));
-            self.refuse(ReasonKind::NotReady, message, Some("rename it"));
-        }
+fn touched_clashes<'s>(
+    snapshot: &'s Snapshot,
+    state: &SimulatedState<'_>,
+) -> Vec<&'s (RelPath, RelPath)> {
+    if snapshot.clashes.is_empty() {
+        return Vec::new();
     }
-
-    fn touched_clashes(&self) -> Vec<(RelPath, RelPath)> {
-        let live: BTreeSet<CaseFolded> = self
-            .swaps
-            .iter()
-            .map(|swap| swap.live.case_folded())
-            .collect();
-        let parents: BTreeSet<RelPath> = self
-            .swaps
-            .iter()
-            .flat_map(|swap| swap.live.ancestors())
-            .collect();
-        let touched = |path: &RelPath| {
-            path.ancestors()
-                .chain([path.clone()])
-                .any(|p| self.inspected.contains(&p.case_folded()))
-                || live.contains(&path.case_folded())
-                || parents.contains(path)
-        };
-        self.snapshot
-            .clashes
-            .iter()
-            .filter(|(a, b)| touched(a) || touched(b))
-            .cloned()
-            .collect()
-    }
-
-    fn is_touched(&self, name: &str) -> bool {
-        name.match_indices('/')
-            .any(|(at, _)| self.inspected.contains(&CaseFolded::of(&name[..at])))
-    }
+    let live = state.swaps.iter().map(|swap| &swap.live);
+    let parents: BTreeSet<RelPath> = live.clone().flat_map(RelPath::ancestors).collect();
+    let live: BTreeSet<CaseFolded> = live.map(RelPath::case_folded).collect();
+    let is_touched = |path: &RelPath| {
+        let mut at_and_above = path.ancestors().chain([path.clone()]);
+        at_and_above.any(|path| state.touched.contains(&path.case_folded()))
+            || live.contains(&path.case_folded())
+            || parents.contains(path)
+    };
+    let clashes = snapshot.clashes.iter();
+    clashes
+        .filter(|(a, b)| is_touched(a) || is_touched(b))
+        .collect()
 }
 
 /// Returns the reason to refuse an object that a swap cannot handle.
-fn unsupported(path: &RelPath, kind: FileKind) -> Reason {
-    let message = format!("`{}` is {}", Escaped(path.as_str()), kind.with_article());
+fn unsupported(found: &FoundEntry) -> Reason {
+    let path = Escaped(found.path.as_str());
+    let message = format!("`{path}` is {}", found.kind.with_article());
     Reason::new(ReasonKind::NotReady, message)
         .help("rollup changes only files and directories; move it elsewhere")
 }

@@ -1,4 +1,4 @@
-//! Planning: manifest, snapshot and payload facts in, operations out. No disk, no clock.
+//! Planning: bound manifest, snapshot and payload facts in, operations out. No disk, no clock.
 //!
 //! The manifest asks for "the whole group, on every server"; the plan lists which ones. It states
 //! exactly what will be written, and thus also the expected state at and below every live path. The
@@ -12,6 +12,7 @@ mod bytes;
 mod context;
 mod file;
 mod inspect;
+mod interest;
 mod lagging;
 mod options;
 mod outage;
@@ -19,8 +20,8 @@ mod planner;
 mod prerequisites;
 mod refusal;
 mod requirements;
-mod resolve;
 mod rollup;
+mod simulated_state;
 mod simulated_tree;
 mod swaps;
 
@@ -42,12 +43,12 @@ pub use context::{
     FileTableRow,
 };
 pub use file::{PlanFileError, parse};
+pub use interest::interest;
 pub use lagging::{Lagging, LaggingPlace, LaggingServer, directories_of_no_instance, lagging};
 pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use requirements::broken_requirements;
-pub use resolve::interest;
 pub use rollup::{Planned, plan};
 
 /// Version of the format of `plan.json`.

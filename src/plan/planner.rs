@@ -1,29 +1,37 @@
-//! State of the planner while it works through the steps of a manifest.
+//! Inputs of a plan, and the planner of one step.
+//!
+//! A step is planned from the state in which it finds the deployment, and returns a draft: its
+//! operations, what they change, and the reasons to refuse it. It changes nothing itself, so the
+//! same step can be planned at several states: on one server after another.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::brought::BroughtPlaces;
+use super::SourceLocation;
+use super::actions::StepDraft;
 use super::lagging::CatchUp;
 use super::options::Options;
-use super::refusal::{Reason, ReasonKind};
-use super::requirements::Absences;
-use super::resolve::Resolver;
-use super::simulated_tree::SimulatedTree;
-use super::{NewEntry, PlanSource, SourceLocation, Swap};
-use crate::deployment::description::{Instance, RoleId, ServerId, ServiceId};
-use crate::deployment::records::{ItemRecord, ServiceRecord};
+use super::simulated_state::{SimulatedState, SourceFile};
+use crate::deployment::description::{Description, Instance, RoleId, ServerId};
 use crate::deployment::snapshot::Snapshot;
 use crate::installer::Contents;
-use crate::manifest::{Manifest, PayloadFile};
-use crate::names::{CaseFolded, Digest, FileName, RelPath};
+use crate::manifest::{BoundFile, BoundManifest, BoundStep};
+use crate::names::{CaseFolded, FileName, Kb, RelPath, Version};
 use crate::payload::PayloadFacts;
 
-/// File that a step reads, as it is at that step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourceFile {
-    pub(super) at: SourceLocation,
-    pub(super) size: u64,
-    pub(super) sha256: Digest,
+/// Everything that a plan is made from; no step changes it.
+pub(super) struct Inputs<'a> {
+    pub(super) bound: &'a BoundManifest,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) payload: Option<&'a PayloadFacts>,
+    pub(super) options: Options,
+    /// Limits of a run that only catches up.
+    pub(super) catch_up: Option<CatchUp>,
+}
+
+/// Planner of one step.
+pub(super) struct StepPlanner<'a> {
+    pub(super) inputs: &'a Inputs<'a>,
+    /// The deployment as the step finds it.
+    pub(super) state: &'a SimulatedState<'a>,
+    pub(super) step: &'a BoundStep,
 }
 
 /// Installer in the share, as far as it is known at some step.
@@ -35,95 +43,15 @@ pub(super) enum Package<'a> {
     Unusable(String),
 }
 
-/// New object for a live path, from which a swap is made.
-pub(super) struct Placement {
-    pub(super) live: RelPath,
-    pub(super) new: Vec<NewEntry>,
-    pub(super) unmanaged: Vec<RelPath>,
-}
-
-pub(super) struct Planner<'a> {
-    pub(super) manifest: &'a Manifest,
-    /// The rows of the file table, by folded name.
-    pub(super) rows: BTreeMap<CaseFolded, &'a PayloadFile>,
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) payload: Option<&'a PayloadFacts>,
-    pub(super) options: Options,
-    pub(super) resolver: Resolver<'a>,
-    pub(super) tree: SimulatedTree<'a>,
-    pub(super) reasons: Vec<Reason>,
-    pub(super) warnings: Vec<String>,
-    /// Items that the plan has changed so far; all others are as in the snapshot.
-    pub(super) items: BTreeMap<Instance, ItemRecord>,
-    pub(super) programs: BTreeMap<CaseFolded, ItemRecord>,
-    pub(super) services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
-    /// Files of the share that a step replaced; `None` without a payload to read the new one from.
-    pub(super) share: BTreeMap<CaseFolded, Option<SourceFile>>,
-    pub(super) removed_by: BTreeMap<CaseFolded, Vec<Instance>>,
-    /// Targets of each step that uninstalls which were not installed.
-    pub(super) absent_for: BTreeMap<CaseFolded, Vec<Instance>>,
-    pub(super) brought: BroughtPlaces,
-    /// Limits of a run that only catches up.
-    pub(super) catch_up: Option<CatchUp>,
-    pub(super) absences: Absences,
-    pub(super) procedures_run: BTreeSet<Instance>,
-    pub(super) placements: Vec<Placement>,
-    /// Directories to which packages were installed in this step.
-    pub(super) install_directories: BTreeSet<RelPath>,
-    pub(super) sources: Vec<PlanSource>,
-    source_of: BTreeMap<SourceLocation, usize>,
-    pub(super) swaps: Vec<Swap>,
-    /// Live paths whose surroundings were inspected already.
-    pub(super) inspected: BTreeSet<CaseFolded>,
-}
-
-impl<'a> Planner<'a> {
-    pub(super) fn new(
-        manifest: &'a Manifest,
-        snapshot: &'a Snapshot,
-        payload: Option<&'a PayloadFacts>,
-        options: Options,
-    ) -> Self {
-        Self {
-            manifest,
-            rows: manifest.rows(),
-            snapshot,
-            payload,
-            options,
-            resolver: Resolver::new(&snapshot.description),
-            tree: SimulatedTree::new(snapshot),
-            reasons: Vec::new(),
-            warnings: Vec::new(),
-            items: BTreeMap::new(),
-            programs: BTreeMap::new(),
-            services: BTreeMap::new(),
-            share: BTreeMap::new(),
-            removed_by: BTreeMap::new(),
-            absent_for: BTreeMap::new(),
-            brought: BroughtPlaces::default(),
-            catch_up: None,
-            absences: BTreeMap::new(),
-            procedures_run: BTreeSet::new(),
-            placements: Vec::new(),
-            install_directories: BTreeSet::new(),
-            sources: Vec::new(),
-            source_of: BTreeMap::new(),
-            swaps: Vec::new(),
-            inspected: BTreeSet::new(),
-        }
+impl<'a> Inputs<'a> {
+    pub(super) fn site(&self) -> &'a Description {
+        &self.snapshot.description
     }
 
-    pub(super) fn refuse(
-        &mut self,
-        kind: ReasonKind,
-        message: impl Into<String>,
-        help: Option<&str>,
-    ) {
-        self.reasons.push(Reason {
-            kind,
-            message: message.into(),
-            help: help.map(str::to_owned),
-        });
+    /// Returns the identity that the records of this run state.
+    pub(super) fn rollup_identity(&self) -> (Kb, Version) {
+        let rollup = &self.bound.manifest.rollup;
+        (rollup.kb, rollup.revision.clone())
     }
 
     /// Returns whether the run may touch a place, on a server in a role or without one: one that only
@@ -135,118 +63,118 @@ impl<'a> Planner<'a> {
 
     /// Returns whether the run may touch an instance.
     pub(super) fn covers_instance(&self, instance: Instance) -> bool {
-        let site = &self.snapshot.description;
+        let site = self.site();
         self.covers(&site.directory(instance), site.server_in_role(instance))
     }
 
     /// Returns whether service and manual steps in these roles apply to a server.
-    pub(super) fn touches(&self, server: ServerId, roles: &[RoleId]) -> bool {
+    pub(super) fn touches(
+        &self,
+        server: ServerId,
+        roles: impl IntoIterator<Item = RoleId>,
+    ) -> bool {
         let catch_up = self.catch_up.as_ref();
-        catch_up.is_none_or(|catch_up| roles.iter().any(|role| catch_up.touches((server, *role))))
+        let mut roles = roles.into_iter();
+        catch_up.is_none_or(|catch_up| roles.any(|role| catch_up.touches((server, role))))
     }
 
     /// Returns whether an instance has to be installed though this run did not remove it: it lags, or
     /// its server does and an earlier run of the rollup removed it there.
     pub(super) fn is_lagging(&self, instance: Instance) -> bool {
-        let site = &self.snapshot.description;
         let Some(catch_up) = &self.catch_up else {
             return false;
         };
-        let kb = self.manifest.rollup.kb;
-        let was_removed = || {
-            let record = self.snapshot.item(instance);
-            record.is_some_and(|record| record.kb == Some(kb) && !record.state.is_installed())
-        };
-        let is_brought = || {
-            let name = site.items[instance.item.0].name.as_str();
-            let record = self.snapshot.applied.record(kb);
-            let brought = record.and_then(|record| record.items.get(name));
-            brought.is_some_and(|brought| !brought.removed)
-        };
-        catch_up.is_lagging(&site.directory(instance))
-            || catch_up.is_uncovered(site.server_in_role(instance)) && was_removed() && is_brought()
+        let site = self.site();
+        if catch_up.is_lagging(&site.directory(instance)) {
+            return true;
+        }
+        if !catch_up.is_uncovered(site.server_in_role(instance)) {
+            return false;
+        }
+        let kb = self.bound.manifest.rollup.kb;
+        let was_removed = self
+            .snapshot
+            .item(instance)
+            .is_some_and(|record| record.kb == Some(kb) && !record.state.is_installed());
+        let record = self.snapshot.applied.record(kb);
+        let brought = record.and_then(|record| record.items.get(site[instance.item].name.as_str()));
+        was_removed && brought.is_some_and(|brought| !brought.removed)
+    }
+}
+
+impl<'a> StepPlanner<'a> {
+    pub(super) fn site(&self) -> &'a Description {
+        self.inputs.site()
     }
 
-    /// Returns the record of an item as it is at this step.
-    pub(super) fn item_now(&self, instance: Instance) -> Option<&ItemRecord> {
-        self.items
-            .get(&instance)
-            .or_else(|| self.snapshot.item(instance))
-    }
-
-    pub(super) fn installed_now(&self, instance: Instance) -> bool {
-        self.item_now(instance)
-            .is_some_and(|record| record.state.is_installed())
+    /// Plans the step.
+    pub(super) fn draft(&self) -> StepDraft {
+        let draft = self.action(StepDraft::after(self.state));
+        let why = match self.inputs.catch_up {
+            Some(_) => "nothing of it lags",
+            None => "it selects no item, file or server of this deployment",
+        };
+        draft.or_unchanged(&self.step.title, why)
     }
 
     /// Returns the installer of this name in the share at this step.
     pub(super) fn package(&self, name: &FileName) -> Package<'a> {
         let case_folded = name.case_folded();
-        match self.share.get(&case_folded) {
-            Some(None) => return Package::Unknown,
-            Some(Some(source_file)) => {
-                let SourceLocation::Payload { name } = &source_file.at else {
-                    return Package::Missing;
-                };
-                let fact = self
-                    .payload
-                    .and_then(|payload| payload.files.get(&name.case_folded()));
-                return match fact.map(|fact| &fact.package) {
-                    Some(Ok(contents)) => Package::Known(contents, source_file.clone()),
-                    Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
-                    None => Package::Missing,
-                };
-            }
-            None => {}
+        match self.state.share.get(&case_folded) {
+            Some(Some(file)) => self.copied_package(file),
+            Some(None) => Package::Unknown,
+            None => self.found_package(&case_folded),
         }
-        let Some(found) = self.snapshot.share_file(&case_folded) else {
+    }
+
+    /// Returns an installer that a step copied to the share.
+    fn copied_package(&self, file: &SourceFile) -> Package<'a> {
+        let SourceLocation::Payload { name } = &file.at else {
             return Package::Missing;
         };
-        match (
-            self.snapshot.package(&case_folded),
-            self.snapshot.facts(&found.path),
-        ) {
+        let payload = self.inputs.payload;
+        let fact = payload.and_then(|payload| payload.files.get(&name.case_folded()));
+        match fact.map(|fact| &fact.package) {
+            Some(Ok(contents)) => Package::Known(contents, file.clone()),
+            Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
+            None => Package::Missing,
+        }
+    }
+
+    /// Returns an installer that was in the share before the run.
+    fn found_package(&self, name: &CaseFolded) -> Package<'a> {
+        let snapshot = self.inputs.snapshot;
+        let Some(found) = snapshot.share_file(name) else {
+            return Package::Missing;
+        };
+        match (snapshot.package(name), snapshot.facts(&found.path)) {
             (Some(Ok(contents)), Some(facts)) => {
-                let at = SourceLocation::Share {
-                    path: found.path.clone(),
+                let path = found.path.clone();
+                let file = SourceFile {
+                    at: SourceLocation::Share { path },
+                    size: facts.size,
+                    sha256: facts.sha256,
                 };
-                Package::Known(
-                    contents,
-                    SourceFile {
-                        at,
-                        size: facts.size,
-                        sha256: facts.sha256,
-                    },
-                )
+                Package::Known(contents, file)
             }
             (Some(Err(why)), _) => Package::Unusable(why.clone()),
             _ => Package::Missing,
         }
     }
 
-    /// Returns the position of a source; adds it if it is new.
-    pub(super) fn source(&mut self, source_file: &SourceFile) -> usize {
-        if let Some(&at) = self.source_of.get(&source_file.at) {
-            return at;
-        }
-        let at = self.sources.len();
-        self.source_of.insert(source_file.at.clone(), at);
-        let SourceFile {
-            at: location,
-            size,
-            sha256,
-        } = source_file.clone();
-        self.sources.push(PlanSource {
-            at: location,
-            size,
-            sha256,
-            beside: Vec::new(),
-        });
-        at
+    /// Returns a payload file that a step names as a source, in the table's spelling.
+    pub(super) fn payload_file(&self, file: &BoundFile) -> Option<SourceFile> {
+        self.payload_source(&self.inputs.bound.manifest.files[file.row.0].name)
     }
 
-    /// Records which cabinets are beside an installer.
-    pub(super) fn beside(&mut self, installer: usize, cabinets: Vec<usize>) {
-        self.sources[installer].beside = cabinets;
+    /// Returns a payload file of this name as a source.
+    pub(super) fn payload_source(&self, name: &FileName) -> Option<SourceFile> {
+        let facts = self.inputs.payload?.files.get(&name.case_folded())?;
+        let facts = facts.facts.as_ref().ok()?;
+        Some(SourceFile {
+            at: SourceLocation::Payload { name: name.clone() },
+            size: facts.size,
+            sha256: facts.sha256,
+        })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::manifest::{Fault, Problem};
+
 /// Kinds of reasons, in the order in which they determine the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReasonKind {
@@ -48,6 +50,37 @@ impl Reason {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl From<&Fault> for Reason {
+    fn from(fault: &Fault) -> Self {
+        let kind = match fault {
+            Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => ReasonKind::NotApplicable,
+            Fault::NoProduct { .. }
+            | Fault::NotRemovable { .. }
+            | Fault::HoldsNotRemovable { .. }
+            | Fault::MissingParameters { .. } => ReasonKind::NotReady,
+            _ => ReasonKind::Invalid,
+        };
+        Self {
+            kind,
+            message: fault.to_string(),
+            help: fault.help().map(str::to_owned),
+        }
+    }
+}
+
+impl From<Vec<Problem>> for Refusal {
+    fn from(problems: Vec<Problem>) -> Self {
+        let reasons = problems.iter().map(|problem| {
+            let reason = Reason::from(&problem.fault);
+            let message = format!("line {} of the manifest: {}", problem.line, reason.message);
+            Reason { message, ..reason }
+        });
+        Self {
+            reasons: reasons.collect(),
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::DependencyOutage;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::description::{Description, Instance, ItemId, ItemKind};
-use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
 
 /// Items that require an item, by that item.
@@ -25,9 +24,9 @@ impl Dependents {
     /// Returns the instances that require this one: those on the same server if both items are of
     /// one role, else all.
     pub(super) fn instances(&self, description: &Description, required: Instance) -> Vec<Instance> {
-        let role = description.items[required.item.0].on;
+        let role = description[required.item].on;
         let of_item = |&item: &ItemId| {
-            let same_role = role.is_some() && description.items[item.0].on == role;
+            let same_role = role.is_some() && description[item].on == role;
             let all = description.instances(item).into_iter();
             let all = all.filter(|instance| description.is_online(*instance));
             all.filter(move |instance| !same_role || instance.server == required.server)
@@ -55,7 +54,7 @@ pub(super) fn check_end(
         .filter(|(_, times)| times.iter().any(|(_, back)| back.is_none()))
     {
         for dependent in dependents.instances(description, removed) {
-            let is_kept = match description.items[dependent.item.0].kind {
+            let is_kept = match description[dependent.item].kind {
                 ItemKind::Component { .. } => installed_at_end(dependent),
                 ItemKind::Procedure { .. } => procedures_run.contains(&dependent),
             };
@@ -84,9 +83,9 @@ pub(super) fn lacking(
     let description = &snapshot.description;
     let mut warnings = BTreeSet::new();
     for instance in installed {
-        let item = &description.items[instance.item.0];
+        let item = &description[instance.item];
         for &required in &item.requires {
-            let same_role = item.on.is_some() && description.items[required.0].on == item.on;
+            let same_role = item.on.is_some() && description[required].on == item.on;
             let all = description.instances(required).into_iter();
             let all = all.filter(|other| description.is_online(*other));
             let relevant = all.filter(|other| !same_role || other.server == instance.server);
@@ -105,11 +104,7 @@ pub(super) fn lacking(
 /// Describes the installed instances, and the procedures that ran, whose dependencies are not
 /// installed in the deployment as it is.
 pub fn broken_requirements(snapshot: &Snapshot) -> Vec<String> {
-    let installed_now = |instance: Instance| {
-        let item = snapshot.item(instance).map(|record| record.state);
-        let state = item.or_else(|| snapshot.procedure(instance).map(|record| record.state));
-        state.is_some_and(State::is_installed)
-    };
+    let installed_now = |instance| snapshot.is_installed(instance);
     let site = &snapshot.description;
     let installed = site
         .all_instances()

@@ -3,20 +3,25 @@
 use std::collections::BTreeSet;
 
 use super::applicability::{self, Applicability, NothingToDo};
-use super::lagging::{LaggingPlace, lagging};
+use super::brought::{applied_record, changes_of_record};
+use super::inspect::{inspect, refuse_clashes};
+use super::lagging::{Lagging, lagging};
 use super::options::Options;
-use super::planner::Planner;
-use super::prerequisites::confirmations;
+use super::planner::{Inputs, StepPlanner};
+use super::prerequisites::{confirmations, unmet};
 use super::refusal::{Reason, ReasonKind, Refusal};
+use super::simulated_state::SimulatedState;
 use super::simulated_tree::SimulatedTree;
+use super::swaps::text_entry;
 use super::{
-    AppliedChange, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA, Subject, Swap,
-    bytes, digest_of, requirements,
+    AppliedChange, Context, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA,
+    Subject, Swap, bytes, digest_of, requirements,
 };
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::FileKind;
 use crate::document::{Code, Severity};
-use crate::manifest::{Action, Manifest, PayloadFile};
+use crate::manifest::{Action, BoundManifest, Manifest, PayloadFile};
 use crate::names::{CaseFolded, RelPath};
 use crate::payload::{PayloadFacts, compare};
 
@@ -37,53 +42,65 @@ pub enum Planned {
 ///
 /// All reasons why the rollup cannot be applied, at once.
 pub fn plan(
-    manifest: &Manifest,
+    bound: &BoundManifest,
     snapshot: &Snapshot,
     payload: Option<&PayloadFacts>,
     options: Options,
 ) -> Result<Planned, Refusal> {
-    let mut reasons = unusable(snapshot);
-    let lagging = lagging(snapshot);
+    let mut remarks = Remarks {
+        reasons: unusable(snapshot),
+        warnings: Vec::new(),
+    };
+    let (manifest, lagging) = (&bound.manifest, lagging(snapshot));
     let mut catch_up = None;
     match applicability::applicability(manifest, snapshot, &lagging, options.reapply) {
-        Applicability::Nothing(nothing) if reasons.is_empty() => {
+        Applicability::Nothing(nothing) if remarks.reasons.is_empty() => {
             return Ok(Planned::Nothing(nothing));
         }
         Applicability::Nothing(_) | Applicability::Apply => {}
         Applicability::CatchUp(limits) => catch_up = Some(limits),
         Applicability::Refused(refused) => {
             // If the rollup must not be applied at all, missing requirements do not matter.
-            let lacks_only = refused
-                .iter()
-                .all(|reason| reason.kind == ReasonKind::NotReady);
-            reasons.extend(refused);
+            let mut kinds = refused.iter().map(|reason| reason.kind);
+            let lacks_only = kinds.all(|kind| kind == ReasonKind::NotReady);
+            remarks.reasons.extend(refused);
             if !lacks_only {
-                Refusal::unless_empty(reasons.clone())?;
+                Refusal::unless_empty(remarks.reasons.clone())?;
             }
         }
     }
-    let mut planner = Planner::new(manifest, snapshot, payload, options);
-    planner.reasons = reasons;
-    planner.catch_up = catch_up;
-    planner.prerequisites();
-    if let Some(payload) = payload {
-        planner.payload(payload);
-    }
-    let steps = manifest
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(at, step)| planner.step(at, step))
-        .collect();
-    let caught_up = match planner.catch_up {
-        Some(_) => lagging.lines(Some(manifest.rollup.kb)),
-        None => Vec::new(),
+    let inputs = Inputs {
+        bound,
+        snapshot,
+        payload,
+        options,
+        catch_up,
     };
-    let mut others = lagging.lines(None);
-    others.retain(|line| !caught_up.contains(line));
-    planner
-        .finish(steps, caught_up, others)
-        .map(|plan| Planned::Plan(Box::new(plan)))
+    remarks.reasons.extend(unmet(bound, snapshot));
+    if let Some(payload) = payload {
+        remarks.payload(&inputs, payload);
+    }
+    let mut state = SimulatedState::new(snapshot);
+    let mut steps = Vec::with_capacity(bound.steps.len());
+    for step in &bound.steps {
+        let planner = StepPlanner {
+            inputs: &inputs,
+            state: &state,
+            step,
+        };
+        let mut draft = planner.draft();
+        remarks.reasons.append(&mut draft.reasons);
+        remarks.warnings.append(&mut draft.warnings);
+        steps.push(state.apply(step, draft));
+    }
+    let plan = finish(&inputs, state, remarks, steps, &lagging)?;
+    Ok(Planned::Plan(Box::new(plan)))
+}
+
+/// What a plan says about itself: reasons to refuse it, and warnings.
+struct Remarks {
+    reasons: Vec<Reason>,
+    warnings: Vec<String>,
 }
 
 /// Returns the reasons that exclude any plan.
@@ -107,35 +124,30 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     reasons
 }
 
-impl Planner<'_> {
+impl Remarks {
     /// Compares the payload. Errors in files that steps deploy are reasons to refuse the plan; of
     /// the other differences, only those that affect this run become warnings.
-    fn payload(&mut self, payload: &PayloadFacts) {
-        let table = self.manifest.file_table();
-        for difference in compare(&table, Some(&self.snapshot.description), payload) {
+    fn payload(&mut self, inputs: &Inputs<'_>, payload: &PayloadFacts) {
+        let table = inputs.bound.manifest.file_table();
+        for difference in compare(&table, Some(inputs.site()), payload) {
             match difference.level {
-                Severity::Error => {
-                    let reason = Reason::new(ReasonKind::Mismatch, difference.message);
-                    self.reasons.push(Reason {
-                        help: difference.help.map(str::to_owned),
-                        ..reason
-                    });
-                }
+                Severity::Error => self.reasons.push(Reason {
+                    kind: ReasonKind::Mismatch,
+                    message: difference.message,
+                    help: difference.help.map(str::to_owned),
+                }),
                 Severity::Warning if difference.code != Code::MissingFile => {
-                    self.warnings.push(difference.message)
+                    self.warnings.push(difference.message);
                 }
                 Severity::Warning | Severity::Note => {}
             }
         }
-        let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.case_folded());
-        let deployed = table
-            .rows
-            .iter()
-            .filter(|row| table.deployed.contains(&row.name.case_folded()));
-        let unpinned = deployed
-            .filter(|row| row.sha256.is_none())
-            .filter(known)
-            .count();
+        let is_unpinned = |row: &&PayloadFile| {
+            let name = row.name.case_folded();
+            let is_used = table.deployed.contains(&name) && payload.files.contains_key(&name);
+            is_used && row.sha256.is_none()
+        };
+        let unpinned = table.rows.iter().filter(is_unpinned).count();
         if unpinned > 0 {
             let files = if unpinned == 1 {
                 "file has"
@@ -148,134 +160,145 @@ impl Planner<'_> {
         }
     }
 
-    fn finish(
-        mut self,
-        steps: Vec<PlannedStep>,
-        catch_up: Vec<String>,
-        others_lag: Vec<String>,
-    ) -> Result<Plan, Refusal> {
-        let ids: Vec<&str> = self
-            .manifest
-            .steps
-            .iter()
-            .map(|step| step.id.as_str())
-            .collect();
-        let record = self.applied_record();
-        let before = &self.snapshot.applied;
-        let applied = AppliedChange {
-            before: before.in_effect().collect(),
-            after: before.with(record.clone()).in_effect().collect(),
+    /// Refuses a run that would leave something behind that it is to catch up with, and warns of an
+    /// item that belongs to no server, so that no service step follows from it.
+    fn catch_up(&mut self, inputs: &Inputs<'_>, swaps: &[Swap]) {
+        let Some(catch_up) = &inputs.catch_up else {
+            return;
         };
-        self.place_text(&AppliedRecord::path(record.kb), record.to_toml());
-        self.close_step(None);
-        self.check_caught_up();
-        self.refuse_clashes();
-        let at_end = |instance| self.installed_now(instance);
-        let end =
-            requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
-        self.reasons.extend(end);
-        let installed = self
-            .items
-            .iter()
-            .filter(|(_, record)| record.state.is_installed())
-            .map(|(&instance, _)| instance);
-        let installed = installed.chain(self.procedures_run.iter().copied());
-        let lacking = requirements::lacking(self.snapshot, installed, |instance| {
-            self.installed_now(instance)
-        });
-        self.warnings.extend(lacking);
-        self.reasons.append(&mut self.resolver.reasons);
-        let mut context = self.context();
-        context.lagging = others_lag;
-        if let Some(reason) =
-            bytes::lack_of_space(&self.swaps, &self.sources, &context, self.snapshot.free)
-        {
-            self.reasons.push(reason);
-        }
-        Refusal::unless_empty(std::mem::take(&mut self.reasons))?;
-        let rollup = &self.manifest.rollup;
-        let mut plan = Plan {
-            schema: SCHEMA,
-            digest: None,
-            subject: Subject::Rollup(PlannedRollup {
-                kb: rollup.kb,
-                revision: rollup.revision.clone(),
-                title: rollup.title.clone(),
-                manifest: self.manifest.digest,
-                includes: rollup.includes.clone(),
-                replaces: rollup.replaces.clone(),
-                catch_up,
-            }),
-            deployment: self.snapshot.description.name.clone(),
-            offline: names_of_offline(self.snapshot),
-            applied,
-            confirmations: confirmations(self.manifest),
-            warnings: self.warnings,
-            steps,
-            outage: requirements::outage(self.snapshot, &self.absences, &ids),
-            sources: self.sources,
-            swaps: self.swaps,
-            expected_state: None,
-            context,
-            checksum: None,
-        };
-        match self.payload {
-            None => {
-                // Without a payload the new objects are not known.
-                plan.swaps.clear();
-                plan.sources.clear();
+        let kb = inputs.bound.manifest.rollup.kb;
+        let live: BTreeSet<CaseFolded> = swaps.iter().map(|swap| swap.live.case_folded()).collect();
+        let mut steps = inputs.bound.steps.iter();
+        let has_service_step = steps.any(|step| matches!(step.action, Action::Service { .. }));
+        let share = Some(inputs.site().share.case_folded());
+        for place in &catch_up.places {
+            if !live.contains(&place.path.case_folded()) {
+                let message = format!("{place}, and no step of this manifest changes that");
+                let help = "`rollup accept` accepts it as it is; `--reapply` does all steps again";
+                let reason = Reason::new(ReasonKind::NotReady, message).help(help);
+                self.reasons.push(reason);
+                continue;
             }
-            Some(_) => {
-                plan.expected_state = Some(expected_state(&self.tree, &plan.swaps));
-                plan.bind();
+            let parent = place.path.parent().map(|parent| parent.case_folded());
+            if place.server.is_none() && has_service_step && parent != share {
+                self.warnings.push(format!(
+                    "`{}` belongs to no server, so this run does no service step of {kb} for it: restart what uses it",
+                    place.target
+                ));
             }
         }
-        Ok(plan)
+    }
+
+    /// Checks what the items and procedures of the run require.
+    fn requirements(&mut self, state: &SimulatedState<'_>, snapshot: &Snapshot) {
+        let at_end = |instance| state.is_installed(instance);
+        let (absences, run) = (&state.absences, &state.procedures_run);
+        let reasons = requirements::check_end(snapshot, absences, at_end, run);
+        self.reasons.extend(reasons);
+        let items = state.items.iter();
+        let installed = items.filter(|(_, record)| record.state.is_installed());
+        let installed = installed.map(|(instance, _)| instance).chain(run).copied();
+        let warnings = requirements::lacking(snapshot, installed, at_end);
+        self.warnings.extend(warnings);
     }
 }
 
-impl Planner<'_> {
-    /// Refuses a run that would leave something behind that it is to catch up with, and warns of an
-    /// item that belongs to no server, so that no service step follows from it.
-    fn check_caught_up(&mut self) {
-        let Some(catch_up) = &self.catch_up else {
-            return;
-        };
-        let kb = self.manifest.rollup.kb;
-        let live: BTreeSet<CaseFolded> = self
-            .swaps
-            .iter()
-            .map(|swap| swap.live.case_folded())
-            .collect();
-        let is_done = |place: &&LaggingPlace| live.contains(&place.path.case_folded());
-        let (done, left): (Vec<_>, Vec<_>) = catch_up.places.iter().partition(is_done);
-        let reasons = left.into_iter().map(|place| {
-            let message = format!("{place}, and no step of this manifest changes that");
-            let help = "`rollup accept` accepts it as it is; `--reapply` does all steps again";
-            Reason::new(ReasonKind::NotReady, message).help(help)
-        });
-        self.reasons.extend(reasons);
-        let share = self.snapshot.description.share.case_folded();
-        let is_shared = |place: &LaggingPlace| {
-            let parent = place.path.parent().map(|parent| parent.case_folded());
-            parent.as_ref() == Some(&share)
-        };
-        let has_service_step = self
-            .manifest
-            .steps
-            .iter()
-            .any(|step| matches!(step.action, Action::Service { .. }));
-        let warnings = done
-            .into_iter()
-            .filter(|place| place.server.is_none() && has_service_step && !is_shared(place))
-            .map(|place| {
-                format!(
-                    "`{}` belongs to no server, so this run does no service step of {kb} for it: restart what uses it",
-                    place.target
-                )
-            });
-        self.warnings.extend(warnings);
+/// Makes the plan of steps that are all planned.
+fn finish(
+    inputs: &Inputs<'_>,
+    mut state: SimulatedState<'_>,
+    mut remarks: Remarks,
+    steps: Vec<PlannedStep>,
+    lagging: &Lagging,
+) -> Result<Plan, Refusal> {
+    let snapshot = inputs.snapshot;
+    let record = applied_record(inputs, &state);
+    remarks.reasons.extend(changes_of_record(inputs, &record));
+    place_record(&mut state, &mut remarks, snapshot, &record);
+    remarks.catch_up(inputs, &state.swaps);
+    remarks.reasons.extend(refuse_clashes(snapshot, &state));
+    remarks.requirements(&state, snapshot);
+    let (catch_up, others_lag) = lagging_lines(inputs, lagging);
+    let mut context = Context::of_rollup(inputs.bound, snapshot);
+    context.lagging = others_lag;
+    let sources = state.sources.list;
+    let space = bytes::lack_of_space(&state.swaps, &sources, &context, snapshot.free);
+    remarks.reasons.extend(space);
+    Refusal::unless_empty(remarks.reasons)?;
+    let ids: Vec<&str> = inputs
+        .bound
+        .steps
+        .iter()
+        .map(|step| step.id.as_str())
+        .collect();
+    let mut plan = Plan {
+        schema: SCHEMA,
+        digest: None,
+        subject: Subject::Rollup(planned_rollup(&inputs.bound.manifest, catch_up)),
+        deployment: snapshot.description.name.clone(),
+        offline: names_of_offline(snapshot),
+        applied: AppliedChange {
+            before: snapshot.applied.in_effect().collect(),
+            after: snapshot.applied.with(record).in_effect().collect(),
+        },
+        confirmations: confirmations(inputs.bound),
+        warnings: remarks.warnings,
+        steps,
+        outage: requirements::outage(snapshot, &state.absences, &ids),
+        sources: Vec::new(),
+        swaps: Vec::new(),
+        expected_state: None,
+        context,
+        checksum: None,
+    };
+    // Without a payload the new objects are not known.
+    if inputs.payload.is_some() {
+        plan.expected_state = Some(expected_state(&state.tree, &state.swaps));
+        plan.sources = sources;
+        plan.swaps = state.swaps;
+        plan.bind();
     }
+    Ok(plan)
+}
+
+fn planned_rollup(manifest: &Manifest, catch_up: Vec<String>) -> PlannedRollup {
+    let rollup = &manifest.rollup;
+    PlannedRollup {
+        kb: rollup.kb,
+        revision: rollup.revision.clone(),
+        title: rollup.title.clone(),
+        manifest: manifest.digest,
+        includes: rollup.includes.clone(),
+        replaces: rollup.replaces.clone(),
+        catch_up,
+    }
+}
+
+/// Places the record of the rollup, which is the last swap.
+fn place_record(
+    state: &mut SimulatedState<'_>,
+    remarks: &mut Remarks,
+    snapshot: &Snapshot,
+    record: &AppliedRecord,
+) {
+    let live = state.tree.actual(&AppliedRecord::path(record.kb));
+    remarks
+        .reasons
+        .extend(inspect(snapshot, &live, FileKind::File));
+    state.touched.insert(live.case_folded());
+    let new = vec![text_entry(live.clone(), record.to_toml())];
+    state.swap(None, &live, &[live.case_folded()].into(), new, Vec::new());
+}
+
+/// Describes what lags and the run catches up with, and what else lags.
+fn lagging_lines(inputs: &Inputs<'_>, lagging: &Lagging) -> (Vec<String>, Vec<String>) {
+    let caught_up = match &inputs.catch_up {
+        Some(_) => lagging.lines(Some(inputs.bound.manifest.rollup.kb)),
+        None => Vec::new(),
+    };
+    let mut others = lagging.lines(None);
+    others.retain(|line| !caught_up.contains(line));
+    (caught_up, others)
 }
 
 /// Returns the names of the servers that are offline.
@@ -290,7 +313,7 @@ fn expected_state(tree: &SimulatedTree<'_>, swaps: &[Swap]) -> ExpectedState {
     live.dedup();
     let mut entries: Vec<Entry> = live
         .into_iter()
-        .flat_map(|live| tree.object(live))
+        .flat_map(|live| tree.object(live, &BTreeSet::new()))
         .collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries.dedup();

@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, EntryKind, NewEntry, NewEntryKind};
 use crate::deployment::snapshot::Snapshot;
-use crate::deployment::tree::FileKind;
+use crate::deployment::tree::{FileFacts, FileKind};
 use crate::names::{CaseFolded, RelPath};
 
 /// Tree of the deployment during planning.
 pub(super) struct SimulatedTree<'a> {
     snapshot: &'a Snapshot,
-    /// Entries of every object that was touched or made; `None` if an entry was removed.
+    /// Entries of every object that a step replaced or made; `None` if an entry was removed.
     changed: BTreeMap<CaseFolded, Option<Entry>>,
-    /// Live paths whose object was loaded from the snapshot.
-    loaded: BTreeSet<CaseFolded>,
 }
 
 /// Parts that a new object takes over from the one it replaces.
@@ -30,7 +28,6 @@ impl<'a> SimulatedTree<'a> {
         Self {
             snapshot,
             changed: BTreeMap::new(),
-            loaded: BTreeSet::new(),
         }
     }
 
@@ -54,40 +51,23 @@ impl<'a> SimulatedTree<'a> {
         }
     }
 
-    /// Loads the object at a live path from the snapshot, once. Every file in it that is not one of
-    /// the managed paths is unmanaged. Returns whether this was the first time.
-    pub(super) fn load(&mut self, live: &RelPath, managed: &BTreeSet<CaseFolded>) -> bool {
-        if !self.loaded.insert(live.case_folded()) || self.changed.contains_key(&live.case_folded())
-        {
-            return false;
-        }
-        let Some(object) = self.snapshot.node(live) else {
-            return false;
-        };
-        for found in std::iter::once(object).chain(self.snapshot.below(live)) {
-            let case_folded = found.path.case_folded();
-            let kind = match (found.kind, self.snapshot.facts(&found.path)) {
-                (FileKind::Directory, _) => EntryKind::Directory,
-                (_, Some(facts)) if managed.contains(&case_folded) => EntryKind::File {
-                    size: facts.size,
-                    sha256: facts.sha256,
-                },
-                _ => EntryKind::Unmanaged,
-            };
-            self.changed.insert(
-                case_folded,
-                Some(Entry {
-                    path: found.path.clone(),
-                    kind,
-                }),
-            );
-        }
-        true
+    /// Returns whether a step changed the object at a live path.
+    pub(super) fn is_changed(&self, live: &RelPath) -> bool {
+        self.changed.contains_key(&live.case_folded())
     }
 
-    /// Returns the entries at and below a live path that was loaded or made, the object itself
-    /// first.
-    pub(super) fn object(&self, live: &RelPath) -> Vec<Entry> {
+    /// Returns the entries at and below a live path, the object itself first. Every file on disk
+    /// that is not one of the managed paths is unmanaged.
+    pub(super) fn object(&self, live: &RelPath, managed: &BTreeSet<CaseFolded>) -> Vec<Entry> {
+        let mut entries = match self.is_changed(live) {
+            true => self.changed_object(live),
+            false => self.found_object(live, managed),
+        };
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        entries
+    }
+
+    fn changed_object(&self, live: &RelPath) -> Vec<Entry> {
         let case_folded = live.case_folded();
         let prefix = CaseFolded::of(&format!("{}/", case_folded.as_str()));
         let itself = self.changed.get(&case_folded).into_iter();
@@ -95,70 +75,71 @@ impl<'a> SimulatedTree<'a> {
         let below = below
             .take_while(|(path, _)| path.as_str().starts_with(prefix.as_str()))
             .map(|(_, entry)| entry);
-        let mut entries: Vec<_> = itself.chain(below).flatten().cloned().collect();
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        itself.chain(below).flatten().cloned().collect()
+    }
+
+    fn found_object(&self, live: &RelPath, managed: &BTreeSet<CaseFolded>) -> Vec<Entry> {
+        let Some(object) = self.snapshot.node(live) else {
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for found in std::iter::once(object).chain(self.snapshot.below(live)) {
+            let kind = match (found.kind, self.snapshot.facts(&found.path)) {
+                (FileKind::Directory, _) => EntryKind::Directory,
+                (_, Some(FileFacts { size, sha256 }))
+                    if managed.contains(&found.path.case_folded()) =>
+                {
+                    EntryKind::File { size, sha256 }
+                }
+                _ => EntryKind::Unmanaged,
+            };
+            let path = found.path.clone();
+            entries.push(Entry { path, kind });
+        }
         entries
     }
 
-    /// Returns the unmanaged parts of an object, without the directories that only managed files
-    /// need.
-    pub(super) fn kept(&self, live: &RelPath) -> KeptEntries {
-        let object = self.object(live);
-        let unmanaged: Vec<RelPath> = object
-            .iter()
-            .filter(|e| e.kind == EntryKind::Unmanaged)
-            .map(|e| e.path.clone())
-            .collect();
-        let directories = object
-            .iter()
-            .filter(|e| e.kind == EntryKind::Directory)
-            .map(|e| &e.path);
-        let mut managed: BTreeSet<RelPath> = BTreeSet::new();
-        for entry in object
-            .iter()
-            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }))
-        {
-            managed.extend(entry.path.ancestors());
-        }
-        let is_unmanaged = |directory: &RelPath| directory != live && !managed.contains(directory);
-        let mut needed: BTreeSet<RelPath> = directories
-            .filter(|directory| is_unmanaged(directory))
-            .cloned()
-            .collect();
-        let leading: Vec<_> = unmanaged
-            .iter()
-            .chain(&needed)
-            .flat_map(|path| path.ancestors())
-            .collect();
-        needed.extend(
-            leading
-                .into_iter()
-                .filter(|directory| directory.below(live).is_some()),
-        );
-        KeptEntries {
-            directories: needed.into_iter().collect(),
-            unmanaged,
-        }
-    }
-
     /// Replaces the old object by a new one; unmanaged files stay.
-    pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], unmanaged: &[RelPath]) {
-        for entry in self.object(live) {
+    pub(super) fn replace(&mut self, old: &[Entry], new: &[NewEntry], unmanaged: &[RelPath]) {
+        for entry in old {
             self.changed.insert(entry.path.case_folded(), None);
         }
-        for entry in new {
-            self.changed
-                .insert(entry.path.case_folded(), Some(entry.entry()));
+        let new = new.iter().map(NewEntry::entry);
+        let unmanaged = unmanaged.iter().map(|path| Entry {
+            path: path.clone(),
+            kind: EntryKind::Unmanaged,
+        });
+        for entry in new.chain(unmanaged) {
+            self.changed.insert(entry.path.case_folded(), Some(entry));
         }
-        for path in unmanaged {
-            let entry = Entry {
-                path: path.clone(),
-                kind: EntryKind::Unmanaged,
-            };
-            self.changed.insert(path.case_folded(), Some(entry));
-        }
-        self.loaded.insert(live.case_folded());
     }
+}
+
+/// Returns the unmanaged parts of the object at a live path, without the directories that only
+/// managed files need.
+pub(super) fn kept(live: &RelPath, object: &[Entry]) -> KeptEntries {
+    let mut managed: BTreeSet<RelPath> = BTreeSet::new();
+    for entry in object {
+        if matches!(entry.kind, EntryKind::File { .. }) {
+            managed.extend(entry.path.ancestors());
+        }
+    }
+    let mut kept = KeptEntries::default();
+    let mut directories: BTreeSet<RelPath> = BTreeSet::new();
+    for Entry { path, kind } in object {
+        match kind {
+            EntryKind::Unmanaged => kept.unmanaged.push(path.clone()),
+            EntryKind::Directory if path != live && !managed.contains(path) => {}
+            _ => continue,
+        }
+        let leading = path.ancestors();
+        directories.extend(leading.filter(|directory| directory.below(live).is_some()));
+        if *kind == EntryKind::Directory {
+            directories.insert(path.clone());
+        }
+    }
+    kept.directories = directories.into_iter().collect();
+    kept
 }
 
 /// Spells the paths of new entries like those of the directories that stay and of the files that

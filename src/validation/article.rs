@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::article::{ImportedArticle, OpenQuestion};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, ChangeKind, Condition, InstallTargets, Listed, Manifest, ManifestDifference,
-    ManifestTable, Prerequisite, Selection, Step, compare,
+    self, ChangeKind, Condition, Manifest, ManifestDifference, ManifestTable, Prerequisite, Step,
+    compare,
 };
 use crate::names::{CaseFolded, Requirement, same_name};
 
@@ -136,11 +136,7 @@ impl Article {
             step.id = id;
         }
         for step in &mut aligned.steps {
-            if let Action::Install(InstallTargets::RemovedBy { step, line: _ }) = &mut step.action
-                && let Some(id) = renamed.get(&CaseFolded::of(step))
-            {
-                *step = id.clone();
-            }
+            step.rename_reference(|removed_by| renamed.get(&CaseFolded::of(removed_by)));
         }
         aligned
     }
@@ -311,12 +307,12 @@ fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
 /// Pairs steps of the article with steps of the manifest: those with the same action and shared
 /// targets, the most shared first; then the remaining ones by action alone, in order.
 fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
-    let targets = |steps: &[Step]| steps.iter().map(targets).collect::<Vec<_>>();
+    let targets = |steps: &[Step]| steps.iter().map(Step::target_names).collect::<Vec<_>>();
     let (theirs, ours) = (targets(article), targets(manifest));
     let mut candidates = Vec::new();
     for (at, step) in article.iter().enumerate() {
         for (other, candidate) in manifest.iter().enumerate() {
-            if step.action.keyword() == candidate.action.keyword() {
+            if step.keyword() == candidate.keyword() {
                 let shared = theirs[at].intersection(&ours[other]).count();
                 candidates.push((Reverse(shared), at.abs_diff(other), at, other));
             }
@@ -330,32 +326,4 @@ fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
         }
     }
     pairs
-}
-
-/// Returns the names of the targets of a step.
-fn targets(step: &Step) -> BTreeSet<CaseFolded> {
-    match &step.action {
-        Action::Uninstall(selection)
-        | Action::Install(InstallTargets::Chosen(selection))
-        | Action::Initialize {
-            items: selection,
-            parameters: _,
-        } => selected(selection),
-        Action::Install(InstallTargets::RemovedBy { step, line: _ }) => {
-            [CaseFolded::of(step)].into()
-        }
-        Action::Copy { files, .. } | Action::Run { files, .. } => folded(files),
-        Action::Service { service, .. } => [CaseFolded::of(service)].into(),
-        Action::Manual { .. } => BTreeSet::new(),
-    }
-}
-
-fn selected(selection: &Selection) -> BTreeSet<CaseFolded> {
-    let items = selection.items.iter().flat_map(|group| &group.names);
-    folded(items.chain(&selection.groups))
-}
-
-fn folded<'a>(names: impl IntoIterator<Item = &'a Listed>) -> BTreeSet<CaseFolded> {
-    let names = names.into_iter();
-    names.map(|name| CaseFolded::of(&name.name)).collect()
 }

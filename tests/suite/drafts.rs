@@ -20,7 +20,7 @@ fn an_article_becomes_a_manifest() {
     let steps: Vec<_> = manifest
         .steps
         .iter()
-        .map(|step| (step.id.as_str(), step.action.keyword()))
+        .map(|step| (step.id.as_str(), step.keyword()))
         .collect();
     assert_eq!(
         steps,

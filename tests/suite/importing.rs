@@ -227,10 +227,7 @@ fn the_article_of_kb952076_gives_its_manifest() {
     let mut draft = parsed(&draft);
     let mut by_a_person = parsed(KB952076);
     for manifest in [&mut draft, &mut by_a_person] {
-        manifest
-            .steps
-            .iter_mut()
-            .for_each(|step| step.title.clone_from(&step.id));
+        manifest.steps.iter_mut().for_each(|step| step.title = None);
     }
     let differences = manifest::compare(&by_a_person, &draft);
     let unexpected: Vec<_> = differences

@@ -2,6 +2,7 @@
 //! it; rollup only reads it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Index;
 
 use crate::document::nearest;
 use crate::names::{CaseFolded, FileName, Kb, RelPath};
@@ -177,6 +178,34 @@ pub struct Instance {
     pub item: ItemId,
     /// The server, if the item has a role.
     pub server: Option<ServerId>,
+}
+
+impl Item {
+    /// Returns whether it is a procedure, which is run and never installed.
+    pub fn is_procedure(&self) -> bool {
+        matches!(self.kind, ItemKind::Procedure { .. })
+    }
+}
+
+/// Positions are indexes of the description that they are of.
+macro_rules! index {
+    ($($id:ty, $list:ident, $output:ty;)*) => {$(
+        impl Index<$id> for Description {
+            type Output = $output;
+
+            fn index(&self, id: $id) -> &$output {
+                &self.$list[id.0]
+            }
+        }
+    )*};
+}
+
+index! {
+    RoleId, roles, Role;
+    ServerId, servers, Server;
+    ServiceId, services, Service;
+    GroupId, groups, Group;
+    ItemId, items, Item;
 }
 
 impl Description {

@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use super::applied::AppliedRollups;
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
 use super::item_dir::ItemDir;
-use super::records::{ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord};
+use super::records::{
+    ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord, State,
+};
 use crate::deployment::disk::free_space::{FreeSpace, free};
 use crate::deployment::disk::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, path};
 use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
@@ -309,6 +311,13 @@ impl Snapshot {
                 .insert(name.clone(), contents.map_err(|error| error.to_string()));
         }
         Ok(())
+    }
+
+    /// Returns whether an item is installed; for a procedure, whether it has run.
+    pub fn is_installed(&self, instance: Instance) -> bool {
+        let item = self.item(instance).map(|record| record.state);
+        let state = item.or_else(|| self.procedure(instance).map(|record| record.state));
+        state.is_some_and(State::is_installed)
     }
 
     /// Returns the entry at a path, regardless of case.

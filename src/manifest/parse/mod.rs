@@ -3,21 +3,16 @@
 mod step;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use super::draft::*;
-use super::known::ResolutionSummary;
-use super::lookup::look_up;
+use super::lookup::{NameSummary, look_up};
 use super::shapes::{MANIFEST, PREREQUISITE};
 use super::table as file_table;
-use super::{FileTable, KeyLines, Manifest, against, steps};
+use super::*;
 use crate::deployment::description::Description;
-use crate::document::{
-    Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, listed, read,
-};
-use crate::names::{CaseFolded, Kb, Requirement, Version};
+use crate::document::{Case, Code, Findings, Reader, Rule, Shape, Source, Table, listed, read};
 
 /// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +59,10 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
         let mut draft = draft(reader, top);
         if reader.is_complete() {
             file_table::check(reader, &mut draft);
-            look_up(&mut draft, checks.deployment);
+            checks
+                .deployment
+                .iter()
+                .for_each(|site| look_up(&mut draft, site));
             steps::check(reader, &mut draft, checks.deployment);
         }
         if let Some(deployment) = checks.deployment.filter(|_| reader.is_complete()) {
@@ -133,7 +131,7 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
         prerequisites,
         steps: steps.collect(),
         payload,
-        resolved: ResolutionSummary::default(),
+        names: NameSummary::default(),
     };
     unique_ids(reader, &draft);
     draft
@@ -308,11 +306,7 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
     }
 }
 
-fn condition(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    case: &'static Case,
-) -> Option<ConditionDraft> {
+fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) -> Option<Condition> {
     let kind = case.name;
     inapplicable_keys(reader, table, &PREREQUISITE, case, "prerequisite");
     case.rules
@@ -323,19 +317,22 @@ fn condition(
         "product" => {
             let service_pack = reader.number(table, "service_pack");
             let on = reader.text(table, "on");
+            let on = on.map(|on| Name::new(on, reader.source));
             // At most nine digits, so it fits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
-            Some(ConditionDraft::Product {
+            Some(Condition::Product {
                 product: subject?,
                 service_pack,
                 on,
             })
         }
-        "item" => Some(ConditionDraft::Item { item: subject? }),
+        "item" => Some(Condition::Item {
+            item: Name::new(subject?, reader.source),
+        }),
         _ => {
             let id = reader.text(table, "id");
             let id = id.and_then(|id| checked_id(reader, id));
-            Some(ConditionDraft::Confirm {
+            Some(Condition::Confirm {
                 id: id?,
                 question: subject?.value,
             })
@@ -358,33 +355,35 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
 
 fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     let mut seen = BTreeMap::new();
-    for id in draft.steps.iter().filter_map(|step| step.id.as_ref()) {
-        let line = reader.source.line(id.span.start);
-        if let Some(first) = seen.insert(CaseFolded::of(&id.value), line) {
-            let message = format!("two steps have the id `{}`", id.value);
+    for step in draft.steps.iter().filter(|step| !step.id.is_empty()) {
+        let line = reader.source.line(step.span.start);
+        if let Some(first) = seen.insert(CaseFolded::of(&step.id), line) {
+            let message = format!("two steps have the id `{}`", step.id);
             let message = format!("{message}; the first is on line {first}");
-            report_duplicate(reader, &id.span, message);
+            report_duplicate(reader, &step.span, message);
         }
     }
     let mut seen = BTreeSet::new();
     let prerequisites = draft.prerequisites.iter();
     for condition in prerequisites.filter_map(|prerequisite| prerequisite.condition.as_ref()) {
-        let (kind, name, on) = match condition {
-            ConditionDraft::Product { product, on, .. } => ("product", product, on.as_ref()),
-            ConditionDraft::Item { item } => ("item", item, None),
-            ConditionDraft::Confirm { id, .. } => ("id", id, None),
+        let (kind, name, span, on) = match condition {
+            Condition::Product { product, on, .. } => {
+                ("product", &product.value, &product.span, on.as_ref())
+            }
+            Condition::Item { item } => ("item", &item.text, &item.span, None),
+            Condition::Confirm { id, .. } => ("id", &id.value, &id.span, None),
         };
-        let on = on.map(|on| CaseFolded::of(&on.value));
-        if seen.insert((kind, CaseFolded::of(&name.value), on)) {
+        let on = on.map(|on| CaseFolded::of(&on.text));
+        if seen.insert((kind, CaseFolded::of(name), on)) {
             continue;
         }
         if kind == "id" {
-            let message = format!("two prerequisites have the id `{}`", name.value);
-            report_duplicate(reader, &name.span, message);
+            let message = format!("two prerequisites have the id `{name}`");
+            report_duplicate(reader, span, message);
         } else {
-            let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
+            let message = format!("two prerequisites ask for the {kind} `{name}`");
             reader
-                .report(Code::DuplicatePrerequisite, &name.span, message)
+                .report(Code::DuplicatePrerequisite, span, message)
                 .help("keep the stricter prerequisite");
         }
     }

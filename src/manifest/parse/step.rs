@@ -1,57 +1,62 @@
 //! Reading of the steps: their actions and targets.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{checked_id, inapplicable_keys, key_lines, report_duplicate, require_key};
-use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
-use crate::manifest::ServiceVerb;
-use crate::manifest::draft::{
-    CopyDestination, GroupMembers, ProcedureAnswers, StepDraft, UnreadableParts, Verb,
-};
-use crate::manifest::known::ResolvedNames;
+use crate::document::{Case, Code, Reader, Rule, Table, brief, listed, nearest};
 use crate::manifest::shapes::STEP;
-use crate::names::{CaseFolded, FileName, RelPath};
+use crate::manifest::*;
 
-pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
+pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
     let id = reader.text(table, "id");
     let id = id.and_then(|id| checked_id(reader, id));
-    let title = reader.text(table, "title").map(|title| title.value);
+    let title = plain(reader, table, "title");
     let case = action(reader, table);
-    let verb = case.and_then(|case| verb(case.name));
     let (items, unreadable_items) = items(reader, table);
     let (groups, unreadable_groups) = groups(reader, table);
-    let mut draft = StepDraft {
-        header: table.span(),
+    let mut step = Step {
+        line: reader.source.line(table.span().start),
         lines: key_lines(reader, table),
-        id,
+        span: id.as_ref().map_or(table.span(), |id| id.span.clone()),
+        id: id.map_or_else(String::new, |id| id.value),
         title,
-        verb,
+        verb: case.and_then(|case| Verb::of(case.name)),
         items,
         groups,
-        removed_by: reader.text(table, "removed_by"),
+        removed_by: name(reader, table, "removed_by"),
         files: files(reader, table),
         others: others(reader, table),
-        other_names: Vec::new(),
         to: None,
         parameters: parameters(reader, table),
-        service: reader.text(table, "service"),
+        service: name(reader, table, "service"),
         platform: reader.text(table, "platform"),
-        on: reader.text(table, "on"),
-        instructions: reader.text(table, "instructions").map(|text| text.value),
-        undo: reader.text(table, "undo").map(|text| text.value),
+        on: name(reader, table, "on"),
+        instructions: plain(reader, table, "instructions"),
+        undo: plain(reader, table, "undo"),
         optional: reader
             .flag(table, "optional")
             .is_some_and(|optional| optional.value),
         unreadable: UnreadableParts::default(),
-        resolved: ResolvedNames::default(),
+        selected: BTreeSet::new(),
     };
-    draft.unreadable =
-        unreadable_parts(reader, table, &draft, unreadable_items || unreadable_groups);
-    draft.to = to(reader, table, &draft);
+    step.unreadable = unreadable_parts(reader, table, &step, unreadable_items || unreadable_groups);
+    step.to = to(reader, table, &step);
     for rule in case.map_or(&[][..], |case| case.rules) {
-        check_rule(reader, table, &draft, rule);
+        check_rule(reader, table, &step, rule);
     }
-    draft
+    step
+}
+
+fn plain(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<String> {
+    reader.text(table, key).map(|text| text.value)
+}
+
+fn name<Id>(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<Name<Id>> {
+    let text = reader.text(table, key)?;
+    Some(Name::new(text, reader.source))
+}
+
+fn names<Id, T>(reader: &Reader<'_>, names: Vec<Placed<T>>) -> Vec<Name<Id, T>> {
+    let names = names.into_iter();
+    names.map(|name| Name::new(name, reader.source)).collect()
 }
 
 /// Returns the parts that the step may have but that could not be read. An error in any other key
@@ -59,29 +64,29 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
 fn unreadable_parts(
     reader: &Reader<'_>,
     table: &Table<'_>,
-    draft: &StepDraft,
+    step: &Step,
     unreadable_lists: bool,
 ) -> UnreadableParts {
     let unclear = has_unrecognizable_key(table);
     // The key may be misspelled, or in another table.
     let is_stray = |key| reader.is_stray(&table.span(), STEP.title, key);
     let lost = |key, is_there: bool| unclear || is_stray(key) || (table.has(key) && !is_there);
-    let servers = lost("on", draft.on.is_some()) || lost("platform", draft.platform.is_some());
+    let servers = lost("on", step.on.is_some()) || lost("platform", step.platform.is_some());
     let files = if table.has("files") {
-        draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len())
+        step.others.is_some() || reader.list_length(table, "files") != Some(step.files.len())
     } else {
         // A step that should have files and names none may mean any.
-        let should_have = matches!(draft.verb, Some(Verb::Copy | Verb::Run));
-        unclear || (should_have && draft.others.is_none())
+        let should_have = matches!(step.verb, Some(Verb::Copy | Verb::Run));
+        unclear || (should_have && step.others.is_none())
     };
     UnreadableParts {
         targets: unreadable_lists
             || servers
             || ["items", "groups"].into_iter().any(is_stray)
-            || lost("removed_by", draft.removed_by.is_some()),
+            || lost("removed_by", step.removed_by.is_some()),
         files: files || ["files", "others"].into_iter().any(is_stray),
-        service: servers || lost("service", draft.service.is_some()),
-        undo: lost("undo", draft.undo.is_some()),
+        service: servers || lost("service", step.service.is_some()),
+        undo: lost("undo", step.undo.is_some()),
     }
 }
 
@@ -111,28 +116,11 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     Some(case)
 }
 
-fn verb(action: &str) -> Option<Verb> {
-    Some(match action {
-        "uninstall" => Verb::Uninstall,
-        "install" => Verb::Install,
-        "copy" => Verb::Copy,
-        "run" => Verb::Run,
-        "initialize" => Verb::Initialize,
-        "start" => Verb::Service(ServiceVerb::Start),
-        "stop" => Verb::Service(ServiceVerb::Stop),
-        "restart" => Verb::Service(ServiceVerb::Restart),
-        "enable" => Verb::Service(ServiceVerb::Enable),
-        "disable" => Verb::Service(ServiceVerb::Disable),
-        "manual" => Verb::Manual,
-        _ => return None,
-    })
-}
-
 /// Checks the keys that an action requires, and those that exclude each other.
-fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Rule) {
+fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Rule) {
     match *rule {
         Rule::Needs(..) | Rule::With(..) => require_key(reader, table, rule),
-        Rule::Targets(keys) => require_targets(reader, table, draft, keys),
+        Rule::Targets(keys) => require_targets(reader, table, step, keys),
         Rule::Alone(key, others) => {
             let other = others.iter().find(|other| table.has(other));
             if let (Some(span), Some(other)) = (table.key(key), other) {
@@ -142,20 +130,19 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rul
                     .help("keep one of them");
             }
         }
-        Rule::Packages(_) => require_packages(reader, draft),
+        Rule::Packages(_) => require_packages(reader, step),
         // Reported when `to` was read.
         Rule::Place(..) => {}
     }
 }
 
-fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &[&str]) {
+fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, keys: &[&str]) {
     let present = keys.iter().filter(|key| table.has(key)).count();
-    let chosen = !draft.items.is_empty() || !draft.groups.is_empty() || !draft.files.is_empty();
-    let other = draft.removed_by.is_some() || draft.others.is_some() || draft.service.is_some();
+    let chosen = !step.items.is_empty() || !step.groups.is_empty() || !step.files.is_empty();
+    let other = step.removed_by.is_some() || step.others.is_some() || step.service.is_some();
     // A target that could not be read has its finding already.
     let listed = ["files", "others"].iter().any(|key| table.has(key));
-    let is_reported =
-        present > 0 && (listed || draft.unreadable.targets || draft.unreadable.service);
+    let is_reported = present > 0 && (listed || step.unreadable.targets || step.unreadable.service);
     let is_astray = || {
         keys.iter()
             .any(|key| reader.is_stray(&table.span(), STEP.title, key))
@@ -168,17 +155,17 @@ fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft
         .map(|key| format!("`{key}`"))
         .collect::<Vec<_>>()
         .join(" or ");
-    let message = format!("{} has no targets", draft.quoted_name());
+    let message = format!("{} has no targets", step.quoted_name());
     reader
-        .report(Code::NoTargets, &draft.span(), message)
+        .report(Code::NoTargets, &step.span, message)
         .help(format!("add {keys}"));
 }
 
-fn require_packages(reader: &mut Reader<'_>, draft: &StepDraft) {
-    for file in draft.files.iter().filter(|file| !file.value.is_msi()) {
+fn require_packages(reader: &mut Reader<'_>, step: &Step) {
+    for file in step.files.iter().filter(|file| !file.text.is_msi()) {
         let message = format!(
             "`{}` is not an installer package, and `run` runs nothing else",
-            file.value
+            file.text
         );
         reader
             .report(Code::NotAPackage, &file.span, message)
@@ -187,7 +174,7 @@ fn require_packages(reader: &mut Reader<'_>, draft: &StepDraft) {
 }
 
 /// Returns the lists of items by their groups, and true if any part of them could not be read.
-fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (GroupMembers, bool) {
+fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<GroupItems>, bool) {
     let Some(groups) = reader.table(table, "items") else {
         return (Vec::new(), table.has("items"));
     };
@@ -204,11 +191,15 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (GroupMembers, bool) {
         unique(reader, names, &group.value);
     }
     found.retain(|(_, names)| !names.is_empty());
-    (found, unreadable)
+    let found = found.into_iter().map(|(group, members)| GroupItems {
+        group: Name::new(group, reader.source),
+        names: names(reader, members),
+    });
+    (found.collect(), unreadable)
 }
 
 /// Returns the whole groups, by valid paths, and true if any of them could not be read.
-fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, bool) {
+fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Name<GroupId>>, bool) {
     let before = reader.findings.errors();
     let mut groups = reader.texts_or_none(table, "groups");
     groups.retain(|group| {
@@ -218,7 +209,7 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
     });
     let unreadable = reader.findings.errors() > before;
     unique(reader, &groups, "groups");
-    (groups, unreadable)
+    (names(reader, groups), unreadable)
 }
 
 /// Reports the names that a list repeats.
@@ -236,13 +227,14 @@ fn unique<'t>(
     }
 }
 
-fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
+fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Name<RowId, FileName>> {
     let texts = reader.texts_or_none(table, "files");
     unique(reader, &texts, "files");
-    texts
+    let parsed = texts
         .into_iter()
         .filter_map(|text| reader.parsed(text, Code::UnsafeName, FileName::parse))
-        .collect()
+        .collect();
+    names(reader, parsed)
 }
 
 fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
@@ -260,9 +252,9 @@ fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
     Some(others.span)
 }
 
-fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<CopyDestination> {
+fn to(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step) -> Option<CopyTarget> {
     let to = reader.text(table, "to")?;
-    if draft.verb.is_some_and(|verb| verb != Verb::Copy) {
+    if step.verb.is_some_and(|verb| verb != Verb::Copy) {
         return None;
     }
     let on_servers = table.has("on");
@@ -273,7 +265,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
                 .report(Code::ExclusiveKeys, &span, message)
                 .help("remove the key, or set `to` to a directory below the server's `Files`");
         }
-        return Some(CopyDestination::Share);
+        return Some(CopyTarget::Share);
     }
     if !on_servers {
         let message = format!(
@@ -287,7 +279,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
             .help("add `on = \"ROLE\"`, or copy to the share with `to = \"share\"`");
     }
     if to.value == "." {
-        return Some(CopyDestination::Files);
+        return Some(CopyTarget::Servers(None));
     }
     let span = to.span.clone();
     let directory = reader.parsed(to, Code::UnsafeName, RelPath::parse)?;
@@ -301,10 +293,10 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<C
             FileName::parse,
         )?;
     }
-    Some(CopyDestination::Directory(directory.value))
+    Some(CopyTarget::Servers(Some(directory.value)))
 }
 
-fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> ProcedureAnswers {
+fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<ProcedureParameters> {
     let Some(procedures) = reader.table(table, "parameters") else {
         return Vec::new();
     };
@@ -316,16 +308,15 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> ProcedureAnswers {
             continue;
         };
         let mut values = BTreeMap::new();
-        for key in given.keys() {
-            if let Some(text) = reader.any_text(&given, key.value) {
-                let value = Placed {
-                    value: text.value,
-                    span: key.span,
-                };
-                values.insert(key.value.to_owned(), value);
+        for Placed { value: key, span } in given.keys() {
+            if let Some(Placed { value, .. }) = reader.any_text(&given, key) {
+                values.insert(key.to_owned(), Placed { value, span });
             }
         }
-        found.push((name, values));
+        found.push(ProcedureParameters {
+            procedure: Name::new(name, reader.source),
+            values,
+        });
     }
     found
 }

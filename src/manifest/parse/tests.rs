@@ -3,8 +3,7 @@
 use super::*;
 use crate::deployment::describe;
 use crate::document::Severity;
-use crate::manifest::{Action, CopyTarget, InstallTargets, add_pins};
-use crate::names::Digest;
+use crate::manifest::add_pins;
 
 const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
 const HMC40: &str = include_str!("../../../fixtures/hmc40/deployment.toml");
@@ -125,12 +124,10 @@ fn kb952076_is_read_as_it_was_written() {
             .sum::<u64>(),
         7_664_808
     );
-    let Action::Uninstall(selection) = &manifest.steps[0].action else {
-        panic!("an uninstall step")
-    };
+    let step = &manifest.steps[0];
+    assert_eq!(step.verb, Some(Verb::Uninstall));
     assert_eq!(
-        selection
-            .items
+        step.items
             .iter()
             .map(|group| group.names.len())
             .collect::<Vec<_>>(),
@@ -175,10 +172,10 @@ fn every_action_is_read() {
     );
     let steps = manifest.expect("no errors").steps;
     assert!(
-        matches!(&steps[3].action, Action::Copy { files, others: true, to: CopyTarget::Servers { .. } } if files.len() == 1)
+        matches!(&steps[3], Step { others: Some(_), to: Some(CopyTarget::Servers(_)), files, .. } if files.len() == 1)
     );
     assert!(
-        matches!(&steps[4].action, Action::Install(InstallTargets::RemovedBy { step, .. }) if step == "U")
+        matches!(&steps[4].removed_by, Some(Name { text, id: Some(StepId(1)), .. }) if text == "U")
     );
 }
 

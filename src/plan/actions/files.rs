@@ -1,147 +1,115 @@
 //! `copy`: payload files into the share or to servers.
 
-use super::{OperationTarget, PlannedStepDraft};
+use super::{OperationTarget, StepDraft};
 use crate::deployment::tree::FileKind;
-use crate::manifest::{CopyTarget, Listed, Step};
-use crate::names::{CaseFolded, FileName, RelPath};
-use crate::plan::planner::{Placement, Planner, SourceFile};
-use crate::plan::resolve::server_file;
+use crate::manifest::{BoundFile, CopyPlace, RoleServers};
+use crate::names::RelPath;
+use crate::plan::brought::{BroughtPlace, PlaceOnRole};
+use crate::plan::interest::{server_file, share_file};
+use crate::plan::planner::StepPlanner;
+use crate::plan::simulated_state::SourceFile;
 use crate::plan::{EntryKind, NewEntry, NewEntryKind, OperationKind, Origin, TargetState};
 
-impl Planner<'_> {
-    pub(super) fn copy(
-        &mut self,
-        step: &Step,
-        files: &[Listed],
-        to: &CopyTarget,
-        draft: &mut PlannedStepDraft,
-    ) {
+impl StepPlanner<'_> {
+    pub(super) fn copy(&self, files: &[BoundFile], to: &CopyPlace, draft: &mut StepDraft) {
         match to {
-            CopyTarget::Share => {
-                for Listed { name, line } in files {
-                    let share = self.snapshot.description.share.to_string();
-                    let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else {
-                        continue;
-                    };
-                    if !self.covers(&at, None) {
-                        continue;
-                    }
-                    let operation_target = OperationTarget {
-                        target: name.clone(),
-                        server: None,
-                        at,
-                        line: *line,
-                    };
-                    let source_file = self.copy_file(name, operation_target, draft);
-                    if let (Some(file), Ok(name)) = (&source_file, FileName::parse(name)) {
-                        self.brought.share.insert(name, file.sha256);
-                    }
-                    self.share.insert(CaseFolded::of(name), source_file);
+            CopyPlace::Share => {
+                for file in files {
+                    self.copy_to_share(file, draft);
                 }
             }
-            CopyTarget::Servers { on, directory } => {
-                let site = &self.snapshot.description;
-                let role = site.role(&on.role);
-                for server in self.resolver.servers(step, on) {
-                    for Listed { name, line } in files {
-                        let Some(at) = server_file(site, server, directory.as_ref(), name) else {
-                            continue;
-                        };
-                        if !self.covers(&at, role.map(|role| (server, role))) {
-                            continue;
-                        }
-                        let below = at.below(&site.files_directory(server));
-                        let operation_target = OperationTarget {
-                            target: name.clone(),
-                            server: Some(site.servers[server.0].name.to_string()),
-                            at,
-                            line: *line,
-                        };
-                        let file = self.copy_file(name, operation_target, draft);
-                        if let (Some(role), Some(below), Some(file)) = (role, below, file) {
-                            self.brought.file((role, server), below, file.sha256);
-                        }
-                    }
+            CopyPlace::Servers(on, directory) => {
+                self.copy_to_servers(files, on, directory.as_ref(), draft);
+            }
+        }
+    }
+
+    fn copy_to_share(&self, file: &BoundFile, draft: &mut StepDraft) {
+        let at = share_file(self.site(), &file.name);
+        if !self.inputs.covers(&at, None) {
+            return;
+        }
+        let source = self.copy_file(file, None, at, draft);
+        if let Some(source) = &source {
+            let place = BroughtPlace::Share(file.name.clone(), source.sha256);
+            draft.brought.push(place);
+        }
+        draft.share.push((file.name.case_folded(), source));
+    }
+
+    fn copy_to_servers(
+        &self,
+        files: &[BoundFile],
+        on: &RoleServers,
+        directory: Option<&RelPath>,
+        draft: &mut StepDraft,
+    ) {
+        for &server in &on.servers {
+            for file in files {
+                let at = server_file(self.site(), server, directory, &file.name);
+                if !self.inputs.covers(&at, Some((server, on.role))) {
+                    continue;
+                }
+                let below = at.below(&self.site().files_directory(server));
+                let server_name = Some(self.server_name(server));
+                let source = self.copy_file(file, server_name, at, draft);
+                if let (Some(below), Some(source)) = (below, source) {
+                    let place = PlaceOnRole::File(below, source.sha256);
+                    draft.brought.push(place.on(on.role, server));
                 }
             }
         }
     }
 
     /// Plans the copy of a payload file to one path, and returns the file that is there afterwards.
-    pub(super) fn copy_file(
-        &mut self,
-        name: &str,
-        mut operation_target: OperationTarget,
-        draft: &mut PlannedStepDraft,
+    fn copy_file(
+        &self,
+        file: &BoundFile,
+        server: Option<String>,
+        at: RelPath,
+        draft: &mut StepDraft,
     ) -> Option<SourceFile> {
-        operation_target.at = self.tree.actual(&operation_target.at);
-        let live = operation_target.at.clone();
-        self.inspect(&live, FileKind::File);
-        self.tree.load(&live, &[live.case_folded()].into());
-        let old = self.tree.object(&live).into_iter().next();
-        let before = match old.map(|entry| entry.kind) {
-            Some(EntryKind::File { size, sha256 }) => TargetState::File { size, sha256 },
+        let at = self.state.tree.actual(&at);
+        self.inspect(&at, FileKind::File, draft);
+        let old = self.state.tree.object(&at, &[at.case_folded()].into());
+        let before = match old.first().map(|entry| &entry.kind) {
+            Some(&EntryKind::File { size, sha256 }) => TargetState::File { size, sha256 },
             _ => TargetState::Nothing,
         };
-        let kind = if before == TargetState::Nothing {
-            OperationKind::Copy
-        } else {
-            OperationKind::Replace
-        };
-        let seen = if before == TargetState::Nothing {
-            "no such file"
-        } else {
-            "another file of this name"
-        }
-        .to_owned();
-        let Some(source_file) = self.payload_file(name) else {
-            self.placements.push(Placement {
-                live,
-                new: Vec::new(),
-                unmanaged: Vec::new(),
-            });
-            draft.add_operation(
-                kind,
-                operation_target,
-                (before, TargetState::Unknown),
-                seen,
-                self.placements.len() - 1,
-            );
-            return None;
-        };
-        let after = TargetState::File {
-            size: source_file.size,
-            sha256: source_file.sha256,
+        let source = self.payload_file(file);
+        let after = match &source {
+            Some(source) => TargetState::File {
+                size: source.size,
+                sha256: source.sha256,
+            },
+            None => TargetState::Unknown,
         };
         if before == after {
-            let at = operation_target
-                .server
-                .map(|server| format!(" on {server}"))
-                .unwrap_or_default();
-            draft.add_unchanged(format!("{name}{at}"), "the same file is there");
-            return Some(source_file);
+            let on = server.map(|server| format!(" on {server}"));
+            let target = format!("{}{}", file.name, on.unwrap_or_default());
+            draft.add_unchanged(target, "the same file is there");
+            return source;
         }
-        let source = self.source(&source_file);
-        let entry_kind = NewEntryKind::File {
-            size: source_file.size,
-            sha256: source_file.sha256,
-            origin: Origin::Source(source),
+        let (kind, seen) = match before {
+            TargetState::Nothing => (OperationKind::Copy, "no such file"),
+            _ => (OperationKind::Replace, "another file of this name"),
         };
-        self.placements.push(Placement {
-            live: live.clone(),
-            new: vec![NewEntry {
-                path: live,
-                kind: entry_kind,
-            }],
-            unmanaged: Vec::new(),
+        let entry = source.clone().map(|source| NewEntry {
+            path: at.clone(),
+            kind: NewEntryKind::File {
+                size: source.size,
+                sha256: source.sha256,
+                origin: Origin::Source(draft.sources.add(source)),
+            },
         });
-        draft.add_operation(
-            kind,
-            operation_target,
-            (before, after),
-            seen,
-            self.placements.len() - 1,
-        );
-        Some(source_file)
+        let target = OperationTarget {
+            target: file.name.to_string(),
+            server,
+            at,
+            line: file.line,
+        };
+        let operation = target.operation(kind, (before, after), seen);
+        draft.add_file(operation, entry.into_iter().collect());
+        source
     }
 }

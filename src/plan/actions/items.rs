@@ -3,283 +3,209 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::PlannedStepDraft;
 use super::packages::PackageInstall;
 use super::states::{item_state, seen_item};
-use crate::deployment::description::{Instance, ItemKind};
+use super::{OperationTarget, StepDraft};
+use crate::deployment::description::ItemKind;
 use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
 use crate::installer::Contents;
-use crate::manifest::{InstallTargets, Selection, Step};
-use crate::names::{CaseFolded, FileName};
+use crate::manifest::{StepId, StepTarget};
+use crate::names::{Digest, FileName};
+use crate::plan::brought::BroughtPlace;
+use crate::plan::inspect::inspect_record;
 use crate::plan::options::IncludeMissing;
-use crate::plan::planner::{Package, Placement, Planner};
+use crate::plan::planner::{Package, StepPlanner};
 use crate::plan::refusal::{Reason, ReasonKind};
-use crate::plan::resolve::StepTarget;
 use crate::plan::swaps::directory_with_record;
 use crate::plan::{OperationKind, TargetState};
 
-impl Planner<'_> {
-    pub(super) fn uninstall(
-        &mut self,
-        at: usize,
-        step: &Step,
-        selection: &Selection,
-        draft: &mut PlannedStepDraft,
-    ) {
-        let mut targets = self.resolver.instances(step, selection, false);
+impl StepPlanner<'_> {
+    pub(super) fn uninstall(&self, targets: &[StepTarget], draft: &mut StepDraft) {
+        let mut targets = targets.to_vec();
         // Only the order of the items is reversed, not that of the servers of one item.
         targets.sort_by_key(|target| {
-            (
-                Reverse(self.resolver.rank(target.instance.item)),
-                target.instance,
-            )
+            let rank = self.inputs.bound.rank(target.instance.item);
+            (Reverse(rank), target.instance)
         });
         for target in targets {
-            self.uninstall_one(at, step, target, draft);
+            self.uninstall_one(target, draft);
         }
     }
 
-    pub(super) fn uninstall_one(
-        &mut self,
-        at: usize,
-        step: &Step,
-        target: StepTarget,
-        draft: &mut PlannedStepDraft,
-    ) {
-        let site = &self.snapshot.description;
-        let shown = site.shown(target.instance);
-        let operation_target = self.instance_target(target.instance, target.line);
-        if !self.covers_instance(target.instance) {
+    fn uninstall_one(&self, StepTarget { instance, line, .. }: StepTarget, draft: &mut StepDraft) {
+        if !self.inputs.covers_instance(instance) {
             return;
         }
-        self.brought.instances.insert(target.instance);
-        self.inspect_record(&operation_target.at);
-        let Some(record) = self
-            .item_now(target.instance)
-            .filter(|record| record.state.is_installed())
-            .cloned()
-        else {
-            self.absent_for
-                .entry(CaseFolded::of(&step.id))
-                .or_default()
-                .push(target.instance);
-            return draft.add_unchanged(shown, "it is not installed");
+        let target = self.instance_target(instance, line);
+        draft.brought.push(BroughtPlace::Instance(instance));
+        let reasons = inspect_record(self.inputs.snapshot, &target.at);
+        draft.reasons.extend(reasons);
+        let record = self.state.item(instance);
+        let Some(record) = record.filter(|record| record.state.is_installed()) else {
+            draft.absent.push(instance);
+            return draft.add_unchanged(self.site().shown(instance), "it is not installed");
         };
-        if let ItemKind::Component {
-            removable: false, ..
-        } = site.items[target.instance.item.0].kind
-        {
-            let message = format!(
-                "step `{}` uninstalls `{shown}`, which may not be removed",
-                step.id
-            );
-            return self.refuse(
-                ReasonKind::NotReady,
-                message,
-                Some("`deployment.toml` has `removable = false` for it"),
-            );
-        }
-        let kept = self.directory_object(&operation_target.at, Some(&record));
-        let (kb, revision) = self.rollup_identity();
+        let (kb, revision) = self.inputs.rollup_identity();
         let removed = ItemRecord::removed(kb, revision);
-        let mut new = directory_with_record(&operation_target.at, removed.to_toml());
-        self.keep_unmanaged(&mut new, &operation_target.at, &kept);
-        self.placements.push(Placement {
-            live: operation_target.at.clone(),
-            new,
-            unmanaged: kept.unmanaged,
-        });
-        let (before, after) = (item_state(Some(&record)), item_state(Some(&removed)));
-        let seen = seen_item(Some(&record));
-        draft.add_operation(
-            OperationKind::Uninstall,
-            operation_target,
-            (before, after),
-            seen,
-            self.placements.len() - 1,
-        );
-        self.items.insert(target.instance, removed);
-        self.absences
-            .entry(target.instance)
-            .or_default()
-            .push((at, None));
-        self.removed_by
-            .entry(CaseFolded::of(&step.id))
-            .or_default()
-            .push(target.instance);
+        let new = directory_with_record(&target.at, removed.to_toml());
+        let states = (item_state(Some(record)), item_state(Some(&removed)));
+        let operation = target.operation(OperationKind::Uninstall, states, seen_item(Some(record)));
+        self.replace_directory(operation, Some(record), new, draft);
+        draft.items.push((instance, removed));
     }
 
-    pub(super) fn install(
-        &mut self,
-        at: usize,
-        step: &Step,
-        targets: &InstallTargets,
-        draft: &mut PlannedStepDraft,
-    ) {
-        let targets = match targets {
-            InstallTargets::Chosen(selection) => self.resolver.instances(step, selection, false),
-            InstallTargets::RemovedBy {
-                step: removing,
-                line,
-            } => {
-                let removing = CaseFolded::of(removing);
-                let mut removed = self.removed_by.get(&removing).cloned().unwrap_or_default();
-                for instance in self.absent_for.get(&removing).cloned().unwrap_or_default() {
-                    match self.is_lagging(instance) {
-                        true => removed.push(instance),
-                        // The step restores what was removed: this one stays as it was.
-                        false => drop(self.brought.instances.remove(&instance)),
-                    }
-                }
-                let target = |instance| StepTarget {
-                    instance,
-                    line: *line,
-                    by_group: false,
-                };
-                let mut targets: Vec<_> = removed.into_iter().map(target).collect();
-                targets.sort_by_key(|target| {
-                    (self.resolver.rank(target.instance.item), target.instance)
-                });
-                targets
+    /// Installs what an earlier step removed, and what it found lagging.
+    pub(super) fn reinstall(&self, removed_by: StepId, line: u32, draft: &mut StepDraft) {
+        let removals = &self.state.removals[removed_by.0];
+        let mut instances = removals.removed.clone();
+        for &instance in &removals.absent {
+            if self.inputs.is_lagging(instance) {
+                instances.push(instance);
+            } else {
+                // The step restores what was removed: this one stays as it was.
+                draft.not_brought.push(instance);
             }
-        };
-        for target in targets {
-            self.install_one(at, target, draft);
+        }
+        instances.sort_by_key(|instance| (self.inputs.bound.rank(instance.item), *instance));
+        for instance in instances {
+            let target = StepTarget {
+                instance,
+                line,
+                by_group: false,
+            };
+            self.install(target, draft);
         }
     }
 
-    pub(super) fn install_one(
-        &mut self,
-        at: usize,
-        target: StepTarget,
-        draft: &mut PlannedStepDraft,
-    ) {
-        let site = &self.snapshot.description;
-        let shown = site.shown(target.instance);
-        let operation_target = self.instance_target(target.instance, target.line);
-        if !self.covers_instance(target.instance) {
+    pub(super) fn install(&self, target: StepTarget, draft: &mut StepDraft) {
+        let instance = target.instance;
+        if !self.inputs.covers_instance(instance) {
             return;
         }
-        self.inspect_record(&operation_target.at);
-        let removed_here =
-            self.absences.contains_key(&target.instance) || self.is_lagging(target.instance);
-        let installed = self.installed_now(target.instance);
-        if target.by_group && !removed_here {
-            match installed {
-                true => {
-                    return draft
-                        .add_unchanged(shown, "it is installed, and this run did not remove it");
-                }
-                false if self.options.include_missing == IncludeMissing::No => {
-                    // A run that was closed in the state it was in may have removed it, and it was
-                    // not installed again since.
-                    if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
-                        self.warnings.push(format!(
-                            "{shown} is not installed, because {kb} removed it, and this run leaves it out; `--include-missing` installs it"
-                        ));
-                    }
-                    draft.left_out.push(shown);
-                    self.brought.instances.remove(&target.instance);
-                    return;
-                }
-                false => {}
-            }
+        let operation_target = self.instance_target(instance, target.line);
+        let reasons = inspect_record(self.inputs.snapshot, &operation_target.at);
+        draft.reasons.extend(reasons);
+        if target.by_group && self.stays(target, draft) {
+            return;
         }
         let ItemKind::Component {
             installer,
             product,
             features,
             ..
-        } = &self.snapshot.description.items[target.instance.item.0].kind
+        } = &self.site()[instance.item].kind
         else {
             return;
         };
-        self.brought.instances.insert(target.instance);
-        let record = self.item_now(target.instance).cloned();
-        let before = self
-            .snapshot
-            .item(target.instance)
-            .and_then(|record| record.installed.clone());
-        match self.package(installer) {
-            Package::Missing => self.refuse(
-                ReasonKind::Mismatch,
-                format!("`{shown}` requires the installer `{installer}`, which is not in the share at this step"),
-                Some("copy it to the share, by hand or in a `copy` step"),
-            ),
-            // A file of the payload that cannot be used was reported when the payload was compared.
-            Package::Unusable(_) if self.share.contains_key(&installer.case_folded()) => {}
-            Package::Unusable(why) => {
-                let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
-                self.refuse(ReasonKind::Mismatch, message, None);
-            }
-            Package::Unknown => {
-                self.placements.push(Placement { live: operation_target.at.clone(), new: Vec::new(), unmanaged: Vec::new() });
-                let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
-                let states = (item_state(record.as_ref()), TargetState::Unknown);
-                draft.add_operation(kind, operation_target, states, seen_item(record.as_ref()), self.placements.len() - 1);
-            }
-            Package::Known(contents, _) if contents.identity.product != *product => {
-                self.refuse_product(installer, &shown, product, contents);
-            }
-            Package::Known(contents, source_file) => {
-                let install = PackageInstall { contents, source_file, installer, features, before: before.as_ref(), record, shown };
-                if let Some(record) = self.install_package(operation_target, install, OperationKind::Install, draft) {
-                    return self.set_installed(at, target.instance, record);
-                }
-            }
-        }
+        draft.brought.push(BroughtPlace::Instance(instance));
+        let item = (installer, product.as_str(), &features[..]);
+        let installed = self.install_from(item, target, operation_target, draft);
         // A refused install leaves a placeholder: otherwise the dependents of the item would be
         // reported, too, by a reason that hides the first one.
-        if !self.installed_now(target.instance) {
-            self.set_installed(at, target.instance, placeholder(product, installer));
-        }
+        let left = || (!self.state.is_installed(instance)).then(|| placeholder(product, installer));
+        let record = installed.or_else(left);
+        draft.items.extend(record.map(|record| (instance, record)));
     }
 
-    pub(super) fn set_installed(&mut self, at: usize, instance: Instance, record: ItemRecord) {
-        self.items.insert(instance, record);
-        if let Some((_, back)) = self
-            .absences
-            .get_mut(&instance)
-            .and_then(|times| times.last_mut())
-        {
-            back.get_or_insert(at);
+    /// Returns whether a member of a group is left as it is, because this run did not remove it.
+    fn stays(&self, StepTarget { instance, .. }: StepTarget, draft: &mut StepDraft) -> bool {
+        if self.state.absences.contains_key(&instance) || self.inputs.is_lagging(instance) {
+            return false;
         }
+        let shown = self.site().shown(instance);
+        if self.state.is_installed(instance) {
+            draft.add_unchanged(shown, "it is installed, and this run did not remove it");
+            return true;
+        }
+        if self.inputs.options.include_missing == IncludeMissing::Yes {
+            return false;
+        }
+        // A run that was closed in the state it was in may have removed it, and it was not installed
+        // again since.
+        if let Some(kb) = self.state.item(instance).and_then(|record| record.kb) {
+            draft.warnings.push(format!(
+                "{shown} is not installed, because {kb} removed it, and this run leaves it out; `--include-missing` installs it"
+            ));
+        }
+        draft.left_out.push(shown);
+        draft.not_brought.push(instance);
+        true
     }
 
-    pub(super) fn refuse_product(
-        &mut self,
+    /// Plans the installation of an item from its installer in the share, and returns the new record;
+    /// `None` if there is nothing to do, or if it is refused.
+    fn install_from(
+        &self,
+        (installer, product, features): (&FileName, &str, &[String]),
+        StepTarget { instance, .. }: StepTarget,
+        target: OperationTarget,
+        draft: &mut StepDraft,
+    ) -> Option<ItemRecord> {
+        let shown = self.site().shown(instance);
+        let record = self.state.item(instance);
+        match self.package(installer) {
+            Package::Missing => draft.refuse(
+                ReasonKind::Mismatch,
+                format!("`{shown}` requires the installer `{installer}`, which is not in the share at this step"),
+                "copy it to the share, by hand or in a `copy` step",
+            ),
+            // A file of the payload that cannot be used was reported when the payload was compared.
+            Package::Unusable(_) if self.state.share.contains_key(&installer.case_folded()) => {}
+            Package::Unusable(why) => {
+                let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
+                draft.reasons.push(Reason::new(ReasonKind::Mismatch, message));
+            }
+            Package::Unknown => {
+                let kind = match self.state.is_installed(instance) {
+                    true => OperationKind::Replace,
+                    false => OperationKind::Install,
+                };
+                let states = (item_state(record), TargetState::Unknown);
+                draft.add_file(target.operation(kind, states, seen_item(record)), Vec::new());
+            }
+            Package::Known(contents, _) if contents.identity.product != *product => {
+                draft.reasons.push(self.other_product(installer, &shown, product, contents));
+            }
+            Package::Known(contents, file) => {
+                let before = self.inputs.snapshot.item(instance);
+                let before = before.and_then(|record| record.installed.as_ref());
+                let install = PackageInstall { contents, file, installer, features, before, record, shown };
+                return self.install_package(target, install, OperationKind::Install, draft);
+            }
+        }
+        None
+    }
+
+    fn other_product(
+        &self,
         installer: &FileName,
         shown: &str,
         product: &str,
         contents: &Contents,
-    ) {
+    ) -> Reason {
         let found = &contents.identity.product;
         let message =
             format!("`{installer}` should hold `{product}` for `{shown}`, but holds `{found}`");
-        let owner = self
-            .snapshot
-            .description
-            .items
-            .iter()
-            .find_map(|item| match &item.kind {
-                ItemKind::Component {
-                    installer, product, ..
-                } if product == found => Some(installer),
-                _ => None,
-            });
+        let items = self.site().items.iter();
+        let owner = items.filter_map(|item| match &item.kind {
+            ItemKind::Component {
+                installer, product, ..
+            } if product == found => Some(installer),
+            _ => None,
+        });
         let help = owner.map(|owner| {
             format!("`{owner}` is the installer of `{found}`: the two files may be swapped")
         });
-        self.reasons.push(Reason {
+        Reason {
             kind: ReasonKind::Mismatch,
             message,
-            help,
-        });
+            help: help.into_iter().next(),
+        }
     }
 }
 
 /// Returns a placeholder for the record of an installer whose contents are unknown; never written.
-pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
+fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
     let unknown = Installed {
         product: product.to_owned(),
         version: "0".parse().expect("a version"),
@@ -287,7 +213,7 @@ pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
         upgrade_code: None,
         installer: InstallerRecord {
             name: installer.clone(),
-            sha256: crate::names::Digest::of(b""),
+            sha256: Digest::of(b""),
         },
         features: Vec::new(),
         files: BTreeMap::new(),

@@ -1,5 +1,4 @@
-//! Operations of each action: one function per action, each of which adds the placements for the
-//! swaps of its step.
+//! Operations of each action. An action returns what it does; it changes no state.
 
 mod files;
 mod items;
@@ -8,32 +7,63 @@ mod procedures;
 mod services;
 mod states;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::deployment::description::{Instance, ServerId};
-use crate::deployment::item_dir::ItemDir;
-use crate::deployment::records::ItemRecord;
-use crate::deployment::tree::FileKind;
-use crate::manifest::{Action, Step};
-use crate::names::{CaseFolded, Kb, RelPath, Version};
-use crate::plan::planner::{Planner, SourceFile};
-use crate::plan::refusal::ReasonKind;
-use crate::plan::simulated_tree::{KeptEntries, respell};
 pub(super) use states::{item_state, procedure_state, seen_item};
 
-use crate::plan::{
-    ManualStep, NewEntry, Operation, OperationKind, PlannedStep, SourceLocation, TargetState,
+use super::brought::BroughtPlace;
+use super::inspect::inspect;
+use super::planner::StepPlanner;
+use super::simulated_state::{SimulatedState, SourceFile, Sources};
+use super::simulated_tree::{kept, respell};
+use super::{
+    ManualStep, NewEntry, Operation, OperationKind, Reason, ReasonKind, TargetState,
     UnchangedTarget,
 };
+use crate::deployment::description::{Instance, ServerId, ServiceId};
+use crate::deployment::item_dir::ItemDir;
+use crate::deployment::records::{ItemRecord, ServiceRecord};
+use crate::deployment::tree::FileKind;
+use crate::manifest::Action;
+use crate::names::{CaseFolded, RelPath};
 
-/// Step while its placements are not yet swaps: an operation has the index of its placement in
-/// place of the number of its swap.
+/// Result of planning a step: its operations, what they change, and what speaks against them.
 #[derive(Default)]
-struct PlannedStepDraft {
-    operations: Vec<(Operation, usize)>,
-    nothing: Vec<UnchangedTarget>,
-    left_out: Vec<String>,
-    manual: Option<ManualStep>,
+pub(super) struct StepDraft {
+    /// Operations in order; each is one swap.
+    pub(super) changes: Vec<Change>,
+    pub(super) nothing: Vec<UnchangedTarget>,
+    pub(super) left_out: Vec<String>,
+    pub(super) manual: Option<ManualStep>,
+    pub(super) reasons: Vec<Reason>,
+    pub(super) warnings: Vec<String>,
+    /// Items as the step leaves them.
+    pub(super) items: Vec<(Instance, ItemRecord)>,
+    /// Targets to remove that were not installed.
+    pub(super) absent: Vec<Instance>,
+    /// Programs as the step leaves them, by directory.
+    pub(super) programs: BTreeMap<CaseFolded, ItemRecord>,
+    pub(super) services: Vec<((ServiceId, ServerId), ServiceRecord)>,
+    /// Files that the step copies to the share; `None` without a payload.
+    pub(super) share: Vec<(CaseFolded, Option<SourceFile>)>,
+    pub(super) procedures: Vec<Instance>,
+    pub(super) brought: Vec<BroughtPlace>,
+    /// Instances that an earlier step would have brought, and this one leaves as they were.
+    pub(super) not_brought: Vec<Instance>,
+    /// Sources of all steps up to this one.
+    pub(super) sources: Sources,
+    /// Paths that the step may change, or found as they should be.
+    pub(super) touched: Vec<CaseFolded>,
+}
+
+/// Operation, and the new object that it puts to its path.
+pub(super) struct Change {
+    /// The operation, without the number of its swap.
+    pub(super) operation: Operation,
+    /// Paths of the old object that are managed.
+    pub(super) managed: BTreeSet<CaseFolded>,
+    pub(super) new: Vec<NewEntry>,
+    pub(super) unmanaged: Vec<RelPath>,
 }
 
 /// Target of an operation, as people name it, with its path and the manifest line.
@@ -44,7 +74,45 @@ struct OperationTarget {
     line: u32,
 }
 
-impl PlannedStepDraft {
+impl OperationTarget {
+    fn operation(
+        self,
+        kind: OperationKind,
+        (before, after): (TargetState, TargetState),
+        seen: impl Into<String>,
+    ) -> Operation {
+        Operation {
+            kind,
+            target: self.target,
+            server: self.server,
+            at: self.at,
+            before,
+            after,
+            swap: 0,
+            line: self.line,
+            seen: seen.into(),
+        }
+    }
+}
+
+impl StepDraft {
+    /// Returns an empty draft of a step that comes after others.
+    pub(super) fn after(state: &SimulatedState<'_>) -> Self {
+        Self {
+            sources: state.sources.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a target without a change to a step that is otherwise empty.
+    pub(super) fn or_unchanged(mut self, target: &str, why: &str) -> Self {
+        let is_empty = self.changes.is_empty() && self.nothing.is_empty();
+        if is_empty && self.left_out.is_empty() && self.manual.is_none() {
+            self.add_unchanged(target, why);
+        }
+        self
+    }
+
     fn add_unchanged(&mut self, target: impl Into<String>, why: impl Into<String>) {
         self.nothing.push(UnchangedTarget {
             target: target.into(),
@@ -52,230 +120,171 @@ impl PlannedStepDraft {
         });
     }
 
-    fn add_operation(
-        &mut self,
-        kind: OperationKind,
-        operation_target: OperationTarget,
-        (before, after): (TargetState, TargetState),
-        seen: String,
-        placement: usize,
-    ) {
-        let OperationTarget {
-            target,
-            server,
-            at,
-            line,
-        } = operation_target;
-        self.operations.push((
-            Operation {
-                kind,
-                target,
-                server,
-                at,
-                before,
-                after,
-                swap: 0,
-                line,
-                seen,
-            },
-            placement,
-        ));
+    fn refuse(&mut self, kind: ReasonKind, message: impl Into<String>, help: &str) {
+        self.reasons.push(Reason::new(kind, message).help(help));
+    }
+
+    /// Adds an operation on a file, or on something that is known only with a payload.
+    fn add_file(&mut self, operation: Operation, new: Vec<NewEntry>) {
+        self.changes.push(Change {
+            managed: [operation.at.case_folded()].into(),
+            operation,
+            new,
+            unmanaged: Vec::new(),
+        });
     }
 }
 
-impl Planner<'_> {
-    /// Plans one step of the manifest.
-    pub(super) fn step(&mut self, at: usize, step: &Step) -> PlannedStep {
-        let mut draft = PlannedStepDraft::default();
-        match &step.action {
-            Action::Uninstall(selection) => self.uninstall(at, step, selection, &mut draft),
-            Action::Install(targets) => self.install(at, step, targets, &mut draft),
-            Action::Copy { files, to, .. } => self.copy(step, files, to, &mut draft),
-            Action::Run { files, on } => {
-                for file in files {
-                    self.run(step, (&file.name, file.line), on, &mut draft);
+impl StepPlanner<'_> {
+    pub(super) fn action(&self, mut draft: StepDraft) -> StepDraft {
+        match &self.step.action {
+            Action::Uninstall(targets) => self.uninstall(targets, &mut draft),
+            Action::Install(targets) => {
+                for target in targets {
+                    self.install(*target, &mut draft);
                 }
             }
-            Action::Initialize { items, parameters } => {
-                self.initialize(step, items, parameters, &mut draft)
+            Action::Reinstall { removed_by, line } => {
+                self.reinstall(*removed_by, *line, &mut draft);
+            }
+            Action::Copy { files, to } => self.copy(files, to, &mut draft),
+            Action::Run { files, on } => {
+                for file in files {
+                    self.run(file, on, &mut draft);
+                }
+            }
+            Action::Initialize(procedures) => {
+                for procedure in procedures {
+                    self.initialize(procedure, &mut draft);
+                }
             }
             Action::Service {
                 verb,
                 service,
-                on,
-                platform,
+                servers,
             } => {
-                let found = self
-                    .resolver
-                    .service(step, service, on.as_ref(), platform.as_deref());
-                let role = on
-                    .as_ref()
-                    .and_then(|on| self.snapshot.description.role(&on.role));
-                for (service, server) in found
-                    .into_iter()
-                    .flat_map(|(id, on)| on.into_iter().map(move |s| (id, s)))
-                {
-                    self.service(step, *verb, (service, server), role, &mut draft);
+                for server in servers {
+                    self.service(*verb, *service, *server, &mut draft);
                 }
             }
-            Action::Manual {
-                instructions,
-                undo,
-                optional,
-                on,
-            } => {
-                let role = on
-                    .as_ref()
-                    .and_then(|on| self.snapshot.description.role(&on.role));
-                let mut servers = on
-                    .as_ref()
-                    .map(|on| self.resolver.servers(step, on))
-                    .unwrap_or_default();
-                servers.retain(|server| self.touches(*server, role.as_slice()));
-                let name = |server: &ServerId| {
-                    self.snapshot.description.servers[server.0].name.to_string()
-                };
-                let servers: Vec<String> = servers.iter().map(name).collect();
-                let (instructions, undo, optional) =
-                    (instructions.clone(), undo.clone(), *optional);
-                // A run that catches up asks for nothing but its servers.
-                draft.manual = (self.catch_up.is_none() || !servers.is_empty()).then_some({
-                    ManualStep {
-                        instructions,
-                        undo,
-                        optional,
-                        servers,
-                    }
-                });
-            }
+            Action::Manual { .. } => draft.manual = self.manual(),
         }
-        if draft.operations.is_empty()
-            && draft.nothing.is_empty()
-            && draft.left_out.is_empty()
-            && draft.manual.is_none()
-        {
-            let why = match self.catch_up {
-                Some(_) => "nothing of it lags",
-                None => "it selects no item, file or server of this deployment",
-            };
-            draft.add_unchanged(step.title.clone(), why);
-        }
-        let numbers = self.close_step(Some(&step.id));
-        let swap = |(operation, placement): (Operation, usize)| Operation {
-            swap: numbers[placement],
-            ..operation
-        };
-        PlannedStep {
-            id: step.id.clone(),
-            title: step.title.clone(),
-            action: step.action.keyword().to_owned(),
-            line: step.line,
-            operations: draft.operations.into_iter().map(swap).collect(),
-            nothing: draft.nothing,
-            left_out: draft.left_out,
-            manual: draft.manual,
-        }
+        draft
     }
 
-    fn rollup_identity(&self) -> (Kb, Version) {
-        (
-            self.manifest.rollup.kb,
-            self.manifest.rollup.revision.clone(),
-        )
+    /// Returns the manual step. A run that catches up asks for nothing but its servers.
+    fn manual(&self) -> Option<ManualStep> {
+        let Action::Manual {
+            instructions,
+            undo,
+            optional,
+            on,
+        } = &self.step.action
+        else {
+            return None;
+        };
+        let mut servers = Vec::new();
+        for (on, server) in on
+            .iter()
+            .flat_map(|on| on.servers.iter().map(move |of| (on, of)))
+        {
+            if self.inputs.touches(*server, [on.role]) {
+                servers.push(self.site()[*server].name.to_string());
+            }
+        }
+        if self.inputs.catch_up.is_some() && servers.is_empty() {
+            return None;
+        }
+        Some(ManualStep {
+            instructions: instructions.clone(),
+            undo: undo.clone(),
+            optional: *optional,
+            servers,
+        })
+    }
+
+    fn server_name(&self, server: ServerId) -> String {
+        self.site()[server].name.to_string()
     }
 
     fn instance_target(&self, instance: Instance, line: u32) -> OperationTarget {
-        let site = &self.snapshot.description;
+        let site = self.site();
         OperationTarget {
-            target: site.items[instance.item.0].name.to_string(),
-            server: instance
-                .server
-                .map(|server| site.servers[server.0].name.to_string()),
-            at: self.tree.actual(&site.directory(instance)),
+            target: site[instance.item].name.to_string(),
+            server: instance.server.map(|server| self.server_name(server)),
+            at: self.state.tree.actual(&site.directory(instance)),
             line,
         }
     }
 
-    /// Loads the directory of an instance or program into the simulated tree, and returns its
-    /// unmanaged entries.
-    fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> KeptEntries {
-        self.inspect(live, FileKind::Directory);
+    /// Adds an operation that replaces the directory of an instance or program by a new object.
+    /// Unmanaged entries of the old one move along, and the new paths are spelled like the old ones.
+    fn replace_directory(
+        &self,
+        operation: Operation,
+        record: Option<&ItemRecord>,
+        mut new: Vec<NewEntry>,
+        draft: &mut StepDraft,
+    ) {
+        let live = &operation.at;
+        self.inspect(live, FileKind::Directory, draft);
         let mut managed: BTreeSet<CaseFolded> = [ItemDir(live).record().case_folded()].into();
-        let files = record.and_then(|record| record.installed.as_ref());
-        managed.extend(
-            files
-                .iter()
-                .flat_map(|i| i.files.keys())
-                .map(|file| ItemDir(live).file(file).case_folded()),
-        );
-        // Objects that an earlier step places there are not on disk yet.
-        if self.tree.load(live, &managed) {
-            self.warn_of_drift(live, record);
+        let installed = record.and_then(|record| record.installed.as_ref());
+        let files = installed
+            .into_iter()
+            .flat_map(|installed| installed.files.keys());
+        managed.extend(files.map(|file| ItemDir(live).file(file).case_folded()));
+        self.warn_of_drift(live, record, draft);
+        let old = self.state.tree.object(live, &managed);
+        let kept = kept(live, &old);
+        if let Err((managed, unmanaged)) = respell(&mut new, &old, &kept) {
+            let message = format!(
+                "the installer contains `{managed}`, which conflicts with the unmanaged `{unmanaged}`"
+            );
+            let help = "move the unmanaged file or directory elsewhere first";
+            draft.refuse(ReasonKind::NotReady, message, help);
         }
-        self.tree.kept(live)
+        draft.changes.push(Change {
+            operation,
+            managed,
+            new,
+            unmanaged: kept.unmanaged,
+        });
+    }
+
+    /// Adds the reasons why the object at a live path cannot be replaced.
+    fn inspect(&self, live: &RelPath, expected: FileKind, draft: &mut StepDraft) {
+        draft.touched.push(live.case_folded());
+        let reasons = inspect(self.inputs.snapshot, live, expected);
+        draft.reasons.extend(reasons);
     }
 
     /// Warns about managed files that are changed or missing. A changed file stays in the old
     /// object, which the run keeps.
-    fn warn_of_drift(&mut self, live: &RelPath, record: Option<&ItemRecord>) {
+    fn warn_of_drift(&self, live: &RelPath, record: Option<&ItemRecord>, draft: &mut StepDraft) {
+        // Objects that an earlier step places there are not on disk yet.
+        if self.state.tree.is_changed(live) {
+            return;
+        }
         let Some(installed) = record.and_then(|record| record.installed.as_ref()) else {
             return;
         };
+        let (snapshot, product) = (self.inputs.snapshot, &installed.product);
         for (file, recorded) in &installed.files {
-            let at = self.snapshot.actual(&ItemDir(live).file(file));
-            let Some(found) = self
-                .snapshot
-                .node(&at)
-                .filter(|found| found.kind == FileKind::File)
-            else {
-                self.warnings.push(format!(
-                    "`{at}` is missing, although `{}` was installed with it",
-                    installed.product
+            let at = snapshot.actual(&ItemDir(live).file(file));
+            let found = snapshot.node(&at);
+            let Some(found) = found.filter(|found| found.kind == FileKind::File) else {
+                draft.warnings.push(format!(
+                    "`{at}` is missing, although `{product}` was installed with it"
                 ));
                 continue;
             };
-            match self.snapshot.facts(&found.path) {
-                Some(facts) if facts.sha256 != recorded.sha256 => self.warnings.push(format!(
-                    "`{at}` was changed since `{}` was installed; the changed file stays in the run's directory",
-                    installed.product
-                )),
-                _ => {}
+            let facts = snapshot.facts(&found.path);
+            if facts.is_some_and(|facts| facts.sha256 != recorded.sha256) {
+                draft.warnings.push(format!(
+                    "`{at}` was changed since `{product}` was installed; the changed file stays in the run's directory"
+                ));
             }
         }
-    }
-
-    /// Adds the unmanaged directories of the old object to the new one, and spells its paths like
-    /// those of the old one.
-    fn keep_unmanaged(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &KeptEntries) {
-        let old = self.tree.object(live);
-        if let Err((managed, unmanaged)) = respell(new, &old, kept) {
-            let message = format!(
-                "the installer contains `{managed}`, which conflicts with the unmanaged `{unmanaged}`"
-            );
-            self.refuse(
-                ReasonKind::NotReady,
-                message,
-                Some("move the unmanaged file or directory elsewhere first"),
-            );
-        }
-    }
-
-    /// Returns a payload file as a source, in the table's spelling.
-    fn payload_file(&self, name: &str) -> Option<SourceFile> {
-        let row = *self.rows.get(&CaseFolded::of(name))?;
-        let facts = self
-            .payload?
-            .files
-            .get(&row.name.case_folded())?
-            .facts
-            .as_ref()
-            .ok()?;
-        Some(SourceFile {
-            at: SourceLocation::Payload {
-                name: row.name.clone(),
-            },
-            size: facts.size,
-            sha256: facts.sha256,
-        })
     }
 }

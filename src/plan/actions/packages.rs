@@ -1,181 +1,157 @@
 //! Installation of a package to a directory, for an item or outside the console.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::states::{item_state, seen_item};
-use super::{OperationTarget, PlannedStepDraft};
+use super::{OperationTarget, StepDraft};
+use crate::deployment::description::ServerId;
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
 use crate::installer::{BesideFile, Contents, UnpackedFile};
-use crate::manifest::{Servers, Step};
-use crate::names::{CaseFolded, FileName, RelPath};
+use crate::manifest::{BoundFile, RoleServers};
+use crate::names::{FileName, RelPath};
+use crate::plan::brought::{PlaceOnRole, brought_item};
 use crate::plan::options::Downgrade;
-use crate::plan::planner::{Placement, Planner, SourceFile};
-use crate::plan::refusal::ReasonKind;
+use crate::plan::planner::StepPlanner;
+use crate::plan::refusal::{Reason, ReasonKind};
+use crate::plan::simulated_state::SourceFile;
 use crate::plan::swaps::text_entry;
 use crate::plan::{
     NewEntry, NewEntryKind, OperationKind, Origin, PackageMember, SourceLocation, TargetState,
 };
 
-impl Planner<'_> {
+/// Installer, and the states that its installation replaces.
+pub(super) struct PackageInstall<'a> {
+    pub(super) contents: &'a Contents,
+    pub(super) file: SourceFile,
+    pub(super) installer: &'a FileName,
+    /// Features to install although the package has them off, sorted.
+    pub(super) features: &'a [String],
+    /// Installation before the run.
+    pub(super) before: Option<&'a Installed>,
+    /// Record at this step.
+    pub(super) record: Option<&'a ItemRecord>,
+    pub(super) shown: String,
+}
+
+impl StepPlanner<'_> {
     /// Plans the installation of a package, and returns the new record; `None` if there is nothing
     /// to do, or if it is refused.
     pub(super) fn install_package(
-        &mut self,
-        operation_target: OperationTarget,
+        &self,
+        target: OperationTarget,
         install: PackageInstall<'_>,
         fresh: OperationKind,
-        draft: &mut PlannedStepDraft,
+        draft: &mut StepDraft,
     ) -> Option<ItemRecord> {
-        let PackageInstall {
-            contents,
-            source_file,
-            installer,
-            features,
-            before,
-            record,
-            shown,
-        } = install;
-        let installed = record.as_ref().filter(|record| record.state.is_installed());
+        let identity = &install.contents.identity;
+        let installed = install.record.filter(|record| record.state.is_installed());
         let now = installed.and_then(|record| record.installed.as_ref());
-        if now.is_some_and(|now| is_same(now, contents, &source_file, features)) {
-            draft.add_unchanged(
-                shown,
-                format!(
-                    "version {} of the same package is installed",
-                    contents.identity.version
-                ),
-            );
+        if now.is_some_and(|now| install.is_same(now)) {
+            let version = &identity.version;
+            let why = format!("version {version} of the same package is installed");
+            draft.add_unchanged(install.shown, why);
             return None;
         }
-        if before.is_some_and(|before| !self.may_replace(before, contents, installer, &shown)) {
+        if let Err(reason) = self.check_replaceable(&install, &target.at, draft) {
+            draft.reasons.push(reason);
             return None;
         }
-        if !self.install_directories.insert(operation_target.at.clone()) {
-            let message = format!(
-                "`{installer}` holds `{}`, which this step already installs to the same directory",
-                contents.identity.product
-            );
-            self.refuse(
-                ReasonKind::Mismatch,
-                message,
-                Some("remove one of the two packages from the step"),
-            );
-            return None;
-        }
-        let files = match contents.installed(features) {
-            Ok(files) => files,
-            Err(why) => {
-                let message = format!("`{installer}` cannot be installed as `{shown}`: {why}");
-                self.refuse(ReasonKind::Mismatch, message, None);
+        let unpacked = install.files();
+        let source = self.installer_source(&install, fresh, draft);
+        let (files, source) = match (unpacked, source) {
+            (Ok(files), Ok(source)) => (files, source),
+            (Err(reason), _) | (_, Err(reason)) => {
+                draft.reasons.push(reason);
                 return None;
             }
         };
-        let source = self.installer_source(&source_file, contents, installer, fresh)?;
-        let kept = self.directory_object(&operation_target.at, record.as_ref());
-        let record_after = ItemRecord::installed(
-            Some(self.rollup_identity()),
-            Installed {
-                features: features.to_vec(),
-                files: files.iter().map(|file| file_record(file)).collect(),
-                ..installed_from(contents, installer, &source_file)
-            },
-        );
-        let mut new = package_entries(&operation_target.at, &files, source);
-        new.push(text_entry(
-            ItemDir(&operation_target.at).record(),
-            record_after.to_toml(),
-        ));
-        self.keep_unmanaged(&mut new, &operation_target.at, &kept);
-        self.placements.push(Placement {
-            live: operation_target.at.clone(),
-            new,
-            unmanaged: kept.unmanaged,
-        });
+        let installed_after = install.installed(&files);
+        let after = ItemRecord::installed(Some(self.inputs.rollup_identity()), installed_after);
+        let mut new = package_entries(&target.at, &files, source);
+        let record = ItemDir(&target.at).record();
+        new.push(text_entry(record, after.to_toml()));
         let kind = if installed.is_some() {
             OperationKind::Replace
         } else {
             fresh
         };
-        let states = (item_state(record.as_ref()), item_state(Some(&record_after)));
-        draft.add_operation(
-            kind,
-            operation_target,
-            states,
-            seen_item(record.as_ref()),
-            self.placements.len() - 1,
-        );
-        Some(record_after)
+        let states = (item_state(install.record), item_state(Some(&after)));
+        let operation = target.operation(kind, states, seen_item(install.record));
+        self.replace_directory(operation, install.record, new, draft);
+        Some(after)
     }
 
-    /// Refuses another product line, and an older version unless that is allowed.
-    pub(super) fn may_replace(
-        &mut self,
-        before: &Installed,
-        contents: &Contents,
-        installer: &FileName,
-        shown: &str,
-    ) -> bool {
-        let after = &contents.identity;
-        if let (Some(before), Some(is)) = (&before.upgrade_code, &after.upgrade_code)
-            && !before.eq_ignore_ascii_case(is)
-        {
-            let message = format!(
-                "`{installer}` has the upgrade code {is}, and `{shown}` was installed with {before}: it is another product line"
-            );
-            self.refuse(ReasonKind::Mismatch, message, None);
-            return false;
+    /// Refuses another product line, an older version unless that is allowed, and two packages in
+    /// one directory.
+    fn check_replaceable(
+        &self,
+        install: &PackageInstall<'_>,
+        directory: &RelPath,
+        draft: &StepDraft,
+    ) -> Result<(), Reason> {
+        let PackageInstall {
+            installer, shown, ..
+        } = install;
+        let after = &install.contents.identity;
+        if let Some(before) = install.before {
+            if let (Some(before), Some(is)) = (&before.upgrade_code, &after.upgrade_code)
+                && !before.eq_ignore_ascii_case(is)
+            {
+                let message = format!(
+                    "`{installer}` has the upgrade code {is}, and `{shown}` was installed with {before}: it is another product line"
+                );
+                return Err(Reason::new(ReasonKind::Mismatch, message));
+            }
+            let allowed = self.inputs.options.downgrade == Downgrade::Allow;
+            if after.version < before.version && !allowed {
+                let message = format!(
+                    "`{installer}` has version {} of `{shown}`, which is older than the installed {}",
+                    after.version, before.version
+                );
+                return Err(Reason::new(ReasonKind::NotReady, message)
+                    .help("`--allow-downgrade` installs it nevertheless"));
+            }
         }
-        if after.version < before.version && self.options.downgrade == Downgrade::Refuse {
+        if draft.programs.contains_key(&directory.case_folded()) {
             let message = format!(
-                "`{installer}` has version {} of `{shown}`, which is older than the installed {}",
-                after.version, before.version
+                "`{installer}` holds `{}`, which this step already installs to the same directory",
+                after.product
             );
-            self.refuse(
-                ReasonKind::NotReady,
-                message,
-                Some("`--allow-downgrade` installs it nevertheless"),
-            );
-            return false;
+            return Err(Reason::new(ReasonKind::Mismatch, message)
+                .help("remove one of the two packages from the step"));
         }
-        true
+        Ok(())
     }
 
     /// Adds an installer as a source, together with the files that must be beside it.
-    pub(super) fn installer_source(
-        &mut self,
-        source_file: &SourceFile,
-        contents: &Contents,
-        installer: &FileName,
+    fn installer_source(
+        &self,
+        install: &PackageInstall<'_>,
         used: OperationKind,
-    ) -> Option<usize> {
+        draft: &mut StepDraft,
+    ) -> Result<usize, Reason> {
         let mut beside = Vec::new();
-        for file in &contents.beside {
-            let found = self.beside_file(file, source_file, used);
-            match found.filter(|found| found.sha256 == file.sha256) {
-                Some(found) => beside.push(self.source(&found)),
-                None => {
-                    let message = format!(
-                        "`{installer}` requires `{}` beside it, which is missing or different at this step",
-                        file.path
-                    );
-                    self.refuse(
-                        ReasonKind::Mismatch,
-                        message,
-                        Some("let the step that copies the installer copy it too"),
-                    );
-                    return None;
-                }
-            }
+        for file in &install.contents.beside {
+            let found = self.beside_file(file, &install.file, used);
+            let Some(found) = found.filter(|found| found.sha256 == file.sha256) else {
+                let message = format!(
+                    "`{}` requires `{}` beside it, which is missing or different at this step",
+                    install.installer, file.path
+                );
+                return Err(Reason::new(ReasonKind::Mismatch, message)
+                    .help("let the step that copies the installer copy it too"));
+            };
+            beside.push(draft.sources.add(found));
         }
-        let source = self.source(source_file);
-        self.beside(source, beside);
-        Some(source)
+        let source = draft.sources.add(install.file.clone());
+        draft.sources.list[source].beside = beside;
+        Ok(source)
     }
 
     /// Returns a file that belongs beside an installer: from the payload if the installer is run
     /// from there, else from the share at this step.
-    pub(super) fn beside_file(
+    fn beside_file(
         &self,
         file: &BesideFile,
         installer: &SourceFile,
@@ -183,15 +159,17 @@ impl Planner<'_> {
     ) -> Option<SourceFile> {
         let name = file.path.case_folded();
         if used == OperationKind::Run {
-            return self.payload_file(file.path.as_str());
+            let mut rows = self.inputs.bound.manifest.files.iter();
+            let row = rows.find(|row| row.name.case_folded() == name)?;
+            return self.payload_source(&row.name);
         }
-        if let Some(source_file) = self.share.get(&name) {
-            return source_file.clone();
+        if let Some(copied) = self.state.share.get(&name) {
+            return copied.clone();
         }
         match &installer.at {
             // It was read from the share together with the installer.
             SourceLocation::Share { .. } => {
-                let path = self.snapshot.share_file(&name)?.path.clone();
+                let path = self.inputs.snapshot.share_file(&name)?.path.clone();
                 Some(SourceFile {
                     at: SourceLocation::Share { path },
                     size: file.size,
@@ -202,178 +180,141 @@ impl Planner<'_> {
         }
     }
 
-    pub(super) fn run(
-        &mut self,
-        step: &Step,
-        (name, line): (&str, u32),
-        on: &Servers,
-        draft: &mut PlannedStepDraft,
-    ) {
-        let Some(&row) = self.rows.get(&CaseFolded::of(name)) else {
+    pub(super) fn run(&self, file: &BoundFile, on: &RoleServers, draft: &mut StepDraft) {
+        let installer = &self.inputs.bound.manifest.files[file.row.0].name;
+        let payload = self.inputs.payload;
+        let fact = payload.and_then(|payload| payload.files.get(&installer.case_folded()));
+        let contents = fact.and_then(|fact| fact.package.as_ref().ok());
+        let (Some(contents), Some(source)) = (contents, self.payload_source(installer)) else {
+            if payload.is_none() {
+                self.run_unknown(file, on, draft);
+            }
             return;
         };
-        let installer = row.name.clone();
-        let payload = self.payload;
-        let contents = payload.and_then(|payload| {
-            payload
-                .files
-                .get(&installer.case_folded())?
-                .package
-                .as_ref()
-                .ok()
-        });
-        let role = self.snapshot.description.role(&on.role);
-        for id in self.resolver.servers(step, on) {
-            let server = self.snapshot.description.servers[id.0].name.to_string();
-            let shown = format!("{name} on {server}");
-            let (Some(contents), Some(source_file)) = (contents, self.payload_file(name)) else {
-                if payload.is_none() && role.is_some_and(|role| self.touches(id, &[role])) {
-                    let at = RelPath::parse(&format!("Servers/{server}/Programs"))
-                        .expect("a checked name");
-                    self.placements.push(Placement {
-                        live: at.clone(),
-                        new: Vec::new(),
-                        unmanaged: Vec::new(),
-                    });
-                    let operation_target = OperationTarget {
-                        target: name.to_owned(),
-                        server: Some(server),
-                        at,
-                        line,
-                    };
-                    let states = (TargetState::Unknown, TargetState::Unknown);
-                    let seen = "known only with a payload".to_owned();
-                    draft.add_operation(
-                        OperationKind::Run,
-                        operation_target,
-                        states,
-                        seen,
-                        self.placements.len() - 1,
-                    );
-                }
-                continue;
-            };
-            let product = &contents.identity.product;
-            if let Err(fault) = FileName::parse(product) {
+        let product = &contents.identity.product;
+        if let Err(fault) = FileName::parse(product) {
+            if !on.servers.is_empty() {
                 let message = format!(
                     "`{installer}` cannot be run: its product `{product}` is not a valid directory name: {fault}"
                 );
-                return self.refuse(ReasonKind::Mismatch, message, None);
+                draft
+                    .reasons
+                    .push(Reason::new(ReasonKind::Mismatch, message));
             }
-            let directory = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
-                .expect("checked names");
-            let at = self.tree.actual(&directory);
-            if !self.covers(&at, role.map(|role| (id, role))) {
+            return;
+        }
+        for &server in &on.servers {
+            let directory = self.programs(server).join(product).expect("a checked name");
+            let at = self.state.tree.actual(&directory);
+            if !self.inputs.covers(&at, Some((server, on.role))) {
                 continue;
             }
-            let before = self
-                .snapshot
-                .program(&at)
-                .and_then(|record| record.installed.clone());
-            let record = self
-                .programs
-                .get(&at.case_folded())
-                .or_else(|| self.snapshot.program(&at))
-                .cloned();
-            let operation_target = OperationTarget {
-                target: product.clone(),
-                server: Some(server),
-                at: at.clone(),
-                line,
-            };
+            let key = at.case_folded();
+            let ran = draft.programs.get(&key).cloned();
+            let record = ran.as_ref().or_else(|| self.state.program(&at));
+            let before = self.inputs.snapshot.program(&at);
             let install = PackageInstall {
                 contents,
-                source_file,
-                installer: &installer,
+                file: source.clone(),
+                installer,
                 features: &[],
-                before: before.as_ref(),
+                before: before.and_then(|record| record.installed.as_ref()),
                 record,
-                shown,
+                shown: format!("{} on {}", file.name, self.site()[server].name),
             };
-            if let Some(record) =
-                self.install_package(operation_target, install, OperationKind::Run, draft)
-            {
-                self.programs.insert(at.case_folded(), record);
+            let target = OperationTarget {
+                target: product.clone(),
+                server: Some(self.server_name(server)),
+                at,
+                line: file.line,
+            };
+            let installed = self.install_package(target, install, OperationKind::Run, draft);
+            if let Some(record) = installed.as_ref().or(record) {
+                let place = PlaceOnRole::Program(product.clone(), brought_item(Some(record)));
+                draft.brought.push(place.on(on.role, server));
             }
-            let record = self
-                .programs
-                .get(&at.case_folded())
-                .or_else(|| self.snapshot.program(&at));
-            if let (Some(role), Some(record)) = (role, record) {
-                self.brought.program((role, id), product, record);
+            draft.programs.extend(installed.map(|record| (key, record)));
+        }
+    }
+
+    /// Plans to run a package whose product is not known without a payload.
+    fn run_unknown(&self, file: &BoundFile, on: &RoleServers, draft: &mut StepDraft) {
+        for &server in &on.servers {
+            if self.inputs.touches(server, [on.role]) {
+                let target = OperationTarget {
+                    target: file.name.to_string(),
+                    server: Some(self.server_name(server)),
+                    at: self.programs(server),
+                    line: file.line,
+                };
+                let states = (TargetState::Unknown, TargetState::Unknown);
+                let seen = "known only with a payload";
+                draft.add_file(
+                    target.operation(OperationKind::Run, states, seen),
+                    Vec::new(),
+                );
             }
+        }
+    }
+
+    /// Returns the directory of the programs of a server.
+    fn programs(&self, server: ServerId) -> RelPath {
+        let directory = format!("Servers/{}/Programs", self.site()[server].name);
+        RelPath::parse(&directory).expect("a checked name")
+    }
+}
+
+impl PackageInstall<'_> {
+    fn is_same(&self, now: &Installed) -> bool {
+        let identity = &self.contents.identity;
+        now.product_code
+            .eq_ignore_ascii_case(&identity.product_code)
+            && now.version == identity.version
+            && now.installer.sha256 == self.file.sha256
+            && now.features == self.features
+    }
+
+    /// Returns the files that are installed.
+    fn files(&self) -> Result<Vec<&UnpackedFile>, Reason> {
+        self.contents.installed(self.features).map_err(|why| {
+            let (installer, shown) = (self.installer, &self.shown);
+            let message = format!("`{installer}` cannot be installed as `{shown}`: {why}");
+            Reason::new(ReasonKind::Mismatch, message)
+        })
+    }
+
+    fn installed(&self, files: &[&UnpackedFile]) -> Installed {
+        let identity = &self.contents.identity;
+        let files = files.iter().map(|file| {
+            let record = FileRecord {
+                size: file.file.size,
+                sha256: file.sha256,
+            };
+            (file.file.path.clone(), record)
+        });
+        Installed {
+            product: identity.product.clone(),
+            version: identity.version.clone(),
+            product_code: identity.product_code.clone(),
+            upgrade_code: identity.upgrade_code.clone(),
+            installer: InstallerRecord {
+                name: self.installer.clone(),
+                sha256: self.file.sha256,
+            },
+            features: self.features.to_vec(),
+            files: files.collect(),
         }
     }
 }
 
-/// Installer, and the states that its installation replaces.
-pub(super) struct PackageInstall<'a> {
-    pub(super) contents: &'a Contents,
-    pub(super) source_file: SourceFile,
-    pub(super) installer: &'a FileName,
-    /// Features to install although the package has them off, sorted.
-    pub(super) features: &'a [String],
-    /// Installation before the run.
-    pub(super) before: Option<&'a Installed>,
-    /// Record at this step.
-    pub(super) record: Option<ItemRecord>,
-    pub(super) shown: String,
-}
-
-pub(super) fn is_same(
-    now: &Installed,
-    contents: &Contents,
-    source_file: &SourceFile,
-    features: &[String],
-) -> bool {
-    now.product_code
-        .eq_ignore_ascii_case(&contents.identity.product_code)
-        && now.version == contents.identity.version
-        && now.installer.sha256 == source_file.sha256
-        && now.features == features
-}
-
-pub(super) fn installed_from(
-    contents: &Contents,
-    installer: &FileName,
-    source_file: &SourceFile,
-) -> Installed {
-    Installed {
-        product: contents.identity.product.clone(),
-        version: contents.identity.version.clone(),
-        product_code: contents.identity.product_code.clone(),
-        upgrade_code: contents.identity.upgrade_code.clone(),
-        installer: InstallerRecord {
-            name: installer.clone(),
-            sha256: source_file.sha256,
-        },
-        features: Vec::new(),
-        files: BTreeMap::new(),
-    }
-}
-
-fn file_record(file: &UnpackedFile) -> (RelPath, FileRecord) {
-    let record = FileRecord {
-        size: file.file.size,
-        sha256: file.sha256,
-    };
-    (file.file.path.clone(), record)
-}
-
 /// Returns the entries of an installed package, below an instance's directory.
-pub(super) fn package_entries(
-    live: &RelPath,
-    files: &[&UnpackedFile],
-    source: usize,
-) -> Vec<NewEntry> {
+fn package_entries(live: &RelPath, files: &[&UnpackedFile], source: usize) -> Vec<NewEntry> {
     let mut directories: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
     for file in files {
         let at = ItemDir(live).file(&file.file.path);
-        directories.extend(
-            at.ancestors()
-                .filter(|directory| directory.below(live).is_some()),
-        );
+        let above = at.ancestors();
+        directories.extend(above.filter(|directory| directory.below(live).is_some()));
         let origin = Origin::Member(PackageMember {
             source,
             key: file.file.key.clone(),

@@ -1,124 +1,89 @@
 //! `start`, `stop`, `restart`, `enable` and `disable`.
 
-use super::{OperationTarget, PlannedStepDraft};
-use crate::deployment::description::{RoleId, ServerId, ServiceId};
+use super::{OperationTarget, StepDraft};
+use crate::deployment::description::{ServerId, ServiceId};
 use crate::deployment::records::ServiceRecord;
 use crate::deployment::tree::FileKind;
-use crate::manifest::{ServiceVerb, Step};
-use crate::plan::planner::Planner;
+use crate::manifest::ServiceVerb;
+use crate::plan::brought::PlaceOnRole;
+use crate::plan::planner::StepPlanner;
 use crate::plan::refusal::ReasonKind;
+use crate::plan::swaps::text_entry;
 use crate::plan::{OperationKind, TargetState};
 
-impl Planner<'_> {
+impl StepPlanner<'_> {
     pub(super) fn service(
-        &mut self,
-        step: &Step,
+        &self,
         verb: ServiceVerb,
-        at: (ServiceId, ServerId),
-        on: Option<RoleId>,
-        draft: &mut PlannedStepDraft,
+        service: ServiceId,
+        server: ServerId,
+        draft: &mut StepDraft,
     ) {
-        let site = &self.snapshot.description;
-        let role = site.services[at.0.0].on;
-        let record = site.service_file(at.0, at.1);
-        let catch_up = self.catch_up.as_ref();
+        let (site, inputs) = (self.site(), self.inputs);
+        let file = site.service_file(service, server);
+        let catch_up = inputs.catch_up.as_ref();
         // A later rollup may have left the service in another state on purpose.
-        let is_of_another = catch_up.is_some_and(|catch_up| !catch_up.counts_for(&record));
-        let roles: Vec<RoleId> = [Some(role), on].into_iter().flatten().collect();
-        if is_of_another || !self.touches(at.1, &roles) {
+        let is_of_another = catch_up.is_some_and(|catch_up| !catch_up.counts_for(&file));
+        if is_of_another || !inputs.touches(server, self.step.roles.iter().copied()) {
             return;
         }
-        let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
-        let now = self
-            .services
-            .get(&at)
-            .copied()
-            .unwrap_or_else(|| self.snapshot.service(at.0, at.1));
-        let shown = format!("{name} on {server}");
+        let name = site[service].name.to_string();
+        let now = self.state.service(service, server);
+        let shown = format!("{name} on {}", site[server].name);
         let starts = matches!(verb, ServiceVerb::Start | ServiceVerb::Restart);
         if starts && !now.enabled && (verb == ServiceVerb::Restart || !now.running) {
-            let message = format!("step `{}` starts `{shown}`, which is disabled", step.id);
-            return self.refuse(
-                ReasonKind::NotReady,
-                message,
-                Some("enable it first, by a step or by hand"),
+            let message = format!(
+                "step `{}` starts `{shown}`, which is disabled",
+                self.step.id
             );
+            let help = "enable it first, by a step or by hand";
+            return draft.refuse(ReasonKind::NotReady, message, help);
         }
-        let file = self.tree.actual(&record);
-        self.inspect(&file, FileKind::File);
+        let file = self.state.tree.actual(&file);
+        self.inspect(&file, FileKind::File, draft);
         let changes = service_changes(verb, now);
         if changes.is_empty() {
-            self.brought.service((role, at.1), name, now);
-            return draft.add_unchanged(shown, format!("it is {} already", now.shown()));
+            draft.add_unchanged(shown, format!("it is {} already", now.shown()));
         }
         let mut before = now;
         for (kind, after) in changes {
-            self.place_text(&file, after.to_toml());
-            let operation_target = OperationTarget {
-                target: name.to_string(),
-                server: Some(server.to_string()),
+            let target = OperationTarget {
+                target: name.clone(),
+                server: Some(self.server_name(server)),
                 at: file.clone(),
-                line: step.line,
+                line: self.step.line,
             };
             let states = (service_state(before), service_state(after));
-            draft.add_operation(
-                kind,
-                operation_target,
-                states,
-                before.shown().to_owned(),
-                self.placements.len() - 1,
-            );
+            let new = vec![text_entry(file.clone(), after.to_toml())];
+            draft.add_file(target.operation(kind, states, before.shown()), new);
             before = after;
         }
-        self.brought.service((role, at.1), name, before);
-        self.services.insert(at, before);
+        let place = PlaceOnRole::Service(name, before);
+        draft.brought.push(place.on(site[service].on, server));
+        draft.services.push(((service, server), before));
     }
 }
 
 /// Returns the changes of a service's record. A restart has two; only one if the service was
 /// stopped.
-pub(super) fn service_changes(
-    verb: ServiceVerb,
-    now: ServiceRecord,
-) -> Vec<(OperationKind, ServiceRecord)> {
-    let stopped = ServiceRecord {
-        running: false,
-        ..now
+fn service_changes(verb: ServiceVerb, now: ServiceRecord) -> Vec<(OperationKind, ServiceRecord)> {
+    let running = |running| ServiceRecord { running, ..now };
+    let enabled = |enabled| ServiceRecord { enabled, ..now };
+    let start = (OperationKind::Start, running(true));
+    let stop = (OperationKind::Stop, running(false));
+    let mut changes = match verb {
+        ServiceVerb::Start => vec![start],
+        ServiceVerb::Stop => vec![stop],
+        ServiceVerb::Restart if now.running => return vec![stop, start],
+        ServiceVerb::Restart => vec![start],
+        ServiceVerb::Enable => vec![(OperationKind::Enable, enabled(true))],
+        ServiceVerb::Disable => vec![(OperationKind::Disable, enabled(false))],
     };
-    let started = ServiceRecord {
-        running: true,
-        ..now
-    };
-    match verb {
-        ServiceVerb::Start if now.running => Vec::new(),
-        ServiceVerb::Start => vec![(OperationKind::Start, started)],
-        ServiceVerb::Stop if !now.running => Vec::new(),
-        ServiceVerb::Stop => vec![(OperationKind::Stop, stopped)],
-        ServiceVerb::Restart if !now.running => vec![(OperationKind::Start, started)],
-        ServiceVerb::Restart => vec![
-            (OperationKind::Stop, stopped),
-            (OperationKind::Start, started),
-        ],
-        ServiceVerb::Enable if now.enabled => Vec::new(),
-        ServiceVerb::Enable => vec![(
-            OperationKind::Enable,
-            ServiceRecord {
-                enabled: true,
-                ..now
-            },
-        )],
-        ServiceVerb::Disable if !now.enabled => Vec::new(),
-        ServiceVerb::Disable => vec![(
-            OperationKind::Disable,
-            ServiceRecord {
-                enabled: false,
-                ..now
-            },
-        )],
-    }
+    changes.retain(|(_, after)| *after != now);
+    changes
 }
 
-pub(super) fn service_state(record: ServiceRecord) -> TargetState {
+fn service_state(record: ServiceRecord) -> TargetState {
     TargetState::Service {
         running: record.running,
         enabled: record.enabled,

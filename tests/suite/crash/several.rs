@@ -45,12 +45,12 @@ fn apply(world: &World, kb: &str, at: &Path, injector: Injector) -> Result<Ended
     let tree = Directory::open(at).expect("the deployment exists");
     let record = tree.metadata(&AppliedRecord::path(manifest.rollup.kb));
     let is_applied = record.expect("it can be read").is_some();
-    let interest = interest(&manifest, &description, is_applied);
+    let bound = manifest.clone().bind(&description).expect("known names");
+    let interest = interest(&bound, &description, is_applied);
     let mut snapshot = Snapshot::read(&tree, description, &interest).expect("it can be read");
     (snapshot.past, _) = run::past(&tree, Some(manifest.rollup.kb))?;
     let facts = payload.facts(&manifest.file_table());
-    let Ok(Planned::Plan(plan)) = plan(&manifest, &snapshot, Some(&facts), Options::default())
-    else {
+    let Ok(Planned::Plan(plan)) = plan(&bound, &snapshot, Some(&facts), Options::default()) else {
         panic!("there is something to do");
     };
     disk.create_rollup_directory("test")?;

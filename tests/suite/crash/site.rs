@@ -205,12 +205,14 @@ impl Site {
         let record = tree
             .metadata(&AppliedRecord::path(kb))
             .expect("it can be read");
-        let interest = interest(&self.manifest, &self.description, record.is_some());
+        let bound = self.manifest.clone().bind(&self.description);
+        let bound = bound.expect("known names");
+        let interest = interest(&bound, &self.description, record.is_some());
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
         (snapshot.past, _) = run::past(&tree, Some(kb)).expect("the runs can be read");
         let facts = self.payload.facts(&self.manifest.file_table());
-        match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
+        match plan(&bound, &snapshot, Some(&facts), Options::default()) {
             Ok(Planned::Plan(plan)) => *plan,
             other => panic!("{other:#?}"),
         }

@@ -13,7 +13,7 @@ use rollup::deployment::fault_injection::FaultInjector;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, Run, RunState, runs};
-use rollup::manifest::Manifest;
+use rollup::manifest::BoundManifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
 use rollup::run::{self, ChangedFilePolicy, Ended, Event, Listener, Question, Reply, RunError};
@@ -29,7 +29,7 @@ pub(super) type CommandResult = Result<Option<Ended>, RunError>;
 /// Rollup of a case, ready to be applied.
 pub(super) struct ReadyRollup<'a> {
     description: Description,
-    manifest: Manifest,
+    bound: BoundManifest,
     text: String,
     payload: &'a Payload,
 }
@@ -41,10 +41,12 @@ impl<'a> ReadyRollup<'a> {
         let ready = |rollup: &RandomRollup| {
             let text = rollup.to_toml(&case.site);
             let payload = &payloads[rollup.number - 1];
-            let manifest = manifest(&text).map_err(TestCaseError::fail)?;
+            let bound = manifest(&text)
+                .map_err(TestCaseError::fail)?
+                .bind(&description);
             Ok(Self {
                 description: description.clone(),
-                manifest,
+                bound: bound.expect("known names"),
                 text,
                 payload,
             })
@@ -55,8 +57,8 @@ impl<'a> ReadyRollup<'a> {
     /// Plans the rollup. Returns the reasons as an error if there is nothing to do.
     pub(super) fn plan(&self, deployment: &Path) -> Result<Plan, String> {
         let (tree, snapshot) = self.read(deployment);
-        let facts = self.payload.facts(&self.manifest.file_table());
-        let plan = match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
+        let facts = self.payload.facts(&self.bound.manifest.file_table());
+        let plan = match plan(&self.bound, &snapshot, Some(&facts), Options::default()) {
             Ok(Planned::Plan(plan)) => *plan,
             Ok(Planned::Nothing(nothing)) => return Err(nothing.why),
             Err(refusal) => return Err(refusal.to_string()),
@@ -82,11 +84,11 @@ impl<'a> ReadyRollup<'a> {
 
     fn read(&self, deployment: &Path) -> (Directory, Snapshot) {
         let tree = Directory::open(deployment).expect("the deployment exists");
-        let kb = self.manifest.rollup.kb;
+        let kb = self.bound.manifest.rollup.kb;
         let record = tree
             .metadata(&AppliedRecord::path(kb))
             .expect("it can be read");
-        let interest = interest(&self.manifest, &self.description, record.is_some());
+        let interest = interest(&self.bound, &self.description, record.is_some());
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
         (snapshot.past, _) = run::past(&tree, Some(kb)).expect("the runs can be read");

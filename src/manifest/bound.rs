@@ -1,0 +1,436 @@
+//! Manifest whose names are ids of one deployment: selectors are resolved to instances, and roles to
+//! servers. Servers that are offline are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::lookup::{look_up_condition, look_up_step};
+use super::problems::{Fault, Problem, Problems, missing_parameters, servers_with};
+use super::*;
+use crate::deployment::description::{Description, Instance, ItemKind, ServerId};
+use crate::document::Severity;
+use crate::names::same_name;
+
+/// Manifest for one deployment. Its ids are positions in the description of that deployment.
+#[derive(Debug, Clone)]
+pub struct BoundManifest {
+    pub manifest: Manifest,
+    /// Conditions that must hold before anything is staged, in the document's order.
+    pub prerequisites: Vec<BoundCondition>,
+    /// Steps, in the document's order.
+    pub steps: Vec<BoundStep>,
+    /// Position of each item in the order of dependencies.
+    ranks: Vec<usize>,
+}
+
+/// Condition of a prerequisite.
+#[derive(Debug, Clone)]
+pub enum BoundCondition {
+    /// Product, at least at a service pack.
+    Product {
+        product: String,
+        /// Lowest service pack that is accepted.
+        service_pack: u32,
+        /// Service pack of the product on each server that has it.
+        installed: BTreeMap<ServerId, u32>,
+        /// Servers that must have it; `None` for those that do.
+        on: Option<Vec<ServerId>>,
+    },
+    /// Item that must be installed on every server that can have it.
+    Item {
+        /// Name in the author's spelling.
+        name: String,
+        id: ItemId,
+    },
+    /// Question that only a person can answer.
+    Confirm { id: String, question: String },
+}
+
+/// One action on its targets.
+#[derive(Debug, Clone)]
+pub struct BoundStep {
+    /// The author's name for it.
+    pub id: String,
+    /// Purpose, for people; the id if there is none.
+    pub title: String,
+    /// Keyword of the action.
+    pub keyword: &'static str,
+    /// The line in the manifest on which the step begins, from 1.
+    pub line: u32,
+    /// Roles of everything that it names, with servers or without.
+    pub roles: BTreeSet<RoleId>,
+    pub action: Action,
+}
+
+/// Action of a step.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Removes items as one batch.
+    Uninstall(Vec<StepTarget>),
+    /// Installs items as one batch.
+    Install(Vec<StepTarget>),
+    /// Installs exactly the instances that an earlier step removed, where they were.
+    Reinstall {
+        removed_by: StepId,
+        /// The line that names that step.
+        line: u32,
+    },
+    /// Copies payload files.
+    Copy {
+        files: Vec<BoundFile>,
+        to: CopyPlace,
+    },
+    /// Runs installer packages, in order, on every server of a role.
+    Run {
+        files: Vec<BoundFile>,
+        on: RoleServers,
+    },
+    /// Runs procedures as one batch.
+    Initialize(Vec<ProcedureTarget>),
+    /// Changes a service on one server after another.
+    Service {
+        verb: ServiceVerb,
+        service: ServiceId,
+        servers: Vec<ServerId>,
+    },
+    /// A task for a person; the run waits for it.
+    Manual {
+        instructions: String,
+        /// Instructions to roll it back; without them the step is a point of no return.
+        undo: Option<String>,
+        /// True if it may be skipped.
+        optional: bool,
+        /// Servers that are listed with the instructions.
+        on: Option<RoleServers>,
+    },
+}
+
+/// Instance that a step names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepTarget {
+    pub instance: Instance,
+    /// Manifest line that names it or its group.
+    pub line: u32,
+    /// True if it is named by a group only, not by its own name.
+    pub by_group: bool,
+}
+
+/// Procedure that a step runs.
+#[derive(Debug, Clone)]
+pub struct ProcedureTarget {
+    pub target: StepTarget,
+    /// Values of its parameters, those of the step before stored ones.
+    pub parameters: BTreeMap<String, String>,
+    /// Parameters that have no value.
+    pub missing: Option<Fault>,
+}
+
+/// Payload file that a step names.
+#[derive(Debug, Clone)]
+pub struct BoundFile {
+    /// Name in the step's spelling, which a new file gets.
+    pub name: FileName,
+    /// Its row in the file table.
+    pub row: RowId,
+    /// Manifest line that names it.
+    pub line: u32,
+}
+
+/// Role, and its servers that a step concerns, in the order of the description.
+#[derive(Debug, Clone)]
+pub struct RoleServers {
+    pub role: RoleId,
+    pub servers: Vec<ServerId>,
+}
+
+/// Target of a copy.
+#[derive(Debug, Clone)]
+pub enum CopyPlace {
+    /// The installer share.
+    Share,
+    /// A directory below `Files/` of servers; `None` is `Files` itself.
+    Servers(RoleServers, Option<RelPath>),
+}
+
+impl Manifest {
+    /// Binds a manifest to a deployment.
+    ///
+    /// # Errors
+    ///
+    /// All names that the deployment does not have, and those that are used for something else.
+    pub fn bind(mut self, site: &Description) -> Result<BoundManifest, Vec<Problem>> {
+        let mut problems = Problems {
+            site,
+            found: Vec::new(),
+        };
+        for prerequisite in &mut self.prerequisites {
+            look_up_condition(&mut prerequisite.condition, site);
+            problems.condition(&prerequisite.condition, prerequisite.line);
+        }
+        for step in &mut self.steps {
+            look_up_step(step, site);
+            problems.step(step);
+        }
+        let mut found = problems.found;
+        found.retain(|problem| problem.fault.code().level() == Severity::Error);
+        if !found.is_empty() {
+            return Err(found);
+        }
+        Ok(BoundManifest::of(self, site).expect("names without problems have ids"))
+    }
+}
+
+impl BoundManifest {
+    /// Returns a manifest whose names were looked up in a deployment that has them all.
+    pub(super) fn of(manifest: Manifest, site: &Description) -> Option<Self> {
+        let binder = Binder {
+            site,
+            ranks: ranks(site),
+        };
+        let conditions = manifest.prerequisites.iter();
+        let prerequisites = conditions.map(|one| binder.condition(&one.condition));
+        let prerequisites = prerequisites.collect::<Option<_>>()?;
+        let steps = manifest.steps.iter().map(|step| binder.step(step));
+        Some(Self {
+            prerequisites,
+            steps: steps.collect::<Option<_>>()?,
+            manifest,
+            ranks: binder.ranks,
+        })
+    }
+
+    /// Returns the position of an item in the order of dependencies: an item comes after those that
+    /// it requires.
+    pub fn rank(&self, item: ItemId) -> usize {
+        self.ranks[item.0]
+    }
+
+    /// Returns the roles of all steps, with servers or without.
+    pub fn roles(&self) -> BTreeSet<RoleId> {
+        let steps = self.steps.iter();
+        steps.flat_map(|step| &step.roles).copied().collect()
+    }
+}
+
+struct Binder<'d> {
+    site: &'d Description,
+    ranks: Vec<usize>,
+}
+
+impl Binder<'_> {
+    fn condition(&self, condition: &Condition) -> Option<BoundCondition> {
+        Some(match condition {
+            Condition::Product {
+                product,
+                service_pack,
+                on,
+            } => BoundCondition::Product {
+                product: product.value.clone(),
+                service_pack: *service_pack,
+                installed: servers_with(self.site, &product.value),
+                on: match on {
+                    Some(role) => Some(self.site.online_servers(role.id?).collect()),
+                    None => None,
+                },
+            },
+            Condition::Item { item } => BoundCondition::Item {
+                name: item.text.clone(),
+                id: item.id?,
+            },
+            Condition::Confirm { id, question } => BoundCondition::Confirm {
+                id: id.value.clone(),
+                question: question.clone(),
+            },
+        })
+    }
+
+    fn step(&self, step: &Step) -> Option<BoundStep> {
+        let action = self.action(step)?;
+        Some(BoundStep {
+            title: step.title.clone().unwrap_or_else(|| step.id.clone()),
+            id: step.id.clone(),
+            keyword: step.keyword(),
+            line: step.line,
+            roles: self.roles(step),
+            action,
+        })
+    }
+
+    fn action(&self, step: &Step) -> Option<Action> {
+        let platform = step
+            .platform
+            .as_ref()
+            .map(|platform| platform.value.as_str());
+        let on = step.on.as_ref().and_then(|on| on.id);
+        let on = on.map(|role| self.role_servers(role, platform));
+        Some(match step.verb? {
+            Verb::Uninstall => Action::Uninstall(self.targets(step, on.as_ref())?),
+            Verb::Install => match &step.removed_by {
+                Some(name) => Action::Reinstall {
+                    removed_by: name.id?,
+                    line: name.line,
+                },
+                None => Action::Install(self.targets(step, on.as_ref())?),
+            },
+            Verb::Copy => Action::Copy {
+                files: files(step)?,
+                to: match step.to.as_ref()? {
+                    CopyTarget::Share => CopyPlace::Share,
+                    CopyTarget::Servers(directory) => CopyPlace::Servers(on?, directory.clone()),
+                },
+            },
+            Verb::Run => Action::Run {
+                files: files(step)?,
+                on: on?,
+            },
+            Verb::Initialize => {
+                let targets = self.targets(step, on.as_ref())?.into_iter();
+                Action::Initialize(targets.map(|target| self.procedure(step, target)).collect())
+            }
+            Verb::Service(verb) => {
+                let service = step.service.as_ref()?.id?;
+                let own = self.role_servers(self.site[service].on, platform);
+                let mut servers = own.servers;
+                if let Some(on) = &on {
+                    let on: BTreeSet<_> = on.servers.iter().collect();
+                    servers.retain(|server| on.contains(server));
+                }
+                Action::Service {
+                    verb,
+                    service,
+                    servers,
+                }
+            }
+            Verb::Manual => Action::Manual {
+                instructions: step.instructions.clone()?,
+                undo: step.undo.clone(),
+                optional: step.optional,
+                on,
+            },
+        })
+    }
+
+    /// Returns the online servers of a role, narrowed by platform, in the description's order.
+    fn role_servers(&self, role: RoleId, platform: Option<&str>) -> RoleServers {
+        let mut servers: Vec<_> = self.site.online_servers(role).collect();
+        servers.retain(|server| self.has_platform(*server, platform));
+        RoleServers { role, servers }
+    }
+
+    fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
+        platform.is_none_or(|platform| same_name(&self.site[server].platform, platform))
+    }
+
+    /// Returns the instances that a step selects, each once, in the order of dependencies, then of
+    /// the servers. Of a group, only the procedures are returned, or only the components.
+    fn targets(&self, step: &Step, on: Option<&RoleServers>) -> Option<Vec<StepTarget>> {
+        let on: Option<BTreeSet<ServerId>> = on.map(|on| on.servers.iter().copied().collect());
+        let platform = step
+            .platform
+            .as_ref()
+            .map(|platform| platform.value.as_str());
+        let procedures = step.verb == Some(Verb::Initialize);
+        let mut selected = BTreeMap::new();
+        for group in &step.groups {
+            for item in self.site.items_below(group.id?) {
+                if self.site[item].is_procedure() == procedures {
+                    selected.insert(item, (group.line, true));
+                }
+            }
+        }
+        for name in step.named_items() {
+            selected.insert(name.id?, (name.line, false));
+        }
+        let is_meant = |server: ServerId| match &on {
+            Some(on) => on.contains(&server),
+            None => self.has_platform(server, platform),
+        };
+        let mut targets = Vec::new();
+        for (item, (line, by_group)) in selected {
+            let instances = self.site.instances(item).into_iter();
+            let online = instances.filter(|instance| self.site.is_online(*instance));
+            let meant = online.filter(|instance| instance.server.is_none_or(is_meant));
+            targets.extend(meant.map(|instance| StepTarget {
+                instance,
+                line,
+                by_group,
+            }));
+        }
+        targets.sort_by_key(|target| (self.ranks[target.instance.item.0], target.instance));
+        Some(targets)
+    }
+
+    fn procedure(&self, step: &Step, target: StepTarget) -> ProcedureTarget {
+        let item = &self.site[target.instance.item];
+        let mut parameters = match &item.kind {
+            ItemKind::Procedure { parameters, .. } => parameters.clone(),
+            ItemKind::Component { .. } => BTreeMap::new(),
+        };
+        for given in &step.parameters {
+            if given.procedure.id == Some(target.instance.item) {
+                let values = given.values.iter();
+                let values = values.map(|(name, value)| (name.clone(), value.value.clone()));
+                parameters.extend(values);
+            }
+        }
+        ProcedureTarget {
+            target,
+            missing: missing_parameters(item, |need| parameters.contains_key(need)),
+            parameters,
+        }
+    }
+
+    fn roles(&self, step: &Step) -> BTreeSet<RoleId> {
+        let groups = step.groups.iter().filter_map(|group| group.id);
+        let below = groups.flat_map(|group| self.site.items_below(group));
+        let items = below.chain(step.named_items().filter_map(|name| name.id));
+        let items = items.filter_map(|item| self.site[item].on);
+        let service = step.service.as_ref().and_then(|service| service.id);
+        let service = service.map(|service| self.site[service].on);
+        // A role that narrows a selection is none of its own.
+        let narrows = matches!(
+            step.verb,
+            Some(Verb::Uninstall | Verb::Install | Verb::Initialize)
+        );
+        let on = step.on.as_ref().filter(|_| !narrows);
+        let on = on.and_then(|on| on.id);
+        items.chain(service).chain(on).collect()
+    }
+}
+
+fn files(step: &Step) -> Option<Vec<BoundFile>> {
+    let files = step.files.iter().map(|file| {
+        Some(BoundFile {
+            name: file.text.clone(),
+            row: file.id?,
+            line: file.line,
+        })
+    });
+    files.collect()
+}
+
+/// Returns the position of every item in the order of dependencies: an item comes after those that
+/// it requires. Items without an order between them stay in the order of the document.
+fn ranks(site: &Description) -> Vec<usize> {
+    let items = &site.items;
+    let mut missing: Vec<usize> = items.iter().map(|item| item.requires.len()).collect();
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
+    for (at, item) in items.iter().enumerate() {
+        for required in &item.requires {
+            dependents[required.0].push(at);
+        }
+    }
+    let mut ready: BTreeSet<usize> = (0..items.len()).filter(|&at| missing[at] == 0).collect();
+    let mut ranks = vec![usize::MAX; items.len()];
+    let mut next = 0;
+    while let Some(at) = ready.pop_first() {
+        ranks[at] = next;
+        next += 1;
+        for &dependent in &dependents[at] {
+            missing[dependent] -= 1;
+            if missing[dependent] == 0 {
+                ready.insert(dependent);
+            }
+        }
+    }
+    ranks
+}

@@ -1,0 +1,404 @@
+//! Rules that a deployment sets to a manifest, each written once: the validator makes a finding of
+//! a problem, and the planner a reason to refuse.
+
+use super::draft::RollupDraft;
+use super::*;
+use crate::deployment::description::{Description, Item, ItemKind, ServerId};
+use crate::document::{Code, brief, some_of};
+use crate::names::same_name;
+
+/// Rule that a manifest breaks, with the place.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{fault}")]
+pub struct Problem {
+    /// The broken rule.
+    pub fault: Fault,
+    /// Place in the manifest.
+    pub span: Span,
+    /// The line in the manifest, from 1.
+    pub line: u32,
+}
+
+/// Rule that a manifest breaks in a deployment, with the names that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The rollup is for another product.
+    #[error("{rollup} is for `{wanted}`, and this deployment is `{found}`")]
+    OtherProduct {
+        rollup: String,
+        wanted: String,
+        found: String,
+    },
+    /// The rollup is for other versions of the product.
+    #[error("{rollup} is for version {wanted} of `{product}`, and this deployment has {found}")]
+    OtherVersion {
+        rollup: String,
+        wanted: String,
+        product: String,
+        found: String,
+    },
+    /// No server that is online has a product.
+    #[error("`{product}` is required, but no server has it")]
+    NoProduct { product: String },
+    /// The deployment does not have a name.
+    #[error("the deployment `{site}` has no {kind} `{name}`")]
+    Unknown {
+        kind: NameKind,
+        site: String,
+        name: String,
+    },
+    /// A server is named in place of a role.
+    #[error("`{name}` is a server, but a manifest names roles")]
+    Server { name: String, roles: String },
+    /// A prerequisite names a procedure.
+    #[error("`{name}` is a procedure, and procedures are never installed")]
+    NeverInstalled { name: String },
+    /// A step names an item in place of a procedure, or the reverse.
+    #[error("`{name}` is {}a procedure", if *.is_procedure { "" } else { "not " })]
+    WrongKind { name: String, is_procedure: bool },
+    /// An item is a member of another group.
+    #[error("`{name}` is not directly in `{group}`")]
+    NotAMember {
+        name: String,
+        group: RelPath,
+        of: RelPath,
+    },
+    /// A step removes an item that may not be removed.
+    #[error("`{name}` may not be removed")]
+    NotRemovable { name: String },
+    /// A step removes a group with items that may not be removed.
+    #[error("`{group}` holds {items}, which may not be removed")]
+    HoldsNotRemovable { group: String, items: String },
+    /// A procedure gets no value for a parameter.
+    #[error(
+        "the procedure `{procedure}` requires the parameter{} {}, which {} no value",
+        if missing.len() == 1 { "" } else { "s" },
+        some_of(missing.iter().map(String::as_str)),
+        if missing.len() == 1 { "has" } else { "have" }
+    )]
+    MissingParameters {
+        procedure: String,
+        missing: Vec<String>,
+    },
+}
+
+/// Kinds of names that a deployment lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    Group,
+    Item,
+    Procedure,
+    Role,
+    Service,
+}
+
+impl std::fmt::Display for NameKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NameKind::Group => "group",
+            NameKind::Item => "item",
+            NameKind::Procedure => "procedure",
+            NameKind::Role => "role",
+            NameKind::Service => "service",
+        })
+    }
+}
+
+impl Fault {
+    /// Returns the kind of finding.
+    pub fn code(&self) -> Code {
+        match self {
+            Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => Code::OtherProduct,
+            Fault::NoProduct { .. } => Code::NoSuchProduct,
+            Fault::Unknown { kind, .. } => match kind {
+                NameKind::Group => Code::NoSuchGroup,
+                NameKind::Item | NameKind::Procedure => Code::NoSuchItem,
+                NameKind::Role => Code::NoSuchRole,
+                NameKind::Service => Code::NoSuchService,
+            },
+            Fault::Server { .. } => Code::NoSuchRole,
+            Fault::NeverInstalled { .. } | Fault::WrongKind { .. } => Code::WrongKind,
+            Fault::NotAMember { .. } => Code::NotAMember,
+            Fault::NotRemovable { .. } | Fault::HoldsNotRemovable { .. } => Code::NotRemovable,
+            Fault::MissingParameters { .. } => Code::MissingParameter,
+        }
+    }
+
+    /// Returns advice on how to fix it, if there is any.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            Fault::Unknown { .. } => {
+                "see `deployment.toml`, which lists all names, installed or not"
+            }
+            Fault::NeverInstalled { .. } => "name the item that the procedure configures",
+            Fault::WrongKind { .. } => {
+                "`initialize` runs procedures; `install` and `uninstall` take items"
+            }
+            Fault::NotAMember { .. } => "list it below its own group",
+            Fault::NotRemovable { .. } => "remove it from the step",
+            Fault::HoldsNotRemovable { .. } => "list the other items under `items`",
+            Fault::MissingParameters { .. } => {
+                "set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`"
+            }
+            Fault::OtherProduct { .. }
+            | Fault::OtherVersion { .. }
+            | Fault::NoProduct { .. }
+            | Fault::Server { .. } => return None,
+        })
+    }
+
+    /// Returns the text at the carets, if there is one.
+    pub(super) fn label(&self) -> Option<String> {
+        match self {
+            Fault::Server { roles, .. } => Some(format!("it holds {roles}")),
+            Fault::NotAMember { of, .. } => Some(format!("it is in `{of}`")),
+            _ => None,
+        }
+    }
+}
+
+/// Checks that a rollup is for the product and version of a deployment.
+pub(super) fn of_rollup(site: &Description, rollup: &RollupDraft) -> Vec<Problem> {
+    let kb = rollup.kb.as_ref().map(|kb| kb.value);
+    let product = rollup.product.as_ref();
+    let versions = rollup.product_versions.iter();
+    let versions: Vec<&str> = versions.map(|version| version.value.as_str()).collect();
+    let product_fault = product.and_then(|of| other_product(site, kb, &of.value));
+    let version_fault = other_version(site, kb, &versions);
+    let spans = [
+        product.map(|product| &product.span),
+        rollup.product_versions.first().map(|version| &version.span),
+    ];
+    let faults = [product_fault, version_fault].into_iter().zip(spans);
+    let problems = faults.filter_map(|(fault, span)| {
+        Some(Problem {
+            fault: fault?,
+            span: span?.clone(),
+            line: 0,
+        })
+    });
+    problems.collect()
+}
+
+fn other_product(site: &Description, kb: Option<Kb>, wanted: &str) -> Option<Fault> {
+    (wanted != site.product).then(|| Fault::OtherProduct {
+        rollup: rollup_name(kb),
+        wanted: wanted.to_owned(),
+        found: site.product.clone(),
+    })
+}
+
+fn other_version(site: &Description, kb: Option<Kb>, wanted: &[&str]) -> Option<Fault> {
+    let is_other = !wanted.contains(&site.product_version.as_str());
+    is_other.then(|| Fault::OtherVersion {
+        rollup: rollup_name(kb),
+        wanted: wanted.join(", "),
+        product: site.product.clone(),
+        found: site.product_version.clone(),
+    })
+}
+
+fn rollup_name(kb: Option<Kb>) -> String {
+    kb.map_or_else(|| "the rollup".to_owned(), |kb| kb.to_string())
+}
+
+impl Rollup {
+    /// Returns the reason why it is not for the product or version of a deployment.
+    pub fn refuted_by(&self, site: &Description) -> Option<Fault> {
+        let versions: Vec<&str> = self.product_versions.iter().map(String::as_str).collect();
+        let product = other_product(site, Some(self.kb), &self.product);
+        product.or_else(|| other_version(site, Some(self.kb), &versions))
+    }
+}
+
+/// Returns the servers that are online and have a product, with its service pack there.
+pub(super) fn servers_with(site: &Description, product: &str) -> BTreeMap<ServerId, u32> {
+    let entries = site.products.iter();
+    let entries = entries.filter(|entry| same_name(&entry.name, product));
+    let servers = entries.flat_map(|entry| {
+        let servers = entry.servers.iter();
+        servers.map(|&server| (server, entry.service_pack))
+    });
+    servers
+        .filter(|(server, _)| !site[*server].offline)
+        .collect()
+}
+
+/// Checks that every parameter that a procedure needs is stored, or given by a step.
+pub(super) fn missing_parameters(item: &Item, is_given: impl Fn(&str) -> bool) -> Option<Fault> {
+    let ItemKind::Procedure { needs, parameters } = &item.kind else {
+        return None;
+    };
+    let is_open = |need: &&String| !parameters.contains_key(*need) && !is_given(need);
+    let missing: Vec<String> = needs.iter().filter(is_open).cloned().collect();
+    (!missing.is_empty()).then(|| Fault::MissingParameters {
+        procedure: item.name.to_string(),
+        missing,
+    })
+}
+
+/// Collector of the problems of a manifest whose names were looked up.
+pub(super) struct Problems<'d> {
+    pub(super) site: &'d Description,
+    pub(super) found: Vec<Problem>,
+}
+
+impl<Id> Name<Id> {
+    /// Returns a problem at the place of the name.
+    pub(super) fn problem(&self, fault: Fault) -> Problem {
+        Problem {
+            fault,
+            span: self.span.clone(),
+            line: self.line,
+        }
+    }
+}
+
+impl Problems<'_> {
+    fn add<Id>(&mut self, name: &Name<Id>, fault: Fault) {
+        self.found.push(name.problem(fault));
+    }
+
+    fn unknown<Id>(&mut self, kind: NameKind, name: &Name<Id>) {
+        let site = brief(&self.site.name).to_owned();
+        let text = name.text.clone();
+        self.add(
+            name,
+            Fault::Unknown {
+                kind,
+                site,
+                name: text,
+            },
+        );
+    }
+
+    pub(super) fn condition(&mut self, condition: &Condition, line: u32) {
+        match condition {
+            Condition::Product { product, on, .. } => {
+                on.iter().for_each(|role| self.role(role));
+                if servers_with(self.site, &product.value).is_empty() {
+                    self.found.push(Problem {
+                        fault: Fault::NoProduct {
+                            product: product.value.clone(),
+                        },
+                        span: product.span.clone(),
+                        line,
+                    });
+                }
+            }
+            Condition::Item { item } => match item.id {
+                None => self.unknown(NameKind::Item, item),
+                Some(id) if self.site[id].is_procedure() => {
+                    let name = item.text.clone();
+                    self.add(item, Fault::NeverInstalled { name });
+                }
+                Some(_) => {}
+            },
+            Condition::Confirm { .. } => {}
+        }
+    }
+
+    pub(super) fn step(&mut self, step: &Step) {
+        step.on.iter().for_each(|role| self.role(role));
+        let services = step.service.iter();
+        let unknown = services.filter(|service| service.id.is_none());
+        unknown.for_each(|service| self.unknown(NameKind::Service, service));
+        for members in &step.items {
+            self.group(&members.group);
+            for name in &members.names {
+                self.member(step, &members.group, name);
+            }
+        }
+        // An action that takes no groups has its finding already.
+        if matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None) {
+            for group in &step.groups {
+                self.group(group);
+                if step.verb == Some(Verb::Uninstall) {
+                    self.removed_group(group);
+                }
+            }
+        }
+    }
+
+    fn role(&mut self, name: &Name<RoleId>) {
+        if name.id.is_some() {
+            return;
+        }
+        let Some(server) = self.site.server(&name.text) else {
+            return self.unknown(NameKind::Role, name);
+        };
+        let roles = self.site[server].roles.iter();
+        let roles = some_of(roles.map(|role| self.site[*role].name.as_str()));
+        let roles = match self.site[server].roles.is_empty() {
+            true => "no role".to_owned(),
+            false => roles,
+        };
+        let text = name.text.clone();
+        self.add(name, Fault::Server { name: text, roles });
+    }
+
+    fn group(&mut self, name: &Name<GroupId>) {
+        if name.id.is_none() {
+            self.unknown(NameKind::Group, name);
+        }
+    }
+
+    fn member(&mut self, step: &Step, group: &Name<GroupId>, name: &Name<ItemId>) {
+        let runs = step.verb == Some(Verb::Initialize);
+        let kind = if runs {
+            NameKind::Procedure
+        } else {
+            NameKind::Item
+        };
+        let Some(item) = name.id.map(|id| &self.site[id]) else {
+            return self.unknown(kind, name);
+        };
+        let text = name.text.clone();
+        let is_procedure = item.is_procedure();
+        if is_procedure != runs {
+            let fault = Fault::WrongKind {
+                name: text,
+                is_procedure,
+            };
+            return self.add(name, fault);
+        }
+        if let Some(id) = group.id.filter(|id| *id != item.group) {
+            let (group, of) = (&self.site[id].path, &self.site[item.group].path);
+            let fault = Fault::NotAMember {
+                name: text.clone(),
+                group: group.clone(),
+                of: of.clone(),
+            };
+            self.add(name, fault);
+        }
+        if step.verb == Some(Verb::Uninstall) && is_fixed(item) {
+            self.add(name, Fault::NotRemovable { name: text });
+        }
+    }
+
+    fn removed_group(&mut self, name: &Name<GroupId>) {
+        let below = name.id.map(|id| self.site.items_below(id));
+        let below = below.iter().flatten().map(|item| &self.site[*item]);
+        let fixed: Vec<&str> = below
+            .filter(|item| is_fixed(item))
+            .map(|item| item.name.as_str())
+            .collect();
+        if !fixed.is_empty() {
+            let fault = Fault::HoldsNotRemovable {
+                group: name.text.clone(),
+                items: some_of(fixed.into_iter()),
+            };
+            self.add(name, fault);
+        }
+    }
+}
+
+fn is_fixed(item: &Item) -> bool {
+    matches!(
+        item.kind,
+        ItemKind::Component {
+            removable: false,
+            ..
+        }
+    )
+}
