@@ -368,6 +368,8 @@ pub struct FileTable<'m> {
     pub deployed: BTreeSet<CaseFolded>,
     /// Case-folded names of the files that steps run.
     pub run: BTreeSet<CaseFolded>,
+    /// Case-folded names of the files that steps copy to the share, from where items are installed.
+    pub shared: BTreeSet<CaseFolded>,
 }
 
 impl Manifest {
@@ -390,11 +392,16 @@ impl<'m> FileTable<'m> {
         };
         let run: BTreeSet<_> = files_of(Verb::Run).collect();
         let deployed = files_of(Verb::Copy).chain(run.iter().cloned()).collect();
+        let to_share = steps
+            .iter()
+            .filter(|step| step.to == Some(CopyTarget::Share));
+        let shared = to_share.flat_map(|step| &step.files);
         Self {
             rows,
             span,
             deployed,
             run,
+            shared: shared.map(|file| file.text.case_folded()).collect(),
         }
     }
 }

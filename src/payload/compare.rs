@@ -235,8 +235,9 @@ impl PayloadComparison<'_> {
     ) -> Option<(Code, String, &'static str)> {
         let (name, case_folded) = (&row.name, row.name.case_folded());
         let installed = self.products.get(&case_folded);
-        // Without a deployment, any installer may belong to an item.
-        let may_be_needed = !self.knows_items && name.is_msi();
+        // Without a deployment, an installer in the share may be that of any item.
+        let is_shared = name.is_msi() && self.table.shared.contains(&case_folded);
+        let may_be_needed = !self.knows_items && is_shared;
         let needed = self.table.run.contains(&case_folded) || installed.is_some() || may_be_needed;
         match &fact.package {
             Err(PackageError::NotAPackage(why)) if needed => Some((

@@ -423,12 +423,12 @@ no step deploys, this is a warning.";
 Unpack the download again. If the file is right and the pin is outdated, run `rollup pin` again.
 For a file that no step deploys, this is a warning.";
     NotAnInstaller = "RU0704", Error, "a file of the payload is not an installer",
-"A step runs the file, an item is installed from it, or its name ends with .msi; but it is not a
-Windows Installer package. `rollup inspect` shows its actual kind. For a file that no step
-deploys, this is a warning.";
+"A step runs the file, or an item is installed from it (without a deployment: a step copies it to
+the share); but it is not a Windows Installer package. `rollup inspect` shows its actual kind. For
+a file that steps only copy, or that no step deploys, this is a warning.";
     UnusableInstaller = "RU0705", Error, "an installer of the payload cannot be used",
 "The Windows Installer package is damaged, unsafe or of an unsupported kind; `rollup inspect`
-shows the details. For a file that no step deploys, this is a warning.";
+shows the details. For a file that steps only copy, or that no step deploys, this is a warning.";
     SwappedFiles = "RU0706", Error, "a file of the payload has the name of another one",
 "The product in the installer is not that of the item which is installed from it, or the hash is
 pinned for another row. Sizes and dates of two files can be equal, so they do not show this.
