@@ -76,7 +76,7 @@ impl OutputFile {
             OutputTarget::File(at) => {
                 refuse_path(path, at, reads)?;
                 if if_exists == IfExists::Refuse && at.symlink_metadata().is_ok() {
-                    let exists = format_args!("`{}` exists already", path.display());
+                    let exists = format!("`{}` exists already", path.display());
                     return Err(Failure::new(Exit::Usage, exists)
                         .next("`--force` replaces it, with all its edits; or name another file"));
                 }
