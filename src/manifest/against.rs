@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use super::draft::{Draft, PrerequisiteDraft};
 use super::flow::selections_known;
 use super::installers;
-use super::problems::{self, Fault, NameKind, Problem, Problems, missing_parameters};
+use super::problems::{self, Fault, NameKind, Problem, Rules, missing_parameters};
 use super::services::services_known;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
@@ -48,20 +48,21 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) 
 
 /// Reports the problems that would also make the planner refuse the manifest.
 fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
-    let found = problems::of_rollup(site, &draft.rollup);
-    let mut problems = Problems { site, found };
+    for problem in problems::of_rollup(site, &draft.rollup) {
+        report(reader, &problem, None);
+    }
+    let source = reader.source;
+    let mut rules = Rules::new(site, |problem: Problem| {
+        let near = nearest_name(reader, site, &problem.fault);
+        report(reader, &problem, near);
+    });
     for PrerequisiteDraft { condition, span } in &draft.prerequisites {
-        let line = reader.source.line(span.start);
-        condition
-            .iter()
-            .for_each(|condition| problems.condition(condition, line));
+        if let Some(condition) = condition {
+            rules.condition(condition, source.line(span.start));
+        }
     }
     if draft.names.too_many_at.is_none() {
-        draft.steps.iter().for_each(|step| problems.step(step));
-    }
-    for problem in &problems.found {
-        let near = nearest_name(reader, site, &problem.fault);
-        report(reader, problem, near);
+        draft.steps.iter().for_each(|step| rules.step(step));
     }
 }
 
@@ -435,9 +436,11 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             removed.extend(step.removes());
             match (step.verb, &step.service) {
                 (Some(Verb::Install), _) => {
-                    let is_chosen =
-                        |item: &ItemId| step.removed_by.is_some() || step.selected.contains(item);
-                    for &item in removed.iter().filter(|item| is_chosen(item)) {
+                    let chosen: Vec<ItemId> = match step.removed_by {
+                        Some(_) => removed.iter().copied().collect(),
+                        None => step.selected.intersection(&removed).copied().collect(),
+                    };
+                    for item in chosen {
                         if let Some(role) = self.site[item].on {
                             let (last, items) = replaced.entry(role).or_default();
                             *last = at;
@@ -455,18 +458,25 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 _ => {}
             }
         }
+        let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
+        for service in &self.site.services {
+            let of_role = services.entry(service.on).or_default();
+            of_role.push(service.name.as_str());
+        }
         for (role, (at, items)) in replaced {
-            self.no_restart(role, &draft.steps[at], items);
+            if let Some(services) = services.remove(&role) {
+                self.no_restart(role, services, &draft.steps[at], items);
+            }
         }
     }
 
-    fn no_restart(&mut self, role: RoleId, step: &Step, items: BTreeSet<ItemId>) {
-        let services = self.site.services.iter();
-        let services = services.filter(|service| service.on == role);
-        let services: Vec<_> = services.map(|service| service.name.as_str()).collect();
-        if services.is_empty() {
-            return;
-        }
+    fn no_restart(
+        &mut self,
+        role: RoleId,
+        services: Vec<&str>,
+        step: &Step,
+        items: BTreeSet<ItemId>,
+    ) {
         let message = format!(
             "{} replaces items on `{}`, but no later step restarts a service there",
             step.quoted_name(),

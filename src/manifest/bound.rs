@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::{look_up_condition, look_up_step};
-use super::problems::{Fault, Problem, Problems, missing_parameters, servers_with};
+use super::problems::{
+    Fault, InstalledProducts, Problem, Rules, installed_products, missing_parameters,
+};
 use super::*;
 use crate::deployment::description::{Description, Instance, ItemKind, ServerId};
 use crate::document::Severity;
@@ -158,20 +160,20 @@ impl Manifest {
     ///
     /// All names that the deployment does not have, and those that are used for something else.
     pub fn bind(mut self, site: &Description) -> Result<BoundManifest, Vec<Problem>> {
-        let mut problems = Problems {
-            site,
-            found: Vec::new(),
-        };
+        let mut found = Vec::new();
+        let mut rules = Rules::new(site, |problem: Problem| {
+            if problem.fault.code().level() == Severity::Error {
+                found.push(problem);
+            }
+        });
         for prerequisite in &mut self.prerequisites {
             look_up_condition(&mut prerequisite.condition, site);
-            problems.condition(&prerequisite.condition, prerequisite.line);
+            rules.condition(&prerequisite.condition, prerequisite.line);
         }
         for step in &mut self.steps {
             look_up_step(step, site);
-            problems.step(step);
+            rules.step(step);
         }
-        let mut found = problems.found;
-        found.retain(|problem| problem.fault.code().level() == Severity::Error);
         if !found.is_empty() {
             return Err(found);
         }
@@ -184,6 +186,7 @@ impl BoundManifest {
     pub(super) fn of(manifest: Manifest, site: &Description) -> Option<Self> {
         let binder = Binder {
             site,
+            products: installed_products(site),
             ranks: ranks(site),
         };
         let conditions = manifest.prerequisites.iter();
@@ -213,6 +216,7 @@ impl BoundManifest {
 
 struct Binder<'d> {
     site: &'d Description,
+    products: InstalledProducts,
     ranks: Vec<usize>,
 }
 
@@ -226,7 +230,7 @@ impl Binder<'_> {
             } => BoundCondition::Product {
                 product: product.value.clone(),
                 service_pack: *service_pack,
-                installed: servers_with(self.site, &product.value),
+                installed: self.installed(&product.value),
                 on: match on {
                     Some(role) => Some(self.site.online_servers(role.id?).collect()),
                     None => None,
@@ -241,6 +245,11 @@ impl Binder<'_> {
                 question: question.clone(),
             },
         })
+    }
+
+    fn installed(&self, product: &str) -> BTreeMap<ServerId, u32> {
+        let installed = self.products.get(&CaseFolded::of(product));
+        installed.cloned().unwrap_or_default()
     }
 
     fn step(&self, step: &Step) -> Option<BoundStep> {

@@ -5,7 +5,6 @@ use super::draft::RollupDraft;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
 use crate::document::{Code, brief, some_of};
-use crate::names::same_name;
 
 /// Rule that a manifest breaks, with the place.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -211,17 +210,23 @@ impl Rollup {
     }
 }
 
-/// Returns the servers that are online and have a product, with its service pack there.
-pub(super) fn servers_with(site: &Description, product: &str) -> BTreeMap<ServerId, u32> {
-    let entries = site.products.iter();
-    let entries = entries.filter(|entry| same_name(&entry.name, product));
-    let servers = entries.flat_map(|entry| {
-        let servers = entry.servers.iter();
-        servers.map(|&server| (server, entry.service_pack))
-    });
-    servers
-        .filter(|(server, _)| !site[*server].offline)
-        .collect()
+/// Products by case-folded name, with the service pack on each server that is online and has it.
+pub(super) type InstalledProducts = BTreeMap<CaseFolded, BTreeMap<ServerId, u32>>;
+
+/// Returns the products that servers have.
+pub(super) fn installed_products(site: &Description) -> InstalledProducts {
+    let mut installed = InstalledProducts::new();
+    for entry in &site.products {
+        for &server in entry
+            .servers
+            .iter()
+            .filter(|server| !site[**server].offline)
+        {
+            let servers = installed.entry(CaseFolded::of(&entry.name)).or_default();
+            servers.insert(server, entry.service_pack);
+        }
+    }
+    installed
 }
 
 /// Checks that every parameter that a procedure needs is stored, or given by a step.
@@ -237,10 +242,21 @@ pub(super) fn missing_parameters(item: &Item, is_given: impl Fn(&str) -> bool) -
     })
 }
 
-/// Collector of the problems of a manifest whose names were looked up.
-pub(super) struct Problems<'d> {
-    pub(super) site: &'d Description,
-    pub(super) found: Vec<Problem>,
+/// Rules for the names of a manifest, which were looked up; each problem is reported.
+pub(super) struct Rules<'d, R> {
+    site: &'d Description,
+    products: InstalledProducts,
+    report: R,
+}
+
+impl<'d, R: FnMut(Problem)> Rules<'d, R> {
+    pub(super) fn new(site: &'d Description, report: R) -> Self {
+        Self {
+            site,
+            products: installed_products(site),
+            report,
+        }
+    }
 }
 
 impl<Id> Name<Id> {
@@ -254,65 +270,56 @@ impl<Id> Name<Id> {
     }
 }
 
-impl Problems<'_> {
-    fn add<Id>(&mut self, name: &Name<Id>, fault: Fault) {
-        self.found.push(name.problem(fault));
+impl<R: FnMut(Problem)> Rules<'_, R> {
+    /// Adds a fault of a name.
+    fn add<Id>(&mut self, name: &Name<Id>, fault: impl FnOnce(String) -> Fault) {
+        let fault = fault(name.text.clone());
+        (self.report)(name.problem(fault));
     }
 
-    fn unknown<Id>(&mut self, kind: NameKind, name: &Name<Id>) {
-        let site = brief(&self.site.name).to_owned();
-        let text = name.text.clone();
-        self.add(
-            name,
-            Fault::Unknown {
-                kind,
-                site,
-                name: text,
-            },
-        );
+    /// Adds a name that the deployment does not have.
+    fn known<Id>(&mut self, kind: NameKind, name: &Name<Id>) {
+        if name.id.is_none() {
+            let site = brief(&self.site.name).to_owned();
+            self.add(name, |name| Fault::Unknown { kind, site, name });
+        }
     }
 
     pub(super) fn condition(&mut self, condition: &Condition, line: u32) {
         match condition {
             Condition::Product { product, on, .. } => {
                 on.iter().for_each(|role| self.role(role));
-                if servers_with(self.site, &product.value).is_empty() {
-                    self.found.push(Problem {
-                        fault: Fault::NoProduct {
-                            product: product.value.clone(),
-                        },
-                        span: product.span.clone(),
-                        line,
-                    });
+                let Placed { value, span } = product.clone();
+                if !self.products.contains_key(&CaseFolded::of(&value)) {
+                    let fault = Fault::NoProduct { product: value };
+                    (self.report)(Problem { fault, span, line });
                 }
             }
-            Condition::Item { item } => match item.id {
-                None => self.unknown(NameKind::Item, item),
-                Some(id) if self.site[id].is_procedure() => {
-                    let name = item.text.clone();
-                    self.add(item, Fault::NeverInstalled { name });
+            Condition::Item { item } => {
+                self.known(NameKind::Item, item);
+                if item.id.is_some_and(|id| self.site[id].is_procedure()) {
+                    self.add(item, |name| Fault::NeverInstalled { name });
                 }
-                Some(_) => {}
-            },
+            }
             Condition::Confirm { .. } => {}
         }
     }
 
     pub(super) fn step(&mut self, step: &Step) {
         step.on.iter().for_each(|role| self.role(role));
-        let services = step.service.iter();
-        let unknown = services.filter(|service| service.id.is_none());
-        unknown.for_each(|service| self.unknown(NameKind::Service, service));
-        for members in &step.items {
-            self.group(&members.group);
-            for name in &members.names {
-                self.member(step, &members.group, name);
+        if let Some(service) = &step.service {
+            self.known(NameKind::Service, service);
+        }
+        for GroupItems { group, names } in &step.items {
+            self.known(NameKind::Group, group);
+            for name in names {
+                self.member(step, group, name);
             }
         }
         // An action that takes no groups has its finding already.
         if matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None) {
             for group in &step.groups {
-                self.group(group);
+                self.known(NameKind::Group, group);
                 if step.verb == Some(Verb::Uninstall) {
                     self.removed_group(group);
                 }
@@ -321,74 +328,51 @@ impl Problems<'_> {
     }
 
     fn role(&mut self, name: &Name<RoleId>) {
-        if name.id.is_some() {
-            return;
-        }
-        let Some(server) = self.site.server(&name.text) else {
-            return self.unknown(NameKind::Role, name);
+        let server = self.site.server(&name.text);
+        let Some(server) = server.filter(|_| name.id.is_none()) else {
+            return self.known(NameKind::Role, name);
         };
-        let roles = self.site[server].roles.iter();
-        let roles = some_of(roles.map(|role| self.site[*role].name.as_str()));
-        let roles = match self.site[server].roles.is_empty() {
+        let roles = &self.site[server].roles;
+        let names = roles.iter().map(|role| self.site[*role].name.as_str());
+        let roles = match roles.is_empty() {
             true => "no role".to_owned(),
-            false => roles,
+            false => some_of(names),
         };
-        let text = name.text.clone();
-        self.add(name, Fault::Server { name: text, roles });
-    }
-
-    fn group(&mut self, name: &Name<GroupId>) {
-        if name.id.is_none() {
-            self.unknown(NameKind::Group, name);
-        }
+        self.add(name, |name| Fault::Server { name, roles });
     }
 
     fn member(&mut self, step: &Step, group: &Name<GroupId>, name: &Name<ItemId>) {
         let runs = step.verb == Some(Verb::Initialize);
-        let kind = if runs {
-            NameKind::Procedure
-        } else {
-            NameKind::Item
-        };
         let Some(item) = name.id.map(|id| &self.site[id]) else {
-            return self.unknown(kind, name);
+            let kind = if runs {
+                NameKind::Procedure
+            } else {
+                NameKind::Item
+            };
+            return self.known(kind, name);
         };
-        let text = name.text.clone();
         let is_procedure = item.is_procedure();
         if is_procedure != runs {
-            let fault = Fault::WrongKind {
-                name: text,
-                is_procedure,
-            };
-            return self.add(name, fault);
+            return self.add(name, |name| Fault::WrongKind { name, is_procedure });
         }
         if let Some(id) = group.id.filter(|id| *id != item.group) {
-            let (group, of) = (&self.site[id].path, &self.site[item.group].path);
-            let fault = Fault::NotAMember {
-                name: text.clone(),
-                group: group.clone(),
-                of: of.clone(),
-            };
-            self.add(name, fault);
+            let group = self.site[id].path.clone();
+            let of = self.site[item.group].path.clone();
+            self.add(name, |name| Fault::NotAMember { name, group, of });
         }
         if step.verb == Some(Verb::Uninstall) && is_fixed(item) {
-            self.add(name, Fault::NotRemovable { name: text });
+            self.add(name, |name| Fault::NotRemovable { name });
         }
     }
 
     fn removed_group(&mut self, name: &Name<GroupId>) {
         let below = name.id.map(|id| self.site.items_below(id));
         let below = below.iter().flatten().map(|item| &self.site[*item]);
-        let fixed: Vec<&str> = below
-            .filter(|item| is_fixed(item))
-            .map(|item| item.name.as_str())
-            .collect();
+        let fixed = below.filter(|item| is_fixed(item));
+        let fixed: Vec<&str> = fixed.map(|item| item.name.as_str()).collect();
         if !fixed.is_empty() {
-            let fault = Fault::HoldsNotRemovable {
-                group: name.text.clone(),
-                items: some_of(fixed.into_iter()),
-            };
-            self.add(name, fault);
+            let items = some_of(fixed.into_iter());
+            self.add(name, |group| Fault::HoldsNotRemovable { group, items });
         }
     }
 }

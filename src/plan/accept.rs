@@ -277,7 +277,7 @@ impl<'a> Acceptor<'a> {
         };
         for instance in all {
             let directory = self.snapshot.actual(&site.directory(instance));
-            let target = site.items[instance.item.0].name.to_string();
+            let target = site[instance.item].name.to_string();
             let server = server_of(site, instance);
             let is_chosen = self.chosen.is_some();
             if let Some(record) = self.snapshot.item(instance) {
@@ -367,27 +367,34 @@ impl<'a> Acceptor<'a> {
         );
     }
 
+    /// Returns the file at a path, `Some(None)` if it is gone. Rejects everything else that is there.
+    fn file_at(&mut self, at: &RelPath) -> Option<Option<(RelPath, FileFacts)>> {
+        match self.object_state(at) {
+            ObjectState::Gone => return Some(None),
+            ObjectState::File(found, facts) => return Some(Some((found, facts))),
+            ObjectState::Directory(_) => self.reject(at, "is a directory, not a file".to_owned()),
+            ObjectState::Unexpected(difference) => self.reject(at, difference),
+            ObjectState::Reported => {}
+        }
+        None
+    }
+
     /// Returns the files of an item as they are now.
     fn files(&mut self, directory: &RelPath, before: &Installed) -> BTreeMap<RelPath, FileRecord> {
         let mut files = before.files.clone();
         for (file, recorded) in &before.files {
             let at = self.snapshot.exact(&ItemDir(directory).file(file));
-            match self.object_state(&at) {
-                ObjectState::Reported => {}
-                ObjectState::Gone => {
+            match self.file_at(&at) {
+                None => {}
+                Some(None) => {
                     files.remove(file);
                     self.accept(&at, "is gone");
                 }
-                ObjectState::File(_, FileFacts { size, sha256 }) => {
-                    if sha256 != recorded.sha256 {
-                        files.insert(file.clone(), FileRecord { size, sha256 });
-                        self.accept(&at, changed(recorded.size, size));
-                    }
+                Some(Some((_, FileFacts { sha256, .. }))) if sha256 == recorded.sha256 => {}
+                Some(Some((_, FileFacts { size, sha256 }))) => {
+                    files.insert(file.clone(), FileRecord { size, sha256 });
+                    self.accept(&at, changed(recorded.size, size));
                 }
-                ObjectState::Directory(_) => {
-                    self.reject(&at, "is a directory, not a file".to_owned())
-                }
-                ObjectState::Unexpected(difference) => self.reject(&at, difference),
             }
         }
         files
@@ -397,8 +404,14 @@ impl<'a> Acceptor<'a> {
     /// than the item.
     fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
-        match self.object_state(&at) {
-            ObjectState::File(at, FileFacts { size, sha256 }) => {
+        match self.file_at(&at) {
+            None => {}
+            Some(None) if self.expectation.gone.contains(&at) => {}
+            Some(None) => {
+                self.gone.insert(at.clone());
+                self.accept(&at, "is gone");
+            }
+            Some(Some((at, FileFacts { size, sha256 }))) => {
                 let copied = self.expectation.there.get(&at);
                 let is_as_copied = matches!(copied, Some(EntryKind::File { sha256: copied, .. }) if *copied == sha256);
                 if sha256 != now.installer.sha256 && !is_as_copied {
@@ -406,15 +419,6 @@ impl<'a> Acceptor<'a> {
                     self.accept(&at, format!("has other contents, {size} bytes now"));
                 }
             }
-            ObjectState::Gone => {
-                if !self.expectation.gone.contains(&at) {
-                    self.gone.insert(at.clone());
-                    self.accept(&at, "is gone");
-                }
-            }
-            ObjectState::Directory(at) => self.reject(&at, "is a directory, not a file".to_owned()),
-            ObjectState::Unexpected(difference) => self.reject(&at, difference),
-            ObjectState::Reported => {}
         }
     }
 
@@ -461,26 +465,14 @@ impl<'a> Acceptor<'a> {
         seen: String,
         text: String,
     ) {
-        let ObjectState::File(live, FileFacts { size, sha256 }) =
-            self.object_state(&ItemDir(directory).record())
-        else {
+        let ObjectState::File(live, facts) = self.object_state(&ItemDir(directory).record()) else {
             return;
         };
         let number = self.swaps.len() as u32 + 1;
-        let old = vec![Entry {
-            path: live.clone(),
-            kind: EntryKind::File { size, sha256 },
-        }];
-        let new = vec![text_entry(live.clone(), text)];
-        let step = Some(ACCEPT.to_owned());
-        self.swaps.push(Swap {
-            number,
-            step,
-            live,
-            old,
-            new,
-            unmanaged: Vec::new(),
-        });
+        let old = file_entry(&live, facts);
+        let new = text_entry(live.clone(), text);
+        self.swaps
+            .push(accepting_swap(number, live, Some(old), new));
         let at = directory.clone();
         let kind = OperationKind::Accept;
         self.operations.push(Operation {
@@ -499,46 +491,41 @@ impl<'a> Acceptor<'a> {
     /// Compares the entries that runs left with those on disk, except for records that are
     /// rewritten.
     fn compare_with_runs(&mut self) {
-        let rewritten: BTreeSet<CaseFolded> = self
-            .swaps
-            .iter()
-            .map(|swap| swap.live.case_folded())
-            .collect();
+        let rewritten = self.swaps.iter().map(|swap| swap.live.case_folded());
+        let rewritten: BTreeSet<CaseFolded> = rewritten.collect();
         let expectation = self.expectation;
         for path in expectation.emptied.difference(&expectation.gone) {
             if self.in_scope(path) && matches!(self.object_state(path), ObjectState::Gone) {
                 self.is_gone(path);
             }
         }
-        let there = expectation
-            .there
-            .iter()
-            .filter(|(path, _)| !rewritten.contains(&path.case_folded()));
-        for (path, expected) in there
-            .filter(|(path, _)| self.in_scope(path))
-            .collect::<Vec<_>>()
-        {
-            match (self.object_state(path), expected) {
-                (ObjectState::Reported, _) | (_, EntryKind::Unmanaged) => {}
-                (ObjectState::Gone, _) => self.is_gone(path),
-                (ObjectState::Directory(found), EntryKind::Directory) => {
-                    self.is_there(path, found, EntryKind::Directory, expected)
-                }
-                (ObjectState::File(found, facts), EntryKind::File { .. }) => {
-                    let now = EntryKind::File {
-                        size: facts.size,
-                        sha256: facts.sha256,
-                    };
-                    self.is_there(path, found, now, expected);
-                }
-                (ObjectState::Directory(_), EntryKind::File { .. }) => {
-                    self.reject(path, "is a directory, not a file".to_owned())
-                }
-                (ObjectState::File(..), EntryKind::Directory) => {
-                    self.reject(path, "is a file, not a directory".to_owned())
-                }
-                (ObjectState::Unexpected(difference), _) => self.reject(path, difference),
+        for (path, expected) in &expectation.there {
+            if self.in_scope(path) && !rewritten.contains(&path.case_folded()) {
+                self.compare_entry(path, expected);
             }
+        }
+    }
+
+    fn compare_entry(&mut self, path: &RelPath, expected: &EntryKind) {
+        let state = match expected {
+            EntryKind::Unmanaged => return,
+            EntryKind::Directory => match self.object_state(path) {
+                ObjectState::Directory(found) => Some(Some((found, EntryKind::Directory))),
+                ObjectState::Gone => Some(None),
+                ObjectState::File(..) => {
+                    return self.reject(path, "is a file, not a directory".to_owned());
+                }
+                ObjectState::Unexpected(difference) => return self.reject(path, difference),
+                ObjectState::Reported => None,
+            },
+            EntryKind::File { .. } => self.file_at(path).map(|found| {
+                found.map(|(found, facts)| (found.clone(), file_entry(&found, facts).kind))
+            }),
+        };
+        match state {
+            None => {}
+            Some(None) => self.is_gone(path),
+            Some(Some((found, now))) => self.is_there(path, found, now, expected),
         }
     }
 
@@ -700,67 +687,16 @@ pub fn accept_applied(
     rollup: &AppliedByHand<'_>,
     reason: &str,
 ) -> Result<Option<Box<Plan>>, Refusal> {
-    let kb = match rollup {
-        AppliedByHand::Number(kb) => *kb,
-        AppliedByHand::Manifest(manifest) => manifest.rollup.kb,
+    let Some(record) = record_by_hand(snapshot, rollup) else {
+        return Ok(None);
     };
-    let before = snapshot.applied.record(kb);
-    let mut record = match rollup {
-        AppliedByHand::Number(_) if snapshot.applied.contains(kb) => return Ok(None),
-        AppliedByHand::Number(_) => AppliedRecord::new(kb),
-        AppliedByHand::Manifest(manifest) => {
-            let revision = before.and_then(|record| record.revision.as_ref());
-            if revision.is_some_and(|revision| *revision >= manifest.rollup.revision) {
-                return Ok(None);
-            }
-            let before = before.cloned();
-            recorded(manifest, before.unwrap_or_else(|| AppliedRecord::new(kb)))
-        }
-    };
-    record.by_hand = true;
+    let kb = record.kb;
     let mut reasons = broken_by_record(&snapshot.applied, record.clone());
     if let AppliedByHand::Manifest(manifest) = rollup {
         reasons.extend(wrong_product(manifest, &snapshot.description));
     }
     Refusal::unless_empty(reasons)?;
-    let live = snapshot.actual(&AppliedRecord::path(kb));
-    let old = snapshot.facts(&live).map(|facts| Entry {
-        path: live.clone(),
-        kind: EntryKind::File {
-            size: facts.size,
-            sha256: facts.sha256,
-        },
-    });
-    let state = |entry: Option<&Entry>| match entry.map(|entry| &entry.kind) {
-        Some(EntryKind::File { size, sha256 }) => TargetState::File {
-            size: *size,
-            sha256: *sha256,
-        },
-        _ => TargetState::Nothing,
-    };
-    let new = text_entry(live.clone(), record.to_toml());
-    let operation = Operation {
-        kind: OperationKind::Accept,
-        target: kb.to_string(),
-        server: None,
-        at: live.clone(),
-        before: state(old.as_ref()),
-        after: state(Some(&new.entry())),
-        swap: 1,
-        line: 0,
-        seen: match old {
-            Some(_) => "recorded in an older revision, or without one".to_owned(),
-            None => "not recorded".to_owned(),
-        },
-    };
-    let swap = Swap {
-        number: 1,
-        step: Some(ACCEPT.to_owned()),
-        live,
-        old: old.into_iter().collect(),
-        new: vec![new],
-        unmanaged: Vec::new(),
-    };
+    let (operation, swap) = place_record(snapshot, &record);
     let applied = AppliedChange {
         before: snapshot.applied.in_effect().collect(),
         after: snapshot.applied.with(record).in_effect().collect(),
@@ -775,6 +711,75 @@ pub fn accept_applied(
     plan_of(snapshot, acceptance, applied, step, vec![swap]).map(Some)
 }
 
+/// Returns the record of a rollup that was applied by hand; `None` if it is on record already.
+fn record_by_hand(snapshot: &Snapshot, rollup: &AppliedByHand<'_>) -> Option<AppliedRecord> {
+    let mut record = match rollup {
+        AppliedByHand::Number(kb) if snapshot.applied.contains(*kb) => return None,
+        AppliedByHand::Number(kb) => AppliedRecord::new(*kb),
+        AppliedByHand::Manifest(manifest) => {
+            let kb = manifest.rollup.kb;
+            let before = snapshot.applied.record(kb).cloned();
+            let before = before.unwrap_or_else(|| AppliedRecord::new(kb));
+            let revision = before.revision.as_ref();
+            if revision.is_some_and(|revision| *revision >= manifest.rollup.revision) {
+                return None;
+            }
+            recorded(manifest, before)
+        }
+    };
+    record.by_hand = true;
+    Some(record)
+}
+
+/// Returns the operation that writes the record of a rollup, and its swap.
+fn place_record(snapshot: &Snapshot, record: &AppliedRecord) -> (Operation, Swap) {
+    let live = snapshot.actual(&AppliedRecord::path(record.kb));
+    let old = snapshot.facts(&live).map(|facts| file_entry(&live, facts));
+    let seen = match old {
+        Some(_) => "recorded in an older revision, or without one",
+        None => "not recorded",
+    };
+    let new = text_entry(live.clone(), record.to_toml());
+    let state = |kind: &EntryKind| match kind {
+        &EntryKind::File { size, sha256 } => TargetState::File { size, sha256 },
+        EntryKind::Directory | EntryKind::Unmanaged => TargetState::Nothing,
+    };
+    let operation = Operation {
+        kind: OperationKind::Accept,
+        target: record.kb.to_string(),
+        server: None,
+        at: live.clone(),
+        before: old
+            .as_ref()
+            .map_or(TargetState::Nothing, |old| state(&old.kind)),
+        after: state(&new.entry().kind),
+        swap: 1,
+        line: 0,
+        seen: seen.to_owned(),
+    };
+    let swap = accepting_swap(1, live, old, new);
+    (operation, swap)
+}
+
+/// Returns the swap that writes one file.
+fn accepting_swap(number: u32, live: RelPath, old: Option<Entry>, new: NewEntry) -> Swap {
+    Swap {
+        number,
+        step: Some(ACCEPT.to_owned()),
+        live,
+        old: old.into_iter().collect(),
+        new: vec![new],
+        unmanaged: Vec::new(),
+    }
+}
+
+fn file_entry(path: &RelPath, FileFacts { size, sha256 }: FileFacts) -> Entry {
+    Entry {
+        path: path.clone(),
+        kind: EntryKind::File { size, sha256 },
+    }
+}
+
 /// Returns the installation that a record states, if there is one.
 fn installed(record: &ItemRecord) -> Option<&Installed> {
     record
@@ -784,9 +789,7 @@ fn installed(record: &ItemRecord) -> Option<&Installed> {
 }
 
 fn server_of(site: &Description, instance: Instance) -> Option<String> {
-    instance
-        .server
-        .map(|server| site.servers[server.0].name.to_string())
+    instance.server.map(|server| site[server].name.to_string())
 }
 
 fn changed(size_before: u64, size: u64) -> String {

@@ -37,8 +37,8 @@ pub(super) struct BroughtOnRole {
 /// Program, copied file or service, as a step leaves it.
 pub(super) enum PlaceOnRole {
     Program(String, Brought),
-    File(RelPath, Digest),
-    Service(String, ServiceRecord),
+    File(RelPath, Brought),
+    Service(String, Brought),
 }
 
 impl PlaceOnRole {
@@ -68,41 +68,55 @@ impl BroughtPlaces {
 
     /// Adds the places that are not instances to a record; of one place the last state counts.
     fn add_to(&self, record: &mut AppliedRecord, site: &Description) {
-        let copied = |sha256| Brought {
-            sha256: Some(sha256),
-            ..Brought::default()
-        };
         for (name, sha256) in &self.share {
-            record.share.insert(name.clone(), copied(*sha256));
+            record.share.insert(name.clone(), copied_file(*sha256));
         }
         for of in &self.on_roles {
-            let role = site[of.role].name.clone();
-            let (entry, brought) = match &of.place {
-                PlaceOnRole::Program(name, brought) => {
-                    let programs = record.programs.entry(role).or_default();
-                    (programs.entry(name.clone()).or_default(), brought.clone())
+            let (role, server) = (&site[of.role].name, &site[of.server].name);
+            match &of.place {
+                PlaceOnRole::Program(name, state) => {
+                    add(&mut record.programs, role, name, state, server);
                 }
-                PlaceOnRole::File(path, sha256) => {
-                    let files = record.files.entry(role).or_default();
-                    (files.entry(path.clone()).or_default(), copied(*sha256))
-                }
+                PlaceOnRole::File(path, state) => add(&mut record.files, role, path, state, server),
                 PlaceOnRole::Service(name, state) => {
-                    let services = record.services.entry(role).or_default();
-                    let brought = Brought {
-                        running: Some(state.running),
-                        enabled: Some(state.enabled),
-                        ..Brought::default()
-                    };
-                    (services.entry(name.clone()).or_default(), brought)
+                    add(&mut record.services, role, name, state, server);
                 }
-            };
-            let mut servers = entry.servers.take().unwrap_or_default();
-            servers.insert(site[of.server].name.clone());
-            *entry = Brought {
-                servers: Some(servers),
-                ..brought
-            };
+            }
         }
+    }
+}
+
+fn add<N: Ord + Clone>(
+    roles: &mut BTreeMap<String, BTreeMap<N, Brought>>,
+    role: &str,
+    name: &N,
+    state: &Brought,
+    server: &FileName,
+) {
+    let places = roles.entry(role.to_owned()).or_default();
+    let entry = places.entry(name.clone()).or_default();
+    let mut servers = entry.servers.take().unwrap_or_default();
+    servers.insert(server.clone());
+    *entry = Brought {
+        servers: Some(servers),
+        ..state.clone()
+    };
+}
+
+/// Returns a file as a step copied it.
+pub(super) fn copied_file(sha256: Digest) -> Brought {
+    Brought {
+        sha256: Some(sha256),
+        ..Brought::default()
+    }
+}
+
+/// Returns a service as its record says.
+pub(super) fn brought_service(record: ServiceRecord) -> Brought {
+    Brought {
+        running: Some(record.running),
+        enabled: Some(record.enabled),
+        ..Brought::default()
     }
 }
 
@@ -270,36 +284,83 @@ fn in_spelling_of(site: &Description, mut record: AppliedRecord) -> AppliedRecor
     record
 }
 
+/// Entry of a record that is on the servers of a role.
+pub(super) struct OnRole<'r> {
+    pub(super) role: &'r str,
+    pub(super) kind: OnRoleKind,
+    name: String,
+    pub(super) brought: &'r Brought,
+}
+
+/// Kinds of entries that are on the servers of a role.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OnRoleKind {
+    Program,
+    File,
+    Service,
+}
+
+impl OnRole<'_> {
+    /// Returns its path below the directory of a server.
+    pub(super) fn path(&self) -> String {
+        match self.kind {
+            OnRoleKind::Program => format!("Programs/{}", self.name),
+            OnRoleKind::File => format!("Files/{}", self.name),
+            OnRoleKind::Service => format!("Services/{}.toml", self.name),
+        }
+    }
+}
+
+/// Returns the entries of a record that are on the servers of a role.
+pub(super) fn on_roles(record: &AppliedRecord) -> impl Iterator<Item = OnRole<'_>> {
+    fn of<N: ToString>(
+        kind: OnRoleKind,
+        roles: &BTreeMap<String, BTreeMap<N, Brought>>,
+    ) -> impl Iterator<Item = OnRole<'_>> {
+        let entry = move |role, name: &N, brought| OnRole {
+            role,
+            kind,
+            name: name.to_string(),
+            brought,
+        };
+        roles.iter().flat_map(move |(role, places)| {
+            let places = places.iter();
+            places.map(move |(name, brought)| entry(role.as_str(), name, brought))
+        })
+    }
+    of(OnRoleKind::Program, &record.programs)
+        .chain(of(OnRoleKind::File, &record.files))
+        .chain(of(OnRoleKind::Service, &record.services))
+}
+
 /// Returns the names of everything that is in another state in the second record.
 fn changed_states(before: &AppliedRecord, after: &AppliedRecord) -> Vec<String> {
-    let is_same = |one: &Brought, other: &Brought| {
-        (&one.version, one.sha256, one.removed) == (&other.version, other.sha256, other.removed)
-    };
+    let after = states(after);
     let mut changed = Vec::new();
-    let mut compare = |name: String, one: &Brought, other: Option<&Brought>| {
-        if other.is_some_and(|other| !is_same(one, other)) {
-            changed.push(name);
-        }
-    };
-    for (name, brought) in &before.items {
-        compare(name.clone(), brought, after.items.get(name));
-    }
-    for (name, brought) in &before.share {
-        compare(name.to_string(), brought, after.share.get(name));
-    }
-    for (role, programs) in &before.programs {
-        for (name, brought) in programs {
-            let now = after.programs.get(role).and_then(|now| now.get(name));
-            compare(name.clone(), brought, now);
-        }
-    }
-    for (role, files) in &before.files {
-        for (path, brought) in files {
-            let now = after.files.get(role).and_then(|now| now.get(path));
-            compare(path.to_string(), brought, now);
+    for (place, one) in states(before) {
+        let Some(other) = after.get(&place) else {
+            continue;
+        };
+        let is_same = (&one.version, one.sha256, one.removed)
+            == (&other.version, other.sha256, other.removed);
+        if !is_same {
+            changed.push(place.2);
         }
     }
     changed
+}
+
+/// Place of a record, in the order of its tables: its kind and role if it is on one, else its table;
+/// and its name.
+type StatedPlace<'r> = (Option<OnRoleKind>, &'r str, String);
+
+fn states(record: &AppliedRecord) -> BTreeMap<StatedPlace<'_>, &Brought> {
+    let items = record.items.iter();
+    let items = items.map(|(name, brought)| ((None, "items", name.clone()), brought));
+    let share = record.share.iter();
+    let share = share.map(|(name, brought)| ((None, "share", name.to_string()), brought));
+    let on_roles = on_roles(record).map(|of| ((Some(of.kind), of.role, of.name), of.brought));
+    items.chain(share).chain(on_roles).collect()
 }
 
 /// Handles every entry of a record that is on the servers of a role, with the servers that the

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brought::{OnRole, OnRoleKind, on_roles};
 use crate::deployment::applied::{AppliedRecord, Brought};
 use crate::deployment::description::{Description, Instance, ItemId, RoleId, ServerId};
 use crate::deployment::item_dir::ItemDir;
@@ -199,9 +200,8 @@ struct RecordedPlace<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PlaceKind {
     Instance(Instance),
-    Program,
-    File,
-    Service,
+    Share,
+    OnRole(OnRoleKind),
 }
 
 /// Finds everything that lags. Servers that are offline do not count.
@@ -218,11 +218,16 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
                 kb: record.kb,
                 server,
                 role,
-                name: site.servers[server.0].name.to_string(),
+                name: site[server].name.to_string(),
             }));
-        for place in recorded_places(snapshot, record, &uncovered) {
+        let reader = PlaceReader {
+            snapshot,
+            covered: covered_servers(site, record),
+            uncovered: &uncovered,
+        };
+        for place in reader.places(record) {
             let path = place.path.case_folded();
-            if place.kind == PlaceKind::Service {
+            if place.kind == PlaceKind::OnRole(OnRoleKind::Service) {
                 let state = ServiceState {
                     rank,
                     running: place.brought.running,
@@ -310,44 +315,73 @@ fn servers_named(site: &Description, names: &BTreeSet<FileName>) -> BTreeSet<Ser
     servers.collect()
 }
 
-/// Returns the places that a record states, on the servers that are online and still have the role.
-fn recorded_places<'a>(
-    snapshot: &Snapshot,
-    record: &'a AppliedRecord,
-    uncovered: &BTreeSet<(ServerId, RoleId)>,
-) -> Vec<RecordedPlace<'a>> {
-    let site = &snapshot.description;
-    let mut places = Vec::new();
-    let covered = covered_servers(site, record);
-    let none = BTreeSet::new();
-    // Of the servers of a role, those on which an entry is in this state, or would be.
-    let servers_of = |role: RoleId, brought: &Brought| -> Vec<(ServerId, bool)> {
-        let narrowed = brought.servers.as_ref();
-        let narrowed = narrowed.map(|names| servers_named(site, names));
-        let named = narrowed
-            .as_ref()
-            .unwrap_or_else(|| covered.get(&role).unwrap_or(&none));
-        let servers = site.online_servers(role);
-        let servers = servers.map(|server| (server, !named.contains(&server)));
-        servers
-            .filter(|(server, is_unnamed)| !is_unnamed || uncovered.contains(&(*server, role)))
-            .collect()
-    };
-    for (name, brought) in &record.items {
-        let Some(item) = site.item(name) else {
-            continue;
+/// Reader of the places that a record states, on the servers that are online and still have the
+/// role.
+struct PlaceReader<'a> {
+    snapshot: &'a Snapshot,
+    covered: BTreeMap<RoleId, BTreeSet<ServerId>>,
+    uncovered: &'a BTreeSet<(ServerId, RoleId)>,
+}
+
+impl PlaceReader<'_> {
+    fn places<'r>(&self, record: &'r AppliedRecord) -> Vec<RecordedPlace<'r>> {
+        let mut places = Vec::new();
+        for (name, brought) in &record.items {
+            self.add_instances(name, brought, &mut places);
+        }
+        for (name, brought) in &record.share {
+            places.push(RecordedPlace {
+                path: self.snapshot.actual(&self.snapshot.share_path(name)),
+                server: None,
+                target: format!("{}/{name}", self.snapshot.description.share),
+                kind: PlaceKind::Share,
+                brought,
+                is_uncovered: false,
+            });
+        }
+        for place in on_roles(record) {
+            self.add_on_servers(&place, &mut places);
+        }
+        places
+    }
+
+    /// Returns the servers of a role on which an entry is in this state, or would be: the latter are
+    /// not covered.
+    fn servers_of(&self, role: RoleId, brought: &Brought) -> Vec<(ServerId, bool)> {
+        let site = &self.snapshot.description;
+        let named = match &brought.servers {
+            Some(names) => servers_named(site, names),
+            None => self.covered.get(&role).cloned().unwrap_or_default(),
         };
-        let servers = match site.items[item.0].on {
+        let mut servers = Vec::new();
+        for server in site.online_servers(role) {
+            let is_named = named.contains(&server);
+            if is_named || self.uncovered.contains(&(server, role)) {
+                servers.push((server, !is_named));
+            }
+        }
+        servers
+    }
+
+    fn add_instances<'r>(
+        &self,
+        name: &str,
+        brought: &'r Brought,
+        places: &mut Vec<RecordedPlace<'r>>,
+    ) {
+        let site = &self.snapshot.description;
+        let Some(item) = site.item(name) else { return };
+        let servers = match site[item].on {
             None => vec![(None, false)],
-            Some(role) => servers_of(role, brought)
-                .into_iter()
-                .map(|(server, is_uncovered)| (Some(server), is_uncovered))
-                .collect(),
+            Some(role) => {
+                let servers = self.servers_of(role, brought).into_iter();
+                servers.map(|(server, is)| (Some(server), is)).collect()
+            }
         };
         for (server, is_uncovered) in servers {
             let instance = Instance { item, server };
             places.push(RecordedPlace {
-                path: snapshot.actual(&site.directory(instance)),
+                path: self.snapshot.actual(&site.directory(instance)),
                 server,
                 target: site.shown(instance),
                 kind: PlaceKind::Instance(instance),
@@ -356,59 +390,28 @@ fn recorded_places<'a>(
             });
         }
     }
-    for (name, brought) in &record.share {
-        places.push(RecordedPlace {
-            path: snapshot.actual(&snapshot.share_path(name)),
-            server: None,
-            target: format!("{}/{name}", site.share),
-            kind: PlaceKind::File,
-            brought,
-            is_uncovered: false,
-        });
-    }
-    let mut on_servers = |role: &str, below: &str, kind: PlaceKind, brought: &'a Brought| {
-        let Some(role) = site.role(role) else { return };
-        for (server, is_uncovered) in servers_of(role, brought) {
-            let name = &site.servers[server.0].name;
-            let Ok(path) = RelPath::parse(&format!("Servers/{name}/{below}")) else {
+
+    fn add_on_servers<'r>(&self, place: &OnRole<'r>, places: &mut Vec<RecordedPlace<'r>>) {
+        let site = &self.snapshot.description;
+        let Some(role) = site.role(place.role) else {
+            return;
+        };
+        for (server, is_uncovered) in self.servers_of(role, place.brought) {
+            let name = &site[server].name;
+            let path = format!("Servers/{name}/{}", place.path());
+            let Ok(path) = RelPath::parse(&path) else {
                 continue;
             };
             places.push(RecordedPlace {
-                path: snapshot.actual(&path),
+                path: self.snapshot.actual(&path),
                 server: Some(server),
                 target: format!("{} on {name}", path.name()),
-                kind,
-                brought,
+                kind: PlaceKind::OnRole(place.kind),
+                brought: place.brought,
                 is_uncovered,
             });
         }
-    };
-    for (role, programs) in &record.programs {
-        for (name, brought) in programs {
-            on_servers(
-                role,
-                &format!("Programs/{name}"),
-                PlaceKind::Program,
-                brought,
-            );
-        }
     }
-    for (role, files) in &record.files {
-        for (file, brought) in files {
-            on_servers(role, &format!("Files/{file}"), PlaceKind::File, brought);
-        }
-    }
-    for (role, services) in &record.services {
-        for (name, brought) in services {
-            on_servers(
-                role,
-                &format!("Services/{name}.toml"),
-                PlaceKind::Service,
-                brought,
-            );
-        }
-    }
-    places
 }
 
 /// Returns how a place differs from what was brought there, if it does and that was not accepted.
@@ -417,12 +420,14 @@ fn difference(snapshot: &Snapshot, place: &RecordedPlace<'_>) -> Option<String> 
         return None;
     }
     match place.kind {
-        PlaceKind::Service => None,
-        PlaceKind::File => snapshot
+        PlaceKind::OnRole(OnRoleKind::Service) => None,
+        PlaceKind::Share | PlaceKind::OnRole(OnRoleKind::File) => snapshot
             .node(&place.path)
             .is_none()
             .then(|| "is missing".to_owned()),
-        PlaceKind::Program => item_difference(snapshot.program(&place.path), place.brought),
+        PlaceKind::OnRole(OnRoleKind::Program) => {
+            item_difference(snapshot.program(&place.path), place.brought)
+        }
         PlaceKind::Instance(instance) if place.brought.procedure => {
             let state = snapshot.procedure(instance).map(|record| record.state);
             (!state.is_some_and(State::is_installed)).then(|| "was not run".to_owned())
@@ -463,7 +468,7 @@ pub fn directories_of_no_instance(snapshot: &Snapshot) -> Vec<RelPath> {
         .collect();
     let with_role = (0..site.items.len()).map(ItemId);
     let with_role: BTreeSet<CaseFolded> = with_role
-        .filter(|item| site.items[item.0].on.is_some())
+        .filter(|item| site[*item].on.is_some())
         .map(|item| site.item_directory(item).case_folded())
         .collect();
     let servers = path("Servers").case_folded();

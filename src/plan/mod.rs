@@ -280,48 +280,42 @@ impl std::fmt::Display for Subject {
     }
 }
 
+/// Words for a kind of operation: its own, its sign in a preview, and those of its rollback.
+type KindWords = (OperationKind, &'static str, char, (char, &'static str));
+
+const KIND_WORDS: [KindWords; 11] = [
+    (OperationKind::Uninstall, "uninstall", '-', ('+', "restore")),
+    (OperationKind::Install, "install", '+', ('-', "remove")),
+    (OperationKind::Replace, "replace", '~', ('~', "restore")),
+    (OperationKind::Copy, "copy", '>', ('-', "remove")),
+    (OperationKind::Run, "run", '+', ('-', "remove")),
+    (
+        OperationKind::Initialize,
+        "initialize",
+        '*',
+        ('*', "restore"),
+    ),
+    (OperationKind::Start, "start", '!', ('!', "restore")),
+    (OperationKind::Stop, "stop", '!', ('!', "restore")),
+    (OperationKind::Enable, "enable", '!', ('!', "restore")),
+    (OperationKind::Disable, "disable", '!', ('!', "restore")),
+    (OperationKind::Accept, "accept", '~', ('~', "restore")),
+];
+
 impl OperationKind {
     /// Returns the word for it, as in the plan's JSON.
     pub fn word(self) -> &'static str {
-        match self {
-            OperationKind::Uninstall => "uninstall",
-            OperationKind::Install => "install",
-            OperationKind::Replace => "replace",
-            OperationKind::Copy => "copy",
-            OperationKind::Run => "run",
-            OperationKind::Initialize => "initialize",
-            OperationKind::Start => "start",
-            OperationKind::Stop => "stop",
-            OperationKind::Enable => "enable",
-            OperationKind::Disable => "disable",
-            OperationKind::Accept => "accept",
-        }
+        KIND_WORDS[self as usize].1
     }
 
     /// Returns the sign that precedes it in a preview.
     pub fn sign(self) -> char {
-        match self {
-            OperationKind::Uninstall => '-',
-            OperationKind::Install | OperationKind::Run => '+',
-            OperationKind::Replace | OperationKind::Accept => '~',
-            OperationKind::Copy => '>',
-            OperationKind::Initialize => '*',
-            _ => '!',
-        }
+        KIND_WORDS[self as usize].2
     }
 
     /// Returns the sign and the word of its rollback.
     pub fn inverse(self) -> (char, &'static str) {
-        match self {
-            OperationKind::Uninstall => ('+', "restore"),
-            OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
-            OperationKind::Replace | OperationKind::Accept => ('~', "restore"),
-            OperationKind::Initialize => ('*', "restore"),
-            OperationKind::Start
-            | OperationKind::Stop
-            | OperationKind::Enable
-            | OperationKind::Disable => ('!', "restore"),
-        }
+        KIND_WORDS[self as usize].3
     }
 }
 
@@ -619,6 +613,14 @@ mod tests {
         Entry {
             path: RelPath::parse(path).expect("a valid path"),
             kind,
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_kind_are_at_its_position() {
+        for (at, (kind, word, ..)) in KIND_WORDS.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
+            assert_eq!(serde_json::json!(kind), word);
         }
     }
 

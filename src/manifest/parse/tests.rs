@@ -344,3 +344,47 @@ fn twins_are_a_warning_until_they_are_pinned() {
         (Some(Severity::Warning), Some(Severity::Note))
     );
 }
+
+#[test]
+fn binding_names_every_problem_with_its_line() {
+    let text = "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n\
+        [[prerequisites]]\nitem = \"Nothing\"\n[[prerequisites]]\nproduct = \"Nowhere\"\n\
+        [[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"Nowhere\" = [\"Exchange 2007 Provider\"]\n\
+        [[steps]]\nid = \"s\"\naction = \"restart\"\nservice = \"Engine\"\non = \"MPS01\"\n";
+    let manifest = parse(&Source::new("m.toml", text), &mut Findings::default());
+    let problems = manifest.expect("no errors").bind(&deployment());
+    let problems = problems.expect_err("unknown names");
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("{} {problem}", problem.line))
+        .collect();
+    // That no server has a product is a warning here; the planner refuses it.
+    assert_eq!(
+        lines,
+        [
+            "8 the deployment `hmc40` has no item `Nothing`",
+            "14 the deployment `hmc40` has no group `Nowhere`",
+            "19 `MPS01` is a server, but a manifest names roles",
+            "18 the deployment `hmc40` has no service `Engine`",
+        ]
+    );
+}
+
+#[test]
+fn a_bound_step_has_its_instances_in_the_order_of_dependencies() {
+    let manifest =
+        parse(&Source::new("m.toml", KB952076), &mut Findings::default()).expect("no errors");
+    let site = deployment();
+    let bound = manifest.bind(&site).expect("known names");
+    let Action::Uninstall(targets) = &bound.steps[0].action else {
+        panic!("an uninstall step")
+    };
+    let ranks: Vec<_> = targets
+        .iter()
+        .map(|target| bound.rank(target.instance.item))
+        .collect();
+    assert!(ranks.is_sorted(), "{ranks:?}");
+    let mut items: Vec<_> = targets.iter().map(|target| target.instance.item).collect();
+    items.dedup();
+    assert_eq!(items.len(), 11 + 7, "each item once, on all of its servers");
+}

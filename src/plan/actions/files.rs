@@ -4,7 +4,7 @@ use super::{OperationTarget, StepDraft};
 use crate::deployment::tree::FileKind;
 use crate::manifest::{BoundFile, CopyPlace, RoleServers};
 use crate::names::RelPath;
-use crate::plan::brought::{BroughtPlace, PlaceOnRole};
+use crate::plan::brought::{BroughtPlace, PlaceOnRole, copied_file};
 use crate::plan::interest::{server_file, share_file};
 use crate::plan::planner::StepPlanner;
 use crate::plan::simulated_state::SourceFile;
@@ -54,7 +54,7 @@ impl StepPlanner<'_> {
                 let server_name = Some(self.server_name(server));
                 let source = self.copy_file(file, server_name, at, draft);
                 if let (Some(below), Some(source)) = (below, source) {
-                    let place = PlaceOnRole::File(below, source.sha256);
+                    let place = PlaceOnRole::File(below, copied_file(source.sha256));
                     draft.brought.push(place.on(on.role, server));
                 }
             }

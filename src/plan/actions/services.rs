@@ -5,7 +5,7 @@ use crate::deployment::description::{ServerId, ServiceId};
 use crate::deployment::records::ServiceRecord;
 use crate::deployment::tree::FileKind;
 use crate::manifest::ServiceVerb;
-use crate::plan::brought::PlaceOnRole;
+use crate::plan::brought::{PlaceOnRole, brought_service};
 use crate::plan::planner::StepPlanner;
 use crate::plan::refusal::ReasonKind;
 use crate::plan::swaps::text_entry;
@@ -58,7 +58,7 @@ impl StepPlanner<'_> {
             draft.add_file(target.operation(kind, states, before.shown()), new);
             before = after;
         }
-        let place = PlaceOnRole::Service(name, before);
+        let place = PlaceOnRole::Service(name, brought_service(before));
         draft.brought.push(place.on(site[service].on, server));
         draft.services.push(((service, server), before));
     }
