@@ -71,8 +71,11 @@ impl Heading<'_> {
     }
 }
 
+/// Condition of a heading.
+type Condition = fn(Heading<'_>) -> bool;
+
 /// Meanings, the narrow ones before the wide ones.
-const MEANINGS: &[(fn(Heading<'_>) -> bool, Section)] = &[
+const MEANINGS: &[(Condition, Section)] = &[
     (asks_for_restart, Section::Restart),
     (is_short_and_elsewhere, Section::Other),
     (is_prerequisites, Section::Prerequisites),
