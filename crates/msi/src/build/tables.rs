@@ -150,6 +150,16 @@ fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Res
         Column::build("KeyPath").nullable().id_string(72),
     ];
     write_table(database, "Component", columns, components)?;
+    write_feature_rows(database, plan)?;
+    write_table(
+        database,
+        "FeatureComponents",
+        vec![key("Feature_", 38), key("Component_", 72)],
+        feature_components,
+    )
+}
+
+fn write_feature_rows(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Feature", 38),
         Column::build("Feature_Parent").nullable().id_string(38),
@@ -181,13 +191,7 @@ fn write_features(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Res
     };
     let mut rows = vec![row(FEATURE, plan.product, 1)];
     rows.extend(plan.features.iter().map(|feature| row(feature, feature, 2)));
-    write_table(database, "Feature", columns, rows)?;
-    write_table(
-        database,
-        "FeatureComponents",
-        vec![key("Feature_", 38), key("Component_", 72)],
-        feature_components,
-    )
+    write_table(database, "Feature", columns, rows)
 }
 
 fn write_files(database: &mut MsiDatabase, plan: &PackagePlan<'_>) -> io::Result<()> {
