@@ -97,7 +97,7 @@ pub fn plan(
     Ok(Planned::Plan(Box::new(plan)))
 }
 
-/// What a plan says about itself: reasons to refuse it, and warnings.
+/// Reasons to refuse a plan, and its warnings.
 struct Remarks {
     reasons: Vec<Reason>,
     warnings: Vec<String>,
