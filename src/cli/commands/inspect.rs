@@ -1,5 +1,6 @@
 //! `inspect`: shows the contents of installer packages, or why they cannot be used.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
@@ -11,9 +12,10 @@ use crate::cli::args::{Format, InspectArgs};
 use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::terminal::out::{self, BOLD, count, styled};
+use crate::cli::inputs;
+use crate::cli::terminal::out::{self, BOLD, count, number, styled};
 use crate::deployment::tree::hash;
-use crate::installer::{self, Contents, ReadSeek, SiblingFiles};
+use crate::installer::{self, Contents, ReadSeek, SiblingFiles, UnpackedFile};
 use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 
 /// Runs `rollup inspect`.
@@ -35,10 +37,8 @@ pub(super) fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     if args.format == Format::Json {
         Envelope::new(exit, InspectDocument { files }).print();
     } else {
-        out::message(format_args!(
-            "{usable} of {} can be used",
-            count(args.files.len(), "package", "packages")
-        ));
+        let packages = count(args.files.len(), "package", "packages");
+        out::message(format_args!("{usable} of {packages} can be used"));
     }
     Ok(exit)
 }
@@ -71,28 +71,15 @@ enum InspectedContents {
 }
 
 fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
-    let shown = path.display().to_string();
-    let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
-                .next("check the path")
-        }
-        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
-    };
-    if !path.metadata().map_err(fail)?.is_file() {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format_args!("`{shown}` is not a file"),
-        ));
-    }
-    let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
-    let file = BufReader::new(File::open(path).map_err(fail)?);
+    let facts = hash(inputs::open_file(path)?);
+    let facts = facts.map_err(|error| inputs::read_failure(path, &error))?;
+    let file = BufReader::new(inputs::open_file(path)?);
     let contents = match installer::contents(file, &mut BesideFile(path)) {
         Ok(contents) => InspectedContents::Package(contents),
         Err(error) => InspectedContents::Error(error_chain(&error)),
     };
     Ok(Inspected {
-        file: shown.clone(),
+        file: path.display().to_string(),
         size: facts.size,
         sha256: facts.sha256,
         contents,
@@ -102,66 +89,50 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
 impl Inspected {
     fn show(&self) {
         out::line(styled(BOLD, Escaped(&self.file)));
-        out::line(format_args!(
-            "  size          {} bytes",
-            out::number(self.size)
-        ));
-        out::line(format_args!("  sha256        {}", self.sha256));
+        fact("size", format_args!("{} bytes", number(self.size)));
+        fact("sha256", self.sha256);
         match &self.contents {
-            InspectedContents::Error(why) => out::line(format_args!(
-                "  {}: {why}",
-                styled(out::BAD, "cannot be used")
-            )),
             InspectedContents::Package(contents) => show_contents(contents),
+            InspectedContents::Error(why) => {
+                let label = styled(out::BAD, "cannot be used");
+                out::line(format_args!("  {label}: {why}"));
+            }
         }
     }
 }
 
+fn fact(name: &str, value: impl Display) {
+    out::line(format_args!("  {name:<12}  {value}"));
+}
+
 fn show_contents(contents: &Contents) {
     let identity = &contents.identity;
-    out::line(format_args!(
-        "  product       {}",
-        Escaped(&identity.product)
-    ));
-    out::line(format_args!("  version       {}", identity.version));
-    out::line(format_args!(
-        "  product code  {}",
-        Escaped(&identity.product_code)
-    ));
-    out::line(format_args!(
-        "  upgrade code  {}",
-        Escaped(identity.upgrade_code.as_deref().unwrap_or("none"))
-    ));
+    let upgrade_code = identity.upgrade_code.as_deref().unwrap_or("none");
+    fact("product", Escaped(&identity.product));
+    fact("version", &identity.version);
+    fact("product code", Escaped(&identity.product_code));
+    fact("upgrade code", Escaped(upgrade_code));
     if let Some(manufacturer) = &identity.manufacturer {
-        out::line(format_args!("  manufacturer  {}", Escaped(manufacturer)));
+        fact("manufacturer", Escaped(manufacturer));
     }
     for cabinet in &contents.external_cabinets {
-        out::line(format_args!(
-            "  needs         {} beside it",
-            Escaped(cabinet.name.as_str())
-        ));
+        let name = Escaped(cabinet.name.as_str());
+        fact("needs", format_args!("{name} beside it"));
     }
-    out::line(format_args!(
-        "  {}",
-        count(contents.files.len(), "file:", "files:")
-    ));
-    let longest = contents
-        .files
-        .iter()
-        .map(|file| Escaped(file.path.as_str()).to_string().chars().count())
-        .max();
+    let files = count(contents.files.len(), "file:", "files:");
+    out::line(format_args!("  {files}"));
+    let length = |file: &UnpackedFile| Escaped(file.path.as_str()).to_string().chars().count();
+    let longest = contents.files.iter().map(length).max().unwrap_or_default();
     // Show as much of the hashes as the screen has room for; JSON has them in full.
-    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
-        true => 64,
-        false => 12,
+    let digits = if 4 + 13 + 2 + 64 + 2 + longest <= out::width() {
+        64
+    } else {
+        12
     };
     for file in &contents.files {
+        let (size, path) = (number(file.size), Escaped(file.path.as_str()));
         let sha256 = &file.sha256.to_string()[..digits];
-        out::line(format_args!(
-            "    {:>13}  {sha256}  {}",
-            out::number(file.size),
-            Escaped(file.path.as_str())
-        ));
+        out::line(format_args!("    {size:>13}  {sha256}  {path}"));
     }
 }
 
@@ -170,19 +141,10 @@ struct BesideFile<'a>(&'a Path);
 
 impl SiblingFiles for BesideFile<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let directory = self
-            .0
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        for entry in std::fs::read_dir(directory)? {
+        for entry in std::fs::read_dir(inputs::parent_of(self.0))? {
             let entry = entry?;
-            if entry
-                .file_name()
-                .to_str()
-                .is_some_and(|found| same_name(found, name.as_str()))
-                && entry.file_type()?.is_file()
-            {
+            let is_named = |found: &str| same_name(found, name.as_str());
+            if entry.file_name().to_str().is_some_and(is_named) && entry.file_type()?.is_file() {
                 return Ok(Some(Box::new(BufReader::new(File::open(entry.path())?))));
             }
         }
