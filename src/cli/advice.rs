@@ -1,95 +1,213 @@
-//! Completes the commands in advice, so that they can be typed as they are printed.
+//! Commands to type next, completed so that they can be typed as they are printed.
 //!
-//! A message of the engine names a command, such as `rollup apply --reapply`, and knows neither the
-//! manifest nor the deployment. The command line that failed has both.
+//! A message names a command, such as `rollup apply --reapply`, and knows neither the manifest nor
+//! the deployment. The command line that was typed has both, and the options that change the plan.
+//! Without a terminal, a command that prompts gets `--yes`.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::saved::SavedPlan;
-use super::terminal::out;
+use super::terminal::{out, prompts};
+use crate::journal::Run;
 
-/// Paths of the command line that printed the advice.
-#[derive(Debug, Default)]
-pub(super) struct TypedPaths {
+/// Flags that change the plan, by the ids of their arguments.
+const PLAN_FLAGS: [&str; 3] = ["include_missing", "reapply", "allow_downgrade"];
+
+/// Part of a command line that other commands for the same deployment and plan repeat.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TypedCommand {
+    /// Manifest; if a saved plan was given, the one that it was made from.
     pub(super) manifest: Option<PathBuf>,
+    /// Saved plan, if one was given.
+    pub(super) saved_plan: Option<PathBuf>,
     pub(super) deployment: Option<PathBuf>,
     pub(super) payload: Option<PathBuf>,
+    /// Options that change the plan, with their values.
+    pub(super) options: Vec<String>,
 }
 
-impl TypedPaths {
-    /// Returns the paths of a parsed command line; `deployment` is the one that was found.
+impl TypedCommand {
+    /// Returns the parts of a parsed command line; `deployment` is the one that was found.
     pub(super) fn of(matches: &ArgMatches, deployment: Option<&Path>) -> Self {
-        let path = |id| {
-            let (_, matches) = matches.subcommand()?;
-            matches.try_get_one::<PathBuf>(id).ok().flatten().cloned()
+        let mut typed = deployment.map(Self::on).unwrap_or_default();
+        let Some((_, matches)) = matches.subcommand() else {
+            return typed;
         };
-        let typed = path("manifest");
-        // The options of a saved plan cannot be changed, so advice names what it was made from.
-        let saved = typed.as_deref().and_then(|typed| {
-            let saved = SavedPlan::read(typed).ok().flatten()?;
-            saved.origin(typed).ok()
-        });
-        let (manifest, planned_payload) = match saved {
-            Some((manifest, payload, _)) => (Some(manifest), Some(payload)),
-            None => (typed, None),
-        };
+        let path = |id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
+        typed.manifest = path("manifest");
+        typed.payload = path("payload");
+        for id in PLAN_FLAGS {
+            if let Ok(Some(true)) = matches.try_get_one::<bool>(id) {
+                typed.options.push(format!("--{}", id.replace('_', "-")));
+            }
+        }
+        if let Ok(Some(ids)) = matches.try_get_many::<String>("confirm") {
+            typed
+                .options
+                .extend(ids.map(|id| format!("--confirm {id}")));
+        }
+        typed.resolve_saved_plan();
+        typed
+    }
+
+    /// Returns the parts that name a deployment.
+    pub(super) fn on(deployment: &Path) -> Self {
         Self {
-            manifest,
-            deployment: deployment.map(Path::to_owned),
-            payload: path("payload").or(planned_payload),
+            deployment: Some(deployment.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Names the inputs of a saved plan, whose options cannot be changed.
+    fn resolve_saved_plan(&mut self) {
+        if let Some(path) = &self.manifest
+            && let Ok(Some(saved)) = SavedPlan::read(path)
+            && let Ok((manifest, payload, choices)) = saved.origin(path)
+        {
+            self.saved_plan = self.manifest.replace(manifest);
+            self.payload.get_or_insert(payload);
+            self.options.extend(choices.flags());
         }
     }
 
     /// Completes every command between backticks.
     pub(super) fn complete(&self, advice: &str) -> String {
-        let parts = advice.split('`').enumerate();
-        let completed = parts.map(|(at, part)| match part.strip_prefix("rollup ") {
-            Some(command) if at % 2 == 1 => self.complete_command(command),
-            _ => part.to_owned(),
-        });
-        completed.collect::<Vec<_>>().join("`")
+        let mut parts: Vec<String> = advice.split('`').map(str::to_owned).collect();
+        for part in parts.iter_mut().skip(1).step_by(2) {
+            if let Some(command) = part.strip_prefix("rollup ") {
+                *part = self.command(command);
+            }
+        }
+        parts.join("`")
     }
 
-    fn complete_command(&self, typed: &str) -> String {
+    /// Completes one command, which is given without the name of the program.
+    pub(super) fn command(&self, typed: &str) -> String {
         let program = super::command();
         let verb = typed.split(' ').next().unwrap_or_default();
-        let mut completed = format!("rollup {typed}");
-        let Some(command) = program.find_subcommand(verb) else {
-            return completed;
+        let Some(definition) = program.find_subcommand(verb) else {
+            return format!("rollup {typed}");
         };
-        let has_option = |option: &str| typed.split(' ').any(|word| word == option);
+        let given: Vec<&str> = typed.split(' ').collect();
+        let options_at = given.iter().position(|word| word.starts_with('-'));
+        let (named, options) = given.split_at(options_at.unwrap_or(given.len()));
+        let mut advised = AdvisedCommand {
+            definition,
+            given: &given,
+            words: named.iter().map(ToString::to_string).collect(),
+        };
+        // To plan again, or with other options, takes the manifest of a saved plan.
+        let is_saved_plan = self.saved_plan.is_some() && typed == verb && verb != "plan";
+        let document = match is_saved_plan {
+            true => &self.saved_plan,
+            false => &self.manifest,
+        };
+        let is_completed = advised.add_document(document.as_deref());
+        // Without `-d`, a rehearsal makes a sample.
+        if verb != "rehearse" {
+            advised.add_path("deployment", "-d", self.deployment.as_deref());
+        }
+        if !is_saved_plan {
+            advised.add_path("payload", "-p", self.payload.as_deref());
+        }
+        advised
+            .words
+            .extend(options.iter().map(ToString::to_string));
+        if is_completed && !is_saved_plan {
+            for option in &self.options {
+                advised.add_option(option);
+            }
+        }
+        advised.add("reason", "--reason TEXT");
+        if !prompts::can_ask() {
+            advised.add("yes", "--yes");
+        }
+        format!("rollup {}", advised.words.join(" "))
+    }
+
+    /// Prints commands to type next, each with its effect.
+    pub(super) fn print_next(&self, commands: &[(&str, &str)]) {
+        let completed: Vec<String> = commands
+            .iter()
+            .map(|(command, _)| self.command(command))
+            .collect();
+        let width = completed.iter().map(String::len).max().unwrap_or_default();
+        let mut label = "next";
+        for (command, (_, effect)) in completed.iter().zip(commands) {
+            out::line(format_args!("{label}: {command:width$}    {effect}"));
+            label = "  or";
+        }
+    }
+}
+
+/// Command in advice, while it is completed.
+struct AdvisedCommand<'a> {
+    definition: &'a Command,
+    /// Words that the advice has.
+    given: &'a [&'a str],
+    words: Vec<String>,
+}
+
+impl AdvisedCommand<'_> {
+    /// Adds an option that the command takes, unless the advice has it.
+    fn add(&mut self, id: &str, option: &str) {
+        let takes = |arg: &Arg| arg.get_id() == id;
+        let name = option.split(' ').next().unwrap_or_default();
+        let long = format!("--{}", id.replace('_', "-"));
+        let is_same = |word: &&str| *word == name || word.split('=').next() == Some(&long);
+        if self.definition.get_arguments().any(takes) && !self.given.iter().any(is_same) {
+            self.words.push(option.to_owned());
+        }
+    }
+
+    fn add_path(&mut self, id: &str, option: &str, path: Option<&Path>) {
+        if let Some(path) = path {
+            self.add(id, &format!("{option} {}", out::shell_quoted(path)));
+        }
+    }
+
+    /// Adds an option that changes the plan.
+    fn add_option(&mut self, option: &str) {
+        let name = option.split(' ').next().unwrap_or_default();
+        self.add(&name.trim_start_matches('-').replace('-', "_"), option);
+    }
+
+    /// Adds the document that the command requires, unless the advice names one. Returns whether it
+    /// was added.
+    fn add_document(&mut self, document: Option<&Path>) -> bool {
+        let verb = self.definition.get_name();
         let is_document = |arg: &&Arg| {
             let name = placeholder(arg);
             arg.is_required_set() && (name == "MANIFEST" || name == "PLAN" || verb == "validate")
         };
-        let required = command.get_positionals().find(is_document);
-        if let Some(required) = required
-            && !has_positional(command, typed)
-        {
-            let document = match &self.manifest {
-                Some(manifest) => out::shell_quoted(manifest),
-                None => placeholder(required),
+        let required = self.definition.get_positionals().find(is_document);
+        let Some(required) = required.filter(|_| !self.has_positional()) else {
+            return false;
+        };
+        let document = match document {
+            Some(document) => out::shell_quoted(document),
+            None => placeholder(required),
+        };
+        self.words.insert(1, document);
+        true
+    }
+
+    /// Returns whether the advice has a word that is neither an option nor the value of one.
+    fn has_positional(&self) -> bool {
+        let mut words = self.given.iter().skip(1);
+        while let Some(word) = words.next() {
+            let Some(long) = word.strip_prefix("--") else {
+                return true;
             };
-            completed = completed.replacen(verb, &format!("{verb} {document}"), 1);
-        }
-        let options = [
-            ("deployment", "-d", &self.deployment),
-            ("payload", "-p", &self.payload),
-        ];
-        for (id, option, path) in options {
-            if let Some(path) = path
-                && takes(command, id)
-                && !has_option(option)
-            {
-                completed.push_str(&format!(" {option} {}", out::shell_quoted(path)));
+            let named = |arg: &&Arg| arg.get_long() == Some(long);
+            let option = self.definition.get_arguments().find(named);
+            if option.is_some_and(|option| option.get_action().takes_values()) {
+                words.next();
             }
         }
-        if takes(command, "reason") && !has_option("--reason") {
-            completed.push_str(" --reason TEXT");
-        }
-        completed
+        false
     }
 }
 
@@ -100,66 +218,136 @@ fn placeholder(arg: &Arg) -> String {
     name.split('|').next().unwrap_or_default().to_owned()
 }
 
-fn takes(command: &Command, id: &str) -> bool {
-    command.get_arguments().any(|arg| arg.get_id() == id)
+/// Returns the words of a command for a deployment, for a text that is read later.
+pub(super) fn command_for(deployment: &Path, verb: &str) -> String {
+    format!("rollup {verb} -d {}", out::shell_quoted(deployment))
 }
 
-/// Returns whether a command line has a word that is neither an option nor the value of one.
-fn has_positional(command: &Command, typed: &str) -> bool {
-    let takes_value = |word: &str| {
-        let names = |arg: &&Arg| {
-            arg.get_long()
-                .is_some_and(|long| word.strip_prefix("--") == Some(long))
-                || arg
-                    .get_short()
-                    .is_some_and(|short| word == format!("-{short}"))
-        };
-        let arg = command.get_arguments().find(names);
-        arg.is_some_and(|arg| arg.get_action().takes_values())
-    };
-    let mut words = typed.split(' ').skip(1);
-    while let Some(word) = words.next() {
-        if !word.starts_with('-') {
-            return true;
-        }
-        if takes_value(word) {
-            words.next();
-        }
+/// Returns the command that undoes a run, which must be named if it is finished; without the name
+/// of the program.
+pub(super) fn undo_of(run: &Run) -> String {
+    if run.is_open() {
+        "undo".to_owned()
+    } else {
+        format!("undo {}", run.number)
     }
-    false
+}
+
+/// Returns the command line that does the same as this process again.
+pub(super) fn typed_again() -> String {
+    let words = std::env::args_os().skip(1);
+    let mut words: Vec<String> = words
+        .map(|word| out::shell_quoted(Path::new(&word)))
+        .collect();
+    // By now the lab exists.
+    let replace = "--replace".to_owned();
+    if words[0] == "rehearse" && !words.contains(&replace) {
+        words.push(replace);
+    }
+    format!("rollup {}", words.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn commands_in_advice_get_the_paths_of_the_command_line() {
-        let paths = TypedPaths {
+    fn typed() -> TypedCommand {
+        TypedCommand {
             manifest: Some("my manifest.toml".into()),
             deployment: Some("hmc40".into()),
             payload: Some("files".into()),
-        };
+            ..TypedCommand::default()
+        }
+    }
+
+    /// Without a terminal, a command that prompts gets `--yes`.
+    fn yes() -> &'static str {
+        if prompts::can_ask() { "" } else { " --yes" }
+    }
+
+    #[test]
+    fn commands_in_advice_get_the_paths_of_the_command_line() {
+        let yes = yes();
         for (advice, completed) in [
-            ("move it, then try again", "move it, then try again"),
+            (
+                "move it, then try again",
+                "move it, then try again".to_owned(),
+            ),
             (
                 "`rollup apply --reapply` repeats it; `rollup accept` accepts the drift",
-                "`rollup apply 'my manifest.toml' --reapply -d hmc40 -p files` repeats it; \
-                 `rollup accept -d hmc40 --reason TEXT` accepts the drift",
+                format!(
+                    "`rollup apply 'my manifest.toml' -d hmc40 -p files --reapply{yes}` repeats \
+                     it; `rollup accept -d hmc40 --reason TEXT{yes}` accepts the drift"
+                ),
             ),
-            ("`rollup undo 12 -d other`", "`rollup undo 12 -d other`"),
-            ("`rollup explain recovery`", "`rollup explain recovery`"),
+            (
+                "`rollup undo 12 -d other`",
+                format!("`rollup undo 12 -d other{yes}`"),
+            ),
+            (
+                "`rollup explain recovery`",
+                "`rollup explain recovery`".to_owned(),
+            ),
             (
                 "`rollup plan other.toml --save plan.json`",
-                "`rollup plan other.toml --save plan.json -d hmc40 -p files`",
+                "`rollup plan other.toml -d hmc40 -p files --save plan.json`".to_owned(),
             ),
         ] {
-            assert_eq!(paths.complete(advice), completed);
+            assert_eq!(typed().complete(advice), completed);
         }
-        let unknown = TypedPaths::default();
-        assert_eq!(
-            unknown.complete("`rollup apply`"),
-            "`rollup apply MANIFEST`"
-        );
+        let unknown = TypedCommand::default();
+        assert_eq!(unknown.command("plan"), "rollup plan MANIFEST");
+    }
+
+    #[test]
+    fn commands_in_advice_keep_the_options_that_change_the_plan() {
+        let yes = yes();
+        let typed = TypedCommand {
+            options: vec!["--reapply".to_owned(), "--confirm backup".to_owned()],
+            ..typed()
+        };
+        for (advice, completed) in [
+            (
+                "apply",
+                format!(
+                    "apply 'my manifest.toml' -d hmc40 -p files --reapply --confirm backup{yes}"
+                ),
+            ),
+            (
+                "plan --reapply",
+                "plan 'my manifest.toml' -d hmc40 -p files --reapply".to_owned(),
+            ),
+            (
+                "plan other.toml",
+                "plan other.toml -d hmc40 -p files".to_owned(),
+            ),
+            ("undo 12", format!("undo 12 -d hmc40{yes}")),
+        ] {
+            assert_eq!(typed.command(advice), format!("rollup {completed}"));
+        }
+    }
+
+    #[test]
+    fn a_saved_plan_is_named_again_unless_it_is_planned_again() {
+        let yes = yes();
+        let typed = TypedCommand {
+            saved_plan: Some("plan.json".into()),
+            options: vec!["--include-missing".to_owned()],
+            ..typed()
+        };
+        let from_manifest = "'my manifest.toml'";
+        for (advice, completed) in [
+            ("apply", format!("apply plan.json -d hmc40{yes}")),
+            (
+                "plan --save FILE",
+                format!("plan {from_manifest} -d hmc40 -p files --save FILE --include-missing"),
+            ),
+            (
+                "apply --reapply",
+                format!("apply {from_manifest} -d hmc40 -p files --reapply --include-missing{yes}"),
+            ),
+        ] {
+            assert_eq!(typed.command(advice), format!("rollup {completed}"));
+        }
     }
 }

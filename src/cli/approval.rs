@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal::out::{first_few, on_servers};
-use super::typed::PlanCommand;
 use crate::cli::views::plan::{describe_state, rollup_list};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath};
@@ -31,15 +30,10 @@ pub(super) enum ExpectedPlan {
 
 impl ExpectedPlan {
     /// Refuses any plan but the expected one.
-    pub(super) fn check(
-        &self,
-        plan: &Plan,
-        tree: &Tree,
-        command: &PlanCommand,
-    ) -> Result<(), Failure> {
+    pub(super) fn check(&self, plan: &Plan, tree: &Tree) -> Result<(), Failure> {
         match self {
             ExpectedPlan::Any => Ok(()),
-            ExpectedPlan::Digest(approved) => check_digest(plan, approved, command),
+            ExpectedPlan::Digest(approved) => check_digest(plan, approved),
             ExpectedPlan::Saved(saved)
                 if plan.digest == saved.digest && plan.deployment == saved.deployment =>
             {
@@ -54,21 +48,15 @@ impl ExpectedPlan {
                         "it is a plan for `{saved_for}`, and this deployment is `{here}`"
                     )]
                 };
-                Err(stale(saved, reasons, command))
+                Err(stale(saved, reasons))
             }
         }
     }
 
     /// Describes the refusal of a saved plan as a stale plan if its manifest or the tree has
     /// changed.
-    pub(super) fn refused(
-        &self,
-        refusal: Refusal,
-        manifest: Digest,
-        tree: &Tree,
-        command: &PlanCommand,
-    ) -> Failure {
-        let failure = Failure::from(refusal);
+    pub(super) fn refused(&self, refusal: Refusal, manifest: Digest, tree: &Tree) -> Failure {
+        let failure = Failure::from(&refusal);
         let ExpectedPlan::Saved(saved) = self else {
             return failure;
         };
@@ -80,18 +68,14 @@ impl ExpectedPlan {
             return failure;
         }
         reasons.extend(failure.reasons);
-        let mut stale = stale(saved, reasons, command);
+        let mut stale = stale(saved, reasons);
         stale.next.extend(failure.next);
         stale
     }
 }
 
 /// Refuses a plan that does not have the approved digest.
-pub(super) fn check_digest(
-    plan: &Plan,
-    approved: &Digest,
-    command: &PlanCommand,
-) -> Result<(), Failure> {
+pub(super) fn check_digest(plan: &Plan, approved: &Digest) -> Result<(), Failure> {
     if plan.digest.as_ref() == Some(approved) {
         return Ok(());
     }
@@ -100,22 +84,19 @@ pub(super) fn check_digest(
         None => "no digest".to_owned(),
     };
     let reason = format!("the plan now has {now}; approved was {approved}");
-    Err(Failure::new(Exit::StalePlan, reason)
-        .next(format!("`{}` shows the plan", command.line("plan"))))
+    Err(Failure::new(Exit::StalePlan, reason).next("`rollup plan` shows the plan"))
 }
 
-fn stale(saved: &Plan, mut reasons: Vec<String>, command: &PlanCommand) -> Failure {
+fn stale(saved: &Plan, reasons: Vec<String>) -> Failure {
     let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
-    let mut failure = Failure::new(
-        Exit::StalePlan,
-        format_args!("the saved plan {digest} is stale"),
-    );
+    let reason = format!("the saved plan {digest} is stale");
+    let mut failure = Failure::new(Exit::StalePlan, reason);
     if reasons.is_empty() {
-        reasons.push("planning again makes another plan".to_owned());
+        let reason = "planning again makes another plan";
+        failure.reasons.push(reason.to_owned());
     }
-    failure.reasons.append(&mut reasons);
-    let plan_again = command.line_for(&command.manifest(), "plan");
-    failure.next(format!("`{plan_again} --save FILE` plans again"))
+    failure.reasons.extend(reasons);
+    failure.next("`rollup plan --save FILE` plans again")
 }
 
 /// Describes the changes at every path that the saved plan touches.

@@ -3,8 +3,9 @@
 //! `-h` prints one line for each option. Examples, exit codes and everything longer are only in
 //! `--help`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
@@ -266,6 +267,13 @@ pub(super) struct DeploymentArg {
     pub(super) deployment: Option<PathBuf>,
 }
 
+impl DeploymentArg {
+    /// Returns the path, if one was given.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.deployment.as_deref()
+    }
+}
+
 /// Selection of the payload.
 #[derive(Debug, Args, Clone)]
 pub(super) struct PayloadArg {
@@ -296,6 +304,19 @@ pub(super) struct PlanChoices {
     pub(super) allow_downgrade: bool,
 }
 
+impl PlanChoices {
+    /// Returns the options, as they are typed.
+    pub(super) fn flags(self) -> Vec<String> {
+        let mut flags = vec![
+            (self.include_missing, "--include-missing"),
+            (self.reapply, "--reapply"),
+            (self.allow_downgrade, "--allow-downgrade"),
+        ];
+        flags.retain(|(is_given, _)| *is_given);
+        flags.into_iter().map(|(_, flag)| flag.to_owned()).collect()
+    }
+}
+
 /// Everything that a plan is made from.
 #[derive(Debug, Args)]
 pub(super) struct PlanningArgs {
@@ -316,6 +337,13 @@ pub(super) struct LockArgs {
     /// Wait for another process, at most this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) lock_timeout: u64,
+}
+
+impl LockArgs {
+    /// Returns the time to wait.
+    pub(super) fn wait(self) -> Duration {
+        Duration::from_secs(self.lock_timeout)
+    }
 }
 
 /// Hidden arguments that a rehearsal passes to the processes that it starts.
@@ -405,7 +433,7 @@ pub(super) struct StageArgs {
     #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
     pub(super) expect_plan: Option<Digest>,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
@@ -419,7 +447,7 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     pub(super) planning: PlanningArgs,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Print the plan, and change nothing
     #[arg(long)]
@@ -510,7 +538,7 @@ pub(super) struct ResumeArgs {
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Confirm that a manual step is done (repeatable)
     #[arg(long, value_name = "STEP")]
@@ -530,7 +558,7 @@ pub(super) struct UndoArgs {
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Confirm that a manual step is rolled back (repeatable)
     #[arg(long, value_name = "STEP")]
@@ -566,7 +594,7 @@ pub(super) struct AcceptArgs {
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     #[command(flatten)]
     pub(super) lock: LockArgs,
@@ -793,7 +821,7 @@ pub(super) struct PruneArgs {
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Do not prompt; required without a terminal
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// List the undo data that would be deleted, and change nothing
     #[arg(long)]

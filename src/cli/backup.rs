@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::job::{Job, LockedPlan};
 use super::output::refuse_path;
+use crate::cli::recovery::{is_unfinished, run_with_name};
 use crate::cli::terminal::RunProgress;
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::Tree;
-use crate::journal::{JournalError, Run, RunState, runs};
 use crate::names::{Escaped, error_chain};
 use crate::plan::{EntryKind, Plan};
 use crate::run::{BackupError, BackupTarget, CompletedBackup, StagingSpace, next_run, replaced};
@@ -23,11 +23,7 @@ pub(super) struct Backup {
 /// Finds the given directory, and refuses one inside a deployment or the payload.
 pub(super) fn target(directory: &Path, job: &Job) -> anyhow::Result<BackupTarget> {
     let target = BackupTarget::resolve(directory, job.tree())?;
-    let reads = [
-        job.command.payload.as_deref().unwrap_or(&job.command.path),
-        job.tree().path(),
-    ];
-    refuse_path(directory, &target.path_for_run("backup"), &reads)?;
+    refuse_path(directory, &target.path_for_run("backup"), &job.reads())?;
     Ok(target)
 }
 
@@ -42,10 +38,7 @@ impl Backup {
         let target = target(directory, job)?;
         let (run, staging) = match &locked.staged {
             Some(staged) => (staged.name().to_owned(), StagingSpace::Used),
-            None => (
-                next_run_name(deployment, &locked.plan)?,
-                StagingSpace::Needed,
-            ),
+            None => (next_run(deployment, &locked.plan)?, StagingSpace::Needed),
         };
         target.check(deployment, &locked.plan, &run, staging)?;
         announce(&target, &run, &locked.plan);
@@ -71,10 +64,9 @@ impl Backup {
     /// Removes the backup if nothing was replaced: it would conflict with the next one.
     pub(super) fn remove_if_unused(&mut self, deployment: &Tree) {
         // The record that begins a commit may be written even if it could not be synced to disk.
-        let has_begun =
-            |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
-        if runs(deployment).map_or(true, |runs| runs.iter().any(has_begun)) {
-            return;
+        match run_with_name(deployment, &self.run) {
+            Ok(run) if !run.as_ref().is_some_and(is_unfinished) => {}
+            _ => return,
         }
         if let Some(completed) = self.completed.take()
             && let Err(error) = completed.remove()
@@ -94,7 +86,7 @@ pub(super) fn report_in_dry_run(
     deployment: &Tree,
     plan: &Plan,
 ) -> anyhow::Result<()> {
-    let run = next_run_name(deployment, plan)?;
+    let run = next_run(deployment, plan)?;
     match target.check(deployment, plan, &run, StagingSpace::Needed) {
         Ok(()) => announce(target, &run, plan),
         Err(error) => out::warn(format_args!(
@@ -103,10 +95,6 @@ pub(super) fn report_in_dry_run(
         )),
     }
     Ok(())
-}
-
-fn next_run_name(deployment: &Tree, plan: &Plan) -> Result<String, JournalError> {
-    next_run(deployment, plan)
 }
 
 fn announce(target: &BackupTarget, run: &str, plan: &Plan) {

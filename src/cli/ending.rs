@@ -1,14 +1,34 @@
-//! The result of a run: the last lines of a command, or its failure with the command to type next.
+//! The beginning and the result of a run: its progress, the last lines of a command, or its failure.
 
+use super::advice::{command_for, undo_of};
 use super::failure::NotApplied;
-use super::next::NextCommands;
+use super::recovery::run_with_name;
 use crate::cli::terminal::out;
+use crate::cli::terminal::signals::handle_signals;
+use crate::cli::terminal::{RunOptions, RunProgress};
+use crate::cli::views::summary;
 use crate::deployment::description::Description;
+use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
+use crate::events::Began;
 use crate::journal::runs;
 use crate::names::{Digest, Escaped, RelPath};
 use crate::plan::Plan;
 use crate::run::{Cleared, Ended, undo_answers};
+
+/// Begins to report the progress of a run. From now on a signal stops it at a safe point.
+pub(super) fn begin_progress(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    command: &'static str,
+    options: RunOptions,
+) -> anyhow::Result<RunProgress> {
+    let options = RunOptions {
+        signals: handle_signals()?,
+        ..options
+    };
+    Ok(RunProgress::new(disk, Began::of(plan, command), options))
+}
 
 /// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
 ///
@@ -22,25 +42,30 @@ pub(super) fn applied(ended: Ended) -> anyhow::Result<(Digest, Vec<RelPath>)> {
     }
 }
 
+/// Prints what a finished run changed.
+pub(super) fn report_changes(plan: &Plan) {
+    for line in summary::lines(plan) {
+        out::line(format_args!("  {line}"));
+    }
+}
+
 /// Prints the last line of a command that finished a run: how to undo it, or why that is not
 /// possible. Computed from the run's records and slots; without a readable run nothing is claimed.
 pub(super) fn report_undo(tree: &Tree, site: Option<&Description>, name: &str) {
-    let Ok(runs) = runs(tree) else { return };
-    let Some(run) = runs.iter().find(|run| run.name() == name) else {
+    let Ok(Some(run)) = run_with_name(tree, name) else {
         return;
     };
-    let Ok(answers) = undo_answers(tree, &runs, site) else {
-        return;
-    };
-    let next = NextCommands(tree.path());
+    let answers = runs(tree).map(|runs| undo_answers(tree, &runs, site));
+    let Ok(Ok(answers)) = answers else { return };
     match answers.get(&run.number) {
         Some(answer) if answer.possible => {
-            out::line(format_args!("undo: `{}` rolls it back", next.undo_run(run)))
+            let undo = command_for(tree.path(), &undo_of(&run));
+            out::line(format_args!("undo: `{undo}` rolls it back"));
         }
-        Some(answer) => out::line(format_args!(
-            "it cannot be undone: {}",
-            Escaped(&answer.why_not())
-        )),
+        Some(answer) => {
+            let why = answer.why_not();
+            out::line(format_args!("it cannot be undone: {}", Escaped(&why)));
+        }
         None => {}
     }
 }
@@ -54,11 +79,8 @@ pub(super) fn report_comparison(plan: &Plan, measured: Digest, appeared: &[RelPa
             Escaped(path.as_str())
         ));
     }
-    let expected = plan
-        .expected_state
-        .as_ref()
-        .map(|expected_state| expected_state.digest);
-    if expected == Some(measured) {
+    let expected = plan.expected_state.as_ref();
+    if expected.is_some_and(|expected| expected.digest == measured) {
         out::line("the result matches the plan");
     } else {
         out::line(

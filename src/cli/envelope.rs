@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::args::Format;
 use super::exit::Exit;
 use super::state_now;
 use super::terminal::out;
@@ -35,10 +36,14 @@ pub(super) struct CommandOutcome {
 impl CommandOutcome {
     /// Returns the outcome of a command that ends with this code.
     pub(super) fn new(exit: Exit) -> Self {
+        Self::with(exit, state_now::has_changed())
+    }
+
+    fn with(exit: Exit, changed: bool) -> Self {
         Self {
             outcome: exit.name(),
             exit_code: exit as u8,
-            changed: state_now::has_changed(),
+            changed,
         }
     }
 }
@@ -46,18 +51,29 @@ impl CommandOutcome {
 impl<T: Serialize> Envelope<T> {
     /// Returns the document of a command that ends with this code.
     pub(super) fn new(exit: Exit, content: T) -> Self {
-        Self {
-            schema: SCHEMA,
-            outcome: CommandOutcome::new(exit),
-            content,
-        }
+        Self::with(CommandOutcome::new(exit), content)
+    }
+
+    /// Returns the document of a command that failed.
+    pub(super) fn of_failure(exit: Exit, changed: bool, content: T) -> Self {
+        Self::with(CommandOutcome::with(exit, changed), content)
     }
 
     /// Returns the document of a command that had nothing to do.
     pub(super) fn nothing(content: T) -> Self {
-        let mut envelope = Self::new(Exit::Ok, content);
-        envelope.outcome.outcome = "nothing";
-        envelope
+        let outcome = CommandOutcome {
+            outcome: "nothing",
+            ..CommandOutcome::new(Exit::Ok)
+        };
+        Self::with(outcome, content)
+    }
+
+    fn with(outcome: CommandOutcome, content: T) -> Self {
+        Self {
+            schema: SCHEMA,
+            outcome,
+            content,
+        }
     }
 
     /// Formats the document, without a line end.
@@ -68,5 +84,13 @@ impl<T: Serialize> Envelope<T> {
     /// Prints the document to standard output.
     pub(super) fn print(&self) {
         out::line(self.text());
+    }
+}
+
+/// Prints the result of a command in the chosen format: as a document, or as `text` does.
+pub(super) fn show<T: Serialize>(format: Format, exit: Exit, content: T, text: impl FnOnce(&T)) {
+    match format {
+        Format::Json => Envelope::new(exit, content).print(),
+        Format::Text => text(&content),
     }
 }

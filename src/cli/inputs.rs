@@ -1,24 +1,32 @@
 //! Finds and reads the inputs of a command: the deployment, the manifest, the payload.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use anyhow::bail;
+use rustix::fs::OFlags;
+
+use super::answers::require_terminal;
+use super::args::{DeploymentArg, LockArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::next::NextCommands;
+use super::state_now::take_lock;
 use crate::cli::terminal::out;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::deployment::lock::{LockError, check_format, held};
+use crate::deployment::lock::{check_format, held};
+use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
-use crate::document::{Code, Findings, RenderOptions, Source};
+use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Kb, escaped_path};
-use crate::payload::Payload;
 use crate::run::check_not_begun;
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
@@ -56,20 +64,28 @@ impl OpenedDeployment {
     /// # Errors
     ///
     /// The description cannot be used; the failure then names an open run.
-    pub(super) fn described(self) -> anyhow::Result<DescribedDeployment> {
-        let Self {
-            tree,
-            description,
-            how,
-        } = self;
-        match description {
+    pub(super) fn described(self) -> Result<DescribedDeployment, Failure> {
+        match self.description {
             Ok(description) => Ok(DescribedDeployment {
-                tree,
+                tree: self.tree,
                 description,
-                how,
+                how: self.how,
             }),
-            Err(failure) => Err(with_open_run(failure, &tree).into()),
+            Err(failure) => Err(with_open_run(failure, &self.tree)),
         }
+    }
+
+    /// Takes the lock for a command that prompts unless `--yes` was given. `otherwise` is the way to
+    /// run it without a terminal.
+    pub(super) fn lock(
+        &self,
+        verb: &str,
+        yes: bool,
+        otherwise: &str,
+        lock: LockArgs,
+    ) -> anyhow::Result<LockedDeployment> {
+        require_terminal(yes, otherwise)?;
+        Ok(take_lock(self.tree.try_clone()?, verb, lock.wait())?)
     }
 
     /// Warns if `deployment.toml` cannot be used, which does not affect the command.
@@ -89,7 +105,15 @@ impl OpenedDeployment {
 /// No deployment exists there, its `deployment.toml` is not valid, or its `.rollup` is of a later
 /// version.
 pub(super) fn open_described(given: Option<&Path>) -> anyhow::Result<DescribedDeployment> {
-    open_deployment(given)?.described()
+    Ok(open_deployment(given)?.described()?)
+}
+
+/// Opens the deployment that a command changes, and prints it as the first line.
+pub(super) fn open_to_change(given: &DeploymentArg) -> anyhow::Result<OpenedDeployment> {
+    let site = open_deployment(given.path())?;
+    let path = site.tree.path().display();
+    out::message(format_args!("deployment {path} ({})", site.how));
+    Ok(site)
 }
 
 /// Opens a deployment as [`open_described`] does, for a command that works from the records of its
@@ -126,62 +150,53 @@ fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
     if !runs(tree).is_ok_and(|runs| runs.iter().any(Run::is_open)) {
         return failure;
     }
-    let next = NextCommands(tree.path());
-    failure.next(format!(
-        "`{}` works without the file, and so do `{}` and `{}`",
-        next.status(),
-        next.resume(),
-        next.undo()
-    ))
+    failure
+        .next("`rollup status` works without the file, and so do `rollup resume` and `rollup undo`")
 }
 
 fn open_tree(path: &Path) -> Result<Tree, Failure> {
-    if !path.is_dir() {
-        let failure = Failure::new(
-            Exit::NoInput,
-            format_args!("there is no deployment `{}`", path.display()),
-        );
-        return Err(if path.exists() {
-            failure.next("name the directory with the `deployment.toml`")
-        } else {
-            failure.next("check the path; a deployment is a directory with a `deployment.toml`")
-        });
+    if path.is_dir() {
+        return Ok(Tree::open(path)?);
     }
-    Ok(Tree::open(path)?)
+    let advice = if path.exists() {
+        "name the directory with the `deployment.toml`"
+    } else {
+        "check the path; a deployment is a directory with a `deployment.toml`"
+    };
+    let reason = format!("there is no deployment `{}`", path.display());
+    Err(Failure::no_input(reason).next(advice))
 }
 
 fn nearest_deployment() -> Result<PathBuf, Failure> {
-    let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
-    let is_one = |directory: &Path| {
-        directory.join("deployment.toml").is_file()
+    let here = std::env::current_dir().map_err(Failure::io)?;
+    for directory in here.ancestors() {
+        if directory.join("deployment.toml").is_file()
             || directory.join(ROLLUP_DIR.runs().to_path()).is_dir()
-    };
-    let found = here.ancestors().find(|directory| is_one(directory));
-    found.map(Path::to_owned).ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            "no deployment was given, and neither the current directory nor any of its parent \
-             directories has a `deployment.toml`",
-        )
-        .next("pass `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
-    })
+        {
+            return Ok(directory.to_owned());
+        }
+    }
+    let reason = "no deployment was given, and neither the current directory nor any of its parent \
+                  directories has a `deployment.toml`";
+    Err(Failure::usage(reason).next("pass `--deployment DIR`, or set ROLLUP_DEPLOYMENT"))
 }
 
 fn description(tree: &Tree) -> Result<Description, Failure> {
-    let source = text_of_description(tree)?;
-    let mut findings = Findings::default();
-    let description = describe::parse(&source, &mut findings);
-    description.ok_or_else(|| invalid_document(&source, findings))
+    parse_description(&text_of_description(tree)?)
 }
 
 /// Reads a description outside of a deployment, with its text.
 pub(super) fn read_description(path: &Path) -> Result<(Description, String), Failure> {
     let source = source(path)?;
+    let description = parse_description(&source)?;
+    Ok((description, source.text().to_owned()))
+}
+
+/// Parses a description without errors.
+pub(super) fn parse_description(source: &Source) -> Result<Description, Failure> {
     let mut findings = Findings::default();
-    match describe::parse(&source, &mut findings) {
-        Some(description) => Ok((description, source.text().to_owned())),
-        None => Err(invalid_document(&source, findings)),
-    }
+    let description = describe::parse(source, &mut findings);
+    description.ok_or_else(|| invalid_document(source, findings))
 }
 
 /// Reads the text of a deployment's `deployment.toml`.
@@ -192,16 +207,14 @@ pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
 fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     let at = rel("deployment.toml");
     let name = tree.shown(Some(&at));
-    let file = tree.file(&at).map_err(|error| match error.is_missing() {
-        true => {
-            let reason = format!(
-                "`{}` is not a deployment: it has no `deployment.toml`",
-                tree.path().display()
-            );
-            Failure::new(Exit::NoInput, reason)
+    let file = match tree.file(&at) {
+        Err(error) if error.is_missing() => {
+            let path = tree.path().display();
+            let reason = format!("`{path}` is not a deployment: it has no `deployment.toml`");
+            return Err(Failure::no_input(reason));
         }
-        false => error.into(),
-    })?;
+        file => file?,
+    };
     let mut bytes = Vec::new();
     file.take(Source::LARGEST as u64 + 1)
         .read_to_end(&mut bytes)
@@ -211,46 +224,45 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
 
 /// Reads a document named on the command line, at most one byte more than a document may have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
-    Ok(Source::from_bytes(
-        escaped_path(path),
-        bytes(path, Source::LARGEST as u64 + 1)?,
-    ))
+    let bytes = bytes(path, Source::LARGEST as u64 + 1)?;
+    Ok(Source::from_bytes(escaped_path(path), bytes))
 }
 
-/// Reads a file named on the command line, at most `most` bytes. Anything but a file is refused
-/// without waiting for it.
+/// Reads a file named on the command line, at most `most` bytes.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let name = escaped_path(path);
-    let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Failure::new(Exit::NoInput, format_args!("there is no file `{name}`"))
-                .next("check the path")
-        }
-        _ => Failure::new(Exit::Io, format_args!("cannot read `{name}`: {error}")),
-    };
+    let mut bytes = Vec::new();
+    let read = open_file(path)?.take(most).read_to_end(&mut bytes);
+    read.map_err(|error| read_failure(path, &error))?;
+    Ok(bytes)
+}
+
+/// Opens a file named on the command line. Anything but a file is refused without waiting for it.
+pub(super) fn open_file(path: &Path) -> Result<File, Failure> {
     // A path that a shell passes, such as `<(…)`, is a stream with a writer at its other end.
-    let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
-        .iter()
-        .any(|directory| path.starts_with(directory));
-    let nonblocking = if stream {
-        0
-    } else {
-        rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
-    };
+    let streams = ["/dev/fd", "/dev/stdin", "/proc/self/fd"];
+    let is_stream = streams.iter().any(|stream| path.starts_with(stream));
+    let mut flags = OFlags::empty();
+    flags.set(OFlags::NONBLOCK, !is_stream);
     let file = File::options()
         .read(true)
-        .custom_flags(nonblocking)
+        .custom_flags(flags.bits().cast_signed())
         .open(path)
-        .map_err(fail)?;
-    if !stream && !file.metadata().map_err(fail)?.is_file() {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format_args!("`{name}` is not a file"),
-        ));
+        .map_err(|error| read_failure(path, &error))?;
+    if !is_stream && !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let reason = format!("`{}` is not a file", escaped_path(path));
+        return Err(Failure::no_input(reason));
     }
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(bytes)
+    Ok(file)
+}
+
+/// Describes a file named on the command line that cannot be read.
+pub(super) fn read_failure(path: &Path, error: &io::Error) -> Failure {
+    let name = escaped_path(path);
+    if error.kind() == io::ErrorKind::NotFound {
+        let reason = format!("there is no file `{name}`");
+        return Failure::no_input(reason).next("check the path");
+    }
+    Failure::io(format!("cannot read `{name}`: {error}"))
 }
 
 /// Reads a manifest, and checks it against the deployment that it is meant for.
@@ -260,8 +272,7 @@ pub(super) fn manifest(
 ) -> Result<LoadedManifest, Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
-    let checks = Checks { deployment };
-    match manifest::parse_with(&source, &checks, &mut findings) {
+    match manifest::parse_with(&source, &Checks { deployment }, &mut findings) {
         Some(manifest) => Ok(LoadedManifest { manifest, source }),
         None => Err(invalid_document(&source, findings)),
     }
@@ -269,36 +280,28 @@ pub(super) fn manifest(
 
 /// Returns a failure that shows the errors among the findings; the rest is for `rollup validate`.
 fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
-    findings.retain(|finding| finding.level == crate::document::Severity::Error);
-    let text = findings
-        .text(source, &render_options())
-        .trim_end()
-        .to_owned();
+    findings.retain(|finding| finding.level == Severity::Error);
     // A manifest that removes an item that is not removable is still valid.
-    let exit = match findings
-        .sorted()
-        .iter()
-        .all(|finding| finding.code == Code::NotRemovable)
-    {
-        true => Exit::NotReady,
-        false => Exit::Invalid,
+    let is_not_ready = |finding: &&Finding| finding.code == Code::NotRemovable;
+    let exit = if findings.sorted().iter().all(is_not_ready) {
+        Exit::NotReady
+    } else {
+        Exit::Invalid
     };
+    let name = source.name();
     let errors = out::count(findings.errors(), "error", "errors");
-    let failure = Failure::new(exit, format_args!("`{}` has {errors}", source.name())).next(
-        format!("fix the file, then `rollup validate {}`", source.name()),
-    );
-    Failure {
-        findings: Some(text),
-        ..failure
-    }
+    let mut failure = Failure::new(exit, format!("`{name}` has {errors}"))
+        .next(format!("fix the file, then `rollup validate {name}`"));
+    let text = findings.text(source, &render_options(&io::stderr()));
+    failure.findings = Some(text.trim_end().to_owned());
+    failure
 }
 
-/// Returns the layout of findings on standard error.
-fn render_options() -> RenderOptions {
-    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+/// Returns the layout of findings on a stream.
+pub(super) fn render_options(stream: &impl RawStream) -> RenderOptions {
     RenderOptions {
         width: out::width(),
-        color,
+        color: AutoStream::choice(stream) != ColorChoice::Never,
         wraps: out::is_screen(),
     }
 }
@@ -313,46 +316,43 @@ pub(super) fn payload_directory(
     if let Some(given) = given {
         return given_payload(given).map(Some);
     }
-    let beside = manifest
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(beside).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| name.parse() == Ok(kb))
-        })
+    let entries = std::fs::read_dir(parent_of(manifest));
+    let entries = entries.into_iter().flatten().flatten();
+    let is_named = |name: &OsStr| name.to_str().is_some_and(|name| name.parse() == Ok(kb));
+    Ok(entries
+        .filter(|entry| is_named(&entry.file_name()))
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
-        .collect();
-    found.sort();
-    Ok(found.into_iter().next())
+        .min())
+}
+
+/// Returns the directory of a file, as a path that can be opened.
+pub(super) fn parent_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Checks a payload directory named on the command line.
 pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
-    match given.is_dir() {
-        true => Ok(given.to_owned()),
-        false => {
-            let failure = Failure::new(
-                Exit::NoInput,
-                format_args!("there is no payload directory `{}`", given.display()),
-            );
-            Err(if given.exists() {
-                failure.next("name the directory with the files")
-            } else {
-                failure.next("check the path; `-p DIR` is the directory with the vendor's files")
-            })
-        }
+    if given.is_dir() {
+        return Ok(given.to_owned());
     }
+    let advice = if given.exists() {
+        "name the directory with the files"
+    } else {
+        "check the path; `-p DIR` is the directory with the vendor's files"
+    };
+    let reason = format!("there is no payload directory `{}`", given.display());
+    Err(Failure::no_input(reason).next(advice))
 }
 
-/// Opens a payload directory.
-pub(super) fn payload(directory: &Path) -> anyhow::Result<Payload> {
-    Ok(Payload::open(directory)?)
+/// Describes a payload that was neither given nor found.
+pub(super) fn no_payload(kb: Kb) -> Failure {
+    let reason = format!("no payload was given, and no directory `{kb}` is beside the manifest");
+    Failure::usage(reason)
+        .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD")
 }
 
 /// Reads while another process may write: compares the journals before and after, and reads again
@@ -368,7 +368,7 @@ pub(super) fn read_consistently<T>(
             return value;
         }
     }
-    Err(writer_at_work(tree).into())
+    bail!(held(tree))
 }
 
 /// Returns all runs.
@@ -378,20 +378,14 @@ pub(super) fn read_consistently<T>(
 /// The slots of a run show more progress than its journal records.
 pub(super) fn checked_runs(tree: &Tree) -> anyhow::Result<Vec<Run>> {
     let runs = runs(tree)?;
-    runs.iter().try_for_each(|run| check_not_begun(tree, run))?;
+    for run in &runs {
+        check_not_begun(tree, run)?;
+    }
     Ok(runs)
 }
 
 /// Returns the number of records of every run: a writer changes it first and last.
 fn record_counts(tree: &Tree) -> anyhow::Result<Vec<(u32, usize)>> {
-    let runs = runs(tree)?;
-    Ok(runs
-        .iter()
-        .map(|run| (run.number, run.journal.entries.len()))
-        .collect())
-}
-
-/// Describes the process that holds the lock.
-pub(super) fn writer_at_work(tree: &Tree) -> LockError {
-    held(tree)
+    let count = |run: &Run| (run.number, run.journal.entries.len());
+    Ok(runs(tree)?.iter().map(count).collect())
 }

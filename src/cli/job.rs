@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answers::confirmations;
+use anyhow::bail;
+
+use super::advice::TypedCommand;
+use super::answers::{confirm, confirmations};
 use super::approval::{ExpectedPlan, check_digest};
 use super::args::{Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
@@ -13,21 +16,19 @@ use super::envelope::Envelope;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::{self, DescribedDeployment, LoadedManifest};
-use super::next::NextCommands;
+use super::recovery::{FINISH_OR_ROLL_BACK, run_with_name};
 use super::saved::SavedPlan;
 use super::state_now::take_lock;
-use super::typed::PlanCommand;
 use crate::cli::terminal::out;
-use crate::cli::terminal::prompts;
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::fault_injection::FaultInjector;
-use crate::deployment::lock::holder;
+use crate::deployment::lock::{held, holder};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::{Run, runs};
+use crate::journal::Run;
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
@@ -39,23 +40,17 @@ use crate::run::{
 
 impl From<PlanChoices> for Options {
     fn from(choices: PlanChoices) -> Self {
-        Self {
-            include_missing: if choices.include_missing {
-                IncludeMissing::Yes
-            } else {
-                IncludeMissing::No
-            },
-            reapply: if choices.reapply {
-                Reapply::Yes
-            } else {
-                Reapply::No
-            },
-            downgrade: if choices.allow_downgrade {
-                Downgrade::Allow
-            } else {
-                Downgrade::Refuse
-            },
+        let mut options = Self::default();
+        if choices.include_missing {
+            options.include_missing = IncludeMissing::Yes;
         }
+        if choices.reapply {
+            options.reapply = Reapply::Yes;
+        }
+        if choices.allow_downgrade {
+            options.downgrade = Downgrade::Allow;
+        }
+        options
     }
 }
 
@@ -63,8 +58,8 @@ impl From<PlanChoices> for Options {
 pub(super) struct Job {
     pub(super) loaded: LoadedManifest,
     pub(super) site: DescribedDeployment,
-    pub(super) options: Options,
-    pub(super) command: PlanCommand,
+    pub(super) choices: PlanChoices,
+    pub(super) typed: TypedCommand,
     expected: ExpectedPlan,
 }
 
@@ -74,13 +69,9 @@ pub(super) struct BeginOptions<'a> {
     pub(super) command: &'static str,
     /// Verb that begins the prompt: `Apply`.
     pub(super) verb: &'static str,
-    /// Message if the answer is no: `not applied`.
-    pub(super) declined: &'static str,
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
-    /// Command line that does the same again, without `--confirm`.
-    pub(super) retry_command: String,
     /// Time to wait for the lock.
     pub(super) wait: Duration,
     /// Fault injector of a rehearsal.
@@ -108,52 +99,34 @@ pub(super) struct LockedPlan {
 impl Job {
     /// Reads a manifest, or a saved plan, which planning again must then reproduce.
     pub(super) fn from_args(args: &PlanningArgs) -> anyhow::Result<Self> {
-        let PlanningArgs {
-            manifest,
-            deployment,
-            payload,
-            choices,
-        } = args;
-        let (deployment, payload) = (deployment.deployment.as_deref(), payload.payload.as_deref());
-        let Some(saved) = SavedPlan::read(manifest)? else {
-            return Self::open(manifest, deployment, payload, *choices);
+        let path = args.manifest.as_path();
+        let (deployment, payload) = (args.deployment.path(), args.payload.payload.as_deref());
+        let Some(saved) = SavedPlan::read(path)? else {
+            return Self::open(path, deployment, payload, args.choices);
         };
-        if *choices != PlanChoices::default() {
-            return Err(
-                Failure::new(Exit::Usage, "the options of a saved plan cannot be changed").next(
+        if args.choices != PlanChoices::default() {
+            bail!(
+                Failure::usage("the options of a saved plan cannot be changed").next(
                     "leave out `--include-missing`, `--reapply` and `--allow-downgrade`, or plan \
-                 again with them",
-                ).into());
+                     again with them",
+                )
+            );
         }
-        let (origin, recorded, choices) = saved.origin(manifest)?;
-        let job = Self::open(
-            &origin,
-            deployment,
-            Some(payload.unwrap_or(&recorded)),
-            choices,
-        )?;
-        let expected = ExpectedPlan::Saved(saved.plan);
-        let command = PlanCommand {
-            path: manifest.clone(),
-            manifest_of_plan: Some(origin),
-            ..job.command
-        };
-        Ok(Self {
-            command,
-            expected,
-            ..job
-        })
+        let (manifest, recorded, choices) = saved.origin(path)?;
+        let payload = payload.unwrap_or(&recorded);
+        let mut job = Self::open(&manifest, deployment, Some(payload), choices)?;
+        job.typed.saved_plan = Some(path.to_owned());
+        job.expected = ExpectedPlan::Saved(saved.plan);
+        Ok(job)
     }
 
     /// Requires that the plan has this digest.
     pub(super) fn expect_digest(mut self, approved: Option<&Digest>) -> anyhow::Result<Self> {
-        let Some(approved) = approved else {
-            return Ok(self);
-        };
-        match &self.expected {
+        match (approved, &self.expected) {
+            (None, _) => {}
             // Planning must reproduce the saved plan, so the saved plan must be the approved one.
-            ExpectedPlan::Saved(saved) => check_digest(saved, approved, &self.command)?,
-            _ => self.expected = ExpectedPlan::Digest(*approved),
+            (Some(approved), ExpectedPlan::Saved(saved)) => check_digest(saved, approved)?,
+            (Some(approved), _) => self.expected = ExpectedPlan::Digest(*approved),
         }
         Ok(self)
     }
@@ -167,18 +140,18 @@ impl Job {
         let site = inputs::open_described(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
-        let command = PlanCommand {
-            path: manifest.to_owned(),
-            manifest_of_plan: None,
-            deployment: site.tree.path().to_owned(),
+        let typed = TypedCommand {
+            manifest: Some(manifest.to_owned()),
+            saved_plan: None,
+            deployment: Some(site.tree.path().to_owned()),
             payload,
-            choices,
+            options: choices.flags(),
         };
         Ok(Self {
             loaded,
             site,
-            options: choices.into(),
-            command,
+            choices,
+            typed,
             expected: ExpectedPlan::Any,
         })
     }
@@ -187,103 +160,86 @@ impl Job {
         &self.site.tree
     }
 
+    /// Returns the paths that the command reads, which no output may replace.
+    pub(super) fn reads(&self) -> Vec<&Path> {
+        let typed = &self.typed;
+        let files = [&typed.manifest, &typed.saved_plan, &typed.payload];
+        let files = files.into_iter().flatten().map(|path| path.as_path());
+        files.chain([self.tree().path()]).collect()
+    }
+
     /// Prints the first line: the deployment and the payload that a command works on.
     pub(super) fn announce(&self) {
-        let payload = match &self.command.payload {
+        let payload = match &self.typed.payload {
             Some(payload) => format!("payload {}", payload.display()),
             None => "no payload".to_owned(),
         };
-        out::message(format_args!(
-            "deployment {} ({}), {payload}",
-            self.tree().path().display(),
-            self.site.how
-        ));
+        let deployment = self.tree().path().display();
+        let how = self.site.how;
+        out::message(format_args!("deployment {deployment} ({how}), {payload}"));
     }
 
     fn open_payload(&self) -> anyhow::Result<Option<(Payload, PayloadFacts)>> {
-        let Some(directory) = &self.command.payload else {
+        let Some(directory) = &self.typed.payload else {
             return Ok(None);
         };
-        let payload = inputs::payload(directory)?;
+        let payload = Payload::open(directory)?;
         let facts = payload.facts(&self.loaded.manifest.file_table());
         Ok(Some((payload, facts)))
     }
 
     fn plan(&self, facts: Option<&PayloadFacts>) -> anyhow::Result<(Planned, Option<OpenRun>)> {
-        let manifest = &self.loaded.manifest;
+        let (manifest, tree) = (&self.loaded.manifest, self.tree());
+        let kb = manifest.rollup.kb;
         let description = self.site.description.clone();
-        let record = AppliedRecord::path(manifest.rollup.kb);
-        let is_applied = self.tree().metadata(&record);
-        let is_applied = is_applied?;
+        let is_applied = tree.metadata(&AppliedRecord::path(kb))?.is_some();
         let bound = manifest.clone().bind(&description).map_err(Refusal::from)?;
-        let interest = interest(&bound, &description, is_applied.is_some());
-        let snapshot = Snapshot::read(self.tree(), description, &interest);
-        let mut snapshot = snapshot?;
-        let (past, _) = run::past(self.tree(), Some(manifest.rollup.kb))?;
-        snapshot.past = past;
+        let interest = interest(&bound, &description, is_applied);
+        let mut snapshot = Snapshot::read(tree, description, &interest)?;
+        (snapshot.past, _) = run::past(tree, Some(kb))?;
+        let open = snapshot.past.open.as_ref();
         // Staged objects occupy their space on disk already.
-        if snapshot
-            .past
-            .open
-            .as_ref()
-            .is_some_and(|open| open.staged.is_some())
-        {
+        if open.is_some_and(|open| open.staged.is_some()) {
             snapshot.free = None;
         }
-        let planned = crate::plan::plan(&bound, &snapshot, facts, self.options);
+        let planned = crate::plan::plan(&bound, &snapshot, facts, self.choices.into());
         let open = snapshot.past.open;
         let planned = match (planned, &open) {
             (Ok(planned), _) => planned,
             (Err(refusal), None) => {
-                let digest = manifest.digest;
-                return Err(self
-                    .expected
-                    .refused(refusal, digest, self.tree(), &self.command)
-                    .into());
+                bail!(self.expected.refused(refusal, manifest.digest, tree));
             }
             (Err(refusal), Some(_)) => {
-                let next = NextCommands(self.tree().path());
-                return Err(with_open_run(refusal.into(), &next).into());
+                let mut failure = Failure::from(&refusal);
+                failure.next.insert(0, FINISH_OR_ROLL_BACK.to_owned());
+                bail!(failure);
             }
         };
         if let Planned::Plan(plan) = &planned {
-            self.expected.check(plan, self.tree(), &self.command)?;
-        }
-        match (&planned, open) {
-            (Planned::Plan(plan), Some(open))
-                if open.staged.is_some() && open.staged != plan.digest =>
+            self.expected.check(plan, tree)?;
+            if let Some(open) = &open
+                && open.staged.is_some()
+                && open.staged != plan.digest
             {
-                Err(self.another_plan_is_staged(plan, &open).into())
+                bail!(self.another_plan_is_staged(plan, open));
             }
-            (_, open) => Ok((planned, open)),
         }
+        Ok((planned, open))
     }
 
     /// Describes a run that is staged with another plan. If it is a plan of the same manifest,
     /// names every change since then.
     fn another_plan_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
-        let staged = runs(self.tree())
-            .ok()
-            .and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
-        let staged = staged.and_then(|run| load_plan(self.tree(), &run.directory).ok());
-        let same_manifest = staged
-            .as_ref()
-            .and_then(Plan::rollup)
-            .map(|rollup| rollup.manifest)
-            == plan.rollup().map(|rollup| rollup.manifest);
-        let changes = staged
-            .filter(|_| same_manifest)
-            .and_then(|plan| changes_since_plan(self.tree(), &plan).ok())
+        let changes = self
+            .changes_since_staged(plan, &open.name)
             .unwrap_or_default();
+        let name = &open.name;
         let mut failure = if changes.is_empty() {
-            Failure::new(
-                Exit::NotReady,
-                format_args!("run {} is staged with another plan", open.name),
-            )
+            Failure::not_ready(format!("run {name} is staged with another plan"))
         } else {
             Failure::new(
                 Exit::StalePlan,
-                format_args!("run {} is staged, and is stale", open.name),
+                format!("run {name} is staged, and is stale"),
             )
         };
         for change in changes {
@@ -291,25 +247,22 @@ impl Job {
                 .reasons
                 .push(format!("since the run was staged, {change}"));
         }
-        failure.next(format!(
-            "`{}` discards it; then `{}`",
-            NextCommands(self.tree().path()).undo(),
-            self.command.apply_line()
-        ))
+        failure.next("`rollup undo` discards it; then `rollup apply`")
+    }
+
+    fn changes_since_staged(&self, plan: &Plan, name: &str) -> Option<Vec<String>> {
+        let run = run_with_name(self.tree(), name).ok()??;
+        let staged = load_plan(self.tree(), &run.directory).ok()?;
+        let is_same = staged.rollup()?.manifest == plan.rollup()?.manifest;
+        is_same.then(|| changes_since_plan(self.tree(), &staged).ok())?
     }
 
     /// Refuses to continue without a payload, which every command that writes needs.
-    pub(super) fn require_payload(&self) -> anyhow::Result<()> {
-        if self.command.payload.is_some() {
-            return Ok(());
+    pub(super) fn require_payload(&self) -> Result<(), Failure> {
+        match self.typed.payload {
+            Some(_) => Ok(()),
+            None => Err(inputs::no_payload(self.loaded.manifest.rollup.kb)),
         }
-        let name = self.loaded.manifest.rollup.kb;
-        Err(Failure::new(
-            Exit::Usage,
-            format_args!("no payload was given, and no directory `{name}` is beside the manifest"),
-        )
-        .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD")
-        .into())
     }
 
     /// Takes the lock, clears runs that died while staging, and plans. Returns `None` if there is
@@ -321,14 +274,11 @@ impl Job {
     ) -> anyhow::Result<Option<LockedPlan>> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
         // Lock before the prompt, so that the plan that is confirmed is the one that runs.
-        let tree = self.tree().try_clone()?;
-        let disk = take_lock(tree, &doing, options.wait)?;
-        let disk = match &options.injector {
-            Some(injector) => disk.with_injector(Arc::clone(injector)),
-            None => disk,
-        };
-        let cleared = clear_interrupted_staging(&disk)?;
-        report_cleared_runs(&cleared);
+        let mut disk = take_lock(self.tree().try_clone()?, &doing, options.wait)?;
+        if let Some(injector) = &options.injector {
+            disk = disk.with_injector(Arc::clone(injector));
+        }
+        report_cleared_runs(&clear_interrupted_staging(&disk)?);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
             (Planned::Plan(plan), open) => (plan, open),
@@ -339,10 +289,7 @@ impl Job {
         };
         let staged = match open {
             None => None,
-            Some(open) => {
-                let runs = runs(disk.tree())?;
-                runs.into_iter().find(|run| run.name() == open.name)
-            }
+            Some(open) => run_with_name(disk.tree(), &open.name)?,
         };
         Ok(Some(LockedPlan {
             disk,
@@ -363,39 +310,23 @@ impl Job {
         if options.preview == Preview::Printed {
             out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
         }
+        let mut given = options.confirm.to_vec();
         if let Some(staged) = staged {
-            out::line(format_args!(
-                "run {} is staged with this plan",
-                staged.name()
-            ));
+            let name = staged.name();
+            out::line(format_args!("run {name} is staged with this plan"));
+            let opened = staged.journal.opened();
+            given.extend(opened.iter().flat_map(|opened| opened.confirmed.clone()));
         }
         let reasons = preflight(self.tree(), plan)?;
         if !reasons.is_empty() {
-            return Err(RunError::NotReady(reasons).into());
+            bail!(RunError::NotReady(reasons));
         }
         warn_of_risk(self.tree());
-        let before = staged
-            .as_ref()
-            .and_then(|run| run.journal.opened())
-            .map(|opened| opened.confirmed.as_slice());
-        let given = [options.confirm, before.unwrap_or_default()].concat();
-        let confirmed = confirmations(plan, &given, &options.retry_command)?;
-        if options.yes {
-            return Ok(confirmed);
-        }
+        let confirmed = confirmations(plan, &given)?;
         let question = format!("\n{} {}? [y/N]", options.verb, plan.subject);
-        if prompts::is_yes(&prompts::ask(&question)) {
-            Ok(confirmed)
-        } else {
-            Err(Failure::new(Exit::Interrupted, options.declined).into())
-        }
+        confirm(&question, options.yes)?;
+        Ok(confirmed)
     }
-}
-
-/// Adds the commands that finish the open run or roll it back to a failure.
-fn with_open_run(mut failure: Failure, next: &NextCommands<'_>) -> Failure {
-    failure.next.insert(0, next.finish_or_roll_back());
-    failure
 }
 
 /// Plans without the lock. Reports a run that another process works on as locked, not as
@@ -408,7 +339,7 @@ pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
             if Failure::of(&error, None).exit == Exit::NotReady
                 && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>
         {
-            Err(inputs::writer_at_work(job.tree()).into())
+            bail!(held(job.tree()))
         }
         planned => planned.map(|(planned, _)| planned),
     })

@@ -16,7 +16,6 @@ mod terminal;
 // Files that people name, and commands that they type next.
 mod advice;
 mod envelope;
-mod next;
 mod output;
 mod walk;
 
@@ -30,10 +29,10 @@ mod backup;
 mod ending;
 mod inputs;
 mod job;
+mod lines;
 mod named;
 mod recovery;
 mod saved;
-mod typed;
 
 mod commands;
 
@@ -44,7 +43,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use advice::TypedPaths;
+use advice::TypedCommand;
 use args::{Cli, Command};
 use envelope::Envelope;
 use exit::Exit;
@@ -80,8 +79,7 @@ pub fn main() -> ExitCode {
 fn unless_lost(matches: &ArgMatches, exit: Exit) -> anyhow::Result<Exit> {
     if is_for_its_output(matches, exit) && out::is_lost() {
         let reason = "the result could not be written to standard output";
-        let failure =
-            Failure::new(Exit::Io, reason).next("free space, then the same command again");
+        let failure = Failure::io(reason).next("free space, then the same command again");
         return Err(failure.into());
     }
     Ok(exit)
@@ -91,9 +89,9 @@ fn unless_lost(matches: &ArgMatches, exit: Exit) -> anyhow::Result<Exit> {
 fn report_failure(command: &Command, matches: &ArgMatches, error: &anyhow::Error) -> Exit {
     let tree = state_now::locked_tree().or_else(|| deployment_of(matches));
     let mut failure = Failure::of(error, tree.as_ref());
-    let paths = TypedPaths::of(matches, tree.as_ref().map(Tree::path));
+    let typed = TypedCommand::of(matches, tree.as_ref().map(Tree::path));
     for next in &mut failure.next {
-        *next = paths.complete(next);
+        *next = typed.complete(next);
     }
     let state = match command {
         Command::Rehearse(args) => commands::state_of_lab(args),
@@ -109,7 +107,7 @@ fn report_failure(command: &Command, matches: &ArgMatches, error: &anyhow::Error
             now: &state.text,
             next: &failure.next,
         };
-        Envelope::new(failure.exit, content).print();
+        Envelope::of_failure(failure.exit, state.changed, content).print();
     }
     failure.exit
 }

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use xattr::FileExt;
 
-use super::exit::Exit;
 use super::failure::Failure;
 use super::state_now;
 use crate::cli::terminal::out::{self, shell_quoted};
@@ -77,7 +76,7 @@ impl OutputFile {
                 refuse_path(path, at, reads)?;
                 if if_exists == IfExists::Refuse && at.symlink_metadata().is_ok() {
                     let exists = format!("`{}` exists already", path.display());
-                    return Err(Failure::new(Exit::Usage, exists)
+                    return Err(Failure::usage(exists)
                         .next("`--force` replaces it, with all its edits; or name another file"));
                 }
             }
@@ -117,7 +116,7 @@ impl OutputFile {
                 state_now::wrote(&self.path);
                 directory.sync_all().map_err(|error| {
                     let reason = format!("`{}` may not be on disk: {error}", self.path.display());
-                    Failure::new(Exit::Io, reason)
+                    Failure::io(reason)
                 })
             }
         }
@@ -226,10 +225,11 @@ fn refuse_read(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
 }
 
 fn refused(path: &Path, relation: &str, other: &Path) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        format_args!("`{}` {relation} `{}`", path.display(), other.display()),
-    )
+    Failure::usage(format_args!(
+        "`{}` {relation} `{}`",
+        path.display(),
+        other.display()
+    ))
     .next("name a path somewhere else")
 }
 
@@ -326,9 +326,6 @@ fn kept_attributes(listed: io::Result<xattr::XAttrs>) -> io::Result<Vec<OsString
 }
 
 fn write_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Exit::Io,
-        format_args!("cannot write `{}`: {error}", path.display()),
-    )
-    .next("name a file in a directory that exists and that you may write to")
+    Failure::io(format_args!("cannot write `{}`: {error}", path.display()))
+        .next("name a file in a directory that exists and that you may write to")
 }

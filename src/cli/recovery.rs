@@ -1,24 +1,25 @@
-//! The part that `resume` and `undo` share: the lock, the runs, and the preview of the remaining
-//! operations.
+//! Runs of a deployment, and the part that `resume` and `undo` share: the lock, and the preview of
+//! the remaining operations.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use super::answers::require_terminal;
 use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::inputs;
-use super::next::NextCommands;
-use super::state_now::take_lock;
+use super::inputs::open_to_change;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Direction, JournalError, Run, runs};
+use crate::deployment::tree::Tree;
+use crate::journal::{Direction, JournalError, Run, RunState, runs};
 use crate::plan::Plan;
 use crate::run::{Cleared, UndoCheck, clear_interrupted_staging, describe_run, examine};
+
+/// Advice if an open run is in the way.
+pub(super) const FINISH_OR_ROLL_BACK: &str =
+    "`rollup resume` finishes the open run, `rollup undo` rolls it back";
 
 /// Takes the lock for a recovery, and clears runs that died while staging. The description is
 /// missing if `deployment.toml` cannot be used, which is only warned about.
@@ -29,35 +30,40 @@ pub(super) fn lock_for_recovery(
     rehearsal: RehearsalChildArgs,
     verb: &str,
 ) -> anyhow::Result<(LockedDeployment, Option<Description>, Cleared)> {
-    let site = inputs::open_deployment(deployment.deployment.as_deref())?;
-    out::message(format_args!(
-        "deployment {} ({})",
-        site.tree.path().display(),
-        site.how
-    ));
+    let site = open_to_change(deployment)?;
     site.warn();
-    if !yes {
-        require_terminal("`--yes` continues without asking")?;
+    let mut disk = site.lock(verb, yes, "`--yes` continues without asking", lock)?;
+    if let Some(injector) = rehearsal.injector() {
+        disk = disk.with_injector(injector);
     }
-    let wait = Duration::from_secs(lock.lock_timeout);
-    let disk = take_lock(site.tree, verb, wait)?;
-    let disk = match rehearsal.injector() {
-        Some(injector) => disk.with_injector(injector),
-        None => disk,
-    };
     let cleared = clear_interrupted_staging(&disk)?;
     report_cleared_runs(&cleared);
     Ok((disk, site.description.ok(), cleared))
 }
 
-pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, JournalError> {
-    runs(disk.tree())
+/// Finds a run by its name.
+pub(super) fn run_with_name(tree: &Tree, name: &str) -> Result<Option<Run>, JournalError> {
+    Ok(runs(tree)?.into_iter().find(|run| run.name() == name))
+}
+
+/// Returns whether a run has begun its commit and is not closed.
+pub(super) fn is_unfinished(run: &Run) -> bool {
+    matches!(run.state(), RunState::Unfinished(_))
+}
+
+/// Returns whether a run in this state is being rolled back.
+pub(super) fn is_back(state: RunState) -> bool {
+    state == RunState::Unfinished(Direction::Back)
+}
+
+/// Describes the state of a run in a sentence.
+pub(super) fn state_of(run: &Run) -> String {
+    format!("run {} is {}", run.name(), describe_run(run))
 }
 
 /// Describes a run that is open, and so in the way of the command.
-pub(super) fn other_is_open(open: &Run, next: &NextCommands<'_>) -> Failure {
-    let reason = format!("run {} is {}", open.name(), describe_run(open));
-    Failure::new(Exit::NotReady, reason).next(next.finish_or_roll_back())
+pub(super) fn other_is_open(open: &Run) -> Failure {
+    Failure::not_ready(state_of(open)).next(FINISH_OR_ROLL_BACK)
 }
 
 /// Prints the operations that a recovery will do.
@@ -68,11 +74,11 @@ pub(super) fn print_remaining_operations(
     direction: Direction,
 ) -> anyhow::Result<()> {
     let examined = examine(disk.tree(), &run.directory, plan)?;
-    out::line(format_args!("run {} is {}", run.name(), describe_run(run)));
+    out::line(state_of(run));
     let left_alone = match direction {
         Direction::Forward => BTreeSet::new(),
         Direction::Back => {
-            UndoCheck::new(disk.tree(), &all_runs(disk)?, None).paths_left_alone(run)
+            UndoCheck::new(disk.tree(), &runs(disk.tree())?, None).paths_left_alone(run)
         }
     };
     let lines = views::plan::remaining_operations(plan, &examined, direction, &left_alone);
@@ -89,11 +95,8 @@ pub(super) fn print_remaining_operations(
 
 /// Returns the ids of the manual steps of a plan, which can be confirmed on the command line.
 pub(super) fn manual_steps(plan: &Plan) -> Vec<&str> {
-    plan.steps
-        .iter()
-        .filter(|step| step.manual.is_some())
-        .map(|step| step.id.as_str())
-        .collect()
+    let manual = plan.steps.iter().filter(|step| step.manual.is_some());
+    manual.map(|step| step.id.as_str()).collect()
 }
 
 /// Reports that there is no run to recover. The hint is appended to the line.

@@ -12,11 +12,12 @@ use std::time::Duration;
 use crate::deployment::lock::LockError;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
-use crate::journal::{JournalError, Outcome, Run, RunState, runs_and_damaged};
+use crate::journal::{DamagedRun, JournalError, Outcome, Run, RunState, runs_and_damaged};
 use crate::names::Escaped;
 use crate::plan::Outage;
-use crate::run::{containers_left, describe_run, examine, keeps_objects, load_plan};
+use crate::run::{containers_left, examine, keeps_objects, load_plan};
 
+use super::recovery::state_of;
 use super::terminal::out;
 
 /// Number of unavailable items and services that are named one by one.
@@ -63,8 +64,9 @@ pub(super) fn take_lock(
     wait: Duration,
 ) -> Result<LockedDeployment, LockError> {
     let disk = LockedDeployment::lock(tree, doing, wait)?;
-    let before = read_records(disk.tree()).ok();
-    watched(|watched| watched.locked = Some((disk.tree().path().to_owned(), before)));
+    let before = Records::read(disk.tree()).map(|records| records.progress());
+    let path = disk.tree().path().to_owned();
+    watched(|watched| watched.locked = Some((path, before.ok())));
     Ok(disk)
 }
 
@@ -75,12 +77,7 @@ pub(super) fn wrote(file: &Path) {
 
 /// Returns whether this process has changed the deployment that it locked last.
 pub(super) fn has_changed() -> bool {
-    watched(|watched| {
-        let (path, before) = watched.locked.as_ref()?;
-        let tree = Tree::open(path).ok()?;
-        Some(state_since(&tree, before, None).changed)
-    })
-    .unwrap_or(false)
+    has_locked() && state_now(None, None).changed
 }
 
 /// Returns whether this process has written a file for people.
@@ -95,8 +92,8 @@ pub(super) fn has_locked() -> bool {
 
 /// Opens the deployment that this process locked last: in a rehearsal, that of the lab.
 pub(super) fn locked_tree() -> Option<Tree> {
-    let locked = watched(|watched| watched.locked.as_ref().map(|(path, _)| path.clone()));
-    Tree::open(&locked?).ok()
+    let locked = watched(|watched| watched.locked.clone());
+    Tree::open(&locked?.0).ok()
 }
 
 fn watched<T>(with: impl FnOnce(&mut Watched) -> T) -> T {
@@ -109,15 +106,14 @@ pub(super) fn state_now(given: Option<&Tree>, run: Option<u32>) -> StateNow {
     let (locked, written) = watched(|watched| (watched.locked.clone(), watched.written.clone()));
     let locked = locked.and_then(|(path, before)| Some((Tree::open(&path).ok()?, before)));
     let mut state = match (&locked, given) {
-        (Some((tree, before)), _) => state_since(tree, before, run),
-        (None, Some(tree)) => unchanged(line_of_run(tree, run)),
+        (Some((tree, before)), _) => state_since(tree, before.as_ref(), run),
+        (None, Some(tree)) => state_since(tree, None, run),
         (None, None) => unchanged(None),
     };
     for file in written {
         let file = file.display().to_string();
-        state
-            .text
-            .push_str(&format!("; `{}` was written", Escaped(&file)));
+        let written = format!("; `{}` was written", Escaped(&file));
+        state.text.push_str(&written);
     }
     state
 }
@@ -130,100 +126,115 @@ fn unchanged(open: Option<String>) -> StateNow {
     }
 }
 
-fn read_records(tree: &Tree) -> Result<RunRecords, JournalError> {
-    let (runs, damaged) = runs_and_damaged(tree)?;
-    let damaged = damaged.iter().map(|run| {
-        let record = RunProgressRecord {
-            records: None,
-            keeps_objects: false,
-        };
-        (run.directory.name().to_owned(), record)
-    });
-    let sound = runs.iter().map(|run| {
-        let record = RunProgressRecord {
-            records: Some(run.journal.entries.len()),
-            keeps_objects: keeps_objects(tree, run).unwrap_or(false),
-        };
-        (run.name().to_owned(), record)
-    });
-    Ok(damaged.chain(sound).collect())
+fn changed(text: String) -> StateNow {
+    StateNow {
+        changed: true,
+        text,
+    }
 }
 
-/// Describes the changes since the records were read.
-fn state_since(tree: &Tree, before: &Option<RunRecords>, run: Option<u32>) -> StateNow {
-    let Some(before) = before else {
-        return unchanged(line_of_run(tree, run));
-    };
-    let (runs, now) = match (runs_and_damaged(tree), read_records(tree)) {
-        (Ok((runs, _)), Ok(now)) => (runs, now),
-        (Err(fault), _) | (_, Err(fault)) => {
-            return StateNow {
-                changed: true,
-                text: format!("the records of the runs cannot be read: {fault}"),
-            };
+/// Describes the changes since the records were read; without these, nothing was changed.
+fn state_since(tree: &Tree, before: Option<&RunRecords>, run: Option<u32>) -> StateNow {
+    match (Records::read(tree), before) {
+        (Ok(now), Some(before)) => now.since(before, run),
+        (Ok(now), None) => unchanged(now.line_of(run)),
+        (Err(_), None) => unchanged(None),
+        (Err(fault), Some(_)) => {
+            changed(format!("the records of the runs cannot be read: {fault}"))
         }
-    };
-    let cleared: Vec<&str> = before
-        .iter()
-        .filter(|(name, run)| {
-            run.keeps_objects && now.get(*name).is_some_and(|now| !now.keeps_objects)
+    }
+}
+
+/// Records of all runs, as they are at one moment.
+struct Records<'a> {
+    tree: &'a Tree,
+    runs: Vec<Run>,
+    damaged: Vec<DamagedRun>,
+}
+
+impl<'a> Records<'a> {
+    fn read(tree: &'a Tree) -> Result<Self, JournalError> {
+        let (runs, damaged) = runs_and_damaged(tree)?;
+        Ok(Self {
+            tree,
+            runs,
+            damaged,
         })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !cleared.is_empty() {
-        return StateNow {
-            changed: true,
-            text: format!("the old objects of {} are gone", cleared.join(", ")),
-        };
     }
-    let went_on = |run: &&Run| before.get(run.name()) != now.get(run.name());
-    match runs.iter().rfind(went_on) {
-        None => unchanged(line_of_run(tree, run)),
-        Some(run) if is_not_begun(run.state()) => unchanged(Some(run_line(tree, run))),
-        Some(run) => StateNow {
-            changed: true,
-            text: run_line(tree, run),
-        },
-    }
-}
 
-fn is_not_begun(state: RunState) -> bool {
-    matches!(state, RunState::Staging | RunState::Staged)
-}
-
-/// Describes the run with this number, or else the open run, or a damaged one.
-fn line_of_run(tree: &Tree, number: Option<u32>) -> Option<String> {
-    let (runs, damaged) = runs_and_damaged(tree).ok()?;
-    let named = runs.iter().find(|run| Some(run.number) == number);
-    let open = named.or_else(|| runs.iter().find(|run| run.is_open()));
-    let damaged = damaged.first();
-    let damaged = damaged.map(|run| {
-        format!(
-            "the journal of run {} is damaged, and does not show how far the run is",
-            run.directory.name()
-        )
-    });
-    open.map(|run| run_line(tree, run)).or(damaged)
-}
-
-/// Describes a run: its state, how far it is, and what is unavailable.
-fn run_line(tree: &Tree, run: &Run) -> String {
-    let is_as_before = || {
-        let (runs, _) = runs_and_damaged(tree).ok()?;
-        Some(containers_left(tree, &runs, run).is_empty())
-    };
-    match run.state() {
-        RunState::Unfinished(_) => {
-            let progress = progress_line(tree, run).unwrap_or_default();
-            format!("run {} is {}{progress}", run.name(), describe_run(run))
+    fn progress(&self) -> RunRecords {
+        let mut progress = RunRecords::new();
+        for run in &self.runs {
+            let record = RunProgressRecord {
+                records: Some(run.journal.entries.len()),
+                keeps_objects: keeps_objects(self.tree, run).unwrap_or(false),
+            };
+            progress.insert(run.name().to_owned(), record);
         }
-        RunState::Staging => format!("run {} is not staged completely", run.name()),
-        RunState::Staged => format!("run {} is staged", run.name()),
-        RunState::Closed(Outcome::Undone) if is_as_before() == Some(true) => format!(
-            "run {} is undone: the deployment is as it was before the run",
-            run.name()
-        ),
-        _ => format!("run {} is {}", run.name(), describe_run(run)),
+        for run in &self.damaged {
+            let record = RunProgressRecord {
+                records: None,
+                keeps_objects: false,
+            };
+            progress.insert(run.directory.name().to_owned(), record);
+        }
+        progress
+    }
+
+    /// Describes the changes since earlier records.
+    fn since(&self, before: &RunRecords, number: Option<u32>) -> StateNow {
+        let now = self.progress();
+        let mut cleared = Vec::new();
+        for (name, run) in before {
+            if run.keeps_objects && now.get(name).is_some_and(|now| !now.keeps_objects) {
+                cleared.push(name.as_str());
+            }
+        }
+        if !cleared.is_empty() {
+            return changed(format!(
+                "the old objects of {} are gone",
+                cleared.join(", ")
+            ));
+        }
+        let went_on = |run: &&Run| before.get(run.name()) != now.get(run.name());
+        match self.runs.iter().rfind(went_on) {
+            None => unchanged(self.line_of(number)),
+            Some(run) if matches!(run.state(), RunState::Staging | RunState::Staged) => {
+                unchanged(Some(self.line(run)))
+            }
+            Some(run) => changed(self.line(run)),
+        }
+    }
+
+    /// Describes the run with this number, or else the open run, or a damaged one.
+    fn line_of(&self, number: Option<u32>) -> Option<String> {
+        let named = self.runs.iter().find(|run| Some(run.number) == number);
+        if let Some(run) = named.or_else(|| self.runs.iter().find(|run| run.is_open())) {
+            return Some(self.line(run));
+        }
+        let damaged = self.damaged.first()?.directory.name();
+        Some(format!(
+            "the journal of run {damaged} is damaged, and does not show how far the run is"
+        ))
+    }
+
+    /// Describes a run: its state, how far it is, and what is unavailable.
+    fn line(&self, run: &Run) -> String {
+        let name = run.name();
+        match run.state() {
+            RunState::Unfinished(_) => {
+                let progress = progress_line(self.tree, run).unwrap_or_default();
+                state_of(run) + &progress
+            }
+            RunState::Staging => format!("run {name} is not staged completely"),
+            RunState::Staged => format!("run {name} is staged"),
+            RunState::Closed(Outcome::Undone)
+                if containers_left(self.tree, &self.runs, run).is_empty() =>
+            {
+                format!("run {name} is undone: the deployment is as it was before the run")
+            }
+            RunState::Closed(_) => state_of(run),
+        }
     }
 }
 
@@ -231,19 +242,16 @@ fn run_line(tree: &Tree, run: &Run) -> String {
 fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
     let plan = load_plan(tree, &run.directory).ok()?;
     let examined = examine(tree, &run.directory, &plan).ok()?;
-    let all = plan.operations().count();
     let is_done = |swap| examined.is_done(swap);
     let done = plan.operations().filter(|one| is_done(one.swap)).count();
-    let mut text = format!(
-        ", {} of {} done",
-        out::number(done as u64),
-        out::count(all, "operation", "operations")
-    );
+    let done = out::number(done as u64);
+    let all = out::count(plan.operations().count(), "operation", "operations");
     let unavailable = plan.unavailable_after(|operation| is_done(operation.swap));
-    if !unavailable.is_empty() {
-        text.push_str(&format!("; unavailable: {}", names_of(&unavailable)));
+    if unavailable.is_empty() {
+        return Some(format!(", {done} of {all} done"));
     }
-    Some(text)
+    let names = names_of(&unavailable);
+    Some(format!(", {done} of {all} done; unavailable: {names}"))
 }
 
 /// Lists what is unavailable, each target once with its servers.
@@ -255,11 +263,12 @@ fn names_of(unavailable: &[Outage<'_>]) -> String {
             None => targets.push((outage.target, outage.server.into_iter().collect())),
         }
     }
-    let shown = targets.iter().take(NAMED);
-    let shown = shown.map(|(name, servers)| out::on_servers(name, servers.iter().copied()));
-    let mut names: Vec<String> = shown.collect();
-    if let Some(more @ 1..) = targets.len().checked_sub(NAMED) {
-        names.push(format!("{more} more"));
+    let mut names = Vec::new();
+    for (name, servers) in targets.iter().take(NAMED) {
+        names.push(out::on_servers(name, servers.iter().copied()));
+    }
+    if targets.len() > NAMED {
+        names.push(format!("{} more", targets.len() - NAMED));
     }
     names.join("; ")
 }

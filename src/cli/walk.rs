@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
-use super::exit::Exit;
 use super::failure::Failure;
 use crate::names::{Escaped, grouped};
 
@@ -64,10 +63,10 @@ impl DocumentSearch {
     pub(super) fn pattern(pattern: &str) -> Result<Self, Failure> {
         let invalid = |reason: &str| {
             let brief = pattern.chars().take(100).collect::<String>();
-            Failure::new(
-                Exit::Usage,
-                format_args!("`{}` is not a pattern: {reason}", Escaped(&brief)),
-            )
+            Failure::usage(format_args!(
+                "`{}` is not a pattern: {reason}",
+                Escaped(&brief)
+            ))
             .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for nested directories, `**`")
         };
         if pattern.len() > MAX_PATTERN_BYTES {

@@ -88,7 +88,7 @@ fn drift_that_is_accepted_matches_from_then_on() {
     world
         .run(APPLY)
         .exits_with(exit::MISMATCH)
-        .prints("`rollup accept -d deployment --reason TEXT` accepts the drift");
+        .prints("`rollup accept -d deployment --reason TEXT --yes` accepts the drift");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
     let records = [
         format!("{PROVIDER}/state.toml"),
@@ -705,7 +705,7 @@ fn a_staged_run_cannot_be_accepted() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.prints("run 0001-KB100001 is staged, and has nothing to accept")
-        .prints("undo -d deployment` discards it")
+        .prints("undo -d deployment --yes` discards it")
         .prints("resume -d deployment");
     world.run("undo --yes").exits_with(exit::OK);
 }

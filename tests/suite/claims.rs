@@ -155,6 +155,14 @@ fn commands_in(advice: &str) -> Vec<String> {
 fn check_command(run: &CommandRun<'_>, advice: &str, code: Option<i32>) {
     let (world, arguments) = run.world_and_arguments();
     let verb = arguments.split_whitespace().next().unwrap_or_default();
+    let asks = ["apply", "stage", "resume", "undo", "accept", "prune"];
+    let first = advice.split(' ').nth(1).unwrap_or_default();
+    let asks = asks.contains(&first) && !advice.split(' ').any(|word| word == "--yes");
+    assert!(
+        !asks || run.is_at_terminal(),
+        "`{advice}` prompts without a terminal\n{}",
+        run.description()
+    );
     let kind: String = advice
         .split_whitespace()
         .filter(|word| !word.contains(['/', '.', '=']) && !word.starts_with(char::is_numeric))
@@ -179,9 +187,7 @@ fn check_command(run: &CommandRun<'_>, advice: &str, code: Option<i32>) {
     let advice = advice.replace(&path(world), &path(&copy));
     let words: Vec<String> = advice.split(' ').skip(1).map(replaced).collect();
     let mut typed = words.join(" ");
-    let asks = ["apply", "stage", "resume", "undo", "accept", "prune"];
-    let first = words.first().map(String::as_str).unwrap_or_default();
-    if asks.contains(&first) && !words.iter().any(|word| word == "--yes") {
+    if asks {
         typed.push_str(" --yes");
     }
     let before = status_of(&copy);

@@ -628,6 +628,10 @@ fn yes_does_not_answer_a_confirmation() {
         .nothing_was_touched();
     ran.prints("`backup-made` is not confirmed: Is the database backed up?")
         .prints("--confirm backup-made");
+    world
+        .run("apply small.toml --reapply --yes")
+        .exits_with(exit::NOT_READY)
+        .prints("`rollup apply small.toml -d deployment --reapply --yes --confirm backup-made`");
     let ran = world
         .run("apply small.toml --yes --confirm something-else")
         .exits_with(exit::USAGE);
@@ -656,7 +660,7 @@ fn at_a_terminal_apply_prompts() {
         .exits_with(exit::INTERRUPTED)
         .nothing_was_touched();
     ran.prints("Apply KB100001? [y/N]")
-        .prints("not applied")
+        .prints("not confirmed")
         .prints("now: this command changed nothing");
     world
         .at_terminal("apply small.toml", "yes\ny\n")
@@ -719,7 +723,7 @@ fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
         .nothing_was_touched();
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     ran.prints("Run the script script on the database.")
-        .prints("resume -d deployment --done script");
+        .prints("resume -d deployment --done script --yes");
     assert_eq!(state(&world, "ENG01"), (false, true));
     world
         .run("status")
@@ -829,7 +833,7 @@ fn a_run_that_stopped_at_a_manual_step_is_open_for_every_command() {
         .run("status")
         .exits_with(exit::STOPPED)
         .prints("run 0001-KB100001 is unfinished")
-        .prints("rollup resume -d")
+        .prints("rollup resume -d deployment --done script --yes")
         .nothing_was_touched();
     let status = world
         .run("status --format json")

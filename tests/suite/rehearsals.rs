@@ -340,7 +340,7 @@ fn a_manual_step_cannot_fail_but_can_prevent_the_rollback() {
     ran.prints("the manual step `script` cannot be rolled back")
         .prints("are not as before")
         .prints("now: run 0001-KB100001 is unfinished, rolling back")
-        .prints("`rollup resume -d lab/deployment` goes forward again");
+        .prints("`rollup resume -d lab/deployment --yes` goes forward again");
     world
         .run("resume -d lab/deployment --yes")
         .exits_with(exit::OK)

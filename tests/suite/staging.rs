@@ -10,7 +10,7 @@ fn staged() -> World {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world.run(STAGE).exits_with(exit::OK).tree_is_unchanged();
     ran.prints("staged as run 0001-KB100001; the deployment is unchanged")
-        .prints("rollup apply small.toml -d deployment -p ./KB100001 commits it");
+        .prints("rollup apply small.toml -d deployment -p ./KB100001 --yes commits it");
     world
 }
 
@@ -97,9 +97,22 @@ fn another_plan_is_refused_while_a_run_is_staged() {
             .exits_with(exit::NOT_READY)
             .tree_is_unchanged();
         ran.prints("run 0001-KB100001 is staged with another plan")
-            .prints("undo -d deployment` discards it");
+            .prints("undo -d deployment --yes` discards it");
     }
     world.run("plan small.toml").exits_with(exit::OK);
+}
+
+#[test]
+fn advice_keeps_the_options_that_change_the_plan() {
+    let world = staged().manifest("other", &small("KB100002", UPDATE_PROVIDER));
+    let options = "--include-missing --allow-downgrade";
+    let ran = world
+        .run(&format!("apply other.toml --yes {options}"))
+        .exits_with(exit::NOT_READY)
+        .tree_is_unchanged();
+    ran.prints(&format!(
+        "then `rollup apply other.toml -d deployment {options} --yes`"
+    ));
 }
 
 #[test]

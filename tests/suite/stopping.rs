@@ -22,7 +22,7 @@ fn a_run_stops_before_a_step_and_can_be_resumed_and_undone() {
             .exits_with(exit::STOPPED);
         ran.prints("stopped: before step `install`, as requested")
             .prints("now: run 0001-KB100001 is unfinished, 2 of 3 operations done; unavailable: Provider")
-            .prints("`rollup resume -d deployment` continues, `rollup undo -d deployment` rolls back as far as possible");
+            .prints("`rollup resume -d deployment --yes` continues, `rollup undo -d deployment --yes` rolls back as far as possible");
         let ran = world
             .run("status")
             .exits_with(exit::STOPPED)
@@ -49,7 +49,7 @@ fn an_unknown_step_is_refused_before_anything_is_begun() {
         .exits_with(exit::USAGE)
         .nothing_was_touched();
     ran.prints("the manifest has no step `instal`")
-        .prints("did you mean `install`?")
+        .prints("did you mean `--stop-before install`?")
         .prints("remove, copy, install");
 }
 
@@ -69,7 +69,7 @@ fn every_command_names_the_next_command_while_a_run_is_open() {
             .exits_with(exit::NOT_READY)
             .tree_is_unchanged();
         ran.prints("run 0001-KB100001 is unfinished")
-            .prints("`rollup resume -d deployment`")
+            .prints("`rollup resume -d deployment --yes`")
             .prints("`rollup undo");
     }
     world

@@ -233,7 +233,7 @@ fn undo_asks_for_the_rollback_of_a_manual_step() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world.run("undo last --yes").exits_with(exit::STOPPED);
     ran.prints("Run the other script.")
-        .prints("undo -d deployment --done script");
+        .prints("undo -d deployment --done script --yes");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
     ran.prints("manual step script rolled back")
         .prints("is undone");
@@ -299,7 +299,7 @@ fn an_open_run_behind_a_manual_step_without_undo_can_only_be_resumed() {
         .nothing_was_touched();
     ran.prints("waiting for manual step script: Do script.")
         .prints("the manual step `database` is done and cannot be rolled back")
-        .prints("next: rollup resume -d deployment --done script finishes it")
+        .prints("next: rollup resume -d deployment --done script --yes finishes it")
         .does_not_print("rollup undo");
     world
         .run("resume --yes --done script")

@@ -430,6 +430,7 @@ impl World {
             code,
             stdout: String::from_utf8_lossy(&printed).into_owned(),
             stderr: String::new(),
+            is_at_terminal: true,
         };
         CommandRun::ended(self, arguments, before, output)
     }
@@ -476,6 +477,7 @@ struct CommandOutput {
     code: Option<i32>,
     stdout: String,
     stderr: String,
+    is_at_terminal: bool,
 }
 
 impl From<Output> for CommandOutput {
@@ -485,6 +487,7 @@ impl From<Output> for CommandOutput {
             code: output.status.code(),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
+            is_at_terminal: false,
         }
     }
 }
@@ -521,8 +524,14 @@ impl<'w> CommandRun<'w> {
             code,
             stdout,
             stderr,
+            ..
         } = &self.output;
         (format!("{stdout}\n{stderr}"), *code)
+    }
+
+    /// Returns whether the command could prompt.
+    pub(crate) fn is_at_terminal(&self) -> bool {
+        self.output.is_at_terminal
     }
 
     /// Returns the world and the arguments of the command.
@@ -536,6 +545,7 @@ impl<'w> CommandRun<'w> {
             code,
             stdout,
             stderr,
+            ..
         } = &self.output;
         format!(
             "`rollup {}` exited with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",

@@ -80,8 +80,7 @@ fn both(old: &Path, new: &Path) -> Result<(LoadedManifest, LoadedManifest), Fail
                 "`{}` is a saved plan, and `diff` compares manifests",
                 path.display()
             );
-            return Err(Failure::new(Exit::Invalid, message)
-                .next("name the manifest that it was made from"));
+            return Err(Failure::invalid(message).next("name the manifest that it was made from"));
         }
     }
     match (inputs::manifest(old, None), inputs::manifest(new, None)) {

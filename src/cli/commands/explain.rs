@@ -16,32 +16,27 @@ use crate::document::{Code, Severity, nearest};
 /// Runs `rollup explain`.
 pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let topics = match &args.code {
-        Some(code) => vec![Topic::named(code)?],
-        None => Code::ALL
-            .iter()
-            .copied()
-            .map(Topic::Finding)
-            .chain(Exit::ALL.into_iter().map(Topic::Exit))
-            .chain([Topic::Recovery])
-            .collect(),
+        Some(named) => vec![TopicRow::named(named)?],
+        None => TopicRow::all(),
     };
-    match (args.format, &topics[..]) {
-        (ExplainFormat::Json, _) => {
-            let topics = topics.iter().map(Topic::row).collect();
-            Envelope::new(Exit::Ok, ExplainDocument { topics }).print();
-        }
+    match (args.format, topics.as_slice()) {
+        (ExplainFormat::Json, _) => Envelope::new(Exit::Ok, ExplainDocument { topics }).print(),
         (ExplainFormat::Markdown, [topic]) => out::line(topic.markdown()),
         (ExplainFormat::Markdown, topics) => out::line(page(topics).trim_end()),
         // Its tables and shell lines are to be read and pasted as they are.
-        (ExplainFormat::Text, [Topic::Recovery]) => out::line(RECOVERY.trim_end()),
-        (ExplainFormat::Text, [topic]) => {
-            out::line(format_args!(
-                "{}\n\n{}",
-                styled(BOLD, topic.heading()),
-                fitted(topic.text())
-            ));
+        (ExplainFormat::Text, [topic]) if topic.name == RECOVERY_NAME => {
+            out::line(RECOVERY.trim_end());
         }
-        (ExplainFormat::Text, topics) => list(topics),
+        (ExplainFormat::Text, [topic]) => {
+            out::line(styled(BOLD, topic.heading()));
+            out::line(format_args!("\n{}", fitted(topic.explanation)));
+        }
+        (ExplainFormat::Text, topics) => {
+            for topic in topics {
+                out::line(topic.line());
+            }
+            out::message("`rollup explain CODE` explains one of them");
+        }
     }
     Ok(Exit::Ok)
 }
@@ -49,13 +44,7 @@ pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
 /// Recovery by hand. It is in the program, as an operator who needs it may have no repository.
 const RECOVERY: &str = include_str!("../../../docs/recovery.md");
 
-/// Finding, exit code or procedure that can be explained.
-#[derive(Clone, Copy)]
-enum Topic {
-    Finding(Code),
-    Exit(Exit),
-    Recovery,
-}
+const RECOVERY_NAME: &str = "recovery";
 
 /// Content of the document.
 #[derive(Serialize, JsonSchema)]
@@ -65,7 +54,7 @@ pub(in crate::cli) struct ExplainDocument {
 }
 
 /// Topic: a finding has a `code` and a `level`, an exit code an `exit_code`.
-#[derive(Default, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 struct TopicRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
@@ -74,111 +63,106 @@ struct TopicRow {
     name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<Severity>,
-    title: String,
+    title: &'static str,
     explanation: &'static str,
 }
 
-impl Topic {
+impl TopicRow {
+    fn of_finding(code: Code) -> Self {
+        Self {
+            code: Some(code.number()),
+            exit_code: None,
+            name: code.name(),
+            level: Some(code.level()),
+            title: code.title(),
+            explanation: code.explanation(),
+        }
+    }
+
+    fn of_exit(exit: Exit) -> Self {
+        Self {
+            code: None,
+            exit_code: Some(exit as u8),
+            name: exit.name(),
+            level: None,
+            title: exit.meaning(),
+            explanation: exit.explanation(),
+        }
+    }
+
+    fn recovery() -> Self {
+        Self {
+            code: None,
+            exit_code: None,
+            name: RECOVERY_NAME,
+            level: None,
+            title: "recovery by hand",
+            explanation: RECOVERY,
+        }
+    }
+
+    fn all() -> Vec<Self> {
+        let findings = Code::ALL.iter().copied().map(Self::of_finding);
+        let exits = Exit::ALL.into_iter().map(Self::of_exit);
+        findings.chain(exits).chain([Self::recovery()]).collect()
+    }
+
     /// Finds a finding by its code or name, an exit code by its number or name, or `recovery`.
     fn named(wanted: &str) -> Result<Self, Failure> {
-        if wanted.eq_ignore_ascii_case("recovery") {
-            return Ok(Self::Recovery);
+        if let Ok(code) = wanted.parse() {
+            return Ok(Self::of_finding(code));
         }
-        let exit = |exit: &Exit| {
-            exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted
-        };
-        if let Some(exit) = Exit::ALL.into_iter().find(exit) {
-            return Ok(Self::Exit(exit));
+        let exit_code = wanted.parse().ok();
+        let mut near = Vec::new();
+        for topic in Self::all() {
+            let is_number = exit_code.is_some() && topic.exit_code == exit_code;
+            if is_number || topic.name.eq_ignore_ascii_case(wanted) {
+                return Ok(topic);
+            }
+            near.push(topic.code.unwrap_or(topic.name));
         }
-        let finding = |code: &Code| code.name().eq_ignore_ascii_case(wanted);
-        if let Some(code) = wanted
-            .parse()
-            .ok()
-            .or_else(|| Code::ALL.iter().copied().find(finding))
-        {
-            return Ok(Self::Finding(code));
-        }
-        let names = Code::ALL
-            .iter()
-            .map(|code| code.number())
-            .chain(Exit::ALL.iter().map(|exit| exit.name()))
-            .chain(["recovery"]);
-        let near = nearest(wanted, names)
-            .map(|near| format!("; did you mean `{near}`?"))
-            .unwrap_or_default();
+        let near =
+            nearest(wanted, near.into_iter()).map(|near| format!("; did you mean `{near}`?"));
+        let near = near.unwrap_or_default();
         let reason = format!("`{wanted}` is not a finding, an exit code or a topic{near}");
-        Err(Failure::new(Exit::Usage, reason).next("`rollup explain` lists all of them"))
+        Err(Failure::usage(reason).next("`rollup explain` lists all of them"))
     }
 
     fn heading(&self) -> String {
-        match self {
-            Self::Finding(code) => format!("{code}: {} ({})", code.title(), code.level()),
-            Self::Exit(exit) => format!(
-                "exit code {} ({}): {}",
-                *exit as u8,
-                exit.name(),
-                exit.meaning()
-            ),
-            Self::Recovery => "recovery by hand".to_owned(),
+        let (name, title) = (self.name, self.title);
+        match (self.code, self.level, self.exit_code) {
+            (Some(code), Some(level), _) => format!("{code}: {title} ({level})"),
+            (_, _, Some(exit)) => format!("exit code {exit} ({name}): {title}"),
+            _ => title.to_owned(),
         }
     }
 
-    fn text(&self) -> &'static str {
-        match self {
-            Self::Finding(code) => code.explanation(),
-            Self::Exit(exit) => exit.explanation(),
-            Self::Recovery => RECOVERY,
-        }
-    }
-
-    fn row(&self) -> TopicRow {
-        let row = TopicRow {
-            explanation: self.text(),
-            ..TopicRow::default()
-        };
-        match self {
-            Self::Finding(code) => TopicRow {
-                code: Some(code.number()),
-                name: code.name(),
-                level: Some(code.level()),
-                title: code.title().to_owned(),
-                ..row
-            },
-            Self::Exit(exit) => TopicRow {
-                exit_code: Some(*exit as u8),
-                name: exit.name(),
-                title: exit.meaning().to_owned(),
-                ..row
-            },
-            Self::Recovery => TopicRow {
-                name: "recovery",
-                title: self.heading(),
-                ..row
-            },
+    /// Returns the line of the list.
+    fn line(&self) -> String {
+        let (name, title) = (self.name, self.title);
+        match (self.code, self.level, self.exit_code) {
+            (Some(code), Some(level), _) => {
+                let style = match level {
+                    Severity::Error => out::BAD,
+                    Severity::Warning => out::WARN,
+                    Severity::Note => out::GOOD,
+                };
+                let level = styled(style, format_args!("{:7}", level.to_string()));
+                format!("{code}  {level}  {title}")
+            }
+            (_, _, Some(exit)) => format!("{exit:>6}  {name:15}  {title}"),
+            _ => format!("{name}  finish or roll back a run by hand, with `mv`"),
         }
     }
 
     fn markdown(&self) -> String {
-        match self {
-            Self::Finding(code) => {
-                let level = code.level();
-                format!(
-                    "### {code}: {}\n\n*{level}* · `{}`\n\n{}\n",
-                    code.title(),
-                    code.name(),
-                    self.text()
-                )
+        let (name, title, text) = (self.name, self.title, self.explanation);
+        match (self.code, self.level, self.exit_code) {
+            (Some(code), Some(level), _) => {
+                format!("### {code}: {title}\n\n*{level}* · `{name}`\n\n{text}\n")
             }
-            Self::Exit(exit) => {
-                format!(
-                    "### {} `{}`: {}\n\n{}\n",
-                    *exit as u8,
-                    exit.name(),
-                    exit.meaning(),
-                    self.text()
-                )
-            }
-            Self::Recovery => RECOVERY.to_owned(),
+            (_, _, Some(exit)) => format!("### {exit} `{name}`: {title}\n\n{text}\n"),
+            _ => text.to_owned(),
         }
     }
 }
@@ -186,41 +170,14 @@ impl Topic {
 /// Wraps the paragraphs of a text to the screen's width; indented ones are examples and stay.
 fn fitted(text: &str) -> String {
     let width = out::width().min(100);
-    let paragraph = |part: &str| match part.starts_with("    ") {
-        true => part.to_owned(),
-        false => out::wrapped(part, width, ""),
-    };
-    text.split("\n\n")
-        .map(paragraph)
-        .collect::<Vec<_>>()
-        .join("\n\n")
-}
-
-/// Lists the topics, one line each.
-fn list(topics: &[Topic]) {
-    for topic in topics {
-        match topic {
-            Topic::Finding(code) => {
-                let style = match code.level() {
-                    Severity::Error => out::BAD,
-                    Severity::Warning => out::WARN,
-                    Severity::Note => out::GOOD,
-                };
-                let level = styled(style, format_args!("{:7}", code.level().to_string()));
-                out::line(format_args!("{code}  {level}  {}", code.title()));
-            }
-            Topic::Exit(exit) => {
-                out::line(format_args!(
-                    "{:>6}  {:15}  {}",
-                    *exit as u8,
-                    exit.name(),
-                    exit.meaning()
-                ));
-            }
-            Topic::Recovery => out::line("recovery  finish or roll back a run by hand, with `mv`"),
-        }
+    let mut paragraphs = Vec::new();
+    for paragraph in text.split("\n\n") {
+        paragraphs.push(match paragraph.starts_with("    ") {
+            true => paragraph.to_owned(),
+            false => out::wrapped(paragraph, width, ""),
+        });
     }
-    out::message("`rollup explain CODE` explains one of them");
+    paragraphs.join("\n\n")
 }
 
 /// Families of findings, by the first two digits of their codes.
@@ -237,7 +194,7 @@ const FAMILIES: [(&str, &str); 9] = [
 ];
 
 /// Returns the page of the manual with everything that can be explained.
-fn page(topics: &[Topic]) -> String {
+fn page(topics: &[TopicRow]) -> String {
     let mut page = String::from(
         "# Findings and exit codes\n\n\
          Every finding of `rollup validate` has a code that never changes its meaning. `rollup explain CODE` shows the\n\
@@ -247,16 +204,13 @@ fn page(topics: &[Topic]) -> String {
     for (family, title) in FAMILIES {
         let _ = write!(page, "\n## {title}\n");
         for topic in topics {
-            if matches!(topic, Topic::Finding(code) if code.number().starts_with(family)) {
+            if topic.code.is_some_and(|code| code.starts_with(family)) {
                 let _ = write!(page, "\n{}", topic.markdown());
             }
         }
     }
     page.push_str("\n## Exit codes\n");
-    for topic in topics
-        .iter()
-        .filter(|topic| matches!(topic, Topic::Exit(_)))
-    {
+    for topic in topics.iter().filter(|topic| topic.exit_code.is_some()) {
         let _ = write!(page, "\n{}", topic.markdown());
     }
     page
@@ -268,7 +222,11 @@ mod tests {
 
     #[test]
     fn every_code_has_a_family_and_is_on_the_page() {
-        let topics: Vec<_> = Code::ALL.iter().copied().map(Topic::Finding).collect();
+        let topics: Vec<_> = Code::ALL
+            .iter()
+            .copied()
+            .map(TopicRow::of_finding)
+            .collect();
         let page = page(&topics);
         assert!(
             Code::ALL
@@ -279,20 +237,15 @@ mod tests {
 
     #[test]
     fn a_topic_is_found_by_any_of_its_names() {
+        let named = |name| TopicRow::named(name).map(|topic| (topic.code, topic.exit_code));
         for name in ["RU0201", "ru0201", "NotListed"] {
-            assert!(
-                matches!(Topic::named(name), Ok(Topic::Finding(Code::NotListed))),
-                "{name}"
-            );
+            let found = named(name).expect("a finding");
+            assert_eq!(found, (Some(Code::NotListed.number()), None), "{name}");
         }
-        assert!(matches!(
-            Topic::named("13"),
-            Ok(Topic::Exit(Exit::Mismatch))
-        ));
-        assert!(matches!(
-            Topic::named("stale-plan"),
-            Ok(Topic::Exit(Exit::StalePlan))
-        ));
-        assert!(Topic::named("RU9999").is_err() && Topic::named("").is_err());
+        for (name, exit) in [("13", Exit::Mismatch), ("stale-plan", Exit::StalePlan)] {
+            let found = named(name).expect("an exit code");
+            assert_eq!(found, (None, Some(exit as u8)), "{name}");
+        }
+        assert!(named("RU9999").is_err() && named("").is_err());
     }
 }

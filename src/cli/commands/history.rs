@@ -3,24 +3,25 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::args::{Format, HistoryArgs};
-use crate::cli::envelope::Envelope;
+use crate::cli::advice::command_for;
+use crate::cli::args::HistoryArgs;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::journal::{
-    Accepted, Answer, Direction, JournalEntry, Outcome, QuarantineNote, Record, Run, RunState,
-    RunSubject, quarantined,
+    Accepted, Answer, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run,
+    RunState, RunSubject, quarantined,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
-use crate::plan::{Plan, PlannedRollup};
+use crate::plan::PlannedStep;
 use crate::run::{UndoAnswer, describe_run, kept_bytes, load_plan, undo_answers};
 
 /// Runs `rollup history`.
 pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
-    let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
+    let site = inputs::open_deployment(args.deployment.path())?;
     site.warn();
     let (runs, answers) = inputs::read_consistently(&site.tree, || {
         let runs = inputs::checked_runs(&site.tree)?;
@@ -29,149 +30,51 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     })?;
     if let Some(named) = &args.run {
         let run = find_run(&runs, named, Newest::Any)?;
-        let details = RunDetails::of(&site.tree, run, answers.get(&run.number))?;
-        match args.format {
-            Format::Json => Envelope::new(Exit::Ok, details.document()).print(),
-            Format::Text => details.text(),
-        }
+        let document = RunDocument::of(&site.tree, run, answers.get(&run.number))?;
+        show(args.format, Exit::Ok, document, RunDocument::print);
         return Ok(Exit::Ok);
     }
     let quarantined = quarantined(&site.tree)?;
-    if args.format == Format::Json {
-        let rows = runs
-            .iter()
-            .map(|run| RunRow::of(run, answers.get(&run.number)));
-        let quarantined = quarantined.iter();
-        let content = HistoryDocument {
-            runs: rows.collect(),
-            quarantined: quarantined
-                .map(|(directory, note)| QuarantinedRow {
-                    directory,
-                    note: note.as_ref(),
-                })
-                .collect(),
-        };
-        Envelope::new(Exit::Ok, content).print();
-        return Ok(Exit::Ok);
-    }
-    if runs.is_empty() {
-        out::line("no run yet");
-    }
+    let mut document = HistoryDocument {
+        runs: Vec::new(),
+        quarantined: Vec::new(),
+    };
     for run in &runs {
-        print_run(run, answers.get(&run.number));
+        let row = RunRow::of(run, answers.get(&run.number));
+        document.runs.push(row);
     }
-    for (name, note) in &quarantined {
-        print_quarantined(name, note.as_ref());
+    for (directory, note) in &quarantined {
+        let note = note.as_ref();
+        document
+            .quarantined
+            .push(QuarantinedRow { directory, note });
     }
-    if runs.iter().any(Run::is_open) {
-        out::line("a run is open: `rollup status` shows the next command");
-    } else if !runs.is_empty() {
-        let undoable = answers.values().filter(|answer| answer.possible).count();
-        out::message(format_args!(
-            "{}, {undoable} can be undone; `rollup report RUN -d {}` shows one",
-            out::count(runs.len(), "run", "runs"),
-            out::shell_quoted(site.tree.path())
-        ));
-    }
+    show(args.format, Exit::Ok, document, |document| {
+        document.print(&site.tree);
+    });
     Ok(Exit::Ok)
 }
 
-fn print_run(run: &Run, undo: Option<&UndoAnswer>) {
-    let opened = run.journal.opened();
-    let first = run.journal.entries.first();
-    let at = first.map_or("", |entry| entry.at.as_str());
-    let name = styled(BOLD, run.name());
-    let state = styled(style(run), describe_run(run));
-    match opened {
-        Some(opened) => {
-            let (user, host) = (Escaped(&opened.user), Escaped(&opened.host));
-            out::line(format_args!("{name}  {state}  {at}  by {user} on {host}"));
+impl HistoryDocument<'_> {
+    fn print(&self, tree: &Tree) {
+        for run in &self.runs {
+            run.print();
         }
-        None => out::line(format_args!("{name}  {state}  {at}")),
-    }
-    let mut text = describe_subject(opened.map(|opened| &opened.subject));
-    if let Some(opened) = opened {
-        text.push_str(&format!("; plan {}", opened.plan));
-    }
-    if let Some(answer) = undo {
-        text.push_str(&format!("; {}", describe_answer(answer)));
-    }
-    print_below(&text);
-    if let Some(Accepted { by, reason, .. }) = accepted(run) {
-        let (by, reason) = (Escaped(by), Escaped(reason));
-        print_below(&format!("closed in its current state by {by}: {reason}"));
-    }
-}
-
-fn print_quarantined(name: &str, note: Option<&QuarantineNote>) {
-    let at = note.map_or("", |note| note.at.as_str());
-    let state = styled(WARN, "quarantined: no longer a run");
-    let name = styled(BOLD, Escaped(name));
-    out::line(format_args!("{name}  {state}  {at}"));
-    if let Some(note) = note {
-        print_below(&format!(
-            "by {}: {}; {}",
-            Escaped(&note.by),
-            Escaped(&note.reason),
-            Escaped(&note.because)
-        ));
-    }
-}
-
-/// Prints a text below the line of a run, wrapped to the width of the screen.
-fn print_below(text: &str) {
-    let wrapped = out::wrapped(text, out::width() - 4, "    ");
-    out::line(format_args!("    {wrapped}"));
-}
-
-fn style(run: &Run) -> anstyle::Style {
-    match run.state() {
-        RunState::Closed(Outcome::Applied) => GOOD,
-        RunState::Closed(_) => DIM,
-        _ => WARN,
-    }
-}
-
-/// Describes the subject of a run.
-fn describe_subject(subject: Option<&RunSubject>) -> String {
-    match subject {
-        Some(RunSubject::Rollup(PlannedRollup {
-            kb,
-            revision,
-            title,
-            catch_up,
-            ..
-        })) => {
-            let catches_up = match catch_up.is_empty() {
-                true => "",
-                false => "catch-up with ",
-            };
-            format!("{catches_up}{kb} revision {revision}: {}", Escaped(title))
+        for quarantined in &self.quarantined {
+            quarantined.print();
         }
-        Some(RunSubject::Accept {
-            reason,
-            applied: Some(kb),
-        }) => {
-            format!("record {kb} as applied by hand: {}", Escaped(reason))
+        if self.runs.is_empty() {
+            out::line("no run yet");
+        } else if self.runs.iter().any(|row| row.of.is_open()) {
+            out::line("a run is open: `rollup status` shows the next command");
+        } else {
+            let runs = count(self.runs.len(), "run", "runs");
+            let undoable = self.runs.iter().filter(|row| row.undoable).count();
+            let report = command_for(tree.path(), "report RUN");
+            out::message(format_args!(
+                "{runs}, {undoable} can be undone; `{report}` shows one"
+            ));
         }
-        Some(RunSubject::Accept { reason, .. }) => format!("accept drift: {}", Escaped(reason)),
-        None => "it was interrupted before its first record".to_owned(),
-    }
-}
-
-/// Returns the acceptance that closed the run in its current state, if one did.
-fn accepted(run: &Run) -> Option<&Accepted> {
-    match run.journal.last()? {
-        Record::Closed { accepted, .. } => accepted.as_ref(),
-        _ => None,
-    }
-}
-
-/// Describes whether a finished run can be undone.
-fn describe_answer(answer: &UndoAnswer) -> String {
-    match answer.possible {
-        true => "can be undone".to_owned(),
-        false => format!("cannot be undone: {}", Escaped(&answer.why_not())),
     }
 }
 
@@ -208,6 +111,10 @@ struct RunRow<'a> {
     undo_blockers: Option<&'a [String]>,
     /// Reason that was given to `accept`.
     reason: Option<&'a str>,
+    #[serde(skip)]
+    of: &'a Run,
+    #[serde(skip)]
+    undo: Option<&'a UndoAnswer>,
 }
 
 /// Quarantined directory, with its note.
@@ -242,8 +149,106 @@ impl<'a> RunRow<'a> {
             undoable: undo.is_some_and(|undo| undo.possible),
             undo_blockers: undo.map(|undo| undo.reasons.as_slice()),
             reason: reason.map(String::as_str),
+            of: run,
+            undo,
         }
     }
+
+    /// Returns the name and the state, as the first line about a run has them.
+    fn title(&self) -> String {
+        let style = match self.of.state() {
+            RunState::Closed(Outcome::Applied) => GOOD,
+            RunState::Closed(_) => DIM,
+            _ => WARN,
+        };
+        let state = styled(style, describe_run(self.of));
+        format!("{}  {state}", styled(BOLD, self.run))
+    }
+
+    fn print(&self) {
+        let opened = self.of.journal.opened();
+        let by = opened.map(|by| format!("  by {} on {}", Escaped(&by.user), Escaped(&by.host)));
+        out::line(format_args!(
+            "{}  {}{}",
+            self.title(),
+            self.opened.unwrap_or_default(),
+            by.unwrap_or_default()
+        ));
+        let mut text = describe_subject(opened);
+        if let Some(plan) = self.plan {
+            text.push_str(&format!("; plan {plan}"));
+        }
+        if let Some(answer) = self.undo {
+            text.push_str(&format!("; {}", describe_answer(answer)));
+        }
+        print_below(&text);
+        if let Some(accepted) = accepted(self.of) {
+            print_below(&format!("closed {}", describe_acceptance(accepted)));
+        }
+    }
+}
+
+impl QuarantinedRow<'_> {
+    fn print(&self) {
+        let at = self.note.map_or("", |note| note.at.as_str());
+        let state = styled(WARN, "quarantined: no longer a run");
+        let name = styled(BOLD, Escaped(self.directory));
+        out::line(format_args!("{name}  {state}  {at}"));
+        if let Some(note) = self.note {
+            let (by, reason) = (Escaped(&note.by), Escaped(&note.reason));
+            print_below(&format!("by {by}: {reason}; {}", Escaped(&note.because)));
+        }
+    }
+}
+
+/// Prints a text below the line of a run, wrapped to the width of the screen.
+fn print_below(text: &str) {
+    let wrapped = out::wrapped(text, out::width() - 4, "    ");
+    out::line(format_args!("    {wrapped}"));
+}
+
+/// Describes the subject of a run.
+fn describe_subject(opened: Option<&Opened>) -> String {
+    match opened.map(|opened| &opened.subject) {
+        Some(RunSubject::Rollup(rollup)) => {
+            let catches_up = if rollup.catch_up.is_empty() {
+                ""
+            } else {
+                "catch-up with "
+            };
+            let (kb, revision) = (rollup.kb, &rollup.revision);
+            format!(
+                "{catches_up}{kb} revision {revision}: {}",
+                Escaped(&rollup.title)
+            )
+        }
+        Some(RunSubject::Accept { reason, applied }) => match applied {
+            Some(kb) => format!("record {kb} as applied by hand: {}", Escaped(reason)),
+            None => format!("accept drift: {}", Escaped(reason)),
+        },
+        None => "it was interrupted before its first record".to_owned(),
+    }
+}
+
+/// Returns the acceptance that closed the run in its current state, if one did.
+fn accepted(run: &Run) -> Option<&Accepted> {
+    match run.journal.last()? {
+        Record::Closed { accepted, .. } => accepted.as_ref(),
+        _ => None,
+    }
+}
+
+fn describe_acceptance(accepted: &Accepted) -> String {
+    let (by, reason) = (Escaped(&accepted.by), Escaped(&accepted.reason));
+    format!("in its current state by {by}: {reason}")
+}
+
+/// Describes whether a finished run can be undone.
+fn describe_answer(answer: &UndoAnswer) -> String {
+    if answer.possible {
+        return "can be undone".to_owned();
+    }
+    format!("cannot be undone: {}", Escaped(&answer.why_not()))
 }
 
 /// Content of the document of one run.
@@ -255,184 +260,154 @@ pub(in crate::cli) struct RunDocument<'a> {
     /// Journal of the run.
     records: &'a [JournalEntry],
     /// Steps of the plan; absent if it cannot be used.
-    steps: Option<Vec<RunStep<'a>>>,
+    steps: Option<Vec<RunStep>>,
     /// Reason why the plan cannot be used.
-    plan_fault: Option<&'a str>,
+    plan_fault: Option<String>,
     /// Size of the old objects that the run keeps.
     undo_data_bytes: Option<u64>,
     directory: String,
     events: String,
     /// Command that prints the report.
     report: String,
+    /// Path of the plan.
+    #[serde(skip)]
+    plan_path: String,
+    /// Digest of the state that the plan expects.
+    #[serde(skip)]
+    expected: Option<Digest>,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct RunStep<'a> {
-    id: &'a str,
-    title: &'a str,
-    action: &'a str,
+struct RunStep {
+    id: String,
+    title: String,
+    action: String,
     /// Number of operations.
     operations: usize,
+    #[serde(skip)]
+    is_manual: bool,
 }
 
-/// Everything recorded of one run.
-struct RunDetails<'a> {
-    tree: &'a Tree,
-    run: &'a Run,
-    undo: Option<&'a UndoAnswer>,
-    /// Plan of the run, or why it cannot be used.
-    plan: Result<Plan, String>,
-    /// Bytes of the old objects that the run keeps.
-    kept: Option<u64>,
+impl RunStep {
+    fn of(step: &PlannedStep) -> Self {
+        Self {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            action: step.action.clone(),
+            operations: step.operations.len(),
+            is_manual: step.manual.is_some(),
+        }
+    }
 }
 
-impl<'a> RunDetails<'a> {
-    fn of(tree: &'a Tree, run: &'a Run, undo: Option<&'a UndoAnswer>) -> anyhow::Result<Self> {
-        let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
+impl<'a> RunDocument<'a> {
+    fn of(tree: &Tree, run: &'a Run, undo: Option<&'a UndoAnswer>) -> anyhow::Result<Self> {
+        let (plan, plan_fault) = match load_plan(tree, &run.directory) {
+            Ok(plan) => (Some(plan), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let steps = plan.as_ref().map(|plan| &plan.steps);
+        let expected = plan.as_ref().and_then(|plan| plan.expected_state.as_ref());
         // The slots of an open run are still changing.
-        let kept = match run.is_open() {
+        let undo_data_bytes = match run.is_open() {
             true => None,
             false => kept_bytes(tree, run)?,
         };
+        let shown = |at: &RelPath| tree.shown(Some(at));
         Ok(Self {
-            tree,
-            run,
-            undo,
-            plan,
-            kept,
+            run: RunRow::of(run, undo),
+            records: &run.journal.entries,
+            steps: steps.map(|steps| steps.iter().map(RunStep::of).collect()),
+            plan_fault,
+            undo_data_bytes,
+            directory: shown(&run.directory),
+            events: shown(&run.directory.events()),
+            report: command_for(tree.path(), &format!("report {}", run.number)),
+            plan_path: shown(&run.directory.plan()),
+            expected: expected.map(|expected| expected.digest),
         })
     }
 
-    fn events(&self) -> String {
-        self.shown(&self.run.directory.events())
-    }
-
-    fn shown(&self, at: &RelPath) -> String {
-        self.tree.shown(Some(at))
-    }
-
-    fn report(&self) -> String {
-        format!(
-            "rollup report {} -d {}",
-            self.run.number,
-            out::shell_quoted(self.tree.path())
-        )
-    }
-
-    fn document(&self) -> RunDocument<'_> {
-        let steps = self.plan.as_ref().ok().map(|plan| {
-            let steps = plan.steps.iter().map(|step| RunStep {
-                id: &step.id,
-                title: &step.title,
-                action: &step.action,
-                operations: step.operations.len(),
-            });
-            steps.collect()
-        });
-        RunDocument {
-            run: RunRow::of(self.run, self.undo),
-            records: &self.run.journal.entries,
-            steps,
-            plan_fault: self.plan.as_ref().err().map(String::as_str),
-            undo_data_bytes: self.kept,
-            directory: self.shown(&self.run.directory),
-            events: self.events(),
-            report: self.report(),
-        }
-    }
-
-    fn text(&self) {
-        let run = self.run;
-        out::line(format_args!(
-            "{}  {}",
-            styled(BOLD, run.name()),
-            styled(style(run), describe_run(run))
-        ));
+    fn print(&self) {
+        out::line(self.run.title());
+        let run = self.run.of;
         let opened = run.journal.opened();
-        line(&describe_subject(opened.map(|opened| &opened.subject)));
+        line(&describe_subject(opened));
         if let Some(opened) = opened {
-            line(&format!(
-                "by {} on {}, with rollup {}",
-                Escaped(&opened.user),
-                Escaped(&opened.host),
-                Escaped(&opened.tool)
-            ));
+            let (user, host) = (Escaped(&opened.user), Escaped(&opened.host));
+            let tool = Escaped(&opened.tool);
+            line(&format!("by {user} on {host}, with rollup {tool}"));
             line(&format!("plan {}", opened.plan));
             if !opened.confirmed.is_empty() {
-                line(&format!(
-                    "confirmed prerequisites: {}",
-                    Escaped(&opened.confirmed.join(", "))
-                ));
+                let confirmed = opened.confirmed.join(", ");
+                line(&format!("confirmed prerequisites: {}", Escaped(&confirmed)));
             }
         }
-        line(&match self.undo {
+        line(&match self.run.undo {
             Some(answer) => describe_answer(answer),
             None if run.is_open() => "it is open: `rollup undo` rolls it back".to_owned(),
             None => "there is nothing to undo".to_owned(),
         });
         out::line(styled(BOLD, "records"));
-        for entry in &run.journal.entries {
-            line(&format!("{}  {}", entry.at, record(entry)));
+        for entry in self.records {
+            line(&format!("{}  {}", entry.at, describe_record(&entry.record)));
         }
-        match &self.plan {
-            Err(fault) => line(&format!("its plan cannot be used: {}", Escaped(fault))),
-            Ok(plan) => print_steps(plan),
-        }
+        self.print_steps();
         self.print_places();
+    }
+
+    fn print_steps(&self) {
+        if let Some(fault) = &self.plan_fault {
+            line(&format!("its plan cannot be used: {}", Escaped(fault)));
+            return;
+        }
+        out::line(styled(BOLD, "steps"));
+        for (step, at) in self.steps.iter().flatten().zip(1..) {
+            let operations = if step.is_manual {
+                "by hand".to_owned()
+            } else {
+                count(step.operations, "operation", "operations")
+            };
+            let (id, title) = (Escaped(&step.id), Escaped(&step.title));
+            line(&format!("{at}. {id}: {title}; {operations}"));
+        }
+        if let Some(expected) = &self.expected {
+            line(&format!("expected {expected}"));
+        }
     }
 
     fn print_places(&self) {
         out::line(styled(BOLD, "where to look"));
-        let places = [
-            ("directory", self.shown(&self.run.directory)),
-            ("plan", self.shown(&self.run.directory.plan())),
-            ("events", self.events()),
+        let mut places = vec![
+            ("directory", self.directory.clone()),
+            ("plan", self.plan_path.clone()),
+            ("events", self.events.clone()),
         ];
-        for (name, path) in places {
-            out::line(format_args!("  {name:<10}{}", Escaped(&path)));
-        }
-        if let Some(bytes) = self.kept {
+        if let Some(bytes) = self.undo_data_bytes {
             // A rollback restores the old objects and moves the new ones into the slots.
-            let objects = if self.run.state() == RunState::Closed(Outcome::Undone) {
+            let objects = if self.run.of.state() == RunState::Closed(Outcome::Undone) {
                 "rolled-back objects"
             } else {
                 "old objects"
             };
-            let bytes = number(bytes);
-            out::line(format_args!("  {:<10}{bytes} bytes of {objects}", "keeps"));
+            places.push(("keeps", format!("{} bytes of {objects}", number(bytes))));
         }
-        out::line(format_args!("  {:<10}{}", "report", self.report()));
-    }
-}
-
-fn print_steps(plan: &Plan) {
-    out::line(styled(BOLD, "steps"));
-    for (step, at) in plan.steps.iter().zip(1..) {
-        let operations = match step.manual {
-            Some(_) => "by hand".to_owned(),
-            None => count(step.operations.len(), "operation", "operations"),
-        };
-        let (id, title) = (Escaped(&step.id), Escaped(&step.title));
-        line(&format!("{at}. {id}: {title}; {operations}"));
-    }
-    if let Some(expected) = &plan.expected_state {
-        line(&format!("expected {}", expected.digest));
+        places.push(("report", self.report.clone()));
+        for (name, place) in places {
+            out::line(format_args!("  {name:<10}{}", Escaped(&place)));
+        }
     }
 }
 
 /// Prints a line of the description of a run.
 fn line(text: &str) {
-    if !text.is_empty() {
-        out::line(format_args!(
-            "  {}",
-            out::wrapped(text, out::width(), "    ")
-        ));
-    }
+    let text = out::wrapped(text, out::width(), "    ");
+    out::line(format_args!("  {text}"));
 }
 
 /// Describes a record.
-fn record(entry: &JournalEntry) -> String {
-    match &entry.record {
+fn describe_record(record: &Record) -> String {
+    match record {
         Record::Opened(_) => "opened".to_owned(),
         Record::Staged { .. } => "staged".to_owned(),
         Record::Committing { .. } => "committing".to_owned(),
@@ -444,14 +419,10 @@ fn record(entry: &JournalEntry) -> String {
             };
             format!("manual step {}: {answer} by {}", Escaped(step), Escaped(by))
         }
-        Record::Turned {
-            direction: Direction::Forward,
-            why,
-        } => format!("going forward: {}", Escaped(why)),
-        Record::Turned {
-            direction: Direction::Back,
-            why,
-        } => format!("rolling back: {}", Escaped(why)),
+        Record::Turned { direction, why } => match direction {
+            Direction::Forward => format!("going forward: {}", Escaped(why)),
+            Direction::Back => format!("rolling back: {}", Escaped(why)),
+        },
         Record::Reopened { why, unmanaged } => {
             let files = count(unmanaged.len(), "unmanaged file", "unmanaged files");
             format!("reopened: {}; {files} to move along", Escaped(why))
@@ -462,19 +433,11 @@ fn record(entry: &JournalEntry) -> String {
             accepted,
             ..
         } => {
-            let outcome = match outcome {
-                Outcome::Applied => "applied".to_owned(),
-                Outcome::Undone => "undone".to_owned(),
-                Outcome::Accepted => match accepted {
-                    Some(Accepted { by, reason, .. }) => {
-                        format!(
-                            "in its current state, by {}: {}",
-                            Escaped(by),
-                            Escaped(reason)
-                        )
-                    }
-                    None => "in its current state".to_owned(),
-                },
+            let outcome = match (outcome, accepted) {
+                (Outcome::Applied, _) => "applied".to_owned(),
+                (Outcome::Undone, _) => "undone".to_owned(),
+                (Outcome::Accepted, Some(accepted)) => describe_acceptance(accepted),
+                (Outcome::Accepted, None) => "in its current state".to_owned(),
             };
             format!("closed, {outcome}; measured {measured}")
         }

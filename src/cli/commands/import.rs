@@ -56,10 +56,10 @@ pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
 }
 
 fn no_article(path: &Path, error: &ArticleError) -> Failure {
-    let failure = Failure::new(
-        Exit::Invalid,
-        format_args!("`{}` cannot be imported: {error}", path.display()),
-    );
+    let failure = Failure::invalid(format_args!(
+        "`{}` cannot be imported: {error}",
+        path.display()
+    ));
     match error {
         ArticleError::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
         ArticleError::Binary { .. } => {

@@ -1,6 +1,6 @@
 //! `inspect`: shows what is known of installer packages, and whether each can be installed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::cli::args::{Format, InspectArgs};
 use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::inputs;
 use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::deployment::tree::hash;
 use crate::document::some_of;
@@ -140,26 +141,13 @@ struct BesideFacts {
     sha256: Digest,
 }
 
-fn inspect_one(path: &PathBuf) -> Result<Inspected, Failure> {
-    let shown = path.display().to_string();
-    let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
-                .next("check the path")
-        }
-        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
-    };
-    if !path.metadata().map_err(fail)?.is_file() {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format_args!("`{shown}` is not a file"),
-        ));
-    }
-    let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
-    let mut file = BufReader::new(File::open(path).map_err(fail)?);
+fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
+    let fail = |error: io::Error| inputs::read_failure(path, &error);
+    let facts = hash(inputs::open_file(path)?).map_err(fail)?;
+    let mut file = BufReader::new(inputs::open_file(path)?);
     let kind = FileKind::of(&mut file).map_err(fail)?;
     let mut inspected = Inspected {
-        file: shown.clone(),
+        file: path.display().to_string(),
         size: Some(facts.size),
         sha256: Some(facts.sha256),
         kind: Some(kind.to_string()),

@@ -28,32 +28,54 @@ mod verify;
 
 pub(super) use rehearse::state_of_lab;
 
+use accept::accept;
+use apply::apply;
+use diff::diff;
+use explain::explain;
+use history::history;
+use import::import;
+use inspect::inspect;
+use pin::pin;
+use plan::plan;
+use prune::prune;
+use rehearse::rehearse;
+use report::report;
+use resume::resume;
+use schema::schema;
+use show::show;
+use stage::stage;
+use status::status;
+use tree::tree;
+use undo::undo;
+use validate::validate;
+use verify::verify;
+
 use super::args::Command;
 use super::exit::Exit;
 
 /// Runs a command.
 pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
-        Command::Validate(args) => validate::validate(args),
-        Command::Explain(args) => explain::explain(args),
-        Command::Plan(args) => plan::plan(args),
-        Command::Show(args) => show::show(args),
-        Command::Apply(args) => apply::apply(args),
-        Command::Stage(args) => stage::stage(args),
-        Command::Resume(args) => resume::resume(args),
-        Command::Undo(args) => undo::undo(args),
-        Command::Status(args) => status::status(args),
-        Command::History(args) => history::history(args),
-        Command::Report(args) => report::report(args),
-        Command::Tree(args) => tree::tree(args),
-        Command::Verify(args) => verify::verify(args),
-        Command::Accept(args) => accept::accept(args),
-        Command::Prune(args) => prune::prune(args),
-        Command::Rehearse(args) => rehearse::rehearse(args),
-        Command::Inspect(args) => inspect::inspect(args),
-        Command::Pin(args) => pin::pin(args),
-        Command::Diff(args) => diff::diff(args),
-        Command::Import(args) => import::import(args),
-        Command::Schema(args) => schema::schema(args),
+        Command::Validate(args) => validate(args),
+        Command::Explain(args) => explain(args),
+        Command::Plan(args) => plan(args),
+        Command::Show(args) => show(args),
+        Command::Apply(args) => apply(args),
+        Command::Stage(args) => stage(args),
+        Command::Resume(args) => resume(args),
+        Command::Undo(args) => undo(args),
+        Command::Status(args) => status(args),
+        Command::History(args) => history(args),
+        Command::Report(args) => report(args),
+        Command::Tree(args) => tree(args),
+        Command::Verify(args) => verify(args),
+        Command::Accept(args) => accept(args),
+        Command::Prune(args) => prune(args),
+        Command::Rehearse(args) => rehearse(args),
+        Command::Inspect(args) => inspect(args),
+        Command::Pin(args) => pin(args),
+        Command::Diff(args) => diff(args),
+        Command::Import(args) => import(args),
+        Command::Schema(args) => schema(args),
     }
 }

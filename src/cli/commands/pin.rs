@@ -1,5 +1,7 @@
 //! `pin`: pins the SHA-256 of every payload file in the manifest.
 
+use anyhow::bail;
+
 use crate::cli::args::PinArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -10,62 +12,46 @@ use crate::deployment::description::Description;
 use crate::document::{Code, Severity};
 use crate::manifest::{self, Manifest};
 use crate::names::{Digest, FileName};
-use crate::payload::{PayloadFacts, compare};
+use crate::payload::{Payload, PayloadFacts, compare};
 
 /// Runs `rollup pin`.
 pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
+    let path = args.manifest.as_path();
     let description = match &args.deployment {
         Some(path) => Some(inputs::open_described(Some(path))?.description),
         None => None,
     };
-    let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
-    let output = OutputFile::new(&args.manifest, &[], IfExists::Replace)?;
+    let loaded = inputs::manifest(path, description.as_ref())?;
+    let output = OutputFile::new(path, &[], IfExists::Replace)?;
     let kb = loaded.manifest.rollup.kb;
-    let Some(directory) =
-        inputs::payload_directory(args.payload.payload.as_deref(), &args.manifest, kb)?
-    else {
-        return Err(Failure::new(
-            Exit::Usage,
-            format_args!(
-                "no payload was given, and there is no directory `{kb}` beside the manifest"
-            ),
-        )
-        .next("name the directory of the rollup's files: `--payload DIR`")
-        .into());
+    let directory = inputs::payload_directory(args.payload.payload.as_deref(), path, kb)?;
+    let Some(directory) = directory else {
+        bail!(inputs::no_payload(kb));
     };
     out::message(format_args!("payload {}", directory.display()));
-    let facts = inputs::payload(&directory)?.facts(&loaded.manifest.file_table());
-    let mut unpinned = loaded.manifest.clone();
-    unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
+    let facts = Payload::open(&directory)?.facts(&loaded.manifest.file_table());
+    let mut unpinned = loaded.manifest;
+    for row in &mut unpinned.files {
+        row.sha256 = None;
+    }
     let pins = pins(&unpinned, description.as_ref(), &facts)?;
     let text = loaded.source.text();
-    let pinned =
-        manifest::add_pins(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    let pinned = manifest::add_pins(text, &pins);
+    let pinned = pinned.map_err(|error| Failure::caused(Exit::Invalid, &error))?;
     if pinned == text {
-        out::line(format_args!(
-            "nothing to do: {} pinned already",
-            count(pins.len(), "file is", "files are")
-        ));
+        let files = count(pins.len(), "file is", "files are");
+        out::line(format_args!("nothing to do: {files} pinned already"));
         return Ok(Exit::Ok);
     }
+    let name = path.display();
     // The file may have been changed while the payload was read.
-    if inputs::source(&args.manifest)?.text() != text {
-        return Err(Failure::new(
-            Exit::StalePlan,
-            format_args!(
-                "`{}` was changed while the payload was read",
-                args.manifest.display()
-            ),
-        )
-        .next("run the same command again")
-        .into());
+    if inputs::source(path)?.text() != text {
+        let reason = format!("`{name}` was changed while the payload was read");
+        bail!(Failure::new(Exit::StalePlan, reason).next("run the same command again"));
     }
     output.write(&pinned)?;
-    out::line(format_args!(
-        "pinned {} in {}",
-        count(pins.len(), "file", "files"),
-        args.manifest.display()
-    ));
+    let files = count(pins.len(), "file", "files");
+    out::line(format_args!("pinned {files} in {name}"));
     Ok(Exit::Ok)
 }
 
@@ -79,14 +65,12 @@ fn pins(
     let mut reasons: Vec<String> = Vec::new();
     let mut pins = Vec::new();
     for row in &manifest.files {
-        match facts
-            .files
-            .get(&row.name.case_folded())
-            .map(|fact| &fact.facts)
-        {
-            Some(Ok(found)) => pins.push((row.name.clone(), found.sha256)),
-            Some(Err(fault)) => reasons.push(format!("`{}` cannot be pinned: {fault}", row.name)),
-            None => reasons.push(format!("`{}` is missing from the payload", row.name)),
+        let name = &row.name;
+        let found = facts.files.get(&name.case_folded());
+        match found.map(|found| &found.facts) {
+            Some(Ok(found)) => pins.push((name.clone(), found.sha256)),
+            Some(Err(fault)) => reasons.push(format!("`{name}` cannot be pinned: {fault}")),
+            None => reasons.push(format!("`{name}` is missing from the payload")),
         }
     }
     for difference in compare(&manifest.file_table(), description, facts) {

@@ -8,54 +8,32 @@ use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::plan::Planned;
+use crate::plan::{NothingToDo, Planned};
 
 /// Runs `rollup plan`.
 pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     views::plan::check_options(&args.view)?;
     let job = Job::from_args(&args.planning)?;
-    let (typed, manifest) = (args.planning.manifest.as_path(), job.command.manifest());
-    let reads = [
-        typed,
-        &manifest,
-        job.command.payload.as_deref().unwrap_or(&manifest),
-        job.tree().path(),
-    ];
+    let reads = job.reads();
     let output = OutputFile::of(args.view.output.as_deref(), &reads)?;
-    let save = args
-        .save
-        .as_deref()
-        .map(|path| OutputFile::new(path, &reads, IfExists::Replace))
-        .transpose()?;
-    if let (Some(output), Some(save)) = (&output, &save)
+    let save = match &args.save {
+        Some(path) => Some((path, OutputFile::new(path, &reads, IfExists::Replace)?)),
+        None => None,
+    };
+    if let (Some(output), Some((_, save))) = (&output, &save)
         && output.is_same(save)
     {
-        return Err(
-            Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
-                .next("name a different file for each")
-                .into(),
-        );
+        let reason = "`--save` and `--output` name the same file";
+        let failure = Failure::usage(reason);
+        return Err(failure.next("name a different file for each").into());
     }
     job.announce();
     let plan = match preview(&job)? {
+        Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
-            for file in args.save.iter().chain(&args.view.output) {
-                out::message(format_args!(
-                    "nothing was written to {}: there is no plan",
-                    out::shell_quoted(file)
-                ));
-            }
-            report_nothing_to_do(
-                &nothing,
-                if args.view.format == OutputFormat::Json {
-                    Format::Json
-                } else {
-                    Format::Text
-                },
-            );
+            report_no_plan(args, &nothing);
             return Ok(Exit::Ok);
         }
-        Planned::Plan(plan) => plan,
     };
     let exit = if args.detailed_exitcode {
         Exit::Changes
@@ -63,19 +41,33 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
         Exit::Ok
     };
     views::plan::show(&plan, &args.view, exit, output.as_ref())?;
-    if let (Some(path), Some(save)) = (&args.save, &save) {
-        saved::save(&job.command, &plan, path, save)?;
+    if let Some((path, save)) = &save {
+        saved::save(&job, &plan, path, save)?;
     }
-    if job.command.is_saved_plan() {
+    if let Some(saved) = &job.typed.saved_plan {
+        let saved = out::shell_quoted(saved);
         out::message(format_args!(
-            "{} still holds: planning again gives the same plan",
-            out::shell_quoted(typed)
+            "{saved} still holds: planning again gives the same plan"
         ));
     }
     if plan.digest.is_none() {
         out::message("next: plan again with the payload: `--payload DIR`");
     } else if args.save.is_none() {
-        out::message(format_args!("next: {}", job.command.apply_line()));
+        out::message(format_args!("next: {}", job.typed.command("apply")));
     }
     Ok(exit)
+}
+
+fn report_no_plan(args: &args::PlanArgs, nothing: &NothingToDo) {
+    for file in args.save.iter().chain(&args.view.output) {
+        let file = out::shell_quoted(file);
+        out::message(format_args!(
+            "nothing was written to {file}: there is no plan"
+        ));
+    }
+    let format = match args.view.format {
+        OutputFormat::Json => Format::Json,
+        _ => Format::Text,
+    };
+    report_nothing_to_do(nothing, format);
 }

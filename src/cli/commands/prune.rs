@@ -1,18 +1,16 @@
 //! `prune`: clears the undo data of old runs, and reports which runs can no longer be undone.
 
 use std::path::Path;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::answers::{confirm_to_continue, require_terminal};
+use crate::cli::answers::confirm_to_continue;
 use crate::cli::args::{Format, PruneArgs};
 use crate::cli::ending::report_cleared_runs;
-use crate::cli::envelope::Envelope;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
-use crate::cli::inputs;
-use crate::cli::state_now::take_lock;
+use crate::cli::inputs::{self, OpenedDeployment, open_to_change};
 use crate::cli::terminal::out::{self, BAD, count, styled};
 use crate::deployment::tree::Tree;
 use crate::journal::{Outcome, Run, RunState, runs};
@@ -23,7 +21,7 @@ use crate::run::{
 };
 
 /// Runs that a prune clears, and runs that it leaves.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 #[schemars(title = "Undo data that a prune clears")]
 pub(in crate::cli) struct Clearing {
     /// Size of everything that is cleared.
@@ -64,47 +62,42 @@ struct ClearedRun {
 impl Clearing {
     fn read(tree: &Tree, keep: usize) -> anyhow::Result<Self> {
         let runs = runs(tree)?;
-        let all_runs = runs.clone();
-        let check = UndoCheck::new(tree, &all_runs, None);
+        let check = UndoCheck::new(tree, &runs, None);
         let before = check.in_turn()?;
-        let was_undoable = |run: &Run| before.contains(&run.number);
-        let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
-        let oldest = oldest_kept(&finished, keep);
-        let mut clearing = Self {
-            cleared: Vec::new(),
-            undoable: Vec::new(),
-            no_longer_undoable: Vec::new(),
-            skipped: open.iter().map(|run| run.name().to_owned()).collect(),
-            states: open.iter().map(describe_run).collect(),
-            bytes: 0,
-        };
-        for (at, run) in finished.into_iter().enumerate() {
-            if at >= oldest {
-                continue;
+        let mut clearing = Self::default();
+        let mut finished = Vec::new();
+        for run in &runs {
+            if run.is_open() {
+                clearing.skipped.push(run.name().to_owned());
+                clearing.states.push(describe_run(run));
+            } else {
+                finished.push(run);
             }
-            if let Some(bytes) = kept_bytes(tree, &run)? {
-                refuse_mounted(tree, &run)?;
-                let lost = lost_files(tree, &run);
+        }
+        for run in &finished[..oldest_kept(&finished, keep)] {
+            if let Some(bytes) = kept_bytes(tree, run)? {
+                refuse_mounted(tree, run)?;
+                let lost = lost_files(tree, run);
                 clearing.bytes += bytes;
                 clearing.cleared.push(ClearedRun {
                     name: run.name().to_owned(),
                     state: run.state().word(),
                     bytes,
-                    was_undoable: was_undoable(&run),
+                    was_undoable: before.contains(&run.number),
                     plan_fault: lost.as_ref().err().map(ToString::to_string),
                     lost: lost.ok(),
-                    run,
+                    run: (*run).clone(),
                 });
             }
         }
         let cleared = clearing.cleared.iter().map(|cleared| cleared.run.number);
         let after = check.in_turn_without(&cleared.collect())?;
-        for run in &all_runs {
-            let name = || run.name().to_owned();
-            match (before.contains(&run.number), after.contains(&run.number)) {
-                (_, true) => clearing.undoable.push(name()),
-                (true, false) => clearing.no_longer_undoable.push(name()),
-                (false, false) => {}
+        for run in &runs {
+            let name = run.name().to_owned();
+            if after.contains(&run.number) {
+                clearing.undoable.push(name);
+            } else if before.contains(&run.number) {
+                clearing.no_longer_undoable.push(name);
             }
         }
         Ok(clearing)
@@ -116,53 +109,54 @@ impl Clearing {
             line(&format!("skipped: run {name} is {state}"));
         }
         if self.cleared.is_empty() {
+            line("nothing to do: no finished run has anything to clear, except the runs to keep");
             return;
         }
-        let runs = count(self.cleared.len(), "run", "runs");
-        line(&format!(
-            "{} bytes of {runs} will be cleared:",
-            out::number(self.bytes)
-        ));
-        for ClearedRun {
-            run,
-            bytes,
-            was_undoable,
-            ..
-        } in &self.cleared
-        {
-            let undo = if *was_undoable {
+        line(&format!("{} will be cleared:", self.size()));
+        for cleared in &self.cleared {
+            let (name, state) = (&cleared.name, describe_run(&cleared.run));
+            let bytes = out::number(cleared.bytes);
+            let undo = if cleared.was_undoable {
                 "; it can then no longer be undone"
             } else {
                 ""
             };
+            line(&format!("  {name}  {state}, {bytes} bytes{undo}"));
+        }
+        if self.undoable.is_empty() {
+            line("afterwards no run can be undone");
+        } else {
+            let mut newest_first = self.undoable.clone();
+            newest_first.reverse();
+            let names = newest_first.join(", ");
             line(&format!(
-                "  {}  {}, {} bytes{undo}",
-                run.name(),
-                describe_run(run),
-                out::number(*bytes)
+                "afterwards these runs can be undone, newest first: {names}"
             ));
         }
-        line(&still_undoable(&self.undoable));
         self.warn_of_losses(deployment);
+    }
+
+    /// Describes the size of everything that is cleared.
+    fn size(&self) -> String {
+        let runs = count(self.cleared.len(), "run", "runs");
+        format!("{} bytes of {runs}", out::number(self.bytes))
     }
 
     fn warn_of_losses(&self, deployment: &Path) {
         let mut all = 0;
         for cleared in &self.cleared {
             if let Some(why) = &cleared.plan_fault {
+                let name = &cleared.name;
                 out::warn(format_args!(
-                    "cannot determine which other files would be lost with run {}: {why}",
-                    cleared.name
+                    "cannot determine which other files would be lost with run {name}: {why}"
                 ));
             }
             for LostFile { path, description } in cleared.lost.iter().flatten() {
                 all += 1;
+                let label = styled(BAD, "would be lost");
                 let path = deployment.join(path).display().to_string();
-                out::message(format_args!(
-                    "{}: `{}` {description}",
-                    styled(BAD, "would be lost"),
-                    Escaped(&path)
-                ));
+                let path = Escaped(&path);
+                out::message(format_args!("{label}: `{path}` {description}"));
             }
         }
         if all > 0 {
@@ -174,36 +168,14 @@ impl Clearing {
     }
 }
 
-fn still_undoable(names: &[String]) -> String {
-    match names {
-        [] => "afterwards no run can be undone".to_owned(),
-        names => format!(
-            "afterwards these runs can be undone, newest first: {}",
-            reversed(names)
-        ),
-    }
-}
-
-fn reversed(names: &[impl AsRef<str>]) -> String {
-    names
-        .iter()
-        .rev()
-        .map(AsRef::as_ref)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 /// Returns the index of the oldest finished run that is kept. A run that was undone or closed is kept
 /// if it is newer than the oldest applied run that is kept.
-fn oldest_kept(finished: &[Run], keep: usize) -> usize {
-    let is_applied = |run: &Run| run.state() == RunState::Closed(Outcome::Applied);
-    let indices = finished.iter().enumerate();
-    let applied: Vec<usize> = indices
-        .filter(|(_, run)| is_applied(run))
-        .map(|(at, _)| at)
-        .collect();
-    if keep == 0 {
-        return finished.len();
+fn oldest_kept(finished: &[&Run], keep: usize) -> usize {
+    let mut applied = Vec::new();
+    for (at, run) in finished.iter().enumerate() {
+        if run.state() == RunState::Closed(Outcome::Applied) {
+            applied.push(at);
+        }
     }
     match applied.len().checked_sub(keep) {
         Some(first) => applied.get(first).copied().unwrap_or(finished.len()),
@@ -213,43 +185,35 @@ fn oldest_kept(finished: &[Run], keep: usize) -> usize {
 
 /// Runs `rollup prune`.
 pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<Exit> {
-    let site = inputs::open_deployment(args.deployment.deployment.as_deref())?;
-    out::message(format_args!(
-        "deployment {} ({})",
-        site.tree.path().display(),
-        site.how
-    ));
+    let site = open_to_change(&args.deployment)?;
     site.warn();
-    let directory = site.tree.path().to_owned();
     // Standard output has the document alone if a program reads it; people still see the list.
     let line: fn(&str) = match args.format {
         Format::Text => |text| out::line(text),
         Format::Json => |text| out::message(text),
     };
-    let finish = |clearing: &Clearing| {
-        if args.format == Format::Json {
-            Envelope::new(Exit::Ok, clearing).print();
-        }
-        Ok(Exit::Ok)
-    };
-    if args.dry_run {
-        let clearing =
-            inputs::read_consistently(&site.tree, || Clearing::read(&site.tree, args.keep))?;
-        clearing.show(&directory, line);
-        has_nothing_to_do(&clearing, line);
+    let clearing = if args.dry_run {
+        let read = || Clearing::read(&site.tree, args.keep);
+        let clearing = inputs::read_consistently(&site.tree, read)?;
+        clearing.show(site.tree.path(), line);
         out::message("this was a dry run: nothing was changed");
-        return finish(&clearing);
-    }
-    if !args.yes {
-        require_terminal("`--yes` clears without asking; `--dry-run` only shows the runs")?;
-    }
-    let wait = Duration::from_secs(args.lock.lock_timeout);
-    let disk = take_lock(site.tree, "prune", wait)?;
+        clearing
+    } else {
+        clear(args, &site, line)?
+    };
+    show(args.format, Exit::Ok, clearing, |_| {});
+    Ok(Exit::Ok)
+}
+
+/// Clears the undo data, after a prompt.
+fn clear(args: &PruneArgs, site: &OpenedDeployment, line: fn(&str)) -> anyhow::Result<Clearing> {
+    let otherwise = "`--yes` clears without asking; `--dry-run` only shows the runs";
+    let disk = site.lock("prune", args.yes, otherwise, args.lock)?;
     report_cleared_runs(&clear_interrupted_staging(&disk)?);
     let clearing = Clearing::read(disk.tree(), args.keep)?;
-    clearing.show(&directory, line);
-    if has_nothing_to_do(&clearing, line) {
-        return finish(&clearing);
+    clearing.show(site.tree.path(), line);
+    if clearing.cleared.is_empty() {
+        return Ok(clearing);
     }
     confirm_to_continue(args.yes)?;
     let runs: Vec<&Run> = clearing
@@ -258,22 +222,12 @@ pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<Exit> {
         .map(|cleared| &cleared.run)
         .collect();
     run::prune(&disk, &runs)?;
-    let cleared = count(clearing.cleared.len(), "run", "runs");
-    line(&format!(
-        "cleared {} bytes of {cleared}",
-        out::number(clearing.bytes)
-    ));
-    match clearing.no_longer_undoable.as_slice() {
-        [] => line("every run that could be undone still can be"),
-        names => line(&format!("can no longer be undone: {}", names.join(", "))),
+    line(&format!("cleared {}", clearing.size()));
+    if clearing.no_longer_undoable.is_empty() {
+        line("every run that could be undone still can be");
+    } else {
+        let names = clearing.no_longer_undoable.join(", ");
+        line(&format!("can no longer be undone: {names}"));
     }
-    finish(&clearing)
-}
-
-/// Reports if no run has anything to clear, and returns that.
-fn has_nothing_to_do(clearing: &Clearing, line: impl Fn(&str)) -> bool {
-    if clearing.cleared.is_empty() {
-        line("nothing to do: no finished run has anything to clear, except the runs to keep");
-    }
-    clearing.cleared.is_empty()
+    Ok(clearing)
 }

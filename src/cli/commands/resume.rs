@@ -4,17 +4,15 @@ use anyhow::Context;
 
 use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::ResumeArgs;
-use crate::cli::ending::{applied, report_comparison, report_undo};
+use crate::cli::ending::{applied, begin_progress, report_comparison, report_undo};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::recovery::{
-    all_runs, lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
+    lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
 };
+use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::handle_signals;
-use crate::cli::terminal::{RunOptions, RunProgress};
-use crate::events::Began;
-use crate::journal::{Direction, Run};
+use crate::journal::{Direction, Run, runs};
 use crate::run::{self, load_plan};
 
 /// Runs `rollup resume`.
@@ -26,21 +24,20 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         args.rehearsal,
         "resume",
     )?;
-    let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
+    let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) else {
         return Ok(report_no_open_run(&cleared, ""));
     };
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
     confirm_to_continue(args.yes)?;
-    let run_options = RunOptions {
+    let options = RunOptions {
         confirmed: args.done.clone(),
         manual_steps: args.rehearsal.into(),
         on_failure: args.failure.on_failure.into(),
-        signals: handle_signals()?,
         ..RunOptions::default()
     };
-    let mut progress = RunProgress::new(&disk, Began::of(&plan, "resume"), run_options);
+    let mut progress = begin_progress(&disk, &plan, "resume", options)?;
     progress.reopen(open.name());
     let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
     let result = ended.and_then(applied).map(|(measured, appeared)| {

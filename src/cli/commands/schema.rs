@@ -9,7 +9,7 @@ use super::history::{HistoryDocument, RunDocument};
 use super::import::ImportDocument;
 use super::inspect::InspectDocument;
 use super::prune::Clearing;
-use super::status::StatusDocument;
+use super::status::Status;
 use super::tree::TreeDocument;
 use super::verify::Compared;
 use crate::cli::args::{SchemaArgs, SchemaKind};
@@ -34,23 +34,28 @@ pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaKind::Deployment => json_schema("deployment.toml of a deployment", &DEPLOYMENT),
         SchemaKind::Plan => derived::<PlanDocument<'_>>(),
         SchemaKind::Event => derived::<EventLine>(),
-        SchemaKind::Status => derived::<Envelope<StatusDocument<'_>>>(),
-        SchemaKind::Tree => derived::<Envelope<TreeDocument<'_>>>(),
-        SchemaKind::History => derived::<Envelope<HistoryDocument<'_>>>(),
-        SchemaKind::Run => derived::<Envelope<RunDocument<'_>>>(),
-        SchemaKind::Report => derived::<Envelope<ReportDocument<'_>>>(),
-        SchemaKind::Verify => derived::<Envelope<Compared>>(),
-        SchemaKind::Prune => derived::<Envelope<Clearing>>(),
-        SchemaKind::Diff => derived::<Envelope<DiffDocument<'_>>>(),
-        SchemaKind::Inspect => derived::<Envelope<InspectDocument>>(),
-        SchemaKind::Import => derived::<Envelope<ImportDocument<'_>>>(),
-        SchemaKind::Validate => derived::<Envelope<ValidationDocument<'_>>>(),
-        SchemaKind::Explain => derived::<Envelope<ExplainDocument>>(),
-        SchemaKind::Nothing => derived::<Envelope<NothingToDo>>(),
-        SchemaKind::Failure => derived::<Envelope<FailureDocument<'_>>>(),
+        SchemaKind::Status => document::<Status>(),
+        SchemaKind::Tree => document::<TreeDocument<'_>>(),
+        SchemaKind::History => document::<HistoryDocument<'_>>(),
+        SchemaKind::Run => document::<RunDocument<'_>>(),
+        SchemaKind::Report => document::<ReportDocument<'_>>(),
+        SchemaKind::Verify => document::<Compared>(),
+        SchemaKind::Prune => document::<Clearing>(),
+        SchemaKind::Diff => document::<DiffDocument<'_>>(),
+        SchemaKind::Inspect => document::<InspectDocument>(),
+        SchemaKind::Import => document::<ImportDocument<'_>>(),
+        SchemaKind::Validate => document::<ValidationDocument<'_>>(),
+        SchemaKind::Explain => document::<ExplainDocument>(),
+        SchemaKind::Nothing => document::<NothingToDo>(),
+        SchemaKind::Failure => document::<FailureDocument<'_>>(),
     };
     output::document(&text, output.as_ref())?;
     Ok(Exit::Ok)
+}
+
+/// Returns the schema of the document that a command prints.
+fn document<T: JsonSchema>() -> String {
+    derived::<Envelope<T>>()
 }
 
 /// Returns the schema of a type as it is written.

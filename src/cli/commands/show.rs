@@ -1,5 +1,7 @@
 //! `show`: shows a saved plan again, even if it no longer holds.
 
+use anyhow::bail;
+
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -12,28 +14,21 @@ use crate::cli::views;
 pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
     views::plan::check_options(&args.view)?;
     let output = OutputFile::of(args.view.output.as_deref(), &[&args.plan])?;
+    let name = args.plan.display();
     if !args.plan.is_file() {
         let problem = if args.plan.exists() {
             "is not a file"
         } else {
             "does not exist"
         };
-        return Err(Failure::new(
-            Exit::NoInput,
-            format_args!("`{}` {problem}", args.plan.display()),
-        )
-        .next(
+        let failure = Failure::no_input(format!("`{name}` {problem}"));
+        bail!(failure.next(
             "name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run",
-        )
-        .into());
+        ));
     }
     let Some(saved) = SavedPlan::read(&args.plan)? else {
-        return Err(Failure::new(
-            Exit::Invalid,
-            format_args!("`{}` is not a saved plan", args.plan.display()),
-        )
-        .next("`rollup plan MANIFEST --save FILE` saves one")
-        .into());
+        let failure = Failure::invalid(format!("`{name}` is not a saved plan"));
+        bail!(failure.next("`rollup plan MANIFEST --save FILE` saves one"));
     };
     if saved.plan.checksum.is_none() {
         out::warn(

@@ -1,82 +1,59 @@
 //! `stage`: the first half of a run, days before the second one.
 
-use std::time::Duration;
-
 use crate::cli::answers::require_terminal;
 use crate::cli::args;
+use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
-use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
-use crate::cli::next::NextCommands;
+use crate::cli::job::{BeginOptions, Job, Preview};
+use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
-use crate::cli::terminal::signals::handle_signals;
-use crate::cli::terminal::{RunOptions, RunProgress};
-use crate::events::Began;
 use crate::run::{self, RunRequest};
+
+/// Commands after a stage.
+const NEXT: &[(&str, &str)] = &[("apply", "commits it"), ("undo", "discards it")];
 
 /// Runs `rollup stage`.
 pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     job.announce();
-    if !args.yes {
-        require_terminal("`--yes` stages without asking")?;
-    }
+    require_terminal(args.yes, "`--yes` stages without asking")?;
     let begin_options = BeginOptions {
         command: "stage",
         verb: "Stage",
-        declined: "not staged",
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,
-        retry_command: format!(
-            "{}{}",
-            job.command.line("stage"),
-            if args.yes { " --yes" } else { "" }
-        ),
-        wait: Duration::from_secs(args.lock.lock_timeout),
+        wait: args.lock.wait(),
         injector: None,
     };
     let Some(mut begun) = job.begin("stage", &begin_options)? else {
         return Ok(Exit::Ok);
     };
-    let commit = job.command.apply_line();
     if let Some(staged) = &begun.staged {
+        let name = staged.name();
         out::line(format_args!(
-            "nothing to do: run {} is already staged with this plan",
-            staged.name()
+            "nothing to do: run {name} is already staged with this plan"
         ));
-        out::line(format_args!("next: {commit}    commits it"));
+        job.typed.print_next(NEXT);
         return Ok(Exit::Ok);
     }
     let confirmed = job.confirm(&begun, &begin_options)?;
     begun.disk.create_rollup_directory(&begun.doing)?;
-    let LockedPlan {
-        disk,
-        payload,
-        plan,
-        ..
-    } = begun;
-    let run_options = RunOptions {
-        signals: handle_signals()?,
-        ..RunOptions::default()
-    };
-    let began = Began::of(&plan, begin_options.command);
-    let mut progress = RunProgress::new(&disk, began, run_options);
+    let options = RunOptions::default();
+    let mut progress = begin_progress(&begun.disk, &begun.plan, "stage", options)?;
     let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,
     };
-    let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
+    let payload = begun.payload.as_ref();
+    let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress);
     let staged = staged.map_err(anyhow::Error::from);
     progress.end(&staged);
+    let name = staged?.run.name().to_owned();
     out::line(format_args!(
-        "staged as run {}; the deployment is unchanged",
-        staged?.run.name()
+        "staged as run {name}; the deployment is unchanged"
     ));
-    out::line(format_args!("next: {commit}    commits it"));
-    out::line(format_args!(
-        "  or: {}    discards it",
-        NextCommands(job.tree().path()).undo()
-    ));
+    job.typed.print_next(NEXT);
     Ok(Exit::Ok)
 }

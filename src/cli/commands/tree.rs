@@ -1,71 +1,56 @@
 //! `tree`: shows the console tree with states.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::args::{Format, ReadArgs};
-use crate::cli::envelope::Envelope;
+use crate::cli::advice::command_for;
+use crate::cli::args::ReadArgs;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
+use crate::cli::recovery::is_unfinished;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
-use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
+use crate::deployment::description::{Description, Group, Instance, Item, ItemKind};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::RunState;
 use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
 
 /// Runs `rollup tree`.
 pub(super) fn tree(args: &ReadArgs) -> anyhow::Result<Exit> {
-    let site = inputs::open_described(args.deployment.deployment.as_deref())?;
-    let root = site.tree.path().to_owned();
+    let site = inputs::open_described(args.deployment.path())?;
     let (snapshot, touched) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((snapshot?, touched_by_open_run(&site.tree)?))
     })?;
-    let view = ConsoleView {
-        snapshot: &snapshot,
-        touched: touched.iter().collect(),
+    let described = &snapshot.description;
+    let touched_paths = touched.iter().collect();
+    let instances = described.all_instances();
+    let instances = instances.map(|instance| row(&snapshot, &touched_paths, instance));
+    let document = TreeDocument {
+        instances: instances.collect(),
     };
-    if args.format == Format::Json {
-        let site = &snapshot.description;
-        let instances = site.all_instances().map(|instance| view.row(instance));
-        let content = TreeDocument {
-            instances: instances.collect(),
-        };
-        Envelope::new(Exit::Ok, content).print();
-        return Ok(Exit::Ok);
-    }
-    out::line(styled(BOLD, Escaped(&snapshot.description.name)));
-    let site = &snapshot.description;
-    let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
-    top.for_each(|at| view.group(GroupId(at), 1));
-    if !touched.is_empty() {
-        out::line(
-            "a run is open: its items count as unverified until it is closed; `rollup status` shows the next command",
-        );
-    } else {
-        let states: Vec<State> = site.all_instances().map(|at| view.state(at)).collect();
-        let installed = states.iter().filter(|state| state.is_installed()).count();
-        out::message(format_args!(
-            "{installed} of {} installed or run; `rollup verify -d {}` compares them with their records",
-            out::count(states.len(), "instance", "instances"),
-            out::shell_quoted(&root)
-        ));
-    }
+    show(args.format, Exit::Ok, document, |document| {
+        ConsoleText::of(described, document).print();
+        if touched.is_empty() {
+            print_verdict(&document.instances, &site.tree);
+        } else {
+            out::line(
+                "a run is open: its items count as unverified until it is closed; `rollup status` shows the next command",
+            );
+        }
+    });
     Ok(Exit::Ok)
 }
 
 /// Returns the live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> anyhow::Result<Vec<RelPath>> {
-    let open = inputs::checked_runs(tree)?
-        .into_iter()
-        .find(|run| matches!(run.state(), RunState::Unfinished(_)));
-    let Some(open) = open else {
+    let runs = inputs::checked_runs(tree)?;
+    let Some(open) = runs.iter().find(|run| is_unfinished(run)) else {
         return Ok(Vec::new());
     };
     let plan = load_plan(tree, &open.directory)?;
@@ -95,105 +80,107 @@ struct InstanceRow<'a> {
     version: Option<String>,
 }
 
-struct ConsoleView<'a> {
-    snapshot: &'a Snapshot,
-    touched: BTreeSet<&'a RelPath>,
-}
-
-impl ConsoleView<'_> {
-    fn site(&self) -> &Description {
-        &self.snapshot.description
-    }
-
-    /// Returns the state of an instance. An item that its open run touches does not count as
-    /// verified.
-    fn state(&self, instance: Instance) -> State {
-        let record = self.snapshot.item(instance).map(|record| record.state);
-        let procedure = self.snapshot.procedure(instance).map(|record| record.state);
-        let state = record.or(procedure).unwrap_or(State::NotInstalled);
-        // A run that touches an item touches at least its record, if not its whole directory.
-        let record = ItemDir(&self.site().directory(instance)).record();
-        if record.is_within(&self.touched) && state == State::Verified {
-            State::Unverified
-        } else {
-            state
-        }
-    }
-
-    fn version(&self, instance: Instance) -> Option<String> {
-        let installed = self.snapshot.item(instance)?.installed.as_ref()?;
-        Some(installed.version.to_string())
-    }
-
-    fn row(&self, instance: Instance) -> InstanceRow<'_> {
-        let item = &self.site().items[instance.item.0];
-        let server = instance.server.map(|server| &self.site().servers[server.0]);
-        InstanceRow {
-            path: self.site().directory(instance),
-            item: item.name.as_str(),
-            server: server.map(|server| server.name.as_str()),
-            procedure: matches!(item.kind, ItemKind::Procedure { .. }),
-            state: self.state(instance),
-            version: self.version(instance),
-        }
-    }
-
-    fn group(&self, id: GroupId, depth: usize) {
-        let group = &self.site().groups[id.0];
-        out::line(format_args!(
-            "{}{}",
-            "  ".repeat(depth),
-            styled(BOLD, Escaped(group.path.name()))
-        ));
-        group
-            .groups
-            .iter()
-            .for_each(|&below| self.group(below, depth + 1));
-        group
-            .items
-            .iter()
-            .for_each(|&item| self.item(item, depth + 1));
-    }
-
-    fn item(&self, id: ItemId, depth: usize) {
-        let item = &self.site().items[id.0];
-        let indent = "  ".repeat(depth);
-        let instances = self.site().instances(id);
-        if item.on.is_none() {
-            instances.iter().for_each(|&instance| {
-                self.instance(&indent, Escaped(item.name.as_str()), instance)
-            });
-            return;
-        }
-        out::line(format_args!("{indent}{}", Escaped(item.name.as_str())));
-        for instance in instances {
-            let server = instance
-                .server
-                .map(|server| self.site().servers[server.0].name.as_str())
-                .unwrap_or_default();
-            self.instance(&format!("{indent}  "), Escaped(server), instance);
-        }
-    }
-
-    fn instance(&self, indent: &str, name: Escaped<'_>, instance: Instance) {
-        let state = self.state(instance);
-        let style = match state {
+impl InstanceRow<'_> {
+    fn print(&self, indent: usize, name: &str) {
+        let style = match self.state {
             State::Verified => GOOD,
             State::NotInstalled => DIM,
             State::InstallFailed | State::VerifyFailed => BAD,
             State::Unverified | State::UserInputNeeded => WARN,
         };
-        let version = self
-            .version(instance)
-            .map(|version| format!(" {version}"))
-            .unwrap_or_default();
-        let gap = 56_usize
-            .saturating_sub(indent.len() + name.to_string().chars().count())
-            .max(2);
-        out::line(format_args!(
-            "{indent}{name}{}{}{version}",
-            " ".repeat(gap),
-            styled(style, state.as_str())
-        ));
+        let state = styled(style, self.state.as_str());
+        let version = self.version.as_deref().unwrap_or_default();
+        let line = format!("{:indent$}{}", "", Escaped(name));
+        let line = format!("{line:<54}  {state} {version}");
+        out::line(line.trim_end());
     }
+}
+
+/// Returns an instance with its state. An item that the open run touches does not count as verified.
+fn row<'a>(
+    snapshot: &'a Snapshot,
+    touched: &BTreeSet<&RelPath>,
+    instance: Instance,
+) -> InstanceRow<'a> {
+    let site = &snapshot.description;
+    let item = &site.items[instance.item.0];
+    let server = instance.server.map(|server| &site.servers[server.0]);
+    let record = snapshot.item(instance);
+    let procedure = snapshot.procedure(instance).map(|record| record.state);
+    let state = record.map(|record| record.state).or(procedure);
+    let path = site.directory(instance);
+    // A run that touches an item touches at least its record, if not its whole directory.
+    let is_touched = ItemDir(&path).record().is_within(touched);
+    let installed = record.and_then(|record| record.installed.as_ref());
+    InstanceRow {
+        item: item.name.as_str(),
+        server: server.map(|server| server.name.as_str()),
+        procedure: matches!(item.kind, ItemKind::Procedure { .. }),
+        state: match state.unwrap_or(State::NotInstalled) {
+            State::Verified if is_touched => State::Unverified,
+            state => state,
+        },
+        version: installed.map(|installed| installed.version.to_string()),
+        path,
+    }
+}
+
+/// Console as text.
+struct ConsoleText<'a> {
+    site: &'a Description,
+    /// Instances by the name of their item.
+    rows: BTreeMap<&'a str, Vec<&'a InstanceRow<'a>>>,
+}
+
+impl<'a> ConsoleText<'a> {
+    fn of(site: &'a Description, document: &'a TreeDocument<'a>) -> Self {
+        let mut rows: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for row in &document.instances {
+            rows.entry(row.item).or_default().push(row);
+        }
+        Self { site, rows }
+    }
+
+    fn print(&self) {
+        out::line(styled(BOLD, Escaped(&self.site.name)));
+        for group in &self.site.groups {
+            if group.path.parent().is_none() {
+                self.print_group(group, 2);
+            }
+        }
+    }
+
+    fn print_group(&self, group: &Group, indent: usize) {
+        let name = styled(BOLD, Escaped(group.path.name()));
+        out::line(format_args!("{:indent$}{name}", ""));
+        for below in &group.groups {
+            self.print_group(&self.site.groups[below.0], indent + 2);
+        }
+        for item in &group.items {
+            self.print_item(&self.site.items[item.0], indent + 2);
+        }
+    }
+
+    fn print_item(&self, item: &Item, indent: usize) {
+        let name = item.name.as_str();
+        if item.on.is_some() {
+            out::line(format_args!("{:indent$}{}", "", Escaped(name)));
+        }
+        for row in self.rows.get(name).into_iter().flatten() {
+            match row.server {
+                Some(server) => row.print(indent + 2, server),
+                None => row.print(indent, name),
+            }
+        }
+    }
+}
+
+fn print_verdict(instances: &[InstanceRow<'_>], tree: &Tree) {
+    let all = out::count(instances.len(), "instance", "instances");
+    let installed = instances.iter().filter(|row| row.state.is_installed());
+    let installed = installed.count();
+    let verify = command_for(tree.path(), "verify");
+    out::message(format_args!(
+        "{installed} of {all} installed or run; `{verify}` compares them with their records"
+    ));
 }

@@ -1,59 +1,54 @@
 //! `verify`: compares every installed file, installer and state with its record.
 
-use std::collections::BTreeMap;
-
+use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::args::{Format, VerifyArgs};
-use crate::cli::envelope::Envelope;
+use crate::cli::advice::TypedCommand;
+use crate::cli::args::VerifyArgs;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
-use crate::cli::next::NextCommands;
-use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count, styled};
-use crate::deployment::lock::holder;
+use crate::cli::lines::{labelled, path_line};
+use crate::cli::recovery::{is_unfinished, state_of};
+use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count};
+use crate::deployment::lock::{held, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::{Run, RunState};
-use crate::names::{Escaped, RelPath};
-use crate::run::{describe_run, kept_object_faults};
+use crate::journal::Run;
+use crate::names::Escaped;
+use crate::run::kept_object_faults;
 use crate::verify::{Drift, Verification, verify as verify_tree};
 
 /// Runs `rollup verify`.
 pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
-    let site = inputs::open_described(args.deployment.deployment.as_deref())?;
+    let site = inputs::open_described(args.deployment.path())?;
     let compared = inputs::read_consistently(&site.tree, || {
-        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        let snapshot = snapshot?;
+        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default())?;
         let verified = verify_tree(&site.tree, snapshot)?;
         let runs = inputs::checked_runs(&site.tree)?;
         let kept = match args.undo {
-            true => Some(kept_objects(&site.tree, &runs)?),
+            true => Some(KeptObjects::read(&site.tree, &runs)?),
             false => None,
         };
-        let open = runs
-            .into_iter()
-            .find(|run| matches!(run.state(), RunState::Unfinished(_)));
         Ok(Compared {
             verified,
             kept,
-            open,
+            open: runs.into_iter().find(is_unfinished),
         })
     })?;
     if compared.open.is_some() && holder(&site.tree)?.is_some() {
-        return Err(inputs::writer_at_work(&site.tree).into());
+        bail!(held(&site.tree));
     }
-    let exit = match compared.differences() == 0 && compared.open.is_none() {
-        true => Exit::Ok,
-        false => Exit::Mismatch,
+    let exit = if compared.differences() == 0 && compared.open.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Mismatch
     };
-    match args.format {
-        Format::Json => Envelope::new(exit, &compared).print(),
-        Format::Text => {
-            compared.print_differences();
-            compared.print_verdict(&NextCommands(site.tree.path()));
-        }
-    }
+    show(args.format, exit, compared, |compared| {
+        compared.print_differences();
+        compared.print_verdict(&TypedCommand::on(site.tree.path()));
+    });
     Ok(exit)
 }
 
@@ -74,128 +69,117 @@ impl Compared {
     fn print_differences(&self) {
         let verified = &self.verified;
         if let Some(run) = &self.open {
-            out::line(format_args!(
-                "{}: run {} is {}; `rollup status` shows the next command",
-                styled(WARN, "open"),
-                run.name(),
-                describe_run(run)
-            ));
+            let state = state_of(run);
+            let text = format!("{state}; `rollup status` shows the next command");
+            labelled(WARN, "open", text);
         }
-        let width = out::width();
-        let mut by_directory: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
-        verified.drift.iter().for_each(|drift| {
-            by_directory
-                .entry(drift.path.parent())
-                .or_default()
-                .push(drift)
-        });
-        for drift in by_directory.into_values().flatten() {
-            let path = format!("`{}`", Escaped(drift.path.as_str()));
-            // A path stays in one piece; its description goes on the next line if the line would be too
-            // long.
-            let fits =
-                "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count()
-                    <= width;
-            let gap = if fits { " " } else { "\n       " };
-            out::line(format_args!(
-                "{}: {path}{gap}{}",
-                styled(BAD, "drift"),
-                drift.description
-            ));
+        let mut drift: Vec<&Drift> = verified.drift.iter().collect();
+        drift.sort_by_key(|drift| drift.path.parent());
+        for Drift {
+            path, description, ..
+        } in drift
+        {
+            labelled(BAD, "drift", path_line(path, description, 7, 7));
         }
         for lagging in &verified.lagging {
-            out::line(format_args!("{}: {lagging}", styled(BAD, "lagging")));
+            labelled(BAD, "lagging", lagging);
         }
         for lacking in &verified.lacking {
-            out::line(format_args!("{}: {lacking}", styled(BAD, "requires")));
+            labelled(BAD, "requires", lacking);
         }
-        for changed in self.kept.iter().flat_map(|kept| &kept.changed) {
-            out::line(format_args!("{}: {changed}", styled(BAD, "undo")));
+        for changed in self.changed_objects() {
+            labelled(BAD, "undo", changed);
         }
         for directory in &verified.directories_of_no_instance {
-            out::line(format_args!(
-                "{}: `{}` belongs to no server or instance of `deployment.toml`",
-                styled(WARN, "directory"),
-                Escaped(directory.as_str())
-            ));
+            let directory = Escaped(directory.as_str());
+            let text =
+                format!("`{directory}` belongs to no server or instance of `deployment.toml`");
+            labelled(WARN, "directory", text);
         }
         for name in &verified.unreadable {
-            let label = styled(WARN, "unmanaged");
-            out::line(format_args!(
-                "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
-                Escaped(name)
-            ));
+            let name = Escaped(name);
+            let text =
+                format!("`{name}` has a name that is not UTF-8; `apply` refuses to touch it");
+            labelled(WARN, "unmanaged", text);
         }
         for path in &verified.unmanaged {
-            out::line(format_args!(
-                "{}: `{}` has no record; rollup leaves it alone",
-                styled(DIM, "unmanaged"),
-                Escaped(path.as_str())
-            ));
+            let path = Escaped(path.as_str());
+            let text = format!("`{path}` has no record; rollup leaves it alone");
+            labelled(DIM, "unmanaged", text);
         }
     }
 
-    fn print_verdict(&self, next: &NextCommands<'_>) {
+    fn print_verdict(&self, typed: &TypedCommand) {
         let verified = &self.verified;
         let items = count(verified.items, "installed item", "installed items");
         let files = count(verified.files, "file", "files");
-        if let Some(kept) = self.kept.as_ref().filter(|kept| kept.changed.is_empty()) {
+        if let Some(kept) = &self.kept
+            && kept.changed.is_empty()
+        {
             let runs = count(kept.runs.len(), "run", "runs");
             out::line(format_args!(
                 "the kept objects of {runs} are as they were moved there"
             ));
         }
-        match self.differences() {
-            0 => {
-                let verdict = if self.open.is_some() {
-                    "the current state matches its records"
-                } else {
-                    "everything matches"
-                };
-                let bytes = out::number(verified.bytes);
-                out::line(format_args!(
-                    "{}: {items}, {files}, {bytes} bytes",
-                    styled(GOOD, verdict)
-                ));
-            }
-            drift => {
-                out::line(format_args!(
-                    "{} in {items} with {files}",
-                    count(drift, "difference", "differences")
-                ));
-                if self.open.is_none() && !verified.lagging.is_empty() {
-                    out::line(next.complete("next: `rollup apply` brings up only what lags"));
-                }
-                if self.open.is_none() && !verified.lacking.is_empty() {
-                    out::line("next: install again what is required and missing");
-                }
-                if self
-                    .kept
-                    .as_ref()
-                    .is_some_and(|kept| !kept.changed.is_empty())
-                {
-                    out::line(
-                        "next: restore the kept objects from a backup; without them the run cannot be undone",
-                    );
-                }
-                if self.open.is_none() && !verified.drift.is_empty() {
-                    out::line(next.complete(
-                        "next: restore the files above, or `rollup apply --reapply` repeats all steps",
-                    ));
-                    out::line(format_args!("  or: `{}` accepts the drift", next.accept()));
-                }
-            }
+        if self.differences() == 0 {
+            let verdict = if self.open.is_some() {
+                "the current state matches its records"
+            } else {
+                "everything matches"
+            };
+            let bytes = out::number(verified.bytes);
+            labelled(
+                GOOD,
+                verdict,
+                format_args!("{items}, {files}, {bytes} bytes"),
+            );
+            return;
+        }
+        let differences = count(self.differences(), "difference", "differences");
+        out::line(format_args!("{differences} in {items} with {files}"));
+        self.print_next(typed);
+    }
+
+    fn print_next(&self, typed: &TypedCommand) {
+        if !self.changed_objects().is_empty() {
+            out::line(
+                "next: restore the kept objects from a backup; without them the run cannot be undone",
+            );
+        }
+        if self.open.is_some() {
+            return;
+        }
+        let verified = &self.verified;
+        if !verified.lagging.is_empty() {
+            let advice = "next: `rollup apply` brings up only what lags";
+            out::line(typed.complete(advice));
+        }
+        if !verified.lacking.is_empty() {
+            out::line("next: install again what is required and missing");
+        }
+        if !verified.drift.is_empty() {
+            out::line(typed.complete(
+                "next: restore the files above, or `rollup apply --reapply` repeats all steps\n  \
+                 or: `rollup accept` accepts the drift",
+            ));
+        }
+    }
+
+    /// Returns the kept objects that have changed.
+    fn changed_objects(&self) -> &[String] {
+        match &self.kept {
+            Some(kept) => &kept.changed,
+            None => &[],
         }
     }
 
     fn differences(&self) -> usize {
-        let kept = self.kept.as_ref().map_or(0, |kept| kept.changed.len());
-        self.verified.differences() + kept
+        self.verified.differences() + self.changed_objects().len()
     }
 }
 
 /// Kept objects of the finished runs that still have them.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 struct KeptObjects {
     /// Names of these runs.
     runs: Vec<String>,
@@ -203,18 +187,16 @@ struct KeptObjects {
     changed: Vec<String>,
 }
 
-/// Hashes the objects that the finished runs keep.
-fn kept_objects(tree: &Tree, runs: &[Run]) -> anyhow::Result<KeptObjects> {
-    let mut kept = KeptObjects {
-        runs: Vec::new(),
-        changed: Vec::new(),
-    };
-    for run in runs.iter().filter(|run| run.is_done()) {
-        let faults = kept_object_faults(tree, run)?;
-        if let Some(faults) = faults {
-            kept.changed.extend(faults);
-            kept.runs.push(run.name().to_owned());
+impl KeptObjects {
+    /// Hashes the objects that the finished runs keep.
+    fn read(tree: &Tree, runs: &[Run]) -> anyhow::Result<Self> {
+        let mut kept = Self::default();
+        for run in runs.iter().filter(|run| run.is_done()) {
+            if let Some(faults) = kept_object_faults(tree, run)? {
+                kept.changed.extend(faults);
+                kept.runs.push(run.name().to_owned());
+            }
         }
+        Ok(kept)
     }
-    Ok(kept)
 }

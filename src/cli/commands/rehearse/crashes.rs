@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lab::retry_command;
 use crate::cli::answers::confirmations;
 use crate::cli::args::{Format, RehearseArgs};
 use crate::cli::exit::Exit;
@@ -42,13 +41,8 @@ pub(super) fn everywhere(
             return Ok(Exit::Ok);
         }
     };
-    let confirmed = confirmations(&plan, &args.confirm, &retry_command(args))?;
-    let path = std::env::current_exe().map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            format_args!("cannot find the path of this program: {error}"),
-        )
-    })?;
+    let confirmed = confirmations(&plan, &args.confirm)?;
+    let path = std::env::current_exe().context("cannot find the path of this program")?;
     let program = Program {
         path,
         apply: arguments(args, lab, &confirmed),
@@ -93,23 +87,10 @@ fn arguments(args: &RehearseArgs, lab: &Lab, confirmed: &[String]) -> Vec<OsStri
         "-p".into(),
         lab.payload.clone().into(),
     ];
-    let choices = args.choices;
-    let flags = [
-        (choices.include_missing, "--include-missing"),
-        (choices.reapply, "--reapply"),
-        (choices.allow_downgrade, "--allow-downgrade"),
-    ];
-    words.extend(
-        flags
-            .into_iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, flag)| flag.into()),
-    );
-    words.extend(
-        confirmed
-            .iter()
-            .flat_map(|id| ["--confirm".into(), id.into()]),
-    );
+    words.extend(args.choices.flags().into_iter().map(OsString::from));
+    for id in confirmed {
+        words.extend(["--confirm".into(), id.into()]);
+    }
     words
 }
 
@@ -137,19 +118,12 @@ impl CrashProgressDisplay {
                 if let Some(bar) = bar.take() {
                     bar.finish_and_clear();
                 }
-                let points = out::count(
-                    usize::try_from(row.points).unwrap_or(usize::MAX),
-                    "point",
-                    "points",
-                );
+                let (phase, points) = (phase(row.phase), count_points(row.points));
                 let how = match row.failing {
                     0 => "all recover".to_owned(),
                     failing => format!("{} fail", out::number(failing)),
                 };
-                out::message(format_args!(
-                    "killed in {}: {points}, {how}",
-                    phase(row.phase)
-                ));
+                out::message(format_args!("killed in {phase}: {points}, {how}"));
             }
         }
     }
@@ -159,6 +133,10 @@ impl CrashProgressDisplay {
             bar.finish_and_clear();
         }
     }
+}
+
+fn count_points(points: u64) -> String {
+    out::count(points as usize, "point", "points")
 }
 
 fn phase(phase: CrashPhase) -> &'static str {
@@ -203,16 +181,19 @@ fn table(report: &CrashReport) -> String {
 }
 
 fn line(row: &CrashRow) -> String {
-    let number = |n: u64| out::number(n);
+    let (resumed, undone) = (&row.resumed, &row.undone);
+    let numbers = [
+        row.points,
+        resumed.before,
+        resumed.after,
+        undone.before,
+        undone.after,
+        row.failing,
+    ];
+    let [points, before, after, undo_before, undo_after, failing] = numbers.map(out::number);
+    let phase = phase(row.phase);
     format!(
-        "{:25}{:>8}  {:>8}{:>9}  {:>8}{:>9}{:>9}",
-        phase(row.phase),
-        number(row.points),
-        number(row.resumed.before),
-        number(row.resumed.after),
-        number(row.undone.before),
-        number(row.undone.after),
-        number(row.failing),
+        "{phase:25}{points:>8}  {before:>8}{after:>9}  {undo_before:>8}{undo_after:>9}{failing:>9}"
     )
 }
 
@@ -227,11 +208,7 @@ fn legend(report: &CrashReport) -> String {
         format!("Each time {entries} were compared."),
     ];
     for (step, points) in &report.stopped_behind {
-        let points = out::count(
-            usize::try_from(*points).unwrap_or(usize::MAX),
-            "point",
-            "points",
-        );
+        let points = count_points(*points);
         let text = format!(
             "At {points} `undo` stopped behind step `{step}`, which cannot be rolled back, and `resume` continued."
         );
@@ -268,23 +245,13 @@ fn failed(report: &CrashReport) -> Failure {
 }
 
 fn failed_point_line(failing: &FailedPoint) -> String {
-    let FailedPoint {
-        phase: at,
-        point,
-        direction,
-        differences,
-    } = failing;
-    let direction = if *direction == Direction::Forward {
-        "resume"
-    } else {
-        "undo"
+    let direction = match failing.direction {
+        Direction::Forward => "resume",
+        Direction::Back => "undo",
     };
-    let phase = phase(*at);
-    format!(
-        "killed in {phase} before change {}, then {direction}: {}",
-        out::number(*point),
-        differences.join("; ")
-    )
+    let (phase, point) = (phase(failing.phase), out::number(failing.point));
+    let differences = failing.differences.join("; ");
+    format!("killed in {phase} before change {point}, then {direction}: {differences}")
 }
 
 #[cfg(test)]

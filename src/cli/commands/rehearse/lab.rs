@@ -1,32 +1,9 @@
-//! Messages that all rehearsals share: the state of the lab, and the command that repeats the
-//! rehearsal.
+//! The part that all rehearsals share: the state of the lab, and the options of a run.
 
 use crate::cli::args::RehearseArgs;
 use crate::cli::state_now::{self, StateNow};
-use crate::cli::terminal::out;
 use crate::cli::terminal::{ManualSteps, RunOptions};
 use crate::rehearse::LabState;
-
-/// Returns the command that rehearses the same again.
-pub(super) fn retry_command(args: &RehearseArgs) -> String {
-    let mut command = format!(
-        "rollup rehearse {} --lab {} --replace",
-        out::shell_quoted(&args.manifest),
-        out::shell_quoted(&args.lab)
-    );
-    for (flag, directory) in [("-d", &args.deployment), ("-p", &args.payload)] {
-        if let Some(directory) = directory {
-            command.push_str(&format!(" {flag} {}", out::shell_quoted(directory)));
-        }
-    }
-    if args.crash_everywhere {
-        command.push_str(" --crash-everywhere");
-    }
-    if let Some(step) = &args.inject_failure {
-        command.push_str(&format!(" --inject-failure {step}"));
-    }
-    command
-}
 
 /// Returns the options of a run for a rehearsal, which has no operator to prompt.
 pub(super) fn rehearsal_options() -> RunOptions {

@@ -7,31 +7,32 @@ mod lab;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::bail;
+
 use super::apply::run_job;
 use super::verify;
+use crate::cli::advice::{TypedCommand, command_for};
 use crate::cli::args::{DeploymentArg, Format, RehearseArgs, VerifyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::inputs::DescribedDeployment;
 use crate::cli::job::{BeginOptions, Job, Preview};
-use crate::cli::next::NextCommands;
 use crate::cli::output::refuse_path;
+use crate::cli::recovery::{is_unfinished, other_is_open};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
-use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::run_dir::ROLLUP_DIR;
-use crate::document::{Findings, Source};
-use crate::journal::{RunState, runs};
+use crate::document::Source;
+use crate::journal::runs;
 use crate::rehearse::{
     Lab, LabError, LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
-use crate::run::describe_run;
 
+use lab::rehearsal_options;
 pub(in crate::cli) use lab::state_of_lab;
-use lab::{rehearsal_options, retry_command};
 
 /// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
@@ -42,8 +43,12 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
         out::line(format_args!(
             "prepared: {deployment} is in the state before the rollup"
         ));
-        let apply = apply_command(&args.manifest, &lab);
-        out::line(format_args!("next: {apply}"));
+        let typed = TypedCommand {
+            manifest: Some(args.manifest.clone()),
+            payload: Some(lab.payload),
+            ..TypedCommand::on(&lab.deployment)
+        };
+        out::line(format_args!("next: {}", typed.command("apply")));
         return Ok(Exit::Ok);
     }
     let (deployment, payload) = (Some(lab.deployment.as_path()), Some(lab.payload.as_path()));
@@ -51,11 +56,9 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
     let begin_options = BeginOptions {
         command: "rehearse",
         verb: "Apply",
-        declined: "not applied",
         yes: true,
         confirm: &args.confirm,
         preview: Preview::Omitted,
-        retry_command: retry_command(args),
         wait: Duration::ZERO,
         injector: None,
     };
@@ -78,14 +81,20 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
 
 /// Checks the arguments, and makes the lab.
 fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
-    let own = args.deployment.as_deref();
-    let (description, text) = match own {
+    let (description, text) = match &args.deployment {
         Some(own) if own.is_file() => inputs::read_description(own)?,
         Some(own) => {
             let description = require_clean(inputs::open_described(Some(own))?)?;
             (description, String::new())
         }
-        None => (sample()?, SAMPLE.to_owned()),
+        None => {
+            let sample = Source::new(SAMPLE_NAME, SAMPLE);
+            (inputs::parse_description(&sample)?, SAMPLE.to_owned())
+        }
+    };
+    let origin = match &args.deployment {
+        Some(directory) if !directory.is_file() => LabOrigin::Copied(directory),
+        _ => LabOrigin::Built(&text),
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
     let payload = args.payload.as_deref();
@@ -96,18 +105,13 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     refuse_to_lose(&args.lab, &args.manifest)?;
     let target = without_links(&args.lab)?.join("deployment");
     refuse_path(&args.lab, &target, payload.as_slice())?;
+    if let Some(file) = args.deployment.as_ref().filter(|own| own.is_file()) {
+        refuse_to_lose(&args.lab, file)?;
+    }
     let existing = if args.replace {
         OnExisting::Replace
     } else {
         OnExisting::Refuse
-    };
-    let origin = match own {
-        Some(file) if file.is_file() => {
-            refuse_to_lose(&args.lab, file)?;
-            LabOrigin::Built(&text)
-        }
-        Some(directory) => LabOrigin::Copied(directory),
-        None => LabOrigin::Built(&text),
     };
     let lab = prepare(
         &loaded.manifest,
@@ -119,25 +123,22 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
         &|| signals.is_received(),
     )?;
     if signals.is_received() {
-        return Err(LabError::Interrupted.into());
+        bail!(LabError::Interrupted);
     }
-    out::message(format_args!(
-        "made {} and {}",
-        lab.deployment.display(),
-        lab.payload.display()
-    ));
+    let (deployment, payload) = (lab.deployment.display(), lab.payload.display());
+    out::message(format_args!("made {deployment} and {payload}"));
     Ok(lab)
 }
 
 /// Prints where the results of a rehearsal are.
 fn print_places(lab: &Lab) {
-    let next = NextCommands(&lab.deployment);
+    let command = |verb| command_for(&lab.deployment, verb);
     let runs = format!("{}/{}", lab.deployment.display(), ROLLUP_DIR.runs());
     let places = [
-        (next.tree(), "the console with its states"),
-        (next.history(), "the runs"),
+        (command("tree"), "the console with its states"),
+        (command("history"), "the runs"),
         (
-            next.report_last(),
+            command("report last"),
             "the operations, their times and the outage",
         ),
         (runs, "the run's directory, with the old objects"),
@@ -150,62 +151,25 @@ fn print_places(lab: &Lab) {
     }
 }
 
-fn apply_command(manifest: &Path, lab: &Lab) -> String {
-    let (deployment, payload) = (
-        out::shell_quoted(&lab.deployment),
-        out::shell_quoted(&lab.payload),
-    );
-    format!(
-        "rollup apply {} -d {deployment} -p {payload}",
-        out::shell_quoted(manifest)
-    )
-}
-
 /// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
 /// nothing that is ever applied.
 fn require_clean(site: DescribedDeployment) -> anyhow::Result<Description> {
-    let runs = runs(&site.tree)?;
-    match runs
-        .iter()
-        .find(|run| matches!(run.state(), RunState::Unfinished(_)))
-    {
+    match runs(&site.tree)?.iter().find(|run| is_unfinished(run)) {
         None => Ok(site.description),
-        Some(run) => {
-            let next = NextCommands(site.tree.path());
-            Err(Failure::new(
-                Exit::NotReady,
-                format_args!("run {} is {}", run.name(), describe_run(run)),
-            )
-            .next(format!(
-                "`{}` finishes it, `{}` rolls it back",
-                next.resume(),
-                next.undo()
-            ))
-            .into())
-        }
+        Some(run) => bail!(other_is_open(run)),
     }
 }
 
 /// Returns the path of a directory without links; it and its parent directories may not exist yet.
 fn without_links(directory: &Path) -> Result<PathBuf, Failure> {
-    let fail = |error| {
-        Failure::new(
-            Exit::Io,
-            format_args!("cannot find `{}`: {error}", directory.display()),
-        )
-    };
-    let absolute = std::path::absolute(directory).map_err(fail)?;
+    let absolute = std::path::absolute(directory).map_err(|error| {
+        let reason = format!("cannot find `{}`: {error}", directory.display());
+        Failure::io(reason)
+    })?;
     for existing in absolute.ancestors() {
         if let (Ok(real), Ok(rest)) = (existing.canonicalize(), absolute.strip_prefix(existing)) {
             return Ok(real.join(rest));
         }
     }
     Ok(absolute)
-}
-
-fn sample() -> Result<Description, Failure> {
-    let mut findings = Findings::default();
-    let source = Source::new(SAMPLE_NAME, SAMPLE);
-    describe::parse(&source, &mut findings)
-        .ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
 }

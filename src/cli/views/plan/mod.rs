@@ -58,10 +58,9 @@ pub(crate) fn check_options(view: &PlanViewArgs) -> Result<(), Failure> {
         .find(|(is_given, _)| *is_given && view.format != OutputFormat::Text)
     {
         None => Ok(()),
-        Some((_, flag)) => Err(Failure::new(
-            Exit::Usage,
-            format_args!("`{flag}` applies to `--format text` only"),
-        )
+        Some((_, flag)) => Err(Failure::usage(format_args!(
+            "`{flag}` applies to `--format text` only"
+        ))
         .next(format!(
             "omit `{flag}`: the other formats contain everything already"
         ))),

@@ -2,7 +2,7 @@
 
 use super::attempt::AttemptView;
 use super::words::{Tone, format_duration, format_time};
-use crate::cli::next::NextCommands;
+use crate::cli::advice::command_for;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{EventSubject, RunSummary, Session};
@@ -140,7 +140,7 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
         facts.push(("scope", line.clone()));
     }
     if let Some(undo) = &summary.undo {
-        let command = NextCommands(tree.path()).undo_named(&summary.run);
+        let command = command_for(tree.path(), &format!("undo {}", summary.run));
         let answer = if undo.possible {
             format!("possible: `{command}`")
         } else {
@@ -177,8 +177,7 @@ fn missing(summary: &RunSummary, is_running: impl Fn(usize) -> bool) -> Vec<Stri
 }
 
 fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
-    let next = NextCommands(tree.path());
-    let (resume, undo) = (next.resume(), next.undo());
+    let [resume, undo] = ["resume", "undo"].map(|verb| command_for(tree.path(), verb));
     let action = match (state, writer) {
         (RunState::Closed(_), _) => return Vec::new(),
         (_, Some(writer)) => format!(

@@ -1,0 +1,60 @@
+//! A rollup that was applied by hand, and is recorded as applied.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::run_accept;
+use crate::cli::args::AcceptArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::terminal::out;
+use crate::deployment::applied::AppliedRecord;
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::names::Kb;
+use crate::plan::{self, AppliedByHand};
+
+/// Records the rollup of a number or a manifest.
+pub(super) fn record_applied(
+    site: &DescribedDeployment,
+    disk: LockedDeployment,
+    named: &Path,
+    args: &AcceptArgs,
+) -> anyhow::Result<Exit> {
+    let number = named.to_str().and_then(|text| text.parse::<Kb>().ok());
+    let Some(kb) = number else {
+        let loaded = inputs::manifest(named, None)?;
+        let rollup = AppliedByHand::Manifest(&loaded.manifest);
+        return record(site, disk, loaded.manifest.rollup.kb, &rollup, args);
+    };
+    record(site, disk, kb, &AppliedByHand::Number(kb), args)
+}
+
+fn record(
+    site: &DescribedDeployment,
+    disk: LockedDeployment,
+    kb: Kb,
+    rollup: &AppliedByHand<'_>,
+    args: &AcceptArgs,
+) -> anyhow::Result<Exit> {
+    let interest = Interest {
+        files: [AppliedRecord::path(kb)].into(),
+        ..Interest::default()
+    };
+    let snapshot = Snapshot::read(&site.tree, site.description.clone(), &interest)?;
+    if let Some((file, why)) = snapshot.faults.first() {
+        let reason = format!("`{}` cannot be used: {why}", site.tree.shown(Some(file)));
+        let failure = Failure::invalid(reason);
+        bail!(failure.next("repair it by hand, or restore it from a backup"));
+    }
+    let Some(plan) = plan::accept_applied(&snapshot, rollup, &args.reason)? else {
+        out::line(format_args!("nothing to do: {kb} is on record as applied"));
+        return Ok(Exit::Ok);
+    };
+    out::line(format_args!(
+        "{kb} will be recorded as applied by hand; no installed file is moved or changed"
+    ));
+    run_accept(site, disk, &plan, args, &kb.to_string(), Ok(()))
+}

@@ -1,0 +1,49 @@
+//! Runs that can be neither resumed nor undone, whose directories are quarantined.
+
+use super::progress::{show_progress, show_slots};
+use super::refuse_items;
+use crate::cli::advice::command_for;
+use crate::cli::answers::confirm_to_continue;
+use crate::cli::args::AcceptArgs;
+use crate::cli::exit::Exit;
+use crate::cli::lines::labelled;
+use crate::cli::terminal::out::{self, BAD};
+use crate::deployment::lock::user;
+use crate::deployment::locked::LockedDeployment;
+use crate::names::{Escaped, error_chain};
+use crate::run::{UnusableRun, load_plan, quarantine};
+
+/// Quarantines the directories of unusable runs.
+pub(super) fn quarantine_unusable(
+    disk: &LockedDeployment,
+    unusable: &[UnusableRun],
+    args: &AcceptArgs,
+) -> anyhow::Result<Exit> {
+    let names: Vec<&str> = unusable.iter().map(|run| run.directory.name()).collect();
+    let names = names.join(", ");
+    refuse_items(
+        args,
+        format!("run {names} cannot be used and must be quarantined first"),
+    )?;
+    for run in unusable {
+        labelled(BAD, "unusable", Escaped(&error_chain(&run.why)));
+        match load_plan(disk.tree(), &run.directory) {
+            Ok(plan) => show_progress(disk.tree(), &run.directory, &plan)?,
+            Err(_) => show_slots(disk.tree(), &run.directory)?,
+        }
+    }
+    out::line(
+        "each run named above will be quarantined: its directory gets another name, nothing in it is\n\
+         deleted, and no installed file is moved. Afterwards the run can be neither resumed nor undone,\n\
+         and nothing is compared with its records",
+    );
+    confirm_to_continue(args.yes)?;
+    for run in unusable {
+        let to = quarantine(disk, run, (user(), args.reason.clone()))?;
+        let (name, to) = (run.directory.name(), to.as_str());
+        out::line(format_args!("run {name} is quarantined as `{to}`"));
+    }
+    let next = command_for(disk.tree().path(), "status");
+    out::line(format_args!("next: {next}"));
+    Ok(Exit::Ok)
+}

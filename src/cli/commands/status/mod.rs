@@ -1,0 +1,255 @@
+//! `status`: clean, interrupted and at which operation, or in need of attention and why.
+
+mod open;
+mod text;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::args::ReadArgs;
+use crate::cli::envelope::show;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::inputs::{self, OpenedDeployment};
+use crate::cli::recovery::is_unfinished;
+use crate::cli::terminal::out;
+use crate::deployment::applied::{AppliedRollups, LackingRollup};
+use crate::deployment::description::Description;
+use crate::deployment::lock::{LockHolder, holder};
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::Tree;
+use crate::journal::{Run, RunState};
+use crate::names::{Kb, RelPath, Version};
+use crate::plan::{directories_of_no_instance, lagging};
+use crate::run::{UndoAnswer, kept_bytes, past, undo_answers};
+
+use open::OpenRow;
+
+/// Runs `rollup status`.
+pub(super) fn status(args: &ReadArgs) -> anyhow::Result<Exit> {
+    let status = Status::read(inputs::open_deployment(args.deployment.path())?)?;
+    let exit = status.exit();
+    show(args.format, exit, status, text::print);
+    Ok(exit)
+}
+
+/// Everything that `status` reports, and the content of its document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "State of a deployment")]
+pub(in crate::cli) struct Status {
+    /// Path of the deployment.
+    #[serde(skip)]
+    path: PathBuf,
+    /// Name of the deployment, if its description or the open run has it.
+    #[serde(skip)]
+    name: Option<String>,
+    /// Applied rollups that are not superseded; unknown only while a run is open.
+    applied: Option<Vec<AppliedRow>>,
+    superseded: Option<Vec<SupersededRow>>,
+    /// Requirements of applied rollups that are not met.
+    lacking: Option<Vec<LackingRollup>>,
+    #[serde(flatten)]
+    site: SiteStatus,
+    /// Newest finished run.
+    newest: Option<NewestRun>,
+    open: Option<OpenRow>,
+    /// Id of the process that is changing the deployment.
+    in_progress_by: Option<u32>,
+    #[serde(skip)]
+    holder: Option<LockHolder>,
+    undo_data: UndoData,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AppliedRow {
+    kb: Kb,
+    revision: Option<Version>,
+    /// The rollup in words.
+    #[serde(skip)]
+    text: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SupersededRow {
+    kb: Kb,
+    /// Rollup that includes or replaces it.
+    by: Kb,
+    /// The rollup in words.
+    #[serde(skip)]
+    text: String,
+}
+
+/// State of the deployment beside its runs, which is unknown while a run is unfinished.
+#[derive(Default, Serialize, JsonSchema)]
+struct SiteStatus {
+    /// Lag behind applied rollups, in words; unknown while a run is unfinished, as are the next two.
+    lagging: Option<Vec<String>>,
+    /// Servers that are offline.
+    offline: Option<Vec<String>>,
+    /// Directories that belong to no instance and to no server.
+    directories_of_no_instance: Option<Vec<RelPath>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct NewestRun {
+    run: String,
+    undo: UndoAnswer,
+}
+
+/// Old objects that the slots of finished runs keep.
+#[derive(Default, Serialize, JsonSchema)]
+struct UndoData {
+    /// Number of runs that keep old objects.
+    runs: usize,
+    /// Size of these objects.
+    bytes: u64,
+}
+
+impl Status {
+    /// Reads the status. An open run is reported from its own records, whatever else cannot be
+    /// read.
+    fn read(opened: OpenedDeployment) -> anyhow::Result<Self> {
+        let OpenedDeployment {
+            tree, description, ..
+        } = opened;
+        let described = description.as_ref().ok();
+        let (applied, runs, site) = inputs::read_consistently(&tree, || {
+            let runs = inputs::checked_runs(&tree)?;
+            let site = match described {
+                Some(description) if !runs.iter().any(is_unfinished) => {
+                    SiteStatus::read(&tree, description)?
+                }
+                _ => SiteStatus::default(),
+            };
+            Ok((applied(&tree, described), runs, site))
+        })?;
+        let newest = newest_run(&tree, &runs, described)?;
+        let open = runs.iter().find(|run| run.is_open());
+        let description = unless_open(description.map_err(Into::into), open)?;
+        let (applied, superseded, lacking) = match unless_open(applied, open)? {
+            Some(applied) => {
+                let (in_effect, superseded) = applied_rows(&applied);
+                (Some(in_effect), Some(superseded), Some(applied.lacking()))
+            }
+            None => (None, None, None),
+        };
+        let holder = holder(&tree)?;
+        let open = match open {
+            Some(run) => Some(OpenRow::read(&tree, run, holder.is_some())?),
+            None => None,
+        };
+        let planned = open.as_ref().and_then(|open| open.deployment.clone());
+        Ok(Self {
+            path: tree.path().to_owned(),
+            name: description.map(|site| site.name).or(planned),
+            applied,
+            superseded,
+            lacking,
+            site,
+            newest,
+            open,
+            in_progress_by: holder.as_ref().map(|holder| holder.process),
+            holder,
+            undo_data: UndoData::read(&tree, &runs)?,
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        match &self.open {
+            None => Exit::Ok,
+            Some(open) if !open.problems.is_empty() => Exit::NeedsAttention,
+            // It died before anything was begun; the next command removes it.
+            Some(open) if open.run_state == RunState::Staging && self.holder.is_none() => Exit::Ok,
+            Some(_) => Exit::Stopped,
+        }
+    }
+}
+
+/// Returns the value read from a file of the deployment; while a run is open its faults are
+/// warnings.
+fn unless_open<T>(read: anyhow::Result<T>, open: Option<&Run>) -> anyhow::Result<Option<T>> {
+    match read {
+        Err(error) if open.is_some() => {
+            out::warn(Failure::of(&error, None));
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// Reads the applied rollups.
+fn applied(tree: &Tree, site: Option<&Description>) -> anyhow::Result<AppliedRollups> {
+    let listed = site.map(|site| site.applied.as_slice());
+    let (applied, faults) = AppliedRollups::read(tree, listed.unwrap_or_default())?;
+    if let Some((at, fault)) = faults.first() {
+        let reason = format!("`{}` cannot be used: {fault}", tree.shown(Some(at)));
+        return Err(Failure::invalid(reason).into());
+    }
+    Ok(applied)
+}
+
+/// Returns the rollups that are in effect, and those that are superseded.
+fn applied_rows(applied: &AppliedRollups) -> (Vec<AppliedRow>, Vec<SupersededRow>) {
+    let (mut in_effect, mut superseded) = (Vec::new(), Vec::new());
+    for kb in applied.all() {
+        let record = applied.record(kb);
+        let revision = record.and_then(|record| record.revision.clone());
+        let mut text = kb.to_string();
+        if let Some(revision) = &revision {
+            text.push_str(&format!(" revision {revision}"));
+        }
+        match record {
+            None => text.push_str(" (listed in `deployment.toml`)"),
+            Some(record) if record.by_hand => text.push_str(" (by hand)"),
+            Some(_) => {}
+        }
+        match applied.superseded_by(kb) {
+            None => in_effect.push(AppliedRow { kb, revision, text }),
+            Some(by) => superseded.push(SupersededRow { kb, by, text }),
+        }
+    }
+    (in_effect, superseded)
+}
+
+fn newest_run(
+    tree: &Tree,
+    runs: &[Run],
+    site: Option<&Description>,
+) -> anyhow::Result<Option<NewestRun>> {
+    let mut answers = undo_answers(tree, runs, site)?;
+    let newest = runs.iter().rfind(|run| run.is_done());
+    Ok(newest.and_then(|run| {
+        Some(NewestRun {
+            run: run.name().to_owned(),
+            undo: answers.remove(&run.number)?,
+        })
+    }))
+}
+
+impl SiteStatus {
+    fn read(tree: &Tree, description: &Description) -> anyhow::Result<Self> {
+        let mut snapshot = Snapshot::read(tree, description.clone(), &Interest::default())?;
+        (snapshot.past, _) = past(tree, None)?;
+        let offline = description.offline_servers().into_iter();
+        Ok(Self {
+            lagging: Some(lagging(&snapshot).lines(None)),
+            offline: Some(offline.map(str::to_owned).collect()),
+            directories_of_no_instance: Some(directories_of_no_instance(&snapshot)),
+        })
+    }
+}
+
+impl UndoData {
+    fn read(tree: &Tree, runs: &[Run]) -> anyhow::Result<Self> {
+        let mut undo_data = Self::default();
+        for run in runs.iter().filter(|run| !run.is_open()) {
+            if let Some(bytes) = kept_bytes(tree, run)? {
+                undo_data.runs += 1;
+                undo_data.bytes += bytes;
+            }
+        }
+        Ok(undo_data)
+    }
+}

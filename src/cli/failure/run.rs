@@ -1,0 +1,194 @@
+//! A run that failed or stopped: before its commit, between two states, or at the undo of what it
+//! did.
+
+use std::fmt;
+
+use super::{Failure, of_reasons};
+use crate::cli::advice::undo_of;
+use crate::cli::exit::Exit;
+use crate::journal::{Direction, JournalError, Run, RunState};
+use crate::names::error_chain;
+use crate::plan::Reason;
+use crate::run::{Ended, RunError};
+
+/// Advice for a run that can go in either direction once its problem is fixed.
+const ANY_WAY_OUT: &str = "fix the cause, then `rollup resume` or `rollup undo`; or `rollup accept` \
+     closes the run in its current state";
+
+/// Context of an error: the number of the run that the command was to finish or roll back.
+#[derive(Debug)]
+pub(in crate::cli) struct OfRun(pub(in crate::cli) u32);
+
+impl fmt::Display for OfRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {}", self.0)
+    }
+}
+
+/// Run that was begun or continued, and that did not reach the planned state.
+#[derive(Debug, thiserror::Error)]
+#[error("the planned state was not reached")]
+pub(in crate::cli) struct NotApplied(pub(in crate::cli) Ended);
+
+/// Describes an error of a run. The run is the one that was to be finished or rolled back; without
+/// one, the commit had not begun.
+pub(super) fn of_run_error(error: &RunError, run: Option<&Run>) -> Failure {
+    let failure = before_commit(error);
+    let Some(run) = run else { return failure };
+    match run.state() {
+        RunState::Staging | RunState::Staged => of_staged(error, failure),
+        RunState::Unfinished(_) => of_unfinished(error, failure),
+        RunState::Closed(_) => of_finished(error, failure, run),
+    }
+}
+
+fn before_commit(error: &RunError) -> Failure {
+    let exit = match error {
+        RunError::Disk(error) => return error.into(),
+        RunError::Journal(error) => return error.into(),
+        RunError::NotReady(reasons) => return of_reasons(Exit::NotReady, reasons),
+        RunError::Changed(found) => {
+            let changed = found.iter();
+            let changed = changed.map(|difference| format!("changed since the run: {difference}"));
+            return Failure::because(Exit::Mismatch, changed.collect());
+        }
+        RunError::Interrupted => return Failure::new(Exit::Interrupted, "stopped by a signal"),
+        RunError::Plan { .. } => Exit::Invalid,
+        RunError::Stale { .. } => Exit::StalePlan,
+        RunError::CannotMove { .. } | RunError::PointOfNoReturn { .. } => Exit::NotReady,
+        RunError::NotAsWritten { .. } => Exit::Io,
+        RunError::OldObjectChanged { .. }
+        | RunError::UnmanagedConflict { .. }
+        | RunError::Unexpected { .. }
+        | RunError::UnexpectedResult(_) => Exit::NeedsAttention,
+        RunError::Waiting { .. } | RunError::StopsBefore { .. } => Exit::Stopped,
+    };
+    let failure = Failure::new(exit, error);
+    match error {
+        RunError::Stale { .. } => failure.next("plan again: `rollup plan` shows the differences"),
+        RunError::CannotMove { .. } => failure.next("rename it"),
+        RunError::NotAsWritten { .. } => failure.next("check the disk first"),
+        _ => failure,
+    }
+}
+
+fn of_staged(error: &RunError, failure: Failure) -> Failure {
+    match error {
+        // Planning again does not close an open run.
+        RunError::Stale { .. } => failure.instead(
+            Exit::StalePlan,
+            "`rollup undo` discards the staged run; then plan and apply again",
+        ),
+        _ => failure,
+    }
+}
+
+fn of_unfinished(error: &RunError, failure: Failure) -> Failure {
+    match error {
+        RunError::Journal(_) => failure,
+        RunError::NotReady(_) => failure.next("`rollup resume` finishes the run"),
+        RunError::Interrupted => failure.instead(Exit::Stopped, "`rollup resume` or `rollup undo`"),
+        RunError::Plan { .. } => failure.instead(
+            Exit::NeedsAttention,
+            "recover the run by hand: `rollup explain recovery`; \
+             or `rollup accept` quarantines the run",
+        ),
+        RunError::Changed(_) => failure.instead(Exit::NeedsAttention, discard_changes("undo")),
+        _ => failure.instead(Exit::NeedsAttention, ANY_WAY_OUT),
+    }
+}
+
+/// Describes the undo of a finished run that did not begin: nothing is between states.
+fn of_finished(error: &RunError, failure: Failure, run: &Run) -> Failure {
+    let undo = undo_of(run);
+    let (exit, action) = match error {
+        RunError::Plan { .. }
+        | RunError::Journal(JournalError::Damaged { .. } | JournalError::TooNew { .. }) => {
+            return failure;
+        }
+        RunError::Changed(_) => return failure.next(discard_changes(&undo)),
+        RunError::NotReady(reasons) => return failure.next(after_reasons(reasons, run)),
+        RunError::Interrupted => return failure.next(format!("`rollup {undo}` starts again")),
+        RunError::OldObjectChanged { .. } => (Exit::Mismatch, "restore the path from a backup"),
+        RunError::UnmanagedConflict { .. } | RunError::Unexpected { .. } => {
+            (Exit::NotReady, "move it somewhere else")
+        }
+        RunError::CannotMove { .. } => (failure.exit, "rename it"),
+        _ => (failure.exit, "fix the cause"),
+    };
+    failure.instead(exit, format!("{action}, then `rollup {undo}`"))
+}
+
+fn after_reasons(reasons: &[Reason], run: &Run) -> String {
+    let report = format!("`rollup report {}` shows the run", run.number);
+    if reasons.iter().any(|reason| reason.help.is_none()) {
+        return report;
+    }
+    format!("then `rollup {}`; {report}", undo_of(run))
+}
+
+fn discard_changes(undo: &str) -> String {
+    format!(
+        "restore the files, or `rollup {undo} --discard-changes`, which keeps the changed files in the \
+         run's directory"
+    )
+}
+
+/// Describes the end of a run that did not reach the planned state.
+impl From<&NotApplied> for Failure {
+    fn from(NotApplied(ended): &NotApplied) -> Self {
+        match ended {
+            Ended::Applied { .. } | Ended::Undone { because: None } => {
+                Failure::new(Exit::RolledBack, "rolled back")
+            }
+            Ended::Undone {
+                because: Some(error),
+            } => Failure::caused(Exit::RolledBack, error).next("fix the cause, then apply again"),
+            Ended::Stopped(error) => {
+                let advice = manual_step_advice(error).unwrap_or_else(|| {
+                    "`rollup resume` continues, `rollup undo` rolls back as far as possible"
+                        .to_owned()
+                });
+                Failure::caused(Exit::Stopped, error).next(advice)
+            }
+            Ended::Stuck { because, error } => {
+                let mut reasons: Vec<String> =
+                    because.iter().map(|error| error_chain(error)).collect();
+                reasons.push(error_chain(error));
+                if error.is_lost_write() {
+                    let lost = "the disk reports write errors: data written since the last sync \
+                                may be lost";
+                    reasons.push(lost.to_owned());
+                }
+                let advice = manual_step_advice(error).unwrap_or_else(|| ANY_WAY_OUT.to_owned());
+                Failure::because(Exit::NeedsAttention, reasons).next(advice)
+            }
+        }
+    }
+}
+
+/// Returns the advice at a manual step, which depends on the direction of the run.
+fn manual_step_advice(error: &RunError) -> Option<String> {
+    match error {
+        RunError::Waiting {
+            step,
+            direction: Direction::Forward,
+        } => Some(format!(
+            "follow the instructions, then `rollup resume --done {step}`; \
+             or `rollup undo` rolls back as far as possible"
+        )),
+        RunError::Waiting {
+            step,
+            direction: Direction::Back,
+        } => Some(format!(
+            "roll the step back by hand, then `rollup undo --done {step}`; \
+             or `rollup resume` goes forward again"
+        )),
+        RunError::PointOfNoReturn { .. } => Some(
+            "everything after that step was rolled back; \
+             fix the cause, then `rollup resume` goes forward again"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}

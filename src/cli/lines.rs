@@ -1,0 +1,24 @@
+//! Lines that several commands print.
+
+use std::fmt::Display;
+
+use anstyle::Style;
+
+use super::terminal::out::{self, styled};
+use crate::names::{Escaped, RelPath};
+
+/// Prints a text after a label in a style.
+pub(super) fn labelled(style: Style, label: &str, text: impl Display) {
+    out::line(format_args!("{}: {text}", styled(style, label)));
+}
+
+/// Formats a path and a text about it, which begin in a column. The path stays in one piece; a text
+/// that does not fit beside it goes on the next line, with an indent.
+pub(super) fn path_line(path: &RelPath, text: &str, column: usize, indent: usize) -> String {
+    let path = format!("`{}`", Escaped(path.as_str()));
+    let length = column + path.chars().count() + 1 + text.chars().count();
+    if length <= out::width() {
+        return format!("{path} {text}");
+    }
+    format!("{path}\n{:indent$}{text}", "")
+}
