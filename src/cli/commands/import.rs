@@ -9,12 +9,12 @@ use crate::article::{
     self, ArticleError, DraftValue, ImportSummary, ImportedArticle, InstallationLine, LineResult,
     OpenQuestion,
 };
-use crate::cli::args::{Format, ImportArgs};
-use crate::cli::envelope::Envelope;
+use crate::cli::args::ImportArgs;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
-use crate::cli::output::{IfExists, OutputFile};
+use crate::cli::output::{self, IfExists, OutputFile};
 use crate::cli::terminal::out::{self, BOLD, WARN, count, shell_quoted, styled, wrapped};
 use crate::names::Escaped;
 
@@ -34,23 +34,22 @@ pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     } else {
         IfExists::Refuse
     };
-    let output = args
-        .output
-        .as_deref()
-        .filter(|path| *path != Path::new("-"));
-    let output = output
-        .map(|path| OutputFile::new(path, &[&args.article], existing))
-        .transpose()?;
-    let imported = imported(&args.article)?;
-    if let Some(output) = &output {
-        output.write(&format!("{}\n", imported.draft.trim_end()))?;
-    } else if !args.report {
-        out::line(imported.draft.trim_end());
+    let article = args.article.as_path();
+    let output = match args.output.as_deref() {
+        Some(path) if path != Path::new("-") => Some(OutputFile::new(path, &[article], existing)?),
+        _ => None,
+    };
+    let imported = imported(article)?;
+    if output.is_some() || !args.report {
+        output::document(&imported.draft, output.as_ref())?;
     }
-    match (args.report, args.format) {
-        (true, Format::Json) => Envelope::new(Exit::Ok, document(args, &imported)).print(),
-        (true, Format::Text) => report(args, &imported).iter().for_each(out::line),
-        (false, _) => brief(args, &imported).iter().for_each(out::message),
+    if args.report {
+        let document = ImportDocument::of(article, &imported);
+        show(args.format, Exit::Ok, document, |_| {
+            print_report(article, &imported);
+        });
+    } else {
+        print_brief(article, &imported);
     }
     Ok(Exit::Ok)
 }
@@ -73,39 +72,22 @@ fn no_article(path: &Path, error: &ArticleError) -> Failure {
 }
 
 /// Summarizes the draft and the points that are left to decide.
-fn brief(args: &ImportArgs, imported: &ImportedArticle) -> Vec<String> {
-    let mut lines = vec![summary(imported)];
-    if let Some(path) = args
-        .output
-        .as_deref()
-        .filter(|path| *path != Path::new("-"))
-    {
-        lines.push(format!("written to {}", shell_quoted(path)));
+fn print_brief(article: &Path, imported: &ImportedArticle) {
+    out::message(summary(imported));
+    let open = imported.open.len();
+    if open > 0 {
+        let label = styled(WARN, "open");
+        let points = count(open, "point is left to decide", "points are left to decide");
+        out::message(format_args!("{label}: {points}"));
     }
-    if !imported.open.is_empty() {
-        let label = count(
-            imported.open.len(),
-            "point is left to decide",
-            "points are left to decide",
-        );
-        lines.push(format!("{}: {label}", styled(WARN, "open")));
-        lines.extend(
-            imported
-                .open
-                .iter()
-                .take(BRIEF)
-                .map(|open| open_line(&args.article, open)),
-        );
+    for open in imported.open.iter().take(BRIEF) {
+        out::message(open_line(article, open));
     }
-    if imported.open.len() > BRIEF {
-        lines.push(format!("  and {} more", imported.open.len() - BRIEF));
+    if open > BRIEF {
+        out::message(format_args!("  and {} more", open - BRIEF));
     }
-    lines.push(format!(
-        "{}: rollup import {} --report",
-        styled(BOLD, "next"),
-        shell_quoted(&args.article)
-    ));
-    lines
+    let (label, article) = (styled(BOLD, "next"), shell_quoted(article));
+    out::message(format_args!("{label}: rollup import {article} --report"));
 }
 
 fn summary(imported: &ImportedArticle) -> String {
@@ -124,65 +106,48 @@ fn summary(imported: &ImportedArticle) -> String {
 }
 
 fn open_line(article: &Path, open: &OpenQuestion) -> String {
-    let place = match open.line {
-        Some(line) => format!("{}:{line}", article.display()),
-        None => article.display().to_string(),
-    };
-    format!(
-        "  {}",
-        wrapped(
-            &format!("{}: {}", Escaped(&place), Escaped(&open.message)),
-            out::width() - 2,
-            "    "
-        )
-    )
+    let mut place = article.display().to_string();
+    if let Some(line) = open.line {
+        place.push_str(&format!(":{line}"));
+    }
+    let text = format!("{}: {}", Escaped(&place), Escaped(&open.message));
+    format!("  {}", wrapped(&text, out::width() - 2, "    "))
 }
 
 /// Reports everything: the summary, the open points, the result of every line of the installation
 /// section, and the origin of every value.
-fn report(args: &ImportArgs, imported: &ImportedArticle) -> Vec<String> {
-    let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
-    lines.push(styled(BOLD, "Left to decide"));
+fn print_report(article: &Path, imported: &ImportedArticle) {
+    out::line(styled(BOLD, summary(imported)));
+    heading("Left to decide");
     if imported.open.is_empty() {
-        lines.push("  nothing".to_owned());
+        out::line("  nothing");
     }
-    lines.extend(
-        imported
-            .open
-            .iter()
-            .map(|open| open_line(&args.article, open)),
-    );
-    lines.extend([String::new(), styled(BOLD, "Installation section")]);
+    for open in &imported.open {
+        out::line(open_line(article, open));
+    }
+    heading("Installation section");
     if imported.installation.is_empty() {
-        lines.push("  none was found".to_owned());
+        out::line("  none was found");
     }
     for entry in &imported.installation {
         let text: String = entry.text.chars().take(60).collect();
+        let text = Escaped(&text).to_string();
         let result = match &entry.result {
             LineResult::Heading => "heading".to_owned(),
             LineResult::Understood { steps } => format!("step {}", steps.join(", ")),
             LineResult::Needless { why } => format!("needs no step: {why}"),
             LineResult::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
         };
-        lines.push(format!(
-            "{:>6}  {:<60}  {result}",
-            entry.line,
-            Escaped(&text).to_string()
-        ));
+        out::line(format_args!("{:>6}  {text:<60}  {result}", entry.line));
     }
-    lines.extend([
-        String::new(),
-        styled(
-            BOLD,
-            "Draft, with the lines of the article that it comes from",
-        ),
-    ]);
-    lines.extend(
-        imported
-            .values()
-            .map(|value| format!("{:>6}  {}", value.line, Escaped(value.text))),
-    );
-    lines
+    heading("Draft, with the lines of the article that it comes from");
+    for value in imported.values() {
+        out::line(format_args!("{:>6}  {}", value.line, Escaped(value.text)));
+    }
+}
+
+fn heading(text: &str) {
+    out::line(format_args!("\n{}", styled(BOLD, text)));
 }
 
 /// Content of the document.
@@ -201,12 +166,14 @@ pub(in crate::cli) struct ImportDocument<'a> {
     values: Vec<DraftValue<'a>>,
 }
 
-fn document<'a>(args: &ImportArgs, imported: &'a ImportedArticle) -> ImportDocument<'a> {
-    ImportDocument {
-        article: args.article.display().to_string(),
-        found: &imported.found,
-        open: &imported.open,
-        installation: &imported.installation,
-        values: imported.values().collect(),
+impl<'a> ImportDocument<'a> {
+    fn of(article: &Path, imported: &'a ImportedArticle) -> Self {
+        Self {
+            article: article.display().to_string(),
+            found: &imported.found,
+            open: &imported.open,
+            installation: &imported.installation,
+            values: imported.values().collect(),
+        }
     }
 }

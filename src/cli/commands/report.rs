@@ -8,7 +8,7 @@ use crate::cli::output::OutputFile;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
-use crate::deployment::run_dir::ROLLUP_DIR;
+use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Records, RunSummary};
 use crate::journal::{DamagedRun, Run, runs_and_damaged};
@@ -30,9 +30,6 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
         Some(damaged) => summary_of_damaged(tree, damaged),
         None => summary_of(tree, find_run(&runs, &args.run, Newest::Any)?),
     };
-    if let Ok(plan) = load_plan(tree, &ROLLUP_DIR.run(&summary.run)) {
-        summary.scope = views::plan::scope_lines(&plan);
-    }
     if let Some(run) = runs.iter().find(|run| run.name() == summary.run) {
         let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())?;
         summary.undo = answers.remove(&run.number);
@@ -73,32 +70,32 @@ fn is_named(damaged: &DamagedRun, named: &str, sound: Option<u32>) -> bool {
 }
 
 fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
-    let plan = load_plan(tree, &run.directory);
-    let records = Records {
-        run: Some(run),
-        plan: plan.as_ref().ok(),
-    };
-    let mut summary = RunSummary::of(run.name(), &events::read(tree, run.name()), &records);
+    let mut summary = summarize(tree, &run.directory, Some(run));
     if run.journal.opened().is_none() {
-        summary
-            .missing
-            .push("the run's journal is empty".to_owned());
-    }
-    if let Err(error) = plan {
-        summary.missing.push(error.to_string());
+        let missing = "the run's journal is empty";
+        summary.missing.push(missing.to_owned());
     }
     summary
 }
 
 /// Returns the summary of a run whose journal cannot be relied on: its events still exist.
 fn summary_of_damaged(tree: &Tree, damaged: &DamagedRun) -> RunSummary {
-    let name = damaged.directory.name();
-    let plan = load_plan(tree, &damaged.directory).ok();
-    let records = Records {
-        run: None,
-        plan: plan.as_ref(),
-    };
-    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
+    let mut summary = summarize(tree, &damaged.directory, None);
     summary.missing.push(damaged.fault.to_string());
+    summary
+}
+
+fn summarize(tree: &Tree, directory: &RunDir, run: Option<&Run>) -> RunSummary {
+    let plan = load_plan(tree, directory);
+    let records = Records {
+        run,
+        plan: plan.as_ref().ok(),
+    };
+    let name = directory.name();
+    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
+    match plan {
+        Ok(plan) => summary.scope = views::plan::scope_lines(&plan),
+        Err(error) => summary.missing.push(error.to_string()),
+    }
     summary
 }
