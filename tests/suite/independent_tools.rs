@@ -263,7 +263,7 @@ fn a_package_of_wixl_is_read_as_msiextract_reads_it() {
         let contents = contents(open(directory.path()), &mut NoSiblingFiles).expect("contents");
         assert_eq!(contents.identity.product, "Sample");
         assert_eq!(contents.files.len(), 3);
-        // The tool names a folder of the system by its key, and the 32-bit one by its row.
+        // The tool names a system directory by its key, and the 32-bit one by its row.
         let named = |path: String| path.replace("Program Files (64-bit)", "ProgramFiles64Folder");
         let files = files_in_package(&contents).into_iter();
         assert_eq!(

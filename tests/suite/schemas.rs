@@ -389,7 +389,7 @@ aliases = ["Beneath"]
 on = "engine"
 removable = false
 items = [
-  { name = "A", aliases = ["Aa"], installer = "a.msi", product = "The A", on = "web", removable = true },
+  { name = "A", aliases = ["Aa"], installer = "a.msi", product = "The A", features = ["Tools"], on = "web", removable = true },
   { name = "B", installer = "b.msi" },
 ]
 procedures = [{ name = "P", aliases = ["Pp"], needs = ["controller"], on = "engine" }]

@@ -14,9 +14,9 @@ pub(super) const MAX_PATH_LENGTH: usize = 1024;
 /// Key of the directory that an administrator chooses, which contains everything.
 const TARGET_DIRECTORY: &str = "TARGETDIR";
 
-/// Folders of the system that have a name of their own here, by their keys. The 64-bit folders come
-/// after those of 32 bits, so that a package with both keeps them apart.
-const NAMED_SYSTEM_FOLDERS: [(&str, &str); 7] = [
+/// System directories that have a name of their own here, by their keys. Those of 32 and 64 bits are
+/// different ones.
+const NAMED_SYSTEM_DIRECTORIES: [(&str, &str); 7] = [
     ("ProgramFilesFolder", "Program Files"),
     ("CommonFilesFolder", "Program Files/Common Files"),
     ("WindowsFolder", "Windows"),
@@ -26,8 +26,8 @@ const NAMED_SYSTEM_FOLDERS: [(&str, &str); 7] = [
     ("System64Folder", "Windows/System64"),
 ];
 
-/// Folders of the system that are named by their keys.
-const OTHER_SYSTEM_FOLDERS: [&str; 21] = [
+/// System directories that are named by their keys.
+const OTHER_SYSTEM_DIRECTORIES: [&str; 21] = [
     "AdminToolsFolder",
     "AppDataFolder",
     "CommonAppDataFolder",
@@ -102,7 +102,7 @@ impl Directories {
     /// Returns the path of a directory below the target or in the directory of the package; empty
     /// for the top itself.
     ///
-    /// A folder of the system is known by its key, whatever its row says.
+    /// A system directory is known by its key, whatever its row says.
     pub(super) fn path(&self, key: &str, side: Side) -> Result<String, InstallerError> {
         let mut names = Vec::new();
         let mut at = Some(key);
@@ -111,9 +111,9 @@ impl Directories {
                 return join(&names);
             };
             if side == Side::Target
-                && let Some(folder) = system_folder(key)
+                && let Some(path) = system_directory(key)
             {
-                names.extend(folder.rsplit('/'));
+                names.extend(path.rsplit('/'));
                 return join(&names);
             }
             match self.rows.get(key) {
@@ -166,13 +166,15 @@ impl Directories {
     }
 }
 
-/// Returns the path of a folder of the system. Merged modules append a dot and their GUID to the key.
-fn system_folder(key: &str) -> Option<&str> {
+/// Returns the path of a system directory. Merged modules append a dot and their GUID to the key.
+fn system_directory(key: &str) -> Option<&str> {
     let key = key.split_once('.').map_or(key, |(key, _module)| key);
-    let named = NAMED_SYSTEM_FOLDERS.iter().find(|(known, _)| *known == key);
+    let named = NAMED_SYSTEM_DIRECTORIES
+        .iter()
+        .find(|(known, _)| *known == key);
     match named {
         Some((_, path)) => Some(path),
-        None => OTHER_SYSTEM_FOLDERS.contains(&key).then_some(key),
+        None => OTHER_SYSTEM_DIRECTORIES.contains(&key).then_some(key),
     }
 }
 
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_the_system_is_known_by_its_key() {
+    fn a_system_directory_is_known_by_its_key() {
         let all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
             ("SystemFolder", Some("TARGETDIR"), "."),

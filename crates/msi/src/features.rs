@@ -20,8 +20,7 @@ pub struct Feature {
     pub title: Option<String>,
     /// Index of the feature that it belongs to, in [`Components::features`].
     pub parent: Option<usize>,
-    /// True if it is installed unless somebody decides otherwise. Conditions, which may change this,
-    /// are not evaluated.
+    /// True if it is installed by default. Conditions, which may change this, are not evaluated.
     pub is_default: bool,
     /// True if the package has conditions that may change whether it is installed.
     pub has_condition: bool,

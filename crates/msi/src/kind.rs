@@ -84,7 +84,7 @@ impl FileKind {
         }
     }
 
-    /// Returns advice for somebody who expected a package.
+    /// Returns advice for a file that should be a package.
     pub fn help(&self) -> &'static str {
         match self {
             Self::Empty => "the download was interrupted: get the file again",

@@ -1,4 +1,4 @@
-//! Summary information of a package: the one number in it that tells where the files are.
+//! Summary information of a package: the one number in it that says where the files are.
 
 use std::io::{Read, Seek};
 
@@ -17,14 +17,14 @@ pub(super) struct SourceKind {
     /// True if the names in the source are the short ones.
     pub(super) has_short_names: bool,
     /// True if files are in cabinets unless their row says otherwise; `None` if the package does not
-    /// tell.
+    /// say it.
     pub(super) is_compressed: Option<bool>,
     /// True for an administrative image, in which no file is in a cabinet.
     pub(super) is_unpacked: bool,
 }
 
 impl SourceKind {
-    /// Reads the summary. A package whose summary cannot be read tells nothing.
+    /// Reads the summary. A package whose summary cannot be read says nothing.
     pub(super) fn read<R: Read + Seek>(compound: &mut cfb::CompoundFile<R>) -> Self {
         let mut bytes = Vec::new();
         let read = compound

@@ -88,7 +88,7 @@ struct Inspected {
 struct PackageFacts {
     identity: Properties,
     features: Vec<FeatureFacts>,
-    /// Files that are installed unless somebody asks for other features, sorted by path.
+    /// Files that are installed unless other features are asked for, sorted by path.
     files: Vec<InspectedFile>,
     /// Files that are not installed, because their features are off by default or another file has
     /// their path.
@@ -109,7 +109,7 @@ struct FeatureFacts {
     title: Option<String>,
     /// Feature that it belongs to.
     parent: Option<String>,
-    /// True if it is installed unless somebody decides otherwise.
+    /// True if it is installed by default.
     default: bool,
     /// True if the package has conditions that may change this; they are not evaluated.
     conditional: bool,

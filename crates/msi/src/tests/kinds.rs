@@ -33,7 +33,7 @@ fn a_file_is_known_by_its_signature() {
 }
 
 #[test]
-fn compound_files_are_told_apart() {
+fn the_kind_of_a_compound_file_is_found() {
     use msi::PackageType;
     let of = |kind_of_package, more_tables| {
         let forge = Forge {
