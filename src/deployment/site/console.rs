@@ -327,9 +327,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             .text(table, "product")
             .and_then(|product| self.site.file_name(product));
         let removable = self.site.reader.flag(table, "removable");
-        let mut features = values(self.site.reader.texts_or_none(table, "features"));
-        features.sort();
-        features.dedup();
+        let features = self.features(table);
         let name = || name.map(|name| name.value.clone());
         // A missing name or installer is an error already, so the placeholder is never shown.
         let placeholder = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
@@ -343,6 +341,18 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             features,
             removable: removable.map_or(inherited.removable, |removable| removable.value),
         }
+    }
+
+    /// Reads the features of an item, sorted.
+    fn features(&mut self, table: &Table<'_>) -> Vec<String> {
+        let features = self.site.reader.texts_or_none(table, "features");
+        let mut seen = BTreeSet::new();
+        for feature in &features {
+            if !seen.insert(feature.value.clone()) {
+                self.site.repeated(feature, "features", &feature.value);
+            }
+        }
+        seen.into_iter().collect()
     }
 
     fn procedure(&mut self, table: &Table<'_>) -> ItemKind {
