@@ -192,6 +192,37 @@ pub(super) fn unchanged(
     }
 }
 
+/// Checks that an object is at every live path at which the run has installed one, changed or not.
+/// Without it, a name in the slot would be missing, and the walk would stop between states.
+pub(super) fn nothing_gone(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    run: &RunDir,
+    exceptions: &BackwardExceptions,
+) -> Result<(), RunError> {
+    let mut installed: BTreeSet<&RelPath> = BTreeSet::new();
+    for swap in &plan.swaps {
+        if exceptions.left_alone.contains(&swap.live) {
+            continue;
+        }
+        match Slot::new(disk, run, swap).state()? {
+            SwapState::Done => drop(installed.insert(&swap.live)),
+            SwapState::Between => drop(installed.remove(&swap.live)),
+            SwapState::NotBegun => {}
+        }
+    }
+    let mut gone = Vec::new();
+    for live in installed {
+        if disk.tree().metadata(live)?.is_none() {
+            gone.push(format!("`{live}`"));
+        }
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::Gone(gone))
+}
+
 /// Returns the entries of an object, with their paths while the object is in a slot.
 pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec<Entry> {
     let moved = |entry: &Entry| {

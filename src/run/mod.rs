@@ -197,6 +197,9 @@ pub enum RunError {
     /// Managed files that have changed since the run installed them.
     #[error("managed files have changed since the run: {}", .0.join("; "))]
     Changed(Vec<String>),
+    /// Live paths at which the run installed an object, and at which there is none.
+    #[error("objects that the run installed are gone: {}", .0.join(", "))]
+    Gone(Vec<String>),
     /// Request to stop the run.
     #[error("by a signal")]
     Interrupted,

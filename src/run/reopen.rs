@@ -36,8 +36,13 @@ pub fn reopen(
     let mut unmanaged: Vec<RelPath> = unmanaged.into_iter().map(|(_, file)| file).collect();
     unmanaged.sort();
     check::back(disk, &plan, &run.directory, &exceptions)?;
-    if if_changed == ChangedFilePolicy::Refuse {
-        check::unchanged(disk, &plan, &run.directory, &exceptions)?;
+    match if_changed {
+        ChangedFilePolicy::Refuse => {
+            check::unchanged(disk, &plan, &run.directory, &exceptions)?;
+        }
+        ChangedFilePolicy::Discard => {
+            check::nothing_gone(disk, &plan, &run.directory, &exceptions)?;
+        }
     }
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;

@@ -54,6 +54,7 @@ fn before_commit(error: &RunError) -> Failure {
         }
         RunError::Interrupted => return Failure::new(Exit::Interrupted, "stopped by a signal"),
         RunError::Plan { .. } => Exit::Invalid,
+        RunError::Gone(_) => Exit::Mismatch,
         RunError::Stale { .. } => Exit::StalePlan,
         RunError::CannotMove { .. } | RunError::PointOfNoReturn { .. } => Exit::NotReady,
         RunError::NotAsWritten { .. } => Exit::Io,
@@ -107,6 +108,11 @@ fn of_finished(error: &RunError, failure: Failure, run: &Run) -> Failure {
             return failure;
         }
         RunError::Changed(_) => return failure.next(discard_changes(&undo)),
+        RunError::Gone(_) => {
+            return failure.next(format!(
+                "restore them, or put an empty file or directory in their place, then `rollup {undo} --discard-changes`"
+            ));
+        }
         RunError::NotReady(reasons) => return failure.next(after_reasons(reasons, run)),
         RunError::Interrupted => return failure.next(format!("`rollup {undo}` starts again")),
         RunError::OldObjectChanged { .. } => (Exit::Mismatch, "restore the path from a backup"),

@@ -184,10 +184,7 @@ fn names_are_read_in_the_code_page_of_the_package() {
             stream[..4].fill(0)
         }
     });
-    assert!(
-        error_message(&wrong)
-            .ends_with("the text `\\u{dc}bung.txt` is not valid in its code page 0")
-    );
+    assert!(error_message(&wrong).contains("is not valid in its code page 0"));
 }
 
 #[test]
