@@ -170,6 +170,25 @@ fn a_file_changed_since_is_named_and_nothing_is_undone() {
 }
 
 #[test]
+fn an_installed_object_that_is_gone_is_named_before_anything_moves() {
+    let world = small_world(UPDATE_PROVIDER);
+    let before = Listing::of(&world.deployment());
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let world = world.remove("Share/Provider.msi");
+    world
+        .run("undo last --yes --discard-changes")
+        .exits_with(exit::MISMATCH)
+        .tree_is_unchanged()
+        .prints("objects that the run installed are gone: `Share/Provider.msi`")
+        .prints("put an empty file or directory in their place");
+    let world = world.write_file("Share/Provider.msi", "");
+    world
+        .run("undo last --yes --discard-changes")
+        .exits_with(exit::OK);
+    before.assert_same(&Listing::of(&world.deployment()));
+}
+
+#[test]
 fn a_file_changed_since_is_kept_in_the_slot_with_discard_changes() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
