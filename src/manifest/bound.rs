@@ -85,6 +85,8 @@ pub enum Action {
     Run {
         files: Vec<BoundFile>,
         on: RoleServers,
+        /// Features to install although the packages have them off, sorted.
+        features: Vec<String>,
     },
     /// Runs procedures as one batch.
     Initialize(Vec<ProcedureTarget>),
@@ -290,6 +292,7 @@ impl Binder<'_> {
             Verb::Run => Action::Run {
                 files: files(step)?,
                 on: on?,
+                features: step.features.clone(),
             },
             Verb::Initialize => {
                 let targets = self.targets(step, on.as_ref())?.into_iter();

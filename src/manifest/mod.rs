@@ -180,6 +180,9 @@ pub struct Step {
     /// are not `unused`, each at the place of that key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<Name<RowId, FileName>>,
+    /// Features to install although the packages have them off, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    features: Vec<String>,
     /// Place of `others = true`.
     #[serde(
         serialize_with = "meaning::yes",
@@ -366,8 +369,8 @@ pub struct FileTable<'m> {
     pub span: Span,
     /// Case-folded names of the files that steps copy or run.
     pub deployed: BTreeSet<CaseFolded>,
-    /// Case-folded names of the files that steps run.
-    pub run: BTreeSet<CaseFolded>,
+    /// Case-folded names of the files that steps run, with the features that they ask for.
+    pub run: BTreeMap<CaseFolded, BTreeSet<String>>,
     /// Case-folded names of the files that steps copy to the share, from where items are installed.
     pub shared: BTreeSet<CaseFolded>,
 }
@@ -385,13 +388,17 @@ impl Manifest {
 
 impl<'m> FileTable<'m> {
     fn new(rows: Cow<'m, [PayloadFile]>, span: Span, steps: &[Step]) -> Self {
-        let files_of = |verb| {
-            let steps = steps.iter().filter(move |step| step.verb == Some(verb));
-            let files = steps.flat_map(|step| &step.files);
-            files.map(|file| file.text.case_folded())
-        };
-        let run: BTreeSet<_> = files_of(Verb::Run).collect();
-        let deployed = files_of(Verb::Copy).chain(run.iter().cloned()).collect();
+        let mut run: BTreeMap<CaseFolded, BTreeSet<String>> = BTreeMap::new();
+        for step in steps.iter().filter(|step| step.verb == Some(Verb::Run)) {
+            for file in &step.files {
+                let features = run.entry(file.text.case_folded()).or_default();
+                features.extend(step.features.iter().cloned());
+            }
+        }
+        let copied = steps.iter().filter(|step| step.verb == Some(Verb::Copy));
+        let copied = copied.flat_map(|step| &step.files);
+        let copied = copied.map(|file| file.text.case_folded());
+        let deployed = copied.chain(run.keys().cloned()).collect();
         let to_share = steps
             .iter()
             .filter(|step| step.to == Some(CopyTarget::Share));

@@ -222,6 +222,11 @@ pub(super) static STEP: Shape = Shape::new(
             "Files of the payload, each with a row in the file table. A new file gets the spelling of this list.",
         ),
         Key::new(
+            "features",
+            KeyKind::names(Form::Words),
+            "Features to install although the packages have them off by default, by their keys in each of them.",
+        ),
+        Key::new(
             "others",
             KeyKind::Yes,
             "All files of the table that no other step copies or runs and that are not `unused`. The only value is \
@@ -299,7 +304,7 @@ const ACTIONS: &[Case] = &[
     Case {
         name: "run",
         about: "Runs installer packages on every server of a role, outside the console.",
-        keys: &["files", "on", "platform"],
+        keys: &["files", "features", "on", "platform"],
         rules: &[
             Rule::Targets(&["files"]),
             Rule::Needs("on", ON),

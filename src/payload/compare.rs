@@ -96,17 +96,22 @@ struct PayloadComparison<'t> {
 struct ExpectedProduct {
     item: String,
     product: String,
+    features: Vec<String>,
 }
 
 /// Returns the expected product of each file from which an item is installed.
 fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
     let named = deployment.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component {
-            installer, product, ..
+            installer,
+            product,
+            features,
+            ..
         } => {
             let installed = ExpectedProduct {
                 item: item.name.to_string(),
                 product: product.clone(),
+                features: features.clone(),
             };
             Some((installer.case_folded(), installed))
         }
@@ -238,7 +243,8 @@ impl PayloadComparison<'_> {
         // Without a deployment, an installer in the share may be that of any item.
         let is_shared = name.is_msi() && self.table.shared.contains(&case_folded);
         let may_be_needed = !self.knows_items && is_shared;
-        let needed = self.table.run.contains(&case_folded) || installed.is_some() || may_be_needed;
+        let needed =
+            self.table.run.contains_key(&case_folded) || installed.is_some() || may_be_needed;
         match &fact.package {
             Err(PackageError::NotAPackage(why)) if needed => Some((
                 Code::NotAnInstaller,
@@ -251,17 +257,23 @@ impl PayloadComparison<'_> {
             }
             Err(_) => None,
             Ok(contents) => {
-                let ExpectedProduct { item, product } = installed?;
                 let found = &contents.identity.product;
-                (found != product).then(|| {
+                if let Some(ExpectedProduct { item, product, .. }) = installed
+                    && found != product
+                {
                     let message = format!(
                         "`{name}` should hold `{product}` for `{item}`, but holds `{}`",
                         Escaped(found)
                     );
-                    let help =
-                        "two files may be swapped; `rollup inspect FILE` shows the contents of each";
-                    (Code::SwappedFiles, message, help)
-                })
+                    let help = "two files may be swapped; `rollup inspect FILE` shows the contents of each";
+                    return Some((Code::SwappedFiles, message, help));
+                }
+                let asked = installed.map(|installed| installed.features.clone());
+                let run = self.table.run.get(&case_folded);
+                let asked = asked.or_else(|| Some(run?.iter().cloned().collect()))?;
+                let why = contents.installed(&asked).err()?;
+                let message = format!("`{name}` cannot be installed from: {why}");
+                Some((Code::UnusableInstaller, message, SHOW_DETAILS))
             }
         }
     }

@@ -88,6 +88,11 @@ pub(super) fn contents(
     installed: &InstalledVersions,
 ) -> Result<BuiltTree, LabError> {
     let products = products(description);
+    let table = manifest.file_table();
+    let run_features = |name: &FileName| {
+        let features = table.run.get(&name.case_folded());
+        features.into_iter().flatten().cloned().collect::<Vec<_>>()
+    };
     let build = |row: &PayloadFile| {
         let product = products.get(&row.name.case_folded()).copied();
         let modified = row.modified.unwrap_or(SOME_TIME);
@@ -98,8 +103,8 @@ pub(super) fn contents(
         ) {
             (Some(_), _, _) | (None, true, _) => {
                 let (product, features) = match product {
-                    Some((product, features)) => (product.to_owned(), features),
-                    None => (stem(&row.name), &[][..]),
+                    Some((product, features)) => (product.to_owned(), features.to_vec()),
+                    None => (stem(&row.name), run_features(&row.name)),
                 };
                 let documented = row.version.as_deref();
                 let version = match documented.and_then(|version| version.parse().ok()) {
@@ -109,7 +114,7 @@ pub(super) fn contents(
                     None => installed.next(&row.name),
                 };
                 build_package(&recipe(
-                    &row.name, &product, version, row.size, modified, features,
+                    &row.name, &product, version, row.size, modified, &features,
                 ))?
             }
             (None, false, true) => build_program(&row.name, row.size.unwrap_or(64 * 1024))?,

@@ -81,7 +81,7 @@ fn a_feature_that_the_package_lacks_is_refused() {
     world
         .run("plan item.toml")
         .exits_with(exit::MISMATCH)
-        .prints("`item.msi` cannot be installed as `Item`: the package has no feature `Docs`; it has Tools, Complete")
+        .prints("`item.msi` cannot be installed from: the package has no feature `Docs`; it has Tools, Complete")
         .tree_is_unchanged();
 }
 
@@ -188,4 +188,27 @@ fn the_packages_of_a_second_rehearsal_have_higher_versions() {
     assert!(record("lab2").contains("version = \"4.0.301\""));
     // The sample describes items without features, whose packages are the same everywhere.
     assert!(!SAMPLE.contains("features"));
+}
+
+#[test]
+fn a_run_step_gets_the_features_that_it_asks_for() {
+    let run = "schema = 1\n[rollup]\nkb = \"KB900004\"\ntitle = \"Tool\"\nproduct = \"P\"\nproduct_versions = [\"1.0\"]\n\
+        [[steps]]\nid = \"run\"\naction = \"run\"\non = \"r\"\nfiles = [\"tool.msi\"]\nfeatures = [\"Extra\"]\n\
+        [payload]\nfiles = [{ name = \"tool.msi\" }]\n";
+    let world = World::with_site(SITE).manifest("tool", run);
+    world.run("apply tool.toml --yes").exits_with(exit::OK);
+    let programs = "Servers/A/Programs/tool";
+    world.read(&format!(
+        "{programs}/files/Program Files/tool/Extra/Extra.txt"
+    ));
+    let record = world.read(&format!("{programs}/state.toml"));
+    assert!(record.contains("features = [\"Extra\"]"), "{record}");
+    world.run("verify").exits_with(exit::OK);
+    // A feature that the package lacks is found with the payload alone.
+    let world = world.edit("tool.toml", "\"Extra\"", "\"Docs\"");
+    world
+        .run("validate tool.toml -p KB900004")
+        .exits_with(exit::INVALID)
+        .prints("RU0705")
+        .prints("the package has no feature `Docs`; it has Extra, Complete");
 }

@@ -313,6 +313,7 @@ items."Group" = ["C"]
 id = "run"
 action = "run"
 files = ["c.msi"]
+features = ["Tools"]
 on = "engine"
 platform = "x64"
 

@@ -23,6 +23,7 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
         groups,
         removed_by: name(reader, table, "removed_by"),
         files: files(reader, table),
+        features: features(reader, table),
         others: others(reader, table),
         to: None,
         parameters: parameters(reader, table),
@@ -43,6 +44,14 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
         check_rule(reader, table, &step, rule);
     }
     step
+}
+
+/// Reads the features of a `run` step, sorted.
+fn features(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<String> {
+    let texts = reader.texts_or_none(table, "features");
+    unique(reader, &texts, "features");
+    let features: BTreeSet<String> = texts.into_iter().map(|text| text.value).collect();
+    features.into_iter().collect()
 }
 
 fn plain(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<String> {

@@ -148,9 +148,13 @@ impl StepPlanner<'_> {
                 self.reinstall(*removed_by, *line, &mut draft);
             }
             Action::Copy { files, to } => self.copy(files, to, &mut draft),
-            Action::Run { files, on } => {
+            Action::Run {
+                files,
+                on,
+                features,
+            } => {
                 for file in files {
-                    self.run(file, on, &mut draft);
+                    self.run(file, on, features, &mut draft);
                 }
             }
             Action::Initialize(procedures) => {

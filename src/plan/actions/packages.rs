@@ -57,11 +57,19 @@ impl StepPlanner<'_> {
             draft.reasons.push(reason);
             return None;
         }
-        let unpacked = install.files();
-        let source = self.installer_source(&install, fresh, draft);
-        let (files, source) = match (unpacked, source) {
-            (Ok(files), Ok(source)) => (files, source),
-            (Err(reason), _) | (_, Err(reason)) => {
+        let files = match install.files() {
+            Ok(files) => files,
+            Err(reason) => {
+                // For a file of the payload, it was reported when the payload was compared.
+                if let SourceLocation::Share { .. } = install.file.at {
+                    draft.reasons.push(reason);
+                }
+                return None;
+            }
+        };
+        let source = match self.installer_source(&install, fresh, draft) {
+            Ok(source) => source,
+            Err(reason) => {
                 draft.reasons.push(reason);
                 return None;
             }
@@ -180,7 +188,13 @@ impl StepPlanner<'_> {
         }
     }
 
-    pub(super) fn run(&self, file: &BoundFile, on: &RoleServers, draft: &mut StepDraft) {
+    pub(super) fn run(
+        &self,
+        file: &BoundFile,
+        on: &RoleServers,
+        features: &[String],
+        draft: &mut StepDraft,
+    ) {
         let installer = &self.inputs.bound.manifest.files[file.row.0].name;
         let payload = self.inputs.payload;
         let fact = payload.and_then(|payload| payload.files.get(&installer.case_folded()));
@@ -217,7 +231,7 @@ impl StepPlanner<'_> {
                 contents,
                 file: source.clone(),
                 installer,
-                features: &[],
+                features,
                 before: before.and_then(|record| record.installed.as_ref()),
                 record,
                 shown: format!("{} on {}", file.name, self.site()[server].name),
