@@ -12,7 +12,7 @@
 
 use std::io::{self, Cursor};
 
-use rollup::installer::{FileKind, ReadSeek, SiblingFiles, survey};
+use rollup::installer::{FileFormat, ReadSeek, SiblingFiles, survey};
 use rollup::names::RelPath;
 
 /// Directory in which every file has the same bytes.
@@ -25,7 +25,7 @@ impl SiblingFiles for SameBytes<'_> {
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let kind = FileKind::of(&mut Cursor::new(bytes)).expect("in memory");
+    let kind = FileFormat::of(&mut Cursor::new(bytes)).expect("in memory");
     let _ = (kind.to_string(), kind.help());
     if let Ok(survey) = survey(Cursor::new(bytes), &mut SameBytes(bytes))
         && let Ok(contents) = survey.contents

@@ -64,7 +64,7 @@ pub(super) fn take_lock(
     wait: Duration,
 ) -> Result<LockedDeployment, LockError> {
     let disk = LockedDeployment::lock(tree, doing, wait)?;
-    let before = Records::read(disk.tree()).map(|records| records.progress());
+    let before = ReadRecords::read(disk.tree()).map(|records| records.progress());
     let path = disk.tree().path().to_owned();
     watched(|watched| watched.locked = Some((path, before.ok())));
     Ok(disk)
@@ -135,7 +135,7 @@ fn changed(text: String) -> StateNow {
 
 /// Describes the changes since the records were read; without these, nothing was changed.
 fn state_since(tree: &Tree, before: Option<&RunRecords>, run: Option<u32>) -> StateNow {
-    match (Records::read(tree), before) {
+    match (ReadRecords::read(tree), before) {
         (Ok(now), Some(before)) => now.since(before, run),
         (Ok(now), None) => unchanged(now.line_of(run)),
         (Err(_), None) => unchanged(None),
@@ -146,13 +146,13 @@ fn state_since(tree: &Tree, before: Option<&RunRecords>, run: Option<u32>) -> St
 }
 
 /// Records of all runs, as they are at one moment.
-struct Records<'a> {
+struct ReadRecords<'a> {
     tree: &'a Tree,
     runs: Vec<Run>,
     damaged: Vec<DamagedRun>,
 }
 
-impl<'a> Records<'a> {
+impl<'a> ReadRecords<'a> {
     fn read(tree: &'a Tree) -> Result<Self, JournalError> {
         let (runs, damaged) = runs_and_damaged(tree)?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::actions::{Change, StepDraft};
+use super::actions::{PlannedChange, StepDraft};
 use super::brought::BroughtPlaces;
 use super::requirements::Absences;
 use super::simulated_tree::SimulatedTree;
@@ -156,8 +156,8 @@ impl<'a> SimulatedState<'a> {
         }
     }
 
-    fn change(&mut self, step: &str, change: Change) -> Operation {
-        let Change {
+    fn change(&mut self, step: &str, change: PlannedChange) -> Operation {
+        let PlannedChange {
             operation,
             managed,
             new,

@@ -71,11 +71,11 @@ impl Heading<'_> {
     }
 }
 
-/// Condition of a heading.
-type Condition = fn(Heading<'_>) -> bool;
+/// HeadingCondition of a heading.
+type HeadingCondition = fn(Heading<'_>) -> bool;
 
 /// Meanings, the narrow ones before the wide ones.
-const MEANINGS: &[(Condition, Section)] = &[
+const MEANINGS: &[(HeadingCondition, Section)] = &[
     (asks_for_restart, Section::Restart),
     (is_short_and_elsewhere, Section::Other),
     (is_prerequisites, Section::Prerequisites),

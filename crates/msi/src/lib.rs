@@ -16,8 +16,8 @@ mod directories;
 mod error;
 mod features;
 mod files;
+mod format;
 mod identity;
-mod kind;
 mod layout;
 mod media;
 mod program;
@@ -38,9 +38,9 @@ pub use contents::{BesideFile, Contents, SelectionError, Survey, UnpackedFile, c
 pub use error::InstallerError;
 pub use features::{Component, Components, Feature, UnknownFeatureError};
 pub use files::PackagedFile;
+pub use format::FileFormat;
 pub use identity::{Identity, Properties};
-pub use kind::FileKind;
-pub use program::Program;
+pub use program::WindowsProgram;
 
 /// Size of the largest package that Windows Installer accepts, in bytes.
 const MAX_PACKAGE_SIZE: u64 = 2 << 30;
@@ -142,7 +142,7 @@ impl<R: Read + Seek> Installer<R> {
         sink: &mut dyn Sink,
         compares_hashes: bool,
     ) -> Result<Vec<String>, InstallerError> {
-        let mut unpacker = unpack::Unpacker {
+        let mut unpacker = unpack::PackageUnpacker {
             layout: &self.layout,
             siblings,
             sink,
@@ -160,9 +160,9 @@ fn check_kind<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
         action: "read the package".to_owned(),
         source,
     };
-    match FileKind::of(file).map_err(system)? {
-        FileKind::Package => {}
-        kind @ (FileKind::MergeModule | FileKind::Patch | FileKind::Transform) => {
+    match FileFormat::of(file).map_err(system)? {
+        FileFormat::Package => {}
+        kind @ (FileFormat::MergeModule | FileFormat::Patch | FileFormat::Transform) => {
             return Err(InstallerError::Unsupported(kind.to_string()));
         }
         other => return Err(InstallerError::NotAPackage(format!("it is {other}"))),

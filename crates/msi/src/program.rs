@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// Facts about a program for Windows (a PE file).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Program {
+pub struct WindowsProgram {
     /// Name of the product, from the version resource.
     pub product: Option<String>,
     /// Version of the product, from the version resource.
@@ -25,7 +25,7 @@ const VERSION: u32 = 16;
 const HIGH_BIT: u32 = 0x8000_0000;
 
 /// Reads the facts about a program. One that is damaged has none.
-pub(super) fn program<R: Read + Seek>(file: &mut R) -> io::Result<Program> {
+pub(super) fn program<R: Read + Seek>(file: &mut R) -> io::Result<WindowsProgram> {
     let mut reader = ProgramReader { file };
     match reader.read() {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
@@ -38,7 +38,7 @@ struct ProgramReader<'f, R> {
 }
 
 /// Section of a program: where its bytes are in memory and in the file.
-struct Section {
+struct ProgramSection {
     name: [u8; 8],
     address: u32,
     size: u32,
@@ -46,7 +46,7 @@ struct Section {
 }
 
 impl<R: Read + Seek> ProgramReader<'_, R> {
-    fn read(&mut self) -> io::Result<Option<Program>> {
+    fn read(&mut self) -> io::Result<Option<WindowsProgram>> {
         let header = self.u32(0x3c)?;
         let at = u64::from(header);
         if &self.bytes::<4>(at)? != b"PE\0\0" {
@@ -63,14 +63,14 @@ impl<R: Read + Seek> ProgramReader<'_, R> {
         let mut found = Vec::new();
         for number in 0..u64::from(sections) {
             let at = at + 24 + u64::from(optional) + 40 * number;
-            found.push(Section {
+            found.push(ProgramSection {
                 name: self.bytes(at)?,
                 size: self.u32(at + 16)?.max(self.u32(at + 8)?),
                 address: self.u32(at + 12)?,
                 offset: self.u32(at + 20)?,
             });
         }
-        let mut program = Program::default();
+        let mut program = WindowsProgram::default();
         if found
             .iter()
             .any(|section| section.name.starts_with(b".wixburn"))
@@ -86,8 +86,8 @@ impl<R: Read + Seek> ProgramReader<'_, R> {
     fn read_resources(
         &mut self,
         root: u64,
-        sections: &[Section],
-        program: &mut Program,
+        sections: &[ProgramSection],
+        program: &mut WindowsProgram,
     ) -> io::Result<()> {
         for (kind, at) in self.entries(root, root)? {
             match kind {
@@ -143,8 +143,8 @@ impl<R: Read + Seek> ProgramReader<'_, R> {
     fn read_version(
         &mut self,
         entry: u64,
-        sections: &[Section],
-        program: &mut Program,
+        sections: &[ProgramSection],
+        program: &mut WindowsProgram,
     ) -> io::Result<()> {
         let (address, size) = (self.u32(entry)?, self.u32(entry + 4)?);
         let Some(at) = offset(sections, address) else {
@@ -176,7 +176,7 @@ impl<R: Read + Seek> ProgramReader<'_, R> {
 }
 
 /// Returns the place in the file of an address in memory.
-fn offset(sections: &[Section], address: u32) -> Option<u64> {
+fn offset(sections: &[ProgramSection], address: u32) -> Option<u64> {
     let section = sections.iter().find(|section| {
         address
             .checked_sub(section.address)

@@ -15,7 +15,7 @@ use super::set::{CabinetOpener, CabinetSet, open_sibling};
 use super::{InstallerError, PackagedFile, SiblingFiles, Sink};
 
 /// Unpacker of the files of a package.
-pub(super) struct Unpacker<'a> {
+pub(super) struct PackageUnpacker<'a> {
     pub(super) layout: &'a Layout,
     pub(super) siblings: &'a mut dyn SiblingFiles,
     pub(super) sink: &'a mut dyn Sink,
@@ -25,7 +25,7 @@ pub(super) struct Unpacker<'a> {
     pub(super) notes: Vec<String>,
 }
 
-impl Unpacker<'_> {
+impl PackageUnpacker<'_> {
     /// Unpacks every file of the package, in the order of the cabinets.
     pub(super) fn unpack<R: Read + Seek>(
         &mut self,

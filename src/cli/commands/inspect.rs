@@ -18,7 +18,8 @@ use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::deployment::tree::hash;
 use crate::document::some_of;
 use crate::installer::{
-    self, Component, Components, FileKind, PackagedFile, Properties, ReadSeek, SiblingFiles, Survey,
+    self, Component, Components, FileFormat, PackagedFile, Properties, ReadSeek, SiblingFiles,
+    Survey,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain, same_name};
 
@@ -145,7 +146,7 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     let fail = |error: io::Error| inputs::read_failure(path, &error);
     let facts = hash(inputs::open_file(path)?).map_err(fail)?;
     let mut file = BufReader::new(inputs::open_file(path)?);
-    let kind = FileKind::of(&mut file).map_err(fail)?;
+    let kind = FileFormat::of(&mut file).map_err(fail)?;
     let mut inspected = Inspected {
         file: path.display().to_string(),
         size: Some(facts.size),
@@ -163,7 +164,7 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
         }
         Err(error) => inspected.error = Some(error_chain(&error)),
     }
-    if inspected.error.is_some() && kind != FileKind::Package {
+    if inspected.error.is_some() && kind != FileFormat::Package {
         inspected.help = Some(kind.help());
     }
     Ok(inspected)

@@ -32,14 +32,14 @@ pub(super) enum Stream {
 }
 
 /// Progress bar that the console draws until it is dropped.
-pub(super) struct Bar {
+pub(super) struct LiveBar {
     length: u64,
     template: &'static str,
     position: AtomicU64,
     message: Mutex<String>,
 }
 
-impl Bar {
+impl LiveBar {
     pub(super) fn advance(&self, by: u64) {
         self.position.fetch_add(by, Ordering::Relaxed);
     }
@@ -71,8 +71,8 @@ pub(super) fn print(stream: Stream, text: String) {
 }
 
 /// Makes a bar, which is drawn as long as it exists.
-pub(super) fn bar(length: u64, template: &'static str) -> Arc<Bar> {
-    let bar = Arc::new(Bar {
+pub(super) fn bar(length: u64, template: &'static str) -> Arc<LiveBar> {
+    let bar = Arc::new(LiveBar {
         length,
         template,
         position: AtomicU64::new(0),
@@ -80,7 +80,7 @@ pub(super) fn bar(length: u64, template: &'static str) -> Arc<Bar> {
     });
     if let Some(console) = CONSOLE.get() {
         // A bar that does not fit is not missed.
-        let _ = console.queue.offer(ConsoleItem::Bar(Arc::downgrade(&bar)));
+        let _ = console.queue.offer(QueuedOutput::Bar(Arc::downgrade(&bar)));
     }
     bar
 }
@@ -108,13 +108,13 @@ pub(crate) fn finish() {
     }
 }
 
-enum ConsoleItem {
+enum QueuedOutput {
     Text(Stream, String),
-    Bar(Weak<Bar>),
+    Bar(Weak<LiveBar>),
 }
 
 struct Console {
-    queue: WriterQueue<ConsoleItem>,
+    queue: WriterQueue<QueuedOutput>,
     /// Number of texts that were left out since the last one that was not.
     left_out: AtomicU64,
     /// True if the reader has taken nothing for [`STALL_LIMIT`]: it is not waited for again.
@@ -122,7 +122,7 @@ struct Console {
 }
 
 impl Console {
-    fn new(limit: usize, terminal: impl QueueWriter<ConsoleItem>) -> Self {
+    fn new(limit: usize, terminal: impl QueueWriter<QueuedOutput>) -> Self {
         Self {
             queue: WriterQueue::spawn("console", limit, terminal),
             left_out: AtomicU64::new(0),
@@ -166,8 +166,8 @@ impl Console {
     }
 
     fn add(&self, stream: Stream, text: String) -> Result<(), String> {
-        match self.queue.offer(ConsoleItem::Text(stream, text)) {
-            Err(ConsoleItem::Text(_, text)) => Err(text),
+        match self.queue.offer(QueuedOutput::Text(stream, text)) {
+            Err(QueuedOutput::Text(_, text)) => Err(text),
             _ => Ok(()),
         }
     }
@@ -187,18 +187,18 @@ impl Console {
 /// Writer of the console: the standard streams, and the bar that is drawn on standard error.
 #[derive(Default)]
 struct Terminal {
-    bar: Option<(Weak<Bar>, ProgressBar)>,
+    bar: Option<(Weak<LiveBar>, ProgressBar)>,
 }
 
-impl QueueWriter<ConsoleItem> for Terminal {
-    fn write(&mut self, item: ConsoleItem) {
+impl QueueWriter<QueuedOutput> for Terminal {
+    fn write(&mut self, item: QueuedOutput) {
         self.idle();
         match (item, &self.bar) {
-            (ConsoleItem::Text(stream, text), Some((_, bar))) => {
+            (QueuedOutput::Text(stream, text), Some((_, bar))) => {
                 bar.suspend(|| out::write(stream, &text));
             }
-            (ConsoleItem::Text(stream, text), None) => out::write(stream, &text),
-            (ConsoleItem::Bar(bar), _) => self.begin(bar),
+            (QueuedOutput::Text(stream, text), None) => out::write(stream, &text),
+            (QueuedOutput::Bar(bar), _) => self.begin(bar),
         }
     }
 
@@ -231,7 +231,7 @@ impl QueueWriter<ConsoleItem> for Terminal {
 }
 
 impl Terminal {
-    fn begin(&mut self, state: Weak<Bar>) {
+    fn begin(&mut self, state: Weak<LiveBar>) {
         let Some(bar) = state.upgrade() else { return };
         let style = ProgressStyle::with_template(bar.template)
             .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -256,9 +256,9 @@ mod tests {
         permits: Receiver<()>,
     }
 
-    impl QueueWriter<ConsoleItem> for PermittedTerminal {
-        fn write(&mut self, item: ConsoleItem) {
-            let ConsoleItem::Text(_, text) = item else {
+    impl QueueWriter<QueuedOutput> for PermittedTerminal {
+        fn write(&mut self, item: QueuedOutput) {
+            let QueuedOutput::Text(_, text) = item else {
                 panic!("a bar");
             };
             self.begun.send(text).expect("a test");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::console::{self, Bar};
+use super::console::{self, LiveBar};
 use super::out;
 use super::prompts;
 use super::signals::Signals;
@@ -49,7 +49,7 @@ pub(crate) struct RunProgress {
     options: RunOptions,
     begun: Instant,
     pace: Pace,
-    bar: Option<Arc<Bar>>,
+    bar: Option<Arc<LiveBar>>,
     operations: u64,
     /// First line of the events, without the run's name.
     began: Began,

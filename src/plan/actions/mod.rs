@@ -31,7 +31,7 @@ use crate::names::{CaseFolded, RelPath};
 #[derive(Default)]
 pub(super) struct StepDraft {
     /// Operations in order; each is one swap.
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<PlannedChange>,
     pub(super) nothing: Vec<UnchangedTarget>,
     pub(super) left_out: Vec<String>,
     pub(super) manual: Option<ManualStep>,
@@ -57,7 +57,7 @@ pub(super) struct StepDraft {
 }
 
 /// Operation, and the new object that it puts to its path.
-pub(super) struct Change {
+pub(super) struct PlannedChange {
     /// The operation, without the number of its swap.
     pub(super) operation: Operation,
     /// Paths of the old object that are managed.
@@ -126,7 +126,7 @@ impl StepDraft {
 
     /// Adds an operation on a file, or on something that is known only with a payload.
     fn add_file(&mut self, operation: Operation, new: Vec<NewEntry>) {
-        self.changes.push(Change {
+        self.changes.push(PlannedChange {
             managed: [operation.at.case_folded()].into(),
             operation,
             new,
@@ -248,7 +248,7 @@ impl StepPlanner<'_> {
             let help = "move the unmanaged file or directory elsewhere first";
             draft.refuse(ReasonKind::NotReady, message, help);
         }
-        draft.changes.push(Change {
+        draft.changes.push(PlannedChange {
             operation,
             managed,
             new,

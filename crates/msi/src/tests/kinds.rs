@@ -4,7 +4,7 @@ use super::forge::{Forge, stored};
 use super::*;
 
 fn kind(bytes: &[u8]) -> String {
-    FileKind::of(&mut Cursor::new(bytes))
+    FileFormat::of(&mut Cursor::new(bytes))
         .expect("in memory")
         .to_string()
 }

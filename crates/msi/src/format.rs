@@ -8,11 +8,11 @@ use rollup_names::Escaped;
 use super::cabinet::Cabinet;
 use super::code_page::CodePage;
 use super::database::{StreamKind, encode_stream_name};
-use super::program::{Program, program};
+use super::program::{WindowsProgram, program};
 
 /// Kind of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileKind {
+pub enum FileFormat {
     /// Nothing at all.
     Empty,
     /// Windows Installer package.
@@ -26,7 +26,7 @@ pub enum FileKind {
     /// Compound file of another program, such as an old document of Office.
     OtherCompound,
     /// Program for Windows.
-    Program(Program),
+    WindowsProgram(WindowsProgram),
     /// Cabinet, `.cab`.
     Cabinet,
     /// Update of Windows, `.msu`.
@@ -49,16 +49,19 @@ pub enum FileKind {
 const LOOKED_AT: u64 = 1024;
 
 /// Signatures at the beginning of a file.
-const SIGNATURES: [(&[u8], FileKind); 6] = [
-    (b"PK\x03\x04", FileKind::Zip),
-    (b"PK\x05\x06", FileKind::Zip),
-    (b"7z\xbc\xaf\x27\x1c", FileKind::SevenZip),
-    (b"version https://git-lfs", FileKind::GitLfsPointer),
-    (b"%PDF-", FileKind::Pdf),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind::OtherCompound),
+const SIGNATURES: [(&[u8], FileFormat); 6] = [
+    (b"PK\x03\x04", FileFormat::Zip),
+    (b"PK\x05\x06", FileFormat::Zip),
+    (b"7z\xbc\xaf\x27\x1c", FileFormat::SevenZip),
+    (b"version https://git-lfs", FileFormat::GitLfsPointer),
+    (b"%PDF-", FileFormat::Pdf),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        FileFormat::OtherCompound,
+    ),
 ];
 
-impl FileKind {
+impl FileFormat {
     /// Finds the kind of a file. One that is too damaged for its kind is of the kind that it seems.
     pub fn of<R: Read + Seek>(file: &mut R) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
@@ -68,7 +71,7 @@ impl FileKind {
             return Ok(Self::Empty);
         }
         if start.starts_with(b"MZ") {
-            return Ok(Self::Program(program(file)?));
+            return Ok(Self::WindowsProgram(program(file)?));
         }
         if start.starts_with(b"MSCF") {
             return kind_of_cabinet(file);
@@ -92,7 +95,7 @@ impl FileKind {
             Self::MergeModule => {
                 "a merge module is part of packages: use the package that contains it"
             }
-            Self::Patch | Self::Program(_) | Self::WindowsUpdate => {
+            Self::Patch | Self::WindowsProgram(_) | Self::WindowsUpdate => {
                 "nothing is executed here; a step can copy the file, and a manual step can say how to run it"
             }
             Self::Transform => "a transform only changes another package: use that package",
@@ -107,7 +110,7 @@ impl FileKind {
     }
 }
 
-impl fmt::Display for FileKind {
+impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "an empty file",
@@ -116,7 +119,7 @@ impl fmt::Display for FileKind {
             Self::Patch => "a patch (.msp)",
             Self::Transform => "a transform (.mst)",
             Self::OtherCompound => "a compound file of another program",
-            Self::Program(program) => return fmt::Display::fmt(program, f),
+            Self::WindowsProgram(program) => return fmt::Display::fmt(program, f),
             Self::Cabinet => "a cabinet (.cab)",
             Self::WindowsUpdate => "an update of Windows (.msu)",
             Self::Zip => "a ZIP archive",
@@ -129,7 +132,7 @@ impl fmt::Display for FileKind {
     }
 }
 
-impl fmt::Display for Program {
+impl fmt::Display for WindowsProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.bundle {
             None => "a program (PE)",
@@ -152,7 +155,7 @@ fn is_html(start: &[u8]) -> bool {
 }
 
 /// An update of Windows is a cabinet with a cabinet of this name for the update service.
-fn kind_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileKind> {
+fn kind_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
     file.seek(SeekFrom::Start(0))?;
     let code_page = CodePage::from_number(1252);
     let cabinet = Cabinet::open(file, String::new(), code_page);
@@ -160,13 +163,13 @@ fn kind_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileKind> {
     let is_update =
         cabinet.is_ok_and(|cabinet| cabinet.entries.iter().any(|entry| is_scan(&entry.name)));
     Ok(if is_update {
-        FileKind::WindowsUpdate
+        FileFormat::WindowsUpdate
     } else {
-        FileKind::Cabinet
+        FileFormat::Cabinet
     })
 }
 
-fn kind_of_compound<R: Read + Seek>(file: &mut R) -> io::Result<FileKind> {
+fn kind_of_compound<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
     const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
     const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
     const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
@@ -174,14 +177,14 @@ fn kind_of_compound<R: Read + Seek>(file: &mut R) -> io::Result<FileKind> {
     file.seek(SeekFrom::Start(0))?;
     let (file, _limit) = super::read_limit::LimitedReader::new(file, length);
     let Ok(compound) = cfb::CompoundFile::open(file) else {
-        return Ok(FileKind::Package);
+        return Ok(FileFormat::Package);
     };
     let has_table = |table: &str| compound.is_stream(encode_stream_name(table, StreamKind::Table));
     Ok(match compound.root_entry().clsid().as_u128() {
-        PACKAGE if has_table("ModuleSignature") && !has_table("Media") => FileKind::MergeModule,
-        PACKAGE => FileKind::Package,
-        TRANSFORM => FileKind::Transform,
-        PATCH => FileKind::Patch,
-        _ => FileKind::OtherCompound,
+        PACKAGE if has_table("ModuleSignature") && !has_table("Media") => FileFormat::MergeModule,
+        PACKAGE => FileFormat::Package,
+        TRANSFORM => FileFormat::Transform,
+        PATCH => FileFormat::Patch,
+        _ => FileFormat::OtherCompound,
     })
 }
