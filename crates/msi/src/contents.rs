@@ -93,9 +93,9 @@ pub fn survey<R: Read + Seek>(
         siblings,
         opened: Vec::new(),
     };
-    let unpacked = match installer.layout.faults.is_empty() {
-        true => installer.unpack_with(&mut hashing_siblings, &mut sink, true),
-        false => Err(installer.layout.faults.remove(0)),
+    let unpacked = match installer.layout.fault.take() {
+        None => installer.unpack_with(&mut hashing_siblings, &mut sink, true),
+        Some(fault) => Err(fault),
     };
     if unpacked.is_err() {
         sink.drop_incomplete();

@@ -64,12 +64,12 @@ pub(super) struct FileRows<'a> {
 
 impl FileRows<'_> {
     /// Reads the rows, sorted by path and then by key. A row that cannot be used is left out, and
-    /// its fault added to `faults`.
+    /// its fault becomes the first one unless there is one.
     pub(super) fn read<R: Read + Seek>(
         &self,
         database: &Database,
         compound: &mut cfb::CompoundFile<R>,
-        faults: &mut Vec<InstallerError>,
+        first: &mut Option<InstallerError>,
     ) -> Result<Vec<FileRow>, InstallerError> {
         let columns = [
             "File",
@@ -88,7 +88,7 @@ impl FileRows<'_> {
             let read = match self.row(&row) {
                 Ok(read) => read,
                 Err(fault) => {
-                    faults.push(fault);
+                    first.get_or_insert(fault);
                     continue;
                 }
             };

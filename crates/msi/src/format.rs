@@ -1,4 +1,4 @@
-//! Kind of any file, by its signature, for the message about a file that is not a package.
+//! Format of any file, by its signature, for the message about a file that is not a package.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,8 +9,9 @@ use super::cabinet::Cabinet;
 use super::code_page::CodePage;
 use super::database::{StreamKind, encode_stream_name};
 use super::program::{WindowsProgram, program};
+use super::read_limit::LimitedReader;
 
-/// Kind of a file.
+/// Format of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileFormat {
     /// Nothing at all.
@@ -62,8 +63,21 @@ const SIGNATURES: [(&[u8], FileFormat); 6] = [
 ];
 
 impl FileFormat {
-    /// Finds the kind of a file. One that is too damaged for its kind is of the kind that it seems.
+    /// Finds the format of a file. One that is too damaged for its format is of the one that it seems.
     pub fn of<R: Read + Seek>(file: &mut R) -> io::Result<Self> {
+        let format = Self::of_signature(file)?;
+        if format != Self::OtherCompound {
+            return Ok(format);
+        }
+        let length = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(0))?;
+        let (file, _limit) = LimitedReader::new(file, length);
+        let compound = cfb::CompoundFile::open(file);
+        Ok(compound.map_or(Self::Package, |compound| Self::of_compound(&compound)))
+    }
+
+    /// Finds the format of a file by its beginning; any compound file is an `OtherCompound`.
+    pub(super) fn of_signature<R: Read + Seek>(file: &mut R) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut start = Vec::new();
         file.by_ref().take(LOOKED_AT).read_to_end(&mut start)?;
@@ -74,16 +88,31 @@ impl FileFormat {
             return Ok(Self::WindowsProgram(program(file)?));
         }
         if start.starts_with(b"MSCF") {
-            return kind_of_cabinet(file);
+            return format_of_cabinet(file);
         }
-        let signature = SIGNATURES
-            .iter()
-            .find(|(signature, _)| start.starts_with(signature));
-        match signature {
-            Some((_, Self::OtherCompound)) => kind_of_compound(file),
-            Some((_, kind)) => Ok(kind.clone()),
-            None if is_html(&start) => Ok(Self::Html),
-            None => Ok(Self::Unknown),
+        let mut signatures = SIGNATURES.iter();
+        Ok(
+            match signatures.find(|(signature, _)| start.starts_with(signature)) {
+                Some((_, format)) => format.clone(),
+                None if is_html(&start) => Self::Html,
+                None => Self::Unknown,
+            },
+        )
+    }
+
+    /// Finds the format of a compound file by its class and its tables.
+    pub(super) fn of_compound<R>(compound: &cfb::CompoundFile<R>) -> Self {
+        const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
+        const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
+        const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
+        let has_table =
+            |table: &str| compound.is_stream(encode_stream_name(table, StreamKind::Table));
+        match compound.root_entry().clsid().as_u128() {
+            PACKAGE if has_table("ModuleSignature") && !has_table("Media") => Self::MergeModule,
+            PACKAGE => Self::Package,
+            TRANSFORM => Self::Transform,
+            PATCH => Self::Patch,
+            _ => Self::OtherCompound,
         }
     }
 
@@ -155,7 +184,7 @@ fn is_html(start: &[u8]) -> bool {
 }
 
 /// An update of Windows is a cabinet with a cabinet of this name for the update service.
-fn kind_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
+fn format_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
     file.seek(SeekFrom::Start(0))?;
     let code_page = CodePage::from_number(1252);
     let cabinet = Cabinet::open(file, String::new(), code_page);
@@ -166,25 +195,5 @@ fn kind_of_cabinet<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
         FileFormat::WindowsUpdate
     } else {
         FileFormat::Cabinet
-    })
-}
-
-fn kind_of_compound<R: Read + Seek>(file: &mut R) -> io::Result<FileFormat> {
-    const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
-    const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
-    const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(0))?;
-    let (file, _limit) = super::read_limit::LimitedReader::new(file, length);
-    let Ok(compound) = cfb::CompoundFile::open(file) else {
-        return Ok(FileFormat::Package);
-    };
-    let has_table = |table: &str| compound.is_stream(encode_stream_name(table, StreamKind::Table));
-    Ok(match compound.root_entry().clsid().as_u128() {
-        PACKAGE if has_table("ModuleSignature") && !has_table("Media") => FileFormat::MergeModule,
-        PACKAGE => FileFormat::Package,
-        TRANSFORM => FileFormat::Transform,
-        PATCH => FileFormat::Patch,
-        _ => FileFormat::OtherCompound,
     })
 }

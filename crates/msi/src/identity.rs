@@ -4,13 +4,13 @@ use std::io::{Read, Seek};
 
 use rollup_names::{Escaped, Version};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::InstallerError;
 use super::database::Database;
 
 /// Identity of a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Name of the product: never empty, otherwise any text that the vendor chose.
     pub product: String,

@@ -42,8 +42,8 @@ pub(super) struct Layout {
     pub(super) media: Media,
     /// MD5 of each file that has one, by the key of the file.
     pub(super) hashes: BTreeMap<String, [u8; 16]>,
-    /// Reasons why the package cannot be installed.
-    pub(super) faults: Vec<InstallerError>,
+    /// First reason why the package cannot be installed.
+    pub(super) fault: Option<InstallerError>,
     /// Peculiarities that keep nothing from being installed.
     pub(super) notes: Vec<String>,
 }
@@ -55,27 +55,27 @@ impl Layout {
         compound: &mut cfb::CompoundFile<R>,
     ) -> Result<Self, InstallerError> {
         let database = Database::open(compound, &TABLES)?;
-        let mut faults = Vec::new();
+        let mut fault = None;
         let mut notes = Vec::new();
-        let properties = or_default(Properties::read(&database, compound), &mut faults);
+        let properties = or_default(Properties::read(&database, compound), &mut fault);
         if database.has_table("ModuleSignature") && properties.product_code.is_none() {
             let module = "a merge module, which is part of other packages,";
-            faults.push(InstallerError::Unsupported(module.to_owned()));
+            fault.get_or_insert(InstallerError::Unsupported(module.to_owned()));
         }
-        let identity = or_default(properties.identity(&mut notes).map(Some), &mut faults);
+        let identity = or_default(properties.identity(&mut notes).map(Some), &mut fault);
         let level = properties.install_level();
         let components = Components::read(&database, compound, level);
-        let components = or_default(components, &mut faults);
+        let components = or_default(components, &mut fault);
         let source = SourceKind::read(compound);
         let directories = Directories::read(&database, compound, source.has_short_names);
-        let directories = or_default(directories, &mut faults);
+        let directories = or_default(directories, &mut fault);
         let files = FileRows {
             components: &components.components,
             directories: &directories,
             source,
         };
-        let rows = files.read(&database, compound, &mut faults);
-        let rows = or_default(rows, &mut faults);
+        let rows = files.read(&database, compound, &mut fault);
+        let rows = or_default(rows, &mut fault);
         let media = Media::read(&database, compound, &files, &rows);
         let duplicates = database
             .table(compound, "DuplicateFile", [])?
@@ -91,19 +91,22 @@ impl Layout {
             properties,
             identity,
             components,
-            media: or_default(media, &mut faults),
+            media: or_default(media, &mut fault),
             files: rows.into_iter().map(|row| row.file).collect(),
-            hashes: or_default(read_hashes(&database, compound), &mut faults),
-            faults,
+            hashes: or_default(read_hashes(&database, compound), &mut fault),
+            fault,
             notes,
         })
     }
 }
 
 /// Returns a value, or records the fault and returns an empty one.
-fn or_default<T: Default>(read: Result<T, InstallerError>, faults: &mut Vec<InstallerError>) -> T {
+fn or_default<T: Default>(
+    read: Result<T, InstallerError>,
+    first: &mut Option<InstallerError>,
+) -> T {
     read.unwrap_or_else(|fault| {
-        faults.push(fault);
+        first.get_or_insert(fault);
         T::default()
     })
 }

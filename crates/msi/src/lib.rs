@@ -103,26 +103,25 @@ impl<R: Read + Seek> Installer<R> {
     /// Reads the tables of a package and checks every name in them.
     pub fn open(file: R) -> Result<Self, InstallerError> {
         let mut installer = Self::open_damaged(file)?;
-        match installer.layout.faults.is_empty() {
-            true => Ok(installer),
-            false => Err(installer.layout.faults.remove(0)),
+        match installer.layout.fault.take() {
+            None => Ok(installer),
+            Some(fault) => Err(fault),
         }
     }
 
     /// Reads the tables of a package as far as they can be read.
     fn open_damaged(mut file: R) -> Result<Self, InstallerError> {
-        let length = check_kind(&mut file)?;
+        let length = check_signature(&mut file)?;
         let (file, read_limit) = read_limit::LimitedReader::new(file, length);
         let mut compound = cfb::CompoundFile::open(file)
             .map_err(|error| InstallerError::reading("the compound file", error))?;
         read_limit.remove();
+        let format = FileFormat::of_compound(&compound);
+        if format != FileFormat::Package {
+            return Err(not_a_package(&format));
+        }
         let layout = layout::Layout::read(&mut compound)?;
         Ok(Self { compound, layout })
-    }
-
-    /// Returns every file of the package, installed or not, sorted by path and then by key.
-    pub fn files(&self) -> &[PackagedFile] {
-        &self.layout.files
     }
 
     /// Unpacks every file, installed or not, in the order of the cabinets, in one pass over each.
@@ -154,18 +153,15 @@ impl<R: Read + Seek> Installer<R> {
     }
 }
 
-/// Checks that a file is a package and not too large, and returns its length.
-fn check_kind<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
+/// Checks that a file begins like a package and is not too large, and returns its length.
+fn check_signature<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     let system = |source| InstallerError::Io {
         action: "read the package".to_owned(),
         source,
     };
-    match FileFormat::of(file).map_err(system)? {
-        FileFormat::Package => {}
-        kind @ (FileFormat::MergeModule | FileFormat::Patch | FileFormat::Transform) => {
-            return Err(InstallerError::Unsupported(kind.to_string()));
-        }
-        other => return Err(InstallerError::NotAPackage(format!("it is {other}"))),
+    let format = FileFormat::of_signature(file).map_err(system)?;
+    if format != FileFormat::OtherCompound {
+        return Err(not_a_package(&format));
     }
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;
     file.seek(SeekFrom::Start(0)).map_err(system)?;
@@ -174,4 +170,14 @@ fn check_kind<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
         return Err(InstallerError::Unsupported(what));
     }
     Ok(length)
+}
+
+/// Returns the error for a file of another format: those for Windows Installer are not supported.
+fn not_a_package(format: &FileFormat) -> InstallerError {
+    match format {
+        FileFormat::MergeModule | FileFormat::Patch | FileFormat::Transform => {
+            InstallerError::Unsupported(format.to_string())
+        }
+        other => InstallerError::NotAPackage(format!("it is {other}")),
+    }
 }

@@ -1,6 +1,7 @@
 //! Programs for Windows: product and version from the resources, and the kinds of bundles that
 //! contain packages.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Facts about a program for Windows (a PE file).
@@ -89,8 +90,11 @@ impl<R: Read + Seek> ProgramReader<'_, R> {
         sections: &[ProgramSection],
         program: &mut WindowsProgram,
     ) -> io::Result<()> {
+        // Each type has one directory; a program with more of them is read no further.
+        let mut types = BTreeSet::new();
         for (kind, at) in self.entries(root, root)? {
             match kind {
+                _ if !types.insert(kind) => {}
                 RCDATA => {
                     for (name, _) in self.entries(root, at)? {
                         if self.is_named(root, name, "POSTRUNPROGRAM")? {

@@ -2,7 +2,8 @@
 
 mod cabinets;
 mod forge;
-mod kinds;
+mod formats;
+
 mod mutations;
 mod names;
 mod packages;

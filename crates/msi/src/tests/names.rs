@@ -24,7 +24,7 @@ fn assert_unsafe(package: &[u8], case: &str) {
     match Installer::open(Cursor::new(package)) {
         Err(InstallerError::Unsafe { .. }) => {}
         Err(other) => panic!("{case}: {other}"),
-        Ok(installer) => panic!("{case} was accepted: {:?}", installer.files()),
+        Ok(installer) => panic!("{case} was accepted: {:?}", installer.layout.files),
     }
 }
 
@@ -62,7 +62,11 @@ fn the_key_of_a_directory_without_a_row_is_checked_like_a_name() {
             Ok(installer) => {
                 assert!(accepted, "{bad}");
                 assert_eq!(
-                    installer.files().first().map(|file| file.path.as_str()),
+                    installer
+                        .layout
+                        .files
+                        .first()
+                        .map(|file| file.path.as_str()),
                     Some("Windows/System32/a.txt")
                 );
             }

@@ -127,6 +127,42 @@ fn product_and_version_of_a_program_come_from_its_resources() {
     }
 }
 
+/// Reader that counts how often it is read.
+struct CountingReader {
+    bytes: Cursor<Vec<u8>>,
+    reads: usize,
+}
+
+impl Read for CountingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        self.bytes.read(buffer)
+    }
+}
+
+impl Seek for CountingReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+#[test]
+fn a_program_whose_resources_refer_to_each_other_is_read_in_few_steps() {
+    // A directory of a thousand types, all of them itself.
+    let mut hostile = vec![0; 12];
+    hostile.extend(1000_u32.to_le_bytes());
+    for _ in 0..1000 {
+        hostile.extend(10_u32.to_le_bytes());
+        hostile.extend(0x8000_0000_u32.to_le_bytes());
+    }
+    let mut reader = CountingReader {
+        bytes: Cursor::new(program(".rsrc", &hostile)),
+        reads: 0,
+    };
+    FileFormat::of(&mut reader).expect("in memory");
+    assert!(reader.reads < 10_000, "{} reads", reader.reads);
+}
+
 #[test]
 fn bundles_that_contain_packages_are_named() {
     assert_eq!(
