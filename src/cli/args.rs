@@ -196,7 +196,7 @@ pub(super) enum Command {
   rollup diff old.toml new.toml --format json
   rollup diff old.toml new.toml --detailed-exitcode")]
     Diff(DiffArgs),
-    /// Print the contents of installer packages, or why they cannot be used
+    /// Print what is known of installer packages and other files
     #[command(after_long_help = "Examples:
   rollup inspect KB952076/HostedEmail2007NS.msi
   rollup inspect KB952076/*.msi --format json")]

@@ -120,6 +120,14 @@ fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
     named.collect()
 }
 
+fn code_of(error: &PackageError) -> Code {
+    if error.is_package {
+        Code::UnusableInstaller
+    } else {
+        Code::NotAnInstaller
+    }
+}
+
 impl PayloadComparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
         // The clash of the two files is reported as one difference.
@@ -147,22 +155,18 @@ impl PayloadComparison<'_> {
     /// Warns of an installer that cannot be read and that steps only copy: that needs no reading.
     /// Returns whether it warned.
     fn only_copied(&mut self, row: &PayloadFile, fact: &PayloadFact) -> bool {
-        let Err(why) = fact.package.as_ref() else {
+        let Err(error) = fact.package.as_ref() else {
             return false;
         };
         if !row.name.is_msi() {
             return false;
         }
-        let (code, why) = match why {
-            PackageError::NotAPackage(why) => (Code::NotAnInstaller, why),
-            PackageError::Unusable(why) => (Code::UnusableInstaller, why),
-        };
         let message = format!(
-            "`{}` is only copied, and cannot be installed: {why}",
-            row.name
+            "`{}` is only copied, and cannot be installed: {}",
+            row.name, error.why
         );
-        self.report(code, Severity::Warning, &row.span, message)
-            .help = Some(SHOW_DETAILS);
+        self.report(code_of(error), Severity::Warning, &row.span, message)
+            .help = Some(error.help);
         true
     }
 
@@ -246,14 +250,12 @@ impl PayloadComparison<'_> {
         let needed =
             self.table.run.contains_key(&case_folded) || installed.is_some() || may_be_needed;
         match &fact.package {
-            Err(PackageError::NotAPackage(why)) if needed => Some((
-                Code::NotAnInstaller,
-                format!("`{name}` is not an installer: {why}"),
-                UNPACK_AGAIN,
-            )),
-            Err(PackageError::Unusable(why)) if needed => {
-                let message = format!("`{name}` cannot be installed from: {why}");
-                Some((Code::UnusableInstaller, message, SHOW_DETAILS))
+            Err(error) if needed => {
+                let message = match error.is_package {
+                    true => format!("`{name}` cannot be installed from: {}", error.why),
+                    false => format!("`{name}` is not an installer: {}", error.why),
+                };
+                Some((code_of(error), message, error.help))
             }
             Err(_) => None,
             Ok(contents) => {

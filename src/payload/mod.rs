@@ -14,7 +14,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, hash};
-use crate::installer::{self, Contents, InstallerError, ReadSeek, SiblingFiles};
+use crate::installer::{self, Contents, FileFormat, InstallerError, ReadSeek, SiblingFiles};
 use crate::manifest::FileTable;
 use crate::names::{CaseFolded, FileName, RelPath};
 
@@ -53,20 +53,13 @@ pub struct PayloadFact {
 
 /// Reason why nothing can be installed from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PackageError {
-    /// File that is not an installer.
-    NotAPackage(String),
-    /// Installer that is damaged, unsafe or of an unsupported kind.
-    Unusable(String),
-}
-
-impl PackageError {
-    /// Returns the reason as text.
-    pub fn why(&self) -> &str {
-        match self {
-            PackageError::NotAPackage(why) | PackageError::Unusable(why) => why,
-        }
-    }
+pub struct PackageError {
+    /// True for an installer, which is damaged, unsafe or of an unsupported kind.
+    pub is_package: bool,
+    /// Reason as text.
+    pub why: String,
+    /// Advice that fits the format of the file.
+    pub help: &'static str,
 }
 
 impl Payload {
@@ -151,7 +144,11 @@ impl Payload {
                 package,
             },
             Err(why) => {
-                let package = Err(PackageError::NotAPackage(why.clone()));
+                let package = Err(PackageError {
+                    is_package: false,
+                    why: why.clone(),
+                    help: "replace it by the file",
+                });
                 PayloadFact {
                     name,
                     facts: Err(why),
@@ -171,10 +168,22 @@ impl Payload {
         let modified = file.metadata().map_err(fail)?.mtime();
         let facts = hash(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
-        let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
+        let mut reader = BufReader::new(file);
+        let package = match installer::contents(&mut reader, &mut BesideInPayload(self)) {
             Ok(contents) => Ok(contents),
-            Err(InstallerError::NotAPackage(why)) => Err(PackageError::NotAPackage(why)),
-            Err(error) => Err(PackageError::Unusable(error.to_string())),
+            Err(error) => {
+                let is_package = !matches!(error, InstallerError::NotAPackage(_));
+                let why = match error {
+                    InstallerError::NotAPackage(why) => why,
+                    other => other.to_string(),
+                };
+                let help = FileFormat::of(&mut reader).map_err(fail)?.help();
+                Err(PackageError {
+                    is_package,
+                    why,
+                    help,
+                })
+            }
         };
         Ok((facts, modified, package))
     }

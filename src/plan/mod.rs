@@ -369,7 +369,7 @@ pub struct PlanSource {
     pub size: u64,
     /// SHA-256 of its contents; a file with other contents is refused.
     pub sha256: Digest,
-    /// External cabinets of an installer, by position in the plan's `sources`.
+    /// Cabinets and files that belong beside an installer, by position in the plan's `sources`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<usize>,
 }

@@ -136,7 +136,7 @@ impl<'a> StepPlanner<'a> {
         let fact = payload.and_then(|payload| payload.files.get(&name.case_folded()));
         match fact.map(|fact| &fact.package) {
             Some(Ok(contents)) => Package::Known(contents, file.clone()),
-            Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
+            Some(Err(fault)) => Package::Unusable(fault.why.clone()),
             None => Package::Missing,
         }
     }
