@@ -386,3 +386,29 @@ fn is_fixed(item: &Item) -> bool {
         }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Binding relies on it: a name without an id is always a reason to refuse.
+    #[test]
+    fn a_name_that_the_deployment_lacks_is_an_error() {
+        use crate::document::Severity;
+        let kinds = [
+            NameKind::Group,
+            NameKind::Item,
+            NameKind::Procedure,
+            NameKind::Role,
+            NameKind::Service,
+        ];
+        for kind in kinds {
+            let fault = Fault::Unknown {
+                kind,
+                site: "site".to_owned(),
+                name: "name".to_owned(),
+            };
+            assert_eq!(fault.code().level(), Severity::Error, "{kind}");
+        }
+    }
+}
