@@ -8,7 +8,7 @@ use super::terminal::out::{first_few, on_servers};
 use crate::cli::views::plan::{describe_state, rollup_list};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath};
-use crate::plan::{Operation, OperationKind, Plan, Refusal, SourceLocation, TargetState};
+use crate::plan::{Operation, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState};
 use crate::run::changes_since_plan;
 
 /// Largest number of different operations that are listed; the others are counted.
@@ -166,7 +166,7 @@ fn payload_differences(saved: &Plan, now: &Plan) -> Vec<String> {
 }
 
 fn unmanaged(plan: &Plan) -> BTreeSet<&RelPath> {
-    plan.swaps.iter().flat_map(|swap| &swap.unmanaged).collect()
+    plan.swaps.iter().flat_map(Swap::unmanaged).collect()
 }
 
 /// Describes the operations of both plans that have another result now.

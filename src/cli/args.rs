@@ -484,30 +484,30 @@ fn parse_plan_digest(text: &str) -> Result<Digest, &'static str> {
 /// Reaction to a failure.
 #[derive(Debug, Args, Clone, Copy)]
 pub(super) struct FailureArgs {
-    /// After a failure, roll back or leave the run open
+    /// After a failure, roll back (default) or leave the run open
+    ///
+    /// `resume` does by default what was asked when the run was begun.
     #[arg(
         long,
         value_name = "undo|stop",
         value_enum,
-        default_value_t = OnFailureArg::Undo,
         hide_possible_values = true
     )]
-    pub(super) on_failure: OnFailureArg,
+    pub(super) on_failure: Option<OnFailureArg>,
+}
+
+impl FailureArgs {
+    /// Returns whether the run stays open after a failure, if that was said.
+    pub(super) fn stops(&self) -> Option<bool> {
+        self.on_failure
+            .map(|on_failure| on_failure == OnFailureArg::Stop)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnFailureArg {
     Undo,
     Stop,
-}
-
-impl From<OnFailureArg> for crate::run::OnFailure {
-    fn from(argument: OnFailureArg) -> Self {
-        match argument {
-            OnFailureArg::Undo => Self::Undo,
-            OnFailureArg::Stop => Self::Stop,
-        }
-    }
 }
 
 /// Arguments of `verify`.
@@ -544,6 +544,8 @@ pub(super) struct ResumeArgs {
     #[arg(long, value_name = "STEP")]
     pub(super) done: Vec<String>,
     #[command(flatten)]
+    pub(super) from_slots: FromSlotsArg,
+    #[command(flatten)]
     pub(super) failure: FailureArgs,
     #[command(flatten)]
     pub(super) lock: LockArgs,
@@ -569,9 +571,22 @@ pub(super) struct UndoArgs {
     #[arg(long)]
     pub(super) discard_changes: bool,
     #[command(flatten)]
+    pub(super) from_slots: FromSlotsArg,
+    #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
     pub(super) rehearsal: RehearsalChildArgs,
+}
+
+/// Recovery of a run whose journal is damaged.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct FromSlotsArg {
+    /// Work without a damaged journal, from the plan and the slots of the run
+    ///
+    /// A new journal replaces the damaged one, which is kept beside it. Manual steps at the boundary
+    /// are asked about again.
+    #[arg(long)]
+    pub(super) from_slots: bool,
 }
 
 #[derive(Debug, Args)]
@@ -816,8 +831,13 @@ pub(super) struct RehearseArgs {
 #[derive(Debug, Args)]
 pub(super) struct PruneArgs {
     /// Keep the undo data of the newest N finished runs
-    #[arg(long, value_name = "N")]
-    pub(super) keep: usize,
+    #[arg(long, value_name = "N", required_unless_present = "rolled_back")]
+    pub(super) keep: Option<usize>,
+    /// Clear only what runs keep that were rolled back
+    ///
+    /// No undo needs it.
+    #[arg(long, conflicts_with = "keep")]
+    pub(super) rolled_back: bool,
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Do not prompt; required without a terminal

@@ -8,6 +8,7 @@ use crate::cli::recovery::{is_unfinished, run_with_name};
 use crate::cli::terminal::RunProgress;
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::Tree;
+use crate::journal::Run;
 use crate::names::{Escaped, error_chain};
 use crate::plan::{EntryKind, Plan};
 use crate::run::{BackupError, BackupTarget, CompletedBackup, StagingSpace, next_run, replaced};
@@ -47,6 +48,28 @@ impl Backup {
             run,
             completed: None,
         })
+    }
+
+    /// Prepares the backup that was asked for when a staged run was begun; `None` if it is complete.
+    pub(super) fn of_staged(
+        directory: &Path,
+        deployment: &Tree,
+        staged: &Run,
+        plan: &Plan,
+    ) -> anyhow::Result<Option<Self>> {
+        let target = BackupTarget::resolve(directory, deployment)?;
+        let run = staged.name().to_owned();
+        // It gets its name when it is complete.
+        if target.path_for_run(&run).is_dir() {
+            return Ok(None);
+        }
+        target.check(deployment, plan, &run, StagingSpace::Used)?;
+        announce(&target, &run, plan);
+        Ok(Some(Self {
+            target,
+            run,
+            completed: None,
+        }))
     }
 
     /// Makes the backup.

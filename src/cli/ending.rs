@@ -12,7 +12,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::events::Began;
 use crate::journal::runs;
-use crate::names::{Digest, Escaped, RelPath};
+use crate::names::{Escaped, RelPath};
 use crate::plan::Plan;
 use crate::run::{Cleared, Ended, undo_answers};
 
@@ -30,16 +30,24 @@ pub(super) fn begin_progress(
     Ok(RunProgress::new(disk, Began::of(plan, command), options))
 }
 
-/// Returns the measured digest of an applied run, and the unmanaged files that appeared during it.
+/// Returns the unmanaged entries that appeared during an applied run, and those that are missing since.
 ///
 /// # Errors
 ///
 /// Every other result.
-pub(super) fn applied(ended: Ended) -> anyhow::Result<(Digest, Vec<RelPath>)> {
+pub(super) fn applied(ended: Ended) -> anyhow::Result<UnmanagedChanges> {
     match ended {
-        Ended::Applied { measured, appeared } => Ok((measured, appeared)),
+        Ended::Applied {
+            appeared, missing, ..
+        } => Ok(UnmanagedChanges { appeared, missing }),
         ended => Err(NotApplied(ended).into()),
     }
+}
+
+/// Unmanaged entries that are not where they were before a run.
+pub(super) struct UnmanagedChanges {
+    appeared: Vec<RelPath>,
+    missing: Vec<RelPath>,
 }
 
 /// Prints what a finished run changed.
@@ -70,17 +78,16 @@ pub(super) fn report_undo(tree: &Tree, site: Option<&Description>, name: &str) {
     }
 }
 
-/// Prints the comparison of a finished run with the expected state. Unmanaged files beside managed
-/// ones do not affect it, but are reported.
-pub(super) fn report_comparison(plan: &Plan, measured: Digest, appeared: &[RelPath]) {
-    for path in appeared {
+/// Prints the comparison of a finished run with the expected state. Unmanaged entries beside managed
+/// ones do not affect it; those that are missing were reported when they were found.
+pub(super) fn report_comparison(unmanaged: &UnmanagedChanges) {
+    for path in &unmanaged.appeared {
         out::message(format_args!(
-            "note: the unmanaged file `{}` appeared during the run, and was left in place",
+            "note: the unmanaged `{}` appeared during the run, and was left in place",
             Escaped(path.as_str())
         ));
     }
-    let expected = plan.expected_state.as_ref();
-    if expected.is_some_and(|expected| expected.digest == measured) {
+    if unmanaged.appeared.is_empty() && unmanaged.missing.is_empty() {
         out::line("the result matches the plan");
     } else {
         out::line(

@@ -27,7 +27,6 @@ use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Kb, escaped_path};
-use crate::run::check_not_begun;
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
 const MAX_READS: usize = 5;
@@ -369,19 +368,6 @@ pub(super) fn read_consistently<T>(
         }
     }
     bail!(held(tree))
-}
-
-/// Returns all runs.
-///
-/// # Errors
-///
-/// The slots of a run show more progress than its journal records.
-pub(super) fn checked_runs(tree: &Tree) -> anyhow::Result<Vec<Run>> {
-    let runs = runs(tree)?;
-    for run in &runs {
-        check_not_begun(tree, run)?;
-    }
-    Ok(runs)
 }
 
 /// Returns the number of records of every run: a writer changes it first and last.

@@ -365,7 +365,7 @@ fn warn_of_risk(tree: &Tree) {
         Risk::ProcessOnly(name) => out::warn(format_args!(
             "this file system is {name}: a run survives the death of the process, not a power cut"
         )),
-        Risk::Unknown => out::warn(
+        Risk::Unknown | Risk::Overlay => out::warn(
             "this file system was never tested with power cuts; \
              a run survives the death of the process",
         ),

@@ -13,9 +13,9 @@ use crate::cli::views;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
-use crate::journal::{Direction, JournalError, Run, RunState, runs};
+use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::plan::Plan;
-use crate::run::{Cleared, UndoCheck, clear_interrupted_staging, describe_run, examine};
+use crate::run::{Cleared, RunError, UndoCheck, clear_interrupted_staging, describe_run, examine};
 
 /// Advice if an open run is in the way.
 pub(super) const FINISH_OR_ROLL_BACK: &str =
@@ -48,7 +48,21 @@ pub(super) fn run_with_name(tree: &Tree, name: &str) -> Result<Option<Run>, Jour
 
 /// Returns whether a run has begun its commit and is not closed.
 pub(super) fn is_unfinished(run: &Run) -> bool {
-    matches!(run.state(), RunState::Unfinished(_))
+    matches!(
+        run.state(),
+        RunState::Unfinished(_) | RunState::Damaged(Damaged::Interrupted)
+    )
+}
+
+/// Returns the run if its journal can be relied on.
+pub(super) fn sound(run: Run) -> Result<Run, RunError> {
+    match run.fault {
+        Some(fault) => Err(RunError::DamagedJournal {
+            run: run.directory.name().to_owned(),
+            fault,
+        }),
+        None => Ok(run),
+    }
 }
 
 /// Returns whether a run in this state is being rolled back.

@@ -12,10 +12,10 @@ use std::time::Duration;
 use crate::deployment::lock::LockError;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
-use crate::journal::{DamagedRun, JournalError, Outcome, Run, RunState, runs_and_damaged};
+use crate::journal::{Damaged, JournalError, Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::plan::Outage;
-use crate::run::{containers_left, examine, keeps_objects, load_plan};
+use crate::run::{examine, keeps_objects, left_by_rollback, load_plan};
 
 use super::recovery::state_of;
 use super::terminal::out;
@@ -149,34 +149,22 @@ fn state_since(tree: &Tree, before: Option<&RunRecords>, run: Option<u32>) -> St
 struct ReadRecords<'a> {
     tree: &'a Tree,
     runs: Vec<Run>,
-    damaged: Vec<DamagedRun>,
 }
 
 impl<'a> ReadRecords<'a> {
     fn read(tree: &'a Tree) -> Result<Self, JournalError> {
-        let (runs, damaged) = runs_and_damaged(tree)?;
-        Ok(Self {
-            tree,
-            runs,
-            damaged,
-        })
+        let runs = runs(tree)?;
+        Ok(Self { tree, runs })
     }
 
     fn progress(&self) -> RunRecords {
         let mut progress = RunRecords::new();
         for run in &self.runs {
             let record = RunProgressRecord {
-                records: Some(run.journal.entries.len()),
+                records: run.fault.is_none().then_some(run.journal.entries.len()),
                 keeps_objects: keeps_objects(self.tree, run).unwrap_or(false),
             };
             progress.insert(run.name().to_owned(), record);
-        }
-        for run in &self.damaged {
-            let record = RunProgressRecord {
-                records: None,
-                keeps_objects: false,
-            };
-            progress.insert(run.directory.name().to_owned(), record);
         }
         progress
     }
@@ -209,31 +197,26 @@ impl<'a> ReadRecords<'a> {
     /// Describes the run with this number, or else the open run, or a damaged one.
     fn line_of(&self, number: Option<u32>) -> Option<String> {
         let named = self.runs.iter().find(|run| Some(run.number) == number);
-        if let Some(run) = named.or_else(|| self.runs.iter().find(|run| run.is_open())) {
-            return Some(self.line(run));
-        }
-        let damaged = self.damaged.first()?.directory.name();
-        Some(format!(
-            "the journal of run {damaged} is damaged, and does not show how far the run is"
-        ))
+        let run = named.or_else(|| self.runs.iter().find(|run| run.is_open()))?;
+        Some(self.line(run))
     }
 
     /// Describes a run: its state, how far it is, and what is unavailable.
     fn line(&self, run: &Run) -> String {
         let name = run.name();
         match run.state() {
-            RunState::Unfinished(_) => {
+            RunState::Unfinished(_) | RunState::Damaged(Damaged::Interrupted) => {
                 let progress = progress_line(self.tree, run).unwrap_or_default();
                 state_of(run) + &progress
             }
             RunState::Staging => format!("run {name} is not staged completely"),
             RunState::Staged => format!("run {name} is staged"),
             RunState::Closed(Outcome::Undone)
-                if containers_left(self.tree, &self.runs, run).is_empty() =>
+                if left_by_rollback(self.tree, &self.runs, run).is_nothing() =>
             {
                 format!("run {name} is undone: the deployment is as it was before the run")
             }
-            RunState::Closed(_) => state_of(run),
+            RunState::Closed(_) | RunState::Damaged(_) => state_of(run),
         }
     }
 }

@@ -7,7 +7,7 @@ mod disk;
 mod site;
 
 pub use self::disk::{
-    deletion, fault_injection, free_space, lock, locked, open_file, run_dir, tree,
+    attributes, deletion, fault_injection, free_space, lock, locked, open_file, run_dir, tree,
 };
 pub use self::site::{
     applied, describe, description, enclosing, item_dir, platforms, records, shapes, snapshot,

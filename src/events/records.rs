@@ -84,6 +84,7 @@ impl Records<'_> {
             Record::Closed {
                 outcome: Outcome::Applied,
                 measured,
+                missing,
                 ..
             } => Some(Event::Compared(StateComparison {
                 direction: Direction::Forward,
@@ -91,6 +92,7 @@ impl Records<'_> {
                 measured: Some(*measured),
                 differs: Vec::new(),
                 appeared: Vec::new(),
+                missing: missing.clone(),
             })),
             _ => None,
         }
@@ -114,7 +116,7 @@ impl Records<'_> {
                 by: by.clone(),
                 waited_us: 0,
             },
-            Record::Turned { direction, why } => Event::Turned {
+            Record::Turned { direction, why, .. } => Event::Turned {
                 direction: *direction,
                 why: why.clone(),
             },

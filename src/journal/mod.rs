@@ -14,11 +14,13 @@
 //! The journal records *that* a run has to be finished, and in which direction. Only the slots show
 //! how far it got.
 
+mod progress;
 mod state;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,9 +29,8 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
-pub use state::{
-    DamagedRun, QuarantineNote, Run, RunState, next_number, quarantined, runs, runs_and_damaged,
-};
+pub use progress::{SwapState, read_plan, state_of_names, swap_state};
+pub use state::{Damaged, QuarantineNote, Run, RunState, next_number, quarantined, runs};
 pub use writer::{JournalWriter, RESERVE};
 
 /// Version of the journal's format.
@@ -63,6 +64,9 @@ pub enum Record {
         /// and those of earlier runs that it uses. A rollback removes the empty ones.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         containers: Vec<RelPath>,
+        /// Unmanaged files and directories that will move along, as found at this time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmanaged: Vec<RelPath>,
     },
     /// Answer to a manual step.
     Confirmed {
@@ -77,13 +81,21 @@ pub enum Record {
         direction: Direction,
         /// Reason for the change.
         why: String,
+        /// Unmanaged files and directories in the objects of the run, as found at this time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmanaged: Vec<RelPath>,
     },
     /// Start of the rollback of a finished run.
     Reopened {
         /// Reason for the rollback.
         why: String,
-        /// Unmanaged files that will move along, as found at this time.
+        /// Unmanaged files and directories that will move along, as found at this time.
         unmanaged: Vec<RelPath>,
+        /// Measured digest of the objects at the live paths: a failing rollback goes forward to it.
+        measured: Digest,
+        /// True if managed files that have changed go back with their objects.
+        #[serde(default)]
+        discard_changes: bool,
     },
     /// End of the run: the deployment is clean.
     Closed {
@@ -96,6 +108,10 @@ pub enum Record {
         /// Parts of the run that a rollback left for later runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<LeftBehind>,
+        /// Unmanaged files and directories that the run had listed, and that are not in their place
+        /// at its end.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<RelPath>,
     },
 }
 
@@ -150,6 +166,29 @@ pub struct Opened {
     pub plan: Digest,
     /// Ids of the `confirm` prerequisites that were answered with yes.
     pub confirmed: Vec<String>,
+    /// Options of the command, which later commands follow unless they are given others.
+    #[serde(default, skip_serializing_if = "AskedOptions::is_default")]
+    pub options: AskedOptions,
+}
+
+/// Options of the command that began a run, so far as they outlive it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedOptions {
+    /// Directory for the backup of the files that will be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_dir: Option<PathBuf>,
+    /// Step before which the run stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_before: Option<String>,
+    /// True if the run stays open after a failure.
+    #[serde(default)]
+    pub stop_on_failure: bool,
+}
+
+impl AskedOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Subject of a run.
@@ -215,6 +254,9 @@ pub enum JournalError {
         line: usize,
         damage: &'static str,
     },
+    /// Directory of all runs, which is made together with `.rollup` and is never removed.
+    #[error("`{path}` is missing: the records of all runs are lost")]
+    Missing { path: String },
     /// Journal of a later version of rollup.
     #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
     TooNew { path: String, format: u32 },
@@ -303,7 +345,7 @@ impl Journal {
     /// Returns the containers of the run, parents first; see [`Record::Committing`].
     pub fn containers(&self) -> &[RelPath] {
         let committing = self.entries.iter().find_map(|entry| match &entry.record {
-            Record::Committing { containers } => Some(containers.as_slice()),
+            Record::Committing { containers, .. } => Some(containers.as_slice()),
             _ => None,
         });
         committing.unwrap_or_default()
@@ -314,6 +356,45 @@ impl Journal {
         match self.last()? {
             Record::Closed { left, .. } => left.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Returns the unmanaged entries that the run listed since it was begun, or reopened.
+    pub fn unmanaged(&self) -> BTreeSet<&RelPath> {
+        let mut listed = BTreeSet::new();
+        for entry in &self.entries {
+            match &entry.record {
+                Record::Reopened { unmanaged, .. } => listed = unmanaged.iter().collect(),
+                Record::Committing { unmanaged, .. } | Record::Turned { unmanaged, .. } => {
+                    listed.extend(unmanaged);
+                }
+                _ => {}
+            }
+        }
+        listed
+    }
+
+    /// Returns the measured digest that the rollback of a finished run found, and whether it discards
+    /// changes.
+    pub fn reopened(&self) -> Option<(Digest, bool)> {
+        self.entries
+            .iter()
+            .rev()
+            .find_map(|entry| match &entry.record {
+                Record::Reopened {
+                    measured,
+                    discard_changes,
+                    ..
+                } => Some((*measured, *discard_changes)),
+                _ => None,
+            })
+    }
+
+    /// Returns the unmanaged entries that were not in their place when the run was closed.
+    pub fn missing(&self) -> &[RelPath] {
+        match self.last() {
+            Some(Record::Closed { missing, .. }) => missing,
+            _ => &[],
         }
     }
 
@@ -405,6 +486,7 @@ mod tests {
             measured: Digest::of(b""),
             accepted: None,
             left: None,
+            missing: Vec::new(),
         };
         lines(vec![
             Record::Staged {
@@ -412,6 +494,7 @@ mod tests {
             },
             Record::Committing {
                 containers: Vec::new(),
+                unmanaged: Vec::new(),
             },
             closed,
         ])

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::progress::{judge, lost_records};
 use super::{Direction, Journal, JournalError, Outcome, Record};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{DiskError, FileKind, Tree};
@@ -17,7 +18,11 @@ pub struct Run {
     pub kb: Option<Kb>,
     /// Directory of the run, below the deployment.
     pub directory: RunDir,
+    /// Records; none if the journal is damaged.
     pub journal: Journal,
+    /// Fault of a journal that cannot be relied on, in words.
+    pub fault: Option<String>,
+    damaged: Option<Damaged>,
 }
 
 /// State of a run, by the last good record of its journal.
@@ -31,6 +36,8 @@ pub enum RunState {
     Unfinished(Direction),
     /// Closed with this outcome: the deployment is clean.
     Closed(Outcome),
+    /// Its journal cannot be relied on; this is what its slots show.
+    Damaged(Damaged),
 }
 
 impl RunState {
@@ -44,6 +51,8 @@ impl RunState {
             RunState::Closed(Outcome::Applied) => "applied",
             RunState::Closed(Outcome::Undone) => "undone",
             RunState::Closed(Outcome::Accepted) => "accepted",
+            RunState::Damaged(Damaged::Interrupted) => "damaged",
+            RunState::Damaged(_) => "damaged-closed",
         }
     }
 }
@@ -54,8 +63,43 @@ impl Run {
         self.directory.name()
     }
 
-    /// Returns the state of the run, by the last good record of its journal.
+    /// Returns the state of the run, by the last good record of its journal, or by its slots if the
+    /// journal is damaged.
     pub fn state(&self) -> RunState {
+        match self.damaged {
+            Some(damaged) => RunState::Damaged(damaged),
+            None => self.recorded_state(),
+        }
+    }
+
+    /// Returns the fault of a journal that lacks a record, whatever its lines say.
+    fn lost_record(
+        &self,
+        tree: &Tree,
+        newest: Option<u32>,
+    ) -> Result<Option<String>, JournalError> {
+        let at = tree.shown(Some(&self.directory.journal()));
+        let lost = |what: &str| Ok(Some(format!("the journal `{at}` lost a record: {what}")));
+        let state = self.recorded_state();
+        let is_reopened = || {
+            let mut records = self.journal.entries.iter().map(|entry| &entry.record);
+            records.any(|record| matches!(record, Record::Reopened { .. }))
+        };
+        match state {
+            RunState::Staging | RunState::Staged
+                if lost_records(tree, &self.directory, state == RunState::Staged)? =>
+            {
+                lost("its slots show that the run is further")
+            }
+            RunState::Closed(_) | RunState::Damaged(_) => Ok(None),
+            _ if Some(self.number) != newest && !is_reopened() => {
+                lost("a later run exists, which needs this one closed")
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn recorded_state(&self) -> RunState {
         match self.journal.last() {
             None | Some(Record::Opened(_)) => RunState::Staging,
             Some(Record::Staged { .. }) => RunState::Staged,
@@ -66,7 +110,11 @@ impl Run {
 
     /// Returns whether the run must be closed before another one can start.
     pub fn is_open(&self) -> bool {
-        !matches!(self.state(), RunState::Closed(_))
+        match self.state() {
+            RunState::Closed(_) => false,
+            RunState::Damaged(damaged) => damaged == Damaged::Interrupted,
+            _ => true,
+        }
     }
 
     /// Returns the rollup that the run recorded as applied by hand, if it is such a run.
@@ -101,28 +149,32 @@ impl Run {
     }
 }
 
-/// Run with a damaged journal, of which no record can be relied on.
-#[derive(Debug)]
-pub struct DamagedRun {
-    /// Directory of the run, below the deployment.
-    pub directory: RunDir,
-    /// Damage in the journal.
-    pub fault: JournalError,
+/// What the slots show of a run whose journal cannot be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damaged {
+    /// Every swap is done: the run counts as closed.
+    Done,
+    /// No swap is begun: the run counts as closed, and changed nothing.
+    NotBegun,
+    /// Its slots were pruned: the run counts as closed.
+    Pruned,
+    /// Anything else: it has to be finished or rolled back.
+    Interrupted,
 }
 
-/// Returns all runs of a deployment, oldest first; fails at the first damaged journal.
+/// Returns all runs of a deployment, oldest first. A damaged journal does not stop anything: its run
+/// has [`RunState::Damaged`].
+///
+/// # Errors
+///
+/// `runs` is missing in an existing `.rollup`, a journal has a later format, or the deployment cannot
+/// be read.
 pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalError> {
-    let (runs, damaged) = runs_and_damaged(tree)?;
-    match damaged.into_iter().next() {
-        None => Ok(runs),
-        Some(DamagedRun { fault, .. }) => Err(fault),
-    }
-}
-
-/// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
-pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), JournalError> {
     let mut runs = Vec::new();
-    let mut damaged = Vec::new();
+    if tree.metadata(&ROLLUP_DIR)?.is_some() && tree.metadata(&ROLLUP_DIR.runs())?.is_none() {
+        let path = tree.shown(Some(&ROLLUP_DIR.runs()));
+        return Err(JournalError::Missing { path });
+    }
     for (name, kind) in tree.names(&ROLLUP_DIR.runs())? {
         let Some((number, subject)) = name.split_once('-') else {
             continue;
@@ -133,21 +185,32 @@ pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), Jour
             continue;
         };
         let directory = ROLLUP_DIR.run(&name);
-        match Journal::read(tree, &directory.journal()) {
-            Ok(journal) => runs.push(Run {
-                number,
-                kb,
-                directory,
-                journal,
-            }),
-            Err(fault @ JournalError::Damaged { .. }) => {
-                damaged.push(DamagedRun { directory, fault })
-            }
+        let (journal, fault) = match Journal::read(tree, &directory.journal()) {
+            Ok(journal) => (journal, None),
+            Err(fault @ JournalError::Damaged { .. }) => (Journal::default(), Some(fault)),
             Err(fault) => return Err(fault),
-        }
+        };
+        runs.push(Run {
+            number,
+            kb,
+            directory,
+            journal,
+            fault: fault.map(|fault| fault.to_string()),
+            damaged: None,
+        });
     }
     runs.sort_by_key(|run| run.number);
-    Ok((runs, damaged))
+    let newest = runs.last().map(|run| run.number);
+    for run in &mut runs {
+        run.fault = run
+            .fault
+            .take()
+            .map_or_else(|| run.lost_record(tree, newest), |fault| Ok(Some(fault)))?;
+        if run.fault.is_some() {
+            run.damaged = Some(judge(tree, &run.directory)?);
+        }
+    }
+    Ok(runs)
 }
 
 /// Returns the number of the next run, which no run has had, not even a quarantined one.

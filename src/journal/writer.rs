@@ -35,6 +35,48 @@ impl JournalWriter {
         })
     }
 
+    /// Replaces the journal of a run by one with these records. The old one, if there is one, is kept
+    /// under another name; there is a journal at every moment.
+    ///
+    /// # Errors
+    ///
+    /// A failed disk operation. The old journal is in place then, or the whole new one.
+    pub fn replace(
+        disk: &LockedDeployment,
+        run: &RunDir,
+        records: Vec<Record>,
+    ) -> Result<(), DiskError> {
+        let (at, new) = (run.journal(), run.new_journal());
+        // A process may have died while it wrote it.
+        if disk.tree().metadata(&new)?.is_some() {
+            disk.remove_file(&new)?;
+        }
+        let mut writer = Self {
+            file: disk.create(&new)?,
+            at: new.clone(),
+            journal: Journal::default(),
+            reserve: run.reserve(),
+        };
+        for record in records {
+            writer.write(disk, record)?;
+        }
+        if disk.tree().metadata(&at)?.is_none() {
+            disk.rename(&new, &at)?;
+            return disk.sync();
+        }
+        disk.exchange(&new, &at)?;
+        disk.sync()?;
+        let mut number = 1;
+        while disk
+            .tree()
+            .metadata(&run.damaged_journal(number))?
+            .is_some()
+        {
+            number += 1;
+        }
+        disk.rename(&new, &run.damaged_journal(number))
+    }
+
     /// Continues an existing journal; the first record that is written cuts off a torn line.
     pub fn resume(disk: &LockedDeployment, run: &RunDir) -> Result<Self, JournalError> {
         let (at, reserve) = (run.journal(), run.reserve());

@@ -33,6 +33,8 @@ pub struct Expectation {
     pub there: BTreeMap<RelPath, EntryKind>,
     /// Paths that were accepted as gone already.
     pub gone: BTreeSet<RelPath>,
+    /// Paths at which mode or owner are not those that a run recorded, with the difference in words.
+    pub attributes: BTreeMap<RelPath, String>,
     /// Live paths that a run left empty when it was closed in the state it was in.
     pub emptied: BTreeSet<RelPath>,
 }
@@ -106,6 +108,7 @@ pub fn accept(
     acceptor.reject_unknown();
     acceptor.records();
     acceptor.compare_with_runs();
+    acceptor.compare_attributes();
     acceptor.finish(reason)
 }
 
@@ -506,6 +509,30 @@ impl<'a> Acceptor<'a> {
         }
     }
 
+    /// Accepts modes and owners; the run records those that the paths have now.
+    fn compare_attributes(&mut self) {
+        let expectation = self.expectation;
+        for (path, difference) in &expectation.attributes {
+            // The replacement of a rewritten record has the attributes that the record has now.
+            let is_rewritten = self.swaps.iter().any(|swap| swap.live == *path);
+            if is_rewritten || !self.in_scope(path) || self.there.contains_key(path) {
+                continue;
+            }
+            let now = match self.object_state(path) {
+                ObjectState::File(found, facts) => file_entry(&found, facts),
+                ObjectState::Directory(path) => Entry {
+                    path,
+                    kind: EntryKind::Directory,
+                },
+                _ => continue,
+            };
+            self.accepted
+                .entry(path.clone())
+                .or_insert_with(|| difference.clone());
+            self.there.insert(now.path, now.kind);
+        }
+    }
+
     fn compare_entry(&mut self, path: &RelPath, expected: &EntryKind) {
         let state = match expected {
             EntryKind::Unmanaged => return,
@@ -769,7 +796,6 @@ fn accepting_swap(number: u32, live: RelPath, old: Option<Entry>, new: NewEntry)
         live,
         old: old.into_iter().collect(),
         new: vec![new],
-        unmanaged: Vec::new(),
     }
 }
 

@@ -83,6 +83,7 @@ mod tests {
                 bytes,
                 inodes,
                 block: 4096,
+                total: 0,
             })
         };
         assert!(

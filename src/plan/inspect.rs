@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Swap;
 use super::refusal::{Reason, ReasonKind};
 use super::simulated_state::SimulatedState;
 use crate::deployment::item_dir::ItemDir;
@@ -10,8 +11,8 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{FileKind, FoundEntry};
 use crate::names::{CaseFolded, Escaped, RelPath};
 
-/// Refuses objects at and below a live path that a swap cannot handle: a link, FIFO, device or
-/// socket, or a file in place of a directory.
+/// Refuses an object at a live path that a swap cannot handle: a link, FIFO, device or socket, or a file
+/// in place of a directory.
 pub(super) fn inspect(snapshot: &Snapshot, live: &RelPath, expected: FileKind) -> Vec<Reason> {
     let mut reasons = inspect_parents(snapshot, live);
     let Some(object) = snapshot.node(live) else {
@@ -19,11 +20,39 @@ pub(super) fn inspect(snapshot: &Snapshot, live: &RelPath, expected: FileKind) -
     };
     if object.kind != expected {
         reasons.push(unsupported(object));
-        return reasons;
     }
+    reasons
+}
+
+/// Refuses everything on the paths of the run that a swap cannot handle: links, FIFOs, devices and
+/// sockets, names that differ only in case, and names that are not UTF-8. What is in unmanaged
+/// directories moves along with them, whatever it is.
+pub(super) fn refuse_unsupported(snapshot: &Snapshot, state: &SimulatedState<'_>) -> Vec<Reason> {
+    let unmanaged = state.swaps.iter().flat_map(Swap::unmanaged);
+    let unmanaged: BTreeSet<CaseFolded> = unmanaged.map(RelPath::case_folded).collect();
+    let is_inside = |path: &RelPath| {
+        let mut above = path.ancestors();
+        above.any(|above| unmanaged.contains(&above.case_folded()))
+    };
+    let mut reasons = refuse_kinds(snapshot, state, &is_inside);
+    reasons.extend(refuse_clashes(snapshot, state, &is_inside));
+    reasons
+}
+
+/// Refuses links, FIFOs, devices and sockets below the paths that the run touches.
+fn refuse_kinds(
+    snapshot: &Snapshot,
+    state: &SimulatedState<'_>,
+    is_in_unmanaged: &dyn Fn(&RelPath) -> bool,
+) -> Vec<Reason> {
     let is_wrong =
         |found: &&FoundEntry| !matches!(found.kind, FileKind::File | FileKind::Directory);
-    reasons.extend(snapshot.below(live).filter(is_wrong).map(unsupported));
+    let mut reasons = Vec::new();
+    for touched in &state.touched {
+        let below = snapshot.below_folded(touched).filter(is_wrong);
+        let below = below.filter(|found| !is_in_unmanaged(&found.path));
+        reasons.extend(below.map(unsupported));
+    }
     reasons
 }
 
@@ -47,17 +76,26 @@ pub(super) fn inspect_record(snapshot: &Snapshot, live: &RelPath) -> Vec<Reason>
 }
 
 /// Refuses names on the paths of the run that differ only in case or are not UTF-8.
-pub(super) fn refuse_clashes(snapshot: &Snapshot, state: &SimulatedState<'_>) -> Vec<Reason> {
+fn refuse_clashes(
+    snapshot: &Snapshot,
+    state: &SimulatedState<'_>,
+    is_in_unmanaged: &dyn Fn(&RelPath) -> bool,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    for (a, b) in touched_clashes(snapshot, state) {
+    let clashes = touched_clashes(snapshot, state).into_iter();
+    for (a, b) in clashes.filter(|(a, b)| !is_in_unmanaged(a) || !is_in_unmanaged(b)) {
         let (a, b) = (Escaped(a.as_str()), Escaped(b.as_str()));
         let message = format!("`{a}` and `{b}` differ only in case");
         reasons
             .push(Reason::new(ReasonKind::NotReady, message).help("rename or remove one of them"));
     }
     for name in &snapshot.unreadable {
-        let mut parents = name.match_indices('/').map(|(at, _)| &name[..at]);
-        if parents.any(|parent| state.touched.contains(&CaseFolded::of(parent))) {
+        let parents = || name.match_indices('/').map(|(at, _)| &name[..at]);
+        let mut above = parents().filter_map(|parent| RelPath::parse(parent).ok());
+        if above.any(|above| is_in_unmanaged(&above)) {
+            continue;
+        }
+        if parents().any(|parent| state.touched.contains(&CaseFolded::of(parent))) {
             let message = format!("the name of `{}` is not UTF-8", Escaped(name));
             reasons.push(Reason::new(ReasonKind::NotReady, message).help("rename it"));
         }

@@ -402,17 +402,20 @@ pub struct Swap {
     /// Entries of the old object, the object itself first; empty if there is none.
     pub old: Vec<Entry>,
     /// Entries of the new object, the object itself first. They include the parent directories of
-    /// its unmanaged files.
+    /// the unmanaged entries of the old one.
     pub new: Vec<NewEntry>,
-    /// Unmanaged files that move along.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unmanaged: Vec<RelPath>,
 }
 
 impl Swap {
     /// Returns whether the live path has an object before the swap.
     pub fn has_old(&self) -> bool {
         !self.old.is_empty()
+    }
+
+    /// Returns the topmost unmanaged files and directories of the old object, which move along.
+    pub fn unmanaged(&self) -> impl Iterator<Item = &RelPath> {
+        let unmanaged = |entry: &&Entry| entry.kind == EntryKind::Unmanaged;
+        self.old.iter().filter(unmanaged).map(|entry| &entry.path)
     }
 
     /// Returns the bytes of the new object, which are staged.
@@ -457,7 +460,7 @@ pub enum EntryKind {
         /// SHA-256 of its contents.
         sha256: Digest,
     },
-    /// An unmanaged file, known by name only.
+    /// An unmanaged file, or an unmanaged directory with everything in it; known by name only.
     Unmanaged,
 }
 
@@ -533,15 +536,15 @@ pub struct ExpectedState {
     pub entries: Vec<Entry>,
 }
 
-/// Returns SHA-256 over one line for every entry, in the order given: path, kind, size and SHA-256,
-/// separated by NUL bytes, which no path contains. An unmanaged file counts by name only.
+/// Returns SHA-256 over one line for every managed entry, in the order given: path, kind, size and
+/// SHA-256, separated by NUL bytes, which no path contains.
 pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
     let mut hasher = Hasher::new();
     for Entry { path, kind } in entries {
         let line = match kind {
             EntryKind::Directory => format!("{path}\0directory\0\0\n"),
             EntryKind::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
-            EntryKind::Unmanaged => format!("{path}\0unmanaged\0\0\n"),
+            EntryKind::Unmanaged => continue,
         };
         hasher.update(line.as_bytes());
     }
@@ -632,7 +635,6 @@ mod tests {
         };
         let entries = [
             entry("a", EntryKind::Directory),
-            entry("a", EntryKind::Unmanaged),
             entry("a", file(1, b"x")),
             entry("a", file(2, b"x")),
             entry("a", file(1, b"y")),
@@ -644,6 +646,12 @@ mod tests {
             digests.len(),
             entries.len(),
             "two different entries have one digest"
+        );
+        let unmanaged = [entry("a", EntryKind::Unmanaged)];
+        assert_eq!(
+            digest_of(&unmanaged),
+            digest_of([]),
+            "only managed entries count"
         );
     }
 }

@@ -1,17 +1,17 @@
 //! Plan of a rollup: the walk over its manifest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::applicability::{self, Applicability, NothingToDo};
 use super::brought::{applied_record, changes_of_record};
-use super::inspect::{inspect, refuse_clashes};
+use super::inspect::{inspect, refuse_unsupported};
 use super::lagging::{Lagging, lagging};
 use super::options::Options;
 use super::planner::{Inputs, StepPlanner};
 use super::prerequisites::{confirmations, unmet};
 use super::refusal::{Reason, ReasonKind, Refusal};
 use super::simulated_state::SimulatedState;
-use super::simulated_tree::SimulatedTree;
+use super::simulated_tree::{SimulatedTree, divide};
 use super::swaps::text_entry;
 use super::{
     AppliedChange, Context, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA,
@@ -22,8 +22,11 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::FileKind;
 use crate::document::{Code, Severity};
 use crate::manifest::{Action, BoundManifest, Manifest, PayloadFile};
-use crate::names::{CaseFolded, RelPath};
+use crate::names::{CaseFolded, RelPath, grouped};
 use crate::payload::{PayloadFacts, compare};
+
+/// Number of unmanaged entries from which a plan warns of them.
+const MANY_UNMANAGED: usize = 1_000;
 
 /// Result of planning.
 #[derive(Debug, Clone)]
@@ -216,7 +219,7 @@ fn finish(
     remarks.reasons.extend(changes_of_record(inputs, &record));
     place_record(&mut state, &mut remarks, snapshot, &record);
     remarks.catch_up(inputs, &state.swaps);
-    remarks.reasons.extend(refuse_clashes(snapshot, &state));
+    remarks.reasons.extend(refuse_unsupported(snapshot, &state));
     remarks.requirements(&state, snapshot);
     let (catch_up, others_lag) = lagging_lines(inputs, lagging);
     let mut context = Context::of_rollup(inputs.bound, snapshot);
@@ -225,6 +228,7 @@ fn finish(
     let space = bytes::lack_of_space(&state.swaps, &sources, &context, snapshot.free);
     remarks.reasons.extend(space);
     Refusal::unless_empty(remarks.reasons)?;
+    remarks.warnings.extend(many_unmanaged(&state.swaps));
     let ids: Vec<&str> = inputs
         .bound
         .steps
@@ -287,7 +291,7 @@ fn place_record(
         .extend(inspect(snapshot, &live, FileKind::File));
     state.touched.insert(live.case_folded());
     let new = vec![text_entry(live.clone(), record.to_toml())];
-    state.swap(None, &live, &[live.case_folded()].into(), new, Vec::new());
+    state.swap(None, &live, &[live.case_folded()].into(), new);
 }
 
 /// Describes what lags and the run catches up with, and what else lags.
@@ -307,13 +311,24 @@ pub(super) fn names_of_offline(snapshot: &Snapshot) -> Vec<String> {
     offline.map(str::to_owned).collect()
 }
 
+/// Warns of many unmanaged entries beside managed files: each is a rename in the outage.
+fn many_unmanaged(swaps: &[Swap]) -> Option<String> {
+    let all = swaps.iter().flat_map(Swap::unmanaged).count();
+    (all >= MANY_UNMANAGED).then(|| {
+        format!(
+            "{} unmanaged files and directories beside managed files move along one by one during the run; in a directory of their own they would move at once",
+            grouped(all as u64, ',')
+        )
+    })
+}
+
 fn expected_state(tree: &SimulatedTree<'_>, swaps: &[Swap]) -> ExpectedState {
-    let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
-    live.sort();
-    live.dedup();
-    let mut entries: Vec<Entry> = live
+    let last: BTreeMap<&RelPath, &Swap> = swaps.iter().map(|swap| (&swap.live, swap)).collect();
+    let mut entries: Vec<Entry> = last
         .into_iter()
-        .flat_map(|live| tree.object(live, &BTreeSet::new()))
+        .flat_map(|(live, swap)| {
+            divide(live, tree.object(live, &BTreeSet::new()), &swap.new).entries
+        })
         .collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries.dedup();

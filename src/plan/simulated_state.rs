@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::actions::{PlannedChange, StepDraft};
 use super::brought::BroughtPlaces;
 use super::requirements::Absences;
-use super::simulated_tree::SimulatedTree;
+use super::simulated_tree::{SimulatedTree, divide};
 use super::{NewEntry, Operation, PlanSource, PlannedStep, SourceLocation, Swap};
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
@@ -161,9 +161,8 @@ impl<'a> SimulatedState<'a> {
             operation,
             managed,
             new,
-            unmanaged,
         } = change;
-        let swap = self.swap(Some(step), &operation.at, &managed, new, unmanaged);
+        let swap = self.swap(Some(step), &operation.at, &managed, new);
         Operation { swap, ..operation }
     }
 
@@ -174,19 +173,18 @@ impl<'a> SimulatedState<'a> {
         live: &RelPath,
         managed: &BTreeSet<CaseFolded>,
         mut new: Vec<NewEntry>,
-        unmanaged: Vec<RelPath>,
     ) -> u32 {
         new.sort_by(|a, b| a.path.cmp(&b.path));
-        let old = self.tree.object(live, managed);
-        self.tree.replace(&old, &new, &unmanaged);
+        let object = self.tree.object(live, managed);
+        let old = divide(live, object.clone(), &new);
+        self.tree.replace(&object, &new, old.along);
         let number = self.swaps.len() as u32 + 1;
         self.swaps.push(Swap {
             number,
             step: step.map(str::to_owned),
             live: live.clone(),
-            old,
+            old: old.entries,
             new,
-            unmanaged,
         });
         number
     }

@@ -17,9 +17,9 @@ pub(super) struct SimulatedTree<'a> {
 /// Parts that a new object takes over from the one it replaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct KeptEntries {
-    /// Unmanaged directories, and those that lead to unmanaged files.
+    /// Directories that lead to unmanaged entries.
     pub(super) directories: Vec<RelPath>,
-    /// Unmanaged files.
+    /// Topmost unmanaged files and directories.
     pub(super) unmanaged: Vec<RelPath>,
 }
 
@@ -99,47 +99,82 @@ impl<'a> SimulatedTree<'a> {
         entries
     }
 
-    /// Replaces the old object by a new one; unmanaged files stay.
-    pub(super) fn replace(&mut self, old: &[Entry], new: &[NewEntry], unmanaged: &[RelPath]) {
+    /// Replaces the old object by a new one, and by the entries that move along with it.
+    pub(super) fn replace(&mut self, old: &[Entry], new: &[NewEntry], along: Vec<Entry>) {
         for entry in old {
             self.changed.insert(entry.path.case_folded(), None);
         }
-        let new = new.iter().map(NewEntry::entry);
-        let unmanaged = unmanaged.iter().map(|path| Entry {
-            path: path.clone(),
-            kind: EntryKind::Unmanaged,
-        });
-        for entry in new.chain(unmanaged) {
+        for entry in new.iter().map(NewEntry::entry).chain(along) {
             self.changed.insert(entry.path.case_folded(), Some(entry));
         }
     }
 }
 
-/// Returns the unmanaged parts of the object at a live path, without the directories that only
-/// managed files need.
-pub(super) fn kept(live: &RelPath, object: &[Entry]) -> KeptEntries {
-    let mut managed: BTreeSet<RelPath> = BTreeSet::new();
+/// Entries of the object at a live path, divided by the object that replaces it.
+pub(super) struct DividedObject {
+    /// Managed entries, and the topmost unmanaged ones: what is in an unmanaged directory moves
+    /// along with it, and is not listed.
+    pub(super) entries: Vec<Entry>,
+    /// All unmanaged entries.
+    pub(super) along: Vec<Entry>,
+}
+
+/// Divides an object. A directory is managed if a managed file of the old or the new object is below
+/// it, or if the new object has it.
+pub(super) fn divide(live: &RelPath, object: Vec<Entry>, new: &[NewEntry]) -> DividedObject {
+    let is_file = |entry: &&Entry| matches!(entry.kind, EntryKind::File { .. });
+    let of_old = object
+        .iter()
+        .filter(is_file)
+        .flat_map(|entry| entry.path.ancestors());
+    let of_new = new.iter().flat_map(|entry| {
+        let itself = matches!(entry.kind, NewEntryKind::Directory).then(|| entry.path.clone());
+        entry.path.ancestors().chain(itself)
+    });
+    let managed: BTreeSet<CaseFolded> = of_old
+        .chain(of_new)
+        .map(|path| path.case_folded())
+        .collect();
+    let is_managed = |path: &RelPath| path == live || managed.contains(&path.case_folded());
+    let mut divided = DividedObject {
+        entries: Vec::new(),
+        along: Vec::new(),
+    };
     for entry in object {
-        if matches!(entry.kind, EntryKind::File { .. }) {
-            managed.extend(entry.path.ancestors());
+        match entry.kind {
+            EntryKind::File { .. } => divided.entries.push(entry),
+            EntryKind::Directory if is_managed(&entry.path) => divided.entries.push(entry),
+            _ => {
+                if entry.path == *live
+                    || entry
+                        .path
+                        .parent()
+                        .is_some_and(|parent| is_managed(&parent))
+                {
+                    divided.entries.push(Entry {
+                        path: entry.path.clone(),
+                        kind: EntryKind::Unmanaged,
+                    });
+                }
+                divided.along.push(entry);
+            }
         }
     }
-    let mut kept = KeptEntries::default();
-    let mut directories: BTreeSet<RelPath> = BTreeSet::new();
-    for Entry { path, kind } in object {
-        match kind {
-            EntryKind::Unmanaged => kept.unmanaged.push(path.clone()),
-            EntryKind::Directory if path != live && !managed.contains(path) => {}
-            _ => continue,
-        }
-        let leading = path.ancestors();
-        directories.extend(leading.filter(|directory| directory.below(live).is_some()));
-        if *kind == EntryKind::Directory {
-            directories.insert(path.clone());
-        }
+    divided
+}
+
+/// Returns what a new object takes over from an object that was divided by it.
+pub(super) fn kept(live: &RelPath, entries: &[Entry]) -> KeptEntries {
+    let unmanaged = entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Unmanaged);
+    let unmanaged: Vec<RelPath> = unmanaged.map(|entry| entry.path.clone()).collect();
+    let leading = unmanaged.iter().flat_map(RelPath::ancestors);
+    let leading: BTreeSet<RelPath> = leading.filter(|path| path.below(live).is_some()).collect();
+    KeptEntries {
+        directories: leading.into_iter().collect(),
+        unmanaged,
     }
-    kept.directories = directories.into_iter().collect();
-    kept
 }
 
 /// Spells the paths of new entries like those of the directories that stay and of the files that

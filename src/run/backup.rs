@@ -21,7 +21,6 @@ use super::stage::forget;
 use super::{Event, Listener};
 use crate::deployment::deletion::remove_path;
 use crate::deployment::free_space::{FreeSpace, free};
-use crate::deployment::open_file::Attributes;
 use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree, hash_and};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntryKind, Plan};
@@ -173,6 +172,11 @@ impl BackupTarget {
     }
 
     /// Returns the path of the backup of a run.
+    /// Returns the directory of the backups.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub fn path_for_run(&self, run: &str) -> PathBuf {
         self.directory.join(run)
     }
@@ -346,16 +350,13 @@ impl BackupTarget {
                 set_directory(
                     &copy.directory(directory.parent().as_ref())?,
                     directory.name(),
-                    Attributes::of(&metadata),
+                    (metadata.mode, metadata.owner),
                 )
                 .map_err(|e| failed(Some(directory), e))?;
             }
         }
         let root = metadata(tree)?;
-        let attributes = Attributes {
-            mode: root.mode() & 0o7777,
-            owner: (root.uid(), root.gid()),
-        };
+        let attributes = (root.mode() & 0o7777, (root.uid(), root.gid()));
         set_directory(target_directory, name, attributes).map_err(|e| failed(None, e))?;
         Ok(bytes)
     }
@@ -442,8 +443,12 @@ fn make_directory(parent: &Dir, name: &str) -> io::Result<()> {
     Ok(rustix::fs::mkdirat(parent, name, Mode::RWXU)?)
 }
 
-fn set_directory(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()> {
-    let (user, group) = attributes.owner;
+/// Sets mode and owner of a directory.
+fn set_directory(
+    parent: &Dir,
+    name: &str,
+    (mode, (user, group)): (u32, (u32, u32)),
+) -> io::Result<()> {
     // Only root can give directories away.
     let given = rustix::fs::chownat(
         parent,
@@ -452,11 +457,7 @@ fn set_directory(parent: &Dir, name: &str, attributes: Attributes) -> io::Result
         Some(Gid::from_raw(group)),
         AtFlags::SYMLINK_NOFOLLOW,
     );
-    let mode = if given.is_ok() {
-        attributes.mode
-    } else {
-        attributes.mode & 0o1777
-    };
+    let mode = if given.is_ok() { mode } else { mode & 0o1777 };
     Ok(rustix::fs::chmodat(
         parent,
         name,

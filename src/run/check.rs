@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
+use super::attributes;
 use super::fingerprints::Fingerprints;
 use super::measure::{Difference, differences};
-use super::swap::{Slot, SwapState};
+use super::swap::Slot;
+use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
+use crate::journal::SwapState;
 use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
@@ -21,6 +24,15 @@ pub(super) enum NewObjects {
     StagedEarlier,
     /// Staged by this process, which holds the lock and has read them back from disk.
     ReadBack,
+}
+
+/// Judgement of a missing object that replaced none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    /// A change.
+    Changed,
+    /// The state before the run.
+    AsBefore,
 }
 
 /// Reaction of an undo to a managed file that has changed since the run installed it.
@@ -88,7 +100,25 @@ pub(super) fn forward(
     }
     check_as_written(disk, &new)?;
     check_as_planned(disk, &old)?;
+    check_attributes(disk, run, &old)?;
     Ok(fingerprints)
+}
+
+/// Checks that mode, owner, ACLs and extended attributes of the objects that the plan saw are those
+/// that their staged replacements got.
+fn check_attributes(disk: &LockedDeployment, run: &RunDir, old: &[Entry]) -> Result<(), RunError> {
+    let mut staged = attributes::read(disk.tree(), run)?;
+    let old: BTreeMap<&RelPath, &EntryKind> =
+        old.iter().map(|entry| (&entry.path, &entry.kind)).collect();
+    staged.retain(|path, _| old.contains_key(path));
+    let found = attributes::differences_from_old(disk.tree(), &staged)?;
+    match found.into_iter().next() {
+        None => Ok(()),
+        Some(Difference { path, description }) => {
+            let difference = format!("it {description}, which its staged replacement has");
+            Err(stale(disk, &path, difference))
+        }
+    }
 }
 
 /// Checks before going backward that every `old` still to be used is intact, and that no unmanaged
@@ -99,7 +129,7 @@ pub(super) fn back(
     run: &RunDir,
     exceptions: &BackwardExceptions,
 ) -> Result<(), RunError> {
-    let mut managed: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
+    let mut restored: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
@@ -119,24 +149,20 @@ pub(super) fn back(
                 difference: found.description,
             });
         }
-        let files = old
-            .iter()
-            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
-        managed
-            .entry(&swap.live)
-            .or_default()
-            .extend(files.map(|entry| entry.path.case_folded()));
+        let paths = old.iter().map(|entry| entry.path.case_folded());
+        restored.entry(&swap.live).or_default().extend(paths);
         last.insert(&swap.live, swap);
     }
     for (live, swap) in last {
-        for (at, below) in Slot::new(disk, run, swap).unmanaged_in_live()? {
-            if managed
+        let directories = ManagedPaths::directories_of(plan, live);
+        for entry in Slot::new(disk, run, swap).unmanaged_in_live(&directories)? {
+            let at = live.with(&entry.below).case_folded();
+            if restored
                 .get(live)
-                .is_some_and(|managed| managed.contains(&live.with(&below).case_folded()))
+                .is_some_and(|restored| restored.contains(&at))
             {
-                return Err(RunError::UnmanagedConflict {
-                    path: disk.tree().shown(Some(&at)),
-                });
+                let path = disk.tree().shown(Some(&entry.path));
+                return Err(RunError::UnmanagedConflict { path });
             }
         }
     }
@@ -162,12 +188,14 @@ pub(super) fn points_of_no_return(run: &Run, plan: &Plan) -> Vec<Reason> {
     reasons.collect()
 }
 
-/// Checks that every object that the run has installed so far is unchanged.
+/// Checks that every object that the run has installed so far is unchanged. Going back in a run in
+/// progress, an object that replaced none may be missing: then everything is as before.
 pub(super) fn unchanged(
     disk: &LockedDeployment,
     plan: &Plan,
     run: &RunDir,
     exceptions: &BackwardExceptions,
+    missing: IfMissing,
 ) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
     for swap in &plan.swaps {
@@ -177,6 +205,10 @@ pub(super) fn unchanged(
         }
         // Objects that an earlier swap installed there are in this one's slot now.
         swap.live.remove_from(&mut expected);
+        let may_be_missing = missing == IfMissing::AsBefore && !swap.has_old();
+        if may_be_missing && disk.tree().metadata(&swap.live)?.is_none() {
+            continue;
+        }
         if state == SwapState::Done {
             let new = swap.new.iter().map(NewEntry::entry);
             expected.extend(new.map(|entry| (entry.path.clone(), entry)));

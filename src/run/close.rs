@@ -1,14 +1,13 @@
 //! Ends of a run that cannot go on: it is closed in its current state, or quarantined.
 
-use super::executor::{check_not_begun, load_plan};
+use super::executor::load_plan;
 use super::measure::measure;
 use super::past::emptied_paths;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::journal::{
-    Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState,
-    runs_and_damaged,
+    Accepted, Damaged, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState, runs,
 };
 use crate::names::Digest;
 use crate::plan::{Plan, PlanFileError};
@@ -57,6 +56,7 @@ pub fn close_in_current_state(
             measured,
             accepted: Some(accepted.clone()),
             left: None,
+            missing: Vec::new(),
         },
     )?;
     listener.report(&Event::Closed {
@@ -68,26 +68,22 @@ pub fn close_in_current_state(
     Ok(measured)
 }
 
-/// Returns the runs that block every command: their journal is damaged, or their plan is needed and
-/// cannot be used.
+/// Returns the runs that block every command: their records determine neither their progress nor their
+/// state.
 ///
 /// # Errors
 ///
 /// Errors other than damage: a failed disk operation, or records of a later version.
 pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunError> {
-    let (runs, damaged) = runs_and_damaged(disk.tree())?;
-    let damaged = damaged.into_iter().map(|damaged| UnusableRun {
-        directory: damaged.directory,
-        why: damaged.fault.into(),
-    });
-    let mut unusable: Vec<UnusableRun> = damaged.collect();
-    for run in runs {
+    let mut unusable = Vec::new();
+    for run in runs(disk.tree())? {
         let used = match run.state() {
-            RunState::Staging | RunState::Staged => check_not_begun(disk.tree(), &run),
-            RunState::Closed(Outcome::Undone | Outcome::Accepted) => Ok(()),
-            RunState::Unfinished(_) | RunState::Closed(Outcome::Applied) => {
-                load_plan(disk.tree(), &run.directory).map(|_| ())
-            }
+            RunState::Damaged(Damaged::Interrupted) => Err(RunError::DamagedJournal {
+                run: run.name().to_owned(),
+                fault: run.fault.clone().unwrap_or_default(),
+            }),
+            RunState::Unfinished(_) => load_plan(disk.tree(), &run.directory).map(|_| ()),
+            _ => Ok(()),
         };
         match used {
             Ok(()) => {}
@@ -103,7 +99,7 @@ pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunErr
 
 fn is_damage(error: &RunError) -> bool {
     match error {
-        RunError::Journal(fault) => matches!(fault, JournalError::Damaged { .. }),
+        RunError::DamagedJournal { .. } => true,
         RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::UnknownSchema(_)),
         _ => false,
     }

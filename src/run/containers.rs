@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::RunError;
+use crate::deployment::attributes::Attributes;
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::open_file::Attributes;
 use crate::deployment::tree::FileKind;
 use crate::names::RelPath;
 use crate::plan::Plan;
@@ -33,7 +33,7 @@ pub(super) fn missing_containers(
     Ok(missing)
 }
 
-/// Makes the missing containers of a run's list, with mode and owner of their parents, and syncs
+/// Makes the missing containers of a run's list, with the attributes of their parents, and syncs
 /// once, so that a power cut takes none away from under an object. Idempotent: one that a crash left
 /// without its attributes gets them now.
 pub(super) fn make_containers(
@@ -42,21 +42,18 @@ pub(super) fn make_containers(
 ) -> Result<(), RunError> {
     let mut is_changed = false;
     for container in containers {
-        let parent = match container.parent() {
-            Some(parent) => disk.tree().metadata(&parent)?,
-            None => None,
-        };
-        let wanted = match parent {
-            Some(parent) => Attributes::of(&parent),
-            None => disk.root_attributes()?,
-        };
+        let parent = Attributes::of_directory(disk.tree(), container.parent().as_ref())?;
+        let wanted = parent.of_new_directory();
         match disk.tree().metadata(container)? {
-            None => disk.make_directory(container, wanted)?,
+            None => disk.make_directory(container, &wanted)?,
             Some(found) if found.kind != FileKind::Directory => continue,
-            Some(found) if Attributes::of(&found) != wanted && is_empty(disk, container)? => {
-                disk.set_directory(container, wanted)?;
+            Some(_) => {
+                let now = Attributes::of_directory(disk.tree(), Some(container))?;
+                if wanted.are_carried_to(&now) || !is_empty(disk, container)? {
+                    continue;
+                }
+                disk.set_directory(container, &wanted)?;
             }
-            Some(_) => continue,
         }
         is_changed = true;
     }

@@ -18,8 +18,8 @@ pub fn is_made_by_staging(parts: &[&str], kind: FileKind) -> bool {
         ([name], FileKind::File) => RunDir::FILES.contains(name),
         ([name], FileKind::Directory) => RunDir::DIRECTORIES.contains(name),
         ([RunDir::SOURCES, source], FileKind::File) => is_number(source),
-        ([RunDir::SLOTS, slot], FileKind::Directory) => is_number(slot),
-        ([RunDir::SLOTS, slot, RunDir::NEW, ..], FileKind::File | FileKind::Directory) => {
+        ([RunDir::SLOTS_STAGING, slot], FileKind::Directory) => is_number(slot),
+        ([RunDir::SLOTS_STAGING, slot, RunDir::NEW, ..], FileKind::File | FileKind::Directory) => {
             is_number(slot)
         }
         _ => false,

@@ -154,14 +154,21 @@ pub struct StateComparison {
     pub measured: Option<Digest>,
     /// Managed entries that differ, in words.
     pub differs: Vec<String>,
-    /// Unmanaged files that appeared during the run.
+    /// Unmanaged files and directories that appeared during the run.
     pub appeared: Vec<RelPath>,
+    /// Unmanaged files and directories that were there before, and are not in their place any more.
+    #[serde(default)]
+    pub missing: Vec<RelPath>,
 }
 
 impl StateComparison {
     /// Returns whether everything is as expected, unmanaged files included.
     pub fn is_same(&self) -> bool {
-        self.differs.is_empty() && self.expected.is_some() && self.expected == self.measured
+        self.differs.is_empty()
+            && self.appeared.is_empty()
+            && self.missing.is_empty()
+            && self.expected.is_some()
+            && self.expected == self.measured
     }
 }
 

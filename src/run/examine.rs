@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::differences;
 use super::swap::{
-    NEW_AND_OLD_MISSING, NEW_MISSING_AT_LIVE, OLD_MISSING_AT_LIVE, SwapState, UNEXPECTED_AT_LIVE,
-    swap_state,
+    NEW_AND_OLD_MISSING, NEW_MISSING_AT_LIVE, OLD_MISSING_AT_LIVE, UNEXPECTED_AT_LIVE,
 };
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, Tree};
+use crate::journal::{SwapState, swap_state};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, EntryKind, Plan, Swap};
 

@@ -3,31 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::check::{self, ChangedFilePolicy, NewObjects, points_of_no_return};
+use super::attributes;
+use super::check::{self, ChangedFilePolicy, IfMissing, NewObjects, points_of_no_return};
 use super::containers::{make_containers, missing_containers, remove_empty_containers};
 use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
 use super::stage::StagedRun;
-use super::swap::{Moved, Slot, SwapState};
+use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
+use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
 use super::walk::{BackwardExceptions, SwapWalk};
 use super::{Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
-use crate::deployment::tree::{FileKind, Tree};
+use crate::deployment::tree::Tree;
+use crate::journal::SwapState;
 use crate::journal::{
-    Direction, JournalError, JournalWriter, LeftBehind, Outcome, Record, Run, RunState,
-    next_number, runs,
+    Direction, JournalWriter, LeftBehind, Outcome, Record, Run, RunState, next_number, read_plan,
+    runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
-use crate::plan::{
-    Entry, EntryKind, Plan, PlanFileError, Reason, ReasonKind, TargetState, digest_of, parse,
-};
-
-/// Size in bytes of the largest plan that is read back.
-const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
+use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, TargetState, digest_of};
 
 /// Most unknown objects that are named; further ones are counted.
 const MOST_NAMED: usize = 8;
@@ -39,13 +37,20 @@ pub enum Ended {
     Applied {
         /// Measured digest of the objects at the live paths.
         measured: Digest,
-        /// Unmanaged files that appeared during the run, so that the expected state lacks them.
+        /// Unmanaged entries that appeared during the run, so that the expected state lacks them.
         appeared: Vec<RelPath>,
+        /// Unmanaged entries that were there when the run began, and are not in their place any more.
+        missing: Vec<RelPath>,
     },
     /// The state before the run is restored.
     Undone {
         /// Failure that caused the rollback, if it was not requested.
         because: Option<RunError>,
+    },
+    /// The rollback of a finished run failed, and the run is finished again, as it was before.
+    Restored {
+        /// Failure of the rollback.
+        because: RunError,
     },
     /// The run stays open and can go on, for example because a manual step waits.
     Stopped(RunError),
@@ -66,7 +71,7 @@ pub type Cleared = Vec<String>;
 ///
 /// # Errors
 ///
-/// A run that is recorded as only staged, but has moved an old object into its slot, is damaged.
+/// Something is in the directory of such a run that rollup did not make.
 pub fn clear_interrupted_staging(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     disk.clear_unfinished()?;
     if !disk.has_rollup_directory()? {
@@ -79,7 +84,12 @@ pub fn clear_interrupted_staging(disk: &LockedDeployment) -> Result<Cleared, Run
     }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
-        check_not_begun(disk.tree(), &run)?;
+        // The process died between the record and the rename that completes staging.
+        if run.state() == RunState::Staged
+            && disk.tree().metadata(&run.directory.slots())?.is_none()
+        {
+            disk.rename(&run.directory.staging().slots(), &run.directory.slots())?;
+        }
         if run.state() == RunState::Staging {
             let unknown = unknown_objects(disk.tree(), &run.directory)?;
             if !unknown.is_empty() {
@@ -113,35 +123,10 @@ fn not_debris(run: &Run, unknown: &[PathBuf]) -> Vec<Reason> {
     reasons
 }
 
-/// Checks that a run whose commit has not begun has moved no old object into its slots, and that a
-/// completely staged one still has every new object; otherwise its journal lost a record.
-pub fn check_not_begun(tree: &Tree, run: &Run) -> Result<(), RunError> {
-    if !matches!(run.state(), RunState::Staging | RunState::Staged) {
-        return Ok(());
-    }
-    let all = tree.names(&run.directory.slots())?.into_iter();
-    for (slot, _) in all.filter(|(_, kind)| *kind == FileKind::Directory) {
-        let old = run.directory.old_object(&slot);
-        let new = run.directory.new_object(&slot);
-        let has_old = tree.metadata(&old)?.is_some();
-        if has_old || run.state() == RunState::Staged && tree.metadata(&new)?.is_none() {
-            let path = tree.shown(Some(&run.directory.journal()));
-            let damage = "its slots show that the commit began, and no record announces it";
-            let line = run.journal.entries.len() + 1;
-            return Err(JournalError::Damaged { path, line, damage }.into());
-        }
-    }
-    Ok(())
-}
-
 /// Reads the plan of a run.
 pub fn load_plan(tree: &Tree, run: &RunDir) -> Result<Plan, RunError> {
-    let at = run.plan();
-    let plan = tree
-        .text(&at, LONGEST_PLAN)?
-        .map_or(Err(PlanFileError::Missing), |text| parse(&text));
-    plan.map_err(|fault| RunError::Plan {
-        path: tree.shown(Some(&at)),
+    read_plan(tree, run)?.map_err(|fault| RunError::Plan {
+        path: tree.shown(Some(&run.plan())),
         fault,
     })
 }
@@ -160,9 +145,9 @@ pub fn commit(
     let StagedRun { run, mut journal } = staged;
     let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
     let begun = checked.and_then(|fingerprints| {
-        let containers = missing_containers(disk, plan)?;
+        let committing = committing(disk, plan, &run)?;
         check_not_stopped(listener)?;
-        journal.write(disk, Record::Committing { containers })?;
+        journal.write(disk, committing)?;
         Ok(fingerprints)
     });
     match begun {
@@ -200,16 +185,16 @@ pub fn resume(
     let plan = load_plan(disk.tree(), &run.directory)?;
     let exceptions = exceptions_of(disk, run, &plan)?;
     let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
-    check::unchanged(disk, &plan, &run.directory, &exceptions)?;
+    check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => {
-            let containers = missing_containers(disk, &plan)?;
-            journal.write(disk, Record::Committing { containers })?;
+            journal.write(disk, committing(disk, &plan, &run.directory)?)?;
         }
         RunState::Unfinished(Direction::Back) => {
-            turn(disk, &mut journal, Direction::Forward, "resume")?;
+            let unmanaged = unmanaged_now(disk.tree(), &plan, &run.directory)?;
+            turn(disk, &mut journal, Direction::Forward, "resume", unmanaged)?;
             listener.report(&Event::Turned {
                 direction: Direction::Forward,
                 why: "resume".to_owned(),
@@ -250,12 +235,19 @@ pub fn undo(
     let exceptions = exceptions_of(disk, run, &plan)?;
     check::back(disk, &plan, &run.directory, &exceptions)?;
     if if_changed == ChangedFilePolicy::Refuse {
-        check::unchanged(disk, &plan, &run.directory, &exceptions)?;
+        check::unchanged(
+            disk,
+            &plan,
+            &run.directory,
+            &exceptions,
+            IfMissing::AsBefore,
+        )?;
     }
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
-        turn(disk, &mut journal, Direction::Back, "undo")?;
+        let unmanaged = unmanaged_now(disk.tree(), &plan, &run.directory)?;
+        turn(disk, &mut journal, Direction::Back, "undo", unmanaged)?;
     }
     disk.sync()?;
     let fingerprints = Fingerprints::new();
@@ -286,34 +278,59 @@ pub fn undo(
 
 /// Returns what a backward walk of an open run leaves as it is. Only one that was finished before
 /// can have later runs.
+///
+/// # Errors
+///
+/// The journal is damaged, or a later run touched a path of the run: no walk goes beneath it.
 fn exceptions_of(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
 ) -> Result<BackwardExceptions, RunError> {
+    if let RunState::Damaged(_) = run.state() {
+        return Err(RunError::DamagedJournal {
+            run: run.name().to_owned(),
+            fault: run.fault.clone().unwrap_or_default(),
+        });
+    }
     let runs = runs(disk.tree())?;
-    Ok(UndoCheck::new(disk.tree(), &runs, None).exceptions(run, plan))
+    let check = UndoCheck::new(disk.tree(), &runs, None);
+    // A run that lost its last record may be beneath others by now.
+    let later = check.later_runs(run);
+    match later.is_empty() {
+        true => Ok(check.exceptions(run, plan)),
+        false => Err(RunError::NotReady(later)),
+    }
 }
 
 /// Discards a run that is staged and not begun.
 pub fn discard_staged(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
-    check_not_begun(disk.tree(), run)?;
     Ok(disk.discard(&run.directory)?)
 }
 
-fn turn(
+pub(super) fn turn(
     disk: &LockedDeployment,
     journal: &mut JournalWriter,
     direction: Direction,
     why: &str,
+    unmanaged: Vec<RelPath>,
 ) -> Result<(), RunError> {
     Ok(journal.write(
         disk,
         Record::Turned {
             direction,
             why: why.to_owned(),
+            unmanaged,
         },
     )?)
+}
+
+/// Returns the record that announces the commit.
+fn committing(disk: &LockedDeployment, plan: &Plan, run: &RunDir) -> Result<Record, RunError> {
+    Ok(Record::Committing {
+        containers: missing_containers(disk, plan)?,
+        unmanaged: unmanaged_now(disk.tree(), plan, run)?,
+    })
 }
 
 fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
@@ -321,14 +338,20 @@ fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
         .and_then(|()| walk.forward())
         .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_expected_state(walk));
-    match compared.and_then(|measured| {
-        close(walk, Outcome::Applied, measured.digest, None).map(|()| measured)
+    match compared.and_then(|(measured, missing)| {
+        close(
+            walk,
+            Outcome::Applied,
+            measured.digest,
+            None,
+            missing.clone(),
+        )?;
+        Ok((measured, missing))
     }) {
-        Ok(Measured {
-            digest, appeared, ..
-        }) => Ended::Applied {
-            measured: digest,
-            appeared,
+        Ok((measured, missing)) => Ended::Applied {
+            measured: measured.digest,
+            appeared: measured.appeared,
+            missing,
         },
         Err(error) if error.is_pause() => Ended::Stopped(error),
         // The disk lost a write: the next ones could be lost as well.
@@ -359,8 +382,10 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
         direction: Direction::Back,
         why: why.clone(),
     });
-    let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions)
-        .and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
+    let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions).and_then(|()| {
+        let unmanaged = unmanaged_now(walk.disk.tree(), walk.plan, walk.run)?;
+        turn(walk.disk, walk.journal, Direction::Back, &why, unmanaged)
+    });
     match turned {
         Ok(()) => roll_back(walk, Rollback::FromStart, Some(because)),
         Err(error) => Ended::Stuck {
@@ -385,8 +410,8 @@ pub(super) fn roll_back(
     let compared = begun(walk).and_then(|begun| {
         walk.back()?;
         let left = take_containers_away(walk)?;
-        report_left_in_slots(walk)?;
-        let digest = compare_with_before(walk, &begun)?;
+        let missing = missing_after_rollback(walk)?;
+        let digest = compare_with_before(walk, &begun, &missing)?;
         // The slots do not show which swaps an earlier command rolled back already: any service may
         // need a restart.
         match rollback {
@@ -395,9 +420,11 @@ pub(super) fn roll_back(
                 report_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
             }
         }
-        Ok((digest, left))
+        Ok((digest, left, missing))
     });
-    match compared.and_then(|(digest, left)| close(walk, Outcome::Undone, digest, left)) {
+    let closed = compared
+        .and_then(|(digest, left, missing)| close(walk, Outcome::Undone, digest, left, missing));
+    match closed {
         Ok(()) => Ended::Undone { because },
         Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
         Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
@@ -407,7 +434,7 @@ pub(super) fn roll_back(
 
 /// Makes the containers that the run needs: those of its list, and those that a rollback of this run
 /// took away for an undone one.
-fn make_containers_of(walk: &SwapWalk<'_>) -> Result<(), RunError> {
+pub(super) fn make_containers_of(walk: &SwapWalk<'_>) -> Result<(), RunError> {
     let own = walk.journal.journal().containers().iter();
     let inherited = walk.exceptions.inherited_containers.iter();
     let containers: BTreeSet<RelPath> = own.chain(inherited).cloned().collect();
@@ -435,11 +462,12 @@ fn take_containers_away(walk: &SwapWalk<'_>) -> Result<Option<LeftBehind>, RunEr
     }))
 }
 
-fn close(
+pub(super) fn close(
     walk: &mut SwapWalk<'_>,
     outcome: Outcome,
     measured: Digest,
     left: Option<LeftBehind>,
+    missing: Vec<RelPath>,
 ) -> Result<(), RunError> {
     walk.journal.write(
         walk.disk,
@@ -448,6 +476,7 @@ fn close(
             measured,
             accepted: None,
             left,
+            missing,
         },
     )?;
     walk.listener.report(&Event::Closed {
@@ -459,7 +488,7 @@ fn close(
     Ok(())
 }
 
-/// Moves files that appeared in an old object after its move into the slot to the live path.
+/// Moves what appeared in an old object after its move into the slot to the live path.
 fn move_late_unmanaged(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
     let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
@@ -470,7 +499,7 @@ fn move_late_unmanaged(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
         for stayed in stayed {
             let stayed = Escaped(&stayed);
             let text = format!(
-                "the unmanaged file `{stayed}` appeared during the run and stays there: it has no free path in the new state"
+                "the unmanaged `{stayed}` appeared during the run and stays there: it has no free path in the new state"
             );
             walk.listener.report(&Event::Notice { text });
         }
@@ -481,19 +510,43 @@ fn move_late_unmanaged(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reports unmanaged files in a directory that the run had made: the state before the run has no
-/// such directory, so they stay in the slot.
-fn report_left_in_slots(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
+/// Reports and returns the unmanaged entries that a rollback did not bring back to their place: those
+/// that are gone, and those in a directory that the run had made, which stay in its slot.
+fn missing_after_rollback(walk: &mut SwapWalk<'_>) -> Result<Vec<RelPath>, RunError> {
+    let mut missing: BTreeSet<RelPath> = missing_unmanaged(walk)?.into_iter().collect();
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
-        for left in Slot::new(walk.disk, walk.run, swap).unmanaged_in_new()? {
-            let left = Escaped(&left);
+        let slot = Slot::new(walk.disk, walk.run, swap);
+        for kept in slot.unmanaged_in_new()? {
             let text = format!(
-                "the unmanaged file `{left}` appeared in a directory that the run had made, and is kept there"
+                "the unmanaged `{}` was in a directory that the run had made, and is kept there",
+                Escaped(&kept)
             );
             walk.listener.report(&Event::Notice { text });
+            let below = RelPath::parse(&kept)
+                .ok()
+                .and_then(|kept| kept.below(&slot.new_path()));
+            missing.extend(below.map(|below| swap.live.with(&below)));
         }
     }
-    Ok(())
+    Ok(missing.into_iter().collect())
+}
+
+/// Reports and returns the unmanaged entries that the run listed and that do not exist any more.
+fn missing_unmanaged(walk: &mut SwapWalk<'_>) -> Result<Vec<RelPath>, RunError> {
+    let mut missing = Vec::new();
+    for listed in walk.journal.journal().unmanaged() {
+        if !exists_in_any_spelling(walk.disk.tree(), listed)? {
+            missing.push(listed.clone());
+        }
+    }
+    for path in &missing {
+        let text = format!(
+            "the unmanaged `{}` was there when the run began, and is not any more",
+            Escaped(path.as_str())
+        );
+        walk.listener.report(&Event::Notice { text });
+    }
+    Ok(missing)
 }
 
 /// Reports required restarts: restoring the file of a running service does not restart the service,
@@ -521,21 +574,27 @@ fn report_restarts(walk: &mut SwapWalk<'_>, begun: &BTreeSet<RelPath>) {
     }
 }
 
-fn compare_with_expected_state(walk: &mut SwapWalk<'_>) -> Result<Measured, RunError> {
+/// Compares the result with the plan, and returns with it the unmanaged entries that are missing.
+fn compare_with_expected_state(
+    walk: &mut SwapWalk<'_>,
+) -> Result<(Measured, Vec<RelPath>), RunError> {
+    let missing = missing_unmanaged(walk)?;
     let wanted = walk
         .plan
         .expected_state
         .as_ref()
         .map(|expected_state| expected_state.entries.as_slice())
         .unwrap_or_default();
-    // An unmanaged file may have been removed during the run; that is not a failure of the run.
+    // An unmanaged entry may have been removed during the run; that is not a failure of the run.
     let managed: Vec<Entry> = wanted
         .iter()
         .filter(|entry| entry.kind != EntryKind::Unmanaged)
         .cloned()
         .collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
-    let differs = measured.differences(walk.disk.tree(), &managed)?;
+    let mut differs = measured.differences(walk.disk.tree(), &managed)?;
+    let recorded = attributes::read(walk.disk.tree(), walk.run)?;
+    differs.extend(attributes::differences(walk.disk.tree(), &recorded)?);
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = StateComparison {
         direction: Direction::Forward,
@@ -547,10 +606,11 @@ fn compare_with_expected_state(walk: &mut SwapWalk<'_>) -> Result<Measured, RunE
         measured: Some(measured.digest),
         differs,
         appeared: measured.appeared.clone(),
+        missing: missing.clone(),
     };
     walk.listener.report(&Event::Compared(compared.clone()));
     match compared.differs.is_empty() {
-        true => Ok(measured),
+        true => Ok((measured, missing)),
         false => Err(RunError::UnexpectedResult(compared.differs)),
     }
 }
@@ -571,6 +631,7 @@ fn begun(walk: &SwapWalk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
 fn compare_with_before(
     walk: &mut SwapWalk<'_>,
     begun: &BTreeSet<RelPath>,
+    missing: &[RelPath],
 ) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
@@ -623,6 +684,7 @@ fn compare_with_before(
         measured,
         differs: wrong,
         appeared: Vec::new(),
+        missing: missing.to_vec(),
     };
     walk.listener.report(&Event::Compared(compared.clone()));
     match measured {

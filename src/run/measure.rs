@@ -26,9 +26,9 @@ impl std::fmt::Display for Difference {
 
 /// Measured state of the live paths.
 pub(super) struct Measured {
-    /// Digest over all entries; unmanaged files count by name only.
+    /// Digest over all managed entries.
     pub(super) digest: Digest,
-    /// Unmanaged files that appeared during the run, so that the expected state lacks them.
+    /// Unmanaged entries that appeared during the run, so that the expected state lacks them.
     pub(super) appeared: Vec<RelPath>,
     /// All entries, sorted by path bytes.
     found: Vec<Entry>,
@@ -95,9 +95,7 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
         return Ok(Some("is gone".to_owned()));
     };
     Ok(match (&entry.kind, metadata.kind) {
-        (EntryKind::Directory, FileKind::Directory) | (EntryKind::Unmanaged, FileKind::File) => {
-            None
-        }
+        (EntryKind::Directory, FileKind::Directory) | (EntryKind::Unmanaged, _) => None,
         (EntryKind::File { size, .. }, FileKind::File) if *size != metadata.size => {
             Some(format!("has {} bytes, not {size}", metadata.size))
         }
@@ -112,7 +110,35 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
     })
 }
 
-/// Measures all objects at and below the live paths; `wanted` determines which files are managed.
+/// Returns the paths of the objects at the live paths, without what is in unmanaged directories.
+fn paths_of_objects(
+    tree: &Tree,
+    live: &[&RelPath],
+    known: &BTreeMap<CaseFolded, &Entry>,
+) -> Result<Vec<(RelPath, FileKind)>, DiskError> {
+    let is_known_directory = |path: &RelPath| {
+        let entry = known.get(&path.case_folded());
+        entry.is_some_and(|entry| entry.kind == EntryKind::Directory)
+    };
+    let mut paths = Vec::new();
+    for &path in live {
+        let Some(metadata) = tree.metadata(path)? else {
+            continue;
+        };
+        let mut left = vec![(path.clone(), metadata.kind)];
+        while let Some((path, kind)) = left.pop() {
+            if kind == FileKind::Directory && is_known_directory(&path) {
+                let names = tree.names(&path)?.into_iter();
+                left.extend(names.filter_map(|(name, kind)| Some((path.join(&name).ok()?, kind))));
+            }
+            paths.push((path, kind));
+        }
+    }
+    Ok(paths)
+}
+
+/// Measures all objects at the live paths; `wanted` determines what is managed. An unmanaged
+/// directory counts as a whole.
 pub(super) fn measure(
     tree: &Tree,
     live: &[&RelPath],
@@ -125,36 +151,24 @@ pub(super) fn measure(
     let mut appeared = Vec::new();
     let mut found = Vec::new();
     let mut files: BTreeSet<RelPath> = BTreeSet::new();
-    for &path in live {
-        let itself = tree
-            .metadata(path)?
-            .map(|metadata| (path.clone(), metadata.kind));
-        let below = match &itself {
-            Some((_, FileKind::Directory)) => tree.walk(Some(path))?.found,
-            _ => Vec::new(),
-        };
-        for (path, kind) in itself
-            .into_iter()
-            .chain(below.into_iter().map(|found| (found.path, found.kind)))
-        {
-            let entry = known.get(&path.case_folded());
-            match (kind, entry.map(|entry| &entry.kind)) {
-                (FileKind::Directory, _) => found.push(Entry {
+    for (path, kind) in paths_of_objects(tree, live, &known)? {
+        let entry = known.get(&path.case_folded()).map(|entry| &entry.kind);
+        match (kind, entry) {
+            (FileKind::File, Some(EntryKind::File { .. })) => drop(files.insert(path)),
+            (FileKind::Directory, Some(EntryKind::Directory | EntryKind::File { .. })) => {
+                found.push(Entry {
                     path,
                     kind: EntryKind::Directory,
-                }),
-                (FileKind::File, Some(EntryKind::File { .. })) => drop(files.insert(path)),
-                (_, Some(_)) => found.push(Entry {
+                });
+            }
+            (_, entry) => {
+                if entry.is_none() {
+                    appeared.push(path.clone());
+                }
+                found.push(Entry {
                     path,
                     kind: EntryKind::Unmanaged,
-                }),
-                (_, None) => {
-                    appeared.push(path.clone());
-                    found.push(Entry {
-                        path,
-                        kind: EntryKind::Unmanaged,
-                    });
-                }
+                });
             }
         }
     }

@@ -28,6 +28,7 @@
 //! move of an unmanaged file from O to N (see `swap`) shares nothing with them: after a power cut
 //! the file may be in N while the old object is still at its live path.
 
+mod attributes;
 mod backup;
 mod check;
 mod close;
@@ -37,6 +38,7 @@ pub mod event;
 mod examine;
 mod executor;
 mod fingerprints;
+mod from_slots;
 mod measure;
 mod parallel;
 mod past;
@@ -46,6 +48,7 @@ mod reopen;
 mod stage;
 mod swap;
 mod undoable;
+mod unmanaged;
 mod walk;
 
 use crate::deployment::tree::DiskError;
@@ -53,6 +56,8 @@ use crate::journal::{Direction, JournalError};
 use crate::names::RelPath;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
+pub use crate::journal::SwapState;
+pub use attributes::{RecordedAttributes, attribute_drift};
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
 pub use check::ChangedFilePolicy;
 pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
@@ -60,9 +65,9 @@ pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;
 pub use examine::{RunExamination, changes_since_plan, examine};
 pub use executor::{
-    Cleared, Ended, check_not_begun, clear_interrupted_staging, commit, discard_staged, load_plan,
-    resume, undo,
+    Cleared, Ended, clear_interrupted_staging, commit, discard_staged, load_plan, resume, undo,
 };
+pub use from_slots::rebuild_journal;
 pub use measure::{Difference, differences};
 pub use past::{
     LeftObject, LeftObjects, describe_run, describe_run_state, emptied_paths, left_objects, past,
@@ -74,8 +79,9 @@ pub use prune::{
 };
 pub use reopen::reopen;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
-pub use swap::SwapState;
-pub use undoable::{UndoAnswer, UndoCheck, containers_left, kept_object_faults, undo_answers};
+pub use undoable::{
+    LeftByRollback, UndoAnswer, UndoCheck, kept_object_faults, left_by_rollback, undo_answers,
+};
 
 /// Receiver of the events of a run, and source of the operator's answers.
 pub trait Listener {
@@ -152,6 +158,13 @@ pub enum RunError {
     /// Unusable journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Run whose journal cannot be relied on, and whose slots do not show that it is closed.
+    #[error("{fault}; how far run {run} is has to be read from its slots")]
+    DamagedJournal {
+        /// Name of the run.
+        run: String,
+        fault: String,
+    },
     /// Unusable plan in the run's directory.
     #[error("`{path}` cannot be used: {fault}")]
     Plan { path: String, fault: PlanFileError },
@@ -164,6 +177,14 @@ pub enum RunError {
     /// Staged object that is not as it was written.
     #[error("the staged `{path}` is not as it was written: it {difference}")]
     NotAsWritten { path: String, difference: String },
+    /// Object whose attributes its replacement cannot have.
+    #[error(
+        "the file system does not give the replacement of `{path}` its mode, ACL or extended attributes"
+    )]
+    NotCarried {
+        /// Live path, as shown to people.
+        path: String,
+    },
     /// Old object in a slot that is needed again and has changed.
     #[error("`{path}` has changed since the run moved it there: it {difference}")]
     OldObjectChanged {

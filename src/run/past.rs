@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attributes::{self, RecordedAttributes};
 use super::measure::{Difference, differences};
-use super::swap::{SwapState, swap_state};
 use super::{RunError, executor::load_plan};
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::snapshot::{OpenRun, PastRuns};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
-use crate::names::{Kb, RelPath};
+use crate::journal::{Damaged, Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
+use crate::journal::{SwapState, swap_state};
+use crate::names::{Kb, RelPath, error_chain};
 use crate::plan::{Entry, EntryKind, Plan, Subject};
 
 /// Reads the facts about earlier runs that a plan, or a comparison, needs, and the objects that they
@@ -66,6 +67,8 @@ pub struct LeftObject {
     pub run: String,
     /// Rollup that installed it.
     pub kb: Option<Kb>,
+    /// Attributes that it had then, if they were recorded.
+    pub attributes: Option<RecordedAttributes>,
 }
 
 /// Objects that the finished runs left, those of later runs over those of earlier ones.
@@ -75,6 +78,8 @@ pub struct LeftObjects {
     pub there: BTreeMap<RelPath, LeftObject>,
     /// Missing paths that were accepted as missing.
     pub gone: BTreeSet<RelPath>,
+    /// Records that cannot be used, each with the predicate of a sentence about it.
+    pub faults: Vec<(RelPath, String)>,
 }
 
 /// Returns the objects that the applied runs left.
@@ -82,17 +87,40 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
     let LeftObjects {
         there: mut left,
         gone: mut gone_so_far,
+        mut faults,
     } = LeftObjects::default();
-    for run in runs
-        .iter()
-        .filter(|run| run.state() == RunState::Closed(Outcome::Applied))
-    {
-        let plan = load_plan(tree, &run.directory)?;
+    let is_in_effect = |run: &&Run| {
+        let state = run.state();
+        state == RunState::Closed(Outcome::Applied) || state == RunState::Damaged(Damaged::Done)
+    };
+    for run in runs.iter().filter(is_in_effect) {
+        let plan = match load_plan(tree, &run.directory) {
+            Ok(plan) => plan,
+            Err(RunError::Plan { fault, .. }) => {
+                // What it left over the results of earlier runs is not known.
+                left.clear();
+                gone_so_far.clear();
+                let fault = format!(
+                    "cannot be used, and nothing that runs up to it left is compared: {fault}"
+                );
+                faults.push((run.directory.plan(), fault));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let mut there = plan
             .expected_state
             .as_ref()
             .map(|expected_state| expected_state.entries.clone())
             .unwrap_or_default();
+        let mut attributes = attributes::read(tree, &run.directory).unwrap_or_else(|error| {
+            let fault = format!(
+                "cannot be used, and no mode or owner is compared: {}",
+                error_chain(&error)
+            );
+            faults.push((run.directory.attributes(), fault));
+            BTreeMap::new()
+        });
         let mut gone = BTreeSet::new();
         if let Subject::Accept(acceptance) = &plan.subject {
             there.extend(acceptance.there.iter().cloned());
@@ -114,20 +142,20 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
         gone_so_far.extend(gone.into_iter().cloned());
         for (kb, Entry { path, kind }) in new {
             if kind != EntryKind::Unmanaged {
-                left.insert(
-                    path,
-                    LeftObject {
-                        kind,
-                        run: run.name().to_owned(),
-                        kb,
-                    },
-                );
+                let object = LeftObject {
+                    kind,
+                    run: run.name().to_owned(),
+                    kb,
+                    attributes: attributes.remove(&path),
+                };
+                left.insert(path, object);
             }
         }
     }
     Ok(LeftObjects {
         there: left,
         gone: gone_so_far,
+        faults,
     })
 }
 
@@ -197,6 +225,12 @@ pub fn describe_run_state(state: RunState) -> &'static str {
         RunState::Closed(Outcome::Applied) => "finished",
         RunState::Closed(Outcome::Undone) => "undone",
         RunState::Closed(Outcome::Accepted) => "closed by `accept` in the state it was in",
+        RunState::Damaged(Damaged::Interrupted) => "interrupted, and its journal is damaged",
+        RunState::Damaged(Damaged::Done) => "finished, by its slots: its journal is damaged",
+        RunState::Damaged(Damaged::NotBegun) => {
+            "not begun, by its slots: its journal is damaged, and nothing has changed"
+        }
+        RunState::Damaged(Damaged::Pruned) => "closed and pruned: its journal is damaged",
     }
 }
 

@@ -17,8 +17,10 @@ pub enum Risk {
     None,
     /// File system in memory, of which nothing survives a power cut.
     Memory,
-    /// File system of this name, on which only a crash of the process is covered.
+    /// File system of this kind, on which only a crash of the process is covered.
     ProcessOnly(&'static str),
+    /// overlayfs, which may refuse to rename directories.
+    Overlay,
     /// Untested file system.
     Unknown,
 }
@@ -146,19 +148,71 @@ fn write_error(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, Di
     }
 }
 
-/// Returns the risk of a crash on the file system of a deployment.
+/// Returns the risk of a crash on the file system of a deployment, by the mount and by the file system's
+/// own tables.
 pub fn risk(tree: &Tree) -> Risk {
-    let Ok(found) = rustix::fs::fstatfs(tree.root()) else {
+    let Some(mount) = mount(tree) else {
         return Risk::Unknown;
     };
-    match found.f_type as u64 & 0xffff_ffff {
-        // ext2, ext3 and ext4 share a number.
-        0xEF53 | 0x5846_5342 | 0x9123_683E => Risk::None,
-        0x0102_1994 | 0x8584_58f6 => Risk::Memory,
-        0x6969 => Risk::ProcessOnly("NFS"),
-        0xFF53_4D42 | 0xFE53_4D42 | 0x517B => Risk::ProcessOnly("SMB"),
-        0x6573_5546 => Risk::ProcessOnly("FUSE"),
-        0x4d44 | 0x2011_BAB0 => Risk::ProcessOnly("FAT"),
+    let has_no_barriers = mount
+        .options
+        .iter()
+        .any(|option| option == "nobarrier" || option == "barrier=0");
+    match mount.file_system.as_str() {
+        "ext3" | "ext4" | "xfs" | "btrfs" if has_no_barriers => {
+            Risk::ProcessOnly("mounted without barriers")
+        }
+        "ext3" | "ext4" if !has_journal(&mount.device) => {
+            Risk::ProcessOnly("ext4 without a journal")
+        }
+        "ext3" | "ext4" | "xfs" | "btrfs" => Risk::None,
+        "ext2" => Risk::ProcessOnly("ext2"),
+        "tmpfs" | "ramfs" => Risk::Memory,
+        "overlay" => Risk::Overlay,
+        "nfs" | "nfs4" => Risk::ProcessOnly("NFS"),
+        "cifs" | "smb3" | "smbfs" => Risk::ProcessOnly("SMB"),
+        "vfat" | "msdos" | "exfat" => Risk::ProcessOnly("FAT"),
+        name if name.starts_with("fuse") => Risk::ProcessOnly("FUSE"),
         _ => Risk::Unknown,
     }
+}
+
+/// Mount of a deployment, from `/proc/self/mountinfo`.
+struct Mount {
+    /// Major and minor number, joined by a colon.
+    device: String,
+    file_system: String,
+    /// Options of the file system.
+    options: Vec<String>,
+}
+
+fn mount(tree: &Tree) -> Option<Mount> {
+    let id = statx_directory(tree, None).ok()?.stx_mnt_id.to_string();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts
+        .lines()
+        .find(|line| line.split(' ').next() == Some(&id))?;
+    // Optional fields end with a hyphen; the type, the source and the options of the file system follow.
+    let (fields, of_file_system) = mount.split_once(" - ")?;
+    let mut of_file_system = of_file_system.split(' ');
+    Some(Mount {
+        device: fields.split(' ').nth(2)?.to_owned(),
+        file_system: of_file_system.next()?.to_owned(),
+        options: of_file_system
+            .nth(1)?
+            .split(',')
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// Returns whether ext3 or ext4 on a device has a journal; if the system does not say, it has.
+fn has_journal(device: &str) -> bool {
+    let link = std::fs::read_link(format!("/sys/dev/block/{device}")).ok();
+    let name = link.as_deref().and_then(std::path::Path::file_name);
+    let task = name.and_then(|name| {
+        let table = std::path::Path::new("/sys/fs/ext4").join(name);
+        std::fs::read_to_string(table.join("journal_task")).ok()
+    });
+    task.is_none_or(|task| task.trim() != "<none>")
 }

@@ -1,15 +1,18 @@
 //! Undo of a finished run: the same directories, the same walk, backward.
 
-use super::check::{self, ChangedFilePolicy};
-use super::executor::{Ended, Rollback, load_plan, roll_back};
+use super::check::{self, ChangedFilePolicy, IfMissing};
+use super::executor::{Ended, Rollback, close, load_plan, make_containers_of, roll_back, turn};
 use super::fingerprints::Fingerprints;
+use super::measure::measure;
 use super::undoable::{UndoCheck, unmanaged_in_objects};
+use super::unmanaged::unmanaged_now;
 use super::walk::SwapWalk;
 use super::{Event, Listener, RunError, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Direction, JournalWriter, Record, Run};
-use crate::names::RelPath;
+use crate::journal::{Direction, JournalWriter, Outcome, Record, Run};
+use crate::names::{Digest, RelPath, error_chain};
+use crate::plan::Plan;
 
 /// Rolls a finished run back. `runs` are all runs of the deployment, oldest first; `site` is its
 /// description, if it can be read.
@@ -38,12 +41,13 @@ pub fn reopen(
     check::back(disk, &plan, &run.directory, &exceptions)?;
     match if_changed {
         ChangedFilePolicy::Refuse => {
-            check::unchanged(disk, &plan, &run.directory, &exceptions)?;
+            check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
         }
         ChangedFilePolicy::Discard => {
             check::nothing_gone(disk, &plan, &run.directory, &exceptions)?;
         }
     }
+    let measured = measured_now(disk, &plan)?;
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     journal.write(
@@ -51,6 +55,8 @@ pub fn reopen(
         Record::Reopened {
             why: "undo".to_owned(),
             unmanaged,
+            measured,
+            discard_changes: if_changed == ChangedFilePolicy::Discard,
         },
     )?;
     let fingerprints = Fingerprints::new();
@@ -67,5 +73,55 @@ pub fn reopen(
         direction: Direction::Back,
         why: "undo".to_owned(),
     });
-    Ok(roll_back(&mut walk, Rollback::FromStart, None))
+    Ok(match roll_back(&mut walk, Rollback::FromStart, None) {
+        Ended::Stuck {
+            because: None,
+            error,
+        } if !error.is_lost_write() => go_forward_again(&mut walk, error, measured),
+        ended => ended,
+    })
+}
+
+/// Returns the digest of the state that a failing rollback goes forward to.
+fn measured_now(disk: &LockedDeployment, plan: &Plan) -> Result<Digest, RunError> {
+    let known = plan
+        .expected_state
+        .as_ref()
+        .map(|expected| expected.entries.as_slice());
+    Ok(measure(disk.tree(), &plan.live_paths(), known.unwrap_or_default())?.digest)
+}
+
+/// Goes forward again, once, after the rollback of a finished run failed, to the state that it found.
+fn go_forward_again(walk: &mut SwapWalk<'_>, because: RunError, found: Digest) -> Ended {
+    let stuck = |because, error| Ended::Stuck {
+        because: Some(because),
+        error,
+    };
+    let why = error_chain(&because);
+    let gone_forward = turn_forward(walk, &why).and_then(|()| {
+        let measured = measured_now(walk.disk, walk.plan)?;
+        match measured == found {
+            true => close(walk, Outcome::Applied, measured, None, Vec::new()),
+            false => {
+                let text = "the objects at the live paths are not those before the undo".to_owned();
+                Err(RunError::UnexpectedResult(vec![text]))
+            }
+        }
+    });
+    match gone_forward {
+        Ok(()) => Ended::Restored { because },
+        Err(error) if error.is_pause() => Ended::Stopped(error),
+        Err(error) => stuck(because, error),
+    }
+}
+
+fn turn_forward(walk: &mut SwapWalk<'_>, why: &str) -> Result<(), RunError> {
+    walk.listener.report(&Event::Turned {
+        direction: Direction::Forward,
+        why: why.to_owned(),
+    });
+    let unmanaged = unmanaged_now(walk.disk.tree(), walk.plan, walk.run)?;
+    turn(walk.disk, walk.journal, Direction::Forward, why, unmanaged)?;
+    make_containers_of(walk)?;
+    walk.forward()
 }

@@ -14,24 +14,28 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::attributes::{self, AttributesByPath, RecordedAttributes};
 use super::check::moved_to;
+use super::containers::missing_containers;
 use super::measure::differences;
 use super::parallel::{ReportBytes, for_each_parallel};
+use super::preflight::{Risk, risk};
 use super::{Event, Listener, RunError};
+use crate::deployment::attributes::Attributes;
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::open_file::{Attributes, OpenFile};
+use crate::deployment::open_file::OpenFile;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{DiskError, FileKind, Tree, hash_and};
 use crate::installer::{Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
-    FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
+    AskedOptions, FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
 };
-use crate::names::RelPath;
+use crate::names::{Digest, Escaped, RelPath};
 use crate::payload::Payload;
 use crate::plan::{
-    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, SourceLocation, Subject,
-    Swap, digest_of,
+    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, Reason, ReasonKind,
+    SourceLocation, Subject, Swap, digest_of,
 };
 
 /// Size in bytes from which writing a complete file to disk begins before the sync.
@@ -46,11 +50,14 @@ pub struct StagedRun {
 }
 
 /// Inputs of a run besides its plan.
+#[derive(Default)]
 pub struct RunRequest<'a> {
     /// Text of the manifest, which the run's directory keeps; `None` for a run that accepts drift.
     pub manifest: Option<&'a str>,
     /// Ids of the `confirm` prerequisites that were answered with yes.
     pub confirmed: Vec<String>,
+    /// Options of the command, which later commands follow.
+    pub options: AskedOptions,
 }
 
 /// Stages a plan in a new run directory.
@@ -117,11 +124,11 @@ impl<'a> Stager<'a> {
         run: RunDir,
         payload: Option<&'a Payload>,
     ) -> Self {
-        let copies = copies(plan, &run);
+        let copies = copies(plan, &run.staging());
         Self {
             disk,
             plan,
-            run,
+            run: run.staging(),
             payload,
             attributes: Mutex::default(),
             copies,
@@ -142,9 +149,13 @@ impl<'a> Stager<'a> {
             listener,
             |swap, report_bytes| self.make_slot(swap, report_bytes),
         )?;
+        if risk(self.disk.tree()) == Risk::Overlay {
+            self.check_moves()?;
+        }
         self.copy_sources(listener)?;
         self.unpack_members(listener)?;
         self.remove_sources()?;
+        self.record_attributes()?;
         self.disk.sync()?;
         self.read_back()?;
         self.record(journal, listener)
@@ -156,34 +167,14 @@ impl<'a> Stager<'a> {
         request: &RunRequest<'_>,
         listener: &mut dyn Listener,
     ) -> Result<JournalWriter, RunError> {
-        let kept = self.disk.tree().metadata(&ROLLUP_DIR)?;
-        let attributes = kept
-            .map(|metadata| Attributes::of(&metadata))
-            .unwrap_or(Attributes {
-                mode: 0o755,
-                owner: (0, 0),
-            });
-        self.disk.make_directory(&self.run, attributes)?;
+        let attributes = self.own_attributes(&ROLLUP_DIR)?;
+        self.disk.make_directory(&self.run, &attributes)?;
         listener.report(&Event::Opened {
             run: self.run.name().to_owned(),
             bytes: self.bytes(),
         });
         let mut journal = JournalWriter::begin(self.disk, &self.run)?;
-        let opened = Opened {
-            format: FORMAT,
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            user: user(),
-            host: host(),
-            subject: match &self.plan.subject {
-                Subject::Rollup(rollup) => RunSubject::Rollup(rollup.clone()),
-                Subject::Accept(acceptance) => RunSubject::Accept {
-                    reason: acceptance.reason.clone(),
-                    applied: acceptance.applied,
-                },
-            },
-            plan: self.plan.digest.expect("only a plan with a payload is run"),
-            confirmed: request.confirmed.clone(),
-        };
+        let opened = opened(self.plan, request);
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
         if let Some(manifest) = request.manifest {
             self.disk
@@ -191,9 +182,14 @@ impl<'a> Stager<'a> {
         }
         self.disk
             .write(&self.run.plan(), self.plan.to_json().as_bytes(), None)?;
-        self.disk.make_directory(&self.run.slots(), attributes)?;
-        self.disk.make_directory(&self.run.sources(), attributes)?;
+        self.disk.make_directory(&self.run.slots(), &attributes)?;
+        self.disk.make_directory(&self.run.sources(), &attributes)?;
         Ok(journal)
+    }
+
+    /// Returns the attributes that a directory of rollup's own gets in another one.
+    fn own_attributes(&self, above: &RelPath) -> Result<Attributes, RunError> {
+        Ok(Attributes::of_directory(self.disk.tree(), Some(above))?.of_new_directory())
     }
 
     fn bytes(&self) -> u64 {
@@ -202,23 +198,20 @@ impl<'a> Stager<'a> {
 
     /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, report_bytes: ReportBytes<'_>) -> Result<(), RunError> {
-        let kept = self.disk.tree().metadata(&self.run)?;
-        let attributes = kept
-            .map(|metadata| Attributes::of(&metadata))
-            .expect("the run's directory was just made");
+        let attributes = self.own_attributes(&self.run)?;
         self.disk
-            .make_directory(&self.run.slot(swap.number), attributes)?;
+            .make_directory(&self.run.slot(swap.number), &attributes)?;
         for entry in &swap.new {
             let at = staged_at(&self.run, swap, &entry.path);
             let attributes =
                 self.attributes_of(&entry.path, matches!(entry.kind, NewEntryKind::Directory))?;
             match &entry.kind {
-                NewEntryKind::Directory => self.disk.make_directory(&at, attributes)?,
+                NewEntryKind::Directory => self.disk.make_directory(&at, &attributes)?,
                 NewEntryKind::File {
                     origin: Origin::Text(text),
                     ..
                 } => {
-                    self.disk.write(&at, text.as_bytes(), Some(attributes))?;
+                    self.disk.write(&at, text.as_bytes(), Some(&attributes))?;
                     report_bytes(text.len() as u64);
                 }
                 NewEntryKind::File { .. } => {}
@@ -227,8 +220,30 @@ impl<'a> Stager<'a> {
         Ok(())
     }
 
-    /// Returns mode and owner of the object at the same path before the run, else those of its
-    /// directory.
+    /// Refuses a run that overlayfs would stop in the middle: it does not rename directories of lower
+    /// layers unless it is mounted with `redirect_dir=on`.
+    fn check_moves(&self) -> Result<(), RunError> {
+        let occupied = self.run.slots();
+        let mut reasons = Vec::new();
+        for live in self.plan.live_paths() {
+            let found = self.disk.tree().metadata(live)?;
+            let is_directory = found.is_some_and(|found| found.kind == FileKind::Directory);
+            if is_directory && !self.disk.can_move(live, &occupied)? {
+                let shown = self.disk.tree().shown(Some(live));
+                let message = format!("overlayfs refuses to rename `{}`", Escaped(&shown));
+                let help =
+                    "mount it with `redirect_dir=on`, or put the deployment on another file system";
+                reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+            }
+        }
+        match reasons.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::NotReady(reasons)),
+        }
+    }
+
+    /// Returns the attributes of the object at the same path before the run, else those that its
+    /// directory gives.
     fn attributes_of(&self, live: &RelPath, directory: bool) -> Result<Attributes, RunError> {
         // The lock is not held while the disk is read: a second thread finds the same attributes,
         // because nothing there changes during staging.
@@ -237,7 +252,7 @@ impl<'a> Stager<'a> {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        let before = known().get(live).copied();
+        let before = known().get(live).cloned();
         if let Some(before) = before {
             return Ok(before);
         }
@@ -252,21 +267,20 @@ impl<'a> Stager<'a> {
             .metadata(live)?
             .filter(|metadata| metadata.kind == wanted)
         {
-            Some(metadata) => Attributes::of(&metadata),
+            Some(_) if directory => Attributes::of_directory(self.disk.tree(), Some(live))?,
+            Some(_) => Attributes::of_file(self.disk.tree(), live)?.carried_by_file(),
             None => {
                 let parent = match live.parent() {
                     Some(parent) => self.attributes_of(&parent, true)?,
                     None => self.disk.root_attributes()?,
                 };
-                let mode = if directory {
-                    parent.mode
-                } else {
-                    parent.mode & 0o666
-                };
-                Attributes { mode, ..parent }
+                match directory {
+                    true => parent.of_new_directory(),
+                    false => parent.of_new_file(),
+                }
             }
         };
-        known().insert(live.clone(), attributes);
+        known().insert(live.clone(), attributes.clone());
         Ok(attributes)
     }
 
@@ -297,10 +311,7 @@ impl<'a> Stager<'a> {
     fn attributes_of_target(&self, staging_target: &StagingTarget) -> Result<Attributes, RunError> {
         match &staging_target.live {
             Some(live) => self.attributes_of(live, false),
-            None => Ok(Attributes {
-                mode: 0o600,
-                owner: self.disk.root_attributes()?.owner,
-            }),
+            None => Ok(Attributes::plain(0o600, self.disk.root_attributes()?.owner)),
         }
     }
 
@@ -350,7 +361,7 @@ impl<'a> Stager<'a> {
         }
         let modified = from.metadata().map(|metadata| metadata.mtime());
         let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
-        file.finish(self.attributes_of_target(to)?, Some(modified))?;
+        file.finish(&self.attributes_of_target(to)?, Some(modified))?;
         begin_sync(&file, facts.size);
         Ok(modified)
     }
@@ -368,7 +379,7 @@ impl<'a> Stager<'a> {
         let mut source = self.disk.tree().file(from)?;
         let mut target = self.disk.create(&to.at)?;
         let bytes = target.copy_from(&mut source).map_err(fail)?;
-        target.finish(self.attributes_of_target(to)?, modified)?;
+        target.finish(&self.attributes_of_target(to)?, modified)?;
         begin_sync(&target, bytes);
         report_bytes(bytes);
         Ok(())
@@ -464,6 +475,41 @@ impl<'a> Stager<'a> {
         Ok(self.disk.remove_tree(&self.run.sources())?)
     }
 
+    /// Checks that all staged objects have the attributes that they should have, and records them; an
+    /// accept run records those of the paths that it accepts.
+    fn record_attributes(&self) -> Result<(), RunError> {
+        let tree = self.disk.tree();
+        let entries = self.plan.swaps.par_iter();
+        let entries = entries.flat_map_iter(|swap| swap.new.iter().map(move |entry| (swap, entry)));
+        let staged = entries.map(|(swap, entry)| {
+            let at = staged_at(&self.run, swap, &entry.path);
+            let is_directory = matches!(entry.kind, NewEntryKind::Directory);
+            let wanted = self.attributes_of(&entry.path, is_directory)?;
+            let found = match is_directory {
+                true => Attributes::of_directory(tree, Some(&at))?,
+                false => Attributes::of_file(tree, &at)?,
+            };
+            match wanted.are_carried_to(&found) {
+                true => Ok((entry.path.clone(), RecordedAttributes::of(&found))),
+                false => Err(RunError::NotCarried {
+                    path: tree.shown(Some(&entry.path)),
+                }),
+            }
+        });
+        let mut recorded: AttributesByPath = staged.collect::<Result<_, RunError>>()?;
+        for container in missing_containers(self.disk, self.plan)? {
+            let attributes = self.attributes_of(&container, true)?;
+            recorded.insert(container, RecordedAttributes::of_container(&attributes));
+        }
+        if let Subject::Accept(acceptance) = &self.plan.subject {
+            for entry in &acceptance.there {
+                let now = attributes::recorded_now(tree, &entry.path)?;
+                recorded.extend(now.map(|now| (entry.path.clone(), now)));
+            }
+        }
+        Ok(attributes::write(self.disk, &self.run, recorded)?)
+    }
+
     /// Compares all staged objects with the plan, read from the disk itself as far as the system
     /// allows.
     fn read_back(&self) -> Result<(), RunError> {
@@ -493,25 +539,41 @@ impl<'a> Stager<'a> {
         mut journal: JournalWriter,
         listener: &mut dyn Listener,
     ) -> Result<StagedRun, RunError> {
-        let new: Vec<Entry> = self
-            .plan
-            .swaps
-            .iter()
-            .flat_map(|swap| swap.new.iter().map(NewEntry::entry))
-            .collect();
-        journal.write(
-            self.disk,
-            Record::Staged {
-                new: digest_of(&new),
-            },
-        )?;
+        let new = staged_digest(self.plan);
+        journal.write(self.disk, Record::Staged { new })?;
+        let run = self.run.staged();
+        self.disk.rename(&self.run.slots(), &run.slots())?;
         let bytes = self.bytes();
         listener.report(&Event::Staged { bytes });
-        Ok(StagedRun {
-            run: self.run,
-            journal,
-        })
+        Ok(StagedRun { run, journal })
     }
+}
+
+/// Returns the first record of a run.
+pub(super) fn opened(plan: &Plan, request: &RunRequest<'_>) -> Opened {
+    Opened {
+        format: FORMAT,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        user: user(),
+        host: host(),
+        subject: match &plan.subject {
+            Subject::Rollup(rollup) => RunSubject::Rollup(rollup.clone()),
+            Subject::Accept(acceptance) => RunSubject::Accept {
+                reason: acceptance.reason.clone(),
+                applied: acceptance.applied,
+            },
+        },
+        plan: plan.digest.expect("only a plan with a payload is run"),
+        confirmed: request.confirmed.clone(),
+        options: request.options.clone(),
+    }
+}
+
+/// Returns the digest over all new objects of a plan.
+pub(super) fn staged_digest(plan: &Plan) -> Digest {
+    let new = plan.swaps.iter().flat_map(|swap| &swap.new);
+    let new: Vec<Entry> = new.map(NewEntry::entry).collect();
+    digest_of(&new)
 }
 
 /// Files of a package that a plan needs, by their keys in it, each with its targets.
@@ -598,7 +660,7 @@ impl Sink for SlotSink<'_, '_, '_> {
         let Some(first) = needed.first() else {
             return Ok(Box::new(io::sink()));
         };
-        let (at, attributes) = self.targets[first];
+        let (at, attributes) = &self.targets[first];
         self.contents.push((needed, modified));
         let target = self.disk.create(at).map_err(io::Error::other)?;
         let size = files[0].size;
@@ -606,7 +668,7 @@ impl Sink for SlotSink<'_, '_, '_> {
         Ok(Box::new(UnpackedTarget {
             file: target,
             size,
-            attributes,
+            attributes: attributes.clone(),
             modified,
             failed: &mut self.failed,
         }))
@@ -634,7 +696,7 @@ impl Write for UnpackedTarget<'_> {
 
 impl Drop for UnpackedTarget<'_> {
     fn drop(&mut self) {
-        match self.file.finish(self.attributes, self.modified) {
+        match self.file.finish(&self.attributes, self.modified) {
             Ok(()) => begin_sync(&self.file, self.size),
             Err(error) => drop(self.failed.get_or_insert(error)),
         }

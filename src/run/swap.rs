@@ -1,7 +1,8 @@
 //! A single swap, forward and backward.
 //!
 //! No record says how far a swap got; the names `new` and `old` in its slot do. N is the name
-//! `new`, O the name `old`, L the live path, and U the unmanaged files in the old object.
+//! `new`, O the name `old`, L the live path, and U the unmanaged entries in the old object (see
+//! `unmanaged`).
 //!
 //! | had old | N | O | state | forward | back |
 //! | --- | --- | --- | --- | --- | --- |
@@ -16,20 +17,21 @@
 //! reverts a backward one, which is then done again.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::open_file::Attributes;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, FileKind, PathMetadata, PathMetadataReader, Tree};
-use crate::names::{CaseFolded, RelPath, same_name};
-use crate::plan::{EntryKind, NewEntryKind, Swap};
+use crate::journal::{SwapState, state_of_names};
+use crate::names::RelPath;
+use crate::plan::{Entry, EntryKind, NewEntry, Swap};
 
 use super::RunError;
 use super::fingerprints::Fingerprints;
+use super::measure::differences;
+use super::unmanaged::{self, IfTaken, LaterName, ManagedPaths, UnmanagedEntry, UnmanagedMove};
 
 /// Swap with its slot in the run's directory.
 ///
@@ -53,17 +55,6 @@ struct SlotObjects {
     live: Option<PathMetadata>,
 }
 
-/// State of a swap, by the names in its slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwapState {
-    /// The old object is at the live path, if there is one.
-    NotBegun,
-    /// The old object and the new object are both in the slot.
-    Between,
-    /// The new object is at the live path.
-    Done,
-}
-
 /// Problem of a slot that holds neither object.
 pub(super) const NEW_AND_OLD_MISSING: &str = "both the new and the old object are missing";
 /// Problem of an occupied live path, to which an object should move.
@@ -75,27 +66,8 @@ pub(super) const OLD_MISSING_AT_LIVE: &str =
 pub(super) const NEW_MISSING_AT_LIVE: &str =
     "the file or directory that the run installed at the live path is missing";
 
-/// Returns the state of a swap, by the names in its slot alone; `None` if both objects are missing.
-pub(super) fn swap_state(
-    tree: &Tree,
-    run: &RunDir,
-    swap: &Swap,
-) -> Result<Option<SwapState>, DiskError> {
-    let mut metadata = PathMetadataReader::new(tree);
-    let new = metadata.metadata(&run.new_object(swap.number))?;
-    let old = metadata.metadata(&run.old_object(swap.number))?;
-    Ok(state_of_names(swap, new.is_some(), old.is_some()))
-}
-
-/// Returns the state of a swap, given which of the two names exist.
-fn state_of_names(swap: &Swap, new: bool, old: bool) -> Option<SwapState> {
-    match (swap.has_old(), new, old) {
-        (true, true, false) | (false, true, _) => Some(SwapState::NotBegun),
-        (true, true, true) => Some(SwapState::Between),
-        (true, false, true) | (false, false, _) => Some(SwapState::Done),
-        (true, false, false) => None,
-    }
-}
+/// Problem of a directory that a power cut left under two names: no rename of one does that.
+pub(super) const DIRECTORY_WITH_TWO_NAMES: &str = "one directory has two names";
 
 /// Result of one step of a walk: whether anything was renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +95,7 @@ impl<'a> Slot<'a> {
         self.run.old_object(self.swap.number)
     }
 
-    fn metadata(&self, at: &RelPath) -> Result<Option<PathMetadata>, RunError> {
+    pub(super) fn metadata(&self, at: &RelPath) -> Result<Option<PathMetadata>, RunError> {
         Ok(self.disk.tree().metadata(at)?)
     }
 
@@ -196,7 +168,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn unexpected(&self, problem: &'static str) -> RunError {
+    pub(super) fn unexpected(&self, problem: &'static str) -> RunError {
         RunError::Unexpected {
             problem,
             live: self.swap.live.clone(),
@@ -213,7 +185,26 @@ impl<'a> Slot<'a> {
     }
 
     fn state_of_names(&self, new: bool, old: bool) -> Result<SwapState, RunError> {
-        state_of_names(self.swap, new, old).ok_or_else(|| self.unexpected(NEW_AND_OLD_MISSING))
+        match state_of_names(self.swap, new, old) {
+            Some(state) => Ok(state),
+            None => self.state_of_live(),
+        }
+    }
+
+    /// Returns the state of a swap that lost both objects, by the object at the live path: a direction
+    /// that needs neither goes on.
+    fn state_of_live(&self) -> Result<SwapState, RunError> {
+        let tree = self.disk.tree();
+        let managed = |entry: &&Entry| entry.kind != EntryKind::Unmanaged;
+        let old: Vec<Entry> = self.swap.old.iter().filter(managed).cloned().collect();
+        if differences(tree, &old)?.is_empty() {
+            return Ok(SwapState::NotBegun);
+        }
+        let new: Vec<Entry> = self.swap.new.iter().map(NewEntry::entry).collect();
+        match differences(tree, &new)?.is_empty() {
+            true => Ok(SwapState::Done),
+            false => Err(self.unexpected(NEW_AND_OLD_MISSING)),
+        }
     }
 
     /// Removes the later name of a file that has two of the three names after a power cut.
@@ -233,7 +224,7 @@ impl<'a> Slot<'a> {
         let later = match (is_live(objects.old), is_live(objects.new)) {
             (false, false) => return Ok(objects),
             _ if live.kind != FileKind::File => {
-                return Err(self.unexpected("one directory has two names"));
+                return Err(self.unexpected(DIRECTORY_WITH_TWO_NAMES));
             }
             (true, _) => self.swap.live.clone(),
             (false, true) => self.new_path(),
@@ -253,6 +244,9 @@ impl<'a> Slot<'a> {
         }
         let objects = self.remove_later_name(before)?;
         match self.state_of_names(objects.new.is_some(), objects.old.is_some())? {
+            SwapState::NotBegun if objects.new.is_none() => {
+                return Err(self.unexpected(NEW_AND_OLD_MISSING));
+            }
             SwapState::NotBegun if self.swap.has_old() => {
                 if objects.live.is_none() {
                     return Err(self.unexpected(OLD_MISSING_AT_LIVE));
@@ -279,8 +273,15 @@ impl<'a> Slot<'a> {
         match self.state_of_names(objects.new.is_some(), objects.old.is_some())? {
             SwapState::NotBegun => return self.move_unmanaged_to_live(),
             SwapState::Between => {}
+            // As before the swap; its new object is lost.
+            SwapState::Done if objects.live.is_none() && !self.swap.has_old() => {
+                return Ok(Moved::Nothing);
+            }
             SwapState::Done if objects.live.is_none() => {
                 return Err(self.unexpected(NEW_MISSING_AT_LIVE));
+            }
+            SwapState::Done if self.swap.has_old() && objects.old.is_none() => {
+                return Err(self.unexpected(NEW_AND_OLD_MISSING));
             }
             SwapState::Done => self.move_live_to(&self.new_path())?,
         }
@@ -361,122 +362,102 @@ impl<'a> Slot<'a> {
         Ok(None)
     }
 
-    /// Returns the managed files in the old object, by their path below it.
-    fn old_files(&self) -> FoldedPaths {
-        let managed = self
-            .swap
-            .old
-            .iter()
-            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
-        self.folded_paths(managed.map(|entry| &entry.path))
-    }
-
-    /// Returns the managed files in the new object, by their path below it.
-    fn new_files(&self) -> FoldedPaths {
-        let managed = self
-            .swap
-            .new
-            .iter()
-            .filter(|entry| matches!(entry.kind, NewEntryKind::File { .. }));
-        self.folded_paths(managed.map(|entry| &entry.path))
-    }
-
-    fn folded_paths<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> FoldedPaths {
-        paths
-            .filter_map(|path| path.below(&self.swap.live))
-            .map(|below| below.case_folded())
-            .collect()
-    }
-
-    /// Moves the unmanaged files from O into N.
+    /// Moves the unmanaged entries from O into N.
     fn move_unmanaged_to_new(&self) -> Result<Moved, RunError> {
-        let (old, new) = (
-            (self.old_path(), self.old_files()),
-            (self.new_path(), self.new_files()),
-        );
-        self.move_unmanaged(&old, &new, LaterName::Target)
+        let swap = self.swap;
+        self.unmanaged_move(
+            (self.old_path(), ManagedPaths::of_old(swap)),
+            (self.new_path(), ManagedPaths::of_new(swap)),
+            LaterName::Target,
+        )
+        .run(IfTaken::Fail)
     }
 
-    /// Moves the unmanaged files from N back into O.
+    /// Moves the unmanaged entries from N back into O.
     fn move_unmanaged_to_old(&self) -> Result<Moved, RunError> {
-        let (old, new) = (
-            (self.old_path(), self.old_files()),
-            (self.new_path(), self.new_files()),
-        );
-        self.move_unmanaged(&new, &old, LaterName::Source)
+        self.move_unmanaged_out_of_new(self.old_path())
     }
 
-    /// Moves the unmanaged files from N back to L, if a power cut kept their move into N, but not
+    /// Moves the unmanaged entries from N back to L, if a power cut kept their move into N, but not
     /// the rename of L to O before it.
     fn move_unmanaged_to_live(&self) -> Result<Moved, RunError> {
-        let (live, new) = (
-            (self.swap.live.clone(), self.old_files()),
-            (self.new_path(), self.new_files()),
-        );
         match self.swap.has_old() {
-            true => self.move_unmanaged(&new, &live, LaterName::Source),
+            true => self.move_unmanaged_out_of_new(self.swap.live.clone()),
             false => Ok(Moved::Nothing),
         }
     }
 
-    /// Moves to L the files that a process still wrote into the old object after the new one was in
-    /// place. A file without a free path there stays in O, and is returned.
+    fn move_unmanaged_out_of_new(&self, old: RelPath) -> Result<Moved, RunError> {
+        let swap = self.swap;
+        self.unmanaged_move(
+            (self.new_path(), ManagedPaths::of_new(swap)),
+            (old, ManagedPaths::of_old(swap)),
+            LaterName::Source,
+        )
+        .run(IfTaken::Fail)
+    }
+
+    fn unmanaged_move(
+        &self,
+        (from, managed): (RelPath, ManagedPaths),
+        (to, managed_there): (RelPath, ManagedPaths),
+        later: LaterName,
+    ) -> UnmanagedMove<'_> {
+        UnmanagedMove {
+            slot: self,
+            from,
+            to,
+            managed,
+            managed_there,
+            later,
+        }
+    }
+
+    /// Moves to L what a process still wrote into the old object after the new one was in place. An
+    /// entry without a free path there stays in O, and is returned.
     pub(super) fn move_late_unmanaged(&self) -> Result<(Moved, Vec<String>), RunError> {
-        let UnmanagedListing {
-            movable,
-            unmovable: mut stayed,
-        } = self.list_unmanaged(&self.old_path(), &self.old_files())?;
-        let mut late = Vec::new();
-        let (live, managed) = (&self.swap.live, self.new_files());
-        for (from, below) in movable {
-            let Some(to) = self.target_of(&below, live, &managed)? else {
-                stayed.push(from.to_string());
-                continue;
-            };
-            match (self.metadata(&from)?, self.metadata(&to)?) {
-                (Some(here), Some(there)) if here.identity != there.identity => {
-                    stayed.push(from.to_string())
-                }
-                _ => late.push((from, to)),
-            }
-        }
-        self.make_parents(&late, &self.old_path(), live)?;
-        let moved = if late.is_empty() {
-            Moved::Nothing
-        } else {
-            Moved::Something
-        };
-        for (from, to) in late {
-            if self.metadata(&to)?.is_some() {
-                // One file under two names: remove the later one, then repeat the move.
-                self.disk.remove_file(&to)?;
-            }
-            self.disk.rename(&from, &to)?;
-        }
+        let mut stayed = Vec::new();
+        let moved = self
+            .unmanaged_move(
+                (self.old_path(), ManagedPaths::of_old(self.swap)),
+                (self.swap.live.clone(), ManagedPaths::of_new(self.swap)),
+                LaterName::Target,
+            )
+            .run(IfTaken::Stay(&mut stayed))?;
         Ok((moved, stayed))
     }
 
-    /// Returns the unmanaged files in the new object while it is in the slot.
+    /// Returns the unmanaged entries in the new object while it is in the slot.
     pub(super) fn unmanaged_in_new(&self) -> Result<Vec<String>, RunError> {
-        let UnmanagedListing { movable, unmovable } =
-            self.list_unmanaged(&self.new_path(), &self.new_files())?;
-        Ok(movable
+        let managed = ManagedPaths::of_new(self.swap);
+        let listing = unmanaged::list(self.disk.tree(), &self.new_path(), &managed)?;
+        let movable = listing
+            .movable
             .into_iter()
-            .map(|(at, _)| at.to_string())
-            .chain(unmovable)
-            .collect())
+            .map(|entry| entry.path.to_string());
+        Ok(movable.chain(listing.unmovable).collect())
     }
 
-    /// Returns the unmanaged files in the object that this swap has moved to L, or is about to.
-    pub(super) fn unmanaged_in_live(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+    /// Returns the unmanaged entries in the object that this swap has moved to L, or is about to;
+    /// `directories` are managed in some object of the live path.
+    ///
+    /// # Errors
+    ///
+    /// An entry without a usable path, so that none is silently left behind.
+    pub(super) fn unmanaged_in_live(
+        &self,
+        directories: &ManagedPaths,
+    ) -> Result<Vec<UnmanagedEntry>, RunError> {
         let object = match self.state()? {
             SwapState::Done => self.swap.live.clone(),
             SwapState::NotBegun | SwapState::Between => self.new_path(),
         };
-        self.unmanaged_files(&object, &self.new_files())
+        let mut managed = ManagedPaths::of_new(self.swap);
+        managed.add_directories_of(directories);
+        self.movable(&object, &managed)
     }
 
-    /// Checks that every unmanaged file in the old object can be moved along, unless the swap is
+    /// Checks that every unmanaged entry in the old object can be moved along, unless the swap is
     /// done.
     pub(super) fn check_unmanaged_can_move(&self) -> Result<(), RunError> {
         let object = match self.state()? {
@@ -484,194 +465,25 @@ impl<'a> Slot<'a> {
             SwapState::Between => self.old_path(),
             SwapState::Done => return Ok(()),
         };
-        self.unmanaged_files(&object, &self.old_files()).map(|_| ())
+        self.movable(&object, &ManagedPaths::of_old(self.swap))
+            .map(drop)
     }
 
-    /// Returns the unmanaged files in a managed object: their path, and their path below the
-    /// object. A file without a usable path is an error, so that none is silently left behind.
-    fn unmanaged_files(
+    fn movable(
         &self,
         object: &RelPath,
-        managed: &FoldedPaths,
-    ) -> Result<Vec<(RelPath, RelPath)>, RunError> {
-        let UnmanagedListing { movable, unmovable } = self.list_unmanaged(object, managed)?;
-        match unmovable.into_iter().next() {
-            None => Ok(movable),
-            Some(at) => Err(RunError::CannotMove {
-                path: self.disk.tree().path().join(at).display().to_string(),
-            }),
+        managed: &ManagedPaths,
+    ) -> Result<Vec<UnmanagedEntry>, RunError> {
+        let listing = unmanaged::list(self.disk.tree(), object, managed)?;
+        match listing.unmovable.first() {
+            None => Ok(listing.movable),
+            Some(path) => Err(self.cannot_move(path)),
         }
     }
 
-    fn list_unmanaged(
-        &self,
-        object: &RelPath,
-        managed: &FoldedPaths,
-    ) -> Result<UnmanagedListing, RunError> {
-        match self.metadata(object)? {
-            Some(metadata) if metadata.kind == FileKind::Directory => {}
-            _ => return Ok(UnmanagedListing::default()),
-        }
-        let listing = self.disk.tree().walk(Some(object))?;
-        let files = listing
-            .found
-            .into_iter()
-            .filter(|found| found.kind != FileKind::Directory);
-        let movable =
-            files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
-        let movable = movable
-            .filter(|(_, below)| !managed.contains(&below.case_folded()))
-            .collect();
-        Ok(UnmanagedListing {
-            movable,
-            unmovable: listing.unreadable,
-        })
-    }
-
-    /// Moves the unmanaged files of one object into the other; each object comes with its managed
-    /// files.
-    fn move_unmanaged(
-        &self,
-        (from, managed): &(RelPath, FoldedPaths),
-        (to, managed_in_target): &(RelPath, FoldedPaths),
-        later: LaterName,
-    ) -> Result<Moved, RunError> {
-        let conflict = |source: &RelPath| RunError::UnmanagedConflict {
-            path: self.disk.tree().shown(Some(source)),
-        };
-        let mut moves = Vec::new();
-        for (source, below) in self.unmanaged_files(from, managed)? {
-            match self.target_of(&below, to, managed_in_target)? {
-                Some(target) => moves.push((source, target)),
-                None => return Err(conflict(&source)),
-            }
-        }
-        let moved = if moves.is_empty() {
-            Moved::Nothing
-        } else {
-            Moved::Something
-        };
-        self.make_parents(&moves, from, to)?;
-        for (source, target) in moves {
-            let (here, there) = (self.metadata(&source)?, self.metadata(&target)?);
-            match (here, there) {
-                (Some(here), Some(there)) if here.identity == there.identity => match later {
-                    // Of O and N, N is the later one: forward the move is done again, backward it
-                    // is finished.
-                    LaterName::Target => self.disk.remove_file(&target)?,
-                    LaterName::Source => {
-                        self.disk.remove_file(&source)?;
-                        continue;
-                    }
-                },
-                (_, Some(_)) => return Err(conflict(&source)),
-                _ => {}
-            }
-            self.disk.rename(&source, &target)?;
-        }
-        Ok(moved)
-    }
-
-    /// Returns the target path of an unmanaged file below an object that has these managed files;
-    /// `None` if the path is taken. Names compare without regard to case: an existing directory
-    /// keeps its spelling, and no file goes beside a managed one that differs from it only in case.
-    fn target_of(
-        &self,
-        below: &RelPath,
-        object: &RelPath,
-        managed: &FoldedPaths,
-    ) -> Result<Option<RelPath>, RunError> {
-        if managed.contains(&below.case_folded()) {
-            return Ok(None);
-        }
-        let mut target = object.clone();
-        for directory in below.ancestors() {
-            target = self.existing_spelling(&target, directory.name())?;
-            if self
-                .metadata(&target)?
-                .is_some_and(|metadata| metadata.kind != FileKind::Directory)
-            {
-                return Ok(None);
-            }
-        }
-        Ok(Some(
-            target.join(below.name()).expect("the last part of a path"),
-        ))
-    }
-
-    /// Returns the path of a name in a directory, in the spelling that exists there, if any.
-    fn existing_spelling(&self, directory: &RelPath, name: &str) -> Result<RelPath, RunError> {
-        let exact = directory.join(name).expect("a part of a path");
-        if self.metadata(&exact)?.is_some() {
-            return Ok(exact);
-        }
-        let names = self.disk.tree().names(directory)?;
-        let there = names.iter().find(|(there, _)| same_name(there, name));
-        Ok(there.map_or(exact, |(there, _)| {
-            directory.join(there).expect("a name found in a directory")
-        }))
-    }
-
-    /// Makes the unmanaged parent directories of the files below the target, with the mode and the
-    /// owner that they have below the source. A crash may have left one of them without mode and
-    /// owner, so these are set again, except on managed directories. The directories are synced
-    /// before a file moves there, because a power cut would take the file away with its directory.
-    fn make_parents(
-        &self,
-        moves: &[(RelPath, RelPath)],
-        from: &RelPath,
-        to: &RelPath,
-    ) -> Result<(), RunError> {
-        let managed = self.managed_directories();
-        let parents = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
-            path.ancestors()
-                .filter(|directory| directory.below(object).is_some())
-                .collect()
-        };
-        // The key is the directory to be made; its value is the one whose attributes it gets.
-        let pairs = moves.iter().flat_map(|(source, target)| {
-            parents(target, to).into_iter().zip(parents(source, from))
-        });
-        let sources: BTreeMap<RelPath, RelPath> = pairs.collect();
-        let mut made = Moved::Nothing;
-        for (directory, source) in sources {
-            let source = self
-                .metadata(&source)?
-                .ok_or_else(|| self.unexpected("a directory is missing"))?;
-            let wanted = Attributes::of(&source);
-            let is_managed = directory
-                .below(to)
-                .is_some_and(|below| managed.contains(&below.case_folded()));
-            match self.metadata(&directory)? {
-                None => self.disk.make_directory(&directory, wanted)?,
-                Some(metadata) if !is_managed && Attributes::of(&metadata) != wanted => {
-                    self.disk.set_directory(&directory, wanted)?
-                }
-                Some(_) => continue,
-            }
-            made = Moved::Something;
-        }
-        match made {
-            Moved::Something => Ok(self.disk.sync()?),
-            Moved::Nothing => Ok(()),
-        }
-    }
-
-    /// Returns the managed directories in the new and the old object, by their path below it.
-    fn managed_directories(&self) -> FoldedPaths {
-        let old = self
-            .swap
-            .old
-            .iter()
-            .filter(|entry| entry.kind == EntryKind::Directory)
-            .map(|entry| &entry.path);
-        let new = self
-            .swap
-            .new
-            .iter()
-            .filter(|entry| matches!(entry.kind, NewEntryKind::Directory))
-            .map(|entry| &entry.path);
-        self.folded_paths(old.chain(new))
+    pub(super) fn cannot_move(&self, path: &str) -> RunError {
+        let path = self.disk.tree().path().join(path).display().to_string();
+        RunError::CannotMove { path }
     }
 }
 
@@ -687,23 +499,4 @@ fn opened<'d>(
             .directory(path)
             .map(|directory| cell.get_or_init(|| directory)),
     }
-}
-
-/// Unmanaged files in an object.
-#[derive(Default)]
-struct UnmanagedListing {
-    /// Paths of the files, each with its path below the object.
-    movable: Vec<(RelPath, RelPath)>,
-    /// Files without a usable path, made printable.
-    unmovable: Vec<String>,
-}
-
-/// Paths below an object, case-folded.
-type FoldedPaths = BTreeSet<CaseFolded>;
-
-/// Later of the two paths of an unmanaged file, in the order O, L, N.
-#[derive(Clone, Copy)]
-enum LaterName {
-    Source,
-    Target,
 }

@@ -15,14 +15,15 @@ use super::check::{moved_to, points_of_no_return};
 use super::executor::load_plan;
 use super::measure::differences;
 use super::past::describe_run;
-use super::swap::{SwapState, swap_state};
+use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
-use super::{RunError, measure};
+use super::{RunError, unmanaged};
 use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
 use crate::deployment::description::Description;
 use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
-use crate::journal::{LeftBehind, Outcome, Run, RunState};
+use crate::journal::{Damaged, LeftBehind, Outcome, Run, RunState};
+use crate::journal::{SwapState, swap_state};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
@@ -93,8 +94,11 @@ impl<'a> UndoCheck<'a> {
     /// Reads what decides about the runs. `runs` are all runs, oldest first; without a description
     /// no server counts as offline.
     pub fn new(tree: &'a Tree, runs: &'a [Run], site: Option<&Description>) -> Self {
-        let is_not_undone =
-            |run: &&Run| run.is_done() || matches!(run.state(), RunState::Unfinished(_));
+        let is_not_undone = |run: &&Run| match run.state() {
+            RunState::Unfinished(_)
+            | RunState::Damaged(Damaged::Done | Damaged::Interrupted | Damaged::Pruned) => true,
+            _ => run.is_done(),
+        };
         let plans = runs.iter().filter(is_not_undone).map(|run| {
             let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
             (run.number, plan.map(RunPlan::new))
@@ -122,6 +126,15 @@ impl<'a> UndoCheck<'a> {
     ///
     /// The deployment cannot be read.
     pub fn reasons(&self, run: &Run) -> Result<Vec<Reason>, RunError> {
+        if let (false, Some(fault)) = (run.is_open(), &run.fault) {
+            let help = format!(
+                "`rollup undo {} --from-slots` works without its journal",
+                run.name()
+            );
+            return Ok(vec![
+                Reason::new(ReasonKind::NotReady, fault.clone()).help(help),
+            ]);
+        }
         if !run.is_done() {
             return Ok(Vec::new());
         }
@@ -316,7 +329,7 @@ impl<'a> UndoCheck<'a> {
     }
 
     /// Returns a reason for each later run that touches a path of this one, newest first.
-    fn later_runs(&self, run: &Run) -> Vec<Reason> {
+    pub(super) fn later_runs(&self, run: &Run) -> Vec<Reason> {
         let Some(Ok(own)) = self.plans.get(&run.number) else {
             return Vec::new();
         };
@@ -605,7 +618,9 @@ pub fn undo_answers(
 ) -> Result<BTreeMap<u32, UndoAnswer>, RunError> {
     let check = UndoCheck::new(tree, runs, site);
     let mut answers = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.is_done()) {
+    let is_in_effect =
+        |run: &&Run| run.is_done() || run.state() == RunState::Damaged(Damaged::Done);
+    for run in runs.iter().filter(is_in_effect) {
         let reasons = check.reasons(run)?.into_iter();
         let reasons: Vec<String> = reasons.map(|reason| reason.message).collect();
         let possible = reasons.is_empty();
@@ -614,9 +629,33 @@ pub fn undo_answers(
     Ok(answers)
 }
 
+/// Differences between the state after the rollback of a run and the state before the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftByRollback {
+    /// Directories that the run had made, which are not empty.
+    pub containers: Vec<RelPath>,
+    /// Unmanaged entries that are not in their place.
+    pub missing: Vec<RelPath>,
+}
+
+impl LeftByRollback {
+    /// Returns whether everything is as it was before the run.
+    pub fn is_nothing(&self) -> bool {
+        self.containers.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// Returns what the rollback of a run left different from the state before.
+pub fn left_by_rollback(tree: &Tree, runs: &[Run], run: &Run) -> LeftByRollback {
+    LeftByRollback {
+        containers: containers_left(tree, runs, run),
+        missing: run.journal.missing().to_vec(),
+    }
+}
+
 /// Returns the directories that the rollback of a run left and that no other run uses: something is
 /// in them that no run put there. Of several below each other, the deepest.
-pub fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Vec<RelPath> {
+fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Vec<RelPath> {
     let check = UndoCheck::new(tree, runs, None);
     let in_use: BTreeSet<&RelPath> = check
         .plans
@@ -741,14 +780,15 @@ fn files_in_the_way(
         let shown = tree.shown(Some(&file));
         let shown = Escaped(&shown);
         let is_restored = of_path().flat_map(|swap| &swap.old).any(|entry| {
-            matches!(entry.kind, EntryKind::File { .. })
-                && entry.path.case_folded() == file.case_folded()
+            entry.kind != EntryKind::Unmanaged && entry.path.case_folded() == file.case_folded()
         });
         let message = if is_restored {
-            format!("the unmanaged file `{shown}` is at a path to which the undo restores a file")
+            format!(
+                "the unmanaged `{shown}` is at a path to which the undo restores a file or directory"
+            )
         } else if !of_path().next().is_some_and(Swap::has_old) {
             format!(
-                "the unmanaged file `{shown}` is in a directory that the run made and the undo removes"
+                "the unmanaged `{shown}` is in a directory that the run made and the undo removes"
             )
         } else {
             continue;
@@ -759,8 +799,8 @@ fn files_in_the_way(
     Ok(reasons)
 }
 
-/// Returns the unmanaged files in the objects that a run installed, each with the last swap of its
-/// live path.
+/// Returns the topmost unmanaged entries in the objects that a run installed, each with the last swap
+/// of its live path.
 pub(super) fn unmanaged_in_objects<'p>(
     tree: &Tree,
     run: &Run,
@@ -772,23 +812,13 @@ pub(super) fn unmanaged_in_objects<'p>(
     let mut unmanaged = Vec::new();
     for (live, swap) in last {
         let is_done = swap_state(tree, &run.directory, swap)? == Some(SwapState::Done);
-        let is_directory = tree
-            .metadata(live)?
-            .is_some_and(|found| found.kind == FileKind::Directory);
-        if !is_done || !is_directory || left_alone.contains(live) {
+        if !is_done || left_alone.contains(live) {
             continue;
         }
-        let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-        let found = measure::measure(tree, &[live], &[])?.appeared;
-        let managed: BTreeSet<_> = new
-            .iter()
-            .filter(|entry| matches!(entry.kind, EntryKind::File { .. }))
-            .map(|entry| entry.path.case_folded())
-            .collect();
-        let found = found
-            .into_iter()
-            .filter(|file| !managed.contains(&file.case_folded()));
-        unmanaged.extend(found.map(|file| (swap, file)));
+        let mut managed = ManagedPaths::of_new(swap);
+        managed.add_directories_of(&ManagedPaths::directories_of(plan, live));
+        let found = unmanaged::list(tree, live, &managed)?.movable;
+        unmanaged.extend(found.into_iter().map(|entry| (swap, entry.path)));
     }
     Ok(unmanaged)
 }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::event::{EventOperation, micros};
 use super::fingerprints::Fingerprints;
-use super::swap::{Moved, Slot, SwapState};
+use super::swap::{Moved, Slot};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
+use crate::journal::SwapState;
 use crate::journal::{Answer, Direction, JournalWriter, Record};
 use crate::names::RelPath;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};

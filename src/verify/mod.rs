@@ -10,12 +10,16 @@ use serde::Serialize;
 
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
-use crate::journal::{EmptiedPath, runs};
+use crate::journal::{EmptiedPath, Run, quarantined, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::{EntryKind, broken_requirements, directories_of_no_instance, lagging};
-use crate::run::{LeftObject, LeftObjects, RunError, past, paths_left_empty};
+use crate::run::{
+    LeftObject, LeftObjects, RunError, attribute_drift, emptied_paths, load_plan, past,
+    paths_left_empty,
+};
 
 /// Result of a verification.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -28,13 +32,15 @@ pub struct Verification {
     pub bytes: u64,
     /// Drift per file or record, sorted by path.
     pub drift: Vec<Drift>,
+    /// Damaged records of runs, and live paths that such runs left empty.
+    pub faults: Vec<Drift>,
     /// Lag behind applied rollups, in words; nothing while a run is unfinished.
     pub lagging: Vec<String>,
     /// Installed items that lack what they require, in words.
     pub lacking: Vec<String>,
     /// Directories that belong to no instance and to no server; they are not drift.
     pub directories_of_no_instance: Vec<RelPath>,
-    /// Unmanaged files among the installed ones; they are not drift.
+    /// Unmanaged files and directories among the installed ones; they are not drift.
     pub unmanaged: Vec<RelPath>,
     /// Names on disk that are not UTF-8, escaped; a plan that touches them is refused.
     pub unreadable: Vec<String>,
@@ -70,7 +76,7 @@ struct RecordedState {
 impl Verification {
     /// Returns the number of differences.
     pub fn differences(&self) -> usize {
-        self.drift.len() + self.lagging.len() + self.lacking.len()
+        self.drift.len() + self.faults.len() + self.lagging.len() + self.lacking.len()
     }
 }
 
@@ -81,7 +87,13 @@ impl Verification {
 /// The deployment or the records of a run cannot be read.
 pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunError> {
     let runs = runs(tree)?;
-    let (past, LeftObjects { there, gone }) = past(tree, None)?;
+    let (past, left) = past(tree, None)?;
+    let of_attributes = attribute_drift(tree, &left)?;
+    let LeftObjects {
+        there,
+        gone,
+        faults,
+    } = left;
     let is_unfinished = past.open.as_ref().is_some_and(|open| open.staged.is_none());
     snapshot.past = past;
     let snapshot = &snapshot;
@@ -114,6 +126,17 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
             });
         }
     }
+    verified
+        .drift
+        .extend(of_attributes.into_iter().map(|found| Drift {
+            path: found.path,
+            description: found.description,
+        }));
+    let faults = faults.into_iter();
+    verified
+        .faults
+        .extend(faults.map(|(path, description)| Drift { path, description }));
+    verified.faults.extend(emptied_by_damaged(tree, &runs)?);
     let mut records = RecordedState {
         gone,
         ..RecordedState::default()
@@ -173,6 +196,43 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     Ok(verified)
 }
 
+/// Returns the live paths that are empty because their objects are in the slots of a run whose journal
+/// is damaged or that is quarantined; and the plans of such runs that cannot be used.
+fn emptied_by_damaged(tree: &Tree, runs: &[Run]) -> Result<Vec<Drift>, RunError> {
+    let damaged = runs.iter().filter(|run| run.fault.is_some());
+    let mut directories: Vec<RunDir> = damaged.map(|run| run.directory.clone()).collect();
+    directories.extend(
+        quarantined(tree)?
+            .iter()
+            .map(|(name, _)| ROLLUP_DIR.run(name)),
+    );
+    let mut faults = Vec::new();
+    for run in directories {
+        let plan = match load_plan(tree, &run) {
+            Ok(plan) => plan,
+            Err(RunError::Plan { fault, .. }) => {
+                let description = format!(
+                    "cannot be used, so that what the run moved away is not known: {fault}"
+                );
+                faults.push(Drift {
+                    path: run.plan(),
+                    description,
+                });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for EmptiedPath { live, kept } in emptied_paths(tree, &run, &plan)? {
+            let description = format!("is gone; `{}` keeps it", Escaped(kept.as_str()));
+            faults.push(Drift {
+                path: live,
+                description,
+            });
+        }
+    }
+    Ok(faults)
+}
+
 /// Merges the results of runs with the records of items, which take precedence. The record of an
 /// installer counts only if no run copied the file, since the share may have a newer one by now.
 fn expected(
@@ -203,7 +263,49 @@ fn expected(
     expected
 }
 
-/// Adds the expected files of an installed item or program, and the unmanaged files among them.
+/// Returns the topmost unmanaged files and directories of an item or program; a directory in which there
+/// is no file is left out.
+fn unmanaged(snapshot: &Snapshot, directory: &RelPath, managed: &[CaseFolded]) -> Vec<RelPath> {
+    let files = managed.iter().cloned().collect::<BTreeSet<_>>();
+    let above = managed
+        .iter()
+        .filter_map(|file| RelPath::parse(file.as_str()).ok());
+    let mut directories: BTreeSet<CaseFolded> = above
+        .flat_map(|file| {
+            file.ancestors()
+                .map(|above| above.case_folded())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    directories.insert(ItemDir(directory).files().case_folded());
+    let mut unmanaged = Vec::new();
+    let mut whole: BTreeSet<CaseFolded> = BTreeSet::new();
+    for found in snapshot.below(directory) {
+        let path = found.path.case_folded();
+        let is_inside = || {
+            found
+                .path
+                .ancestors()
+                .any(|above| whole.contains(&above.case_folded()))
+        };
+        if files.contains(&path) || directories.contains(&path) || is_inside() {
+            continue;
+        }
+        if found.kind == FileKind::Directory {
+            whole.insert(path);
+            if !snapshot
+                .below(&found.path)
+                .any(|below| below.kind != FileKind::Directory)
+            {
+                continue;
+            }
+        }
+        unmanaged.push(found.path.clone());
+    }
+    unmanaged
+}
+
+/// Adds the expected files of an installed item or program, and the unmanaged entries among them.
 fn add_expected_files(
     snapshot: &Snapshot,
     directory: &RelPath,
@@ -230,15 +332,9 @@ fn add_expected_files(
             },
         );
     }
-    managed.sort();
-    let unmanaged = snapshot
-        .below(directory)
-        .filter(|found| found.kind != FileKind::Directory);
-    let unmanaged =
-        unmanaged.filter(|found| managed.binary_search(&found.path.case_folded()).is_err());
     verified
         .unmanaged
-        .extend(unmanaged.map(|found| found.path.clone()));
+        .extend(unmanaged(snapshot, directory, &managed));
     verified.items += usize::from(installed.is_some());
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -53,6 +54,11 @@ impl RelPath {
     /// Returns the path with one more part, or several joined by `/`.
     pub fn join(&self, below: &str) -> Result<Self, RelPathError> {
         Self::try_from(format!("{}/{below}", self.0))
+    }
+
+    /// Returns the path of a name in this directory; `None` for a name that no path has.
+    pub fn with_name(&self, name: &OsStr) -> Option<Self> {
+        self.join(name.to_str()?).ok()
     }
 
     /// Returns the path of `below`, which is relative to this directory.

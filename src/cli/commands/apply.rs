@@ -17,6 +17,7 @@ use crate::cli::terminal::progress::describe_backup;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
+use crate::journal::AskedOptions;
 use crate::plan::{Plan, Planned};
 use crate::run::{self, BackupTarget, Ended, RunRequest, preflight};
 
@@ -47,10 +48,13 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         injector: args.rehearsal.injector(),
     };
     let run_options = RunOptions {
-        stop_before: args.stop_before.clone(),
-        on_failure: args.failure.on_failure.into(),
+        asked: AskedOptions {
+            // A later command may be typed in another directory.
+            backup_dir: backup.map(|backup| backup.directory().to_owned()),
+            stop_before: args.stop_before.clone(),
+            stop_on_failure: args.failure.stops().unwrap_or_default(),
+        },
         manual_steps: args.rehearsal.into(),
-        backup: args.backup_dir.clone(),
         ..RunOptions::default()
     };
     run_job(&job, &begin_options, run_options)
@@ -83,16 +87,22 @@ pub(super) fn run_job(
     let Some(mut begun) = job.begin("apply", begin_options)? else {
         return Ok(Exit::Ok);
     };
-    let mut backup = match &run_options.backup {
+    let mut backup = match &run_options.asked.backup_dir {
         Some(directory) => Some(Backup::prepare(directory, job, &begun)?),
         None => None,
     };
     let confirmed = job.confirm(&begun, begin_options)?;
     begun.disk.create_rollup_directory(&begun.doing)?;
     let command = begin_options.command;
+    let options = run_options.asked.clone();
     let mut progress = begin_progress(&begun.disk, &begun.plan, command, run_options)?;
     let begin = Instant::now();
-    let ended = stage_and_commit(job, &begun, confirmed, backup.as_mut(), &mut progress);
+    let asked = RunRequest {
+        manifest: Some(job.loaded.source.text()),
+        confirmed,
+        options,
+    };
+    let ended = stage_and_commit(&begun, &asked, backup.as_mut(), &mut progress);
     let end = Instant::now();
     if let (Err(_), Some(backup)) = (&ended, &mut backup) {
         backup.remove_if_unused(begun.disk.tree());
@@ -102,7 +112,7 @@ pub(super) fn run_job(
     let backup = backup.and_then(|backup| backup.completed);
     let backup = backup.as_ref().map(describe_backup);
     match result {
-        Ok((measured, appeared)) => {
+        Ok(unmanaged) => {
             let run = progress.run.clone().unwrap_or_default();
             out::line(format_args!(
                 "\napplied {} as run {run}:",
@@ -114,7 +124,7 @@ pub(super) fn run_job(
             let committed = out::duration(end - committing);
             out::line(format_args!("staged in {staged}, committed in {committed}"));
             backup.iter().for_each(out::line);
-            report_comparison(&begun.plan, measured, &appeared);
+            report_comparison(&unmanaged);
             report_undo(job.tree(), Some(&job.site.description), &run);
             Ok(Exit::Ok)
         }
@@ -127,9 +137,8 @@ pub(super) fn run_job(
 
 /// Stages, backs up and commits; or only backs up and commits if the run is already staged.
 fn stage_and_commit(
-    job: &Job,
     begun: &LockedPlan,
-    confirmed: Vec<String>,
+    asked: &RunRequest<'_>,
     mut backup: Option<&mut Backup>,
     progress: &mut RunProgress,
 ) -> anyhow::Result<Ended> {
@@ -144,11 +153,7 @@ fn stage_and_commit(
         let ended = run::resume(disk, staged, progress);
         return ended.context(OfRun(staged.number));
     }
-    let asked = RunRequest {
-        manifest: Some(job.loaded.source.text()),
-        confirmed,
-    };
-    let staged = run::stage(disk, plan, &asked, begun.payload.as_ref(), progress)?;
+    let staged = run::stage(disk, plan, asked, begun.payload.as_ref(), progress)?;
     if let Err(error) = back_up(progress) {
         // A run that cannot be removed stays staged, and the `now:` line names it.
         let _ = staged.discard(disk);

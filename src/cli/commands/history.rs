@@ -13,7 +13,7 @@ use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styl
 use crate::deployment::tree::Tree;
 use crate::journal::{
     Accepted, Answer, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run,
-    RunState, RunSubject, quarantined,
+    RunState, RunSubject, quarantined, runs,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::PlannedStep;
@@ -24,7 +24,7 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_deployment(args.deployment.path())?;
     site.warn();
     let (runs, answers) = inputs::read_consistently(&site.tree, || {
-        let runs = inputs::checked_runs(&site.tree)?;
+        let runs = runs(&site.tree)?;
         let answers = undo_answers(&site.tree, &runs, site.description.as_ref().ok());
         Ok((runs, answers?))
     })?;
@@ -109,6 +109,8 @@ struct RunRow<'a> {
     undoable: bool,
     /// Reasons why a finished run cannot be undone.
     undo_blockers: Option<&'a [String]>,
+    /// Fault of a journal that cannot be relied on.
+    fault: Option<&'a str>,
     /// Reason that was given to `accept`.
     reason: Option<&'a str>,
     #[serde(skip)]
@@ -148,6 +150,7 @@ impl<'a> RunRow<'a> {
             measured,
             undoable: undo.is_some_and(|undo| undo.possible),
             undo_blockers: undo.map(|undo| undo.reasons.as_slice()),
+            fault: run.fault.as_deref(),
             reason: reason.map(String::as_str),
             of: run,
             undo,
@@ -182,6 +185,9 @@ impl<'a> RunRow<'a> {
             text.push_str(&format!("; {}", describe_answer(answer)));
         }
         print_below(&text);
+        if let Some(fault) = &self.of.fault {
+            print_below(&Escaped(fault).to_string());
+        }
         if let Some(accepted) = accepted(self.of) {
             print_below(&format!("closed {}", describe_acceptance(accepted)));
         }
@@ -226,7 +232,7 @@ fn describe_subject(opened: Option<&Opened>) -> String {
             Some(kb) => format!("record {kb} as applied by hand: {}", Escaped(reason)),
             None => format!("accept drift: {}", Escaped(reason)),
         },
-        None => "it was interrupted before its first record".to_owned(),
+        None => "its first record does not exist".to_owned(),
     }
 }
 
@@ -419,13 +425,13 @@ fn describe_record(record: &Record) -> String {
             };
             format!("manual step {}: {answer} by {}", Escaped(step), Escaped(by))
         }
-        Record::Turned { direction, why } => match direction {
+        Record::Turned { direction, why, .. } => match direction {
             Direction::Forward => format!("going forward: {}", Escaped(why)),
             Direction::Back => format!("rolling back: {}", Escaped(why)),
         },
-        Record::Reopened { why, unmanaged } => {
-            let files = count(unmanaged.len(), "unmanaged file", "unmanaged files");
-            format!("reopened: {}; {files} to move along", Escaped(why))
+        Record::Reopened { why, unmanaged, .. } => {
+            let unmanaged = count(unmanaged.len(), "unmanaged entry", "unmanaged entries");
+            format!("reopened: {}; {unmanaged} to move along", Escaped(why))
         }
         Record::Closed {
             outcome,

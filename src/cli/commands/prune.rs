@@ -17,7 +17,7 @@ use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
     self, LostFile, UndoCheck, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
-    refuse_mounted,
+    paths_left_empty, refuse_mounted,
 };
 
 /// Runs that a prune clears, and runs that it leaves.
@@ -34,7 +34,8 @@ pub(in crate::cli) struct Clearing {
     undoable: Vec<String>,
     /// Those that can be undone before the prune, and cannot afterwards, oldest first.
     no_longer_undoable: Vec<String>,
-    /// Names of runs that are staged or unfinished.
+    /// Names of runs that are never cleared: staged, unfinished or damaged ones, and those that keep the
+    /// objects of paths that are still empty.
     skipped: Vec<String>,
     /// Descriptions of the states of these runs.
     #[serde(skip)]
@@ -60,21 +61,39 @@ struct ClearedRun {
 }
 
 impl Clearing {
-    fn read(tree: &Tree, keep: usize) -> anyhow::Result<Self> {
+    /// Finds what a prune clears that keeps the newest runs, or without a number only what rolled-back
+    /// runs keep.
+    fn read(tree: &Tree, keep: Option<usize>) -> anyhow::Result<Self> {
         let runs = runs(tree)?;
         let check = UndoCheck::new(tree, &runs, None);
         let before = check.in_turn()?;
         let mut clearing = Self::default();
         let mut finished = Vec::new();
         for run in &runs {
-            if run.is_open() {
+            if run.is_open() || run.fault.is_some() {
                 clearing.skipped.push(run.name().to_owned());
                 clearing.states.push(describe_run(run));
             } else {
                 finished.push(run);
             }
         }
-        for run in &finished[..oldest_kept(&finished, keep)] {
+        match keep {
+            Some(keep) => finished.truncate(oldest_kept(&finished, keep)),
+            None => finished.retain(|run| run.state() == RunState::Closed(Outcome::Undone)),
+        }
+        // What a run left empty is still in its slots.
+        let emptied = paths_left_empty(tree, &runs)?;
+        finished.retain(|run| {
+            let is_needed = emptied.iter().any(|(name, _)| name == run.name());
+            if is_needed {
+                clearing.skipped.push(run.name().to_owned());
+                clearing
+                    .states
+                    .push("needed: it keeps objects of paths that are still empty");
+            }
+            !is_needed
+        });
+        for run in finished {
             if let Some(bytes) = kept_bytes(tree, run)? {
                 refuse_mounted(tree, run)?;
                 let lost = lost_files(tree, run);
@@ -86,7 +105,7 @@ impl Clearing {
                     was_undoable: before.contains(&run.number),
                     plan_fault: lost.as_ref().err().map(ToString::to_string),
                     lost: lost.ok(),
-                    run: (*run).clone(),
+                    run: run.clone(),
                 });
             }
         }

@@ -4,16 +4,19 @@ use anyhow::Context;
 
 use crate::cli::answers::{check_answers, confirm_to_continue};
 use crate::cli::args::ResumeArgs;
+use crate::cli::backup::Backup;
 use crate::cli::ending::{applied, begin_progress, report_comparison, report_undo};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::recovery::{
-    lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run,
+    lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run, sound,
 };
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
-use crate::journal::{Direction, Run, runs};
-use crate::run::{self, load_plan};
+use crate::deployment::locked::LockedDeployment;
+use crate::journal::{AskedOptions, Direction, Run, RunState, runs};
+use crate::plan::Plan;
+use crate::run::{self, examine, load_plan};
 
 /// Runs `rollup resume`.
 pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
@@ -27,6 +30,10 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) else {
         return Ok(report_no_open_run(&cleared, ""));
     };
+    let open = match args.from_slots.from_slots {
+        true => run::rebuild_journal(&disk, open, Direction::Forward)?,
+        false => sound(open)?,
+    };
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
@@ -34,18 +41,50 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let options = RunOptions {
         confirmed: args.done.clone(),
         manual_steps: args.rehearsal.into(),
-        on_failure: args.failure.on_failure.into(),
+        asked: options_of(&disk, &open, &plan, args)?,
         ..RunOptions::default()
+    };
+    let backup = match (&options.asked.backup_dir, open.state()) {
+        (Some(directory), RunState::Staged) => {
+            Backup::of_staged(directory, disk.tree(), &open, &plan)?
+        }
+        _ => None,
     };
     let mut progress = begin_progress(&disk, &plan, "resume", options)?;
     progress.reopen(open.name());
+    if let Some(mut backup) = backup {
+        backup.make(disk.tree(), &plan, &mut progress)?;
+    }
     let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
-    let result = ended.and_then(applied).map(|(measured, appeared)| {
+    let result = ended.and_then(applied).map(|unmanaged| {
         out::line(format_args!("run {} is finished", open.name()));
-        report_comparison(&plan, measured, &appeared);
+        report_comparison(&unmanaged);
         report_undo(disk.tree(), site.as_ref(), open.name());
         Exit::Ok
     });
     progress.end(&result);
     result
+}
+
+/// Returns the options with which the run was begun, as far as they still apply and no others are given.
+fn options_of(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+    args: &ResumeArgs,
+) -> anyhow::Result<AskedOptions> {
+    let begun = run.journal.opened().map(|opened| opened.options.clone());
+    let begun = begun.unwrap_or_default();
+    let examined = examine(disk.tree(), &run.directory, plan)?;
+    // A run that stopped before the step goes on.
+    let is_before = |step: &String| {
+        let before = plan.steps.iter().take_while(|planned| planned.id != *step);
+        let mut swaps = before.flat_map(|planned| plan.swaps_of(Some(planned.id.as_str())));
+        swaps.any(|swap| !examined.is_done(swap.number))
+    };
+    Ok(AskedOptions {
+        stop_before: begun.stop_before.filter(is_before),
+        stop_on_failure: args.failure.stops().unwrap_or(begun.stop_on_failure),
+        backup_dir: begun.backup_dir,
+    })
 }

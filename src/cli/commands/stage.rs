@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::job::{BeginOptions, Job, Preview};
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
+use crate::journal::AskedOptions;
 use crate::run::{self, RunRequest};
 
 /// Commands after a stage.
@@ -45,6 +46,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let asked = RunRequest {
         manifest: Some(job.loaded.source.text()),
         confirmed,
+        options: AskedOptions::default(),
     };
     let payload = begun.payload.as_ref();
     let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress);

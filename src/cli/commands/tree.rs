@@ -17,6 +17,7 @@ use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
+use crate::journal::runs;
 use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
 
@@ -49,7 +50,7 @@ pub(super) fn tree(args: &ReadArgs) -> anyhow::Result<Exit> {
 
 /// Returns the live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> anyhow::Result<Vec<RelPath>> {
-    let runs = inputs::checked_runs(tree)?;
+    let runs = runs(tree)?;
     let Some(open) = runs.iter().find(|run| is_unfinished(run)) else {
         return Ok(Vec::new());
     };

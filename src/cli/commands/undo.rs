@@ -11,7 +11,7 @@ use crate::cli::failure::{Failure, OfRun};
 use crate::cli::named::{Newest, find_run};
 use crate::cli::recovery::{
     lock_for_recovery, manual_steps, other_is_open, print_remaining_operations, report_no_open_run,
-    state_of,
+    sound, state_of,
 };
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -22,9 +22,12 @@ use crate::journal::{Direction, Outcome, Run, RunState, runs};
 use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
 use crate::run::{
-    self, ChangedFilePolicy, Ended, RunError, UndoCheck, containers_left, discard_staged,
+    self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, left_by_rollback,
     load_plan, undo_answers,
 };
+
+/// Unmanaged entries that are named one by one.
+const MOST_NAMED: usize = 8;
 
 /// Runs `rollup undo`.
 pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
@@ -40,6 +43,12 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
         let hint = hint_at_last(&disk, &runs, site.as_ref())?;
         return Ok(report_no_open_run(&cleared, &hint));
     };
+    let rebuilt = match args.from_slots.from_slots {
+        true => Some(run::rebuild_journal(&disk, run.clone(), Direction::Back)?),
+        false if run.is_open() => Some(sound(run.clone())?),
+        false => None,
+    };
+    let run = rebuilt.as_ref().unwrap_or(run);
     match run.state() {
         RunState::Staged => discard_staged_run(&disk, run, args.yes),
         RunState::Closed(Outcome::Undone) => {
@@ -110,7 +119,8 @@ fn roll_back(
     site: Option<&Description>,
     progress: &mut RunProgress,
 ) -> anyhow::Result<Exit> {
-    let if_changed = if args.discard_changes {
+    let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
+    let if_changed = if args.discard_changes || (run.is_open() && was_discarding) {
         ChangedFilePolicy::Discard
     } else {
         ChangedFilePolicy::Refuse
@@ -169,19 +179,26 @@ fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
     let runs = runs(disk.tree())?;
     let undone = runs.iter().find(|now| now.number == run.number);
     let undone = undone.with_context(|| format!("the directory of run {name} is missing"))?;
-    let left = containers_left(disk.tree(), &runs, undone);
-    if left.is_empty() {
+    let left = left_by_rollback(disk.tree(), &runs, undone);
+    if left.is_nothing() {
         out::line(format_args!(
             "run {name} is undone: the deployment is as it was before"
         ));
         return Ok(());
     }
     out::line(format_args!("run {name} is undone"));
-    for directory in left {
+    for directory in left.containers {
         let directory = Escaped(directory.as_str());
         out::line(format_args!(
             "`{directory}` stays, which the run had made: it is not empty"
         ));
+    }
+    let missing = left
+        .missing
+        .iter()
+        .map(|path| format!("`{}`", Escaped(path.as_str())));
+    for path in out::first_few(missing, MOST_NAMED) {
+        out::line(format_args!("not in its place any more: {path}"));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count};
 use crate::deployment::lock::{held, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::Run;
+use crate::journal::{Run, runs};
 use crate::names::Escaped;
 use crate::run::kept_object_faults;
 use crate::verify::{Drift, Verification, verify as verify_tree};
@@ -26,7 +26,7 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let compared = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default())?;
         let verified = verify_tree(&site.tree, snapshot)?;
-        let runs = inputs::checked_runs(&site.tree)?;
+        let runs = runs(&site.tree)?;
         let kept = match args.undo {
             true => Some(KeptObjects::read(&site.tree, &runs)?),
             false => None,
@@ -40,7 +40,9 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     if compared.open.is_some() && holder(&site.tree)?.is_some() {
         bail!(held(&site.tree));
     }
-    let exit = if compared.differences() == 0 && compared.open.is_none() {
+    let exit = if !compared.verified.faults.is_empty() {
+        Exit::NeedsAttention
+    } else if compared.differences() == 0 && compared.open.is_none() {
         Exit::Ok
     } else {
         Exit::Mismatch
@@ -80,6 +82,9 @@ impl Compared {
         } in drift
         {
             labelled(BAD, "drift", path_line(path, description, 7, 7));
+        }
+        for Drift { path, description } in &verified.faults {
+            labelled(BAD, "damaged", path_line(path, description, 9, 7));
         }
         for lagging in &verified.lagging {
             labelled(BAD, "lagging", lagging);

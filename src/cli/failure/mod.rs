@@ -232,6 +232,9 @@ impl From<&JournalError> for Failure {
             JournalError::Damaged { .. } => Failure::new(Exit::NeedsAttention, error)
                 .next("recover the run by hand: `rollup explain recovery`")
                 .next("or `rollup accept --reason TEXT` quarantines the run"),
+            JournalError::Missing { .. } => Failure::new(Exit::NeedsAttention, error).next(
+                "restore it from a backup, or make an empty directory if nothing is to be undone",
+            ),
             JournalError::TooNew { .. } => {
                 Failure::invalid(error).next("use the version of rollup that wrote it")
             }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::{Failure, of_reasons};
 use crate::cli::advice::undo_of;
 use crate::cli::exit::Exit;
+use crate::deployment::attributes::CARRY_ACTION;
 use crate::journal::{Direction, JournalError, Run, RunState};
 use crate::names::error_chain;
 use crate::plan::Reason;
@@ -14,6 +15,10 @@ use crate::run::{Ended, RunError};
 /// Advice for a run that can go in either direction once its problem is fixed.
 const ANY_WAY_OUT: &str = "fix the cause, then `rollup resume` or `rollup undo`; or `rollup accept` \
      closes the run in its current state";
+
+/// Advice if a new object cannot have the attributes of the one that it replaces.
+const NOT_CARRIED: &str = "run the command as a user who may set them, or remove them from the object \
+     first (`getfacl` and `getfattr` show them)";
 
 /// Context of an error: the number of the run that the command was to finish or roll back.
 #[derive(Debug)]
@@ -39,11 +44,15 @@ pub(super) fn of_run_error(error: &RunError, run: Option<&Run>) -> Failure {
         RunState::Staging | RunState::Staged => of_staged(error, failure),
         RunState::Unfinished(_) => of_unfinished(error, failure),
         RunState::Closed(_) => of_finished(error, failure, run),
+        RunState::Damaged(_) => failure,
     }
 }
 
 fn before_commit(error: &RunError) -> Failure {
     let exit = match error {
+        RunError::Disk(error) if error.action == CARRY_ACTION => {
+            return Failure::caused(Exit::NotReady, error).next(NOT_CARRIED);
+        }
         RunError::Disk(error) => return error.into(),
         RunError::Journal(error) => return error.into(),
         RunError::NotReady(reasons) => return of_reasons(Exit::NotReady, reasons),
@@ -54,9 +63,12 @@ fn before_commit(error: &RunError) -> Failure {
         }
         RunError::Interrupted => return Failure::new(Exit::Interrupted, "stopped by a signal"),
         RunError::Plan { .. } => Exit::Invalid,
+        RunError::DamagedJournal { .. } => Exit::NeedsAttention,
         RunError::Gone(_) => Exit::Mismatch,
         RunError::Stale { .. } => Exit::StalePlan,
-        RunError::CannotMove { .. } | RunError::PointOfNoReturn { .. } => Exit::NotReady,
+        RunError::CannotMove { .. }
+        | RunError::NotCarried { .. }
+        | RunError::PointOfNoReturn { .. } => Exit::NotReady,
         RunError::NotAsWritten { .. } => Exit::Io,
         RunError::OldObjectChanged { .. }
         | RunError::UnmanagedConflict { .. }
@@ -66,8 +78,12 @@ fn before_commit(error: &RunError) -> Failure {
     };
     let failure = Failure::new(exit, error);
     match error {
+        RunError::DamagedJournal { .. } => failure
+            .next("`rollup resume --from-slots` or `rollup undo --from-slots` works without the journal")
+            .next("or `rollup accept --reason TEXT` quarantines the run"),
         RunError::Stale { .. } => failure.next("plan again: `rollup plan` shows the differences"),
         RunError::CannotMove { .. } => failure.next("rename it"),
+        RunError::NotCarried { .. } => failure.next(NOT_CARRIED),
         RunError::NotAsWritten { .. } => failure.next("check the disk first"),
         _ => failure,
     }
@@ -150,6 +166,8 @@ impl From<&NotApplied> for Failure {
             Ended::Undone {
                 because: Some(error),
             } => Failure::caused(Exit::RolledBack, error).next("fix the cause, then apply again"),
+            Ended::Restored { because } => Failure::caused(Exit::RolledBack, because)
+                .next("fix the cause, then undo the run again"),
             Ended::Stopped(error) => {
                 let advice = manual_step_advice(error).unwrap_or_else(|| {
                     "`rollup resume` continues, `rollup undo` rolls back as far as possible"

@@ -2,7 +2,6 @@
 //! `events.ndjson` in the run's directory.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
-use crate::journal::{Answer, Direction};
+use crate::journal::{Answer, AskedOptions, Direction};
 use crate::names::Escaped;
 use crate::plan::{OperationKind, PlannedStep};
 use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
@@ -66,11 +65,8 @@ pub(crate) struct RunOptions {
     /// Steps that were confirmed on the command line.
     pub(crate) confirmed: Vec<String>,
     pub(crate) manual_steps: ManualSteps,
-    /// Step before which the run stops.
-    pub(crate) stop_before: Option<String>,
-    pub(crate) on_failure: OnFailure,
-    /// Directory for the backup of the files that will be replaced.
-    pub(crate) backup: Option<PathBuf>,
+    /// Options that outlive the command.
+    pub(crate) asked: AskedOptions,
     pub(crate) signals: Signals,
 }
 
@@ -267,13 +263,17 @@ impl Listener for RunProgress {
 
     fn stops_before(&self, step: &PlannedStep) -> bool {
         self.options
+            .asked
             .stop_before
             .as_ref()
             .is_some_and(|id| id.eq_ignore_ascii_case(&step.id))
     }
 
     fn on_failure(&self) -> OnFailure {
-        self.options.on_failure
+        match self.options.asked.stop_on_failure {
+            true => OnFailure::Stop,
+            false => OnFailure::Undo,
+        }
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Reply {

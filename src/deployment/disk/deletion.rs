@@ -10,13 +10,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, openat, statx, unlinkat};
 
-use super::tree::{DiskError, Tree};
+use super::tree::{DiskError, Tree, entries_in};
 use crate::names::RelPath;
 
 /// Function that is called before every single removal, and prevents it by an error.
@@ -262,15 +261,8 @@ fn enter(
 /// Returns all names in a directory. They are read before any removal, because listing a directory
 /// that changes may miss some.
 fn names(here: &OwnedFd) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(here)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(OsStr::from_bytes(name).to_owned());
-        }
-    }
-    Ok(names)
+    let entries = entries_in(here)?.into_iter();
+    Ok(entries.map(|(name, _)| name).collect())
 }
 
 /// Opens a directory below another one, in the same mount; `None` if it does not exist.

@@ -12,6 +12,8 @@ pub struct FreeSpace {
     pub inodes: u64,
     /// Bytes in one block: every file takes whole blocks.
     pub block: u64,
+    /// Bytes of the whole file system.
+    pub total: u64,
 }
 
 /// Returns the free space on the file system of a directory; `None` if it is not reported.
@@ -28,5 +30,6 @@ pub fn free(tree: &Tree) -> Option<FreeSpace> {
         bytes: status.f_bavail * status.f_frsize,
         inodes,
         block: status.f_frsize.max(512),
+        total: status.f_blocks * status.f_frsize,
     })
 }

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{OFlags, RenameFlags};
+use rustix::io::Errno;
 
+use super::attributes::{Attributes, CARRY_ACTION};
 use super::deletion::{refuse_mounts, remove_tree};
 use super::fault_injection::{AttachedInjector, Change, FaultInjector};
 use super::lock::{FORMAT, LockError, LockOwner, acquire, check_format};
-use super::open_file::{Attributes, OpenFile, set_attributes};
+use super::open_file::OpenFile;
 use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
 use super::tree::{DiskError, FileKind, FoundEntry, SYNC_ACTION, Tree, path, readable};
 use crate::names::RelPath;
@@ -106,21 +108,10 @@ impl LockedDeployment {
 
     fn make_rollup_directory(&mut self) -> Result<(), DiskError> {
         let unfinished = RollupDir::unfinished();
-        let root = self
-            .tree
-            .root()
-            .dir_metadata()
-            .map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
-        let attributes = {
-            use cap_std::fs::MetadataExt;
-            Attributes {
-                mode: root.mode() & 0o7777,
-                owner: (root.uid(), root.gid()),
-            }
-        };
-        self.make_directory(&unfinished, attributes)?;
-        self.make_directory(&unfinished.trash(), attributes)?;
-        self.make_directory(&unfinished.runs(), attributes)?;
+        let attributes = self.root_attributes()?.of_new_directory();
+        self.make_directory(&unfinished, &attributes)?;
+        self.make_directory(&unfinished.trash(), &attributes)?;
+        self.make_directory(&unfinished.runs(), &attributes)?;
         self.write(&unfinished.format(), format!("{FORMAT}\n").as_bytes(), None)?;
         let lock = self.create(&unfinished.lock())?;
         lock.file.try_lock().map_err(|e| {
@@ -203,23 +194,22 @@ impl LockedDeployment {
     }
 
     /// Creates a directory; its parent must exist.
-    pub fn make_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+    pub fn make_directory(&self, at: &RelPath, attributes: &Attributes) -> Result<(), DiskError> {
         self.announce(Change::MakeDirectory(at), "create the directory", at)?;
         let fail =
             |e: io::Error| DiskError::new("create the directory", self.tree.shown(Some(at)), e);
         let parent = self.tree.directory(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
-        let directory = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
+        self.set_directory(at, attributes)
     }
 
-    /// Sets the permission bits and the owner of an existing directory.
-    pub fn set_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
-        let fail =
-            |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
+    /// Sets the attributes of an existing directory.
+    pub fn set_directory(&self, at: &RelPath, attributes: &Attributes) -> Result<(), DiskError> {
         let parent = self.tree.directory(at.parent().as_ref())?;
-        let directory = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&directory, attributes, at, &self.injector).map_err(fail)
+        let directory = readable(&parent, at.name());
+        directory
+            .and_then(|directory| attributes.set(&directory, at, &self.injector))
+            .map_err(|e| DiskError::new(CARRY_ACTION, self.tree.shown(Some(at)), e))
     }
 
     /// Creates a file that does not exist yet, for writing.
@@ -269,7 +259,7 @@ impl LockedDeployment {
         &self,
         at: &RelPath,
         bytes: &[u8],
-        attributes: Option<Attributes>,
+        attributes: Option<&Attributes>,
     ) -> Result<(), DiskError> {
         let mut file = self.create(at)?;
         file.write_bytes(bytes)?;
@@ -326,6 +316,32 @@ impl LockedDeployment {
         })
     }
 
+    /// Returns whether the file system would rename a directory elsewhere: overlayfs may not, if the
+    /// directory comes from a lower layer. Nothing moves, because `occupied` is a directory that is not
+    /// empty.
+    pub fn can_move(&self, at: &RelPath, occupied: &RelPath) -> Result<bool, DiskError> {
+        let from = self.tree.directory(at.parent().as_ref())?;
+        let to = self.tree.directory(occupied.parent().as_ref())?;
+        match rustix::fs::renameat(&from, at.name(), &to, occupied.name()) {
+            Err(Errno::XDEV) => Ok(false),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(true),
+            Ok(()) => Err(io::Error::other(
+                "it replaced a directory that is not empty",
+            )),
+            Err(error) => Err(error.into()),
+        }
+        .map_err(|e| DiskError::new("rename", self.tree.shown(Some(at)), e))
+    }
+
+    /// Exchanges two objects in one directory: each name always has one of them.
+    pub fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), DiskError> {
+        self.announce(Change::Rename(one, other), "exchange", one)?;
+        let directory = self.tree.directory(one.parent().as_ref())?;
+        let (from, to) = (one.name(), other.name());
+        rustix::fs::renameat_with(&directory, from, &directory, to, RenameFlags::EXCHANGE)
+            .map_err(|e| DiskError::new("exchange", self.tree.shown(Some(one)), e))
+    }
+
     /// Removes one name of a file.
     pub fn remove_file(&self, at: &RelPath) -> Result<(), DiskError> {
         self.announce(Change::Remove(at), "remove", at)?;
@@ -346,15 +362,9 @@ impl LockedDeployment {
         }
     }
 
-    /// Returns mode and owner of the deployment's root.
+    /// Returns the attributes of the deployment's root.
     pub fn root_attributes(&self) -> Result<Attributes, DiskError> {
-        use cap_std::fs::MetadataExt;
-        let root = self.tree.root().dir_metadata();
-        let root = root.map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
-        Ok(Attributes {
-            mode: root.mode() & 0o7777,
-            owner: (root.uid(), root.gid()),
-        })
+        Attributes::of_directory(&self.tree, None)
     }
 
     /// Removes a managed directory with everything in it, whatever the names in it are.

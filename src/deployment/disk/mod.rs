@@ -4,6 +4,7 @@
 //! [`locked::LockedDeployment`], and each one is announced to [`fault_injection`] before it is
 //! made.
 
+pub mod attributes;
 pub mod deletion;
 pub mod fault_injection;
 pub mod free_space;

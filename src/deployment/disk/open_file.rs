@@ -1,36 +1,18 @@
-//! Files that are open for writing, and the attributes that new objects get.
+//! Files that are open for writing.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 
-use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
+use rustix::fs::{Timespec, Timestamps, copy_file_range};
 use rustix::io::Errno;
 
+use super::attributes::{Attributes, CARRY_ACTION};
 use super::fault_injection::{AttachedInjector, Change};
-use super::tree::{DiskError, PathMetadata, SYNC_ACTION};
+use super::tree::{DiskError, SYNC_ACTION};
 use crate::names::RelPath;
 
 /// Bytes that are read at a time if the kernel cannot copy by itself.
 const CHUNK: usize = 256 * 1024;
-
-/// Permission bits and owner of a new object, copied from an existing one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
-    /// Permission bits.
-    pub mode: u32,
-    /// User and group.
-    pub owner: (u32, u32),
-}
-
-impl Attributes {
-    /// Returns the attributes of an existing object.
-    pub fn of(metadata: &PathMetadata) -> Self {
-        Self {
-            mode: metadata.mode,
-            owner: metadata.owner,
-        }
-    }
-}
 
 /// File open for writing. Every call that changes it is announced to the injector.
 pub struct OpenFile {
@@ -102,28 +84,25 @@ impl OpenFile {
             .map_err(|error| DiskError::new(SYNC_ACTION, self.shown.as_str(), error))
     }
 
-    /// Sets the permission bits, the owner and, if one is given, the modification time in seconds
-    /// since 1970.
-    pub fn finish(&self, attributes: Attributes, modified: Option<i64>) -> Result<(), DiskError> {
-        let finished =
-            set_attributes(&self.file, attributes, &self.at, &self.injector).and_then(|()| {
-                let Some(seconds) = modified else {
-                    return Ok(());
-                };
-                let time = Timespec {
-                    tv_sec: seconds,
-                    tv_nsec: 0,
-                };
-                self.injector.before(Change::SetAttributes(&self.at))?;
-                Ok(rustix::fs::futimens(
-                    &self.file,
-                    &Timestamps {
-                        last_access: time,
-                        last_modification: time,
-                    },
-                )?)
-            });
-        finished.map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+    /// Sets the attributes and, if one is given, the modification time in seconds since 1970.
+    pub fn finish(&self, attributes: &Attributes, modified: Option<i64>) -> Result<(), DiskError> {
+        attributes
+            .set(&self.file, &self.at, &self.injector)
+            .map_err(|error| DiskError::new(CARRY_ACTION, self.shown.as_str(), error))?;
+        let Some(seconds) = modified else {
+            return Ok(());
+        };
+        let time = Timespec {
+            tv_sec: seconds,
+            tv_nsec: 0,
+        };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        let set = self.injector.before(Change::SetAttributes(&self.at));
+        set.and_then(|()| Ok(rustix::fs::futimens(&self.file, &times)?))
+            .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 }
 
@@ -136,36 +115,4 @@ impl Write for OpenFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Sets the attributes that differ. The owner comes first, because changing it clears permission
-/// bits.
-pub(super) fn set_attributes(
-    object: impl rustix::fd::AsFd,
-    attributes: Attributes,
-    at: &RelPath,
-    injector: &AttachedInjector,
-) -> io::Result<()> {
-    let (user, group) = attributes.owner;
-    let now = rustix::fs::fstat(&object)?;
-    let mut mode = attributes.mode;
-    let has_owner = (now.st_uid, now.st_gid) == (user, group);
-    if !has_owner {
-        injector.before(Change::SetAttributes(at))?;
-        match rustix::fs::fchown(
-            &object,
-            Some(Uid::from_raw(user)),
-            Some(Gid::from_raw(group)),
-        ) {
-            // Only root can change the owner of a file. Any other user keeps the file as their own,
-            // and then without setuid and setgid, which were meant for another owner.
-            Err(Errno::PERM) => mode &= 0o1777,
-            changed => changed?,
-        }
-    }
-    if !has_owner || now.st_mode & 0o7777 != mode {
-        injector.before(Change::SetAttributes(at))?;
-        rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
-    }
-    Ok(())
 }

@@ -7,8 +7,9 @@
 //! | `runs/0012-KB952076/` | one directory for each run |
 //! | … `manifest.toml`, `plan.json` | what was requested |
 //! | … `journal`, `reserve` | the records, and space for the last of them on a full disk |
+//! | … `attributes` | mode, owner, hash of ACLs and extended attributes of each path written |
 //! | … `events.ndjson` | the events, with their times |
-//! | … `slots/3/` | for each swap: `new` before it, `old` after it |
+//! | … `slots/3/` | for each swap: `new` before it, `old` after it; `slots.staging` while staging |
 //! | … `sources/` | files of the payload that are only unpacked, while staging |
 //! | … `quarantined.toml` | in a quarantined directory, the reason |
 
@@ -93,7 +94,10 @@ impl RollupDir {
 
     /// Returns the directory of a run, by the name of the directory.
     pub fn run(&self, name: &str) -> RunDir {
-        RunDir(below(&self.runs(), name))
+        RunDir {
+            path: below(&self.runs(), name),
+            slots: RunDir::SLOTS,
+        }
     }
 }
 
@@ -107,15 +111,22 @@ impl Deref for RollupDir {
 
 /// Path of the directory of a run.
 #[derive(Debug, Clone)]
-pub struct RunDir(RelPath);
+pub struct RunDir {
+    path: RelPath,
+    /// Name of the directory of its slots.
+    slots: &'static str,
+}
 
 impl RunDir {
     pub const JOURNAL: &str = "journal";
     const RESERVE: &str = "reserve";
     const MANIFEST: &str = "manifest.toml";
     const PLAN: &str = "plan.json";
+    const ATTRIBUTES: &str = "attributes";
     const EVENTS: &str = "events.ndjson";
     pub const SLOTS: &str = "slots";
+    /// Name of the slots while staging.
+    pub const SLOTS_STAGING: &str = "slots.staging";
     pub const SOURCES: &str = "sources";
     /// Name of the new object in a slot.
     pub const NEW: &str = "new";
@@ -124,15 +135,32 @@ impl RunDir {
     /// Suffix that the name of the directory gets when it is quarantined.
     pub const QUARANTINED: &str = ".quarantined";
     /// Names of the files that staging makes.
-    pub const FILES: [&str; 5] = [
+    pub const FILES: [&str; 6] = [
         Self::JOURNAL,
         Self::RESERVE,
         Self::MANIFEST,
         Self::PLAN,
+        Self::ATTRIBUTES,
         Self::EVENTS,
     ];
     /// Names of the directories that staging makes.
-    pub const DIRECTORIES: [&str; 2] = [Self::SLOTS, Self::SOURCES];
+    pub const DIRECTORIES: [&str; 2] = [Self::SLOTS_STAGING, Self::SOURCES];
+
+    /// Returns the directory of the same run while staging: its slots have another name.
+    pub fn staging(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            slots: Self::SLOTS_STAGING,
+        }
+    }
+
+    /// Returns the directory of the same run after staging.
+    pub fn staged(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            slots: Self::SLOTS,
+        }
+    }
 
     pub fn journal(&self) -> RelPath {
         below(self, Self::JOURNAL)
@@ -150,12 +178,16 @@ impl RunDir {
         below(self, Self::PLAN)
     }
 
+    pub fn attributes(&self) -> RelPath {
+        below(self, Self::ATTRIBUTES)
+    }
+
     pub fn events(&self) -> RelPath {
         below(self, Self::EVENTS)
     }
 
     pub fn slots(&self) -> RelPath {
-        below(self, Self::SLOTS)
+        below(self, self.slots)
     }
 
     /// Returns the directory of the slot of a swap, by its number.
@@ -193,6 +225,16 @@ impl RunDir {
         below(&self.sources(), index)
     }
 
+    /// Returns the path of a journal that is written anew, and of the damaged one that it replaced.
+    pub fn new_journal(&self) -> RelPath {
+        below(self, "journal.new")
+    }
+
+    /// Returns the path at which a damaged journal is kept, by its number.
+    pub fn damaged_journal(&self, number: u32) -> RelPath {
+        below(self, format_args!("journal.damaged.{number}"))
+    }
+
     /// Returns the path of the note in the directory, if it is quarantined.
     pub fn quarantine_note(&self) -> RelPath {
         below(self, "quarantined.toml")
@@ -203,7 +245,7 @@ impl Deref for RunDir {
     type Target = RelPath;
 
     fn deref(&self) -> &RelPath {
-        &self.0
+        &self.path
     }
 }
 

@@ -1,22 +1,26 @@
 //! Reading of a directory without ever leaving it.
 //!
 //! Every access starts at the handle of the root and descends without following links: in one call
-//! if the kernel supports it, else one component at a time. `walkdir` supplies names only.
+//! if the kernel supports it, else one component at a time.
 
 use std::borrow::Borrow;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{FileType, Mode, OFlags};
-use walkdir::WalkDir;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
+use rustix::io::Errno;
 
 use super::run_dir::RollupDir;
-use crate::names::{Digest, Escaped, Hasher, RelPath, escaped_path};
+use crate::names::{Digest, Escaped, Hasher, RelPath, RelPathError, escaped_path};
 
+/// Levels below its start that a walk looks into; what is deeper is no managed file.
+pub const DEEPEST: usize = 128;
 /// Largest number of entries that a walk accepts.
 const MOST_ENTRIES: usize = 50_000_000;
 /// Bytes that are read at a time when a file is hashed or copied.
@@ -280,56 +284,67 @@ impl Tree {
     }
 
     fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, FileKind)>, DiskError> {
-        let fail = |source| DiskError::new("list", self.shown(at), source);
-        let directory = match self.directory(at) {
-            Ok(directory) => directory,
-            Err(error) if error.is_missing() => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut names = Vec::new();
-        for entry in directory.entries().map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            if let Ok(name) = entry.file_name().into_string() {
-                names.push((name, path_metadata(&entry.metadata().map_err(fail)?).kind));
-            }
-        }
-        names.sort();
-        Ok(names)
+        let entries = self.entries(at)?.into_iter();
+        Ok(entries
+            .filter_map(|(name, kind)| Some((name.into_string().ok()?, kind)))
+            .collect())
     }
 
-    /// Lists everything below a directory (or the root), names only. `.rollup` at the root is left
-    /// out, and nothing else with that name. A directory that does not exist has no entries.
-    pub fn walk(&self, below: Option<&RelPath>) -> Result<TreeListing, DiskError> {
-        let start = match below {
-            None => self.path.clone(),
-            Some(path) => self.path.join(path.to_path()),
-        };
-        let is_rollup_directory = |depth: usize, name: &std::ffi::OsStr| {
-            below.is_none() && depth == 1 && name == RollupDir::NAME
-        };
-        let mut listing = TreeListing::default();
-        let walk = WalkDir::new(&start)
-            .min_depth(1)
-            .follow_links(false)
-            .sort_by_file_name();
-        for entry in walk
-            .into_iter()
-            .filter_entry(|entry| !is_rollup_directory(entry.depth(), entry.file_name()))
-        {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error)
-                    if error
-                        .io_error()
-                        .is_some_and(|e| e.kind() == io::ErrorKind::NotFound) =>
-                {
-                    continue;
-                }
-                Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
-            };
-            self.add_entry(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
+    /// Lists the names directly in a directory, or in the root, sorted, whatever they are; a directory
+    /// that does not exist has none.
+    pub fn entries(&self, at: Option<&RelPath>) -> Result<Vec<(OsString, FileKind)>, DiskError> {
+        let fail = |source| DiskError::new("list", self.shown(at), source);
+        match self.directory(at) {
+            Ok(directory) => entries_in(&readable(&directory, ".").map_err(fail)?).map_err(fail),
+            Err(error) if error.is_missing() => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Lists everything below a directory (or the root), names only, down to [`DEEPEST`] levels.
+    /// `.rollup` at the root is left out, and nothing else with that name. A directory that does not
+    /// exist has no entries.
+    pub fn walk(&self, below: Option<&RelPath>) -> Result<TreeListing, DiskError> {
+        let mut listing = TreeListing::default();
+        let start = match self.directory(below) {
+            Ok(directory) => directory,
+            Err(error) if error.is_missing() => return Ok(listing),
+            Err(error) => return Err(error),
+        };
+        let fail = |source| DiskError::new("list", self.shown(below), source);
+        let start = readable(&start, ".").map_err(fail)?;
+        let path = below.map(RelPath::to_path).unwrap_or_default();
+        self.walk_in(&start, &path, 0, &mut listing)?;
         Ok(listing)
+    }
+
+    /// Lists everything below an open directory, `depth` levels below the first one.
+    fn walk_in(
+        &self,
+        directory: &File,
+        path: &Path,
+        depth: usize,
+        listing: &mut TreeListing,
+    ) -> Result<(), DiskError> {
+        let shown = |path: &Path| escaped_path(&self.path.join(path));
+        let entries = entries_in(directory).map_err(|e| DiskError::new("list", shown(path), e))?;
+        for (name, kind) in entries {
+            if path.as_os_str().is_empty() && name == RollupDir::NAME {
+                continue;
+            }
+            let path = path.join(&name);
+            self.add_entry(listing, &path, kind)?;
+            if kind != FileKind::Directory || depth + 1 == DEEPEST {
+                continue;
+            }
+            match readable(directory, &name) {
+                Ok(below) => self.walk_in(&below, &path, depth + 1, listing)?,
+                // Another process removed or replaced it since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(DiskError::new("list", shown(&path), error)),
+            }
+        }
+        Ok(())
     }
 
     fn add_entry(
@@ -342,10 +357,10 @@ impl Tree {
             let too_many = io::Error::other(format!("more than {MOST_ENTRIES} entries"));
             return Err(DiskError::new("list", self.shown(None), too_many));
         }
-        let relative = path.strip_prefix(&self.path).unwrap_or(path);
-        match relative.to_str().map(RelPath::parse) {
+        match path.to_str().map(RelPath::parse) {
             Some(Ok(path)) => listing.found.push(FoundEntry { path, kind }),
-            _ => listing.unreadable.push(escaped_path(relative)),
+            Some(Err(RelPathError::TooDeep)) => {}
+            _ => listing.unreadable.push(escaped_path(path)),
         }
         Ok(())
     }
@@ -495,26 +510,33 @@ impl From<FileType> for FileKind {
     }
 }
 
-/// Returns the kind that a listing shows for an entry, without reading its metadata.
-fn listed_kind(file_type: std::fs::FileType) -> FileKind {
-    if file_type.is_dir() {
-        FileKind::Directory
-    } else if file_type.is_file() {
-        FileKind::File
-    } else if file_type.is_symlink() {
-        FileKind::Link
-    } else if file_type.is_fifo() {
-        FileKind::Other("a FIFO")
-    } else if file_type.is_socket() {
-        FileKind::Other("a socket")
-    } else {
-        FileKind::Other("a device")
+/// Returns the names in an open directory, sorted, with their kinds.
+pub(super) fn entries_in(directory: impl AsFd) -> io::Result<Vec<(OsString, FileKind)>> {
+    let mut entries = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            // Some file systems do not say it in the listing.
+            FileType::Unknown => match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) => FileType::from_raw_mode(found.st_mode),
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error.into()),
+            },
+            kind => kind,
+        };
+        entries.push((OsStr::from_bytes(name.to_bytes()).to_owned(), kind.into()));
     }
+    entries.sort();
+    Ok(entries)
 }
 
 /// Opens a directory so that it can be locked, synced and changed, which is not possible with the
 /// handles of `cap-std`: on Linux they are mere paths.
-pub(super) fn readable(parent: &Dir, name: &str) -> io::Result<File> {
+pub(super) fn readable(parent: impl AsFd, name: impl rustix::path::Arg) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(
         parent,

@@ -332,7 +332,15 @@ impl Snapshot {
 
     /// Returns everything below a directory, sorted by folded path.
     pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &FoundEntry> {
-        let prefix = format!("{}/", directory.case_folded().as_str());
+        self.below_folded(&directory.case_folded())
+    }
+
+    /// Returns everything below a directory, given by its folded path.
+    pub fn below_folded<'s>(
+        &'s self,
+        directory: &CaseFolded,
+    ) -> impl Iterator<Item = &'s FoundEntry> + use<'s> {
+        let prefix = format!("{}/", directory.as_str());
         let from = CaseFolded::of(&prefix);
         self.nodes
             .range(from..)

@@ -15,7 +15,7 @@ use super::brought::BroughtPlace;
 use super::inspect::inspect;
 use super::planner::StepPlanner;
 use super::simulated_state::{SimulatedState, SourceFile, Sources};
-use super::simulated_tree::{kept, respell};
+use super::simulated_tree::{divide, kept, respell};
 use super::{
     ManualStep, NewEntry, Operation, OperationKind, Reason, ReasonKind, TargetState,
     UnchangedTarget,
@@ -63,7 +63,6 @@ pub(super) struct PlannedChange {
     /// Paths of the old object that are managed.
     pub(super) managed: BTreeSet<CaseFolded>,
     pub(super) new: Vec<NewEntry>,
-    pub(super) unmanaged: Vec<RelPath>,
 }
 
 /// Target of an operation, as people name it, with its path and the manifest line.
@@ -130,7 +129,6 @@ impl StepDraft {
             managed: [operation.at.case_folded()].into(),
             operation,
             new,
-            unmanaged: Vec::new(),
         });
     }
 }
@@ -239,9 +237,9 @@ impl StepPlanner<'_> {
             .flat_map(|installed| installed.files.keys());
         managed.extend(files.map(|file| ItemDir(live).file(file).case_folded()));
         self.warn_of_drift(live, record, draft);
-        let old = self.state.tree.object(live, &managed);
-        let kept = kept(live, &old);
-        if let Err((managed, unmanaged)) = respell(&mut new, &old, &kept) {
+        let object = self.state.tree.object(live, &managed);
+        let old = divide(live, object, &new).entries;
+        if let Err((managed, unmanaged)) = respell(&mut new, &old, &kept(live, &old)) {
             let message = format!(
                 "the installer contains `{managed}`, which conflicts with the unmanaged `{unmanaged}`"
             );
@@ -252,7 +250,6 @@ impl StepPlanner<'_> {
             operation,
             managed,
             new,
-            unmanaged: kept.unmanaged,
         });
     }
 

@@ -29,6 +29,7 @@ impl KilledRun {
             return Ok(KilledRun::NotBegun);
         };
         Ok(match run.state() {
+            RunState::Damaged(_) => return Err(run.fault.clone().unwrap_or_default()),
             RunState::Staging => KilledRun::NotBegun,
             RunState::Staged => KilledRun::Staged,
             RunState::Unfinished(_) => {

@@ -16,7 +16,7 @@ use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::journal::runs;
 use crate::names::RelPath;
 use crate::plan::{self, AcceptResult, Expectation, Plan, accept_interest};
-use crate::run::{LeftObjects, RunError, past, paths_left_empty};
+use crate::run::{LeftObjects, RunError, attribute_drift, past, paths_left_empty};
 
 /// Accepts all drift, or that of the chosen instances.
 pub(super) fn accept_drift(
@@ -48,12 +48,18 @@ fn find_drift(
     reason: &str,
 ) -> anyhow::Result<AcceptResult> {
     let tree = &site.tree;
-    let (past, LeftObjects { there, gone }) = past(tree, None)?;
+    let (past, left) = past(tree, None)?;
+    let attributes = attribute_drift(tree, &left)?;
+    let LeftObjects { there, gone, .. } = left;
     let there = there.into_iter().map(|(path, left)| (path, left.kind));
     let emptied = paths_left_empty(tree, &runs(tree)?)?;
     let expectation = Expectation {
         there: there.collect(),
         gone,
+        attributes: attributes
+            .into_iter()
+            .map(|found| (found.path, found.description))
+            .collect(),
         emptied: emptied.into_iter().map(|(_, empty)| empty.live).collect(),
     };
     let read = |interest: &Interest| Snapshot::read(tree, site.description.clone(), interest);

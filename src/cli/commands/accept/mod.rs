@@ -80,11 +80,7 @@ fn run_accept(
     confirm_to_continue(args.yes)?;
     disk.create_rollup_directory("accept")?;
     let mut progress = begin_progress(&disk, plan, "accept", RunOptions::default())?;
-    let nothing_else = RunRequest {
-        manifest: None,
-        confirmed: Vec::new(),
-    };
-    let staged = run::stage(&disk, plan, &nothing_else, None, &mut progress);
+    let staged = run::stage(&disk, plan, &RunRequest::default(), None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, plan, staged, &mut progress));
     let result = ended.map_err(anyhow::Error::from).and_then(applied);
     let is_finished = result.is_ok();

@@ -13,14 +13,15 @@ use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, OpenedDeployment};
-use crate::cli::recovery::is_unfinished;
+use crate::cli::recovery::{is_unfinished, state_of};
 use crate::cli::terminal::out;
 use crate::deployment::applied::{AppliedRollups, LackingRollup};
 use crate::deployment::description::Description;
+use crate::deployment::free_space::free;
 use crate::deployment::lock::{LockHolder, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::{Run, RunState};
+use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::{Kb, RelPath, Version};
 use crate::plan::{directories_of_no_instance, lagging};
 use crate::run::{UndoAnswer, kept_bytes, past, undo_answers};
@@ -55,6 +56,8 @@ pub(in crate::cli) struct Status {
     /// Newest finished run.
     newest: Option<NewestRun>,
     open: Option<OpenRow>,
+    /// Runs that are closed by their slots, and whose journal is damaged, in words.
+    damaged: Vec<String>,
     /// Id of the process that is changing the deployment.
     in_progress_by: Option<u32>,
     #[serde(skip)]
@@ -105,6 +108,11 @@ struct UndoData {
     runs: usize,
     /// Size of these objects.
     bytes: u64,
+    /// True if that is more than a tenth of the file system.
+    is_large: bool,
+    /// True if only runs that were rolled back keep any.
+    #[serde(skip)]
+    only_rolled_back: bool,
 }
 
 impl Status {
@@ -116,7 +124,7 @@ impl Status {
         } = opened;
         let described = description.as_ref().ok();
         let (applied, runs, site) = inputs::read_consistently(&tree, || {
-            let runs = inputs::checked_runs(&tree)?;
+            let runs = runs(&tree)?;
             let site = match described {
                 Some(description) if !runs.iter().any(is_unfinished) => {
                     SiteStatus::read(&tree, description)?
@@ -150,6 +158,11 @@ impl Status {
             site,
             newest,
             open,
+            damaged: runs
+                .iter()
+                .filter(|run| !run.is_open())
+                .filter_map(damaged)
+                .collect(),
             in_progress_by: holder.as_ref().map(|holder| holder.process),
             holder,
             undo_data: UndoData::read(&tree, &runs)?,
@@ -165,6 +178,11 @@ impl Status {
             Some(_) => Exit::Stopped,
         }
     }
+}
+
+/// Describes a run whose journal is damaged.
+fn damaged(run: &Run) -> Option<String> {
+    Some(format!("{}: {}", state_of(run), run.fault.as_ref()?))
 }
 
 /// Returns the value read from a file of the deployment; while a run is open its faults are
@@ -243,13 +261,27 @@ impl SiteStatus {
 
 impl UndoData {
     fn read(tree: &Tree, runs: &[Run]) -> anyhow::Result<Self> {
-        let mut undo_data = Self::default();
+        let mut undo_data = Self {
+            only_rolled_back: true,
+            ..Self::default()
+        };
         for run in runs.iter().filter(|run| !run.is_open()) {
             if let Some(bytes) = kept_bytes(tree, run)? {
                 undo_data.runs += 1;
                 undo_data.bytes += bytes;
+                undo_data.only_rolled_back &= run.state() == RunState::Closed(Outcome::Undone);
             }
         }
+        let total = free(tree).map(|space| space.total);
+        undo_data.is_large = total.is_some_and(|total| undo_data.bytes > total / 10);
         Ok(undo_data)
+    }
+
+    /// Returns the command that clears the data without the loss of a wanted undo.
+    fn prune(&self) -> &'static str {
+        match self.only_rolled_back {
+            true => "prune --rolled-back",
+            false => "prune --keep N",
+        }
     }
 }

@@ -79,6 +79,7 @@ impl OpenRow {
         if has_writer && row.swaps.is_some() {
             row.problems.clear();
         }
+        row.problems.extend(run.fault.clone());
         Ok(row)
     }
 

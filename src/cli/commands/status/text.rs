@@ -36,10 +36,16 @@ pub(super) fn print(status: &Status) {
     if status.undo_data.runs > 0 {
         let bytes = out::number(status.undo_data.bytes);
         let runs = count(status.undo_data.runs, "run", "runs");
-        let prune = command_for(&status.path, "prune --keep N");
+        let prune = command_for(&status.path, status.undo_data.prune());
         out::line(format_args!(
             "undo data: {bytes} bytes of {runs}; `{prune}` clears it"
         ));
+        if status.undo_data.is_large {
+            out::warn("the undo data is more than a tenth of the file system");
+        }
+    }
+    for damaged in &status.damaged {
+        labelled(WARN, "damaged", Escaped(damaged));
     }
     if let Some(holder) = &status.holder {
         let text = format!("{holder} is changing the deployment");
@@ -135,10 +141,17 @@ fn print_ways_on(open: &OpenRow, typed: &TypedCommand) {
         RunState::Staging => {
             typed.print_next(&[("undo", "removes it, and so does the next apply")]);
         }
-        RunState::Unfinished(_) if open.swaps.is_none() => typed.print_next(&[
-            ("explain recovery", "shows how to recover the run by hand"),
+        RunState::Damaged(_) if open.swaps.is_some() => typed.print_next(&[
+            ("resume --from-slots", "finishes it without its journal"),
+            ("undo --from-slots", "rolls it back without its journal"),
             ("accept", "quarantines the run"),
         ]),
+        RunState::Unfinished(_) | RunState::Damaged(_) if open.swaps.is_none() => {
+            typed.print_next(&[
+                ("explain recovery", "shows how to recover the run by hand"),
+                ("accept", "quarantines the run"),
+            ])
+        }
         state => print_directions(open, state, typed),
     }
 }

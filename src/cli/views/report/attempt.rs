@@ -179,6 +179,11 @@ impl ComparisonView {
         for path in &compared.appeared {
             lines.push(format!("`{path}` appeared during the run"));
         }
+        for path in &compared.missing {
+            lines.push(format!(
+                "`{path}` was there before, and is not in its place any more"
+            ));
+        }
         Self {
             tone,
             result,

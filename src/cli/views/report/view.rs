@@ -6,7 +6,7 @@ use crate::cli::advice::command_for;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{EventSubject, RunSummary, Session};
-use crate::journal::{Direction, Outcome, RunState};
+use crate::journal::{Damaged, Direction, Outcome, RunState};
 use crate::run::describe_run_state;
 
 /// Report on a run in words. Its texts are not escaped yet.
@@ -105,7 +105,7 @@ fn state_tone(state: RunState) -> Tone {
     match state {
         RunState::Closed(Outcome::Applied) => Tone::Good,
         RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => Tone::Warn,
-        RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
+        RunState::Staging | RunState::Unfinished(_) | RunState::Damaged(_) => Tone::Bad,
     }
 }
 
@@ -180,8 +180,13 @@ fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
     let [resume, undo] = ["resume", "undo"].map(|verb| command_for(tree.path(), verb));
     let action = match (state, writer) {
         (RunState::Closed(_), _) => return Vec::new(),
+        (RunState::Damaged(damaged), None) if damaged != Damaged::Interrupted => return Vec::new(),
         (_, Some(writer)) => format!(
             "{writer} is changing the deployment at this moment: the report ends at its last event"
+        ),
+        (RunState::Damaged(_), None) => format!(
+            "its journal is damaged: `{resume} --from-slots` finishes it, `{undo} --from-slots` rolls \
+             it back"
         ),
         (RunState::Staging, None) => format!(
             "it died while staging, and nothing has changed: `{undo}` removes the staged files"
