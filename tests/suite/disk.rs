@@ -38,6 +38,34 @@ fn make_fifo(world: &World, path: &str) {
     .expect("a FIFO can be made");
 }
 
+/// A copy has other inodes and times, and may be elsewhere: a run in it goes on all the same.
+#[test]
+fn a_run_is_finished_or_rolled_back_in_a_copy_of_its_deployment() {
+    let world = small_world(UPDATE_PROVIDER);
+    let before = Listing::of(&world.deployment()).without_times();
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
+    let done = small_world(UPDATE_PROVIDER);
+    done.run(APPLY_SMALL).exits_with(exit::OK);
+    let after = Listing::of(&done.deployment()).without_times();
+    for (command, expected) in [("undo", &before), ("resume", &after)] {
+        let at = world.at(&format!("copy for {command}/deployment"));
+        fs::create_dir_all(at.parent().expect("it has one")).expect("made");
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(world.deployment())
+            .arg(&at)
+            .status();
+        assert!(copied.expect("cp runs").success());
+        let mut typed = world.command(&format!("{command} --yes -d"));
+        let recovered = typed.arg(&at).output().expect("it runs");
+        let said = String::from_utf8_lossy(&recovered.stderr);
+        assert!(recovered.status.success(), "{command}: {said}");
+        expected.assert_same(&Listing::of(&at).without_times());
+    }
+}
+
 #[test]
 fn a_link_in_place_of_a_group_is_not_followed() {
     let world = World::with_deployment().with(|world| {

@@ -4,6 +4,8 @@ mod accepting;
 mod applied;
 mod article_promises;
 mod articles;
+mod asked;
+mod attributes;
 mod backups;
 mod by_hand;
 mod claims;

@@ -84,11 +84,18 @@ fn prune_keeps_the_newest_runs_and_the_records_of_all() {
     };
     assert_eq!(
         names(1),
-        ["events.ndjson", "journal", "manifest.toml", "plan.json"]
+        [
+            "attributes",
+            "events.ndjson",
+            "journal",
+            "manifest.toml",
+            "plan.json"
+        ]
     );
     assert_eq!(
         names(3),
         [
+            "attributes",
             "events.ndjson",
             "journal",
             "manifest.toml",
@@ -228,6 +235,25 @@ fn an_undone_run_does_not_count_as_kept() {
         .exits_with(exit::OK)
         .prints("can no longer be undone: 0002-KB100001");
     assert_eq!(with_slots(&world), [0; 0]);
+}
+
+#[test]
+fn what_was_rolled_back_is_cleared_without_the_undo_of_the_last_finished_run() {
+    let (world, states) = with_runs(1);
+    for _ in 0..2 {
+        world.run(REAPPLY).exits_with(exit::OK);
+        world.run("undo last --yes").exits_with(exit::OK);
+    }
+    world
+        .run("prune --rolled-back --yes")
+        .exits_with(exit::OK)
+        .prints("every run that could be undone still can be");
+    assert_eq!(with_slots(&world), [1]);
+    world.run("undo last --yes").exits_with(exit::OK);
+    states[0].assert_same(&Listing::of(&world.deployment()));
+    world
+        .run("prune --rolled-back --keep 1 --yes")
+        .exits_with(exit::USAGE);
 }
 
 #[test]

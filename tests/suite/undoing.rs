@@ -212,10 +212,11 @@ fn an_unmanaged_file_stays_with_its_item_on_undo() {
     let world = world.write_file(&unmanaged, "unmanaged");
     world.run("undo last --yes").exits_with(exit::OK);
     assert_eq!(world.read(&unmanaged), "unmanaged");
+    let directory = format!("\"{PROVIDER}/files/own\"");
     assert!(
         world
             .read(".rollup/runs/0001-KB100001/journal")
-            .contains(&unmanaged),
+            .contains(&directory),
         "it is not listed in the journal"
     );
 }

@@ -94,9 +94,16 @@ fn verify_lists_unmanaged_files_and_reports_no_drift_for_them() {
             .iter()
             .map(|path| path.as_str().expect("a path"))
             .collect();
-        // A procedure has no installed files.
+        // A procedure has no installed files, and a directory without managed files is listed once.
         let mut expected = places();
         expected.retain(|path| !path.contains("Configuration"));
+        let listed = ["files/own/deep/er/notes.txt", "own/notes.txt"];
+        expected.retain(|path| {
+            !listed
+                .iter()
+                .any(|listed| *path == format!("{PROVIDER}/{listed}"))
+        });
+        expected.extend([format!("{PROVIDER}/files/own"), format!("{PROVIDER}/own")]);
         reported.sort_unstable();
         expected.sort_unstable();
         assert_eq!(reported, expected);
@@ -325,12 +332,80 @@ fn unmanaged_files_removed_while_a_run_waits_are_not_restored() {
             .at_terminal("apply small.toml --yes", "stop\n")
             .exits_with(exit::STOPPED);
         let world = world.remove("Things/Provider/notes.txt");
-        world.run(command).exits_with(exit::OK);
+        world
+            .run(command)
+            .exits_with(exit::OK)
+            .prints("`Things/Provider/notes.txt` was there when the run began, and is not any more")
+            .does_not_print("as it was before");
+        world
+            .run("report last")
+            .does_not_print("as it was before\n");
         assert!(
             !world.live("Things/Provider/notes.txt").exists()
                 && world.live("Things/Provider/other.txt").exists()
         );
     }
+}
+
+#[test]
+fn what_appeared_in_a_directory_that_the_run_made_is_named_by_its_rollback() {
+    let install = "[[steps]]\nid = \"install\"\naction = \"install\"\nitems.\"Things\" = [\"Extra\"]\n\
+                   [[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[payload]\nfiles = []\n";
+    let world = World::with_site(SMALL).manifest("small", &small("KB100001", install));
+    world
+        .at_terminal("apply small.toml --yes", "stop\n")
+        .exits_with(exit::STOPPED);
+    let world = world.write_file("Things/Extra/data/notes.txt", "unmanaged");
+    world
+        .run("undo --yes")
+        .exits_with(exit::OK)
+        .prints("was in a directory that the run had made, and is kept there")
+        .prints("not in its place any more: `Things/Extra/data`")
+        .does_not_print("as it was before");
+}
+
+#[test]
+fn an_unmanaged_directory_may_hold_anything() {
+    let world = small_world(UPDATE_PROVIDER).with(|world| {
+        let data = world.live("Things/Provider/files/data");
+        fs::create_dir_all(data.join("Upper")).expect("made");
+        fs::create_dir(data.join("upper")).expect("made");
+        fs::write(data.join(OsStr::from_bytes(b"caf\xe9.txt")), "data").expect("written");
+        std::os::unix::fs::symlink("/etc", data.join("link")).expect("linked");
+        let mut deep = data;
+        for _ in 0..150 {
+            deep.push("deeper");
+        }
+        fs::create_dir_all(deep).expect("made");
+    });
+    let inode = |world: &World| {
+        let metadata = fs::metadata(world.live("Things/Provider/files/data"));
+        metadata.expect("it is there").ino()
+    };
+    let before = inode(&world);
+    world.run("plan small.toml").exits_with(exit::OK);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    assert_eq!(inode(&world), before);
+    world
+        .run("verify")
+        .exits_with(exit::OK)
+        .prints("`Things/Provider/files/data` has no record");
+    world.run("undo last --yes").exits_with(exit::OK);
+    assert_eq!(inode(&world), before);
+}
+
+#[test]
+fn many_files_beside_managed_ones_are_counted_in_the_plan() {
+    let world = small_world(UPDATE_PROVIDER).with(|world| {
+        let data = world.live("Things/Provider");
+        (0..1_200).for_each(|file| drop(fs::write(data.join(format!("{file}.log")), "data")));
+    });
+    world
+        .run("plan small.toml")
+        .exits_with(exit::OK)
+        .prints("1,200 unmanaged files and directories beside managed files move along one by one");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    assert!(world.live("Things/Provider/1199.log").exists());
 }
 
 #[test]

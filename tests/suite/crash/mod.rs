@@ -2,6 +2,7 @@
 //! run with `undo`, and reaches exactly the tree after it with `resume`.
 
 mod faults;
+mod kept;
 mod manual;
 mod records;
 mod several;
@@ -104,6 +105,7 @@ pub(crate) fn apply_with_listener(
     let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
+        ..run::RunRequest::default()
     };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
@@ -117,6 +119,7 @@ fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
+        ..run::RunRequest::default()
     };
     run::stage(
         &disk,

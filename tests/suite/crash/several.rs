@@ -57,6 +57,7 @@ fn apply(world: &World, kb: &str, at: &Path, injector: Injector) -> Result<Ended
     let asked = run::RunRequest {
         manifest: Some(&text),
         confirmed: Vec::new(),
+        ..run::RunRequest::default()
     };
     let listener = &mut ConfirmingListener;
     let staged = run::stage(&disk, &plan, &asked, Some(&payload), listener)?;

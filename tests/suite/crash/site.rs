@@ -255,6 +255,7 @@ impl DeploymentCopy {
                 std::fs::create_dir(&at).expect("a new directory");
                 let mode = entry.metadata().expect("listed").permissions();
                 std::fs::set_permissions(&at, mode).expect("the test owns it");
+                copy_extended(entry.path(), &at);
                 continue;
             }
             std::fs::copy(entry.path(), &at).expect("a file can be copied");
@@ -267,6 +268,7 @@ impl DeploymentCopy {
                 .write(true)
                 .open(&at)
                 .expect("just copied");
+            copy_extended(entry.path(), &at);
             file.set_modified(modified).expect("a time can be set");
         }
         DeploymentCopy {
@@ -277,6 +279,17 @@ impl DeploymentCopy {
 
     pub(crate) fn path(&self) -> &Path {
         &self.deployment
+    }
+}
+
+/// Copies ACLs and extended attributes; removes those that a new object got from its directory.
+fn copy_extended(from: &Path, to: &Path) {
+    for name in xattr::list(to).expect("listed") {
+        xattr::remove(to, name).expect("removed");
+    }
+    for name in xattr::list(from).expect("listed") {
+        let value = xattr::get(from, &name).expect("readable").expect("listed");
+        xattr::set(to, &name, &value).expect("set");
     }
 }
 

@@ -29,8 +29,7 @@ fn swap_paths(deployment: &Path, plan: &Plan) -> Vec<SwapPaths> {
         old: slots.join(format!("{}/old", swap.number)),
         had_old: swap.has_old(),
         unmanaged: swap
-            .unmanaged
-            .iter()
+            .unmanaged()
             .filter_map(|path| Some(path.below(&swap.live)?.to_path()))
             .collect(),
     });

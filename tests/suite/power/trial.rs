@@ -101,6 +101,7 @@ impl Trial {
         let asked = run::RunRequest {
             manifest: None,
             confirmed: Vec::new(),
+            ..run::RunRequest::default()
         };
         let listener = &mut Operator::default();
         let staged = run::stage(&disk, &plan, &asked, None, listener).expect("it is staged");

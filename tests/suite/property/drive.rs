@@ -108,6 +108,7 @@ impl<'a> ReadyRollup<'a> {
         let asked = run::RunRequest {
             manifest: Some(&self.text),
             confirmed: Vec::new(),
+            ..run::RunRequest::default()
         };
         let staged = run::stage(&disk, plan, &asked, Some(self.payload), observer)?;
         run::commit(&disk, plan, staged, observer).map(Some)

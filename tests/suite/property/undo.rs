@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
-use rollup::names::{CaseFolded, Digest};
-use rollup::plan::{EntryKind, Plan};
+use rollup::names::{CaseFolded, Digest, RelPath};
+use rollup::plan::{EntryKind, Plan, Swap};
 use rollup::run::Ended;
 use walkdir::WalkDir;
 
@@ -69,12 +69,16 @@ fn untouched_entries_are_the_same(
         .iter()
         .map(|path| path.case_folded())
         .collect();
+    let unmanaged: Vec<PathBuf> = plan
+        .swaps
+        .iter()
+        .flat_map(Swap::unmanaged)
+        .map(RelPath::to_path)
+        .collect();
     let is_unmanaged = |path: &PathBuf| {
-        let mut swaps = plan.swaps.iter();
-        swaps.any(|swap| {
-            let mut unmanaged = swap.unmanaged.iter();
-            unmanaged.any(|unmanaged| unmanaged.to_path() == *path)
-        })
+        unmanaged
+            .iter()
+            .any(|unmanaged| path.starts_with(unmanaged))
     };
     for (path, identity) in before {
         let case_folded = CaseFolded::of(path.to_str().expect("a name in UTF-8"));
@@ -123,7 +127,12 @@ fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseRe
             .expect("it is below the deployment")
             .to_owned()
     };
-    let found: BTreeSet<PathBuf> = below.map(|entry| relative(entry.path())).collect();
+    let is_in_unmanaged = |path: &PathBuf| {
+        let mut above = path.ancestors().skip(1);
+        above.any(|above| expected.get(above) == Some(&&EntryKind::Unmanaged))
+    };
+    let found = below.map(|entry| relative(entry.path()));
+    let found: BTreeSet<PathBuf> = found.filter(|path| !is_in_unmanaged(path)).collect();
     prop_assert_eq!(found, expected.keys().cloned().collect::<BTreeSet<_>>());
     for (path, kind) in expected {
         let at = deployment.join(&path);
@@ -175,7 +184,12 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                 plan,
             };
             match rollup.apply(at, &before.plan, &mut CommandObserver::uninterrupted()) {
-                Ok(Some(Ended::Applied { appeared, measured })) if appeared.is_empty() => {
+                Ok(Some(Ended::Applied {
+                    appeared,
+                    missing,
+                    measured,
+                })) if appeared.is_empty() => {
+                    prop_assert!(missing.is_empty(), "missing: {missing:?}");
                     let expected = before
                         .plan
                         .expected_state
