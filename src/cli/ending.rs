@@ -42,10 +42,12 @@ pub(super) fn applied(ended: Ended) -> anyhow::Result<(Digest, Vec<RelPath>)> {
     }
 }
 
-/// Prints what a finished run changed.
-pub(super) fn report_changes(plan: &Plan) {
-    for line in summary::lines(plan) {
-        out::line(format_args!("  {line}"));
+/// Prints what a finished run changed, and the answers to its manual steps.
+pub(super) fn report_changes(tree: &Tree, plan: &Plan, name: &str) {
+    let run = run_with_name(tree, name).ok().flatten();
+    let journal = run.map(|run| run.journal).unwrap_or_default();
+    for line in summary::lines(plan, &journal) {
+        out::line(format_args!("  {}", Escaped(&line)));
     }
 }
 

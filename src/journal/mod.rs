@@ -14,6 +14,7 @@
 //! The journal records *that* a run has to be finished, and in which direction. Only the slots show
 //! how far it got.
 
+mod pending;
 mod state;
 mod writer;
 
@@ -27,8 +28,10 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
+pub use pending::{PendingAction, pending_actions};
 pub use state::{
-    DamagedRun, QuarantineNote, Run, RunState, next_number, quarantined, runs, runs_and_damaged,
+    DamagedRun, QuarantineNote, Run, RunState, next_count, next_number, quarantined, runs,
+    runs_and_damaged,
 };
 pub use writer::{JournalWriter, RESERVE};
 
@@ -68,8 +71,12 @@ pub enum Record {
     Confirmed {
         /// Id of the step.
         step: String,
-        /// User who answered.
-        by: String,
+        /// User who answered; absent if nobody was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Source of the answer; absent from journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<AnswerSource>,
         answer: Answer,
     },
     /// Change of the direction of an unfinished run.
@@ -96,7 +103,38 @@ pub enum Record {
         /// Parts of the run that a rollback left for later runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<LeftBehind>,
+        #[serde(flatten)]
+        restarts: Restarts,
     },
+    /// The user did restarts that were pending after the run was closed.
+    Acknowledged {
+        /// Name of the user.
+        by: String,
+        /// Restarts that are no longer pending.
+        actions: BTreeSet<PendingAction>,
+    },
+}
+
+/// Restarts at the end of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Restarts {
+    /// Position of this end among those of all runs, from 1; 0 in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub count: u64,
+    /// Restarts that a person still has to do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<PendingAction>,
+    /// Services that the run itself started, on their servers.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub done: BTreeSet<PendingAction>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Parts of a run that its rollback left, because later runs need them. The undo of the last of
@@ -190,6 +228,27 @@ pub enum Answer {
     Skipped,
     /// The step was undone by hand during a rollback.
     RolledBack,
+}
+
+/// Source of an answer to a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerSource {
+    /// A person at a prompt.
+    Terminal,
+    /// The option `--done`.
+    CommandLine,
+    /// A rehearsal, in which every manual step counts as done.
+    Rehearsal,
+    /// Nobody was asked: there is no terminal, and the step is optional.
+    NoTerminal,
+}
+
+impl AnswerSource {
+    /// Returns whether a person gave the answer.
+    pub fn is_person(self) -> bool {
+        matches!(self, Self::Terminal | Self::CommandLine)
+    }
 }
 
 /// Outcome of a closed run.
@@ -295,9 +354,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Returns the last good record.
+    /// Returns the last good record that says how far the run is.
     pub fn last(&self) -> Option<&Record> {
-        self.entries.last().map(|entry| &entry.record)
+        let mut records = self.entries.iter().rev().map(|entry| &entry.record);
+        records.find(|record| !matches!(record, Record::Acknowledged { .. }))
     }
 
     /// Returns the containers of the run, parents first; see [`Record::Committing`].
@@ -330,6 +390,17 @@ impl Journal {
                 } if named == step => Some(*answer),
                 _ => None,
             })
+    }
+
+    /// Returns the source of the latest answer to a manual step, if it is recorded.
+    pub fn answer_source(&self, step: &str) -> Option<AnswerSource> {
+        let mut records = self.entries.iter().rev().map(|entry| &entry.record);
+        records.find_map(|record| match record {
+            Record::Confirmed {
+                step: named, from, ..
+            } if named == step => Some(*from),
+            _ => None,
+        })?
     }
 
     /// Returns the rollup that the run applies; `None` for a run that accepts drift.
@@ -405,6 +476,7 @@ mod tests {
             measured: Digest::of(b""),
             accepted: None,
             left: None,
+            restarts: Restarts::default(),
         };
         lines(vec![
             Record::Staged {

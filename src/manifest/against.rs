@@ -90,8 +90,7 @@ fn nearest_name<'d>(
     let (kind, name) = match fault {
         Fault::Unknown { kind, name, .. } => (kind, name),
         Fault::NoProduct { product } => {
-            let names = site.products.iter().map(|product| product.name.as_str());
-            return reader.nearest(product, names);
+            return reader.nearest(product, site.product_names());
         }
         _ => return None,
     };

@@ -60,6 +60,8 @@ pub struct BoundStep {
     pub line: u32,
     /// Roles of everything that it names, with servers or without.
     pub roles: BTreeSet<RoleId>,
+    /// Reason why its operations cannot be rolled back.
+    pub irreversible: Option<String>,
     pub action: Action,
 }
 
@@ -103,6 +105,8 @@ pub enum Action {
         undo: Option<String>,
         /// True if it may be skipped.
         optional: bool,
+        /// Files of the payload that the person needs.
+        files: Vec<BoundFile>,
         /// Servers that are listed with the instructions.
         on: Option<RoleServers>,
     },
@@ -262,6 +266,7 @@ impl Binder<'_> {
             keyword: step.keyword(),
             line: step.line,
             roles: self.roles(step),
+            irreversible: step.irreversible.clone(),
             action,
         })
     }
@@ -316,6 +321,7 @@ impl Binder<'_> {
                 instructions: step.instructions.clone()?,
                 undo: step.undo.clone(),
                 optional: step.optional,
+                files: files(step)?,
                 on,
             },
         })

@@ -180,7 +180,7 @@ pub(super) fn of_rollup(site: &Description, rollup: &RollupDraft) -> Vec<Problem
 }
 
 fn other_product(site: &Description, kb: Option<Kb>, wanted: &str) -> Option<Fault> {
-    (wanted != site.product).then(|| Fault::OtherProduct {
+    (!site.is_product(wanted)).then(|| Fault::OtherProduct {
         rollup: rollup_name(kb),
         wanted: wanted.to_owned(),
         found: site.product.clone(),
@@ -224,6 +224,14 @@ pub(super) fn installed_products(site: &Description) -> InstalledProducts {
         {
             let servers = installed.entry(CaseFolded::of(&entry.name)).or_default();
             servers.insert(server, entry.service_pack);
+        }
+    }
+    for entry in &site.products {
+        let Some(servers) = installed.get(&CaseFolded::of(&entry.name)).cloned() else {
+            continue;
+        };
+        for alias in &entry.aliases {
+            installed.insert(CaseFolded::of(alias), servers.clone());
         }
     }
     installed

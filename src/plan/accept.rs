@@ -485,6 +485,7 @@ impl<'a> Acceptor<'a> {
             swap: number,
             line: 0,
             seen,
+            irreversible: None,
         });
     }
 
@@ -756,6 +757,7 @@ fn place_record(snapshot: &Snapshot, record: &AppliedRecord) -> (Operation, Swap
         swap: 1,
         line: 0,
         seen: seen.to_owned(),
+        irreversible: None,
     };
     let swap = accepting_swap(1, live, old, new);
     (operation, swap)

@@ -197,7 +197,10 @@ fn servers(site: &Description) -> Vec<ConsoleServer> {
 fn file_table(bound: &BoundManifest) -> Vec<FileTableRow> {
     let mut steps: BTreeMap<RowId, Vec<String>> = BTreeMap::new();
     for step in &bound.steps {
-        if let Action::Copy { files, .. } | Action::Run { files, .. } = &step.action {
+        if let Action::Copy { files, .. }
+        | Action::Run { files, .. }
+        | Action::Manual { files, .. } = &step.action
+        {
             for file in files {
                 steps.entry(file.row).or_default().push(step.id.clone());
             }

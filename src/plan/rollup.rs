@@ -270,6 +270,8 @@ fn planned_rollup(manifest: &Manifest, catch_up: Vec<String>) -> PlannedRollup {
         manifest: manifest.digest,
         includes: rollup.includes.clone(),
         replaces: rollup.replaces.clone(),
+        computer_restart: rollup.computer_restart,
+        registry_changes: rollup.registry_changes.clone(),
         catch_up,
     }
 }

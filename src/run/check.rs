@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RunError;
 use super::fingerprints::Fingerprints;
 use super::measure::{Difference, differences};
-use super::swap::{Slot, SwapState};
+use super::swap::{Slot, SwapState, swap_state};
 use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
+use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Answer, Run};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
+use crate::plan::{Entry, EntryKind, NewEntry, Plan, PointOfNoReturn, Reason, ReasonKind, Swap};
 
 /// Origin of the new objects, which decides whether they are hashed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,23 +144,45 @@ pub(super) fn back(
     Ok(())
 }
 
-/// Returns a reason for each manual step that was done and has no instructions to undo it.
-pub(super) fn points_of_no_return(run: &Run, plan: &Plan) -> Vec<Reason> {
-    let confirmed = plan.steps.iter().filter(|step| {
-        let without = step
-            .manual
-            .as_ref()
-            .is_some_and(|manual| manual.undo.is_none());
-        without && run.journal.confirmed(&step.id) == Some(Answer::Done)
-    });
-    let reasons = confirmed.map(|step| {
-        let message = format!(
-            "the manual step `{}` was done, and the manifest has no `undo` instructions for it",
-            step.id
-        );
+/// Returns the points of no return that a run has passed.
+pub fn points_passed<'p>(
+    tree: &Tree,
+    run: &Run,
+    plan: &'p Plan,
+) -> Result<Vec<PointOfNoReturn<'p>>, DiskError> {
+    let mut done = BTreeSet::new();
+    let marked = plan.operations().filter(|one| one.irreversible.is_some());
+    let marked: BTreeSet<u32> = marked.map(|operation| operation.swap).collect();
+    for swap in plan
+        .swaps
+        .iter()
+        .filter(|swap| marked.contains(&swap.number))
+    {
+        if swap_state(tree, &run.directory, swap)? == Some(SwapState::Done) {
+            done.insert(swap.number);
+        }
+    }
+    Ok(plan.points_passed(
+        |operation| done.contains(&operation.swap),
+        |step| run.journal.confirmed(&step.id) == Some(Answer::Done),
+    ))
+}
+
+/// Returns a reason for each point of no return that the run has passed.
+pub(super) fn points_of_no_return(
+    tree: &Tree,
+    run: &Run,
+    plan: &Plan,
+) -> Result<Vec<Reason>, DiskError> {
+    let passed = points_passed(tree, run, plan)?;
+    let reasons = passed.iter().map(|point| {
+        let message = match point.operations.is_empty() {
+            true => format!("{point} was done, and {}", point.why),
+            false => format!("{point} is done and cannot be rolled back: {}", point.why),
+        };
         Reason::new(ReasonKind::NotReady, message)
     });
-    reasons.collect()
+    Ok(reasons.collect())
 }
 
 /// Checks that every object that the run has installed so far is unchanged.

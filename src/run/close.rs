@@ -7,8 +7,8 @@ use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::journal::{
-    Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState,
-    runs_and_damaged,
+    Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Restarts, Run,
+    RunState, next_count, runs_and_damaged,
 };
 use crate::names::Digest;
 use crate::plan::{Plan, PlanFileError};
@@ -57,6 +57,10 @@ pub fn close_in_current_state(
             measured,
             accepted: Some(accepted.clone()),
             left: None,
+            restarts: Restarts {
+                count: next_count(disk.tree())?,
+                ..Restarts::default()
+            },
         },
     )?;
     listener.report(&Event::Closed {

@@ -9,6 +9,7 @@ use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
+use super::restarts::{after_rollback, after_run, started};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot, SwapState};
 use super::undoable::UndoCheck;
@@ -18,13 +19,11 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{FileKind, Tree};
 use crate::journal::{
-    Direction, JournalError, JournalWriter, LeftBehind, Outcome, Record, Run, RunState,
-    next_number, runs,
+    Direction, JournalError, JournalWriter, LeftBehind, Outcome, PendingAction, Record, Restarts,
+    Run, RunState, next_count, next_number, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
-use crate::plan::{
-    Entry, EntryKind, Plan, PlanFileError, Reason, ReasonKind, TargetState, digest_of, parse,
-};
+use crate::plan::{Entry, EntryKind, Plan, PlanFileError, Reason, ReasonKind, digest_of, parse};
 
 /// Size in bytes of the largest plan that is read back.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
@@ -243,7 +242,7 @@ pub fn undo(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let reasons = points_of_no_return(run, &plan);
+    let reasons = points_of_no_return(disk.tree(), run, &plan)?;
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
@@ -322,7 +321,13 @@ fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
         .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_expected_state(walk));
     match compared.and_then(|measured| {
-        close(walk, Outcome::Applied, measured.digest, None).map(|()| measured)
+        let restarts = Restarts {
+            pending: after_run(walk.plan),
+            done: started(walk.plan),
+            count: 0,
+        };
+        report_restarts(walk, &restarts.pending);
+        close(walk, Outcome::Applied, measured.digest, None, restarts).map(|()| measured)
     }) {
         Ok(Measured {
             digest, appeared, ..
@@ -389,15 +394,24 @@ pub(super) fn roll_back(
         let digest = compare_with_before(walk, &begun)?;
         // The slots do not show which swaps an earlier command rolled back already: any service may
         // need a restart.
-        match rollback {
-            Rollback::FromStart => report_restarts(walk, &begun),
+        let pending = match rollback {
+            Rollback::FromStart => after_rollback(walk.plan, &begun),
             Rollback::Continued => {
-                report_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
+                let all = walk.plan.live_paths().into_iter().cloned().collect();
+                after_rollback(walk.plan, &all)
             }
-        }
-        Ok((digest, left))
+        };
+        report_restarts(walk, &pending);
+        Ok((digest, left, pending))
     });
-    match compared.and_then(|(digest, left)| close(walk, Outcome::Undone, digest, left)) {
+    let closed = compared.and_then(|(digest, left, pending)| {
+        let restarts = Restarts {
+            pending,
+            ..Restarts::default()
+        };
+        close(walk, Outcome::Undone, digest, left, restarts)
+    });
+    match closed {
         Ok(()) => Ended::Undone { because },
         Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
         Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
@@ -440,7 +454,12 @@ fn close(
     outcome: Outcome,
     measured: Digest,
     left: Option<LeftBehind>,
+    restarts: Restarts,
 ) -> Result<(), RunError> {
+    let restarts = Restarts {
+        count: next_count(walk.disk.tree())?,
+        ..restarts
+    };
     walk.journal.write(
         walk.disk,
         Record::Closed {
@@ -448,6 +467,7 @@ fn close(
             measured,
             accepted: None,
             left,
+            restarts,
         },
     )?;
     walk.listener.report(&Event::Closed {
@@ -496,27 +516,21 @@ fn report_left_in_slots(walk: &mut SwapWalk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reports required restarts: restoring the file of a running service does not restart the service,
-/// so the operator has to.
-fn report_restarts(walk: &mut SwapWalk<'_>, begun: &BTreeSet<RelPath>) {
-    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let begun: BTreeSet<&RelPath> = begun.iter().collect();
-    for operation in walk
-        .plan
-        .operations()
-        .filter(|operation| operation.at.is_within(&begun))
-    {
-        if let (TargetState::Service { .. }, Some(server)) = (&operation.after, &operation.server) {
-            restarts
-                .entry(&operation.target)
-                .or_default()
-                .insert(server);
-        }
+/// Reports the restarts that a person has to do.
+fn report_restarts(walk: &mut SwapWalk<'_>, pending: &BTreeSet<PendingAction>) {
+    let mut restarts: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+    for action in pending {
+        let service = match action {
+            PendingAction::Service { service, .. } => Some(service.as_str()),
+            PendingAction::Computer { .. } => None,
+        };
+        let servers = restarts.entry(service).or_default();
+        servers.push(action.server().to_owned());
     }
     for (service, servers) in restarts {
         walk.listener.report(&Event::RestartRequired {
-            service: service.to_owned(),
-            servers: servers.into_iter().map(str::to_owned).collect(),
+            service: service.map(str::to_owned),
+            servers,
         });
     }
 }

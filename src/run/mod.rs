@@ -43,18 +43,19 @@ mod past;
 mod preflight;
 mod prune;
 mod reopen;
+mod restarts;
 mod stage;
 mod swap;
 mod undoable;
 mod walk;
 
 use crate::deployment::tree::DiskError;
-use crate::journal::{Direction, JournalError};
+use crate::journal::{AnswerSource, Direction, JournalError};
 use crate::names::RelPath;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
-pub use check::ChangedFilePolicy;
+pub use check::{ChangedFilePolicy, points_passed};
 pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;
@@ -73,6 +74,7 @@ pub use prune::{
     LostFile, keeps_objects, kept_bytes, lost_files, prune, refuse_mounted, slot_entries,
 };
 pub use reopen::reopen;
+pub use restarts::after_rollback;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
 pub use swap::SwapState;
 pub use undoable::{UndoAnswer, UndoCheck, containers_left, kept_object_faults, undo_answers};
@@ -83,6 +85,10 @@ pub trait Listener {
     fn report(&mut self, event: &Event);
     /// Receives the number of bytes that staging has written since the last call.
     fn wrote(&mut self, _bytes: u64) {}
+    /// Returns the source of the answer to a manual step.
+    fn source(&self, _question: &Question<'_>) -> AnswerSource {
+        AnswerSource::Terminal
+    }
     /// Asks about a manual step that waits. After `Reply::Stop` the run stays open at this step.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
     /// Returns whether a stop was requested. Called before every swap, and during staging before
@@ -209,9 +215,13 @@ pub enum RunError {
     /// Manual step that waits for an answer.
     #[error("the manual step `{step}` waits for a person")]
     Waiting { step: String, direction: Direction },
-    /// Manual step that cannot be undone, at which the rollback ends.
-    #[error("the manual step `{step}` cannot be rolled back")]
-    PointOfNoReturn { step: String },
+    /// Point of no return, at which the rollback ends.
+    #[error("{point} cannot be rolled back: {why}")]
+    PointOfNoReturn {
+        /// Step, with the operations.
+        point: String,
+        why: String,
+    },
 }
 
 impl RunError {

@@ -6,7 +6,7 @@
 //! everything is read back from the disk and compared; only then may `staged` be recorded in the
 //! journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -30,8 +30,8 @@ use crate::journal::{
 use crate::names::RelPath;
 use crate::payload::Payload;
 use crate::plan::{
-    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, SourceLocation, Subject,
-    Swap, digest_of,
+    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, PlanSource,
+    SourceLocation, Subject, Swap, digest_of,
 };
 
 /// Size in bytes from which writing a complete file to disk begins before the sync.
@@ -193,7 +193,23 @@ impl<'a> Stager<'a> {
             .write(&self.run.plan(), self.plan.to_json().as_bytes(), None)?;
         self.disk.make_directory(&self.run.slots(), attributes)?;
         self.disk.make_directory(&self.run.sources(), attributes)?;
+        self.make_manual_directories(attributes)?;
         Ok(journal)
+    }
+
+    /// Makes the directories for the files of manual steps.
+    fn make_manual_directories(&self, attributes: Attributes) -> Result<(), RunError> {
+        let mut directories: BTreeSet<RelPath> = BTreeSet::new();
+        for (at, _) in manual_files(self.plan, &self.run) {
+            directories.extend(at.parent());
+        }
+        if !directories.is_empty() {
+            self.disk.make_directory(&self.run.manual(), attributes)?;
+        }
+        for directory in directories {
+            self.disk.make_directory(&directory, attributes)?;
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> u64 {
@@ -298,7 +314,10 @@ impl<'a> Stager<'a> {
         match &staging_target.live {
             Some(live) => self.attributes_of(live, false),
             None => Ok(Attributes {
-                mode: 0o600,
+                mode: match staging_target.at.below(&self.run.manual()) {
+                    Some(_) => 0o644,
+                    None => 0o600,
+                },
                 owner: self.disk.root_attributes()?.owner,
             }),
         }
@@ -471,7 +490,13 @@ impl<'a> Stager<'a> {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
             moved_to(&new, &swap.live, &self.run.new_object(swap.number))
         });
-        let staged: Vec<Entry> = staged.collect();
+        let manual = manual_files(self.plan, &self.run);
+        let manual = manual.into_iter().map(|(path, source)| {
+            let PlanSource { size, sha256, .. } = self.plan.sources[source];
+            let kind = EntryKind::File { size, sha256 };
+            Entry { path, kind }
+        });
+        let staged: Vec<Entry> = staged.chain(manual).collect();
         let files = staged
             .par_iter()
             .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
@@ -539,6 +564,9 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
             }
         }
     }
+    for (at, source) in manual_files(plan, run) {
+        copies[source].push(StagingTarget { at, live: None });
+    }
     for (source, staging_targets) in copies
         .iter_mut()
         .enumerate()
@@ -550,6 +578,20 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
         });
     }
     copies
+}
+
+/// Returns the staged files of manual steps, each with its source.
+fn manual_files(plan: &Plan, run: &RunDir) -> Vec<(RelPath, usize)> {
+    let mut files = Vec::new();
+    for step in &plan.steps {
+        for file in step.manual.iter().flat_map(|manual| &manual.files) {
+            let directory = run.manual_step(&step.id);
+            if let (Ok(at), Some(source)) = (directory.join(file.name.as_str()), file.source) {
+                files.push((at, source));
+            }
+        }
+    }
+    files
 }
 
 /// Returns the path of a part of a new object while it is staged.

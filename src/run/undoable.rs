@@ -160,7 +160,7 @@ impl<'a> UndoCheck<'a> {
             let help = "`rollup history` shows which runs can still be undone";
             return Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)]);
         }
-        let mut reasons = points_of_no_return(run, plan);
+        let mut reasons = points_of_no_return(self.tree, run, plan)?;
         reasons.extend(incomplete_objects(self.tree, run, plan)?);
         Ok(reasons)
     }
@@ -583,6 +583,9 @@ pub struct UndoAnswer {
     pub possible: bool,
     /// Reasons why not.
     pub reasons: Vec<String>,
+    /// Procedures of which it restores the records; what they changed elsewhere is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_elsewhere: Vec<String>,
 }
 
 impl UndoAnswer {
@@ -609,7 +612,18 @@ pub fn undo_answers(
         let reasons = check.reasons(run)?.into_iter();
         let reasons: Vec<String> = reasons.map(|reason| reason.message).collect();
         let possible = reasons.is_empty();
-        answers.insert(run.number, UndoAnswer { possible, reasons });
+        let plan = check
+            .plans
+            .get(&run.number)
+            .and_then(|plan| plan.as_ref().ok());
+        let procedures = plan.map(|own| own.plan.unmarked_procedures());
+        let procedures = procedures.into_iter().flatten().map(str::to_owned);
+        let answer = UndoAnswer {
+            possible,
+            reasons,
+            unknown_elsewhere: procedures.collect(),
+        };
+        answers.insert(run.number, answer);
     }
     Ok(answers)
 }

@@ -108,7 +108,7 @@ pub(super) fn run_job(
                 "\napplied {} as run {run}:",
                 begun.plan.subject
             ));
-            report_changes(&begun.plan);
+            report_changes(job.tree(), &begun.plan, &run);
             let committing = progress.committing.unwrap_or(end);
             let staged = out::duration(committing - begin);
             let committed = out::duration(end - committing);

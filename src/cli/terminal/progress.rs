@@ -13,11 +13,13 @@ use super::signals::Signals;
 use crate::cli::args::RehearsalChildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::views::restarts::describe_restart;
+use crate::cli::views::steps::describe_answer;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
-use crate::journal::{Answer, Direction};
+use crate::journal::{AnswerSource, Direction};
 use crate::names::Escaped;
 use crate::plan::{OperationKind, PlannedStep};
 use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
@@ -125,6 +127,17 @@ impl RunProgress {
         }
     }
 
+    /// Prints the directory with the files of a manual step.
+    fn show_files(&self, step: &PlannedStep) {
+        let files = step.manual.iter().flat_map(|manual| &manual.files);
+        let names: Vec<&str> = files.map(|file| file.name.as_str()).collect();
+        if let (false, Some(tree), Some(run)) = (names.is_empty(), &self.tree, &self.run) {
+            let directory = tree.shown(Some(&ROLLUP_DIR.run(run).manual_step(&step.id)));
+            let names = names.join(", ");
+            console::offer(&format!("  files in {}: {names}", Escaped(&directory)));
+        }
+    }
+
     /// Prints an event, without waiting.
     fn show(&mut self, event: &Event) {
         match event {
@@ -170,13 +183,15 @@ impl RunProgress {
                     self.print_finished(operation, *direction);
                 }
             }
-            Event::Answered { step, answer, .. } => {
-                let result = match answer {
-                    Answer::Done => "done",
-                    Answer::Skipped => "skipped",
-                    Answer::RolledBack => "rolled back",
-                };
-                console::offer(&format!("  manual step {step} {result}"));
+            Event::Answered {
+                step,
+                answer,
+                by,
+                from,
+                ..
+            } => {
+                let result = describe_answer(*answer, Some(by), *from);
+                console::offer(&format!("  manual step {step} {}", Escaped(&result)));
             }
             Event::Turned { why, direction } => {
                 self.bar = None;
@@ -185,8 +200,9 @@ impl RunProgress {
                 }
             }
             Event::RestartRequired { service, servers } => {
-                let service = out::on_servers(service, servers.iter().map(String::as_str));
-                console::offer(&format!("restart required: {service}"));
+                let servers = servers.iter().map(String::as_str);
+                let restart = describe_restart(service.as_deref(), servers);
+                console::offer(&format!("restart required: {}", Escaped(&restart)));
             }
             Event::Notice { text } => {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
@@ -276,6 +292,20 @@ impl Listener for RunProgress {
         self.options.on_failure
     }
 
+    fn source(&self, question: &Question<'_>) -> AnswerSource {
+        let id = &question.step.id;
+        let mut confirmed = self.options.confirmed.iter();
+        if confirmed.any(|confirmed| confirmed.eq_ignore_ascii_case(id)) {
+            AnswerSource::CommandLine
+        } else if self.options.manual_steps == ManualSteps::AssumedDone {
+            AnswerSource::Rehearsal
+        } else if prompts::can_ask() {
+            AnswerSource::Terminal
+        } else {
+            AnswerSource::NoTerminal
+        }
+    }
+
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         self.bar = None;
         let step = question.step;
@@ -294,28 +324,12 @@ impl Listener for RunProgress {
         if !question.servers.is_empty() {
             console::offer(&format!("  on {}", question.servers.join(", ")));
         }
-        if self
-            .options
-            .confirmed
-            .iter()
-            .any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id))
-        {
-            return Reply::Done;
-        }
-        if self.options.manual_steps == ManualSteps::AssumedDone {
-            let result = match question.direction {
-                Direction::Forward => "done",
-                Direction::Back => "rolled back",
-            };
-            console::offer(&format!("  counts as {result} in a rehearsal"));
-            return Reply::Done;
-        }
-        if !prompts::can_ask() {
-            return if question.optional {
-                Reply::Skip
-            } else {
-                Reply::Stop
-            };
+        self.show_files(step);
+        match self.source(question) {
+            AnswerSource::CommandLine | AnswerSource::Rehearsal => return Reply::Done,
+            AnswerSource::NoTerminal if question.optional => return Reply::Skip,
+            AnswerSource::NoTerminal => return Reply::Stop,
+            AnswerSource::Terminal => {}
         }
         loop {
             let choices = if question.optional {

@@ -9,6 +9,7 @@
 //! | … `journal`, `reserve` | the records, and space for the last of them on a full disk |
 //! | … `events.ndjson` | the events, with their times |
 //! | … `slots/3/` | for each swap: `new` before it, `old` after it |
+//! | … `manual/copy/` | for each manual step with files: these |
 //! | … `sources/` | files of the payload that are only unpacked, while staging |
 //! | … `quarantined.toml` | in a quarantined directory, the reason |
 
@@ -117,6 +118,7 @@ impl RunDir {
     const EVENTS: &str = "events.ndjson";
     pub const SLOTS: &str = "slots";
     pub const SOURCES: &str = "sources";
+    pub const MANUAL: &str = "manual";
     /// Name of the new object in a slot.
     pub const NEW: &str = "new";
     /// Name of the old object in a slot.
@@ -132,7 +134,7 @@ impl RunDir {
         Self::EVENTS,
     ];
     /// Names of the directories that staging makes.
-    pub const DIRECTORIES: [&str; 2] = [Self::SLOTS, Self::SOURCES];
+    pub const DIRECTORIES: [&str; 3] = [Self::SLOTS, Self::SOURCES, Self::MANUAL];
 
     pub fn journal(&self) -> RelPath {
         below(self, Self::JOURNAL)
@@ -191,6 +193,16 @@ impl RunDir {
     /// Returns the path of a file that is only unpacked, by its index in the plan.
     pub fn source(&self, index: usize) -> RelPath {
         below(&self.sources(), index)
+    }
+
+    /// Returns the directory of the files of manual steps.
+    pub fn manual(&self) -> RelPath {
+        below(self, Self::MANUAL)
+    }
+
+    /// Returns the directory of the files of a manual step, by its id.
+    pub fn manual_step(&self, step: &str) -> RelPath {
+        below(&self.manual(), step)
     }
 
     /// Returns the path of the note in the directory, if it is quarantined.

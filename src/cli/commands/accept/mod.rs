@@ -99,6 +99,6 @@ fn run_accept(
 fn report(site: &DescribedDeployment, plan: &Plan, progress: &RunProgress, accepted: &str) {
     let run = progress.run.clone().unwrap_or_default();
     out::line(format_args!("accepted as run {run}: {accepted}"));
-    report_changes(plan);
+    report_changes(&site.tree, plan, &run);
     report_undo(&site.tree, Some(&site.description), &run);
 }

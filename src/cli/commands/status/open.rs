@@ -11,7 +11,7 @@ use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Run, RunState};
 use crate::names::error_chain;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{RunExamination, SwapState, describe_run, examine, load_plan};
+use crate::run::{RunExamination, SwapState, describe_run, examine, load_plan, points_passed};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OpenRow {
@@ -33,9 +33,8 @@ pub(super) struct OpenRow {
     /// Progress in words: each step, the next operation, and the number of those done.
     #[serde(skip)]
     pub(super) progress: Vec<String>,
-    /// Id of a manual step that is done and cannot be rolled back.
-    #[serde(skip)]
-    pub(super) irreversible: Option<String>,
+    /// Points of no return that the run has passed, in words.
+    pub(super) irreversible: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -66,13 +65,18 @@ impl OpenRow {
             run_state: run.state(),
             deployment: None,
             progress: Vec::new(),
-            irreversible: None,
+            irreversible: Vec::new(),
         };
         if !is_unfinished(run) {
             return Ok(row);
         }
         match load_plan(tree, &run.directory) {
-            Ok(plan) => row.add_progress(run, &plan, examine(tree, &run.directory, &plan)?),
+            Ok(plan) => {
+                row.add_progress(run, &plan, examine(tree, &run.directory, &plan)?);
+                for point in points_passed(tree, run, &plan)? {
+                    row.irreversible.push(format!("{point}: {}", point.why));
+                }
+            }
             Err(error) => row.problems.push(error_chain(&error)),
         }
         // Between two renames of a process that is running, everything may look wrong.
@@ -87,7 +91,6 @@ impl OpenRow {
         self.swaps_done = Some(examined.done());
         self.deployment = Some(plan.deployment.clone());
         self.waiting_at = waiting_at(run, plan, &examined);
-        self.irreversible = irreversible_step(run, plan).map(|step| step.id.clone());
         for step in &plan.steps {
             self.progress.push(describe_step(step, &examined, run));
         }
@@ -180,13 +183,4 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
         });
     }
     None
-}
-
-/// Returns the manual step that was done, and that cannot be rolled back.
-fn irreversible_step<'p>(run: &Run, plan: &'p Plan) -> Option<&'p PlannedStep> {
-    plan.steps.iter().find(|step| {
-        let manual = step.manual.as_ref();
-        manual.is_some_and(|manual| manual.undo.is_none())
-            && run.journal.confirmed(&step.id) == Some(Answer::Done)
-    })
 }

@@ -155,12 +155,13 @@ fn print_directions(open: &OpenRow, state: RunState, typed: &TypedCommand) {
         command.push_str(&format!(" --done {}", waiting.step));
     }
     let mut ways = vec![(resume.as_str(), "finishes it")];
-    match &open.irreversible {
-        Some(step) => out::line(format_args!(
-            "the manual step `{step}` is done and cannot be rolled back"
-        )),
-        None if state == RunState::Staged => ways.push((&undo, "discards it")),
-        None => ways.push((&undo, "rolls it back")),
+    for point in &open.irreversible {
+        labelled(WARN, "point of no return", Escaped(point));
+    }
+    match state {
+        _ if !open.irreversible.is_empty() => {}
+        RunState::Staged => ways.push((&undo, "discards it")),
+        _ => ways.push((&undo, "rolls it back")),
     }
     if is_back(state) {
         ways.reverse();

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 pub(crate) use json::{PlanDocument, PlanInputs, saved};
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
-    describe_operation, describe_state, group_operations, manual_step_count, rollup_list,
+    describe_elsewhere, describe_operation, describe_state, group_operations, rollup_list,
     scope_lines,
 };
 

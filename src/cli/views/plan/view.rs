@@ -6,7 +6,7 @@ use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
-    OperationGroup, console_state, describe_rollback, describe_size, group_operations, plan_title,
+    OperationGroup, Reversibility, console_state, describe_size, group_operations, plan_title,
     rollup_list, scope_lines,
 };
 use crate::cli::terminal::out::{number, on_servers};
@@ -24,8 +24,7 @@ pub(super) struct PlanView<'p> {
     pub(super) applied_before: String,
     pub(super) applied_after: String,
     pub(super) size: String,
-    /// `Ok` if everything can be rolled back, `Err` with the first point of no return.
-    pub(super) undo: Result<String, String>,
+    pub(super) undo: Reversibility,
     pub(super) scope: Vec<String>,
     /// Prerequisites that were checked, with the findings.
     pub(super) checked: Vec<String>,
@@ -142,7 +141,7 @@ impl<'p> PlanView<'p> {
             applied_before: rollup_list(&plan.applied.before),
             applied_after: rollup_list(&plan.applied.after),
             size: describe_size(plan),
-            undo: describe_rollback(plan, &restarts_after_undo),
+            undo: Reversibility::of(plan, &restarts_after_undo),
             scope: scope_lines(plan),
             checked: plan.context.checked.iter().map(checked).collect(),
             permanent_outages: outages

@@ -5,11 +5,13 @@ use super::words::{
     Tone, duration_or_blank, format_duration, format_moment, format_share, format_time, server_name,
 };
 use crate::cli::terminal::out::number;
+use crate::cli::views::restarts::describe_restart;
+use crate::cli::views::steps::describe_answer;
 use crate::events::{
     Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
     TargetKind, TargetOutages, TimeSpan,
 };
-use crate::journal::{Answer, Direction, Outcome};
+use crate::journal::{Direction, Outcome};
 use crate::names::Digest;
 
 /// Number of outages that have a row on a page; the document for programs has all.
@@ -197,11 +199,9 @@ fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
         messages.push(describe_turn(turn, attempt));
     }
     for restart in &attempt.restarts {
-        let servers = restart.servers.join(", ");
-        messages.push((
-            Tone::Warn,
-            format!("restart required: {} on {servers}", restart.service),
-        ));
+        let servers = restart.servers.iter().map(String::as_str);
+        let restart = describe_restart(restart.service.as_deref(), servers);
+        messages.push((Tone::Warn, format!("restart required: {restart}")));
     }
     for notice in &attempt.notices {
         messages.push((Tone::Warn, notice.clone()));
@@ -240,9 +240,7 @@ fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
 impl ManualStepWait {
     fn of(wait: &ManualWait, attempt: &Attempt) -> Self {
         let answer = match (wait.answer, wait.direction) {
-            (Some(Answer::Done), _) => "done".to_owned(),
-            (Some(Answer::Skipped), _) => "skipped".to_owned(),
-            (Some(Answer::RolledBack), _) => "rolled back".to_owned(),
+            (Some(answer), _) => describe_answer(answer, None, wait.from),
             (None, _) if attempt.outcome.is_none() => {
                 format!("waits since {}", format_moment(attempt, wait.span.from_us))
             }
