@@ -255,7 +255,7 @@ fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
 }
 
 /// Lists what is unavailable, each target once with its servers.
-fn names_of(unavailable: &[Outage<'_>]) -> String {
+pub(super) fn names_of(unavailable: &[Outage<'_>]) -> String {
     let mut targets: Vec<(&str, Vec<&str>)> = Vec::new();
     for outage in unavailable {
         match targets.iter_mut().find(|(name, _)| *name == outage.target) {

@@ -41,7 +41,8 @@ pub enum BoundCondition {
     Item {
         /// Name in the author's spelling.
         name: String,
-        id: ItemId,
+        /// Item of this name; `None` if the console does not list it.
+        id: Option<ItemId>,
     },
     /// Question that only a person can answer.
     Confirm { id: String, question: String },
@@ -244,7 +245,7 @@ impl Binder<'_> {
             },
             Condition::Item { item } => BoundCondition::Item {
                 name: item.text.clone(),
-                id: item.id?,
+                id: item.id,
             },
             Condition::Confirm { id, question } => BoundCondition::Confirm {
                 id: id.value.clone(),

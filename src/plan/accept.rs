@@ -654,6 +654,7 @@ fn plan_of(
         warnings: Vec::new(),
         steps: vec![step],
         outage: Vec::new(),
+        outage_behind: 0,
         sources: Vec::new(),
         swaps,
         expected_state: Some(ExpectedState {

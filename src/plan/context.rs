@@ -171,7 +171,7 @@ fn checked(site: &Description, condition: &BoundCondition) -> Option<CheckedPrer
             })
         }
         BoundCondition::Item { name, id } => {
-            let instances = site.instances(*id).into_iter();
+            let instances = site.instances((*id)?).into_iter();
             Some(CheckedPrerequisite {
                 condition: format!("{name} is installed"),
                 found: instances.map(|instance| site.shown(instance)).collect(),

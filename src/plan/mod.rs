@@ -85,6 +85,9 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// Items whose dependencies are unavailable during the run.
     pub outage: Vec<DependencyOutage>,
+    /// Number of the instances behind those: they depend on them, directly or through others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outage_behind: usize,
     /// Every file that the run reads, from the payload or from the share.
     pub sources: Vec<PlanSource>,
     /// Swaps in order, numbered from 1.
@@ -293,6 +296,14 @@ pub enum OperationKind {
     Disable,
     /// Updates a record to the state on disk.
     Accept,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl std::fmt::Display for Subject {

@@ -103,8 +103,13 @@ impl Plan {
     /// Returns the names of the procedures that no author marked as irreversible, each once. A
     /// rollback restores their records; what they changed elsewhere is not known.
     pub fn unmarked_procedures(&self) -> Vec<&str> {
+        self.unmarked_procedures_run(|_| true)
+    }
+
+    /// Returns those of them that ran if just these operations are done.
+    pub fn unmarked_procedures_run(&self, is_done: impl Fn(&Operation) -> bool) -> Vec<&str> {
         let mut names = Vec::new();
-        for operation in self.operations() {
+        for operation in self.operations().filter(|operation| is_done(operation)) {
             let is_procedure = operation.kind == OperationKind::Initialize
                 || matches!(operation.after, TargetState::Procedure { .. });
             let name = operation.target.as_str();

@@ -245,6 +245,7 @@ fn finish(
         warnings: remarks.warnings,
         steps,
         outage: requirements::outage(snapshot, &state.absences, &ids),
+        outage_behind: requirements::outage_behind(snapshot, &state.absences),
         sources: Vec::new(),
         swaps: Vec::new(),
         expected_state: None,

@@ -1,5 +1,7 @@
 //! Ends of a run that cannot go on: it is closed in its current state, or quarantined.
 
+use std::collections::BTreeSet;
+
 use super::executor::{check_not_begun, load_plan};
 use super::measure::measure;
 use super::past::emptied_paths;
@@ -7,8 +9,8 @@ use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::journal::{
-    Accepted, JournalError, JournalWriter, Outcome, QuarantineNote, Record, Restarts, Run,
-    RunState, next_count, runs_and_damaged,
+    Accepted, JournalError, JournalWriter, Outcome, PendingAction, QuarantineNote, Record,
+    Restarts, Run, RunState, next_count, runs_and_damaged,
 };
 use crate::names::Digest;
 use crate::plan::{Plan, PlanFileError};
@@ -70,6 +72,17 @@ pub fn close_in_current_state(
         reason: Some(accepted.reason),
     });
     Ok(measured)
+}
+
+/// Records that a person did restarts that a run had left pending.
+pub fn acknowledge(
+    disk: &LockedDeployment,
+    run: &Run,
+    by: String,
+    actions: BTreeSet<PendingAction>,
+) -> Result<(), RunError> {
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
+    Ok(journal.write(disk, Record::Acknowledged { by, actions })?)
 }
 
 /// Returns the runs that block every command: their journal is damaged, or their plan is needed and

@@ -175,6 +175,7 @@ pub fn commit(
                 listener,
                 fingerprints,
                 exceptions: BackwardExceptions::default(),
+                failed_at: None,
             }))
         }
         Err(error) => {
@@ -227,6 +228,7 @@ pub fn resume(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     }))
 }
 
@@ -266,6 +268,7 @@ pub fn undo(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
@@ -359,7 +362,10 @@ fn stop(walk: &SwapWalk<'_>, error: RunError) -> Ended {
 
 /// Rolls everything back after a failure in the commit.
 fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended {
-    let why = error_chain(&because);
+    let mut why = error_chain(&because);
+    if let Some(place) = walk.failed_at.take() {
+        why = format!("{place}: {why}");
+    }
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
         why: why.clone(),

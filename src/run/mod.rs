@@ -55,8 +55,8 @@ use crate::names::RelPath;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
-pub use check::{ChangedFilePolicy, points_passed};
-pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
+pub use check::{ChangedFilePolicy, points_passed, unmarked_procedures_run};
+pub use close::{UnusableRun, acknowledge, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;
 pub use examine::{RunExamination, changes_since_plan, examine};
@@ -89,6 +89,8 @@ pub trait Listener {
     fn source(&self, _question: &Question<'_>) -> AnswerSource {
         AnswerSource::Terminal
     }
+    /// Receives the place of a failure: the step with the operation.
+    fn failed(&mut self, _direction: Direction, _place: &str) {}
     /// Asks about a manual step that waits. After `Reply::Stop` the run stays open at this step.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
     /// Returns whether a stop was requested. Called before every swap, and during staging before
@@ -168,13 +170,20 @@ pub enum RunError {
     #[error("{}", .0.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))]
     NotReady(Vec<Reason>),
     /// Staged object that is not as it was written.
-    #[error("the staged `{path}` is not as it was written: it {difference}")]
-    NotAsWritten { path: String, difference: String },
+    #[error("the object staged for `{live}` is not as it was written: `{path}` {difference}")]
+    NotAsWritten {
+        path: String,
+        /// Live path of the object.
+        live: RelPath,
+        difference: String,
+    },
     /// Old object in a slot that is needed again and has changed.
-    #[error("`{path}` has changed since the run moved it there: it {difference}")]
+    #[error("the old `{live}` has changed since the run moved it to `{path}`: it {difference}")]
     OldObjectChanged {
         /// Path in the slot.
         path: String,
+        /// Live path of the object.
+        live: RelPath,
         difference: String,
     },
     /// Unmanaged file at the path of a managed one.

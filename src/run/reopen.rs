@@ -62,6 +62,7 @@ pub fn reopen(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::check::moved_to;
+use super::check::{moved_to, not_as_written};
 use super::measure::differences;
 use super::parallel::{ReportBytes, for_each_parallel};
 use super::{Event, Listener, RunError};
@@ -503,13 +503,12 @@ impl<'a> Stager<'a> {
         files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
         match differences(self.disk.tree(), &staged)?.into_iter().next() {
             None => Ok(()),
-            Some(found) => {
-                let path = self.disk.tree().shown(Some(&found.path));
-                Err(RunError::NotAsWritten {
-                    path,
-                    difference: found.description,
-                })
-            }
+            Some(found) => Err(not_as_written(
+                self.disk.tree(),
+                self.plan,
+                &self.run,
+                found,
+            )),
         }
     }
 

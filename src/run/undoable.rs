@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::check::{moved_to, points_of_no_return};
+use super::check::{moved_to, points_of_no_return, unmarked_procedures_run};
 use super::executor::load_plan;
 use super::measure::differences;
 use super::past::describe_run;
@@ -616,12 +616,14 @@ pub fn undo_answers(
             .plans
             .get(&run.number)
             .and_then(|plan| plan.as_ref().ok());
-        let procedures = plan.map(|own| own.plan.unmarked_procedures());
-        let procedures = procedures.into_iter().flatten().map(str::to_owned);
+        let unknown_elsewhere = match plan {
+            Some(own) => unmarked_procedures_run(tree, run, &own.plan)?,
+            None => Vec::new(),
+        };
         let answer = UndoAnswer {
             possible,
             reasons,
-            unknown_elsewhere: procedures.collect(),
+            unknown_elsewhere,
         };
         answers.insert(run.number, answer);
     }

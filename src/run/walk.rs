@@ -24,6 +24,8 @@ pub(super) struct SwapWalk<'a> {
     /// Fingerprints of the live paths before the first rename forward.
     pub(super) fingerprints: Fingerprints,
     pub(super) exceptions: BackwardExceptions,
+    /// Place of the failure that ended the walk: the step with the operation.
+    pub(super) failed_at: Option<String>,
 }
 
 /// Parts that a backward walk does not bring back, or takes away for other runs. They follow from the records of all runs, so that every command finds the same ones.
@@ -62,7 +64,8 @@ impl SwapWalk<'_> {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
-                if slot.forward(&self.fingerprints)? == Moved::Something {
+                let forward = slot.forward(&self.fingerprints);
+                if self.at_swap(swap, Direction::Forward, forward)? == Moved::Something {
                     moved = Moved::Something;
                     self.report_swapped(&operations, swap, Direction::Forward, since.elapsed());
                 }
@@ -113,10 +116,10 @@ impl SwapWalk<'_> {
                 }
                 let since = Instant::now();
                 let gone_back = match end {
-                    SwapState::Between => slot.back_to_between()?,
-                    _ => slot.back()?,
+                    SwapState::Between => slot.back_to_between(),
+                    _ => slot.back(),
                 };
-                if gone_back == Moved::Something {
+                if self.at_swap(swap, Direction::Back, gone_back)? == Moved::Something {
                     moved = Moved::Something;
                     let took = since.elapsed();
                     if !step_reported {
@@ -134,6 +137,21 @@ impl SwapWalk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Passes a result on; remembers and reports the place of a failure.
+    fn at_swap<T>(
+        &mut self,
+        swap: &Swap,
+        direction: Direction,
+        result: Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        if result.is_err() {
+            let place = place_of(self.plan, swap, direction);
+            self.listener.failed(direction, &place);
+            self.failed_at = Some(place);
+        }
+        result
     }
 
     /// Returns the error of the rollback that ends at a step.
@@ -276,6 +294,25 @@ impl SwapWalk<'_> {
             waited_us: micros(waited),
         });
         Ok(())
+    }
+}
+
+/// Describes the place of a swap: its step, and the operation with its number.
+fn place_of(plan: &Plan, swap: &Swap, direction: Direction) -> String {
+    let rollback = match direction {
+        Direction::Forward => "",
+        Direction::Back => "rollback of ",
+    };
+    let Some(step) = &swap.step else {
+        return format!("{rollback}the record of the applied updates");
+    };
+    let all = plan.operations().count();
+    let mut numbered = (1..).zip(plan.operations());
+    match numbered.find(|(_, operation)| operation.swap == swap.number) {
+        Some((number, operation)) => {
+            format!("{rollback}step `{step}`, operation {number} of {all} ({operation})")
+        }
+        None => format!("{rollback}step `{step}`"),
     }
 }
 

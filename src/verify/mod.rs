@@ -14,7 +14,9 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::{EntryKind, broken_requirements, directories_of_no_instance, lagging};
+use crate::plan::{
+    EntryKind, Lagging, LaggingPlace, broken_requirements, directories_of_no_instance, lagging,
+};
 use crate::run::{LeftObject, LeftObjects, RunError, past, paths_left_empty};
 
 /// Result of a verification.
@@ -30,6 +32,9 @@ pub struct Verification {
     pub drift: Vec<Drift>,
     /// Lag behind applied rollups, in words; nothing while a run is unfinished.
     pub lagging: Vec<String>,
+    /// Those of them that no drift shows already.
+    #[serde(skip)]
+    pub only_lagging: Vec<String>,
     /// Installed items that lack what they require, in words.
     pub lacking: Vec<String>,
     /// Directories that belong to no instance and to no server; they are not drift.
@@ -70,7 +75,7 @@ struct RecordedState {
 impl Verification {
     /// Returns the number of differences.
     pub fn differences(&self) -> usize {
-        self.drift.len() + self.lagging.len() + self.lacking.len()
+        self.drift.len() + self.only_lagging.len() + self.lacking.len()
     }
 }
 
@@ -85,12 +90,13 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     let is_unfinished = past.open.as_ref().is_some_and(|open| open.staged.is_none());
     snapshot.past = past;
     let snapshot = &snapshot;
+    let mut lagging_now = match is_unfinished {
+        true => Lagging::default(),
+        false => lagging(snapshot),
+    };
     let mut verified = Verification {
         unreadable: snapshot.unreadable.clone(),
-        lagging: match is_unfinished {
-            true => Vec::new(),
-            false => lagging(snapshot).lines(None),
-        },
+        lagging: lagging_now.lines(None),
         lacking: broken_requirements(snapshot),
         directories_of_no_instance: directories_of_no_instance(snapshot),
         ..Verification::default()
@@ -170,7 +176,53 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     compare(tree, snapshot, expected(there, records), &mut verified)?;
     verified.drift.sort();
     verified.drift.dedup();
+    verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
+    // A file that is gone is one difference, although it also lags behind its rollup.
+    let has_drift = |place: &LaggingPlace| {
+        let mut drift = verified.drift.iter();
+        drift.any(|drift| drift.path == place.path || drift.path.below(&place.path).is_some())
+    };
+    lagging_now.places.retain(|place| !has_drift(place));
+    verified.only_lagging = lagging_now.lines(None);
     Ok(verified)
+}
+
+/// Number of owners of a file that are named.
+const MOST_OWNERS: usize = 3;
+
+/// Joins the differences of each path that have the same words before the first `;`: one file that
+/// several records know is one difference. The differences are sorted.
+fn one_for_each_path(drift: Vec<Drift>) -> Vec<Drift> {
+    let mut joined: Vec<(Drift, Vec<String>)> = Vec::new();
+    for difference in drift {
+        let (what, owner) = match difference.description.split_once("; ") {
+            Some((what, owner)) => (what.to_owned(), vec![owner.to_owned()]),
+            None => (difference.description.clone(), Vec::new()),
+        };
+        match joined.last_mut() {
+            Some((last, owners)) if last.path == difference.path && last.description == what => {
+                owners.extend(owner);
+            }
+            _ => {
+                let drift = Drift {
+                    path: difference.path,
+                    description: what,
+                };
+                joined.push((drift, owner));
+            }
+        }
+    }
+    let describe = |(mut drift, owners): (Drift, Vec<String>)| {
+        for owner in owners.iter().take(MOST_OWNERS) {
+            drift.description.push_str(&format!("; {owner}"));
+        }
+        if let Some(more @ 1..) = owners.len().checked_sub(MOST_OWNERS) {
+            let more = format!("; and {more} more records have it");
+            drift.description.push_str(&more);
+        }
+        drift
+    };
+    joined.into_iter().map(describe).collect()
 }
 
 /// Merges the results of runs with the records of items, which take precedence. The record of an

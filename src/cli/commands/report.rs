@@ -5,15 +5,13 @@ use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::output::OutputFile;
+use crate::cli::run_summary::{summary_of, summary_of_damaged};
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
-use crate::deployment::run_dir::RunDir;
-use crate::deployment::tree::Tree;
-use crate::events::{self, Records, RunSummary};
-use crate::journal::{DamagedRun, Run, runs_and_damaged};
+use crate::journal::{DamagedRun, runs_and_damaged};
 use crate::names::Escaped;
-use crate::run::{describe_run_state, load_plan, undo_answers};
+use crate::run::{describe_run_state, undo_answers};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
@@ -67,35 +65,4 @@ fn is_named(damaged: &DamagedRun, named: &str, sound: Option<u32>) -> bool {
     }
     name.eq_ignore_ascii_case(named)
         || number.is_some_and(|number: u32| named.parse() == Ok(number))
-}
-
-fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
-    let mut summary = summarize(tree, &run.directory, Some(run));
-    if run.journal.opened().is_none() {
-        let missing = "the run's journal is empty";
-        summary.missing.push(missing.to_owned());
-    }
-    summary
-}
-
-/// Returns the summary of a run whose journal cannot be relied on: its events still exist.
-fn summary_of_damaged(tree: &Tree, damaged: &DamagedRun) -> RunSummary {
-    let mut summary = summarize(tree, &damaged.directory, None);
-    summary.missing.push(damaged.fault.to_string());
-    summary
-}
-
-fn summarize(tree: &Tree, directory: &RunDir, run: Option<&Run>) -> RunSummary {
-    let plan = load_plan(tree, directory);
-    let records = Records {
-        run,
-        plan: plan.as_ref().ok(),
-    };
-    let name = directory.name();
-    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
-    match plan {
-        Ok(plan) => summary.scope = views::plan::scope_lines(&plan),
-        Err(error) => summary.missing.push(error.to_string()),
-    }
-    summary
 }

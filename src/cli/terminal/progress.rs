@@ -60,6 +60,15 @@ pub(crate) struct RunProgress {
     pub(crate) committing: Option<Instant>,
     /// Name of the run.
     pub(crate) run: Option<String>,
+    /// Places of the failures, forward and backward.
+    pub(crate) failed_at: FailurePlaces,
+}
+
+/// Places of the failures of a run: the step with the operation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FailurePlaces {
+    pub(crate) forward: Option<String>,
+    pub(crate) back: Option<String>,
 }
 
 /// Options of a run that are not part of its plan.
@@ -91,6 +100,7 @@ impl RunProgress {
             events: None,
             committing: None,
             run: None,
+            failed_at: FailurePlaces::default(),
         }
     }
 
@@ -290,6 +300,14 @@ impl Listener for RunProgress {
 
     fn on_failure(&self) -> OnFailure {
         self.options.on_failure
+    }
+
+    fn failed(&mut self, direction: Direction, place: &str) {
+        let failed_at = match direction {
+            Direction::Forward => &mut self.failed_at.forward,
+            Direction::Back => &mut self.failed_at.back,
+        };
+        *failed_at = Some(place.to_owned());
     }
 
     fn source(&self, question: &Question<'_>) -> AnswerSource {

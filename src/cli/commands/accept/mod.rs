@@ -11,14 +11,14 @@ mod quarantine;
 
 use anyhow::bail;
 
-use crate::cli::answers::confirm_to_continue;
+use crate::cli::answers::confirm;
 use crate::cli::args::AcceptArgs;
 use crate::cli::ending::{
     applied, begin_progress, report_changes, report_cleared_runs, report_undo,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::inputs::{DescribedDeployment, open_to_change};
+use crate::cli::inputs::{DescribedDeployment, open_to_change, question};
 use crate::cli::recovery::other_is_open;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -34,8 +34,7 @@ pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
         Ok(description) => chosen::instances(description, &args.items)?,
         Err(_) => None,
     };
-    let otherwise = "`--yes` accepts without asking";
-    let disk = site.lock("accept", args.yes, otherwise, args.lock)?;
+    let disk = site.lock("accept", args.lock)?;
     let unusable = unusable_runs(&disk)?;
     if !unusable.is_empty() {
         site.warn();
@@ -77,7 +76,8 @@ fn run_accept(
     if !reasons.is_empty() {
         bail!(RunError::NotReady(reasons));
     }
-    confirm_to_continue(args.yes)?;
+    let name = Some(site.description.name.as_str());
+    confirm(&question("Accept ", accepted, name, &site.tree), args.yes)?;
     disk.create_rollup_directory("accept")?;
     let mut progress = begin_progress(&disk, plan, "accept", RunOptions::default())?;
     let nothing_else = RunRequest {
@@ -86,7 +86,8 @@ fn run_accept(
     };
     let staged = run::stage(&disk, plan, &nothing_else, None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, plan, staged, &mut progress));
-    let result = ended.map_err(anyhow::Error::from).and_then(applied);
+    let ended = ended.map_err(anyhow::Error::from);
+    let result = ended.and_then(|ended| applied(ended, &progress));
     let is_finished = result.is_ok();
     let result = result.and_then(|_| Ok(after?));
     progress.end(&result);

@@ -3,15 +3,21 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::history::RunHistory;
 use crate::cli::recovery::{is_back, is_unfinished};
+use crate::cli::state_now::names_of;
 use crate::cli::terminal::out::{count, number};
 use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
+use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Run, RunState};
+use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::error_chain;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{RunExamination, SwapState, describe_run, examine, load_plan, points_passed};
+use crate::run::{
+    RunExamination, SwapState, bytes_to_stage, changes_since_plan, describe_run, examine,
+    kept_bytes, load_plan, points_passed,
+};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OpenRow {
@@ -23,6 +29,16 @@ pub(super) struct OpenRow {
     pub(super) waiting_at: Option<WaitingStep>,
     /// Conflicts that keep the run from continuing.
     pub(super) problems: Vec<String>,
+    /// Differences from what the plan of a staged run saw: it is stale.
+    pub(super) stale: Vec<String>,
+    /// Part of the work that is done, in percent.
+    percent: Option<u64>,
+    /// What is unavailable now, in words.
+    pub(super) unavailable: Option<String>,
+    #[serde(flatten)]
+    pub(super) history: RunHistory,
+    /// Id of the process that worked on the run last, if it has ended.
+    pub(super) ended_process: Option<u32>,
     swaps_done: Option<usize>,
     pub(super) swaps: Option<usize>,
     #[serde(skip)]
@@ -30,9 +46,12 @@ pub(super) struct OpenRow {
     /// Name of the deployment in the plan.
     #[serde(skip)]
     pub(super) deployment: Option<String>,
-    /// Progress in words: each step, the next operation, and the number of those done.
+    /// Progress in words: each step, and the next operation.
     #[serde(skip)]
     pub(super) progress: Vec<String>,
+    /// Number of operations that are done, in words.
+    #[serde(skip)]
+    pub(super) done: String,
     /// Points of no return that the run has passed, in words.
     pub(super) irreversible: Vec<String>,
 }
@@ -60,14 +79,24 @@ impl OpenRow {
             next_operation: None,
             waiting_at: None,
             problems: Vec::new(),
+            stale: Vec::new(),
+            percent: None,
+            unavailable: None,
+            history: RunHistory::read(tree, run, has_writer),
+            ended_process: match has_writer {
+                true => None,
+                false => last_owner(tree).map(|owner| owner.process),
+            },
             swaps_done: None,
             swaps: None,
             run_state: run.state(),
             deployment: None,
             progress: Vec::new(),
+            done: String::new(),
             irreversible: Vec::new(),
         };
         if !is_unfinished(run) {
+            row.read_staged(tree, run, has_writer)?;
             return Ok(row);
         }
         match load_plan(tree, &run.directory) {
@@ -84,6 +113,72 @@ impl OpenRow {
             row.problems.clear();
         }
         Ok(row)
+    }
+
+    /// Reads how far staging is, or if what is staged still fits.
+    fn read_staged(&mut self, tree: &Tree, run: &Run, has_writer: bool) -> anyhow::Result<()> {
+        // The plan of a run that died while staging may not have been written.
+        let Ok(plan) = load_plan(tree, &run.directory) else {
+            return Ok(());
+        };
+        self.deployment = Some(plan.deployment.clone());
+        match run.state() {
+            RunState::Staged if !has_writer => self.stale = changes_since_plan(tree, &plan)?,
+            RunState::Staging => {
+                let staged = kept_bytes(tree, run)?.unwrap_or_default();
+                self.percent = percent(staged, bytes_to_stage(&plan));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Describes the phase of the process that works on the run.
+    pub(super) fn phase(&self) -> String {
+        let phase = match self.run_state {
+            RunState::Staging => "staging",
+            RunState::Staged => "staged, about to commit",
+            RunState::Unfinished(Direction::Forward) => "committing",
+            RunState::Unfinished(Direction::Back) => "rolling back",
+            RunState::Closed(_) => "closed",
+        };
+        match self.percent {
+            Some(percent) => format!("{phase}, {percent} %"),
+            None => phase.to_owned(),
+        }
+    }
+
+    /// Returns the commands that continue the run, the one for its direction first.
+    pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
+        let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
+        if let Some(waiting) = &self.waiting_at {
+            let command = match is_back(self.run_state) {
+                true => &mut undo,
+                false => &mut resume,
+            };
+            command.push_str(&format!(" --done {}", waiting.step));
+        }
+        let mut ways = match self.run_state {
+            RunState::Staging => vec![(undo, "removes it, and so does the next apply")],
+            RunState::Staged if self.stale.is_empty() => {
+                vec![(resume, "commits it"), (undo, "discards it")]
+            }
+            RunState::Staged => vec![(undo, "discards it; then plan and apply again")],
+            _ if self.swaps.is_none() => vec![
+                (
+                    "explain recovery".to_owned(),
+                    "shows how to recover the run by hand",
+                ),
+                ("accept".to_owned(), "quarantines the run"),
+            ],
+            _ if !self.irreversible.is_empty() => vec![(resume, "finishes it")],
+            state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
+            _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
+        };
+        if self.swaps.is_some() && !self.problems.is_empty() {
+            ways.push(("accept".to_owned(), "closes the run in its current state"));
+        }
+        ways
     }
 
     fn add_progress(&mut self, run: &Run, plan: &Plan, examined: RunExamination) {
@@ -111,11 +206,26 @@ impl OpenRow {
             });
         }
         let is_done = |operation: &&Operation| examined.is_done(operation.swap);
-        let done = number(plan.operations().filter(is_done).count() as u64);
-        let all = count(all, "operation", "operations");
-        self.progress.push(format!("{done} of {all} done"));
+        let done = plan.operations().filter(is_done).count() as u64;
+        let past = match is_back(run.state()) {
+            true => all as u64 - done,
+            false => done,
+        };
+        self.percent = percent(past, all as u64);
+        let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
+        self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
+        self.done = format!(
+            "{} of {} done",
+            number(done),
+            count(all, "operation", "operations")
+        );
         self.problems = examined.problems;
     }
+}
+
+/// Returns a part in percent, rounded down; `None` of nothing.
+fn percent(part: u64, all: u64) -> Option<u64> {
+    (part.min(all) * 100).checked_div(all)
 }
 
 /// Returns whether an operation is behind the run: done, or in a rollback undone.

@@ -7,6 +7,7 @@
 mod html;
 mod json;
 mod markdown;
+mod prompt;
 mod text;
 mod tree;
 mod view;
@@ -20,6 +21,7 @@ use crate::cli::terminal::out;
 use crate::plan::Plan;
 
 pub(crate) use json::{PlanDocument, PlanInputs, saved};
+pub(crate) use prompt::prompt_summary;
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
     describe_elsewhere, describe_operation, describe_state, group_operations, rollup_list,

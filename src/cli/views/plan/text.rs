@@ -335,6 +335,9 @@ impl TextPage {
             view,
             dependents.map(|outage| (outage.subject(), outage)),
         );
+        if let Some(behind) = view.behind() {
+            self.lines.push(format!("  {behind}"));
+        }
     }
 
     fn spans<'v>(

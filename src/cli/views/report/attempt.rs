@@ -2,7 +2,8 @@
 
 use super::timeline::{Axis, Bar, TimeLineView};
 use super::words::{
-    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time, server_name,
+    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time,
+    server_name, unavailable_since,
 };
 use crate::cli::terminal::out::number;
 use crate::cli::views::restarts::describe_restart;
@@ -281,14 +282,19 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
         let note = "from its start until everything was compared and closed";
         figure("committed in", format_duration(committed.us()), note);
     }
+    if let Some(since) = unavailable_since(attempt) {
+        let unavailable = attempt.outages.iter().filter(|one| one.since_us.is_some());
+        let note = format!("{} of the items and services below", unavailable.count());
+        figure("unavailable since", since, &note);
+        return figures;
+    }
     if let Some(outage) = attempt.outage {
         let value = format!("{}{}", at_least(attempt), format_duration(outage.us()));
-        let label = if attempt.outcome.is_some() {
-            "outage"
-        } else {
-            "outage so far"
+        let (label, note) = match attempt.outcome {
+            Some(_) => ("outage", "from the first rename to the last"),
+            None => ("renames so far", "nothing is unavailable at this moment"),
         };
-        figure(label, value, "from the first rename to the last");
+        figure(label, value, note);
         figures.extend(outage_parts(attempt, &outage));
     }
     figures
