@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::advice::{command_for, undo_of};
+use super::advice::{TypedCommand, command_for, undo_of};
 use super::failure::NotApplied;
 use super::recovery::run_with_name;
 use crate::cli::terminal::out;
@@ -110,8 +110,8 @@ pub(super) fn report_pending(tree: &Tree) -> anyhow::Result<()> {
         let restarts = describe_restarts(actions).join("; ");
         let label = out::styled(out::WARN, "action required");
         out::line(format_args!("{label}: restart {}", Escaped(&restarts)));
-        let ack = command_for(tree.path(), "ack");
-        out::line(format_args!("next: `{ack}` once that is done"));
+        let typed = TypedCommand::on(tree.path());
+        typed.print_next(&[("ack", "once that is done")]);
     }
     Ok(())
 }

@@ -33,7 +33,13 @@ fn summarize(tree: &Tree, directory: &RunDir, run: Option<&Run>) -> RunSummary {
     let name = directory.name();
     let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
     match plan {
-        Ok(plan) => summary.scope = views::plan::scope_lines(&plan),
+        Ok(plan) => {
+            summary.scope = views::plan::scope_lines(&plan);
+            let effects = plan.rollup().map(views::plan::documented_effects);
+            for (label, effect) in effects.into_iter().flatten() {
+                summary.effects.push(format!("{label}: {effect}"));
+            }
+        }
         Err(error) => summary.missing.push(error.to_string()),
     }
     summary

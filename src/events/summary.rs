@@ -37,6 +37,8 @@ pub struct RunSummary {
     pub exit_code: Option<u8>,
     /// Name of that exit code.
     pub exit: Option<String>,
+    /// Restart of computers and changes of the registry that the article documents, in words.
+    pub effects: Vec<String>,
     /// Limits of the run: what it caught up with, and the servers that it left out, in words.
     pub scope: Vec<String>,
     /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
@@ -216,7 +218,7 @@ pub struct ManualWait {
     pub span: TimeSpan,
     /// Answer, if there was one.
     pub answer: Option<Answer>,
-    /// Person who gave the answer; absent if nobody was asked.
+    /// Person who gave the answer; absent if no person was asked.
     pub by: Option<String>,
     /// Source of the answer.
     pub from: Option<AnswerSource>,

@@ -71,7 +71,7 @@ pub enum Record {
     Confirmed {
         /// Id of the step.
         step: String,
-        /// User who answered; absent if nobody was asked.
+        /// User who answered; absent if no person was asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         /// Source of the answer; absent from journals of earlier versions.
@@ -240,7 +240,7 @@ pub enum AnswerSource {
     CommandLine,
     /// A rehearsal, in which every manual step counts as done.
     Rehearsal,
-    /// Nobody was asked: there is no terminal, and the step is optional.
+    /// No person was asked: there is no terminal, and the step is optional.
     NoTerminal,
 }
 

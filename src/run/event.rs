@@ -86,7 +86,7 @@ pub enum Event {
         step: String,
         /// Answer that was given.
         answer: Answer,
-        /// Person who gave the answer; empty if nobody was asked.
+        /// Person who gave the answer; empty if no person was asked.
         #[serde(default)]
         by: String,
         /// Source of the answer.

@@ -14,9 +14,7 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::{
-    EntryKind, Lagging, LaggingPlace, broken_requirements, directories_of_no_instance, lagging,
-};
+use crate::plan::{EntryKind, Lagging, broken_requirements, directories_of_no_instance, lagging};
 use crate::run::{LeftObject, LeftObjects, RunError, past, paths_left_empty};
 
 /// Result of a verification.
@@ -32,9 +30,6 @@ pub struct Verification {
     pub drift: Vec<Drift>,
     /// Lag behind applied rollups, in words; nothing while a run is unfinished.
     pub lagging: Vec<String>,
-    /// Those of them that no drift shows already.
-    #[serde(skip)]
-    pub only_lagging: Vec<String>,
     /// Installed items that lack what they require, in words.
     pub lacking: Vec<String>,
     /// Directories that belong to no instance and to no server; they are not drift.
@@ -75,7 +70,7 @@ struct RecordedState {
 impl Verification {
     /// Returns the number of differences.
     pub fn differences(&self) -> usize {
-        self.drift.len() + self.only_lagging.len() + self.lacking.len()
+        self.drift.len() + self.lagging.len() + self.lacking.len()
     }
 }
 
@@ -90,7 +85,7 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     let is_unfinished = past.open.as_ref().is_some_and(|open| open.staged.is_none());
     snapshot.past = past;
     let snapshot = &snapshot;
-    let mut lagging_now = match is_unfinished {
+    let lagging_now = match is_unfinished {
         true => Lagging::default(),
         false => lagging(snapshot),
     };
@@ -177,13 +172,17 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     verified.drift.sort();
     verified.drift.dedup();
     verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
-    // A file that is gone is one difference, although it also lags behind its rollup.
-    let has_drift = |place: &LaggingPlace| {
-        let mut drift = verified.drift.iter();
-        drift.any(|drift| drift.path == place.path || drift.path.below(&place.path).is_some())
-    };
-    lagging_now.places.retain(|place| !has_drift(place));
-    verified.only_lagging = lagging_now.lines(None);
+    // What is missing and lags is one difference.
+    let mut missing = Vec::new();
+    for place in &lagging_now.places {
+        if tree.metadata(&place.path)?.is_none() {
+            missing.push(place.path.clone());
+        }
+    }
+    verified.drift.retain(|drift| {
+        let is_at = |path: &RelPath| drift.path == *path || drift.path.below(path).is_some();
+        !missing.iter().any(is_at)
+    });
     Ok(verified)
 }
 

@@ -22,6 +22,7 @@ const READERS: &[&str] = &[
     "stage small.toml --yes",
     "resume --yes",
     "undo --yes",
+    "ack --yes",
     "status",
     "history",
     "tree",
@@ -35,6 +36,7 @@ const WRITERS: &[&str] = &[
     "stage small.toml",
     "resume",
     "undo",
+    "ack",
     "accept --reason x",
     "prune --keep 0",
 ];

@@ -42,7 +42,7 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
         let name = run.name();
         out::line(format_args!("run {name} left: restart {}", Escaped(&left)));
     }
-    let question = site.question("Are these restarts done", "");
+    let question = site.question("Acknowledge these restarts", "");
     confirm(&question, args.yes)?;
     for (run, actions) in &pending {
         acknowledge(&disk, run, user(), actions.clone())?;

@@ -81,7 +81,7 @@ impl Compared {
         {
             labelled(BAD, "drift", path_line(path, description, 7, 7));
         }
-        for lagging in &verified.only_lagging {
+        for lagging in &verified.lagging {
             labelled(BAD, "lagging", lagging);
         }
         for lacking in &verified.lacking {

@@ -57,7 +57,7 @@ pub(crate) fn describe_answer(
     match from {
         Some(AnswerSource::Terminal) => format!("{answer}{by} at a prompt"),
         Some(AnswerSource::CommandLine) => format!("{answer}{by} with `--done`"),
-        Some(AnswerSource::Rehearsal) => format!("{answer} in a rehearsal, where nobody is asked"),
+        Some(AnswerSource::Rehearsal) => format!("{answer} in a rehearsal, without a prompt"),
         Some(AnswerSource::NoTerminal) => format!("{answer}; not asked: no terminal"),
         None => format!("{answer}{by}"),
     }

@@ -70,9 +70,12 @@ fn print_state(status: &Status) {
                 "ACTION REQUIRED",
                 format!("restart {}", Escaped(&restarts)),
             );
-            for row in &status.pending {
-                out::line(format_args!("  left by run {}", Escaped(&row.run)));
-            }
+            let runs: Vec<&str> = status.pending.iter().map(|row| row.run.as_str()).collect();
+            let runs = runs.join(", ");
+            out::line(format_args!(
+                "  no run in progress; left by run {}",
+                Escaped(&runs)
+            ));
         }
         (DeploymentState::Clean, None) => labelled(GOOD, "clean", "no run in progress"),
         (DeploymentState::Clean, Some(open)) => {

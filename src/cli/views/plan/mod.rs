@@ -24,8 +24,8 @@ pub(crate) use json::{PlanDocument, PlanInputs, saved};
 pub(crate) use prompt::prompt_summary;
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
-    describe_elsewhere, describe_operation, describe_state, group_operations, rollup_list,
-    scope_lines,
+    describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
+    rollup_list, scope_lines,
 };
 
 /// Shows a plan in the chosen format.

@@ -165,6 +165,9 @@ impl TextPage {
         self.labelled(PLAIN, "scope", &view.scope);
         self.labelled(PLAIN, "undo", slice::from_ref(&view.undo.summary));
         self.labelled(WARN, "point of no return", &view.undo.points);
+        for (label, effect) in &view.effects {
+            self.labelled(PLAIN, label, slice::from_ref(effect));
+        }
         self.labelled(PLAIN, "checked", &view.checked);
         self.labelled(PLAIN, "note", &plan.context.notes);
         for one in &plan.confirmations {

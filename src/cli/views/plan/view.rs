@@ -6,8 +6,8 @@ use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
-    OperationGroup, Reversibility, console_state, describe_size, group_operations, plan_title,
-    rollup_list, scope_lines,
+    OperationGroup, Reversibility, console_state, describe_size, documented_effects,
+    group_operations, plan_title, rollup_list, scope_lines,
 };
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
@@ -26,6 +26,8 @@ pub(super) struct PlanView<'p> {
     pub(super) size: String,
     pub(super) undo: Reversibility,
     pub(super) scope: Vec<String>,
+    /// Restart of computers and changes of the registry, by the article.
+    pub(super) effects: Vec<(&'static str, String)>,
     /// Prerequisites that were checked, with the findings.
     pub(super) checked: Vec<String>,
     pub(super) permanent_outages: Vec<String>,
@@ -143,6 +145,7 @@ impl<'p> PlanView<'p> {
             size: describe_size(plan),
             undo: Reversibility::of(plan, &restarts_after_undo),
             scope: scope_lines(plan),
+            effects: plan.rollup().map(documented_effects).unwrap_or_default(),
             checked: plan.context.checked.iter().map(checked).collect(),
             permanent_outages: outages
                 .iter()

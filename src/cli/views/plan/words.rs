@@ -4,8 +4,9 @@
 
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
+use crate::manifest::ComputerRestart;
 use crate::names::{Digest, Kb, Version};
-use crate::plan::{Operation, OperationKind, Plan, Subject, Swap, TargetState};
+use crate::plan::{Operation, OperationKind, Plan, PlannedRollup, Subject, Swap, TargetState};
 
 /// Undo of a manual step that has none.
 pub(super) const NOT_POSSIBLE: &str =
@@ -48,6 +49,24 @@ pub(crate) fn scope_lines(plan: &Plan) -> Vec<String> {
         format!("server {server} is offline: this run leaves it out, and it lags afterwards")
     }));
     lines
+}
+
+/// Describes the restart of computers and the changes of the registry that the article documents,
+/// each with its label.
+pub(crate) fn documented_effects(rollup: &PlannedRollup) -> Vec<(&'static str, String)> {
+    let mut effects = Vec::new();
+    if let Some(restart) = rollup.computer_restart {
+        let text = match restart {
+            ComputerRestart::No => "not required",
+            ComputerRestart::Required => "required on each changed server, after the run",
+            ComputerRestart::IfInUse => "only if files were in use",
+        };
+        effects.push(("computer restart", text.to_owned()));
+    }
+    if let Some(changes) = &rollup.registry_changes {
+        effects.push(("registry", changes.clone()));
+    }
+    effects
 }
 
 /// Lists applied rollups.

@@ -47,8 +47,8 @@ pub(super) struct ComparisonView {
 /// Manual step, with the time for which the run waited.
 pub(super) struct ManualStepWait {
     pub(super) step: String,
+    /// Answer, and who gave it from where.
     pub(super) answer: String,
-    pub(super) by: String,
     pub(super) took: String,
 }
 
@@ -222,6 +222,10 @@ fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
 fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
     match (turn.direction, turn.why.as_str()) {
         (Direction::Back, "undo") => (Tone::Warn, "rolled back by `undo`".to_owned()),
+        // The reason names the step and the operation.
+        (Direction::Back, why) if why.starts_with("step `") => {
+            (Tone::Bad, format!("the run was rolled back: {why}"))
+        }
         (Direction::Back, why) => {
             let failed = attempt.steps.iter().rfind(|step| {
                 step.direction == Direction::Forward && step.span.from_us <= turn.at_us
@@ -241,7 +245,7 @@ fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
 impl ManualStepWait {
     fn of(wait: &ManualWait, attempt: &Attempt) -> Self {
         let answer = match (wait.answer, wait.direction) {
-            (Some(answer), _) => describe_answer(answer, None, wait.from),
+            (Some(answer), _) => describe_answer(answer, wait.by.as_deref(), wait.from),
             (None, _) if attempt.outcome.is_none() => {
                 format!("waits since {}", format_moment(attempt, wait.span.from_us))
             }
@@ -251,7 +255,6 @@ impl ManualStepWait {
         Self {
             step: wait.step.clone(),
             answer,
-            by: wait.by.clone().unwrap_or_default(),
             took: format_duration(wait.span.us()),
         }
     }
