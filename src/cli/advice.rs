@@ -67,7 +67,7 @@ impl TypedCommand {
             && let Ok((manifest, payload, choices)) = saved.origin(path)
         {
             self.saved_plan = self.manifest.replace(manifest);
-            self.payload.get_or_insert(payload);
+            self.payload = self.payload.take().or(payload);
             self.options.extend(choices.flags());
         }
     }

@@ -8,29 +8,25 @@ use crate::document::nearest;
 use crate::names::Escaped;
 use crate::plan::{Confirmation, Plan};
 
-/// Prompts before a command continues, unless `--yes` was given.
-pub(super) fn confirm_to_continue(yes: bool) -> Result<(), Failure> {
-    confirm("Continue? [y/N]", yes)
-}
-
-/// Asks a question, unless `--yes` answered it.
+/// Asks a question, unless `--yes` answered it. Commands ask after all checks, and after they printed
+/// what they will do.
+///
+/// # Errors
+///
+/// The answer is not yes, or there is no terminal to ask at.
 pub(super) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
-    if yes || prompts::is_yes(&prompts::ask(question)) {
+    if yes {
+        return Ok(());
+    }
+    if let Some(stream) = prompts::missing_terminal() {
+        let reason = format!("cannot prompt: {stream} is not a terminal");
+        let again = format!("`{} --yes` does it without asking", typed_again());
+        return Err(Failure::usage(reason).next(again));
+    }
+    if prompts::is_yes(&prompts::ask(&format!("{question}? [y/N]"))) {
         return Ok(());
     }
     Err(Failure::new(Exit::Interrupted, "not confirmed"))
-}
-
-/// Refuses to prompt without a terminal, unless `--yes` was given. `otherwise` is the way to run the
-/// command without one.
-pub(super) fn require_terminal(yes: bool, otherwise: &str) -> Result<(), Failure> {
-    match prompts::missing_terminal() {
-        Some(stream) if !yes => {
-            let reason = format!("cannot prompt: {stream} is not a terminal");
-            Err(Failure::usage(reason).next(otherwise))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Refuses an answer to a question that is not asked.

@@ -85,8 +85,13 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Print the state of the deployment, and the next command to type
     ///
-    /// Exits with 0 if the deployment is clean, with 12 if a run is staged or in progress, and
-    /// with 11 if something needs attention before the run can be finished or rolled back.
+    /// The deployment is clean, staged, in progress, interrupted, in need of attention, or a person
+    /// has to restart something (action required). Of a run that is open: who began it and when, why
+    /// it stopped, what is unavailable since when, and its progress.
+    ///
+    /// Exits with 0 if the deployment is clean or if a restart is pending, with 12 if a run is
+    /// staged, in progress or interrupted, and with 11 if something needs attention before the run
+    /// can be finished or rolled back.
     Status(ReadArgs),
     /// Finish the run in progress
     #[command(after_long_help = "Examples:
@@ -117,6 +122,15 @@ pub(super) enum Command {
   rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"fixed by hand\"
   rollup accept --applied KB952077 --reason \"by hand in May\"")]
     Accept(AcceptArgs),
+    /// Record that pending restarts are done
+    ///
+    /// A rollback restores the records of services and restarts nothing, and an article may require
+    /// that computers restart. `rollup status` shows these restarts until they are acknowledged, or
+    /// until a later run starts the service.
+    #[command(after_long_help = "Examples:
+  rollup ack -d /srv/hmc40               all pending restarts
+  rollup ack 12 -d /srv/hmc40            those that run 12 left")]
+    Ack(AckArgs),
     /// Print the console tree with the state of every item
     #[command(alias = "ls")]
     Tree(ReadArgs),
@@ -620,6 +634,19 @@ fn parse_reason(text: &str) -> Result<String, &'static str> {
         "" => Err("give a reason, in a few words"),
         reason => Ok(reason.to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AckArgs {
+    /// Run, by number, rollup, name or `last`; by default all runs
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) deployment: DeploymentArg,
+    /// Do not prompt; required without a terminal
+    #[arg(short, long, overrides_with = "yes")]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) lock: LockArgs,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use clap::Command;
 /// Headings with their commands, in the order in which `--help` lists them.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Plan and apply", &["plan", "show", "stage", "apply"]),
-    ("Recover", &["status", "resume", "undo", "accept"]),
+    ("Recover", &["status", "resume", "undo", "accept", "ack"]),
     ("Inspect", &["tree", "verify", "history", "report"]),
     (
         "Author",

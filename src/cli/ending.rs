@@ -1,17 +1,20 @@
 //! The beginning and the result of a run: its progress, the last lines of a command, or its failure.
 
-use super::advice::{command_for, undo_of};
+use std::collections::BTreeSet;
+
+use super::advice::{TypedCommand, command_for, undo_of};
 use super::failure::NotApplied;
 use super::recovery::run_with_name;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
+use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::summary;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::events::Began;
-use crate::journal::runs;
+use crate::journal::{pending_actions, runs};
 use crate::names::{Escaped, RelPath};
 use crate::plan::Plan;
 use crate::run::{Cleared, Ended, undo_answers};
@@ -35,12 +38,15 @@ pub(super) fn begin_progress(
 /// # Errors
 ///
 /// Every other result.
-pub(super) fn applied(ended: Ended) -> anyhow::Result<UnmanagedChanges> {
+pub(super) fn applied(ended: Ended, progress: &RunProgress) -> anyhow::Result<UnmanagedChanges> {
     match ended {
         Ended::Applied {
             appeared, missing, ..
         } => Ok(UnmanagedChanges { appeared, missing }),
-        ended => Err(NotApplied(ended).into()),
+        ended => {
+            let places = progress.failed_at.clone();
+            Err(NotApplied { ended, places }.into())
+        }
     }
 }
 
@@ -50,10 +56,12 @@ pub(super) struct UnmanagedChanges {
     missing: Vec<RelPath>,
 }
 
-/// Prints what a finished run changed.
-pub(super) fn report_changes(plan: &Plan) {
-    for line in summary::lines(plan) {
-        out::line(format_args!("  {line}"));
+/// Prints what a finished run changed, and the answers to its manual steps.
+pub(super) fn report_changes(tree: &Tree, plan: &Plan, name: &str) {
+    let run = run_with_name(tree, name).ok().flatten();
+    let journal = run.map(|run| run.journal).unwrap_or_default();
+    for line in summary::lines(plan, &journal) {
+        out::line(format_args!("  {}", Escaped(&line)));
     }
 }
 
@@ -95,6 +103,21 @@ pub(super) fn report_comparison(unmanaged: &UnmanagedChanges) {
              disappeared during the run",
         );
     }
+}
+
+/// Prints the restarts that are pending, with the command that acknowledges them.
+pub(super) fn report_pending(tree: &Tree) -> anyhow::Result<()> {
+    let runs = runs(tree)?;
+    let pending = pending_actions(&runs);
+    let actions: BTreeSet<_> = pending.iter().flat_map(|(_, actions)| actions).collect();
+    if !actions.is_empty() {
+        let restarts = describe_restarts(actions).join("; ");
+        let label = out::styled(out::WARN, "action required");
+        out::line(format_args!("{label}: restart {}", Escaped(&restarts)));
+        let typed = TypedCommand::on(tree.path());
+        typed.print_next(&[("ack", "once that is done")]);
+    }
+    Ok(())
 }
 
 /// Reports runs that died while staging and were removed.

@@ -11,7 +11,6 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
 use rustix::fs::OFlags;
 
-use super::answers::require_terminal;
 use super::args::{DeploymentArg, LockArgs};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -26,7 +25,8 @@ use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
-use crate::names::{Kb, escaped_path};
+use crate::names::{Escaped, Kb, escaped_path};
+use crate::validation::{DocumentKind, kind_of};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
 const MAX_READS: usize = 5;
@@ -74,17 +74,19 @@ impl OpenedDeployment {
         }
     }
 
-    /// Takes the lock for a command that prompts unless `--yes` was given. `otherwise` is the way to
-    /// run it without a terminal.
-    pub(super) fn lock(
-        &self,
-        verb: &str,
-        yes: bool,
-        otherwise: &str,
-        lock: LockArgs,
-    ) -> anyhow::Result<LockedDeployment> {
-        require_terminal(yes, otherwise)?;
+    /// Takes the lock.
+    pub(super) fn lock(&self, verb: &str, lock: LockArgs) -> anyhow::Result<LockedDeployment> {
         Ok(take_lock(self.tree.try_clone()?, verb, lock.wait())?)
+    }
+
+    /// Returns a question about the deployment, which ends with its name and path.
+    pub(super) fn question(&self, what: &str, of: &str) -> String {
+        let name = self
+            .description
+            .as_ref()
+            .ok()
+            .map(|site| site.name.as_str());
+        question(what, of, name, &self.tree)
     }
 
     /// Warns if `deployment.toml` cannot be used, which does not affect the command.
@@ -95,6 +97,16 @@ impl OpenedDeployment {
             ));
         }
     }
+}
+
+/// Returns a question that ends with the name and the path of the deployment.
+pub(super) fn question(what: &str, of: &str, name: Option<&str>, tree: &Tree) -> String {
+    let path = tree.path().display().to_string();
+    let site = match name {
+        Some(name) => format!("{} in {}", Escaped(name), Escaped(&path)),
+        None => Escaped(&path).to_string(),
+    };
+    format!("{what}{of} of {site}")
 }
 
 /// Opens the given deployment, or the nearest one among the parent directories.
@@ -187,6 +199,12 @@ fn description(tree: &Tree) -> Result<Description, Failure> {
 /// Reads a description outside of a deployment, with its text.
 pub(super) fn read_description(path: &Path) -> Result<(Description, String), Failure> {
     let source = source(path)?;
+    if kind_of(&source) == Some(DocumentKind::Manifest) {
+        return Err(
+            other_kind(&source, "is a manifest; it does not describe a deployment")
+                .next("name a `deployment.toml`, or the directory of a deployment"),
+        );
+    }
     let description = parse_description(&source)?;
     Ok((description, source.text().to_owned()))
 }
@@ -210,7 +228,13 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
         Err(error) if error.is_missing() => {
             let path = tree.path().display();
             let reason = format!("`{path}` is not a deployment: it has no `deployment.toml`");
-            return Err(Failure::no_input(reason));
+            let mut failure = Failure::no_input(reason);
+            for below in directories_with(tree.path(), |one| one.join("deployment.toml").is_file())
+            {
+                let below = out::shell_quoted(&below);
+                failure = failure.next(format!("`{below}` is one: `-d {below}`"));
+            }
+            return Err(failure);
         }
         file => file?,
     };
@@ -264,12 +288,23 @@ pub(super) fn read_failure(path: &Path, error: &io::Error) -> Failure {
     Failure::io(format!("cannot read `{name}`: {error}"))
 }
 
+/// Describes a document of another kind.
+fn other_kind(source: &Source, what: &str) -> Failure {
+    Failure::invalid(format_args!("`{}` {what}", source.name()))
+}
+
 /// Reads a manifest, and checks it against the deployment that it is meant for.
 pub(super) fn manifest(
     path: &Path,
     deployment: Option<&Description>,
 ) -> Result<LoadedManifest, Failure> {
     let source = source(path)?;
+    if kind_of(&source) == Some(DocumentKind::Deployment) {
+        return Err(
+            other_kind(&source, "describes a deployment; it is not a manifest")
+                .next("name the manifest of the rollup; `-d DIR` names the deployment"),
+        );
+    }
     let mut findings = Findings::default();
     match manifest::parse_with(&source, &Checks { deployment }, &mut findings) {
         Some(manifest) => Ok(LoadedManifest { manifest, source }),
@@ -323,6 +358,40 @@ pub(super) fn payload_directory(
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .min())
+}
+
+/// Most directories below another that are named.
+const MOST_BELOW: usize = 3;
+
+/// Returns the directories directly below another that are wanted, in the order of their names, at
+/// most some.
+fn directories_with(directory: &Path, is_wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = paths
+        .filter(|path| path.is_dir() && is_wanted(path))
+        .collect();
+    found.sort();
+    found.truncate(MOST_BELOW);
+    found
+}
+
+/// Refuses a payload directory that has no file of the table, if one directly below it has some.
+pub(super) fn refuse_parent_of_payload(
+    directory: &Path,
+    manifest: &Manifest,
+) -> Result<(), Failure> {
+    let has_files = |below: &Path| {
+        let mut rows = manifest.files.iter();
+        rows.any(|row| below.join(row.name.as_str()).is_file())
+    };
+    let found = directories_with(directory, has_files);
+    let Some(below) = found.first() else {
+        return Ok(());
+    };
+    let reason = format!("`{}` has no file of the rollup", directory.display());
+    let below = out::shell_quoted(below);
+    Err(Failure::no_input(reason).next(format!("`{below}` has: `-p {below}`")))
 }
 
 /// Returns the directory of a file, as a path that can be opened.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::advice::TypedCommand;
-use super::answers::{confirm, confirmations};
+use super::answers::{check_answers, confirm, confirmations};
 use super::approval::{ExpectedPlan, check_digest};
 use super::args::{Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
@@ -29,7 +29,8 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::journal::Run;
-use crate::names::Digest;
+use crate::manifest::Condition;
+use crate::names::{Digest, Escaped};
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
     Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Refusal, interest,
@@ -113,8 +114,8 @@ impl Job {
             );
         }
         let (manifest, recorded, choices) = saved.origin(path)?;
-        let payload = payload.unwrap_or(&recorded);
-        let mut job = Self::open(&manifest, deployment, Some(payload), choices)?;
+        let payload = payload.or(recorded.as_deref());
+        let mut job = Self::open(&manifest, deployment, payload, choices)?;
         job.typed.saved_plan = Some(path.to_owned());
         job.expected = ExpectedPlan::Saved(saved.plan);
         Ok(job)
@@ -179,13 +180,19 @@ impl Job {
         out::message(format_args!("deployment {deployment} ({how}), {payload}"));
     }
 
-    fn open_payload(&self) -> anyhow::Result<Option<(Payload, PayloadFacts)>> {
+    fn open_payload(&self) -> anyhow::Result<(Option<Payload>, Option<PayloadFacts>)> {
+        let table = self.loaded.manifest.file_table();
         let Some(directory) = &self.typed.payload else {
-            return Ok(None);
+            // A rollup that deploys no file needs no payload.
+            let facts = table.deployed.is_empty().then(PayloadFacts::default);
+            return Ok((None, facts));
         };
         let payload = Payload::open(directory)?;
-        let facts = payload.facts(&self.loaded.manifest.file_table());
-        Ok(Some((payload, facts)))
+        let facts = payload.facts(&table);
+        if facts.files.is_empty() && !table.deployed.is_empty() {
+            inputs::refuse_parent_of_payload(directory, &self.loaded.manifest)?;
+        }
+        Ok((Some(payload), Some(facts)))
     }
 
     fn plan(&self, facts: Option<&PayloadFacts>) -> anyhow::Result<(Planned, Option<OpenRun>)> {
@@ -257,10 +264,22 @@ impl Job {
         is_same.then(|| changes_since_plan(self.tree(), &staged).ok())?
     }
 
-    /// Refuses to continue without a payload, which every command that writes needs.
+    /// Checks the answers to `confirm` prerequisites that the command line gives.
+    pub(super) fn check_confirmed(&self, given: &[String]) -> Result<(), Failure> {
+        let mut ids = Vec::new();
+        for prerequisite in &self.loaded.manifest.prerequisites {
+            if let Condition::Confirm { id, .. } = &prerequisite.condition {
+                ids.push(id.value.as_str());
+            }
+        }
+        check_answers(given, &ids, "--confirm", "`confirm` prerequisite")
+    }
+
+    /// Refuses to continue without a payload, unless the rollup deploys no file.
     pub(super) fn require_payload(&self) -> Result<(), Failure> {
         match self.typed.payload {
             Some(_) => Ok(()),
+            None if self.loaded.manifest.file_table().deployed.is_empty() => Ok(()),
             None => Err(inputs::no_payload(self.loaded.manifest.rollup.kb)),
         }
     }
@@ -279,7 +298,7 @@ impl Job {
             disk = disk.with_injector(Arc::clone(injector));
         }
         report_cleared_runs(&clear_interrupted_staging(&disk)?);
-        let (payload, facts) = self.open_payload()?.unzip();
+        let (payload, facts) = self.open_payload()?;
         let (plan, open) = match self.plan(facts.as_ref())? {
             (Planned::Plan(plan), open) => (plan, open),
             (Planned::Nothing(nothing), _) => {
@@ -323,7 +342,18 @@ impl Job {
         }
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
-        let question = format!("\n{} {}? [y/N]", options.verb, plan.subject);
+        if !options.yes {
+            let summary = views::plan::prompt_summary(plan, out::width());
+            summary.iter().for_each(out::line);
+        }
+        let path = self.tree().path().display().to_string();
+        let question = format!(
+            "{} {} to {} in {}",
+            options.verb,
+            plan.subject,
+            Escaped(&plan.deployment),
+            Escaped(&path)
+        );
         confirm(&question, options.yes)?;
         Ok(confirmed)
     }
@@ -332,9 +362,8 @@ impl Job {
 /// Plans without the lock. Reports a run that another process works on as locked, not as
 /// interrupted.
 pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
-    let payload = job.open_payload()?;
-    let facts = payload.as_ref().map(|(_, facts)| facts);
-    inputs::read_consistently(job.tree(), || match job.plan(facts) {
+    let (_payload, facts) = job.open_payload()?;
+    inputs::read_consistently(job.tree(), || match job.plan(facts.as_ref()) {
         Err(error)
             if Failure::of(&error, None).exit == Exit::NotReady
                 && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>

@@ -3,19 +3,27 @@
 
 use std::collections::BTreeSet;
 
+use super::answers::confirm;
 use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::inputs::open_to_change;
+use super::inputs::{open_to_change, question};
+use super::state_now::names_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
+use crate::cli::views::plan::describe_elsewhere;
+use crate::cli::views::restarts::describe_restarts;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
-use crate::plan::Plan;
-use crate::run::{Cleared, RunError, UndoCheck, clear_interrupted_staging, describe_run, examine};
+use crate::names::Escaped;
+use crate::plan::{Operation, Plan};
+use crate::run::{
+    Cleared, RunError, SwapState, UndoCheck, after_rollback, clear_interrupted_staging,
+    describe_run, examine,
+};
 
 /// Advice if an open run is in the way.
 pub(super) const FINISH_OR_ROLL_BACK: &str =
@@ -25,14 +33,13 @@ pub(super) const FINISH_OR_ROLL_BACK: &str =
 /// missing if `deployment.toml` cannot be used, which is only warned about.
 pub(super) fn lock_for_recovery(
     deployment: &DeploymentArg,
-    yes: bool,
     lock: LockArgs,
     rehearsal: RehearsalChildArgs,
     verb: &str,
 ) -> anyhow::Result<(LockedDeployment, Option<Description>, Cleared)> {
     let site = open_to_change(deployment)?;
     site.warn();
-    let mut disk = site.lock(verb, yes, "`--yes` continues without asking", lock)?;
+    let mut disk = site.lock(verb, lock)?;
     if let Some(injector) = rehearsal.injector() {
         disk = disk.with_injector(injector);
     }
@@ -78,6 +85,49 @@ pub(super) fn state_of(run: &Run) -> String {
 /// Describes a run that is open, and so in the way of the command.
 pub(super) fn other_is_open(open: &Run) -> Failure {
     Failure::not_ready(state_of(open)).next(FINISH_OR_ROLL_BACK)
+}
+
+/// Asks before a recovery: what is unavailable until it ends, what a rollback leaves, and the
+/// deployment. Answered by `--yes`.
+pub(super) fn confirm_recovery(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+    direction: Direction,
+    yes: bool,
+) -> anyhow::Result<()> {
+    let examined = examine(disk.tree(), &run.directory, plan)?;
+    let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
+    if !unavailable.is_empty() {
+        let names = names_of(&unavailable);
+        let names = Escaped(&names);
+        out::line(format_args!("unavailable now, until it ends: {names}"));
+    }
+    if direction == Direction::Back {
+        let begun = plan
+            .swaps
+            .iter()
+            .filter(|swap| examined.swaps.get(&swap.number) != Some(&SwapState::NotBegun));
+        let begun = begun.map(|swap| swap.live.clone()).collect();
+        let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
+        if !restarts.is_empty() {
+            let restarts = Escaped(&restarts);
+            out::line(format_args!("to be restarted afterwards: {restarts}"));
+        }
+        let is_done = |operation: &Operation| examined.is_done(operation.swap);
+        if let Some(elsewhere) = describe_elsewhere(plan.unmarked_procedures_run(is_done)) {
+            out::line(Escaped(&elsewhere));
+        }
+    }
+    let verb = match direction {
+        Direction::Forward => "Finish run ",
+        Direction::Back => "Roll back run ",
+    };
+    let name = Some(plan.deployment.as_str());
+    Ok(confirm(
+        &question(verb, run.name(), name, disk.tree()),
+        yes,
+    )?)
 }
 
 /// Prints the operations that a recovery will do.

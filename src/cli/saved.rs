@@ -55,7 +55,10 @@ impl SavedPlan {
     }
 
     /// Returns the manifest, the payload and the choices that the plan was made from.
-    pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, PlanChoices), Failure> {
+    pub(super) fn origin(
+        &self,
+        path: &Path,
+    ) -> Result<(PathBuf, Option<PathBuf>, PlanChoices), Failure> {
         let Some(made_from) = &self.made_from else {
             let reason = format!("`{}` is the plan of a run", path.display());
             return Err(Failure::usage(reason)
@@ -112,13 +115,15 @@ pub(super) fn save(
         return Err(Failure::usage(reason)
             .next("pass the directory of the rollup's files: `--payload DIR`"));
     };
-    let absolute = |path: Option<&PathBuf>| {
-        let path = path.map_or(Path::new("."), PathBuf::as_path);
-        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-    };
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let made_from = PlanInputs {
-        manifest: absolute(job.typed.manifest.as_ref()),
-        payload: absolute(job.typed.payload.as_ref()),
+        manifest: job
+            .typed
+            .manifest
+            .as_ref()
+            .map(absolute)
+            .unwrap_or_default(),
+        payload: job.typed.payload.as_ref().map(absolute),
         choices: job.choices,
     };
     let text = views::plan::saved(plan, made_from).map_err(|error| {

@@ -17,7 +17,7 @@ use crate::names::Escaped;
 use crate::plan::Outage;
 use crate::run::{examine, keeps_objects, left_by_rollback, load_plan};
 
-use super::recovery::state_of;
+use super::recovery::{is_unfinished, state_of};
 use super::terminal::out;
 
 /// Number of unavailable items and services that are named one by one.
@@ -45,6 +45,8 @@ type RunRecords = BTreeMap<String, RunProgressRecord>;
 struct RunProgressRecord {
     /// Number of records in the journal; `None` if it is damaged.
     records: Option<usize>,
+    /// Number of swaps that are done, while the run is in progress.
+    done: Option<usize>,
     /// True if the run keeps old objects.
     keeps_objects: bool,
 }
@@ -162,6 +164,9 @@ impl<'a> ReadRecords<'a> {
         for run in &self.runs {
             let record = RunProgressRecord {
                 records: run.fault.is_none().then_some(run.journal.entries.len()),
+                done: is_unfinished(run)
+                    .then(|| swaps_done(self.tree, run))
+                    .flatten(),
                 keeps_objects: keeps_objects(self.tree, run).unwrap_or(false),
             };
             progress.insert(run.name().to_owned(), record);
@@ -221,6 +226,12 @@ impl<'a> ReadRecords<'a> {
     }
 }
 
+fn swaps_done(tree: &Tree, run: &Run) -> Option<usize> {
+    let plan = load_plan(tree, &run.directory).ok()?;
+    let examined = examine(tree, &run.directory, &plan).ok()?;
+    Some(examined.done())
+}
+
 /// Describes how many operations of an unfinished run are done, and what they left unavailable.
 fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
     let plan = load_plan(tree, &run.directory).ok()?;
@@ -238,7 +249,7 @@ fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
 }
 
 /// Lists what is unavailable, each target once with its servers.
-fn names_of(unavailable: &[Outage<'_>]) -> String {
+pub(super) fn names_of(unavailable: &[Outage<'_>]) -> String {
     let mut targets: Vec<(&str, Vec<&str>)> = Vec::new();
     for outage in unavailable {
         match targets.iter_mut().find(|(name, _)| *name == outage.target) {

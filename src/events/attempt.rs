@@ -117,8 +117,14 @@ impl<'a> AttemptBuilder<'a> {
                 step,
                 answer,
                 by,
+                from,
                 waited_us,
-            } => self.answered(step, *answer, by, *waited_us),
+            } => {
+                self.answered(step, *answer, by, *waited_us);
+                if let Some(wait) = self.attempt.waits.last_mut() {
+                    wait.from = *from;
+                }
+            }
             Event::Turned { direction, why } => self.turned(*direction, why),
             Event::RestartRequired { service, servers } => {
                 attempt.restarts.push(RequiredRestart {
@@ -249,6 +255,7 @@ impl<'a> AttemptBuilder<'a> {
             span: TimeSpan::new(us, us),
             answer: None,
             by: None,
+            from: None,
         });
     }
 
@@ -381,21 +388,21 @@ fn by_server(
 /// those of the services that it rolled back itself; the services that an interrupted command
 /// rolled back before require one as well.
 fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
-    let mut required: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    let mut required: BTreeMap<Option<&String>, BTreeSet<&String>> = BTreeMap::new();
     for restart in &attempt.restarts {
-        let servers = required.entry(&restart.service).or_default();
+        let servers = required.entry(restart.service.as_ref()).or_default();
         servers.extend(&restart.servers);
     }
     let swaps = attempt.swaps.iter();
     let back = swaps.filter(|swap| swap.direction == Direction::Back);
     for operation in back.flat_map(|swap| &swap.operations) {
         if let (TargetKind::Service, Some(server)) = (operation.of, &operation.server) {
-            let servers = required.entry(&operation.target).or_default();
+            let servers = required.entry(Some(&operation.target)).or_default();
             servers.insert(server);
         }
     }
-    let restart = |(service, servers): (&String, BTreeSet<&String>)| RequiredRestart {
-        service: service.clone(),
+    let restart = |(service, servers): (Option<&String>, BTreeSet<&String>)| RequiredRestart {
+        service: service.cloned(),
         servers: servers.into_iter().cloned().collect(),
     };
     required.into_iter().map(restart).collect()
@@ -523,6 +530,7 @@ mod tests {
             step: step.clone(),
             answer: Answer::Done,
             by: "me".to_owned(),
+            from: None,
             waited_us: 40,
         };
         let lines = [

@@ -72,7 +72,7 @@ impl Records<'_> {
                 event,
             };
             lines.extend(self.compared(&entry.record).map(line));
-            lines.push(line(self.event(&entry.record)));
+            lines.extend(self.event(&entry.record).map(line));
         }
         lines
     }
@@ -98,9 +98,11 @@ impl Records<'_> {
         }
     }
 
-    fn event(&self, record: &Record) -> Event {
+    fn event(&self, record: &Record) -> Option<Event> {
         let bytes = self.plan.map_or(0, bytes_to_stage);
-        match record {
+        Some(match record {
+            // It belongs to no attempt.
+            Record::Acknowledged { .. } => return None,
             Record::Opened(_) => Event::Opened {
                 run: self
                     .run
@@ -110,10 +112,16 @@ impl Records<'_> {
             },
             Record::Staged { .. } => Event::Staged { bytes },
             Record::Committing { .. } => Event::Committing,
-            Record::Confirmed { step, by, answer } => Event::Answered {
+            Record::Confirmed {
+                step,
+                by,
+                from,
+                answer,
+            } => Event::Answered {
                 step: step.clone(),
                 answer: *answer,
-                by: by.clone(),
+                by: by.clone().unwrap_or_default(),
+                from: *from,
                 waited_us: 0,
             },
             Record::Turned { direction, why, .. } => Event::Turned {
@@ -135,7 +143,7 @@ impl Records<'_> {
                 by: accepted.as_ref().map(|accepted| accepted.by.clone()),
                 reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
             },
-        }
+        })
     }
 }
 

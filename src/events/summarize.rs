@@ -70,6 +70,7 @@ fn summarize(
         state,
         exit_code: last.and_then(|session| session.exit_code),
         exit: last.and_then(|session| session.exit.clone()),
+        effects: Vec::new(),
         scope: Vec::new(),
         undo: None,
         steps,

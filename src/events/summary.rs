@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventOperation, EventStep, EventSubject, StateComparison, TargetKind};
-use crate::journal::{Answer, Direction, Outcome, RunState};
+use crate::journal::{Answer, AnswerSource, Direction, Outcome, RunState};
 use crate::names::Digest;
 use crate::run::UndoAnswer;
 
@@ -37,6 +37,8 @@ pub struct RunSummary {
     pub exit_code: Option<u8>,
     /// Name of that exit code.
     pub exit: Option<String>,
+    /// Restart of computers and changes of the registry that the article documents, in words.
+    pub effects: Vec<String>,
     /// Limits of the run: what it caught up with, and the servers that it left out, in words.
     pub scope: Vec<String>,
     /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
@@ -119,7 +121,8 @@ pub struct Attempt {
     pub waits: Vec<ManualWait>,
     /// Changes of its direction, with the reasons.
     pub turns: Vec<DirectionChange>,
-    /// Services whose old file was restored and which did not notice: a restart is required.
+    /// Restarts that the attempt left to a person: of services whose old file was restored and which
+    /// did not notice, or of computers.
     pub restarts: Vec<RequiredRestart>,
     /// Information for the operator.
     pub notices: Vec<String>,
@@ -215,8 +218,10 @@ pub struct ManualWait {
     pub span: TimeSpan,
     /// Answer, if there was one.
     pub answer: Option<Answer>,
-    /// Person who gave the answer.
+    /// Person who gave the answer; absent if no person was asked.
     pub by: Option<String>,
+    /// Source of the answer.
+    pub from: Option<AnswerSource>,
 }
 
 /// Change of a run's direction.
@@ -233,8 +238,9 @@ pub struct DirectionChange {
 /// Restart that is required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequiredRestart {
-    /// Name of the service.
-    pub service: String,
+    /// Name of the service; absent for the computers themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// Servers on which it has to be restarted.
     pub servers: Vec<String>,
 }

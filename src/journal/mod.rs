@@ -14,6 +14,7 @@
 //! The journal records *that* a run has to be finished, and in which direction. Only the slots show
 //! how far it got.
 
+mod pending;
 mod progress;
 mod state;
 mod writer;
@@ -29,8 +30,11 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
+pub use pending::{PendingAction, pending_actions};
 pub use progress::{SwapState, read_plan, state_of_names, swap_state};
-pub use state::{Damaged, QuarantineNote, Run, RunState, next_number, quarantined, runs};
+pub use state::{
+    Damaged, QuarantineNote, Run, RunState, next_count, next_number, quarantined, runs,
+};
 pub use writer::{JournalWriter, RESERVE};
 
 /// Version of the journal's format.
@@ -72,8 +76,12 @@ pub enum Record {
     Confirmed {
         /// Id of the step.
         step: String,
-        /// User who answered.
-        by: String,
+        /// User who answered; absent if no person was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Source of the answer; absent from journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<AnswerSource>,
         answer: Answer,
     },
     /// Change of the direction of an unfinished run.
@@ -112,7 +120,38 @@ pub enum Record {
         /// at its end.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<RelPath>,
+        #[serde(flatten)]
+        restarts: Restarts,
     },
+    /// The user did restarts that were pending after the run was closed.
+    Acknowledged {
+        /// Name of the user.
+        by: String,
+        /// Restarts that are no longer pending.
+        actions: BTreeSet<PendingAction>,
+    },
+}
+
+/// Restarts at the end of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Restarts {
+    /// Position of this end among those of all runs, from 1; 0 in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub count: u64,
+    /// Restarts that a person still has to do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<PendingAction>,
+    /// Services that the run itself started, on their servers.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub done: BTreeSet<PendingAction>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Parts of a run that its rollback left, because later runs need them. The undo of the last of
@@ -231,6 +270,29 @@ pub enum Answer {
     RolledBack,
 }
 
+/// Source of an answer to a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerSource {
+    /// A person at a prompt.
+    Terminal,
+    /// The option `--done`.
+    CommandLine,
+    /// A rehearsal, in which every manual step counts as done.
+    Rehearsal,
+    /// No person was asked: there is no terminal, and the step is optional.
+    NoTerminal,
+    /// Nobody: the journal was lost, and the slots show that the run went on behind the step.
+    Slots,
+}
+
+impl AnswerSource {
+    /// Returns whether a person gave the answer.
+    pub fn is_person(self) -> bool {
+        matches!(self, Self::Terminal | Self::CommandLine)
+    }
+}
+
 /// Outcome of a closed run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -337,9 +399,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Returns the last good record.
+    /// Returns the last good record that says how far the run is.
     pub fn last(&self) -> Option<&Record> {
-        self.entries.last().map(|entry| &entry.record)
+        let mut records = self.entries.iter().rev().map(|entry| &entry.record);
+        records.find(|record| !matches!(record, Record::Acknowledged { .. }))
     }
 
     /// Returns the containers of the run, parents first; see [`Record::Committing`].
@@ -411,6 +474,17 @@ impl Journal {
                 } if named == step => Some(*answer),
                 _ => None,
             })
+    }
+
+    /// Returns the source of the latest answer to a manual step, if it is recorded.
+    pub fn answer_source(&self, step: &str) -> Option<AnswerSource> {
+        let mut records = self.entries.iter().rev().map(|entry| &entry.record);
+        records.find_map(|record| match record {
+            Record::Confirmed {
+                step: named, from, ..
+            } if named == step => Some(*from),
+            _ => None,
+        })?
     }
 
     /// Returns the rollup that the run applies; `None` for a run that accepts drift.
@@ -487,6 +561,7 @@ mod tests {
             accepted: None,
             left: None,
             missing: Vec::new(),
+            restarts: Restarts::default(),
         };
         lines(vec![
             Record::Staged {

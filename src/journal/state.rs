@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::pending::last_count;
 use super::progress::{judge, lost_records};
 use super::{Direction, Journal, JournalError, Outcome, Record};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
@@ -220,6 +221,12 @@ pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
         .iter()
         .filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
     Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
+}
+
+/// Returns the position that the next end of a run has among those of all runs. Runs with a damaged
+/// journal do not count.
+pub fn next_count(tree: &Tree) -> Result<u64, JournalError> {
+    Ok(runs(tree)?.iter().map(last_count).max().unwrap_or(0) + 1)
 }
 
 /// Note in the quarantined directory of a run, which no longer counts as a run.

@@ -73,7 +73,10 @@ fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: 
         finding.label(label);
     }
     match fault {
-        Fault::OtherProduct { .. } | Fault::OtherVersion { .. } | Fault::NoProduct { .. } => {
+        Fault::OtherProduct { .. }
+        | Fault::OtherVersion { .. }
+        | Fault::UnlistedItem { .. }
+        | Fault::NoProduct { .. } => {
             finding.help("`plan` refuses the manifest there");
         }
         Fault::Unknown { .. } if near.is_some() => {}
@@ -89,9 +92,9 @@ fn nearest_name<'d>(
 ) -> Option<&'d str> {
     let (kind, name) = match fault {
         Fault::Unknown { kind, name, .. } => (kind, name),
+        Fault::UnlistedItem { name, .. } => return reader.nearest(name, site.item_names()),
         Fault::NoProduct { product } => {
-            let names = site.products.iter().map(|product| product.name.as_str());
-            return reader.nearest(product, names);
+            return reader.nearest(product, site.product_names());
         }
         _ => return None,
     };

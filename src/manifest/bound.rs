@@ -41,7 +41,8 @@ pub enum BoundCondition {
     Item {
         /// Name in the author's spelling.
         name: String,
-        id: ItemId,
+        /// Item of this name; `None` if the console does not list it.
+        id: Option<ItemId>,
     },
     /// Question that only a person can answer.
     Confirm { id: String, question: String },
@@ -60,6 +61,8 @@ pub struct BoundStep {
     pub line: u32,
     /// Roles of everything that it names, with servers or without.
     pub roles: BTreeSet<RoleId>,
+    /// Reason why its operations cannot be rolled back.
+    pub irreversible: Option<String>,
     pub action: Action,
 }
 
@@ -103,6 +106,8 @@ pub enum Action {
         undo: Option<String>,
         /// True if it may be skipped.
         optional: bool,
+        /// Files of the payload that the person needs.
+        files: Vec<BoundFile>,
         /// Servers that are listed with the instructions.
         on: Option<RoleServers>,
     },
@@ -240,7 +245,7 @@ impl Binder<'_> {
             },
             Condition::Item { item } => BoundCondition::Item {
                 name: item.text.clone(),
-                id: item.id?,
+                id: item.id,
             },
             Condition::Confirm { id, question } => BoundCondition::Confirm {
                 id: id.value.clone(),
@@ -262,6 +267,7 @@ impl Binder<'_> {
             keyword: step.keyword(),
             line: step.line,
             roles: self.roles(step),
+            irreversible: step.irreversible.clone(),
             action,
         })
     }
@@ -316,6 +322,7 @@ impl Binder<'_> {
                 instructions: step.instructions.clone()?,
                 undo: step.undo.clone(),
                 optional: step.optional,
+                files: files(step)?,
                 on,
             },
         })

@@ -27,6 +27,8 @@ pub(super) struct RollupDraft {
     pub(super) requires: Vec<Placed<Requirement>>,
     pub(super) fixes: Vec<String>,
     pub(super) notes: Vec<String>,
+    pub(super) computer_restart: Option<ComputerRestart>,
+    pub(super) registry_changes: Option<String>,
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
     pub(super) reviewed: Option<Placed<String>>,
@@ -265,6 +267,8 @@ impl RollupDraft {
             requires: values(self.requires),
             fixes: self.fixes,
             notes: self.notes,
+            computer_restart: self.computer_restart,
+            registry_changes: self.registry_changes,
             lines: self.lines,
         })
     }

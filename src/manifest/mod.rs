@@ -26,6 +26,7 @@ mod table;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Not;
+use std::str::FromStr;
 
 pub use bound::{
     Action, BoundCondition, BoundFile, BoundManifest, BoundStep, CopyPlace, ProcedureTarget,
@@ -41,7 +42,8 @@ pub use shapes::MANIFEST;
 
 pub use crate::names::ServiceVerb;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::deployment::description::{GroupId, ItemId, RoleId, ServiceId};
 use crate::document::{Placed, Span};
@@ -94,9 +96,46 @@ pub struct Rollup {
     pub fixes: Vec<String>,
     /// Notes to the operator, for the preview and the report.
     pub notes: Vec<String>,
+    /// Restart of computers that the article documents.
+    pub computer_restart: Option<ComputerRestart>,
+    /// Changes of the registry that the article documents, in words.
+    pub registry_changes: Option<String>,
     /// Line of each key of `[rollup]` and `[article]` that the document has, from 1.
     #[serde(skip)]
     pub lines: KeyLines,
+}
+
+/// Restart of computers that an article documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComputerRestart {
+    /// No computer has to restart.
+    No,
+    /// Each computer has to restart.
+    Required,
+    /// A computer has to restart if files were in use.
+    IfInUse,
+}
+
+impl ComputerRestart {
+    /// Words of the language, in the order of the variants.
+    pub(crate) const WORDS: [&'static str; 3] = ["no", "required", "if-in-use"];
+
+    /// Returns the word of the language.
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+}
+
+impl FromStr for ComputerRestart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::No, Self::Required, Self::IfInUse];
+        let mut all = all.into_iter();
+        all.find(|one| one.word() == text)
+            .ok_or_else(|| format!("`{text}` is not one of {}", Self::WORDS.join(", ")))
+    }
 }
 
 /// Lines of the keys of a table, from 1.
@@ -176,8 +215,8 @@ pub struct Step {
     /// Step that removed what this one installs again, in the spelling of that step.
     #[serde(serialize_with = "meaning::text_or_none")]
     removed_by: Option<Name<StepId>>,
-    /// Files to copy or to run; with `others` all rows that no other step copies or runs and that
-    /// are not `unused`, each at the place of that key.
+    /// Files to copy or to run, or that a person needs; with `others` all rows that no other step
+    /// names and that are not `unused`, each at the place of that key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<Name<RowId, FileName>>,
     /// Features to install although the packages have them off, sorted.
@@ -204,6 +243,8 @@ pub struct Step {
     /// Only servers of this platform, such as `x64`.
     #[serde(serialize_with = "meaning::text_or_none")]
     platform: Option<Placed<String>>,
+    /// Reason why its operations cannot be rolled back.
+    irreversible: Option<String>,
     instructions: Option<String>,
     undo: Option<String>,
     /// True if a manual step may be skipped.
@@ -367,7 +408,7 @@ pub struct FileTable<'m> {
     pub rows: Cow<'m, [PayloadFile]>,
     /// Span of the table in the document.
     pub span: Span,
-    /// Case-folded names of the files that steps copy or run.
+    /// Case-folded names of the files that steps copy or run, or that a person needs.
     pub deployed: BTreeSet<CaseFolded>,
     /// Case-folded names of the files that steps run, with the features that they ask for.
     pub run: BTreeMap<CaseFolded, BTreeSet<String>>,
@@ -395,7 +436,8 @@ impl<'m> FileTable<'m> {
                 features.extend(step.features.iter().cloned());
             }
         }
-        let copied = steps.iter().filter(|step| step.verb == Some(Verb::Copy));
+        let is_used = |step: &&Step| matches!(step.verb, Some(Verb::Copy | Verb::Manual));
+        let copied = steps.iter().filter(is_used);
         let copied = copied.flat_map(|step| &step.files);
         let copied = copied.map(|file| file.text.case_folded());
         let deployed = copied.chain(run.keys().cloned()).collect();

@@ -39,6 +39,9 @@ pub enum Fault {
     /// No server that is online has a product.
     #[error("`{product}` is required, but no server has it")]
     NoProduct { product: String },
+    /// The console does not list an item that a prerequisite names.
+    #[error("`{name}` is required, and the console of `{site}` does not list it")]
+    UnlistedItem { site: String, name: String },
     /// The deployment does not have a name.
     #[error("the deployment `{site}` has no {kind} `{name}`")]
     Unknown {
@@ -109,6 +112,7 @@ impl Fault {
         match self {
             Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => Code::OtherProduct,
             Fault::NoProduct { .. } => Code::NoSuchProduct,
+            Fault::UnlistedItem { .. } => Code::UnlistedItem,
             Fault::Unknown { kind, .. } => match kind {
                 NameKind::Group => Code::NoSuchGroup,
                 NameKind::Item | NameKind::Procedure => Code::NoSuchItem,
@@ -142,6 +146,7 @@ impl Fault {
             Fault::OtherProduct { .. }
             | Fault::OtherVersion { .. }
             | Fault::NoProduct { .. }
+            | Fault::UnlistedItem { .. }
             | Fault::Server { .. } => return None,
         })
     }
@@ -180,7 +185,7 @@ pub(super) fn of_rollup(site: &Description, rollup: &RollupDraft) -> Vec<Problem
 }
 
 fn other_product(site: &Description, kb: Option<Kb>, wanted: &str) -> Option<Fault> {
-    (wanted != site.product).then(|| Fault::OtherProduct {
+    (!site.is_product(wanted)).then(|| Fault::OtherProduct {
         rollup: rollup_name(kb),
         wanted: wanted.to_owned(),
         found: site.product.clone(),
@@ -224,6 +229,14 @@ pub(super) fn installed_products(site: &Description) -> InstalledProducts {
         {
             let servers = installed.entry(CaseFolded::of(&entry.name)).or_default();
             servers.insert(server, entry.service_pack);
+        }
+    }
+    for entry in &site.products {
+        let Some(servers) = installed.get(&CaseFolded::of(&entry.name)).cloned() else {
+            continue;
+        };
+        for alias in &entry.aliases {
+            installed.insert(CaseFolded::of(alias), servers.clone());
         }
     }
     installed
@@ -296,7 +309,10 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
                 }
             }
             Condition::Item { item } => {
-                self.known(NameKind::Item, item);
+                if item.id.is_none() {
+                    let site = brief(&self.site.name).to_owned();
+                    self.add(item, |name| Fault::UnlistedItem { site, name });
+                }
                 if item.id.is_some_and(|id| self.site[id].is_procedure()) {
                     self.add(item, |name| Fault::NeverInstalled { name });
                 }

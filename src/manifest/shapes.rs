@@ -3,6 +3,7 @@
 //! The reader and the JSON Schema of `rollup schema manifest` are both built from it. Rules between
 //! tables, such as a file that has no row in the file table, belong to the checks.
 
+use super::ComputerRestart;
 use crate::document::{Case, Cases, Form, Key, KeyKind, List, Rule, Shape, TOP};
 
 /// The whole document.
@@ -117,6 +118,17 @@ pub(super) static ROLLUP: Shape = Shape::new(
             KeyKind::texts(Form::Prose),
             "Notes to the operator, for the preview and the report.",
         ),
+        Key::new(
+            "computer_restart",
+            KeyKind::Text(Form::OneOf(&ComputerRestart::WORDS)),
+            "The restart of computers that the article documents: `no`, `required`, or `if-in-use` if files were in use. \
+             A required one stays pending on each changed server until `rollup ack`.",
+        ),
+        Key::new(
+            "registry_changes",
+            PROSE,
+            "The changes of the registry that the article documents, or `none`, for the preview and the report.",
+        ),
     ],
 );
 
@@ -219,7 +231,8 @@ pub(super) static STEP: Shape = Shape::new(
         Key::new(
             "files",
             KeyKind::some_names(Form::FileName),
-            "Files of the payload, each with a row in the file table. A new file gets the spelling of this list.",
+            "Files of the payload, each with a row in the file table. A new file gets the spelling of this list. Those of a \
+             manual step are verified and staged, and the run prints their directory.",
         ),
         Key::new(
             "features",
@@ -229,7 +242,7 @@ pub(super) static STEP: Shape = Shape::new(
         Key::new(
             "others",
             KeyKind::Yes,
-            "All files of the table that no other step copies or runs and that are not `unused`. The only value is \
+            "All files of the table that no other step names and that are not `unused`. The only value is \
              `true`.",
         ),
         Key::new(
@@ -255,6 +268,12 @@ pub(super) static STEP: Shape = Shape::new(
              with both, only servers that hold both.",
         ),
         Key::new("platform", TEXT, "Limits the step to servers of this platform, such as `x64`."),
+        Key::new(
+            "irreversible",
+            PROSE,
+            "The reason why the changes of the step cannot be rolled back. Each of its operations is then a point of no \
+             return: a later failure rolls back only what follows it, and the finished run cannot be undone.",
+        ),
         Key::new("instructions", PROSE, "The task for a person. The run waits until it is confirmed as done."),
         Key::new(
             "undo",
@@ -284,7 +303,14 @@ const ACTIONS: &[Case] = &[
     Case {
         name: "install",
         about: "Installs items as one batch; removed items return to the servers that had them.",
-        keys: &["items", "groups", "removed_by", "on", "platform"],
+        keys: &[
+            "items",
+            "groups",
+            "removed_by",
+            "on",
+            "platform",
+            "irreversible",
+        ],
         rules: &[
             Rule::Targets(&["items", "groups", "removed_by"]),
             Rule::Alone("removed_by", &["items", "groups"]),
@@ -304,7 +330,7 @@ const ACTIONS: &[Case] = &[
     Case {
         name: "run",
         about: "Runs installer packages on every server of a role, outside the console.",
-        keys: &["files", "features", "on", "platform"],
+        keys: &["files", "features", "on", "platform", "irreversible"],
         rules: &[
             Rule::Targets(&["files"]),
             Rule::Needs("on", ON),
@@ -314,7 +340,7 @@ const ACTIONS: &[Case] = &[
     Case {
         name: "initialize",
         about: "Runs procedures as one batch, with the parameters of the step or those that the deployment has stored.",
-        keys: &["items", "parameters", "on", "platform"],
+        keys: &["items", "parameters", "on", "platform", "irreversible"],
         rules: &[Rule::Targets(&["items"])],
     },
     Case {
@@ -350,7 +376,14 @@ const ACTIONS: &[Case] = &[
     Case {
         name: "manual",
         about: "Waits for a person to do a task that rollup cannot do, such as running a database script.",
-        keys: &["instructions", "undo", "optional", "on", "platform"],
+        keys: &[
+            "instructions",
+            "undo",
+            "optional",
+            "files",
+            "on",
+            "platform",
+        ],
         rules: &[
             Rule::Needs("instructions", "instructions = \"…\""),
             Rule::With("platform", "on", ON),

@@ -57,16 +57,18 @@ fn index_rows(reader: &mut Reader<'_>, table: &mut TableDraft) -> RowsByName {
 fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
     let table = &mut draft.payload;
     for step in &mut draft.steps {
-        if !matches!(step.verb, Some(Verb::Copy | Verb::Run) | None) {
-            continue;
-        }
-        let is_run = step.verb == Some(Verb::Run);
+        let use_of_file = match step.verb {
+            Some(Verb::Copy) | None => "copied",
+            Some(Verb::Run) => "run",
+            Some(Verb::Manual) => "needed by a manual step",
+            _ => continue,
+        };
         for file in &mut step.files {
             if table.header.is_none() {
                 return report_missing_table(reader, &file.span, file.text.as_str());
             }
             let Some(&row) = by_name.get(&file.text.case_folded()) else {
-                unlisted_file(reader, is_run, file, table, by_name);
+                unlisted_file(reader, use_of_file, file, table, by_name);
                 continue;
             };
             file.id = Some(RowId(row));
@@ -97,7 +99,7 @@ fn report_missing_table(reader: &mut Reader<'_>, span: &Span, what: &str) {
 /// reported once.
 fn unlisted_file(
     reader: &mut Reader<'_>,
-    is_run: bool,
+    use_of_file: &str,
     file: &Name<RowId, FileName>,
     table: &mut TableDraft,
     by_name: &RowsByName,
@@ -108,8 +110,7 @@ fn unlisted_file(
     let name = &file.text;
     let names = table.rows.iter().map(|row| row.name.value.as_str());
     let near = reader.nearest(name.as_str(), names);
-    let verb = if is_run { "run" } else { "copied" };
-    let message = format!("`{name}` is {verb}, but is not in the file table");
+    let message = format!("`{name}` is {use_of_file}, but is not in the file table");
     reader
         .report(Code::NotListed, &file.span, message)
         .did_you_mean(near)

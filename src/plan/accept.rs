@@ -488,6 +488,7 @@ impl<'a> Acceptor<'a> {
             swap: number,
             line: 0,
             seen,
+            irreversible: None,
         });
     }
 
@@ -680,6 +681,7 @@ fn plan_of(
         warnings: Vec::new(),
         steps: vec![step],
         outage: Vec::new(),
+        outage_behind: 0,
         sources: Vec::new(),
         swaps,
         expected_state: Some(ExpectedState {
@@ -783,6 +785,7 @@ fn place_record(snapshot: &Snapshot, record: &AppliedRecord) -> (Operation, Swap
         swap: 1,
         line: 0,
         seen: seen.to_owned(),
+        irreversible: None,
     };
     let swap = accepting_swap(1, live, old, new);
     (operation, swap)

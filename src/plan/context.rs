@@ -171,7 +171,7 @@ fn checked(site: &Description, condition: &BoundCondition) -> Option<CheckedPrer
             })
         }
         BoundCondition::Item { name, id } => {
-            let instances = site.instances(*id).into_iter();
+            let instances = site.instances((*id)?).into_iter();
             Some(CheckedPrerequisite {
                 condition: format!("{name} is installed"),
                 found: instances.map(|instance| site.shown(instance)).collect(),
@@ -197,7 +197,10 @@ fn servers(site: &Description) -> Vec<ConsoleServer> {
 fn file_table(bound: &BoundManifest) -> Vec<FileTableRow> {
     let mut steps: BTreeMap<RowId, Vec<String>> = BTreeMap::new();
     for step in &bound.steps {
-        if let Action::Copy { files, .. } | Action::Run { files, .. } = &step.action {
+        if let Action::Copy { files, .. }
+        | Action::Run { files, .. }
+        | Action::Manual { files, .. } = &step.action
+        {
             for file in files {
                 steps.entry(file.row).or_default().push(step.id.clone());
             }

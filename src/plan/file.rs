@@ -51,6 +51,9 @@ impl Plan {
                 u32,
             )>,
             manual: &'a Option<ManualStep>,
+            /// Numbers of the swaps that cannot be rolled back, with the reasons.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            irreversible: Vec<(u32, &'a str)>,
         }
         let steps = self.steps.iter().map(|planned| DigestedStep {
             id: &planned.id,
@@ -61,6 +64,11 @@ impl Plan {
                 .map(|o| (o.kind, &o.at, &o.before, &o.after, o.swap))
                 .collect(),
             manual: &planned.manual,
+            irreversible: planned
+                .operations
+                .iter()
+                .filter_map(|o| Some((o.swap, o.irreversible.as_deref()?)))
+                .collect(),
         });
         let digested = Digested {
             schema: self.schema,

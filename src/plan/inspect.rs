@@ -90,12 +90,11 @@ fn refuse_clashes(
             .push(Reason::new(ReasonKind::NotReady, message).help("rename or remove one of them"));
     }
     for name in &snapshot.unreadable {
-        let parents = || name.match_indices('/').map(|(at, _)| &name[..at]);
-        let mut above = parents().filter_map(|parent| RelPath::parse(parent).ok());
-        if above.any(|above| is_in_unmanaged(&above)) {
+        if RelPath::parse(name).is_ok_and(|path| is_in_unmanaged(&path)) {
             continue;
         }
-        if parents().any(|parent| state.touched.contains(&CaseFolded::of(parent))) {
+        let mut parents = name.match_indices('/').map(|(at, _)| &name[..at]);
+        if parents.any(|parent| state.touched.contains(&CaseFolded::of(parent))) {
             let message = format!("the name of `{}` is not UTF-8", Escaped(name));
             reasons.push(Reason::new(ReasonKind::NotReady, message).help("rename it"));
         }

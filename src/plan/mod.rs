@@ -20,6 +20,7 @@ mod planner;
 mod prerequisites;
 mod refusal;
 mod requirements;
+mod reversibility;
 mod rollup;
 mod simulated_state;
 mod simulated_tree;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::records::State;
+use crate::manifest::ComputerRestart;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
 pub use accept::{
@@ -49,6 +51,7 @@ pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use requirements::broken_requirements;
+pub use reversibility::PointOfNoReturn;
 pub use rollup::{Planned, plan};
 
 /// Version of the format of `plan.json`.
@@ -82,6 +85,9 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// Items whose dependencies are unavailable during the run.
     pub outage: Vec<DependencyOutage>,
+    /// Number of the instances behind those: they depend on them, directly or through others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outage_behind: usize,
     /// Every file that the run reads, from the payload or from the share.
     pub sources: Vec<PlanSource>,
     /// Swaps in order, numbered from 1.
@@ -136,6 +142,12 @@ pub struct PlannedRollup {
     pub includes: Vec<Kb>,
     /// Rollups that it replaces.
     pub replaces: Vec<Kb>,
+    /// Restart of computers that the article documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer_restart: Option<ComputerRestart>,
+    /// Changes of the registry that the article documents, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_changes: Option<String>,
     /// Descriptions of everything that lags, if the run only catches up with a rollup that is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catch_up: Vec<String>,
@@ -215,6 +227,18 @@ pub struct ManualStep {
     pub optional: bool,
     /// Servers on which to do it, if the manifest names any.
     pub servers: Vec<String>,
+    /// Files of the payload that the person needs; the run stages them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ManualFile>,
+}
+
+/// File that a person needs for a manual step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManualFile {
+    /// Name of the file.
+    pub name: FileName,
+    /// Position in the plan's `sources`; absent without a payload.
+    pub source: Option<usize>,
 }
 
 /// One change to one instance, file or service.
@@ -238,6 +262,10 @@ pub struct Operation {
     pub line: u32,
     /// State that was found, which is the reason for the operation.
     pub seen: String,
+    /// Reason why it cannot be rolled back, as given by the author of the manifest or of
+    /// `deployment.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irreversible: Option<String>,
 }
 
 /// Kinds of operations.
@@ -268,6 +296,14 @@ pub enum OperationKind {
     Disable,
     /// Updates a record to the state on disk.
     Accept,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl std::fmt::Display for Subject {
@@ -596,15 +632,6 @@ impl Plan {
     /// Returns the operations of all steps, in order.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.steps.iter().flat_map(|step| &step.operations)
-    }
-
-    /// Returns the first step after which the run cannot be rolled back, if there is one.
-    pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
-        self.steps.iter().find(|step| {
-            step.manual
-                .as_ref()
-                .is_some_and(|manual| manual.undo.is_none())
-        })
     }
 }
 

@@ -109,7 +109,11 @@ impl<'a> StepPlanner<'a> {
 
     /// Plans the step.
     pub(super) fn draft(&self) -> StepDraft {
-        let draft = self.action(StepDraft::after(self.state));
+        let mut draft = self.action(StepDraft::after(self.state));
+        for change in &mut draft.changes {
+            let of_step = self.step.irreversible.clone();
+            change.operation.irreversible = of_step.or(change.operation.irreversible.take());
+        }
         let why = match self.inputs.catch_up {
             Some(_) => "nothing of it lags",
             None => "it selects no item, file or server of this deployment",

@@ -30,8 +30,12 @@ pub(super) fn unmet(bound: &BoundManifest, snapshot: &Snapshot) -> Vec<Reason> {
                     reasons.extend(faults);
                 }
             }
-            BoundCondition::Item { id, .. } => {
+            BoundCondition::Item { id: Some(id), .. } => {
                 reasons.extend(not_installed(snapshot, snapshot.description.instances(*id)));
+            }
+            BoundCondition::Item { name, id: None } => {
+                let (site, name) = (snapshot.description.name.clone(), name.clone());
+                reasons.push(Reason::from(&Fault::UnlistedItem { site, name }));
             }
             BoundCondition::Confirm { .. } => {}
         }

@@ -56,7 +56,9 @@ impl Reason {
 impl From<&Fault> for Reason {
     fn from(fault: &Fault) -> Self {
         let kind = match fault {
-            Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => ReasonKind::NotApplicable,
+            Fault::OtherProduct { .. }
+            | Fault::OtherVersion { .. }
+            | Fault::UnlistedItem { .. } => ReasonKind::NotApplicable,
             Fault::NoProduct { .. }
             | Fault::NotRemovable { .. }
             | Fault::HoldsNotRemovable { .. }

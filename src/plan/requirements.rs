@@ -112,6 +112,32 @@ pub fn broken_requirements(snapshot: &Snapshot) -> Vec<String> {
     lacking(snapshot, installed, installed_now)
 }
 
+/// Counts the installed instances that depend on those that lack a dependency during the run, and
+/// not on a removed one themselves.
+pub(super) fn outage_behind(snapshot: &Snapshot, absences: &Absences) -> usize {
+    let description = &snapshot.description;
+    let dependents = Dependents::of(description);
+    let is_affected =
+        |instance: &Instance| snapshot.is_installed(*instance) && !absences.contains_key(instance);
+    let comes_back = |times: &[(usize, Option<usize>)]| times.iter().any(|(_, to)| to.is_some());
+    let removed = absences.iter().filter(|(_, times)| comes_back(times));
+    let direct: BTreeSet<Instance> = removed
+        .flat_map(|(&instance, _)| dependents.instances(description, instance))
+        .filter(is_affected)
+        .collect();
+    let mut seen = direct.clone();
+    let mut left: Vec<Instance> = direct.iter().copied().collect();
+    while let Some(instance) = left.pop() {
+        let above = dependents.instances(description, instance).into_iter();
+        for dependent in above.filter(is_affected) {
+            if seen.insert(dependent) {
+                left.push(dependent);
+            }
+        }
+    }
+    seen.len() - direct.len()
+}
+
 /// Returns the instances that stay installed and have a dependency that is unavailable during the
 /// run.
 pub(super) fn outage(

@@ -249,6 +249,7 @@ fn finish(
         warnings: remarks.warnings,
         steps,
         outage: requirements::outage(snapshot, &state.absences, &ids),
+        outage_behind: requirements::outage_behind(snapshot, &state.absences),
         sources: Vec::new(),
         swaps: Vec::new(),
         expected_state: None,
@@ -274,6 +275,8 @@ fn planned_rollup(manifest: &Manifest, catch_up: Vec<String>) -> PlannedRollup {
         manifest: manifest.digest,
         includes: rollup.includes.clone(),
         replaces: rollup.replaces.clone(),
+        computer_restart: rollup.computer_restart,
+        registry_changes: rollup.registry_changes.clone(),
         catch_up,
     }
 }
@@ -313,7 +316,8 @@ pub(super) fn names_of_offline(snapshot: &Snapshot) -> Vec<String> {
 
 /// Warns of many unmanaged entries beside managed files: each is a rename in the outage.
 fn many_unmanaged(swaps: &[Swap]) -> Option<String> {
-    let all = swaps.iter().flat_map(Swap::unmanaged).count();
+    let all: BTreeSet<&RelPath> = swaps.iter().flat_map(Swap::unmanaged).collect();
+    let all = all.len();
     (all >= MANY_UNMANAGED).then(|| {
         format!(
             "{} unmanaged files and directories beside managed files move along one by one during the run; in a directory of their own they would move at once",

@@ -12,10 +12,13 @@ use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
-use crate::journal::SwapState;
+use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Answer, Run};
+use crate::journal::{SwapState, swap_state};
 use crate::names::{CaseFolded, RelPath};
-use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
+use crate::plan::{
+    Entry, EntryKind, NewEntry, OperationKind, Plan, PointOfNoReturn, Reason, ReasonKind, Swap,
+};
 
 /// Origin of the new objects, which decides whether they are hashed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +101,7 @@ pub(super) fn forward(
             fingerprints.insert(swap.number, of_old?);
         }
     }
-    check_as_written(disk, &new)?;
+    check_as_written(disk, plan, run, &new)?;
     check_as_planned(disk, &old)?;
     check_attributes(disk, run, &old)?;
     Ok(fingerprints)
@@ -146,6 +149,7 @@ pub(super) fn back(
         {
             return Err(RunError::OldObjectChanged {
                 path: disk.tree().shown(Some(&found.path)),
+                live: swap.live.clone(),
                 difference: found.description,
             });
         }
@@ -169,23 +173,66 @@ pub(super) fn back(
     Ok(())
 }
 
-/// Returns a reason for each manual step that was done and has no instructions to undo it.
-pub(super) fn points_of_no_return(run: &Run, plan: &Plan) -> Vec<Reason> {
-    let confirmed = plan.steps.iter().filter(|step| {
-        let without = step
-            .manual
-            .as_ref()
-            .is_some_and(|manual| manual.undo.is_none());
-        without && run.journal.confirmed(&step.id) == Some(Answer::Done)
-    });
-    let reasons = confirmed.map(|step| {
-        let message = format!(
-            "the manual step `{}` was done, and the manifest has no `undo` instructions for it",
-            step.id
-        );
+/// Returns the points of no return that a run has passed.
+pub fn points_passed<'p>(
+    tree: &Tree,
+    run: &Run,
+    plan: &'p Plan,
+) -> Result<Vec<PointOfNoReturn<'p>>, DiskError> {
+    let mut done = BTreeSet::new();
+    let marked = plan.operations().filter(|one| one.irreversible.is_some());
+    let marked: BTreeSet<u32> = marked.map(|operation| operation.swap).collect();
+    for swap in plan
+        .swaps
+        .iter()
+        .filter(|swap| marked.contains(&swap.number))
+    {
+        if swap_state(tree, &run.directory, swap)? == Some(SwapState::Done) {
+            done.insert(swap.number);
+        }
+    }
+    Ok(plan.points_passed(
+        |operation| done.contains(&operation.swap),
+        |step| run.journal.confirmed(&step.id) == Some(Answer::Done),
+    ))
+}
+
+/// Returns the names of the procedures that the run has run and that no author marked as
+/// irreversible: a rollback restores only their records.
+pub fn unmarked_procedures_run(
+    tree: &Tree,
+    run: &Run,
+    plan: &Plan,
+) -> Result<Vec<String>, DiskError> {
+    let mut done = BTreeSet::new();
+    let procedures = plan.operations();
+    let procedures = procedures.filter(|one| one.kind == OperationKind::Initialize);
+    let procedures: BTreeSet<u32> = procedures.map(|operation| operation.swap).collect();
+    for swap in &plan.swaps {
+        let is_procedure = procedures.contains(&swap.number);
+        if is_procedure && swap_state(tree, &run.directory, swap)? == Some(SwapState::Done) {
+            done.insert(swap.number);
+        }
+    }
+    let names = plan.unmarked_procedures_run(|operation| done.contains(&operation.swap));
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// Returns a reason for each point of no return that the run has passed.
+pub(super) fn points_of_no_return(
+    tree: &Tree,
+    run: &Run,
+    plan: &Plan,
+) -> Result<Vec<Reason>, DiskError> {
+    let passed = points_passed(tree, run, plan)?;
+    let reasons = passed.iter().map(|point| {
+        let message = match point.operations.is_empty() {
+            true => format!("{point} was done, and {}", point.why),
+            false => format!("{point} is done and cannot be rolled back: {}", point.why),
+        };
         Reason::new(ReasonKind::NotReady, message)
     });
-    reasons.collect()
+    Ok(reasons.collect())
 }
 
 /// Checks that every object that the run has installed so far is unchanged. Going back in a run in
@@ -270,13 +317,34 @@ pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec
     entries.iter().map(moved).collect()
 }
 
-fn check_as_written(disk: &LockedDeployment, entries: &[Entry]) -> Result<(), RunError> {
+fn check_as_written(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    run: &RunDir,
+    entries: &[Entry],
+) -> Result<(), RunError> {
     match first_difference(disk, entries)? {
         None => Ok(()),
-        Some(Difference { path, description }) => Err(RunError::NotAsWritten {
-            path: disk.tree().shown(Some(&path)),
-            difference: description,
-        }),
+        Some(difference) => Err(not_as_written(disk.tree(), plan, run, difference)),
+    }
+}
+
+/// Returns the error of a staged object that differs, with the live path that it is for.
+pub(super) fn not_as_written(
+    tree: &Tree,
+    plan: &Plan,
+    run: &RunDir,
+    Difference { path, description }: Difference,
+) -> RunError {
+    let is_of = |swap: &&Swap| {
+        let new = run.new_object(swap.number);
+        new == path || path.below(&new).is_some()
+    };
+    let live = plan.swaps.iter().find(is_of).map(|swap| &swap.live);
+    RunError::NotAsWritten {
+        live: live.unwrap_or(&path).clone(),
+        path: tree.shown(Some(&path)),
+        difference: description,
     }
 }
 

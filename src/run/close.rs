@@ -1,5 +1,7 @@
 //! Ends of a run that cannot go on: it is closed in its current state, or quarantined.
 
+use std::collections::BTreeSet;
+
 use super::executor::load_plan;
 use super::measure::measure;
 use super::past::emptied_paths;
@@ -7,7 +9,8 @@ use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::journal::{
-    Accepted, Damaged, JournalWriter, Outcome, QuarantineNote, Record, Run, RunState, runs,
+    Accepted, Damaged, JournalWriter, Outcome, PendingAction, QuarantineNote, Record, Restarts,
+    Run, RunState, next_count, runs,
 };
 use crate::names::Digest;
 use crate::plan::{Plan, PlanFileError};
@@ -57,6 +60,10 @@ pub fn close_in_current_state(
             accepted: Some(accepted.clone()),
             left: None,
             missing: Vec::new(),
+            restarts: Restarts {
+                count: next_count(disk.tree())?,
+                ..Restarts::default()
+            },
         },
     )?;
     listener.report(&Event::Closed {
@@ -66,6 +73,17 @@ pub fn close_in_current_state(
         reason: Some(accepted.reason),
     });
     Ok(measured)
+}
+
+/// Records that a person did restarts that a run had left pending.
+pub fn acknowledge(
+    disk: &LockedDeployment,
+    run: &Run,
+    by: String,
+    actions: BTreeSet<PendingAction>,
+) -> Result<(), RunError> {
+    let mut journal = JournalWriter::resume(disk, &run.directory)?;
+    Ok(journal.write(disk, Record::Acknowledged { by, actions })?)
 }
 
 /// Returns the runs that block every command: their records determine neither their progress nor their

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::lock::{host, user};
-use crate::journal::{Answer, Direction, Outcome};
+use crate::journal::{Answer, AnswerSource, Direction, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, OperationKind, Plan, Subject, TargetState};
 
@@ -86,9 +86,12 @@ pub enum Event {
         step: String,
         /// Answer that was given.
         answer: Answer,
-        /// Person who gave the answer.
+        /// Person who gave the answer; empty if no person was asked.
         #[serde(default)]
         by: String,
+        /// Source of the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<AnswerSource>,
         /// Time that this command waited for it, in microseconds; an earlier command may have asked
         /// the question.
         #[serde(default)]
@@ -101,10 +104,12 @@ pub enum Event {
         /// Reason: the failure, or the name of the command.
         why: String,
     },
-    /// The old file of a service was restored; the service did not notice and must be restarted.
+    /// The old file of a service was restored; the service did not notice and must be restarted. Or
+    /// computers must be restarted, because the run changed them.
     RestartRequired {
-        /// Name of the service.
-        service: String,
+        /// Name of the service; absent for the computers themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
         /// Servers on which to restart it.
         servers: Vec<String>,
     },

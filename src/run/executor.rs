@@ -10,6 +10,7 @@ use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
 use super::measure::{Measured, differences, measure};
+use super::restarts::{after_rollback, after_run, started};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
@@ -21,11 +22,11 @@ use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
 use crate::journal::SwapState;
 use crate::journal::{
-    Direction, JournalWriter, LeftBehind, Outcome, Record, Run, RunState, next_number, read_plan,
-    runs,
+    Direction, JournalWriter, LeftBehind, Outcome, PendingAction, Record, Restarts, Run, RunState,
+    next_count, next_number, read_plan, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
-use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, TargetState, digest_of};
+use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, digest_of};
 
 /// Most unknown objects that are named; further ones are counted.
 const MOST_NAMED: usize = 8;
@@ -161,6 +162,7 @@ pub fn commit(
                 listener,
                 fingerprints,
                 exceptions: BackwardExceptions::default(),
+                failed_at: None,
             }))
         }
         Err(error) => {
@@ -213,6 +215,7 @@ pub fn resume(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     }))
 }
 
@@ -228,7 +231,7 @@ pub fn undo(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let reasons = points_of_no_return(run, &plan);
+    let reasons = points_of_no_return(disk.tree(), run, &plan)?;
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
@@ -259,6 +262,7 @@ pub fn undo(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
@@ -339,13 +343,20 @@ fn walk_forward(walk: &mut SwapWalk<'_>) -> Ended {
         .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_expected_state(walk));
     match compared.and_then(|(measured, missing)| {
-        close(
-            walk,
-            Outcome::Applied,
-            measured.digest,
-            None,
-            missing.clone(),
-        )?;
+        let restarts = Restarts {
+            pending: after_run(walk.plan),
+            done: started(walk.plan),
+            count: 0,
+        };
+        report_restarts(walk, &restarts.pending);
+        let end = RunEnd {
+            outcome: Outcome::Applied,
+            measured: measured.digest,
+            left: None,
+            missing: missing.clone(),
+            restarts,
+        };
+        close(walk, end)?;
         Ok((measured, missing))
     }) {
         Ok((measured, missing)) => Ended::Applied {
@@ -377,7 +388,10 @@ fn stop(walk: &SwapWalk<'_>, error: RunError) -> Ended {
 
 /// Rolls everything back after a failure in the commit.
 fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended {
-    let why = error_chain(&because);
+    let mut why = error_chain(&because);
+    if let Some(place) = walk.failed_at.take() {
+        why = format!("{place}: {why}");
+    }
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
         why: why.clone(),
@@ -414,16 +428,26 @@ pub(super) fn roll_back(
         let digest = compare_with_before(walk, &begun, &missing)?;
         // The slots do not show which swaps an earlier command rolled back already: any service may
         // need a restart.
-        match rollback {
-            Rollback::FromStart => report_restarts(walk, &begun),
+        let pending = match rollback {
+            Rollback::FromStart => after_rollback(walk.plan, &begun),
             Rollback::Continued => {
-                report_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
+                let all = walk.plan.live_paths().into_iter().cloned().collect();
+                after_rollback(walk.plan, &all)
             }
-        }
-        Ok((digest, left, missing))
+        };
+        report_restarts(walk, &pending);
+        Ok(RunEnd {
+            outcome: Outcome::Undone,
+            measured: digest,
+            left,
+            missing,
+            restarts: Restarts {
+                pending,
+                ..Restarts::default()
+            },
+        })
     });
-    let closed = compared
-        .and_then(|(digest, left, missing)| close(walk, Outcome::Undone, digest, left, missing));
+    let closed = compared.and_then(|end| close(walk, end));
     match closed {
         Ok(()) => Ended::Undone { because },
         Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
@@ -462,13 +486,27 @@ fn take_containers_away(walk: &SwapWalk<'_>) -> Result<Option<LeftBehind>, RunEr
     }))
 }
 
-pub(super) fn close(
-    walk: &mut SwapWalk<'_>,
-    outcome: Outcome,
-    measured: Digest,
-    left: Option<LeftBehind>,
-    missing: Vec<RelPath>,
-) -> Result<(), RunError> {
+/// End of a run, without its position among those of all runs.
+pub(super) struct RunEnd {
+    pub(super) outcome: Outcome,
+    pub(super) measured: Digest,
+    pub(super) left: Option<LeftBehind>,
+    pub(super) missing: Vec<RelPath>,
+    pub(super) restarts: Restarts,
+}
+
+pub(super) fn close(walk: &mut SwapWalk<'_>, end: RunEnd) -> Result<(), RunError> {
+    let RunEnd {
+        outcome,
+        measured,
+        left,
+        missing,
+        restarts,
+    } = end;
+    let restarts = Restarts {
+        count: next_count(walk.disk.tree())?,
+        ..restarts
+    };
     walk.journal.write(
         walk.disk,
         Record::Closed {
@@ -477,6 +515,7 @@ pub(super) fn close(
             accepted: None,
             left,
             missing,
+            restarts,
         },
     )?;
     walk.listener.report(&Event::Closed {
@@ -549,27 +588,21 @@ fn missing_unmanaged(walk: &mut SwapWalk<'_>) -> Result<Vec<RelPath>, RunError> 
     Ok(missing)
 }
 
-/// Reports required restarts: restoring the file of a running service does not restart the service,
-/// so the operator has to.
-fn report_restarts(walk: &mut SwapWalk<'_>, begun: &BTreeSet<RelPath>) {
-    let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let begun: BTreeSet<&RelPath> = begun.iter().collect();
-    for operation in walk
-        .plan
-        .operations()
-        .filter(|operation| operation.at.is_within(&begun))
-    {
-        if let (TargetState::Service { .. }, Some(server)) = (&operation.after, &operation.server) {
-            restarts
-                .entry(&operation.target)
-                .or_default()
-                .insert(server);
-        }
+/// Reports the restarts that a person has to do.
+fn report_restarts(walk: &mut SwapWalk<'_>, pending: &BTreeSet<PendingAction>) {
+    let mut restarts: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+    for action in pending {
+        let service = match action {
+            PendingAction::Service { service, .. } => Some(service.as_str()),
+            PendingAction::Computer { .. } => None,
+        };
+        let servers = restarts.entry(service).or_default();
+        servers.push(action.server().to_owned());
     }
     for (service, servers) in restarts {
         walk.listener.report(&Event::RestartRequired {
-            service: service.to_owned(),
-            servers: servers.into_iter().map(str::to_owned).collect(),
+            service: service.map(str::to_owned),
+            servers,
         });
     }
 }

@@ -7,14 +7,15 @@
 use super::attributes;
 use super::executor::load_plan;
 use super::measure::measure;
+use super::restarts::{after_run, started};
 use super::stage::{opened, staged_digest};
 use super::unmanaged::unmanaged_now;
 use super::{RunError, RunRequest};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{
-    Answer, Damaged, Direction, JournalWriter, Outcome, Record, Run, RunState, SwapState, runs,
-    swap_state,
+    Answer, AnswerSource, Damaged, Direction, JournalWriter, Outcome, Record, Restarts, Run,
+    RunState, SwapState, next_count, runs, swap_state,
 };
 use crate::plan::Plan;
 
@@ -58,6 +59,11 @@ pub fn rebuild_journal(
             accepted: None,
             left: None,
             missing: Vec::new(),
+            restarts: Restarts {
+                pending: after_run(&plan),
+                done: started(&plan),
+                count: next_count(disk.tree())?,
+            },
         });
     }
     JournalWriter::replace(disk, &run.directory, records)?;
@@ -91,7 +97,8 @@ fn answers(
             if is_behind_begun || is_at_boundary {
                 answers.push(Record::Confirmed {
                     step: step.id.clone(),
-                    by: "the slots of the run".to_owned(),
+                    by: None,
+                    from: Some(AnswerSource::Slots),
                     answer: Answer::Done,
                 });
             }

@@ -45,6 +45,7 @@ mod past;
 mod preflight;
 mod prune;
 mod reopen;
+mod restarts;
 mod stage;
 mod swap;
 mod undoable;
@@ -52,15 +53,15 @@ mod unmanaged;
 mod walk;
 
 use crate::deployment::tree::DiskError;
-use crate::journal::{Direction, JournalError};
+use crate::journal::{AnswerSource, Direction, JournalError};
 use crate::names::RelPath;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use crate::journal::SwapState;
 pub use attributes::{RecordedAttributes, attribute_drift};
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
-pub use check::ChangedFilePolicy;
-pub use close::{UnusableRun, close_in_current_state, quarantine, unusable_runs};
+pub use check::{ChangedFilePolicy, points_passed, unmarked_procedures_run};
+pub use close::{UnusableRun, acknowledge, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;
 pub use examine::{RunExamination, changes_since_plan, examine};
@@ -78,6 +79,7 @@ pub use prune::{
     LostFile, keeps_objects, kept_bytes, lost_files, prune, refuse_mounted, slot_entries,
 };
 pub use reopen::reopen;
+pub use restarts::after_rollback;
 pub use stage::{RunRequest, StagedRun, bytes_to_stage, next_run, stage};
 pub use undoable::{
     LeftByRollback, UndoAnswer, UndoCheck, kept_object_faults, left_by_rollback, undo_answers,
@@ -89,6 +91,12 @@ pub trait Listener {
     fn report(&mut self, event: &Event);
     /// Receives the number of bytes that staging has written since the last call.
     fn wrote(&mut self, _bytes: u64) {}
+    /// Returns the source of the answer to a manual step.
+    fn source(&self, _question: &Question<'_>) -> AnswerSource {
+        AnswerSource::Terminal
+    }
+    /// Receives the place of a failure: the step with the operation.
+    fn failed(&mut self, _direction: Direction, _place: &str) {}
     /// Asks about a manual step that waits. After `Reply::Stop` the run stays open at this step.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
     /// Returns whether a stop was requested. Called before every swap, and during staging before
@@ -175,8 +183,13 @@ pub enum RunError {
     #[error("{}", .0.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))]
     NotReady(Vec<Reason>),
     /// Staged object that is not as it was written.
-    #[error("the staged `{path}` is not as it was written: it {difference}")]
-    NotAsWritten { path: String, difference: String },
+    #[error("the object staged for `{live}` is not as it was written: `{path}` {difference}")]
+    NotAsWritten {
+        path: String,
+        /// Live path of the object.
+        live: RelPath,
+        difference: String,
+    },
     /// Object whose attributes its replacement cannot have.
     #[error(
         "the file system does not give the replacement of `{path}` its mode, ACL or extended attributes"
@@ -186,10 +199,12 @@ pub enum RunError {
         path: String,
     },
     /// Old object in a slot that is needed again and has changed.
-    #[error("`{path}` has changed since the run moved it there: it {difference}")]
+    #[error("the old `{live}` has changed since the run moved it to `{path}`: it {difference}")]
     OldObjectChanged {
         /// Path in the slot.
         path: String,
+        /// Live path of the object.
+        live: RelPath,
         difference: String,
     },
     /// Unmanaged file at the path of a managed one.
@@ -230,9 +245,13 @@ pub enum RunError {
     /// Manual step that waits for an answer.
     #[error("the manual step `{step}` waits for a person")]
     Waiting { step: String, direction: Direction },
-    /// Manual step that cannot be undone, at which the rollback ends.
-    #[error("the manual step `{step}` cannot be rolled back")]
-    PointOfNoReturn { step: String },
+    /// Point of no return, at which the rollback ends.
+    #[error("{point} cannot be rolled back: {why}")]
+    PointOfNoReturn {
+        /// Step, with the operations.
+        point: String,
+        why: String,
+    },
 }
 
 impl RunError {

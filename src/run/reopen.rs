@@ -1,16 +1,19 @@
 //! Undo of a finished run: the same directories, the same walk, backward.
 
 use super::check::{self, ChangedFilePolicy, IfMissing};
-use super::executor::{Ended, Rollback, close, load_plan, make_containers_of, roll_back, turn};
+use super::executor::{
+    Ended, Rollback, RunEnd, close, load_plan, make_containers_of, roll_back, turn,
+};
 use super::fingerprints::Fingerprints;
 use super::measure::measure;
+use super::restarts::{after_rollback, started};
 use super::undoable::{UndoCheck, unmanaged_in_objects};
 use super::unmanaged::unmanaged_now;
 use super::walk::SwapWalk;
 use super::{Event, Listener, RunError, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Direction, JournalWriter, Outcome, Record, Run};
+use crate::journal::{Direction, JournalWriter, Outcome, Record, Restarts, Run};
 use crate::names::{Digest, RelPath, error_chain};
 use crate::plan::Plan;
 
@@ -68,6 +71,7 @@ pub fn reopen(
         listener,
         fingerprints,
         exceptions,
+        failed_at: None,
     };
     walk.listener.report(&Event::Turned {
         direction: Direction::Back,
@@ -101,7 +105,24 @@ fn go_forward_again(walk: &mut SwapWalk<'_>, because: RunError, found: Digest) -
     let gone_forward = turn_forward(walk, &why).and_then(|()| {
         let measured = measured_now(walk.disk, walk.plan)?;
         match measured == found {
-            true => close(walk, Outcome::Applied, measured, None, Vec::new()),
+            true => {
+                let restarts = Restarts {
+                    pending: after_rollback(
+                        walk.plan,
+                        &walk.plan.live_paths().into_iter().cloned().collect(),
+                    ),
+                    done: started(walk.plan),
+                    count: 0,
+                };
+                let end = RunEnd {
+                    outcome: Outcome::Applied,
+                    measured,
+                    left: None,
+                    missing: Vec::new(),
+                    restarts,
+                };
+                close(walk, end)
+            }
             false => {
                 let text = "the objects at the live paths are not those before the undo".to_owned();
                 Err(RunError::UnexpectedResult(vec![text]))

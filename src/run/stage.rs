@@ -6,7 +6,7 @@
 //! everything is read back from the disk and compared; only then may `staged` be recorded in the
 //! journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::attributes::{self, AttributesByPath, RecordedAttributes};
-use super::check::moved_to;
+use super::check::{moved_to, not_as_written};
 use super::containers::missing_containers;
 use super::measure::differences;
 use super::parallel::{ReportBytes, for_each_parallel};
@@ -34,8 +34,8 @@ use crate::journal::{
 use crate::names::{Digest, Escaped, RelPath};
 use crate::payload::Payload;
 use crate::plan::{
-    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, Reason, ReasonKind,
-    SourceLocation, Subject, Swap, digest_of,
+    Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, PlanSource, Reason,
+    ReasonKind, SourceLocation, Subject, Swap, digest_of,
 };
 
 /// Size in bytes from which writing a complete file to disk begins before the sync.
@@ -184,12 +184,28 @@ impl<'a> Stager<'a> {
             .write(&self.run.plan(), self.plan.to_json().as_bytes(), None)?;
         self.disk.make_directory(&self.run.slots(), &attributes)?;
         self.disk.make_directory(&self.run.sources(), &attributes)?;
+        self.make_manual_directories(&attributes)?;
         Ok(journal)
     }
 
     /// Returns the attributes that a directory of rollup's own gets in another one.
     fn own_attributes(&self, above: &RelPath) -> Result<Attributes, RunError> {
         Ok(Attributes::of_directory(self.disk.tree(), Some(above))?.of_new_directory())
+    }
+
+    /// Makes the directories for the files of manual steps.
+    fn make_manual_directories(&self, attributes: &Attributes) -> Result<(), RunError> {
+        let mut directories: BTreeSet<RelPath> = BTreeSet::new();
+        for (at, _) in manual_files(self.plan, &self.run) {
+            directories.extend(at.parent());
+        }
+        if !directories.is_empty() {
+            self.disk.make_directory(&self.run.manual(), attributes)?;
+        }
+        for directory in directories {
+            self.disk.make_directory(&directory, attributes)?;
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> u64 {
@@ -311,7 +327,13 @@ impl<'a> Stager<'a> {
     fn attributes_of_target(&self, staging_target: &StagingTarget) -> Result<Attributes, RunError> {
         match &staging_target.live {
             Some(live) => self.attributes_of(live, false),
-            None => Ok(Attributes::plain(0o600, self.disk.root_attributes()?.owner)),
+            None => {
+                let mode = match staging_target.at.below(&self.run.manual()) {
+                    Some(_) => 0o644,
+                    None => 0o600,
+                };
+                Ok(Attributes::plain(mode, self.disk.root_attributes()?.owner))
+            }
         }
     }
 
@@ -517,20 +539,25 @@ impl<'a> Stager<'a> {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
             moved_to(&new, &swap.live, &self.run.new_object(swap.number))
         });
-        let staged: Vec<Entry> = staged.collect();
+        let manual = manual_files(self.plan, &self.run);
+        let manual = manual.into_iter().map(|(path, source)| {
+            let PlanSource { size, sha256, .. } = self.plan.sources[source];
+            let kind = EntryKind::File { size, sha256 };
+            Entry { path, kind }
+        });
+        let staged: Vec<Entry> = staged.chain(manual).collect();
         let files = staged
             .par_iter()
             .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
         files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
         match differences(self.disk.tree(), &staged)?.into_iter().next() {
             None => Ok(()),
-            Some(found) => {
-                let path = self.disk.tree().shown(Some(&found.path));
-                Err(RunError::NotAsWritten {
-                    path,
-                    difference: found.description,
-                })
-            }
+            Some(found) => Err(not_as_written(
+                self.disk.tree(),
+                self.plan,
+                &self.run,
+                found,
+            )),
         }
     }
 
@@ -601,6 +628,9 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
             }
         }
     }
+    for (at, source) in manual_files(plan, run) {
+        copies[source].push(StagingTarget { at, live: None });
+    }
     for (source, staging_targets) in copies
         .iter_mut()
         .enumerate()
@@ -612,6 +642,20 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
         });
     }
     copies
+}
+
+/// Returns the staged files of manual steps, each with its source.
+fn manual_files(plan: &Plan, run: &RunDir) -> Vec<(RelPath, usize)> {
+    let mut files = Vec::new();
+    for step in &plan.steps {
+        for file in step.manual.iter().flat_map(|manual| &manual.files) {
+            let directory = run.manual_step(&step.id);
+            if let (Ok(at), Some(source)) = (directory.join(file.name.as_str()), file.source) {
+                files.push((at, source));
+            }
+        }
+    }
+    files
 }
 
 /// Returns the path of a part of a new object while it is staged.

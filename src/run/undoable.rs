@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::check::{moved_to, points_of_no_return};
+use super::check::{moved_to, points_of_no_return, unmarked_procedures_run};
 use super::executor::load_plan;
 use super::measure::differences;
 use super::past::describe_run;
@@ -173,7 +173,7 @@ impl<'a> UndoCheck<'a> {
             let help = "`rollup history` shows which runs can still be undone";
             return Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)]);
         }
-        let mut reasons = points_of_no_return(run, plan);
+        let mut reasons = points_of_no_return(self.tree, run, plan)?;
         reasons.extend(incomplete_objects(self.tree, run, plan)?);
         Ok(reasons)
     }
@@ -596,6 +596,9 @@ pub struct UndoAnswer {
     pub possible: bool,
     /// Reasons why not.
     pub reasons: Vec<String>,
+    /// Procedures of which it restores the records; what they changed elsewhere is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_elsewhere: Vec<String>,
 }
 
 impl UndoAnswer {
@@ -624,7 +627,20 @@ pub fn undo_answers(
         let reasons = check.reasons(run)?.into_iter();
         let reasons: Vec<String> = reasons.map(|reason| reason.message).collect();
         let possible = reasons.is_empty();
-        answers.insert(run.number, UndoAnswer { possible, reasons });
+        let plan = check
+            .plans
+            .get(&run.number)
+            .and_then(|plan| plan.as_ref().ok());
+        let unknown_elsewhere = match plan {
+            Some(own) => unmarked_procedures_run(tree, run, &own.plan)?,
+            None => Vec::new(),
+        };
+        let answer = UndoAnswer {
+            possible,
+            reasons,
+            unknown_elsewhere,
+        };
+        answers.insert(run.number, answer);
     }
     Ok(answers)
 }

@@ -10,8 +10,7 @@ use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
-use crate::journal::SwapState;
-use crate::journal::{Answer, Direction, JournalWriter, Record};
+use crate::journal::{Answer, AnswerSource, Direction, JournalWriter, Record, SwapState};
 use crate::names::RelPath;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
 
@@ -25,6 +24,8 @@ pub(super) struct SwapWalk<'a> {
     /// Fingerprints of the live paths before the first rename forward.
     pub(super) fingerprints: Fingerprints,
     pub(super) exceptions: BackwardExceptions,
+    /// Place of the failure that ended the walk: the step with the operation.
+    pub(super) failed_at: Option<String>,
 }
 
 /// Parts that a backward walk does not bring back, or takes away for other runs. They follow from the records of all runs, so that every command finds the same ones.
@@ -63,7 +64,8 @@ impl SwapWalk<'_> {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
-                if slot.forward(&self.fingerprints)? == Moved::Something {
+                let forward = slot.forward(&self.fingerprints);
+                if self.at_swap(swap, Direction::Forward, forward)? == Moved::Something {
                     moved = Moved::Something;
                     self.report_swapped(&operations, swap, Direction::Forward, since.elapsed());
                 }
@@ -107,12 +109,17 @@ impl SwapWalk<'_> {
                 if self.listener.is_stopped() && slot.state()? != end {
                     return self.pause(RunError::Interrupted);
                 }
+                if let Some(step) = step.filter(|_| is_irreversible(&operations, swap))
+                    && slot.state()? == SwapState::Done
+                {
+                    return self.pause(self.point_of_no_return(step));
+                }
                 let since = Instant::now();
                 let gone_back = match end {
-                    SwapState::Between => slot.back_to_between()?,
-                    _ => slot.back()?,
+                    SwapState::Between => slot.back_to_between(),
+                    _ => slot.back(),
                 };
-                if gone_back == Moved::Something {
+                if self.at_swap(swap, Direction::Back, gone_back)? == Moved::Something {
                     moved = Moved::Something;
                     let took = since.elapsed();
                     if !step_reported {
@@ -130,6 +137,31 @@ impl SwapWalk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Passes a result on; remembers and reports the place of a failure.
+    fn at_swap<T>(
+        &mut self,
+        swap: &Swap,
+        direction: Direction,
+        result: Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        if result.is_err() {
+            let place = place_of(self.plan, swap, direction);
+            self.listener.failed(direction, &place);
+            self.failed_at = Some(place);
+        }
+        result
+    }
+
+    /// Returns the error of the rollback that ends at a step.
+    fn point_of_no_return(&self, step: &PlannedStep) -> RunError {
+        let points = self.plan.points_of_no_return();
+        let point = points.iter().rfind(|point| point.step.id == step.id);
+        RunError::PointOfNoReturn {
+            point: point.map_or_else(|| format!("step `{}`", step.id), ToString::to_string),
+            why: point.map_or("", |point| point.why).to_owned(),
+        }
     }
 
     /// Stops the walk and leaves the run open, with everything so far on disk.
@@ -170,14 +202,15 @@ impl SwapWalk<'_> {
     }
 
     /// Asks about a manual step, and measures how long the answer takes.
-    fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
+    fn ask(&mut self, question: &Question<'_>) -> (Reply, AnswerSource, Duration) {
         self.listener.report(&Event::Asked {
             step: question.step.id.clone(),
             direction: question.direction,
         });
         let since = Instant::now();
+        let source = self.listener.source(question);
         let reply = self.listener.ask(question);
-        (reply, since.elapsed())
+        (reply, source, since.elapsed())
     }
 
     /// Waits for an answer, unless the journal has it already.
@@ -195,7 +228,7 @@ impl SwapWalk<'_> {
             servers: &manual.servers,
             direction: Direction::Forward,
         };
-        let (reply, waited) = self.ask(&question);
+        let (reply, source, waited) = self.ask(&question);
         let answer = match reply {
             Reply::Done => Answer::Done,
             Reply::Skip if manual.optional => Answer::Skipped,
@@ -206,7 +239,7 @@ impl SwapWalk<'_> {
                 });
             }
         };
-        self.confirm(step, answer, waited)
+        self.confirm(step, answer, source, waited)
     }
 
     /// Waits until a manual step that was done is undone by hand; without instructions for it the
@@ -220,9 +253,7 @@ impl SwapWalk<'_> {
             return Ok(());
         }
         let Some(undo) = &manual.undo else {
-            return Err(RunError::PointOfNoReturn {
-                step: step.id.clone(),
-            });
+            return Err(self.point_of_no_return(step));
         };
         let question = Question {
             step,
@@ -232,7 +263,7 @@ impl SwapWalk<'_> {
             direction: Direction::Back,
         };
         match self.ask(&question) {
-            (Reply::Done, waited) => self.confirm(step, Answer::RolledBack, waited),
+            (Reply::Done, source, waited) => self.confirm(step, Answer::RolledBack, source, waited),
             _ => Err(RunError::Waiting {
                 step: step.id.clone(),
                 direction: Direction::Back,
@@ -244,23 +275,51 @@ impl SwapWalk<'_> {
         &mut self,
         step: &PlannedStep,
         answer: Answer,
+        source: AnswerSource,
         waited: Duration,
     ) -> Result<(), RunError> {
-        let by = user();
+        let by = source.is_person().then(user);
         let record = Record::Confirmed {
             step: step.id.clone(),
             by: by.clone(),
+            from: Some(source),
             answer,
         };
         self.journal.write(self.disk, record)?;
         self.listener.report(&Event::Answered {
             step: step.id.clone(),
             answer,
-            by,
+            by: by.unwrap_or_default(),
+            from: Some(source),
             waited_us: micros(waited),
         });
         Ok(())
     }
+}
+
+/// Describes the place of a swap: its step, and the operation with its number.
+fn place_of(plan: &Plan, swap: &Swap, direction: Direction) -> String {
+    let rollback = match direction {
+        Direction::Forward => "",
+        Direction::Back => "rollback of ",
+    };
+    let Some(step) = &swap.step else {
+        return format!("{rollback}the record of the applied updates");
+    };
+    let all = plan.operations().count();
+    let mut numbered = (1..).zip(plan.operations());
+    match numbered.find(|(_, operation)| operation.swap == swap.number) {
+        Some((number, operation)) => {
+            format!("{rollback}step `{step}`, operation {number} of {all} ({operation})")
+        }
+        None => format!("{rollback}step `{step}`"),
+    }
+}
+
+/// Returns whether an operation of a swap cannot be rolled back.
+fn is_irreversible(operations: &BTreeMap<u32, Vec<&Operation>>, swap: &Swap) -> bool {
+    let mut operations = operations.get(&swap.number).into_iter().flatten();
+    operations.any(|operation| operation.irreversible.is_some())
 }
 
 /// Returns the operations of a step, by the swap that does them.

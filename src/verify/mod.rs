@@ -15,7 +15,7 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, Run, quarantined, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::{EntryKind, broken_requirements, directories_of_no_instance, lagging};
+use crate::plan::{EntryKind, Lagging, broken_requirements, directories_of_no_instance, lagging};
 use crate::run::{
     LeftObject, LeftObjects, RunError, attribute_drift, emptied_paths, load_plan, past,
     paths_left_empty,
@@ -97,12 +97,13 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     let is_unfinished = past.open.as_ref().is_some_and(|open| open.staged.is_none());
     snapshot.past = past;
     let snapshot = &snapshot;
+    let lagging_now = match is_unfinished {
+        true => Lagging::default(),
+        false => lagging(snapshot),
+    };
     let mut verified = Verification {
         unreadable: snapshot.unreadable.clone(),
-        lagging: match is_unfinished {
-            true => Vec::new(),
-            false => lagging(snapshot).lines(None),
-        },
+        lagging: lagging_now.lines(None),
         lacking: broken_requirements(snapshot),
         directories_of_no_instance: directories_of_no_instance(snapshot),
         ..Verification::default()
@@ -193,6 +194,18 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
     compare(tree, snapshot, expected(there, records), &mut verified)?;
     verified.drift.sort();
     verified.drift.dedup();
+    verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
+    // What is missing and lags is one difference.
+    let mut missing = Vec::new();
+    for place in &lagging_now.places {
+        if tree.metadata(&place.path)?.is_none() {
+            missing.push(place.path.clone());
+        }
+    }
+    verified.drift.retain(|drift| {
+        let is_at = |path: &RelPath| drift.path == *path || drift.path.below(path).is_some();
+        !missing.iter().any(is_at)
+    });
     Ok(verified)
 }
 
@@ -231,6 +244,44 @@ fn emptied_by_damaged(tree: &Tree, runs: &[Run]) -> Result<Vec<Drift>, RunError>
         }
     }
     Ok(faults)
+}
+
+/// Number of owners of a file that are named.
+const MOST_OWNERS: usize = 3;
+
+/// Joins the differences of each path that have the same words before the first `;`: one file that
+/// several records know is one difference. The differences are sorted.
+fn one_for_each_path(drift: Vec<Drift>) -> Vec<Drift> {
+    let mut joined: Vec<(Drift, Vec<String>)> = Vec::new();
+    for difference in drift {
+        let (what, owner) = match difference.description.split_once("; ") {
+            Some((what, owner)) => (what.to_owned(), vec![owner.to_owned()]),
+            None => (difference.description.clone(), Vec::new()),
+        };
+        match joined.last_mut() {
+            Some((last, owners)) if last.path == difference.path && last.description == what => {
+                owners.extend(owner);
+            }
+            _ => {
+                let drift = Drift {
+                    path: difference.path,
+                    description: what,
+                };
+                joined.push((drift, owner));
+            }
+        }
+    }
+    let describe = |(mut drift, owners): (Drift, Vec<String>)| {
+        for owner in owners.iter().take(MOST_OWNERS) {
+            drift.description.push_str(&format!("; {owner}"));
+        }
+        if let Some(more @ 1..) = owners.len().checked_sub(MOST_OWNERS) {
+            let more = format!("; and {more} more records have it");
+            drift.description.push_str(&more);
+        }
+        drift
+    };
+    joined.into_iter().map(describe).collect()
 }
 
 /// Merges the results of runs with the records of items, which take precedence. The record of an

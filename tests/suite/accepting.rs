@@ -518,11 +518,11 @@ fn an_acceptance_needs_a_confirmation() {
         .exits_with(exit::USAGE)
         .prints("cannot prompt: standard input is not a terminal")
         .prints("--yes");
-    ran.nothing_was_touched();
+    ran.tree_is_unchanged();
     world
         .at_terminal("accept --reason x", "n\n")
         .exits_with(exit::INTERRUPTED)
-        .prints("Continue?")
+        .prints("[y/N]")
         .tree_is_unchanged();
     world
         .at_terminal("accept --reason x", "y\n")

@@ -69,7 +69,7 @@ fn an_interrupted_run_is_finished_or_rolled_back_from_its_slots() {
     let done = small_world(UPDATE_PROVIDER);
     done.run(APPLY_SMALL).exits_with(exit::OK);
     let after = Listing::of(&done.deployment());
-    for (command, tree) in [("undo", before), ("resume", after)] {
+    for (command, tree) in [("undo", before), ("resume", after.without_times())] {
         for damage in [
             damaged,
             |_| Vec::new(),
@@ -81,7 +81,11 @@ fn an_interrupted_run_is_finished_or_rolled_back_from_its_slots() {
             world
                 .run(&format!("{command} --yes --from-slots"))
                 .exits_with(exit::OK);
-            tree.assert_same(&Listing::of(&world.deployment()));
+            let found = Listing::of(&world.deployment());
+            match command {
+                "undo" => tree.assert_same(&found),
+                _ => tree.assert_same(&found.without_times()),
+            }
             world.run("status").exits_with(exit::OK).prints("clean");
             let kept = fs::read(world.live(RUN).join("journal.damaged.1"));
             assert_eq!(kept.expect("the damaged journal is kept"), bytes);

@@ -88,14 +88,14 @@ fn every_point_of_a_small_rollup_recovers_in_both_directions() {
             ),
             (points, points, 0)
         );
-        // `resume` restores the state before only if the commit had not begun, and `undo` keeps the
-        // state after only if the run is closed.
+        // `resume` restores the state before only if the run was not staged completely, and `undo` keeps
+        // the state after only if the run is closed.
         let (few, many) = if phase.ends_with("staging") {
             (resumed_after, undone_before)
         } else {
             (undone_after, resumed_after)
         };
-        assert!(few <= 2 && many >= points - 2, "{phase}: {}", ran.stdout());
+        assert!(few <= 3 && many >= points - 3, "{phase}: {}", ran.stdout());
         assert!(
             ran.output_contains(&format!("killed in {phase}: {points} points, all recover")),
             "{phase}"

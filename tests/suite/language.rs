@@ -659,7 +659,7 @@ fn at_a_terminal_apply_prompts() {
         .at_terminal("apply small.toml", "y\nno\n")
         .exits_with(exit::INTERRUPTED)
         .nothing_was_touched();
-    ran.prints("Apply KB100001? [y/N]")
+    ran.prints("Apply KB100001 to small in deployment? [y/N]")
         .prints("not confirmed")
         .prints("now: this command changed nothing");
     world
@@ -773,7 +773,7 @@ fn a_manual_step_without_undo_is_the_point_of_no_return() {
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .prints("point of no return: step `script` cannot be rolled back")
+        .prints("point of no return: the manual step `script`: the manifest has no `undo` instructions for it")
         .prints("manual step; the run waits here");
     let world = world_with_manual_steps(&[("script", &format!("{WITH_UNDO}\non = \"engine\""))]);
     let ran = world
@@ -906,7 +906,7 @@ fn a_stopped_run_can_be_rolled_back() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("clean: no run in progress")
+        .prints("no run in progress")
         .prints("no rollup is applied");
     world.run("history").prints("undone");
     world
@@ -938,7 +938,7 @@ fn a_manual_step_is_rolled_back_by_hand() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("clean: no run in progress");
+        .prints("no run in progress");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn a_failure_has_the_lines_error_now_and_next() {
         .prints("error: `Hostedemail2007ns.msi`")
         .prints("now: ")
         .prints("next: ");
-    world
+    World::with_deployment()
         .run("apply kb952076.toml")
         .exits_with(exit::USAGE)
         .prints("error: ")

@@ -322,12 +322,12 @@ fn the_point_of_no_return_and_new_items_are_prominent() {
     let (page, _) = hostile_page();
     let text_of_page = visible_text(&page);
     for text in [
-        "Point of no return: step `database` cannot be rolled back",
+        "Point of no return: the manual step `database`: the manifest has no `undo` instructions for it",
         "Manual steps 2. database , on ENG01, ENG02",
         "New here: not installed before this run Extra",
         "--confirm ask : Have <all users> been informed?",
         "Undo: not possible; once it is done, the step is a point of no return",
-        "Stop: point of no return: if this step was done, the rollback ends here",
+        "Stop: point of no return: if this was done, the rollback ends here",
     ] {
         assert!(text_of_page.contains(text), "{text}: {text_of_page}");
     }

@@ -304,8 +304,8 @@ fn a_directory_that_only_has_the_name_of_a_run_is_not_debris() {
             "0002-KB111111/precious",
         ),
         (
-            ".rollup/runs/0002-KB111111/slots/notes.txt",
-            "slots/notes.txt",
+            ".rollup/runs/0002-KB111111/slots.staging/notes.txt",
+            "slots.staging/notes.txt",
         ),
     ] {
         let world = world.copy().write_file(path, "precious");

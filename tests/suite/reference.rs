@@ -230,6 +230,10 @@ fn case_example(shape: &'static Shape, case: &Case) -> String {
 /// Describes the values of a kind.
 fn value(kind: KeyKind) -> String {
     match kind {
+        KeyKind::Text(Form::OneOf(words)) => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!("one of {}", words.join(", "))
+        }
         KeyKind::Text(form) => form_name(form).to_owned(),
         KeyKind::AnyText => "text, may be empty".to_owned(),
         KeyKind::Texts(List {
@@ -268,6 +272,7 @@ fn form_name(form: Form) -> &'static str {
         Form::Directory => "directory, or `.`",
         Form::Part => "name",
         Form::WebAddress => "web address",
+        Form::OneOf(_) => "word",
     }
 }
 
@@ -327,5 +332,6 @@ fn text(form: Form) -> &'static str {
         Form::Directory => ".",
         Form::Part => "Exchange 2007 Provider",
         Form::WebAddress => "https://support.example.com/952076",
+        Form::OneOf(words) => words[0],
     }
 }

@@ -333,7 +333,7 @@ fn a_run_that_was_rolled_back_is_reported_with_its_reason() {
         .exits_with(exit::OK);
     ran.prints("undone; exit code 10, rolled-back")
         .prints("ok: as it was before")
-        .prints("failed: the run failed in step install and was rolled back: cannot rename")
+        .prints("failed: the run was rolled back: step `install`, operation 44 of 75 (install Exchange 2007 Provider): cannot rename")
         .prints("Input/output error")
         .prints("rollback: uninstall: Remove the old components");
     let report = world

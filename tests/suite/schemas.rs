@@ -257,6 +257,8 @@ replaces = ["kb1"]
 requires = ["KB3", "kb4>=2.0"]
 fixes = ["a fault"]
 notes = ["a note"]
+computer_restart = "required"
+registry_changes = "none"
 
 [article]
 url = "https://support.example/kb/952076"
@@ -308,6 +310,7 @@ id = "install-more"
 action = "install"
 groups = ["Group/Other"]
 items."Group" = ["C"]
+irreversible = "it upgrades a database"
 
 [[steps]]
 id = "run"
@@ -356,6 +359,7 @@ action = "manual"
 instructions = "Run the script."
 undo = "Run the other script."
 optional = true
+files = ["f.vbs"]
 on = "sql"
 platform = "x64"
 
@@ -365,6 +369,7 @@ files = [
   { name = "b.msi", size = 1024 },
   { name = "c.msi", size = 1536 },
   { name = "d.txt", size = 7 },
+  { name = "f.vbs", size = 7 },
   { name = "e.exe", size = 7, unused = "only where nothing else helps" },
 ]
 
@@ -376,12 +381,13 @@ const FULL_DEPLOYMENT: &str = r#"
 schema = 1
 name = "site"
 product = "Product"
+product_aliases = ["The Product"]
 product_version = "4.0"
 share = "MSIShare"
 applied = ["KB1", "KB2"]
 roles = [{ name = "engine", aliases = ["engines"] }, { name = "web" }]
 servers = [{ name = "S1", roles = ["engine"], platform = "x64" }, { name = "S2", offline = true }]
-products = [{ name = "Other", service_pack = 1, servers = ["S1"] }]
+products = [{ name = "Other", aliases = ["Another"], service_pack = 1, servers = ["S1"] }]
 services = [{ name = "Engine", aliases = ["E"], on = "engine" }]
 
 [[groups]]
@@ -390,10 +396,10 @@ aliases = ["Beneath"]
 on = "engine"
 removable = false
 items = [
-  { name = "A", aliases = ["Aa"], installer = "a.msi", product = "The A", features = ["Tools"], on = "web", removable = true },
+  { name = "A", aliases = ["Aa"], installer = "a.msi", product = "The A", features = ["Tools"], on = "web", removable = true, irreversible = "it cannot be repeated" },
   { name = "B", installer = "b.msi" },
 ]
-procedures = [{ name = "P", aliases = ["Pp"], needs = ["controller"], on = "engine" }]
+procedures = [{ name = "P", aliases = ["Pp"], needs = ["controller"], on = "engine", irreversible = "it cannot be repeated" }]
 
 [requires]
 "A" = ["B"]

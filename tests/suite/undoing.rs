@@ -45,7 +45,7 @@ fn undo_restores_the_deployment_to_the_byte() {
     world
         .run("status")
         .exits_with(exit::OK)
-        .prints("clean: no run in progress")
+        .prints("no run in progress")
         .does_not_print("KB952076 revision");
     world
         .run("undo KB952076 --yes")
@@ -279,7 +279,7 @@ fn an_undo_prompts_at_a_terminal_and_needs_yes_elsewhere() {
     world
         .run("undo last")
         .exits_with(exit::USAGE)
-        .nothing_was_touched();
+        .tree_is_unchanged();
     world
         .at_terminal("undo last", "no\n")
         .exits_with(exit::INTERRUPTED)
@@ -318,7 +318,7 @@ fn an_open_run_behind_a_manual_step_without_undo_can_only_be_resumed() {
         .exits_with(exit::STOPPED)
         .nothing_was_touched();
     ran.prints("waiting for manual step script: Do script.")
-        .prints("the manual step `database` is done and cannot be rolled back")
+        .prints("point of no return: the manual step `database`: the manifest has no `undo`")
         .prints("next: rollup resume -d deployment --done script --yes finishes it")
         .does_not_print("rollup undo");
     world

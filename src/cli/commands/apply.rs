@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::cli::answers::require_terminal;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
-use crate::cli::ending::{applied, begin_progress, report_changes, report_comparison, report_undo};
+use crate::cli::ending::{
+    applied, begin_progress, report_changes, report_comparison, report_pending, report_undo,
+};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, preview, report_nothing_to_do};
@@ -25,6 +26,7 @@ use crate::run::{self, BackupTarget, Ended, RunRequest, preflight};
 pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
+    job.check_confirmed(&args.confirm)?;
     if let Some(step) = &args.stop_before {
         require_step(&job.loaded.manifest, step, "--stop-before", "")?;
     }
@@ -36,8 +38,6 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run(&job, backup.as_ref());
     }
-    let otherwise = "`--yes` applies without asking; `--dry-run` only shows the plan";
-    require_terminal(args.yes, otherwise)?;
     let begin_options = BeginOptions {
         command: "apply",
         verb: "Apply",
@@ -107,7 +107,7 @@ pub(super) fn run_job(
     if let (Err(_), Some(backup)) = (&ended, &mut backup) {
         backup.remove_if_unused(begun.disk.tree());
     }
-    let result = ended.and_then(applied);
+    let result = ended.and_then(|ended| applied(ended, &progress));
     progress.end(&result);
     let backup = backup.and_then(|backup| backup.completed);
     let backup = backup.as_ref().map(describe_backup);
@@ -118,13 +118,14 @@ pub(super) fn run_job(
                 "\napplied {} as run {run}:",
                 begun.plan.subject
             ));
-            report_changes(&begun.plan);
+            report_changes(job.tree(), &begun.plan, &run);
             let committing = progress.committing.unwrap_or(end);
             let staged = out::duration(committing - begin);
             let committed = out::duration(end - committing);
             out::line(format_args!("staged in {staged}, committed in {committed}"));
             backup.iter().for_each(out::line);
             report_comparison(&unmanaged);
+            report_pending(job.tree())?;
             report_undo(job.tree(), Some(&job.site.description), &run);
             Ok(Exit::Ok)
         }

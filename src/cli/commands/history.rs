@@ -10,10 +10,13 @@ use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
+use crate::cli::views::plan::describe_elsewhere;
+use crate::cli::views::restarts::describe_restarts;
+use crate::cli::views::steps::describe_answer;
 use crate::deployment::tree::Tree;
 use crate::journal::{
-    Accepted, Answer, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run,
-    RunState, RunSubject, quarantined, runs,
+    Accepted, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run, RunState,
+    RunSubject, quarantined, runs,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::PlannedStep;
@@ -182,7 +185,7 @@ impl<'a> RunRow<'a> {
             text.push_str(&format!("; plan {plan}"));
         }
         if let Some(answer) = self.undo {
-            text.push_str(&format!("; {}", describe_answer(answer)));
+            text.push_str(&format!("; {}", describe_undo(answer)));
         }
         print_below(&text);
         if let Some(fault) = &self.of.fault {
@@ -250,9 +253,13 @@ fn describe_acceptance(accepted: &Accepted) -> String {
 }
 
 /// Describes whether a finished run can be undone.
-fn describe_answer(answer: &UndoAnswer) -> String {
+fn describe_undo(answer: &UndoAnswer) -> String {
     if answer.possible {
-        return "can be undone".to_owned();
+        let procedures = answer.unknown_elsewhere.iter().map(String::as_str);
+        return match describe_elsewhere(procedures) {
+            None => "can be undone".to_owned(),
+            Some(elsewhere) => format!("can be undone; {}", Escaped(&elsewhere)),
+        };
     }
     format!("cannot be undone: {}", Escaped(&answer.why_not()))
 }
@@ -350,7 +357,7 @@ impl<'a> RunDocument<'a> {
             }
         }
         line(&match self.run.undo {
-            Some(answer) => describe_answer(answer),
+            Some(answer) => describe_undo(answer),
             None if run.is_open() => "it is open: `rollup undo` rolls it back".to_owned(),
             None => "there is nothing to undo".to_owned(),
         });
@@ -417,13 +424,18 @@ fn describe_record(record: &Record) -> String {
         Record::Opened(_) => "opened".to_owned(),
         Record::Staged { .. } => "staged".to_owned(),
         Record::Committing { .. } => "committing".to_owned(),
-        Record::Confirmed { step, by, answer } => {
-            let answer = match answer {
-                Answer::Done => "done",
-                Answer::Skipped => "skipped",
-                Answer::RolledBack => "rolled back",
-            };
-            format!("manual step {}: {answer} by {}", Escaped(step), Escaped(by))
+        Record::Confirmed {
+            step,
+            by,
+            from,
+            answer,
+        } => {
+            let answer = describe_answer(*answer, by.as_deref(), *from);
+            format!("manual step {}: {}", Escaped(step), Escaped(&answer))
+        }
+        Record::Acknowledged { by, actions } => {
+            let restarts = describe_restarts(actions).join("; ");
+            format!("restarted, by {}: {}", Escaped(by), Escaped(&restarts))
         }
         Record::Turned { direction, why, .. } => match direction {
             Direction::Forward => format!("going forward: {}", Escaped(why)),
@@ -437,6 +449,7 @@ fn describe_record(record: &Record) -> String {
             outcome,
             measured,
             accepted,
+            restarts,
             ..
         } => {
             let outcome = match (outcome, accepted) {
@@ -445,7 +458,17 @@ fn describe_record(record: &Record) -> String {
                 (Outcome::Accepted, Some(accepted)) => describe_acceptance(accepted),
                 (Outcome::Accepted, None) => "in its current state".to_owned(),
             };
-            format!("closed, {outcome}; measured {measured}")
+            let pending = match restarts.pending.is_empty() {
+                true => String::new(),
+                false => format!(
+                    "; restart required: {}",
+                    describe_restarts(&restarts.pending).join("; ")
+                ),
+            };
+            format!(
+                "closed, {outcome}; measured {measured}{}",
+                Escaped(&pending)
+            )
         }
     }
 }

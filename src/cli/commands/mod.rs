@@ -5,6 +5,7 @@
 //! reads an article as an import does.
 
 mod accept;
+mod ack;
 mod apply;
 mod diff;
 mod explain;
@@ -29,6 +30,7 @@ mod verify;
 pub(super) use rehearse::state_of_lab;
 
 use accept::accept;
+use ack::ack;
 use apply::apply;
 use diff::diff;
 use explain::explain;
@@ -70,6 +72,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Tree(args) => tree(args),
         Command::Verify(args) => verify(args),
         Command::Accept(args) => accept(args),
+        Command::Ack(args) => ack(args),
         Command::Prune(args) => prune(args),
         Command::Rehearse(args) => rehearse(args),
         Command::Inspect(args) => inspect(args),

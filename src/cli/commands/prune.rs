@@ -5,7 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::answers::confirm_to_continue;
+use crate::cli::answers::confirm;
 use crate::cli::args::{Format, PruneArgs};
 use crate::cli::ending::report_cleared_runs;
 use crate::cli::envelope::show;
@@ -226,15 +226,14 @@ pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<Exit> {
 
 /// Clears the undo data, after a prompt.
 fn clear(args: &PruneArgs, site: &OpenedDeployment, line: fn(&str)) -> anyhow::Result<Clearing> {
-    let otherwise = "`--yes` clears without asking; `--dry-run` only shows the runs";
-    let disk = site.lock("prune", args.yes, otherwise, args.lock)?;
+    let disk = site.lock("prune", args.lock)?;
     report_cleared_runs(&clear_interrupted_staging(&disk)?);
     let clearing = Clearing::read(disk.tree(), args.keep)?;
     clearing.show(site.tree.path(), line);
     if clearing.cleared.is_empty() {
         return Ok(clearing);
     }
-    confirm_to_continue(args.yes)?;
+    confirm(&site.question("Clear the undo data", ""), args.yes)?;
     let runs: Vec<&Run> = clearing
         .cleared
         .iter()

@@ -5,15 +5,13 @@ use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::output::OutputFile;
+use crate::cli::run_summary::summary_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
-use crate::deployment::run_dir::RunDir;
-use crate::deployment::tree::Tree;
-use crate::events::{self, Records, RunSummary};
-use crate::journal::{Run, runs};
+use crate::journal::runs;
 use crate::names::Escaped;
-use crate::run::{describe_run_state, load_plan, undo_answers};
+use crate::run::{describe_run_state, undo_answers};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
@@ -47,30 +45,4 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
         ));
     }
     Ok(Exit::Ok)
-}
-
-fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
-    let mut summary = summarize(tree, &run.directory, Some(run));
-    if let Some(fault) = &run.fault {
-        summary.missing.push(fault.clone());
-    } else if run.journal.opened().is_none() {
-        let missing = "the run's journal is empty";
-        summary.missing.push(missing.to_owned());
-    }
-    summary
-}
-
-fn summarize(tree: &Tree, directory: &RunDir, run: Option<&Run>) -> RunSummary {
-    let plan = load_plan(tree, directory);
-    let records = Records {
-        run,
-        plan: plan.as_ref().ok(),
-    };
-    let name = directory.name();
-    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
-    match plan {
-        Ok(plan) => summary.scope = views::plan::scope_lines(&plan),
-        Err(error) => summary.missing.push(error.to_string()),
-    }
-    summary
 }

@@ -2,14 +2,15 @@
 
 use anyhow::Context;
 
-use crate::cli::answers::{check_answers, confirm_to_continue};
+use crate::cli::answers::check_answers;
 use crate::cli::args::ResumeArgs;
 use crate::cli::backup::Backup;
-use crate::cli::ending::{applied, begin_progress, report_comparison, report_undo};
+use crate::cli::ending::{applied, begin_progress, report_comparison, report_pending, report_undo};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::recovery::{
-    lock_for_recovery, manual_steps, print_remaining_operations, report_no_open_run, sound,
+    confirm_recovery, lock_for_recovery, manual_steps, print_remaining_operations,
+    report_no_open_run, sound,
 };
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
@@ -20,13 +21,8 @@ use crate::run::{self, examine, load_plan};
 
 /// Runs `rollup resume`.
 pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
-    let (disk, site, cleared) = lock_for_recovery(
-        &args.deployment,
-        args.yes,
-        args.lock,
-        args.rehearsal,
-        "resume",
-    )?;
+    let (disk, site, cleared) =
+        lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "resume")?;
     let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) else {
         return Ok(report_no_open_run(&cleared, ""));
     };
@@ -37,7 +33,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
-    confirm_to_continue(args.yes)?;
+    confirm_recovery(&disk, &open, &plan, Direction::Forward, args.yes)?;
     let options = RunOptions {
         confirmed: args.done.clone(),
         manual_steps: args.rehearsal.into(),
@@ -56,9 +52,11 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         backup.make(disk.tree(), &plan, &mut progress)?;
     }
     let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
-    let result = ended.and_then(applied).map(|unmanaged| {
+    let ended = ended.and_then(|ended| applied(ended, &progress));
+    let result = ended.map(|unmanaged| {
         out::line(format_args!("run {} is finished", open.name()));
         report_comparison(&unmanaged);
+        let _ = report_pending(disk.tree());
         report_undo(disk.tree(), site.as_ref(), open.name());
         Exit::Ok
     });

@@ -1,6 +1,5 @@
 //! `stage`: the first half of a run, days before the second one.
 
-use crate::cli::answers::require_terminal;
 use crate::cli::args;
 use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
@@ -11,14 +10,14 @@ use crate::journal::AskedOptions;
 use crate::run::{self, RunRequest};
 
 /// Commands after a stage.
-const NEXT: &[(&str, &str)] = &[("apply", "commits it"), ("undo", "discards it")];
+const NEXT: &[(&str, &str)] = &[("resume", "commits it"), ("undo", "discards it")];
 
 /// Runs `rollup stage`.
 pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
+    job.check_confirmed(&args.confirm)?;
     job.announce();
-    require_terminal(args.yes, "`--yes` stages without asking")?;
     let begin_options = BeginOptions {
         command: "stage",
         verb: "Stage",

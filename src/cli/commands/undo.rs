@@ -3,18 +3,21 @@
 use anyhow::Context;
 
 use crate::cli::advice::{command_for, undo_of};
-use crate::cli::answers::{check_answers, confirm_to_continue};
+use crate::cli::answers::{check_answers, confirm};
 use crate::cli::args::UndoArgs;
+use crate::cli::ending::report_pending;
 use crate::cli::ending::{applied, begin_progress};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
+use crate::cli::inputs::question;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::recovery::{
-    lock_for_recovery, manual_steps, other_is_open, print_remaining_operations, report_no_open_run,
-    sound, state_of,
+    confirm_recovery, lock_for_recovery, manual_steps, other_is_open, print_remaining_operations,
+    report_no_open_run, sound, state_of,
 };
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
+use crate::cli::views::plan::describe_elsewhere;
 use crate::deployment::applied::AppliedRollups;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
@@ -23,7 +26,7 @@ use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, left_by_rollback,
-    load_plan, undo_answers,
+    load_plan, undo_answers, unmarked_procedures_run,
 };
 
 /// Unmanaged entries that are named one by one.
@@ -31,13 +34,8 @@ const MOST_NAMED: usize = 8;
 
 /// Runs `rollup undo`.
 pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
-    let (disk, site, cleared) = lock_for_recovery(
-        &args.deployment,
-        args.yes,
-        args.lock,
-        args.rehearsal,
-        "undo",
-    )?;
+    let (disk, site, cleared) =
+        lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "undo")?;
     let runs = runs(disk.tree())?;
     let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
         let hint = hint_at_last(&disk, &runs, site.as_ref())?;
@@ -97,7 +95,7 @@ fn undo_run(
     if run.is_open() {
         warn_of_offline_servers(&plan, site);
     }
-    confirm_to_continue(args.yes)?;
+    confirm_recovery(disk, run, &plan, Direction::Back, args.yes)?;
     let options = RunOptions {
         confirmed: args.done.clone(),
         manual_steps: args.rehearsal.into(),
@@ -105,7 +103,7 @@ fn undo_run(
     };
     let mut progress = begin_progress(disk, &plan, "undo", options)?;
     progress.reopen(run.name());
-    let result = roll_back(args, disk, runs, run, site, &mut progress);
+    let result = roll_back(args, disk, runs, run, &plan, site, &mut progress);
     progress.end(&result);
     result
 }
@@ -116,9 +114,11 @@ fn roll_back(
     disk: &LockedDeployment,
     runs: &[Run],
     run: &Run,
+    plan: &Plan,
     site: Option<&Description>,
     progress: &mut RunProgress,
 ) -> anyhow::Result<Exit> {
+    let procedures = unmarked_procedures_run(disk.tree(), run, plan)?;
     let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
     let if_changed = if args.discard_changes || (run.is_open() && was_discarding) {
         ChangedFilePolicy::Discard
@@ -132,10 +132,14 @@ fn roll_back(
     match ended.context(OfRun(run.number))? {
         Ended::Undone { because: None } => {
             report_undone(disk, run)?;
+            if let Some(elsewhere) = describe_elsewhere(procedures.iter().map(String::as_str)) {
+                out::line(Escaped(&elsewhere));
+            }
             report_still_applied(disk, run, runs);
+            report_pending(disk.tree())?;
             Ok(Exit::Ok)
         }
-        ended => applied(ended).map(|_| Exit::Ok),
+        ended => applied(ended, progress).map(|_| Exit::Ok),
     }
 }
 
@@ -221,8 +225,13 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
 
 fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow::Result<Exit> {
     out::line(state_of(open));
-    out::line("it will be discarded");
-    confirm_to_continue(yes)?;
+    out::line("it will be discarded; the deployment is unchanged");
+    let plan = load_plan(disk.tree(), &open.directory).ok();
+    let name = plan.as_ref().map(|plan| plan.deployment.as_str());
+    confirm(
+        &question("Discard run ", open.name(), name, disk.tree()),
+        yes,
+    )?;
     discard_staged(disk, open)?;
     let name = open.name();
     out::line(format_args!(

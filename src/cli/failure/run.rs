@@ -6,6 +6,7 @@ use std::fmt;
 use super::{Failure, of_reasons};
 use crate::cli::advice::undo_of;
 use crate::cli::exit::Exit;
+use crate::cli::terminal::FailurePlaces;
 use crate::deployment::attributes::CARRY_ACTION;
 use crate::journal::{Direction, JournalError, Run, RunState};
 use crate::names::error_chain;
@@ -33,7 +34,21 @@ impl fmt::Display for OfRun {
 /// Run that was begun or continued, and that did not reach the planned state.
 #[derive(Debug, thiserror::Error)]
 #[error("the planned state was not reached")]
-pub(in crate::cli) struct NotApplied(pub(in crate::cli) Ended);
+pub(in crate::cli) struct NotApplied {
+    pub(in crate::cli) ended: Ended,
+    /// Steps and operations that failed.
+    pub(in crate::cli) places: FailurePlaces,
+}
+
+/// Describes an error with its causes, and its place if it is known.
+fn at_place(place: Option<&String>, error: &RunError) -> String {
+    let chain = error_chain(error);
+    match place {
+        // A pause and a point of no return name their steps themselves.
+        Some(place) if manual_step_advice(error).is_none() => format!("{place}: {chain}"),
+        _ => chain,
+    }
+}
 
 /// Describes an error of a run. The run is the one that was to be finished or rolled back; without
 /// one, the commit had not begun.
@@ -158,27 +173,38 @@ fn discard_changes(undo: &str) -> String {
 
 /// Describes the end of a run that did not reach the planned state.
 impl From<&NotApplied> for Failure {
-    fn from(NotApplied(ended): &NotApplied) -> Self {
+    fn from(NotApplied { ended, places }: &NotApplied) -> Self {
+        let FailurePlaces { forward, back } = places;
         match ended {
             Ended::Applied { .. } | Ended::Undone { because: None } => {
                 Failure::new(Exit::RolledBack, "rolled back")
             }
             Ended::Undone {
                 because: Some(error),
-            } => Failure::caused(Exit::RolledBack, error).next("fix the cause, then apply again"),
-            Ended::Restored { because } => Failure::caused(Exit::RolledBack, because)
-                .next("fix the cause, then undo the run again"),
+            } => Failure::new(Exit::RolledBack, at_place(forward.as_ref(), error))
+                .next("fix the cause, then apply again"),
+            Ended::Restored { because } => {
+                Failure::new(Exit::RolledBack, at_place(back.as_ref(), because))
+                    .next("fix the cause, then undo the run again")
+            }
             Ended::Stopped(error) => {
                 let advice = manual_step_advice(error).unwrap_or_else(|| {
                     "`rollup resume` continues, `rollup undo` rolls back as far as possible"
                         .to_owned()
                 });
-                Failure::caused(Exit::Stopped, error).next(advice)
+                let place = forward.as_ref().or(back.as_ref());
+                Failure::new(Exit::Stopped, at_place(place, error)).next(advice)
             }
             Ended::Stuck { because, error } => {
-                let mut reasons: Vec<String> =
-                    because.iter().map(|error| error_chain(error)).collect();
-                reasons.push(error_chain(error));
+                let mut reasons = Vec::new();
+                if let Some(because) = because {
+                    reasons.push(at_place(forward.as_ref(), because));
+                }
+                let place = match because {
+                    Some(_) => back.as_ref(),
+                    None => forward.as_ref().or(back.as_ref()),
+                };
+                reasons.push(at_place(place, error));
                 if error.is_lost_write() {
                     let lost = "the disk reports write errors: data written since the last sync \
                                 may be lost";

@@ -8,5 +8,5 @@ pub(super) mod progress;
 pub(super) mod prompts;
 pub(super) mod signals;
 
-pub(super) use progress::{ManualSteps, RunOptions, RunProgress};
+pub(super) use progress::{FailurePlaces, ManualSteps, RunOptions, RunProgress};
 pub(super) use signals::Signals;

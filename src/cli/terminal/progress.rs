@@ -12,11 +12,13 @@ use super::signals::Signals;
 use crate::cli::args::RehearsalChildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::views::restarts::describe_restart;
+use crate::cli::views::steps::describe_answer;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
-use crate::journal::{Answer, AskedOptions, Direction};
+use crate::journal::{AnswerSource, AskedOptions, Direction};
 use crate::names::Escaped;
 use crate::plan::{OperationKind, PlannedStep};
 use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
@@ -57,6 +59,15 @@ pub(crate) struct RunProgress {
     pub(crate) committing: Option<Instant>,
     /// Name of the run.
     pub(crate) run: Option<String>,
+    /// Places of the failures, forward and backward.
+    pub(crate) failed_at: FailurePlaces,
+}
+
+/// Places of the failures of a run: the step with the operation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FailurePlaces {
+    pub(crate) forward: Option<String>,
+    pub(crate) back: Option<String>,
 }
 
 /// Options of a run that are not part of its plan.
@@ -85,6 +96,7 @@ impl RunProgress {
             events: None,
             committing: None,
             run: None,
+            failed_at: FailurePlaces::default(),
         }
     }
 
@@ -118,6 +130,17 @@ impl RunProgress {
                 bar.set_message(&operation.target);
             }
             None => console::offer(&format!("  {}", describe_finished(operation, direction))),
+        }
+    }
+
+    /// Prints the directory with the files of a manual step.
+    fn show_files(&self, step: &PlannedStep) {
+        let files = step.manual.iter().flat_map(|manual| &manual.files);
+        let names: Vec<&str> = files.map(|file| file.name.as_str()).collect();
+        if let (false, Some(tree), Some(run)) = (names.is_empty(), &self.tree, &self.run) {
+            let directory = tree.shown(Some(&ROLLUP_DIR.run(run).manual_step(&step.id)));
+            let names = names.join(", ");
+            console::offer(&format!("  files in {}: {names}", Escaped(&directory)));
         }
     }
 
@@ -166,13 +189,15 @@ impl RunProgress {
                     self.print_finished(operation, *direction);
                 }
             }
-            Event::Answered { step, answer, .. } => {
-                let result = match answer {
-                    Answer::Done => "done",
-                    Answer::Skipped => "skipped",
-                    Answer::RolledBack => "rolled back",
-                };
-                console::offer(&format!("  manual step {step} {result}"));
+            Event::Answered {
+                step,
+                answer,
+                by,
+                from,
+                ..
+            } => {
+                let result = describe_answer(*answer, Some(by), *from);
+                console::offer(&format!("  manual step {step} {}", Escaped(&result)));
             }
             Event::Turned { why, direction } => {
                 self.bar = None;
@@ -181,8 +206,9 @@ impl RunProgress {
                 }
             }
             Event::RestartRequired { service, servers } => {
-                let service = out::on_servers(service, servers.iter().map(String::as_str));
-                console::offer(&format!("restart required: {service}"));
+                let servers = servers.iter().map(String::as_str);
+                let restart = describe_restart(service.as_deref(), servers);
+                console::offer(&format!("restart required: {}", Escaped(&restart)));
             }
             Event::Notice { text } => {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
@@ -276,6 +302,28 @@ impl Listener for RunProgress {
         }
     }
 
+    fn failed(&mut self, direction: Direction, place: &str) {
+        let failed_at = match direction {
+            Direction::Forward => &mut self.failed_at.forward,
+            Direction::Back => &mut self.failed_at.back,
+        };
+        *failed_at = Some(place.to_owned());
+    }
+
+    fn source(&self, question: &Question<'_>) -> AnswerSource {
+        let id = &question.step.id;
+        let mut confirmed = self.options.confirmed.iter();
+        if confirmed.any(|confirmed| confirmed.eq_ignore_ascii_case(id)) {
+            AnswerSource::CommandLine
+        } else if self.options.manual_steps == ManualSteps::AssumedDone {
+            AnswerSource::Rehearsal
+        } else if prompts::can_ask() {
+            AnswerSource::Terminal
+        } else {
+            AnswerSource::NoTerminal
+        }
+    }
+
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         self.bar = None;
         let step = question.step;
@@ -294,28 +342,12 @@ impl Listener for RunProgress {
         if !question.servers.is_empty() {
             console::offer(&format!("  on {}", question.servers.join(", ")));
         }
-        if self
-            .options
-            .confirmed
-            .iter()
-            .any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id))
-        {
-            return Reply::Done;
-        }
-        if self.options.manual_steps == ManualSteps::AssumedDone {
-            let result = match question.direction {
-                Direction::Forward => "done",
-                Direction::Back => "rolled back",
-            };
-            console::offer(&format!("  counts as {result} in a rehearsal"));
-            return Reply::Done;
-        }
-        if !prompts::can_ask() {
-            return if question.optional {
-                Reply::Skip
-            } else {
-                Reply::Stop
-            };
+        self.show_files(step);
+        match self.source(question) {
+            AnswerSource::CommandLine | AnswerSource::Rehearsal => return Reply::Done,
+            AnswerSource::NoTerminal if question.optional => return Reply::Skip,
+            AnswerSource::NoTerminal => return Reply::Stop,
+            AnswerSource::Terminal | AnswerSource::Slots => {}
         }
         loop {
             let choices = if question.optional {

@@ -6,5 +6,6 @@ pub(super) mod escapers;
 pub(super) mod markdown;
 pub(super) mod plan;
 pub(super) mod report;
+pub(super) mod restarts;
 pub(super) mod steps;
 pub(super) mod summary;

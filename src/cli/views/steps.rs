@@ -1,19 +1,15 @@
-//! Steps of a run in progress.
+//! Steps of a run in progress, and the answers to manual steps.
 
 use crate::cli::terminal::out::count;
-use crate::journal::{Answer, Run};
+use crate::journal::{Answer, AnswerSource, Journal, Record, Run};
 use crate::plan::PlannedStep;
 use crate::run::RunExamination;
 
 /// Describes how much of a step is done.
 pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: &Run) -> String {
     if step.manual.is_some() {
-        let how = match run.journal.confirmed(&step.id) {
-            Some(Answer::Done) => "done by hand",
-            Some(Answer::Skipped) => "skipped",
-            Some(Answer::RolledBack) => "rolled back by hand",
-            None => "to be done by hand",
-        };
+        let how = last_answer(&run.journal, &step.id);
+        let how = how.unwrap_or_else(|| "to be done by hand".to_owned());
         return format!("step {}: {how}", step.id);
     }
     let all = step.operations.len();
@@ -28,5 +24,42 @@ pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: 
         0 => format!("step {}: not begun, {operations}", step.id),
         done if done == all => format!("step {}: done, {operations}", step.id),
         done => format!("step {}: {done} of {operations} done", step.id),
+    }
+}
+
+/// Describes the latest answer to a manual step, if there is one.
+pub(crate) fn last_answer(journal: &Journal, id: &str) -> Option<String> {
+    let mut records = journal.entries.iter().rev().map(|entry| &entry.record);
+    records.find_map(|record| match record {
+        Record::Confirmed {
+            step,
+            by,
+            from,
+            answer,
+        } if step == id => Some(describe_answer(*answer, by.as_deref(), *from)),
+        _ => None,
+    })
+}
+
+/// Describes an answer to a manual step: who gave it, and from where.
+pub(crate) fn describe_answer(
+    answer: Answer,
+    by: Option<&str>,
+    from: Option<AnswerSource>,
+) -> String {
+    let answer = match answer {
+        Answer::Done => "done",
+        Answer::Skipped => "skipped",
+        Answer::RolledBack => "rolled back",
+    };
+    let by = by.filter(|by| !by.is_empty());
+    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+    match from {
+        Some(AnswerSource::Terminal) => format!("{answer}{by} at a prompt"),
+        Some(AnswerSource::CommandLine) => format!("{answer}{by} with `--done`"),
+        Some(AnswerSource::Rehearsal) => format!("{answer} in a rehearsal, without a prompt"),
+        Some(AnswerSource::NoTerminal) => format!("{answer}; not asked: no terminal"),
+        Some(AnswerSource::Slots) => format!("{answer}, by what the slots show"),
+        None => format!("{answer}{by}"),
     }
 }

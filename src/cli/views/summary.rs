@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::terminal::out::{count, on_servers};
 use crate::cli::terminal::progress::past_tense;
-use crate::cli::views::plan::manual_step_count;
+use crate::cli::views::steps::last_answer;
+use crate::journal::Journal;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
-/// Returns one line for every kind of change.
-pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+/// Returns one line for every kind of change, and for the answers to manual steps.
+pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
     use OperationKind::{Accept, Initialize, Install, Replace, Run, Uninstall};
     let (files, others): (Vec<&Operation>, Vec<&Operation>) = plan
         .operations()
@@ -39,9 +40,25 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     lines.extend(counted("ran", procedures, "procedure", "procedures"));
     lines.extend(service_lines(plan));
     lines.extend(counted("rewrote", of(Accept).len(), "record", "records"));
-    let steps = manual_step_count(plan);
-    lines.extend(counted("waited for", steps, "manual step", "manual steps"));
+    let (asked, others) = manual_steps(plan, journal);
+    lines.extend(counted("waited for", asked, "manual step", "manual steps"));
+    lines.extend(others);
     lines
+}
+
+/// Counts the manual steps that a person answered, and describes the others.
+fn manual_steps(plan: &Plan, journal: &Journal) -> (usize, Vec<String>) {
+    let (mut asked, mut others) = (0, Vec::new());
+    for step in plan.steps.iter().filter(|step| step.manual.is_some()) {
+        match journal.answer_source(&step.id) {
+            Some(source) if !source.is_person() => {
+                let answer = last_answer(journal, &step.id).unwrap_or_default();
+                others.push(format!("manual step {}: {answer}", step.id));
+            }
+            _ => asked += 1,
+        }
+    }
+    (asked, others)
 }
 
 /// Counts items, and their instances if there are servers.

@@ -197,6 +197,11 @@ pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
     }))
 }
 
+/// Returns the description of the process that held the lock last, which may have ended since.
+pub fn last_owner(tree: &Tree) -> Option<LockOwner> {
+    read_owner(tree)
+}
+
 /// Reads the description of the last owner, which may have finished since.
 fn read_owner(tree: &Tree) -> Option<LockOwner> {
     let text = tree.text(&ROLLUP_DIR.lock_owner(), 4096).ok()??;

@@ -10,6 +10,7 @@
 //! | … `attributes` | mode, owner, hash of ACLs and extended attributes of each path written |
 //! | … `events.ndjson` | the events, with their times |
 //! | … `slots/3/` | for each swap: `new` before it, `old` after it; `slots.staging` while staging |
+//! | … `manual/copy/` | for each manual step with files: these |
 //! | … `sources/` | files of the payload that are only unpacked, while staging |
 //! | … `quarantined.toml` | in a quarantined directory, the reason |
 
@@ -128,6 +129,7 @@ impl RunDir {
     /// Name of the slots while staging.
     pub const SLOTS_STAGING: &str = "slots.staging";
     pub const SOURCES: &str = "sources";
+    pub const MANUAL: &str = "manual";
     /// Name of the new object in a slot.
     pub const NEW: &str = "new";
     /// Name of the old object in a slot.
@@ -144,7 +146,7 @@ impl RunDir {
         Self::EVENTS,
     ];
     /// Names of the directories that staging makes.
-    pub const DIRECTORIES: [&str; 2] = [Self::SLOTS_STAGING, Self::SOURCES];
+    pub const DIRECTORIES: [&str; 3] = [Self::SLOTS_STAGING, Self::SOURCES, Self::MANUAL];
 
     /// Returns the directory of the same run while staging: its slots have another name.
     pub fn staging(&self) -> Self {
@@ -233,6 +235,16 @@ impl RunDir {
     /// Returns the path at which a damaged journal is kept, by its number.
     pub fn damaged_journal(&self, number: u32) -> RelPath {
         below(self, format_args!("journal.damaged.{number}"))
+    }
+
+    /// Returns the directory of the files of manual steps.
+    pub fn manual(&self) -> RelPath {
+        below(self, Self::MANUAL)
+    }
+
+    /// Returns the directory of the files of a manual step, by its id.
+    pub fn manual_step(&self, step: &str) -> RelPath {
+        below(&self.manual(), step)
     }
 
     /// Returns the path of the note in the directory, if it is quarantined.

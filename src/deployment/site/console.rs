@@ -275,6 +275,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             true => self.component(table, name.as_ref(), inherited),
             false => self.procedure(table),
         };
+        let irreversible = self.site.reader.text(table, "irreversible");
         let Some(name) = name else {
             self.nameless = true;
             return;
@@ -309,6 +310,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             on,
             kind,
             requires: Vec::new(),
+            irreversible: irreversible.map(|why| why.value),
             line,
         });
     }

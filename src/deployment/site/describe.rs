@@ -1,7 +1,7 @@
 //! Reading `deployment.toml`: the site, its roles, servers, products and services. The console tree
 //! is the larger half and has its own file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::ConsoleReader;
 use super::description::{
@@ -30,6 +30,8 @@ impl SiteReader<'_, '_> {
         self.nameless.servers = astray(self.reader, "servers");
         let name = self.reader.text(top, "name");
         let product = self.reader.text(top, "product");
+        let aliases = self.reader.texts_or_none(top, "product_aliases");
+        self.product_aliases(product.as_ref(), aliases);
         let version = self.reader.text(top, "product_version");
         let share = self.share(top);
         self.applied(top);
@@ -51,6 +53,16 @@ impl SiteReader<'_, '_> {
             product_version: version?.value,
             ..names
         })
+    }
+
+    /// Reads the other names of the product.
+    fn product_aliases(&mut self, product: Option<&Placed<String>>, aliases: Vec<Placed<String>>) {
+        let mut seen = BTreeSet::new();
+        for name in product.into_iter().chain(&aliases) {
+            let is_repeated = !seen.insert(CaseFolded::of(&name.value));
+            self.claim(name, "deployment's product", 0, is_repeated.then_some(0));
+        }
+        self.made.product_aliases = values(aliases);
     }
 
     fn share(&mut self, top: &Table<'_>) -> Option<FileName> {
@@ -144,8 +156,11 @@ impl SiteReader<'_, '_> {
 
     fn products(&mut self, top: &Table<'_>) {
         let mut listed: BTreeSet<(CaseFolded, ServerId)> = BTreeSet::new();
+        // The first entry that has each name, of those with the same name.
+        let mut names: BTreeMap<CaseFolded, CaseFolded> = BTreeMap::new();
         for table in self.reader.tables(top, "products") {
             let name = self.reader.text(&table, "name");
+            let aliases = self.aliases(&table);
             let service_pack = self.reader.number(&table, "service_pack");
             let servers = self.reader.texts_or_none(&table, "servers");
             let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
@@ -165,13 +180,36 @@ impl SiteReader<'_, '_> {
                         .add(Code::DuplicateName, name.span.clone(), message);
                 finding.help("a server has a product once; remove it from one of the entries");
             }
+            self.product_names(&mut names, &name, &aliases);
             // The key has at most nine digits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
             self.made.products.push(Product {
                 name: name.value,
+                aliases: values(aliases),
                 service_pack,
                 servers,
             });
+        }
+    }
+
+    /// Adds the names of a product to those of all products, by the first name of their entry. Only
+    /// entries with the same name may share an alias.
+    fn product_names(
+        &mut self,
+        names: &mut BTreeMap<CaseFolded, CaseFolded>,
+        name: &Placed<String>,
+        aliases: &[Placed<String>],
+    ) {
+        let own = CaseFolded::of(&name.value);
+        let mut seen = BTreeSet::new();
+        for other in std::iter::once(name).chain(aliases) {
+            let folded = CaseFolded::of(&other.value);
+            let owner = names.entry(folded.clone()).or_insert_with(|| own.clone());
+            if *owner != own {
+                self.claim(other, "product", 0, Some(1));
+            } else if !seen.insert(folded) {
+                self.claim(other, "product", 0, Some(0));
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 
 use crate::document::nearest;
-use crate::names::{CaseFolded, FileName, Kb, RelPath};
+use crate::names::{CaseFolded, FileName, Kb, RelPath, same_name};
 
 /// Platform of a server that names none.
 pub const DEFAULT_PLATFORM: &str = "x86";
@@ -20,6 +20,8 @@ pub struct Description {
     pub name: String,
     /// Product of the deployment.
     pub product: String,
+    /// Other names of the product.
+    pub product_aliases: Vec<String>,
     pub product_version: String,
     /// Directory of the installer share, at the root.
     pub share: FileName,
@@ -86,6 +88,8 @@ pub struct Server {
 pub struct Product {
     /// Its name. Several entries may name the same product, with other servers.
     pub name: String,
+    /// Other names of the product, also for the other entries.
+    pub aliases: Vec<String>,
     /// Installed service pack; 0 for none.
     pub service_pack: u32,
     /// Servers that have it.
@@ -132,6 +136,8 @@ pub struct Item {
     pub kind: ItemKind,
     /// Items that it requires. A procedure can require items, but cannot be required.
     pub requires: Vec<ItemId>,
+    /// Reason why its installation, or the procedure, cannot be rolled back.
+    pub irreversible: Option<String>,
     /// The line in `deployment.toml`, from 1.
     pub line: u32,
 }
@@ -209,6 +215,18 @@ index! {
 }
 
 impl Description {
+    /// Returns whether a name is that of the product, or an alias.
+    pub fn is_product(&self, name: &str) -> bool {
+        named(&self.product, &self.product_aliases).any(|known| same_name(known, name))
+    }
+
+    /// Returns every name and alias of all other products.
+    pub fn product_names(&self) -> impl Iterator<Item = &str> {
+        self.products
+            .iter()
+            .flat_map(|product| named(&product.name, &product.aliases))
+    }
+
     /// Returns a role by name or alias.
     pub fn role(&self, name: &str) -> Option<RoleId> {
         self.index.roles.get(&CaseFolded::of(name)).copied()

@@ -29,6 +29,11 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "product = \"…\"",
             "The product that is deployed here; a manifest for another product is refused.",
         ),
+        Key::new(
+            "product_aliases",
+            ALIASES,
+            "Other names of the product, which manifests may use. Case does not count.",
+        ),
         Key::required(
             "product_version",
             TEXT,
@@ -145,6 +150,7 @@ static PRODUCT: Shape = Shape::new(
             NAME,
             "The name of the product, which prerequisites use.",
         ),
+        Key::new("aliases", ALIASES, ALSO),
         Key::new(
             "service_pack",
             KeyKind::Number(999_999_999),
@@ -251,6 +257,12 @@ static ITEM: Shape = Shape::new(
             KeyKind::Flag,
             "`true` if it may be removed; the value of the group by default.",
         ),
+        Key::new(
+            "irreversible",
+            KeyKind::Text(Form::Prose),
+            "The reason why its installation cannot be rolled back, such as an upgrade of a database. It is then a point of \
+             no return in every run.",
+        ),
     ],
 );
 
@@ -269,6 +281,11 @@ static PROCEDURE: Shape = Shape::new(
             "on",
             TEXT,
             "The role on whose servers it is run; the role of the group by default.",
+        ),
+        Key::new(
+            "irreversible",
+            KeyKind::Text(Form::Prose),
+            "The reason why it cannot be rolled back. It is then a point of no return in every run.",
         ),
     ],
 );

@@ -50,6 +50,7 @@ impl<'r, 's> SiteReader<'r, 's> {
         let made = Description {
             name: String::new(),
             product: String::new(),
+            product_aliases: Vec::new(),
             product_version: String::new(),
             share,
             applied: Vec::new(),

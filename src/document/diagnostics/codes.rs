@@ -84,6 +84,10 @@ millions of items that all steps together select, and 10,000 findings that are l
     TooDeep = "RU0007", Error, "the document is nested too deeply",
 "Tables and lists may be nested sixteen deep, and a key may have sixteen parts. Manifests and
 deployments need at most four.";
+    OtherFormat = "RU0009", Error, "the document has another format",
+"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, and a JSON document,
+such as a saved plan, with `{`. `rollup import` drafts a manifest from the saved page of an article,
+and `rollup show` prints a saved plan.";
     Schema = "RU0008", Error, "the schema is missing or unknown",
 "Every document begins with the version of its language:
 
@@ -400,6 +404,10 @@ the same thing:
     groups = [\"MPS Web Services\", \"Web Services\"]
 
 Perhaps one of them should be another name. Remove it, or correct it.";
+    UnlistedItem = "RU0620", Warning, "a prerequisite names an item that the deployment does not list",
+"`deployment.toml` lists the whole console, installed or not. A rollup that requires an item which is
+not listed does not apply to the deployment, so the plan will be refused here. The name may also be
+misspelled.";
     NoCommonServer = "RU0619", Warning, "a step selects servers without its service or item",
 "With `on`, a step applies to servers that hold both this role and the role of the service or
 item. No server of the deployment holds both, so the step does nothing:

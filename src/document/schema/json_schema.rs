@@ -120,13 +120,14 @@ fn pattern(form: Form) -> String {
         Form::Sha256 => "^[0-9A-Fa-f]{64}$",
         // Letters and digits of all scripts are allowed, which patterns do not match in the same
         // way everywhere.
-        Form::Id => r"^(?:[0-9A-Za-z_.]|[^\x00-\x7F])(?:[0-9A-Za-z_.-]|[^\x00-\x7F])*$",
+        Form::Id => r"^(?!\.+$)(?:[0-9A-Za-z_.]|[^\x00-\x7F])(?:[0-9A-Za-z_.-]|[^\x00-\x7F])*$",
         Form::FileName => "^(?!.{256})NAME$",
         Form::Path => r"^(?!\.{1,2}(?:/|$))[^/\x00]+(?:/(?!\.{1,2}(?:/|$))[^/\x00]+)*$",
         Form::FilePath => "^NAME(?:/NAME)*$",
         Form::Directory => r"^(?:\.|NAME(?:/NAME)*)$",
         Form::Part => r"^[^/]*(?:[^/\s]|\uFEFF)[^/]*$",
         Form::WebAddress => "^https?://",
+        Form::OneOf(words) => return format!("^(?:{})$", words.join("|")),
     };
     pattern.replace("NAME", FILE_NAME)
 }

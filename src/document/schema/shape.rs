@@ -113,6 +113,8 @@ pub enum Form {
     Part,
     /// An address that begins with `http://` or `https://`.
     WebAddress,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 /// Rules that depend on the case of a table.

@@ -164,6 +164,13 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     });
     rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
     rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
+    rollup.computer_restart = reader
+        .text(table, "computer_restart")
+        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse))
+        .map(|restart| restart.value);
+    rollup.registry_changes = reader
+        .text(table, "registry_changes")
+        .map(|changes| changes.value);
     relations(reader, rollup);
 }
 
@@ -343,7 +350,8 @@ fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) ->
 /// Checks an id. Ids are typed on the command line, so they must not need quotes there.
 fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.value.starts_with('-') || !id.value.chars().all(allowed) {
+    let is_only_dots = id.value.chars().all(|c| c == '.');
+    if id.value.starts_with('-') || is_only_dots || !id.value.chars().all(allowed) {
         let message = format!("`{}` is not an id", id.value);
         reader
             .report(Code::InvalidValue, &id.span, message)

@@ -30,6 +30,7 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
         service: name(reader, table, "service"),
         platform: reader.text(table, "platform"),
         on: name(reader, table, "on"),
+        irreversible: plain(reader, table, "irreversible"),
         instructions: plain(reader, table, "instructions"),
         undo: plain(reader, table, "undo"),
         optional: reader

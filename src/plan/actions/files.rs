@@ -107,6 +107,7 @@ impl StepPlanner<'_> {
             server,
             at,
             line: file.line,
+            irreversible: None,
         };
         let operation = target.operation(kind, (before, after), seen);
         draft.add_file(operation, entry.into_iter().collect());

@@ -17,14 +17,14 @@ use super::planner::StepPlanner;
 use super::simulated_state::{SimulatedState, SourceFile, Sources};
 use super::simulated_tree::{divide, kept, respell};
 use super::{
-    ManualStep, NewEntry, Operation, OperationKind, Reason, ReasonKind, TargetState,
+    ManualFile, ManualStep, NewEntry, Operation, OperationKind, Reason, ReasonKind, TargetState,
     UnchangedTarget,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::tree::FileKind;
-use crate::manifest::Action;
+use crate::manifest::{Action, BoundFile};
 use crate::names::{CaseFolded, RelPath};
 
 /// Result of planning a step: its operations, what they change, and what speaks against them.
@@ -71,6 +71,8 @@ struct OperationTarget {
     server: Option<String>,
     at: RelPath,
     line: u32,
+    /// Reason why `deployment.toml` says that it cannot be rolled back.
+    irreversible: Option<String>,
 }
 
 impl OperationTarget {
@@ -80,7 +82,10 @@ impl OperationTarget {
         (before, after): (TargetState, TargetState),
         seen: impl Into<String>,
     ) -> Operation {
+        use OperationKind::{Initialize, Install, Replace};
+        let is_marked = matches!(kind, Install | Replace | Initialize);
         Operation {
+            irreversible: self.irreversible.filter(|_| is_marked),
             kind,
             target: self.target,
             server: self.server,
@@ -169,17 +174,18 @@ impl StepPlanner<'_> {
                     self.service(*verb, *service, *server, &mut draft);
                 }
             }
-            Action::Manual { .. } => draft.manual = self.manual(),
+            Action::Manual { .. } => draft.manual = self.manual(&mut draft),
         }
         draft
     }
 
     /// Returns the manual step. A run that catches up asks for nothing but its servers.
-    fn manual(&self) -> Option<ManualStep> {
+    fn manual(&self, draft: &mut StepDraft) -> Option<ManualStep> {
         let Action::Manual {
             instructions,
             undo,
             optional,
+            files,
             on,
         } = &self.step.action
         else {
@@ -197,7 +203,14 @@ impl StepPlanner<'_> {
         if self.inputs.catch_up.is_some() && servers.is_empty() {
             return None;
         }
+        let file = |file: &BoundFile| ManualFile {
+            name: file.name.clone(),
+            source: self
+                .payload_file(file)
+                .map(|source| draft.sources.add(source)),
+        };
         Some(ManualStep {
+            files: files.iter().map(file).collect(),
             instructions: instructions.clone(),
             undo: undo.clone(),
             optional: *optional,
@@ -216,6 +229,7 @@ impl StepPlanner<'_> {
             server: instance.server.map(|server| self.server_name(server)),
             at: self.state.tree.actual(&site.directory(instance)),
             line,
+            irreversible: site[instance.item].irreversible.clone(),
         }
     }
 

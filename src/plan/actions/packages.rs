@@ -241,6 +241,7 @@ impl StepPlanner<'_> {
                 server: Some(self.server_name(server)),
                 at,
                 line: file.line,
+                irreversible: None,
             };
             let installed = self.install_package(target, install, OperationKind::Run, draft);
             if let Some(record) = installed.as_ref().or(record) {
@@ -260,6 +261,7 @@ impl StepPlanner<'_> {
                     server: Some(self.server_name(server)),
                     at: self.programs(server),
                     line: file.line,
+                    irreversible: None,
                 };
                 let states = (TargetState::Unknown, TargetState::Unknown);
                 let seen = "known only with a payload";

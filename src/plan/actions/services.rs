@@ -52,6 +52,7 @@ impl StepPlanner<'_> {
                 server: Some(self.server_name(server)),
                 at: file.clone(),
                 line: self.step.line,
+                irreversible: None,
             };
             let states = (service_state(before), service_state(after));
             let new = vec![text_entry(file.clone(), after.to_toml())];

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Direction, Outcome, Run, RunState, runs};
-use crate::plan::{Plan, PlannedStep};
-use crate::run::describe_run;
+use crate::journal::{Direction, Outcome, Run, RunState, runs};
+use crate::plan::Plan;
+use crate::run::{describe_run, points_passed};
 
 /// State of the run of a killed process, according to its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,18 +33,11 @@ impl KilledRun {
             RunState::Staging => KilledRun::NotBegun,
             RunState::Staged => KilledRun::Staged,
             RunState::Unfinished(_) => {
-                let is_point_of_no_return = |step: &&PlannedStep| {
-                    let manual = step.manual.as_ref();
-                    manual.is_some_and(|manual| manual.undo.is_none())
-                        && run.journal.confirmed(&step.id) == Some(Answer::Done)
-                };
+                let tree = Tree::open(deployment).map_err(|error| error.to_string())?;
+                let passed = points_passed(&tree, run, plan);
+                let passed = passed.map_err(|error| error.to_string())?;
                 KilledRun::Begun {
-                    no_return: plan
-                        .steps
-                        .iter()
-                        .rev()
-                        .find(is_point_of_no_return)
-                        .map(|step| step.id.clone()),
+                    no_return: passed.last().map(|point| point.step.id.clone()),
                 }
             }
             RunState::Closed(outcome) => KilledRun::Closed(outcome),

@@ -25,7 +25,7 @@ use std::thread;
 
 use super::child::FinishedCommand;
 use super::{ChildCommand, LabError, Program, TreeSnapshot};
-use crate::plan::{Plan, PlannedStep};
+use crate::plan::Plan;
 
 use start_state::StartState;
 use trials::Trials;
@@ -75,17 +75,8 @@ impl CrashRehearsal<'_> {
 
     /// Returns the last step that cannot be rolled back, if there is one.
     fn no_return(&self) -> Option<&str> {
-        let is_point_of_no_return = |step: &&PlannedStep| {
-            step.manual
-                .as_ref()
-                .is_some_and(|manual| manual.undo.is_none())
-        };
-        self.plan
-            .steps
-            .iter()
-            .rev()
-            .find(is_point_of_no_return)
-            .map(|step| step.id.as_str())
+        let last = self.plan.points_of_no_return().pop();
+        last.map(|point| point.step.id.as_str())
     }
 }
 

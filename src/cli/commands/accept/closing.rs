@@ -5,11 +5,12 @@ use anyhow::{Context, bail};
 use super::progress::show_progress;
 use super::refuse_items;
 use crate::cli::advice::TypedCommand;
-use crate::cli::answers::confirm_to_continue;
+use crate::cli::answers::confirm;
 use crate::cli::args::AcceptArgs;
 use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
+use crate::cli::inputs::question;
 use crate::cli::recovery::state_of;
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
@@ -49,7 +50,8 @@ pub(super) fn close_run(
         "it will be closed in its current state: no installed file is moved, and its directory keeps every\n\
          object in it. It cannot be resumed afterwards; `rollup undo RUN` rolls back what it did",
     );
-    confirm_to_continue(args.yes)?;
+    let site = Some(plan.deployment.as_str());
+    confirm(&question("Close run ", name, site, disk.tree()), args.yes)?;
     let mut progress = begin_progress(disk, &plan, "accept", RunOptions::default())?;
     progress.reopen(name);
     let by = (user(), args.reason.clone());

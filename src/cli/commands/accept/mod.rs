@@ -11,14 +11,14 @@ mod quarantine;
 
 use anyhow::bail;
 
-use crate::cli::answers::confirm_to_continue;
+use crate::cli::answers::confirm;
 use crate::cli::args::AcceptArgs;
 use crate::cli::ending::{
     applied, begin_progress, report_changes, report_cleared_runs, report_undo,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::inputs::{DescribedDeployment, open_to_change};
+use crate::cli::inputs::{DescribedDeployment, open_to_change, question};
 use crate::cli::recovery::other_is_open;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -34,8 +34,7 @@ pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
         Ok(description) => chosen::instances(description, &args.items)?,
         Err(_) => None,
     };
-    let otherwise = "`--yes` accepts without asking";
-    let disk = site.lock("accept", args.yes, otherwise, args.lock)?;
+    let disk = site.lock("accept", args.lock)?;
     let unusable = unusable_runs(&disk)?;
     if !unusable.is_empty() {
         site.warn();
@@ -77,12 +76,14 @@ fn run_accept(
     if !reasons.is_empty() {
         bail!(RunError::NotReady(reasons));
     }
-    confirm_to_continue(args.yes)?;
+    let name = Some(site.description.name.as_str());
+    confirm(&question("Accept ", accepted, name, &site.tree), args.yes)?;
     disk.create_rollup_directory("accept")?;
     let mut progress = begin_progress(&disk, plan, "accept", RunOptions::default())?;
     let staged = run::stage(&disk, plan, &RunRequest::default(), None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, plan, staged, &mut progress));
-    let result = ended.map_err(anyhow::Error::from).and_then(applied);
+    let ended = ended.map_err(anyhow::Error::from);
+    let result = ended.and_then(|ended| applied(ended, &progress));
     let is_finished = result.is_ok();
     let result = result.and_then(|_| Ok(after?));
     progress.end(&result);
@@ -95,6 +96,6 @@ fn run_accept(
 fn report(site: &DescribedDeployment, plan: &Plan, progress: &RunProgress, accepted: &str) {
     let run = progress.run.clone().unwrap_or_default();
     out::line(format_args!("accepted as run {run}: {accepted}"));
-    report_changes(plan);
+    report_changes(&site.tree, plan, &run);
     report_undo(&site.tree, Some(&site.description), &run);
 }

@@ -3,9 +3,10 @@
 use super::progress::{show_progress, show_slots};
 use super::refuse_items;
 use crate::cli::advice::command_for;
-use crate::cli::answers::confirm_to_continue;
+use crate::cli::answers::confirm;
 use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
+use crate::cli::inputs::question;
 use crate::cli::lines::labelled;
 use crate::cli::terminal::out::{self, BAD};
 use crate::deployment::lock::user;
@@ -37,7 +38,10 @@ pub(super) fn quarantine_unusable(
          deleted, and no installed file is moved. Afterwards the run can be neither resumed nor undone,\n\
          and nothing is compared with its records",
     );
-    confirm_to_continue(args.yes)?;
+    confirm(
+        &question("Quarantine run ", &names, None, disk.tree()),
+        args.yes,
+    )?;
     for run in unusable {
         let to = quarantine(disk, run, (user(), args.reason.clone()))?;
         let (name, to) = (run.directory.name(), to.as_str());

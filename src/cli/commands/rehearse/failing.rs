@@ -19,8 +19,13 @@ use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
 pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
-    if named.parse::<usize>().is_ok() {
-        return Ok(());
+    match named.parse::<usize>() {
+        Ok(0) => {
+            let reason = "there is no operation 0: operations are counted from 1";
+            return Err(Failure::usage(reason));
+        }
+        Ok(_) => return Ok(()),
+        Err(_) => {}
     }
     let otherwise = "; or give the number of an operation";
     require_step(manifest, named, "--inject-failure", otherwise)

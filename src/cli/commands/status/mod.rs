@@ -1,13 +1,17 @@
-//! `status`: clean, interrupted and at which operation, or in need of attention and why.
+//! `status`: one of six states, and what is known of it.
 
+mod history;
 mod open;
+mod state;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::advice::TypedCommand;
 use crate::cli::args::ReadArgs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
@@ -21,17 +25,21 @@ use crate::deployment::free_space::free;
 use crate::deployment::lock::{LockHolder, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::{Outcome, Run, RunState, runs};
+use crate::journal::{Outcome, PendingAction, Run, RunState, pending_actions, runs};
 use crate::names::{Kb, RelPath, Version};
 use crate::plan::{directories_of_no_instance, lagging};
 use crate::run::{UndoAnswer, kept_bytes, past, undo_answers};
 
 use open::OpenRow;
+use state::DeploymentState;
 
 /// Runs `rollup status`.
 pub(super) fn status(args: &ReadArgs) -> anyhow::Result<Exit> {
-    let status = Status::read(inputs::open_deployment(args.deployment.path())?)?;
+    let mut status = Status::read(inputs::open_deployment(args.deployment.path())?)?;
     let exit = status.exit();
+    let typed = TypedCommand::on(&status.path);
+    let ways = status.ways();
+    status.next = ways.iter().map(|(way, _)| typed.command(way)).collect();
     show(args.format, exit, status, text::print);
     Ok(exit)
 }
@@ -40,6 +48,7 @@ pub(super) fn status(args: &ReadArgs) -> anyhow::Result<Exit> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "State of a deployment")]
 pub(in crate::cli) struct Status {
+    state: DeploymentState,
     /// Path of the deployment.
     #[serde(skip)]
     path: PathBuf,
@@ -62,7 +71,18 @@ pub(in crate::cli) struct Status {
     in_progress_by: Option<u32>,
     #[serde(skip)]
     holder: Option<LockHolder>,
+    /// Restarts that a person still has to do, by the runs that left them.
+    pending: Vec<PendingRow>,
     undo_data: UndoData,
+    /// Commands to type next, the first one for the direction of the open run.
+    next: Vec<String>,
+}
+
+/// Restarts that a run left to a person.
+#[derive(Serialize, JsonSchema)]
+struct PendingRow {
+    run: String,
+    actions: BTreeSet<PendingAction>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -134,6 +154,7 @@ impl Status {
             Ok((applied(&tree, described), runs, site))
         })?;
         let newest = newest_run(&tree, &runs, described)?;
+        let pending = pending_rows(&runs);
         let open = runs.iter().find(|run| run.is_open());
         let description = unless_open(description.map_err(Into::into), open)?;
         let (applied, superseded, lacking) = match unless_open(applied, open)? {
@@ -150,6 +171,9 @@ impl Status {
         };
         let planned = open.as_ref().and_then(|open| open.deployment.clone());
         Ok(Self {
+            state: DeploymentState::of(open.as_ref(), holder.is_some(), !pending.is_empty()),
+            pending,
+            next: Vec::new(),
             path: tree.path().to_owned(),
             name: description.map(|site| site.name).or(planned),
             applied,
@@ -170,12 +194,25 @@ impl Status {
     }
 
     fn exit(&self) -> Exit {
+        match self.state {
+            DeploymentState::Clean | DeploymentState::ActionRequired => Exit::Ok,
+            DeploymentState::InProgress if self.open.is_none() => Exit::Ok,
+            DeploymentState::NeedsAttention => Exit::NeedsAttention,
+            DeploymentState::Staged
+            | DeploymentState::InProgress
+            | DeploymentState::Interrupted => Exit::Stopped,
+        }
+    }
+
+    /// Returns the commands to type next, each with its effect; none while a process works.
+    fn ways(&self) -> Vec<(String, &'static str)> {
         match &self.open {
-            None => Exit::Ok,
-            Some(open) if !open.problems.is_empty() => Exit::NeedsAttention,
-            // It died before anything was begun; the next command removes it.
-            Some(open) if open.run_state == RunState::Staging && self.holder.is_none() => Exit::Ok,
-            Some(_) => Exit::Stopped,
+            _ if self.holder.is_some() => Vec::new(),
+            Some(open) => open.ways(),
+            None if !self.pending.is_empty() => {
+                vec![("ack".to_owned(), "records that the restarts are done")]
+            }
+            None => Vec::new(),
         }
     }
 }
@@ -229,6 +266,17 @@ fn applied_rows(applied: &AppliedRollups) -> (Vec<AppliedRow>, Vec<SupersededRow
         }
     }
     (in_effect, superseded)
+}
+
+fn pending_rows(runs: &[Run]) -> Vec<PendingRow> {
+    let mut rows = Vec::new();
+    for (run, actions) in pending_actions(runs) {
+        rows.push(PendingRow {
+            run: run.name().to_owned(),
+            actions,
+        });
+    }
+    rows
 }
 
 fn newest_run(

@@ -3,15 +3,21 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::history::RunHistory;
 use crate::cli::recovery::{is_back, is_unfinished};
+use crate::cli::state_now::names_of;
 use crate::cli::terminal::out::{count, number};
 use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
+use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Run, RunState};
+use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::error_chain;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{RunExamination, SwapState, describe_run, examine, load_plan};
+use crate::run::{
+    RunExamination, SwapState, bytes_to_stage, changes_since_plan, describe_run, examine,
+    kept_bytes, load_plan, points_passed,
+};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OpenRow {
@@ -23,6 +29,16 @@ pub(super) struct OpenRow {
     pub(super) waiting_at: Option<WaitingStep>,
     /// Conflicts that keep the run from continuing.
     pub(super) problems: Vec<String>,
+    /// Differences from what the plan of a staged run saw: it is stale.
+    pub(super) stale: Vec<String>,
+    /// Part of the work that is done, in percent.
+    percent: Option<u64>,
+    /// What is unavailable now, in words.
+    pub(super) unavailable: Option<String>,
+    #[serde(flatten)]
+    pub(super) history: RunHistory,
+    /// Id of the process that worked on the run last, if it has ended.
+    pub(super) ended_process: Option<u32>,
     swaps_done: Option<usize>,
     pub(super) swaps: Option<usize>,
     #[serde(skip)]
@@ -30,12 +46,14 @@ pub(super) struct OpenRow {
     /// Name of the deployment in the plan.
     #[serde(skip)]
     pub(super) deployment: Option<String>,
-    /// Progress in words: each step, the next operation, and the number of those done.
+    /// Progress in words: each step, and the next operation.
     #[serde(skip)]
     pub(super) progress: Vec<String>,
-    /// Id of a manual step that is done and cannot be rolled back.
+    /// Number of operations that are done, in words.
     #[serde(skip)]
-    pub(super) irreversible: Option<String>,
+    pub(super) done: String,
+    /// Points of no return that the run has passed, in words.
+    pub(super) irreversible: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -61,18 +79,33 @@ impl OpenRow {
             next_operation: None,
             waiting_at: None,
             problems: Vec::new(),
+            stale: Vec::new(),
+            percent: None,
+            unavailable: None,
+            history: RunHistory::read(tree, run, has_writer),
+            ended_process: match has_writer {
+                true => None,
+                false => last_owner(tree).map(|owner| owner.process),
+            },
             swaps_done: None,
             swaps: None,
             run_state: run.state(),
             deployment: None,
             progress: Vec::new(),
-            irreversible: None,
+            done: String::new(),
+            irreversible: Vec::new(),
         };
         if !is_unfinished(run) {
+            row.read_staged(tree, run, has_writer)?;
             return Ok(row);
         }
         match load_plan(tree, &run.directory) {
-            Ok(plan) => row.add_progress(run, &plan, examine(tree, &run.directory, &plan)?),
+            Ok(plan) => {
+                row.add_progress(run, &plan, examine(tree, &run.directory, &plan)?);
+                for point in points_passed(tree, run, &plan)? {
+                    row.irreversible.push(format!("{point}: {}", point.why));
+                }
+            }
             Err(error) => row.problems.push(error_chain(&error)),
         }
         // Between two renames of a process that is running, everything may look wrong.
@@ -83,12 +116,88 @@ impl OpenRow {
         Ok(row)
     }
 
+    /// Reads how far staging is, or if what is staged still fits.
+    fn read_staged(&mut self, tree: &Tree, run: &Run, has_writer: bool) -> anyhow::Result<()> {
+        // The plan of a run that died while staging may not have been written.
+        let Ok(plan) = load_plan(tree, &run.directory) else {
+            return Ok(());
+        };
+        self.deployment = Some(plan.deployment.clone());
+        match run.state() {
+            RunState::Staged if !has_writer => self.stale = changes_since_plan(tree, &plan)?,
+            RunState::Staging => {
+                let staged = kept_bytes(tree, run)?.unwrap_or_default();
+                self.percent = percent(staged, bytes_to_stage(&plan));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Describes the phase of the process that works on the run.
+    pub(super) fn phase(&self) -> String {
+        let phase = match self.run_state {
+            RunState::Staging => "staging",
+            RunState::Staged => "staged, about to commit",
+            RunState::Unfinished(Direction::Forward) => "committing",
+            RunState::Unfinished(Direction::Back) => "rolling back",
+            RunState::Closed(_) | RunState::Damaged(_) => "closed",
+        };
+        match self.percent {
+            Some(percent) => format!("{phase}, {percent} %"),
+            None => phase.to_owned(),
+        }
+    }
+
+    /// Returns the commands that continue the run, the one for its direction first.
+    pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
+        let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
+        if let Some(waiting) = &self.waiting_at {
+            let command = match is_back(self.run_state) {
+                true => &mut undo,
+                false => &mut resume,
+            };
+            command.push_str(&format!(" --done {}", waiting.step));
+        }
+        let mut ways = match self.run_state {
+            RunState::Staging => vec![(undo, "removes it, and so does the next apply")],
+            RunState::Staged if self.stale.is_empty() => {
+                vec![(resume, "commits it"), (undo, "discards it")]
+            }
+            RunState::Staged => vec![(undo, "discards it; then plan and apply again")],
+            _ if self.swaps.is_none() => vec![
+                (
+                    "explain recovery".to_owned(),
+                    "shows how to recover the run by hand",
+                ),
+                ("accept".to_owned(), "quarantines the run"),
+            ],
+            RunState::Damaged(_) => vec![
+                (
+                    "resume --from-slots".to_owned(),
+                    "finishes it without its journal",
+                ),
+                (
+                    "undo --from-slots".to_owned(),
+                    "rolls it back without its journal",
+                ),
+                ("accept".to_owned(), "quarantines the run"),
+            ],
+            _ if !self.irreversible.is_empty() => vec![(resume, "finishes it")],
+            state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
+            _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
+        };
+        if self.swaps.is_some() && !self.problems.is_empty() {
+            ways.push(("accept".to_owned(), "closes the run in its current state"));
+        }
+        ways
+    }
+
     fn add_progress(&mut self, run: &Run, plan: &Plan, examined: RunExamination) {
         self.swaps = Some(plan.swaps.len());
         self.swaps_done = Some(examined.done());
         self.deployment = Some(plan.deployment.clone());
         self.waiting_at = waiting_at(run, plan, &examined);
-        self.irreversible = irreversible_step(run, plan).map(|step| step.id.clone());
         for step in &plan.steps {
             self.progress.push(describe_step(step, &examined, run));
         }
@@ -109,11 +218,26 @@ impl OpenRow {
             });
         }
         let is_done = |operation: &&Operation| examined.is_done(operation.swap);
-        let done = number(plan.operations().filter(is_done).count() as u64);
-        let all = count(all, "operation", "operations");
-        self.progress.push(format!("{done} of {all} done"));
+        let done = plan.operations().filter(is_done).count() as u64;
+        let past = match is_back(run.state()) {
+            true => all as u64 - done,
+            false => done,
+        };
+        self.percent = percent(past, all as u64);
+        let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
+        self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
+        self.done = format!(
+            "{} of {} done",
+            number(done),
+            count(all, "operation", "operations")
+        );
         self.problems = examined.problems;
     }
+}
+
+/// Returns a part in percent, rounded down; `None` of nothing.
+fn percent(part: u64, all: u64) -> Option<u64> {
+    (part.min(all) * 100).checked_div(all)
 }
 
 /// Returns whether an operation is behind the run: done, or in a rollback undone.
@@ -181,13 +305,4 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
         });
     }
     None
-}
-
-/// Returns the manual step that was done, and that cannot be rolled back.
-fn irreversible_step<'p>(run: &Run, plan: &'p Plan) -> Option<&'p PlannedStep> {
-    plan.steps.iter().find(|step| {
-        let manual = step.manual.as_ref();
-        manual.is_some_and(|manual| manual.undo.is_none())
-            && run.journal.confirmed(&step.id) == Some(Answer::Done)
-    })
 }

@@ -1,12 +1,15 @@
 //! The status as text.
 
+use std::collections::BTreeSet;
+
 use super::open::OpenRow;
+use super::state::DeploymentState;
 use super::{NewestRun, SiteStatus, Status};
 use crate::cli::advice::{TypedCommand, command_for};
 use crate::cli::lines::labelled;
-use crate::cli::recovery::is_back;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
-use crate::journal::RunState;
+use crate::cli::views::restarts::describe_restarts;
+use crate::journal::PendingAction;
 use crate::names::Escaped;
 
 /// Number of problems that are listed one by one.
@@ -47,14 +50,65 @@ pub(super) fn print(status: &Status) {
     for damaged in &status.damaged {
         labelled(WARN, "damaged", Escaped(damaged));
     }
-    if let Some(holder) = &status.holder {
-        let text = format!("{holder} is changing the deployment");
-        labelled(WARN, "in progress", text);
+    print_state(status);
+    print_next(status, &typed);
+}
+
+/// Prints the state in one line, and below it what is known of it.
+fn print_state(status: &Status) {
+    let holder = status.holder.as_ref().map(ToString::to_string);
+    match (status.state, &status.open) {
+        (DeploymentState::InProgress, open) => {
+            let holder = holder.unwrap_or_default();
+            let doing = match open {
+                Some(open) => format!("run {}: {}", open.run, open.phase()),
+                None => "no run is open yet".to_owned(),
+            };
+            let text = format!("{holder} is changing the deployment; {doing}");
+            labelled(WARN, "in progress", Escaped(&text));
+        }
+        (DeploymentState::ActionRequired, _) => {
+            let actions = status.pending.iter().flat_map(|row| &row.actions);
+            let actions: BTreeSet<&PendingAction> = actions.collect();
+            let restarts = describe_restarts(actions).join("; ");
+            labelled(
+                BAD,
+                "ACTION REQUIRED",
+                format!("restart {}", Escaped(&restarts)),
+            );
+            let runs: Vec<&str> = status.pending.iter().map(|row| row.run.as_str()).collect();
+            let runs = runs.join(", ");
+            out::line(format_args!(
+                "  no run in progress; left by run {}",
+                Escaped(&runs)
+            ));
+        }
+        (DeploymentState::Clean, None) => labelled(GOOD, "clean", "no run in progress"),
+        (DeploymentState::Clean, Some(open)) => {
+            let text = format!("run {} is {}", open.run, open.state);
+            labelled(GOOD, "clean", text);
+        }
+        (DeploymentState::Staged, Some(open)) => {
+            let stale = if open.stale.is_empty() {
+                ""
+            } else {
+                "; it is stale"
+            };
+            let text = format!("run {} is {}{stale}", open.run, open.state);
+            labelled(WARN, "staged", text);
+        }
+        (DeploymentState::Interrupted, Some(open)) => {
+            let text = format!("run {} is {}, {}", open.run, open.state, open.done);
+            labelled(WARN, "interrupted", text);
+        }
+        (_, Some(open)) => {
+            let text = format!("run {} is {}", open.run, open.state);
+            labelled(BAD, "needs attention", text);
+        }
+        (_, None) => {}
     }
-    match &status.open {
-        Some(open) => print_open(open, &typed, status.holder.is_some()),
-        None if status.holder.is_some() => out::line("no run is open"),
-        None => labelled(GOOD, "clean", "no run in progress"),
+    if let Some(open) = &status.open {
+        print_open(open, status.holder.is_some());
     }
 }
 
@@ -98,21 +152,27 @@ fn print_site(site: &SiteStatus, typed: &TypedCommand) {
     }
 }
 
-/// Prints the progress of an open run, and the commands that continue it.
-fn print_open(open: &OpenRow, typed: &TypedCommand, has_writer: bool) {
-    let is_unfinished = matches!(open.run_state, RunState::Unfinished(_));
-    let label = if is_unfinished && !has_writer && open.waiting_at.is_none() {
-        "interrupted"
-    } else {
-        "open"
-    };
-    labelled(
-        WARN,
-        label,
-        format_args!("run {} is {}", open.run, open.state),
-    );
+/// Prints what is known of an open run: who began it, why it stopped, what is unavailable, and its
+/// progress.
+fn print_open(open: &OpenRow, has_writer: bool) {
+    print_history(open, has_writer);
+    if let Some(unavailable) = &open.unavailable {
+        let since = open.history.unavailable_since.as_deref();
+        let since = since
+            .map(|since| format!(" since {since}"))
+            .unwrap_or_default();
+        let text = format!("unavailable{since}: {unavailable}");
+        wrapped_line(&text);
+    }
+    for point in &open.irreversible {
+        wrapped_line(&format!("point of no return: {point}"));
+    }
+    for change in open.stale.iter().take(LISTED_PROBLEMS) {
+        wrapped_line(&format!("stale: {change}"));
+    }
+    print_more(open.stale.len(), "differences");
     for line in &open.progress {
-        out::line(format_args!("  {line}"));
+        out::line(format_args!("  {}", Escaped(line)));
     }
     if let Some(waiting) = &open.waiting_at
         && !has_writer
@@ -124,63 +184,61 @@ fn print_open(open: &OpenRow, typed: &TypedCommand, has_writer: bool) {
         }
     }
     for problem in open.problems.iter().take(LISTED_PROBLEMS) {
-        labelled(BAD, "needs attention", Escaped(problem));
+        labelled(BAD, "problem", Escaped(problem));
     }
-    if open.problems.len() > LISTED_PROBLEMS {
-        let more = open.problems.len() - LISTED_PROBLEMS;
-        out::line(format_args!("and {more} more problems"));
+    print_more(open.problems.len(), "problems");
+}
+
+fn print_history(open: &OpenRow, has_writer: bool) {
+    let history = &open.history;
+    if let Some(at) = &history.began_at {
+        let by = history.began_by.as_deref().unwrap_or("an unknown user");
+        let on = history.began_on.as_deref().unwrap_or("an unknown machine");
+        wrapped_line(&format!("began {at}, by {by} on {on}"));
     }
-    if !has_writer {
-        print_ways_on(open, typed);
+    if let Some(stopped) = &history.stopped {
+        wrapped_line(stopped);
+    }
+    match open.ended_process {
+        Some(process) if !has_writer => {
+            wrapped_line(&format!("process {process}, which worked on it, has ended"));
+        }
+        _ => {}
     }
 }
 
-/// Prints the commands that continue an open run, the one for its direction first.
-fn print_ways_on(open: &OpenRow, typed: &TypedCommand) {
-    match open.run_state {
-        RunState::Staging => {
-            typed.print_next(&[("undo", "removes it, and so does the next apply")]);
-        }
-        RunState::Damaged(_) if open.swaps.is_some() => typed.print_next(&[
-            ("resume --from-slots", "finishes it without its journal"),
-            ("undo --from-slots", "rolls it back without its journal"),
-            ("accept", "quarantines the run"),
-        ]),
-        RunState::Unfinished(_) | RunState::Damaged(_) if open.swaps.is_none() => {
-            typed.print_next(&[
-                ("explain recovery", "shows how to recover the run by hand"),
-                ("accept", "quarantines the run"),
-            ])
-        }
-        state => print_directions(open, state, typed),
+/// Prints a line about an open run, wrapped to the width of the screen.
+fn wrapped_line(text: &str) {
+    let text = Escaped(text).to_string();
+    let text = out::wrapped(&text, out::width().saturating_sub(2), "    ");
+    out::line(format_args!("  {text}"));
+}
+
+fn print_more(all: usize, noun: &str) {
+    if all > LISTED_PROBLEMS {
+        let more = all - LISTED_PROBLEMS;
+        out::line(format_args!("  and {more} more {noun}"));
     }
 }
 
-/// Prints the commands that finish an open run, roll it back or close it.
-fn print_directions(open: &OpenRow, state: RunState, typed: &TypedCommand) {
-    let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
-    if let Some(waiting) = &open.waiting_at {
-        let command = if is_back(state) {
-            &mut undo
-        } else {
-            &mut resume
-        };
-        command.push_str(&format!(" --done {}", waiting.step));
-    }
-    let mut ways = vec![(resume.as_str(), "finishes it")];
-    match &open.irreversible {
-        Some(step) => out::line(format_args!(
-            "the manual step `{step}` is done and cannot be rolled back"
-        )),
-        None if state == RunState::Staged => ways.push((&undo, "discards it")),
-        None => ways.push((&undo, "rolls it back")),
-    }
-    if is_back(state) {
-        ways.reverse();
-    }
-    if !open.problems.is_empty() {
+/// Prints the commands to type next.
+fn print_next(status: &Status, typed: &TypedCommand) {
+    let ways = status.ways();
+    let ways: Vec<(&str, &str)> = ways
+        .iter()
+        .map(|(way, what)| (way.as_str(), *what))
+        .collect();
+    let has_problems = status
+        .open
+        .as_ref()
+        .is_some_and(|open| !open.problems.is_empty());
+    if has_problems
+        && status
+            .open
+            .as_ref()
+            .is_some_and(|open| open.swaps.is_some())
+    {
         out::line("next: fix the problems above first; then");
-        ways.push(("accept", "closes the run in its current state"));
     }
     typed.print_next(&ways);
 }

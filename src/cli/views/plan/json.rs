@@ -30,8 +30,9 @@ pub(crate) struct PlanDocument<'p> {
 pub(crate) struct PlanInputs {
     /// Path of the manifest.
     pub(crate) manifest: PathBuf,
-    /// Path of the payload.
-    pub(crate) payload: PathBuf,
+    /// Path of the payload; absent if the rollup needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) payload: Option<PathBuf>,
     #[serde(flatten)]
     pub(crate) choices: PlanChoices,
 }

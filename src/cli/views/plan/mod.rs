@@ -7,6 +7,7 @@
 mod html;
 mod json;
 mod markdown;
+mod prompt;
 mod text;
 mod tree;
 mod view;
@@ -20,10 +21,11 @@ use crate::cli::terminal::out;
 use crate::plan::Plan;
 
 pub(crate) use json::{PlanDocument, PlanInputs, saved};
+pub(crate) use prompt::prompt_summary;
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
-    describe_operation, describe_state, group_operations, manual_step_count, rollup_list,
-    scope_lines,
+    describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
+    rollup_list, scope_lines,
 };
 
 /// Shows a plan in the chosen format.

@@ -163,9 +163,10 @@ impl TextPage {
             ),
         }
         self.labelled(PLAIN, "scope", &view.scope);
-        match &view.undo {
-            Ok(everything) => self.labelled(PLAIN, "undo", slice::from_ref(everything)),
-            Err(step) => self.labelled(WARN, "point of no return", slice::from_ref(step)),
+        self.labelled(PLAIN, "undo", slice::from_ref(&view.undo.summary));
+        self.labelled(WARN, "point of no return", &view.undo.points);
+        for (label, effect) in &view.effects {
+            self.labelled(PLAIN, label, slice::from_ref(effect));
         }
         self.labelled(PLAIN, "checked", &view.checked);
         self.labelled(PLAIN, "note", &plan.context.notes);
@@ -204,6 +205,11 @@ impl TextPage {
             if reasons == Reasons::Shown {
                 self.reason(row.group.first);
             }
+            if let Some(why) = &row.group.first.irreversible {
+                let label = styled(WARN, "point of no return:");
+                let text = self.wrapped("", why, INDENT);
+                self.lines.push(format!("{:INDENT$}{label} {text}", ""));
+            }
             if row.is_new {
                 self.lines.push(format!(
                     "{:INDENT$}{} it was not installed before, and will be now",
@@ -232,6 +238,10 @@ impl TextPage {
         if !manual.servers.is_empty() {
             texts.push(format!("on {}", manual.servers.join(", ")));
         }
+        let files: Vec<&str> = manual.files.iter().map(|file| file.name.as_str()).collect();
+        if !files.is_empty() {
+            texts.push(format!("files: {}", files.join(", ")));
+        }
         let undo = manual.undo.as_deref().unwrap_or(NOT_POSSIBLE);
         texts.extend(format!("undo: {undo}").lines().map(str::to_owned));
         for text in texts {
@@ -254,6 +264,11 @@ impl TextPage {
                 .push("   = nothing    the step changes nothing".to_owned());
         }
         for row in view.operations.iter().rev() {
+            if row.group.first.irreversible.is_some() {
+                let text = self.wrapped("", POINT_OF_NO_RETURN, INDENT);
+                self.lines
+                    .push(format!("   {} {:<10} {text}", styled(WARN, "?"), "stop"));
+            }
             self.operation(row, Direction::Back);
         }
     }
@@ -323,6 +338,9 @@ impl TextPage {
             view,
             dependents.map(|outage| (outage.subject(), outage)),
         );
+        if let Some(behind) = view.behind() {
+            self.lines.push(format!("  {behind}"));
+        }
     }
 
     fn spans<'v>(

@@ -6,10 +6,10 @@ use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
-    OperationGroup, console_state, describe_rollback, describe_size, group_operations, plan_title,
-    rollup_list, scope_lines,
+    OperationGroup, Reversibility, console_state, describe_size, documented_effects,
+    group_operations, plan_title, rollup_list, scope_lines,
 };
-use crate::cli::terminal::out::{number, on_servers};
+use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
@@ -24,9 +24,10 @@ pub(super) struct PlanView<'p> {
     pub(super) applied_before: String,
     pub(super) applied_after: String,
     pub(super) size: String,
-    /// `Ok` if everything can be rolled back, `Err` with the first point of no return.
-    pub(super) undo: Result<String, String>,
+    pub(super) undo: Reversibility,
     pub(super) scope: Vec<String>,
+    /// Restart of computers and changes of the registry, by the article.
+    pub(super) effects: Vec<(&'static str, String)>,
     /// Prerequisites that were checked, with the findings.
     pub(super) checked: Vec<String>,
     pub(super) permanent_outages: Vec<String>,
@@ -142,8 +143,9 @@ impl<'p> PlanView<'p> {
             applied_before: rollup_list(&plan.applied.before),
             applied_after: rollup_list(&plan.applied.after),
             size: describe_size(plan),
-            undo: describe_rollback(plan, &restarts_after_undo),
+            undo: Reversibility::of(plan, &restarts_after_undo),
             scope: scope_lines(plan),
+            effects: plan.rollup().map(documented_effects).unwrap_or_default(),
             checked: plan.context.checked.iter().map(checked).collect(),
             permanent_outages: outages
                 .iter()
@@ -174,8 +176,39 @@ impl<'p> PlanView<'p> {
         let from = self.id(&outage.from);
         match &outage.to {
             Some(to) if *to == outage.from => format!("during step {from}"),
-            Some(to) => format!("from step {from} to step {}", self.id(to)),
+            Some(to) => {
+                let note = self.wait_note(outage);
+                format!("from step {from} to step {}{note}", self.id(to))
+            }
             None => format!("from step {from} on, permanently"),
+        }
+    }
+
+    /// Returns the ids of the manual steps during an outage: it lasts as long as a person takes for
+    /// them.
+    pub(super) fn waits(&self, outage: &OutageView<'_>) -> Vec<&'p str> {
+        let to = outage.to.unwrap_or(self.plan.steps.len());
+        let between = self.plan.steps.get(outage.from..to).unwrap_or_default();
+        let manual = between.iter().filter(|step| step.manual.is_some());
+        manual.map(|step| step.id.as_str()).collect()
+    }
+
+    /// Describes the manual steps during an outage, as the end of a sentence; empty without any.
+    pub(super) fn wait_note(&self, outage: &OutageView<'_>) -> String {
+        match self.waits(outage).as_slice() {
+            [] => String::new(),
+            steps => format!(", as long as a person takes for step {}", steps.join(", ")),
+        }
+    }
+
+    /// Describes the instances behind those whose dependencies are unavailable, if there are any.
+    pub(super) fn behind(&self) -> Option<String> {
+        match self.plan.outage_behind {
+            0 => None,
+            behind => {
+                let instances = count(behind, "instance", "instances");
+                Some(format!("and {instances} through these"))
+            }
         }
     }
 }

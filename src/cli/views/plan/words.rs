@@ -4,17 +4,17 @@
 
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
+use crate::manifest::ComputerRestart;
 use crate::names::{Digest, Kb, Version};
-use crate::plan::{Operation, OperationKind, Plan, Subject, Swap, TargetState};
+use crate::plan::{Operation, OperationKind, Plan, PlannedRollup, Subject, Swap, TargetState};
 
 /// Undo of a manual step that has none.
 pub(super) const NOT_POSSIBLE: &str =
     "not possible; once it is done, the step is a point of no return";
 
-/// Explains, in the rollback of a plan, a manual step that cannot be rolled back.
-pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this step was done, the \
-    rollback ends here, and a finished run cannot be undone; the rest is for a run that did not \
-    reach the step";
+/// Explains, in the rollback of a plan, what cannot be rolled back.
+pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this was done, the rollback \
+    ends here, and a finished run cannot be undone; the rest is for a run that did not reach it";
 
 /// Answer to a request for the console of a plan that does not have it.
 pub(super) const WITHOUT_CONSOLE: &str =
@@ -51,6 +51,24 @@ pub(crate) fn scope_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// Describes the restart of computers and the changes of the registry that the article documents,
+/// each with its label.
+pub(crate) fn documented_effects(rollup: &PlannedRollup) -> Vec<(&'static str, String)> {
+    let mut effects = Vec::new();
+    if let Some(restart) = rollup.computer_restart {
+        let text = match restart {
+            ComputerRestart::No => "not required",
+            ComputerRestart::Required => "required on each changed server, after the run",
+            ComputerRestart::IfInUse => "only if files were in use",
+        };
+        effects.push(("computer restart", text.to_owned()));
+    }
+    if let Some(changes) = &rollup.registry_changes {
+        effects.push(("registry", changes.clone()));
+    }
+    effects
+}
+
 /// Lists applied rollups.
 pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
     if kbs.is_empty() {
@@ -84,26 +102,76 @@ pub(super) fn describe_size(plan: &Plan) -> String {
     }
 }
 
-/// Describes how far the run can be rolled back: `Ok` if completely, `Err` with the first point of
-/// no return.
-pub(super) fn describe_rollback(plan: &Plan, restarts: &[String]) -> Result<String, String> {
-    if let Some(step) = plan.point_of_no_return() {
-        return Err(format!(
-            "step `{}` cannot be rolled back: once it is done, a failing run rolls back only to \
-             just behind it and exits with 11, and the finished run cannot be undone",
-            step.id
-        ));
+/// Reversibility of a plan, in words.
+pub(crate) struct Reversibility {
+    /// How far the run can be rolled back.
+    pub(crate) summary: String,
+    /// Points of no return, with their reasons.
+    pub(crate) points: Vec<String>,
+}
+
+impl Reversibility {
+    /// Describes how far a run of the plan can be rolled back; `restarts` are those that an undo
+    /// requires.
+    pub(crate) fn of(plan: &Plan, restarts: &[String]) -> Self {
+        let points = plan.points_of_no_return();
+        let mut summary = match points.first() {
+            None => can_be_rolled_back(plan),
+            Some(first) => format!(
+                "only before the first point of no return, in step `{}`; behind it a failing run \
+                 rolls back to just behind the last one that it passed and exits with 11, and the \
+                 finished run cannot be undone",
+                first.step.id
+            ),
+        };
+        for restart in restarts {
+            summary.push_str(&format!("; {restart}"));
+        }
+        let points = points.iter().map(|point| {
+            let optional = if point.is_optional() {
+                ", if it is done"
+            } else {
+                ""
+            };
+            format!("{point}{optional}: {}", point.why)
+        });
+        Self {
+            summary,
+            points: points.collect(),
+        }
     }
-    let mut summary = "everything can be rolled back".to_owned();
+}
+
+/// Describes what a rollback of procedures cannot restore; `None` without procedures.
+pub(crate) fn describe_elsewhere<'a>(
+    procedures: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let names: Vec<&str> = procedures.into_iter().collect();
+    let (noun, record) = match names.len() {
+        0 => return None,
+        1 => ("procedure", "record"),
+        _ => ("procedures", "records"),
+    };
+    let names = names.join(", ");
+    let pronoun = if noun == "procedure" { "it" } else { "they" };
+    Some(format!(
+        "of the {noun} {names} the {record} can be restored; what {pronoun} changed elsewhere is \
+         not known to rollup"
+    ))
+}
+
+/// Describes the rollback of a plan without a point of no return.
+fn can_be_rolled_back(plan: &Plan) -> String {
+    let mut summary = match describe_elsewhere(plan.unmarked_procedures()) {
+        None => "everything can be rolled back".to_owned(),
+        Some(elsewhere) => format!("the deployment can be rolled back; {elsewhere}"),
+    };
     let manual_steps = manual_step_count(plan);
     if manual_steps > 0 {
         let manual_steps = count(manual_steps, "manual step", "manual steps");
-        summary.push_str(&format!(", {manual_steps} by hand"));
+        summary.push_str(&format!("; {manual_steps} by hand"));
     }
-    for restart in restarts {
-        summary.push_str(&format!("; {restart}"));
-    }
-    Ok(summary)
+    summary
 }
 
 /// Describes an operation in one line.
@@ -179,6 +247,7 @@ pub(crate) fn group_operations(operations: &[Operation]) -> Vec<OperationGroup<'
 fn is_same_change(one: &Operation, next: &Operation) -> bool {
     one.kind == next.kind
         && one.target == next.target
+        && one.irreversible == next.irreversible
         && one.server.is_some()
         && describe_change(one) == describe_change(next)
 }

@@ -2,14 +2,17 @@
 
 use super::timeline::{Axis, Bar, TimeLineView};
 use super::words::{
-    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time, server_name,
+    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time,
+    server_name, unavailable_since,
 };
 use crate::cli::terminal::out::number;
+use crate::cli::views::restarts::describe_restart;
+use crate::cli::views::steps::describe_answer;
 use crate::events::{
     Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
     TargetKind, TargetOutages, TimeSpan,
 };
-use crate::journal::{Answer, Direction, Outcome};
+use crate::journal::{Direction, Outcome};
 use crate::names::Digest;
 
 /// Number of outages that have a row on a page; the document for programs has all.
@@ -44,8 +47,8 @@ pub(super) struct ComparisonView {
 /// Manual step, with the time for which the run waited.
 pub(super) struct ManualStepWait {
     pub(super) step: String,
+    /// Answer, and who gave it from where.
     pub(super) answer: String,
-    pub(super) by: String,
     pub(super) took: String,
 }
 
@@ -202,11 +205,9 @@ fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
         messages.push(describe_turn(turn, attempt));
     }
     for restart in &attempt.restarts {
-        let servers = restart.servers.join(", ");
-        messages.push((
-            Tone::Warn,
-            format!("restart required: {} on {servers}", restart.service),
-        ));
+        let servers = restart.servers.iter().map(String::as_str);
+        let restart = describe_restart(restart.service.as_deref(), servers);
+        messages.push((Tone::Warn, format!("restart required: {restart}")));
     }
     for notice in &attempt.notices {
         messages.push((Tone::Warn, notice.clone()));
@@ -226,6 +227,10 @@ fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
 fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
     match (turn.direction, turn.why.as_str()) {
         (Direction::Back, "undo") => (Tone::Warn, "rolled back by `undo`".to_owned()),
+        // The reason names the step and the operation.
+        (Direction::Back, why) if why.starts_with("step `") => {
+            (Tone::Bad, format!("the run was rolled back: {why}"))
+        }
         (Direction::Back, why) => {
             let failed = attempt.steps.iter().rfind(|step| {
                 step.direction == Direction::Forward && step.span.from_us <= turn.at_us
@@ -245,9 +250,7 @@ fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
 impl ManualStepWait {
     fn of(wait: &ManualWait, attempt: &Attempt) -> Self {
         let answer = match (wait.answer, wait.direction) {
-            (Some(Answer::Done), _) => "done".to_owned(),
-            (Some(Answer::Skipped), _) => "skipped".to_owned(),
-            (Some(Answer::RolledBack), _) => "rolled back".to_owned(),
+            (Some(answer), _) => describe_answer(answer, wait.by.as_deref(), wait.from),
             (None, _) if attempt.outcome.is_none() => {
                 format!("waits since {}", format_moment(attempt, wait.span.from_us))
             }
@@ -257,7 +260,6 @@ impl ManualStepWait {
         Self {
             step: wait.step.clone(),
             answer,
-            by: wait.by.clone().unwrap_or_default(),
             took: format_duration(wait.span.us()),
         }
     }
@@ -288,14 +290,19 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
         let note = "from its start until everything was compared and closed";
         figure("committed in", format_duration(committed.us()), note);
     }
+    if let Some(since) = unavailable_since(attempt) {
+        let unavailable = attempt.outages.iter().filter(|one| one.since_us.is_some());
+        let note = format!("{} of the items and services below", unavailable.count());
+        figure("unavailable since", since, &note);
+        return figures;
+    }
     if let Some(outage) = attempt.outage {
         let value = format!("{}{}", at_least(attempt), format_duration(outage.us()));
-        let label = if attempt.outcome.is_some() {
-            "outage"
-        } else {
-            "outage so far"
+        let (label, note) = match attempt.outcome {
+            Some(_) => ("outage", "from the first rename to the last"),
+            None => ("renames so far", "nothing is unavailable at this moment"),
         };
-        figure(label, value, "from the first rename to the last");
+        figure(label, value, note);
         figures.extend(outage_parts(attempt, &outage));
     }
     figures

@@ -27,6 +27,8 @@ use crate::events::RunSummary;
 use view::ReportView;
 use words::Tone;
 
+pub(crate) use words::{format_time, unavailable_since};
+
 /// Shows the summary of a run in the chosen format.
 pub(crate) fn show(
     tree: &Tree,

@@ -117,8 +117,7 @@ impl TextReport {
             report.wrap(&label, &figure.note, NOTES);
         });
         self.section("manual steps", &attempt.waits, |report, wait| {
-            let by = preceded(" by ", &wait.by);
-            let text = format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took);
+            let text = format!("{}: {}, waited {}", wait.step, wait.answer, wait.took);
             report.wrap("  ", &text, 2);
         });
         for table in &attempt.outages {

@@ -136,6 +136,9 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         facts.push(("closed", format_time(at)));
     }
+    for effect in &summary.effects {
+        facts.push(("article", effect.clone()));
+    }
     for line in &summary.scope {
         facts.push(("scope", line.clone()));
     }

@@ -36,8 +36,18 @@ pub(super) fn server_name(server: Option<&String>) -> String {
     server.map_or("shared by all", String::as_str).to_owned()
 }
 
+/// Returns the time since which something is unavailable, if the attempt has not ended.
+pub(crate) fn unavailable_since(attempt: &Attempt) -> Option<String> {
+    let ongoing = attempt
+        .outages
+        .iter()
+        .filter_map(|outages| outages.since_us);
+    let since_us = ongoing.min().filter(|_| attempt.outcome.is_none())?;
+    Some(format_moment(attempt, since_us))
+}
+
 /// Formats a time of the wall clock, to the second.
-pub(super) fn format_time(at: &str) -> String {
+pub(crate) fn format_time(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
         Ok(at) => at.strftime(TO_THE_SECOND).to_string(),
         Err(_) => at.to_owned(),

@@ -33,6 +33,9 @@ impl<'s> ReadableText<'s> {
             findings.push(fault.clone());
             return None;
         }
+        if other_format(source, findings) {
+            return None;
+        }
         byte_order_mark(source, findings);
         let mut text = source.text().to_owned();
         let mut errors = SyntaxErrors::new(source);
@@ -114,6 +117,31 @@ fn earlier_line(source: &Source, repeated: &Span) -> Option<u32> {
         }
     }
     None
+}
+
+/// Reports a document that is an HTML or XML page, or JSON: no line of TOML begins like these.
+fn other_format(source: &Source, findings: &mut Findings) -> bool {
+    let text = source.text().trim_start_matches('\u{feff}').trim_start();
+    let (format, help) = match text.chars().next() {
+        Some('<') => {
+            let head: String = text.chars().take(1024).collect();
+            let head = head.to_ascii_lowercase();
+            let is_html = head.contains("<html") || head.starts_with("<!doctype html");
+            let format = if is_html { "an HTML page" } else { "XML" };
+            (
+                format,
+                "`rollup import` drafts a manifest from the page of an article",
+            )
+        }
+        Some('{') => ("JSON", "`rollup show` prints a saved plan"),
+        _ => return false,
+    };
+    let start = source.text().len() - text.len();
+    let message = format!("the document is {format}, not TOML");
+    findings
+        .add(Code::OtherFormat, start..start + 1, message)
+        .help(help);
+    true
 }
 
 fn byte_order_mark(source: &Source, findings: &mut Findings) {

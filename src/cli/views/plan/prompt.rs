@@ -1,0 +1,63 @@
+//! Summary of a plan before the prompt: what changes, what is unavailable, and what can be rolled
+//! back.
+
+use std::collections::BTreeSet;
+
+use super::view::{OutageKind, PlanView};
+use crate::cli::terminal::out::{count, wrapped};
+use crate::names::Escaped;
+use crate::plan::Plan;
+
+/// Returns the lines to read last before a plan is confirmed.
+pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
+    let view = PlanView::of(plan);
+    let servers: BTreeSet<&str> = plan
+        .operations()
+        .filter_map(|operation| operation.server.as_deref())
+        .collect();
+    let servers = count(servers.len(), "server", "servers");
+    let mut lines = vec![
+        String::new(),
+        format!("changes: {}, on {servers}", view.size),
+        format!("outage: {}", outage(&view)),
+        format!("undo: {}", view.undo.summary),
+    ];
+    for point in &view.undo.points {
+        lines.push(format!("point of no return: {point}"));
+    }
+    for line in &mut lines {
+        *line = wrapped(&Escaped(line).to_string(), width, "  ");
+    }
+    lines
+}
+
+/// Counts what is unavailable during the run, and names the steps that last as long as a person
+/// takes.
+fn outage(view: &PlanView<'_>) -> String {
+    let targets = |kind: OutageKind| -> BTreeSet<&str> {
+        let outages = view.outages.iter().filter(|outage| outage.kind == kind);
+        outages.map(|outage| outage.target).collect()
+    };
+    let (items, services) = (targets(OutageKind::Item), targets(OutageKind::Service));
+    if items.is_empty() && services.is_empty() {
+        return "nothing becomes unavailable".to_owned();
+    }
+    let mut text = format!(
+        "{} and {} are unavailable during the run",
+        count(items.len(), "item", "items"),
+        count(services.len(), "service", "services")
+    );
+    let mut waits: BTreeSet<&str> = BTreeSet::new();
+    for outage in &view.outages {
+        waits.extend(view.waits(outage));
+    }
+    if !waits.is_empty() {
+        let waits = Vec::from_iter(waits).join("`, `");
+        text.push_str(&format!(", as long as a person takes for step `{waits}`"));
+    }
+    if !view.permanent_outages.is_empty() {
+        let permanent = view.permanent_outages.len();
+        text.push_str(&format!("; {permanent} of the outages are permanent"));
+    }
+    text
+}
