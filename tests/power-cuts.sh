@@ -3,7 +3,8 @@
 #
 #   tests/power-cuts.sh FILESYSTEM [POINT...]       as root; FILESYSTEM is ext4, xfs or btrfs
 #
-# The deployment is on an image that is mounted through a loop device. `apply` is killed at a change of
+# Three items have directories of an operator's data, and files of theirs beside the managed ones. The
+# deployment is on an image that is mounted through a loop device. `apply` is killed at a change of
 # the disk (POINT counts them), some files are brought to disk and others are not, and the image is copied
 # as it is then: what the system still holds in memory is lost, as when the power fails. The copy is
 # mounted, its journal is replayed by the kernel, and `resume` or `undo` recovers the run. Every path,
@@ -15,10 +16,9 @@ set -euo pipefail
 filesystem=${1:?say which file system: ext4, xfs or btrfs}
 shift
 points=("$@")
-[ ${#points[@]} -gt 0 ] || mapfile -t points < <(seq 20 90 920; seq 926 6 1086)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-rollup=$root/target/release/rollup
+rollup=${ROLLUP:-$root/target/release/rollup}
 manifest=$root/manifests/kb952076.toml
 work=$(mktemp -d)
 clear() {
@@ -41,9 +41,23 @@ names() { # DIRECTORY
   (cd "$1" && find . -type f -printf '%s %P\n' -o -printf '%P\n') | sort
 }
 
-(cd "$root" && cargo build --release --quiet)
+[ -n "${ROLLUP:-}" ] || (cd "$root" && cargo build --release --quiet)
 "$rollup" rehearse "$manifest" --prepare --lab "$work/lab" > /dev/null
 payload=$work/lab/payload
+mapfile -t items < <(find "$work/lab/deployment" -name files -type d | sort | head -n 3)
+for files in "${items[@]}"; do
+  mkdir -p "$files/data/deep/er"
+  for file in {1..40}; do echo "data $file" > "$files/data/$file"; done
+  echo deep > "$files/data/deep/er/file"
+  echo notes > "$files/notes.txt"
+done
+# The last changes are those of the commit, from which most points are taken.
+if [ ${#points[@]} -eq 0 ]; then
+  cp -a "$work/lab/deployment" "$work/counted"
+  changes=$("$rollup" apply "$manifest" -d "$work/counted" -p "$payload" --yes --die-at-change 999999999 2>&1 |
+    sed -n 's/^changes of the disk: //p')
+  mapfile -t points < <(seq 20 90 $((changes - 190)); seq $((changes - 184)) 6 $((changes - 1)))
+fi
 mkdir "$work/live" "$work/cut"
 truncate -s 400M "$work/image"
 case $filesystem in

@@ -282,7 +282,7 @@ pub enum AnswerSource {
     Rehearsal,
     /// No person was asked: there is no terminal, and the step is optional.
     NoTerminal,
-    /// Nobody: the journal was lost, and the slots show that the run went on behind the step.
+    /// The slots: the journal was lost, and they show that the run went on behind the step.
     Slots,
 }
 

@@ -167,7 +167,7 @@ pub(super) fn exists_in_any_spelling(tree: &Tree, path: &RelPath) -> Result<bool
     Ok(true)
 }
 
-/// Lists the topmost unmanaged entries of an object; one that is no directory has none.
+/// Lists the topmost unmanaged entries of an object, which has none if it is a file.
 pub(super) fn list(
     tree: &Tree,
     object: &RelPath,

@@ -314,8 +314,8 @@ fn expected(
     expected
 }
 
-/// Returns the topmost unmanaged files and directories of an item or program; a directory in which there
-/// is no file is left out.
+/// Returns the topmost unmanaged files and directories of an item or program; a directory without
+/// files is left out.
 fn unmanaged(snapshot: &Snapshot, directory: &RelPath, managed: &[CaseFolded]) -> Vec<RelPath> {
     let files = managed.iter().cloned().collect::<BTreeSet<_>>();
     let above = managed

@@ -37,7 +37,7 @@ fn damaged(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn an_interrupted_run_with_a_damaged_journal_is_named_and_touched_by_nobody() {
+fn an_interrupted_run_with_a_damaged_journal_is_named_and_left_alone() {
     let world = interrupted();
     let bytes = damaged(journal(&world));
     let world = with_journal(world, &bytes);

@@ -227,7 +227,7 @@ impl RunDir {
         below(&self.sources(), index)
     }
 
-    /// Returns the path of a journal that is written anew, and of the damaged one that it replaced.
+    /// Returns the path of a new journal, and of the damaged one that it replaced.
     pub fn new_journal(&self) -> RelPath {
         below(self, "journal.new")
     }

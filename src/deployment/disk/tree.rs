@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::run_dir::RollupDir;
 use crate::names::{Digest, Escaped, Hasher, RelPath, RelPathError, escaped_path};
 
-/// Levels below its start that a walk looks into; what is deeper is no managed file.
+/// Levels below its start that a walk looks into: managed files are never deeper.
 pub const DEEPEST: usize = 128;
 /// Largest number of entries that a walk accepts.
 const MOST_ENTRIES: usize = 50_000_000;

@@ -225,7 +225,7 @@ fn a_directory_that_appears_at_its_target_is_merged() {
     }
     impl FaultInjector for Recreate {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
-            // The new object is in place: a process makes its directory anew, while the old one still
+            // The new object is in place: a process makes its directory again, while the old one still
             // has entries.
             if let Change::Rename(from, to) = change
                 && from.name() == "new"
