@@ -55,9 +55,12 @@ pub(super) fn lost_records(tree: &Tree, run: &RunDir, is_staged: bool) -> Result
     }
     for run in [run, &run.staging()] {
         for (slot, kind) in tree.names(&run.slots())? {
+            if kind != FileKind::Directory {
+                continue;
+            }
             let is_begun = tree.metadata(&run.old_object(&slot))?.is_some();
             let is_lost = is_staged && tree.metadata(&run.new_object(&slot))?.is_none();
-            if kind == FileKind::Directory && (is_begun || is_lost) {
+            if is_begun || is_lost {
                 return Ok(true);
             }
         }

@@ -178,7 +178,20 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
             &mut verified,
         );
     }
+    let unmanaged = verified.unmanaged.iter().map(RelPath::case_folded);
+    let unmanaged: BTreeSet<CaseFolded> = unmanaged.collect();
+    let is_inside = |path: &RelPath| {
+        let mut above = path.ancestors();
+        above.any(|above| unmanaged.contains(&above.case_folded()))
+    };
+    // Whatever is in an unmanaged directory moves along with it.
+    verified
+        .unreadable
+        .retain(|name| !RelPath::parse(name).is_ok_and(|path| is_inside(&path)));
     for (first, second) in &snapshot.clashes {
+        if is_inside(first) && is_inside(second) {
+            continue;
+        }
         let description = format!("and `{}` differ only in case", Escaped(first.as_str()));
         verified.drift.push(Drift {
             path: second.clone(),

@@ -76,7 +76,10 @@ fn options_of(
     let examined = examine(disk.tree(), &run.directory, plan)?;
     // A run that stopped before the step goes on.
     let is_before = |step: &String| {
-        let before = plan.steps.iter().take_while(|planned| planned.id != *step);
+        let before = plan
+            .steps
+            .iter()
+            .take_while(|planned| !planned.id.eq_ignore_ascii_case(step));
         let mut swaps = before.flat_map(|planned| plan.swaps_of(Some(planned.id.as_str())));
         swaps.any(|swap| !examined.is_done(swap.number))
     };

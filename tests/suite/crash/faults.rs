@@ -73,7 +73,9 @@ fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
     let site = Site::new();
     let copy = site.copy();
     let injector = StagedFileDamage {
-        staged: copy.path().join(".rollup/runs/0001-KB1/slots/1/new"),
+        staged: copy
+            .path()
+            .join(".rollup/runs/0001-KB1/slots.staging/1/new"),
     };
     let failed = apply(&site, copy.path(), Some(Arc::new(injector)));
     assert!(
@@ -266,6 +268,8 @@ fn a_slot_that_lost_both_objects_stops_resume_and_undo_before_they_begin() {
         .path()
         .join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
     fs::remove_file(slot.join("new")).expect("the swap is not begun");
+    // At the live path there is neither: then no direction can go on without it.
+    fs::write(copy.path().join(MANAGED), "another").expect("written");
     let before = Tree::of(copy.path());
     for direction in [Direction::Forward, Direction::Back] {
         let refused = recover(copy.path(), direction, None);
