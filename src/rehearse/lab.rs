@@ -450,9 +450,11 @@ impl LabObjects<'_> {
             ([name], FileKind::File) => RollupDir::FILES.contains(name),
             ([RollupDir::TRASH, discarded, ..], FileKind::Directory | FileKind::File) => {
                 let name = discarded.split('.').next().unwrap_or_default();
-                RunDir::DIRECTORIES.contains(&name) || is_run(name)
+                name == RunDir::SLOTS || is_run(name)
             }
             ([RollupDir::RUNS, run], FileKind::Directory) => is_run(run),
+            ([RollupDir::RUNS, run, RunDir::SLOTS], FileKind::Directory)
+            | ([RollupDir::RUNS, run, RunDir::SLOTS, _], FileKind::Directory) => is_run(run),
             ([RollupDir::RUNS, _, RunDir::SLOTS, _, _, ..], _) => {
                 self.is_written_by_run(deployment, below, kind)
             }
