@@ -128,6 +128,9 @@ pub fn runs_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<DamagedRun>), Jour
         let Some((number, subject)) = name.split_once('-') else {
             continue;
         };
+        if name.contains(RunDir::QUARANTINED) {
+            continue;
+        }
         let kb = subject.parse().ok();
         let is_named = kb.is_some() || subject == ACCEPT;
         let (Ok(number), true, FileKind::Directory) = (number.parse(), is_named, kind) else {
