@@ -824,7 +824,7 @@ fn rollup_of(number: usize, steps: Vec<Step>, chances: &[u8]) -> Rollup {
         let mut steps = rollup.steps.iter();
         rollup.irreversible = steps.position(|step| step.may_be_irreversible());
     }
-    rollup.restarts_computers = chances[5] < 25;
+    rollup.restarts_computers = chances[5] < 40;
     rollup
 }
 
@@ -841,7 +841,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => any::<u8>().prop_map(Action::EditFile),
         1 => any::<u8>().prop_map(Action::EditInstance),
         2 => Just(Action::Accept),
-        2 => any::<u8>().prop_map(Action::Ack),
+        6 => any::<u8>().prop_map(Action::Ack),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(rollup, has_manifest)| Action::AcceptApplied { rollup, has_manifest }),
         1 => any::<u8>().prop_map(|keep| Action::Prune { keep }),
     ];
