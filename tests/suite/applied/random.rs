@@ -503,7 +503,7 @@ impl Session {
             self.command("ack --yes", 0)?;
             return Ok(false);
         };
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             self.command("ack --yes", 0)?;
             self.model.pending.clear();
         } else {
