@@ -180,6 +180,9 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalError> {
         let Some((number, subject)) = name.split_once('-') else {
             continue;
         };
+        if name.contains(RunDir::QUARANTINED) {
+            continue;
+        }
         let kb = subject.parse().ok();
         let is_named = kb.is_some() || subject == ACCEPT;
         let (Ok(number), true, FileKind::Directory) = (number.parse(), is_named, kind) else {

@@ -97,7 +97,11 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
         payload: _,
         digest: _,
     } = manifest;
-    let (article, identity) = object(rollup)
+    let mut of_rollup = object(rollup);
+    if let Some(kb) = of_rollup.remove("kb") {
+        of_rollup.insert(rollup.kb.key().to_owned(), kb);
+    }
+    let (article, identity) = of_rollup
         .into_iter()
         .partition(|(key, _)| ARTICLE.key(key).is_some());
     let mut all = vec![

@@ -51,12 +51,17 @@ pub(super) static ROLLUP: Shape = Shape::new(
     "[rollup]",
     "The identity of the rollup, and its relations to others.",
     &[
-        Key::required(
+        Key::new(
             "kb",
             KeyKind::Text(Form::Kb),
-            "kb = \"KB952076\"",
             "The KB number of the article, such as `KB952076`. Together with the article's revision it identifies the \
              rollup.",
+        ),
+        Key::new(
+            "id",
+            KeyKind::Text(Form::RollupId),
+            "The identity of a rollup without a KB number, in place of `kb`: letters, digits, `-` and `.`, such as \
+             `HMC45-RU4`. Case does not count.",
         ),
         Key::required(
             "title",
@@ -130,7 +135,46 @@ pub(super) static ROLLUP: Shape = Shape::new(
             "The changes of the registry that the article documents, or `none`, for the preview and the report.",
         ),
     ],
-);
+)
+.with(Cases::Either(&[
+    Case {
+        name: "kb",
+        about: "A rollup with a KB number.",
+        keys: &identified_by("kb"),
+        rules: ROLLUP_RULES,
+    },
+    Case {
+        name: "id",
+        about: "A rollup of a vendor without KB numbers.",
+        keys: &identified_by("id"),
+        rules: ROLLUP_RULES,
+    },
+]));
+
+/// Returns the keys of `[rollup]` with the one that identifies it.
+const fn identified_by(key: &'static str) -> [&'static str; 13] {
+    [
+        key,
+        "title",
+        "product",
+        "product_versions",
+        "scope",
+        "released",
+        "includes",
+        "replaces",
+        "requires",
+        "fixes",
+        "notes",
+        "computer_restart",
+        "registry_changes",
+    ]
+}
+
+const ROLLUP_RULES: &[Rule] = &[
+    Rule::Needs("title", "title = \"…\""),
+    Rule::Needs("product", "product = \"…\""),
+    Rule::Needs("product_versions", "product_versions = [\"4.0\"]"),
+];
 
 pub(super) static ARTICLE: Shape = Shape::new(
     "[article]",
@@ -485,5 +529,5 @@ static PINS: Shape = Shape::free(
 
 const TEXT: KeyKind = KeyKind::Text(Form::Words);
 const PROSE: KeyKind = KeyKind::Text(Form::Prose);
-const RELATED: KeyKind = KeyKind::names(Form::Kb);
+const RELATED: KeyKind = KeyKind::names(Form::Rollup);
 const ON: &str = "on = \"ROLE\"";

@@ -29,8 +29,9 @@ impl DocumentKind {
 const MANIFEST_KEYS: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
 const DEPLOYMENT_KEYS: [&str; 4] = ["roles", "servers", "groups", "share"];
 
-/// Key at the top of the record of an applied rollup. A manifest has it in `[rollup]`.
-const APPLIED_RECORD_KEY: &str = "kb";
+/// Keys at the top of the record of an applied rollup, of which it has one. A manifest has it in
+/// `[rollup]`.
+const APPLIED_RECORD_KEYS: [&str; 2] = ["kb", "id"];
 
 /// Returns the kind that a document seems to have, by its name or by its top-level keys; `None` if
 /// it has no key of either language. Mistakes elsewhere do not matter, and if it has `schema`, a
@@ -47,7 +48,7 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
     let any = |of: &[&str]| of.iter().any(|key| keys.contains(key));
     match (any(&MANIFEST_KEYS), any(&DEPLOYMENT_KEYS)) {
         (true, _) => Some(DocumentKind::Manifest),
-        (false, _) if keys.contains(APPLIED_RECORD_KEY) => None,
+        (false, _) if any(&APPLIED_RECORD_KEYS) => None,
         (false, true) => Some(DocumentKind::Deployment),
         // Records that rollup writes have a `schema`, too, and are recognized by their names.
         (false, false) if !keys.contains("schema") || same_name(ItemDir::RECORD, name) => None,

@@ -384,6 +384,8 @@ fn every_key_of_the_language_makes_a_difference() {
             .named()
             .iter()
             .filter(|key| !matches!(key.kind, KeyKind::Only(_)))
+            // A rollup has a KB number or an id.
+            .filter(|key| (shape.title, key.name) != ("[rollup]", "id"))
         {
             assert!(
                 tried.contains(&(shape.title, key.name)),

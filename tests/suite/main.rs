@@ -24,6 +24,7 @@ mod exit_codes;
 mod findings;
 mod from_article;
 mod hostile;
+mod identities;
 mod importing;
 mod independent_tools;
 mod journals;

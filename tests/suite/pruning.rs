@@ -267,8 +267,8 @@ fn prune_needs_a_number_and_a_confirmation() {
     world
         .run("prune --keep 0")
         .exits_with(exit::USAGE)
-        .prints("`--yes` clears without asking")
-        .nothing_was_touched();
+        .prints("--yes` does it without asking")
+        .tree_is_unchanged();
     world
         .at_terminal("prune --keep 0", "n\n")
         .exits_with(exit::INTERRUPTED)
@@ -351,7 +351,7 @@ fn json_lists_the_pruned_runs() {
     );
     assert_eq!(left["undo_data"]["runs"], 1);
     let refused = world
-        .run("prune --keep 1 --format json")
+        .run("prune --keep 0 --format json")
         .exits_with(exit::USAGE)
         .json();
     assert_eq!(

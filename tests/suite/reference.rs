@@ -262,7 +262,9 @@ fn form_name(form: Form) -> &'static str {
     match form {
         Form::Prose | Form::Words | Form::Anything => "text",
         Form::Kb => "KB number",
-        Form::Requirement => "KB number with or without a minimum revision",
+        Form::RollupId => "id of a rollup",
+        Form::Rollup => "KB number or id of a rollup",
+        Form::Requirement => "KB number or id, with or without a minimum revision",
         Form::Version => "version",
         Form::Sha256 => "SHA-256, in hexadecimal",
         Form::Id => "id",
@@ -321,7 +323,8 @@ fn inside(shape: &'static Shape) -> String {
 fn text(form: Form) -> &'static str {
     match form {
         Form::Prose | Form::Words | Form::Anything => "…",
-        Form::Kb => "KB948755",
+        Form::Kb | Form::Rollup => "KB948755",
+        Form::RollupId => "HMC45-RU4",
         Form::Requirement => "KB948755 >= 1.0",
         Form::Version => "1.0",
         Form::Sha256 => "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504",

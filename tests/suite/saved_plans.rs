@@ -141,7 +141,7 @@ fn a_saved_plan_can_be_staged_and_committed_later() {
     world
         .run("stage plan.json --yes")
         .exits_with(exit::OK)
-        .prints("rollup apply plan.json -d deployment");
+        .prints("rollup resume -d deployment");
     world
         .run(APPLY_PLAN)
         .exits_with(exit::OK)
@@ -575,7 +575,7 @@ fn plan_undo_prints_the_rollback() {
     // All steps are shown, with the point of no return.
     let ran = world
         .run("plan small.toml --undo")
-        .prints("point of no return: if this step was done");
+        .prints("point of no return: if this was done");
     let (before, after) = ran
         .stdout()
         .split_once("point of no return")

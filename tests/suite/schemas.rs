@@ -543,6 +543,8 @@ fn the_full_documents_use_every_key_and_every_action() {
                 .iter()
                 .map(|key| key.name)
                 .chain(shape.cases().iter().map(|case| case.name));
+            // A rollup has a KB number or an id.
+            let names = names.filter(|name| (shape.title, *name) != ("[rollup]", "id"));
             for name in names {
                 assert!(
                     used.contains(&(shape.title, name.to_owned())),

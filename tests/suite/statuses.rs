@@ -134,7 +134,7 @@ fn the_prompt_ends_with_the_change_the_outage_the_rollback_and_the_deployment() 
     let last = lines[at - 3..=at].join("\n");
     for words in [
         "changes: 3 operations in 3 steps",
-        "outage: 1 item and 0 services are unavailable during the run",
+        "outage: 1 item is unavailable during the run",
         "undo: everything can be rolled back",
         "Apply KB100001 to small in deployment? [y/N]",
     ] {
@@ -172,9 +172,7 @@ fn commands_check_before_they_ask() {
         .run("apply small.toml")
         .exits_with(exit::USAGE)
         .prints("cannot prompt")
-        .prints(
-            "`rollup apply small.toml -d deployment -p ./KB100001 --yes` does it without asking",
-        );
+        .prints("`rollup apply small.toml -d deployment --yes` does it without asking");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
         .run("apply small.toml")
@@ -242,7 +240,7 @@ fn instances_behind_the_dependents_are_counted() {
 }
 
 #[test]
-fn an_optional_step_without_a_terminal_is_answered_by_nobody() {
+fn an_optional_step_without_a_terminal_has_no_answerer() {
     let manual = "[[steps]]\nid = \"look\"\naction = \"manual\"\ninstructions = \"Look.\"\noptional = true\n";
     let world = small_world(&format!("{manual}{UPDATE_PROVIDER}"));
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);

@@ -16,7 +16,7 @@ pub use case_folded::{CaseFolded, same_name};
 pub use digest::{Digest, DigestError, Hasher};
 pub use display::{Escaped, error_chain, escaped_path, grouped, is_hidden, wrapped};
 pub use file_name::{FileName, FileNameError};
-pub use kb::{Kb, KbError, Version, VersionError};
+pub use kb::{IdError, Kb, KbError, Version, VersionError};
 pub use rel_path::{RelPath, RelPathError};
 pub use requirement::{Requirement, RequirementError};
 pub use service_verb::ServiceVerb;

@@ -12,7 +12,7 @@ use super::{Kb, Version};
 /// `KB979704 >= 4.0`. Spaces around `>=` are optional.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = r"^KB[0-9]+( >= [0-9]+(\.[0-9]+)*)?$"))]
+#[schemars(extend("pattern" = r"^[0-9A-Za-z][0-9A-Za-z.-]*( >= [0-9]+(\.[0-9]+)*)?$"))]
 pub struct Requirement {
     /// KB number of the required rollup.
     pub kb: Kb,

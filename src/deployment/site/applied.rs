@@ -22,7 +22,8 @@ pub const APPLIED: &str = "applied";
 #[serde(deny_unknown_fields)]
 pub struct AppliedRecord {
     schema: u32,
-    /// KB number, which is also the name of the file.
+    /// KB number or id, which is also the name of the file.
+    #[serde(alias = "id")]
     pub kb: Kb,
     /// Article revision; unknown for a rollup that was applied by hand and recorded by its number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +149,7 @@ impl AppliedRecord {
     /// Formats the record as the text of its file: a line for everything that it brought.
     pub fn to_toml(&self) -> String {
         let text = toml::to_string(self).expect("a record is a table");
+        let text = text.replacen("\nkb = ", &format!("\n{} = ", self.kb.key()), 1);
         let mut document: DocumentMut = text.parse().expect("a written document");
         for key in ["items", "share"] {
             entries_inline(document.get_mut(key));

@@ -135,6 +135,7 @@ struct WrittenItem {
     #[serde(rename = "schema")]
     _schema: u32,
     state: State,
+    #[serde(alias = "id")]
     kb: Option<Kb>,
     revision: Option<Version>,
     #[serde(default)]
@@ -268,6 +269,7 @@ pub struct ProcedureRecord {
     /// State of the procedure: verified once it ran.
     pub state: State,
     /// The rollup that ran it.
+    #[serde(alias = "id")]
     pub kb: Option<Kb>,
     /// The article revision of that rollup.
     pub revision: Option<Version>,
@@ -382,7 +384,7 @@ pub(super) fn parse_record<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, R
 fn head(state: State, kb: Option<Kb>, revision: Option<&Version>) -> String {
     let mut text = format!("schema = {SCHEMA}\nstate = \"{}\"\n", state.as_str());
     if let Some(kb) = kb {
-        line(&mut text, format_args!("kb = \"{kb}\""));
+        line(&mut text, format_args!("{} = \"{kb}\"", kb.key()));
     }
     if let Some(revision) = revision {
         key(&mut text, "revision", revision.as_str());

@@ -48,7 +48,7 @@ pub static DEPLOYMENT: Shape = Shape::new(
         ),
         Key::new(
             "applied",
-            KeyKind::names(Form::Kb),
+            KeyKind::names(Form::Rollup),
             "The rollups that were applied before rollup kept records, oldest first.",
         ),
         Key::required(

@@ -106,6 +106,16 @@ const FILE_NAME: &str = concat!(
     r#"[^/\\<>:"|?*\x00-\x1F\x7F-\x9F]*[^/\\<>:"|?*\x00-\x1F\x7F-\x9F. ]"#
 );
 
+/// Pattern of an id of a rollup, which ends with the text or before a minimum revision: unlike a KB
+/// number, and none of the words and device names that are refused.
+const ROLLUP_ID: &str = concat!(
+    "(?![Kk][Bb](?:[0-9]|(?: *>=|$)))(?![0-9.-]+[A-Za-z]?[0-9.-]*(?: *>=|$))",
+    "(?!(?:[Ll][Aa][Ss][Tt]|[Aa][Cc][Cc][Ee][Pp][Tt])(?: *>=|$))",
+    "(?!(?:[Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]",
+    "|(?:[Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9])(?:[.]| *>=|$))",
+    "[0-9A-Za-z](?:[0-9A-Za-z.-]{0,62}[0-9A-Za-z])?"
+);
+
 /// Returns the pattern of a text. No pattern refuses a text that the reader accepts; only patterns
 /// treat `\uFEFF` as a blank.
 fn pattern(form: Form) -> String {
@@ -113,8 +123,10 @@ fn pattern(form: Form) -> String {
         Form::Anything => "",
         Form::Prose | Form::Words => r"[\S\uFEFF]",
         Form::Kb => "^(?:[Kk][Bb])?[1-9][0-9]{0,8}$",
+        Form::RollupId => "^ROLLUPID$",
+        Form::Rollup => "^(?:(?:[Kk][Bb])?[1-9][0-9]{0,8}|ROLLUPID)$",
         Form::Requirement => {
-            r"^(?:[Kk][Bb])?[1-9][0-9]{0,8}(?: *>= *(?!.{65})[0-9]{1,10}(?:\.[0-9]{1,10})*)?$"
+            r"^(?:(?:[Kk][Bb])?[1-9][0-9]{0,8}|ROLLUPID)(?: *>= *(?!.{65})[0-9]{1,10}(?:\.[0-9]{1,10})*)?$"
         }
         Form::Version => r"^(?!.{65})[0-9]{1,10}(?:\.[0-9]{1,10})*$",
         Form::Sha256 => "^[0-9A-Fa-f]{64}$",
@@ -129,7 +141,9 @@ fn pattern(form: Form) -> String {
         Form::WebAddress => "^https?://",
         Form::OneOf(words) => return format!("^(?:{})$", words.join("|")),
     };
-    pattern.replace("NAME", FILE_NAME)
+    pattern
+        .replace("ROLLUPID", ROLLUP_ID)
+        .replace("NAME", FILE_NAME)
 }
 
 /// Returns the schema of a table that has a key.

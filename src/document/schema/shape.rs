@@ -93,7 +93,11 @@ pub enum Form {
     Anything,
     /// A KB number.
     Kb,
-    /// A KB number, maybe with a minimum revision.
+    /// An id of a rollup without a KB number.
+    RollupId,
+    /// A KB number, or an id of a rollup.
+    Rollup,
+    /// A KB number or an id, maybe with a minimum revision.
     Requirement,
     /// Numbers joined by dots.
     Version,

@@ -150,8 +150,7 @@ fn rollup(reader: &mut Reader<'_>, top: &Table<'_>) -> RollupDraft {
 
 fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
     rollup.lines = key_lines(reader, table);
-    let kb = reader.text(table, "kb");
-    rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, str::parse));
+    rollup.kb = identity(reader, table);
     rollup.title = reader.text(table, "title");
     rollup.product = reader.text(table, "product");
     rollup.product_versions = reader.texts_or_none(table, "product_versions");
@@ -172,6 +171,26 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
         .text(table, "registry_changes")
         .map(|changes| changes.value);
     relations(reader, rollup);
+}
+
+/// Reads the KB number of a rollup, or its id.
+fn identity(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<Kb>> {
+    let (kb, id) = (reader.text(table, "kb"), reader.text(table, "id"));
+    match (table.key("kb"), table.key("id")) {
+        (Some(_), Some(span)) => {
+            reader
+                .report(
+                    Code::ExclusiveKeys,
+                    &span,
+                    "`kb` and `id` exclude each other",
+                )
+                .help("keep one of them");
+        }
+        (None, None) => reader.missing(table, "kb", "kb = \"KB952076\""),
+        _ => {}
+    }
+    let kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, Kb::number));
+    kb.or_else(|| id.and_then(|id| reader.parsed(id, Code::InvalidValue, Kb::id)))
 }
 
 /// Reads a list of rollups, each at most once whatever else its entry says.
@@ -280,7 +299,7 @@ fn article_of(url: &str) -> Option<Kb> {
     let mut parts = url
         .split('/')
         .skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
-    parts.nth(1)?.parse().ok()
+    Kb::number(parts.nth(1)?).ok()
 }
 
 fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {

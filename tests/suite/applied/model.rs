@@ -153,9 +153,16 @@ pub(super) struct Run {
     record: Option<Record>,
     brought: BTreeMap<Place, Want>,
     brings: BTreeSet<Subject>,
+    /// True if it did an operation that its author marked as irreversible.
+    is_irreversible: bool,
+    /// Restarts that its undo leaves to a person.
+    restarts: BTreeSet<Restart>,
     /// Deployment before the run.
     pub(super) before: Tree,
 }
+
+/// Service on a server that has to be restarted; without a service the server itself.
+pub(super) type Restart = (Option<usize>, usize);
 
 /// Effects of all steps of a rollup.
 #[derive(Debug, Default)]
@@ -179,6 +186,8 @@ pub(super) struct Model {
     listed: Option<usize>,
     pub(super) values: BTreeMap<Place, Value>,
     pub(super) runs: Vec<Run>,
+    /// Restarts that a person still has to do, by the number of the run that left them.
+    pub(super) pending: BTreeMap<usize, BTreeSet<Restart>>,
 }
 
 impl Place {
@@ -360,6 +369,7 @@ impl Model {
             rollups: rollups.to_vec(),
             listed: site.listed,
             values: BTreeMap::new(),
+            pending: BTreeMap::new(),
             runs: Vec::new(),
         };
         let installed = Value::Installed {
@@ -947,7 +957,11 @@ impl Model {
         };
         match (strands(Offline::Counts), strands(Offline::ComesBack)) {
             (false, false) => {}
-            (true, true) if !self.of(now).any(|(_, run)| run.is_pruned) => {
+            (true, true)
+                if !self
+                    .of(now)
+                    .any(|(_, run)| run.is_pruned || run.is_irreversible) =>
+            {
                 return ExpectedUndo::Refused;
             }
             _ => return ExpectedUndo::Open,
@@ -972,7 +986,10 @@ impl Model {
     fn is_blocked(&self, number: usize, runs: Runs, offline: Offline) -> bool {
         let run = &self.runs[number];
         let is_offline = |place: &Place| !self.is_online(*place);
-        if run.is_pruned || offline == Offline::Counts && run.swapped.keys().any(is_offline) {
+        if run.is_pruned
+            || run.is_irreversible
+            || offline == Offline::Counts && run.swapped.keys().any(is_offline)
+        {
             return true;
         }
         let places = run.swapped.keys().copied();
@@ -1033,8 +1050,11 @@ impl Model {
     /// Returns true if some runs are not undone, and the promise holds that one of them can be.
     pub(super) fn promises_an_undo(&self) -> bool {
         let now = self.not_undone();
-        let is_stuck =
-            |run: &Run| run.is_pruned || run.swapped.keys().any(|place| !self.is_online(*place));
+        let is_stuck = |run: &Run| {
+            run.is_pruned
+                || run.is_irreversible
+                || run.swapped.keys().any(|place| !self.is_online(*place))
+        };
         // Left open: a record by hand may lack what it requires from the start.
         let is_open = |run: &Run| {
             run.record
@@ -1078,6 +1098,8 @@ impl Model {
             completes: None,
             is_undone: false,
             is_pruned: false,
+            is_irreversible: false,
+            restarts: BTreeSet::new(),
             swapped: effects.swapped,
             accepted: BTreeMap::new(),
             record: Some(record),
@@ -1162,6 +1184,8 @@ impl Model {
             completes,
             is_undone: false,
             is_pruned: false,
+            is_irreversible: false,
+            restarts: BTreeSet::new(),
             swapped: effects.swapped,
             accepted: BTreeMap::new(),
             record: Some(record),
@@ -1239,6 +1263,8 @@ impl Model {
             completes: None,
             is_undone: false,
             is_pruned: false,
+            is_irreversible: false,
+            restarts: BTreeSet::new(),
             swapped: BTreeMap::new(),
             accepted: BTreeMap::new(),
             record: Some(Record {
@@ -1309,6 +1335,8 @@ impl Model {
             completes: None,
             is_undone: false,
             is_pruned: false,
+            is_irreversible: false,
+            restarts: BTreeSet::new(),
             swapped: swapped.collect(),
             accepted,
             record: None,
@@ -1345,7 +1373,45 @@ impl Model {
             .map(|(&place, change)| (place, change.before))
             .collect();
         self.values.extend(restored);
-        self.runs[number].is_undone = true;
+        let run = &mut self.runs[number];
+        run.is_undone = true;
+        self.pending.insert(number, run.restarts.clone());
+    }
+
+    /// Adds what follows from the operations of the newest run: the restarts that it did or left, and
+    /// whether it can be undone.
+    pub(super) fn ran(&mut self, rollup: usize, operations: &[Operation]) {
+        let rollup = &self.rollups[rollup];
+        let (mut services, mut computers) = (BTreeSet::new(), BTreeSet::new());
+        for (place, kind) in operations {
+            if rollup.restarts_computers {
+                computers.extend(place.server().map(|server| (None, server)));
+            }
+            let Place::Service { server, service } = place else {
+                continue;
+            };
+            let restart = (Some(*service), *server);
+            services.insert(restart);
+            if kind == "start" {
+                for pending in self.pending.values_mut() {
+                    pending.remove(&restart);
+                }
+            }
+        }
+        let marked = rollup.irreversible.map(|at| rollup.steps[at]);
+        let is_marked = |operation: &Operation| marked.is_some_and(|step| is_of(step, operation));
+        let number = self.runs.len() - 1;
+        let run = &mut self.runs[number];
+        run.is_irreversible = operations.iter().any(is_marked);
+        run.restarts = &services | &computers;
+        self.pending.insert(number, computers);
+    }
+
+    /// Returns the runs that left restarts which are pending, with these.
+    pub(super) fn all_pending(&self) -> BTreeMap<usize, BTreeSet<Restart>> {
+        let mut all = self.pending.clone();
+        all.retain(|_, pending| !pending.is_empty());
+        all
     }
 
     /// Clears the kept objects of all runs but the newest ones that are not undone.
@@ -1354,6 +1420,18 @@ impl Model {
         for run in runs.skip(keep) {
             run.is_pruned = true;
         }
+    }
+}
+
+/// Returns true if an operation is the one that the mark of a step is about.
+fn is_of(step: Step, (place, kind): &Operation) -> bool {
+    match (step, place) {
+        (Step::Update(wanted) | Step::Install(wanted), Place::Item { item, .. }) => {
+            *item == wanted && matches!(kind.as_str(), "install" | "replace")
+        }
+        (Step::Initialize(wanted), Place::Procedure { procedure, .. }) => *procedure == wanted,
+        (Step::Run(_), Place::Program { .. }) => true,
+        _ => false,
     }
 }
 

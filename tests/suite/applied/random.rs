@@ -46,6 +46,7 @@ enum Action {
     EditFile(u8),
     EditInstance(u8),
     Accept,
+    Ack(u8),
     AcceptApplied { rollup: u8, has_manifest: bool },
     Prune { keep: u8 },
 }
@@ -88,6 +89,7 @@ struct Counts {
     undone: usize,
     refused_undos: usize,
     catch_ups: usize,
+    acknowledged: usize,
     open: usize,
 }
 
@@ -97,6 +99,7 @@ impl Counts {
         self.undone += other.undone;
         self.refused_undos += other.refused_undos;
         self.catch_ups += other.catch_ups;
+        self.acknowledged += other.acknowledged;
         self.open += other.open;
     }
 }
@@ -233,6 +236,7 @@ impl Session {
                 self.edited(place, Value::Installed { from, edit }, "edit a file of");
             }
             Action::Accept => return self.accept(),
+            Action::Ack(number) => return self.acknowledge(number),
             Action::AcceptApplied {
                 rollup,
                 has_manifest,
@@ -394,12 +398,14 @@ impl Session {
                     ));
                 }
                 self.model.apply(rollup, before);
+                self.model.ran(rollup, &operations);
                 self.ran();
             }
             Expected::CatchUp if self.model.lags(rollup) == Answer::Open => self.is_over = true,
             Expected::CatchUp => {
                 self.model.check_catch_up(rollup, &operations)?;
                 self.model.catch_up(rollup, &operations, before);
+                self.model.ran(rollup, &operations);
                 self.counts.catch_ups += 1;
                 self.ran();
             }
@@ -490,6 +496,56 @@ impl Session {
         Ok(())
     }
 
+    /// Acknowledges the restarts that one run left, or all.
+    fn acknowledge(&mut self, number: u8) -> Result<bool, String> {
+        let runs: Vec<usize> = self.model.all_pending().into_keys().collect();
+        let Some(run) = choose(&runs, number) else {
+            self.command("ack --yes", 0)?;
+            return Ok(false);
+        };
+        if number.is_multiple_of(2) {
+            self.command("ack --yes", 0)?;
+            self.model.pending.clear();
+        } else {
+            self.command(&format!("ack {} --yes", run + 1), 0)?;
+            self.model.pending.remove(&run);
+        }
+        self.counts.acknowledged += 1;
+        Ok(true)
+    }
+
+    /// Compares the restarts that `status` shows as pending with the model.
+    fn check_pending(&mut self) -> Outcome {
+        let (_, document) = self.json("status");
+        let mut found = BTreeMap::new();
+        for row in document["pending"]
+            .as_array()
+            .ok_or("no list of restarts")?
+        {
+            let run = row["run"].as_str().ok_or("a run without a name")?;
+            let number: usize = run[..4].parse().map_err(|_| run.to_owned())?;
+            let actions = row["actions"].as_array().ok_or("no actions")?;
+            let restart = |action: &Json| {
+                let service = action["service"].as_str();
+                let service = service.map(|name| position(&SERVICES.map(|(name, _)| name), name));
+                let server = action["server"].as_str().expect("a server");
+                (service, position(&SERVERS, server))
+            };
+            found.insert(number - 1, actions.iter().map(restart).collect());
+        }
+        let expected = self.model.all_pending();
+        let state = match expected.is_empty() {
+            true => "clean",
+            false => "action-required",
+        };
+        if found == expected && document["state"] == state {
+            return Ok(());
+        }
+        Err(format!(
+            "`status` is {document:#}, and pending are {expected:?}"
+        ))
+    }
+
     fn accept(&mut self) -> Result<bool, String> {
         let Some(drift) = self.model.drift() else {
             return Ok(false);
@@ -551,6 +607,7 @@ impl Session {
                 ));
             }
         }
+        self.check_pending()?;
         for rollup in 0..self.rollups {
             self.check_plan(rollup, false)?;
         }
@@ -624,6 +681,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Returns the position of a name in a table.
+fn position(names: &[&str], name: &str) -> usize {
+    let mut names = names.iter();
+    names
+        .position(|known| *known == name)
+        .expect("a known name")
 }
 
 fn is_file(place: &Place) -> bool {
@@ -725,7 +790,7 @@ fn subject(step: &Step) -> String {
 fn rollups() -> impl Strategy<Value = Vec<Rollup>> {
     let rollup = (
         prop::collection::vec(steps(), 1..=3),
-        prop::collection::vec(0_u8..100, 4),
+        prop::collection::vec(0_u8..100, 6),
     );
     prop::collection::vec(rollup, 3..=5).prop_map(|rollups| {
         let rollups = rollups.into_iter().enumerate();
@@ -755,6 +820,11 @@ fn rollup_of(number: usize, steps: Vec<Step>, chances: &[u8]) -> Rollup {
             _ => {}
         }
     }
+    if chances[4] < 20 {
+        let mut steps = rollup.steps.iter();
+        rollup.irreversible = steps.position(|step| step.may_be_irreversible());
+    }
+    rollup.restarts_computers = chances[5] < 40;
     rollup
 }
 
@@ -771,6 +841,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => any::<u8>().prop_map(Action::EditFile),
         1 => any::<u8>().prop_map(Action::EditInstance),
         2 => Just(Action::Accept),
+        6 => any::<u8>().prop_map(Action::Ack),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(rollup, has_manifest)| Action::AcceptApplied { rollup, has_manifest }),
         1 => any::<u8>().prop_map(|keep| Action::Prune { keep }),
     ];
@@ -828,5 +899,6 @@ fn random_sequences_do_what_the_model_says() {
     eprintln!("{total:?}");
     if is_sample {
         assert!(total.undone > 0 && total.refused_undos > 0 && total.catch_ups > 0);
+        assert!(total.acknowledged > 0);
     }
 }

@@ -66,6 +66,10 @@ pub(super) struct Rollup {
     pub(super) replaces: Vec<usize>,
     pub(super) requires: Vec<usize>,
     pub(super) steps: Vec<Step>,
+    /// Step that its author marked as irreversible.
+    pub(super) irreversible: Option<usize>,
+    /// True if the article requires that computers restart.
+    pub(super) restarts_computers: bool,
 }
 
 /// Step of a rollup. Positions are those in the tables of this file.
@@ -240,8 +244,15 @@ impl Rollup {
                 text += &format!("{key} = [{}]\n", names.join(", "));
             }
         }
+        if self.restarts_computers {
+            text += "computer_restart = \"required\"\n";
+        }
         for (at, step) in self.steps.iter().enumerate() {
             text += &step.to_toml(at);
+            // The last of its tables is the one that installs or runs something.
+            if self.irreversible == Some(at) {
+                text += "irreversible = \"marked\"\n";
+            }
         }
         let mut rows: Vec<String> = self
             .steps
@@ -255,6 +266,12 @@ impl Rollup {
 }
 
 impl Step {
+    /// Returns true if an author may mark the step as irreversible.
+    pub(super) fn may_be_irreversible(self) -> bool {
+        use Step::{Initialize, Install, Run, Update};
+        matches!(self, Update(_) | Install(_) | Run(_) | Initialize(_))
+    }
+
     fn to_toml(self, at: usize) -> String {
         let items = |key: &str, name: &str| format!("{key}.\"Things\" = [\"{name}\"]\n");
         let step = |part: &str, action: &str, keys: &str| {

@@ -23,7 +23,10 @@ pub(super) fn record_applied(
     named: &Path,
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
-    let number = named.to_str().and_then(|text| text.parse::<Kb>().ok());
+    // A manifest may have a name that an identity could have.
+    let is_manifest = named.is_file() || named.extension().is_some_and(|end| end == "toml");
+    let number = named.to_str().filter(|_| !is_manifest);
+    let number = number.and_then(|text| text.parse::<Kb>().ok());
     let Some(kb) = number else {
         let loaded = inputs::manifest(named, None)?;
         let rollup = AppliedByHand::Manifest(&loaded.manifest);

@@ -15,10 +15,13 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
         .operations()
         .filter_map(|operation| operation.server.as_deref())
         .collect();
-    let servers = count(servers.len(), "server", "servers");
+    let on = match servers.len() {
+        0 => String::new(),
+        servers => format!(", on {}", count(servers, "server", "servers")),
+    };
     let mut lines = vec![
         String::new(),
-        format!("changes: {}, on {servers}", view.size),
+        format!("changes: {}{on}", view.size),
         format!("outage: {}", outage(&view)),
         format!("undo: {}", view.undo.summary),
     ];
@@ -42,11 +45,19 @@ fn outage(view: &PlanView<'_>) -> String {
     if items.is_empty() && services.is_empty() {
         return "nothing becomes unavailable".to_owned();
     }
-    let mut text = format!(
-        "{} and {} are unavailable during the run",
-        count(items.len(), "item", "items"),
-        count(services.len(), "service", "services")
-    );
+    let mut counted = Vec::new();
+    if !items.is_empty() {
+        counted.push(count(items.len(), "item", "items"));
+    }
+    if !services.is_empty() {
+        counted.push(count(services.len(), "service", "services"));
+    }
+    let are = if items.len() + services.len() == 1 {
+        "is"
+    } else {
+        "are"
+    };
+    let mut text = format!("{} {are} unavailable during the run", counted.join(" and "));
     let mut waits: BTreeSet<&str> = BTreeSet::new();
     for outage in &view.outages {
         waits.extend(view.waits(outage));
