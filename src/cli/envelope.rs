@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::args::Format;
 use super::exit::Exit;
 use super::state_now;
-use super::terminal::out;
+use super::terminal::{out, safe};
 
 /// Version of the documents. Within one version keys are added, never changed.
 const SCHEMA: u32 = 1;
@@ -78,12 +78,12 @@ impl<T: Serialize> Envelope<T> {
 
     /// Formats the document, without a line end.
     pub(super) fn text(&self) -> String {
-        serde_json::to_string_pretty(self).expect("maps have keys that are texts")
+        safe::json(&serde_json::to_string_pretty(self).expect("maps have keys that are texts"))
     }
 
     /// Prints the document to standard output.
     pub(super) fn print(&self) {
-        out::line(self.text());
+        out::document(&self.text());
     }
 }
 

@@ -52,6 +52,17 @@ use failure::{Failure, FailureDocument, OfRun};
 use terminal::{console, out, signals};
 
 use crate::deployment::tree::Tree;
+use crate::names::is_hidden;
+
+/// Prints a usage error or the requested help. What was typed may hold anything.
+fn print_usage_error(error: &clap::Error) -> std::io::Result<()> {
+    let text = error.render().to_string();
+    if text.chars().any(|c| c != '\n' && is_hidden(c)) {
+        out::message(text.trim_end());
+        return Ok(());
+    }
+    error.print()
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -63,7 +74,7 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // Output that cannot be written is dropped, as everywhere.
-            let _ = error.print();
+            let _ = print_usage_error(&error);
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
                 _ => Exit::Usage.into(),

@@ -16,6 +16,7 @@ use xattr::FileExt;
 use super::failure::Failure;
 use super::state_now;
 use crate::cli::terminal::out::{self, shell_quoted};
+use crate::cli::terminal::safe;
 use crate::deployment::enclosing::enclosing_deployment;
 
 /// Largest number of links that are followed, as in Linux.
@@ -126,10 +127,10 @@ impl OutputFile {
 /// Prints a document to standard output, or writes it to its file.
 pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Failure> {
     let Some(output) = output else {
-        out::line(text.trim_end());
+        out::document(text.trim_end());
         return Ok(());
     };
-    let text = anstream::adapter::strip_str(text).to_string();
+    let text = anstream::adapter::strip_str(&safe::document(text)).to_string();
     output.write(&format!("{}\n", text.trim_end()))?;
     out::message(format_args!("written to {}", shell_quoted(&output.path)));
     Ok(())

@@ -225,3 +225,31 @@ fn a_missing_lock_file_blocks_no_command() {
         .exits_with(exit::OK)
         .prints("is undone");
 }
+
+#[test]
+fn who_it_was_is_asked_of_the_system_and_not_of_the_environment() {
+    let world = small_world(UPDATE_PROVIDER);
+    let mut apply = world.command(APPLY_SMALL);
+    for (name, claimed) in [
+        ("USER", "alice"),
+        ("LOGNAME", "alice"),
+        ("SUDO_USER", "bob"),
+    ] {
+        apply.env(name, claimed);
+    }
+    assert!(apply.output().expect("it runs").status.success());
+    let has_login = std::fs::read_to_string("/proc/self/loginuid")
+        .is_ok_and(|uid| uid.trim() != u32::MAX.to_string());
+    let is_claimed = rustix::process::getuid().is_root() && !has_login;
+    for command in ["history", "report last"] {
+        let ran = world
+            .run(command)
+            .exits_with(exit::OK)
+            .does_not_print("alice");
+        assert_eq!(
+            ran.output_contains("(claimed: bob)"),
+            is_claimed,
+            "{command}"
+        );
+    }
+}

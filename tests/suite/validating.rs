@@ -588,8 +588,7 @@ fn an_empty_environment_variable_counts_as_unset() {
             "ROLLUP_PAYLOAD",
             "NO_COLOR",
             "COLUMNS",
-            "USER",
-            "LOGNAME",
+            "SUDO_USER",
             "CLICOLOR_FORCE",
         ] {
             command.env(name, "");

@@ -448,6 +448,7 @@ impl World {
         command
             .env("COLUMNS", "400")
             .env("NO_COLOR", "1")
+            .env_remove("SUDO_USER")
             .env_remove("CLICOLOR_FORCE");
         command
     }

@@ -21,6 +21,10 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Mark before the sequence of a style in a text for the terminal. What writes the text removes it, and
+/// escapes every sequence without it: that one is from a name.
+pub const STYLE_MARK: char = '\u{10fffe}';
+
 /// Returns whether a character is invisible, changes the direction of writing, or cannot be
 /// distinguished from a space.
 pub fn is_hidden(c: char) -> bool {

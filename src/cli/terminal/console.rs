@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::out;
+use super::{out, safe};
 use crate::events::{QueueWriter, STALL_LIMIT, WriterQueue};
 
 /// Most lines that wait for the terminal: more than a site of 5,000 items prints.
@@ -56,9 +56,10 @@ pub(super) fn begin() {
 
 /// Writes a line of a run to standard error, without waiting.
 pub(super) fn offer(text: &str) {
+    let text = safe::lines(&format!("{text}\n"));
     match CONSOLE.get() {
-        Some(console) => console.offer(Stream::Messages, format!("{text}\n")),
-        None => out::write(Stream::Messages, &format!("{text}\n")),
+        Some(console) => console.offer(Stream::Messages, text),
+        None => out::write(Stream::Messages, &text),
     }
 }
 

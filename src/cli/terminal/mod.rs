@@ -6,6 +6,7 @@ pub(super) mod console;
 pub(super) mod out;
 pub(super) mod progress;
 pub(super) mod prompts;
+pub(super) mod safe;
 pub(super) mod signals;
 
 pub(super) use progress::{FailurePlaces, ManualSteps, RunOptions, RunProgress};

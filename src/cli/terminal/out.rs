@@ -10,10 +10,11 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::console::{self, Stream};
+use super::safe;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 pub(crate) use crate::names::wrapped;
-use crate::names::{Escaped, grouped};
+use crate::names::{Escaped, STYLE_MARK, grouped};
 use crate::run::event::micros;
 
 /// Style of errors.
@@ -29,7 +30,7 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Formats a text in a style; `NO_COLOR` and pipes remove the style again.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
+    format!("{STYLE_MARK}{style}{text}{STYLE_MARK}{style:#}")
 }
 
 /// True if a result could not be written.
@@ -37,7 +38,12 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
-    console::print(Stream::Results, format!("{text}\n"));
+    console::print(Stream::Results, safe::lines(&format!("{text}\n")));
+}
+
+/// Writes a document to standard output, as it is but for what [`safe::document`] escapes.
+pub(crate) fn document(text: &str) {
+    console::print(Stream::Results, safe::document(&format!("{text}\n")));
 }
 
 /// Returns whether some of the result could not be written to standard output.
@@ -53,7 +59,7 @@ pub(crate) fn is_lost() -> bool {
 
 /// Writes a message to standard error, on a line of its own.
 pub(crate) fn message(text: impl Display) {
-    console::print(Stream::Messages, format!("{text}\n"));
+    console::print(Stream::Messages, safe::lines(&format!("{text}\n")));
 }
 
 /// Writes a text at once.

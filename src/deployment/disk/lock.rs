@@ -134,13 +134,34 @@ impl LockOwner {
     }
 }
 
-/// Returns the name of the user who runs rollup, for records that people read.
+/// Returns the user who runs rollup, for records that people read: the real user by the system's own
+/// database, with the user who logged in. Without a login, root comes with the user that `sudo` names,
+/// as a claim: the environment is no evidence.
 pub fn user() -> String {
-    let mut named = ["USER", "LOGNAME"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok());
-    let named = named.find(|name| !name.is_empty());
-    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    let real = rustix::process::getuid();
+    let name = user_name(real.as_raw());
+    let claimed = std::env::var("SUDO_USER")
+        .ok()
+        .filter(|claimed| !claimed.is_empty());
+    match (login(), claimed) {
+        (Some(login), _) if login != real.as_raw() => {
+            format!("{name} (logged in as {})", user_name(login))
+        }
+        (None, Some(claimed)) if real.is_root() => format!("{name} (claimed: {claimed})"),
+        _ => name,
+    }
+}
+
+fn user_name(uid: u32) -> String {
+    let user = uzers::get_user_by_uid(uid);
+    let name = user.map(|user| user.name().to_string_lossy().into_owned());
+    name.unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// Returns the user who logged in, which the system remembers through `su` and `sudo`.
+fn login() -> Option<u32> {
+    let uid = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    uid.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }
 
 /// Returns the name of this machine, for records that people read.

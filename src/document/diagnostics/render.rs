@@ -11,7 +11,7 @@ use super::findings::{Finding, Findings};
 use super::severity::Severity;
 use super::source::Source;
 use super::wording::is_bare_key;
-use crate::names::{Escaped, wrapped};
+use crate::names::{Escaped, STYLE_MARK, wrapped};
 
 /// Number of findings of one kind that are drawn. The others are listed below the last one; notes
 /// are listed below the first.
@@ -156,10 +156,12 @@ impl Finding {
             Renderer::plain()
         };
         let drawing = renderer.term_width(width).render(&report);
-        with_place(
-            &drawing,
-            &format!("{}:{line}:{column}", Escaped(source.name())),
-        )
+        let place = format!("{}:{line}:{column}", Escaped(source.name()));
+        let drawing = with_place(&drawing, &place);
+        match options.color {
+            true => drawing.replace('\u{1b}', &format!("{STYLE_MARK}\u{1b}")),
+            false => drawing,
+        }
     }
 
     /// Returns the text that probably should be at its place, with quotes if they are needed.
