@@ -487,7 +487,7 @@ impl DraftWriter {
 
     fn payload(&mut self, table: &ArticleTable, steps: &[ArticleStep]) {
         self.blank();
-        if table.rows.is_empty() && !table.headless {
+        if table.rows.is_empty() && !table.unread {
             self.todo(
                 "no file table was found: no line names its columns, such as `File name`, `Size`, `Date`",
                 None,
@@ -545,20 +545,6 @@ impl DraftWriter {
     }
 
     fn row(&mut self, row: &ArticleRow, line: u32, width: usize, row_use: RowUse) {
-        if let Some(todo) = &row.todo {
-            self.line(
-                &format!(
-                    "  # TODO `{}`: {} (article, line {line})",
-                    row.name,
-                    one_line(todo)
-                ),
-                Some(line),
-            );
-            self.open.push(OpenQuestion {
-                line: Some(line),
-                message: format!("`{}`: {todo}", row.name),
-            });
-        }
         let name = format!("{},", quoted(&row.name));
         let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
         let mut key = |key: &str, value: Option<String>| {

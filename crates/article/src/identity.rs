@@ -151,16 +151,19 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
         let rest = line.text.get(at..).unwrap_or_default();
         // The day follows its label directly, not somewhere later in the sentence.
         let rest: String = rest.chars().take(40).collect();
-        match dates::day_in(&rest) {
-            Some(Day::Known(day)) => *into = Some(Located::new(day, line.number)),
-            Some(Day::Either(one, other)) => {
+        let Some(day) = dates::day_in(&rest) else {
+            return;
+        };
+        match (day.only(), &day) {
+            (Some(day), _) => *into = Some(Located::new(day.clone(), line.number)),
+            (None, Day { month_first: Some(one), day_first: Some(other) }) => {
                 let message = format!("the day may be {one} or {other}");
                 found.open.push(OpenQuestion {
                     line: Some(line.number),
                     message,
                 });
             }
-            None => {}
+            _ => {}
         }
     };
     take(
@@ -227,10 +230,7 @@ fn released(sentence: &str) -> Option<String> {
     }
     lower
         .match_indices(" on ")
-        .find_map(|(at, on)| match dates::day(&sentence[at + on.len()..]) {
-            Some((Day::Known(day), _)) => Some(day),
-            _ => None,
-        })
+        .find_map(|(at, on)| dates::day(&sentence[at + on.len()..])?.0.only().cloned())
 }
 
 /// Returns the scope in "… for the X services", "applies only to the X components".

@@ -36,6 +36,7 @@ mod steps;
 mod table;
 mod targets;
 mod walk;
+mod words;
 
 pub use decode::MAX_ARTICLE_BYTES;
 
