@@ -1,5 +1,7 @@
 //! Conversion of clauses, each a verb and its object, to commands.
 
+use std::collections::BTreeSet;
+
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
 use rollup_names::ServiceVerb;
@@ -138,10 +140,81 @@ const WAITS: &str = "rollup waits for each step itself";
 
 /// Returns the commands of a sentence.
 pub(super) fn commands(sentence: &str) -> Vec<ArticleCommand> {
-    clauses(sentence)
-        .iter()
-        .map(|clause| command(clause))
-        .collect()
+    let of_clause = |clause: &String| {
+        let command = command(clause);
+        match is_consumed(clause, &command) {
+            true => command,
+            false => ArticleCommand::Unknown,
+        }
+    };
+    clauses(sentence).iter().map(of_clause).collect()
+}
+
+/// Words of a clause that say nothing beside its command.
+const FILLERS: &[&str] = &[
+    "a", "again", "all", "and", "any", "application", "applications", "at", "below", "both", "called", "client",
+    "com+", "command", "component", "components", "computer", "computers", "directory", "download", "each", "edition",
+    "engine", "every", "everything", "executable", "file", "files", "first", "fix", "folder", "following", "from",
+    "has", "have", "host", "hosts", "hotfix", "in", "information", "installer", "installers", "into", "item", "items",
+    "it", "its", "listed", "machine", "machines", "msi", "name", "named", "namespace", "namespaces", "new", "node",
+    "nodes", "now", "of", "on", "one", "operating", "other", "package", "packages", "please", "procedure", "prompt",
+    "provider", "providers", "remaining", "rest", "rollup", "run", "running", "runs", "script", "server", "servers",
+    "service", "services", "share", "step", "system", "that", "the", "their", "them", "then", "there", "these",
+    "they", "this", "to", "uninstalled", "removed", "unpacked", "update", "were", "was", "which", "windows", "with",
+    "you", "your", "part", "same", "x64", "x86", "64-bit", "32-bit", "amd64", "instead",
+];
+
+/// Returns whether the command says every word of its clause. A clause that says more, such as a
+/// condition or a second target, is left to a person.
+fn is_consumed(clause: &str, command: &ArticleCommand) -> bool {
+    let Some(said) = command.said() else {
+        return true;
+    };
+    let words = |text: &str| -> Vec<String> {
+        let apart = |c: char| c.is_whitespace() || ",;:\"()/\\'".contains(c);
+        let words = text.split(apart).map(|word| word.trim_end_matches('.').to_lowercase());
+        words.filter(|word| !word.is_empty() && word != "-").collect()
+    };
+    let said: BTreeSet<String> = said.iter().flat_map(|text| words(&text.replace('-', " ")).into_iter().chain(words(text))).collect();
+    let verbs = verb(clause).map_or(0, |(verb, _)| verb.split(' ').count());
+    words(clause).iter().skip(verbs).all(|word| {
+        let parts = word.split('-').filter(|part| !part.is_empty());
+        FILLERS.contains(&word.as_str()) || said.contains(word) || parts.into_iter().all(|part| said.contains(part))
+    })
+}
+
+impl ArticleCommand {
+    /// Returns the texts of a command that becomes a step by itself.
+    fn said(&self) -> Option<Vec<String>> {
+        let (mut said, on) = match self {
+            ArticleCommand::Service { services, on, .. } => match services {
+                Services::Named(names) => (names.clone(), Some(on)),
+                Services::Following => (Vec::new(), Some(on)),
+            },
+            ArticleCommand::Copy { files, to, on } => {
+                let mut said = files.said();
+                said.push(to.clone());
+                (said, Some(on))
+            }
+            ArticleCommand::Run { files, on } => (files.said(), Some(on)),
+            ArticleCommand::Queue(_, Targets::Named(names)) => (names.clone(), None),
+            ArticleCommand::Queue(_, Targets::Removed(part)) => (part.iter().map(u32::to_string).collect(), None),
+            _ => return None,
+        };
+        said.extend(on.and_then(|on| on.role.clone()));
+        Some(said)
+    }
+}
+
+impl Files {
+    fn said(&self) -> Vec<String> {
+        match self {
+            Files::Named(names) => names.clone(),
+            Files::OthersBut(names) => names.iter().map(String::as_str).chain(["except", "but", "not"]).map(str::to_owned).collect(),
+            Files::Ending(ending) => ["", ".", "*."].iter().map(|dot| format!("{dot}{ending}")).collect(),
+            Files::Following | Files::Others => Vec::new(),
+        }
+    }
 }
 
 /// Returns whether a text begins with a command of the console.
@@ -330,10 +403,14 @@ fn context(clause: &str) -> ArticleCommand {
         {
             ClauseContext::Message
         }
-        "if" | "unless" | "only" => ClauseContext::If,
-        "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using"
-        | "while" | "next" | "then" | "finally" | "now" | "again" | "first" | "before" | "with"
-        | "for" => ClauseContext::Other,
+        "after" | "when" | "once" if ["done", "finish", "complete"].iter().any(|end| lower.contains(end)) => {
+            ClauseContext::Other
+        }
+        "if" | "unless" | "only" | "after" | "when" | "once" | "as" | "by" | "using" | "while" | "before" | "with"
+        | "for" => ClauseContext::If,
+        "on" | "in" | "at" | "from" | "to" | "next" | "then" | "finally" | "now" | "again" | "first" => {
+            ClauseContext::Other
+        }
         _ => return ArticleCommand::Unknown,
     })
 }
@@ -452,6 +529,12 @@ fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
         };
     }
     let services = targets::services(object);
+    let is_kind = lower.trim_end_matches('.').ends_with(" services") && services.len() == 1 && services[0] != "IIS";
+    let has_kind = [" service", " application", "iis", "_"].iter().any(|word| lower.contains(word));
+    let is_called = has_kind || services.iter().all(|name| is_short_name(name));
+    if is_kind || !is_called {
+        return ArticleCommand::Unknown;
+    }
     // A service has a name, not a description.
     let named = !services.is_empty()
         && services.iter().all(|name| {
@@ -661,6 +744,11 @@ fn directory(to: &str) -> Option<String> {
         .map_or(to, |(_, path)| path)
         .replace('\\', "/");
     let path = path.trim_matches('/').to_owned();
+    // "A folder on the server" is any.
+    const ANY: [&str; 12] = ["a", "an", "any", "another", "each", "same", "this", "that", "its", "your", "new", "appropriate"];
+    if path.split(' ').next().is_some_and(|word| ANY.contains(&word.to_lowercase().as_str())) {
+        return None;
+    }
     let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])
         || path.split('/').any(|part| part.is_empty() || part == "..");
     (!path.is_empty() && !odd && path.split(' ').count() <= 8).then_some(path)

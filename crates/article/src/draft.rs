@@ -193,12 +193,8 @@ impl DraftWriter {
             .scope
             .iter()
             .for_each(|scope| self.key("scope", scope));
-        match &identity.released {
-            Some(day) => self.line(&format!("released = {}", day.value), Some(day.line)),
-            None => self.todo(
-                "`released`: the article does not give the day of the release",
-                None,
-            ),
+        if let Some(day) = &identity.released {
+            self.line(&format!("released = {}", day.value), Some(day.line));
         }
         for (key, list) in [
             ("includes", &relations.includes),
@@ -250,22 +246,20 @@ impl DraftWriter {
             // decided.
             None => {}
         }
-        match &identity.revision {
-            Some(revision) => self.key(
-                "revision",
-                &Located::new(revision.value.to_string(), revision.line),
-            ),
-            None => self.todo(
-                "`revision`: the article does not give its revision; without one, it counts as 1.0",
-                None,
-            ),
+        if let Some(revision) = &identity.revision {
+            self.key("revision", &Located::new(revision.value.to_string(), revision.line));
         }
-        match &identity.reviewed {
-            Some(day) => self.line(&format!("reviewed = {}", day.value), Some(day.line)),
-            None => self.todo(
-                "`reviewed`: the article does not give the day of its last review",
-                None,
-            ),
+        if let Some(day) = &identity.reviewed {
+            self.line(&format!("reviewed = {}", day.value), Some(day.line));
+        }
+        let missing = [
+            (identity.released.is_none(), "`released`"),
+            (identity.revision.is_none(), "`revision`, which then counts as 1.0"),
+            (identity.reviewed.is_none(), "`reviewed`"),
+        ];
+        let missing: Vec<&str> = missing.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, key)| key).collect();
+        if !missing.is_empty() {
+            self.todo(&format!("the article does not give {}", missing.join(", ")), None);
         }
     }
 

@@ -28,12 +28,13 @@ pub(super) struct ArticleIdentity {
 /// Largest number of lines in the head of an article.
 const HEAD: usize = 40;
 
-/// Reads the identity of the article.
-pub(super) fn identity(outline: &[OutlineEntry<'_>]) -> ArticleIdentity {
-    let mut found = ArticleIdentity {
-        kb: own_number(outline),
-        ..ArticleIdentity::default()
-    };
+/// Reads the identity of the article; a given number decides which article it is.
+pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleIdentity {
+    let mut found = ArticleIdentity::default();
+    match kb {
+        Some(kb) => found.kb = Some(Located::new(kb, 0)),
+        None => own_number(outline, &mut found),
+    }
     for OutlineEntry { line, section, .. } in outline {
         if *section != Section::Installation {
             days(line, &mut found);
@@ -50,66 +51,76 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>]) -> ArticleIdentity {
     found
 }
 
-fn own_number(outline: &[OutlineEntry<'_>]) -> Option<Located<Kb>> {
-    let of = |line: &ArticleLine| {
-        numbers(&line.text)
-            .into_iter()
-            .next()
-            .map(|kb| Located::new(kb, line.number))
-    };
-    let head = || outline.iter().map(|entry| entry.line).take(HEAD);
-    let labelled = |line: &&ArticleLine| {
-        let text = line.text.to_lowercase();
-        [
-            "article id",
-            "article number",
-            "article no",
-            "article:",
-            "kb number",
-            "kb article",
-            "kb:",
-            "document id",
-        ]
-        .iter()
-        .any(|label| text.starts_with(label))
-            && !numbers(&line.text).is_empty()
-    };
-    if let Some(line) = outline.iter().map(|entry| entry.line).find(labelled) {
-        return of(line);
+/// Words before the number of the article itself.
+const LABELS: [&str; 12] = [
+    "article id",
+    "article number",
+    "article no",
+    "article:",
+    "original kb number",
+    "kb number",
+    "kb article",
+    "kb:",
+    "knowledge base article",
+    "document id",
+    "artikel-id",
+    "artikelnummer",
+];
+
+/// Finds the number of the article itself. Only places that give no other number count: a label,
+/// the banner or the title of the page, its address, its keywords. Several numbers are no answer.
+fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
+    let mut candidates: Vec<Located<Kb>> = Vec::new();
+    for (at, OutlineEntry { line, section, .. }) in outline.iter().enumerate() {
+        let is_listed = line.marker.is_some() || matches!(section, Section::Installation | Section::Files);
+        if is_listed || !is_own_place(line, at) {
+            continue;
+        }
+        for kb in numbers(&line.text).into_iter().take(1) {
+            if !candidates.iter().any(|known| known.value == kb) {
+                candidates.push(Located::new(kb, line.number));
+            }
+        }
     }
-    if let Some(line) = head().find(|line| is_banner(&line.text)) {
-        return of(line);
+    if let [_, other, ..] = candidates.as_slice() {
+        let places: Vec<String> = candidates.iter().map(|kb| format!("{} (line {})", kb.value, kb.line)).collect();
+        let message = format!("`kb`: the article may be {}; `--kb` decides", places.join(" or "));
+        found.open.push(OpenQuestion { line: Some(other.line), message });
+        return;
     }
-    // Elsewhere, only a number with its letters is the article's own; others are those of articles
-    // that it mentions.
-    let lettered = |line: &&ArticleLine| {
-        line.text.to_lowercase().match_indices("kb").any(|(at, _)| {
-            line.text.as_bytes().get(at + 2..).is_some_and(|rest| {
-                rest.iter()
-                    .find(|b| !b" -".contains(b))
-                    .is_some_and(u8::is_ascii_digit)
-            })
+    found.kb = candidates.pop();
+}
+
+/// Returns whether a line is a place for the article's own number.
+fn is_own_place(line: &ArticleLine, at: usize) -> bool {
+    let lower = line.text.to_lowercase();
+    let is_labelled = LABELS.iter().any(|label| lower.starts_with(label));
+    let is_keywords = lower.split(' ').all(|word| word.starts_with("kb"));
+    let in_brackets = lower.rsplit('(').next().filter(|_| lower.ends_with(')'));
+    let is_title = line.title || at < HEAD && is_title(&line.text) && in_brackets.is_some_and(is_lettered);
+    let is_numbered = at < 3 && numbered_title(&line.text).is_some();
+    let is_address = line.address;
+    is_labelled || is_keywords || is_title && is_lettered(&lower) || is_numbered || is_address || at < HEAD && is_banner(&line.text)
+}
+
+/// Returns whether a text has a number with its letters; digits alone may be anything.
+fn is_lettered(lower: &str) -> bool {
+    ["kb", "q"].iter().any(|letters| {
+        lower.match_indices(letters).any(|(at, _)| {
+            let rest = lower[at + letters.len()..].trim_start_matches([' ', '-']);
+            rest.starts_with(|c: char| c.is_ascii_digit()) && !lower[..at].ends_with(char::is_alphanumeric)
         })
-    };
-    let in_head = outline
-        .iter()
-        .take(HEAD)
-        .take_while(|entry| !entry.heading || entry.section == Section::Head || entry.line.heading)
-        .map(|entry| entry.line)
-        .find(|line| lettered(line) && !line.text.to_lowercase().contains("replace"));
-    let keywords = || {
-        outline.iter().map(|entry| entry.line).rfind(|line| {
-            lettered(line)
-                && line
-                    .text
-                    .split(' ')
-                    .all(|word| word.to_lowercase().starts_with("kb"))
-        })
-    };
-    in_head
-        .or_else(keywords)
-        .or_else(|| head().find(|line| is_title(&line.text) && lettered(line)))
-        .and_then(of)
+    })
+}
+
+/// Returns the title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
+fn numbered_title(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("KB").or_else(|| text.strip_prefix('Q'))?;
+    let digits = rest.trim_start_matches(' ').trim_start_matches(|c: char| c.is_ascii_digit());
+    let count = rest.trim_start().len() - digits.len();
+    let rest = digits.trim_start();
+    let title = rest.strip_prefix([':', '-', '–', '—', '|']).or(rest.is_empty().then_some(""))?;
+    (5..=9).contains(&count).then_some(title.trim())
 }
 
 /// Returns whether a text is a banner, such as `Article 612345 Revision 1.0` or
@@ -121,10 +132,8 @@ fn is_banner(text: &str) -> bool {
     let banner = lower.match_indices(LABEL).any(|(at, _)| {
         let before = lower[..at].trim_end();
         let begins = before.is_empty() || before.ends_with(['-', '–', '—', '|', ':', '>', '»']);
-        let digits = lower[at + LABEL.len()..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let number = lower[at + LABEL.len()..].trim_start_matches(['q', 'k', 'b']);
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
         begins && (5..=9).contains(&digits)
     });
     banner
@@ -289,32 +298,51 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         }
     }
     entries.truncate(100);
+    let mut others: Vec<Located<String>> = Vec::new();
     for entry in entries {
-        let entry = Located::new(without_marks(&entry.value), entry.line);
-        let (product, version) = versioned(without_edition(&entry.value));
-        match &found.product {
-            None => found.product = Some(Located::new(product.to_owned(), entry.line)),
-            Some(known) if known.value != product => {
-                let message = format!(
-                    "the article also applies to `{product}`, but a manifest is for one product: {}",
-                    known.value
-                );
-                found.open.push(OpenQuestion {
-                    line: Some(entry.line),
-                    message,
-                });
-                continue;
-            }
-            Some(_) => {}
+        let line = entry.line;
+        let entry = without_marks(&entry.value);
+        let (product, versions) = with_versions(&entry);
+        let known = found.product.get_or_insert_with(|| Located::new(product.to_owned(), line));
+        if known.value != product {
+            others.push(Located::new(product.to_owned(), line));
+            continue;
         }
-        if let Some(version) =
-            version.filter(|version| !found.versions.iter().any(|known| known.value == **version))
-        {
-            found
-                .versions
-                .push(Located::new(version.to_owned(), entry.line));
+        for version in versions {
+            if !found.versions.iter().any(|known| known.value == version) {
+                found.versions.push(Located::new(version.to_owned(), line));
+            }
         }
     }
+    if let (Some(first), Some(product)) = (others.first(), &found.product) {
+        let names: Vec<String> = others.iter().map(|other| format!("`{}`", other.value)).collect();
+        let message = format!(
+            "the article also applies to {}, but a manifest is for one product: {}",
+            names.join(", "),
+            product.value
+        );
+        found.open.push(OpenQuestion { line: Some(first.line), message });
+    }
+}
+
+/// Splits `Product version 4.0` and `Product versions 4.0, 4.0 SP1` into product and versions.
+fn with_versions(text: &str) -> (&str, Vec<&str>) {
+    for words in [" versions ", " version "] {
+        let Some((product, rest)) = text.split_once(words) else {
+            continue;
+        };
+        let is_version = |part: &&str| {
+            let mut words = part.split(' ');
+            let numbered = words.next().is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+            numbered && words.all(|word| word.starts_with("SP") || word.starts_with("R"))
+        };
+        let versions: Vec<&str> = rest.trim_end_matches('.').split(", ").collect();
+        if versions.len() > 1 && versions.iter().all(is_version) || versions.len() == 1 && rest.contains(" SP") && is_version(&rest) {
+            return (product.trim_end_matches(','), versions);
+        }
+    }
+    let (product, version) = versioned(without_edition(text));
+    (product, version.into_iter().collect())
 }
 
 /// Returns whether a line belongs to the foot of a page, such as its copyright.
@@ -420,21 +448,66 @@ fn is_title(text: &str) -> bool {
     named.iter().any(|name| lower.contains(name)) && text.chars().count() <= 250
 }
 
+/// Finds the title: behind the number, in the name of the page, or on the line after the number.
 fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
-    let head = || {
-        outline
-            .iter()
-            .take(HEAD)
-            .filter(|entry| entry.line.marker.is_none() && is_title(&entry.line.text))
-    };
-    let sentence = |entry: &&OutlineEntry<'_>| !entry.line.text.ends_with('.');
-    let Some(OutlineEntry { line, .. }) = head()
-        .find(|entry| entry.section == Section::Head && sentence(entry))
-        .or_else(|| head().find(sentence))
-    else {
+    let head = || outline.iter().take(HEAD).map(|entry| entry.line).filter(|line| line.marker.is_none());
+    let first = outline.iter().take(3).map(|entry| entry.line);
+    let behind = first.filter_map(|line| Some((numbered_title(&line.text)?, line.number))).find(|(title, _)| !title.is_empty());
+    if let Some((title, line)) = behind.filter(|(title, _)| !names_rollup(title)) {
+        found.title = Some(Located::new(title.to_owned(), line));
         return;
-    };
-    let text = without_marks(&line.text);
+    }
+    let is_phrase = |line: &&ArticleLine| !line.text.ends_with('.');
+    let of_rollup = || head().filter(|line| is_title(&line.text)).filter(is_phrase);
+    let line = of_rollup()
+        .find(|line| line.title)
+        .or_else(|| outline.iter().take(HEAD).find(|entry| entry.section == Section::Head && of_rollup().any(|line| line.number == entry.line.number)).map(|entry| entry.line))
+        .or_else(|| outline.iter().map(|entry| entry.line).find(|line| line.title))
+        .or_else(|| of_rollup().next());
+    match (line, behind) {
+        (Some(line), _) if names_rollup(&line.text) => title_of_rollup(line, found),
+        (_, Some((title, line))) => found.title = Some(Located::new(title.to_owned(), line)),
+        (Some(line), None) => {
+            let title = without_site(without_number(&line.text));
+            found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+        }
+        (None, None) => found.title = after_number(outline, found),
+    }
+}
+
+/// Returns whether a title names a rollup, which it shares with many others of one product.
+fn names_rollup(title: &str) -> bool {
+    let lower = title.to_lowercase();
+    ["rollup", "cumulative update"].iter().any(|name| lower.contains(name))
+}
+
+/// Returns the line after the one with the number, if it can be a title.
+fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option<Located<String>> {
+    let number = found.kb.as_ref()?.line;
+    let at = outline.iter().take(HEAD).position(|entry| entry.line.number == number)?;
+    let entry = outline.get(at + 1)?;
+    let text = &entry.line.text;
+    let is_label = text.split_once(':').is_some_and(|(label, _)| label.split(' ').count() <= 2);
+    let is_title = entry.section == Section::Head
+        && !text.ends_with(['.', ',', ';', ':'])
+        && (2..=40).contains(&text.split(' ').count())
+        && entry.line.marker.is_none()
+        && entry.line.cells.len() < 2;
+    (is_title && !is_label).then(|| Located::new(text.clone(), entry.line.number))
+}
+
+/// Returns a title without the name of the site behind it.
+fn without_site(title: &str) -> &str {
+    let site = [" - ", " | ", " – "].iter().filter_map(|dash| title.rsplit_once(*dash)).find(|(_, site)| {
+        let lower = site.to_lowercase();
+        ["support", "learn", "docs", "help", "knowledge base"].iter().any(|word| lower.ends_with(word)) && site.split(' ').count() <= 4
+    });
+    site.map_or(title, |(title, _)| title).trim()
+}
+
+/// Takes the title of a rollup: its product, version and scope have keys of their own.
+fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
+    let text = without_marks(without_site(&line.text));
     let mut title = without_frame(&text);
     // A product from the list is recognized in the title; without a list, the end of the title is
     // the only source.
@@ -458,6 +531,13 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
 }
 
+/// Returns a title without the number before it or behind it.
+fn without_number(title: &str) -> &str {
+    let title = numbered_title(title).filter(|title| !title.is_empty()).unwrap_or(title);
+    let number = ["(KB", "(kb", "(Q"].iter().find_map(|open| title.rsplit_once(open));
+    number.map_or(title, |(before, _)| before.trim_end())
+}
+
 /// Returns a title without the words and the number that frame it.
 fn without_frame(text: &str) -> &str {
     let mut title = text;
@@ -469,14 +549,7 @@ fn without_frame(text: &str) -> &str {
     ] {
         title = title.strip_prefix(start).map_or(title, str::trim_start);
     }
-    if let Some(rest) = title.strip_prefix("KB") {
-        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        title = rest.trim_start_matches([':', ' ', '-', '–']);
-    }
-    let number = title
-        .rsplit_once("(KB")
-        .or_else(|| title.rsplit_once("(kb"));
-    number.map_or(title, |(before, _)| before.trim_end())
+    without_number(title)
 }
 
 /// Takes the version behind the product in a title, if no other is known.
@@ -562,7 +635,7 @@ mod tests {
     use crate::outline::outline;
 
     fn read(text: &str) -> ArticleIdentity {
-        identity(&outline(&lines(text)))
+        identity(&outline(&lines(text)), None)
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod words;
 
 pub use decode::MAX_ARTICLE_BYTES;
 
+use rollup_names::Kb;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -186,7 +187,20 @@ pub enum ArticleError {
 }
 
 /// Reads an article as it was saved, and writes a manifest draft from it.
+///
+/// # Errors
+///
+/// Fails if the bytes are not such an article.
 pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
+    import_as(bytes, None)
+}
+
+/// Reads an article like [`import`]; a given number decides which article it is.
+///
+/// # Errors
+///
+/// Fails if the bytes are not such an article.
+pub fn import_as(bytes: &[u8], kb: Option<Kb>) -> Result<ImportedArticle, ArticleError> {
     let text = decode::decode(bytes)?;
     let (lines, unclosed_at) = match html::is_html(&text) {
         true => {
@@ -197,13 +211,13 @@ pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
     };
     let outline = outline::outline(&lines);
     let table = table::table(&outline);
-    let identity = identity::identity(&outline);
+    let identity = identity::identity(&outline, kb);
     let own = identity.kb.as_ref().map(|kb| kb.value);
     let relations = relations::relations(&outline, own);
     let prerequisites = prerequisites::prerequisites(&outline);
     let issues = issues::issues(&outline);
     let walked = walk::walk(&outline);
-    if identity.kb.is_none() && walked.steps.is_empty() && table.rows.is_empty() {
+    if walked.steps.is_empty() && table.rows.is_empty() && table.open.is_empty() {
         return Err(ArticleError::NothingFound);
     }
     Ok(draft::write_draft(draft::ArticleFacts {

@@ -15,6 +15,10 @@ pub(super) struct ArticleLine {
     pub(super) marker: Option<Marker>,
     /// True if the page has it as a heading.
     pub(super) heading: bool,
+    /// True if it is the title of the article.
+    pub(super) title: bool,
+    /// True if it is the address of the page itself.
+    pub(super) address: bool,
     /// True if a blank line (or the edge of a block) precedes it.
     pub(super) apart: bool,
     /// Text without the marker, with single spaces.
@@ -60,6 +64,9 @@ pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
     lines
 }
 
+/// Columns that a full line may lack: a gap, and some of an indentation.
+const SLACK: usize = 4;
+
 #[derive(Default)]
 struct LineReader {
     lines: Vec<ArticleLine>,
@@ -102,7 +109,7 @@ impl LineReader {
         if line.text.is_empty() {
             return;
         }
-        let is_full = |width| self.length + 1 + first_word(&line.text) > width;
+        let is_full = |width| self.length + SLACK + first_word(&line.text) > width;
         let continues = self.lines.last().is_some_and(|last| continues(last, &line));
         let last = self.lines.last_mut();
         match last.filter(|_| continues && self.width.is_some_and(is_full)) {
@@ -222,6 +229,8 @@ pub(super) fn line(raw: &str, number: u32) -> Option<ArticleLine> {
         depth: depth + bullet_depth(body, marker),
         marker,
         heading: false,
+        title: false,
+        address: false,
         apart: false,
         text: spaced(rest),
         cells: cells(rest),

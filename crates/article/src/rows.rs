@@ -19,7 +19,7 @@ const MAX_TRIES: usize = 1_000;
 /// Length of the longest row, in bytes.
 const MAX_ROW_LENGTH: usize = 400;
 
-const NO_COLUMN: &str = "has no column";
+const NO_COLUMN: &str = "a word fits no column of the head";
 
 /// Values that one row documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(super) fn read(line: &ArticleLine, columns: Option<&[FileColumn]>) -> Readin
     let words = words::typed(&line.cells);
     let typed = by_words(&words, columns);
     let is_glued = match &typed {
-        Reading::Row(rows) => rows[0].doubts.iter().any(|doubt| doubt.ends_with(NO_COLUMN)),
+        Reading::Row(rows) => rows[0].doubts.iter().any(|doubt| doubt == NO_COLUMN),
         Reading::Open(_) => false,
         Reading::NotARow => true,
     };
@@ -322,10 +322,8 @@ impl WordRow<'_> {
                 self.take(value.clone(), *at);
             }
             several => {
-                let texts: Vec<String> = several.iter().map(|(at, _)| format!("`{}`", self.words[*at].text)).collect();
                 self.taken.extend(several.iter().map(|(at, _)| *at));
-                let doubt = format!("{} may be {}", kind.subject(), texts.join(" or "));
-                self.fields.doubts.push(doubt);
+                self.fields.doubts.push(format!("several words may be {}", kind.subject()));
             }
         }
     }
@@ -395,8 +393,8 @@ impl WordRow<'_> {
         if !has_head && !(unread.is_empty() && self.fields.size.is_some()) {
             return Reading::Open("looks like a row of a file table, but no line above it names the columns");
         }
-        if let (Some(first), false) = (unread.first(), has_others) {
-            self.fields.doubts.push(format!("`{}` {NO_COLUMN}", first.text));
+        if !unread.is_empty() && !has_others {
+            self.fields.doubts.push(NO_COLUMN.to_owned());
         }
         Reading::Row(vec![self.fields])
     }

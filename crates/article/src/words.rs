@@ -248,7 +248,8 @@ pub(super) fn name(word: &str) -> Option<&str> {
     let sound = |c: char| c.is_alphanumeric() || "_-~$!#%&'(){}@^.+,".contains(c);
     let is_name = (1..=12).contains(&extension.len())
         && extension.chars().all(|c| c.is_ascii_alphanumeric() || "_$~!@".contains(c))
-        && extension.contains(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && (extension.contains(|c: char| c.is_ascii_alphabetic() || c == '_')
+            || extension.len() == 3 && word.starts_with(|c: char| c.is_alphabetic()))
         && word.chars().all(sound)
         // Abbreviations such as `e.g` and `U.S`, and the first word of a sentence that lost its gap.
         && (dot > 1 || extension.len() > 1)

@@ -42,7 +42,36 @@ pub(super) fn walk(outline: &[OutlineEntry<'_>]) -> WalkResult {
     while at < section.len() {
         at += walker.take(&section[at..]);
     }
-    walker.finish()
+    let mut result = walker.finish();
+    result.open.extend(other_lists(outline));
+    result
+}
+
+/// Reports lists of instructions that no heading calls an installation, or whose heading says that
+/// they are something else; a person knows if one of them belongs to the rollup.
+fn other_lists(outline: &[OutlineEntry<'_>]) -> Vec<OpenQuestion> {
+    let mut open = Vec::new();
+    for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
+        let may_install = matches!(
+            stretch[0].section,
+            Section::Head | Section::Summary | Section::Fixes | Section::Prerequisites | Section::Restart | Section::Other
+        );
+        let is_numbered = |entry: &&OutlineEntry<'_>| matches!(entry.line.marker, Some(Marker::Number | Marker::Letter));
+        let mut numbered = stretch.iter().filter(is_numbered).map(|entry| entry.line);
+        let (Some(first), last) = (numbered.next(), numbered.next_back()) else {
+            continue;
+        };
+        let is_instruction = stretch.iter().filter(is_numbered).any(|entry| commands::is_command(&entry.line.text));
+        if may_install && is_instruction {
+            let last = last.map_or(first.number, |last| last.number);
+            let message = format!(
+                "no heading calls this list an installation; if it installs the rollup, write it as steps (lines {}-{last})",
+                first.number
+            );
+            open.push(OpenQuestion { line: Some(first.number), message });
+        }
+    }
+    open
 }
 
 #[derive(Default)]
@@ -183,6 +212,10 @@ impl Walker {
         let title = title.trim_end_matches(" (optional)");
         self.title = (!title.is_empty()).then(|| title.to_owned());
         self.number(line);
+        if line.text.to_lowercase().starts_with("method 2") {
+            let message = "the article describes several methods; keep the steps of one of them";
+            self.add_question(line.number, message.to_owned());
+        }
         self.optional = is_optional(&line.text);
         self.each = None;
         self.role = targets::role(&line.text);
