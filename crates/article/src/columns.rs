@@ -118,7 +118,9 @@ fn column(cell: &str) -> FileColumn {
     // An empty cell of a head is a column without a title.
     let ends = cell.match_indices(' ').map(|(at, _)| at + 1);
     let named = [0].into_iter().chain(ends).find_map(|at| {
-        let (rest, known) = (&cell[at..], |(title, _): &&(&str, FileColumn)| cell[at..].starts_with(*title));
+        let (rest, known) = (&cell[at..], |(title, _): &&(&str, FileColumn)| {
+            cell[at..].starts_with(*title)
+        });
         let (title, column) = TITLES.iter().find(known)?;
         let is_word = !rest[title.len()..].starts_with(char::is_alphanumeric);
         is_word.then_some(*column)
@@ -136,7 +138,10 @@ fn lower(cell: &str) -> String {
 /// of the file.
 pub(super) fn is_table(columns: &[FileColumn]) -> bool {
     let documented = |column: &FileColumn| {
-        !matches!(column, FileColumn::Name | FileColumn::Platform | FileColumn::Other)
+        !matches!(
+            column,
+            FileColumn::Name | FileColumn::Platform | FileColumn::Other
+        )
     };
     columns.contains(&FileColumn::Name) && columns.iter().any(documented)
 }
@@ -146,6 +151,9 @@ fn glued(text: &str) -> Option<Vec<FileColumn>> {
     let text = text.trim().to_lowercase();
     let mut rest = text.as_str();
     let mut columns = Vec::new();
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let (title, column) = TITLES.iter().find(|(title, _)| rest.starts_with(title))?;
         columns.push(*column);
@@ -164,19 +172,42 @@ mod tests {
     #[test]
     fn heads_are_read_glued_and_by_cells() {
         for (text, wanted) in [
-            ("File nameFile versionFile sizeDateTimePlatform", &[Name, Version, Size, Date, Time, Platform][..]),
+            (
+                "File nameFile versionFile sizeDateTimePlatform",
+                &[Name, Version, Size, Date, Time, Platform][..],
+            ),
             ("Size Date File name", &[Size, Date, Name]),
-            ("Datum Uhrzeit Dateiversion Dateigröße Dateiname", &[Date, Time, Version, Size, Name]),
-            ("Date (UTC) Version# Size (bytes) Filename", &[Date, Version, Size, Name]),
+            (
+                "Datum Uhrzeit Dateiversion Dateigröße Dateiname",
+                &[Date, Time, Version, Size, Name],
+            ),
+            (
+                "Date (UTC) Version# Size (bytes) Filename",
+                &[Date, Version, Size, Name],
+            ),
         ] {
-            assert_eq!(head(text, &[text.to_owned()]).as_deref(), Some(wanted), "{text}");
+            assert_eq!(
+                head(text, &[text.to_owned()]).as_deref(),
+                Some(wanted),
+                "{text}"
+            );
         }
         for (cells, wanted) in [
-            (&["Owner", "File", "Size (bytes)", "Date and time"][..], &[Other, Name, Size, Modified][..]),
-            (&["Item", "Filename", "Approx. File Size"], &[Other, Name, Size]),
+            (
+                &["Owner", "File", "Size (bytes)", "Date and time"][..],
+                &[Other, Name, Size, Modified][..],
+            ),
+            (
+                &["Item", "Filename", "Approx. File Size"],
+                &[Other, Name, Size],
+            ),
         ] {
             let cells: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
-            assert_eq!(head(&cells.join(" "), &cells).as_deref(), Some(wanted), "{cells:?}");
+            assert_eq!(
+                head(&cells.join(" "), &cells).as_deref(),
+                Some(wanted),
+                "{cells:?}"
+            );
         }
         for text in ["Name", "Date Time", "File name and size", "Files"] {
             assert_eq!(head(text, &[text.to_owned()]), None, "{text}");

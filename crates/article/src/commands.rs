@@ -152,16 +152,124 @@ pub(super) fn commands(sentence: &str) -> Vec<ArticleCommand> {
 
 /// Words of a clause that say nothing beside its command.
 const FILLERS: &[&str] = &[
-    "a", "again", "all", "and", "any", "application", "applications", "at", "below", "both", "called", "client",
-    "com+", "command", "component", "components", "computer", "computers", "directory", "download", "each", "edition",
-    "engine", "every", "everything", "executable", "file", "files", "first", "fix", "folder", "following", "from",
-    "has", "have", "host", "hosts", "hotfix", "in", "information", "installer", "installers", "into", "item", "items",
-    "it", "its", "listed", "machine", "machines", "msi", "name", "named", "namespace", "namespaces", "new", "node",
-    "nodes", "now", "of", "on", "one", "operating", "other", "package", "packages", "please", "procedure", "prompt",
-    "provider", "providers", "remaining", "rest", "rollup", "run", "running", "runs", "script", "server", "servers",
-    "service", "services", "share", "step", "system", "that", "the", "their", "them", "then", "there", "these",
-    "they", "this", "to", "uninstalled", "removed", "unpacked", "update", "were", "was", "which", "windows", "with",
-    "you", "your", "part", "same", "x64", "x86", "64-bit", "32-bit", "amd64", "instead",
+    "a",
+    "again",
+    "all",
+    "and",
+    "any",
+    "application",
+    "applications",
+    "at",
+    "below",
+    "both",
+    "called",
+    "client",
+    "com+",
+    "command",
+    "component",
+    "components",
+    "computer",
+    "computers",
+    "directory",
+    "download",
+    "each",
+    "edition",
+    "engine",
+    "every",
+    "everything",
+    "executable",
+    "file",
+    "files",
+    "first",
+    "fix",
+    "folder",
+    "following",
+    "from",
+    "has",
+    "have",
+    "host",
+    "hosts",
+    "hotfix",
+    "in",
+    "information",
+    "installer",
+    "installers",
+    "into",
+    "item",
+    "items",
+    "it",
+    "its",
+    "listed",
+    "machine",
+    "machines",
+    "msi",
+    "name",
+    "named",
+    "namespace",
+    "namespaces",
+    "new",
+    "node",
+    "nodes",
+    "now",
+    "of",
+    "on",
+    "one",
+    "operating",
+    "other",
+    "package",
+    "packages",
+    "please",
+    "procedure",
+    "prompt",
+    "provider",
+    "providers",
+    "remaining",
+    "rest",
+    "rollup",
+    "run",
+    "running",
+    "runs",
+    "script",
+    "server",
+    "servers",
+    "service",
+    "services",
+    "share",
+    "step",
+    "system",
+    "that",
+    "the",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "this",
+    "to",
+    "tool",
+    "console",
+    "uninstalled",
+    "removed",
+    "unpacked",
+    "update",
+    "were",
+    "was",
+    "which",
+    "windows",
+    "with",
+    "you",
+    "your",
+    "part",
+    "net",
+    "sc",
+    "same",
+    "x64",
+    "x86",
+    "64-bit",
+    "32-bit",
+    "amd64",
+    "instead",
 ];
 
 /// Returns whether the command says every word of its clause. A clause that says more, such as a
@@ -171,15 +279,30 @@ fn is_consumed(clause: &str, command: &ArticleCommand) -> bool {
         return true;
     };
     let words = |text: &str| -> Vec<String> {
-        let apart = |c: char| c.is_whitespace() || ",;:\"()/\\'".contains(c);
-        let words = text.split(apart).map(|word| word.trim_end_matches('.').to_lowercase());
-        words.filter(|word| !word.is_empty() && word != "-").collect()
+        let apart = |c: char| c.is_whitespace() || ",;\"()/\\'".contains(c);
+        let is_drive = |word: &&str| word.len() == 2 && word.ends_with(':');
+        let words = text.split(apart).filter(|word| !is_drive(word));
+        let words = words.map(|word| word.trim_end_matches(['.', ':']).to_lowercase());
+        words
+            .filter(|word| !word.is_empty() && word != "-")
+            .collect()
     };
-    let said: BTreeSet<String> = said.iter().flat_map(|text| words(&text.replace('-', " ")).into_iter().chain(words(text))).collect();
+    let said: BTreeSet<String> = said
+        .iter()
+        .flat_map(|text| {
+            words(&text.replace('-', " "))
+                .into_iter()
+                .chain(words(text))
+        })
+        .collect();
     let verbs = verb(clause).map_or(0, |(verb, _)| verb.split(' ').count());
     words(clause).iter().skip(verbs).all(|word| {
         let parts = word.split('-').filter(|part| !part.is_empty());
-        FILLERS.contains(&word.as_str()) || said.contains(word) || parts.into_iter().all(|part| said.contains(part))
+        let is_share = said.contains("share") && word.ends_with("share");
+        is_share
+            || FILLERS.contains(&word.as_str())
+            || said.contains(word)
+            || parts.into_iter().all(|part| said.contains(part))
     })
 }
 
@@ -187,10 +310,15 @@ impl ArticleCommand {
     /// Returns the texts of a command that becomes a step by itself.
     fn said(&self) -> Option<Vec<String>> {
         let (mut said, on) = match self {
-            ArticleCommand::Service { services, on, .. } => match services {
-                Services::Named(names) => (names.clone(), Some(on)),
-                Services::Following => (Vec::new(), Some(on)),
-            },
+            ArticleCommand::Service { verb, services, on } => {
+                let mut said = vec![verb.keyword().to_owned()];
+                if let Services::Named(names) = services {
+                    said.extend(names.iter().cloned());
+                    let is_web = names.iter().any(|name| name == "IIS");
+                    said.extend(is_web.then(|| "iisreset internet information".to_owned()));
+                }
+                (said, Some(on))
+            }
             ArticleCommand::Copy { files, to, on } => {
                 let mut said = files.said();
                 said.push(to.clone());
@@ -198,7 +326,9 @@ impl ArticleCommand {
             }
             ArticleCommand::Run { files, on } => (files.said(), Some(on)),
             ArticleCommand::Queue(_, Targets::Named(names)) => (names.clone(), None),
-            ArticleCommand::Queue(_, Targets::Removed(part)) => (part.iter().map(u32::to_string).collect(), None),
+            ArticleCommand::Queue(_, Targets::Removed(part)) => {
+                (part.iter().map(u32::to_string).collect(), None)
+            }
             _ => return None,
         };
         said.extend(on.and_then(|on| on.role.clone()));
@@ -210,8 +340,16 @@ impl Files {
     fn said(&self) -> Vec<String> {
         match self {
             Files::Named(names) => names.clone(),
-            Files::OthersBut(names) => names.iter().map(String::as_str).chain(["except", "but", "not"]).map(str::to_owned).collect(),
-            Files::Ending(ending) => ["", ".", "*."].iter().map(|dot| format!("{dot}{ending}")).collect(),
+            Files::OthersBut(names) => names
+                .iter()
+                .map(String::as_str)
+                .chain(["except", "but", "not"])
+                .map(str::to_owned)
+                .collect(),
+            Files::Ending(ending) => ["", ".", "*."]
+                .iter()
+                .map(|dot| format!("{dot}{ending}"))
+                .collect(),
             Files::Following | Files::Others => Vec::new(),
         }
     }
@@ -403,14 +541,17 @@ fn context(clause: &str) -> ArticleCommand {
         {
             ClauseContext::Message
         }
-        "after" | "when" | "once" if ["done", "finish", "complete"].iter().any(|end| lower.contains(end)) => {
+        "after" | "when" | "once"
+            if ["done", "finish", "complete"]
+                .iter()
+                .any(|end| lower.contains(end)) =>
+        {
             ClauseContext::Other
         }
-        "if" | "unless" | "only" | "after" | "when" | "once" | "as" | "by" | "using" | "while" | "before" | "with"
-        | "for" => ClauseContext::If,
-        "on" | "in" | "at" | "from" | "to" | "next" | "then" | "finally" | "now" | "again" | "first" => {
-            ClauseContext::Other
-        }
+        "if" | "unless" | "only" | "after" | "when" | "once" | "as" | "by" | "using" | "while"
+        | "before" | "with" | "for" => ClauseContext::If,
+        "on" | "in" | "at" | "from" | "to" | "next" | "then" | "finally" | "now" | "again"
+        | "first" => ClauseContext::Other,
         _ => return ArticleCommand::Unknown,
     })
 }
@@ -529,8 +670,12 @@ fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
         };
     }
     let services = targets::services(object);
-    let is_kind = lower.trim_end_matches('.').ends_with(" services") && services.len() == 1 && services[0] != "IIS";
-    let has_kind = [" service", " application", "iis", "_"].iter().any(|word| lower.contains(word));
+    let is_kind = lower.trim_end_matches('.').ends_with(" services")
+        && services.len() == 1
+        && services[0] != "IIS";
+    let has_kind = [" service", " application", "iis", "_"]
+        .iter()
+        .any(|word| lower.contains(word));
     let is_called = has_kind || services.iter().all(|name| is_short_name(name));
     if is_kind || !is_called {
         return ArticleCommand::Unknown;
@@ -745,8 +890,25 @@ fn directory(to: &str) -> Option<String> {
         .replace('\\', "/");
     let path = path.trim_matches('/').to_owned();
     // "A folder on the server" is any.
-    const ANY: [&str; 12] = ["a", "an", "any", "another", "each", "same", "this", "that", "its", "your", "new", "appropriate"];
-    if path.split(' ').next().is_some_and(|word| ANY.contains(&word.to_lowercase().as_str())) {
+    const ANY: [&str; 12] = [
+        "a",
+        "an",
+        "any",
+        "another",
+        "each",
+        "same",
+        "this",
+        "that",
+        "its",
+        "your",
+        "new",
+        "appropriate",
+    ];
+    if path
+        .split(' ')
+        .next()
+        .is_some_and(|word| ANY.contains(&word.to_lowercase().as_str()))
+    {
         return None;
     }
     let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])

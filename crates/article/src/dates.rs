@@ -83,7 +83,11 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
     let half = rest.replace('.', "").to_ascii_lowercase();
     let letters = half.bytes().take_while(u8::is_ascii_alphabetic).count();
     if (1..=12).contains(&hour) && matches!(&half[..letters], "a" | "am" | "p" | "pm") {
-        let dots = rest.bytes().take(letters * 2).filter(|byte| *byte == b'.').count();
+        let dots = rest
+            .bytes()
+            .take(letters * 2)
+            .filter(|byte| *byte == b'.')
+            .count();
         scan.at = text.len() - rest.len() + letters + dots;
         hour = hour % 12 + if half.starts_with('p') { 12 } else { 0 };
     }
@@ -181,7 +185,9 @@ impl<'t> Scan<'t> {
 
     /// Reads a year of four digits, or of two: those from 70 on are in the last century.
     fn year(&mut self) -> Option<u32> {
-        let is_whole = ["19", "20"].iter().any(|start| self.rest().starts_with(start));
+        let is_whole = ["19", "20"]
+            .iter()
+            .any(|start| self.rest().starts_with(start));
         if is_whole && self.at_digits() >= 4 {
             return self.number(4, 4);
         }
@@ -249,9 +255,10 @@ mod tests {
             "31.3.2008",
             "Mar 31 2008",
         ] {
+            let (day, length) = day(text).unwrap_or_else(|| panic!("no day in {text}"));
             assert_eq!(
-                day(text),
-                Some((Day::known("2008-03-31".to_owned()), text.len())),
+                (day.only().map(String::as_str), length),
+                (Some("2008-03-31"), text.len()),
                 "{text}"
             );
         }
@@ -260,7 +267,11 @@ mod tests {
             day_first: Some("2008-04-03".to_owned()),
         };
         assert_eq!(day("3/4/2008").map(|(day, _)| day), Some(either));
-        for (text, wanted) in [("12/31/99", "1999-12-31"), ("1-Mar-01", "2001-03-01"), ("19/02/98", "1998-02-19")] {
+        for (text, wanted) in [
+            ("12/31/99", "1999-12-31"),
+            ("1-Mar-01", "2001-03-01"),
+            ("19/02/98", "1998-02-19"),
+        ] {
             let only = day(text).and_then(|(day, _)| day.only().cloned());
             assert_eq!(only.as_deref(), Some(wanted), "{text}");
         }

@@ -247,19 +247,32 @@ impl DraftWriter {
             None => {}
         }
         if let Some(revision) = &identity.revision {
-            self.key("revision", &Located::new(revision.value.to_string(), revision.line));
+            self.key(
+                "revision",
+                &Located::new(revision.value.to_string(), revision.line),
+            );
         }
         if let Some(day) = &identity.reviewed {
             self.line(&format!("reviewed = {}", day.value), Some(day.line));
         }
         let missing = [
             (identity.released.is_none(), "`released`"),
-            (identity.revision.is_none(), "`revision`, which then counts as 1.0"),
+            (
+                identity.revision.is_none(),
+                "`revision`, which then counts as 1.0",
+            ),
             (identity.reviewed.is_none(), "`reviewed`"),
         ];
-        let missing: Vec<&str> = missing.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, key)| key).collect();
+        let missing: Vec<&str> = missing
+            .into_iter()
+            .filter(|(is_missing, _)| *is_missing)
+            .map(|(_, key)| key)
+            .collect();
         if !missing.is_empty() {
-            self.todo(&format!("the article does not give {}", missing.join(", ")), None);
+            self.todo(
+                &format!("the article does not give {}", missing.join(", ")),
+                None,
+            );
         }
     }
 

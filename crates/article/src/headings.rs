@@ -240,8 +240,19 @@ fn is_known_issues(heading: Heading<'_>) -> bool {
 
 fn is_problem(heading: Heading<'_>) -> bool {
     const WORDS: &[&str] = &[
-        "cause", "causes", "symptom", "symptoms", "workaround", "workarounds", "reproduce", "reproducing", "behavior",
-        "example", "examples", "ursache", "problembeschreibung",
+        "cause",
+        "causes",
+        "symptom",
+        "symptoms",
+        "workaround",
+        "workarounds",
+        "reproduce",
+        "reproducing",
+        "behavior",
+        "example",
+        "examples",
+        "ursache",
+        "problembeschreibung",
     ];
     heading.has(WORDS) && heading.has_at_most(7)
 }
@@ -274,9 +285,30 @@ fn is_installation(heading: Heading<'_>) -> bool {
         "applying",
     ];
     const OTHERS: &[&str] = &["install", "deploy", "apply", "how", "updating"];
-    const INSTALLS: &[&str] = &["installation", "install", "installing", "installer", "apply", "applying", "deploy", "deploying"];
+    const INSTALLS: &[&str] = &[
+        "installation",
+        "install",
+        "installing",
+        "installer",
+        "apply",
+        "applying",
+        "deploy",
+        "deploying",
+    ];
     const ROLLUPS: &[&str] = &["hotfix", "fix", "update", "rollup", "patch", "bundle"];
-    const NOT: &[&str] = &["after", "before", "not", "cannot", "fails", "fail", "error", "when", "remove", "uninstall", "s"];
+    const NOT: &[&str] = &[
+        "after",
+        "before",
+        "not",
+        "cannot",
+        "fails",
+        "fail",
+        "error",
+        "when",
+        "remove",
+        "uninstall",
+        "s",
+    ];
     heading.is_about(&[NOUNS, OTHERS].concat()) && (heading.is_how_to() || heading.has(NOUNS))
         || heading.has(INSTALLS) && heading.has(ROLLUPS) && !heading.has(NOT)
 }

@@ -248,7 +248,11 @@ impl LineBuilder {
         self.flush();
         self.number = number;
         self.block(&address);
-        self.lines.iter_mut().rev().take(1).for_each(|line| line.address = true);
+        self.lines
+            .iter_mut()
+            .rev()
+            .take(1)
+            .for_each(|line| line.address = true);
     }
 
     fn close(&mut self, tag: &str) {
@@ -279,10 +283,22 @@ impl LineBuilder {
 
     /// Places the name of the page before its text, if no heading in the text is its title.
     fn end_title(&mut self) {
-        let title = self.title.take().and_then(|(title, number)| line(&plain(&title), number));
-        let has_title = self.lines.iter().any(|line| line.title);
+        let title = self
+            .title
+            .take()
+            .and_then(|(title, number)| line(&plain(&title), number));
+        // Of a title that is never closed, the whole page would be the text.
+        let is_open = self.unread.iter().any(|(tag, _)| tag == "title");
+        let has_title = is_open || self.lines.iter().any(|line| line.title);
         if let Some(title) = title.filter(|_| !has_title) {
-            self.lines.insert(0, ArticleLine { title: true, heading: true, ..title });
+            self.lines.insert(
+                0,
+                ArticleLine {
+                    title: true,
+                    heading: true,
+                    ..title
+                },
+            );
         }
     }
 
@@ -507,6 +523,7 @@ mod tests {
         assert_eq!(
             texts,
             [
+                (1, None, "No"),
                 (2, None, "Install it"),
                 (3, Some(Marker::Number), "Expand Tools, and then click:"),
                 (4, Some(Marker::Bullet), "One"),
@@ -517,8 +534,8 @@ mod tests {
                 (7, None, "a.msi 1,024"),
             ]
         );
-        assert!(found[0].heading && !found[1].heading);
-        assert_eq!(found[7].cells, ["a.msi", "", "1,024"]);
+        assert!(found[0].title && found[1].heading && !found[2].heading);
+        assert_eq!(found[8].cells, ["a.msi", "", "1,024"]);
     }
 
     #[test]

@@ -72,7 +72,8 @@ const LABELS: [&str; 12] = [
 fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let mut candidates: Vec<Located<Kb>> = Vec::new();
     for (at, OutlineEntry { line, section, .. }) in outline.iter().enumerate() {
-        let is_listed = line.marker.is_some() || matches!(section, Section::Installation | Section::Files);
+        let is_listed =
+            line.marker.is_some() || matches!(section, Section::Installation | Section::Files);
         if is_listed || !is_own_place(line, at) {
             continue;
         }
@@ -83,9 +84,18 @@ fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         }
     }
     if let [_, other, ..] = candidates.as_slice() {
-        let places: Vec<String> = candidates.iter().map(|kb| format!("{} (line {})", kb.value, kb.line)).collect();
-        let message = format!("`kb`: the article may be {}; `--kb` decides", places.join(" or "));
-        found.open.push(OpenQuestion { line: Some(other.line), message });
+        let places: Vec<String> = candidates
+            .iter()
+            .map(|kb| format!("{} (line {})", kb.value, kb.line))
+            .collect();
+        let message = format!(
+            "`kb`: the article may be {}; `--kb` decides",
+            places.join(" or ")
+        );
+        found.open.push(OpenQuestion {
+            line: Some(other.line),
+            message,
+        });
         return;
     }
     found.kb = candidates.pop();
@@ -97,10 +107,16 @@ fn is_own_place(line: &ArticleLine, at: usize) -> bool {
     let is_labelled = LABELS.iter().any(|label| lower.starts_with(label));
     let is_keywords = lower.split(' ').all(|word| word.starts_with("kb"));
     let in_brackets = lower.rsplit('(').next().filter(|_| lower.ends_with(')'));
-    let is_title = line.title || at < HEAD && is_title(&line.text) && in_brackets.is_some_and(is_lettered);
+    let is_title =
+        line.title || at < HEAD && is_title(&line.text) && in_brackets.is_some_and(is_lettered);
     let is_numbered = at < 3 && numbered_title(&line.text).is_some();
     let is_address = line.address;
-    is_labelled || is_keywords || is_title && is_lettered(&lower) || is_numbered || is_address || at < HEAD && is_banner(&line.text)
+    is_labelled
+        || is_keywords
+        || is_title && is_lettered(&lower)
+        || is_numbered
+        || is_address
+        || at < HEAD && is_banner(&line.text)
 }
 
 /// Returns whether a text has a number with its letters; digits alone may be anything.
@@ -108,7 +124,8 @@ fn is_lettered(lower: &str) -> bool {
     ["kb", "q"].iter().any(|letters| {
         lower.match_indices(letters).any(|(at, _)| {
             let rest = lower[at + letters.len()..].trim_start_matches([' ', '-']);
-            rest.starts_with(|c: char| c.is_ascii_digit()) && !lower[..at].ends_with(char::is_alphanumeric)
+            rest.starts_with(|c: char| c.is_ascii_digit())
+                && !lower[..at].ends_with(char::is_alphanumeric)
         })
     })
 }
@@ -116,10 +133,14 @@ fn is_lettered(lower: &str) -> bool {
 /// Returns the title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
 fn numbered_title(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("KB").or_else(|| text.strip_prefix('Q'))?;
-    let digits = rest.trim_start_matches(' ').trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = rest
+        .trim_start_matches(' ')
+        .trim_start_matches(|c: char| c.is_ascii_digit());
     let count = rest.trim_start().len() - digits.len();
     let rest = digits.trim_start();
-    let title = rest.strip_prefix([':', '-', '–', '—', '|']).or(rest.is_empty().then_some(""))?;
+    let title = rest
+        .strip_prefix([':', '-', '–', '—', '|'])
+        .or(rest.is_empty().then_some(""))?;
     (5..=9).contains(&count).then_some(title.trim())
 }
 
@@ -165,7 +186,13 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
         };
         match (day.only(), &day) {
             (Some(day), _) => *into = Some(Located::new(day.clone(), line.number)),
-            (None, Day { month_first: Some(one), day_first: Some(other) }) => {
+            (
+                None,
+                Day {
+                    month_first: Some(one),
+                    day_first: Some(other),
+                },
+            ) => {
                 let message = format!("the day may be {one} or {other}");
                 found.open.push(OpenQuestion {
                     line: Some(line.number),
@@ -303,7 +330,9 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         let line = entry.line;
         let entry = without_marks(&entry.value);
         let (product, versions) = with_versions(&entry);
-        let known = found.product.get_or_insert_with(|| Located::new(product.to_owned(), line));
+        let known = found
+            .product
+            .get_or_insert_with(|| Located::new(product.to_owned(), line));
         if known.value != product {
             others.push(Located::new(product.to_owned(), line));
             continue;
@@ -315,13 +344,19 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         }
     }
     if let (Some(first), Some(product)) = (others.first(), &found.product) {
-        let names: Vec<String> = others.iter().map(|other| format!("`{}`", other.value)).collect();
+        let names: Vec<String> = others
+            .iter()
+            .map(|other| format!("`{}`", other.value))
+            .collect();
         let message = format!(
             "the article also applies to {}, but a manifest is for one product: {}",
             names.join(", "),
             product.value
         );
-        found.open.push(OpenQuestion { line: Some(first.line), message });
+        found.open.push(OpenQuestion {
+            line: Some(first.line),
+            message,
+        });
     }
 }
 
@@ -333,11 +368,15 @@ fn with_versions(text: &str) -> (&str, Vec<&str>) {
         };
         let is_version = |part: &&str| {
             let mut words = part.split(' ');
-            let numbered = words.next().is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+            let numbered = words
+                .next()
+                .is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
             numbered && words.all(|word| word.starts_with("SP") || word.starts_with("R"))
         };
         let versions: Vec<&str> = rest.trim_end_matches('.').split(", ").collect();
-        if versions.len() > 1 && versions.iter().all(is_version) || versions.len() == 1 && rest.contains(" SP") && is_version(&rest) {
+        if versions.len() > 1 && versions.iter().all(is_version)
+            || versions.len() == 1 && rest.contains(" SP") && is_version(&rest)
+        {
             return (product.trim_end_matches(','), versions);
         }
     }
@@ -450,9 +489,17 @@ fn is_title(text: &str) -> bool {
 
 /// Finds the title: behind the number, in the name of the page, or on the line after the number.
 fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
-    let head = || outline.iter().take(HEAD).map(|entry| entry.line).filter(|line| line.marker.is_none());
+    let head = || {
+        outline
+            .iter()
+            .take(HEAD)
+            .map(|entry| entry.line)
+            .filter(|line| line.marker.is_none())
+    };
     let first = outline.iter().take(3).map(|entry| entry.line);
-    let behind = first.filter_map(|line| Some((numbered_title(&line.text)?, line.number))).find(|(title, _)| !title.is_empty());
+    let behind = first
+        .filter_map(|line| Some((numbered_title(&line.text)?, line.number)))
+        .find(|(title, _)| !title.is_empty());
     if let Some((title, line)) = behind.filter(|(title, _)| !names_rollup(title)) {
         found.title = Some(Located::new(title.to_owned(), line));
         return;
@@ -461,8 +508,22 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let of_rollup = || head().filter(|line| is_title(&line.text)).filter(is_phrase);
     let line = of_rollup()
         .find(|line| line.title)
-        .or_else(|| outline.iter().take(HEAD).find(|entry| entry.section == Section::Head && of_rollup().any(|line| line.number == entry.line.number)).map(|entry| entry.line))
-        .or_else(|| outline.iter().map(|entry| entry.line).find(|line| line.title))
+        .or_else(|| {
+            outline
+                .iter()
+                .take(HEAD)
+                .find(|entry| {
+                    entry.section == Section::Head
+                        && of_rollup().any(|line| line.number == entry.line.number)
+                })
+                .map(|entry| entry.line)
+        })
+        .or_else(|| {
+            outline
+                .iter()
+                .map(|entry| entry.line)
+                .find(|line| line.title)
+        })
         .or_else(|| of_rollup().next());
     match (line, behind) {
         (Some(line), _) if names_rollup(&line.text) => title_of_rollup(line, found),
@@ -478,16 +539,23 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
 /// Returns whether a title names a rollup, which it shares with many others of one product.
 fn names_rollup(title: &str) -> bool {
     let lower = title.to_lowercase();
-    ["rollup", "cumulative update"].iter().any(|name| lower.contains(name))
+    ["rollup", "cumulative update"]
+        .iter()
+        .any(|name| lower.contains(name))
 }
 
 /// Returns the line after the one with the number, if it can be a title.
 fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option<Located<String>> {
     let number = found.kb.as_ref()?.line;
-    let at = outline.iter().take(HEAD).position(|entry| entry.line.number == number)?;
+    let at = outline
+        .iter()
+        .take(HEAD)
+        .position(|entry| entry.line.number == number)?;
     let entry = outline.get(at + 1)?;
     let text = &entry.line.text;
-    let is_label = text.split_once(':').is_some_and(|(label, _)| label.split(' ').count() <= 2);
+    let is_label = text
+        .split_once(':')
+        .is_some_and(|(label, _)| label.split(' ').count() <= 2);
     let is_title = entry.section == Section::Head
         && !text.ends_with(['.', ',', ';', ':'])
         && (2..=40).contains(&text.split(' ').count())
@@ -498,10 +566,16 @@ fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option
 
 /// Returns a title without the name of the site behind it.
 fn without_site(title: &str) -> &str {
-    let site = [" - ", " | ", " – "].iter().filter_map(|dash| title.rsplit_once(*dash)).find(|(_, site)| {
-        let lower = site.to_lowercase();
-        ["support", "learn", "docs", "help", "knowledge base"].iter().any(|word| lower.ends_with(word)) && site.split(' ').count() <= 4
-    });
+    let site = [" - ", " | ", " – "]
+        .iter()
+        .filter_map(|dash| title.rsplit_once(*dash))
+        .find(|(_, site)| {
+            let lower = site.to_lowercase();
+            ["support", "learn", "docs", "help", "knowledge base"]
+                .iter()
+                .any(|word| lower.ends_with(word))
+                && site.split(' ').count() <= 4
+        });
     site.map_or(title, |(title, _)| title).trim()
 }
 
@@ -533,8 +607,12 @@ fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
 
 /// Returns a title without the number before it or behind it.
 fn without_number(title: &str) -> &str {
-    let title = numbered_title(title).filter(|title| !title.is_empty()).unwrap_or(title);
-    let number = ["(KB", "(kb", "(Q"].iter().find_map(|open| title.rsplit_once(open));
+    let title = numbered_title(title)
+        .filter(|title| !title.is_empty())
+        .unwrap_or(title);
+    let number = ["(KB", "(kb", "(Q"]
+        .iter()
+        .find_map(|open| title.rsplit_once(open));
     number.map_or(title, |(before, _)| before.trim_end())
 }
 

@@ -176,7 +176,9 @@ fn values(text: &str, separator: char) -> Vec<String> {
 fn is_rule(raw: &str) -> bool {
     let drawn = |c: &char| matches!(c, '-' | '=' | '_' | '*' | '\u{2500}');
     raw.chars().filter(drawn).count() >= 3
-        && raw.chars().all(|c| drawn(&c) || matches!(c, ' ' | '\t' | '|' | '+' | ':'))
+        && raw
+            .chars()
+            .all(|c| drawn(&c) || matches!(c, ' ' | '\t' | '|' | '+' | ':'))
 }
 
 /// Returns the lines that a printer puts on every page, without their digits.
@@ -186,8 +188,11 @@ fn footers(lines: &[(u32, String)]) -> BTreeSet<String> {
         let kind = without_digits(raw);
         let lower = kind.to_lowercase();
         let numbers = ["page #", "page # of #", "seite #", "seite # von #"];
-        let is_paged = numbers.iter().any(|mark| lower.ends_with(mark) || lower.starts_with(mark))
-            || lower.contains("://") && [" #/#", " # of #"].iter().any(|mark| lower.ends_with(mark));
+        let is_paged = numbers
+            .iter()
+            .any(|mark| lower.ends_with(mark) || lower.starts_with(mark))
+            || lower.contains("://")
+                && [" #/#", " # of #"].iter().any(|mark| lower.ends_with(mark));
         if is_paged && kind.len() <= 200 {
             *counts.entry(kind).or_default() += 1;
         }
@@ -283,8 +288,15 @@ fn cells(text: &str) -> Vec<String> {
         return parts.into_iter().map(spaced).collect();
     }
     let mut cells: Vec<String> = Vec::new();
-    for part in parts.into_iter().map(spaced).filter(|part| !part.is_empty()) {
-        match cells.last_mut().filter(|last| last.ends_with(['.', '!', '?', ':'])) {
+    for part in parts
+        .into_iter()
+        .map(spaced)
+        .filter(|part| !part.is_empty())
+    {
+        match cells
+            .last_mut()
+            .filter(|last| last.ends_with(['.', '!', '?', ':']))
+        {
             // A wide gap between two sentences.
             Some(last) => *last = format!("{last} {part}"),
             None => cells.push(part),
@@ -407,7 +419,11 @@ fn wrapping(lines: &[(u32, String)]) -> Option<usize> {
             continue;
         }
         pairs += 1;
-        for count in fits.iter_mut().take(length + 1 + first_word(below)).skip(length) {
+        for count in fits
+            .iter_mut()
+            .take(length + 1 + first_word(below))
+            .skip(length)
+        {
             *count += 1;
         }
     }

@@ -90,7 +90,9 @@ const INSTALLS: [&str; 7] = [
 ];
 
 /// Words for what is installed.
-const ROLLUPS: [&str; 8] = ["update", "updated", "rollup", "hotfix", "hotfix:", "package", "fix", "fix:"];
+const ROLLUPS: [&str; 8] = [
+    "update", "updated", "rollup", "hotfix", "hotfix:", "package", "fix", "fix:",
+];
 
 /// Returns the section that a sentence opens although it is not a heading.
 fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
@@ -121,15 +123,28 @@ fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     if removes && rollup && ends_it && (steps || text.ends_with(':')) {
         return Some((Section::Removal, false));
     }
-    let may = matches!(now, Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other);
+    let may = matches!(
+        now,
+        Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
+    );
     let begins = |sentence: &str| INSTALLS.iter().any(|start| sentence.starts_with(start));
     let first = text.split(", ").next().unwrap_or_default();
-    let of_rollup = ROLLUPS.iter().any(|word| first.split(' ').any(|part| part == *word));
-    let installs = begins(&text) && of_rollup && !text.contains("must have") && !text.contains("must be running");
-    let is_announced = clauses::sentences(&line.text).into_iter().skip(1).any(|sentence| {
-        let sentence = sentence.to_lowercase();
-        begins(&sentence) && ROLLUPS.iter().any(|word| sentence.contains(word)) && sentence.ends_with(':')
-    });
+    let of_rollup = ROLLUPS
+        .iter()
+        .any(|word| first.split(' ').any(|part| part == *word));
+    let installs = begins(&text)
+        && of_rollup
+        && !text.contains("must have")
+        && !text.contains("must be running");
+    let is_announced = clauses::sentences(&line.text)
+        .into_iter()
+        .skip(1)
+        .any(|sentence| {
+            let sentence = sentence.to_lowercase();
+            begins(&sentence)
+                && ROLLUPS.iter().any(|word| sentence.contains(word))
+                && sentence.ends_with(':')
+        });
     let numbered = matches!(line.marker, Some(Marker::Step(_)));
     (may && (installs || is_announced || numbered)).then_some((Section::Installation, false))
 }
@@ -183,16 +198,31 @@ mod tests {
     #[test]
     fn only_words_that_say_so_open_an_installation() {
         for (words, section) in [
-            ("To apply this hotfix, follow these steps:", Section::Installation),
-            ("To install the fix, replace wheel.dll.", Section::Installation),
+            (
+                "To apply this hotfix, follow these steps:",
+                Section::Installation,
+            ),
+            (
+                "To install the fix, replace wheel.dll.",
+                Section::Installation,
+            ),
             ("Using the Hotfix Installer:", Section::Installation),
             ("Follow these steps:", Section::Other),
-            ("To reproduce the problem, follow these steps:", Section::Other),
+            (
+                "To reproduce the problem, follow these steps:",
+                Section::Problem,
+            ),
             ("WORKAROUND", Section::Problem),
         ] {
-            let lines = lines(&format!("A title\n\nMORE INFORMATION\n\n{words}\n\n1. Expand Tools, and then expand More."));
+            let lines = lines(&format!(
+                "A title\n\nMORE INFORMATION\n\n{words}\n\n1. Expand Tools, and then expand More."
+            ));
             let outline = outline(&lines);
-            assert_eq!(outline.last().map(|entry| entry.section), Some(section), "{words}");
+            assert_eq!(
+                outline.last().map(|entry| entry.section),
+                Some(section),
+                "{words}"
+            );
         }
     }
 }

@@ -60,7 +60,8 @@ pub(super) fn read(line: &ArticleLine, columns: Option<&[FileColumn]>) -> Readin
         return Reading::NotARow;
     }
     let head = columns.unwrap_or_default();
-    if line.tabular && line.cells.len() == head.len()
+    if line.tabular
+        && line.cells.len() == head.len()
         && let Some(fields) = by_cells(&line.cells, head)
     {
         return Reading::Row(vec![fields]);
@@ -100,7 +101,9 @@ fn by_cells(cells: &[String], columns: &[FileColumn]) -> Option<RowFields> {
             FileColumn::Other => {
                 let is_version = words::is_version(cell) && cell.matches('.').count() > 1;
                 if is_version && fields.version.is_none() {
-                    fields.doubts.push(format!("`{cell}` looks like a version, but is in a column for other values"));
+                    fields.doubts.push(format!(
+                        "`{cell}` looks like a version, but is in a column for other values"
+                    ));
                 }
             }
             column => {
@@ -113,7 +116,9 @@ fn by_cells(cells: &[String], columns: &[FileColumn]) -> Option<RowFields> {
         }
     }
     if fields.version.is_some() {
-        fields.doubts.retain(|doubt| !doubt.contains("looks like a version"));
+        fields
+            .doubts
+            .retain(|doubt| !doubt.contains("looks like a version"));
     }
     (numbers > 0).then_some(fields)
 }
@@ -121,7 +126,11 @@ fn by_cells(cells: &[String], columns: &[FileColumn]) -> Option<RowFields> {
 /// Returns the name of a file in a cell of its own, which may have spaces.
 fn cell_name(cell: &str) -> Option<&str> {
     let last = cell.rsplit(' ').next().and_then(words::name)?;
-    Some(if cell.contains(['\\', '/']) { last } else { cell })
+    Some(if cell.contains(['\\', '/']) {
+        last
+    } else {
+        cell
+    })
 }
 
 impl RowFields {
@@ -160,7 +169,9 @@ impl RowFields {
                     }
                 }
                 let is_zone = |word: &TypedWord| is_zone(&word.text);
-                let typed = words.iter().filter(|word| !word.values.is_empty() || is_zone(word));
+                let typed = words
+                    .iter()
+                    .filter(|word| !word.values.is_empty() || is_zone(word));
                 typed.count() == words.len()
                     && match column {
                         FileColumn::Date => self.day.is_some(),
@@ -184,7 +195,9 @@ impl RowFields {
 }
 
 fn is_zone(word: &str) -> bool {
-    ["utc", "gmt", "z"].iter().any(|zone| word.eq_ignore_ascii_case(zone))
+    ["utc", "gmt", "z"]
+        .iter()
+        .any(|zone| word.eq_ignore_ascii_case(zone))
 }
 
 /// Kinds of values, each of which a row has at most once.
@@ -198,7 +211,13 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Size, Kind::Day, Kind::Time, Kind::Version, Kind::Platform];
+    const ALL: [Kind; 5] = [
+        Kind::Size,
+        Kind::Day,
+        Kind::Time,
+        Kind::Version,
+        Kind::Platform,
+    ];
 
     fn of(value: &Value) -> Option<Self> {
         match value {
@@ -238,7 +257,9 @@ impl Kind {
 /// that is not understood.
 fn by_words(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
     let listed = listed_name(words);
-    let named: Vec<usize> = (0..words.len()).filter(|at| words[*at].name().is_some()).collect();
+    let named: Vec<usize> = (0..words.len())
+        .filter(|at| words[*at].name().is_some())
+        .collect();
     let (name, skipped) = match (named.as_slice(), &listed) {
         ([at], _) => (words[*at].name().unwrap_or_default().to_owned(), vec![*at]),
         ([], Some(name)) => (name.clone(), vec![0, 1]),
@@ -247,8 +268,16 @@ fn by_words(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
     };
     let mut row = WordRow {
         columns: columns.unwrap_or_default(),
-        words: words.iter().enumerate().filter(|(at, _)| !skipped.contains(at)).map(|(_, word)| word).collect(),
-        fields: RowFields { name, ..RowFields::default() },
+        words: words
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !skipped.contains(at))
+            .map(|(_, word)| word)
+            .collect(),
+        fields: RowFields {
+            name,
+            ..RowFields::default()
+        },
         taken: Vec::new(),
         given: Vec::new(),
     };
@@ -271,18 +300,29 @@ fn listed_name(words: &[TypedWord]) -> Option<String> {
         return None;
     };
     let is_part = |word: &TypedWord, most| {
-        let sound = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_~$!#-".contains(&byte);
+        let sound = |byte: u8| {
+            byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_~$!#-".contains(&byte)
+        };
         (1..=most).contains(&word.text.len()) && word.text.bytes().all(sound)
     };
-    let has = |kind| rest.iter().any(|word| word.values.iter().any(|value| Kind::of(value) == Some(kind)));
+    let has = |kind| {
+        rest.iter().any(|word| {
+            word.values
+                .iter()
+                .any(|value| Kind::of(value) == Some(kind))
+        })
+    };
     let is_listed = is_part(name, 8) && is_part(extension, 3) && !name.is_number();
-    (is_listed && has(Kind::Size) && has(Kind::Day)).then(|| format!("{}.{}", name.text, extension.text))
+    (is_listed && has(Kind::Size) && has(Kind::Day))
+        .then(|| format!("{}.{}", name.text, extension.text))
 }
 
 /// Returns whether most words are those of a sentence.
 fn is_sentence(words: &[TypedWord]) -> bool {
     let others = words.iter().filter(|word| word.values.is_empty()).count();
-    let ends = words.last().is_some_and(|word| word.text.ends_with(['.', ':', ',']));
+    let ends = words
+        .last()
+        .is_some_and(|word| word.text.ends_with(['.', ':', ',']));
     others * 2 > words.len() + usize::from(!ends) * 4
 }
 
@@ -323,7 +363,9 @@ impl WordRow<'_> {
             }
             several => {
                 self.taken.extend(several.iter().map(|(at, _)| *at));
-                self.fields.doubts.push(format!("several words may be {}", kind.subject()));
+                self.fields
+                    .doubts
+                    .push(format!("several words may be {}", kind.subject()));
             }
         }
     }
@@ -337,7 +379,11 @@ impl WordRow<'_> {
             let values = &self.words[at].values;
             let other = |value: &Value| {
                 let other = Kind::of(value);
-                other.is_some_and(|other| other != kind && !self.given.contains(&other) && (self.columns.is_empty() || other.is_in(self.columns)))
+                other.is_some_and(|other| {
+                    other != kind
+                        && !self.given.contains(&other)
+                        && (self.columns.is_empty() || other.is_in(self.columns))
+                })
             };
             if only_sure && values.iter().any(other) {
                 continue;
@@ -347,9 +393,22 @@ impl WordRow<'_> {
         }
         // A number with a unit or with groups is the size, if other numbers are beside it.
         if kind == Kind::Size && found.len() > 1 {
-            let is_plain = |(at, _): &&(usize, Value)| self.words[*at].text.bytes().all(|byte| byte.is_ascii_digit());
-            let marked: Vec<_> = found.iter().filter(|found| !is_plain(found)).cloned().collect();
-            let sizes = self.columns.iter().filter(|column| **column == FileColumn::Size).count();
+            let is_plain = |(at, _): &&(usize, Value)| {
+                self.words[*at]
+                    .text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit())
+            };
+            let marked: Vec<_> = found
+                .iter()
+                .filter(|found| !is_plain(found))
+                .cloned()
+                .collect();
+            let sizes = self
+                .columns
+                .iter()
+                .filter(|column| **column == FileColumn::Size)
+                .count();
             if marked.len() == 1 && sizes < 2 {
                 return marked;
             }
@@ -378,7 +437,10 @@ impl WordRow<'_> {
                 && !self.words[*at].values.contains(&Value::Nothing)
                 && !is_zone(&self.words[*at].text)
         };
-        let left: Vec<&TypedWord> = (0..self.words.len()).filter(is_left).map(|at| self.words[at]).collect();
+        let left: Vec<&TypedWord> = (0..self.words.len())
+            .filter(is_left)
+            .map(|at| self.words[at])
+            .collect();
         let numbers = self.words.iter().filter(|word| word.is_number()).count();
         let is_row = match has_head {
             true => numbers > 0,
@@ -389,9 +451,14 @@ impl WordRow<'_> {
             return Reading::NotARow;
         }
         let has_others = self.columns.contains(&FileColumn::Other);
-        let unread: Vec<&TypedWord> = left.into_iter().filter(|word| !has_others || word.is_number() && word.values.len() == 1).collect();
+        let unread: Vec<&TypedWord> = left
+            .into_iter()
+            .filter(|word| !has_others || word.is_number() && word.values.len() == 1)
+            .collect();
         if !has_head && !(unread.is_empty() && self.fields.size.is_some()) {
-            return Reading::Open("looks like a row of a file table, but no line above it names the columns");
+            return Reading::Open(
+                "looks like a row of a file table, but no line above it names the columns",
+            );
         }
         if !unread.is_empty() && !has_others {
             self.fields.doubts.push(NO_COLUMN.to_owned());
@@ -458,7 +525,8 @@ impl RowFields {
             return Some(());
         }
         let words = words::typed(&[text.to_owned()]);
-        let fits = is_nothing(text) || column == FileColumn::Other || self.take_cell(column, text, &words);
+        let fits =
+            is_nothing(text) || column == FileColumn::Other || self.take_cell(column, text, &words);
         fits.then_some(())
     }
 }
@@ -632,3 +700,82 @@ fn platforms(text: &str, ends: &mut Vec<usize>) {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::FileColumn::*;
+    use super::*;
+
+    fn readings(text: &str, columns: &[FileColumn]) -> Vec<RowFields> {
+        let line = ArticleLine {
+            text: text.to_owned(),
+            cells: vec![text.to_owned()],
+            ..ArticleLine::default()
+        };
+        match read(&line, Some(columns)) {
+            Reading::Row(readings) => readings,
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_glued_row_has_one_reading() {
+        const ALL: [FileColumn; 6] = [Name, Version, Size, Date, Time, Platform];
+        for (text, columns, wanted) in [
+            (
+                "Widgets2004.msiNot Applicable372,73631-Mar-200818:32Not Applicable",
+                &ALL[..],
+                ("Widgets2004.msi", 372_736, None),
+            ),
+            (
+                "Tool.exe79,52831-Mar-200818:32x86",
+                &[Name, Size, Date, Time, Platform],
+                ("Tool.exe", 79_528, Some("x86")),
+            ),
+            (
+                "a.dll 6.0.1.2 1.024 2008-03-31 6:32 PM x64",
+                &ALL,
+                ("a.dll", 1_024, Some("x64")),
+            ),
+        ] {
+            let found = readings(text, columns);
+            assert_eq!(found.len(), 1, "{text}: {found:#?}");
+            let row = &found[0];
+            assert_eq!(
+                (
+                    row.name.as_str(),
+                    row.size.unwrap_or(0),
+                    row.platform.as_deref()
+                ),
+                wanted,
+                "{text}"
+            );
+            assert_eq!(
+                (
+                    row.day.as_ref().and_then(Day::only).map(String::as_str),
+                    row.time
+                ),
+                (Some("2008-03-31"), Some((18, 32))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_row_has_all_its_readings() {
+        let sizes: Vec<_> = readings("a.msi37273631-Mar-2008", &[Name, Size, Date])
+            .into_iter()
+            .map(|row| row.size)
+            .collect();
+        assert_eq!(sizes, [Some(372_736), Some(3_727_363)]);
+        assert_eq!(
+            readings("a.dll6.0.1.2372,736", &[Name, Version, Size]).len(),
+            3
+        );
+    }
+
+    #[test]
+    fn hostile_rows_end_soon() {
+        let text = format!("{}.msi{}", "a.bc".repeat(80), "1".repeat(60));
+        assert!(readings(&text, &[Other, Name, Other, Version, Other, Size, Other]).is_empty());
+    }
+}

@@ -52,14 +52,22 @@ pub(super) fn table(outline: &[OutlineEntry<'_>]) -> ArticleTable {
 }
 
 /// Names of the time zone that a manifest uses.
-const ZONES: [&str; 5] = ["utc", "gmt", "coordinated universal time", "greenwich", "koordinierte weltzeit"];
+const ZONES: [&str; 5] = [
+    "utc",
+    "gmt",
+    "coordinated universal time",
+    "greenwich",
+    "koordinierte weltzeit",
+];
 
 fn names_zone(text: &str) -> bool {
     let lower = text.to_lowercase();
     let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
     ZONES.iter().any(|zone| {
         let mut found = lower.match_indices(zone);
-        found.any(|(at, _)| apart(lower[..at].chars().next_back()) && apart(lower[at + zone.len()..].chars().next()))
+        found.any(|(at, _)| {
+            apart(lower[..at].chars().next_back()) && apart(lower[at + zone.len()..].chars().next())
+        })
     })
 }
 
@@ -78,7 +86,11 @@ struct TableReader {
 impl TableReader {
     /// Takes the lines at this position, and returns how many they were.
     fn take(&mut self, rest: &[OutlineEntry<'_>]) -> usize {
-        let OutlineEntry { line, section, heading } = rest[0];
+        let OutlineEntry {
+            line,
+            section,
+            heading,
+        } = rest[0];
         if let Some((columns, height)) = head(rest) {
             self.columns = Some(columns);
             self.table.head.get_or_insert(line.number);
@@ -97,10 +109,17 @@ impl TableReader {
                     return height;
                 }
                 let begins = starts_with_file(&line.text);
-                let is_glued = begins && line.text.len() <= 400 && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8;
+                let is_glued = begins
+                    && line.text.len() <= 400
+                    && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8;
                 match self.columns.is_some() {
-                    true if is_glued => self.doubt("looks like a row of the file table, but does not fit its columns", line.number),
-                    false if is_glued && section == Section::Files => self.doubt(NO_HEAD, line.number),
+                    true if is_glued => self.doubt(
+                        "looks like a row of the file table, but does not fit its columns",
+                        line.number,
+                    ),
+                    false if is_glued && section == Section::Files => {
+                        self.doubt(NO_HEAD, line.number)
+                    }
                     _ => {}
                 }
             }
@@ -114,7 +133,9 @@ impl TableReader {
         if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
             return None;
         }
-        let cells = rest[..columns.len()].iter().map(|entry| entry.line.text.clone());
+        let cells = rest[..columns.len()]
+            .iter()
+            .map(|entry| entry.line.text.clone());
         let fields = rows::upright(&cells.collect::<Vec<_>>(), columns)?;
         Some((fields, columns.len()))
     }
@@ -127,7 +148,12 @@ impl TableReader {
     /// another row.
     fn finish(mut self, names_zone: bool) -> ArticleTable {
         let found = std::mem::take(&mut self.found);
-        let sure = || found.iter().filter(|found| found.value.len() == 1).map(|found| &found.value[0]);
+        let sure = || {
+            found
+                .iter()
+                .filter(|found| found.value.len() == 1)
+                .map(|found| &found.value[0])
+        };
         let settled = SettledForms {
             times: sure().map(date_and_time).collect(),
             grouped: groups_thousands(&found),
@@ -155,7 +181,10 @@ impl TableReader {
     fn report_repeated(&mut self) {
         let mut by_name: BTreeMap<CaseFolded, Vec<u32>> = BTreeMap::new();
         for row in &self.table.rows {
-            by_name.entry(CaseFolded::of(&row.value.name)).or_default().push(row.line);
+            by_name
+                .entry(CaseFolded::of(&row.value.name))
+                .or_default()
+                .push(row.line);
         }
         by_name.retain(|_, lines| lines.len() > 1);
         let lines: BTreeSet<u32> = by_name.into_values().flatten().collect();
@@ -169,7 +198,13 @@ impl TableReader {
 
     /// Reports each doubt once, with all its lines.
     fn report_doubts(&mut self) {
-        let known: BTreeSet<u32> = self.table.rows.iter().map(|row| row.line).chain(self.doubts.values().flatten().copied()).collect();
+        let known: BTreeSet<u32> = self
+            .table
+            .rows
+            .iter()
+            .map(|row| row.line)
+            .chain(self.doubts.values().flatten().copied())
+            .collect();
         let mut open: Vec<OpenQuestion> = Vec::new();
         for (message, lines) in std::mem::take(&mut self.doubts) {
             let name = match lines.as_slice() {
@@ -177,7 +212,11 @@ impl TableReader {
                 _ => None,
             };
             let subject = name.map_or(String::new(), |row| format!("`{}`: ", row.value.name));
-            let place = if lines.len() > 1 { format!(" ({})", ranges(&lines, &known)) } else { String::new() };
+            let place = if lines.len() > 1 {
+                format!(" ({})", ranges(&lines, &known))
+            } else {
+                String::new()
+            };
             self.table.unread |= message == NO_HEAD;
             open.push(OpenQuestion {
                 line: lines.first().copied(),
@@ -195,7 +234,14 @@ fn ranges(lines: &[u32], known: &BTreeSet<u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for line in lines {
         match ranges.last_mut() {
-            Some((_, last)) if known.range(*last + 1..(*line).max(*last + 1)).next().is_none() => *last = *line,
+            Some((_, last))
+                if known
+                    .range(*last + 1..(*line).max(*last + 1))
+                    .next()
+                    .is_none() =>
+            {
+                *last = *line
+            }
             _ => ranges.push((*line, *line)),
         }
     }
@@ -235,8 +281,14 @@ fn upright_head(rest: &[OutlineEntry<'_>]) -> Option<(Vec<FileColumn>, usize)> {
 /// no row does, or if they contradict each other.
 fn month_first<'r>(rows: impl Iterator<Item = &'r RowFields>) -> Option<bool> {
     let shown = rows.filter_map(|row| match row.day.as_ref()? {
-        Day { month_first: Some(_), day_first: None } => Some(true),
-        Day { month_first: None, day_first: Some(_) } => Some(false),
+        Day {
+            month_first: Some(_),
+            day_first: None,
+        } => Some(true),
+        Day {
+            month_first: None,
+            day_first: Some(_),
+        } => Some(false),
         _ => None,
     });
     let shown: BTreeSet<bool> = shown.collect();
@@ -246,7 +298,10 @@ fn month_first<'r>(rows: impl Iterator<Item = &'r RowFields>) -> Option<bool> {
 type DateAndTime = (Option<String>, Option<(u8, u8)>);
 
 fn date_and_time(fields: &RowFields) -> DateAndTime {
-    (fields.day.as_ref().and_then(Day::only).cloned(), fields.time)
+    (
+        fields.day.as_ref().and_then(Day::only).cloned(),
+        fields.time,
+    )
 }
 
 /// Returns whether the table writes all its thousands in groups: some row has only grouped
@@ -315,7 +370,10 @@ impl SettledForms {
         let mut fields = readings.left[0].clone();
         let mut doubts = std::mem::take(&mut fields.doubts);
         if readings.left.len() == 1 && !has_whole_sectors(&fields) {
-            doubts.push("the size is not in whole sectors of 512 bytes, but that of every package is".to_owned());
+            doubts.push(
+                "the size is not in whole sectors of 512 bytes, but that of every package is"
+                    .to_owned(),
+            );
         }
         let mut disagree = |subject: &str, value: &dyn Fn(&RowFields) -> Option<String>| {
             let open = readings.disagreement(subject, value);
@@ -323,13 +381,17 @@ impl SettledForms {
             doubts.extend(open);
             is_open
         };
-        if disagree("the size", &|reading| reading.size.map(|size| size.to_string())) {
+        if disagree("the size", &|reading| {
+            reading.size.map(|size| size.to_string())
+        }) {
             fields.size = None;
         }
         if disagree("the version", &|reading| reading.version.clone()) {
             fields.version = None;
         }
-        if disagree("the day", &|reading| reading.day.as_ref().and_then(Day::only).cloned()) {
+        if disagree("the day", &|reading| {
+            reading.day.as_ref().and_then(Day::only).cloned()
+        }) {
             fields.day = None;
         }
         disagree("the name", &|reading| Some(reading.name.clone()));
@@ -386,7 +448,10 @@ impl SettledForms {
         };
         let zone = if self.names_zone { "Z" } else { "" };
         let Some((hour, minute)) = fields.time else {
-            doubts.push("the article does not document the time; complete `modified`, or remove it".to_owned());
+            doubts.push(
+                "the article does not document the time; complete `modified`, or remove it"
+                    .to_owned(),
+            );
             return Some(day.clone());
         };
         if !self.names_zone {
@@ -415,43 +480,55 @@ mod tests {
         table(&outline(&lines(text)))
     }
 
+    /// Reads a table whose text names the zone of its times.
+    fn read_utc(text: &str) -> ArticleTable {
+        read(&format!("All times are UTC.\n\n{text}"))
+    }
+
+    fn messages(table: &ArticleTable) -> Vec<&str> {
+        table
+            .open
+            .iter()
+            .map(|open| open.message.as_str())
+            .collect()
+    }
+
     #[test]
     fn an_ambiguous_size_is_settled_by_the_sector_size_or_left_open() {
-        let table = read(
+        let table = read_utc(
             "File nameFile sizeDateTime\na.msi37273631-Mar-200818:32\nb.dll1231-Mar-200818:32\nc.dll1,02431-Mar-200818:32\n",
         );
-        assert_eq!(table.rows[0].value.size, Some(372_736));
-        assert!(table.rows[0].value.settled.is_some());
+        let sizes: Vec<_> = table
+            .rows
+            .iter()
+            .map(|row| (row.value.size, row.value.settled.is_some()))
+            .collect();
         assert_eq!(
-            (
-                table.rows[1].value.size,
-                table.rows[1].value.settled.is_some()
-            ),
-            (Some(12), true)
+            sizes,
+            [
+                (Some(372_736), true),
+                (Some(12), true),
+                (Some(1_024), false)
+            ]
         );
         let table = read("File nameFile size Date\nb.dll1231-Mar-2008\n");
         assert_eq!(table.rows[0].value.size, None);
         assert!(
-            table.rows[0]
-                .value
-                .todo
-                .as_deref()
-                .is_some_and(|todo| todo.contains("12 or 123")),
+            messages(&table)
+                .iter()
+                .any(|message| message.contains("12 or 123")),
             "{table:?}"
         );
     }
 
     #[test]
     fn a_table_that_groups_thousands_does_so_in_every_row() {
-        let table = read(
+        let table = read_utc(
             "File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml18,73317-Jun-200910:31\n",
         );
         let row = &table.rows[0].value;
-        assert_eq!(
-            (row.size, row.modified.as_deref()),
-            (Some(612), Some("2009-06-11T08:00:00Z")),
-            "{row:?}"
-        );
+        let found = (row.size, row.modified.as_deref());
+        assert_eq!(found, (Some(612), Some("2009-06-11T08:00:00Z")), "{row:?}");
         let table = read(
             "File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml1873327-Jun-200910:31\n",
         );
@@ -460,15 +537,9 @@ mod tests {
 
     #[test]
     fn an_impossible_package_size_is_kept_and_reported() {
-        let table = read("File name\tSize\tDate\tTime\na.msi\t402,433\t2010-09-14\t07:45\n");
-        let row = &table.rows[0].value;
-        assert_eq!(row.size, Some(402_433));
-        assert!(
-            row.todo
-                .as_deref()
-                .is_some_and(|todo| todo.contains("sectors")),
-            "{row:?}"
-        );
+        let table = read_utc("File name\tSize\tDate\tTime\na.msi\t402,433\t2010-09-14\t07:45\n");
+        assert_eq!(table.rows[0].value.size, Some(402_433));
+        assert!(messages(&table)[0].contains("sectors"), "{table:?}");
     }
 
     #[test]
@@ -477,24 +548,110 @@ mod tests {
             "Size\tOwner\tFile name\tDate\tTime\n1,024\tme\ta.msi\t2008-03-31\t18:32\n",
             "File name   Size    Date         Time\na.msi       1 024   31-Mar-2008  18:32\n",
             "File name\nSize\nDate\nTime\na.msi\n1.024\n31-Mar-2008\n18:32\n",
+            "Date Time Version Size File name\n--------\n03/31/08 06:32p          1,024 a.msi\n",
+            "+----------+-------+\n| File | Size | Date/Time |\n+----+-----+\n| a.msi | 1024 bytes | 31 March 2008 6:32 PM |\n",
+            "| File name | Size | Modified |\n|:---|---:|---|\n| a.msi | 1'024 | 2008-03-31 18:32 |\n",
+            "Name;Size;Date;Time\n\"a.msi\";1024;31.03.2008;18:32\n",
+            "Dateiname  Dateigröße  Datum  Uhrzeit  Plattform\na.msi  1.024  31.03.2008  18:32  Nicht zutreffend\n",
+            "In no table: nothing.\n\n  31-Mar-2008  18:32  1,024  a.msi\n",
         ] {
-            let table = read(text);
-            let row = &table
+            let table = read_utc(text);
+            let row = table
                 .rows
                 .first()
-                .unwrap_or_else(|| panic!("no row in {text}: {table:?}"))
-                .value;
-            assert_eq!(
-                (row.name.as_str(), row.size),
-                ("a.msi", Some(1024)),
-                "{text}"
+                .unwrap_or_else(|| panic!("no row in {text}: {table:?}"));
+            let row = (
+                row.value.name.as_str(),
+                row.value.size,
+                row.value.modified.as_deref(),
             );
             assert_eq!(
-                row.modified.as_deref(),
-                Some("2008-03-31T18:32:00Z"),
+                row,
+                ("a.msi", Some(1024), Some("2008-03-31T18:32:00Z")),
                 "{text}"
             );
+            assert!(table.open.is_empty(), "{text}: {table:?}");
         }
+    }
+
+    #[test]
+    fn blank_cells_and_several_rows_of_one_name_are_kept() {
+        let table = read(
+            "Date      Time   Version   Size    File name  Platform\n\
+             ---------------------------------------------------\n\
+             11/16/99  11:03p 2.0.13.77 233,312 Wheel.dll  I386\n\
+             02/04/00  5:19PM           367,800 Oil.exe    Intel\n\
+             \nGerman version:\n\
+             11/17/99  11:03p 2.0.13.77 233,313 Wheel.dll  (Alpha)\n\
+             02/04/00  5:19PM                67 Oil.ini\n",
+        );
+        let rows: Vec<_> = table
+            .rows
+            .iter()
+            .map(|row| {
+                let row = &row.value;
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                format!(
+                    "{} {:?} {} {} {}",
+                    row.name,
+                    row.size,
+                    text(&row.modified),
+                    text(&row.version),
+                    text(&row.platform)
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "Wheel.dll Some(233312) 1999-11-16T23:03:00 2.0.13.77 x86",
+                "Oil.exe Some(367800) 2000-02-04T17:19:00  x86",
+                "Wheel.dll Some(233313) 1999-11-17T23:03:00 2.0.13.77 alpha",
+                "Oil.ini Some(67) 2000-02-04T17:19:00  ",
+            ]
+        );
+        let messages = messages(&table);
+        assert!(
+            messages[0].starts_with("several rows have one name")
+                && messages[0].ends_with("(line 3, line 7)"),
+            "{messages:?}"
+        );
+        assert!(
+            messages[1].contains("zone of the times") && messages[1].ends_with("(lines 3-8)"),
+            "{messages:?}"
+        );
+    }
+
+    #[test]
+    fn a_day_of_digits_is_open_unless_a_row_shows_its_order() {
+        let table = read_utc("File name  Size  Date  Time\na.dll  1,024  03/04/2008  18:32\n");
+        assert_eq!(table.rows[0].value.modified, None);
+        assert!(
+            messages(&table)[0].contains("the month or the day comes first"),
+            "{table:?}"
+        );
+        let table = read_utc(
+            "File name  Size  Date  Time\na.dll  1,024  03/04/2008  18:32\nb.dll  1  13/04/2008  18:32\n",
+        );
+        assert_eq!(
+            table.rows[0].value.modified.as_deref(),
+            Some("2008-04-03T18:32:00Z")
+        );
+    }
+
+    #[test]
+    fn rounded_sizes_and_words_without_a_column_are_open() {
+        let table = read_utc(
+            "Date  Time  Size  File name\n2008-03-31  18:32  12 KB  a.dll\n2008-03-31  18:32  12  b.dll  Polish\n",
+        );
+        assert_eq!(table.rows[0].value.size, None);
+        assert_eq!(
+            messages(&table),
+            [
+                "`a.dll`: the size is rounded",
+                "`b.dll`: a word fits no column of the head"
+            ]
+        );
     }
 
     #[test]
@@ -502,7 +659,7 @@ mod tests {
         let table = read(
             "A rollup\n\nFile information\n\na.msi51231-Mar-200818:32\nb.dll1,02431-Mar-200818:32\n",
         );
-        assert!(table.rows.is_empty() && table.headless, "{table:?}");
+        assert!(table.rows.is_empty() && table.unread, "{table:?}");
         assert_eq!(table.open.len(), 1, "{table:?}");
         assert!(table.open[0].message.contains("lines 5-6"), "{table:?}");
     }
@@ -511,24 +668,29 @@ mod tests {
     fn a_version_in_another_column_is_reported() {
         let table =
             read("File name\tFile version\tSP requirement\tSize\na.msi\tNone\t5.2.2198.17\t512\n");
-        let row = &table.rows[0].value;
-        assert_eq!(row.version, None);
+        assert_eq!(table.rows[0].value.version, None);
         assert!(
-            row.todo
-                .as_deref()
-                .is_some_and(|todo| todo.contains("`5.2.2198.17` looks like a version")),
-            "{row:?}"
+            messages(&table)[0].contains("`5.2.2198.17` looks like a version"),
+            "{table:?}"
         );
     }
 
     #[test]
-    fn no_row_is_dropped_silently() {
-        let table = read(
-            "File name\tSize\tDate\na.msi\t512\nb.msi\t1,024\t31-Mar-2008\tx\ty\nB.MSI\t512\t31-Mar-2008\nb.MSI\t512\t31-Mar-2008\n",
+    fn sentences_below_a_table_are_no_rows() {
+        let table = read_utc(
+            "Date  Time  Size  File name\n2008-03-31  18:32  12  a.dll\n\nThe b.dll file of 31 March 2008 is not a part of it.\n",
         );
+        assert_eq!((table.rows.len(), table.open.len()), (1, 0), "{table:?}");
+    }
+
+    #[test]
+    fn no_row_is_dropped_silently() {
+        let table =
+            read("File name\tSize\tDate\na.msi\t512\nb.msi b.dll\t1,024\t31-Mar-2008\tx\ty\n");
         let lines: Vec<_> = table.open.iter().map(|open| open.line).collect();
-        assert!(
-            lines.contains(&Some(3)) && lines.contains(&Some(5)),
+        assert_eq!(
+            (table.rows.len(), lines.as_slice()),
+            (1, &[Some(3)][..]),
             "{table:#?}"
         );
     }

@@ -44,7 +44,8 @@ impl TypedWord {
 
     /// Returns whether the word is a number of some kind.
     pub(super) fn is_number(&self) -> bool {
-        let is_number = |value: &Value| !matches!(value, Value::Name(_) | Value::Platform(_) | Value::Nothing);
+        let is_number =
+            |value: &Value| !matches!(value, Value::Name(_) | Value::Platform(_) | Value::Nothing);
         self.values.iter().any(is_number)
     }
 }
@@ -87,7 +88,9 @@ fn value(words: &[&str]) -> (usize, Vec<Value>) {
     // `October 6, 2000`, `6 October 2000`
     if let Some(date) = words.get(..3) {
         let date = date.join(" ");
-        let has_month = words[..2].iter().any(|word| word.starts_with(|c: char| c.is_alphabetic()));
+        let has_month = words[..2]
+            .iter()
+            .any(|word| word.starts_with(|c: char| c.is_alphabetic()));
         if let Some((day, length)) = dates::day(&date).filter(|_| has_month)
             && length == date.trim_end_matches([',', ')']).len()
         {
@@ -111,11 +114,19 @@ fn value(words: &[&str]) -> (usize, Vec<Value>) {
     if let Some(size) = in_unit(word, second) {
         return (2, vec![Value::Size(size)]);
     }
-    let groups = words.iter().skip(1).take_while(|word| is_digits(word) && word.len() == 3);
+    let groups = words
+        .iter()
+        .skip(1)
+        .take_while(|word| is_digits(word) && word.len() == 3);
     let groups = groups.count();
     if groups > 0 && is_digits(word) && word.len() <= 3 && !word.starts_with('0') {
         let size = words[..=groups].concat().parse();
-        return (groups + 1, size.map(|size| Value::Size(Size::Bytes(size))).into_iter().collect());
+        return (
+            groups + 1,
+            size.map(|size| Value::Size(Size::Bytes(size)))
+                .into_iter()
+                .collect(),
+        );
     }
     (1, of_one(word))
 }
@@ -189,7 +200,9 @@ const PLATFORMS: [(&str, &str); 17] = [
 /// Returns the platform that a word names.
 pub(super) fn platform(word: &str) -> Option<&'static str> {
     let word = bare(word);
-    let known = PLATFORMS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+    let known = PLATFORMS
+        .iter()
+        .find(|(name, _)| word.eq_ignore_ascii_case(name));
     known.map(|(_, platform)| *platform)
 }
 
@@ -198,7 +211,10 @@ pub(super) fn size(word: &str) -> Option<Size> {
     if !word.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    if let Some(digits) = word.find(|c: char| c.is_ascii_alphabetic()).filter(|at| *at > 0) {
+    if let Some(digits) = word
+        .find(|c: char| c.is_ascii_alphabetic())
+        .filter(|at| *at > 0)
+    {
         return in_unit(&word[..digits], &word[digits..]);
     }
     let separator = word.chars().find(|c| matches!(c, ',' | '.' | '\''));
@@ -208,7 +224,12 @@ pub(super) fn size(word: &str) -> Option<Size> {
         return None;
     }
     let leads = parts[0].starts_with('0') && (parts.len() > 1 || word.len() > 1);
-    parts.concat().parse().ok().filter(|_| !leads).map(Size::Bytes)
+    parts
+        .concat()
+        .parse()
+        .ok()
+        .filter(|_| !leads)
+        .map(Size::Bytes)
 }
 
 /// Returns a size with its unit.
@@ -218,7 +239,9 @@ fn in_unit(number: &str, unit: &str) -> Option<Size> {
         "byte" | "bytes" => size(number),
         "k" | "kb" | "mb" => {
             let is_number = number.starts_with(|c: char| c.is_ascii_digit())
-                && number.bytes().all(|byte| byte.is_ascii_digit() || b".,".contains(&byte));
+                && number
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || b".,".contains(&byte));
             is_number.then_some(Size::Rounded)
         }
         _ => None,
@@ -241,7 +264,10 @@ pub(super) fn name(word: &str) -> Option<&str> {
     if word.contains("://") || word.contains('@') || word.starts_with("www.") {
         return None;
     }
-    let word = word.rsplit(['\\', '/']).next()?.trim_end_matches(['.', ':', '?', '!', '\'']);
+    let word = word
+        .rsplit(['\\', '/'])
+        .next()?
+        .trim_end_matches(['.', ':', '?', '!', '\'']);
     let word = word.trim_start_matches('\'');
     let dot = word.rfind('.').filter(|dot| *dot > 0)?;
     let extension = &word[dot + 1..];
@@ -274,19 +300,47 @@ mod tests {
                 Value::Platform(platform) => format!("for {platform}"),
                 Value::Nothing => "nothing".to_owned(),
             };
-            let word = |word: TypedWord| word.values.iter().map(kind).collect::<Vec<_>>().join(" or ");
+            let word = |word: TypedWord| {
+                word.values
+                    .iter()
+                    .map(kind)
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            };
             words.into_iter().map(word).collect()
         };
         for (text, wanted) in [
             (
                 "03/09/99 03:46p 5.1.2.30 1,024 wheel.dll (x86)",
-                &["day", "15:46", "version 5.1.2.30", "Bytes(1024)", "name wheel.dll", "for x86"][..],
+                &[
+                    "day",
+                    "15:46",
+                    "version 5.1.2.30",
+                    "Bytes(1024)",
+                    "name wheel.dll",
+                    "for x86",
+                ][..],
             ),
-            ("October 6, 2000 2:40 PM 12 KB", &["day", "14:40", "Rounded"]),
-            ("1 024 wheel.dl_ Alpha", &["Bytes(1024)", "name wheel.dl_", "for alpha"]),
+            (
+                "October 6, 2000 2:40 PM 12 KB",
+                &["day", "14:40", "Rounded"],
+            ),
+            (
+                "1 024 wheel.dl_ Alpha",
+                &["Bytes(1024)", "name wheel.dl_", "for alpha"],
+            ),
             ("3.14MB 12539 Bytes", &["Rounded", "Bytes(12539)"]),
-            ("147.010 4.10.2000", &["Bytes(147010) or version 147.010", "day or version 4.10.2000"]),
-            (r"Bin\New\wheel.manifest Not Applicable", &["name wheel.manifest", "nothing"]),
+            (
+                "147.010 4.10.2000",
+                &[
+                    "Bytes(147010) or version 147.010",
+                    "day or version 4.10.2000",
+                ],
+            ),
+            (
+                r"Bin\New\wheel.manifest Not Applicable",
+                &["name wheel.manifest", "nothing"],
+            ),
             ("e.g. U.S. http://a.example/b.exe", &["", "", ""]),
         ] {
             assert_eq!(kinds(text), wanted, "{text}");

@@ -54,21 +54,35 @@ fn other_lists(outline: &[OutlineEntry<'_>]) -> Vec<OpenQuestion> {
     for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
         let may_install = matches!(
             stretch[0].section,
-            Section::Head | Section::Summary | Section::Fixes | Section::Prerequisites | Section::Restart | Section::Other
+            Section::Head
+                | Section::Summary
+                | Section::Fixes
+                | Section::Prerequisites
+                | Section::Restart
+                | Section::Files
+                | Section::Other
         );
-        let is_numbered = |entry: &&OutlineEntry<'_>| matches!(entry.line.marker, Some(Marker::Number | Marker::Letter));
+        let is_numbered = |entry: &&OutlineEntry<'_>| {
+            matches!(entry.line.marker, Some(Marker::Number | Marker::Letter))
+        };
         let mut numbered = stretch.iter().filter(is_numbered).map(|entry| entry.line);
         let (Some(first), last) = (numbered.next(), numbered.next_back()) else {
             continue;
         };
-        let is_instruction = stretch.iter().filter(is_numbered).any(|entry| commands::is_command(&entry.line.text));
+        let is_instruction = stretch
+            .iter()
+            .filter(is_numbered)
+            .any(|entry| commands::is_command(&entry.line.text));
         if may_install && is_instruction {
             let last = last.map_or(first.number, |last| last.number);
             let message = format!(
                 "no heading calls this list an installation; if it installs the rollup, write it as steps (lines {}-{last})",
                 first.number
             );
-            open.push(OpenQuestion { line: Some(first.number), message });
+            open.push(OpenQuestion {
+                line: Some(first.number),
+                message,
+            });
         }
     }
     open
@@ -370,10 +384,17 @@ impl Walker {
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
-        let lines = std::iter::once(line).chain(members.iter().copied());
-        let mut lines: Vec<Located<String>> = lines
-            .map(|line| Located::new(line.text.clone(), line.number))
-            .collect();
+        // What was opened or selected before belongs to what a person does now.
+        let leading = std::mem::take(&mut self.leading);
+        let mut lines = Vec::new();
+        for at in &leading {
+            let counted = &mut self.lines[*at];
+            counted.kind = LineKind::Manual;
+            lines.push(Located::new(counted.text.clone(), counted.line));
+        }
+        let these = std::iter::once(line).chain(members.iter().copied());
+        lines.extend(these.map(|line| Located::new(line.text.clone(), line.number)));
+        let indexes = &[&leading, indexes].concat();
         let last = self.steps.len().saturating_sub(1);
         // Consecutive lines of which none is understood are one manual step.
         if let Some(ArticleStep {
@@ -387,8 +408,6 @@ impl Walker {
                 .for_each(|at| self.lines[*at].steps.push(last));
             return;
         }
-        // Nodes that were opened above belong to the next line that is understood.
-        let leading = std::mem::take(&mut self.leading);
         let optional = self.optional || is_optional(&line.text);
         let keep = match optional {
             true => "keep it as a manual step, which is optional as in the article",
@@ -408,7 +427,6 @@ impl Walker {
             todo,
             indexes,
         );
-        self.leading = leading;
     }
 
     fn finish(mut self) -> WalkResult {
