@@ -42,13 +42,13 @@ pub(super) fn write_draft(facts: ArticleFacts) -> ImportedArticle {
     draft.rollup(&facts);
     draft.article(&facts.identity);
     draft.prerequisites(&facts.prerequisites);
+    draft.questions(&facts.walked.open);
     for step in &facts.walked.steps {
         draft.step(step, &facts.walked.steps, &facts.table);
     }
     if facts.walked.steps.is_empty() {
         draft.no_steps();
     }
-    draft.open.extend(facts.walked.open.iter().cloned());
     draft.payload(&facts.table, &facts.walked.steps);
     let manual = facts
         .walked
@@ -474,6 +474,16 @@ impl DraftWriter {
             .iter()
             .for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
         self.line("]", None);
+    }
+
+    /// Adds questions about the procedure as a whole.
+    fn questions(&mut self, open: &[OpenQuestion]) {
+        if !open.is_empty() {
+            self.blank();
+        }
+        for open in open {
+            self.todo(&open.message, open.line);
+        }
     }
 
     fn no_steps(&mut self) {

@@ -256,6 +256,17 @@ impl EffectReader {
     /// Takes a command of a menu; returns whether its second menu may follow.
     fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
         let lower = command.to_lowercase();
+        // The menus of other programs have such commands, too.
+        let is_elsewhere = [" menu", " tab", " toolbar"]
+            .iter()
+            .any(|place| lower.contains(place));
+        if is_elsewhere
+            && ["uninstall", "install", "execute"]
+                .iter()
+                .any(|name| lower.starts_with(name))
+        {
+            return None;
+        }
         let targets = self.pointed.clone();
         let group = lower.contains("in this group") || lower.contains("in the group");
         if lower.starts_with("start deployment") {

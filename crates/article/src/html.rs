@@ -406,6 +406,7 @@ impl LineBuilder {
         }
         let mut line = ArticleLine {
             number: self.number,
+            last: self.number,
             text: spaced(&cells.join(" ")),
             ..ArticleLine::default()
         };

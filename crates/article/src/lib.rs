@@ -58,6 +58,14 @@ impl<T> Located<T> {
     }
 }
 
+/// Returns a range of lines, such as `lines 4-9`.
+fn lines_text((first, last): (u32, u32)) -> String {
+    match first == last {
+        true => format!("line {first}"),
+        false => format!("lines {first}-{last}"),
+    }
+}
+
 /// Result of an import.
 #[derive(Debug, Clone)]
 pub struct ImportedArticle {

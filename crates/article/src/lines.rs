@@ -10,6 +10,8 @@ use super::{columns, words};
 pub(super) struct ArticleLine {
     /// Number from 1; that of its first line if it was wrapped.
     pub(super) number: u32,
+    /// Number of its last line if it was wrapped, and else the same.
+    pub(super) last: u32,
     /// Indentation: columns in a text, number of lists around it in a page.
     pub(super) depth: usize,
     pub(super) marker: Option<Marker>,
@@ -114,6 +116,7 @@ impl LineReader {
         let last = self.lines.last_mut();
         match last.filter(|_| continues && self.width.is_some_and(is_full)) {
             Some(last) => {
+                last.last = number;
                 last.text.push(' ');
                 last.text.push_str(&line.text);
                 last.cells.clear();
@@ -231,6 +234,7 @@ pub(super) fn line(raw: &str, number: u32) -> Option<ArticleLine> {
     let (marker, rest) = marker(body);
     Some(ArticleLine {
         number,
+        last: number,
         depth: depth + bullet_depth(body, marker),
         marker,
         heading: false,

@@ -263,7 +263,7 @@ fn by_words(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
     let (name, skipped) = match (named.as_slice(), &listed) {
         ([at], _) => (words[*at].name().unwrap_or_default().to_owned(), vec![*at]),
         ([], Some(name)) => (name.clone(), vec![0, 1]),
-        ([], None) => return Reading::NotARow,
+        ([], None) => return without_name(words, columns),
         _ => return several_names(words, columns),
     };
     let mut row = WordRow {
@@ -290,6 +290,21 @@ fn several_names(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading
     let numbers = words.iter().filter(|word| word.is_number()).count();
     match columns.is_some() && numbers > 0 && !is_sentence(words) {
         true => Reading::Open("has several file names"),
+        false => Reading::NotARow,
+    }
+}
+
+/// Decides about a line without a file name: several rows of a listing may be beside each other.
+fn without_name(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
+    let has = |kind| {
+        words.iter().any(|word| {
+            word.values
+                .iter()
+                .any(|value| Kind::of(value) == Some(kind))
+        })
+    };
+    match columns.is_some() && has(Kind::Size) && has(Kind::Day) && !is_sentence(words) {
+        true => Reading::Open("has a size and a day, but no file name"),
         false => Reading::NotARow,
     }
 }
@@ -348,7 +363,10 @@ impl WordRow<'_> {
     }
 
     fn assign_kind(&mut self, kind: Kind, only_sure: bool) {
-        if self.given.contains(&kind) || !(self.columns.is_empty() || kind.is_in(self.columns)) {
+        // A day is one wherever it is.
+        let is_sought =
+            self.columns.is_empty() || kind.is_in(self.columns) || kind == Kind::Day && only_sure;
+        if self.given.contains(&kind) || !is_sought {
             return;
         }
         let found: Vec<(usize, Value)> = self.candidates(kind, only_sure);

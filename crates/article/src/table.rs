@@ -8,7 +8,7 @@ use super::lines::starts_with_file;
 use super::outline::OutlineEntry;
 use super::rows::{self, Reading, RowFields};
 use super::section::Section;
-use super::{Located, OpenQuestion};
+use super::{Located, OpenQuestion, lines_text};
 use rollup_names::{CaseFolded, FileName};
 
 /// Size of a sector, in bytes. Windows Installer packages are compound files of such sectors.
@@ -245,11 +245,8 @@ fn ranges(lines: &[u32], known: &BTreeSet<u32>) -> String {
             _ => ranges.push((*line, *line)),
         }
     }
-    let range = |(first, last): &(u32, u32)| match first == last {
-        true => format!("line {first}"),
-        false => format!("lines {first}-{last}"),
-    };
-    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
+    let ranges: Vec<String> = ranges.into_iter().map(lines_text).collect();
+    ranges.join(", ")
 }
 
 /// Returns the columns of a head, and its height.

@@ -21,7 +21,7 @@ use super::steps::{self, ArticleStep, ManualWork, StepAction};
 use super::targets::{self, Targets};
 use queue::QueueEntry;
 
-use super::{InstallationLine, LineResult, Located, OpenQuestion};
+use super::{InstallationLine, LineResult, Located, OpenQuestion, lines_text};
 
 /// Steps, every line of the section, and the open questions.
 #[derive(Debug, Default)]
@@ -43,14 +43,14 @@ pub(super) fn walk(outline: &[OutlineEntry<'_>]) -> WalkResult {
         at += walker.take(&section[at..]);
     }
     let mut result = walker.finish();
-    result.open.extend(other_lists(outline));
+    result.open.extend(instructions_elsewhere(outline));
     result
 }
 
-/// Reports lists of instructions that no heading calls an installation, or whose heading says that
-/// they are something else; a person knows if one of them belongs to the rollup.
-fn other_lists(outline: &[OutlineEntry<'_>]) -> Vec<OpenQuestion> {
-    let mut open = Vec::new();
+/// Reports instructions that no heading calls an installation; a person knows if they belong to
+/// the rollup.
+fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
     for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
         let may_install = matches!(
             stretch[0].section,
@@ -62,30 +62,40 @@ fn other_lists(outline: &[OutlineEntry<'_>]) -> Vec<OpenQuestion> {
                 | Section::Files
                 | Section::Other
         );
-        let is_numbered = |entry: &&OutlineEntry<'_>| {
-            matches!(entry.line.marker, Some(Marker::Number | Marker::Letter))
-        };
-        let mut numbered = stretch.iter().filter(is_numbered).map(|entry| entry.line);
-        let (Some(first), last) = (numbered.next(), numbered.next_back()) else {
-            continue;
-        };
-        let is_instruction = stretch
+        let mut instructs = stretch
             .iter()
-            .filter(is_numbered)
-            .any(|entry| commands::is_command(&entry.line.text));
-        if may_install && is_instruction {
-            let last = last.map_or(first.number, |last| last.number);
-            let message = format!(
-                "no heading calls this list an installation; if it installs the rollup, write it as steps (lines {}-{last})",
-                first.number
-            );
-            open.push(OpenQuestion {
-                line: Some(first.number),
-                message,
-            });
+            .map(|entry| entry.line)
+            .filter(|line| may_install && is_instruction(line));
+        if let Some(first) = instructs.next() {
+            let last = instructs.next_back().unwrap_or(first);
+            ranges.push((first.number, last.last));
         }
     }
-    open
+    let (first, _) = *ranges.first()?;
+    let places: Vec<String> = ranges.iter().map(|range| lines_text(*range)).collect();
+    let message = format!(
+        "no heading calls these instructions an installation; if they install the rollup, write them as steps ({})",
+        places.join(", ")
+    );
+    Some(OpenQuestion {
+        line: Some(first),
+        message,
+    })
+}
+
+/// Returns whether a line outside of an installation may be a part of one: an entry of a numbered
+/// list, or a remark, that gives an instruction.
+fn is_instruction(line: &ArticleLine) -> bool {
+    match line.marker {
+        Some(Marker::Number | Marker::Letter) => commands::is_command(&line.text),
+        Some(_) => false,
+        None => remark(&line.text).is_some_and(|text| {
+            let sentences = clauses::sentences(text);
+            sentences
+                .iter()
+                .any(|text| text.starts_with("If ") && commands::is_command(text))
+        }),
+    }
 }
 
 #[derive(Default)]
