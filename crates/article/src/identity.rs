@@ -208,6 +208,7 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
             "last updated",
             "last modified",
             "last reviewed",
+            "ms.date",
             "reviewed:",
             "reviewed on",
         ],

@@ -24,6 +24,8 @@ mod identity;
 mod instructions;
 mod issues;
 mod lines;
+mod markdown;
+mod mht;
 mod listing;
 mod numbers;
 mod outline;
@@ -187,9 +189,15 @@ pub enum ArticleError {
         /// Offset of the byte, from 0.
         at: usize,
     },
+    /// File of another program, which has the text in a form of its own.
+    #[error("it is {0}")]
+    OtherFormat(&'static str),
+    /// Document that rollup reads or writes itself.
+    #[error("it is {0}, not an article")]
+    OtherDocument(&'static str),
     /// Text that is not an article about an update rollup.
     #[error(
-        "it is not an article about an update rollup: it has no KB number, no installation steps and no file table"
+        "it is not an article about an update rollup: it has no installation steps and no file table"
     )]
     NothingFound,
 }
@@ -203,6 +211,24 @@ pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
     import_as(bytes, None)
 }
 
+/// Refuses documents that rollup reads or writes itself: what they say comes from no vendor.
+fn refuse_documents(text: &str) -> Result<(), ArticleError> {
+    let has_line = |wanted: &str| text.lines().any(|line| line.trim_end() == wanted);
+    let begins = text.trim_start();
+    let document = if has_line("schema = 1") && ["[rollup]", "[payload]", "[[steps]]"].into_iter().any(has_line) {
+        "a manifest"
+    } else if has_line("schema = 1") {
+        "a document of rollup"
+    } else if begins.starts_with('{') && text.contains("\"schema\"") {
+        "a JSON document"
+    } else if begins.starts_with('<') && text.contains("<meta name=\"generator\" content=\"rollup") {
+        "a page that rollup wrote"
+    } else {
+        return Ok(());
+    };
+    Err(ArticleError::OtherDocument(document))
+}
+
 /// Reads an article like [`import`]; a given number decides which article it is.
 ///
 /// # Errors
@@ -210,11 +236,13 @@ pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
 /// Fails if the bytes are not such an article.
 pub fn import_as(bytes: &[u8], kb: Option<Kb>) -> Result<ImportedArticle, ArticleError> {
     let text = decode::decode(bytes)?;
+    refuse_documents(&text)?;
     let (lines, unclosed_at) = match html::is_html(&text) {
         true => {
             let page = html::read(&text);
             (page.lines, page.unclosed_at)
         }
+        false if markdown::is_markdown(&text) => (markdown::lines(&text), None),
         false => (lines::lines(&text), None),
     };
     let outline = outline::outline(&lines);

@@ -442,7 +442,7 @@ fn continues(last: &ArticleLine, line: &ArticleLine) -> bool {
     line.marker.is_none()
         && !line.apart
         && !last.heading
-        && (line.depth >= last.depth || last.marker.is_none())
+        && (line.depth >= last.depth || last.marker.is_none() || line.text.starts_with(char::is_lowercase))
         && !is_row(last)
         && !is_row(line)
         && !last.text.ends_with(':')
@@ -450,7 +450,16 @@ fn continues(last: &ArticleLine, line: &ArticleLine) -> bool {
 
 /// Returns whether a line can be a row of a table.
 fn is_row(line: &ArticleLine) -> bool {
-    line.cells.len() > 1 || line.tabular || words::is_row(&line.text)
+    let text = line.text.as_str();
+    // Without anything between the cells, there are few words and many digits.
+    let is_glued = starts_with_file(text)
+        && text.split(' ').count() <= 5
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 6;
+    line.cells.len() > 1
+        || line.tabular
+        || is_glued
+        || words::is_row(text)
+        || columns::is_head(text, &line.cells)
 }
 
 /// Returns whether a text begins with the name of a file, as the rows of a file table do.
