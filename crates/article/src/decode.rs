@@ -50,9 +50,15 @@ fn refuse_formats(bytes: &[u8]) -> Result<(), ArticleError> {
     const FORMATS: [(&[u8], &str); 6] = [
         (b"%PDF-", "a PDF file"),
         (b"{\\rtf", "an RTF file"),
-        (b"PK\x03\x04", "a ZIP archive, such as a Word document (.docx)"),
+        (
+            b"PK\x03\x04",
+            "a ZIP archive, such as a Word document (.docx)",
+        ),
         (b"\xd0\xcf\x11\xe0", "a document of an older Office (.doc)"),
-        (b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<?mso-application", "a Word document (.xml)"),
+        (
+            b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<?mso-application",
+            "a Word document (.xml)",
+        ),
         (b"ITSF", "a compiled help file (.chm)"),
     ];
     let found = FORMATS.iter().find(|(begins, _)| bytes.starts_with(begins));
@@ -238,7 +244,10 @@ mod tests {
     #[test]
     fn files_of_other_programs_are_named() {
         for (begins, name) in [("%PDF-1.4", "a PDF file"), ("{\\rtf1\\ansi", "an RTF file")] {
-            assert_eq!(decode(begins.as_bytes()), Err(ArticleError::OtherFormat(name)));
+            assert_eq!(
+                decode(begins.as_bytes()),
+                Err(ArticleError::OtherFormat(name))
+            );
         }
     }
 

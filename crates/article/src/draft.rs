@@ -214,7 +214,12 @@ impl DraftWriter {
         }
         self.texts("fixes", &issues.fixes);
         self.texts("notes", &issues.notes);
-        for open in &identity.open {
+        for open in identity
+            .open
+            .iter()
+            .chain(&relations.open)
+            .chain(&issues.open)
+        {
             self.todo(&open.message, open.line);
         }
     }
@@ -546,6 +551,7 @@ impl DraftWriter {
             self.row(row, *line, width, row_use);
         }
         self.line("]", None);
+        self.pins(table);
         for name in deployed
             .into_iter()
             .flatten()
@@ -558,6 +564,22 @@ impl DraftWriter {
                     name.as_str()
                 ),
             });
+        }
+    }
+
+    /// Writes the hashes that the article documents as pins.
+    fn pins(&mut self, table: &ArticleTable) {
+        if table.pins.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line("[payload.sha256]                 # documented by the article, not computed from a payload", None);
+        for Located {
+            value: (name, hash),
+            line,
+        } in &table.pins
+        {
+            self.line(&format!("{} = {}", quoted(name), quoted(hash)), Some(*line));
         }
     }
 

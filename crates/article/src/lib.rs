@@ -24,9 +24,10 @@ mod identity;
 mod instructions;
 mod issues;
 mod lines;
-mod markdown;
-mod mht;
 mod listing;
+mod markdown;
+mod mentions;
+mod mht;
 mod numbers;
 mod outline;
 mod parts;
@@ -41,6 +42,9 @@ mod walk;
 mod words;
 
 pub use decode::MAX_ARTICLE_BYTES;
+pub use mentions::{ArticleMentions, FileMention, ServiceMention, mentions};
+
+use html::SavedPage;
 
 use rollup_names::Kb;
 use schemars::JsonSchema;
@@ -211,17 +215,39 @@ pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
     import_as(bytes, None)
 }
 
+/// Reads the lines of an article, whatever it was saved as.
+fn read(bytes: &[u8]) -> Result<SavedPage, ArticleError> {
+    let text = decode::decode(bytes)?;
+    refuse_documents(&text)?;
+    if html::is_html(&text) {
+        return Ok(html::read(&text));
+    }
+    let lines = match markdown::is_markdown(&text) {
+        true => markdown::lines(&text),
+        false => lines::lines(&text),
+    };
+    Ok(SavedPage {
+        lines,
+        unclosed_at: None,
+    })
+}
+
 /// Refuses documents that rollup reads or writes itself: what they say comes from no vendor.
 fn refuse_documents(text: &str) -> Result<(), ArticleError> {
     let has_line = |wanted: &str| text.lines().any(|line| line.trim_end() == wanted);
     let begins = text.trim_start();
-    let document = if has_line("schema = 1") && ["[rollup]", "[payload]", "[[steps]]"].into_iter().any(has_line) {
+    let document = if has_line("schema = 1")
+        && ["[rollup]", "[payload]", "[[steps]]"]
+            .into_iter()
+            .any(has_line)
+    {
         "a manifest"
     } else if has_line("schema = 1") {
         "a document of rollup"
     } else if begins.starts_with('{') && text.contains("\"schema\"") {
         "a JSON document"
-    } else if begins.starts_with('<') && text.contains("<meta name=\"generator\" content=\"rollup") {
+    } else if begins.starts_with('<') && text.contains("<meta name=\"generator\" content=\"rollup")
+    {
         "a page that rollup wrote"
     } else {
         return Ok(());
@@ -235,16 +261,7 @@ fn refuse_documents(text: &str) -> Result<(), ArticleError> {
 ///
 /// Fails if the bytes are not such an article.
 pub fn import_as(bytes: &[u8], kb: Option<Kb>) -> Result<ImportedArticle, ArticleError> {
-    let text = decode::decode(bytes)?;
-    refuse_documents(&text)?;
-    let (lines, unclosed_at) = match html::is_html(&text) {
-        true => {
-            let page = html::read(&text);
-            (page.lines, page.unclosed_at)
-        }
-        false if markdown::is_markdown(&text) => (markdown::lines(&text), None),
-        false => (lines::lines(&text), None),
-    };
+    let SavedPage { lines, unclosed_at } = read(bytes)?;
     let outline = outline::outline(&lines);
     let table = table::table(&outline);
     let identity = identity::identity(&outline, kb);

@@ -442,7 +442,9 @@ fn continues(last: &ArticleLine, line: &ArticleLine) -> bool {
     line.marker.is_none()
         && !line.apart
         && !last.heading
-        && (line.depth >= last.depth || last.marker.is_none() || line.text.starts_with(char::is_lowercase))
+        && (line.depth >= last.depth
+            || last.marker.is_none()
+            || line.text.starts_with(char::is_lowercase))
         && !is_row(last)
         && !is_row(line)
         && !last.text.ends_with(':')

@@ -35,7 +35,10 @@ pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
             line.text = lines::spaced(line.text[TITLE.len()..].trim_matches([' ', '"', '\'']));
             line.cells = vec![line.text.clone()];
         }
-        let level = headings.iter().find(|(number, _)| *number == line.number as usize).map(|(_, level)| *level);
+        let level = headings
+            .iter()
+            .find(|(number, _)| *number == line.number as usize)
+            .map(|(_, level)| *level);
         line.heading |= level.is_some() || is_front_title;
         line.title |= level == Some(1) || is_front_title;
     }
@@ -62,8 +65,16 @@ fn front_matter(text: &str) -> usize {
 
 /// Returns a line of the front matter if it is about the article; others are about the page.
 fn front_line(line: &str) -> &str {
-    let is_known = [TITLE, "ms.date: ", "original kb number: ", "ms.reviewed-on: "];
-    match is_known.iter().any(|key| line.to_lowercase().starts_with(key)) {
+    let is_known = [
+        TITLE,
+        "ms.date: ",
+        "original kb number: ",
+        "ms.reviewed-on: ",
+    ];
+    match is_known
+        .iter()
+        .any(|key| line.to_lowercase().starts_with(key))
+    {
         true => line,
         false => "",
     }
@@ -72,7 +83,11 @@ fn front_line(line: &str) -> &str {
 /// Returns level and title of a heading.
 fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.bytes().take_while(|byte| *byte == b'#').count();
-    let title = line[level..].strip_prefix(' ')?.trim().trim_end_matches('#').trim_end();
+    let title = line[level..]
+        .strip_prefix(' ')?
+        .trim()
+        .trim_end_matches('#')
+        .trim_end();
     ((1..=6).contains(&level) && !title.is_empty()).then_some((level, title))
 }
 
@@ -81,7 +96,17 @@ fn without_marks(line: &str) -> String {
     let line = line.trim_end().trim_end_matches('\\');
     let line = line.strip_prefix("> ").unwrap_or(line);
     let mut text = line.replace("**", "").replace("__", "").replace('`', "");
-    for (entity, c) in [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("<br>", " "), ("<br/>", " "), ("[!NOTE]", "Note"), ("[!IMPORTANT]", "Important"), ("[!WARNING]", "Warning")] {
+    for (entity, c) in [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+        ("<br>", " "),
+        ("<br/>", " "),
+        ("[!NOTE]", "Note"),
+        ("[!IMPORTANT]", "Important"),
+        ("[!WARNING]", "Warning"),
+    ] {
         text = text.replace(entity, c);
     }
     for mark in ['*', '_'] {
@@ -89,7 +114,10 @@ fn without_marks(line: &str) -> String {
     }
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.as_str();
-    while let Some((before, (name, address, after))) = rest.find('[').and_then(|at| Some((&rest[..at], link(&rest[at..])?))) {
+    while let Some((before, (name, address, after))) = rest
+        .find('[')
+        .and_then(|at| Some((&rest[..at], link(&rest[at..])?)))
+    {
         plain.push_str(before.trim_end_matches('!'));
         plain.push_str(name);
         if address.contains("://") {
@@ -115,12 +143,16 @@ fn without_emphasis(text: &str, mark: char) -> String {
     let mut from = 0;
     while let Some(open) = text[from..].find(mark).map(|at| from + at) {
         let inner = open + mark.len_utf8();
-        let opens = !text[..open].ends_with(|c: char| c.is_alphanumeric() || c == '\\') && text[inner..].starts_with(|c: char| !c.is_whitespace());
+        let opens = !text[..open].ends_with(|c: char| c.is_alphanumeric() || c == '\\')
+            && text[inner..].starts_with(|c: char| !c.is_whitespace());
         let ends = |at: &usize| {
             let after = *at + mark.len_utf8();
             !text[..*at].ends_with([' ', '\\']) && !text[after..].starts_with(char::is_alphanumeric)
         };
-        let close = text[inner..].match_indices(mark).map(|(at, _)| inner + at).find(ends);
+        let close = text[inner..]
+            .match_indices(mark)
+            .map(|(at, _)| inner + at)
+            .find(ends);
         match close.filter(|_| opens) {
             Some(close) => {
                 text.remove(close);
@@ -138,7 +170,10 @@ fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let is_escape = c == '\\' && chars.peek().is_some_and(|next| "_*[]<>#|`-".contains(*next));
+        let is_escape = c == '\\'
+            && chars
+                .peek()
+                .is_some_and(|next| "_*[]<>#|`-".contains(*next));
         if !is_escape {
             plain.push(c);
         }
@@ -157,7 +192,10 @@ mod tests {
             [more](../more.md).\n\n| File name | Size |\n|---|---|\n| big\\_wheel.dll | 1,024 |\n* _a_b.dll and __x__\n";
         assert!(is_markdown(text) && !is_markdown("# One\nand # two"));
         let found = lines(text);
-        let texts: Vec<_> = found.iter().map(|line| (line.number, line.heading, line.text.as_str())).collect();
+        let texts: Vec<_> = found
+            .iter()
+            .map(|line| (line.number, line.heading, line.text.as_str()))
+            .collect();
         assert_eq!(
             texts,
             [
@@ -167,7 +205,11 @@ mod tests {
                 (8, false, "Original KB number: 612345"),
                 (10, true, "Files"),
                 (12, false, "Note"),
-                (13, false, "Click OK, see 612346 (https://m.example/kb/612346) and more."),
+                (
+                    13,
+                    false,
+                    "Click OK, see 612346 (https://m.example/kb/612346) and more."
+                ),
                 (15, false, "File name Size"),
                 (17, false, "big_wheel.dll 1,024"),
                 (18, false, "_a_b.dll and x"),

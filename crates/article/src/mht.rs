@@ -9,7 +9,9 @@ const DEEPEST: usize = 4;
 pub(super) fn page(bytes: &[u8]) -> Option<Vec<u8>> {
     let head = &bytes[..bytes.len().min(8 << 10)];
     let lower = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let is_message = lower.starts_with("from:") || lower.starts_with("mime-version:") || lower.contains("\nmime-version:");
+    let is_message = lower.starts_with("from:")
+        || lower.starts_with("mime-version:")
+        || lower.contains("\nmime-version:");
     if !is_message || !lower.contains("content-type: multipart/") {
         return None;
     }
@@ -23,9 +25,15 @@ pub(super) fn page(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Returns the text of the first part with a page, whose header begins at this line.
 fn part(lines: &[&[u8]], from: usize, depth: usize) -> Option<Vec<u8>> {
     let length = lines[from..].iter().position(|line| line.is_empty())?;
-    let header = lines[from..from + length].iter().map(|line| String::from_utf8_lossy(line));
+    let header = lines[from..from + length]
+        .iter()
+        .map(|line| String::from_utf8_lossy(line));
     // A header may go on in the next line, which is indented.
-    let header = header.collect::<Vec<_>>().join("\n").replace("\n ", " ").replace("\n\t", " ");
+    let header = header
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("\n ", " ")
+        .replace("\n\t", " ");
     let value = |name: &str| {
         let mut fields = header.lines().filter_map(|line| line.split_once(':'));
         let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -33,11 +41,16 @@ fn part(lines: &[&[u8]], from: usize, depth: usize) -> Option<Vec<u8>> {
     };
     let kind = value("Content-Type");
     let body = from + length + 1;
-    let is_kind = |wanted: &str| kind.get(..wanted.len()).is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+    let is_kind = |wanted: &str| {
+        kind.get(..wanted.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+    };
     if is_kind("multipart/") && depth > 0 {
         let mark = format!("--{}", boundary(&kind)?);
         let marks = (body..lines.len()).filter(|at| lines[*at] == mark.as_bytes());
-        return marks.filter(|at| at + 1 < lines.len()).find_map(|at| part(lines, at + 1, depth - 1));
+        return marks
+            .filter(|at| at + 1 < lines.len())
+            .find_map(|at| part(lines, at + 1, depth - 1));
     }
     if !is_kind("text/html") && !is_kind("text/plain") {
         return None;
@@ -45,7 +58,10 @@ fn part(lines: &[&[u8]], from: usize, depth: usize) -> Option<Vec<u8>> {
     let end = (body..lines.len()).find(|at| lines[*at].starts_with(b"--") && lines[*at].len() > 12);
     let body = &lines[body..end.unwrap_or(lines.len())];
     let mut page = vec![b'\n'; from + length + 1];
-    match value("Content-Transfer-Encoding").to_ascii_lowercase().as_str() {
+    match value("Content-Transfer-Encoding")
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "quoted-printable" => quoted_printable(body, &mut page),
         "base64" => base64(body, &mut page),
         _ => page.extend(body.join(&b'\n')),
@@ -66,11 +82,17 @@ fn boundary(kind: &str) -> Option<&str> {
 fn quoted_printable(lines: &[&[u8]], page: &mut Vec<u8>) {
     let mut missing = 0;
     for line in lines {
-        let (text, is_soft) = line.strip_suffix(b"=").map_or((*line, false), |text| (text, true));
+        let (text, is_soft) = line
+            .strip_suffix(b"=")
+            .map_or((*line, false), |text| (text, true));
         let mut rest = text;
         while let Some((first, others)) = rest.split_first() {
-            let code = others.get(..2).and_then(|code| std::str::from_utf8(code).ok());
-            let byte = code.filter(|_| *first == b'=').and_then(|code| u8::from_str_radix(code, 16).ok());
+            let code = others
+                .get(..2)
+                .and_then(|code| std::str::from_utf8(code).ok());
+            let byte = code
+                .filter(|_| *first == b'=')
+                .and_then(|code| u8::from_str_radix(code, 16).ok());
             page.push(byte.unwrap_or(*first));
             rest = if byte.is_some() { &others[2..] } else { others };
         }
@@ -114,15 +136,33 @@ mod tests {
                  Content-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n------=_Part_17\r\nContent-Type: image/png\r\n\r\nxx\r\n------=_Part_17--\r\n"
             )
         };
-        let page = |encoding, body| page(saved(encoding, body).as_bytes()).map(|page| String::from_utf8_lossy(&page).into_owned());
+        let page = |encoding, body| {
+            page(saved(encoding, body).as_bytes())
+                .map(|page| String::from_utf8_lossy(&page).into_owned())
+        };
         let lines = |page: Option<String>| -> Vec<(usize, String)> {
             let page = page.expect("a page");
             let lines = page.lines().map(str::to_owned).enumerate();
             lines.filter(|(_, line)| !line.is_empty()).collect()
         };
-        let wanted = [(12, "<p>The mill turns</p>".to_owned()), (14, "<p>=</p>".to_owned())];
-        assert_eq!(lines(page("quoted-printable", "<p>The mill=\r\n turns</p>\r\n<p>=3D</p>")), wanted);
-        assert_eq!(lines(page("base64", "PHA+TWls\r\nbDwvcD4=")), [(12, "<p>Mill</p>".to_owned())]);
-        assert_eq!(super::page(b"From: the miller\n\nContent-Type: multipart/none"), None);
+        let wanted = [
+            (12, "<p>The mill turns</p>".to_owned()),
+            (14, "<p>=</p>".to_owned()),
+        ];
+        assert_eq!(
+            lines(page(
+                "quoted-printable",
+                "<p>The mill=\r\n turns</p>\r\n<p>=3D</p>"
+            )),
+            wanted
+        );
+        assert_eq!(
+            lines(page("base64", "PHA+TWls\r\nbDwvcD4=")),
+            [(12, "<p>Mill</p>".to_owned())]
+        );
+        assert_eq!(
+            super::page(b"From: the miller\n\nContent-Type: multipart/none"),
+            None
+        );
     }
 }

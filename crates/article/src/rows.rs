@@ -42,6 +42,11 @@ impl RowFields {
     fn has_values(&self) -> bool {
         self.size.is_some() || self.day.is_some() || self.version.is_some()
     }
+
+    /// Returns whether the row only gives the hash of a file, whose values another row has.
+    pub(super) fn is_pin(&self) -> bool {
+        self.hash.is_some() && !self.has_values()
+    }
 }
 
 /// Result of reading a line below the head of a table.
@@ -160,7 +165,11 @@ impl RowFields {
                 self.hash = is_hash.then(|| cell.to_lowercase());
                 is_hash
             }
-            _ => {
+            FileColumn::Name
+            | FileColumn::Date
+            | FileColumn::Time
+            | FileColumn::Modified
+            | FileColumn::Other => {
                 for value in values() {
                     match value {
                         Value::Day(day) => self.day = Some(day.clone()),
@@ -208,15 +217,17 @@ enum Kind {
     Time,
     Version,
     Platform,
+    Hash,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [
+    const ALL: [Kind; 6] = [
         Kind::Size,
         Kind::Day,
         Kind::Time,
         Kind::Version,
         Kind::Platform,
+        Kind::Hash,
     ];
 
     fn of(value: &Value) -> Option<Self> {
@@ -226,6 +237,7 @@ impl Kind {
             Value::Time(_) => Some(Kind::Time),
             Value::Version(_) => Some(Kind::Version),
             Value::Platform(_) => Some(Kind::Platform),
+            Value::Hash(_) => Some(Kind::Hash),
             Value::Name(_) | Value::Nothing => None,
         }
     }
@@ -237,6 +249,7 @@ impl Kind {
             Kind::Time => "the time",
             Kind::Version => "the version",
             Kind::Platform => "the platform",
+            Kind::Hash => "the hash",
         }
     }
 
@@ -248,7 +261,7 @@ impl Kind {
             Kind::Day => has(&[FileColumn::Date, FileColumn::Modified]),
             Kind::Time => has(&[FileColumn::Time, FileColumn::Modified, FileColumn::Date]),
             Kind::Version => has(&[FileColumn::Version]),
-            Kind::Platform => true,
+            Kind::Platform | Kind::Hash => true,
         }
     }
 }
@@ -444,6 +457,7 @@ impl WordRow<'_> {
             Value::Time(time) => self.fields.time = Some(time),
             Value::Version(version) => self.fields.version = Some(version),
             Value::Platform(platform) => self.fields.platform = Some(platform.to_owned()),
+            Value::Hash(hash) => self.fields.hash = Some(hash),
             Value::Name(_) | Value::Nothing => {}
         }
     }
@@ -633,7 +647,8 @@ fn names(text: &str) -> Vec<usize> {
     ends
 }
 
-const EXTENSIONS: [&str; 34] = [
+/// Extensions of files that rollups contain.
+pub(super) const EXTENSIONS: [&str; 34] = [
     "msi", "msp", "msm", "mst", "dll", "exe", "cab", "zip", "xml", "xsd", "xsl", "xslt", "sql",
     "txt", "config", "cfg", "ini", "inf", "js", "vbs", "bat", "cmd", "ps1", "aspx", "asmx", "ascx",
     "asp", "htm", "html", "css", "sys", "ocx", "tlb", "chm",

@@ -18,6 +18,8 @@ const SECTOR: u64 = 512;
 #[derive(Debug, Default)]
 pub(super) struct ArticleTable {
     pub(super) rows: Vec<Located<ArticleRow>>,
+    /// Names and SHA-256 that the article documents.
+    pub(super) pins: Vec<Located<(String, String)>>,
     pub(super) open: Vec<OpenQuestion>,
     /// Line of its head.
     pub(super) head: Option<u32>,
@@ -34,8 +36,6 @@ pub(super) struct ArticleRow {
     pub(super) modified: Option<String>,
     pub(super) platform: Option<String>,
     pub(super) version: Option<String>,
-    /// SHA-256.
-    pub(super) hash: Option<String>,
     /// Reason why one of several readings is the right one.
     pub(super) settled: Option<String>,
 }
@@ -166,6 +166,12 @@ impl TableReader {
                 self.doubt(message, line);
                 continue;
             }
+            if let Some(hash) = value[0].hash.clone() {
+                self.pin(value[0].name.clone(), hash, line);
+            }
+            if value[0].is_pin() {
+                continue;
+            }
             let (row, doubts) = settled.row(value);
             for doubt in doubts {
                 self.doubt(doubt, line);
@@ -175,6 +181,24 @@ impl TableReader {
         self.report_repeated();
         self.report_doubts();
         self.table
+    }
+
+    /// Takes the hash of a file; two of one name are no pin.
+    fn pin(&mut self, name: String, hash: String, line: u32) {
+        let case_folded = CaseFolded::of(&name);
+        let known = self
+            .table
+            .pins
+            .iter()
+            .find(|pin| CaseFolded::of(&pin.value.0) == case_folded);
+        match known.map(|pin| pin.value.1 == hash) {
+            Some(true) => {}
+            Some(false) => self.doubt(
+                format!("`{name}` has several hashes, and only the first is a pin"),
+                line,
+            ),
+            None => self.table.pins.push(Located::new((name, hash), line)),
+        }
     }
 
     /// Reports the names that several rows have: a manifest has one row for each.
@@ -398,7 +422,6 @@ impl SettledForms {
             size: fields.size,
             platform: fields.platform,
             version: fields.version,
-            hash: fields.hash,
             settled: readings.settled,
         };
         (row, doubts)
@@ -649,6 +672,25 @@ mod tests {
                 "`b.dll`: a word fits no column of the head"
             ]
         );
+    }
+
+    #[test]
+    fn documented_hashes_are_pins() {
+        let (one, two) = ("0a".repeat(32), "1B".repeat(32));
+        let text = format!(
+            "File name\tSize\tSHA256 hash\na.dll\t12\t{one}\n\nFile hash information\n\nFile name  SHA1  SHA256\n\
+             a.dll  {}  {one}\nb.dll  {}  {two}\n",
+            "2c".repeat(20),
+            "3d".repeat(20)
+        );
+        let table = read(&text);
+        let pins: Vec<_> = table
+            .pins
+            .iter()
+            .map(|pin| (pin.value.0.as_str(), pin.value.1.clone()))
+            .collect();
+        assert_eq!(pins, [("a.dll", one), ("b.dll", two.to_lowercase())]);
+        assert_eq!((table.rows.len(), table.open.len()), (1, 0), "{table:?}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(super) enum Value {
     Time((u8, u8)),
     Version(String),
     Platform(&'static str),
+    /// SHA-256.
+    Hash(String),
     /// Words that state that there is no value.
     Nothing,
 }
@@ -44,8 +46,12 @@ impl TypedWord {
 
     /// Returns whether the word is a number of some kind.
     pub(super) fn is_number(&self) -> bool {
-        let is_number =
-            |value: &Value| !matches!(value, Value::Name(_) | Value::Platform(_) | Value::Nothing);
+        let is_number = |value: &Value| {
+            !matches!(
+                value,
+                Value::Name(_) | Value::Platform(_) | Value::Hash(_) | Value::Nothing
+            )
+        };
         self.values.iter().any(is_number)
     }
 }
@@ -134,6 +140,9 @@ fn value(words: &[&str]) -> (usize, Vec<Value>) {
 /// Returns the values that one word can have.
 fn of_one(word: &str) -> Vec<Value> {
     let mut values = Vec::new();
+    if word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return vec![Value::Hash(word.to_lowercase())];
+    }
     if let Some((day, _)) = dates::day(word).filter(|(_, length)| *length == word.len()) {
         values.push(Value::Day(day));
     }
@@ -298,6 +307,7 @@ mod tests {
                 Value::Time((hour, minute)) => format!("{hour:02}:{minute:02}"),
                 Value::Version(version) => format!("version {version}"),
                 Value::Platform(platform) => format!("for {platform}"),
+                Value::Hash(hash) => format!("hash {hash}"),
                 Value::Nothing => "nothing".to_owned(),
             };
             let word = |word: TypedWord| {

@@ -188,6 +188,22 @@ almost `x86`, `x64`, `ia64`, or the platform of a server:
 
 Correct the spelling. If the platform exists, ignore the warning.";
 
+    OpenValue = "RU0121", Error, "a value is a TODO",
+"A draft has `TODO` where its source leaves a value open. It is not a fact, so the document cannot
+be used:
+
+    title = \"TODO the title of the rollup\"
+
+Replace it with the value, or remove the key if it may be left out. The comment above it, or the
+report of `rollup import`, names the line of the article.";
+    OpenComment = "RU0122", Warning, "a comment is a TODO",
+"A comment with the word `TODO` is a decision that is left, such as those that `rollup import`
+writes above a value that the article leaves open:
+
+    # TODO the article does not name the zone of the times (article, line 81)
+
+Decide it, and then remove the comment. With `--deny warnings` a draft cannot pass before.";
+
     // The file table.
     NotListed = "RU0201", Error, "a used file is missing from the file table",
 "Every file that a step copies or runs must be in `[payload] files`, so that it can be verified.
