@@ -170,18 +170,19 @@ impl Comparison<'_> {
             if documented.is_empty() || documented.iter().any(fits) {
                 continue;
             }
-            let nearest = documented
+            let Some(nearest) = documented
                 .iter()
-                .min_by_key(|file| differences(row, file).len());
-            for file in nearest {
-                for (key, ours, theirs) in differences(row, file) {
-                    let message = format!(
-                        "`{key}` of `{}` is {ours}, but {theirs} in the article",
-                        row.name
-                    );
-                    let finding = findings.add(Code::ContradictsArticle, row.span.clone(), message);
-                    finding.note(self.article.place(file.line));
-                }
+                .min_by_key(|file| differences(row, file).len())
+            else {
+                continue;
+            };
+            for (key, ours, theirs) in differences(row, nearest) {
+                let message = format!(
+                    "`{key}` of `{}` is {ours}, but {theirs} in the article",
+                    row.name
+                );
+                let finding = findings.add(Code::ContradictsArticle, row.span.clone(), message);
+                finding.note(self.article.place(nearest.line));
             }
         }
     }

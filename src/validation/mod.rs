@@ -25,7 +25,7 @@ pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, Unknow
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Severity, Source};
-use crate::manifest::{self, Checks, Manifest, ParsedManifest};
+use crate::manifest::{self, Checks, FileTable, Manifest, ParsedManifest};
 use crate::payload::{Payload, compare};
 
 /// Data against which documents are checked, besides their own text.

@@ -74,7 +74,11 @@ impl IssueReader {
             self.depth = usize::MAX;
             let is_unmarked =
                 |below: &OutlineEntry<'_>| !below.heading && below.line.marker.is_none();
-            if self.listing && line.text.ends_with(':') && below.first().is_some_and(is_unmarked) {
+            if is_fixes
+                && self.listing
+                && line.text.ends_with(':')
+                && below.first().is_some_and(is_unmarked)
+            {
                 let message = "the list below has lost its bullets, so `fixes` lacks its entries";
                 self.found.open.push(OpenQuestion {
                     line: Some(line.number),

@@ -347,7 +347,11 @@ fn listed_name(words: &[TypedWord]) -> Option<String> {
 
 /// Returns whether most words are those of a sentence.
 fn is_sentence(words: &[TypedWord]) -> bool {
-    let others = words.iter().filter(|word| word.values.is_empty()).count();
+    let is_typed = |word: &TypedWord| !word.values.is_empty();
+    if words.len() > 2 && words[..2].iter().all(is_typed) {
+        return false;
+    }
+    let others = words.iter().filter(|word| !is_typed(word)).count();
     let ends = words
         .last()
         .is_some_and(|word| word.text.ends_with(['.', ':', ',']));
@@ -416,6 +420,13 @@ impl WordRow<'_> {
                         && (self.columns.is_empty() || other.is_in(self.columns))
                 })
             };
+            // A number with a dot is a time only in the column for one.
+            let has_clock = [FileColumn::Time, FileColumn::Modified]
+                .iter()
+                .any(|column| self.columns.contains(column));
+            if kind == Kind::Time && !has_clock && !self.words[at].text.contains(':') {
+                continue;
+            }
             if only_sure && values.iter().any(other) {
                 continue;
             }

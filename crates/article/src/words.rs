@@ -149,6 +149,7 @@ fn of_one(word: &str) -> Vec<Value> {
     if let Some((time, _)) = dates::time(word).filter(|(_, length)| *length == word.len()) {
         values.push(Value::Time(time));
     }
+    values.extend(dotted_time(word).map(Value::Time));
     values.extend(size(word).map(Value::Size));
     if is_version(word) {
         values.push(Value::Version(word.to_owned()));
@@ -158,6 +159,15 @@ fn of_one(word: &str) -> Vec<Value> {
         values.extend(name(word).map(|name| Value::Name(name.to_owned())));
     }
     values
+}
+
+/// Returns the time in `22.36`, which may as well be a version.
+fn dotted_time(word: &str) -> Option<(u8, u8)> {
+    let (hour, minute) = word.split_once('.')?;
+    let is_time =
+        (1..=2).contains(&hour.len()) && minute.len() == 2 && is_digits(hour) && is_digits(minute);
+    let time = format!("{hour}:{minute}");
+    dates::time(&time).filter(|_| is_time).map(|(time, _)| time)
 }
 
 /// Removes what surrounds a word in a table.
@@ -340,6 +350,7 @@ mod tests {
                 &["Bytes(1024)", "name wheel.dl_", "for alpha"],
             ),
             ("3.14MB 12539 Bytes", &["Rounded", "Bytes(12539)"]),
+            ("22.36 4.0", &["22:36 or version 22.36", "version 4.0"]),
             (
                 "147.010 4.10.2000",
                 &[

@@ -463,19 +463,19 @@ zone change its date, too. If the file is pinned by its hash, this is only a not
 
     // The article.
     ContradictsArticle = "RU0801", Error, "the manifest contradicts its article",
-"With `--article` the article is read again and compared with the manifest: for example a size
-with two digits exchanged, a step in another order, or another group. The finding names both
-places. Correct the manifest; if it differs on purpose, give the reason in a comment and use
-`--allow RU0801`.";
+"With `--article` every row of the file table is compared with the lines of the article that name
+its file: for example a size with two digits exchanged, or another day. If the article has several
+rows of one name, one of them must fit. The finding names both places. Correct the manifest.";
     MissingFromManifest = "RU0802", Error, "a part of the article is missing from the manifest",
-"A file, an item or a step of the article is missing from the manifest, so it would not be done.
-Add it; `rollup import` writes a draft from which it can be copied.";
+"A table or a list of the article names a file that the manifest does not, or a sentence changes a
+service that no step names; the latter is a warning. Add the row or the step. If the sentence is
+about something else, such as a workaround, ignore the warning.";
     MissingFromArticle = "RU0803", Warning, "a part of the manifest is missing from its article",
-"The author may know it from another source. Facts that articles never contain are not reported:
-pins, titles, the reason why a file is unused, and the undo of a manual step.";
+"The author may know it from another source. Reported are the files of the table and the numbers of
+other rollups; roles, titles and instructions are the author's.";
     ArticleUnclear = "RU0804", Note, "the article is unclear",
-"A part of the article that cannot be read with certainty is not compared. Check the named line of
-the article.";
+"The article mentions files or articles that the manifest does not, but only in sentences: only a
+person knows if they belong to the rollup. Check the named line of the article.";
 }
 
 impl fmt::Display for Code {

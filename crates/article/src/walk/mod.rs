@@ -83,18 +83,48 @@ fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> 
     })
 }
 
+/// Returns whether a sentence begins with a verb that changes something.
+fn begins_with_action(sentence: &str) -> bool {
+    const ACTIONS: [&str; 16] = [
+        "copy",
+        "replace",
+        "rename",
+        "run",
+        "execute",
+        "extract",
+        "install",
+        "stop",
+        "start",
+        "restart",
+        "delete",
+        "remove",
+        "unpack",
+        "overwrite",
+        "disable",
+        "enable",
+    ];
+    let verb = clauses::verb(sentence).map(|(verb, _)| verb);
+    verb.is_some_and(|verb| ACTIONS.contains(&verb))
+        && !sentence.ends_with(':')
+        && sentence.contains(' ')
+}
+
 /// Returns whether a line outside of an installation may be a part of one: an entry of a numbered
 /// list, or a remark, that gives an instruction.
 fn is_instruction(line: &ArticleLine) -> bool {
     match line.marker {
         Some(Marker::Number | Marker::Letter) => commands::is_command(&line.text),
-        Some(_) => false,
-        None => remark(&line.text).is_some_and(|text| {
-            let sentences = clauses::sentences(text);
-            sentences
-                .iter()
-                .any(|text| text.starts_with("If ") && commands::is_command(text))
-        }),
+        Some(_) => begins_with_action(&line.text),
+        None => {
+            let text = remark(&line.text).unwrap_or(&line.text);
+            let is_conditional = text.len() < line.text.len();
+            clauses::sentences(text).iter().any(|sentence| {
+                begins_with_action(sentence)
+                    || is_conditional
+                        && sentence.starts_with("If ")
+                        && commands::is_command(sentence)
+            })
+        }
     }
 }
 
