@@ -92,11 +92,11 @@ const LONGEST: usize = 5;
 pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<FileColumn>> {
     let by_cells = || -> Vec<FileColumn> { cells.iter().map(|cell| column(cell)).collect() };
     let is_short = |cell: &String| cell.split(' ').count() <= LONGEST;
-    let columns = glued(text).or_else(|| {
+    let of_titles = glued(text).filter(|columns| is_table(columns));
+    of_titles.or_else(|| {
         let cells_fit = cells.len() > 1 && cells.iter().all(is_short);
-        cells_fit.then(by_cells)
-    })?;
-    is_table(&columns).then_some(columns)
+        cells_fit.then(by_cells).filter(|columns| is_table(columns))
+    })
 }
 
 /// Returns whether a line is the head of a file table.

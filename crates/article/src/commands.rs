@@ -270,6 +270,8 @@ const FILLERS: &[&str] = &[
     "32-bit",
     "amd64",
     "instead",
+    "web",
+    "where",
 ];
 
 /// Returns whether the command says every word of its clause. A clause that says more, such as a
@@ -673,7 +675,7 @@ fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
     let is_kind = lower.trim_end_matches('.').ends_with(" services")
         && services.len() == 1
         && services[0] != "IIS";
-    let has_kind = [" service", " application", "iis", "_"]
+    let has_kind = [" service", " application", "iis", "_", "\""]
         .iter()
         .any(|word| lower.contains(word));
     let is_called = has_kind || services.iter().all(|name| is_short_name(name));

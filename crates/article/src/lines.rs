@@ -409,17 +409,18 @@ fn numbered(body: &str) -> Option<(Marker, &str)> {
     ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
 }
 
-/// Returns the column at which a text was wrapped, if it was: for most lines that another one
-/// follows directly, the first word of that one did not fit any more.
+/// Returns the column at which a text was wrapped, if it was: after most lines that end within a
+/// sentence, the first word of the next line did not fit any more.
 fn wrapping(lines: &[(u32, String)]) -> Option<usize> {
     let mut fits = [0_usize; 111];
     let mut pairs = 0;
     for pair in lines.windows(2) {
-        let [above, below] = [&pair[0].1, &pair[1].1].map(|raw| raw.trim_end());
-        let (length, below) = (above.chars().count(), below.trim_start());
-        let is_text = |raw: &str| !raw.is_empty() && !is_rule(raw) && !raw.contains(['|', '\t']);
-        let is_prose = is_text(above) && is_text(below) && !above.trim_start().contains("  ");
-        if length < 40 || !is_prose || marker(below).0.is_some() {
+        let [above, below] = [&pair[0].1, &pair[1].1].map(|raw| raw.trim());
+        let length = pair[0].1.trim_end().chars().count();
+        let goes_on = !above.ends_with(['.', ':', '!', '?', ';', '|'])
+            && below.starts_with(char::is_lowercase)
+            && marker(below).0.is_none();
+        if length < 40 || !goes_on || above.contains("  ") {
             continue;
         }
         pairs += 1;

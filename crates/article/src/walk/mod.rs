@@ -64,8 +64,8 @@ fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> 
         );
         let mut instructs = stretch
             .iter()
-            .map(|entry| entry.line)
-            .filter(|line| may_install && is_instruction(line));
+            .filter(|entry| may_install && !entry.heading && is_instruction(entry))
+            .map(|entry| entry.line);
         if let Some(first) = instructs.next() {
             let last = instructs.next_back().unwrap_or(first);
             ranges.push((first.number, last.last));
@@ -110,10 +110,12 @@ fn begins_with_action(sentence: &str) -> bool {
 }
 
 /// Returns whether a line outside of an installation may be a part of one: an entry of a numbered
-/// list, or a remark, that gives an instruction.
-fn is_instruction(line: &ArticleLine) -> bool {
+/// list, or a sentence that gives an instruction where the article describes the solution.
+fn is_instruction(entry: &OutlineEntry<'_>) -> bool {
+    let line = entry.line;
     match line.marker {
         Some(Marker::Number | Marker::Letter) => commands::is_command(&line.text),
+        _ if !matches!(entry.section, Section::Files | Section::Other) => false,
         Some(_) => begins_with_action(&line.text),
         None => {
             let text = remark(&line.text).unwrap_or(&line.text);

@@ -109,7 +109,7 @@ fn report_unread(gathered: &Gathered) {
 
 /// Reads the article that the manifest is compared with.
 fn article(file: &Path) -> Result<Article, Failure> {
-    // A text that could not be imported is no article.
+    // A text that could not be imported is not an article.
     imported(file, None)?;
     let bytes = inputs::bytes(file, article::MAX_ARTICLE_BYTES as u64 + 1)?;
     let mentions = article::mentions(&bytes).map_err(|error| no_article(file, &error))?;
