@@ -59,7 +59,6 @@ impl Article {
 struct ManifestTexts {
     kb: Option<String>,
     relations: Vec<(&'static str, String)>,
-    services: Vec<String>,
     /// All texts, in lower case.
     all: Vec<String>,
 }
@@ -79,24 +78,21 @@ impl ManifestTexts {
                 texts.relations.extend(list.map(|kb| (key, kb)));
             }
         }
-        texts.add(&toml::Value::Table(top), "");
+        texts.add(&toml::Value::Table(top));
         texts
     }
 
-    fn add(&mut self, value: &toml::Value, key: &str) {
+    fn add(&mut self, value: &toml::Value) {
         match value {
             // A `TODO` is not a fact.
             toml::Value::String(text) if !text.starts_with("TODO") => {
-                self.all.push(text.to_lowercase());
-                if key == "service" {
-                    self.services.push(text.to_lowercase());
-                }
+                self.all.push(text.to_lowercase())
             }
-            toml::Value::Array(entries) => entries.iter().for_each(|entry| self.add(entry, key)),
+            toml::Value::Array(entries) => entries.iter().for_each(|entry| self.add(entry)),
             toml::Value::Table(entries) => {
                 for (key, value) in entries {
                     self.all.push(key.to_lowercase());
-                    self.add(value, key);
+                    self.add(value);
                 }
             }
             _ => {}
@@ -293,12 +289,12 @@ impl Comparison<'_> {
     /// the manifest has the sentence.
     fn services(&self, findings: &mut Findings) {
         for service in &self.article.mentions.services {
-            let lower = service.text.to_lowercase();
-            let is_named = self.texts.services.iter().any(|name| {
-                lower.contains(name.as_str()) || name == "iis" && lower.contains("iisreset")
-            });
-            let beginning: String = service.text.chars().take(40).collect();
-            if is_named || self.texts.mention(beginning.trim_end_matches('.')) {
+            // A list may name several services at once.
+            let mut names = service
+                .service
+                .split(" and ")
+                .map(|name| name.trim_start_matches("the "));
+            if names.all(|name| self.texts.mention(name)) {
                 continue;
             }
             let message = format!(

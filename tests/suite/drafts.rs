@@ -31,7 +31,6 @@ fn an_article_becomes_a_manifest() {
             ("install", "install"),
             ("run", "run"),
             ("restart-iis", "restart"),
-            ("copy-wheel", "copy"),
             ("manual", "manual"),
             ("start-fabrikam-sync", "start"),
             ("disable-fabrikam-legacy", "disable"),

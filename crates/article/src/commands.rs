@@ -73,12 +73,6 @@ pub(super) enum Services {
 pub(super) enum Files {
     Named(Vec<String>),
     Following,
-    /// The other, the remaining, or all.
-    Others,
-    /// The others except these.
-    OthersBut(Vec<String>),
-    /// All with this extension.
-    Ending(String),
 }
 
 /// Servers that a command is for.
@@ -342,17 +336,7 @@ impl Files {
     fn said(&self) -> Vec<String> {
         match self {
             Files::Named(names) => names.clone(),
-            Files::OthersBut(names) => names
-                .iter()
-                .map(String::as_str)
-                .chain(["except", "but", "not"])
-                .map(str::to_owned)
-                .collect(),
-            Files::Ending(ending) => ["", ".", "*."]
-                .iter()
-                .map(|dot| format!("{dot}{ending}"))
-                .collect(),
-            Files::Following | Files::Others => Vec::new(),
+            Files::Following => Vec::new(),
         }
     }
 }
@@ -792,25 +776,10 @@ fn copy(object: &str) -> ArticleCommand {
         return ArticleCommand::Unknown;
     };
     let (source, to) = (&bare[..at], &bare[at + length..]);
-    let (source, excluded) = match [" except ", " but not "]
-        .iter()
-        .find_map(|word| source.split_once(word))
-    {
-        Some((source, excluded)) => (source, Some(named_files(excluded))),
-        None => (source, None),
-    };
     let source = source
         .split_once(" from ")
         .map_or(source, |(source, _)| source);
-    let files = match (files(source), excluded) {
-        (Some(Files::Others), Some(excluded)) if !excluded.is_empty() => {
-            Some(Files::OthersBut(excluded))
-        }
-        // Only a person can decide which files of a list or a description are excluded.
-        (_, Some(_)) => None,
-        (files, None) => files,
-    };
-    match (files, directory(to)) {
+    match (files(source), directory(to)) {
         (Some(files), Some(to)) => ArticleCommand::Copy { files, to, on },
         _ => ArticleCommand::Unknown,
     }
@@ -830,27 +799,7 @@ fn files(object: &str) -> Option<Files> {
         return Some(Files::Following);
     }
     let named = named_files(object);
-    if !named.is_empty() {
-        return Some(Files::Named(named));
-    }
-    if let Some(ending) = lower
-        .split(' ')
-        .find_map(|word| word.trim_start_matches('*').strip_prefix('.'))
-    {
-        return Some(Files::Ending(ending.to_owned()));
-    }
-    let rest = [
-        "other",
-        "remaining",
-        "rest of",
-        "all files",
-        "all the files",
-        "all of the files",
-        "everything",
-    ];
-    rest.iter()
-        .any(|word| lower.contains(word))
-        .then_some(Files::Others)
+    (!named.is_empty()).then_some(Files::Named(named))
 }
 
 /// Returns every word that is the name of a file.
@@ -1138,12 +1087,6 @@ mod tests {
                 None,
             ),
             (
-                "Copy the remaining files to the C:\\Program Files\\Gear folder on each web server.",
-                Files::Others,
-                "Program Files/Gear",
-                Some("web"),
-            ),
-            (
                 "Copy a.dll and b.dll to the folder Gear\\Plugins",
                 named(&["a.dll", "b.dll"]),
                 "Gear/Plugins",
@@ -1152,18 +1095,6 @@ mod tests {
             (
                 "Copy these files to GearShare, the share of the installers.",
                 Files::Following,
-                "share",
-                None,
-            ),
-            (
-                "Copy the other files from the update, except trace.exe, to the Gear folder on each web server",
-                Files::OthersBut(vec!["trace.exe".into()]),
-                "Gear",
-                Some("web"),
-            ),
-            (
-                "Copy all .msi files to the InstallShare folder",
-                Files::Ending("msi".into()),
                 "share",
                 None,
             ),
@@ -1189,10 +1120,13 @@ mod tests {
                 on: on("mail")
             }
         );
-        assert_eq!(
-            one("Copy all files except the traces to the GearShare folder"),
-            ArticleCommand::Unknown
-        );
+        for sentence in [
+            "Copy all files except the traces to the GearShare folder",
+            "Copy the remaining files to the Gear folder on each web server.",
+            "Copy all .msi files to the GearShare folder",
+        ] {
+            assert_eq!(one(sentence), ArticleCommand::Unknown, "{sentence}");
+        }
         assert_eq!(
             one("Run Setup.exe on each mail server."),
             ArticleCommand::Unknown

@@ -54,7 +54,10 @@ fn refuse_formats(bytes: &[u8]) -> Result<(), ArticleError> {
             b"PK\x03\x04",
             "a ZIP archive, such as a Word document (.docx)",
         ),
-        (b"\xd0\xcf\x11\xe0", "a document of an older Office (.doc)"),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "a compound file, such as a Word document (.doc) or an installer package (.msi)",
+        ),
         (
             b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<?mso-application",
             "a Word document (.xml)",

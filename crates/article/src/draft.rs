@@ -10,9 +10,7 @@ use super::identity::ArticleIdentity;
 use super::issues::Issues;
 use super::prerequisites::{ArticlePrerequisite, Prerequisites};
 use super::relations::Relations;
-use super::steps::{
-    ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepFiles, StepServers,
-};
+use super::steps::{ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepServers};
 use super::table::{ArticleRow, ArticleTable};
 use super::walk::WalkResult;
 use super::{ImportSummary, ImportedArticle, Located, OpenQuestion};
@@ -44,7 +42,7 @@ pub(super) fn write_draft(facts: ArticleFacts) -> ImportedArticle {
     draft.prerequisites(&facts.prerequisites);
     draft.questions(&facts.walked.open);
     for step in &facts.walked.steps {
-        draft.step(step, &facts.walked.steps, &facts.table);
+        draft.step(step, &facts.walked.steps);
     }
     if facts.walked.steps.is_empty() {
         draft.no_steps();
@@ -136,7 +134,7 @@ impl DraftWriter {
             .map_or("an article".to_owned(), |kb| kb.value.to_string());
         self.line(
             &format!(
-                "# Draft from the text of {kb}: compare every line with the article, decide each TODO, and then run"
+                "# Draft from the text of {kb}: compare every line with the article, decide what is open, and then run"
             ),
             None,
         );
@@ -317,7 +315,7 @@ impl DraftWriter {
         self.open.extend(prerequisites.open.iter().cloned());
     }
 
-    fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep], table: &ArticleTable) {
+    fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep]) {
         let at = Some(step.line);
         self.blank();
         for todo in &step.todo {
@@ -344,12 +342,12 @@ impl DraftWriter {
                 self.line("action = \"copy\"", at);
                 self.line(&format!("to = {}", quoted(to)), at);
                 self.servers(on.as_ref(), at);
-                self.files(files, table, at);
+                self.files(files, at);
             }
             StepAction::Run { files, on } => {
                 self.line("action = \"run\"", at);
                 self.servers(on.as_ref(), at);
-                self.files(files, table, at);
+                self.files(files, at);
             }
             StepAction::Service { verb, service, on } => {
                 self.line(&format!("action = {}", quoted(verb.keyword())), at);
@@ -447,25 +445,7 @@ impl DraftWriter {
         }
     }
 
-    fn files(&mut self, files: &StepFiles, table: &ArticleTable, at: Option<u32>) {
-        let names: Vec<Located<String>> = match files {
-            StepFiles::Others | StepFiles::OthersBut(_) => return self.line("others = true", at),
-            StepFiles::Named(names) => names.clone(),
-            StepFiles::Ending(ending) => {
-                let fits = |row: &&Located<ArticleRow>| {
-                    row.value
-                        .name
-                        .to_lowercase()
-                        .ends_with(&format!(".{ending}"))
-                };
-                table
-                    .rows
-                    .iter()
-                    .filter(fits)
-                    .map(|row| Located::new(row.value.name.clone(), row.line))
-                    .collect()
-            }
-        };
+    fn files(&mut self, names: &[Located<String>], at: Option<u32>) {
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
             self.open.push(OpenQuestion {
@@ -526,8 +506,7 @@ impl DraftWriter {
             self.line("files = []", None);
             return;
         }
-        let deployed = deployed(steps, table);
-        let excluded = excluded(steps);
+        let deployed = deployed(steps);
         let known: BTreeSet<CaseFolded> = table
             .rows
             .iter()
@@ -543,20 +522,11 @@ impl DraftWriter {
             .min(60);
         for Located { value: row, line } in &table.rows {
             let name = CaseFolded::of(&row.name);
-            let row_use = match &deployed {
-                _ if excluded.contains(&name) => RowUse::Excluded,
-                Some(names) if !names.contains(&name) => RowUse::InNoStep,
-                _ => RowUse::Used,
-            };
-            self.row(row, *line, width, row_use);
+            self.row(row, *line, width, deployed.contains(&name));
         }
         self.line("]", None);
         self.pins(table);
-        for name in deployed
-            .into_iter()
-            .flatten()
-            .filter(|name| !known.contains(name))
-        {
+        for name in deployed.into_iter().filter(|name| !known.contains(name)) {
             self.open.push(OpenQuestion {
                 line: None,
                 message: format!(
@@ -583,7 +553,7 @@ impl DraftWriter {
         }
     }
 
-    fn row(&mut self, row: &ArticleRow, line: u32, width: usize, row_use: RowUse) {
+    fn row(&mut self, row: &ArticleRow, line: u32, width: usize, is_used: bool) {
         let name = format!("{},", quoted(&row.name));
         let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
         let mut key = |key: &str, value: Option<String>| {
@@ -595,14 +565,9 @@ impl DraftWriter {
         key("modified", row.modified.clone());
         key("version", row.version.as_deref().map(quoted));
         key("platform", row.platform.as_deref().map(quoted));
-        let unused = "the article excludes it from the copied files";
-        key(
-            "unused",
-            (row_use == RowUse::Excluded).then(|| quoted(unused)),
-        );
         let text = text.trim_end().trim_end_matches(',');
         let mut remarks = Vec::new();
-        if row_use == RowUse::InNoStep {
+        if !is_used {
             remarks.push("not used by any step".to_owned());
         }
         remarks.extend(row.settled.clone());
@@ -615,62 +580,15 @@ impl DraftWriter {
     }
 }
 
-/// Use of a row of the file table by the steps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RowUse {
-    Used,
-    InNoStep,
-    /// Excluded by a step that copies all other files.
-    Excluded,
-}
-
-/// Returns folded names of the files that a step excludes and no other step names.
-fn excluded(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
-    let files = || {
-        steps.iter().filter_map(|step| match &step.action {
-            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => Some(files),
-            _ => None,
-        })
-    };
-    let mut names: BTreeSet<CaseFolded> = BTreeSet::new();
-    for files in files() {
-        if let StepFiles::OthersBut(files) = files {
-            names.extend(files.iter().map(|file| CaseFolded::of(file)));
-        }
-    }
-    for files in files() {
-        if let StepFiles::Named(files) = files {
-            for file in files {
-                names.remove(&CaseFolded::of(&file.value));
-            }
+/// Returns folded names of the files that steps copy or run.
+fn deployed(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
+    let mut names = BTreeSet::new();
+    for step in steps {
+        if let StepAction::Copy { files, .. } | StepAction::Run { files, .. } = &step.action {
+            names.extend(files.iter().map(|file| CaseFolded::of(&file.value)));
         }
     }
     names
-}
-
-/// Returns folded names of the files that steps copy or run; nothing if a step copies all others.
-fn deployed(steps: &[ArticleStep], table: &ArticleTable) -> Option<BTreeSet<CaseFolded>> {
-    let mut names = BTreeSet::new();
-    for step in steps {
-        match &step.action {
-            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => match files {
-                StepFiles::Named(files) => {
-                    names.extend(files.iter().map(|file| CaseFolded::of(&file.value)))
-                }
-                StepFiles::Others | StepFiles::OthersBut(_) => return None,
-                StepFiles::Ending(ending) => names.extend(
-                    table
-                        .rows
-                        .iter()
-                        .map(|row| &row.value.name)
-                        .filter(|name| name.to_lowercase().ends_with(ending))
-                        .map(|name| CaseFolded::of(name)),
-                ),
-            },
-            _ => {}
-        }
-    }
-    Some(names)
 }
 
 /// Returns the text of a manual step: the numbers of the article's lines, and their texts.

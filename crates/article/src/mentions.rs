@@ -50,6 +50,8 @@ pub struct FileMention {
 #[derive(Debug, Clone)]
 pub struct ServiceMention {
     pub verb: ServiceVerb,
+    /// Words between the verb and the word for a service.
+    pub service: String,
     pub text: String,
     /// Counted from 1.
     pub line: u32,
@@ -75,13 +77,7 @@ pub fn mentions(bytes: &[u8]) -> Result<ArticleMentions, ArticleError> {
             }
         }
         for sentence in clauses::sentences(&line.text) {
-            found
-                .services
-                .extend(service_verb(sentence).map(|verb| ServiceMention {
-                    verb,
-                    text: sentence.to_owned(),
-                    line: line.number,
-                }));
+            found.services.extend(service_change(sentence, line.number));
         }
     }
     Ok(found)
@@ -196,34 +192,55 @@ fn file_name(word: &TypedWord) -> Option<&str> {
     glued.last().or_else(|| word.name())
 }
 
-/// Returns the verb of a sentence that says to change a service.
-fn service_verb(sentence: &str) -> Option<ServiceVerb> {
-    let lower = sentence.to_lowercase();
-    let of_command = [
+/// Reads a sentence that says to change a service.
+fn service_change(sentence: &str, line: u32) -> Option<ServiceMention> {
+    let found = |verb, service: &str| ServiceMention {
+        verb,
+        service: service.trim_matches([' ', '"', '.', ',']).to_owned(),
+        text: sentence.to_owned(),
+        line,
+    };
+    const COMMANDS: [(&str, ServiceVerb); 3] = [
         ("net stop ", ServiceVerb::Stop),
         ("net start ", ServiceVerb::Start),
         ("iisreset", ServiceVerb::Restart),
     ];
-    if let Some((_, verb)) = of_command
-        .iter()
-        .find(|(command, _)| lower.contains(command))
-    {
-        return Some(*verb);
+    let lower = sentence.to_lowercase();
+    for (command, verb) in COMMANDS {
+        if let Some((_, service)) = lower.split_once(command) {
+            return Some(found(
+                verb,
+                if command == "iisreset" {
+                    "iis"
+                } else {
+                    service
+                },
+            ));
+        }
     }
-    let verbs = [
-        ("stop", ServiceVerb::Stop),
-        ("start", ServiceVerb::Start),
-        ("restart", ServiceVerb::Restart),
-        ("disable", ServiceVerb::Disable),
-        ("enable", ServiceVerb::Enable),
+    const VERBS: [(&str, ServiceVerb); 5] = [
+        ("stop ", ServiceVerb::Stop),
+        ("start ", ServiceVerb::Start),
+        ("restart ", ServiceVerb::Restart),
+        ("disable ", ServiceVerb::Disable),
+        ("enable ", ServiceVerb::Enable),
     ];
     clauses::clauses(sentence).iter().find_map(|clause| {
         let lower = clause.to_lowercase();
-        let (first, object) = lower.split_once(' ')?;
-        let (_, verb) = verbs.iter().find(|(verb, _)| *verb == first)?;
-        let nouns = ["service", "services", "iis", "application"];
-        let mut words = object.split(|c: char| !c.is_alphanumeric());
-        words.any(|word| nouns.contains(&word)).then_some(*verb)
+        let (verb, object) = VERBS
+            .iter()
+            .find_map(|(word, verb)| Some((*verb, lower.strip_prefix(word)?)))?;
+        let object = object.strip_prefix("the ").unwrap_or(object);
+        let end = [" service", " application", "iis"]
+            .iter()
+            .filter_map(|noun| object.find(noun))
+            .min()?;
+        let service = if object.starts_with("iis") {
+            "iis"
+        } else {
+            &object[..end]
+        };
+        Some(found(verb, service))
     })
 }
 
@@ -270,8 +287,14 @@ mod tests {
         let services: Vec<_> = found
             .services
             .iter()
-            .map(|service| (service.verb, service.line))
+            .map(|service| (service.verb, service.service.as_str(), service.line))
             .collect();
-        assert_eq!(services, [(ServiceVerb::Stop, 14), (ServiceVerb::Stop, 15)]);
+        assert_eq!(
+            services,
+            [
+                (ServiceVerb::Stop, "wheel", 14),
+                (ServiceVerb::Stop, "oil", 15)
+            ]
+        );
     }
 }

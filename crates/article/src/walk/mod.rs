@@ -54,13 +54,7 @@ fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> 
     for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
         let may_install = matches!(
             stretch[0].section,
-            Section::Head
-                | Section::Summary
-                | Section::Fixes
-                | Section::Prerequisites
-                | Section::Restart
-                | Section::Files
-                | Section::Other
+            Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
         );
         let mut instructs = stretch
             .iter()
