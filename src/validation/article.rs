@@ -23,6 +23,9 @@ pub struct Article {
 /// Most names that one message lists.
 const LISTED: usize = 8;
 
+/// Most names and sentences that are looked up in the texts of the manifest.
+const MOST: usize = 1_000;
+
 impl Article {
     /// Returns an article; findings refer to it by `name`.
     pub fn new(name: impl Into<String>, mentions: ArticleMentions) -> Self {
@@ -37,6 +40,7 @@ impl Article {
         let texts = ManifestTexts::of(source);
         let comparison = Comparison {
             article: self,
+            source,
             table,
             head: texts.head(source),
             texts,
@@ -99,9 +103,24 @@ impl ManifestTexts {
         }
     }
 
+    /// Returns whether some text has these words.
     fn mention(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        self.all.iter().any(|known| known.contains(&text))
+        let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+        let is_in = |known: &String| {
+            let mut found = known.match_indices(&text);
+            found.any(|(at, _)| {
+                let after = &known[at + text.len()..];
+                apart(known[..at].chars().next_back()) && apart(after.chars().next())
+            })
+        };
+        !text.is_empty() && self.all.iter().any(is_in)
+    }
+
+    /// Returns the span of a quoted text, or of the rollup's number.
+    fn span(&self, source: &Source, quoted: &str) -> Span {
+        let at = source.text().find(&format!("\"{quoted}\""));
+        at.map_or_else(|| self.head(source), |at| at..at + quoted.len() + 2)
     }
 
     /// Returns the span of the rollup's number.
@@ -119,6 +138,7 @@ impl ManifestTexts {
 
 struct Comparison<'c> {
     article: &'c Article,
+    source: &'c Source,
     table: &'c FileTable<'c>,
     texts: ManifestTexts,
     head: Span,
@@ -186,28 +206,24 @@ impl Comparison<'_> {
     /// Reports the files that the manifest does not name: those of a table or a list are missing,
     /// and others may be.
     fn files(&self, findings: &mut Findings) {
+        let rows = self.table.rows.iter();
+        let rows: BTreeSet<CaseFolded> = rows.map(|row| row.name.case_folded()).collect();
         let mut seen = BTreeSet::new();
-        let listed = |file: &FileMention| file.is_listed;
-        let names = |wanted: &str| {
-            let case_folded = CaseFolded::of(wanted);
-            self.table
-                .rows
-                .iter()
-                .any(|row| row.name.case_folded() == case_folded)
-                || self.texts.mention(wanted)
-        };
         let mut others: Vec<&FileMention> = Vec::new();
         for file in &self.article.mentions.files {
-            let is_listed = self
-                .article
-                .mentions
-                .of_file(&file.name)
-                .into_iter()
-                .any(listed);
-            if names(&file.name) || !seen.insert(CaseFolded::of(&file.name)) {
+            let name = CaseFolded::of(&file.name);
+            if rows.contains(&name) || !seen.insert(name) {
                 continue;
             }
-            if !is_listed {
+            let mentions = self.article.mentions.of_file(&file.name);
+            // The row of a table needs a row, and any other mention only a text.
+            let has_row = mentions
+                .iter()
+                .any(|file| file.is_listed && file.has_values());
+            if !has_row && seen.len() <= MOST && self.texts.mention(&file.name) {
+                continue;
+            }
+            if !mentions.iter().any(|file| file.is_listed) {
                 others.push(file);
                 continue;
             }
@@ -238,15 +254,16 @@ impl Comparison<'_> {
                     .iter()
                     .any(|(known, _)| *known == kb)
             };
-            if number.is_some_and(|kb| !is_known(kb)) {
-                let message = format!("`{text}` in `{key}` is not in the article");
-                let finding = findings.add(Code::MissingFromArticle, self.head.clone(), message);
-                finding.note(format!("{} does not mention it", self.article.name));
-            } else if text.contains(' ') {
-                let message =
-                    format!("the minimum revision of `{text}` in `{key}` is not in the article");
-                findings.add(Code::MissingFromArticle, self.head.clone(), message);
-            }
+            let message = match number {
+                Some(kb) if !is_known(kb) => format!("`{text}` in `{key}` is not in the article"),
+                _ if text.contains(' ') => {
+                    format!("the minimum revision of `{text}` in `{key}` is not in the article")
+                }
+                _ => continue,
+            };
+            let span = self.texts.span(self.source, text);
+            let finding = findings.add(Code::MissingFromArticle, span, message);
+            finding.note(format!("{} does not mention it", self.article.name));
         }
         let others = self
             .article
@@ -256,7 +273,8 @@ impl Comparison<'_> {
             .filter(|(kb, _)| Some(*kb) != self.article.mentions.kb);
         let others = others.map(|(kb, line)| (kb.to_string(), *line));
         let others: Vec<(String, u32)> = others
-            .filter(|(kb, _)| !self.texts.mention(&kb[2..]))
+            .take(MOST)
+            .filter(|(kb, _)| !self.texts.mention(kb) && !self.texts.mention(&kb[2..]))
             .collect();
         self.report_others("articles", &others, findings);
     }
@@ -288,7 +306,7 @@ impl Comparison<'_> {
     /// Reports the sentences that change a service, unless a step names that service or a text of
     /// the manifest has the sentence.
     fn services(&self, findings: &mut Findings) {
-        for service in &self.article.mentions.services {
+        for service in self.article.mentions.services.iter().take(MOST) {
             // A list may name several services at once.
             let mut names = service
                 .service

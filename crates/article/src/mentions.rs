@@ -3,6 +3,8 @@
 //! A check of a manifest must not read with the eyes of the importer, or both overlook the same. So
 //! this looks at every line by itself and knows no sections, tables or steps.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rollup_names::{CaseFolded, Kb, ServiceVerb};
 
 use super::lines::ArticleLine;
@@ -28,6 +30,8 @@ pub struct ArticleMentions {
     pub numbers: Vec<(Kb, u32)>,
     /// Sentences that change a service.
     pub services: Vec<ServiceMention>,
+    /// For each name, the indexes of its mentions.
+    by_name: BTreeMap<CaseFolded, Vec<usize>>,
 }
 
 /// Line that names a file.
@@ -69,10 +73,11 @@ pub fn mentions(bytes: &[u8]) -> Result<ArticleMentions, ArticleError> {
         kb: own.map(|kb| kb.value),
         ..ArticleMentions::default()
     };
+    let mut known = BTreeSet::new();
     for (at, line) in lines.iter().enumerate() {
         found.files_of(line, &lines[at + 1..]);
         for kb in numbers(&line.text) {
-            if !found.numbers.iter().any(|(known, _)| *known == kb) {
+            if known.insert(kb) {
                 found.numbers.push((kb, line.number));
             }
         }
@@ -115,6 +120,8 @@ impl ArticleMentions {
                 Value::Day(day) => Some([day.month_first.clone(), day.day_first.clone()]),
                 _ => None,
             };
+            let index = self.by_name.entry(CaseFolded::of(name)).or_default();
+            index.push(self.files.len());
             self.files.push(FileMention {
                 name: (*name).to_owned(),
                 line: line.number,
@@ -128,10 +135,10 @@ impl ArticleMentions {
 
     /// Returns the mentions of a file, without regard to case.
     pub fn of_file(&self, name: &str) -> Vec<&FileMention> {
-        let name = CaseFolded::of(name);
-        self.files
-            .iter()
-            .filter(|file| CaseFolded::of(&file.name) == name)
+        let at = self.by_name.get(&CaseFolded::of(name));
+        at.into_iter()
+            .flatten()
+            .map(|at| &self.files[*at])
             .collect()
     }
 }

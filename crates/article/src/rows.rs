@@ -16,6 +16,9 @@ const MAX_READINGS: usize = 64;
 /// Largest number of attempts for one row; a text that takes more is not a row.
 const MAX_TRIES: usize = 1_000;
 
+/// Largest number of attempts for all rows of an article.
+pub(super) const ALL_TRIES: usize = 1_000_000;
+
 /// Length of the longest row, in bytes.
 const MAX_ROW_LENGTH: usize = 400;
 
@@ -60,7 +63,11 @@ pub(super) enum Reading {
 }
 
 /// Reads a line by the columns of the head above it, or by the forms of its words alone.
-pub(super) fn read(line: &ArticleLine, columns: Option<&[FileColumn]>) -> Reading {
+pub(super) fn read(
+    line: &ArticleLine,
+    columns: Option<&[FileColumn]>,
+    tries: &mut usize,
+) -> Reading {
     if line.text.len() > MAX_ROW_LENGTH {
         return Reading::NotARow;
     }
@@ -81,7 +88,7 @@ pub(super) fn read(line: &ArticleLine, columns: Option<&[FileColumn]>) -> Readin
     if !is_glued {
         return typed;
     }
-    let readings = by_splits(&line.text, head);
+    let readings = by_splits(&line.text, head, tries);
     match readings.is_empty() || readings.len() > 1 && matches!(typed, Reading::Row(_)) {
         true => typed,
         false => Reading::Row(readings),
@@ -170,25 +177,36 @@ impl RowFields {
             | FileColumn::Time
             | FileColumn::Modified
             | FileColumn::Other => {
-                for value in values() {
-                    match value {
-                        Value::Day(day) => self.day = Some(day.clone()),
-                        Value::Time(time) => self.time = Some(*time),
-                        _ => {}
-                    }
-                }
-                let is_zone = |word: &TypedWord| is_zone(&word.text);
-                let typed = words
-                    .iter()
-                    .filter(|word| !word.values.is_empty() || is_zone(word));
-                typed.count() == words.len()
-                    && match column {
-                        FileColumn::Date => self.day.is_some(),
-                        FileColumn::Time => self.time.is_some(),
-                        _ => self.day.is_some(),
-                    }
+                let is_typed = |word: &TypedWord| !word.values.is_empty() || is_zone(&word.text);
+                words.iter().all(is_typed) && self.take_moment(column, values())
             }
         }
+    }
+
+    /// Takes a time in its column, or a day that may have its time behind it.
+    fn take_moment<'v>(
+        &mut self,
+        column: FileColumn,
+        values: impl Iterator<Item = &'v Value> + Clone,
+    ) -> bool {
+        let day = values.clone().find_map(|value| match value {
+            Value::Day(day) => Some(day.clone()),
+            _ => None,
+        });
+        let mut values = values;
+        let time = values.find_map(|value| match value {
+            Value::Time(time) => Some(*time),
+            _ => None,
+        });
+        let fits = match column {
+            FileColumn::Time => time.is_some() && day.is_none(),
+            _ => day.is_some(),
+        };
+        if fits {
+            self.day = day.or(self.day.take());
+            self.time = time.or(self.time);
+        }
+        fits
     }
 
     fn take_size(&mut self, size: Size, text: &str) -> bool {
@@ -511,7 +529,7 @@ impl WordRow<'_> {
 }
 
 /// Splits a text into columns that nothing separates, in every way.
-fn by_splits(text: &str, columns: &[FileColumn]) -> Vec<RowFields> {
+fn by_splits(text: &str, columns: &[FileColumn], tries: &mut usize) -> Vec<RowFields> {
     let text = spaced(text);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     if columns.is_empty() || digits < 3 || !text.contains('.') {
@@ -520,10 +538,12 @@ fn by_splits(text: &str, columns: &[FileColumn]) -> Vec<RowFields> {
     let mut search = Search {
         text: &text,
         columns,
-        tries: MAX_TRIES,
+        tries: MAX_TRIES.min(*tries),
         found: Vec::new(),
     };
+    let before = search.tries;
     search.go(0, 0, &RowFields::default());
+    *tries -= before - search.tries;
     match search.tries {
         0 => Vec::new(),
         _ => search.found,
@@ -755,7 +775,7 @@ mod tests {
             cells: vec![text.to_owned()],
             ..ArticleLine::default()
         };
-        match read(&line, Some(columns)) {
+        match read(&line, Some(columns), &mut 10_000) {
             Reading::Row(readings) => readings,
             _ => Vec::new(),
         }

@@ -42,7 +42,10 @@ pub(super) struct ArticleRow {
 
 /// Reads every row below the head of a table, and rows without a head that are clear.
 pub(super) fn table(outline: &[OutlineEntry<'_>]) -> ArticleTable {
-    let mut reader = TableReader::default();
+    let mut reader = TableReader {
+        tries: rows::ALL_TRIES,
+        ..TableReader::default()
+    };
     let mut at = 0;
     while at < outline.len() {
         at += reader.take(&outline[at..]);
@@ -80,6 +83,8 @@ struct TableReader {
     found: Vec<Located<Vec<RowFields>>>,
     /// What is open about lines, by the message.
     doubts: BTreeMap<String, Vec<u32>>,
+    /// Attempts that are left to split rows.
+    tries: usize,
     table: ArticleTable,
 }
 
@@ -100,7 +105,7 @@ impl TableReader {
             self.columns = None;
             return 1;
         }
-        match rows::read(line, self.columns.as_deref()) {
+        match rows::read(line, self.columns.as_deref(), &mut self.tries) {
             Reading::Row(readings) => self.found.push(Located::new(readings, line.number)),
             Reading::Open(reason) => self.doubt(reason, line.number),
             Reading::NotARow => {
