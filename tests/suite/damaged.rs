@@ -369,7 +369,8 @@ fn columns_exchanged_below_their_heads_are_reported_in_every_row() {
         assert_eq!(imported.found.files, 11);
         assert_eq!(
             rows_of(&imported, "is not understood"),
-            22,
+            // Not every file has a version.
+            if one == 4 { 22 } else { 18 },
             "{:#?}",
             imported.open
         );

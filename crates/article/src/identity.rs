@@ -184,7 +184,13 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
         let Some(day) = dates::day_in(&rest) else {
             return;
         };
-        match (day.only(), &day) {
+        // In front matter, the month comes first.
+        let only = if lower.starts_with("ms.date") {
+            day.month_first.as_ref()
+        } else {
+            day.only()
+        };
+        match (only, &day) {
             (Some(day), _) => *into = Some(Located::new(day.clone(), line.number)),
             (
                 None,
@@ -316,6 +322,7 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         };
         // The text after the list belongs to the page itself.
         if lower.starts_with("keyword")
+            || LABELS.iter().any(|label| lower.starts_with(label))
             || is_imprint(&lower)
             || text.split(' ').any(|word| word.starts_with("kb"))
         {

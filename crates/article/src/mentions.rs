@@ -185,7 +185,7 @@ fn file_name(word: &TypedWord) -> Option<&str> {
         .match_indices('.')
         .map(|(at, _)| at)
         .filter(|at| *at > 0 && !text.contains("://"));
-    let glued = dots.filter_map(|dot| {
+    let mut glued = dots.filter_map(|dot| {
         let rest = text[dot + 1..].to_ascii_lowercase();
         let known = EXTENSIONS
             .iter()
@@ -196,7 +196,7 @@ fn file_name(word: &TypedWord) -> Option<&str> {
             .starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
             .then(|| &text[..end])
     });
-    glued.last().or_else(|| word.name())
+    glued.next().or_else(|| word.name())
 }
 
 /// Reads a sentence that says to change a service.

@@ -42,7 +42,8 @@ pub(super) struct RowFields {
 }
 
 impl RowFields {
-    fn has_values(&self) -> bool {
+    /// Returns whether the row documents something of its file.
+    pub(super) fn has_values(&self) -> bool {
         self.size.is_some() || self.day.is_some() || self.version.is_some()
     }
 
@@ -516,7 +517,8 @@ impl WordRow<'_> {
             .into_iter()
             .filter(|word| !has_others || word.is_number() && word.values.len() == 1)
             .collect();
-        if !has_head && !(unread.is_empty() && self.fields.size.is_some()) {
+        let is_complete = unread.is_empty() && self.fields.size.is_some();
+        if !has_head && !is_complete {
             return Reading::Open(
                 "looks like a row of a file table, but no line above it names the columns",
             );

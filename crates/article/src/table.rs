@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{self, FileColumn};
 use super::dates::Day;
-use super::lines::starts_with_file;
+use super::lines::{ArticleLine, starts_with_file};
 use super::outline::OutlineEntry;
 use super::rows::{self, Reading, RowFields};
 use super::section::Section;
@@ -76,9 +76,13 @@ fn names_zone(text: &str) -> bool {
 
 const NO_HEAD: &str = "looks like a row of a file table, but no line above it names the columns, such as `File name`, `Size`, `Date`";
 
+const BELOW_HEADING: &str = "may be a row of the file table above, but a heading is between them";
+
 #[derive(Default)]
 struct TableReader {
     columns: Option<Vec<FileColumn>>,
+    /// True if a heading is below the table.
+    has_ended: bool,
     /// Rows, each with its line and all its readings.
     found: Vec<Located<Vec<RowFields>>>,
     /// What is open about lines, by the message.
@@ -98,14 +102,15 @@ impl TableReader {
         } = rest[0];
         if let Some((columns, height)) = head(rest) {
             self.columns = Some(columns);
+            self.has_ended = false;
             self.table.head.get_or_insert(line.number);
             return height;
         }
         if heading && section != Section::Files {
-            self.columns = None;
+            self.has_ended = true;
             return 1;
         }
-        match rows::read(line, self.columns.as_deref(), &mut self.tries) {
+        match self.read(line, section) {
             Reading::Row(readings) => self.found.push(Located::new(readings, line.number)),
             Reading::Open(reason) => self.doubt(reason, line.number),
             Reading::NotARow => {
@@ -117,7 +122,7 @@ impl TableReader {
                 let is_glued = begins
                     && line.text.len() <= 400
                     && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8;
-                match self.columns.is_some() {
+                match self.columns.is_some() && !self.has_ended {
                     true if is_glued => self.doubt(
                         "looks like a row of the file table, but does not fit its columns",
                         line.number,
@@ -132,9 +137,25 @@ impl TableReader {
         1
     }
 
+    /// Reads a line. Below a heading, a line that would fit the columns of the table above may be
+    /// one of its rows or not.
+    fn read(&mut self, line: &ArticleLine, section: Section) -> Reading {
+        if !self.has_ended {
+            return rows::read(line, self.columns.as_deref(), &mut self.tries);
+        }
+        match rows::read(line, None, &mut self.tries) {
+            Reading::NotARow if section != Section::Installation => {}
+            reading => return reading,
+        }
+        match rows::read(line, self.columns.as_deref(), &mut self.tries) {
+            Reading::Row(readings) if readings[0].has_values() => Reading::Open(BELOW_HEADING),
+            _ => Reading::NotARow,
+        }
+    }
+
     /// Returns a row whose cells are below each other, and its height.
     fn upright_row(&self, rest: &[OutlineEntry<'_>]) -> Option<(RowFields, usize)> {
-        let columns = self.columns.as_ref()?;
+        let columns = self.columns.as_ref().filter(|_| !self.has_ended)?;
         if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
             return None;
         }
@@ -716,6 +737,19 @@ mod tests {
         assert!(
             messages(&table)[0].contains("`5.2.2198.17` looks like a version"),
             "{table:?}"
+        );
+    }
+
+    #[test]
+    fn a_row_below_a_heading_is_open_if_only_the_head_makes_it_one() {
+        let table = read(
+            "File name  Size\n--------\na.dll      12\n\nSTATUS\n======\n\nb.dll      1,024\nIt is fixed in b.dll.\n",
+        );
+        let lines: Vec<_> = table.open.iter().map(|open| open.line).collect();
+        assert_eq!(
+            (table.rows.len(), lines.as_slice()),
+            (1, &[Some(8)][..]),
+            "{table:#?}"
         );
     }
 
