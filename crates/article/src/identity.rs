@@ -1,11 +1,11 @@
 //! Identity of a rollup: number, title, product and versions, days.
 
-use super::dates::{self, Day};
+use super::dates;
 use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::{Located, OpenQuestion, clauses};
+use super::{Located, OpenQuestion, clauses, words};
 use rollup_names::{Kb, Version};
 
 /// Number, title, product and days that the article gives.
@@ -163,98 +163,90 @@ fn is_banner(text: &str) -> bool {
         && numbers(text).len() == 1
 }
 
-/// Reads the days that follow their labels.
+/// Words before the day of the last review.
+const REVIEWED: [&str; 7] = [
+    "last review",
+    "last updated",
+    "last modified",
+    "last reviewed",
+    "ms.date",
+    "reviewed:",
+    "reviewed on",
+];
+
+/// Words before the day of the release.
+const RELEASED: [&str; 12] = [
+    "was released on",
+    "released on",
+    "release date",
+    "released:",
+    "date published",
+    "published:",
+    "published on",
+    "made available on",
+    "became available on",
+    "available since",
+    "issued on",
+    "dated",
+];
+
+/// Reads the days that follow their labels, and the revision.
 fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
+    if found.reviewed.is_none() {
+        found.reviewed = labelled_day(line, &REVIEWED, &mut found.open);
+    }
+    // In a line that names a file, the day is that of the file.
+    let names_file = line.text.split(' ').any(|word| words::name(word).is_some());
+    if found.released.is_none() && !names_file {
+        let released = || {
+            clauses::sentences(&line.text)
+                .into_iter()
+                .find_map(released)
+        };
+        found.released = labelled_day(line, &RELEASED, &mut found.open)
+            .or_else(|| released().map(|day| Located::new(day, line.number)));
+    }
     let lower = line.text.to_lowercase();
-    let mut take = |labels: &[&str], into: &mut Option<Located<String>>| {
-        let label = labels.iter().find_map(|label| {
-            let whole = |at: &usize| !lower[..*at].ends_with(char::is_alphanumeric);
-            lower
-                .match_indices(label)
-                .map(|(at, _)| at)
-                .find(whole)
-                .map(|at| at + label.len())
-        });
-        let (Some(at), true) = (label, into.is_none()) else {
-            return;
-        };
-        let rest = line.text.get(at..).unwrap_or_default();
-        // The day follows its label directly, not somewhere later in the sentence.
-        let rest: String = rest.chars().take(40).collect();
-        let Some(day) = dates::day_in(&rest) else {
-            return;
-        };
-        // In front matter, the month comes first.
-        let only = if lower.starts_with("ms.date") {
-            day.month_first.as_ref()
-        } else {
-            day.only()
-        };
-        match (only, &day) {
-            (Some(day), _) => *into = Some(Located::new(day.clone(), line.number)),
-            (
-                None,
-                Day {
-                    month_first: Some(one),
-                    day_first: Some(other),
-                },
-            ) => {
-                let message = format!("the day may be {one} or {other}");
-                found.open.push(OpenQuestion {
-                    line: Some(line.number),
-                    message,
-                });
-            }
-            _ => {}
-        }
+    if let Some((_, rest)) = lower
+        .split_once("revision")
+        .filter(|_| found.revision.is_none())
+    {
+        let rest = rest.trim_start_matches([' ', ':', '#']);
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let number = rest[..end.unwrap_or(rest.len()).min(20)].trim_end_matches('.');
+        let revision = number.parse().ok();
+        found.revision = revision.map(|revision| Located::new(revision, line.number));
+    }
+}
+
+/// Returns the day that directly follows a label, and not somewhere later in the sentence.
+fn labelled_day(
+    line: &ArticleLine,
+    labels: &[&str],
+    open: &mut Vec<OpenQuestion>,
+) -> Option<Located<String>> {
+    let lower = line.text.to_lowercase();
+    let behind = labels.iter().find_map(|label| {
+        let mut found = lower.match_indices(label);
+        let (at, _) = found.find(|(at, _)| !lower[..*at].ends_with(char::is_alphanumeric))?;
+        line.text.get(at + label.len()..)
+    })?;
+    let behind: String = behind.chars().take(40).collect();
+    let day = dates::day_in(&behind)?;
+    // In front matter, the month comes first.
+    let is_front = lower.starts_with("ms.date");
+    let only = if is_front {
+        day.month_first.as_ref()
+    } else {
+        day.only()
     };
-    take(
-        &[
-            "last review",
-            "last updated",
-            "last modified",
-            "last reviewed",
-            "ms.date",
-            "reviewed:",
-            "reviewed on",
-        ],
-        &mut found.reviewed,
-    );
-    let labels = [
-        "is dated",
-        "was released on",
-        "released on",
-        "release date",
-        "released:",
-        "date published",
-        "published:",
-        "published on",
-        "made available on",
-        "became available on",
-        "available since",
-        "issued on",
-        "dated",
-    ];
-    take(&labels, &mut found.released);
-    if found.released.is_none() {
-        found.released = clauses::sentences(&line.text)
-            .into_iter()
-            .find_map(released)
-            .map(|day| Located::new(day, line.number));
+    if let (None, Some(one), Some(other)) = (only, &day.month_first, &day.day_first) {
+        open.push(OpenQuestion {
+            line: Some(line.number),
+            message: format!("the day may be {one} or {other}"),
+        });
     }
-    if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
-        let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
-        let number: String = rest
-            .chars()
-            .take_while(|c| c.is_ascii_digit() || *c == '.')
-            .take(20)
-            .collect();
-        found.revision = number
-            .trim_end_matches('.')
-            .parse()
-            .ok()
-            .map(|revision| Located::new(revision, line.number));
-    }
+    only.map(|day| Located::new(day.clone(), line.number))
 }
 
 /// Returns the day in "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup
@@ -818,6 +810,14 @@ mod tests {
                 "{sentence}"
             );
         }
+    }
+
+    #[test]
+    fn the_day_of_a_file_is_not_that_of_the_release() {
+        let found = read(
+            "KB612345: Wheels\n\nWheel.vxd version 4.0 (dated 31 May 2011) and later\n\nIt is dated 1 June 2011.\n",
+        );
+        assert_eq!(found.released.map(|day| day.line), Some(5));
     }
 
     #[test]
