@@ -106,7 +106,8 @@ impl DraftWriter {
     fn key(&mut self, key: &str, value: &Located<String>) {
         self.line(
             &format!("{key} = {}", quoted(&value.value)),
-            Some(value.line),
+            // A value that a person gave has no line.
+            Some(value.line).filter(|line| *line > 0),
         );
     }
 

@@ -247,7 +247,8 @@ fn service_change(sentence: &str, line: u32) -> Option<ServiceMention> {
         } else {
             &object[..end]
         };
-        Some(found(verb, service))
+        // Component Services is a tool.
+        (service != "component").then(|| found(verb, service))
     })
 }
 
@@ -259,7 +260,7 @@ mod tests {
     fn every_line_is_looked_at_by_itself() {
         let text = "KB612345: Wheels\n\nThe Wheel.log file has more; see KB612346.\n\nCAUSE\n\nWheel.dll    1,024   03/04/1999\n\
             wheel.DLLNot Applicable2,04831-Mar-200818:32\n\nOil.exe\n512\n2008-03-31\n\n1. Stop the Wheel service on all servers. Then wait.\n\
-            2. Type net stop oil.\nThe service may stop.\n";
+            2. Type net stop oil.\nThe service may stop. Start Component Services.\n";
         let found = mentions(text.as_bytes()).expect("an article");
         let files: Vec<_> = found
             .files
