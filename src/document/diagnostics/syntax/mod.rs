@@ -33,6 +33,22 @@ impl<'s> ReadableText<'s> {
             findings.push(fault.clone());
             return None;
         }
+        let begins = source.text().trim_start().get(..9).unwrap_or_default();
+        if ["<!doctype", "<html lan", "<html>\n<h"]
+            .iter()
+            .any(|page| begins.eq_ignore_ascii_case(page))
+        {
+            findings
+                .add(
+                    Code::Syntax,
+                    source.line_span(1),
+                    "the document is an HTML page, not TOML",
+                )
+                .help(
+                    "name the manifest or the deployment.toml itself; a page is only for reading",
+                );
+            return None;
+        }
         byte_order_mark(source, findings);
         let mut text = source.text().to_owned();
         let mut errors = SyntaxErrors::new(source);
