@@ -101,8 +101,14 @@ fn is_deployment(source: &Source) -> bool {
         let mut lines = source.text().lines();
         lines.any(|line| starts.iter().any(|start| line.starts_with(start)))
     };
-    has(&["[roles", "[[servers", "[servers", "[groups"])
-        && !has(&["[rollup", "[[steps", "[payload"])
+    has(&[
+        "roles",
+        "servers",
+        "[[servers",
+        "[[groups",
+        "[groups",
+        "share =",
+    ]) && !has(&["[rollup", "[[steps", "[payload"])
 }
 
 /// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
