@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
+use crate::names::Kb;
 use crate::rehearse::KillAtChange;
 use crate::validation::FindingSelector;
 
@@ -166,8 +167,8 @@ pub(super) enum Command {
     /// that quotes the article; nothing is dropped silently. Compare the draft with the article,
     /// then run `rollup validate` and `rollup pin`.
     ///
-    /// The article may be saved from the browser as text or as a page, or pasted into a file, in
-    /// UTF-8, UTF-16 or Windows-1252.
+    /// The article may be saved from the browser as text or as a page (.htm, .mht), as Markdown,
+    /// or pasted into a file, in UTF-8, UTF-16 or Windows-1252.
     ///
     /// Exits with 0 if a draft was written, with or without a TODO, and with 65 if the file is not
     /// an article about an update rollup.
@@ -684,6 +685,9 @@ pub(super) struct ImportArgs {
     /// Replace the output file if it exists
     #[arg(long, requires = "output")]
     pub(super) force: bool,
+    /// Take this as the article's own number, if it is not clear
+    #[arg(long, value_name = "KB")]
+    pub(super) kb: Option<Kb>,
     /// Print a report on the article instead of the draft
     #[arg(long)]
     pub(super) report: bool,

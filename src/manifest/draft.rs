@@ -99,29 +99,6 @@ impl Step {
         self.verb.map_or("", Verb::keyword)
     }
 
-    /// Returns the case-folded names of its targets.
-    pub fn target_names(&self) -> BTreeSet<CaseFolded> {
-        let groups = self.groups.iter().map(|name| &name.text);
-        let items = self.named_items().map(|name| &name.text);
-        let removed_by = self.removed_by.iter().map(|name| &name.text);
-        let service = self.service.iter().map(|name| &name.text);
-        let names = groups.chain(items).chain(removed_by).chain(service);
-        let files = self.files.iter().map(|file| file.text.case_folded());
-        names
-            .map(|name| CaseFolded::of(name))
-            .chain(files)
-            .collect()
-    }
-
-    /// Gives its reference to another step the new id of that step.
-    pub fn rename_reference<'i>(&mut self, new: impl FnOnce(&str) -> Option<&'i String>) {
-        if let Some(reference) = &mut self.removed_by
-            && let Some(id) = new(&reference.text)
-        {
-            reference.text.clone_from(id);
-        }
-    }
-
     /// Returns the id in quotes, or `this step`, for a message about it. A long id is shortened,
     /// since there may be a message for each item of the step.
     pub(super) fn quoted_name(&self) -> String {

@@ -1,329 +1,359 @@
-//! Comparison of a manifest with its article.
+//! Comparison of a manifest with its article, independent of the importer.
 //!
-//! The article is imported again, and the resulting draft is compared with the manifest, fact by
-//! fact, like two manifests. Text that authors word themselves (titles, ids, instructions, the
-//! description of fixes) is not a fact, and neither is text that no article can contain: pins, or
-//! the reason why no step uses a file. Since ids are the author's, steps are matched by their
-//! actions and targets.
+//! The importer decides what a line of an article means. A check that read the same way would
+//! overlook the same lines, so this one knows no tables and no steps: every file name, size, number
+//! and service verb of the article must be accounted for by the manifest, wherever it is, and every
+//! fact of the file table must be in the article. Roles, titles and instructions are the author's.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde_json::Value;
+use jiff::Timestamp;
 
-use crate::article::{ImportedArticle, OpenQuestion};
-use crate::document::{Code, Finding, Findings, Source, Span};
-use crate::manifest::{
-    self, ChangeKind, Condition, Manifest, ManifestDifference, ManifestTable, Prerequisite, Step,
-    compare,
-};
-use crate::names::{CaseFolded, Requirement, same_name};
+use crate::article::{ArticleMentions, FileMention};
+use crate::document::{Code, Findings, Severity, Source, Span};
+use crate::manifest::{FileTable, PayloadFile};
+use crate::names::{CaseFolded, Kb};
 
 /// Article with which a manifest is compared.
 pub struct Article {
     name: String,
-    imported: ImportedArticle,
-    manifest: Manifest,
+    mentions: ArticleMentions,
 }
 
-/// Error of an article that does not contain enough to be compared with a manifest.
-#[derive(Debug, thiserror::Error)]
-#[error("the draft of the article is not a complete manifest: {why}")]
-pub struct IncompleteArticleError {
-    why: String,
-    /// Facts that the article leaves open.
-    pub open: Vec<OpenQuestion>,
-}
+/// Most names that one message lists.
+const LISTED: usize = 8;
+
+/// Most names and sentences that are looked up in the texts of the manifest.
+const MOST: usize = 1_000;
 
 impl Article {
-    /// Returns an imported article; findings refer to it by `name`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if something that every manifest must have could not be read from it, such as its KB
-    /// number.
-    pub fn new(
-        name: impl Into<String>,
-        imported: ImportedArticle,
-    ) -> Result<Self, IncompleteArticleError> {
-        let mut findings = Findings::default();
-        match manifest::parse(
-            &Source::new("the draft", imported.draft.as_str()),
-            &mut findings,
-        ) {
-            Some(manifest) => Ok(Self {
-                name: name.into(),
-                imported,
-                manifest,
-            }),
-            None => {
-                let why = findings
-                    .sorted()
-                    .first()
-                    .map(|first| first.message.clone())
-                    .unwrap_or_default();
-                Err(IncompleteArticleError {
-                    why,
-                    open: imported.open,
-                })
-            }
+    /// Returns an article; findings refer to it by `name`.
+    pub fn new(name: impl Into<String>, mentions: ArticleMentions) -> Self {
+        Self {
+            name: name.into(),
+            mentions,
         }
     }
 
-    /// Adds the differences between the article and the manifest of this source.
-    pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
-        let (ours, theirs) = (manifest.rollup.kb, self.manifest.rollup.kb);
-        let head = span(
+    /// Adds what article and manifest say differently, and what only one of them says.
+    pub(super) fn compare(&self, source: &Source, table: &FileTable<'_>, findings: &mut Findings) {
+        let texts = ManifestTexts::of(source);
+        let comparison = Comparison {
+            article: self,
             source,
-            manifest.rollup.lines.get("kb").copied().unwrap_or(1),
-            None,
-        );
-        if ours != theirs {
-            let message = format!("the manifest is of {ours}, but the article is of {theirs}");
-            let finding = findings.add(Code::ContradictsArticle, head, message);
-            finding.help("name the article of this rollup; nothing else was compared");
-            return;
-        }
-        let aligned = Self::aligned_with(&self.manifest, manifest);
-        for difference in compare(&aligned, manifest)
-            .iter()
-            .filter(|difference| is_fact(difference))
-        {
-            if let Some(finding) = self.finding(source, manifest, difference) {
-                findings.push(finding);
-            }
-        }
-        for open in &self.imported.open {
-            let finding = findings.add(
-                Code::ArticleUnclear,
-                head.clone(),
-                format!("left open: {}", open.message),
-            );
-            finding.note(self.article_place(open.line));
+            table,
+            head: texts.head(source),
+            texts,
+        };
+        if !comparison.is_other(findings) {
+            comparison.rows(findings);
+            comparison.files(findings);
+            comparison.numbers(findings);
+            comparison.services(findings);
         }
     }
 
-    /// Returns the facts of the article, with the steps and the questions under the ids that they
-    /// have in the manifest.
-    fn aligned_with(of_article: &Manifest, manifest: &Manifest) -> Manifest {
-        let mut aligned = of_article.clone();
-        let is_confirm = |prerequisite: &&Prerequisite| {
-            matches!(prerequisite.condition, Condition::Confirm { .. })
+    fn place(&self, line: u32) -> String {
+        format!("the article at {}:{line}", self.name)
+    }
+}
+
+/// Texts of a manifest: its keys and values, without comments.
+#[derive(Default)]
+struct ManifestTexts {
+    kb: Option<String>,
+    relations: Vec<(&'static str, String)>,
+    /// All texts, in lower case.
+    all: Vec<String>,
+}
+
+impl ManifestTexts {
+    fn of(source: &Source) -> Self {
+        let mut texts = Self::default();
+        let Ok(top) = source.text().parse::<toml::Table>() else {
+            return texts;
         };
-        let theirs = aligned
-            .prerequisites
-            .iter_mut()
-            .filter(|one| matches!(one.condition, Condition::Confirm { .. }));
-        for (theirs, ours) in theirs.zip(manifest.prerequisites.iter().filter(is_confirm)) {
-            theirs.condition = ours.condition.clone();
+        if let Some(rollup) = top.get("rollup").and_then(toml::Value::as_table) {
+            let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+            texts.kb = rollup.get("kb").and_then(text);
+            for key in ["includes", "replaces", "requires"] {
+                let list = rollup.get(key).and_then(toml::Value::as_array);
+                let list = list.into_iter().flatten().filter_map(text);
+                texts.relations.extend(list.map(|kb| (key, kb)));
+            }
         }
-        let pairs = pairs(&aligned.steps, &manifest.steps);
-        let taken: BTreeSet<CaseFolded> = manifest
-            .steps
-            .iter()
-            .map(|step| CaseFolded::of(&step.id))
-            .collect();
-        let mut renamed = BTreeMap::new();
-        for (at, step) in aligned.steps.iter_mut().enumerate() {
-            let id = match pairs.get(&at) {
-                Some(&partner) => manifest.steps[partner].id.clone(),
-                None if taken.contains(&CaseFolded::of(&step.id)) => {
-                    format!("{} of the article", step.id)
+        texts.add(&toml::Value::Table(top));
+        texts
+    }
+
+    fn add(&mut self, value: &toml::Value) {
+        match value {
+            // A `TODO` is not a fact.
+            toml::Value::String(text) if !text.starts_with("TODO") => {
+                self.all.push(text.to_lowercase())
+            }
+            toml::Value::Array(entries) => entries.iter().for_each(|entry| self.add(entry)),
+            toml::Value::Table(entries) => {
+                for (key, value) in entries {
+                    self.all.push(key.to_lowercase());
+                    self.add(value);
                 }
-                None => step.id.clone(),
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns whether some text has these words.
+    fn mention(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+        let is_in = |known: &String| {
+            let mut found = known.match_indices(&text);
+            found.any(|(at, _)| {
+                let after = &known[at + text.len()..];
+                apart(known[..at].chars().next_back()) && apart(after.chars().next())
+            })
+        };
+        !text.is_empty() && self.all.iter().any(is_in)
+    }
+
+    /// Returns the span of a quoted text, or of the rollup's number.
+    fn span(&self, source: &Source, quoted: &str) -> Span {
+        let at = source.text().find(&format!("\"{quoted}\""));
+        at.map_or_else(|| self.head(source), |at| at..at + quoted.len() + 2)
+    }
+
+    /// Returns the span of the rollup's number.
+    fn head(&self, source: &Source) -> Span {
+        let text = source.text();
+        let quoted = self
+            .kb
+            .as_ref()
+            .and_then(|kb| text.find(&format!("\"{kb}\"")));
+        let line = source.line(quoted.unwrap_or(0));
+        let start = source.line_span(line).start;
+        start..start + source.line_text(line).trim_end().len()
+    }
+}
+
+struct Comparison<'c> {
+    article: &'c Article,
+    source: &'c Source,
+    table: &'c FileTable<'c>,
+    texts: ManifestTexts,
+    head: Span,
+}
+
+impl Comparison<'_> {
+    /// Reports an article of another rollup, with which nothing else is compared.
+    fn is_other(&self, findings: &mut Findings) -> bool {
+        let ours = self.texts.kb.as_ref().and_then(|kb| kb.parse::<Kb>().ok());
+        let (Some(ours), Some(theirs)) = (ours, self.article.mentions.kb) else {
+            return false;
+        };
+        if ours == theirs {
+            return false;
+        }
+        let message = format!("the manifest is of {ours}, but the article is of {theirs}");
+        let finding = findings.add(Code::ContradictsArticle, self.head.clone(), message);
+        finding.help("name the article of this rollup; nothing else was compared");
+        true
+    }
+
+    /// Compares each row of the file table with the lines of the article that name its file: if
+    /// there are several, one must fit.
+    fn rows(&self, findings: &mut Findings) {
+        for row in self.table.rows.iter() {
+            let mentions = self.article.mentions.of_file(row.name.as_str());
+            let Some(first) = mentions.first() else {
+                let message = format!("file `{}` is not in the article", row.name);
+                let finding = findings.add(Code::MissingFromArticle, row.span.clone(), message);
+                finding.note(format!("{} does not mention it", self.article.name));
+                continue;
             };
-            renamed.insert(CaseFolded::of(&step.id), id.clone());
-            step.id = id;
-        }
-        for step in &mut aligned.steps {
-            step.rename_reference(|removed_by| renamed.get(&CaseFolded::of(removed_by)));
-        }
-        aligned
-    }
-
-    fn finding(
-        &self,
-        source: &Source,
-        manifest: &Manifest,
-        difference: &ManifestDifference,
-    ) -> Option<Finding> {
-        let ManifestDifference {
-            of,
-            key,
-            kind,
-            old,
-            new,
-            old_line,
-            ..
-        } = difference;
-        // A fact of a row that only the manifest has may be one that the article leaves open.
-        let name = of.as_deref().unwrap_or_default();
-        let mut rows = self.manifest.files.iter();
-        let row = rows
-            .find(|row| same_name(row.name.as_str(), name))
-            .filter(|_| difference.table == ManifestTable::Payload);
-        let its_line = old_line
-            .or(row.map(|row| row.line))
-            .and_then(|line| self.imported.article_line(line));
-        let is_open = its_line.is_some_and(|line| {
-            self.imported
-                .open
-                .iter()
-                .any(|open| open.line == Some(line))
-        });
-        let subject = match of {
-            _ if matches!(key.as_str(), "step" | "file" | "prerequisite") => {
-                format!("{key} `{name}`")
-            }
-            Some(of) => format!("`{key}` of `{of}`"),
-            None if difference.table == ManifestTable::Steps => "the order of the steps".to_owned(),
-            None => format!("`{key}`"),
-        };
-        let [theirs, ours] = [old, new].map(|value| value.as_ref().and_then(value_text));
-        let (code, message) = match (kind, theirs, ours) {
-            // Facts that the draft leaves out or marks are reported as open.
-            (ChangeKind::Added | ChangeKind::Removed, ..) if is_open => return None,
-            (ChangeKind::Changed, _, Some(ours)) if adds_minimum(difference) => (
-                Code::MissingFromArticle,
-                format!("the minimum revision of {ours} in {subject} is not in the article"),
-            ),
-            (ChangeKind::Changed | ChangeKind::Moved, Some(theirs), Some(ours))
-                if !theirs.contains("TODO") =>
+            if first.name != row.name.as_str()
+                && !mentions.iter().any(|file| file.name == row.name.as_str())
             {
-                (
-                    Code::ContradictsArticle,
-                    format!("{subject} is {ours}, but {theirs} in the article"),
-                )
+                let message = format!("`{}` is spelled `{}` in the article", row.name, first.name);
+                let finding = findings.add(Code::ArticleUnclear, row.span.clone(), message);
+                finding.note(self.article.place(first.line));
             }
-            (ChangeKind::Changed | ChangeKind::Moved, ..) => return None,
-            (ChangeKind::Removed, theirs, _) => {
-                let theirs = theirs.map_or(String::new(), |theirs| format!("{theirs} in "));
-                let message = format!("{theirs}{subject} is missing, but the article has it");
-                (Code::MissingFromManifest, message)
+            let documented: Vec<&FileMention> = mentions
+                .into_iter()
+                .filter(|file| file.is_listed && file.has_values())
+                .collect();
+            let fits = |file: &&FileMention| differences(row, file).is_empty();
+            if documented.is_empty() || documented.iter().any(fits) {
+                continue;
             }
-            (ChangeKind::Added, _, ours) => {
-                let ours = ours.map_or(String::new(), |ours| format!("{ours} in "));
-                let message = format!("{ours}{subject} is not in the article");
-                (Code::MissingFromArticle, message)
+            let Some(nearest) = documented
+                .iter()
+                .min_by_key(|file| differences(row, file).len())
+            else {
+                continue;
+            };
+            for (key, ours, theirs) in differences(row, nearest) {
+                let message = format!(
+                    "`{key}` of `{}` is {ours}, but {theirs} in the article",
+                    row.name
+                );
+                let finding = findings.add(Code::ContradictsArticle, row.span.clone(), message);
+                finding.note(self.article.place(nearest.line));
             }
-        };
-        let mut finding = Finding::new(code, manifest_span(source, manifest, difference), message);
-        match (kind, its_line) {
-            (ChangeKind::Added, _) => finding.note(format!("{} does not mention it", self.name)),
-            (_, line) => finding.note(self.article_place(line)),
-        };
-        Some(finding)
+        }
     }
 
-    /// Returns the position in the article, for a note.
-    fn article_place(&self, line: Option<u32>) -> String {
-        match line {
-            Some(line) => format!("the article at {}:{line}", self.name),
-            None => format!("the article is {}", self.name),
+    /// Reports the files that the manifest does not name: those of a table or a list are missing,
+    /// and others may be.
+    fn files(&self, findings: &mut Findings) {
+        let rows = self.table.rows.iter();
+        let rows: BTreeSet<CaseFolded> = rows.map(|row| row.name.case_folded()).collect();
+        let mut seen = BTreeSet::new();
+        let mut others: Vec<&FileMention> = Vec::new();
+        for file in &self.article.mentions.files {
+            let name = CaseFolded::of(&file.name);
+            if rows.contains(&name) || !seen.insert(name) {
+                continue;
+            }
+            let mentions = self.article.mentions.of_file(&file.name);
+            // The row of a table needs a row, and any other mention only a text.
+            let has_row = mentions
+                .iter()
+                .any(|file| file.is_listed && file.has_values());
+            if !has_row && seen.len() <= MOST && self.texts.mention(&file.name) {
+                continue;
+            }
+            if !mentions.iter().any(|file| file.is_listed) {
+                others.push(file);
+                continue;
+            }
+            let message = format!("file `{}` is missing, but the article has it", file.name);
+            let finding = findings.add(Code::MissingFromManifest, self.table.span.clone(), message);
+            finding.note(self.article.place(file.line));
+        }
+        let others: Vec<(String, u32)> = others
+            .iter()
+            .map(|file| (format!("`{}`", file.name), file.line))
+            .collect();
+        self.report_others("files", &others, findings);
+    }
+
+    /// Compares the numbers of other articles.
+    fn numbers(&self, findings: &mut Findings) {
+        for (key, text) in &self.texts.relations {
+            let number = text
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .parse::<Kb>()
+                .ok();
+            let is_known = |kb: Kb| {
+                self.article
+                    .mentions
+                    .numbers
+                    .iter()
+                    .any(|(known, _)| *known == kb)
+            };
+            let message = match number {
+                Some(kb) if !is_known(kb) => format!("`{text}` in `{key}` is not in the article"),
+                _ if text.contains(' ') => {
+                    format!("the minimum revision of `{text}` in `{key}` is not in the article")
+                }
+                _ => continue,
+            };
+            let span = self.texts.span(self.source, text);
+            let finding = findings.add(Code::MissingFromArticle, span, message);
+            finding.note(format!("{} does not mention it", self.article.name));
+        }
+        let others = self
+            .article
+            .mentions
+            .numbers
+            .iter()
+            .filter(|(kb, _)| Some(*kb) != self.article.mentions.kb);
+        let others = others.map(|(kb, line)| (kb.to_string(), *line));
+        let others: Vec<(String, u32)> = others
+            .take(MOST)
+            .filter(|(kb, _)| !self.texts.mention(kb) && !self.texts.mention(&kb[2..]))
+            .collect();
+        self.report_others("articles", &others, findings);
+    }
+
+    /// Reports mentions of which only a person knows if they are facts of the rollup.
+    fn report_others(&self, kind: &str, others: &[(String, u32)], findings: &mut Findings) {
+        let Some((_, line)) = others.first() else {
+            return;
+        };
+        let names: Vec<&str> = others
+            .iter()
+            .take(LISTED)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let more = others.len().saturating_sub(LISTED);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "the article mentions {kind} that the manifest does not: {}{more}",
+            names.join(", ")
+        );
+        let finding = findings.add(Code::ArticleUnclear, self.head.clone(), message);
+        finding.note(self.article.place(*line));
+    }
+
+    /// Reports the sentences that change a service, unless a step names that service or a text of
+    /// the manifest has the sentence.
+    fn services(&self, findings: &mut Findings) {
+        for service in self.article.mentions.services.iter().take(MOST) {
+            // A list may name several services at once.
+            let mut names = service
+                .service
+                .split(" and ")
+                .map(|name| name.trim_start_matches("the "));
+            if names.all(|name| self.texts.mention(name)) {
+                continue;
+            }
+            let message = format!(
+                "no step accounts for the {} of a service: {}",
+                service.verb.keyword(),
+                service.text
+            );
+            let finding = findings.add(Code::MissingFromManifest, self.head.clone(), message);
+            finding.level(Severity::Warning);
+            finding.note(self.article.place(service.line));
         }
     }
 }
 
-/// Returns whether a difference concerns a fact, and not text that authors word or add.
-fn is_fact(difference: &ManifestDifference) -> bool {
-    let key = difference.key.as_str();
-    match difference.table {
-        ManifestTable::Rollup => !matches!(key, "title" | "fixes" | "notes"),
-        // An article need not contain its own address.
-        ManifestTable::Article => key != "url",
-        ManifestTable::Prerequisites => !matches!(key, "id" | "confirm"),
-        ManifestTable::Steps => {
-            !matches!(key, "id" | "title" | "instructions" | "undo" | "optional")
-        }
-        ManifestTable::Payload => !matches!(key, "sha256" | "unused"),
-    }
-}
-
-/// Returns whether the manifest requires a minimum revision of a rollup that the article names
-/// without one.
-fn adds_minimum(difference: &ManifestDifference) -> bool {
-    let is_any = |text: &str| {
-        text.parse()
-            .is_ok_and(|required: Requirement| required.revision.is_none())
+/// Returns the values of a row that a line of the article contradicts: the key, our value and
+/// theirs.
+fn differences(row: &PayloadFile, file: &FileMention) -> Vec<(&'static str, String, String)> {
+    let mut found = Vec::new();
+    let listed = |values: Vec<String>| match values.is_empty() {
+        true => "another value".to_owned(),
+        false => values.join(" or "),
     };
-    difference.key == "requires"
-        && matches!(&difference.old, Some(Value::String(text)) if is_any(text))
-}
-
-/// Returns a value for a message; `None` for a whole entry.
-fn value_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(format!("`{text}`")),
-        Value::Array(values) => {
-            let values: Vec<String> = values.iter().filter_map(value_text).collect();
-            Some(values.join(", "))
-        }
-        Value::Object(_) => None,
-        other => Some(other.to_string()),
+    if let Some(size) = row.size.filter(|size| !file.has_size(*size)) {
+        let theirs = file.sizes.iter().map(u64::to_string).collect();
+        found.push(("size", size.to_string(), listed(theirs)));
     }
-}
-
-/// Returns the span in the manifest of a difference; of a missing part, the span where it belongs.
-fn manifest_span(source: &Source, manifest: &Manifest, difference: &ManifestDifference) -> Span {
-    if let Some(line) = difference.new_line {
-        let text = match &difference.new {
-            Some(Value::String(text)) => Some(text.as_str()),
-            Some(Value::Object(_)) => None,
-            _ => Some(difference.key.as_str()),
-        };
-        return span(source, line, text);
+    let modified = row
+        .modified
+        .and_then(|modified| Timestamp::from_second(modified).ok());
+    if let Some(day) = modified.map(|moment| moment.to_string()[..10].to_owned())
+        && !file.days.is_empty()
+        && !file.days.contains(&day)
+    {
+        found.push(("modified", day, listed(file.days.clone())));
     }
-    let of = difference.of.as_deref().unwrap_or_default();
-    let line = match difference.table {
-        ManifestTable::Payload => {
-            let row = manifest.files.iter();
-            let mut row = row.filter(|row| same_name(row.name.as_str(), of));
-            row.next().map(|row| row.line)
-        }
-        ManifestTable::Steps => {
-            let named = |id: &str| manifest.steps.iter().find(|step| step.id == id);
-            let before = difference.old.as_ref().and_then(|step| step.get("after"));
-            let before = before.and_then(Value::as_str).and_then(named);
-            Some(named(of).or(before).map_or(1, |step| step.line))
-        }
-        ManifestTable::Rollup | ManifestTable::Article | ManifestTable::Prerequisites => {
-            Some(manifest.rollup.lines.get("kb").copied().unwrap_or(1))
-        }
-    };
-    line.map_or_else(|| manifest.payload.clone(), |line| span(source, line, None))
-}
-
-/// Returns the span of the first occurrence of a text on a line, else of the trimmed line.
-fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
-    let (whole, start) = (source.line_text(line), source.line_span(line).start);
-    let within = text
-        .filter(|text| !text.is_empty())
-        .and_then(|text| Some((whole.find(text)?, text.len())));
-    let (at, length) =
-        within.unwrap_or_else(|| (whole.len() - whole.trim_start().len(), whole.trim().len()));
-    start + at..start + at + length
-}
-
-/// Pairs steps of the article with steps of the manifest: those with the same action and shared
-/// targets, the most shared first; then the remaining ones by action alone, in order.
-fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
-    let targets = |steps: &[Step]| steps.iter().map(Step::target_names).collect::<Vec<_>>();
-    let (theirs, ours) = (targets(article), targets(manifest));
-    let mut candidates = Vec::new();
-    for (at, step) in article.iter().enumerate() {
-        for (other, candidate) in manifest.iter().enumerate() {
-            if step.keyword() == candidate.keyword() {
-                let shared = theirs[at].intersection(&ours[other]).count();
-                candidates.push((Reverse(shared), at.abs_diff(other), at, other));
-            }
-        }
+    if let Some(version) = row
+        .version
+        .as_ref()
+        .filter(|version| !file.has_version(version))
+    {
+        found.push(("version", format!("`{version}`"), "another one".to_owned()));
     }
-    candidates.sort_unstable();
-    let (mut pairs, mut taken) = (BTreeMap::new(), BTreeSet::new());
-    for (_, _, at, other) in candidates {
-        if !pairs.contains_key(&at) && taken.insert(other) {
-            pairs.insert(at, other);
-        }
-    }
-    pairs
+    found
 }

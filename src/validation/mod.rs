@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use article::{Article, IncompleteArticleError};
+pub use article::Article;
 pub use json::ValidationDocument;
 pub use kind::{DocumentKind, kind_of};
 pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, UnknownFindingsError};
@@ -25,7 +25,7 @@ pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, Unknow
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Severity, Source};
-use crate::manifest::{self, Checks, Manifest, ParsedManifest};
+use crate::manifest::{self, Checks, FileTable, Manifest, ParsedManifest};
 use crate::payload::{Payload, compare};
 
 /// Data against which documents are checked, besides their own text.
@@ -137,10 +137,8 @@ impl Document {
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
                 }
-                if let (Some(article), ParsedManifest::Complete(manifest)) =
-                    (against.article, &read)
-                {
-                    article.compare(&source, manifest, &mut findings);
+                if let (Some(article), Some(table)) = (against.article, file_table(&read)) {
+                    article.compare(&source, &table, &mut findings);
                 }
             }
         }
@@ -152,6 +150,15 @@ impl Document {
     }
 }
 
+/// Returns the file table of a manifest, as far as it could be read.
+fn file_table(read: &ParsedManifest) -> Option<FileTable<'_>> {
+    match read {
+        ParsedManifest::Complete(manifest) => Some(Manifest::file_table(manifest)),
+        ParsedManifest::Partial(table) => Some(table.clone()),
+        ParsedManifest::Unreadable => None,
+    }
+}
+
 /// Compares a manifest with a payload, also a manifest with errors, as far as its file table could
 /// be read.
 fn compare_payload(
@@ -160,10 +167,8 @@ fn compare_payload(
     payload: &Payload,
     findings: &mut Findings,
 ) {
-    let table = match read {
-        ParsedManifest::Complete(manifest) => Manifest::file_table(manifest),
-        ParsedManifest::Partial(table) => table.clone(),
-        ParsedManifest::Unreadable => return,
+    let Some(table) = file_table(read) else {
+        return;
     };
     let facts = payload.facts(&table);
     for difference in compare(&table, site, &facts) {

@@ -34,33 +34,24 @@ pub(crate) fn assert_all(bytes: &[u8]) {
             "{value:?} has its line"
         );
     }
-    // A draft that is a manifest matches its article.
+    // A draft without open points matches its article, also to the eyes of the check.
     let source = Source::new("draft.toml", imported.draft.as_str());
     let mut findings = Findings::default();
     if let Some(draft) = manifest::parse(&source, &mut findings) {
         assert!(manifest::compare(&draft, &draft).is_empty());
-        let article = Article::new("article", imported).expect("a draft that is a manifest");
+        let mentions = article::mentions(bytes).expect("an article");
+        let article = Article::new("article", mentions);
         let against = ValidationContext {
             article: Some(&article),
             ..ValidationContext::default()
         };
         let validation = Validation::of(vec![(source, DocumentKind::Manifest)], &against);
-        let findings_of_draft: Vec<_> = validation
+        let contradicted: Vec<_> = validation
             .documents
             .iter()
             .flat_map(|document| document.findings.sorted())
+            .filter(|finding| finding.code == Code::ContradictsArticle)
             .collect();
-        let of_the_article = |code| {
-            matches!(
-                code,
-                Code::ContradictsArticle | Code::MissingFromManifest | Code::MissingFromArticle
-            )
-        };
-        assert!(
-            !findings_of_draft
-                .iter()
-                .any(|finding| of_the_article(finding.code)),
-            "{findings_of_draft:#?}"
-        );
+        assert!(contradicted.is_empty(), "{contradicted:#?}");
     }
 }

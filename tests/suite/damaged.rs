@@ -49,6 +49,31 @@ fn open_lines(imported: &ImportedArticle, text: &str) -> Vec<Option<u32>> {
         .collect()
 }
 
+/// Returns the number of rows that the messages with a text are about.
+fn rows_of(imported: &ImportedArticle, text: &str) -> u32 {
+    let messages = imported.open.iter().map(|open| open.message.as_str());
+    let rows = |message: &str| {
+        let Some((_, places)) = message.rsplit_once("(line") else {
+            return 1;
+        };
+        let places = places.trim_end_matches(')').split(", ");
+        let place = |place: &str| {
+            let numbers = place
+                .trim_start_matches("line")
+                .trim_start_matches('s')
+                .trim();
+            let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+            let number = |text: &str| text.parse::<u32>().expect("a number");
+            number(last) - number(first) + 1
+        };
+        places.map(place).sum()
+    };
+    messages
+        .filter(|message| message.contains(text))
+        .map(rows)
+        .sum()
+}
+
 /// Returns the row of a file in the draft's file table.
 fn file_row<'i>(imported: &'i ImportedArticle, file: &str) -> &'i str {
     let start = format!("{{ name = \"{file}\"");
@@ -102,14 +127,14 @@ fn exchanged_column_heads_are_reported_and_no_version_is_wrong() {
     .concat();
     let imported = article::import(&swapped).expect("an article");
     assert_eq!(
-        open_lines(&imported, "`SP2` is not understood").len(),
-        5,
+        open_lines(&imported, "`SP2` is not understood (line").len(),
+        1,
         "{:#?}",
         imported.open
     );
     assert_eq!(
         open_lines(&imported, "looks like a version").len(),
-        7,
+        4,
         "{:#?}",
         imported.open
     );
@@ -133,7 +158,7 @@ fn a_glued_table_without_its_head_is_reported_once_with_its_rows() {
         line_of(&text, "TsGatewayHelper.dll6"),
     );
     assert_eq!(
-        open_lines(&imported, "has no line that names its columns"),
+        open_lines(&imported, "no line above it names the columns"),
         [first]
     );
     let lines = format!(
@@ -343,8 +368,9 @@ fn columns_exchanged_below_their_heads_are_reported_in_every_row() {
         let imported = draft(&text.lines().map(exchanged).collect::<Vec<_>>().join("\n"));
         assert_eq!(imported.found.files, 11);
         assert_eq!(
-            open_lines(&imported, "is not understood").len(),
-            11,
+            rows_of(&imported, "is not understood"),
+            // Not every file has a version.
+            if one == 4 { 22 } else { 18 },
             "{:#?}",
             imported.open
         );
@@ -407,11 +433,11 @@ Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
             imported.found.manual,
             imported.found.files
         ),
-        (1, 1, 0)
+        (1, 1, 2)
     );
     assert_eq!(open_lines(&imported, "this was not understood"), [Some(6)]);
     assert_eq!(
-        open_lines(&imported, "has no line that names its columns"),
+        open_lines(&imported, "does not name the zone of the times"),
         [Some(11)]
     );
     for quoted in [
@@ -426,8 +452,14 @@ Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
 #[test]
 fn a_binary_file_is_refused_with_the_position() {
     let package = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
-    let refused = article::import(&package).map(|imported| imported.draft);
-    assert_eq!(refused, Err(ArticleError::Binary { byte: 0x11, at: 2 }));
+    let refused = |bytes: &[u8]| article::import(bytes).map(|imported| imported.draft);
+    assert!(
+        matches!(refused(&package), Err(ArticleError::OtherFormat(name)) if name.contains(".msi"))
+    );
+    assert_eq!(
+        refused(b"MZ\x11"),
+        Err(ArticleError::Binary { byte: 0x11, at: 2 })
+    );
 }
 
 #[test]

@@ -31,7 +31,6 @@ fn an_article_becomes_a_manifest() {
             ("install", "install"),
             ("run", "run"),
             ("restart-iis", "restart"),
-            ("copy-wheel", "copy"),
             ("manual", "manual"),
             ("start-fabrikam-sync", "start"),
             ("disable-fabrikam-legacy", "disable"),
@@ -69,7 +68,7 @@ fn every_line_of_a_draft_has_its_line_of_the_article() {
         .iter()
         .find(|step| step.id == "manual")
         .expect("the manual step");
-    assert!(at(manual.line).contains("CleanUp.sql"));
+    assert!(at(manual.line).contains("Copy the remaining files"));
     assert_eq!(imported.article_line(0), None);
     assert_eq!(imported.article_line(u32::MAX), None);
 }

@@ -18,7 +18,7 @@ Description of Update Rollup 7 for the Orchard services in Contoso Grove 2.5
 
 SUMMARY
 
-This rollup is dated May 30, 2011.
+This rollup is dated May 30, 2011. The times of its files are UTC.
 
 Issues that are fixed
 
@@ -178,7 +178,7 @@ fn a_text_that_is_not_an_article_is_refused_with_the_reason() {
     let ran = world
         .run("import cake.txt")
         .exits_with(65)
-        .prints("it has no KB number, no installation steps and no file table");
+        .prints("it has no installation steps and no file table");
     ran.prints("a heading such as `Installation information`")
         .nothing_was_touched();
     world

@@ -693,3 +693,22 @@ fn reports_for_code_hosts_have_relative_paths() {
         ran.stdout()
     );
 }
+
+#[test]
+fn the_wrong_kind_of_file_is_one_error() {
+    let page = "<!DOCTYPE html>\n<html lang=\"en\"><head>\n<title>Plan</title>\n</head></html>\n";
+    let world = World::with_deployment().write_file("../plan.html", page);
+    let ran = world.run("validate plan.html").exits_with(exit::INVALID);
+    ran.prints("the document is an HTML page, not TOML")
+        .prints("1 file: 1 error, 0 warnings, 0 notes");
+    let site = world.deployment().join("deployment.toml");
+    let ran = world.run(&format!(
+        "plan {} -d {}",
+        site.display(),
+        world.deployment().display()
+    ));
+    let ran = ran
+        .exits_with(exit::INVALID)
+        .prints("this describes a deployment, and is not a manifest");
+    ran.prints("has 1 error");
+}

@@ -11,121 +11,155 @@ pub(super) enum FileColumn {
     /// Date and time in one.
     Modified,
     Platform,
+    /// SHA-256 of the file.
+    Hash,
     /// Column that has no counterpart in a manifest.
     Other,
 }
 
-/// Titles that vendors use, longer ones before those that they begin with.
+/// Titles that vendors use, in every language, longer ones before those that they begin with.
 const TITLES: &[(&str, FileColumn)] = &[
     ("sp requirement", FileColumn::Other),
     ("service branch", FileColumn::Other),
     ("service pack", FileColumn::Other),
+    ("sha256 hash", FileColumn::Hash),
+    ("sha-256", FileColumn::Hash),
+    ("sha256", FileColumn::Hash),
     ("file hash", FileColumn::Other),
     ("sha1", FileColumn::Other),
-    ("sha256", FileColumn::Other),
     ("md5", FileColumn::Other),
     ("description", FileColumn::Other),
+    ("destination folder", FileColumn::Other),
     ("language", FileColumn::Other),
+    ("locale", FileColumn::Other),
     ("location", FileColumn::Other),
     ("component", FileColumn::Other),
     ("build", FileColumn::Other),
     ("folder", FileColumn::Other),
     ("path", FileColumn::Other),
     ("notes", FileColumn::Other),
-    ("date and time (utc)", FileColumn::Modified),
+    ("attributes", FileColumn::Other),
+    ("disk", FileColumn::Other),
     ("date and time", FileColumn::Modified),
+    ("date / time", FileColumn::Modified),
     ("date/time", FileColumn::Modified),
     ("date modified", FileColumn::Modified),
     ("last modified", FileColumn::Modified),
     ("modified", FileColumn::Modified),
-    ("file size (bytes)", FileColumn::Size),
+    ("geändert am", FileColumn::Modified),
+    ("änderungsdatum", FileColumn::Modified),
     ("file size", FileColumn::Size),
-    ("size (bytes)", FileColumn::Size),
+    ("filesize", FileColumn::Size),
     ("size in bytes", FileColumn::Size),
     ("size", FileColumn::Size),
     ("bytes", FileColumn::Size),
+    ("dateigröße", FileColumn::Size),
+    ("dateigrösse", FileColumn::Size),
+    ("größe", FileColumn::Size),
+    ("grösse", FileColumn::Size),
     ("file name", FileColumn::Name),
     ("filename", FileColumn::Name),
+    ("dateiname", FileColumn::Name),
     ("file version", FileColumn::Version),
+    ("dateiversion", FileColumn::Version),
     ("product version", FileColumn::Other),
     ("version", FileColumn::Version),
-    ("date (utc)", FileColumn::Date),
     ("file date", FileColumn::Date),
     ("date", FileColumn::Date),
-    ("time (utc)", FileColumn::Time),
+    ("datum", FileColumn::Date),
     ("file time", FileColumn::Time),
     ("time", FileColumn::Time),
+    ("uhrzeit", FileColumn::Time),
+    ("zeit", FileColumn::Time),
     ("platform", FileColumn::Platform),
+    ("plattform", FileColumn::Platform),
     ("processor", FileColumn::Platform),
     ("architecture", FileColumn::Platform),
+    ("architektur", FileColumn::Platform),
     ("cpu", FileColumn::Platform),
     ("file", FileColumn::Name),
+    ("datei", FileColumn::Name),
     ("name", FileColumn::Name),
 ];
 
+/// Words that may follow a title, and say nothing else about the column.
+const REMARKS: &[&str] = &["(utc)", "(gmt)", "(bytes)", "(in bytes)", "#"];
+
+/// Most words of a title.
+const LONGEST: usize = 5;
+
 /// Returns the columns that a line names, if it is the head of a file table.
 pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<FileColumn>> {
-    let columns = if cells.len() >= 2 {
-        cells
-            .iter()
-            .map(|cell| title(cell).unwrap_or(FileColumn::Other))
-            .collect()
-    } else {
-        glued(text)?
-    };
-    is_table(&columns).then_some(columns)
+    let by_cells = || -> Vec<FileColumn> { cells.iter().map(|cell| column(cell)).collect() };
+    let is_short = |cell: &String| cell.split(' ').count() <= LONGEST;
+    let of_titles = glued(text).filter(|columns| is_table(columns));
+    of_titles.or_else(|| {
+        let cells_fit = cells.len() > 1 && cells.iter().all(is_short);
+        cells_fit.then(by_cells).filter(|columns| is_table(columns))
+    })
 }
 
 /// Returns whether a line is the head of a file table.
 pub(super) fn is_head(text: &str, cells: &[String]) -> bool {
-    // Most lines are longer than any head, or lack the words that every head has.
-    text.len() <= 300
-        && text.to_lowercase().contains("name") | text.to_lowercase().contains("file")
-        && head(text, cells).is_some()
+    // Most lines are longer than any head.
+    text.len() <= 300 && head(text, cells).is_some()
 }
 
 /// Returns the column that a single title names.
 pub(super) fn title(cell: &str) -> Option<FileColumn> {
-    let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
-    TITLES
-        .iter()
-        .find(|(title, _)| *title == cell)
-        .map(|(_, column)| *column)
+    let cell = lower(cell);
+    let known = TITLES.iter().find(|(title, _)| *title == cell);
+    known.map(|(_, column)| *column)
 }
 
-/// Returns whether these are the columns of a file table: one name, and something that is
-/// documented of the file.
+/// Returns the column of a cell: the one of its title, or of the last word in it that is one.
+fn column(cell: &str) -> FileColumn {
+    let cell = lower(cell);
+    // An empty cell of a head is a column without a title.
+    let ends = cell.match_indices(' ').map(|(at, _)| at + 1);
+    let named = [0].into_iter().chain(ends).find_map(|at| {
+        let (rest, known) = (&cell[at..], |(title, _): &&(&str, FileColumn)| {
+            cell[at..].starts_with(*title)
+        });
+        let (title, column) = TITLES.iter().find(known)?;
+        let is_word = !rest[title.len()..].starts_with(char::is_alphanumeric);
+        is_word.then_some(*column)
+    });
+    named.unwrap_or(FileColumn::Other)
+}
+
+fn lower(cell: &str) -> String {
+    let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
+    let bare = REMARKS.iter().find_map(|remark| cell.strip_suffix(remark));
+    bare.map_or(cell.as_str(), str::trim).to_owned()
+}
+
+/// Returns whether these are the columns of a file table: a name, and something that is documented
+/// of the file.
 pub(super) fn is_table(columns: &[FileColumn]) -> bool {
-    let once = |column| columns.iter().filter(|found| **found == column).count();
-    let single = [
-        FileColumn::Name,
-        FileColumn::Version,
-        FileColumn::Size,
-        FileColumn::Date,
-        FileColumn::Time,
-        FileColumn::Modified,
-        FileColumn::Platform,
-    ];
-    once(FileColumn::Name) == 1
-        && single.iter().all(|column| once(*column) <= 1)
-        && [
-            FileColumn::Size,
-            FileColumn::Date,
-            FileColumn::Modified,
-            FileColumn::Version,
-        ]
-        .iter()
-        .any(|column| once(*column) == 1)
+    let documented = |column: &FileColumn| {
+        !matches!(
+            column,
+            FileColumn::Name | FileColumn::Platform | FileColumn::Other
+        )
+    };
+    columns.contains(&FileColumn::Name) && columns.iter().any(documented)
 }
 
 /// Reads titles without anything between them, or with single spaces.
 fn glued(text: &str) -> Option<Vec<FileColumn>> {
-    let mut rest = text.trim().to_lowercase();
+    let text = text.trim().to_lowercase();
+    let mut rest = text.as_str();
     let mut columns = Vec::new();
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let (title, column) = TITLES.iter().find(|(title, _)| rest.starts_with(title))?;
         columns.push(*column);
-        rest = rest[title.len()..].trim_start().to_owned();
+        rest = rest[title.len()..].trim_start();
+        let remark = REMARKS.iter().find_map(|remark| rest.strip_prefix(remark));
+        rest = remark.map_or(rest, str::trim_start);
     }
     Some(columns)
 }
@@ -137,21 +171,44 @@ mod tests {
 
     #[test]
     fn heads_are_read_glued_and_by_cells() {
-        let glued = "File nameFile versionFile sizeDateTimePlatform";
-        assert_eq!(
-            head(glued, &[glued.to_owned()]),
-            Some(vec![Name, Version, Size, Date, Time, Platform])
-        );
-        let spaced = "Size Date File name";
-        assert_eq!(
-            head(spaced, &[spaced.to_owned()]),
-            Some(vec![Size, Date, Name])
-        );
-        let cells = ["Owner", "File", "Size (bytes)", "Date and time"].map(str::to_owned);
-        assert_eq!(
-            head(&cells.join(" "), &cells),
-            Some(vec![Other, Name, Size, Modified])
-        );
+        for (text, wanted) in [
+            (
+                "File nameFile versionFile sizeDateTimePlatform",
+                &[Name, Version, Size, Date, Time, Platform][..],
+            ),
+            ("Size Date File name", &[Size, Date, Name]),
+            (
+                "Datum Uhrzeit Dateiversion Dateigröße Dateiname",
+                &[Date, Time, Version, Size, Name],
+            ),
+            (
+                "Date (UTC) Version# Size (bytes) Filename",
+                &[Date, Version, Size, Name],
+            ),
+        ] {
+            assert_eq!(
+                head(text, &[text.to_owned()]).as_deref(),
+                Some(wanted),
+                "{text}"
+            );
+        }
+        for (cells, wanted) in [
+            (
+                &["Owner", "File", "Size (bytes)", "Date and time"][..],
+                &[Other, Name, Size, Modified][..],
+            ),
+            (
+                &["Item", "Filename", "Approx. File Size"],
+                &[Other, Name, Size],
+            ),
+        ] {
+            let cells: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
+            assert_eq!(
+                head(&cells.join(" "), &cells).as_deref(),
+                Some(wanted),
+                "{cells:?}"
+            );
+        }
         for text in ["Name", "Date Time", "File name and size", "Files"] {
             assert_eq!(head(text, &[text.to_owned()]), None, "{text}");
         }

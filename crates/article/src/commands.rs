@@ -1,5 +1,7 @@
 //! Conversion of clauses, each a verb and its object, to commands.
 
+use std::collections::BTreeSet;
+
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
 use rollup_names::ServiceVerb;
@@ -71,12 +73,6 @@ pub(super) enum Services {
 pub(super) enum Files {
     Named(Vec<String>),
     Following,
-    /// The other, the remaining, or all.
-    Others,
-    /// The others except these.
-    OthersBut(Vec<String>),
-    /// All with this extension.
-    Ending(String),
 }
 
 /// Servers that a command is for.
@@ -138,10 +134,211 @@ const WAITS: &str = "rollup waits for each step itself";
 
 /// Returns the commands of a sentence.
 pub(super) fn commands(sentence: &str) -> Vec<ArticleCommand> {
-    clauses(sentence)
+    let of_clause = |clause: &String| {
+        let command = command(clause);
+        match is_consumed(clause, &command) {
+            true => command,
+            false => ArticleCommand::Unknown,
+        }
+    };
+    clauses(sentence).iter().map(of_clause).collect()
+}
+
+/// Words of a clause that say nothing beside its command.
+const FILLERS: &[&str] = &[
+    "a",
+    "again",
+    "all",
+    "and",
+    "any",
+    "application",
+    "applications",
+    "at",
+    "below",
+    "both",
+    "called",
+    "client",
+    "com+",
+    "command",
+    "component",
+    "components",
+    "computer",
+    "computers",
+    "directory",
+    "download",
+    "each",
+    "edition",
+    "engine",
+    "every",
+    "everything",
+    "executable",
+    "file",
+    "files",
+    "first",
+    "fix",
+    "folder",
+    "following",
+    "from",
+    "has",
+    "have",
+    "host",
+    "hosts",
+    "hotfix",
+    "in",
+    "information",
+    "installer",
+    "installers",
+    "into",
+    "item",
+    "items",
+    "it",
+    "its",
+    "listed",
+    "machine",
+    "machines",
+    "msi",
+    "name",
+    "named",
+    "namespace",
+    "namespaces",
+    "new",
+    "node",
+    "nodes",
+    "now",
+    "of",
+    "on",
+    "one",
+    "operating",
+    "other",
+    "package",
+    "packages",
+    "please",
+    "procedure",
+    "prompt",
+    "provider",
+    "providers",
+    "remaining",
+    "rest",
+    "rollup",
+    "run",
+    "running",
+    "runs",
+    "script",
+    "server",
+    "servers",
+    "service",
+    "services",
+    "share",
+    "step",
+    "system",
+    "that",
+    "the",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "this",
+    "to",
+    "tool",
+    "console",
+    "uninstalled",
+    "removed",
+    "unpacked",
+    "update",
+    "were",
+    "was",
+    "which",
+    "windows",
+    "with",
+    "you",
+    "your",
+    "part",
+    "net",
+    "sc",
+    "same",
+    "x64",
+    "x86",
+    "64-bit",
+    "32-bit",
+    "amd64",
+    "instead",
+    "web",
+    "where",
+];
+
+/// Returns whether the command says every word of its clause. A clause that says more, such as a
+/// condition or a second target, is left to a person.
+fn is_consumed(clause: &str, command: &ArticleCommand) -> bool {
+    let Some(said) = command.said() else {
+        return true;
+    };
+    let words = |text: &str| -> Vec<String> {
+        let apart = |c: char| c.is_whitespace() || ",;\"()/\\'".contains(c);
+        let is_drive = |word: &&str| word.len() == 2 && word.ends_with(':');
+        let words = text.split(apart).filter(|word| !is_drive(word));
+        let words = words.map(|word| word.trim_end_matches(['.', ':']).to_lowercase());
+        words
+            .filter(|word| !word.is_empty() && word != "-")
+            .collect()
+    };
+    let said: BTreeSet<String> = said
         .iter()
-        .map(|clause| command(clause))
-        .collect()
+        .flat_map(|text| {
+            words(&text.replace('-', " "))
+                .into_iter()
+                .chain(words(text))
+        })
+        .collect();
+    let verbs = verb(clause).map_or(0, |(verb, _)| verb.split(' ').count());
+    words(clause).iter().skip(verbs).all(|word| {
+        let parts = word.split('-').filter(|part| !part.is_empty());
+        let is_share = said.contains("share") && word.ends_with("share");
+        is_share
+            || FILLERS.contains(&word.as_str())
+            || said.contains(word)
+            || parts.into_iter().all(|part| said.contains(part))
+    })
+}
+
+impl ArticleCommand {
+    /// Returns the texts of a command that becomes a step by itself.
+    fn said(&self) -> Option<Vec<String>> {
+        let (mut said, on) = match self {
+            ArticleCommand::Service { verb, services, on } => {
+                let mut said = vec![verb.keyword().to_owned()];
+                if let Services::Named(names) = services {
+                    said.extend(names.iter().cloned());
+                    let is_web = names.iter().any(|name| name == "IIS");
+                    said.extend(is_web.then(|| "iisreset internet information".to_owned()));
+                }
+                (said, Some(on))
+            }
+            ArticleCommand::Copy { files, to, on } => {
+                let mut said = files.said();
+                said.push(to.clone());
+                (said, Some(on))
+            }
+            ArticleCommand::Run { files, on } => (files.said(), Some(on)),
+            ArticleCommand::Queue(_, Targets::Named(names)) => (names.clone(), None),
+            ArticleCommand::Queue(_, Targets::Removed(part)) => {
+                (part.iter().map(u32::to_string).collect(), None)
+            }
+            _ => return None,
+        };
+        said.extend(on.and_then(|on| on.role.clone()));
+        Some(said)
+    }
+}
+
+impl Files {
+    fn said(&self) -> Vec<String> {
+        match self {
+            Files::Named(names) => names.clone(),
+            Files::Following => Vec::new(),
+        }
+    }
 }
 
 /// Returns whether a text begins with a command of the console.
@@ -330,10 +527,17 @@ fn context(clause: &str) -> ArticleCommand {
         {
             ClauseContext::Message
         }
-        "if" | "unless" | "only" => ClauseContext::If,
-        "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using"
-        | "while" | "next" | "then" | "finally" | "now" | "again" | "first" | "before" | "with"
-        | "for" => ClauseContext::Other,
+        "after" | "when" | "once"
+            if ["done", "finish", "complete"]
+                .iter()
+                .any(|end| lower.contains(end)) =>
+        {
+            ClauseContext::Other
+        }
+        "if" | "unless" | "only" | "after" | "when" | "once" | "as" | "by" | "using" | "while"
+        | "before" | "with" | "for" => ClauseContext::If,
+        "on" | "in" | "at" | "from" | "to" | "next" | "then" | "finally" | "now" | "again"
+        | "first" => ClauseContext::Other,
         _ => return ArticleCommand::Unknown,
     })
 }
@@ -452,6 +656,16 @@ fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
         };
     }
     let services = targets::services(object);
+    let is_kind = lower.trim_end_matches('.').ends_with(" services")
+        && services.len() == 1
+        && services[0] != "IIS";
+    let has_kind = [" service", " application", "iis", "_", "\""]
+        .iter()
+        .any(|word| lower.contains(word));
+    let is_called = has_kind || services.iter().all(|name| is_short_name(name));
+    if is_kind || !is_called {
+        return ArticleCommand::Unknown;
+    }
     // A service has a name, not a description.
     let named = !services.is_empty()
         && services.iter().all(|name| {
@@ -562,25 +776,10 @@ fn copy(object: &str) -> ArticleCommand {
         return ArticleCommand::Unknown;
     };
     let (source, to) = (&bare[..at], &bare[at + length..]);
-    let (source, excluded) = match [" except ", " but not "]
-        .iter()
-        .find_map(|word| source.split_once(word))
-    {
-        Some((source, excluded)) => (source, Some(named_files(excluded))),
-        None => (source, None),
-    };
     let source = source
         .split_once(" from ")
         .map_or(source, |(source, _)| source);
-    let files = match (files(source), excluded) {
-        (Some(Files::Others), Some(excluded)) if !excluded.is_empty() => {
-            Some(Files::OthersBut(excluded))
-        }
-        // Only a person can decide which files of a list or a description are excluded.
-        (_, Some(_)) => None,
-        (files, None) => files,
-    };
-    match (files, directory(to)) {
+    match (files(source), directory(to)) {
         (Some(files), Some(to)) => ArticleCommand::Copy { files, to, on },
         _ => ArticleCommand::Unknown,
     }
@@ -600,27 +799,7 @@ fn files(object: &str) -> Option<Files> {
         return Some(Files::Following);
     }
     let named = named_files(object);
-    if !named.is_empty() {
-        return Some(Files::Named(named));
-    }
-    if let Some(ending) = lower
-        .split(' ')
-        .find_map(|word| word.trim_start_matches('*').strip_prefix('.'))
-    {
-        return Some(Files::Ending(ending.to_owned()));
-    }
-    let rest = [
-        "other",
-        "remaining",
-        "rest of",
-        "all files",
-        "all the files",
-        "all of the files",
-        "everything",
-    ];
-    rest.iter()
-        .any(|word| lower.contains(word))
-        .then_some(Files::Others)
+    (!named.is_empty()).then_some(Files::Named(named))
 }
 
 /// Returns every word that is the name of a file.
@@ -661,6 +840,28 @@ fn directory(to: &str) -> Option<String> {
         .map_or(to, |(_, path)| path)
         .replace('\\', "/");
     let path = path.trim_matches('/').to_owned();
+    // "A folder on the server" is any.
+    const ANY: [&str; 12] = [
+        "a",
+        "an",
+        "any",
+        "another",
+        "each",
+        "same",
+        "this",
+        "that",
+        "its",
+        "your",
+        "new",
+        "appropriate",
+    ];
+    if path
+        .split(' ')
+        .next()
+        .is_some_and(|word| ANY.contains(&word.to_lowercase().as_str()))
+    {
+        return None;
+    }
     let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])
         || path.split('/').any(|part| part.is_empty() || part == "..");
     (!path.is_empty() && !odd && path.split(' ').count() <= 8).then_some(path)
@@ -886,12 +1087,6 @@ mod tests {
                 None,
             ),
             (
-                "Copy the remaining files to the C:\\Program Files\\Gear folder on each web server.",
-                Files::Others,
-                "Program Files/Gear",
-                Some("web"),
-            ),
-            (
                 "Copy a.dll and b.dll to the folder Gear\\Plugins",
                 named(&["a.dll", "b.dll"]),
                 "Gear/Plugins",
@@ -900,18 +1095,6 @@ mod tests {
             (
                 "Copy these files to GearShare, the share of the installers.",
                 Files::Following,
-                "share",
-                None,
-            ),
-            (
-                "Copy the other files from the update, except trace.exe, to the Gear folder on each web server",
-                Files::OthersBut(vec!["trace.exe".into()]),
-                "Gear",
-                Some("web"),
-            ),
-            (
-                "Copy all .msi files to the InstallShare folder",
-                Files::Ending("msi".into()),
                 "share",
                 None,
             ),
@@ -937,10 +1120,13 @@ mod tests {
                 on: on("mail")
             }
         );
-        assert_eq!(
-            one("Copy all files except the traces to the GearShare folder"),
-            ArticleCommand::Unknown
-        );
+        for sentence in [
+            "Copy all files except the traces to the GearShare folder",
+            "Copy the remaining files to the Gear folder on each web server.",
+            "Copy all .msi files to the GearShare folder",
+        ] {
+            assert_eq!(one(sentence), ArticleCommand::Unknown, "{sentence}");
+        }
         assert_eq!(
             one("Run Setup.exe on each mail server."),
             ArticleCommand::Unknown

@@ -1,11 +1,29 @@
 //! Days and times as articles write them.
 
-/// Day, or the two days that a text of digits alone may mean.
+/// Day as printed: with digits alone, its month may come first or second.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Day {
-    Known(String),
-    /// Month first, or day first.
-    Either(String, String),
+pub(super) struct Day {
+    /// Day that it is if its month comes first.
+    pub(super) month_first: Option<String>,
+    /// Day that it is if its day comes first.
+    pub(super) day_first: Option<String>,
+}
+
+impl Day {
+    fn known(day: String) -> Self {
+        Self {
+            month_first: Some(day.clone()),
+            day_first: Some(day),
+        }
+    }
+
+    /// Returns the day if there is only one.
+    pub(super) fn only(&self) -> Option<&String> {
+        match (&self.month_first, &self.day_first) {
+            (Some(one), Some(other)) => (one == other).then_some(one),
+            (one, other) => one.as_ref().or(other.as_ref()),
+        }
+    }
 }
 
 const MONTHS: [&str; 12] = [
@@ -50,7 +68,7 @@ pub(super) fn day_in(text: &str) -> Option<Day> {
         .next()
 }
 
-/// Returns the time in `18:32`, `6:32 PM`, `18:32:00 UTC`, to the minute, and its length in bytes.
+/// Returns the time in `18:32`, `6:32 PM`, `06:32p`, `18:32:00 UTC`, to the minute, and its length in bytes.
 pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
     let mut scan = Scan { text, at: 0 };
     let hour = scan.number(1, 2)?;
@@ -61,14 +79,17 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
         scan.number(2, 2)?;
     }
     let mut hour = hour;
-    let half = scan
-        .rest()
-        .trim_start()
-        .get(..2)
-        .map(str::to_ascii_lowercase);
-    if let Some(half) = half.filter(|half| half == "am" || half == "pm") {
-        scan.at = text.len() - scan.rest().trim_start().len() + 2;
-        hour = hour % 12 + if half == "pm" { 12 } else { 0 };
+    let rest = scan.rest().trim_start();
+    let half = rest.replace('.', "").to_ascii_lowercase();
+    let letters = half.bytes().take_while(u8::is_ascii_alphabetic).count();
+    if (1..=12).contains(&hour) && matches!(&half[..letters], "a" | "am" | "p" | "pm") {
+        let dots = rest
+            .bytes()
+            .take(letters * 2)
+            .filter(|byte| *byte == b'.')
+            .count();
+        scan.at = text.len() - rest.len() + letters + dots;
+        hour = hour % 12 + if half.starts_with('p') { 12 } else { 0 };
     }
     (hour < 24 && minute < 60).then_some(((hour as u8, minute as u8), scan.at))
 }
@@ -80,7 +101,7 @@ fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let month = scan.number(1, 2)?;
     scan.take(separator)?;
     let day = scan.number(1, 2)?;
-    Some((Day::Known(checked(year, month, day)?), scan.at))
+    Some((Day::known(checked(year, month, day)?), scan.at))
 }
 
 /// Reads `31-Mar-2008`, `31 March 2008`.
@@ -90,8 +111,8 @@ fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     scan.gap();
     let month = scan.month()?;
     scan.gap();
-    let year = scan.number(4, 4)?;
-    Some((Day::Known(checked(year, month, day)?), scan.at))
+    let year = scan.year()?;
+    Some((Day::known(checked(year, month, day)?), scan.at))
 }
 
 /// Reads `March 31, 2008`, `Mar-31-2008`.
@@ -101,8 +122,8 @@ fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let day = scan.number(1, 2)?;
     scan.ordinal();
     scan.gap();
-    let year = scan.number(4, 4)?;
-    Some((Day::Known(checked(year, month, day)?), scan.at))
+    let year = scan.year()?;
+    Some((Day::known(checked(year, month, day)?), scan.at))
 }
 
 /// Reads `3/31/2008`: a number that cannot be a month shows which one is the day.
@@ -111,13 +132,16 @@ fn slashes(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let separator = scan.one(&['/', '.', '-'])?;
     let second = scan.number(1, 2)?;
     scan.take(separator)?;
-    let year = scan.number(4, 4)?;
-    let day = match (checked(year, first, second), checked(year, second, first)) {
-        // With dots the day comes first everywhere.
-        (_, Some(day)) if separator == "." => Day::Known(day),
-        (Some(one), Some(other)) if one != other => Day::Either(one, other),
-        (Some(day), _) | (None, Some(day)) => Day::Known(day),
-        (None, None) => return None,
+    let year = scan.year()?;
+    let (mut month_first, day_first) = (checked(year, first, second), checked(year, second, first));
+    // With dots the day comes first everywhere.
+    if separator == "." && day_first.is_some() {
+        month_first = None;
+    }
+    month_first.as_ref().or(day_first.as_ref())?;
+    let day = Day {
+        month_first,
+        day_first,
     };
     Some((day, scan.at))
 }
@@ -128,7 +152,7 @@ fn checked(year: u32, month: u32, day: u32) -> Option<String> {
         i8::try_from(month).ok()?,
         i8::try_from(day).ok()?,
     );
-    (1980..=2100).contains(&year).then_some(())?;
+    (1970..=2100).contains(&year).then_some(())?;
     jiff::civil::Date::new(y, m, d)
         .ok()
         .map(|date| date.to_string())
@@ -157,6 +181,18 @@ impl<'t> Scan<'t> {
             .filter(|_| digits >= least)?;
         self.at += digits;
         Some(number)
+    }
+
+    /// Reads a year of four digits, or of two: those from 70 on are in the last century.
+    fn year(&mut self) -> Option<u32> {
+        let is_whole = ["19", "20"]
+            .iter()
+            .any(|start| self.rest().starts_with(start));
+        if is_whole && self.at_digits() >= 4 {
+            return self.number(4, 4);
+        }
+        let year = self.number(2, 2)?;
+        Some(year + if year >= 70 { 1900 } else { 2000 })
     }
 
     fn take(&mut self, expected: &str) -> Option<()> {
@@ -219,20 +255,30 @@ mod tests {
             "31.3.2008",
             "Mar 31 2008",
         ] {
+            let (day, length) = day(text).unwrap_or_else(|| panic!("no day in {text}"));
             assert_eq!(
-                day(text),
-                Some((Day::Known("2008-03-31".to_owned()), text.len())),
+                (day.only().map(String::as_str), length),
+                (Some("2008-03-31"), text.len()),
                 "{text}"
             );
         }
-        assert_eq!(
-            day("3/4/2008").map(|(day, _)| day),
-            Some(Day::Either("2008-03-04".into(), "2008-04-03".into()))
-        );
+        let either = Day {
+            month_first: Some("2008-03-04".to_owned()),
+            day_first: Some("2008-04-03".to_owned()),
+        };
+        assert_eq!(day("3/4/2008").map(|(day, _)| day), Some(either));
+        for (text, wanted) in [
+            ("12/31/99", "1999-12-31"),
+            ("1-Mar-01", "2001-03-01"),
+            ("19/02/98", "1998-02-19"),
+        ] {
+            let only = day(text).and_then(|(day, _)| day.only().cloned());
+            assert_eq!(only.as_deref(), Some(wanted), "{text}");
+        }
         for text in ["July 1st, 2009", "1st of July 2009", "1 July, 2009"] {
             assert_eq!(
                 day(text),
-                Some((Day::Known("2009-07-01".to_owned()), text.len())),
+                Some((Day::known("2009-07-01".to_owned()), text.len())),
                 "{text}"
             );
         }
@@ -241,7 +287,7 @@ mod tests {
         }
         assert_eq!(
             day_in("It is dated (April 29, 2008)."),
-            Some(Day::Known("2008-04-29".to_owned()))
+            Some(Day::known("2008-04-29".to_owned()))
         );
         assert_eq!(day("31-Mar-200818:32").map(|(_, length)| length), Some(11));
     }
@@ -251,6 +297,8 @@ mod tests {
         assert_eq!(time("18:32Not"), Some(((18, 32), 5)));
         assert_eq!(time("6:32 PM"), Some(((18, 32), 7)));
         assert_eq!(time("12:05:59 am"), Some(((0, 5), 11)));
+        assert_eq!(time("03:46p"), Some(((15, 46), 6)));
+        assert_eq!(time("3:46 a.m. UTC"), Some(((3, 46), 9)));
         assert_eq!(time("25:00"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::ArticleError;
+use super::{ArticleError, mht};
 
 /// Largest size of an article, in bytes; the longest that vendors publish have some hundred
 /// kilobytes.
@@ -13,6 +13,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
     if bytes.len() > MAX_ARTICLE_BYTES {
         return Err(ArticleError::TooLarge);
     }
+    refuse_formats(bytes)?;
+    let page = mht::page(bytes);
+    let bytes = page.as_deref().unwrap_or(bytes);
     let text = match Encoding::for_bom(bytes) {
         // An editor may have put the mark of UTF-8 before bytes that are not UTF-8.
         Some((encoding, mark)) if std::ptr::eq(encoding, UTF_8) => {
@@ -40,6 +43,29 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
         },
     };
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// Refuses the files of other programs, by the bytes that they begin with.
+fn refuse_formats(bytes: &[u8]) -> Result<(), ArticleError> {
+    const FORMATS: [(&[u8], &str); 6] = [
+        (b"%PDF-", "a PDF file"),
+        (b"{\\rtf", "an RTF file"),
+        (
+            b"PK\x03\x04",
+            "a ZIP archive, such as a Word document (.docx)",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "a compound file, such as a Word document (.doc) or an installer package (.msi)",
+        ),
+        (
+            b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<?mso-application",
+            "a Word document (.xml)",
+        ),
+        (b"ITSF", "a compiled help file (.chm)"),
+    ];
+    let found = FORMATS.iter().find(|(begins, _)| bytes.starts_with(begins));
+    found.map_or(Ok(()), |(_, name)| Err(ArticleError::OtherFormat(name)))
 }
 
 /// Decodes a text of single bytes, or UTF-8.
@@ -215,6 +241,16 @@ mod tests {
                     "{broken:x?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn files_of_other_programs_are_named() {
+        for (begins, name) in [("%PDF-1.4", "a PDF file"), ("{\\rtf1\\ansi", "an RTF file")] {
+            assert_eq!(
+                decode(begins.as_bytes()),
+                Err(ArticleError::OtherFormat(name))
+            );
         }
     }
 

@@ -10,9 +10,7 @@ use super::identity::ArticleIdentity;
 use super::issues::Issues;
 use super::prerequisites::{ArticlePrerequisite, Prerequisites};
 use super::relations::Relations;
-use super::steps::{
-    ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepFiles, StepServers,
-};
+use super::steps::{ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepServers};
 use super::table::{ArticleRow, ArticleTable};
 use super::walk::WalkResult;
 use super::{ImportSummary, ImportedArticle, Located, OpenQuestion};
@@ -42,13 +40,13 @@ pub(super) fn write_draft(facts: ArticleFacts) -> ImportedArticle {
     draft.rollup(&facts);
     draft.article(&facts.identity);
     draft.prerequisites(&facts.prerequisites);
+    draft.questions(&facts.walked.open);
     for step in &facts.walked.steps {
-        draft.step(step, &facts.walked.steps, &facts.table);
+        draft.step(step, &facts.walked.steps);
     }
     if facts.walked.steps.is_empty() {
         draft.no_steps();
     }
-    draft.open.extend(facts.walked.open.iter().cloned());
     draft.payload(&facts.table, &facts.walked.steps);
     let manual = facts
         .walked
@@ -108,7 +106,8 @@ impl DraftWriter {
     fn key(&mut self, key: &str, value: &Located<String>) {
         self.line(
             &format!("{key} = {}", quoted(&value.value)),
-            Some(value.line),
+            // A value that a person gave has no line.
+            Some(value.line).filter(|line| *line > 0),
         );
     }
 
@@ -136,7 +135,7 @@ impl DraftWriter {
             .map_or("an article".to_owned(), |kb| kb.value.to_string());
         self.line(
             &format!(
-                "# Draft from the text of {kb}: compare every line with the article, decide each TODO, and then run"
+                "# Draft from the text of {kb}: compare every line with the article, decide what is open, and then run"
             ),
             None,
         );
@@ -193,12 +192,8 @@ impl DraftWriter {
             .scope
             .iter()
             .for_each(|scope| self.key("scope", scope));
-        match &identity.released {
-            Some(day) => self.line(&format!("released = {}", day.value), Some(day.line)),
-            None => self.todo(
-                "`released`: the article does not give the day of the release",
-                None,
-            ),
+        if let Some(day) = &identity.released {
+            self.line(&format!("released = {}", day.value), Some(day.line));
         }
         for (key, list) in [
             ("includes", &relations.includes),
@@ -218,7 +213,12 @@ impl DraftWriter {
         }
         self.texts("fixes", &issues.fixes);
         self.texts("notes", &issues.notes);
-        for open in &identity.open {
+        for open in identity
+            .open
+            .iter()
+            .chain(&relations.open)
+            .chain(&issues.open)
+        {
             self.todo(&open.message, open.line);
         }
     }
@@ -250,22 +250,33 @@ impl DraftWriter {
             // decided.
             None => {}
         }
-        match &identity.revision {
-            Some(revision) => self.key(
+        if let Some(revision) = &identity.revision {
+            self.key(
                 "revision",
                 &Located::new(revision.value.to_string(), revision.line),
-            ),
-            None => self.todo(
-                "`revision`: the article does not give its revision; without one, it counts as 1.0",
-                None,
-            ),
+            );
         }
-        match &identity.reviewed {
-            Some(day) => self.line(&format!("reviewed = {}", day.value), Some(day.line)),
-            None => self.todo(
-                "`reviewed`: the article does not give the day of its last review",
-                None,
+        if let Some(day) = &identity.reviewed {
+            self.line(&format!("reviewed = {}", day.value), Some(day.line));
+        }
+        let missing = [
+            (identity.released.is_none(), "`released`"),
+            (
+                identity.revision.is_none(),
+                "`revision`, which then counts as 1.0",
             ),
+            (identity.reviewed.is_none(), "`reviewed`"),
+        ];
+        let missing: Vec<&str> = missing
+            .into_iter()
+            .filter(|(is_missing, _)| *is_missing)
+            .map(|(_, key)| key)
+            .collect();
+        if !missing.is_empty() {
+            self.todo(
+                &format!("the article does not give {}", missing.join(", ")),
+                None,
+            );
         }
     }
 
@@ -305,7 +316,7 @@ impl DraftWriter {
         self.open.extend(prerequisites.open.iter().cloned());
     }
 
-    fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep], table: &ArticleTable) {
+    fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep]) {
         let at = Some(step.line);
         self.blank();
         for todo in &step.todo {
@@ -332,12 +343,12 @@ impl DraftWriter {
                 self.line("action = \"copy\"", at);
                 self.line(&format!("to = {}", quoted(to)), at);
                 self.servers(on.as_ref(), at);
-                self.files(files, table, at);
+                self.files(files, at);
             }
             StepAction::Run { files, on } => {
                 self.line("action = \"run\"", at);
                 self.servers(on.as_ref(), at);
-                self.files(files, table, at);
+                self.files(files, at);
             }
             StepAction::Service { verb, service, on } => {
                 self.line(&format!("action = {}", quoted(verb.keyword())), at);
@@ -435,25 +446,7 @@ impl DraftWriter {
         }
     }
 
-    fn files(&mut self, files: &StepFiles, table: &ArticleTable, at: Option<u32>) {
-        let names: Vec<Located<String>> = match files {
-            StepFiles::Others | StepFiles::OthersBut(_) => return self.line("others = true", at),
-            StepFiles::Named(names) => names.clone(),
-            StepFiles::Ending(ending) => {
-                let fits = |row: &&Located<ArticleRow>| {
-                    row.value
-                        .name
-                        .to_lowercase()
-                        .ends_with(&format!(".{ending}"))
-                };
-                table
-                    .rows
-                    .iter()
-                    .filter(fits)
-                    .map(|row| Located::new(row.value.name.clone(), row.line))
-                    .collect()
-            }
-        };
+    fn files(&mut self, names: &[Located<String>], at: Option<u32>) {
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
             self.open.push(OpenQuestion {
@@ -467,6 +460,16 @@ impl DraftWriter {
             .iter()
             .for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
         self.line("]", None);
+    }
+
+    /// Adds questions about the procedure as a whole.
+    fn questions(&mut self, open: &[OpenQuestion]) {
+        if !open.is_empty() {
+            self.blank();
+        }
+        for open in open {
+            self.todo(&open.message, open.line);
+        }
     }
 
     fn no_steps(&mut self) {
@@ -487,7 +490,7 @@ impl DraftWriter {
 
     fn payload(&mut self, table: &ArticleTable, steps: &[ArticleStep]) {
         self.blank();
-        if table.rows.is_empty() && !table.headless {
+        if table.rows.is_empty() && !table.unread {
             self.todo(
                 "no file table was found: no line names its columns, such as `File name`, `Size`, `Date`",
                 None,
@@ -504,8 +507,7 @@ impl DraftWriter {
             self.line("files = []", None);
             return;
         }
-        let deployed = deployed(steps, table);
-        let excluded = excluded(steps);
+        let deployed = deployed(steps);
         let known: BTreeSet<CaseFolded> = table
             .rows
             .iter()
@@ -521,19 +523,11 @@ impl DraftWriter {
             .min(60);
         for Located { value: row, line } in &table.rows {
             let name = CaseFolded::of(&row.name);
-            let row_use = match &deployed {
-                _ if excluded.contains(&name) => RowUse::Excluded,
-                Some(names) if !names.contains(&name) => RowUse::InNoStep,
-                _ => RowUse::Used,
-            };
-            self.row(row, *line, width, row_use);
+            self.row(row, *line, width, deployed.contains(&name));
         }
         self.line("]", None);
-        for name in deployed
-            .into_iter()
-            .flatten()
-            .filter(|name| !known.contains(name))
-        {
+        self.pins(table);
+        for name in deployed.into_iter().filter(|name| !known.contains(name)) {
             self.open.push(OpenQuestion {
                 line: None,
                 message: format!(
@@ -544,21 +538,23 @@ impl DraftWriter {
         }
     }
 
-    fn row(&mut self, row: &ArticleRow, line: u32, width: usize, row_use: RowUse) {
-        if let Some(todo) = &row.todo {
-            self.line(
-                &format!(
-                    "  # TODO `{}`: {} (article, line {line})",
-                    row.name,
-                    one_line(todo)
-                ),
-                Some(line),
-            );
-            self.open.push(OpenQuestion {
-                line: Some(line),
-                message: format!("`{}`: {todo}", row.name),
-            });
+    /// Writes the hashes that the article documents as pins.
+    fn pins(&mut self, table: &ArticleTable) {
+        if table.pins.is_empty() {
+            return;
         }
+        self.blank();
+        self.line("[payload.sha256]                 # documented by the article, not computed from a payload", None);
+        for Located {
+            value: (name, hash),
+            line,
+        } in &table.pins
+        {
+            self.line(&format!("{} = {}", quoted(name), quoted(hash)), Some(*line));
+        }
+    }
+
+    fn row(&mut self, row: &ArticleRow, line: u32, width: usize, is_used: bool) {
         let name = format!("{},", quoted(&row.name));
         let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
         let mut key = |key: &str, value: Option<String>| {
@@ -570,14 +566,9 @@ impl DraftWriter {
         key("modified", row.modified.clone());
         key("version", row.version.as_deref().map(quoted));
         key("platform", row.platform.as_deref().map(quoted));
-        let unused = "the article excludes it from the copied files";
-        key(
-            "unused",
-            (row_use == RowUse::Excluded).then(|| quoted(unused)),
-        );
         let text = text.trim_end().trim_end_matches(',');
         let mut remarks = Vec::new();
-        if row_use == RowUse::InNoStep {
+        if !is_used {
             remarks.push("not used by any step".to_owned());
         }
         remarks.extend(row.settled.clone());
@@ -590,62 +581,15 @@ impl DraftWriter {
     }
 }
 
-/// Use of a row of the file table by the steps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RowUse {
-    Used,
-    InNoStep,
-    /// Excluded by a step that copies all other files.
-    Excluded,
-}
-
-/// Returns folded names of the files that a step excludes and no other step names.
-fn excluded(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
-    let files = || {
-        steps.iter().filter_map(|step| match &step.action {
-            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => Some(files),
-            _ => None,
-        })
-    };
-    let mut names: BTreeSet<CaseFolded> = BTreeSet::new();
-    for files in files() {
-        if let StepFiles::OthersBut(files) = files {
-            names.extend(files.iter().map(|file| CaseFolded::of(file)));
-        }
-    }
-    for files in files() {
-        if let StepFiles::Named(files) = files {
-            for file in files {
-                names.remove(&CaseFolded::of(&file.value));
-            }
+/// Returns folded names of the files that steps copy or run.
+fn deployed(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
+    let mut names = BTreeSet::new();
+    for step in steps {
+        if let StepAction::Copy { files, .. } | StepAction::Run { files, .. } = &step.action {
+            names.extend(files.iter().map(|file| CaseFolded::of(&file.value)));
         }
     }
     names
-}
-
-/// Returns folded names of the files that steps copy or run; nothing if a step copies all others.
-fn deployed(steps: &[ArticleStep], table: &ArticleTable) -> Option<BTreeSet<CaseFolded>> {
-    let mut names = BTreeSet::new();
-    for step in steps {
-        match &step.action {
-            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => match files {
-                StepFiles::Named(files) => {
-                    names.extend(files.iter().map(|file| CaseFolded::of(&file.value)))
-                }
-                StepFiles::Others | StepFiles::OthersBut(_) => return None,
-                StepFiles::Ending(ending) => names.extend(
-                    table
-                        .rows
-                        .iter()
-                        .map(|row| &row.value.name)
-                        .filter(|name| name.to_lowercase().ends_with(ending))
-                        .map(|name| CaseFolded::of(name)),
-                ),
-            },
-            _ => {}
-        }
-    }
-    Some(names)
 }
 
 /// Returns the text of a manual step: the numbers of the article's lines, and their texts.

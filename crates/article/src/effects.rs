@@ -256,59 +256,89 @@ impl EffectReader {
     /// Takes a command of a menu; returns whether its second menu may follow.
     fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
         let lower = command.to_lowercase();
-        let targets = self.pointed.clone();
-        let group = lower.contains("in this group") || lower.contains("in the group");
-        if lower.starts_with("start deployment") {
-            self.found.push(Effect::Start);
-        } else if lower.starts_with("uninstall") || lower == "remove" {
-            self.queue(QueuedAction::Uninstall, targets?, group);
-        } else if lower.starts_with("install") {
-            self.queue(QueuedAction::Install, targets?, group);
-            if lower.contains("from which") {
-                self.found.push(Effect::Doubt(ONLY_WHERE_REMOVED));
+        let known = MENU
+            .iter()
+            .find(|(name, _)| lower.starts_with(name) && (*name != "remove" || lower == "remove"));
+        let Some((_, kind)) = known else {
+            return self.choose_other(command, &lower, here);
+        };
+        match kind {
+            MenuCommand::Start => self.found.push(Effect::Start),
+            MenuCommand::Verify => self
+                .found
+                .push(Effect::Needless("rollup verifies installed items itself")),
+            MenuCommand::Queue(kind) => {
+                // The menus of other programs have such commands, too.
+                let places = [" menu", " tab", " toolbar"];
+                if places.iter().any(|place| lower.contains(place)) {
+                    return None;
+                }
+                let is_group = ["in this group", "in the group"]
+                    .iter()
+                    .any(|group| lower.contains(group));
+                self.queue(
+                    *kind,
+                    self.pointed.clone()?,
+                    is_group && *kind != QueuedAction::Initialize,
+                );
+                if *kind == QueuedAction::Install && lower.contains("from which") {
+                    self.found.push(Effect::Doubt(ONLY_WHERE_REMOVED));
+                }
             }
-            return Some(lower == "install on server");
-        } else if lower.starts_with("execute") {
-            self.queue(QueuedAction::Initialize, targets?, false);
-            return Some(lower == "execute");
-        } else if lower.starts_with("verify") {
-            self.found
-                .push(Effect::Needless("rollup verifies installed items itself"));
-        } else if let Some(verb) =
-            service_verb(&lower).filter(|_| here || self.pointed.is_some() && lower != "start")
-        {
-            let services = match targets? {
+        }
+        Some(["install on server", "execute"].contains(&lower.as_str()))
+    }
+
+    /// Takes a command that is not one of the console's own: it changes a service, or opens something.
+    fn choose_other(&mut self, command: &str, lower: &str, here: bool) -> Option<bool> {
+        let verb =
+            service_verb(lower).filter(|_| here || self.pointed.is_some() && lower != "start");
+        if let Some(verb) = verb {
+            let services = match self.pointed.clone()? {
                 Targets::Named(names) => {
                     Services::Named(names.iter().map(|name| targets::service(name)).collect())
                 }
                 Targets::Following => Services::Following,
                 _ => return None,
             };
-            self.found.push(Effect::Service {
-                verb,
-                services,
-                on: ServerScope::default(),
-            });
-        } else if here && !is_button(&lower) {
-            return None;
-        } else if is_button(&lower)
-            || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
-        {
-            // A node, a menu or a button; the next command may be for it.
-            if !is_button(&lower) {
-                self.pointed = Some(Targets::Named(vec![command.to_owned()]));
-                self.found
-                    .push(Effect::Point(Targets::Named(vec![command.to_owned()])));
-            }
-            self.found.push(Effect::Needless(ONLY_OPENS));
-        } else {
-            return (lower.ends_with(" menu") || lower.ends_with(" tab"))
-                .then(|| self.found.push(Effect::Needless(ONLY_OPENS)))
-                .map(|()| false);
+            let on = ServerScope::default();
+            self.found.push(Effect::Service { verb, services, on });
+            return Some(false);
         }
+        let is_name = command.starts_with(char::is_uppercase) && !lower.contains(" check box");
+        let is_place = lower.ends_with(" menu") || lower.ends_with(" tab");
+        if !is_button(lower) {
+            if here || !is_name && !is_place {
+                return None;
+            }
+            // A node or a menu; the next command may be for it.
+            if is_name {
+                let node = Targets::Named(vec![command.to_owned()]);
+                self.pointed = Some(node.clone());
+                self.found.push(Effect::Point(node));
+            }
+        }
+        self.found.push(Effect::Needless(ONLY_OPENS));
         Some(false)
     }
 }
+
+/// Commands of the console's menus.
+enum MenuCommand {
+    Start,
+    Queue(QueuedAction),
+    Verify,
+}
+
+/// Names that the commands begin with; `remove` is one alone.
+const MENU: [(&str, MenuCommand); 6] = [
+    ("start deployment", MenuCommand::Start),
+    ("uninstall", MenuCommand::Queue(QueuedAction::Uninstall)),
+    ("remove", MenuCommand::Queue(QueuedAction::Uninstall)),
+    ("install", MenuCommand::Queue(QueuedAction::Install)),
+    ("execute", MenuCommand::Queue(QueuedAction::Initialize)),
+    ("verify", MenuCommand::Verify),
+];
 
 fn service_verb(lower: &str) -> Option<ServiceVerb> {
     Some(match lower {

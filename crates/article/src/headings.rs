@@ -85,6 +85,7 @@ const MEANINGS: &[(HeadingCondition, Section)] = &[
     (is_files, Section::Files),
     (is_applies_to, Section::AppliesTo),
     (is_known_issues, Section::Other),
+    (is_problem, Section::Problem),
     (is_fixes, Section::Fixes),
     (is_installation, Section::Installation),
     (is_summary, Section::Summary),
@@ -237,14 +238,31 @@ fn is_known_issues(heading: Heading<'_>) -> bool {
     heading.has(&["known"]) && heading.has(&["issues", "issue", "problems"])
 }
 
+fn is_problem(heading: Heading<'_>) -> bool {
+    const WORDS: &[&str] = &[
+        "cause",
+        "causes",
+        "symptom",
+        "symptoms",
+        "workaround",
+        "workarounds",
+        "reproduce",
+        "reproducing",
+        "behavior",
+        "example",
+        "examples",
+        "ursache",
+        "problembeschreibung",
+    ];
+    heading.has(WORDS) && heading.has_at_most(7)
+}
+
 fn is_fixes(heading: Heading<'_>) -> bool {
     const WORDS: &[&str] = &[
         "issue",
         "issues",
         "fixes",
         "fixed",
-        "symptom",
-        "symptoms",
         "resolved",
         "resolves",
         "problems",
@@ -267,7 +285,32 @@ fn is_installation(heading: Heading<'_>) -> bool {
         "applying",
     ];
     const OTHERS: &[&str] = &["install", "deploy", "apply", "how", "updating"];
+    const INSTALLS: &[&str] = &[
+        "installation",
+        "install",
+        "installing",
+        "installer",
+        "apply",
+        "applying",
+        "deploy",
+        "deploying",
+    ];
+    const ROLLUPS: &[&str] = &["hotfix", "fix", "update", "rollup", "patch", "bundle"];
+    const NOT: &[&str] = &[
+        "after",
+        "before",
+        "not",
+        "cannot",
+        "fails",
+        "fail",
+        "error",
+        "when",
+        "remove",
+        "uninstall",
+        "s",
+    ];
     heading.is_about(&[NOUNS, OTHERS].concat()) && (heading.is_how_to() || heading.has(NOUNS))
+        || heading.has(INSTALLS) && heading.has(ROLLUPS) && !heading.has(NOT)
 }
 
 fn is_summary(heading: Heading<'_>) -> bool {

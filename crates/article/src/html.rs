@@ -19,6 +19,10 @@ const REPEATED: usize = 1 << 20;
 
 /// Returns whether a text is the source of a page.
 pub(super) fn is_html(text: &str) -> bool {
+    // An article may show the source of a page.
+    if !text.trim_start().starts_with('<') {
+        return false;
+    }
     let mut end = text.len().min(64 << 10);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -86,6 +90,7 @@ pub(super) fn read(page: &str) -> SavedPage {
         }
     }
     builder.flush();
+    builder.end_title();
     // An unclosed script or template hides everything in it, comments too, so its line comes first.
     let hidden = builder
         .unread
@@ -147,6 +152,10 @@ struct LineBuilder {
     /// Marker of a list entry that has no text yet.
     marker: Option<Marker>,
     heading: bool,
+    /// True within the first level of headings.
+    first_level: bool,
+    /// Name of the page, and its line.
+    title: Option<(String, u32)>,
     /// Open elements whose text is not read, each with its line.
     unread: Vec<(String, usize)>,
     /// Number of open `pre` and `textarea` elements, in which line breaks are line breaks.
@@ -197,6 +206,7 @@ impl LineBuilder {
                 self.leave_row();
                 self.flush();
                 self.heading = true;
+                self.first_level = tag == "h1";
             }
             "pre" | "textarea" => {
                 self.flush();
@@ -238,6 +248,11 @@ impl LineBuilder {
         self.flush();
         self.number = number;
         self.block(&address);
+        self.lines
+            .iter_mut()
+            .rev()
+            .take(1)
+            .for_each(|line| line.address = true);
     }
 
     fn close(&mut self, tag: &str) {
@@ -266,7 +281,31 @@ impl LineBuilder {
         }
     }
 
+    /// Places the name of the page before its text, if no heading in the text is its title.
+    fn end_title(&mut self) {
+        let title = self
+            .title
+            .take()
+            .and_then(|(title, number)| line(&plain(&title), number));
+        // Of a title that is never closed, the whole page would be the text.
+        let is_open = self.unread.iter().any(|(tag, _)| tag == "title");
+        let has_title = is_open || self.lines.iter().any(|line| line.title);
+        if let Some(title) = title.filter(|_| !has_title) {
+            self.lines.insert(
+                0,
+                ArticleLine {
+                    title: true,
+                    heading: true,
+                    ..title
+                },
+            );
+        }
+    }
+
     fn text(&mut self, text: &str, number: u32) {
+        if self.unread.last().is_some_and(|(tag, _)| tag == "title") && self.title.is_none() {
+            self.title = Some((text.replace('\n', " "), number));
+        }
         if !self.unread.is_empty() {
             return;
         }
@@ -367,11 +406,13 @@ impl LineBuilder {
         }
         let mut line = ArticleLine {
             number: self.number,
+            last: self.number,
             text: spaced(&cells.join(" ")),
             ..ArticleLine::default()
         };
         line.depth = self.lists.len();
         line.cells = cells;
+        line.tabular = true;
         self.lines.push(line);
     }
 
@@ -389,6 +430,7 @@ impl LineBuilder {
         }
         line.depth = self.lists.len();
         line.heading = self.heading;
+        line.title = self.heading && self.first_level;
         // The first block of an entry has its marker; the blocks after it belong to it without one.
         line.marker = self.marker.take().or(line.marker);
         line.apart = line.marker.is_none() && self.lists.is_empty();
@@ -482,6 +524,7 @@ mod tests {
         assert_eq!(
             texts,
             [
+                (1, None, "No"),
                 (2, None, "Install it"),
                 (3, Some(Marker::Number), "Expand Tools, and then click:"),
                 (4, Some(Marker::Bullet), "One"),
@@ -492,8 +535,8 @@ mod tests {
                 (7, None, "a.msi 1,024"),
             ]
         );
-        assert!(found[0].heading && !found[1].heading);
-        assert_eq!(found[7].cells, ["a.msi", "", "1,024"]);
+        assert!(found[0].title && found[1].heading && !found[2].heading);
+        assert_eq!(found[8].cells, ["a.msi", "", "1,024"]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Identity of a rollup: number, title, product and versions, days.
 
-use super::dates::{self, Day};
+use super::dates;
 use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::{Located, OpenQuestion, clauses};
+use super::{Located, OpenQuestion, clauses, words};
 use rollup_names::{Kb, Version};
 
 /// Number, title, product and days that the article gives.
@@ -28,12 +28,13 @@ pub(super) struct ArticleIdentity {
 /// Largest number of lines in the head of an article.
 const HEAD: usize = 40;
 
-/// Reads the identity of the article.
-pub(super) fn identity(outline: &[OutlineEntry<'_>]) -> ArticleIdentity {
-    let mut found = ArticleIdentity {
-        kb: own_number(outline),
-        ..ArticleIdentity::default()
-    };
+/// Reads the identity of the article; a given number decides which article it is.
+pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleIdentity {
+    let mut found = ArticleIdentity::default();
+    match kb {
+        Some(kb) => found.kb = Some(Located::new(kb, 0)),
+        None => own_number(outline, &mut found),
+    }
     for OutlineEntry { line, section, .. } in outline {
         if *section != Section::Installation {
             days(line, &mut found);
@@ -50,66 +51,97 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>]) -> ArticleIdentity {
     found
 }
 
-fn own_number(outline: &[OutlineEntry<'_>]) -> Option<Located<Kb>> {
-    let of = |line: &ArticleLine| {
-        numbers(&line.text)
-            .into_iter()
-            .next()
-            .map(|kb| Located::new(kb, line.number))
-    };
-    let head = || outline.iter().map(|entry| entry.line).take(HEAD);
-    let labelled = |line: &&ArticleLine| {
-        let text = line.text.to_lowercase();
-        [
-            "article id",
-            "article number",
-            "article no",
-            "article:",
-            "kb number",
-            "kb article",
-            "kb:",
-            "document id",
-        ]
-        .iter()
-        .any(|label| text.starts_with(label))
-            && !numbers(&line.text).is_empty()
-    };
-    if let Some(line) = outline.iter().map(|entry| entry.line).find(labelled) {
-        return of(line);
+/// Words before the number of the article itself.
+const LABELS: [&str; 12] = [
+    "article id",
+    "article number",
+    "article no",
+    "article:",
+    "original kb number",
+    "kb number",
+    "kb article",
+    "kb:",
+    "knowledge base article",
+    "document id",
+    "artikel-id",
+    "artikelnummer",
+];
+
+/// Finds the number of the article itself. Only places that give no other number count: a label,
+/// the banner or the title of the page, its address, its keywords. Several numbers are no answer.
+fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
+    let mut candidates: Vec<Located<Kb>> = Vec::new();
+    for (at, OutlineEntry { line, section, .. }) in outline.iter().enumerate() {
+        let is_listed =
+            line.marker.is_some() || matches!(section, Section::Installation | Section::Files);
+        if is_listed || !is_own_place(line, at) {
+            continue;
+        }
+        for kb in numbers(&line.text).into_iter().take(1) {
+            if !candidates.iter().any(|known| known.value == kb) {
+                candidates.push(Located::new(kb, line.number));
+            }
+        }
     }
-    if let Some(line) = head().find(|line| is_banner(&line.text)) {
-        return of(line);
+    if let [_, other, ..] = candidates.as_slice() {
+        let places: Vec<String> = candidates
+            .iter()
+            .map(|kb| format!("{} (line {})", kb.value, kb.line))
+            .collect();
+        let message = format!(
+            "`kb`: the article may be {}; `--kb` decides",
+            places.join(" or ")
+        );
+        found.open.push(OpenQuestion {
+            line: Some(other.line),
+            message,
+        });
+        return;
     }
-    // Elsewhere, only a number with its letters is the article's own; others are those of articles
-    // that it mentions.
-    let lettered = |line: &&ArticleLine| {
-        line.text.to_lowercase().match_indices("kb").any(|(at, _)| {
-            line.text.as_bytes().get(at + 2..).is_some_and(|rest| {
-                rest.iter()
-                    .find(|b| !b" -".contains(b))
-                    .is_some_and(u8::is_ascii_digit)
-            })
+    found.kb = candidates.pop();
+}
+
+/// Returns whether a line is a place for the article's own number.
+fn is_own_place(line: &ArticleLine, at: usize) -> bool {
+    let lower = line.text.to_lowercase();
+    let is_labelled = LABELS.iter().any(|label| lower.starts_with(label));
+    let is_keywords = lower.split(' ').all(|word| word.starts_with("kb"));
+    let in_brackets = lower.rsplit('(').next().filter(|_| lower.ends_with(')'));
+    let is_title =
+        line.title || at < HEAD && is_title(&line.text) && in_brackets.is_some_and(is_lettered);
+    let is_numbered = at < 3 && numbered_title(&line.text).is_some();
+    let is_address = line.address;
+    is_labelled
+        || is_keywords
+        || is_title && is_lettered(&lower)
+        || is_numbered
+        || is_address
+        || at < HEAD && is_banner(&line.text)
+}
+
+/// Returns whether a text has a number with its letters; digits alone may be anything.
+fn is_lettered(lower: &str) -> bool {
+    ["kb", "q"].iter().any(|letters| {
+        lower.match_indices(letters).any(|(at, _)| {
+            let rest = lower[at + letters.len()..].trim_start_matches([' ', '-']);
+            rest.starts_with(|c: char| c.is_ascii_digit())
+                && !lower[..at].ends_with(char::is_alphanumeric)
         })
-    };
-    let in_head = outline
-        .iter()
-        .take(HEAD)
-        .take_while(|entry| !entry.heading || entry.section == Section::Head || entry.line.heading)
-        .map(|entry| entry.line)
-        .find(|line| lettered(line) && !line.text.to_lowercase().contains("replace"));
-    let keywords = || {
-        outline.iter().map(|entry| entry.line).rfind(|line| {
-            lettered(line)
-                && line
-                    .text
-                    .split(' ')
-                    .all(|word| word.to_lowercase().starts_with("kb"))
-        })
-    };
-    in_head
-        .or_else(keywords)
-        .or_else(|| head().find(|line| is_title(&line.text) && lettered(line)))
-        .and_then(of)
+    })
+}
+
+/// Returns the title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
+fn numbered_title(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("KB").or_else(|| text.strip_prefix('Q'))?;
+    let digits = rest
+        .trim_start_matches(' ')
+        .trim_start_matches(|c: char| c.is_ascii_digit());
+    let count = rest.trim_start().len() - digits.len();
+    let rest = digits.trim_start();
+    let title = rest
+        .strip_prefix([':', '-', '–', '—', '|'])
+        .or(rest.is_empty().then_some(""))?;
+    (5..=9).contains(&count).then_some(title.trim())
 }
 
 /// Returns whether a text is a banner, such as `Article 612345 Revision 1.0` or
@@ -121,10 +153,8 @@ fn is_banner(text: &str) -> bool {
     let banner = lower.match_indices(LABEL).any(|(at, _)| {
         let before = lower[..at].trim_end();
         let begins = before.is_empty() || before.ends_with(['-', '–', '—', '|', ':', '>', '»']);
-        let digits = lower[at + LABEL.len()..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let number = lower[at + LABEL.len()..].trim_start_matches(['q', 'k', 'b']);
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
         begins && (5..=9).contains(&digits)
     });
     banner
@@ -133,82 +163,90 @@ fn is_banner(text: &str) -> bool {
         && numbers(text).len() == 1
 }
 
-/// Reads the days that follow their labels.
+/// Words before the day of the last review.
+const REVIEWED: [&str; 7] = [
+    "last review",
+    "last updated",
+    "last modified",
+    "last reviewed",
+    "ms.date",
+    "reviewed:",
+    "reviewed on",
+];
+
+/// Words before the day of the release.
+const RELEASED: [&str; 12] = [
+    "was released on",
+    "released on",
+    "release date",
+    "released:",
+    "date published",
+    "published:",
+    "published on",
+    "made available on",
+    "became available on",
+    "available since",
+    "issued on",
+    "dated",
+];
+
+/// Reads the days that follow their labels, and the revision.
 fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
-    let lower = line.text.to_lowercase();
-    let mut take = |labels: &[&str], into: &mut Option<Located<String>>| {
-        let label = labels.iter().find_map(|label| {
-            let whole = |at: &usize| !lower[..*at].ends_with(char::is_alphanumeric);
-            lower
-                .match_indices(label)
-                .map(|(at, _)| at)
-                .find(whole)
-                .map(|at| at + label.len())
-        });
-        let (Some(at), true) = (label, into.is_none()) else {
-            return;
+    if found.reviewed.is_none() {
+        found.reviewed = labelled_day(line, &REVIEWED, &mut found.open);
+    }
+    // In a line that names a file, the day is that of the file.
+    let names_file = line.text.split(' ').any(|word| words::name(word).is_some());
+    if found.released.is_none() && !names_file {
+        let released = || {
+            clauses::sentences(&line.text)
+                .into_iter()
+                .find_map(released)
         };
-        let rest = line.text.get(at..).unwrap_or_default();
-        // The day follows its label directly, not somewhere later in the sentence.
-        let rest: String = rest.chars().take(40).collect();
-        match dates::day_in(&rest) {
-            Some(Day::Known(day)) => *into = Some(Located::new(day, line.number)),
-            Some(Day::Either(one, other)) => {
-                let message = format!("the day may be {one} or {other}");
-                found.open.push(OpenQuestion {
-                    line: Some(line.number),
-                    message,
-                });
-            }
-            None => {}
-        }
+        found.released = labelled_day(line, &RELEASED, &mut found.open)
+            .or_else(|| released().map(|day| Located::new(day, line.number)));
+    }
+    let lower = line.text.to_lowercase();
+    if let Some((_, rest)) = lower
+        .split_once("revision")
+        .filter(|_| found.revision.is_none())
+    {
+        let rest = rest.trim_start_matches([' ', ':', '#']);
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let number = rest[..end.unwrap_or(rest.len()).min(20)].trim_end_matches('.');
+        let revision = number.parse().ok();
+        found.revision = revision.map(|revision| Located::new(revision, line.number));
+    }
+}
+
+/// Returns the day that directly follows a label, and not somewhere later in the sentence.
+fn labelled_day(
+    line: &ArticleLine,
+    labels: &[&str],
+    open: &mut Vec<OpenQuestion>,
+) -> Option<Located<String>> {
+    let lower = line.text.to_lowercase();
+    let behind = labels.iter().find_map(|label| {
+        let mut found = lower.match_indices(label);
+        let (at, _) = found.find(|(at, _)| !lower[..*at].ends_with(char::is_alphanumeric))?;
+        line.text.get(at + label.len()..)
+    })?;
+    let behind: String = behind.chars().take(40).collect();
+    let day = dates::day_in(&behind)?;
+    // In front matter, the month comes first.
+    let is_front = lower.starts_with("ms.date");
+    let only = if is_front {
+        day.month_first.as_ref()
+    } else {
+        day.only()
     };
-    take(
-        &[
-            "last review",
-            "last updated",
-            "last modified",
-            "last reviewed",
-            "reviewed:",
-            "reviewed on",
-        ],
-        &mut found.reviewed,
-    );
-    let labels = [
-        "is dated",
-        "was released on",
-        "released on",
-        "release date",
-        "released:",
-        "date published",
-        "published:",
-        "published on",
-        "made available on",
-        "became available on",
-        "available since",
-        "issued on",
-        "dated",
-    ];
-    take(&labels, &mut found.released);
-    if found.released.is_none() {
-        found.released = clauses::sentences(&line.text)
-            .into_iter()
-            .find_map(released)
-            .map(|day| Located::new(day, line.number));
+    if let (None, Some(one), Some(other)) = (only, &day.month_first, &day.day_first) {
+        open.push(OpenQuestion {
+            line: Some(line.number),
+            message: format!("the day may be {one} or {other}"),
+        });
     }
-    if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
-        let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
-        let number: String = rest
-            .chars()
-            .take_while(|c| c.is_ascii_digit() || *c == '.')
-            .take(20)
-            .collect();
-        found.revision = number
-            .trim_end_matches('.')
-            .parse()
-            .ok()
-            .map(|revision| Located::new(revision, line.number));
-    }
+    only.map(|day| Located::new(day.clone(), line.number))
 }
 
 /// Returns the day in "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup
@@ -227,10 +265,7 @@ fn released(sentence: &str) -> Option<String> {
     }
     lower
         .match_indices(" on ")
-        .find_map(|(at, on)| match dates::day(&sentence[at + on.len()..]) {
-            Some((Day::Known(day), _)) => Some(day),
-            _ => None,
-        })
+        .find_map(|(at, on)| dates::day(&sentence[at + on.len()..])?.0.only().cloned())
 }
 
 /// Returns the scope in "… for the X services", "applies only to the X components".
@@ -279,6 +314,7 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         };
         // The text after the list belongs to the page itself.
         if lower.starts_with("keyword")
+            || LABELS.iter().any(|label| lower.starts_with(label))
             || is_imprint(&lower)
             || text.split(' ').any(|word| word.starts_with("kb"))
         {
@@ -289,32 +325,63 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         }
     }
     entries.truncate(100);
+    let mut others: Vec<Located<String>> = Vec::new();
     for entry in entries {
-        let entry = Located::new(without_marks(&entry.value), entry.line);
-        let (product, version) = versioned(without_edition(&entry.value));
-        match &found.product {
-            None => found.product = Some(Located::new(product.to_owned(), entry.line)),
-            Some(known) if known.value != product => {
-                let message = format!(
-                    "the article also applies to `{product}`, but a manifest is for one product: {}",
-                    known.value
-                );
-                found.open.push(OpenQuestion {
-                    line: Some(entry.line),
-                    message,
-                });
-                continue;
-            }
-            Some(_) => {}
+        let line = entry.line;
+        let entry = without_marks(&entry.value);
+        let (product, versions) = with_versions(&entry);
+        let known = found
+            .product
+            .get_or_insert_with(|| Located::new(product.to_owned(), line));
+        if known.value != product {
+            others.push(Located::new(product.to_owned(), line));
+            continue;
         }
-        if let Some(version) =
-            version.filter(|version| !found.versions.iter().any(|known| known.value == **version))
-        {
-            found
-                .versions
-                .push(Located::new(version.to_owned(), entry.line));
+        for version in versions {
+            if !found.versions.iter().any(|known| known.value == version) {
+                found.versions.push(Located::new(version.to_owned(), line));
+            }
         }
     }
+    if let (Some(first), Some(product)) = (others.first(), &found.product) {
+        let names: Vec<String> = others
+            .iter()
+            .map(|other| format!("`{}`", other.value))
+            .collect();
+        let message = format!(
+            "the article also applies to {}, but a manifest is for one product: {}",
+            names.join(", "),
+            product.value
+        );
+        found.open.push(OpenQuestion {
+            line: Some(first.line),
+            message,
+        });
+    }
+}
+
+/// Splits `Product version 4.0` and `Product versions 4.0, 4.0 SP1` into product and versions.
+fn with_versions(text: &str) -> (&str, Vec<&str>) {
+    for words in [" versions ", " version "] {
+        let Some((product, rest)) = text.split_once(words) else {
+            continue;
+        };
+        let is_version = |part: &&str| {
+            let mut words = part.split(' ');
+            let numbered = words
+                .next()
+                .is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+            numbered && words.all(|word| word.starts_with("SP") || word.starts_with("R"))
+        };
+        let versions: Vec<&str> = rest.trim_end_matches('.').split(", ").collect();
+        if versions.len() > 1 && versions.iter().all(is_version)
+            || versions.len() == 1 && rest.contains(" SP") && is_version(&rest)
+        {
+            return (product.trim_end_matches(','), versions);
+        }
+    }
+    let (product, version) = versioned(without_edition(text));
+    (product, version.into_iter().collect())
 }
 
 /// Returns whether a line belongs to the foot of a page, such as its copyright.
@@ -420,21 +487,101 @@ fn is_title(text: &str) -> bool {
     named.iter().any(|name| lower.contains(name)) && text.chars().count() <= 250
 }
 
+/// Finds the title: behind the number, in the name of the page, or on the line after the number.
 fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let head = || {
         outline
             .iter()
             .take(HEAD)
-            .filter(|entry| entry.line.marker.is_none() && is_title(&entry.line.text))
+            .map(|entry| entry.line)
+            .filter(|line| line.marker.is_none())
     };
-    let sentence = |entry: &&OutlineEntry<'_>| !entry.line.text.ends_with('.');
-    let Some(OutlineEntry { line, .. }) = head()
-        .find(|entry| entry.section == Section::Head && sentence(entry))
-        .or_else(|| head().find(sentence))
-    else {
+    let first = outline.iter().take(3).map(|entry| entry.line);
+    let behind = first
+        .filter_map(|line| Some((numbered_title(&line.text)?, line.number)))
+        .find(|(title, _)| !title.is_empty());
+    if let Some((title, line)) = behind.filter(|(title, _)| !names_rollup(title)) {
+        found.title = Some(Located::new(title.to_owned(), line));
         return;
-    };
-    let text = without_marks(&line.text);
+    }
+    let is_phrase = |line: &&ArticleLine| !line.text.ends_with('.');
+    let of_rollup = || head().filter(|line| is_title(&line.text)).filter(is_phrase);
+    let line = of_rollup()
+        .find(|line| line.title)
+        .or_else(|| {
+            outline
+                .iter()
+                .take(HEAD)
+                .find(|entry| {
+                    entry.section == Section::Head
+                        && of_rollup().any(|line| line.number == entry.line.number)
+                })
+                .map(|entry| entry.line)
+        })
+        .or_else(|| {
+            outline
+                .iter()
+                .map(|entry| entry.line)
+                .find(|line| line.title)
+        })
+        .or_else(|| of_rollup().next());
+    match (line, behind) {
+        (Some(line), _) if names_rollup(&line.text) => title_of_rollup(line, found),
+        (_, Some((title, line))) => found.title = Some(Located::new(title.to_owned(), line)),
+        (Some(line), None) => {
+            let title = without_site(without_number(&line.text));
+            found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+        }
+        (None, None) => found.title = after_number(outline, found),
+    }
+}
+
+/// Returns whether a title names a rollup, which it shares with many others of one product.
+fn names_rollup(title: &str) -> bool {
+    let lower = title.to_lowercase();
+    ["rollup", "cumulative update"]
+        .iter()
+        .any(|name| lower.contains(name))
+}
+
+/// Returns the line after the one with the number, if it can be a title.
+fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option<Located<String>> {
+    let number = found.kb.as_ref()?.line;
+    let at = outline
+        .iter()
+        .take(HEAD)
+        .position(|entry| entry.line.number == number)?;
+    let entry = outline.get(at + 1)?;
+    let text = &entry.line.text;
+    let is_label = text
+        .split_once(':')
+        .is_some_and(|(label, _)| label.split(' ').count() <= 2);
+    let is_title = entry.section == Section::Head
+        && !text.ends_with(['.', ',', ';', ':'])
+        && (2..=40).contains(&text.split(' ').count())
+        && entry.line.marker.is_none()
+        && entry.line.cells.len() < 2;
+    (is_title && !is_label).then(|| Located::new(text.clone(), entry.line.number))
+}
+
+/// Returns a title without the name of the site behind it.
+fn without_site(title: &str) -> &str {
+    let site = [" - ", " | ", " – "]
+        .iter()
+        .filter_map(|dash| title.rsplit_once(*dash))
+        .find(|(_, site)| {
+            let lower = site.to_lowercase();
+            ["support", "learn", "docs", "help", "knowledge base"]
+                .iter()
+                .any(|word| lower.ends_with(word))
+                && site.split(' ').count() <= 4
+        });
+    site.map_or(title, |(title, _)| title).trim()
+}
+
+/// Takes the title of a rollup: its product, version and scope have keys of their own.
+fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
+    let text = without_marks(without_site(&line.text));
     let mut title = without_frame(&text);
     // A product from the list is recognized in the title; without a list, the end of the title is
     // the only source.
@@ -458,6 +605,17 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
 }
 
+/// Returns a title without the number before it or behind it.
+fn without_number(title: &str) -> &str {
+    let title = numbered_title(title)
+        .filter(|title| !title.is_empty())
+        .unwrap_or(title);
+    let number = ["(KB", "(kb", "(Q"]
+        .iter()
+        .find_map(|open| title.rsplit_once(open));
+    number.map_or(title, |(before, _)| before.trim_end())
+}
+
 /// Returns a title without the words and the number that frame it.
 fn without_frame(text: &str) -> &str {
     let mut title = text;
@@ -469,14 +627,7 @@ fn without_frame(text: &str) -> &str {
     ] {
         title = title.strip_prefix(start).map_or(title, str::trim_start);
     }
-    if let Some(rest) = title.strip_prefix("KB") {
-        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        title = rest.trim_start_matches([':', ' ', '-', '–']);
-    }
-    let number = title
-        .rsplit_once("(KB")
-        .or_else(|| title.rsplit_once("(kb"));
-    number.map_or(title, |(before, _)| before.trim_end())
+    without_number(title)
 }
 
 /// Takes the version behind the product in a title, if no other is known.
@@ -562,7 +713,7 @@ mod tests {
     use crate::outline::outline;
 
     fn read(text: &str) -> ArticleIdentity {
-        identity(&outline(&lines(text)))
+        identity(&outline(&lines(text)), None)
     }
 
     #[test]
@@ -659,6 +810,14 @@ mod tests {
                 "{sentence}"
             );
         }
+    }
+
+    #[test]
+    fn the_day_of_a_file_is_not_that_of_the_release() {
+        let found = read(
+            "KB612345: Wheels\n\nWheel.vxd version 4.0 (dated 31 May 2011) and later\n\nIt is dated 1 June 2011.\n",
+        );
+        assert_eq!(found.released.map(|day| day.line), Some(5));
     }
 
     #[test]

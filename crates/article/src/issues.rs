@@ -3,13 +3,14 @@
 use super::lines::{ArticleLine, Marker};
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::{Located, clauses};
+use super::{Located, OpenQuestion, clauses};
 
 /// Lists of texts for people.
 #[derive(Debug, Default)]
 pub(super) struct Issues {
     pub(super) fixes: Vec<Located<String>>,
     pub(super) notes: Vec<Located<String>>,
+    pub(super) open: Vec<OpenQuestion>,
 }
 
 /// Reads the bullets below "fixes the following issues", and the remarks beside them.
@@ -71,6 +72,19 @@ impl IssueReader {
         } else {
             self.listing = introduces_faults(&line.text);
             self.depth = usize::MAX;
+            let is_unmarked =
+                |below: &OutlineEntry<'_>| !below.heading && below.line.marker.is_none();
+            if is_fixes
+                && self.listing
+                && line.text.ends_with(':')
+                && below.first().is_some_and(is_unmarked)
+            {
+                let message = "the list below has lost its bullets, so `fixes` lacks its entries";
+                self.found.open.push(OpenQuestion {
+                    line: Some(line.number),
+                    message: message.to_owned(),
+                });
+            }
         }
     }
 

@@ -25,6 +25,9 @@ mod instructions;
 mod issues;
 mod lines;
 mod listing;
+mod markdown;
+mod mentions;
+mod mht;
 mod numbers;
 mod outline;
 mod parts;
@@ -36,9 +39,14 @@ mod steps;
 mod table;
 mod targets;
 mod walk;
+mod words;
 
 pub use decode::MAX_ARTICLE_BYTES;
+pub use mentions::{ArticleMentions, FileMention, ServiceMention, mentions};
 
+use html::SavedPage;
+
+use rollup_names::Kb;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -53,6 +61,14 @@ pub(crate) struct Located<T> {
 impl<T> Located<T> {
     fn new(value: T, line: u32) -> Self {
         Self { value, line }
+    }
+}
+
+/// Returns a range of lines, such as `lines 4-9`.
+fn lines_text((first, last): (u32, u32)) -> String {
+    match first == last {
+        true => format!("line {first}"),
+        false => format!("lines {first}-{last}"),
     }
 }
 
@@ -177,32 +193,84 @@ pub enum ArticleError {
         /// Offset of the byte, from 0.
         at: usize,
     },
+    /// File of another program, which has the text in a form of its own.
+    #[error("it is {0}")]
+    OtherFormat(&'static str),
+    /// Document that rollup reads or writes itself.
+    #[error("it is {0}, not an article")]
+    OtherDocument(&'static str),
     /// Text that is not an article about an update rollup.
     #[error(
-        "it is not an article about an update rollup: it has no KB number, no installation steps and no file table"
+        "it is not an article about an update rollup: it has no installation steps and no file table"
     )]
     NothingFound,
 }
 
 /// Reads an article as it was saved, and writes a manifest draft from it.
+///
+/// # Errors
+///
+/// Fails if the bytes are not such an article.
 pub fn import(bytes: &[u8]) -> Result<ImportedArticle, ArticleError> {
+    import_as(bytes, None)
+}
+
+/// Reads the lines of an article, whatever it was saved as.
+fn read(bytes: &[u8]) -> Result<SavedPage, ArticleError> {
     let text = decode::decode(bytes)?;
-    let (lines, unclosed_at) = match html::is_html(&text) {
-        true => {
-            let page = html::read(&text);
-            (page.lines, page.unclosed_at)
-        }
-        false => (lines::lines(&text), None),
+    refuse_documents(&text)?;
+    if html::is_html(&text) {
+        return Ok(html::read(&text));
+    }
+    let lines = match markdown::is_markdown(&text) {
+        true => markdown::lines(&text),
+        false => lines::lines(&text),
     };
+    Ok(SavedPage {
+        lines,
+        unclosed_at: None,
+    })
+}
+
+/// Refuses documents that rollup reads or writes itself: what they say comes from no vendor.
+fn refuse_documents(text: &str) -> Result<(), ArticleError> {
+    let has_line = |wanted: &str| text.lines().any(|line| line.trim_end() == wanted);
+    let begins = text.trim_start();
+    let document = if has_line("schema = 1")
+        && ["[rollup]", "[payload]", "[[steps]]"]
+            .into_iter()
+            .any(has_line)
+    {
+        "a manifest"
+    } else if has_line("schema = 1") {
+        "a document of rollup"
+    } else if begins.starts_with('{') && text.contains("\"schema\"") {
+        "a JSON document"
+    } else if begins.starts_with('<') && text.contains("<meta name=\"generator\" content=\"rollup")
+    {
+        "a page that rollup wrote"
+    } else {
+        return Ok(());
+    };
+    Err(ArticleError::OtherDocument(document))
+}
+
+/// Reads an article like [`import`]; a given number decides which article it is.
+///
+/// # Errors
+///
+/// Fails if the bytes are not such an article.
+pub fn import_as(bytes: &[u8], kb: Option<Kb>) -> Result<ImportedArticle, ArticleError> {
+    let SavedPage { lines, unclosed_at } = read(bytes)?;
     let outline = outline::outline(&lines);
     let table = table::table(&outline);
-    let identity = identity::identity(&outline);
+    let identity = identity::identity(&outline, kb);
     let own = identity.kb.as_ref().map(|kb| kb.value);
     let relations = relations::relations(&outline, own);
     let prerequisites = prerequisites::prerequisites(&outline);
     let issues = issues::issues(&outline);
     let walked = walk::walk(&outline);
-    if identity.kb.is_none() && walked.steps.is_empty() && table.rows.is_empty() {
+    if walked.steps.is_empty() && table.rows.is_empty() && table.open.is_empty() {
         return Err(ArticleError::NothingFound);
     }
     Ok(draft::write_draft(draft::ArticleFacts {

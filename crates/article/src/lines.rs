@@ -1,22 +1,34 @@
 //! Numbered lines of a text: without markers, with white space and quotes in one form, and with
 //! wrapped lines joined again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{columns, words};
+
 /// A line of the article.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ArticleLine {
     /// Number from 1; that of its first line if it was wrapped.
     pub(super) number: u32,
+    /// Number of its last line if it was wrapped, and else the same.
+    pub(super) last: u32,
     /// Indentation: columns in a text, number of lists around it in a page.
     pub(super) depth: usize,
     pub(super) marker: Option<Marker>,
     /// True if the page has it as a heading.
     pub(super) heading: bool,
+    /// True if it is the title of the article.
+    pub(super) title: bool,
+    /// True if it is the address of the page itself.
+    pub(super) address: bool,
     /// True if a blank line (or the edge of a block) precedes it.
     pub(super) apart: bool,
     /// Text without the marker, with single spaces.
     pub(super) text: String,
     /// Columns of that text, if tabs, wide gaps or a table separate them.
     pub(super) cells: Vec<String>,
+    /// True if the cells are those of a table, so that an empty cell is one, too.
+    pub(super) tabular: bool,
 }
 
 /// Marker at the beginning of a line of a list.
@@ -33,59 +45,181 @@ pub(super) enum Marker {
 
 /// Returns the lines of a text that are not blank.
 pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
-    let mut lines: Vec<ArticleLine> = Vec::new();
-    let width = wrapping(text);
-    let (mut apart, mut last_length) = (true, 0);
-    let mut bare: Option<ArticleLine> = None;
-    for (at, raw) in text.lines().enumerate() {
-        let raw = plain(raw);
-        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        let Some(mut line) = line(&raw, number) else {
-            apart = true;
-            continue;
+    let numbered: Vec<(u32, String)> = (1..).zip(text.lines().map(plain)).collect();
+    let footers = footers(&numbered);
+    let width = wrapping(&numbered);
+    let mut reader = LineReader {
+        width,
+        apart: true,
+        ..LineReader::default()
+    };
+    for (number, raw) in &numbered {
+        if !footers.contains(&without_digits(raw)) {
+            reader.take(*number, raw);
+        }
+    }
+    let mut lines = reader.lines;
+    // A joined line gets its one cell here, when it is complete and copied only once.
+    for line in lines.iter_mut().filter(|line| line.cells.is_empty()) {
+        line.cells.push(line.text.clone());
+    }
+    lines
+}
+
+/// Columns that a full line may lack: a gap, and some of an indentation.
+const SLACK: usize = 4;
+
+#[derive(Default)]
+struct LineReader {
+    lines: Vec<ArticleLine>,
+    /// Column at which the text is wrapped, if it is.
+    width: Option<usize>,
+    /// True if the line before was blank.
+    apart: bool,
+    /// Length of the line before.
+    length: usize,
+    /// Marker that is alone on its line, and belongs to the line below it.
+    bare: Option<ArticleLine>,
+    /// Separator of the list of values that is being read.
+    values: Option<char>,
+}
+
+impl LineReader {
+    fn take(&mut self, number: u32, raw: &str) {
+        let is_rule = is_rule(raw);
+        if raw.trim().is_empty() || is_rule {
+            if is_rule && !self.apart && !raw.contains(['|', '+']) {
+                self.underline(raw);
+            }
+            if !is_rule {
+                (self.apart, self.values) = (true, None);
+            }
+            return;
+        }
+        let Some(mut line) = self.row(raw, number).or_else(|| line(raw, number)) else {
+            return;
         };
-        line.apart = std::mem::take(&mut apart);
-        // A marker alone belongs to the line below it.
-        if let Some(bare) = bare.take() {
+        line.apart = std::mem::take(&mut self.apart);
+        if let Some(bare) = self.bare.take() {
             if line.marker.is_none() {
                 (line.marker, line.depth, line.apart) = (bare.marker, bare.depth, bare.apart);
             }
         } else if line.text.is_empty() {
-            bare = Some(line);
-            continue;
+            self.bare = Some(line);
+            return;
         }
         if line.text.is_empty() {
-            continue;
+            return;
         }
-        let length = raw.trim_end().chars().count();
-        let is_continuation = width.is_some_and(|width| {
-            let word = line
-                .text
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .count();
-            lines.last().is_some_and(|last| {
-                !line.apart && continues(last, &line) && last_length + 1 + word > width
-            })
-        });
-        match lines.last_mut().filter(|_| is_continuation) {
+        let is_full = |width| self.length + SLACK + first_word(&line.text) > width;
+        let continues = self.lines.last().is_some_and(|last| continues(last, &line));
+        let last = self.lines.last_mut();
+        match last.filter(|_| continues && self.width.is_some_and(is_full)) {
             Some(last) => {
+                last.last = number;
                 last.text.push(' ');
                 last.text.push_str(&line.text);
                 last.cells.clear();
             }
-            None => lines.push(line),
+            None => self.lines.push(line),
         }
-        last_length = length;
+        self.length = raw.trim_end().chars().count();
     }
-    // A joined line gets its one cell here, when it is complete and copied only once.
-    lines
-        .iter_mut()
-        .filter(|line| line.cells.is_empty())
-        .for_each(|line| line.cells.push(line.text.clone()));
-    lines
+
+    /// Makes the line before a heading if this rule underlines it.
+    fn underline(&mut self, rule: &str) {
+        let length = self.length;
+        let Some(last) = self.lines.last_mut() else {
+            return;
+        };
+        let fits = rule.trim().len().abs_diff(length) <= 8 || rule.contains('=');
+        let is_title = last.cells.len() <= 1 && !last.text.ends_with(['.', ',', ';']);
+        last.heading |= fits && is_title && last.marker != Some(Marker::Bullet) && !is_row(last);
+    }
+
+    /// Reads a row of a table whose cells are separated by bars, or by commas below a head.
+    fn row(&mut self, raw: &str, number: u32) -> Option<ArticleLine> {
+        let trimmed = raw.trim();
+        let separator = match trimmed.starts_with('|') {
+            true => Some('|'),
+            false => ['|', ',', ';'].into_iter().find(|separator| {
+                let cells = values(trimmed, *separator);
+                cells.len() > usize::from(*separator != '|') + 1
+                    && columns::head("", &cells).is_some()
+            }),
+        };
+        self.values = separator.or(self.values);
+        let cells = values(trimmed, self.values?);
+        (cells.len() > 1).then_some(())?;
+        let mut line = line(raw, number)?;
+        line.marker = None;
+        line.text = spaced(&cells.join(" "));
+        line.tabular = true;
+        line.cells = cells;
+        Some(line)
+    }
+}
+
+/// Splits a line of values, of which some may be quoted.
+fn values(text: &str, separator: char) -> Vec<String> {
+    let inner = text.strip_prefix('|').unwrap_or(text);
+    let inner = inner.strip_suffix('|').unwrap_or(inner);
+    let text = if separator == '|' { inner } else { text };
+    let mut is_quoted = false;
+    let parts = text.split(|c: char| {
+        is_quoted ^= c == '"';
+        c == separator && !is_quoted
+    });
+    parts
+        .map(|part| spaced(part.trim().trim_matches('"')))
+        .collect()
+}
+
+/// Returns whether a line only draws a rule, such as the one below a heading or within a table.
+fn is_rule(raw: &str) -> bool {
+    let drawn = |c: &char| matches!(c, '-' | '=' | '_' | '*' | '\u{2500}');
+    raw.chars().filter(drawn).count() >= 3
+        && raw
+            .chars()
+            .all(|c| drawn(&c) || matches!(c, ' ' | '\t' | '|' | '+' | ':'))
+}
+
+/// Returns the lines that a printer puts on every page, without their digits.
+fn footers(lines: &[(u32, String)]) -> BTreeSet<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, raw) in lines {
+        let kind = without_digits(raw);
+        let lower = kind.to_lowercase();
+        let numbers = ["page #", "page # of #", "seite #", "seite # von #"];
+        let is_paged = numbers
+            .iter()
+            .any(|mark| lower.ends_with(mark) || lower.starts_with(mark))
+            || lower.contains("://")
+                && [" #/#", " # of #"].iter().any(|mark| lower.ends_with(mark));
+        if is_paged && kind.len() <= 200 {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    counts.retain(|_, count| *count > 1);
+    counts.into_keys().collect()
+}
+
+/// Returns a line with one sign for each number.
+fn without_digits(raw: &str) -> String {
+    let mut kind = String::new();
+    for c in spaced(raw).chars() {
+        match c.is_ascii_digit() {
+            true if kind.ends_with('#') => {}
+            true => kind.push('#'),
+            false => kind.push(c),
+        }
+    }
+    kind
+}
+
+fn first_word(text: &str) -> usize {
+    let word = text.split(' ').next().unwrap_or_default();
+    word.chars().count()
 }
 
 /// Makes a line from text that is complete in itself, such as a block of a page.
@@ -100,12 +234,16 @@ pub(super) fn line(raw: &str, number: u32) -> Option<ArticleLine> {
     let (marker, rest) = marker(body);
     Some(ArticleLine {
         number,
+        last: number,
         depth: depth + bullet_depth(body, marker),
         marker,
         heading: false,
+        title: false,
+        address: false,
         apart: false,
         text: spaced(rest),
         cells: cells(rest),
+        tabular: rest.contains('\t'),
     })
 }
 
@@ -149,13 +287,26 @@ fn cells(text: &str) -> Vec<String> {
     } else {
         text.split("  ").collect()
     };
-    let cells = parts.into_iter().map(spaced);
     // Two tabs in a row enclose an empty cell; a wide gap is one gap, however wide.
     if tabs {
-        cells.collect()
-    } else {
-        cells.filter(|cell| !cell.is_empty()).collect()
+        return parts.into_iter().map(spaced).collect();
     }
+    let mut cells: Vec<String> = Vec::new();
+    for part in parts
+        .into_iter()
+        .map(spaced)
+        .filter(|part| !part.is_empty())
+    {
+        match cells
+            .last_mut()
+            .filter(|last| last.ends_with(['.', '!', '?', ':']))
+        {
+            // A wide gap between two sentences.
+            Some(last) => *last = format!("{last} {part}"),
+            None => cells.push(part),
+        }
+    }
+    cells
 }
 
 /// Returns the depth that the kind of a bullet shows. A list saved as text loses its indentation,
@@ -258,29 +409,60 @@ fn numbered(body: &str) -> Option<(Marker, &str)> {
     ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
 }
 
-/// Returns the width at which a text was wrapped, if it was: its longest lines end near the same
-/// column.
-fn wrapping(text: &str) -> Option<usize> {
-    let lengths: Vec<usize> = text
-        .lines()
-        .map(|line| line.trim_end().chars().count())
-        .collect();
-    let width = lengths.iter().copied().max().unwrap_or(0);
-    let full = lengths
-        .iter()
-        .filter(|length| **length + 12 > width)
-        .count();
-    ((50..=110).contains(&width) && full >= 4).then_some(width)
+/// Returns the column at which a text was wrapped, if it was: after most lines that end within a
+/// sentence, the first word of the next line did not fit any more.
+fn wrapping(lines: &[(u32, String)]) -> Option<usize> {
+    let mut fits = [0_usize; 111];
+    let mut pairs = 0;
+    for pair in lines.windows(2) {
+        let [above, below] = [&pair[0].1, &pair[1].1].map(|raw| raw.trim());
+        let length = pair[0].1.trim_end().chars().count();
+        let goes_on = !above.ends_with(['.', ':', '!', '?', ';', '|'])
+            && below.starts_with(char::is_lowercase)
+            && marker(below).0.is_none();
+        if length < 40 || !goes_on || above.contains("  ") {
+            continue;
+        }
+        pairs += 1;
+        for count in fits
+            .iter_mut()
+            .take(length + 1 + first_word(below))
+            .skip(length)
+        {
+            *count += 1;
+        }
+    }
+    // The narrowest column that fits most lines.
+    let most = fits.iter().copied().max().unwrap_or(0);
+    let width = fits.iter().position(|count| *count == most)?;
+    (most >= 3 && most * 2 >= pairs && width >= 50).then_some(width)
 }
 
 /// Returns whether a line can be the rest of the one before it, if that one is full.
 fn continues(last: &ArticleLine, line: &ArticleLine) -> bool {
-    let row = |line: &ArticleLine| line.cells.len() > 1 || starts_with_file(&line.text);
     line.marker.is_none()
-        && line.depth >= last.depth
-        && !row(last)
-        && !row(line)
+        && !line.apart
+        && !last.heading
+        && (line.depth >= last.depth
+            || last.marker.is_none()
+            || line.text.starts_with(char::is_lowercase))
+        && !is_row(last)
+        && !is_row(line)
         && !last.text.ends_with(':')
+}
+
+/// Returns whether a line can be a row of a table.
+fn is_row(line: &ArticleLine) -> bool {
+    let text = line.text.as_str();
+    // Without anything between the cells, there are few words and many digits.
+    let is_glued = starts_with_file(text)
+        && text.split(' ').count() <= 5
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 6;
+    line.cells.len() > 1
+        || line.tabular
+        || is_glued
+        || words::is_row(text)
+        || columns::is_head(text, &line.cells)
 }
 
 /// Returns whether a text begins with the name of a file, as the rows of a file table do.

@@ -7,7 +7,7 @@ use super::issues::remark;
 use super::lines::{ArticleLine, Marker, starts_with_file};
 use super::outline::OutlineEntry;
 use super::parts::is_title;
-use super::steps::StepFiles;
+use super::steps::unique;
 
 /// Returns the list below an instruction, if it announces one.
 pub(super) fn members<'l>(rest: &[&OutlineEntry<'l>]) -> Vec<&'l ArticleLine> {
@@ -74,8 +74,14 @@ pub(super) fn listed(
     files: Files,
     line: &ArticleLine,
     members: &[&ArticleLine],
-) -> (StepFiles, Vec<Located<String>>) {
+) -> (Vec<Located<String>>, Vec<Located<String>>) {
     let mut todo = Vec::new();
+    if let Files::Named(names) = files {
+        let names = names
+            .into_iter()
+            .map(|name| Located::new(name, line.number));
+        return (unique(names), todo);
+    }
     // The name of a part of the list has files one level deeper below it.
     let is_heading = |at: usize| {
         members
@@ -105,6 +111,6 @@ pub(super) fn listed(
                 }
             }
         });
-    let following = following.collect();
-    (StepFiles::of(files, line.number, following), todo)
+    let following: Vec<Located<String>> = following.collect();
+    (unique(following), todo)
 }

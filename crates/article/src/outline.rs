@@ -1,5 +1,6 @@
 //! Sections of an article, recognized by the words and the look of their headings.
 
+use super::clauses;
 use super::headings::by_words;
 use super::lines::{ArticleLine, Marker};
 use super::section::Section;
@@ -31,12 +32,16 @@ pub(super) fn outline(lines: &[ArticleLine]) -> Vec<OutlineEntry<'_>> {
             heading,
         });
     }
-    place_steps_without_heading(&mut entries);
     entries
 }
 
+/// Largest indentation of a heading.
+const INDENTED: usize = 16;
+
 fn heading(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
-    if matches!(line.marker, Some(Marker::Bullet | Marker::Step(_))) || line.cells.len() > 1 {
+    let is_list = matches!(line.marker, Some(Marker::Bullet | Marker::Step(_)));
+    // A line indented this far continues a cell of the line above.
+    if is_list || line.cells.len() > 1 || line.depth > INDENTED && !line.heading {
         return None;
     }
     let text = line.text.trim_end_matches(':').to_lowercase();
@@ -73,6 +78,22 @@ fn heading(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     }
 }
 
+/// Words that begin the instructions of an installation.
+const INSTALLS: [&str; 7] = [
+    "to install ",
+    "to apply ",
+    "to deploy ",
+    "to enable ",
+    "to manually install ",
+    "to use the hotfix installer",
+    "to update ",
+];
+
+/// Words for what is installed.
+const ROLLUPS: [&str; 8] = [
+    "update", "updated", "rollup", "hotfix", "hotfix:", "package", "fix", "fix:",
+];
+
 /// Returns the section that a sentence opens although it is not a heading.
 fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     let text = line.text.to_lowercase();
@@ -102,51 +123,34 @@ fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     if removes && rollup && ends_it && (steps || text.ends_with(':')) {
         return Some((Section::Removal, false));
     }
-    let installs = ["to install ", "to apply ", "to deploy "]
+    let may = matches!(
+        now,
+        Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
+    );
+    let begins = |sentence: &str| INSTALLS.iter().any(|start| sentence.starts_with(start));
+    let first = text.split(", ").next().unwrap_or_default();
+    let of_rollup = ROLLUPS
         .iter()
-        .any(|start| text.starts_with(start));
-    if installs && rollup && (steps || text.ends_with(':')) {
-        return Some((Section::Installation, false));
-    }
+        .any(|word| first.split(' ').any(|part| part == *word));
+    let installs = begins(&text)
+        && of_rollup
+        && !text.contains("must have")
+        && !text.contains("must be running");
+    let is_announced = clauses::sentences(&line.text)
+        .into_iter()
+        .skip(1)
+        .any(|sentence| {
+            let sentence = sentence.to_lowercase();
+            begins(&sentence)
+                && ROLLUPS.iter().any(|word| sentence.contains(word))
+                && sentence.ends_with(':')
+        });
     let numbered = matches!(line.marker, Some(Marker::Step(_)));
-    (numbered && !matches!(now, Section::Removal | Section::Installation))
-        .then_some((Section::Installation, false))
+    (may && (installs || is_announced || numbered)).then_some((Section::Installation, false))
 }
 
 fn is_table_head(line: &ArticleLine) -> bool {
     super::columns::is_head(&line.text, &line.cells)
-}
-
-/// Puts the steps of an article without a heading above them into the installation section: they
-/// begin with the first numbered command of the console.
-fn place_steps_without_heading(entries: &mut [OutlineEntry<'_>]) {
-    if entries
-        .iter()
-        .any(|entry| entry.section == Section::Installation && !entry.heading)
-    {
-        return;
-    }
-    let open = |section| {
-        matches!(
-            section,
-            Section::Head | Section::Summary | Section::Other | Section::Installation
-        )
-    };
-    let is_step = |entry: &OutlineEntry<'_>| {
-        open(entry.section)
-            && entry.line.marker == Some(Marker::Number)
-            && super::commands::is_command(&entry.line.text)
-    };
-    let Some(first) = entries.iter().position(is_step) else {
-        return;
-    };
-    let section = entries[first].section;
-    for entry in entries[first..]
-        .iter_mut()
-        .take_while(|entry| entry.section == section && !entry.heading)
-    {
-        entry.section = Section::Installation;
-    }
 }
 
 #[cfg(test)]
@@ -192,15 +196,33 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_found_without_a_heading() {
-        let lines = lines(
-            "A title\n\nIt repairs something.\n1. Expand Tools, and then expand More.\n2. Wait.\n\nFile information\nx",
-        );
-        let sections: Vec<_> = outline(&lines).iter().map(|entry| entry.section).collect();
-        use Section::{Files, Head, Installation};
-        assert_eq!(
-            sections,
-            [Head, Head, Installation, Installation, Files, Files]
-        );
+    fn only_words_that_say_so_open_an_installation() {
+        for (words, section) in [
+            (
+                "To apply this hotfix, follow these steps:",
+                Section::Installation,
+            ),
+            (
+                "To install the fix, replace wheel.dll.",
+                Section::Installation,
+            ),
+            ("Using the Hotfix Installer:", Section::Installation),
+            ("Follow these steps:", Section::Other),
+            (
+                "To reproduce the problem, follow these steps:",
+                Section::Problem,
+            ),
+            ("WORKAROUND", Section::Problem),
+        ] {
+            let lines = lines(&format!(
+                "A title\n\nMORE INFORMATION\n\n{words}\n\n1. Expand Tools, and then expand More."
+            ));
+            let outline = outline(&lines);
+            assert_eq!(
+                outline.last().map(|entry| entry.section),
+                Some(section),
+                "{words}"
+            );
+        }
     }
 }

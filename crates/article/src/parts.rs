@@ -27,11 +27,13 @@ pub(super) fn is_part(rest: &[&OutlineEntry<'_>]) -> bool {
     match line.marker {
         // `Step 1:` is a part if numbered lines follow it, and an instruction of its own otherwise.
         Some(Marker::Step(_)) => {
-            !works
-                && next.is_some_and(|next| {
-                    matches!(next.marker, Some(Marker::Number | Marker::Letter))
-                })
-                || line.text.is_empty()
+            // In a text that lost its numbers, the title is not a sentence.
+            let begins = |next: &ArticleLine| match next.marker {
+                Some(Marker::Number | Marker::Letter) => true,
+                Some(_) => false,
+                None => is_title(line) && !is_title(next),
+            };
+            !works && next.is_some_and(begins) || line.text.is_empty()
         }
         Some(Marker::Number) => {
             !works

@@ -3,7 +3,7 @@
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::{Located, clauses};
+use super::{Located, OpenQuestion, clauses};
 use rollup_names::Kb;
 
 /// Relations that the article states.
@@ -12,6 +12,7 @@ pub(super) struct Relations {
     pub(super) includes: Vec<Located<Kb>>,
     pub(super) replaces: Vec<Located<Kb>>,
     pub(super) requires: Vec<Located<Kb>>,
+    pub(super) open: Vec<OpenQuestion>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,16 @@ pub(super) fn relations(outline: &[OutlineEntry<'_>], own: Option<Kb>) -> Relati
         }
         let text = without_addresses(&line.text);
         let stated = stated_relations(&text, *section);
+        // Of alternatives, none is the relation.
+        if !stated.is_empty() && has_alternatives(&text) {
+            let message = "this relation names alternatives; write the one that is meant";
+            found.open.push(OpenQuestion {
+                line: Some(line.number),
+                message: message.to_owned(),
+            });
+            open.clear();
+            continue;
+        }
         if stated.is_empty() {
             // A list goes on as long as its lines begin with numbers.
             let named = if open.is_empty() {
@@ -48,11 +59,13 @@ pub(super) fn relations(outline: &[OutlineEntry<'_>], own: Option<Kb>) -> Relati
             } else {
                 numbers(&text)
             };
-            if !leads(&text, &named) {
+            let count = leading(&text, &named);
+            if count == 0 {
                 open.clear();
             }
-            open.iter()
-                .for_each(|relation| found.add(*relation, &named[..1], line.number, own));
+            for relation in &open {
+                found.add(*relation, &named[..count], line.number, own);
+            }
             continue;
         }
         stated
@@ -204,19 +217,18 @@ fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     found
 }
 
-/// Returns whether a line of a list is about the number that it begins with.
-fn leads(text: &str, named: &[Kb]) -> bool {
-    let Some(first) = named.first() else {
-        return false;
-    };
-    let digits = first.to_string()[2..].to_owned();
-    let before = text
-        .split(&digits)
-        .next()
-        .unwrap_or_default()
-        .to_lowercase();
-    const LABELS: [&str; 9] = [
+/// Returns whether an "or" is between two numbers of a text.
+fn has_alternatives(text: &str) -> bool {
+    let parts = text.split(" or ");
+    let numbered: Vec<bool> = parts.map(|part| !numbers(part).is_empty()).collect();
+    numbered.windows(2).any(|pair| pair[0] && pair[1])
+}
+
+/// Returns how many numbers a line of a list begins with.
+fn leading(text: &str, named: &[Kb]) -> usize {
+    const LABELS: [&str; 10] = [
         "kb",
+        "q",
         "article",
         "the",
         "microsoft",
@@ -226,9 +238,20 @@ fn leads(text: &str, named: &[Kb]) -> bool {
         "rollup",
         "hotfix",
     ];
-    before
-        .split(|c: char| !c.is_alphanumeric())
-        .all(|word| word.is_empty() || LABELS.contains(&word))
+    let mut rest = text.to_lowercase();
+    let between = |(at, kb): &(usize, &Kb)| {
+        let digits = kb.to_string()[2..].to_owned();
+        let Some((before, after)) = rest.split_once(&digits) else {
+            return false;
+        };
+        let mut words = before
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty());
+        let leads = words.all(|word| LABELS.contains(&word) || *at > 0 && word == "and");
+        rest = after.to_owned();
+        leads
+    };
+    named.iter().enumerate().take_while(between).count()
 }
 
 /// Removes the addresses, which repeat the numbers or have others.
@@ -285,6 +308,24 @@ mod tests {
             ["KB600001", "KB600003", "KB600006", "KB600007"]
         );
         assert_eq!(shown(&found.requires), ["KB600004"]);
+    }
+
+    #[test]
+    fn all_numbers_of_a_line_are_taken_and_no_alternative() {
+        let text = "A rollup\n\nReplacement information\n\nThis rollup replaces the following updates:\n- 600001, 600002 and KB600003\n\
+            - 600004 Fix of 600005\n\nYou can replace it. This rollup replaces KB600006 or KB600007.\n";
+        let lines = lines(text);
+        let found = relations(&outline(&lines), None);
+        let replaces: Vec<_> = found
+            .replaces
+            .iter()
+            .map(|kb| kb.value.to_string())
+            .collect();
+        assert_eq!(replaces, ["KB600001", "KB600002", "KB600003", "KB600004"]);
+        assert_eq!(
+            found.open.iter().map(|open| open.line).collect::<Vec<_>>(),
+            [Some(9)]
+        );
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(super) enum Section {
     Replacement,
     Files,
     AppliesTo,
+    /// Causes, symptoms, how to reproduce them and how to work around them: a list there is never an
+    /// installation.
+    Problem,
     /// Anything else with a heading.
     Other,
 }

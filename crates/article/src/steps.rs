@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Located;
-use super::commands::{Files, QueuedAction};
+use super::commands::QueuedAction;
 use super::targets::{role, slug};
 use rollup_names::CaseFolded;
 use rollup_names::ServiceVerb;
@@ -36,12 +36,12 @@ pub(super) enum StepAction {
     /// none if that step is unknown.
     Reinstall(Option<usize>),
     Copy {
-        files: StepFiles,
+        files: Vec<Located<String>>,
         to: String,
         on: Option<StepServers>,
     },
     Run {
-        files: StepFiles,
+        files: Vec<Located<String>>,
         on: Option<StepServers>,
     },
     Service {
@@ -70,31 +70,6 @@ impl ManualWork {
             .filter_map(|line| Some(Located::new(role(&line.value)?, line.line)));
         let first = roles.next()?;
         roles.all(|role| role.value == first.value).then_some(first)
-    }
-}
-
-/// Files of a step.
-#[derive(Debug)]
-pub(super) enum StepFiles {
-    Named(Vec<Located<String>>),
-    Others,
-    /// The others except these.
-    OthersBut(Vec<String>),
-    /// All with this extension; the file table shows which.
-    Ending(String),
-}
-
-impl StepFiles {
-    pub(super) fn of(files: Files, line: u32, following: Vec<Located<String>>) -> Self {
-        match files {
-            Files::Named(names) => Self::Named(unique(
-                names.into_iter().map(|name| Located::new(name, line)),
-            )),
-            Files::Following => Self::Named(unique(following)),
-            Files::Others => Self::Others,
-            Files::OthersBut(names) => Self::OthersBut(names),
-            Files::Ending(ending) => Self::Ending(ending),
-        }
     }
 }
 
@@ -158,7 +133,8 @@ impl ItemSelection {
     }
 }
 
-fn unique(names: impl IntoIterator<Item = Located<String>>) -> Vec<Located<String>> {
+/// Returns the names without those that occur again.
+pub(super) fn unique(names: impl IntoIterator<Item = Located<String>>) -> Vec<Located<String>> {
     let mut seen = std::collections::BTreeSet::new();
     names
         .into_iter()

@@ -201,7 +201,7 @@ fn lists_end_at_the_next_number() {
                 .replace('"', "")
                 .as_str(),
             "copy share [a.msi, b.msi]",
-            "copy wheel Bin/New true"
+            "manual wheel"
         ]
     );
 }

@@ -16,15 +16,15 @@ use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{self, IfExists, OutputFile};
 use crate::cli::terminal::out::{self, BOLD, WARN, count, shell_quoted, styled, wrapped};
-use crate::names::Escaped;
+use crate::names::{Escaped, Kb};
 
 /// Number of open points that are listed below a draft; the report has all of them.
 const BRIEF: usize = 12;
 
 /// Reads an article named on the command line.
-pub(super) fn imported(path: &Path) -> Result<ImportedArticle, Failure> {
+pub(super) fn imported(path: &Path, kb: Option<Kb>) -> Result<ImportedArticle, Failure> {
     let bytes = inputs::bytes(path, article::MAX_ARTICLE_BYTES as u64 + 1)?;
-    article::import(&bytes).map_err(|error| no_article(path, &error))
+    article::import_as(&bytes, kb).map_err(|error| no_article(path, &error))
 }
 
 /// Runs `rollup import`.
@@ -39,7 +39,7 @@ pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
         Some(path) if path != Path::new("-") => Some(OutputFile::new(path, &[article], existing)?),
         _ => None,
     };
-    let imported = imported(article)?;
+    let imported = imported(article, args.kb)?;
     if output.is_some() || !args.report {
         output::document(&imported.draft, output.as_ref())?;
     }
@@ -54,7 +54,7 @@ pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn no_article(path: &Path, error: &ArticleError) -> Failure {
+pub(super) fn no_article(path: &Path, error: &ArticleError) -> Failure {
     let failure = Failure::invalid(format_args!(
         "`{}` cannot be imported: {error}",
         path.display()
@@ -64,9 +64,13 @@ fn no_article(path: &Path, error: &ArticleError) -> Failure {
         ArticleError::Binary { .. } => {
             failure.next("save the article from the browser as text or as a page, or paste it into a text file")
         }
+        ArticleError::OtherFormat(_) => {
+            failure.next("save the article from the browser as text, as a page (.htm or .mht) or as Markdown")
+        }
+        ArticleError::OtherDocument(_) => failure.next("name the article that the vendor published, as text or as a page"),
         ArticleError::NothingFound => failure.next(
-            "check the file: it needs a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
-             heading such as `Installation information`, or a table with the columns `File name` and `Size`",
+            "check the file: it needs numbered steps below a heading such as `Installation information`, or a table with \
+             the columns `File name` and `Size`",
         ),
     }
 }

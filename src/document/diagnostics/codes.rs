@@ -192,6 +192,22 @@ almost `x86`, `x64`, `ia64`, or the platform of a server:
 
 Correct the spelling. If the platform exists, ignore the warning.";
 
+    OpenValue = "RU0121", Error, "a value is a TODO",
+"A draft has `TODO` where its source leaves a value open. It is not a fact, so the document cannot
+be used:
+
+    title = \"TODO the title of the rollup\"
+
+Replace it with the value, or remove the key if it may be left out. The comment above it, or the
+report of `rollup import`, names the line of the article.";
+    OpenComment = "RU0122", Warning, "a comment is a TODO",
+"A comment with the word `TODO` is a decision that is left, such as those that `rollup import`
+writes above a value that the article leaves open:
+
+    # TODO the article does not name the zone of the times (article, line 81)
+
+Decide it, and then remove the comment. With `--deny warnings` a draft cannot pass before.";
+
     // The file table.
     NotListed = "RU0201", Error, "a used file is missing from the file table",
 "Every file that a step copies or runs must be in `[payload] files`, so that it can be verified.
@@ -455,19 +471,19 @@ zone change its date, too. If the file is pinned by its hash, this is only a not
 
     // The article.
     ContradictsArticle = "RU0801", Error, "the manifest contradicts its article",
-"With `--article` the article is read again and compared with the manifest: for example a size
-with two digits exchanged, a step in another order, or another group. The finding names both
-places. Correct the manifest; if it differs on purpose, give the reason in a comment and use
-`--allow RU0801`.";
+"With `--article` every row of the file table is compared with the lines of the article that name
+its file: for example a size with two digits exchanged, or another day. If the article has several
+rows of one name, one of them must fit. The finding names both places. Correct the manifest.";
     MissingFromManifest = "RU0802", Error, "a part of the article is missing from the manifest",
-"A file, an item or a step of the article is missing from the manifest, so it would not be done.
-Add it; `rollup import` writes a draft from which it can be copied.";
+"A table or a list of the article names a file that the manifest does not, or a sentence changes a
+service that no step names; the latter is a warning. Add the row or the step. If the sentence is
+about something else, such as a workaround, ignore the warning.";
     MissingFromArticle = "RU0803", Warning, "a part of the manifest is missing from its article",
-"The author may know it from another source. Facts that articles never contain are not reported:
-pins, titles, the reason why a file is unused, and the undo of a manual step.";
+"The author may know it from another source. Reported are the files of the table and the numbers of
+other rollups; roles, titles and instructions are the author's.";
     ArticleUnclear = "RU0804", Note, "the article is unclear",
-"A part of the article that cannot be read with certainty is not compared. Check the named line of
-the article.";
+"The article mentions files or articles that the manifest does not, but only in sentences: only a
+person knows if they belong to the rollup. Check the named line of the article.";
 }
 
 impl fmt::Display for Code {

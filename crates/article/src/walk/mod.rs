@@ -21,7 +21,7 @@ use super::steps::{self, ArticleStep, ManualWork, StepAction};
 use super::targets::{self, Targets};
 use queue::QueueEntry;
 
-use super::{InstallationLine, LineResult, Located, OpenQuestion};
+use super::{InstallationLine, LineResult, Located, OpenQuestion, lines_text};
 
 /// Steps, every line of the section, and the open questions.
 #[derive(Debug, Default)]
@@ -42,7 +42,86 @@ pub(super) fn walk(outline: &[OutlineEntry<'_>]) -> WalkResult {
     while at < section.len() {
         at += walker.take(&section[at..]);
     }
-    walker.finish()
+    let mut result = walker.finish();
+    result.open.extend(instructions_elsewhere(outline));
+    result
+}
+
+/// Reports instructions that no heading calls an installation; a person knows if they belong to
+/// the rollup.
+fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
+        let may_install = matches!(
+            stretch[0].section,
+            Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
+        );
+        let mut instructs = stretch
+            .iter()
+            .filter(|entry| may_install && !entry.heading && is_instruction(entry))
+            .map(|entry| entry.line);
+        if let Some(first) = instructs.next() {
+            let last = instructs.next_back().unwrap_or(first);
+            ranges.push((first.number, last.last));
+        }
+    }
+    let (first, _) = *ranges.first()?;
+    let places: Vec<String> = ranges.iter().map(|range| lines_text(*range)).collect();
+    let message = format!(
+        "no heading calls these instructions an installation; if they install the rollup, write them as steps ({})",
+        places.join(", ")
+    );
+    Some(OpenQuestion {
+        line: Some(first),
+        message,
+    })
+}
+
+/// Returns whether a sentence begins with a verb that changes something.
+fn begins_with_action(sentence: &str) -> bool {
+    const ACTIONS: [&str; 16] = [
+        "copy",
+        "replace",
+        "rename",
+        "run",
+        "execute",
+        "extract",
+        "install",
+        "stop",
+        "start",
+        "restart",
+        "delete",
+        "remove",
+        "unpack",
+        "overwrite",
+        "disable",
+        "enable",
+    ];
+    let verb = clauses::verb(sentence).map(|(verb, _)| verb);
+    verb.is_some_and(|verb| ACTIONS.contains(&verb))
+        && !sentence.ends_with(':')
+        && sentence.contains(' ')
+}
+
+/// Returns whether a line outside of an installation may be a part of one: an entry of a numbered
+/// list, or a sentence that gives an instruction where the article describes the solution.
+fn is_instruction(entry: &OutlineEntry<'_>) -> bool {
+    let line = entry.line;
+    match line.marker {
+        Some(Marker::Number | Marker::Letter) => commands::is_command(&line.text),
+        _ if !matches!(entry.section, Section::Files | Section::Other) => false,
+        Some(_) => begins_with_action(&line.text),
+        None => {
+            let text = remark(&line.text).unwrap_or(&line.text);
+            let is_conditional = text.len() < line.text.len();
+            clauses::sentences(text).iter().any(|sentence| {
+                begins_with_action(sentence)
+                    || is_conditional
+                        && sentence.starts_with("If ")
+                        && commands::is_command(sentence)
+            })
+        }
+    }
 }
 
 #[derive(Default)]
@@ -183,6 +262,10 @@ impl Walker {
         let title = title.trim_end_matches(" (optional)");
         self.title = (!title.is_empty()).then(|| title.to_owned());
         self.number(line);
+        if line.text.to_lowercase().starts_with("method 2") {
+            let message = "the article describes several methods; keep the steps of one of them";
+            self.add_question(line.number, message.to_owned());
+        }
         self.optional = is_optional(&line.text);
         self.each = None;
         self.role = targets::role(&line.text);
@@ -337,10 +420,17 @@ impl Walker {
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
-        let lines = std::iter::once(line).chain(members.iter().copied());
-        let mut lines: Vec<Located<String>> = lines
-            .map(|line| Located::new(line.text.clone(), line.number))
-            .collect();
+        // What was opened or selected before belongs to what a person does now.
+        let leading = std::mem::take(&mut self.leading);
+        let mut lines = Vec::new();
+        for at in &leading {
+            let counted = &mut self.lines[*at];
+            counted.kind = LineKind::Manual;
+            lines.push(Located::new(counted.text.clone(), counted.line));
+        }
+        let these = std::iter::once(line).chain(members.iter().copied());
+        lines.extend(these.map(|line| Located::new(line.text.clone(), line.number)));
+        let indexes = &[&leading, indexes].concat();
         let last = self.steps.len().saturating_sub(1);
         // Consecutive lines of which none is understood are one manual step.
         if let Some(ArticleStep {
@@ -354,8 +444,6 @@ impl Walker {
                 .for_each(|at| self.lines[*at].steps.push(last));
             return;
         }
-        // Nodes that were opened above belong to the next line that is understood.
-        let leading = std::mem::take(&mut self.leading);
         let optional = self.optional || is_optional(&line.text);
         let keep = match optional {
             true => "keep it as a manual step, which is optional as in the article",
@@ -375,7 +463,6 @@ impl Walker {
             todo,
             indexes,
         );
-        self.leading = leading;
     }
 
     fn finish(mut self) -> WalkResult {

@@ -7,7 +7,7 @@ use crate::Located;
 use crate::commands::{Files, ServerScope, Services};
 use crate::effects::Effect;
 use crate::listing::listed;
-use crate::steps::{ArticleStep, StepAction, StepFiles, StepServers};
+use crate::steps::{ArticleStep, StepAction, StepServers};
 use crate::targets;
 use rollup_names::ServiceVerb;
 
@@ -151,25 +151,25 @@ impl Walker {
 
     /// Adds installers to the last step if the same instruction runs them on the same servers, in
     /// its order.
-    fn extends_run(&mut self, more: &StepFiles, servers: Option<&StepServers>, from: u32) -> bool {
-        match (self.steps.last_mut(), more) {
-            (
-                Some(ArticleStep {
-                    action:
-                        StepAction::Run {
-                            files: StepFiles::Named(files),
-                            on,
-                        },
-                    line,
-                    ..
-                }),
-                StepFiles::Named(more),
-            ) if *line == from && on.as_ref() == servers => {
-                files.extend(more.iter().cloned());
-                true
-            }
-            _ => false,
+    fn extends_run(
+        &mut self,
+        more: &[Located<String>],
+        servers: Option<&StepServers>,
+        from: u32,
+    ) -> bool {
+        let Some(ArticleStep {
+            action: StepAction::Run { files, on },
+            line,
+            ..
+        }) = self.steps.last_mut()
+        else {
+            return false;
+        };
+        let is_same = *line == from && on.as_ref() == servers;
+        if is_same {
+            files.extend(more.iter().cloned());
         }
+        is_same
     }
 
     fn services(

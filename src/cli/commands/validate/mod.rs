@@ -5,7 +5,8 @@ mod gather;
 use std::io;
 use std::path::Path;
 
-use super::import::imported;
+use super::import::{imported, no_article};
+use crate::article;
 use crate::cli::args::{ReportFormat, ValidateArgs};
 use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
@@ -108,18 +109,11 @@ fn report_unread(gathered: &Gathered) {
 
 /// Reads the article that the manifest is compared with.
 fn article(file: &Path) -> Result<Article, Failure> {
-    let name = file.display().to_string();
-    Article::new(&name, imported(file)?).map_err(|incomplete| {
-        let mut open = Vec::new();
-        for question in &incomplete.open {
-            open.push(match question.line {
-                Some(line) => format!("{name}:{line}: {}", question.message),
-                None => question.message.clone(),
-            });
-        }
-        Failure::invalid(format_args!("`{name}`: {incomplete}"))
-            .next(format!("left open: {}", open.join("; ")))
-    })
+    // A text that could not be imported is not an article.
+    imported(file, None)?;
+    let bytes = inputs::bytes(file, article::MAX_ARTICLE_BYTES as u64 + 1)?;
+    let mentions = article::mentions(&bytes).map_err(|error| no_article(file, &error))?;
+    Ok(Article::new(file.display().to_string(), mentions))
 }
 
 fn levels(args: &ValidateArgs) -> Result<LintLevels, Failure> {

@@ -5,6 +5,7 @@
 //! table before its values are read.
 
 mod keys;
+mod open;
 mod table;
 mod values;
 
@@ -78,6 +79,7 @@ pub fn read<T>(
         reader.require_schema(&top);
         walk(&mut reader, &top)
     });
+    reader.report_open();
     reader.pass_findings(findings);
     walked
 }
@@ -169,6 +171,8 @@ fn is_local(code: Code) -> bool {
             | Code::InvalidTime
             | Code::OutOfRange
             | Code::DuplicateName
+            | Code::OpenValue
+            | Code::OpenComment
     )
 }
 
