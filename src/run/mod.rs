@@ -55,7 +55,10 @@ use crate::names::RelPath;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
-pub use check::{ChangedFilePolicy, points_passed, unmarked_procedures_run};
+pub use check::{
+    BehindPoint, ChangedFilePolicy, behind_last_point, nothing_to_roll_back, points_passed,
+    unmarked_procedures_run,
+};
 pub use close::{UnusableRun, acknowledge, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;

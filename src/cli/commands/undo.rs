@@ -26,7 +26,7 @@ use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, containers_left, discard_staged,
-    load_plan, undo_answers, unmarked_procedures_run,
+    load_plan, nothing_to_roll_back, undo_answers, unmarked_procedures_run,
 };
 
 /// Runs `rollup undo`.
@@ -78,7 +78,10 @@ fn undo_run(
     let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
-    let reasons = reasons.context(OfRun(run.number))?;
+    let mut reasons = reasons.context(OfRun(run.number))?;
+    if run.is_open() {
+        reasons.extend(nothing_to_roll_back(disk.tree(), run, &plan)?);
+    }
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
     }
