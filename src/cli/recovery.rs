@@ -21,8 +21,8 @@ use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan};
 use crate::run::{
-    Cleared, RunError, SwapState, UndoCheck, after_rollback, clear_interrupted_staging,
-    describe_run, examine,
+    BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
+    clear_interrupted_staging, describe_run, examine,
 };
 
 /// Advice if an open run is in the way.
@@ -108,13 +108,30 @@ pub(super) fn confirm_recovery(
             .swaps
             .iter()
             .filter(|swap| examined.swaps.get(&swap.number) != Some(&SwapState::NotBegun));
+        let behind = part_rolled_back(disk.tree(), run, plan)?;
+        let begun = begun.filter(|swap| {
+            let behind = behind.as_ref();
+            behind.is_none_or(|behind| behind.swaps.contains(&swap.number))
+        });
         let begun = begun.map(|swap| swap.live.clone()).collect();
         let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
         if !restarts.is_empty() {
             let restarts = Escaped(&restarts);
             out::line(format_args!("to be restarted afterwards: {restarts}"));
         }
-        let is_done = |operation: &Operation| examined.is_done(operation.swap);
+        if let Some(behind) = &behind {
+            let (point, why) = (behind.point.to_string(), behind.point.why);
+            out::line(format_args!(
+                "the rollback ends behind {}: {}; the run stays open, and `rollup resume` finishes it",
+                Escaped(&point),
+                Escaped(why)
+            ));
+        }
+        let is_done = |operation: &Operation| {
+            let behind = behind.as_ref();
+            let is_reached = behind.is_none_or(|one| one.swaps.contains(&operation.swap));
+            is_reached && examined.is_done(operation.swap)
+        };
         if let Some(elsewhere) = describe_elsewhere(plan.unmarked_procedures_run(is_done)) {
             out::line(Escaped(&elsewhere));
         }
@@ -128,6 +145,18 @@ pub(super) fn confirm_recovery(
         &question(verb, run.name(), name, disk.tree()),
         yes,
     )?)
+}
+
+/// Returns the part of an open run that a rollback reaches, if it does not reach its start.
+fn part_rolled_back<'p>(
+    tree: &Tree,
+    run: &Run,
+    plan: &'p Plan,
+) -> anyhow::Result<Option<BehindPoint<'p>>> {
+    match run.is_open() {
+        true => Ok(behind_last_point(tree, run, plan)?),
+        false => Ok(None),
+    }
 }
 
 /// Prints the operations that a recovery will do.
@@ -145,7 +174,12 @@ pub(super) fn print_remaining_operations(
             UndoCheck::new(disk.tree(), &runs(disk.tree())?, None).paths_left_alone(run)
         }
     };
-    let lines = views::plan::remaining_operations(plan, &examined, direction, &left_alone);
+    let behind = match direction {
+        Direction::Forward => None,
+        Direction::Back => part_rolled_back(disk.tree(), run, plan)?,
+    };
+    let only = behind.as_ref().map(|behind| &behind.swaps);
+    let lines = views::plan::remaining_operations(plan, &examined, direction, &left_alone, only);
     out::line(match (direction, lines.is_empty()) {
         (Direction::Forward, false) => "it will be finished:",
         (Direction::Back, false) => "it will be rolled back:",

@@ -218,6 +218,66 @@ pub fn unmarked_procedures_run(
     Ok(names.into_iter().map(str::to_owned).collect())
 }
 
+/// Part of an unfinished run that an undo rolls back: what is behind its last point of no return.
+pub struct BehindPoint<'p> {
+    /// The last point of no return that the run has passed.
+    pub point: PointOfNoReturn<'p>,
+    /// Numbers of the swaps that are rolled back.
+    pub swaps: BTreeSet<u32>,
+    /// Whether a manual step is undone by hand.
+    by_hand: bool,
+}
+
+impl BehindPoint<'_> {
+    /// Returns whether the run is already just behind the point.
+    pub fn is_empty(&self) -> bool {
+        self.swaps.is_empty() && !self.by_hand
+    }
+}
+
+/// Returns what a rollback of the run reaches before it ends at a point of no return; `None` if the
+/// run has passed none.
+pub fn behind_last_point<'p>(
+    tree: &Tree,
+    run: &Run,
+    plan: &'p Plan,
+) -> Result<Option<BehindPoint<'p>>, DiskError> {
+    let Some(point) = points_passed(tree, run, plan)?.pop() else {
+        return Ok(None);
+    };
+    let at: BTreeSet<u32> = point.operations.iter().map(|one| one.swap).collect();
+    let mut behind = BehindPoint {
+        point,
+        swaps: BTreeSet::new(),
+        by_hand: false,
+    };
+    for step in plan.steps.iter().rev() {
+        if step.manual.is_some() && run.journal.confirmed(&step.id) == Some(Answer::Done) {
+            if step.id == behind.point.step.id {
+                break;
+            }
+            behind.by_hand = true;
+        }
+        for swap in plan.swaps_of(Some(&step.id)).rev() {
+            if at.contains(&swap.number) {
+                return Ok(Some(behind));
+            }
+            if swap_state(tree, &run.directory, swap)? != Some(SwapState::NotBegun) {
+                behind.swaps.insert(swap.number);
+            }
+        }
+    }
+    Ok(Some(behind))
+}
+
+/// Returns the reasons why no part of an unfinished run can be rolled back.
+pub fn nothing_to_roll_back(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
+    match behind_last_point(tree, run, plan)? {
+        Some(behind) if behind.is_empty() => points_of_no_return(tree, run, plan),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Returns a reason for each point of no return that the run has passed.
 pub(super) fn points_of_no_return(
     tree: &Tree,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::attributes;
-use super::check::{self, ChangedFilePolicy, IfMissing, NewObjects, points_of_no_return};
+use super::check::{self, ChangedFilePolicy, IfMissing, NewObjects, nothing_to_roll_back};
 use super::containers::{make_containers, missing_containers, remove_empty_containers};
 use super::debris::unknown_objects;
 use super::event::StateComparison;
@@ -90,6 +90,7 @@ pub fn clear_interrupted_staging(disk: &LockedDeployment) -> Result<Cleared, Run
             && disk.tree().metadata(&run.directory.slots())?.is_none()
         {
             disk.rename(&run.directory.staging().slots(), &run.directory.slots())?;
+            disk.sync()?;
         }
         if run.state() == RunState::Staging {
             let unknown = unknown_objects(disk.tree(), &run.directory)?;
@@ -219,7 +220,7 @@ pub fn resume(
     }))
 }
 
-/// Rolls an unfinished run back.
+/// Rolls an unfinished run back, to its start or to just behind its last point of no return.
 ///
 /// # Errors
 ///
@@ -231,7 +232,7 @@ pub fn undo(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let reasons = points_of_no_return(disk.tree(), run, &plan)?;
+    let reasons = nothing_to_roll_back(disk.tree(), run, &plan)?;
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }

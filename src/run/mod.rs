@@ -10,6 +10,7 @@
 //! | sync | guarantee from then on |
 //! | --- | --- |
 //! | after staging | every `new` is complete; only now may `staged` be recorded |
+//! | after `slots.staging` became `slots` | on btrfs the sync of a record could lose it under both names |
 //! | each announcing record (the journal alone) | the record is on disk before what it announces |
 //! | before `.rollup` gets its name | it appears atomically |
 //! | before the first rename of a resumed run | the changes of the dead process are on disk first |
@@ -60,7 +61,10 @@ use crate::plan::{PlanFileError, PlannedStep, Reason};
 pub use crate::journal::SwapState;
 pub use attributes::{RecordedAttributes, attribute_drift};
 pub use backup::{BackupError, BackupTarget, CompletedBackup, StagingSpace, replaced};
-pub use check::{ChangedFilePolicy, points_passed, unmarked_procedures_run};
+pub use check::{
+    BehindPoint, ChangedFilePolicy, behind_last_point, nothing_to_roll_back, points_passed,
+    unmarked_procedures_run,
+};
 pub use close::{UnusableRun, acknowledge, close_in_current_state, quarantine, unusable_runs};
 pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;

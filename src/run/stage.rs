@@ -570,6 +570,8 @@ impl<'a> Stager<'a> {
         journal.write(self.disk, Record::Staged { new })?;
         let run = self.run.staged();
         self.disk.rename(&self.run.slots(), &run.slots())?;
+        // On btrfs the next sync of the journal alone could lose the directory under both names.
+        self.disk.sync()?;
         let bytes = self.bytes();
         listener.report(&Event::Staged { bytes });
         Ok(StagedRun { run, journal })

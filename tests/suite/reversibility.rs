@@ -113,6 +113,44 @@ fn a_run_is_not_rolled_back_behind_a_point_of_no_return() {
 }
 
 #[test]
+fn an_undo_ends_just_behind_a_point_of_no_return() {
+    let payload = TOOL.find("[payload]").expect("there is a payload");
+    let (tool, payload) = TOOL.split_at(payload);
+    let manual = "[[steps]]\nid = \"note\"\naction = \"manual\"\ninstructions = \"Note it.\"\n";
+    let world = small_world(&format!(
+        "{INITIALIZE}{IRREVERSIBLE}{tool}{manual}{payload}"
+    ));
+    world
+        .run("apply small.toml --yes")
+        .exits_with(exit::STOPPED);
+    world
+        .run("status")
+        .exits_with(exit::STOPPED)
+        .prints(
+            "point of no return: step `schema` (initialize Initialize Things): the schema stays",
+        )
+        .prints("undo -d deployment --yes")
+        .prints("rolls it back to behind the point of no return");
+    let ran = world.run("undo --yes").exits_with(exit::NEEDS_ATTENTION);
+    ran.prints(
+        "the rollback ends behind step `schema` (initialize Initialize Things): the schema stays",
+    )
+    .prints("remove Tool.txt on ENG01")
+    .does_not_print("remove Initialize Things");
+    assert!(!world.live("Servers/ENG01/Files/Tools/Tool.txt").exists());
+    world
+        .run("undo --yes")
+        .exits_with(exit::NOT_READY)
+        .tree_is_unchanged()
+        .prints("is done and cannot be rolled back: the schema stays");
+    world
+        .run("resume --yes --done note")
+        .exits_with(exit::OK)
+        .prints("the result matches the plan");
+    assert!(world.live("Servers/ENG01/Files/Tools/Tool.txt").exists());
+}
+
+#[test]
 fn a_run_that_stops_before_a_point_of_no_return_is_undone() {
     let world = marked();
     world

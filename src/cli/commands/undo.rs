@@ -26,7 +26,7 @@ use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, left_by_rollback,
-    load_plan, undo_answers, unmarked_procedures_run,
+    load_plan, nothing_to_roll_back, undo_answers, unmarked_procedures_run,
 };
 
 /// Unmanaged entries that are named one by one.
@@ -87,7 +87,10 @@ fn undo_run(
     let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
     check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
-    let reasons = reasons.context(OfRun(run.number))?;
+    let mut reasons = reasons.context(OfRun(run.number))?;
+    if run.is_open() {
+        reasons.extend(nothing_to_roll_back(disk.tree(), run, &plan)?);
+    }
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
     }

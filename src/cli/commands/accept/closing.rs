@@ -25,6 +25,7 @@ pub(super) fn close_run(
     disk: &LockedDeployment,
     open: &Run,
     args: &AcceptArgs,
+    is_described: bool,
 ) -> anyhow::Result<Exit> {
     let name = open.name();
     if open.state() == RunState::Staged {
@@ -62,9 +63,13 @@ pub(super) fn close_run(
     out::line(format_args!(
         "run {name} is closed in its current state; no installed file was moved"
     ));
-    TypedCommand::on(disk.tree().path()).print_next(&[
-        ("verify", "lists the drift"),
-        ("accept", "accepts the drift, too"),
-    ]);
+    let next: &[_] = match is_described {
+        true => &[
+            ("verify", "lists the drift"),
+            ("accept", "accepts the drift, too"),
+        ],
+        false => &[("status", "shows what is wrong with `deployment.toml`")],
+    };
+    TypedCommand::on(disk.tree().path()).print_next(next);
     Ok(Exit::Ok)
 }

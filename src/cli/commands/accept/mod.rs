@@ -46,7 +46,7 @@ pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
         (Some(open), Some(_)) => bail!(other_is_open(&open)),
         (Some(open), None) => {
             site.warn();
-            closing::close_run(&disk, &open, args)
+            closing::close_run(&disk, &open, args, site.description.is_ok())
         }
         (None, Some(named)) => by_hand::record_applied(&site.described()?, disk, named, args),
         (None, None) => drift::accept_drift(&site.described()?, disk, chosen.as_ref(), args),

@@ -15,8 +15,8 @@ use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::error_chain;
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{
-    RunExamination, SwapState, bytes_to_stage, changes_since_plan, describe_run, examine,
-    kept_bytes, load_plan, points_passed,
+    RunExamination, SwapState, behind_last_point, bytes_to_stage, changes_since_plan, describe_run,
+    examine, kept_bytes, load_plan, points_passed,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -54,6 +54,9 @@ pub(super) struct OpenRow {
     pub(super) done: String,
     /// Points of no return that the run has passed, in words.
     pub(super) irreversible: Vec<String>,
+    /// Whether something behind the last of them can be rolled back.
+    #[serde(skip)]
+    can_go_back_to_point: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -94,6 +97,7 @@ impl OpenRow {
             progress: Vec::new(),
             done: String::new(),
             irreversible: Vec::new(),
+            can_go_back_to_point: false,
         };
         if !is_unfinished(run) {
             row.read_staged(tree, run, has_writer)?;
@@ -105,6 +109,8 @@ impl OpenRow {
                 for point in points_passed(tree, run, &plan)? {
                     row.irreversible.push(format!("{point}: {}", point.why));
                 }
+                let behind = behind_last_point(tree, run, &plan)?;
+                row.can_go_back_to_point = behind.is_some_and(|behind| !behind.is_empty());
             }
             Err(error) => row.problems.push(error_chain(&error)),
         }
@@ -183,7 +189,13 @@ impl OpenRow {
                 ),
                 ("accept".to_owned(), "quarantines the run"),
             ],
-            _ if !self.irreversible.is_empty() => vec![(resume, "finishes it")],
+            _ if !self.irreversible.is_empty() => {
+                let mut ways = vec![(resume, "finishes it")];
+                if self.can_go_back_to_point {
+                    ways.push((undo, "rolls it back to behind the point of no return"));
+                }
+                ways
+            }
             state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
             _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
         };

@@ -74,18 +74,20 @@ pub(super) fn rollback(plan: &Plan, width: usize) -> String {
 }
 
 /// Lists the operations that a recovery still has to do, in its order. A rollback leaves some paths
-/// alone.
+/// alone, or reaches only some swaps.
 pub(crate) fn remaining_operations(
     plan: &Plan,
     progress: &RunExamination,
     direction: Direction,
     left_alone: &BTreeSet<RelPath>,
+    only: Option<&BTreeSet<u32>>,
 ) -> Vec<String> {
     let is_remaining = |operation: &Operation| match direction {
         Direction::Forward => !progress.is_done(operation.swap),
         Direction::Back => {
             progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun)
                 && !left_alone.contains(&operation.at)
+                && only.is_none_or(|only| only.contains(&operation.swap))
         }
     };
     let mut lines = Vec::new();
