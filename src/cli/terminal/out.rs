@@ -30,7 +30,9 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Formats a text in a style; `NO_COLOR` and pipes remove the style again.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
-    format!("{STYLE_MARK}{style}{text}{STYLE_MARK}{style:#}")
+    let marked = |style: String| style.replace('\u{1b}', &format!("{STYLE_MARK}\u{1b}"));
+    let (begin, end) = (style.to_string(), format!("{style:#}"));
+    format!("{}{text}{}", marked(begin), marked(end))
 }
 
 /// True if a result could not be written.
