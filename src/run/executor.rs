@@ -193,6 +193,8 @@ pub fn resume(
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => {
+            // The slots may have got their name only a moment before.
+            disk.sync()?;
             journal.write(disk, committing(disk, &plan, &run.directory)?)?;
         }
         RunState::Unfinished(Direction::Back) => {

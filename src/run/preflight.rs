@@ -154,13 +154,13 @@ pub fn risk(tree: &Tree) -> Risk {
     let Some(mount) = mount(tree) else {
         return Risk::Unknown;
     };
-    let has_no_barriers = mount
+    let has_no_flush = mount
         .options
         .iter()
         .any(|option| option == "nobarrier" || option == "barrier=0");
     match mount.file_system.as_str() {
-        "ext3" | "ext4" | "xfs" | "btrfs" if has_no_barriers => {
-            Risk::ProcessOnly("mounted without barriers")
+        "ext3" | "ext4" | "xfs" | "btrfs" if has_no_flush => {
+            Risk::ProcessOnly("mounted with `nobarrier`")
         }
         "ext3" | "ext4" if !has_journal(&mount.device) => {
             Risk::ProcessOnly("ext4 without a journal")

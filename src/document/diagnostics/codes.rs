@@ -84,16 +84,16 @@ millions of items that all steps together select, and 10,000 findings that are l
     TooDeep = "RU0007", Error, "the document is nested too deeply",
 "Tables and lists may be nested sixteen deep, and a key may have sixteen parts. Manifests and
 deployments need at most four.";
-    OtherFormat = "RU0009", Error, "the document has another format",
-"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, and a JSON document,
-such as a saved plan, with `{`. `rollup import` drafts a manifest from the saved page of an article,
-and `rollup show` prints a saved plan.";
     Schema = "RU0008", Error, "the schema is missing or unknown",
 "Every document begins with the version of its language:
 
     schema = 1
 
 A higher number requires a newer version of rollup.";
+    OtherFormat = "RU0009", Error, "the document has another format",
+"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, and a JSON document,
+such as a saved plan, with `{`. `rollup import` drafts a manifest from the saved page of an article,
+and `rollup show` prints a saved plan.";
 
     // Keys and values.
     UnknownKey = "RU0101", Error, "a key is unknown",

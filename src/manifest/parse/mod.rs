@@ -54,13 +54,6 @@ pub enum ParsedManifest {
 /// Reads a manifest and checks it with the data that the caller has; returns the usable part in any
 /// case.
 pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> ParsedManifest {
-    if is_deployment(source) {
-        let message = "this describes a deployment, and is not a manifest: it has no `[rollup]`";
-        findings
-            .add(Code::MissingKey, source.line_span(1), message)
-            .help("name the manifest of a rollup; `-d` names the directory of the deployment");
-        return ParsedManifest::Unreadable;
-    }
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
@@ -93,22 +86,6 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
     } else {
         ParsedManifest::Unreadable
     }
-}
-
-/// Returns whether a document is a `deployment.toml`, whose keys would all be errors in a manifest.
-fn is_deployment(source: &Source) -> bool {
-    let has = |starts: &[&str]| {
-        let mut lines = source.text().lines();
-        lines.any(|line| starts.iter().any(|start| line.starts_with(start)))
-    };
-    has(&[
-        "roles",
-        "servers",
-        "[[servers",
-        "[[groups",
-        "[groups",
-        "share =",
-    ]) && !has(&["[rollup", "[[steps", "[payload"])
 }
 
 /// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
