@@ -242,7 +242,12 @@ impl CommandObserver {
             }
             (
                 Some(Interruption::Failure(at)),
-                Err(_) | Ok(Some(Ended::Stuck { .. } | Ended::Undone { because: Some(_) })),
+                Err(_)
+                | Ok(Some(
+                    Ended::Stuck { .. }
+                    | Ended::Undone { because: Some(_) }
+                    | Ended::Restored { .. },
+                )),
             ) if reached(at) => Ok(true),
             (
                 Some(Interruption::Signal(_)),
