@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attributes::{self, RecordedAttributes};
+use super::attributes::{self, AttributesByPath, RecordedAttributes};
 use super::measure::{Difference, differences};
 use super::{RunError, executor::load_plan};
 use crate::deployment::run_dir::RunDir;
@@ -84,43 +84,34 @@ pub struct LeftObjects {
 
 /// Returns the objects that the applied runs left.
 pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> {
-    let LeftObjects {
-        there: mut left,
-        gone: mut gone_so_far,
-        mut faults,
-    } = LeftObjects::default();
+    let mut left = LeftObjects::default();
     let is_in_effect = |run: &&Run| {
         let state = run.state();
         state == RunState::Closed(Outcome::Applied) || state == RunState::Damaged(Damaged::Done)
     };
     for run in runs.iter().filter(is_in_effect) {
-        let plan = match load_plan(tree, &run.directory) {
-            Ok(plan) => plan,
+        match load_plan(tree, &run.directory) {
+            Ok(plan) => left.add(tree, run, &plan),
             Err(RunError::Plan { fault, .. }) => {
                 // What it left over the results of earlier runs is not known.
-                left.clear();
-                gone_so_far.clear();
+                left.there.clear();
+                left.gone.clear();
                 let fault = format!(
                     "cannot be used, and nothing that runs up to it left is compared: {fault}"
                 );
-                faults.push((run.directory.plan(), fault));
-                continue;
+                left.faults.push((run.directory.plan(), fault));
             }
             Err(error) => return Err(error),
-        };
-        let mut there = plan
-            .expected_state
-            .as_ref()
-            .map(|expected_state| expected_state.entries.clone())
-            .unwrap_or_default();
-        let mut attributes = attributes::read(tree, &run.directory).unwrap_or_else(|error| {
-            let fault = format!(
-                "cannot be used, and no mode or owner is compared: {}",
-                error_chain(&error)
-            );
-            faults.push((run.directory.attributes(), fault));
-            BTreeMap::new()
-        });
+        }
+    }
+    Ok(left)
+}
+
+impl LeftObjects {
+    /// Adds what a run left over the results of earlier ones.
+    fn add(&mut self, tree: &Tree, run: &Run, plan: &Plan) {
+        let expected = plan.expected_state.as_ref();
+        let mut there = expected.map_or_else(Vec::new, |expected| expected.entries.clone());
         let mut gone = BTreeSet::new();
         if let Subject::Accept(acceptance) = &plan.subject {
             there.extend(acceptance.there.iter().cloned());
@@ -128,18 +119,23 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
         }
         let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
         // A run that accepts something does not install it.
-        let brought_by =
-            |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
+        let brought_by = |path: &RelPath| {
+            run.kb
+                .or_else(|| self.there.get(path).and_then(|left| left.kb))
+        };
         let new: Vec<_> = there
             .into_iter()
             .map(|entry| (brought_by(&entry.path), entry))
             .collect();
-        left.retain(|path, _| !path.is_within(&live) && !path.is_within(&gone));
-        if !gone_so_far.is_empty() {
+        self.there
+            .retain(|path, _| !path.is_within(&live) && !path.is_within(&gone));
+        if !self.gone.is_empty() {
             let restored: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
-            gone_so_far.retain(|path: &RelPath| !path.is_within(&live) && !restored.contains(path));
+            self.gone
+                .retain(|path| !path.is_within(&live) && !restored.contains(path));
         }
-        gone_so_far.extend(gone.into_iter().cloned());
+        self.gone.extend(gone.into_iter().cloned());
+        let mut attributes = self.attributes_of(tree, run);
         for (kb, Entry { path, kind }) in new {
             if kind != EntryKind::Unmanaged {
                 let object = LeftObject {
@@ -148,15 +144,20 @@ pub fn left_objects(tree: &Tree, runs: &[Run]) -> Result<LeftObjects, RunError> 
                     kb,
                     attributes: attributes.remove(&path),
                 };
-                left.insert(path, object);
+                self.there.insert(path, object);
             }
         }
     }
-    Ok(LeftObjects {
-        there: left,
-        gone: gone_so_far,
-        faults,
-    })
+
+    /// Reads the attributes that a run recorded; none, with a fault, if they cannot be used.
+    fn attributes_of(&mut self, tree: &Tree, run: &Run) -> AttributesByPath {
+        attributes::read(tree, &run.directory).unwrap_or_else(|error| {
+            let error = error_chain(&error);
+            let fault = format!("cannot be used, and no mode or owner is compared: {error}");
+            self.faults.push((run.directory.attributes(), fault));
+            AttributesByPath::new()
+        })
+    }
 }
 
 /// Returns the live paths of a run that are empty because it did not finish.

@@ -108,25 +108,7 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
         directories_of_no_instance: directories_of_no_instance(snapshot),
         ..Verification::default()
     };
-    for (run, EmptiedPath { live, kept }) in paths_left_empty(tree, &runs)? {
-        if !gone.contains(&live) {
-            let description = match tree.metadata(&kept)? {
-                Some(_) => format!(
-                    "is gone; run {run}, which `accept` closed unfinished, keeps it as `{}`",
-                    Escaped(kept.as_str())
-                ),
-                None => {
-                    format!(
-                        "is gone; run {run}, which `accept` closed unfinished, had moved it to its directory"
-                    )
-                }
-            };
-            verified.drift.push(Drift {
-                path: live,
-                description,
-            });
-        }
-    }
+    verified.drift.extend(left_empty(tree, &runs, &gone)?);
     verified
         .drift
         .extend(of_attributes.into_iter().map(|found| Drift {
@@ -142,21 +124,57 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
         gone,
         ..RecordedState::default()
     };
+    add_installations(snapshot, &mut records, &mut verified);
+    add_clashes(snapshot, &mut verified);
+    for (file, why) in &snapshot.faults {
+        verified.drift.push(Drift {
+            path: file.clone(),
+            description: why.clone(),
+        });
+    }
+    compare(tree, snapshot, expected(there, records), &mut verified)?;
+    verified.drift.sort();
+    verified.drift.dedup();
+    verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
+    without_lagging(tree, &lagging_now, &mut verified)?;
+    Ok(verified)
+}
+
+/// Returns the paths that runs left empty when `accept` closed them unfinished, but for those that were
+/// accepted as missing.
+fn left_empty(tree: &Tree, runs: &[Run], gone: &BTreeSet<RelPath>) -> Result<Vec<Drift>, RunError> {
+    let mut drift = Vec::new();
+    for (run, EmptiedPath { live, kept }) in paths_left_empty(tree, runs)? {
+        if gone.contains(&live) {
+            continue;
+        }
+        let closed = format!("is gone; run {run}, which `accept` closed unfinished,");
+        let description = match tree.metadata(&kept)? {
+            Some(_) => format!("{closed} keeps it as `{}`", Escaped(kept.as_str())),
+            None => format!("{closed} had moved it to its directory"),
+        };
+        drift.push(Drift {
+            path: live,
+            description,
+        });
+    }
+    Ok(drift)
+}
+
+/// Adds the expected files of all items and programs.
+fn add_installations(
+    snapshot: &Snapshot,
+    records: &mut RecordedState,
+    verified: &mut Verification,
+) {
     let deployment = &snapshot.description;
     for instance in deployment.all_instances() {
         let directory = snapshot.actual(&deployment.directory(instance));
         match snapshot.item(instance) {
             Some(record) => {
                 let owner = deployment.shown(instance);
-                add_expected_files(
-                    snapshot,
-                    &directory,
-                    record,
-                    &owner,
-                    &mut records,
-                    &mut verified,
-                );
-                add_expected_installer(snapshot, record, &owner, &mut records, &mut verified);
+                add_expected_files(snapshot, &directory, record, &owner, records, verified);
+                add_expected_installer(snapshot, record, &owner, records, verified);
             }
             None => verified.drift.extend(
                 snapshot
@@ -169,22 +187,18 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
         let owner = directory.name().to_owned();
         // A program was installed from the payload; a file with that name in the share is unrelated
         // to it.
-        add_expected_files(
-            snapshot,
-            directory,
-            record,
-            &owner,
-            &mut records,
-            &mut verified,
-        );
+        add_expected_files(snapshot, directory, record, &owner, records, verified);
     }
+}
+
+/// Adds the names that differ only in case. Whatever is in an unmanaged directory moves along with it.
+fn add_clashes(snapshot: &Snapshot, verified: &mut Verification) {
     let unmanaged = verified.unmanaged.iter().map(RelPath::case_folded);
     let unmanaged: BTreeSet<CaseFolded> = unmanaged.collect();
     let is_inside = |path: &RelPath| {
         let mut above = path.ancestors();
         above.any(|above| unmanaged.contains(&above.case_folded()))
     };
-    // Whatever is in an unmanaged directory moves along with it.
     verified
         .unreadable
         .retain(|name| !RelPath::parse(name).is_ok_and(|path| is_inside(&path)));
@@ -198,19 +212,16 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
             description,
         });
     }
-    for (file, why) in &snapshot.faults {
-        verified.drift.push(Drift {
-            path: file.clone(),
-            description: why.clone(),
-        });
-    }
-    compare(tree, snapshot, expected(there, records), &mut verified)?;
-    verified.drift.sort();
-    verified.drift.dedup();
-    verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
-    // What is missing and lags is one difference.
+}
+
+/// Removes the differences of what is missing and lags: the lag is one difference already.
+fn without_lagging(
+    tree: &Tree,
+    lagging: &Lagging,
+    verified: &mut Verification,
+) -> Result<(), DiskError> {
     let mut missing = Vec::new();
-    for place in &lagging_now.places {
+    for place in &lagging.places {
         if tree.metadata(&place.path)?.is_none() {
             missing.push(place.path.clone());
         }
@@ -219,7 +230,7 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
         let is_at = |path: &RelPath| drift.path == *path || drift.path.below(path).is_some();
         !missing.iter().any(is_at)
     });
-    Ok(verified)
+    Ok(())
 }
 
 /// Returns the live paths that are empty because their objects are in the slots of a run whose journal

@@ -1,4 +1,4 @@
-//! Identity of a rollup: its KB number or its id, and the revision of its article.
+//! RollupIdentity of a rollup: its KB number or its id, and the revision of its article.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FileName;
 
-/// Identity of a rollup: the number of its article, written as `KB952076` and read as `952076`,
+/// RollupIdentity of a rollup: the number of its article, written as `KB952076` and read as `952076`,
 /// `kb952076` or `KB952076`; or an id, for vendors without such numbers, in which case does not
 /// count.
 ///
@@ -19,10 +19,10 @@ use super::FileName;
 #[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?$"))]
-pub struct Kb(Identity);
+pub struct Kb(RollupIdentity);
 
 #[derive(Clone, Copy)]
-enum Identity {
+enum RollupIdentity {
     Number(u32),
     Id(Id),
 }
@@ -60,7 +60,7 @@ impl Kb {
             return Err(wrong());
         }
         let number = digits.parse().map_err(|_| wrong())?;
-        Ok(Self(Identity::Number(number)))
+        Ok(Self(RollupIdentity::Number(number)))
     }
 
     /// Parses an id.
@@ -83,14 +83,14 @@ impl Kb {
             length: bytes.len(),
         };
         id.bytes[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self(Identity::Id(id)))
+        Ok(Self(RollupIdentity::Id(id)))
     }
 
     /// Returns the key that it has in manifests and records: `kb`, or `id`.
     pub fn key(self) -> &'static str {
         match self.0 {
-            Identity::Number(_) => "kb",
-            Identity::Id(_) => "id",
+            RollupIdentity::Number(_) => "kb",
+            RollupIdentity::Id(_) => "id",
         }
     }
 }
@@ -122,7 +122,7 @@ impl Id {
     }
 }
 
-impl Identity {
+impl RollupIdentity {
     /// Returns the value that is compared: ids without regard to case, after all numbers.
     fn compared(&self) -> (u32, String) {
         match self {
@@ -135,8 +135,8 @@ impl Identity {
 impl PartialEq for Kb {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Identity::Number(one), Identity::Number(other)) => one == other,
-            (Identity::Id(one), Identity::Id(other)) => {
+            (RollupIdentity::Number(one), RollupIdentity::Number(other)) => one == other,
+            (RollupIdentity::Id(one), RollupIdentity::Id(other)) => {
                 one.as_str().eq_ignore_ascii_case(other.as_str())
             }
             _ => false,
@@ -176,8 +176,8 @@ impl FromStr for Kb {
 impl fmt::Display for Kb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Identity::Number(number) => write!(f, "KB{number}"),
-            Identity::Id(id) => f.write_str(id.as_str()),
+            RollupIdentity::Number(number) => write!(f, "KB{number}"),
+            RollupIdentity::Id(id) => f.write_str(id.as_str()),
         }
     }
 }
