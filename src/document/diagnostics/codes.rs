@@ -420,10 +420,6 @@ the same thing:
     groups = [\"MPS Web Services\", \"Web Services\"]
 
 Perhaps one of them should be another name. Remove it, or correct it.";
-    UnlistedItem = "RU0620", Warning, "a prerequisite names an item that the deployment does not list",
-"`deployment.toml` lists the whole console, installed or not. A rollup that requires an item which is
-not listed does not apply to the deployment, so the plan will be refused here. The name may also be
-misspelled.";
     NoCommonServer = "RU0619", Warning, "a step selects servers without its service or item",
 "With `on`, a step applies to servers that hold both this role and the role of the service or
 item. No server of the deployment holds both, so the step does nothing:
@@ -432,6 +428,10 @@ item. No server of the deployment holds both, so the step does nothing:
     on = \"sql\"
 
 Remove `on`, since services and items have a role of their own, or correct it.";
+    UnlistedItem = "RU0620", Warning, "a prerequisite names an item that the deployment does not list",
+"`deployment.toml` lists the whole console, installed or not. A rollup that requires an item which is
+not listed does not apply to the deployment, so the plan will be refused here. The name may also be
+misspelled.";
 
     // A payload against its manifest.
     MissingFile = "RU0701", Error, "a file is missing from the payload",
