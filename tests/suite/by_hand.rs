@@ -13,9 +13,9 @@ use walkdir::WalkDir;
 use crate::temporary::temporary;
 use crate::transcripts::{blocks, program};
 
-/// Numbers of the renames at which `apply` is killed: the first, the last, those of unmanaged files
+/// Numbers of the renames at which `apply` is killed: the first of the commit, the last, those of unmanaged files
 /// and their neighbours, and some others, odd and even.
-const KILLED_AT_RENAME: [u32; 8] = [2, 15, 19, 20, 52, 53, 91, 156];
+const KILLED_AT_RENAME: [u32; 8] = [3, 16, 20, 21, 53, 54, 92, 157];
 
 /// Reads kind, permissions and contents of everything but `.rollup`.
 fn entries_of(deployment: &Path) -> BTreeMap<PathBuf, (u32, Option<Digest>)> {

@@ -1,4 +1,4 @@
-//! RollupIdentity of a rollup: its KB number or its id, and the revision of its article.
+//! Identity of a rollup: its KB number or its id, and the revision of its article.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FileName;
 
-/// RollupIdentity of a rollup: the number of its article, written as `KB952076` and read as `952076`,
+/// Identity of a rollup: the number of its article, written as `KB952076` and read as `952076`,
 /// `kb952076` or `KB952076`; or an id, for vendors without such numbers, in which case does not
 /// count.
 ///
