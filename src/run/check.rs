@@ -13,8 +13,7 @@ use super::walk::BackwardExceptions;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Answer, Run};
-use crate::journal::{SwapState, swap_state};
+use crate::journal::{Answer, Run, SwapState, swap_state};
 use crate::names::{CaseFolded, RelPath};
 use crate::plan::{
     Entry, EntryKind, NewEntry, OperationKind, Plan, PointOfNoReturn, Reason, ReasonKind, Swap,

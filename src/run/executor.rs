@@ -20,10 +20,9 @@ use super::{Event, Listener, OnFailure, RunError, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
-use crate::journal::SwapState;
 use crate::journal::{
     Direction, JournalWriter, LeftBehind, Outcome, PendingAction, Record, Restarts, Run, RunState,
-    next_count, next_number, read_plan, runs,
+    SwapState, next_count, next_number, read_plan, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, digest_of};

@@ -8,8 +8,9 @@ use super::{RunError, executor::load_plan};
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::snapshot::{OpenRun, PastRuns};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Damaged, Direction, EmptiedPath, Outcome, Record, Run, RunState, runs};
-use crate::journal::{SwapState, swap_state};
+use crate::journal::{
+    Damaged, Direction, EmptiedPath, Outcome, Record, Run, RunState, SwapState, runs, swap_state,
+};
 use crate::names::{Kb, RelPath, error_chain};
 use crate::plan::{Entry, EntryKind, Plan, Subject};
 

@@ -22,8 +22,7 @@ use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
 use crate::deployment::description::Description;
 use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
-use crate::journal::{Damaged, LeftBehind, Outcome, Run, RunState};
-use crate::journal::{SwapState, swap_state};
+use crate::journal::{Damaged, LeftBehind, Outcome, Run, RunState, SwapState, swap_state};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
