@@ -3,21 +3,10 @@
 
 use serde_json::json;
 
-use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small, small_world};
+use crate::small::{APPLY_SMALL, TOOL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
 
 const RESTART: &str = "[[steps]]\nid = \"restart\"\naction = \"restart\"\nservice = \"Engine\"\n";
-
-const TOOL: &str = r#"
-[[steps]]
-id = "tool"
-action = "copy"
-to = "Tools"
-on = "engine"
-files = ["Tool.txt"]
-[payload]
-files = [{ name = "Tool.txt" }]
-"#;
 
 const PENDING: &str = "ACTION REQUIRED: restart Engine on ENG01, ENG02";
 

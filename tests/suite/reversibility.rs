@@ -1,7 +1,7 @@
 //! What a plan, a run and its undo state about the rollback: points of no return by the author, and
 //! procedures whose effects elsewhere are not known.
 
-use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
+use crate::small::{APPLY_SMALL, SMALL, TOOL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{World, exit};
 
 const INITIALIZE: &str = r#"
@@ -12,17 +12,6 @@ items."Things" = ["Initialize Things"]
 "#;
 
 const IRREVERSIBLE: &str = "irreversible = \"the schema stays\"\n";
-
-const TOOL: &str = r#"
-[[steps]]
-id = "tool"
-action = "copy"
-to = "Tools"
-on = "engine"
-files = ["Tool.txt"]
-[payload]
-files = [{ name = "Tool.txt" }]
-"#;
 
 /// Makes a world whose rollup runs a procedure that cannot be rolled back, then copies a file to two
 /// servers.

@@ -2,6 +2,18 @@
 
 use crate::world::World;
 
+/// Step that copies a new file to both engine servers, with the payload that it needs.
+pub(crate) const TOOL: &str = r#"
+[[steps]]
+id = "tool"
+action = "copy"
+to = "Tools"
+on = "engine"
+files = ["Tool.txt"]
+[payload]
+files = [{ name = "Tool.txt" }]
+"#;
+
 /// `deployment.toml` with a provider, a namespace that requires it, an item that is not installed,
 /// and a web service.
 pub(crate) const SMALL: &str = r#"
