@@ -18,7 +18,7 @@ use super::state_now::take_lock;
 use crate::cli::terminal::out;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::deployment::lock::{check_format, held};
+use crate::deployment::lock::{check_rollup_directory, held};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
@@ -139,7 +139,7 @@ pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDepl
         None => (nearest_deployment()?, "found in the parent directories"),
     };
     let tree = open_tree(&path)?;
-    check_format(&tree)?;
+    check_rollup_directory(&tree)?;
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs(&tree) => Err(failure.into()),
         description => Ok(OpenedDeployment {

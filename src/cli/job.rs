@@ -24,7 +24,7 @@ use crate::cli::views;
 use crate::cli::views::plan::Reasons;
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::fault_injection::FaultInjector;
-use crate::deployment::lock::{held, holder};
+use crate::deployment::lock::{LockError, held, holder};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
@@ -33,7 +33,8 @@ use crate::manifest::Condition;
 use crate::names::{Digest, Escaped};
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
-    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Refusal, interest,
+    Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Reason, Refusal,
+    interest,
 };
 use crate::run::{
     self, Risk, RunError, changes_since_plan, clear_interrupted_staging, load_plan, preflight, risk,
@@ -286,11 +287,8 @@ impl Job {
 
     /// Takes the lock, clears runs that died while staging, and plans. Returns `None` if there is
     /// nothing to do, after reporting that.
-    pub(super) fn begin(
-        &self,
-        verb: &str,
-        options: &BeginOptions<'_>,
-    ) -> anyhow::Result<Option<LockedPlan>> {
+    pub(super) fn begin(&self, options: &BeginOptions<'_>) -> anyhow::Result<Option<LockedPlan>> {
+        let verb = options.verb.to_lowercase();
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
         // Lock before the prompt, so that the plan that is confirmed is the one that runs.
         let mut disk = take_lock(self.tree().try_clone()?, &doing, options.wait)?;
@@ -319,13 +317,21 @@ impl Job {
         }))
     }
 
-    /// Prints the plan, and prompts; returns the `confirm` prerequisites that were answered.
+    /// Prints the plan, prompts, and creates `.rollup` if it does not exist; returns the `confirm`
+    /// prerequisites that were answered. If another process was faster, plans again after it; returns `None`
+    /// if there is nothing to do then.
     pub(super) fn confirm(
         &self,
-        locked: &LockedPlan,
+        locked: &mut LockedPlan,
         options: &BeginOptions<'_>,
-    ) -> anyhow::Result<Vec<String>> {
-        let LockedPlan { plan, staged, .. } = locked;
+    ) -> anyhow::Result<Option<Vec<String>>> {
+        let LockedPlan {
+            disk,
+            doing,
+            plan,
+            staged,
+            ..
+        } = locked;
         if options.preview == Preview::Printed {
             out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
         }
@@ -336,10 +342,7 @@ impl Job {
             let opened = staged.journal.opened();
             given.extend(opened.iter().flat_map(|opened| opened.confirmed.clone()));
         }
-        let reasons = preflight(self.tree(), plan)?;
-        if !reasons.is_empty() {
-            bail!(RunError::NotReady(reasons));
-        }
+        refuse(preflight(self.tree(), plan)?.all())?;
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
         if !options.yes {
@@ -355,7 +358,26 @@ impl Job {
             Escaped(&path)
         );
         confirm(&question, options.yes)?;
-        Ok(confirmed)
+        // A refusal leaves no trace. No other process has begun the first run if this one makes `.rollup`.
+        match disk.create_rollup_directory(doing) {
+            Err(LockError::Held { .. }) => {
+                let Some(again) = self.begin(options)? else {
+                    return Ok(None);
+                };
+                *locked = again;
+                return self.confirm(locked, options);
+            }
+            created => created?,
+        }
+        Ok(Some(confirmed))
+    }
+}
+
+/// Refuses to begin if the preflight found anything.
+pub(super) fn refuse(reasons: Vec<Reason>) -> Result<(), RunError> {
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(RunError::NotReady(reasons)),
     }
 }
 

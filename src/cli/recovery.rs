@@ -9,6 +9,7 @@ use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::{open_to_change, question};
+use super::job::refuse;
 use super::state_now::names_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
@@ -19,10 +20,10 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{Operation, Plan};
+use crate::plan::{Operation, Plan, Swap};
 use crate::run::{
     BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
-    clear_interrupted_staging, describe_run, examine,
+    clear_interrupted_staging, describe_run, examine, preflight_of_walk,
 };
 
 /// Advice if an open run is in the way.
@@ -97,6 +98,27 @@ pub(super) fn confirm_recovery(
     yes: bool,
 ) -> anyhow::Result<()> {
     let examined = examine(disk.tree(), &run.directory, plan)?;
+    let behind = match direction {
+        Direction::Forward => None,
+        Direction::Back => part_rolled_back(disk.tree(), run, plan)?,
+    };
+    let is_reached = |swap: u32| {
+        let behind = behind.as_ref();
+        behind.is_none_or(|behind| behind.swaps.contains(&swap))
+    };
+    let to_do: Vec<&Swap> = plan
+        .swaps
+        .iter()
+        .filter(|swap| match direction {
+            Direction::Forward => !examined.is_done(swap.number),
+            Direction::Back => {
+                examined.swaps.get(&swap.number) != Some(&SwapState::NotBegun)
+                    && is_reached(swap.number)
+            }
+        })
+        .collect();
+    let to_do_now = to_do.iter().copied();
+    refuse(preflight_of_walk(disk.tree(), &run.directory, to_do_now)?.all())?;
     let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
     if !unavailable.is_empty() {
         let names = names_of(&unavailable);
@@ -104,16 +126,7 @@ pub(super) fn confirm_recovery(
         out::line(format_args!("unavailable now, until it ends: {names}"));
     }
     if direction == Direction::Back {
-        let begun = plan
-            .swaps
-            .iter()
-            .filter(|swap| examined.swaps.get(&swap.number) != Some(&SwapState::NotBegun));
-        let behind = part_rolled_back(disk.tree(), run, plan)?;
-        let begun = begun.filter(|swap| {
-            let behind = behind.as_ref();
-            behind.is_none_or(|behind| behind.swaps.contains(&swap.number))
-        });
-        let begun = begun.map(|swap| swap.live.clone()).collect();
+        let begun = to_do.iter().map(|swap| swap.live.clone()).collect();
         let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
         if !restarts.is_empty() {
             let restarts = Escaped(&restarts);
@@ -127,11 +140,8 @@ pub(super) fn confirm_recovery(
                 Escaped(why)
             ));
         }
-        let is_done = |operation: &Operation| {
-            let behind = behind.as_ref();
-            let is_reached = behind.is_none_or(|one| one.swaps.contains(&operation.swap));
-            is_reached && examined.is_done(operation.swap)
-        };
+        let is_done =
+            |operation: &Operation| is_reached(operation.swap) && examined.is_done(operation.swap);
         if let Some(elsewhere) = describe_elsewhere(plan.unmarked_procedures_run(is_done)) {
             out::line(Escaped(&elsewhere));
         }

@@ -31,7 +31,7 @@ use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
 pub use pending::{PendingAction, pending_actions};
-pub use progress::{SwapState, read_plan, state_of_names, swap_state};
+pub use progress::{SwapState, read_plan, slots_are_closed, state_of_names, swap_state};
 pub use state::{
     Damaged, QuarantineNote, Run, RunState, next_count, next_number, quarantined, runs,
 };

@@ -1,8 +1,12 @@
 //! Progress of a run, by the names in its slots: what a journal never records.
 
+use rustix::fs::{Access, AtFlags, accessat};
+use rustix::io::Errno;
+
 use super::state::Damaged;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
+use crate::names::RelPath;
 use crate::plan::{Plan, PlanFileError, Swap, parse};
 
 /// Size in bytes of the largest plan that is read back.
@@ -47,11 +51,29 @@ pub fn read_plan(tree: &Tree, run: &RunDir) -> Result<Result<Plan, PlanFileError
     Ok(text.map_or(Err(PlanFileError::Missing), |text| parse(&text)))
 }
 
+/// Returns whether the slots of a run are closed to this user, who may not write to the deployment.
+///
+/// # Errors
+///
+/// The run's directory cannot be read.
+pub fn slots_are_closed(tree: &Tree, run: &RunDir) -> Result<bool, DiskError> {
+    let directory = tree.directory(Some(run))?;
+    let is_closed = |slots: RelPath| {
+        let wanted = Access::READ_OK | Access::EXEC_OK;
+        accessat(&directory, slots.name(), wanted, AtFlags::EACCESS) == Err(Errno::ACCESS)
+    };
+    Ok(is_closed(run.slots()) || is_closed(run.staging().slots()))
+}
+
 /// Returns the damage of a run whose commit has no record: an old object in a slot, `slots` that got
-/// their name before staging was recorded, or a slot without its new object.
+/// their name before staging was recorded, or a slot without its new object. A user to whom the slots
+/// are closed sees none.
 pub(super) fn lost_records(tree: &Tree, run: &RunDir, is_staged: bool) -> Result<bool, DiskError> {
     if !is_staged && tree.metadata(&run.slots())?.is_some() {
         return Ok(true);
+    }
+    if slots_are_closed(tree, run)? {
+        return Ok(false);
     }
     for run in [run, &run.staging()] {
         for (slot, kind) in tree.names(&run.slots())? {

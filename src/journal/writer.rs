@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Journal, JournalEntry, JournalError, Record, checksum};
+use crate::deployment::attributes::OwnAccess;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::OpenFile;
 use crate::deployment::run_dir::RunDir;
@@ -25,8 +26,8 @@ impl JournalWriter {
     /// Begins the journal of a new run.
     pub fn begin(disk: &LockedDeployment, run: &RunDir) -> Result<Self, DiskError> {
         let (at, reserve) = (run.journal(), run.reserve());
-        disk.write(&reserve, &[0; RESERVE], None)?;
-        let file = disk.create(&at)?;
+        disk.write_own(&reserve, &[0; RESERVE])?;
+        let file = disk.create_own(&at, OwnAccess::Shared)?;
         Ok(Self {
             at,
             file,
@@ -52,7 +53,7 @@ impl JournalWriter {
             disk.remove_file(&new)?;
         }
         let mut writer = Self {
-            file: disk.create(&new)?,
+            file: disk.create_own(&new, OwnAccess::Shared)?,
             at: new.clone(),
             journal: Journal::default(),
             reserve: run.reserve(),

@@ -116,7 +116,7 @@ pub(super) fn write(
         serde_json::to_string(&line).expect("texts and numbers") + "\n"
     });
     let text: String = lines.collect();
-    disk.write(&run.attributes(), text.as_bytes(), None)
+    disk.write_own(&run.attributes(), text.as_bytes())
 }
 
 /// Reads the attributes of the paths that a run wrote; none if the file does not exist.

@@ -154,7 +154,7 @@ pub fn quarantine(
     disk.sync()?;
     disk.rename(directory, &to)?;
     let text = toml::to_string(&note).expect("four texts are TOML");
-    disk.write(&to.quarantine_note(), text.as_bytes(), None)?;
+    disk.write_own(&to.quarantine_note(), text.as_bytes())?;
     disk.sync()?;
     Ok(to)
 }

@@ -78,7 +78,7 @@ pub use past::{
     LeftObject, LeftObjects, describe_run, describe_run_state, emptied_paths, left_objects, past,
     paths_left_empty,
 };
-pub use preflight::{Risk, preflight, risk};
+pub use preflight::{Preflight, Risk, preflight, preflight_of_walk, risk};
 pub use prune::{
     LostFile, keeps_objects, kept_bytes, lost_files, prune, refuse_mounted, slot_entries,
 };

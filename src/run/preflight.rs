@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
 
-use crate::deployment::run_dir::ROLLUP_DIR;
+use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{Escaped, RelPath};
-use crate::plan::{EntryKind, Plan, Reason, ReasonKind};
+use crate::plan::{EntryKind, Plan, Reason, ReasonKind, Swap};
 
 /// Risk of losing a run on a file system in a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,71 +26,164 @@ pub enum Risk {
     Unknown,
 }
 
-/// Checks every directory that the plan touches: same mount and device, writable, no mount below.
-pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
-    let root_mount = mount_of(&statx_directory(tree, None)?);
-    let mut reasons = Vec::new();
-    // `.rollup` itself must be on the same mount, if it exists.
-    let mut directories: BTreeSet<Option<RelPath>> =
-        BTreeSet::from([None, Some(RelPath::clone(&ROLLUP_DIR))]);
-    for swap in &plan.swaps {
-        directories.insert(swap.live.parent());
-        directories.extend(swap.live.ancestors().map(Some));
-        let inside = swap
-            .old
-            .iter()
-            .filter(|entry| entry.kind == EntryKind::Directory);
-        directories.extend(inside.map(|entry| Some(entry.path.clone())));
+/// What would stop a run before it changes anything.
+#[derive(Debug, Default)]
+pub struct Preflight {
+    /// Faults of the deployment: mounts, immutable files, a file system that is read-only.
+    pub site: Vec<Reason>,
+    /// What only this user may not do.
+    pub caller: Vec<Reason>,
+}
+
+impl Preflight {
+    /// Returns all reasons: none if the run can begin.
+    pub fn all(self) -> Vec<Reason> {
+        self.site.into_iter().chain(self.caller).collect()
     }
-    for directory in directories {
-        if let Some(at) = &directory
+}
+
+/// Objects that a run renames, and the directories in which it does.
+#[derive(Default)]
+struct TouchedObjects {
+    /// Directories that are written to; `None` is the root.
+    directories: BTreeSet<Option<RelPath>>,
+    /// Files, and whether they are renamed themselves; the others move together with their directory.
+    files: BTreeMap<RelPath, bool>,
+}
+
+impl TouchedObjects {
+    fn new() -> Self {
+        // `.rollup` itself must be on the same mount, if it exists.
+        let own = [None, Some(RelPath::clone(&ROLLUP_DIR))];
+        Self {
+            directories: own.into(),
+            ..Self::default()
+        }
+    }
+
+    fn add_parents_of(&mut self, path: &RelPath) {
+        self.directories.insert(path.parent());
+        self.directories.extend(path.ancestors().map(Some));
+    }
+}
+
+/// Checks every object that a plan touches: same mount and device, writable, no mount below. What
+/// does not exist yet is left out.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Preflight, DiskError> {
+    let mut touched = TouchedObjects::new();
+    for swap in &plan.swaps {
+        touched.add_parents_of(&swap.live);
+        for entry in &swap.old {
+            if entry.kind == EntryKind::Directory {
+                touched.directories.insert(Some(entry.path.clone()));
+                continue;
+            }
+            let is_renamed = entry.path == swap.live || entry.kind == EntryKind::Unmanaged;
+            *touched.files.entry(entry.path.clone()).or_default() |= is_renamed;
+        }
+    }
+    check(tree, touched)
+}
+
+/// Checks every object that a walk of a run renames, in the same way.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub fn preflight_of_walk<'p>(
+    tree: &Tree,
+    run: &RunDir,
+    swaps: impl IntoIterator<Item = &'p Swap>,
+) -> Result<Preflight, DiskError> {
+    let mut touched = TouchedObjects::new();
+    for swap in swaps {
+        let number = swap.number;
+        touched.add_parents_of(&swap.live);
+        touched.directories.insert(Some(run.slot(number)));
+        for object in [
+            swap.live.clone(),
+            run.new_object(number),
+            run.old_object(number),
+        ] {
+            match tree.metadata(&object)?.map(|metadata| metadata.kind) {
+                Some(FileKind::Directory) => {
+                    touched.directories.insert(Some(object));
+                }
+                Some(FileKind::File) => {
+                    touched.files.insert(object, true);
+                }
+                _ => {}
+            }
+        }
+    }
+    check(tree, touched)
+}
+
+fn check(tree: &Tree, touched: TouchedObjects) -> Result<Preflight, DiskError> {
+    let root_mount = mount_of(&statx_directory(tree, None)?);
+    let mut found = Preflight::default();
+    // Directories by the number of the error.
+    let mut not_writable: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    for at in touched.directories {
+        if let Some(at) = &at
             && tree
                 .metadata(at)?
                 .is_none_or(|metadata| metadata.kind != FileKind::Directory)
         {
             continue;
         }
-        let shown = tree.shown(directory.as_ref());
-        let found = statx_directory(tree, directory.as_ref())?;
-        if mount_of(&found) != root_mount {
-            reasons.push(other_mount_reason(&shown));
-        } else if let Some(why) = write_error(tree, directory.as_ref())? {
-            let message = format!("`{}` cannot be written to: {why}", Escaped(&shown));
-            reasons.push(
-                Reason::new(ReasonKind::NotReady, message)
-                    .help("give the user who runs rollup write permission"),
-            );
-        } else if is_immutable(&found) {
-            reasons.push(immutable_reason(&shown));
+        let shown = tree.shown(at.as_ref());
+        let status = statx_directory(tree, at.as_ref())?;
+        if mount_of(&status) != root_mount {
+            found.site.push(other_mount_reason(&shown));
+        } else if is_immutable(&status) {
+            found.site.push(immutable_reason(&shown));
+        } else if let Some(errno) = write_error(tree, at.as_ref())? {
+            not_writable
+                .entry(errno.raw_os_error())
+                .or_default()
+                .push(shown);
         }
     }
-    let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
-    for swap in &plan.swaps {
-        for entry in swap
-            .old
-            .iter()
-            .filter(|entry| entry.kind != EntryKind::Directory)
-        {
-            // The other files move together with their directory.
-            *files.entry(&entry.path).or_default() |=
-                entry.path == swap.live || entry.kind == EntryKind::Unmanaged;
-        }
-    }
-    for (file, is_renamed) in files {
+    for (file, is_renamed) in touched.files {
         // Files that an earlier swap of this run installs do not exist yet.
-        if tree.metadata(file)?.is_none() {
+        if tree.metadata(&file)?.is_none() {
             continue;
         }
-        let found = statx_file(tree, file)?;
-        let shown = tree.shown(Some(file));
+        let status = statx_file(tree, &file)?;
+        let shown = tree.shown(Some(&file));
         // A single file can be a mount point, too.
-        if mount_of(&found) != root_mount {
-            reasons.push(other_mount_reason(&shown));
-        } else if is_renamed && is_immutable(&found) {
-            reasons.push(immutable_reason(&shown));
+        if mount_of(&status) != root_mount {
+            found.site.push(other_mount_reason(&shown));
+        } else if is_renamed && is_immutable(&status) {
+            found.site.push(immutable_reason(&shown));
         }
     }
-    Ok(reasons)
+    for (number, directories) in not_writable {
+        let errno = Errno::from_raw_os_error(number);
+        let reason = not_writable_reason(&directories, errno);
+        match errno {
+            Errno::ACCESS | Errno::PERM => found.caller.push(reason),
+            _ => found.site.push(reason),
+        }
+    }
+    Ok(found)
+}
+
+fn not_writable_reason(directories: &[String], errno: Errno) -> Reason {
+    let (first, why) = (&directories[0], std::io::Error::from(errno));
+    let others = match directories.len() {
+        1 => String::new(),
+        2 => " and 1 other directory".to_owned(),
+        more => format!(" and {} other directories", more - 1),
+    };
+    let message = format!("`{}`{others} cannot be written to: {why}", Escaped(first));
+    Reason::new(ReasonKind::NotReady, message)
+        .help("run it as a user who may write there, or give this user write permission")
 }
 
 fn other_mount_reason(shown: &str) -> Reason {
@@ -139,13 +233,10 @@ fn is_immutable(found: &Statx) -> bool {
         .intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
 }
 
-fn write_error(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
+fn write_error(tree: &Tree, path: Option<&RelPath>) -> Result<Option<Errno>, DiskError> {
     let directory = tree.directory(path)?;
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    match rustix::fs::accessat(directory.as_fd(), c".", wanted, AtFlags::EACCESS) {
-        Ok(()) => Ok(None),
-        Err(errno) => Ok(Some(std::io::Error::from(errno).to_string())),
-    }
+    Ok(rustix::fs::accessat(directory.as_fd(), c".", wanted, AtFlags::EACCESS).err())
 }
 
 /// Returns the risk of a crash on the file system of a deployment, by the mount and by the file system's

@@ -21,7 +21,7 @@ use super::measure::differences;
 use super::parallel::{ReportBytes, for_each_parallel};
 use super::preflight::{Risk, risk};
 use super::{Event, Listener, RunError};
-use crate::deployment::attributes::Attributes;
+use crate::deployment::attributes::{Attributes, OwnAccess};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::open_file::OpenFile;
@@ -113,8 +113,15 @@ struct Stager<'a> {
 /// Target of a staged file.
 struct StagingTarget {
     at: RelPath,
-    /// Live path of the file; `None` for a copy that only serves for unpacking.
-    live: Option<RelPath>,
+    whose: Whose,
+}
+
+/// Decides the attributes of a staged file.
+enum Whose {
+    /// File of the deployment that is renamed to this live path.
+    Live(RelPath),
+    /// File of rollup's own: of a manual step, or only copied to be unpacked.
+    Own(OwnAccess),
 }
 
 impl<'a> Stager<'a> {
@@ -167,8 +174,7 @@ impl<'a> Stager<'a> {
         request: &RunRequest<'_>,
         listener: &mut dyn Listener,
     ) -> Result<JournalWriter, RunError> {
-        let attributes = self.own_attributes(&ROLLUP_DIR)?;
-        self.disk.make_directory(&self.run, &attributes)?;
+        self.disk.make_own_directory(&self.run, OwnAccess::Shared)?;
         listener.report(&Event::Opened {
             run: self.run.name().to_owned(),
             bytes: self.bytes(),
@@ -178,32 +184,32 @@ impl<'a> Stager<'a> {
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
         if let Some(manifest) = request.manifest {
             self.disk
-                .write(&self.run.manifest(), manifest.as_bytes(), None)?;
+                .write_own(&self.run.manifest(), manifest.as_bytes())?;
         }
         self.disk
-            .write(&self.run.plan(), self.plan.to_json().as_bytes(), None)?;
-        self.disk.make_directory(&self.run.slots(), &attributes)?;
-        self.disk.make_directory(&self.run.sources(), &attributes)?;
-        self.make_manual_directories(&attributes)?;
+            .write_own(&self.run.plan(), self.plan.to_json().as_bytes())?;
+        // Who owns a directory in a slot could remove what an undo needs.
+        self.disk
+            .make_own_directory(&self.run.slots(), OwnAccess::Writers)?;
+        self.disk
+            .make_own_directory(&self.run.sources(), OwnAccess::Writers)?;
+        self.make_manual_directories()?;
         Ok(journal)
     }
 
-    /// Returns the attributes that a directory of rollup's own gets in another one.
-    fn own_attributes(&self, above: &RelPath) -> Result<Attributes, RunError> {
-        Ok(Attributes::of_directory(self.disk.tree(), Some(above))?.of_new_directory())
-    }
-
     /// Makes the directories for the files of manual steps.
-    fn make_manual_directories(&self, attributes: &Attributes) -> Result<(), RunError> {
+    fn make_manual_directories(&self) -> Result<(), RunError> {
         let mut directories: BTreeSet<RelPath> = BTreeSet::new();
         for (at, _) in manual_files(self.plan, &self.run) {
             directories.extend(at.parent());
         }
         if !directories.is_empty() {
-            self.disk.make_directory(&self.run.manual(), attributes)?;
+            self.disk
+                .make_own_directory(&self.run.manual(), OwnAccess::Shared)?;
         }
         for directory in directories {
-            self.disk.make_directory(&directory, attributes)?;
+            self.disk
+                .make_own_directory(&directory, OwnAccess::Shared)?;
         }
         Ok(())
     }
@@ -214,9 +220,8 @@ impl<'a> Stager<'a> {
 
     /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, report_bytes: ReportBytes<'_>) -> Result<(), RunError> {
-        let attributes = self.own_attributes(&self.run)?;
         self.disk
-            .make_directory(&self.run.slot(swap.number), &attributes)?;
+            .make_own_directory(&self.run.slot(swap.number), OwnAccess::Writers)?;
         for entry in &swap.new {
             let at = staged_at(&self.run, swap, &entry.path);
             let attributes =
@@ -227,7 +232,7 @@ impl<'a> Stager<'a> {
                     origin: Origin::Text(text),
                     ..
                 } => {
-                    self.disk.write(&at, text.as_bytes(), Some(&attributes))?;
+                    self.disk.write(&at, text.as_bytes(), &attributes)?;
                     report_bytes(text.len() as u64);
                 }
                 NewEntryKind::File { .. } => {}
@@ -324,16 +329,17 @@ impl<'a> Stager<'a> {
         )
     }
 
-    fn attributes_of_target(&self, staging_target: &StagingTarget) -> Result<Attributes, RunError> {
-        match &staging_target.live {
-            Some(live) => self.attributes_of(live, false),
-            None => {
-                let mode = match staging_target.at.below(&self.run.manual()) {
-                    Some(_) => 0o644,
-                    None => 0o600,
-                };
-                Ok(Attributes::plain(mode, self.disk.root_attributes()?.owner))
-            }
+    fn create_target(&self, target: &StagingTarget) -> Result<OpenFile, DiskError> {
+        match target.whose {
+            Whose::Live(_) => self.disk.create(&target.at),
+            Whose::Own(access) => self.disk.create_own(&target.at, access),
+        }
+    }
+
+    fn attributes_of_target(&self, target: &StagingTarget) -> Result<Attributes, RunError> {
+        match &target.whose {
+            Whose::Live(live) => self.attributes_of(live, false),
+            Whose::Own(access) => Ok(self.disk.root_attributes()?.of_own_file(*access)),
         }
     }
 
@@ -363,7 +369,7 @@ impl<'a> Stager<'a> {
         report_bytes: ReportBytes<'_>,
     ) -> Result<i64, RunError> {
         let (mut from, shown) = self.open_source(source)?;
-        let mut file = self.disk.create(&to.at)?;
+        let mut file = self.create_target(to)?;
         let wanted = &self.plan.sources[source];
         let fail = |error| DiskError::new("copy", shown.as_str(), error);
         let facts = hash_and(&mut from, wanted.size, fail, |chunk| {
@@ -399,7 +405,7 @@ impl<'a> Stager<'a> {
     ) -> Result<(), RunError> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
-        let mut target = self.disk.create(&to.at)?;
+        let mut target = self.create_target(to)?;
         let bytes = target.copy_from(&mut source).map_err(fail)?;
         target.finish(&self.attributes_of_target(to)?, modified)?;
         begin_sync(&target, bytes);
@@ -420,7 +426,7 @@ impl<'a> Stager<'a> {
                     let at = staged_at(&self.run, swap, &entry.path);
                     let staging_target = StagingTarget {
                         at,
-                        live: Some(entry.path.clone()),
+                        whose: Whose::Live(entry.path.clone()),
                     };
                     wanted
                         .entry(*source)
@@ -625,13 +631,14 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
                 let at = staged_at(run, swap, &entry.path);
                 copies[*source].push(StagingTarget {
                     at,
-                    live: Some(entry.path.clone()),
+                    whose: Whose::Live(entry.path.clone()),
                 });
             }
         }
     }
     for (at, source) in manual_files(plan, run) {
-        copies[source].push(StagingTarget { at, live: None });
+        let whose = Whose::Own(OwnAccess::Shared);
+        copies[source].push(StagingTarget { at, whose });
     }
     for (source, staging_targets) in copies
         .iter_mut()
@@ -640,7 +647,7 @@ fn copies(plan: &Plan, run: &RunDir) -> Vec<Vec<StagingTarget>> {
     {
         staging_targets.push(StagingTarget {
             at: run.source(source),
-            live: None,
+            whose: Whose::Own(OwnAccess::Writers),
         });
     }
     copies

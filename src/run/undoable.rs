@@ -22,7 +22,9 @@ use crate::deployment::applied::{AppliedRecord, AppliedRollups, Superseded};
 use crate::deployment::description::Description;
 use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
-use crate::journal::{Damaged, LeftBehind, Outcome, Run, RunState, SwapState, swap_state};
+use crate::journal::{
+    Damaged, LeftBehind, Outcome, Run, RunState, SwapState, slots_are_closed, swap_state,
+};
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
@@ -141,7 +143,7 @@ impl<'a> UndoCheck<'a> {
         let Some(Ok(RunPlan { plan, .. })) = self.plans.get(&run.number) else {
             return Ok(permanent);
         };
-        if is_pruned(self.tree, run)? {
+        if is_pruned(self.tree, run)? || slots_are_closed(self.tree, &run.directory)? {
             return Ok(permanent);
         }
         let mut reasons = self.open_runs(run);
@@ -170,6 +172,14 @@ impl<'a> UndoCheck<'a> {
         if is_pruned(self.tree, run)? {
             let message = format!("the old objects of run {} were pruned", run.name());
             let help = "`rollup history` shows which runs can still be undone";
+            return Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)]);
+        }
+        if slots_are_closed(self.tree, &run.directory)? {
+            let message = format!(
+                "the old objects of run {} are closed to this user",
+                run.name()
+            );
+            let help = "ask again as a user who may write to the deployment";
             return Ok(vec![Reason::new(ReasonKind::NotReady, message).help(help)]);
         }
         let mut reasons = points_of_no_return(self.tree, run, plan)?;
@@ -631,8 +641,8 @@ pub fn undo_answers(
             .get(&run.number)
             .and_then(|plan| plan.as_ref().ok());
         let unknown_elsewhere = match plan {
-            Some(own) => unmarked_procedures_run(tree, run, &own.plan)?,
-            None => Vec::new(),
+            Some(own) if possible => unmarked_procedures_run(tree, run, &own.plan)?,
+            _ => Vec::new(),
         };
         let answer = UndoAnswer {
             possible,

@@ -11,7 +11,9 @@ use crate::cli::ending::{
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
-use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, preview, report_nothing_to_do};
+use crate::cli::job::{
+    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do,
+};
 use crate::cli::named::require_step;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::describe_backup;
@@ -65,10 +67,7 @@ fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
         Planned::Plan(plan) => {
             out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
-            for reason in preflight(job.tree(), &plan)? {
-                let why = reason.message;
-                out::warn(format_args!("`rollup apply` would be refused now: {why}"));
-            }
+            refuse(preflight(job.tree(), &plan)?.all())?;
             if let Some(backup) = backup {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
@@ -84,15 +83,16 @@ pub(super) fn run_job(
     begin_options: &BeginOptions<'_>,
     run_options: RunOptions,
 ) -> anyhow::Result<Exit> {
-    let Some(mut begun) = job.begin("apply", begin_options)? else {
+    let Some(mut begun) = job.begin(begin_options)? else {
         return Ok(Exit::Ok);
     };
     let mut backup = match &run_options.asked.backup_dir {
         Some(directory) => Some(Backup::prepare(directory, job, &begun)?),
         None => None,
     };
-    let confirmed = job.confirm(&begun, begin_options)?;
-    begun.disk.create_rollup_directory(&begun.doing)?;
+    let Some(confirmed) = job.confirm(&mut begun, begin_options)? else {
+        return Ok(Exit::Ok);
+    };
     let command = begin_options.command;
     let options = run_options.asked.clone();
     let mut progress = begin_progress(&begun.disk, &begun.plan, command, run_options)?;

@@ -16,7 +16,7 @@ use crate::cli::views::steps::describe_answer;
 use crate::deployment::tree::Tree;
 use crate::journal::{
     Accepted, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run, RunState,
-    RunSubject, quarantined, runs,
+    RunSubject, quarantined, runs, slots_are_closed,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::plan::PlannedStep;
@@ -322,7 +322,7 @@ impl<'a> RunDocument<'a> {
         let steps = plan.as_ref().map(|plan| &plan.steps);
         let expected = plan.as_ref().and_then(|plan| plan.expected_state.as_ref());
         // The slots of an open run are still changing.
-        let undo_data_bytes = match run.is_open() {
+        let undo_data_bytes = match run.is_open() || slots_are_closed(tree, &run.directory)? {
             true => None,
             false => kept_bytes(tree, run)?,
         };

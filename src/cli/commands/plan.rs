@@ -3,12 +3,13 @@
 use crate::cli::args::{self, Format, OutputFormat};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::job::{Job, preview, refuse, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::plan::{NothingToDo, Planned};
+use crate::run::preflight;
 
 /// Runs `rollup plan`.
 pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
@@ -35,6 +36,12 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Ok);
         }
     };
+    let found = preflight(job.tree(), &plan)?;
+    refuse(found.site)?;
+    for reason in found.caller {
+        let why = reason.message;
+        out::warn(format_args!("`rollup apply` would refuse this user: {why}"));
+    }
     let exit = if args.detailed_exitcode {
         Exit::Changes
     } else {

@@ -3,7 +3,7 @@
 use crate::cli::args;
 use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
-use crate::cli::job::{BeginOptions, Job, Preview};
+use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
 use crate::journal::AskedOptions;
@@ -27,19 +27,19 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         wait: args.lock.wait(),
         injector: None,
     };
-    let Some(mut begun) = job.begin("stage", &begin_options)? else {
+    let Some(mut begun) = job.begin(&begin_options)? else {
         return Ok(Exit::Ok);
     };
-    if let Some(staged) = &begun.staged {
-        let name = staged.name();
-        out::line(format_args!(
-            "nothing to do: run {name} is already staged with this plan"
-        ));
-        job.typed.print_next(NEXT);
+    if report_staged(&job, &begun) {
         return Ok(Exit::Ok);
     }
-    let confirmed = job.confirm(&begun, &begin_options)?;
-    begun.disk.create_rollup_directory(&begun.doing)?;
+    let Some(confirmed) = job.confirm(&mut begun, &begin_options)? else {
+        return Ok(Exit::Ok);
+    };
+    // Another process that was faster may have staged the same plan.
+    if report_staged(&job, &begun) {
+        return Ok(Exit::Ok);
+    }
     let options = RunOptions::default();
     let mut progress = begin_progress(&begun.disk, &begun.plan, "stage", options)?;
     let asked = RunRequest {
@@ -57,4 +57,17 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     ));
     job.typed.print_next(NEXT);
     Ok(Exit::Ok)
+}
+
+/// Reports a run that is staged with this plan already, and returns whether there is one.
+fn report_staged(job: &Job, begun: &LockedPlan) -> bool {
+    let Some(staged) = &begun.staged else {
+        return false;
+    };
+    let name = staged.name();
+    out::line(format_args!(
+        "nothing to do: run {name} is already staged with this plan"
+    ));
+    job.typed.print_next(NEXT);
+    true
 }

@@ -95,6 +95,10 @@ impl Failure {
             return Self::caused(Exit::NotReady, error)
                 .next(format!("`umount {path}`, then the same command again"));
         }
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            return Self::caused(Exit::Io, error)
+                .next("the same command as a user who may, such as the owner of the deployment");
+        }
         Self::caused(Exit::Io, error).next("fix the cause, then the same command again")
     }
 
@@ -219,9 +223,20 @@ impl From<&LockError> for Failure {
             LockError::Held { .. } => Failure::new(Exit::Locked, error).next(
                 "wait for it, or pass `--lock-timeout SECONDS`; `rollup status` shows its progress",
             ),
+            LockError::Untrusted(untrusted) => Failure::not_ready(error).next(&untrusted.help),
             LockError::TooNew(_) => Failure::invalid(error)
                 .next("use the version of rollup that wrote it, or a later one"),
-            LockError::Disk(error) => error.into(),
+            LockError::Disk(error) => {
+                let failure = Failure::from(error);
+                match error.source.kind() {
+                    // Who may not write to the deployment may not lock it.
+                    io::ErrorKind::PermissionDenied => Failure {
+                        exit: Exit::NotReady,
+                        ..failure
+                    },
+                    _ => failure,
+                }
+            }
         }
     }
 }

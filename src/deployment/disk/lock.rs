@@ -1,16 +1,18 @@
 //! Lock of a deployment: one process at a time can change it, and others can see which one.
 //!
-//! It is a lock of the operating system, which releases it when the process dies. It is taken on
-//! the deployment's own directory until `.rollup` exists, and on `.rollup/lock` from then on.
+//! It is a lock of the operating system on `.rollup/lock`, which it releases when the process dies. Until
+//! `.rollup` exists there is nothing to lock: the rename that creates it decides who is first.
 
 use std::fs::{File, TryLockError};
 
-use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::attributes::OwnAccess;
+use super::locked::make_own_file;
 use super::run_dir::ROLLUP_DIR;
-use super::tree::{DiskError, Tree, readable};
-use crate::names::{Escaped, RelPath};
+use super::tree::{DiskError, Tree};
+use super::trust::{Untrusted, untrusted};
+use crate::names::Escaped;
 
 /// Format version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
@@ -24,6 +26,10 @@ pub struct LockOwner {
     pub host: String,
     /// Process id.
     pub process: u32,
+    /// Start of the process in ticks since the system started, so that a later process with the same id
+    /// is another one.
+    #[serde(default)]
+    pub started: Option<u64>,
     /// Command, such as `apply KB952076`.
     pub command: String,
     /// Start time, UTC.
@@ -74,6 +80,9 @@ pub enum LockError {
         /// Holder, if known.
         holder: Option<LockHolder>,
     },
+    /// An object of `.rollup` that others may have changed.
+    #[error("`{}` {}", .0.path, .0.why)]
+    Untrusted(Untrusted),
     /// A `.rollup` that a later version of rollup wrote.
     #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
     TooNew(String),
@@ -82,42 +91,24 @@ pub enum LockError {
     Disk(#[from] DiskError),
 }
 
-/// Opens the lock file, and creates it again if it is missing: the loss of an empty file must not
-/// block every command.
-fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
-    match tree.file(at) {
-        Err(error) if error.is_missing() => {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let directory = tree.directory(at.parent().as_ref())?;
-            let made = rustix::fs::openat(&directory, at.name(), flags, Mode::RUSR | Mode::WUSR);
-            made.map(File::from)
-                .map_err(|e| DiskError::new("create", tree.shown(Some(at)), e))
-        }
-        opened => opened,
+/// Takes the lock; `None` if `.rollup` does not exist yet.
+pub(super) fn acquire(tree: &Tree) -> Result<Option<File>, LockError> {
+    let at = ROLLUP_DIR.lock();
+    if tree.metadata(&ROLLUP_DIR)?.is_none() {
+        return Ok(None);
     }
-}
-
-/// Takes the lock, and opens the root directory for `syncfs`.
-pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
-    let lock_path = ROLLUP_DIR.lock();
-    let has_rollup_directory = tree.metadata(&ROLLUP_DIR)?.is_some();
-    let file = match has_rollup_directory {
-        true => lock_file(tree, &lock_path)?,
-        false => handle(tree)?,
+    let file = match tree.file(&at) {
+        // The loss of an empty file must not block every command.
+        Err(error) if error.is_missing() => make_own_file(tree, &at, OwnAccess::Writers)?,
+        opened => opened?,
     };
     match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(held(tree)),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(held(tree)),
         Err(TryLockError::Error(error)) => {
-            let shown = tree.shown(has_rollup_directory.then_some(&lock_path));
-            return Err(DiskError::new("lock", shown, error).into());
+            Err(DiskError::new("lock", tree.shown(Some(&at)), error).into())
         }
     }
-    // Another process created `.rollup` between the check and the lock: now its lock file counts.
-    if !has_rollup_directory && tree.metadata(&ROLLUP_DIR)?.is_some() {
-        return Err(held(tree));
-    }
-    Ok((file, handle(tree)?))
 }
 
 impl LockOwner {
@@ -126,6 +117,7 @@ impl LockOwner {
             user: user(),
             host: host(),
             process: std::process::id(),
+            started: start_of(std::process::id()),
             command: command.to_owned(),
             since: jiff::Timestamp::now()
                 .strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -172,8 +164,12 @@ pub fn host() -> String {
         .into_owned()
 }
 
-/// Refuses a `.rollup` whose format is not [`FORMAT`], since a later version of rollup wrote it.
-pub fn check_format(tree: &Tree) -> Result<(), LockError> {
+/// Refuses a `.rollup` that cannot be trusted, or whose format is not [`FORMAT`], since a later version of
+/// rollup wrote it.
+pub fn check_rollup_directory(tree: &Tree) -> Result<(), LockError> {
+    if let Some(untrusted) = untrusted(tree)? {
+        return Err(LockError::Untrusted(untrusted));
+    }
     match tree.text(&ROLLUP_DIR.format(), 64)? {
         None => Ok(()),
         Some(text) if text.trim() == FORMAT.to_string() => Ok(()),
@@ -186,18 +182,16 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
 /// Reads the system's own table of locks instead of trying the lock, which could make another
 /// process fail to take it.
 pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
-    let (device, inode) = match tree.metadata(&ROLLUP_DIR.lock())? {
-        Some(metadata) => metadata.identity,
-        None => rustix::fs::fstat(tree.root())
-            .map(|status| (status.st_dev, status.st_ino))
-            .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,
+    let Some(metadata) = tree.metadata(&ROLLUP_DIR.lock())? else {
+        return Ok(None);
     };
+    let (device, inode) = metadata.identity;
     let file = format!(
         "{:02x}:{:02x}:{inode}",
         rustix::fs::major(device),
         rustix::fs::minor(device)
     );
-    let owner = read_owner(tree);
+    let owner = last_owner(tree).filter(|owner| owner.started == start_of(owner.process));
     // Without this table, which only Linux has, no holder is found; the lock still excludes other
     // writers.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
@@ -218,13 +212,16 @@ pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
     }))
 }
 
-/// Returns the description of the process that held the lock last, which may have ended since.
-pub fn last_owner(tree: &Tree) -> Option<LockOwner> {
-    read_owner(tree)
+/// Returns when a process started, in ticks since the system started; `None` if it does not exist.
+fn start_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the name of the program, which may have blanks and parentheses.
+    let (_, fields) = status.rsplit_once(") ")?;
+    fields.split(' ').nth(19)?.parse().ok()
 }
 
-/// Reads the description of the last owner, which may have finished since.
-fn read_owner(tree: &Tree) -> Option<LockOwner> {
+/// Returns the description of the process that held the lock last, which may have ended since.
+pub fn last_owner(tree: &Tree) -> Option<LockOwner> {
     let text = tree.text(&ROLLUP_DIR.lock_owner(), 4096).ok()??;
     toml::from_str(&text).ok()
 }
@@ -234,9 +231,4 @@ pub fn held(tree: &Tree) -> LockError {
     LockError::Held {
         holder: holder(tree).unwrap_or_default(),
     }
-}
-
-/// Opens the root directory so that it can be locked and synced.
-fn handle(tree: &Tree) -> Result<File, DiskError> {
-    readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))
 }

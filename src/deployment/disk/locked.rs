@@ -8,66 +8,84 @@ use std::time::{Duration, Instant};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{OFlags, RenameFlags};
+use rustix::fs::{Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::attributes::{Attributes, CARRY_ACTION};
+use super::attributes::{Attributes, CARRY_ACTION, OwnAccess};
 use super::deletion::{refuse_mounts, remove_tree};
 use super::fault_injection::{AttachedInjector, Change, FaultInjector};
-use super::lock::{FORMAT, LockError, LockOwner, acquire, check_format};
+use super::lock::{FORMAT, LockError, LockOwner, acquire, check_rollup_directory, held};
 use super::open_file::OpenFile;
 use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
 use super::tree::{DiskError, FileKind, FoundEntry, SYNC_ACTION, Tree, path, readable};
 use crate::names::RelPath;
 
+/// Attempts to create `.rollup`, in case other processes clear what was made.
+const MOST_ATTEMPTS: usize = 3;
 /// Longest journal that is read in an unfinished `.rollup`, in bytes: more than a first record.
 const LONGEST_OPENING: u64 = 1 << 20;
 
-/// Deployment whose lock this process holds.
+/// Deployment whose lock this process holds, or one without `.rollup`, in which there is nothing to lock
+/// yet.
 pub struct LockedDeployment {
     tree: Tree,
     /// Handle for `syncfs`, opened before the first write: `syncfs` reports write errors since the
     /// handle was opened.
     sync: File,
-    lock: File,
+    lock: Option<File>,
     injector: AttachedInjector,
 }
 
 impl LockedDeployment {
-    /// Takes the lock, waiting for at most `wait`.
+    /// Takes the lock, waiting for at most `wait`. If `.rollup` does not exist,
+    /// [`create_rollup_directory`](Self::create_rollup_directory) takes it.
+    ///
+    /// # Errors
+    ///
+    /// Another process holds the lock, this user may not, or `.rollup` cannot be used.
     pub fn lock(tree: Tree, command: &str, wait: Duration) -> Result<Self, LockError> {
+        check_rollup_directory(&tree)?;
         // A deadline too far in the future to be represented is not a limit.
         let deadline = Instant::now().checked_add(wait);
-        loop {
+        let lock = loop {
             match acquire(&tree) {
                 Err(LockError::Held { .. })
                     if deadline.is_none_or(|deadline| Instant::now() < deadline) =>
                 {
                     std::thread::sleep(Duration::from_millis(50));
                 }
-                Err(error) => return Err(error),
-                Ok((lock, sync)) => {
-                    let locked = Self {
-                        tree,
-                        sync,
-                        lock,
-                        injector: AttachedInjector::default(),
-                    };
-                    check_format(&locked.tree)?;
-                    if locked.has_rollup_directory()? {
-                        locked.write_owner(command);
-                    }
-                    return Ok(locked);
-                }
+                acquired => break acquired?,
             }
+        };
+        let sync =
+            readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))?;
+        let locked = Self {
+            tree,
+            sync,
+            lock,
+            injector: AttachedInjector::default(),
+        };
+        if locked.lock.is_some() {
+            locked.write_owner(command);
         }
+        Ok(locked)
     }
 
     /// Writes the description of this process to `.rollup/lock.owner`. A failed write is ignored:
     /// only the lock itself counts.
     fn write_owner(&self, command: &str) {
         let owner = toml::to_string(&LockOwner::current(command)).unwrap_or_default();
-        let _ = self.overwrite(&ROLLUP_DIR.lock_owner(), owner.as_bytes());
+        let at = ROLLUP_DIR.lock_owner();
+        let file = match self.reopen(&at) {
+            Ok(file) => file.file,
+            Err(_) => match make_own_file(&self.tree, &at, OwnAccess::Shared) {
+                Ok(file) => file,
+                Err(_) => return,
+            },
+        };
+        let _ = file
+            .set_len(0)
+            .and_then(|()| (&file).write_all(owner.as_bytes()));
     }
 
     /// Announces every change to `injector` from now on.
@@ -91,44 +109,56 @@ impl LockedDeployment {
         Ok(self.tree.metadata(&ROLLUP_DIR)?.is_some())
     }
 
-    /// Creates `.rollup` atomically, if it does not exist yet.
-    pub fn create_rollup_directory(&mut self, command: &str) -> Result<(), DiskError> {
-        if self.has_rollup_directory()? {
+    /// Creates `.rollup` atomically, locked, if it does not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// Another process created it first, or the disk fails.
+    pub fn create_rollup_directory(&mut self, command: &str) -> Result<(), LockError> {
+        if self.lock.is_some() {
             return Ok(());
         }
-        self.clear_unfinished()?;
-        if let Err(error) = self.make_rollup_directory() {
-            // The next command removes the rest.
-            let _ = self.clear_unfinished();
-            return Err(error);
+        for attempt in 1.. {
+            let unfinished = RollupDir::unfinished();
+            let error = match self.make_rollup_directory(&unfinished) {
+                Ok(lock) => {
+                    self.lock = Some(lock);
+                    break;
+                }
+                Err(error) => error,
+            };
+            // What cannot be removed now is removed by a later command.
+            let _ = self.remove_tree(&unfinished);
+            if self.has_rollup_directory()? {
+                return Err(held(&self.tree));
+            }
+            // Another process may have cleared it before it was locked.
+            if !error.is_missing() || attempt == MOST_ATTEMPTS {
+                return Err(error.into());
+            }
         }
         self.write_owner(command);
         Ok(())
     }
 
-    fn make_rollup_directory(&mut self) -> Result<(), DiskError> {
-        let unfinished = RollupDir::unfinished();
-        let attributes = self.root_attributes()?.of_new_directory();
-        self.make_directory(&unfinished, &attributes)?;
-        self.make_directory(&unfinished.trash(), &attributes)?;
-        self.make_directory(&unfinished.runs(), &attributes)?;
-        self.write(&unfinished.format(), format!("{FORMAT}\n").as_bytes(), None)?;
-        let lock = self.create(&unfinished.lock())?;
-        lock.file.try_lock().map_err(|e| {
-            DiskError::new(
-                "lock",
-                self.tree.shown(Some(&unfinished)),
-                io::Error::from(e),
-            )
-        })?;
+    /// Returns the lock of the new `.rollup`.
+    fn make_rollup_directory(&self, unfinished: &RollupDir) -> Result<File, DiskError> {
+        self.make_own_directory(unfinished, OwnAccess::Shared)?;
+        // The lock is first: what is locked is not cleared as the rest of a process that died.
+        let lock = self.create_own(&unfinished.lock(), OwnAccess::Writers)?;
+        lock.file
+            .try_lock()
+            .map_err(|e| DiskError::new("lock", self.tree.shown(Some(unfinished)), e))?;
+        self.make_own_directory(&unfinished.trash(), OwnAccess::Writers)?;
+        self.make_own_directory(&unfinished.runs(), OwnAccess::Shared)?;
+        self.write_own(&unfinished.format(), format!("{FORMAT}\n").as_bytes())?;
         // Synced before it gets its name: an incomplete `.rollup` would block every later command.
         self.sync()?;
-        self.rename(&unfinished, &ROLLUP_DIR)?;
-        self.lock = lock.file;
-        Ok(())
+        self.rename(unfinished, &ROLLUP_DIR)?;
+        Ok(lock.file)
     }
 
-    /// Removes the unfinished `.rollup` of a process that died.
+    /// Removes the unfinished `.rollup` of a process that died. One that a process is creating is locked.
     ///
     /// It is recognized by its content, since an unmanaged directory may have such a name: a
     /// directory with any other content than an unfinished `.rollup` has is left alone.
@@ -138,6 +168,10 @@ impl LockedDeployment {
                 && RollupDir::is_unfinished(&name)
                 && self.is_unfinished_rollup(&path(&name)).unwrap_or(false)
             {
+                let lock = self.tree.file(&RollupDir::named(&name).lock());
+                if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
+                    continue;
+                }
                 self.remove_tree(&path(&name))?;
             }
         }
@@ -203,6 +237,16 @@ impl LockedDeployment {
         self.set_directory(at, attributes)
     }
 
+    /// Creates a directory of rollup's own, which is closed to others at every moment.
+    pub fn make_own_directory(&self, at: &RelPath, access: OwnAccess) -> Result<(), DiskError> {
+        self.announce(Change::MakeDirectory(at), "create the directory", at)?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        rustix::fs::mkdirat(&parent, at.name(), Mode::RWXU)
+            .map_err(|e| DiskError::new("create the directory", self.tree.shown(Some(at)), e))?;
+        let attributes = self.root_attributes()?.of_own_directory(access);
+        self.set_directory(at, &attributes)
+    }
+
     /// Sets the attributes of an existing directory.
     pub fn set_directory(&self, at: &RelPath, attributes: &Attributes) -> Result<(), DiskError> {
         let parent = self.tree.directory(at.parent().as_ref())?;
@@ -259,25 +303,24 @@ impl LockedDeployment {
         &self,
         at: &RelPath,
         bytes: &[u8],
-        attributes: Option<&Attributes>,
+        attributes: &Attributes,
     ) -> Result<(), DiskError> {
         let mut file = self.create(at)?;
         file.write_bytes(bytes)?;
-        attributes.map_or(Ok(()), |attributes| file.finish(attributes, None))
+        file.finish(attributes, None)
     }
 
-    fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
-        let parent = self
-            .tree
-            .directory(at.parent().as_ref())
-            .map_err(|e| e.source)?;
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .follow(FollowSymlinks::No);
-        parent.open_with(at.name(), &options)?.write_all(bytes)
+    /// Creates a file of rollup's own, for writing. It is closed to others at every moment.
+    pub fn create_own(&self, at: &RelPath, access: OwnAccess) -> Result<OpenFile, DiskError> {
+        self.announce(Change::MakeFile(at), "create", at)?;
+        let file = self.open(at, "create", &own_file())?;
+        file.finish(&self.root_attributes()?.of_own_file(access), None)?;
+        Ok(file)
+    }
+
+    /// Creates a file of rollup's own with these bytes, which all may read who may read the deployment.
+    pub fn write_own(&self, at: &RelPath, bytes: &[u8]) -> Result<(), DiskError> {
+        self.create_own(at, OwnAccess::Shared)?.write_bytes(bytes)
     }
 
     /// Renames an object; never replaces an existing one.
@@ -428,14 +471,46 @@ impl LockedDeployment {
     }
 }
 
-/// Opens the optional file beside a run's journal. A failure is ignored and not reported, because
-/// no command depends on the file.
+/// Options that create a file that only this user can open.
+fn own_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    options
+}
+
+/// Creates a file of rollup's own beside those of a run: a failure of it stops nothing, and no fault is
+/// injected.
+pub(super) fn make_own_file(
+    tree: &Tree,
+    at: &RelPath,
+    access: OwnAccess,
+) -> Result<File, DiskError> {
+    let fail = |e: io::Error| DiskError::new("create", tree.shown(Some(at)), e);
+    let directory = tree.directory(at.parent().as_ref())?;
+    let file = directory.open_with(at.name(), &own_file()).map_err(fail)?;
+    let file = file.into_std();
+    let attributes = Attributes::of_directory(tree, None)?.of_own_file(access);
+    attributes
+        .set(&file, at, &AttachedInjector::default())
+        .map_err(fail)?;
+    Ok(file)
+}
+
+/// Opens the optional file beside a run's journal, to add to it. A failure is ignored and not reported,
+/// because no command depends on the file.
 pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
+    if tree.metadata(at).ok()?.is_none() {
+        make_own_file(tree, at, OwnAccess::Shared).ok()?;
+    }
     let mut options = OpenOptions::new();
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     options
         .append(true)
-        .create(true)
         .follow(FollowSymlinks::No)
         .custom_flags(nonblocking);
     let directory = tree.directory(at.parent().as_ref()).ok()?;

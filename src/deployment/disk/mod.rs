@@ -13,3 +13,4 @@ pub mod locked;
 pub mod open_file;
 pub mod run_dir;
 pub mod tree;
+mod trust;

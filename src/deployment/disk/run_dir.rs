@@ -43,7 +43,8 @@ impl RollupDir {
     /// Prefix of the temporary name while it is created; 16 random digits follow.
     const UNFINISHED_PREFIX: &str = ".rollup-";
 
-    fn named(name: &str) -> Self {
+    /// Returns the path with this name, which must be a plain one.
+    pub(super) fn named(name: &str) -> Self {
         Self(RelPath::parse(name).expect("a plain name"))
     }
 
@@ -124,7 +125,7 @@ impl RunDir {
     const MANIFEST: &str = "manifest.toml";
     const PLAN: &str = "plan.json";
     const ATTRIBUTES: &str = "attributes";
-    const EVENTS: &str = "events.ndjson";
+    pub const EVENTS: &str = "events.ndjson";
     pub const SLOTS: &str = "slots";
     /// Name of the slots while staging.
     pub const SLOTS_STAGING: &str = "slots.staging";

@@ -19,13 +19,14 @@ use crate::cli::ending::{
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{DescribedDeployment, open_to_change, question};
+use crate::cli::job::refuse;
 use crate::cli::recovery::other_is_open;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Run, runs};
 use crate::plan::Plan;
-use crate::run::{self, RunError, RunRequest, clear_interrupted_staging, preflight, unusable_runs};
+use crate::run::{self, RunRequest, clear_interrupted_staging, preflight, unusable_runs};
 
 /// Runs `rollup accept`.
 pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
@@ -72,10 +73,7 @@ fn run_accept(
     accepted: &str,
     after: Result<(), Failure>,
 ) -> anyhow::Result<Exit> {
-    let reasons = preflight(&site.tree, plan)?;
-    if !reasons.is_empty() {
-        bail!(RunError::NotReady(reasons));
-    }
+    refuse(preflight(&site.tree, plan)?.all())?;
     let name = Some(site.description.name.as_str());
     confirm(&question("Accept ", accepted, name, &site.tree), args.yes)?;
     disk.create_rollup_directory("accept")?;

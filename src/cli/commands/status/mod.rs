@@ -25,7 +25,9 @@ use crate::deployment::free_space::free;
 use crate::deployment::lock::{LockHolder, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::journal::{Outcome, PendingAction, Run, RunState, pending_actions, runs};
+use crate::journal::{
+    Outcome, PendingAction, Run, RunState, pending_actions, runs, slots_are_closed,
+};
 use crate::names::{Kb, RelPath, Version};
 use crate::plan::{directories_of_no_instance, lagging};
 use crate::run::{UndoAnswer, kept_bytes, past, undo_answers};
@@ -126,6 +128,8 @@ struct NewestRun {
 struct UndoData {
     /// Number of runs that keep old objects.
     runs: usize,
+    /// Number of further runs whose slots are closed to this user.
+    closed_runs: usize,
     /// Size of these objects.
     bytes: u64,
     /// True if that is more than a tenth of the file system.
@@ -314,7 +318,9 @@ impl UndoData {
             ..Self::default()
         };
         for run in runs.iter().filter(|run| !run.is_open()) {
-            if let Some(bytes) = kept_bytes(tree, run)? {
+            if slots_are_closed(tree, &run.directory)? {
+                undo_data.closed_runs += 1;
+            } else if let Some(bytes) = kept_bytes(tree, run)? {
                 undo_data.runs += 1;
                 undo_data.bytes += bytes;
                 undo_data.only_rolled_back &= run.state() == RunState::Closed(Outcome::Undone);

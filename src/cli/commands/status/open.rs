@@ -11,12 +11,13 @@ use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
 use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Direction, Run, RunState};
+use crate::events::{self, Event};
+use crate::journal::{Answer, Direction, Run, RunState, slots_are_closed};
 use crate::names::error_chain;
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{
     RunExamination, SwapState, behind_last_point, bytes_to_stage, changes_since_plan, describe_run,
-    examine, kept_bytes, load_plan, points_passed,
+    examine, kept_bytes, load_plan,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -27,6 +28,8 @@ pub(super) struct OpenRow {
     next_operation: Option<NextOperation>,
     /// Manual step that the run waits at.
     pub(super) waiting_at: Option<WaitingStep>,
+    /// True if the progress is what the events say, because the slots are closed to this user.
+    from_events: bool,
     /// Conflicts that keep the run from continuing.
     pub(super) problems: Vec<String>,
     /// Differences from what the plan of a staged run saw: it is stale.
@@ -81,6 +84,7 @@ impl OpenRow {
             state: describe_run(run),
             next_operation: None,
             waiting_at: None,
+            from_events: slots_are_closed(tree, &run.directory)?,
             problems: Vec::new(),
             stale: Vec::new(),
             percent: None,
@@ -105,12 +109,22 @@ impl OpenRow {
         }
         match load_plan(tree, &run.directory) {
             Ok(plan) => {
-                row.add_progress(run, &plan, examine(tree, &run.directory, &plan)?);
-                for point in points_passed(tree, run, &plan)? {
+                let examined = match row.from_events {
+                    true => reported_by_events(tree, run, &plan),
+                    false => examine(tree, &run.directory, &plan)?,
+                };
+                let points = plan.points_passed(
+                    |operation| examined.is_done(operation.swap),
+                    |step| run.journal.confirmed(&step.id) == Some(Answer::Done),
+                );
+                for point in points {
                     row.irreversible.push(format!("{point}: {}", point.why));
                 }
-                let behind = behind_last_point(tree, run, &plan)?;
-                row.can_go_back_to_point = behind.is_some_and(|behind| !behind.is_empty());
+                row.add_progress(run, &plan, examined);
+                if !row.from_events {
+                    let behind = behind_last_point(tree, run, &plan)?;
+                    row.can_go_back_to_point = behind.is_some_and(|behind| !behind.is_empty());
+                }
             }
             Err(error) => row.problems.push(error_chain(&error)),
         }
@@ -131,7 +145,7 @@ impl OpenRow {
         self.deployment = Some(plan.deployment.clone());
         match run.state() {
             RunState::Staged if !has_writer => self.stale = changes_since_plan(tree, &plan)?,
-            RunState::Staging => {
+            RunState::Staging if !self.from_events => {
                 let staged = kept_bytes(tree, run)?.unwrap_or_default();
                 self.percent = percent(staged, bytes_to_stage(&plan));
             }
@@ -237,6 +251,10 @@ impl OpenRow {
         };
         self.percent = percent(past, all as u64);
         let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
+        if self.from_events {
+            let note = "by the events alone: the slots are closed to this user";
+            self.progress.push(note.to_owned());
+        }
         self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
         self.done = format!(
             "{} of {} done",
@@ -245,6 +263,27 @@ impl OpenRow {
         );
         self.problems = examined.problems;
     }
+}
+
+/// Returns the state of each swap as the events of the run report it.
+fn reported_by_events(tree: &Tree, run: &Run, plan: &Plan) -> RunExamination {
+    let mut reported = RunExamination::default();
+    for swap in &plan.swaps {
+        reported.swaps.insert(swap.number, SwapState::NotBegun);
+    }
+    for line in events::read(tree, run.name()).lines {
+        if let Event::Swapped {
+            swap, direction, ..
+        } = line.event
+        {
+            let state = match direction {
+                Direction::Forward => SwapState::Done,
+                Direction::Back => SwapState::NotBegun,
+            };
+            reported.swaps.insert(swap, state);
+        }
+    }
+    reported
 }
 
 /// Returns a part in percent, rounded down; `None` of nothing.

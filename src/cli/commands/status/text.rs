@@ -47,6 +47,12 @@ pub(super) fn print(status: &Status) {
             out::warn("the undo data is more than a tenth of the file system");
         }
     }
+    if status.undo_data.closed_runs > 0 {
+        let runs = count(status.undo_data.closed_runs, "run", "runs");
+        out::line(format_args!(
+            "undo data of {runs}: closed to this user, who may not write to the deployment"
+        ));
+    }
     for damaged in &status.damaged {
         labelled(WARN, "damaged", Escaped(damaged));
     }

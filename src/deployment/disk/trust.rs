@@ -1,0 +1,216 @@
+//! What of `.rollup` cannot be trusted: objects of another kind, and objects that users can write who
+//! may not write the deployment.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+use cap_std::fs::Dir;
+use rustix::fs::{Access, AtFlags, accessat};
+
+use super::attributes::{Attributes, Permitted};
+use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
+use super::tree::{DiskError, FileKind, PathMetadata, Tree, readable};
+use crate::names::RelPath;
+
+/// Write permission of group and others, in a mode.
+const WRITE_OF_OTHERS: u32 = 0o022;
+
+/// Object in `.rollup` that cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Path below the deployment.
+    pub path: RelPath,
+    /// Predicate of a sentence about the object.
+    pub why: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// Users who may write an object.
+struct Writers {
+    owner: u32,
+    /// Named users and groups, from the mode and the ACL.
+    permitted: Vec<Permitted>,
+}
+
+impl Writers {
+    fn of(directory: &Dir, name: &OsStr, found: &PathMetadata) -> Self {
+        // A user who may not open the object judges it by its mode, in which the group's bits are the
+        // most that any entry of an ACL can give.
+        let attributes = readable(directory, name).and_then(|object| {
+            let owner = object.metadata()?;
+            Ok((Attributes::of(&object)?, owner.uid()))
+        });
+        let (attributes, owner) = attributes
+            .unwrap_or_else(|_| (Attributes::plain(found.mode, found.owner), found.owner.0));
+        Self {
+            owner,
+            permitted: attributes.writers(),
+        }
+    }
+}
+
+/// Returns the first object of `.rollup` that cannot be trusted; none if `.rollup` does not exist.
+///
+/// The owner of an object counts as one of those who may write the deployment if that can be: root, the
+/// owner of the deployment, a user who is named in its ACL, or anybody if a group may write it, because
+/// the members of a group are not always known here.
+///
+/// # Errors
+///
+/// The deployment cannot be read.
+pub(super) fn untrusted(tree: &Tree) -> Result<Option<Untrusted>, DiskError> {
+    let Some(found) = tree.metadata(&ROLLUP_DIR)? else {
+        return Ok(None);
+    };
+    let root = tree.root();
+    let check = Check {
+        tree,
+        writers: {
+            let status = rustix::fs::fstat(root)
+                .map_err(|e| DiskError::new("look at", tree.shown(None), e))?;
+            let mode = status.st_mode & 0o7777;
+            let owner = (status.st_uid, status.st_gid);
+            let attributes = Attributes::of_directory(tree, None)
+                .unwrap_or_else(|_| Attributes::plain(mode, owner));
+            Writers {
+                owner: owner.0,
+                permitted: attributes.writers(),
+            }
+        },
+        is_writer: accessat(root.as_fd(), c".", Access::WRITE_OK, AtFlags::EACCESS).is_ok(),
+    };
+    if let Some(untrusted) = check.object(root, &ROLLUP_DIR, &found, true)? {
+        return Ok(Some(untrusted));
+    }
+    let files = RollupDir::FILES;
+    if let Some(untrusted) = check.entries(&ROLLUP_DIR, &RollupDir::DIRECTORIES, &files)? {
+        return Ok(Some(untrusted));
+    }
+    for (name, _) in tree.names(&ROLLUP_DIR.runs())? {
+        let run = ROLLUP_DIR.run(&name);
+        let runs = tree.directory(Some(&ROLLUP_DIR.runs()))?;
+        let Some(found) = tree.metadata_in(&runs, &run)? else {
+            continue;
+        };
+        if let Some(untrusted) = check.object(&runs, &run, &found, true)? {
+            return Ok(Some(untrusted));
+        }
+        let directories = [
+            RunDir::SLOTS,
+            RunDir::SLOTS_STAGING,
+            RunDir::SOURCES,
+            RunDir::MANUAL,
+        ];
+        if let Some(untrusted) = check.entries(&run, &directories, &RunDir::FILES)? {
+            return Ok(Some(untrusted));
+        }
+    }
+    Ok(None)
+}
+
+struct Check<'a> {
+    tree: &'a Tree,
+    /// Users who may write the deployment's root.
+    writers: Writers,
+    /// True if this process may.
+    is_writer: bool,
+}
+
+impl Check<'_> {
+    /// Checks the entries of a directory that have these names.
+    fn entries(
+        &self,
+        at: &RelPath,
+        directories: &[&str],
+        files: &[&str],
+    ) -> Result<Option<Untrusted>, DiskError> {
+        let directory = self.tree.directory(Some(at))?;
+        let names = directories.iter().map(|name| (name, true));
+        for (name, is_directory) in names.chain(files.iter().map(|name| (name, false))) {
+            let path = at.join(name).expect("a plain name");
+            let Some(found) = self.tree.metadata_in(&directory, &path)? else {
+                continue;
+            };
+            // No command depends on the events; whatever else is there is never opened.
+            if *name == RunDir::EVENTS && found.kind != FileKind::File {
+                continue;
+            }
+            let untrusted = self.object(&directory, &path, &found, is_directory)?;
+            if untrusted.is_some() {
+                return Ok(untrusted);
+            }
+        }
+        Ok(None)
+    }
+
+    fn object(
+        &self,
+        directory: &Dir,
+        path: &RelPath,
+        found: &PathMetadata,
+        is_directory: bool,
+    ) -> Result<Option<Untrusted>, DiskError> {
+        let wanted = match is_directory {
+            true => FileKind::Directory,
+            false => FileKind::File,
+        };
+        let untrusted = |why: String, help: &str| {
+            let (path, help) = (path.clone(), help.to_owned());
+            Ok(Some(Untrusted { path, why, help }))
+        };
+        if found.kind != wanted {
+            let why = format!(
+                "is {}, not {}",
+                found.kind.with_article(),
+                wanted.with_article()
+            );
+            return untrusted(
+                why,
+                "find out who put it there; then remove it, or restore what was there",
+            );
+        }
+        if !self.is_trusted_owner(found.owner.0) {
+            let why = format!(
+                "belongs to user {}, who may not write to the deployment",
+                found.owner.0
+            );
+            return untrusted(
+                why,
+                "find out what was changed there; then `chown` it to the owner of the deployment",
+            );
+        }
+        if found.mode & WRITE_OF_OTHERS == 0 {
+            return Ok(None);
+        }
+        let writers = Writers::of(directory, path.name().as_ref(), found);
+        let other = writers
+            .permitted
+            .iter()
+            .find(|permitted| !self.may_write(permitted));
+        match other {
+            None => Ok(None),
+            Some(other) => untrusted(
+                format!("can be written by {other}, but the deployment cannot"),
+                "find out what was changed there; then `chmod -R go-w .rollup`, or `setfacl -R -b .rollup`",
+            ),
+        }
+    }
+
+    fn is_trusted_owner(&self, user: u32) -> bool {
+        let is_own = self.is_writer && user == rustix::process::geteuid().as_raw();
+        let has_group = |permitted: &Permitted| !matches!(permitted, Permitted::User(_));
+        user == 0
+            || user == self.writers.owner
+            || is_own
+            || self.may_write(&Permitted::User(user))
+            || self.writers.permitted.iter().any(has_group)
+    }
+
+    fn may_write(&self, permitted: &Permitted) -> bool {
+        let all = &self.writers.permitted;
+        let is_root = [Permitted::User(0), Permitted::User(self.writers.owner)];
+        all.contains(&Permitted::Others) || all.contains(permitted) || is_root.contains(permitted)
+    }
+}
