@@ -15,7 +15,9 @@ use rollup::run::{self, Ended, LeftObjects, Listener, RunError};
 
 use crate::crash::site::{DeploymentCopy, Site};
 use crate::crash::tree::Tree;
-use crate::crash::{ConfirmingListener, CrashInjector, apply, change_count, lock, recover};
+use crate::crash::{
+    ConfirmingListener, CrashInjector, apply, change_count, lock, make_rollup_directory, recover,
+};
 use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, CommandRun, World, exit};
@@ -814,7 +816,7 @@ pub(crate) fn accept_with_listener(
             .map(|_| None);
     }
     let plan = found(deployment, site).plan.expect("a plan for the drift");
-    disk.create_rollup_directory("test")?;
+    make_rollup_directory(&mut disk)?;
     let staged = run::stage(
         &disk,
         &plan,

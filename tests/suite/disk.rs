@@ -414,7 +414,7 @@ fn an_immutable_file_is_named() {
             "+a",
             "is marked immutable or append-only",
         ),
-        (PROVIDER, "+i", "cannot be written to"),
+        (PROVIDER, "+i", "is marked immutable or append-only"),
         (PROVIDER, "+a", "is marked immutable or append-only"),
         (
             &format!("{PROVIDER}/files/notes.txt"),

@@ -18,21 +18,35 @@ fn locked(world: &World, doing: &str) -> LockedDeployment {
 }
 
 #[test]
-fn a_second_apply_names_the_process_that_holds_the_lock() {
+fn the_rename_that_creates_rollups_directory_decides_who_is_first() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("the lock is free");
-    let ran = world
-        .run(APPLY)
-        .exits_with(exit::LOCKED)
-        .nothing_was_touched();
-    // The deployment has no `.rollup` yet that names the owner, so its number is the system's.
-    let message = format!(
-        "process {} is at work on this deployment",
-        std::process::id()
+    let (mut first, mut second) = (locked(&world, "one"), locked(&world, "two"));
+    first.create_rollup_directory("one").expect("it is first");
+    let refused = second.create_rollup_directory("two").expect_err("a second");
+    let message = format!("process {} of ", std::process::id());
+    assert!(refused.to_string().contains(&message), "{refused}");
+    assert_eq!(
+        world.live(".rollup/lock").exists(),
+        first.has_rollup_directory().expect("read")
     );
-    ran.prints(&message).prints("--lock-timeout");
+    let names = std::fs::read_dir(world.deployment()).expect("a directory");
+    let unfinished = names.filter(|entry| {
+        let name = entry.as_ref().expect("read").file_name();
+        name.to_string_lossy().starts_with(".rollup-")
+    });
+    assert_eq!(unfinished.count(), 0);
     drop(first);
+    world.run(APPLY).exits_with(exit::OK);
+}
+
+#[test]
+fn nobody_holds_the_lock_before_rollups_directory_exists() {
+    let world = World::with_deployment();
+    let root = File::open(world.deployment()).expect("a directory");
+    root.try_lock().expect("the lock is free");
+    world
+        .run("apply kb952076.toml --dry-run")
+        .exits_with(exit::OK);
     world.run(APPLY).exits_with(exit::OK);
 }
 
@@ -80,10 +94,29 @@ fn a_name_left_by_a_dead_process_does_not_hold_the_lock() {
 }
 
 #[test]
+fn a_later_process_with_the_same_number_is_not_the_owner_of_the_lock() {
+    let world = World::with_deployment();
+    world.run(APPLY).exits_with(exit::OK);
+    let held = locked(&world, "apply KB123456");
+    let owner = world.read(".rollup/lock.owner");
+    let started = owner.lines().find(|line| line.starts_with("started = "));
+    let started = started.expect("the start of the process").to_owned();
+    let world = world.edit("deployment/.rollup/lock.owner", &started, "started = 1");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .prints(&format!("in progress: process {}", std::process::id()))
+        .does_not_print("KB123456");
+    drop(held);
+}
+
+#[test]
 fn readers_do_not_wait_for_the_lock() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("the lock is free");
+    let mut first = locked(&world, "apply KB123456");
+    first
+        .create_rollup_directory("apply KB123456")
+        .expect("made");
     for command in [
         "plan kb952076.toml",
         "apply kb952076.toml --dry-run",
@@ -92,23 +125,22 @@ fn readers_do_not_wait_for_the_lock() {
         "tree",
         "verify",
     ] {
-        world
-            .run(command)
-            .exits_with(exit::OK)
-            .nothing_was_touched();
+        world.run(command).exits_with(exit::OK).tree_is_unchanged();
     }
 }
 
 #[test]
 fn a_second_apply_waits_as_long_as_the_timeout() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a directory");
-    first.try_lock().expect("the lock is free");
+    let mut first = locked(&world, "apply KB123456");
+    first
+        .create_rollup_directory("apply KB123456")
+        .expect("made");
     let begun = Instant::now();
     world
         .run("apply kb952076.toml --yes --lock-timeout 1")
         .exits_with(exit::LOCKED)
-        .nothing_was_touched();
+        .tree_is_unchanged();
     assert!(
         begun.elapsed() >= Duration::from_secs(1),
         "it waited only {:?}",

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollup::deployment::fault_injection::{Change, FaultInjector};
+use rollup::deployment::lock::LockError;
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
@@ -101,7 +102,7 @@ pub(crate) fn apply_with_listener(
     }
     run::clear_interrupted_staging(&disk)?;
     let plan = site.plan(deployment);
-    disk.create_rollup_directory("test")?;
+    make_rollup_directory(&mut disk)?;
     let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
@@ -115,7 +116,7 @@ pub(crate) fn apply_with_listener(
 fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let plan = site.plan(deployment);
     let mut disk = lock(deployment);
-    disk.create_rollup_directory("test")?;
+    make_rollup_directory(&mut disk)?;
     let asked = run::RunRequest {
         manifest: Some(&site.manifest_text),
         confirmed: Vec::new(),
@@ -863,4 +864,13 @@ fn an_unexpected_file_made_right_before_a_rename_is_never_replaced() {
     ));
     Tree::of(&site.directory())
         .assert_same(&Tree::of(copy.path()), "the unexpected file is removed");
+}
+
+/// Makes `.rollup`, as the commands do before they stage.
+pub(crate) fn make_rollup_directory(disk: &mut LockedDeployment) -> Result<(), RunError> {
+    disk.create_rollup_directory("test")
+        .map_err(|error| match error {
+            LockError::Disk(error) => error.into(),
+            error => panic!("{error}"),
+        })
 }

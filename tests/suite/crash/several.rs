@@ -18,7 +18,7 @@ use rollup::run::{self, ChangedFilePolicy, Ended, RunError};
 
 use super::site::DeploymentCopy;
 use super::tree::Tree;
-use super::{ConfirmingListener, CrashInjector, lock, recover};
+use super::{ConfirmingListener, CrashInjector, lock, make_rollup_directory, recover};
 use crate::depending::tool;
 use crate::small::SMALL;
 use crate::world::{World, exit};
@@ -53,7 +53,7 @@ fn apply(world: &World, kb: &str, at: &Path, injector: Injector) -> Result<Ended
     let Ok(Planned::Plan(plan)) = plan(&bound, &snapshot, Some(&facts), Options::default()) else {
         panic!("there is something to do");
     };
-    disk.create_rollup_directory("test")?;
+    make_rollup_directory(&mut disk)?;
     let asked = run::RunRequest {
         manifest: Some(&text),
         confirmed: Vec::new(),

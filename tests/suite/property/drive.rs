@@ -21,7 +21,9 @@ use rollup::verify::verify;
 
 use super::model::{Case, RandomRollup};
 use super::stock::{description, manifest};
-use crate::crash::{CrashInjector, FailureInjector, lock, recover_with_listener};
+use crate::crash::{
+    CrashInjector, FailureInjector, lock, make_rollup_directory, recover_with_listener,
+};
 
 /// Result of a command; `None` if there was nothing to do.
 pub(super) type CommandResult = Result<Option<Ended>, RunError>;
@@ -63,7 +65,8 @@ impl<'a> ReadyRollup<'a> {
             Ok(Planned::Nothing(nothing)) => return Err(nothing.why),
             Err(refusal) => return Err(refusal.to_string()),
         };
-        let reasons = run::preflight(&tree, &plan).expect("the deployment can be read");
+        let found = run::preflight(&tree, &plan).expect("the deployment can be read");
+        let reasons = found.all();
         assert!(
             reasons.is_empty(),
             "the preflight refuses the plan: {reasons:?}"
@@ -104,7 +107,7 @@ impl<'a> ReadyRollup<'a> {
     ) -> CommandResult {
         let mut disk = lock(deployment).with_injector(observer.injector());
         run::clear_interrupted_staging(&disk)?;
-        disk.create_rollup_directory("test")?;
+        make_rollup_directory(&mut disk)?;
         let asked = run::RunRequest {
             manifest: Some(&self.text),
             confirmed: Vec::new(),
