@@ -16,7 +16,8 @@ use rollup::run::{self, Ended, LeftObjects, Listener, RunError};
 use crate::crash::site::{DeploymentCopy, Site};
 use crate::crash::tree::Tree;
 use crate::crash::{
-    ConfirmingListener, CrashInjector, apply, change_count, lock, make_rollup_directory, recover,
+    ConfirmingListener, CrashInjector, apply, change_count, lock, make_rollup_directory, one_of,
+    recover, sample,
 };
 use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
@@ -869,7 +870,7 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
     ));
     let after = Tree::of(copy.path()).without_times();
     let (mut finished, mut rolled_back, mut not_begun) = (0, 0, 0);
-    for at in 1..=seen.load(Ordering::SeqCst) {
+    for at in sample(1, seen.load(Ordering::SeqCst)) {
         for direction in [Direction::Forward, Direction::Back] {
             let copy = DeploymentCopy::of(drifted.path());
             let crashed = accept(
@@ -916,7 +917,9 @@ fn a_crash_at_any_change_of_an_acceptance_can_be_resumed_and_undone() {
         }
     }
     assert!(
-        finished > 5 && rolled_back > 5 && not_begun > 20,
+        [finished, rolled_back, not_begun / 4]
+            .iter()
+            .all(|count| count * one_of() > 5),
         "{finished} {rolled_back} {not_begun}"
     );
 }

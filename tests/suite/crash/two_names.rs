@@ -10,7 +10,9 @@ use rollup::plan::Plan;
 
 use super::site::Site;
 use super::tree::Tree;
-use super::{CrashInjector, Ended, apply, change_count, first_rename, is_committing, recover};
+use super::{
+    CrashInjector, Ended, apply, change_count, first_rename, is_committing, one_of, recover, sample,
+};
 
 /// Paths of one swap on disk.
 struct SwapPaths {
@@ -73,7 +75,7 @@ fn a_file_under_two_names_is_repaired_by_resume_and_undo() {
     let after = site.applied();
     let plan = site.plan(&site.directory());
     let mut repaired = 0;
-    for at in first_rename(&site)..=change_count(&site) {
+    for at in sample(first_rename(&site), change_count(&site)) {
         let crash = || {
             let copy = site.copy();
             let _ = apply(
@@ -111,5 +113,5 @@ fn a_file_under_two_names_is_repaired_by_resume_and_undo() {
             }
         }
     }
-    assert!(repaired > 30, "only {repaired} were repaired");
+    assert!(repaired * one_of() > 30, "only {repaired} were repaired");
 }
