@@ -105,10 +105,6 @@ fn stale(saved: &Plan, reasons: Vec<String>) -> Failure {
     let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
     let reason = format!("the saved plan {digest} is stale");
     let mut failure = Failure::new(Exit::StalePlan, reason);
-    if reasons.is_empty() {
-        let reason = "planning again makes another plan";
-        failure.reasons.push(reason.to_owned());
-    }
     failure.reasons.extend(reasons);
     failure.next("`rollup plan --save FILE` plans again")
 }

@@ -35,11 +35,11 @@ impl Display for PlanDifference {
         match &self.change {
             Change::Added(value) => {
                 let value = excerpt(&value.to_string(), 0);
-                write!(f, "`{key}` now has {value}, and had not")
+                write!(f, "`{key}` has {value} now, and did not before")
             }
             Change::Removed(value) => {
                 let value = excerpt(&value.to_string(), 0);
-                write!(f, "`{key}` had {value}, and has it no more")
+                write!(f, "`{key}` had {value}, and does not any more")
             }
             Change::Changed(old, new) => {
                 let (old, new) = (old.to_string(), new.to_string());
@@ -102,10 +102,9 @@ fn compare(key: &str, old: &Value, new: &Value, found: &mut Vec<PlanDifference>)
         }
         (Value::Array(then), Value::Array(now)) if then.len() != now.len() => {
             let before = found.len();
-            let [known_then, known_now] = [then, now].map(|list| list.iter().collect());
-            let is_in = |known: &HashSet<&Value>, value: &Value| known.contains(value);
-            let removed = then.iter().filter(|value| !is_in(&known_now, value));
-            let added = now.iter().filter(|value| !is_in(&known_then, value));
+            let [all_then, all_now] = [then, now].map(HashSet::<&Value>::from_iter);
+            let removed = then.iter().filter(|value| !all_now.contains(value));
+            let added = now.iter().filter(|value| !all_then.contains(value));
             found.extend(removed.filter_map(|value| difference(key, Some(value), None)));
             found.extend(added.filter_map(|value| difference(key, None, Some(value))));
             // One of the lists repeats a member.
