@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
 
+use super::args::PlanChoices;
 use super::saved::SavedPlan;
 use super::terminal::{out, prompts};
 use crate::journal::Run;
@@ -18,9 +19,9 @@ const PLAN_FLAGS: [&str; 3] = ["include_missing", "reapply", "allow_downgrade"];
 /// Part of a command line that other commands for the same deployment and plan repeat.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TypedCommand {
-    /// Manifest; if a saved plan was given, the one that it was made from.
+    /// Manifest, if one was given.
     pub(super) manifest: Option<PathBuf>,
-    /// Saved plan, if one was given.
+    /// Saved plan, if one was given, which has its manifest.
     pub(super) saved_plan: Option<PathBuf>,
     pub(super) deployment: Option<PathBuf>,
     pub(super) payload: Option<PathBuf>,
@@ -60,15 +61,14 @@ impl TypedCommand {
         }
     }
 
-    /// Names the inputs of a saved plan, whose options cannot be changed.
+    /// Names a saved plan, whose options cannot be changed.
     fn resolve_saved_plan(&mut self) {
         if let Some(path) = &self.manifest
             && let Ok(Some(saved)) = SavedPlan::read(path)
-            && let Ok((manifest, payload, choices)) = saved.origin(path)
         {
-            self.saved_plan = self.manifest.replace(manifest);
-            self.payload = self.payload.take().or(payload);
-            self.options.extend(choices.flags());
+            self.saved_plan = self.manifest.take();
+            self.options
+                .extend(PlanChoices::from(saved.plan.options).flags());
         }
     }
 
@@ -98,8 +98,8 @@ impl TypedCommand {
             given: &given,
             words: named.iter().map(ToString::to_string).collect(),
         };
-        // To plan again, or with other options, takes the manifest of a saved plan.
-        let is_saved_plan = self.saved_plan.is_some() && typed == verb && verb != "plan";
+        // To plan again, or with other options, takes a manifest.
+        let is_saved_plan = self.saved_plan.is_some() && typed == verb;
         let document = match is_saved_plan {
             true => &self.saved_plan,
             false => &self.manifest,
@@ -109,9 +109,7 @@ impl TypedCommand {
         if verb != "rehearse" {
             advised.add_path("deployment", "-d", self.deployment.as_deref());
         }
-        if !is_saved_plan {
-            advised.add_path("payload", "-p", self.payload.as_deref());
-        }
+        advised.add_path("payload", "-p", self.payload.as_deref());
         advised
             .words
             .extend(options.iter().map(ToString::to_string));
@@ -331,20 +329,21 @@ mod tests {
     fn a_saved_plan_is_named_again_unless_it_is_planned_again() {
         let yes = yes();
         let typed = TypedCommand {
+            manifest: None,
             saved_plan: Some("plan.json".into()),
             options: vec!["--include-missing".to_owned()],
             ..typed()
         };
-        let from_manifest = "'my manifest.toml'";
         for (advice, completed) in [
-            ("apply", format!("apply plan.json -d hmc40{yes}")),
+            ("apply", format!("apply plan.json -d hmc40 -p files{yes}")),
+            ("plan", "plan plan.json -d hmc40 -p files".to_owned()),
             (
                 "plan --save FILE",
-                format!("plan {from_manifest} -d hmc40 -p files --save FILE --include-missing"),
+                "plan MANIFEST -d hmc40 -p files --save FILE --include-missing".to_owned(),
             ),
             (
                 "apply --reapply",
-                format!("apply {from_manifest} -d hmc40 -p files --reapply --include-missing{yes}"),
+                format!("apply MANIFEST -d hmc40 -p files --reapply --include-missing{yes}"),
             ),
         ] {
             assert_eq!(typed.command(advice), format!("rollup {completed}"));

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::terminal::out::{first_few, on_servers};
+use super::terminal::out::{first_few, message, on_servers};
 use crate::cli::views::plan::{describe_state, rollup_list};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath};
-use crate::plan::{Operation, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState};
+use crate::plan::{
+    self, Operation, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState,
+    differences_of_context,
+};
 use crate::run::changes_since_plan;
 
 /// Largest number of different operations that are listed; the others are counted.
 const MAX_LISTED: usize = 8;
 
-const MANIFEST_CHANGED: &str = "the manifest has changed since the plan was saved";
+/// Start of a sentence about a saved plan.
+const SAVED: &str = "the plan was saved";
 
 /// Plan that a command is allowed to run.
 #[derive(Debug, Clone, Default)]
@@ -34,15 +38,11 @@ impl ExpectedPlan {
         match self {
             ExpectedPlan::Any => Ok(()),
             ExpectedPlan::Digest(approved) => check_digest(plan, approved),
-            ExpectedPlan::Saved(saved)
-                if plan.digest == saved.digest && plan.deployment == saved.deployment =>
-            {
-                Ok(())
-            }
+            ExpectedPlan::Saved(saved) if plan.digest == saved.digest => Ok(()),
             ExpectedPlan::Saved(saved) => {
                 let (saved_for, here) = (&saved.deployment, &plan.deployment);
                 let reasons = if saved_for == here {
-                    differences(saved, plan, tree)
+                    differences(saved, plan, tree, SAVED)
                 } else {
                     vec![format!(
                         "it is a plan for `{saved_for}`, and this deployment is `{here}`"
@@ -53,16 +53,30 @@ impl ExpectedPlan {
         }
     }
 
-    /// Describes the refusal of a saved plan as a stale plan if its manifest or the tree has
-    /// changed.
-    pub(super) fn refused(&self, refusal: Refusal, manifest: Digest, tree: &Tree) -> Failure {
+    /// Prints what has changed beside a saved plan: in the rest of the console, and the unmanaged
+    /// entries.
+    pub(super) fn report_notes(&self, plan: &Plan) {
+        let ExpectedPlan::Saved(saved) = self else {
+            return;
+        };
+        let console = differences_of_context(saved, plan).into_iter();
+        let console = console.map(|difference| format!("in the rest of the console, {difference}"));
+        let changes = unmanaged_changes(saved, plan).into_iter().chain(console);
+        for change in first_few(changes, MAX_LISTED) {
+            message(format_args!("note: since {SAVED}, {change}"));
+        }
+    }
+
+    /// Describes the refusal of a saved plan as a stale plan if the description of the deployment or
+    /// the tree has changed.
+    pub(super) fn refused(&self, refusal: Refusal, description: Digest, tree: &Tree) -> Failure {
         let failure = Failure::from(&refusal);
         let ExpectedPlan::Saved(saved) = self else {
             return failure;
         };
-        let mut reasons = changes_since_saved(saved, tree);
-        if saved.rollup().map(|rollup| rollup.manifest) != Some(manifest) {
-            reasons.insert(0, MANIFEST_CHANGED.to_owned());
+        let mut reasons = changes_on_disk(saved, tree, SAVED);
+        if saved.description != description {
+            reasons.insert(0, description_changed(SAVED));
         }
         if reasons.is_empty() {
             return failure;
@@ -91,47 +105,47 @@ fn stale(saved: &Plan, reasons: Vec<String>) -> Failure {
     let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
     let reason = format!("the saved plan {digest} is stale");
     let mut failure = Failure::new(Exit::StalePlan, reason);
-    if reasons.is_empty() {
-        let reason = "planning again makes another plan";
-        failure.reasons.push(reason.to_owned());
-    }
     failure.reasons.extend(reasons);
     failure.next("`rollup plan --save FILE` plans again")
 }
 
-/// Describes the changes at every path that the saved plan touches.
-fn changes_since_saved(saved: &Plan, tree: &Tree) -> Vec<String> {
-    changes_since_plan(tree, saved)
+fn description_changed(since: &str) -> String {
+    format!("since {since}, `deployment.toml` has changed")
+}
+
+/// Describes the changes at every path that an earlier plan touches.
+fn changes_on_disk(earlier: &Plan, tree: &Tree, since: &str) -> Vec<String> {
+    changes_since_plan(tree, earlier)
         .unwrap_or_default()
         .into_iter()
-        .map(|change| format!("since the plan was saved, {change}"))
+        .map(|change| format!("since {since}, {change}"))
         .collect()
 }
 
-/// Describes the differences that make the plan another one: on the disk, in the manifest, the
-/// payload, unmanaged files, the applied rollups, and the operations.
-fn differences(saved: &Plan, now: &Plan, tree: &Tree) -> Vec<String> {
-    let mut reasons = changes_since_saved(saved, tree);
-    if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
-        reasons.push(MANIFEST_CHANGED.to_owned());
+/// Describes every difference between an earlier plan and the one that is made now: on the disk, in
+/// the description of the deployment, the payload, the applied rollups and the operations, and then
+/// by its keys what these do not explain.
+pub(super) fn differences(earlier: &Plan, now: &Plan, tree: &Tree, since: &str) -> Vec<String> {
+    let mut unexplained = earlier.clone();
+    let mut reasons = changes_on_disk(earlier, tree, since);
+    reasons.extend(payload_differences(earlier, now));
+    if earlier.description != now.description {
+        reasons.push(description_changed(since));
+        unexplained.description = now.description;
     }
-    reasons.extend(payload_differences(saved, now));
-    let (unmanaged_then, unmanaged_now) = (unmanaged(saved), unmanaged(now));
-    for path in unmanaged_now.difference(&unmanaged_then) {
-        reasons.push(format!("`{path}` is an unmanaged file that is new"));
-    }
-    for path in unmanaged_then.difference(&unmanaged_now) {
-        reasons.push(format!("`{path}`, an unmanaged file, is gone"));
-    }
-    if saved.applied.before != now.applied.before {
+    if earlier.applied.before != now.applied.before {
         reasons.push(format!(
             "applied was {}, and now is {}",
-            rollup_list(&saved.applied.before),
+            rollup_list(&earlier.applied.before),
             rollup_list(&now.applied.before)
         ));
+        unexplained.applied = now.applied.clone();
     }
-    reasons.extend(first_few(changed_operations(saved, now), MAX_LISTED));
-    let names_then: BTreeSet<String> = saved.operations().map(describe_operation).collect();
+    reasons.extend(first_few(
+        changed_operations(&mut unexplained, now),
+        MAX_LISTED,
+    ));
+    let names_then: BTreeSet<String> = earlier.operations().map(describe_operation).collect();
     let names_now: BTreeSet<String> = now.operations().map(describe_operation).collect();
     let added = names_now
         .difference(&names_then)
@@ -141,6 +155,14 @@ fn differences(saved: &Plan, now: &Plan, tree: &Tree) -> Vec<String> {
         .difference(&names_now)
         .map(|name| format!("{name} is not in the plan any more"));
     reasons.extend(first_few(removed, MAX_LISTED));
+    if !reasons.is_empty() {
+        // These follow from the other differences.
+        unexplained.sources.clone_from(&now.sources);
+        unexplained.swaps.clone_from(&now.swaps);
+        unexplained.expected_state.clone_from(&now.expected_state);
+    }
+    let rest = plan::differences(&unexplained, now).into_iter();
+    reasons.extend(first_few(rest.map(|one| one.to_string()), MAX_LISTED));
     reasons
 }
 
@@ -165,27 +187,42 @@ fn payload_differences(saved: &Plan, now: &Plan) -> Vec<String> {
     reasons
 }
 
-fn unmanaged(plan: &Plan) -> BTreeSet<&RelPath> {
-    plan.swaps.iter().flat_map(Swap::unmanaged).collect()
+/// Describes the unmanaged entries that are new, and those that are gone. A run takes those that it
+/// finds.
+fn unmanaged_changes(saved: &Plan, now: &Plan) -> Vec<String> {
+    let [then, now] = [saved, now].map(|plan| -> BTreeSet<&RelPath> {
+        plan.swaps.iter().flat_map(Swap::unmanaged).collect()
+    });
+    let new = now.difference(&then);
+    let new = new.map(|path| format!("`{path}` is an unmanaged file that is new"));
+    let gone = then.difference(&now);
+    let gone = gone.map(|path| format!("`{path}`, an unmanaged file, is gone"));
+    new.chain(gone).collect()
 }
 
-/// Describes the operations of both plans that have another result now.
-fn changed_operations(saved: &Plan, now: &Plan) -> Vec<String> {
-    let states_then: BTreeMap<(OperationKind, &RelPath), &TargetState> = saved
+/// Describes the operations of both plans that have another result now, and gives them that result
+/// in the earlier plan.
+fn changed_operations(earlier: &mut Plan, now: &Plan) -> Vec<String> {
+    let states_now: BTreeMap<(OperationKind, &RelPath), &TargetState> = now
         .operations()
         .map(|operation| ((operation.kind, &operation.at), &operation.after))
         .collect();
     let mut changed = Vec::new();
-    for operation in now.operations() {
-        if let Some(then) = states_then.get(&(operation.kind, &operation.at))
-            && **then != operation.after
+    for operation in earlier
+        .steps
+        .iter_mut()
+        .flat_map(|step| &mut step.operations)
+    {
+        if let Some(&now) = states_now.get(&(operation.kind, &operation.at))
+            && *now != operation.after
         {
             changed.push(format!(
                 "{}: then {}, now {}",
                 describe_operation(operation),
-                describe_state(then),
-                describe_state(&operation.after)
+                describe_state(&operation.after),
+                describe_state(now)
             ));
+            operation.after = now.clone();
         }
     }
     changed

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
@@ -55,7 +53,8 @@ pub(super) enum Command {
   rollup plan kb952076.toml --save plan.json
   rollup plan kb952076.toml --format html -o plan.html
   rollup plan kb952076.toml --undo           the rollback, step by step
-  rollup plan plan.json -d /srv/hmc40        check a saved plan again")]
+  rollup plan plan.json -d /srv/hmc40 -p KB952076
+                                             check a saved plan again")]
     Plan(PlanArgs),
     /// Print a saved plan, even a stale one
     #[command(after_long_help = "Examples:
@@ -80,7 +79,8 @@ pub(super) enum Command {
     /// `rollup status` prints the next command to type.
     #[command(after_long_help = "Examples:
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup apply plan.json -d /srv/hmc40       exactly the plan that was saved
+  rollup apply plan.json -d /srv/hmc40 -p KB952076
+                                             exactly the plan that was saved
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
   rollup apply kb952076.toml --dry-run")]
     Apply(ApplyArgs),
@@ -294,7 +294,8 @@ impl DeploymentArg {
 pub(super) struct PayloadArg {
     /// Use this payload, not the one beside the manifest
     ///
-    /// The payload beside the manifest is the directory that is named like the rollup's KB number.
+    /// The payload beside the manifest, or beside a saved plan, is the directory that is named like
+    /// the rollup's KB number.
     #[arg(
         short,
         long,
@@ -306,7 +307,7 @@ pub(super) struct PayloadArg {
 }
 
 /// Choices that change the plan.
-#[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct PlanChoices {
     /// Also install items of a group that were never installed
     #[arg(long)]

@@ -298,7 +298,14 @@ pub(super) fn manifest(
     path: &Path,
     deployment: Option<&Description>,
 ) -> Result<LoadedManifest, Failure> {
-    let source = source(path)?;
+    parse_manifest(source(path)?, deployment)
+}
+
+/// Checks a manifest against the deployment that it is meant for.
+pub(super) fn parse_manifest(
+    source: Source,
+    deployment: Option<&Description>,
+) -> Result<LoadedManifest, Failure> {
     if kind_of(&source) == Some(DocumentKind::Deployment) {
         return Err(
             other_kind(&source, "describes a deployment; it is not a manifest")
@@ -340,17 +347,17 @@ pub(super) fn render_options(stream: &impl RawStream) -> RenderOptions {
     }
 }
 
-/// Returns the given payload, or the directory beside the manifest that is named like its KB
-/// number.
+/// Returns the given payload, or the directory beside the manifest or the saved plan that is named
+/// like its KB number.
 pub(super) fn payload_directory(
     given: Option<&Path>,
-    manifest: &Path,
+    document: &Path,
     kb: Kb,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(given) = given {
         return given_payload(given).map(Some);
     }
-    let entries = std::fs::read_dir(parent_of(manifest));
+    let entries = std::fs::read_dir(parent_of(document));
     let entries = entries.into_iter().flatten().flatten();
     let is_named = |name: &OsStr| name.to_str().is_some_and(|name| name.parse() == Ok(kb));
     Ok(entries
@@ -416,9 +423,9 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     Err(Failure::no_input(reason).next(advice))
 }
 
-/// Describes a payload that was neither given nor found.
-pub(super) fn no_payload(kb: Kb) -> Failure {
-    let reason = format!("no payload was given, and no directory `{kb}` is beside the manifest");
+/// Describes a payload that was neither given nor found beside a document.
+pub(super) fn no_payload(kb: Kb, document: &str) -> Failure {
+    let reason = format!("no payload was given, and no directory `{kb}` is beside the {document}");
     Failure::usage(reason)
         .next("pass the directory of the rollup's files as `--payload DIR`, or set ROLLUP_PAYLOAD")
 }

@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use super::advice::TypedCommand;
 use super::answers::{check_answers, confirm, confirmations};
-use super::approval::{ExpectedPlan, check_digest};
+use super::approval::{ExpectedPlan, check_digest, differences};
 use super::args::{Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
 use super::envelope::Envelope;
@@ -36,9 +36,17 @@ use crate::plan::{
     Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Reason, Refusal,
     interest,
 };
-use crate::run::{
-    self, Risk, RunError, changes_since_plan, clear_interrupted_staging, load_plan, preflight, risk,
-};
+use crate::run::{self, Risk, RunError, clear_interrupted_staging, load_plan, preflight, risk};
+
+impl From<Options> for PlanChoices {
+    fn from(options: Options) -> Self {
+        Self {
+            include_missing: options.include_missing == IncludeMissing::Yes,
+            reapply: options.reapply == Reapply::Yes,
+            allow_downgrade: options.downgrade == Downgrade::Allow,
+        }
+    }
+}
 
 impl From<PlanChoices> for Options {
     fn from(choices: PlanChoices) -> Self {
@@ -114,10 +122,16 @@ impl Job {
                 )
             );
         }
-        let (manifest, recorded, choices) = saved.origin(path)?;
-        let payload = payload.or(recorded.as_deref());
-        let mut job = Self::open(&manifest, deployment, payload, choices)?;
-        job.typed.saved_plan = Some(path.to_owned());
+        let source = saved.manifest(path)?.clone();
+        let choices = PlanChoices::from(saved.plan.options);
+        let site = inputs::open_described(deployment)?;
+        let loaded =
+            inputs::parse_manifest(source, Some(&site.description)).map_err(|failure| {
+                let next = Vec::new();
+                Failure { next, ..failure }.next("`rollup plan --save FILE` plans again")
+            })?;
+        let mut job = Self::of(path, site, loaded, payload, choices)?;
+        job.typed.saved_plan = job.typed.manifest.take();
         job.expected = ExpectedPlan::Saved(saved.plan);
         Ok(job)
     }
@@ -141,9 +155,20 @@ impl Job {
     ) -> anyhow::Result<Self> {
         let site = inputs::open_described(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
-        let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
+        Self::of(manifest, site, loaded, payload, choices)
+    }
+
+    /// Finds the payload of a manifest, which is read from a document.
+    fn of(
+        document: &Path,
+        site: DescribedDeployment,
+        loaded: LoadedManifest,
+        payload: Option<&Path>,
+        choices: PlanChoices,
+    ) -> anyhow::Result<Self> {
+        let payload = inputs::payload_directory(payload, document, loaded.manifest.rollup.kb)?;
         let typed = TypedCommand {
-            manifest: Some(manifest.to_owned()),
+            manifest: Some(document.to_owned()),
             saved_plan: None,
             deployment: Some(site.tree.path().to_owned()),
             payload,
@@ -215,7 +240,8 @@ impl Job {
         let planned = match (planned, &open) {
             (Ok(planned), _) => planned,
             (Err(refusal), None) => {
-                bail!(self.expected.refused(refusal, manifest.digest, tree));
+                let description = self.site.description.meaning();
+                bail!(self.expected.refused(refusal, description, tree));
             }
             (Err(refusal), Some(_)) => {
                 let mut failure = Failure::from(&refusal);
@@ -250,19 +276,16 @@ impl Job {
                 format!("run {name} is staged, and is stale"),
             )
         };
-        for change in changes {
-            failure
-                .reasons
-                .push(format!("since the run was staged, {change}"));
-        }
+        failure.reasons.extend(changes);
         failure.next("`rollup undo` discards it; then `rollup apply`")
     }
 
     fn changes_since_staged(&self, plan: &Plan, name: &str) -> Option<Vec<String>> {
         let run = run_with_name(self.tree(), name).ok()??;
         let staged = load_plan(self.tree(), &run.directory).ok()?;
-        let is_same = staged.rollup()?.manifest == plan.rollup()?.manifest;
-        is_same.then(|| changes_since_plan(self.tree(), &staged).ok())?
+        let is_same =
+            staged.rollup()?.manifest == plan.rollup()?.manifest && staged.options == plan.options;
+        is_same.then(|| differences(&staged, plan, self.tree(), "the run was staged"))
     }
 
     /// Checks the answers to `confirm` prerequisites that the command line gives.
@@ -281,7 +304,13 @@ impl Job {
         match self.typed.payload {
             Some(_) => Ok(()),
             None if self.loaded.manifest.file_table().deployed.is_empty() => Ok(()),
-            None => Err(inputs::no_payload(self.loaded.manifest.rollup.kb)),
+            None => {
+                let document = match self.typed.saved_plan {
+                    Some(_) => "saved plan",
+                    None => "manifest",
+                };
+                Err(inputs::no_payload(self.loaded.manifest.rollup.kb, document))
+            }
         }
     }
 
@@ -298,7 +327,10 @@ impl Job {
         report_cleared_runs(&clear_interrupted_staging(&disk)?);
         let (payload, facts) = self.open_payload()?;
         let (plan, open) = match self.plan(facts.as_ref())? {
-            (Planned::Plan(plan), open) => (plan, open),
+            (Planned::Plan(plan), open) => {
+                self.expected.report_notes(&plan);
+                (plan, open)
+            }
             (Planned::Nothing(nothing), _) => {
                 report_nothing_to_do(&nothing, Format::Text);
                 return Ok(None);
@@ -385,7 +417,7 @@ pub(super) fn refuse(reasons: Vec<Reason>) -> Result<(), RunError> {
 /// interrupted.
 pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
     let (_payload, facts) = job.open_payload()?;
-    inputs::read_consistently(job.tree(), || match job.plan(facts.as_ref()) {
+    let planned = inputs::read_consistently(job.tree(), || match job.plan(facts.as_ref()) {
         Err(error)
             if Failure::of(&error, None).exit == Exit::NotReady
                 && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>
@@ -393,7 +425,11 @@ pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
             bail!(held(job.tree()))
         }
         planned => planned.map(|(planned, _)| planned),
-    })
+    })?;
+    if let Planned::Plan(plan) = &planned {
+        job.expected.report_notes(plan);
+    }
+    Ok(planned)
 }
 
 pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {

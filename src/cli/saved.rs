@@ -1,30 +1,37 @@
 //! Saved plans: written for a review, and read to be printed, compared or applied.
+//!
+//! A saved plan has the text of its manifest, and no path: it can be used from any directory.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::advice::TypedCommand;
-use super::args::PlanChoices;
 use super::failure::Failure;
 use super::job::Job;
 use super::output::OutputFile;
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::cli::views::plan::PlanInputs;
+use crate::document::{Findings, Source};
+use crate::manifest;
+use crate::names::escaped_path;
 use crate::plan::{self, Plan, PlanFileError};
 
 /// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
 const LARGEST: u64 = 1 << 30;
 
+/// Keys that a command adds to a plan that it prints.
+const PRINTED_KEYS: [&str; 3] = ["outcome", "exit_code", "changed"];
+
 /// Plan that was read from a file.
 #[derive(Debug, Clone)]
 pub(super) struct SavedPlan {
     pub(super) plan: Box<Plan>,
-    /// Inputs of the plan. The plan in a run's directory has none: the manifest is beside it.
-    made_from: Option<PlanInputs>,
+    /// Manifest that the plan was made from. The plan in a run's directory has none: the manifest is
+    /// beside it.
+    manifest: Option<Source>,
 }
 
 impl SavedPlan {
@@ -33,48 +40,52 @@ impl SavedPlan {
         let Some(text) = json_text(path)? else {
             return Ok(None);
         };
-        let parsed = String::from_utf8(text)
-            .map_err(|_| PlanFileError::NotAPlan("it is not UTF-8".to_owned()))
-            .and_then(Self::parse);
-        parsed.map(Some).map_err(|fault| {
+        Self::parse(&text, path).map(Some).map_err(|fault| {
             let reason = format!("`{}` cannot be used: {fault}", path.display());
             Failure::invalid(reason).next("save the plan again: `rollup plan MANIFEST --save FILE`")
         })
     }
 
-    fn parse(text: String) -> Result<Self, PlanFileError> {
-        #[derive(Deserialize)]
-        struct Beside {
-            made_from: Option<PlanInputs>,
+    fn parse(text: &[u8], path: &Path) -> Result<Self, PlanFileError> {
+        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
+        let mut document: Value = serde_json::from_slice(text).map_err(not_a_plan)?;
+        let mut manifest_text = None;
+        if let Some(keys) = document.as_object_mut() {
+            manifest_text = keys.remove("manifest_text");
+            for key in PRINTED_KEYS {
+                keys.remove(key);
+            }
         }
-        let plan = Box::new(plan::parse(&text)?);
-        match serde_json::from_str(&text) {
-            Ok(Beside { made_from }) => Ok(Self { plan, made_from }),
-            Err(error) => Err(PlanFileError::NotAPlan(error.to_string())),
+        let plan = Box::new(plan::parse_value(&document)?);
+        let Some(manifest_text) = manifest_text else {
+            let manifest = None;
+            return Ok(Self { plan, manifest });
+        };
+        let text = manifest_text.as_str().ok_or(PlanFileError::OtherManifest)?;
+        let name = format!("the manifest in {}", escaped_path(path));
+        let source = Source::from_bytes(name, text.into());
+        let parsed = manifest::parse(&source, &mut Findings::default());
+        let meaning = parsed.map(|manifest| manifest.meaning());
+        if meaning.is_none() || meaning != plan.rollup().map(|rollup| rollup.manifest) {
+            return Err(PlanFileError::OtherManifest);
         }
+        let manifest = Some(source);
+        Ok(Self { plan, manifest })
     }
 
-    /// Returns the manifest, the payload and the choices that the plan was made from.
-    pub(super) fn origin(
-        &self,
-        path: &Path,
-    ) -> Result<(PathBuf, Option<PathBuf>, PlanChoices), Failure> {
-        let Some(made_from) = &self.made_from else {
-            let reason = format!("`{}` is the plan of a run", path.display());
-            return Err(Failure::usage(reason)
-                .next("`rollup show` prints it; apply the manifest beside it"));
-        };
-        let PlanInputs {
-            manifest,
-            payload,
-            choices,
-        } = made_from.clone();
-        if !manifest.is_file() {
-            let manifest = manifest.display();
-            let reason = format!("the manifest of the plan does not exist: `{manifest}`");
-            return Err(Failure::no_input(reason).next("restore the manifest, or plan again"));
-        }
-        Ok((manifest, payload, choices))
+    /// Returns the manifest that the plan was made from.
+    ///
+    /// # Errors
+    ///
+    /// The plan is not a saved one.
+    pub(super) fn manifest(&self, path: &Path) -> Result<&Source, Failure> {
+        self.manifest.as_ref().ok_or_else(|| {
+            let reason = format!("`{}` has no text of a manifest", path.display());
+            Failure::usage(reason).next(
+                "`rollup show` prints it; a plan that `rollup plan MANIFEST --save FILE` wrote can \
+                 be applied",
+            )
+        })
     }
 }
 
@@ -115,25 +126,15 @@ pub(super) fn save(
         return Err(Failure::usage(reason)
             .next("pass the directory of the rollup's files: `--payload DIR`"));
     };
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let made_from = PlanInputs {
-        manifest: job
-            .typed
-            .manifest
-            .as_ref()
-            .map(absolute)
-            .unwrap_or_default(),
-        payload: job.typed.payload.as_ref().map(absolute),
-        choices: job.choices,
-    };
-    let text = views::plan::saved(plan, made_from).map_err(|error| {
-        let reason = format!("the plan cannot be written: {error}");
-        Failure::io(reason)
-    })?;
+    let text = views::plan::saved(plan, job.loaded.source.text());
     output.write(&format!("{}\n", text.trim_end()))?;
     let path = out::shell_quoted(path);
     out::message(format_args!("plan {digest} saved to {path}"));
-    let next = TypedCommand::on(job.tree().path()).command(&format!("apply {path}"));
+    let typed = TypedCommand {
+        payload: job.typed.payload.clone(),
+        ..TypedCommand::on(job.tree().path())
+    };
+    let next = typed.command(&format!("apply {path}"));
     out::message(format_args!("next: {next}"));
     Ok(())
 }

@@ -166,7 +166,6 @@ impl Draft {
             steps: self.steps,
             payload: self.payload.header.clone().unwrap_or_default(),
             files: self.payload.finish(source),
-            digest: Digest::of(source.text().as_bytes()),
         })
     }
 

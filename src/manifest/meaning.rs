@@ -95,7 +95,6 @@ pub(super) fn entries(manifest: &Manifest) -> Entries {
         steps,
         files,
         payload: _,
-        digest: _,
     } = manifest;
     let mut of_rollup = object(rollup);
     if let Some(kb) = of_rollup.remove("kb") {

@@ -61,8 +61,6 @@ pub struct Manifest {
     pub files: Vec<PayloadFile>,
     /// Span of `[payload]` in the document.
     pub payload: Span,
-    /// SHA-256 of the manifest's bytes.
-    pub digest: Digest,
 }
 
 /// `[rollup]` and `[article]`: identity of the rollup, and its relations to others.

@@ -14,8 +14,9 @@ use super::refusal::Refusal;
 use super::rollup::names_of_offline;
 use super::swaps::text_entry;
 use super::{
-    ACCEPT, Acceptance, AppliedChange, Context, Entry, EntryKind, ExpectedState, NewEntry,
-    Operation, OperationKind, Plan, PlannedStep, SCHEMA, Subject, Swap, TargetState, digest_of,
+    ACCEPT, Acceptance, AppliedChange, Context, DocumentedFacts, Entry, EntryKind, ExpectedState,
+    NewEntry, Operation, OperationKind, Options, Plan, PlannedStep, SCHEMA, Subject, Swap,
+    TargetState, digest_of,
 };
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::description::{Description, Instance};
@@ -675,6 +676,8 @@ fn plan_of(
         digest: None,
         subject: Subject::Accept(acceptance),
         deployment: snapshot.description.name.clone(),
+        description: snapshot.description.meaning(),
+        options: Options::default(),
         offline: names_of_offline(snapshot),
         applied,
         confirmations: Vec::new(),
@@ -688,6 +691,7 @@ fn plan_of(
             digest: digest_of(&entries),
             entries,
         }),
+        documented: DocumentedFacts::default(),
         context,
         checksum: None,
     };

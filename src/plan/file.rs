@@ -1,118 +1,93 @@
 //! `plan.json`: a plan as a file, bound to its digest.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::compare::{differences_of_values, value_of};
 use super::{
-    Acceptance, AppliedChange, Context, ManualStep, OperationKind, Plan, PlanSource, PlannedRollup,
-    SCHEMA, Subject, Swap, TargetState,
+    Context, Entry, EntryKind, ExpectedState, NewEntryKind, Plan, SCHEMA, Swap, digest_of,
 };
-use crate::names::{Digest, Hasher, Kb, RelPath, Version};
+use crate::names::{Digest, Hasher, RelPath};
 
 impl Plan {
-    /// Returns the canonical JSON, as it is stored in a run's directory.
+    /// Returns the text that is stored in a run's directory.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a plan can be written as JSON");
         text.push('\n');
         text
     }
 
-    /// Computes the digest of everything that decides what the run does. It covers neither titles
-    /// nor reasons, which a later version may word differently, nor absolute paths or numbers of
-    /// runs.
-    pub(super) fn compute_digest(&self) -> Digest {
-        #[derive(Serialize)]
-        struct Digested<'a> {
-            schema: u32,
-            subject: DigestedSubject<'a>,
-            applied: &'a AppliedChange,
-            steps: Vec<DigestedStep<'a>>,
-            sources: &'a [PlanSource],
-            swaps: &'a [Swap],
-            expected_state: Option<Digest>,
-        }
-        #[derive(Serialize)]
-        enum DigestedSubject<'a> {
-            Rollup {
-                kb: Kb,
-                revision: &'a Version,
-                manifest: Digest,
-            },
-            Accept(&'a Acceptance),
-        }
-        #[derive(Serialize)]
-        struct DigestedStep<'a> {
-            id: &'a str,
-            action: &'a str,
-            operations: Vec<(
-                OperationKind,
-                &'a RelPath,
-                &'a TargetState,
-                &'a TargetState,
-                u32,
-            )>,
-            manual: &'a Option<ManualStep>,
-            /// Numbers of the swaps that cannot be rolled back, with the reasons.
-            #[serde(skip_serializing_if = "Vec::is_empty")]
-            irreversible: Vec<(u32, &'a str)>,
-        }
-        let steps = self.steps.iter().map(|planned| DigestedStep {
-            id: &planned.id,
-            action: &planned.action,
-            operations: planned
-                .operations
-                .iter()
-                .map(|o| (o.kind, &o.at, &o.before, &o.after, o.swap))
-                .collect(),
-            manual: &planned.manual,
-            irreversible: planned
-                .operations
-                .iter()
-                .filter_map(|o| Some((o.swap, o.irreversible.as_deref()?)))
-                .collect(),
-        });
-        let digested = Digested {
-            schema: self.schema,
-            subject: match &self.subject {
-                Subject::Rollup(PlannedRollup {
-                    kb,
-                    revision,
-                    manifest,
-                    ..
-                }) => DigestedSubject::Rollup {
-                    kb: *kb,
-                    revision,
-                    manifest: *manifest,
-                },
-                Subject::Accept(acceptance) => DigestedSubject::Accept(acceptance),
-            },
-            applied: &self.applied,
-            steps: steps.collect(),
-            sources: &self.sources,
-            swaps: &self.swaps,
-            expected_state: self
-                .expected_state
-                .as_ref()
-                .map(|expected_state| expected_state.digest),
+    /// Returns the part of the plan that people approve: everything but the rest of the console, the
+    /// lines of the manifest, which comments change, and what depends on unmanaged entries, of which
+    /// a run takes those that it finds.
+    pub(super) fn approved(&self) -> Self {
+        let mut plan = Self {
+            digest: None,
+            checksum: None,
+            context: Context::default(),
+            ..self.clone()
         };
-        Digest::of(&serde_json::to_vec(&digested).expect("a plan can be written as JSON"))
+        for step in &mut plan.steps {
+            step.line = 0;
+            for operation in &mut step.operations {
+                operation.line = 0;
+            }
+        }
+        for swap in &mut plan.swaps {
+            swap.retain_managed();
+        }
+        if let Some(expected) = &mut plan.expected_state {
+            retain_managed(&mut expected.entries, None);
+            expected.digest = digest_of(&expected.entries);
+        }
+        plan
+    }
+
+    fn compute_digest(&self) -> Digest {
+        canonical_digest(&self.approved())
+    }
+
+    /// Adds the digest and the checksum to a complete plan.
+    pub fn bind(&mut self) {
+        self.digest = Some(self.compute_digest());
+        self.checksum = None;
+        self.checksum = Some(canonical_digest(self));
     }
 }
 
-impl Plan {
-    /// Adds the digest and the checksum to a complete plan.
-    pub(super) fn bind(&mut self) {
-        self.digest = Some(self.compute_digest());
-        self.checksum = None;
-        self.checksum = Some(self.compute_checksum());
+impl Swap {
+    fn retain_managed(&mut self) {
+        retain_managed(&mut self.old, Some(&self.live));
+        let is_file = |kind: &NewEntryKind| matches!(kind, NewEntryKind::File { .. });
+        let files = self.new.iter().filter(|entry| is_file(&entry.kind));
+        let directories: BTreeSet<RelPath> = files.flat_map(|file| file.path.ancestors()).collect();
+        let live = &self.live;
+        self.new.retain(|entry| {
+            is_file(&entry.kind) || entry.path == *live || directories.contains(&entry.path)
+        });
     }
+}
 
-    /// Computes a digest of the whole text, with the parts for people. There must be no checksum
-    /// yet.
-    fn compute_checksum(&self) -> Digest {
-        let mut hasher = Hasher::new();
-        serde_json::to_writer(&mut hasher, self).expect("a plan can be written as JSON");
-        hasher.finish()
-    }
+/// Retains the managed files, and the directories that lead to them; another directory is there for
+/// its unmanaged entries only, unless it is the object itself.
+fn retain_managed(entries: &mut Vec<Entry>, object: Option<&RelPath>) {
+    let is_file = |kind: &EntryKind| matches!(kind, EntryKind::File { .. });
+    let files = entries.iter().filter(|entry| is_file(&entry.kind));
+    let directories: BTreeSet<RelPath> = files.flat_map(|file| file.path.ancestors()).collect();
+    entries.retain(|entry| {
+        is_file(&entry.kind) || object == Some(&entry.path) || directories.contains(&entry.path)
+    });
+}
+
+/// Returns the SHA-256 of canonical JSON: without blanks, with the keys of each object sorted.
+fn canonical_digest(document: &impl Serialize) -> Digest {
+    let mut value = value_of(document);
+    value.sort_all_objects();
+    let mut hasher = Hasher::new();
+    serde_json::to_writer(&mut hasher, &value).expect("a hasher takes all bytes");
+    hasher.finish()
 }
 
 /// Reasons why a `plan.json` cannot be used.
@@ -127,32 +102,48 @@ pub enum PlanFileError {
     /// The plan has a schema that this version does not read.
     #[error("it has schema {0}; this version of rollup reads schema {SCHEMA}")]
     UnknownSchema(u32),
+    /// The plan has a key, or a spelling of a value, that this version does not write.
+    #[error("`{0}` is not known to this version of rollup")]
+    Unknown(String),
     /// The digests do not match the contents.
     #[error("its digests do not match its contents: it was changed by hand or is damaged")]
     Changed,
+    /// The text of the manifest is not the one that the plan names.
+    #[error("the manifest in it is not the one that the plan was made from")]
+    OtherManifest,
 }
 
 /// Reads a plan from a run's directory, and checks its digests.
 pub fn parse(text: &str) -> Result<Plan, PlanFileError> {
+    parse_value(&serde_json::from_str(text).map_err(not_a_plan)?)
+}
+
+/// Reads a plan from JSON that has nothing else, and checks its digests.
+pub fn parse_value(document: &Value) -> Result<Plan, PlanFileError> {
     #[derive(Deserialize)]
     struct VersionOnly {
         schema: u32,
     }
-    let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
-    let VersionOnly { schema } = serde_json::from_str(text).map_err(not_a_plan)?;
+    let VersionOnly { schema } = VersionOnly::deserialize(document).map_err(not_a_plan)?;
     if schema != SCHEMA {
         return Err(PlanFileError::UnknownSchema(schema));
     }
-    let mut plan: Plan = serde_json::from_str(text).map_err(not_a_plan)?;
-    let checksum = plan.checksum.take();
-    let is_intact = match checksum {
-        Some(checksum) => plan.compute_checksum() == checksum,
-        // Plans of earlier versions have neither a checksum nor a context.
-        None => plan.context == Context::default(),
-    };
-    if !is_intact || plan.digest != Some(plan.compute_digest()) {
+    let plan = Plan::deserialize(document).map_err(not_a_plan)?;
+    let understood = value_of(&plan);
+    if understood != *document {
+        let unknown = differences_of_values(&understood, document);
+        let key = unknown.into_iter().next().map(|unknown| unknown.key);
+        return Err(PlanFileError::Unknown(key.unwrap_or_default()));
+    }
+    let is_as_expected = |state: &ExpectedState| state.digest == digest_of(&state.entries);
+    let mut bound = plan.clone();
+    bound.bind();
+    if bound != plan || !plan.expected_state.iter().all(is_as_expected) {
         return Err(PlanFileError::Changed);
     }
-    plan.checksum = checksum;
     Ok(plan)
+}
+
+fn not_a_plan(error: serde_json::Error) -> PlanFileError {
+    PlanFileError::NotAPlan(error.to_string())
 }

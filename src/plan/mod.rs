@@ -9,7 +9,9 @@ mod actions;
 mod applicability;
 mod brought;
 mod bytes;
+mod compare;
 mod context;
+mod documented;
 mod file;
 mod inspect;
 mod interest;
@@ -40,11 +42,10 @@ pub use accept::{
     AcceptResult, AppliedByHand, Expectation, accept, accept_applied, accept_interest,
 };
 pub use applicability::NothingToDo;
-pub use context::{
-    CheckedPrerequisite, ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context,
-    FileTableRow,
-};
-pub use file::{PlanFileError, parse};
+pub use compare::{PlanDifference, differences, differences_of_context};
+pub use context::{ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context};
+pub use documented::{CheckedPrerequisite, DocumentedFacts, FileTableRow};
+pub use file::{PlanFileError, parse, parse_value};
 pub use interest::interest;
 pub use lagging::{Lagging, LaggingPlace, LaggingServer, directories_of_no_instance, lagging};
 pub use options::{Downgrade, IncludeMissing, Options, Reapply};
@@ -64,14 +65,18 @@ pub const ACCEPT: &str = "accept";
 pub struct Plan {
     /// Version of this format.
     pub schema: u32,
-    /// SHA-256 over everything that decides what the run does; absent if no payload was given,
-    /// because it is not known then what will be written.
+    /// SHA-256 over the whole plan, without `context`; absent if no payload was given, because it
+    /// is not known then what will be written.
     pub digest: Option<Digest>,
     /// Subject of the plan.
     #[serde(flatten)]
     pub subject: Subject,
     /// Name of the deployment, for people.
     pub deployment: String,
+    /// SHA-256 of the meaning of `deployment.toml`: comments and layout change nothing.
+    pub description: Digest,
+    /// Options that change the plan.
+    pub options: Options,
     /// Servers that are offline, which the run leaves out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offline: Vec<String>,
@@ -94,11 +99,12 @@ pub struct Plan {
     pub swaps: Vec<Swap>,
     /// Expected state after the run; absent if no payload was given.
     pub expected_state: Option<ExpectedState>,
-    /// Further facts for readers; plans of earlier versions have none.
-    #[serde(default)]
+    /// Facts of the manifest for readers; a plan that accepts drift has none.
+    #[serde(default, skip_serializing_if = "DocumentedFacts::is_empty")]
+    pub documented: DocumentedFacts,
+    /// Rest of the console, for readers; the digest does not cover it.
     pub context: Context,
-    /// SHA-256 over all of the above, with the texts for people, which the digest does not cover.
-    /// Plans of earlier versions have none.
+    /// SHA-256 over all of the above, which detects damage; absent if there is no digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Digest>,
 }
@@ -136,7 +142,7 @@ pub struct PlannedRollup {
     pub revision: Version,
     /// Title, for people.
     pub title: String,
-    /// SHA-256 of the manifest.
+    /// SHA-256 of the meaning of the manifest: comments, layout and line ends change nothing.
     pub manifest: Digest,
     /// Rollups that it includes.
     pub includes: Vec<Kb>,

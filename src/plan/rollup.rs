@@ -14,19 +14,16 @@ use super::simulated_state::SimulatedState;
 use super::simulated_tree::{SimulatedTree, divide};
 use super::swaps::text_entry;
 use super::{
-    AppliedChange, Context, Entry, ExpectedState, Plan, PlannedRollup, PlannedStep, SCHEMA,
-    Subject, Swap, bytes, digest_of, requirements,
+    AppliedChange, Context, DocumentedFacts, Entry, ExpectedState, Plan, PlannedRollup,
+    PlannedStep, SCHEMA, Subject, Swap, bytes, digest_of, requirements,
 };
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::FileKind;
 use crate::document::{Code, Severity};
 use crate::manifest::{Action, BoundManifest, Manifest, PayloadFile};
-use crate::names::{CaseFolded, RelPath, grouped};
+use crate::names::{CaseFolded, RelPath};
 use crate::payload::{PayloadFacts, compare};
-
-/// Number of unmanaged entries from which a plan warns of them.
-const MANY_UNMANAGED: usize = 1_000;
 
 /// Result of planning.
 #[derive(Debug, Clone)]
@@ -222,13 +219,12 @@ fn finish(
     remarks.reasons.extend(refuse_unsupported(snapshot, &state));
     remarks.requirements(&state, snapshot);
     let (catch_up, others_lag) = lagging_lines(inputs, lagging);
-    let mut context = Context::of_rollup(inputs.bound, snapshot);
+    let mut context = Context::of_site(snapshot);
     context.lagging = others_lag;
     let sources = state.sources.list;
     let space = bytes::lack_of_space(&state.swaps, &sources, &context, snapshot.free);
     remarks.reasons.extend(space);
     Refusal::unless_empty(remarks.reasons)?;
-    remarks.warnings.extend(many_unmanaged(&state.swaps));
     let ids: Vec<&str> = inputs
         .bound
         .steps
@@ -240,6 +236,8 @@ fn finish(
         digest: None,
         subject: Subject::Rollup(planned_rollup(&inputs.bound.manifest, catch_up)),
         deployment: snapshot.description.name.clone(),
+        description: snapshot.description.meaning(),
+        options: inputs.options,
         offline: names_of_offline(snapshot),
         applied: AppliedChange {
             before: snapshot.applied.in_effect().collect(),
@@ -253,6 +251,7 @@ fn finish(
         sources: Vec::new(),
         swaps: Vec::new(),
         expected_state: None,
+        documented: DocumentedFacts::of(inputs.bound, &snapshot.description),
         context,
         checksum: None,
     };
@@ -272,7 +271,7 @@ fn planned_rollup(manifest: &Manifest, catch_up: Vec<String>) -> PlannedRollup {
         kb: rollup.kb,
         revision: rollup.revision.clone(),
         title: rollup.title.clone(),
-        manifest: manifest.digest,
+        manifest: manifest.meaning(),
         includes: rollup.includes.clone(),
         replaces: rollup.replaces.clone(),
         computer_restart: rollup.computer_restart,
@@ -312,18 +311,6 @@ fn lagging_lines(inputs: &Inputs<'_>, lagging: &Lagging) -> (Vec<String>, Vec<St
 pub(super) fn names_of_offline(snapshot: &Snapshot) -> Vec<String> {
     let offline = snapshot.description.offline_servers().into_iter();
     offline.map(str::to_owned).collect()
-}
-
-/// Warns of many unmanaged entries beside managed files: each is a rename in the outage.
-fn many_unmanaged(swaps: &[Swap]) -> Option<String> {
-    let all: BTreeSet<&RelPath> = swaps.iter().flat_map(Swap::unmanaged).collect();
-    let all = all.len();
-    (all >= MANY_UNMANAGED).then(|| {
-        format!(
-            "{} unmanaged files and directories beside managed files move along one by one during the run; in a directory of their own they would move at once",
-            grouped(all as u64, ',')
-        )
-    })
 }
 
 fn expected_state(tree: &SimulatedTree<'_>, swaps: &[Swap]) -> ExpectedState {

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod applied;
+mod approved_words;
 mod article_promises;
 mod articles;
 mod asked;

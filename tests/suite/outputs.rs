@@ -126,7 +126,6 @@ fn no_command_replaces_a_file_that_it_reads() {
         "plan small.toml --save ./link.toml",
         "plan small.toml --save same.toml",
         "plan plan.json -o plan.json",
-        "plan plan.json -o small.toml",
         "show plan.json -o plan.json",
         "validate small.toml -o small.toml",
         "validate link.toml -o small.toml",

@@ -136,39 +136,6 @@ fn a_saved_plan_is_shown_as_it_was_planned() {
 }
 
 #[test]
-fn a_plan_of_an_earlier_version_is_shown_without_its_console() {
-    let world = small_world(ALL_KINDS);
-    world
-        .run("plan small.toml --save plan.json")
-        .exits_with(exit::OK);
-    let mut plan: Value = serde_json::from_str(&world.read("../plan.json")).expect("JSON");
-    for added_later in ["context", "checksum"] {
-        plan.as_object_mut()
-            .expect("an object")
-            .remove(added_later)
-            .expect("a key");
-    }
-    std::fs::write(world.at("plan.json"), plan.to_string()).expect("written");
-    world
-        .run("show plan.json")
-        .exits_with(exit::OK)
-        .prints("6 operations in 5 steps")
-        .prints("an earlier version made the plan");
-    world
-        .run("show plan.json --tree")
-        .exits_with(exit::OK)
-        .prints("made by an earlier version of rollup");
-    world
-        .run("show plan.json --format html")
-        .exits_with(exit::OK)
-        .prints("made by an earlier version of rollup");
-    world
-        .run("apply plan.json --yes")
-        .exits_with(exit::OK)
-        .prints("the result matches the plan");
-}
-
-#[test]
 fn a_new_item_is_marked_at_its_operation() {
     let world = small_world(WITH_HOSTILE_TEXTS);
     let text = printed(&world, "plan small.toml --include-missing", 80);

@@ -181,11 +181,6 @@ fn a_changed_target_makes_a_plan_stale() {
         ),
         "`Web/Site/WEB01/files/Program Files/Site/Site.dll`",
     );
-    let unmanaged_file = "Web/Site/WEB01/files/notes.txt";
-    assert_stale(
-        &all().write_file(unmanaged_file, "unmanaged"),
-        &format!("`{unmanaged_file}` is an unmanaged file that is new"),
-    );
     let path = "Things/Initialize Things/state.toml";
     let record = all().read(path).replace("dc1", "dc2");
     assert_stale(&all().write_file(path, record), &format!("`{path}`"));
@@ -211,18 +206,179 @@ fn an_added_server_makes_a_plan_stale() {
     assert_stale(&world, "WEB02 is in the plan now, and was not before");
 }
 
+/// A run takes the unmanaged files that it finds, and a change elsewhere concerns it as little.
 #[test]
-fn a_changed_manifest_makes_a_plan_stale() {
-    assert_stale(
-        &world_with_saved_plan().edit("small.toml", "A small rollup", "Another title"),
-        "the manifest has changed since the plan was saved",
+fn unmanaged_files_and_the_rest_of_the_console_are_noted() {
+    let world = small_world(ALL_KINDS);
+    world.run(SAVE).exits_with(exit::OK);
+    let unmanaged = [
+        "Web/Site/WEB01/files/notes.txt",
+        "Web/Site/WEB01/files/Program Files/Site/own/notes.txt",
+        "Web/Site/WEB01/files/Program Files/more.txt",
+    ];
+    let mut world = world.edit(
+        "deployment/Things/Provider/state.toml",
+        "4.0.200",
+        "4.0.201",
     );
-    let world = world_with_saved_plan();
-    std::fs::remove_file(world.at("small.toml")).expect("removed");
+    for path in unmanaged {
+        world = world.write_file(path, "unmanaged");
+    }
+    for command in ["plan plan.json", "apply plan.json --dry-run"] {
+        world
+            .run(command)
+            .exits_with(exit::OK)
+            .nothing_was_touched()
+            .prints("note: since the plan was saved, `Web/Site/WEB01/files/notes.txt` is an")
+            .prints("in the rest of the console, `console[Things].items[Provider]")
+            .prints("was \"4.0.200\", and now is \"4.0.201\"");
+    }
     world
-        .run(APPLY_PLAN)
-        .exits_with(exit::NO_INPUT)
-        .prints("the manifest of the plan does not exist");
+        .run(
+            "apply small.toml --dry-run --yes --expect-plan DIGEST"
+                .replace("DIGEST", &digest(&world))
+                .as_str(),
+        )
+        .exits_with(exit::OK);
+    let ran = world.run(APPLY_PLAN).exits_with(exit::OK);
+    ran.prints("note: since the plan was saved")
+        .prints("the result matches the plan");
+    for path in unmanaged {
+        assert_eq!(world.read(path), "unmanaged");
+    }
+    std::fs::remove_file(world.live(unmanaged[0])).expect("removed");
+    world.run("undo last --yes").exits_with(exit::OK);
+}
+
+#[test]
+fn a_saved_plan_has_its_manifest() {
+    let world = world_with_saved_plan().edit("small.toml", "A small rollup", "Another title");
+    world.run("plan plan.json").exits_with(exit::OK);
+    std::fs::remove_file(world.at("small.toml")).expect("removed");
+    let text = world.read("../plan.json");
+    let manifest = crate::small::small("KB100001", UPDATE_PROVIDER);
+    world.run(APPLY_PLAN).exits_with(exit::OK);
+    let kept = world.run_directory("0001-KB100001").join("manifest.toml");
+    assert_eq!(std::fs::read_to_string(kept).expect("a manifest"), manifest);
+    let here = world.at("").display().to_string();
+    assert!(!text.contains(here.trim_end_matches('/')), "{text}");
+}
+
+/// Returns a saved plan with another text of its manifest.
+fn with_manifest_text(world: &World, change: impl FnOnce(&str) -> String) -> String {
+    let mut plan: Value = serde_json::from_str(&world.read("../plan.json")).expect("JSON");
+    let text = plan["manifest_text"].as_str().expect("a text");
+    plan["manifest_text"] = change(text).into();
+    plan.to_string()
+}
+
+#[test]
+fn another_manifest_in_a_saved_plan_is_refused() {
+    let world = world_with_saved_plan();
+    let changes: [fn(&str) -> String; 4] = [
+        |text| text.replace("A small rollup", "A harmless rollup"),
+        |text| text.replace("action = \"install\"", "action = \"manual\""),
+        |_| String::new(),
+        |text| format!("{text}x"),
+    ];
+    for change in changes {
+        let forged = with_manifest_text(&world, change);
+        std::fs::write(world.at("forged.json"), forged).expect("written");
+        for command in [
+            "show forged.json",
+            "plan forged.json",
+            "apply forged.json --yes",
+        ] {
+            world
+                .run(command)
+                .exits_with(exit::INVALID)
+                .nothing_was_touched()
+                .prints("the manifest in it is not the one that the plan was made from");
+        }
+    }
+    let commented = with_manifest_text(&world, |text| format!("# reviewed\r\n{text}"));
+    std::fs::write(world.at("commented.json"), commented).expect("written");
+    world.run("apply commented.json --yes").exits_with(exit::OK);
+}
+
+#[test]
+fn comments_and_line_ends_leave_a_digest_as_it_is() {
+    let world = world_with_saved_plan();
+    let approved = digest(&world);
+    for (document, at) in [
+        ("deployment.toml", "deployment/deployment.toml"),
+        ("small.toml", "small.toml"),
+    ] {
+        let text = std::fs::read_to_string(world.at(at)).expect("a text");
+        let text = format!("# {document}\n\n{text}# the end\n").replace('\n', "\r\n");
+        std::fs::write(world.at(at), text).expect("written");
+    }
+    world
+        .run(&format!(
+            "apply small.toml --yes --dry-run --expect-plan {approved}"
+        ))
+        .exits_with(exit::OK);
+    let world = world.edit("small.toml", "A small rollup", "Another title");
+    world
+        .run(&format!("{APPLY_SMALL} --expect-plan {approved}"))
+        .exits_with(exit::STALE_PLAN)
+        .nothing_was_touched();
+}
+
+#[test]
+fn a_changed_description_makes_a_plan_stale() {
+    let world = world_with_saved_plan().edit(
+        "deployment/deployment.toml",
+        "service_pack = 2",
+        "service_pack = 3",
+    );
+    assert_stale(
+        &world,
+        "since the plan was saved, `deployment.toml` has changed",
+    );
+}
+
+#[test]
+fn the_command_after_a_save_works_as_it_is_printed() {
+    let world = small_world(UPDATE_PROVIDER).with(|world| {
+        std::fs::create_dir(world.at("out")).expect("made");
+        std::fs::rename(world.at("KB100001"), world.at("files")).expect("renamed");
+    });
+    let ran = world
+        .run("plan small.toml -p files --save out/plan.json")
+        .exits_with(exit::OK);
+    let (printed, _) = ran.printed();
+    let next = printed.split("next: rollup ").nth(1).expect("a command");
+    let next = next.lines().next().expect("a line").to_owned();
+    std::fs::remove_file(world.at("small.toml")).expect("removed");
+    // Without `-p`, the payload is looked for beside the plan.
+    world
+        .run("apply out/plan.json --yes")
+        .exits_with(exit::USAGE)
+        .nothing_was_touched()
+        .prints("no directory `KB100001` is beside the saved plan")
+        .prints("`--payload DIR`");
+    let ran = world.run(&next).exits_with(exit::OK);
+    ran.prints("the result matches the plan");
+}
+
+#[test]
+fn a_saved_plan_is_used_with_the_options_that_it_was_made_with() {
+    let world = small_world(&ALL_KINDS.replace(
+        "items.\"Things\" = [\"Initialize Things\"]",
+        "items.\"Things\" = [\"Initialize Things\"]\n[[steps]]\nid = \"all\"\naction = \"install\"\ngroups = [\"Things\"]",
+    ));
+    world
+        .run("plan small.toml --include-missing --save plan.json")
+        .exits_with(exit::OK);
+    world
+        .run("plan small.toml --format json")
+        .exits_with(exit::OK)
+        .prints("\"include_missing\": \"no\"");
+    world
+        .run("plan plan.json --format json")
+        .exits_with(exit::OK)
+        .prints("\"include_missing\": \"yes\"");
 }
 
 #[test]

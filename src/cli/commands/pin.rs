@@ -26,7 +26,7 @@ pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
     let kb = loaded.manifest.rollup.kb;
     let directory = inputs::payload_directory(args.payload.payload.as_deref(), path, kb)?;
     let Some(directory) = directory else {
-        bail!(inputs::no_payload(kb));
+        bail!(inputs::no_payload(kb, "manifest"));
     };
     out::message(format_args!("payload {}", directory.display()));
     let facts = Payload::open(&directory)?.facts(&loaded.manifest.file_table());

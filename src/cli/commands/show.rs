@@ -7,7 +7,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::OutputFile;
 use crate::cli::saved::SavedPlan;
-use crate::cli::terminal::out;
 use crate::cli::views;
 
 /// Runs `rollup show`.
@@ -30,11 +29,6 @@ pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
         let failure = Failure::invalid(format!("`{name}` is not a saved plan"));
         bail!(failure.next("`rollup plan MANIFEST --save FILE` saves one"));
     };
-    if saved.plan.checksum.is_none() {
-        out::warn(
-            "an earlier version made the plan: its digest covers its operations, but not its texts",
-        );
-    }
     views::plan::show(&saved.plan, &args.view, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
 }

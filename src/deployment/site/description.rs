@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 
+use serde::Serialize;
+
 use crate::document::nearest;
-use crate::names::{CaseFolded, FileName, Kb, RelPath, same_name};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, same_name};
 
 /// Platform of a server that names none.
 pub const DEFAULT_PLATFORM: &str = "x86";
@@ -14,7 +16,7 @@ pub const DEFAULT_PLATFORM: &str = "x86";
 ///
 /// Everything is kept in the document's order; the `…Id` types are positions in these lists.
 /// Look-ups fold case and know the aliases.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Description {
     /// Name of the deployment.
     pub name: String,
@@ -41,27 +43,28 @@ pub struct Description {
     pub items: Vec<Item>,
     /// Items that `rollup rehearse` does not install.
     pub rehearsal_not_installed: Vec<ItemId>,
+    #[serde(skip)]
     pub(super) index: NameIndex,
 }
 
 /// Position of a role in [`Description::roles`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RoleId(pub usize);
 /// Position of a server in [`Description::servers`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ServerId(pub usize);
 /// Position of a service in [`Description::services`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ServiceId(pub usize);
 /// Position of a group in [`Description::groups`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct GroupId(pub usize);
 /// Position of an item or procedure in [`Description::items`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ItemId(pub usize);
 
 /// A role that servers hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Role {
     pub name: String,
     /// Other names of the role.
@@ -71,7 +74,7 @@ pub struct Role {
 }
 
 /// A server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Server {
     /// Its name; also the name of its directories.
     pub name: FileName,
@@ -84,7 +87,7 @@ pub struct Server {
 }
 
 /// Another product, which only prerequisites ask about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Product {
     /// Its name. Several entries may name the same product, with other servers.
     pub name: String,
@@ -97,7 +100,7 @@ pub struct Product {
 }
 
 /// Service, such as a COM+ application, a Windows service or IIS.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Service {
     /// Its name; also the name of its file.
     pub name: FileName,
@@ -108,7 +111,7 @@ pub struct Service {
 }
 
 /// Node of the console tree that holds items or groups.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Group {
     /// Its path, which is also its directory.
     pub path: RelPath,
@@ -121,7 +124,7 @@ pub struct Group {
 }
 
 /// Item or procedure of the console.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Item {
     /// Its name, unique in the console together with the aliases of all others.
     pub name: FileName,
@@ -139,11 +142,12 @@ pub struct Item {
     /// Reason why its installation, or the procedure, cannot be rolled back.
     pub irreversible: Option<String>,
     /// The line in `deployment.toml`, from 1.
+    #[serde(skip)]
     pub line: u32,
 }
 
 /// Kind of a console entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum ItemKind {
     /// Component, which an installer installs.
     Component {
@@ -215,6 +219,12 @@ index! {
 }
 
 impl Description {
+    /// Returns the SHA-256 of what the description says: comments and layout change nothing, the
+    /// order of its entries does.
+    pub fn meaning(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("a description can be written as JSON"))
+    }
+
     /// Returns whether a name is that of the product, or an alias.
     pub fn is_product(&self, name: &str) -> bool {
         named(&self.product, &self.product_aliases).any(|known| same_name(known, name))

@@ -1,11 +1,8 @@
 //! A plan as a JSON document, as `--save` writes it, `--format json` prints it and a run keeps it.
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::cli::args::PlanChoices;
 use crate::cli::envelope::CommandOutcome;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
@@ -16,46 +13,30 @@ use crate::plan::Plan;
 pub(crate) struct PlanDocument<'p> {
     #[serde(flatten)]
     plan: &'p Plan,
-    /// Inputs of a saved plan; absent from a plan that a command prints.
+    /// Text of the manifest in a saved plan; absent from a plan that a command prints.
     #[serde(skip_serializing_if = "Option::is_none")]
-    made_from: Option<PlanInputs>,
+    manifest_text: Option<&'p str>,
     /// Result of the command that prints the plan; absent from a saved plan.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     outcome: Option<CommandOutcome>,
-}
-
-/// Inputs of a plan, so that applying it needs no argument but its file. Its digest does not cover
-/// them.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct PlanInputs {
-    /// Path of the manifest.
-    pub(crate) manifest: PathBuf,
-    /// Path of the payload; absent if the rollup needs none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) payload: Option<PathBuf>,
-    #[serde(flatten)]
-    pub(crate) choices: PlanChoices,
 }
 
 /// Formats the document that a command prints.
 pub(super) fn printed(plan: &Plan, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
-        made_from: None,
+        manifest_text: None,
         outcome: Some(CommandOutcome::new(exit)),
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }
 
-/// Formats the document that is saved.
-///
-/// # Errors
-///
-/// A path is not UTF-8, so JSON cannot hold it.
-pub(crate) fn saved(plan: &Plan, made_from: PlanInputs) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&PlanDocument {
+/// Formats the document that is saved, with the text of the manifest.
+pub(crate) fn saved(plan: &Plan, manifest_text: &str) -> String {
+    let document = PlanDocument {
         plan,
-        made_from: Some(made_from),
+        manifest_text: Some(manifest_text),
         outcome: None,
-    })
+    };
+    serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }

@@ -20,7 +20,7 @@ use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
 use crate::plan::Plan;
 
-pub(crate) use json::{PlanDocument, PlanInputs, saved};
+pub(crate) use json::{PlanDocument, saved};
 pub(crate) use prompt::prompt_summary;
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{

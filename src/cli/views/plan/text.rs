@@ -171,14 +171,14 @@ impl TextPage {
             self.labelled(PLAIN, label, slice::from_ref(effect));
         }
         self.labelled(PLAIN, "checked", &view.checked);
-        self.labelled(PLAIN, "note", &plan.context.notes);
+        self.labelled(PLAIN, "note", &plan.documented.notes);
         for one in &plan.confirmations {
             let (id, question) = (&one.id, &one.question);
             self.line(&format!(
                 "to be confirmed first (`--confirm {id}`): {question}"
             ));
         }
-        self.labelled(WARN, "warning", &plan.warnings);
+        self.labelled(WARN, "warning", &view.warnings);
         self.labelled(WARN, "permanent", &view.permanent_outages);
         self.left_out(view);
     }

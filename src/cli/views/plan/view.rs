@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
-    group_operations, plan_title, rollup_list, scope_lines,
+    group_operations, plan_title, rollup_list, scope_lines, warnings,
 };
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
@@ -30,6 +30,7 @@ pub(super) struct PlanView<'p> {
     pub(super) effects: Vec<(&'static str, String)>,
     /// Prerequisites that were checked, with the findings.
     pub(super) checked: Vec<String>,
+    pub(super) warnings: Vec<String>,
     pub(super) permanent_outages: Vec<String>,
     pub(super) restarts_after_undo: Vec<String>,
     pub(super) steps: Vec<StepView<'p>>,
@@ -146,7 +147,8 @@ impl<'p> PlanView<'p> {
             undo: Reversibility::of(plan, &restarts_after_undo),
             scope: scope_lines(plan),
             effects: plan.rollup().map(documented_effects).unwrap_or_default(),
-            checked: plan.context.checked.iter().map(checked).collect(),
+            checked: plan.documented.checked.iter().map(checked).collect(),
+            warnings: warnings(plan),
             permanent_outages: outages
                 .iter()
                 .filter_map(|outage| describe_permanent(plan, outage))
@@ -161,7 +163,7 @@ impl<'p> PlanView<'p> {
             outages,
             dependency_outages: dependency_outages(plan),
             files: plan.operations().filter_map(copied_file).collect(),
-            documented: plan.context.file_table.iter().map(documented).collect(),
+            documented: plan.documented.file_table.iter().map(documented).collect(),
             console: console(plan),
         }
     }

@@ -2,11 +2,16 @@
 //!
 //! They are not escaped: each form does that where it writes them.
 
+use std::collections::BTreeSet;
+
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
-use crate::names::{Digest, Kb, Version};
+use crate::names::{Digest, Kb, RelPath, Version};
 use crate::plan::{Operation, OperationKind, Plan, PlannedRollup, Subject, Swap, TargetState};
+
+/// Number of unmanaged entries from which a plan warns of them.
+const MANY_UNMANAGED: usize = 1_000;
 
 /// Undo of a manual step that has none.
 pub(super) const NOT_POSSIBLE: &str =
@@ -16,9 +21,8 @@ pub(super) const NOT_POSSIBLE: &str =
 pub(super) const POINT_OF_NO_RETURN: &str = "point of no return: if this was done, the rollback \
     ends here, and a finished run cannot be undone; the rest is for a run that did not reach it";
 
-/// Answer to a request for the console of a plan that does not have it.
-pub(super) const WITHOUT_CONSOLE: &str =
-    "the plan was made by an earlier version of rollup, which did not store the console";
+/// Answer to a request for the console of a deployment without items.
+pub(super) const WITHOUT_CONSOLE: &str = "the console of the deployment is empty";
 
 /// Describes the subject of the plan in one line.
 pub(super) fn plan_title(plan: &Plan) -> String {
@@ -49,6 +53,20 @@ pub(crate) fn scope_lines(plan: &Plan) -> Vec<String> {
         format!("server {server} is offline: this run leaves it out, and it lags afterwards")
     }));
     lines
+}
+
+/// Returns the warnings of a plan, and one if many unmanaged entries are beside managed files: each is
+/// a rename during the outage.
+pub(super) fn warnings(plan: &Plan) -> Vec<String> {
+    let mut warnings = plan.warnings.clone();
+    let unmanaged: BTreeSet<&RelPath> = plan.swaps.iter().flat_map(Swap::unmanaged).collect();
+    if unmanaged.len() >= MANY_UNMANAGED {
+        let unmanaged = number(unmanaged.len() as u64);
+        warnings.push(format!(
+            "{unmanaged} unmanaged files and directories beside managed files move along one by one during the run; in a directory of their own they would move at once"
+        ));
+    }
+    warnings
 }
 
 /// Describes the restart of computers and the changes of the registry that the article documents,
