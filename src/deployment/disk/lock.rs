@@ -82,7 +82,7 @@ pub enum LockError {
     },
     /// An object of `.rollup` that others may have changed.
     #[error("`{}` {}", .0.path, .0.why)]
-    Untrusted(Untrusted),
+    Untrusted(Box<Untrusted>),
     /// A `.rollup` that a later version of rollup wrote.
     #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
     TooNew(String),
@@ -168,7 +168,7 @@ pub fn host() -> String {
 /// rollup wrote it.
 pub fn check_rollup_directory(tree: &Tree) -> Result<(), LockError> {
     if let Some(untrusted) = untrusted(tree)? {
-        return Err(LockError::Untrusted(untrusted));
+        return Err(LockError::Untrusted(Box::new(untrusted)));
     }
     match tree.text(&ROLLUP_DIR.format(), 64)? {
         None => Ok(()),
