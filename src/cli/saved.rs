@@ -47,7 +47,7 @@ impl SavedPlan {
         struct Beside {
             made_from: Option<PlanInputs>,
         }
-        let plan = Box::new(plan::parse(&text)?);
+        let plan = Box::new(plan::parse(&text)?.without_secrets());
         match serde_json::from_str(&text) {
             Ok(Beside { made_from }) => Ok(Self { plan, made_from }),
             Err(error) => Err(PlanFileError::NotAPlan(error.to_string())),

@@ -154,5 +154,6 @@ pub fn parse(text: &str) -> Result<Plan, PlanFileError> {
         return Err(PlanFileError::Changed);
     }
     plan.checksum = checksum;
+    plan.hide_secrets_in_states();
     Ok(plan)
 }

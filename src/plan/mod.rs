@@ -24,14 +24,14 @@ mod reversibility;
 mod rollup;
 mod simulated_state;
 mod simulated_tree;
+mod stored_secrets;
 mod swaps;
-
-use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::applied::AppliedRecord;
+use crate::deployment::parameters::Parameters;
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
@@ -375,7 +375,7 @@ pub enum TargetState {
         /// State in its record.
         state: State,
         /// Parameters that it was run with.
-        parameters: BTreeMap<String, String>,
+        parameters: Parameters,
     },
     /// A file.
     File {
