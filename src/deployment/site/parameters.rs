@@ -216,12 +216,12 @@ impl SecretSource {
         match self {
             Self::Description => None,
             Self::Environment(name) => Some(format!(
-                "set it for the command: `export {}`, with the secret as its value",
-                Escaped(name)
+                "`read -rs {name} && export {name}` reads it without showing it; then run the same \
+                 command again"
             )),
             Self::DeploymentFile(_) | Self::MachineFile(_) => Some(
-                "write the secret into the file, which may only be readable for the user who runs \
-                 rollup"
+                "write the secret into the file, readable only for the user who runs rollup; then run \
+                 the same command again"
                     .to_owned(),
             ),
         }
