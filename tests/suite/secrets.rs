@@ -277,7 +277,7 @@ fn a_secret_that_is_not_set_is_a_warning_of_plan_and_refused_by_apply() {
                     .expect("a link");
             });
         run(&world, "plan small.toml", exit::OK)
-            .prints("`rollup apply` would be refused now: the secret `apiToken` of `Initialize Things` cannot be read")
+            .prints("`rollup apply` would refuse this user: the secret `apiToken` of `Initialize Things` cannot be read")
             .prints(reason);
         for command in ["apply", "stage"] {
             run(
