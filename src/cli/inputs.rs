@@ -312,6 +312,10 @@ pub(super) fn parse_manifest(
                 .next("name the manifest of the rollup; `-d DIR` names the deployment"),
         );
     }
+    let source = match deployment {
+        Some(deployment) => source.with_secrets(&deployment.secret_names()),
+        None => source,
+    };
     let mut findings = Findings::default();
     match manifest::parse_with(&source, &Checks { deployment }, &mut findings) {
         Some(manifest) => Ok(LoadedManifest { manifest, source }),

@@ -27,7 +27,7 @@ use crate::deployment::fault_injection::FaultInjector;
 use crate::deployment::lock::{LockError, held, holder};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
-use crate::deployment::tree::Tree;
+use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::Run;
 use crate::manifest::Condition;
 use crate::names::{Digest, Escaped};
@@ -36,7 +36,10 @@ use crate::plan::{
     Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Reason, Refusal,
     interest,
 };
-use crate::run::{self, Risk, RunError, clear_interrupted_staging, load_plan, preflight, risk};
+use crate::run::{
+    self, Preflight, Risk, RunError, clear_interrupted_staging, load_plan, preflight, risk,
+    unset_secrets,
+};
 
 impl From<Options> for PlanChoices {
     fn from(options: Options) -> Self {
@@ -349,6 +352,15 @@ impl Job {
         }))
     }
 
+    /// Checks that a run of the plan can begin: the deployment, and the rights and secrets of this
+    /// process.
+    pub(super) fn preflight(&self, plan: &Plan) -> Result<Preflight, DiskError> {
+        let mut found = preflight(self.tree(), plan)?;
+        let unset = unset_secrets(self.tree(), &self.site.description, plan);
+        found.caller.extend(unset);
+        Ok(found)
+    }
+
     /// Prints the plan, prompts, and creates `.rollup` if it does not exist; returns the `confirm`
     /// prerequisites that were answered. If another process was faster, plans again after it; returns `None`
     /// if there is nothing to do then.
@@ -374,7 +386,12 @@ impl Job {
             let opened = staged.journal.opened();
             given.extend(opened.iter().flat_map(|opened| opened.confirmed.clone()));
         }
-        refuse(preflight(self.tree(), plan)?.all())?;
+        // The secrets of a staged run were read when it was staged.
+        let found = match staged {
+            Some(_) => preflight(self.tree(), plan)?,
+            None => self.preflight(plan)?,
+        };
+        refuse(found.all())?;
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
         if !options.yes {

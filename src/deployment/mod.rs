@@ -10,5 +10,6 @@ pub use self::disk::{
     attributes, deletion, fault_injection, free_space, lock, locked, open_file, run_dir, tree,
 };
 pub use self::site::{
-    applied, describe, description, enclosing, item_dir, platforms, records, shapes, snapshot,
+    applied, describe, description, enclosing, item_dir, parameters, platforms, records, shapes,
+    snapshot,
 };

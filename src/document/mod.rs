@@ -13,10 +13,10 @@ mod schema;
 pub use self::cycles::{Hop, cycles};
 pub use self::diagnostics::{
     Code, Finding, FindingRecord, Findings, RenderOptions, Severity, Source, Span,
-    UnknownCodeError, misspelling_of, nearest,
+    UnknownCodeError, is_secret_name, misspelling_of, nearest,
 };
 pub(crate) use self::diagnostics::{brief, listed, some_of};
 pub use self::schema::{
     Case, Cases, Form, Key, KeyKind, Keys, List, Placed, Reader, Rule, Shape, TOP, Table,
-    json_schema, read,
+    TextOrTable, json_schema, read,
 };

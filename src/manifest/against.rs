@@ -374,7 +374,10 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         given: &BTreeMap<&str, &Span>,
     ) -> BTreeSet<&'d str> {
         let mut meant = BTreeSet::new();
-        let ItemKind::Procedure { needs, parameters } = &item.kind else {
+        let ItemKind::Procedure {
+            needs, parameters, ..
+        } = &item.kind
+        else {
             return meant;
         };
         let known = needs.iter().chain(parameters.keys()).map(String::as_str);

@@ -8,7 +8,8 @@ use super::problems::{
     Fault, InstalledProducts, Problem, Rules, installed_products, missing_parameters,
 };
 use super::*;
-use crate::deployment::description::{Description, Instance, ItemKind, ServerId};
+use crate::deployment::description::{Description, Instance, ServerId};
+use crate::deployment::parameters::{ParameterValue, Parameters};
 use crate::document::Severity;
 use crate::names::same_name;
 
@@ -128,7 +129,7 @@ pub struct StepTarget {
 pub struct ProcedureTarget {
     pub target: StepTarget,
     /// Values of its parameters, those of the step before stored ones.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: Parameters,
     /// Parameters that have no value.
     pub missing: Option<Fault>,
 }
@@ -380,17 +381,17 @@ impl Binder<'_> {
 
     fn procedure(&self, step: &Step, target: StepTarget) -> ProcedureTarget {
         let item = &self.site[target.instance.item];
-        let mut parameters = match &item.kind {
-            ItemKind::Procedure { parameters, .. } => parameters.clone(),
-            ItemKind::Component { .. } => BTreeMap::new(),
-        };
+        let mut parameters = item.stored_parameters();
         for given in &step.parameters {
             if given.procedure.id == Some(target.instance.item) {
                 let values = given.values.iter();
-                let values = values.map(|(name, value)| (name.clone(), value.value.clone()));
-                parameters.extend(values);
+                parameters.extend(values.map(|(name, value)| {
+                    let value = ParameterValue::open(name, value.value.clone());
+                    (name.clone(), value)
+                }));
             }
         }
+        item.hide_secrets(&mut parameters);
         ProcedureTarget {
             target,
             missing: missing_parameters(item, |need| parameters.contains_key(need)),

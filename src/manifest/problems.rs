@@ -82,6 +82,12 @@ pub enum Fault {
         procedure: String,
         missing: Vec<String>,
     },
+    /// A step has a text for a parameter that is secret.
+    #[error("the manifest contains the secret `{parameter}` of `{procedure}`")]
+    SecretInManifest {
+        procedure: String,
+        parameter: String,
+    },
 }
 
 /// Kinds of names that a deployment lists.
@@ -124,6 +130,7 @@ impl Fault {
             Fault::NotAMember { .. } => Code::NotAMember,
             Fault::NotRemovable { .. } | Fault::HoldsNotRemovable { .. } => Code::NotRemovable,
             Fault::MissingParameters { .. } => Code::MissingParameter,
+            Fault::SecretInManifest { .. } => Code::SecretInManifest,
         }
     }
 
@@ -141,7 +148,12 @@ impl Fault {
             Fault::NotRemovable { .. } => "remove it from the step",
             Fault::HoldsNotRemovable { .. } => "list the other items under `items`",
             Fault::MissingParameters { .. } => {
-                "set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`"
+                "store it under `[parameters]` in `deployment.toml`, or set it in the step's `parameters` if \
+                 it is not secret"
+            }
+            Fault::SecretInManifest { .. } => {
+                "remove it, and store its place under `[parameters]` in `deployment.toml`, such as \
+                 `{ env = \"NAME\" }`; or list it in `public` of the procedure if it is not secret"
             }
             Fault::OtherProduct { .. }
             | Fault::OtherVersion { .. }
@@ -244,7 +256,10 @@ pub(super) fn installed_products(site: &Description) -> InstalledProducts {
 
 /// Checks that every parameter that a procedure needs is stored, or given by a step.
 pub(super) fn missing_parameters(item: &Item, is_given: impl Fn(&str) -> bool) -> Option<Fault> {
-    let ItemKind::Procedure { needs, parameters } = &item.kind else {
+    let ItemKind::Procedure {
+        needs, parameters, ..
+    } = &item.kind
+    else {
         return None;
     };
     let is_open = |need: &&String| !parameters.contains_key(*need) && !is_given(need);
@@ -332,12 +347,35 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
                 self.member(step, group, name);
             }
         }
+        self.secrets(step);
         // An action that takes no groups has its finding already.
         if matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None) {
             for group in &step.groups {
                 self.known(NameKind::Group, group);
                 if step.verb == Some(Verb::Uninstall) {
                     self.removed_group(group);
+                }
+            }
+        }
+    }
+
+    /// Checks that the step has no text for a parameter that is secret.
+    fn secrets(&mut self, step: &Step) {
+        for ProcedureParameters { procedure, values } in &step.parameters {
+            let Some(item) = procedure.id.map(|id| &self.site[id]) else {
+                continue;
+            };
+            for (parameter, value) in values {
+                if item.has_secret(parameter) {
+                    let fault = Fault::SecretInManifest {
+                        procedure: procedure.text.clone(),
+                        parameter: parameter.clone(),
+                    };
+                    (self.report)(Problem {
+                        fault,
+                        span: value.span.clone(),
+                        line: procedure.line,
+                    });
                 }
             }
         }

@@ -28,12 +28,11 @@ mod simulated_state;
 mod simulated_tree;
 mod swaps;
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::applied::AppliedRecord;
+use crate::deployment::parameters::Parameters;
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
@@ -381,7 +380,7 @@ pub enum TargetState {
         /// State in its record.
         state: State,
         /// Parameters that it was run with.
-        parameters: BTreeMap<String, String>,
+        parameters: Parameters,
     },
     /// A file.
     File {

@@ -1,7 +1,7 @@
 //! Copies of a whole deployment: names, bytes, permissions, owners and times.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, futimens, openat, 
 use walkdir::{DirEntry, WalkDir};
 
 use super::lab_writer::LabWriter;
+use super::secrets::SecretFiles;
 use super::{LabError, disk};
 use crate::deployment::run_dir::RollupDir;
 
@@ -22,9 +23,15 @@ pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry
     entries.map(|entry| entry.map_err(not_listed))
 }
 
-/// Copies a deployment without its `.rollup`, since its runs belong to the original.
-pub(super) fn copy_tree(from: &Path, writer: &LabWriter<'_>, to: &Path) -> Result<(), LabError> {
-    copy(entries(from), from, writer, to)
+/// Copies a deployment without its `.rollup`, since its runs belong to the original, and without
+/// its secrets if it may have some.
+pub(super) fn copy_tree(
+    from: &Path,
+    secrets: Option<&SecretFiles<'_>>,
+    writer: &LabWriter<'_>,
+    to: &Path,
+) -> Result<(), LabError> {
+    copy(entries(from), from, secrets, writer, to)
 }
 
 /// Copies a lab's deployment with the run that a killed process left there.
@@ -38,6 +45,7 @@ pub(super) fn copy_with_run(
             .into_iter()
             .map(|entry| entry.map_err(not_listed)),
         from,
+        None,
         writer,
         to,
     )
@@ -46,6 +54,7 @@ pub(super) fn copy_with_run(
 fn copy(
     entries: impl Iterator<Item = Result<DirEntry, LabError>>,
     from: &Path,
+    secrets: Option<&SecretFiles<'_>>,
     writer: &LabWriter<'_>,
     to: &Path,
 ) -> Result<(), LabError> {
@@ -66,10 +75,19 @@ fn copy(
             directories.push((target, metadata));
         } else if metadata.is_symlink() {
             copy_link(entry.path(), writer, &target, &metadata)?;
-        } else if metadata.is_file() {
+        } else if metadata.is_file() && !secrets.is_some_and(|secrets| secrets.is_place(&metadata))
+        {
             let source = open(entry.path()).map_err(disk("copy", entry.path()))?;
+            let rewritten = match secrets {
+                Some(secrets) => secrets.rewritten(below, &source),
+                None => Ok(None),
+            };
+            let rewritten = rewritten.map_err(disk("copy", entry.path()))?;
             writer.file(&target, |mut file| {
-                io::copy(&mut &source, &mut file)?;
+                match &rewritten {
+                    Some(text) => file.write_all(text.as_bytes())?,
+                    None => drop(io::copy(&mut &source, &mut file)?),
+                }
                 copy_attributes(&file, &metadata)
             })?;
         }

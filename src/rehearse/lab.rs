@@ -22,6 +22,7 @@ use super::crashes::{self, COMMANDS_RUN, FIRST_FAILURE, START_STATE};
 use super::lab_writer::{BuiltTree, LabWriter};
 use super::listing::{LabMarker, ListedObjects, Listing, MARKER, completeness};
 use super::payload::InstalledVersions;
+use super::secrets::SecretFiles;
 use super::{LabError, disk, payload, site};
 use crate::deployment::deletion::{list_in, refuse_mounts_in, remove_tree};
 use crate::deployment::description::Description;
@@ -91,7 +92,7 @@ impl LabState {
 /// Contents of the deployment of a lab.
 enum LabContents<'a> {
     Built(BuiltTree),
-    Copied(&'a Path),
+    Copied(&'a Path, SecretFiles<'a>),
 }
 
 /// Makes a lab in a directory: a deployment from its origin, and a built payload unless `real` is
@@ -128,7 +129,7 @@ pub fn prepare(
         }
     };
     let deployment = match origin {
-        LabOrigin::Copied(own) => LabContents::Copied(own),
+        LabOrigin::Copied(own) => LabContents::Copied(own, SecretFiles::of(description, own)),
         LabOrigin::Built(text) => {
             LabContents::Built(site::contents(description, without_schema_line(text))?)
         }
@@ -342,7 +343,9 @@ impl LabDirectory {
             .map_err(disk("open the directory", &self.shown))?;
         let writer = LabWriter::listed(root, &self.shown, listing, is_stopped);
         match deployment {
-            LabContents::Copied(own) => copy_tree(own, &writer, Path::new("deployment"))?,
+            LabContents::Copied(own, secrets) => {
+                copy_tree(own, Some(&secrets), &writer, Path::new("deployment"))?;
+            }
             LabContents::Built(tree) => writer.tree(Path::new("deployment"), &tree)?,
         }
         if let Some(payload) = payload {

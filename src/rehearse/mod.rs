@@ -15,6 +15,7 @@ mod lab;
 mod lab_writer;
 mod listing;
 mod payload;
+mod secrets;
 mod site;
 mod tree_snapshot;
 
@@ -79,6 +80,9 @@ pub enum LabError {
     /// The lab would be inside the deployment that is copied into it.
     #[error("`{}` is inside the deployment that would be copied", .0.display())]
     Inside(PathBuf),
+    /// The secrets in the description could not be replaced by a fixed text.
+    #[error("the secrets in `deployment.toml` cannot be replaced, and a lab has none")]
+    Secrets,
     /// A file of the table cannot be built as documented.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -1,16 +1,17 @@
 //! Deployment of a rehearsal in its state before the rollup: older packages installed, with all
 //! their files.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use super::lab_writer::{BuiltFile, BuiltTree, LabWriter};
 use super::payload::{OLD_VERSION, SOME_TIME, recipe};
+use super::secrets::{DESCRIPTION, without_secrets};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
 use crate::deployment::item_dir::ItemDir;
+use crate::deployment::parameters::Parameters;
 use crate::deployment::records::{
     FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
 };
@@ -38,7 +39,7 @@ pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTre
         description,
         tree: BuiltTree::new(),
     };
-    site.text("deployment.toml", text);
+    site.text(DESCRIPTION, &without_secrets(text, description)?);
     let share = site.directory(description.share.as_str());
     for server in &description.servers {
         for name in ["Services", "Files", "Programs"] {
@@ -52,7 +53,7 @@ pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTre
     for (at, item) in description.items.iter().enumerate() {
         match &item.kind {
             ItemKind::Component { .. } => site.component(at, item, &share)?,
-            ItemKind::Procedure { parameters, .. } => site.procedure(at, parameters),
+            ItemKind::Procedure { .. } => site.procedure(at, item.stored_parameters()),
         }
     }
     Ok(site.tree)
@@ -117,7 +118,7 @@ impl SiteBuilder<'_> {
         Ok(())
     }
 
-    fn procedure(&mut self, at: usize, parameters: &BTreeMap<String, String>) {
+    fn procedure(&mut self, at: usize, parameters: Parameters) {
         let item = crate::deployment::description::ItemId(at);
         let description = self.description;
         if description.rehearsal_not_installed.contains(&item) {

@@ -19,7 +19,7 @@ pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> 
         let line = source.line(finding.span.start);
         let line = *lines
             .entry(line)
-            .or_insert_with(|| Digest::of(source.line_text(line).trim().as_bytes()));
+            .or_insert_with(|| Digest::of(source.shown(source.line_span(line)).trim().as_bytes()));
         let nth = seen.entry((finding.code, line)).or_default();
         *nth += 1;
         let digest = Digest::of(format!("{}\n{line}\n{nth}", finding.code).as_bytes()).to_string();

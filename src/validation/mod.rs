@@ -126,6 +126,10 @@ impl Validation {
 
 impl Document {
     fn checked(source: Source, kind: DocumentKind, against: &ValidationContext<'_>) -> Self {
+        let source = match against.deployment {
+            Some(deployment) => source.with_secrets(&deployment.secret_names()),
+            None => source,
+        };
         let mut findings = Findings::default();
         match kind {
             DocumentKind::Deployment => drop(describe::parse(&source, &mut findings)),

@@ -62,6 +62,7 @@ mod reversibility;
 mod sarif;
 mod saved_plans;
 mod schemas;
+mod secrets;
 mod small;
 mod spelled_paths;
 mod staging;

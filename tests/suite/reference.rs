@@ -196,7 +196,8 @@ fn sentence(rule: &Rule) -> String {
 
 /// Returns the smallest table of a case, line by line.
 fn case_example(shape: &'static Shape, case: &Case) -> String {
-    let mut lines = vec![shape.title.to_owned()];
+    let is_inline = !shape.title.starts_with('[');
+    let mut lines = Vec::new();
     let mut present = Vec::new();
     let mut add = |name: &'static str, line: String| {
         if !present.contains(&name) {
@@ -224,7 +225,10 @@ fn case_example(shape: &'static Shape, case: &Case) -> String {
             Rule::With(..) | Rule::Alone(..) | Rule::Packages(_) => {}
         }
     }
-    lines.join("\n") + "\n"
+    if is_inline {
+        return format!("NAME = {{ {} }}\n", lines.join(", "));
+    }
+    format!("{}\n{}\n", shape.title, lines.join("\n"))
 }
 
 /// Describes the values of a kind.
@@ -236,6 +240,7 @@ fn value(kind: KeyKind) -> String {
         }
         KeyKind::Text(form) => form_name(form).to_owned(),
         KeyKind::AnyText => "text, may be empty".to_owned(),
+        KeyKind::TextOrTable(shape) => format!("text, may be empty; or table: {}", title(shape)),
         KeyKind::Texts(List {
             form,
             filled,
@@ -270,6 +275,8 @@ fn form_name(form: Form) -> &'static str {
         Form::Id => "id",
         Form::FileName => "file name",
         Form::Path => "path",
+        Form::MachinePath => "path, absolute or not",
+        Form::Variable => "name of an environment variable",
         Form::FilePath => "file path",
         Form::Directory => "directory, or `.`",
         Form::Part => "name",
@@ -293,7 +300,7 @@ fn example(key: &Key) -> String {
     };
     match key.kind {
         KeyKind::Text(form) => format!("{name} = \"{}\"", text(form)),
-        KeyKind::AnyText => format!("{name} = \"\""),
+        KeyKind::AnyText | KeyKind::TextOrTable(_) => format!("{name} = \"\""),
         KeyKind::Texts(list) => format!("{name} = [\"{}\"]", text(list.form)),
         KeyKind::Flag | KeyKind::Yes => format!("{name} = true"),
         KeyKind::Number(_) => format!("{name} = 1"),
@@ -331,6 +338,8 @@ fn text(form: Form) -> &'static str {
         Form::Id => "install",
         Form::FileName => "HostedEmail2007NS.msi",
         Form::Path => "Hosted Exchange/Exchange Provisioning",
+        Form::MachinePath => "/run/secrets/service",
+        Form::Variable => "SERVICE_PASSWORD",
         Form::FilePath => "Web/Bin/Exchange.config",
         Form::Directory => ".",
         Form::Part => "Exchange 2007 Provider",

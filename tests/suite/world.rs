@@ -448,6 +448,8 @@ impl World {
         command
             .env("COLUMNS", "400")
             .env("NO_COLOR", "1")
+            .env("ROLLUP_TEST_TOKEN", "S3cr3t-variable")
+            .env("ROLLUP_TEST_EMPTY", "")
             .env_remove("SUDO_USER")
             .env_remove("CLICOLOR_FORCE");
         command

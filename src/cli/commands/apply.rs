@@ -22,7 +22,7 @@ use crate::cli::views;
 use crate::cli::views::plan::Reasons;
 use crate::journal::AskedOptions;
 use crate::plan::{Plan, Planned};
-use crate::run::{self, BackupTarget, Ended, RunRequest, preflight};
+use crate::run::{self, BackupTarget, Ended, RunRequest};
 
 /// Runs `rollup apply`.
 pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
@@ -67,7 +67,7 @@ fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
         Planned::Plan(plan) => {
             out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
-            refuse(preflight(job.tree(), &plan)?.all())?;
+            refuse(job.preflight(&plan)?.all())?;
             if let Some(backup) = backup {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }

@@ -9,7 +9,6 @@ use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::plan::{NothingToDo, Planned};
-use crate::run::preflight;
 
 /// Runs `rollup plan`.
 pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
@@ -36,7 +35,7 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Ok);
         }
     };
-    let found = preflight(job.tree(), &plan)?;
+    let found = job.preflight(&plan)?;
     refuse(found.site)?;
     for reason in found.caller {
         let why = reason.message;

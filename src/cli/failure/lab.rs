@@ -46,6 +46,10 @@ impl From<&LabError> for Failure {
                 Exit::Mismatch,
                 "rehearse with the real files: `--payload DIR`",
             ),
+            LabError::Secrets => (
+                Exit::Invalid,
+                "write the parameters of each procedure as one table: `\"PROCEDURE\" = { … }`",
+            ),
             LabError::Build(_) => (
                 Exit::Mismatch,
                 "correct the file table, or rehearse with the real files: `--payload DIR`",

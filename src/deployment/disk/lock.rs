@@ -43,13 +43,13 @@ pub struct LockHolder {
     pub process: u32,
     /// Description from `.rollup/lock.owner`; `None` if the file describes another process or does
     /// not exist, as before the first run.
-    pub owner: Option<LockOwner>,
+    pub owner: Option<Box<LockOwner>>,
 }
 
 impl std::fmt::Display for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {}", self.process)?;
-        match &self.owner {
+        match self.owner.as_deref() {
             None => Ok(()),
             Some(LockOwner {
                 user,
@@ -208,7 +208,7 @@ pub fn holder(tree: &Tree) -> Result<Option<LockHolder>, DiskError> {
     });
     Ok(found.map(|process| LockHolder {
         process,
-        owner: owner.filter(|owner| owner.process == process),
+        owner: owner.filter(|owner| owner.process == process).map(Box::new),
     }))
 }
 

@@ -4,10 +4,11 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
+use super::parameters::{SecretSource, StoredParameter};
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{SiteReader, values};
-use crate::document::{Code, Hop, Placed, Span, Table, cycles, misspelling_of};
-use crate::names::{CaseFolded, FileName, RelPath};
+use crate::document::{Code, Hop, Placed, Span, Table, TextOrTable, cycles, misspelling_of};
+use crate::names::{CaseFolded, FileName, RelPath, same_name};
 
 /// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
 /// once a drive and the program's own directories are added.
@@ -358,18 +359,39 @@ impl<'r, 's> ConsoleReader<'r, 's> {
     }
 
     fn procedure(&mut self, table: &Table<'_>) -> ItemKind {
-        let needs = self.site.reader.texts_or_none(table, "needs");
-        let mut seen = BTreeSet::new();
-        for need in &needs {
-            if !seen.insert(CaseFolded::of(&need.value)) {
-                self.site.repeated(need, "needs", &need.value);
+        let needs = self.parameter_names(table, "needs");
+        let secret = self.parameter_names(table, "secret");
+        let public = self.parameter_names(table, "public");
+        for name in &public {
+            if secret
+                .iter()
+                .any(|secret| same_name(&secret.value, &name.value))
+            {
+                let message = format!("`secret` and `public` both list `{}`", name.value);
+                self.site
+                    .reader
+                    .report(Code::ExclusiveKeys, &name.span, message)
+                    .help("remove it from one of them");
             }
         }
-        let needs = values(needs);
         ItemKind::Procedure {
-            needs,
+            needs: values(needs),
+            secret: values(secret),
+            public: values(public),
             parameters: BTreeMap::new(),
         }
+    }
+
+    /// Reads a list of names of parameters, each of which may be in it once.
+    fn parameter_names(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
+        let names = self.site.reader.texts_or_none(table, key);
+        let mut seen = BTreeSet::new();
+        for name in &names {
+            if !seen.insert(CaseFolded::of(&name.value)) {
+                self.site.repeated(name, key, &name.value);
+            }
+        }
+        names
     }
 
     /// Refuses a group inside the directory of an item, which is replaced as a whole.
@@ -637,6 +659,61 @@ impl<'r, 's> ConsoleReader<'r, 's> {
         }
     }
 
+    /// Reads one stored parameter. Nothing of a secret is kept.
+    fn stored_parameter(
+        &mut self,
+        given: &Table<'_>,
+        name: &str,
+        procedure: Option<ItemId>,
+    ) -> Option<StoredParameter> {
+        let text = match self.site.reader.text_or_table(given, name)? {
+            TextOrTable::Text(text) => text,
+            TextOrTable::Table(place) => {
+                return self.secret_source(&place).map(StoredParameter::Secret);
+            }
+        };
+        let procedure = procedure.map(|id| &self.site.made.items[id.0]);
+        if !procedure.is_some_and(|procedure| procedure.has_secret(name)) {
+            return Some(StoredParameter::Text(text.value));
+        }
+        if !text.value.is_empty() {
+            let message = format!("the secret `{name}` is in clear text");
+            self.site
+                .reader
+                .report(Code::SecretInClearText, &text.span, message)
+                .help(
+                    "write `{ env = \"NAME\" }` or `{ file = \"PATH\" }`, or list it in `public` of \
+                     the procedure if it is not secret",
+                );
+        }
+        Some(StoredParameter::Secret(SecretSource::Description))
+    }
+
+    /// Reads the place of a secret, of which a table has exactly one.
+    fn secret_source(&mut self, table: &Table<'_>) -> Option<SecretSource> {
+        let reader = &mut *self.site.reader;
+        let (env, file) = (reader.text(table, "env"), reader.text(table, "file"));
+        match (table.key("env"), table.key("file")) {
+            (Some(_), Some(span)) => {
+                reader
+                    .report(
+                        Code::ExclusiveKeys,
+                        &span,
+                        "`env` and `file` exclude each other",
+                    )
+                    .help("keep one of them");
+            }
+            (None, None) => reader.missing(table, "env", "env = \"NAME\""),
+            _ => {}
+        }
+        if let Some(name) = env {
+            let source = reader.parsed(name, Code::InvalidValue, SecretSource::variable)?;
+            return Some(source.value);
+        }
+        let file = reader.parsed(file?, Code::InvalidValue, SecretSource::file)?;
+        Some(file.value)
+    }
+
     fn parameters(&mut self, top: &Table<'_>) {
         let Some(table) = self.site.reader.table(top, "parameters") else {
             return;
@@ -651,8 +728,8 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             let Some(given) = given else { continue };
             let mut stored = BTreeMap::new();
             for name in given.keys() {
-                let value = self.site.reader.any_text(&given, name.value);
-                stored.extend(value.map(|value| (name.value.to_owned(), value.value)));
+                let value = self.stored_parameter(&given, name.value, item);
+                stored.extend(value.map(|value| (name.value.to_owned(), value)));
             }
             let Some(item) = item else { continue };
             self.near_parameters(item, &given);
@@ -684,7 +761,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
 }
 
 /// Returns the stored parameters of a procedure, which are filled in once all procedures are known.
-fn parameters_of(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
+fn parameters_of(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, StoredParameter>> {
     match kind {
         ItemKind::Procedure { parameters, .. } => Some(parameters),
         ItemKind::Component { .. } => None,

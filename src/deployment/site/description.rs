@@ -6,7 +6,8 @@ use std::ops::Index;
 
 use serde::Serialize;
 
-use crate::document::nearest;
+use super::parameters::{ParameterValue, Parameters, StoredParameter};
+use crate::document::{is_secret_name, nearest};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, same_name};
 
 /// Platform of a server that names none.
@@ -164,8 +165,12 @@ pub enum ItemKind {
     Procedure {
         /// Names of the parameters that it requires.
         needs: Vec<String>,
+        /// Names of parameters that are secret, besides those whose names say it.
+        secret: Vec<String>,
+        /// Names of parameters that are not secret, whatever their names say.
+        public: Vec<String>,
         /// Stored parameters, by name.
-        parameters: BTreeMap<String, String>,
+        parameters: BTreeMap<String, StoredParameter>,
     },
 }
 
@@ -194,6 +199,44 @@ impl Item {
     /// Returns whether it is a procedure, which is run and never installed.
     pub fn is_procedure(&self) -> bool {
         matches!(self.kind, ItemKind::Procedure { .. })
+    }
+
+    /// Returns whether a parameter of the procedure is secret: `secret` lists it, its name says so
+    /// and `public` does not list it, or it is stored outside of `deployment.toml`.
+    pub fn has_secret(&self, parameter: &str) -> bool {
+        let ItemKind::Procedure {
+            secret,
+            public,
+            parameters,
+            ..
+        } = &self.kind
+        else {
+            return false;
+        };
+        let is_public = public.iter().any(|name| name == parameter);
+        secret.iter().any(|name| same_name(name, parameter))
+            || (is_secret_name(parameter) && !is_public)
+            || matches!(parameters.get(parameter), Some(StoredParameter::Secret(_)))
+    }
+
+    /// Returns the stored parameters of a procedure, as plans and records have them.
+    pub fn stored_parameters(&self) -> Parameters {
+        let ItemKind::Procedure { parameters, .. } = &self.kind else {
+            return Parameters::new();
+        };
+        let stored = parameters.iter();
+        stored
+            .map(|(name, stored)| (name.clone(), stored.value(name)))
+            .collect()
+    }
+
+    /// Replaces the texts of secrets, which a record may have in clear text.
+    pub fn hide_secrets(&self, parameters: &mut Parameters) {
+        for (name, value) in parameters {
+            if self.has_secret(name) {
+                *value = ParameterValue::SECRET;
+            }
+        }
     }
 }
 
@@ -264,6 +307,26 @@ impl Description {
     /// Returns an item or procedure by name or alias.
     pub fn item(&self, name: &str) -> Option<ItemId> {
         self.index.items.get(&CaseFolded::of(name)).copied()
+    }
+
+    /// Returns the names of all secrets that do not say it themselves.
+    pub fn secret_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for item in &self.items {
+            if let ItemKind::Procedure {
+                secret, parameters, ..
+            } = &item.kind
+            {
+                names.extend(secret.iter().cloned());
+                names.extend(
+                    parameters
+                        .keys()
+                        .filter(|name| item.has_secret(name))
+                        .cloned(),
+                );
+            }
+        }
+        names
     }
 
     /// Returns every name and alias of all roles.

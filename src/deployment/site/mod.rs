@@ -11,6 +11,7 @@ pub mod describe;
 pub mod description;
 pub mod enclosing;
 pub mod item_dir;
+pub mod parameters;
 pub mod platforms;
 pub mod records;
 pub mod shapes;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml_edit::{Key, Value};
 
+use super::parameters::{self, ParameterValue, Parameters, PublicText};
 use crate::deployment::disk::tree::FileFacts;
 use crate::names::{Digest, FileName, Kb, RelPath, Version};
 
@@ -275,12 +276,12 @@ pub struct ProcedureRecord {
     pub revision: Option<Version>,
     /// Parameters that it ran with.
     #[serde(default)]
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: Parameters,
 }
 
 impl ProcedureRecord {
     /// Returns the record of a procedure that ran.
-    pub fn ran(rollup: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
+    pub fn ran(rollup: Option<(Kb, Version)>, parameters: Parameters) -> Self {
         let (kb, revision) = rollup.unzip();
         Self {
             schema: SCHEMA,
@@ -291,9 +292,11 @@ impl ProcedureRecord {
         }
     }
 
-    /// Reads a record.
+    /// Reads a record. It has no text of a secret, even if the file has one.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        parse_record(text)
+        let mut record: Self = parse_record(text)?;
+        parameters::hide_secrets(&mut record.parameters);
+        Ok(record)
     }
 
     /// Formats the record as the text of its file.
@@ -303,7 +306,17 @@ impl ProcedureRecord {
             line(&mut text, format_args!("\n[parameters]"));
         }
         for (name, value) in &self.parameters {
-            key(&mut text, &quoted_key(name), value.as_str());
+            let name = quoted_key(name);
+            match value {
+                ParameterValue::Text(value) => key(&mut text, &name, value),
+                ParameterValue::Public(PublicText { public }) => {
+                    let public = quoted(public);
+                    line(&mut text, format_args!("{name} = {{ public = {public} }}"));
+                }
+                ParameterValue::Secret(_) => {
+                    line(&mut text, format_args!("{name} = {{ secret = true }}"));
+                }
+            }
         }
         text
     }
@@ -455,7 +468,12 @@ mod tests {
             ServiceRecord::parse(&service.to_toml()).expect("a record"),
             service
         );
-        let parameters = [("a key".to_owned(), "a = value\u{7f}".to_owned())].into();
+        let open = |name: &str| {
+            let value = ParameterValue::open(name, "a = value\u{7f}".to_owned());
+            (name.to_owned(), value)
+        };
+        let secret = ("a password".to_owned(), ParameterValue::SECRET);
+        let parameters = [open("a name"), open("a key"), secret].into();
         let procedure = ProcedureRecord::ran(None, parameters);
         assert_eq!(
             ProcedureRecord::parse(&procedure.to_toml()).expect("a record"),

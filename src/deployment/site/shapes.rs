@@ -3,7 +3,7 @@
 //! Both the reader and the JSON Schema of `rollup schema deployment` use these tables. Rules
 //! between several places, such as that every role must be described, are checked by the reader.
 
-use crate::document::{Form, Key, KeyKind, Shape, TOP};
+use crate::document::{Case, Cases, Form, Key, KeyKind, Shape, TOP};
 
 /// Top of the document.
 pub static DEPLOYMENT: Shape = Shape::new(
@@ -278,6 +278,17 @@ static PROCEDURE: Shape = Shape::new(
             "The names of the parameters that it requires.",
         ),
         Key::new(
+            "secret",
+            KeyKind::names(Form::Words),
+            "The names of parameters that are secret. A name with `password`, `secret`, `token`, `credential` or `key` in it \
+             is secret by itself.",
+        ),
+        Key::new(
+            "public",
+            KeyKind::names(Form::Words),
+            "The names of parameters that are not secret, although their names say so.",
+        ),
+        Key::new(
             "on",
             TEXT,
             "The role on whose servers it is run; the role of the group by default.",
@@ -316,8 +327,45 @@ static PARAMETER_VALUES: Shape = Shape::free(
     "an entry of `parameters`",
     "The stored parameters of one procedure.",
     Form::Anything,
-    Key::new("NAME", KeyKind::AnyText, "The value, which may be empty."),
+    Key::new(
+        "NAME",
+        KeyKind::TextOrTable(&SECRET_SOURCE),
+        "The value, which may be empty; or the place of a secret, `{ env = \"…\" }` or `{ file = \"…\" }`.",
+    ),
 );
+
+static SECRET_SOURCE: Shape = Shape::new(
+    "the place of a secret",
+    "The place from which a parameter is read, which is then secret. `plan`, `stage` and `apply` read it to check \
+     that it is set, and forget it.",
+    &[
+        Key::new(
+            "env",
+            KeyKind::Text(Form::Variable),
+            "The name of an environment variable.",
+        ),
+        Key::new(
+            "file",
+            KeyKind::Text(Form::MachinePath),
+            "The path of a file of at most 64 KiB, absolute or from the root of the deployment. Links in the deployment, and a \
+             link in place of the file, are not followed; one line end after the secret does not count.",
+        ),
+    ],
+)
+.with(Cases::Either(&[
+    Case {
+        name: "env",
+        about: "A secret in the environment.",
+        keys: &["env"],
+        rules: &[],
+    },
+    Case {
+        name: "file",
+        about: "A secret in a file.",
+        keys: &["file"],
+        rules: &[],
+    },
+]));
 
 static REHEARSAL: Shape = Shape::new(
     "[rehearsal]",

@@ -166,8 +166,11 @@ impl Snapshot {
                 }
                 ItemKind::Procedure { .. } => {
                     let record = self.checked(&file, ProcedureRecord::parse(&text));
-                    self.procedures
-                        .extend(record.map(|record| (instance, record)));
+                    if let Some(mut record) = record {
+                        let item = &self.description.items[instance.item.0];
+                        item.hide_secrets(&mut record.parameters);
+                        self.procedures.insert(instance, record);
+                    }
                 }
             }
         }

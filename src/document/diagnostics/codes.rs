@@ -356,6 +356,15 @@ almost one that the procedure needs, which therefore remains unset:
     parameters.\"Initialize Hosted Email 2007\" = { preferedDomainController = \"dc01\" }
 
 Correct the spelling. If the procedure takes both, ignore the warning.";
+    SecretInClearText = "RU0508", Warning, "a secret is in clear text",
+"Everyone who can read `deployment.toml`, or a copy of it, can read the secret. A parameter is secret
+if its procedure lists it in `secret`, or if its name contains `password`, `secret`, `token`,
+`credential` or `key`. Name the place of the secret, and change the secret:
+
+    \"Initialize\" = { servicePassword = { env = \"SERVICE_PASSWORD\" } }
+    \"Initialize\" = { servicePassword = { file = \"/run/secrets/service\" } }
+
+If the parameter is not secret, list its name in `public` of the procedure.";
 
     // A manifest against a deployment.
     NoSuchGroup = "RU0601", Error, "the deployment has no such group",
@@ -432,6 +441,16 @@ Remove `on`, since services and items have a role of their own, or correct it.";
 "`deployment.toml` lists the whole console, installed or not. A rollup that requires an item which is
 not listed does not apply to the deployment, so the plan will be refused here. The name may also be
 misspelled.";
+    SecretInManifest = "RU0621", Error, "a manifest contains a secret",
+"The parameter is secret in this deployment: its procedure lists it in `secret`, or its name says so
+and `public` does not list it. A manifest is reviewed, copied and stored with its runs, so it cannot
+contain a secret. Remove the parameter from the manifest, change the secret, and store its place in
+`deployment.toml`:
+
+    [parameters]
+    \"Initialize\" = { servicePassword = { env = \"SERVICE_PASSWORD\" } }
+
+If the parameter is not secret, list its name in `public` of the procedure.";
 
     // A payload against its manifest.
     MissingFile = "RU0701", Error, "a file is missing from the payload",

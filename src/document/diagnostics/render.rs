@@ -253,7 +253,7 @@ impl Excerpt {
         let end = source.floor(finding.span.end).clamp(start, whole.end);
         let from = source.floor(start.saturating_sub(KEPT).max(whole.start));
         let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
-        let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
+        let safe = |range: std::ops::Range<usize>| safe_line(&source.shown(range));
         let dots = if from > whole.start { "…" } else { "" };
         let before = format!("{dots}{}", safe(from..start));
         let mut marked = safe(start..end.min(to));

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use super::codes::Code;
 use super::findings::Finding;
+use super::secrets;
 
 /// Text of a document, with the name under which it is shown.
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
     text: String,
+    /// Text with masks in place of secrets, if it has any.
+    masked: Option<String>,
     /// Byte offset of the first byte of every line.
     lines: Vec<usize>,
     /// Number of characters that begin before every [`STRIDE`]th byte.
@@ -33,6 +36,7 @@ impl Source {
         let fault = unreadable(&text);
         Self {
             name: name.into(),
+            masked: secrets::masked(&text, &[]),
             lines: line_starts(&text),
             characters: characters(&text),
             text,
@@ -73,6 +77,14 @@ impl Source {
         }
     }
 
+    /// Returns the same text with more names of parameters that are secret.
+    pub fn with_secrets(self, names: &[String]) -> Self {
+        Self {
+            masked: secrets::masked(&self.text, names),
+            ..self
+        }
+    }
+
     /// Returns whether it cannot be any kind of document.
     pub fn is_unreadable(&self) -> bool {
         self.fault.is_some()
@@ -83,7 +95,7 @@ impl Source {
         &self.name
     }
 
-    /// Returns the text.
+    /// Returns the text, with its secrets.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -105,9 +117,17 @@ impl Source {
         (line, u32::try_from(column).unwrap_or(u32::MAX))
     }
 
-    /// Returns the text of a line, without its end.
+    /// Returns the text of a line, without its end. It may contain secrets.
     pub fn line_text(&self, line: u32) -> &str {
         &self.text[self.line_span(line)]
+    }
+
+    /// Returns a part of the text as people may see it, with `***` in place of each secret.
+    pub fn shown(&self, part: std::ops::Range<usize>) -> String {
+        match &self.masked {
+            Some(masked) => secrets::shown(&masked[part]),
+            None => self.text[part].to_owned(),
+        }
     }
 
     /// Returns the start of the line of a byte offset.

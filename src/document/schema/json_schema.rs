@@ -51,6 +51,7 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
     let mut schema = match key.kind {
         KeyKind::Text(form) => text(form),
         KeyKind::AnyText => text(Form::Anything),
+        KeyKind::TextOrTable(shape) => json!({ "anyOf": [text(Form::Anything), table(shape)] }),
         KeyKind::Texts(list) => json!({
             "type": "array",
             "items": text(list.form),
@@ -93,7 +94,7 @@ const TIME: &str =
 /// key may be blank, but a value may not.
 fn text(form: Form) -> Value {
     let mut schema = json!({ "type": "string", "pattern": pattern(form) });
-    if form == Form::Path {
+    if matches!(form, Form::Path | Form::MachinePath) {
         schema["not"] = json!({ "pattern": "^[^\\S\\uFEFF]*$" });
     }
     schema
@@ -105,6 +106,9 @@ const FILE_NAME: &str = concat!(
     "|(?:[Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9\u{b9}\u{b2}\u{b3}]) *(?:[./]|$))",
     r#"[^/\\<>:"|?*\x00-\x1F\x7F-\x9F]*[^/\\<>:"|?*\x00-\x1F\x7F-\x9F. ]"#
 );
+
+/// Pattern of a path that cannot leave its directory.
+const PATH: &str = r"(?!\.{1,2}(?:/|$))[^/\x00]+(?:/(?!\.{1,2}(?:/|$))[^/\x00]+)*";
 
 /// Pattern of an id of a rollup, which ends with the text or before a minimum revision: unlike a KB
 /// number, and none of the words and device names that are refused.
@@ -134,7 +138,9 @@ fn pattern(form: Form) -> String {
         // way everywhere.
         Form::Id => r"^(?!\.+$)(?:[0-9A-Za-z_.]|[^\x00-\x7F])(?:[0-9A-Za-z_.-]|[^\x00-\x7F])*$",
         Form::FileName => "^(?!.{256})NAME$",
-        Form::Path => r"^(?!\.{1,2}(?:/|$))[^/\x00]+(?:/(?!\.{1,2}(?:/|$))[^/\x00]+)*$",
+        Form::Path => "^PATH$",
+        Form::Variable => "^[A-Za-z_][0-9A-Za-z_]*$",
+        Form::MachinePath => "^/?PATH$",
         Form::FilePath => "^NAME(?:/NAME)*$",
         Form::Directory => r"^(?:\.|NAME(?:/NAME)*)$",
         Form::Part => r"^[^/]*(?:[^/\s]|\uFEFF)[^/]*$",
@@ -143,6 +149,7 @@ fn pattern(form: Form) -> String {
     };
     pattern
         .replace("ROLLUPID", ROLLUP_ID)
+        .replace("PATH", PATH)
         .replace("NAME", FILE_NAME)
 }
 

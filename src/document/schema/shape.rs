@@ -49,6 +49,8 @@ pub enum KeyKind {
     Text(Form),
     /// A text, empty or not.
     AnyText,
+    /// A text, empty or not, or a table in place of it.
+    TextOrTable(&'static Shape),
     /// A list of texts, none of them empty.
     Texts(List),
     /// `true` or `false`.
@@ -109,6 +111,10 @@ pub enum Form {
     FileName,
     /// A path that cannot leave its directory, with `/` between its parts.
     Path,
+    /// The name of an environment variable: letters of ASCII, digits and `_`, no digit first.
+    Variable,
+    /// An absolute path, or a path like [`Form::Path`], without `.` and `..`.
+    MachinePath,
     /// A path like [`Form::Path`] whose parts are file names.
     FilePath,
     /// A path like [`Form::FilePath`], or `.` for the directory itself.
@@ -314,7 +320,10 @@ impl KeyKind {
     /// Returns the shape of the nested tables.
     pub fn shape(self) -> Option<&'static Shape> {
         match self {
-            Self::Table(shape) | Self::Tables(shape) | Self::Headers(shape) => Some(shape),
+            Self::Table(shape)
+            | Self::Tables(shape)
+            | Self::Headers(shape)
+            | Self::TextOrTable(shape) => Some(shape),
             _ => None,
         }
     }

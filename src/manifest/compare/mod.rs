@@ -11,6 +11,13 @@ use serde_json::Value;
 
 use super::meaning::{Fact, ManifestEntry, entries};
 use super::{Manifest, ManifestTable};
+use crate::document::is_secret_name;
+
+/// Value in place of a secret.
+const SECRET: &str = "(secret)";
+
+/// Begin of the keys of parameters.
+const PARAMETERS: &str = "parameters.";
 
 /// One difference between two manifests.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -119,11 +126,27 @@ fn difference(
         of: of.map(str::to_owned),
         key: new.or(old)?.key.clone(),
         kind,
-        old: old.map(|fact| fact.value.clone()),
-        new: new.map(|fact| fact.value.clone()),
+        old: old.map(shown_value),
+        new: new.map(shown_value),
         old_line: old.and_then(|fact| fact.line),
         new_line: new.and_then(|fact| fact.line),
     })
+}
+
+/// Returns a value without the texts of parameters whose names say that they are secret.
+fn shown_value(fact: &Fact) -> Value {
+    let mut value = fact.value.clone();
+    if let Some(parameters) = value.get_mut("parameters").and_then(Value::as_object_mut) {
+        let procedures = parameters.values_mut().filter_map(Value::as_object_mut);
+        for (name, value) in procedures.flatten() {
+            if is_secret_name(name) {
+                *value = SECRET.into();
+            }
+        }
+    } else if fact.key.starts_with(PARAMETERS) && is_secret_name(&fact.key) {
+        value = SECRET.into();
+    }
+    value
 }
 
 /// Returns the part of both lists in which the names that both have are in another order.

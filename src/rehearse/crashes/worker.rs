@@ -81,7 +81,7 @@ impl<'a> Worker<'a> {
             .map_err(disk("create the directory", &self.directory))?;
         let (writer, to) = (LabWriter::at(&self.directory)?, Path::new("deployment"));
         match start_state {
-            StartState::Before => copy_tree(self.rehearsal.deployment, &writer, to),
+            StartState::Before => copy_tree(self.rehearsal.deployment, None, &writer, to),
             _ => copy_with_run(&self.rehearsal.start_state(), &writer, to),
         }
     }

@@ -270,7 +270,7 @@ impl RandomSite {
         }
         text += "[parameters]\n";
         for procedure in self.procedures.iter().filter(|procedure| procedure.needs) {
-            text += &format!("{} = {{ key = \"stored\" }}\n", quoted(procedure.name));
+            text += &format!("{} = {{ value = \"stored\" }}\n", quoted(procedure.name));
         }
         text
     }
@@ -293,7 +293,7 @@ impl RandomSite {
 
     fn procedure(&self, procedure: &RandomProcedure) -> String {
         let needs = if procedure.needs {
-            ", needs = [\"key\"]"
+            ", needs = [\"value\"]"
         } else {
             ""
         };
@@ -395,7 +395,7 @@ impl RandomStep {
                 );
                 for &at in procedures.iter().filter(|_| *given) {
                     text += &format!(
-                        "parameters.{} = {{ key = \"given\" }}\n",
+                        "parameters.{} = {{ value = \"given\" }}\n",
                         quoted(site.procedures[at].name)
                     );
                 }

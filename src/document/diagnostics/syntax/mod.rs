@@ -81,7 +81,7 @@ impl<'s> ReadableText<'s> {
         // The parser reads in order, so others would not be shown.
         for error in repeated.into_iter().take(SHOWN + 1) {
             let span = error.span().unwrap_or_default();
-            let mut message = format!("`{}` exists already", &source.text()[span.clone()]);
+            let mut message = format!("`{}` exists already", source.shown(span.clone()));
             if let Some(line) = earlier_line(source, &span) {
                 message += &format!(", on line {line}");
             }

@@ -23,6 +23,7 @@ const MOST_TABLES: usize = 200_000;
 
 /// Facts about a text, found by one pass.
 pub(super) struct SyntaxScan<'s> {
+    source: &'s Source,
     text: &'s str,
     pub(super) errors: SyntaxErrors<'s>,
     /// Syntax that TOML 1.0 does not have.
@@ -69,6 +70,7 @@ impl<'s> SyntaxScan<'s> {
         parse_document(&tokens, &mut guarded, &mut outside);
         drop(tokens);
         let mut scan = Self {
+            source,
             text,
             errors: SyntaxErrors::new(source),
             newer: Findings::default(),
@@ -243,7 +245,8 @@ impl<'s> SyntaxScan<'s> {
                 time: Some(Time { second: None, .. }),
                 ..
             }) => {
-                let message = format!("the time `{text}` has no seconds");
+                let time = self.source.shown(span.clone());
+                let message = format!("the time `{time}` has no seconds");
                 self.newer(span, message, "TOML 1.0 requires them: `18:32:00`");
             }
             Ok(_) => {}

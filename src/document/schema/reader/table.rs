@@ -32,6 +32,13 @@ pub struct Table<'t> {
     pub(super) shape: &'static Shape,
 }
 
+/// Value that is a text or a table.
+#[derive(Debug, Clone)]
+pub enum TextOrTable<'t> {
+    Text(Placed<String>),
+    Table(Table<'t>),
+}
+
 impl<'t> Table<'t> {
     pub(super) fn new(entries: &'t DeTable<'t>, span: Span, shape: &'static Shape) -> Self {
         Self {

@@ -6,7 +6,7 @@ use toml::value::Datetime;
 
 use super::Reader;
 use super::keys::sample;
-use super::table::{Placed, Table};
+use super::table::{Placed, Table, TextOrTable};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Span, brief};
 use crate::document::diagnostics::hidden_characters::escaped_if_hidden;
@@ -22,7 +22,7 @@ const ROW: ExpectedValue = ExpectedValue("a table", "write `{ name = \"…\" }`"
 impl ExpectedValue {
     fn of(kind: KeyKind) -> Self {
         match kind {
-            KeyKind::Text(_) | KeyKind::AnyText => TEXT,
+            KeyKind::Text(_) | KeyKind::AnyText | KeyKind::TextOrTable(_) => TEXT,
             KeyKind::Texts(_) => Self("a list of strings", "write a list, even for one: `[\"…\"]`"),
             KeyKind::Flag | KeyKind::Yes => {
                 Self("true or false", "write `true` or `false`, without quotes")
@@ -56,6 +56,17 @@ impl Reader<'_> {
     /// Reads a text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         self.typed(table, key, string)
+    }
+
+    /// Reads a text, empty or not, or the table in place of one.
+    pub fn text_or_table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<TextOrTable<'t>> {
+        let value = table.value(key)?;
+        match (table.kind(key).shape(), value.get_ref()) {
+            (Some(shape), DeValue::Table(_)) => self
+                .table_of(key, value, shape, TEXT)
+                .map(TextOrTable::Table),
+            _ => self.any_text(table, key).map(TextOrTable::Text),
+        }
     }
 
     /// Reads a boolean.
@@ -273,7 +284,7 @@ impl Reader<'_> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let raw = &self.source.text()[value.span()];
+        let raw = self.source.shown(value.span());
         let better = match value.get_ref() {
             DeValue::Array(_) | DeValue::Table(_) if expected == TEXT.0 => {
                 Some("write one text: `\"…\"`".to_owned())
@@ -281,7 +292,7 @@ impl Reader<'_> {
             DeValue::Datetime(Datetime {
                 date: Some(date), ..
             }) if expected == "a day" => Some(format!("write only the day: `{date}`")),
-            _ => shape.and_then(|shape| table_advice(brief(key), raw, shape)),
+            _ => shape.and_then(|shape| table_advice(brief(key), &raw, shape)),
         };
         let message = format!("`{}` has {found} instead of {expected}", brief(key));
         self.report(Code::WrongType, &value.span(), message)
