@@ -317,6 +317,9 @@ const REPEATED_IN_VALUES: &[(&str, &str, &str)] = &[
     ("a=[", "1,\n", ""),
     ("[payload]\nfiles=[", "{nmae=\"x\"},\n", "]\n"),
     ("a=\"", "\\e", "\"\n"),
+    ("password ", "a ", "\n"),
+    ("#password", "=a", "\n"),
+    ("", "secret=[\"a\"", "\n"),
 ];
 
 /// Validates a text, and asserts that the reports are bounded.

@@ -16,12 +16,17 @@ const MASK: u8 = 0;
 /// Text in place of a secret in an excerpt, whatever its length.
 const HIDDEN: &str = "***";
 
+/// Words in the names of secrets.
+const WORDS: [&str; 5] = ["password", "secret", "token", "credential", "key"];
+
+/// Number of names of an entry that are kept: no table of the language is that deep.
+const MOST_NAMES: usize = 16;
+
 /// Keys that say where a secret is; their values are not secret.
 const SOURCES: [&str; 2] = ["env", "file"];
 
 /// Returns whether the name of a parameter says that its value is secret.
 pub fn is_secret_name(name: &str) -> bool {
-    const WORDS: [&str; 5] = ["password", "secret", "token", "credential", "key"];
     let name = name.to_lowercase();
     WORDS.iter().any(|word| name.contains(word))
 }
@@ -29,6 +34,10 @@ pub fn is_secret_name(name: &str) -> bool {
 /// Returns a text with the same offsets in which all secrets are masked; `None` for a text without
 /// secrets. The names in `declared` are secret, and so are those that the text lists in `secret`.
 pub(super) fn masked(text: &str, declared: &[String]) -> Option<String> {
+    // Most documents have no name of a secret, which `secret` would be, too.
+    if declared.is_empty() && !is_secret_name(text) {
+        return None;
+    }
     let mut scan = SecretScan::new(text);
     scan.declared
         .extend(declared.iter().map(|name| name.to_lowercase()));
@@ -66,11 +75,16 @@ pub(super) fn shown(part: &str) -> String {
 /// Returns the names in all lists `secret = ["…"]` of a text, in lower case.
 fn listed_in_secret(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
+    let mut done = 0;
     for (at, key) in text.match_indices("secret") {
+        if at < done {
+            continue;
+        }
         let rest = text[at + key.len()..].trim_start();
         let list = rest.strip_prefix('=').map(str::trim_start);
         if let Some(list) = list.and_then(|list| list.strip_prefix('[')) {
             let list = &list[..list.find(']').unwrap_or(list.len())];
+            done = at + list.len();
             let quoted = list.split(['"', '\'']).skip(1).step_by(2);
             names.extend(quoted.map(str::to_lowercase));
         }
@@ -101,8 +115,10 @@ struct SecretScan<'t> {
     open: Vec<(Values, bool)>,
     /// Values after the `=` of the entry.
     value: Option<Values>,
-    /// Names of the entry so far.
+    /// Names of the entry so far; of very many the first ones, and the last one.
     names: Vec<&'t str>,
+    /// True if one of them is secret.
+    is_named_secret: bool,
     is_after_dot: bool,
     is_in_header: bool,
     /// Offset up to which everything is found already.
@@ -119,6 +135,7 @@ impl<'t> SecretScan<'t> {
             open: Vec::new(),
             value: None,
             names: Vec::new(),
+            is_named_secret: false,
             is_after_dot: false,
             is_in_header: false,
             done: 0,
@@ -149,7 +166,7 @@ impl<'t> SecretScan<'t> {
     }
 
     fn begin_entry(&mut self, value: Option<Values>) {
-        self.names.clear();
+        self.clear_names();
         self.value = value;
         self.is_in_header = false;
     }
@@ -181,7 +198,12 @@ impl<'t> SecretScan<'t> {
         if self.value != Some(Values::Secret) || self.in_list().is_some() {
             self.value = Some(self.values_of_names(self.enclosing()));
         }
+        self.clear_names();
+    }
+
+    fn clear_names(&mut self) {
         self.names.clear();
+        self.is_named_secret = false;
     }
 
     fn end_header(&mut self) {
@@ -196,14 +218,13 @@ impl<'t> SecretScan<'t> {
 
     /// Returns the meaning of what follows the names.
     fn values_of_names(&self, enclosing: Values) -> Values {
-        let is_secret = self.names.iter().any(|name| self.is_secret(name));
         match self.names.as_slice() {
             [.., last] if SOURCES.contains(last) => Values::Named,
             _ if enclosing != Values::Named => enclosing,
             ["requires", ..] | ["items", _, ..] | ["sha256", ..] | ["payload", "sha256", ..] => {
                 Values::NotParameters
             }
-            _ if is_secret => Values::Secret,
+            _ if self.is_named_secret => Values::Secret,
             _ => Values::Named,
         }
     }
@@ -235,11 +256,13 @@ impl<'t> SecretScan<'t> {
             None => (name, false),
         };
         let lacks_equals = !self.names.is_empty() && !self.is_after_dot && !self.is_in_header;
-        if self.value.is_none() && lacks_equals && self.names.iter().any(|it| self.is_secret(it)) {
+        if self.value.is_none() && lacks_equals && self.is_named_secret {
             self.hide_line(span.start);
         } else if has_colon && self.value.is_none() && self.is_secret(before_colon) {
             self.hide_line(span.start + before_colon.len());
         }
+        self.is_named_secret |= self.is_secret(before_colon);
+        self.names.truncate(MOST_NAMES - 1);
         self.names.push(before_colon);
     }
 
@@ -249,7 +272,7 @@ impl<'t> SecretScan<'t> {
         for (at, sign) in comment.match_indices(['=', ':']) {
             let before = comment[..at].trim_end().trim_end_matches(['"', '\'']);
             let name = before
-                .rsplit([' ', '\t', '#', '{', ',', '.', '"', '\''])
+                .rsplit([' ', '\t', '#', '{', ',', '.', '"', '\'', '=', ':'])
                 .next();
             if name.is_some_and(|name| self.is_secret(name)) {
                 self.hide_line(span.start + at + sign.len());
@@ -259,6 +282,9 @@ impl<'t> SecretScan<'t> {
     }
 
     fn hide_line(&mut self, from: usize) {
+        if from < self.done {
+            return;
+        }
         let length = self.text[from..].find('\n');
         let end = length.map_or(self.text.len(), |length| from + length);
         self.hide(from..end);

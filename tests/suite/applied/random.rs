@@ -22,7 +22,7 @@ use super::site::{
 };
 
 /// Number of cases that are tried every time.
-const SAMPLE: u32 = 20;
+const SAMPLE: u32 = 8;
 
 /// Site, its rollups, and what happens to it.
 #[derive(Clone)]

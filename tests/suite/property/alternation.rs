@@ -244,10 +244,10 @@ fn check_alternation(cases_tried: u32, adds_file: bool) {
 
 #[test]
 fn commands_in_any_alternation_end_in_the_state_of_the_last_one() {
-    check_alternation(60, false);
+    check_alternation(30, false);
 }
 
 #[test]
 fn unmanaged_files_added_between_any_commands_stay_in_place() {
-    check_alternation(60, true);
+    check_alternation(30, true);
 }

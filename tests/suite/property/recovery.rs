@@ -137,7 +137,7 @@ fn is_recovered(
 #[test]
 fn an_apply_that_crashes_at_any_change_is_recovered_even_if_its_last_record_is_torn() {
     let tally = hold(
-        80,
+        40,
         &(cases(1), vec(crash_cases(), 1..=4)),
         |(case, crash_cases), payloads, tally| {
             let rollup = &ReadyRollup::all(&case, payloads)?[0];
