@@ -18,11 +18,11 @@ const BEFORE_DIFFERENCE: usize = 20;
 pub struct PlanDifference {
     /// Keys that lead to the value, such as `steps[copy].title`.
     pub key: String,
-    change: Change,
+    change: ValueChange,
 }
 
 #[derive(Debug)]
-enum Change {
+enum ValueChange {
     Added(Value),
     Removed(Value),
     /// The value before, and now.
@@ -33,15 +33,15 @@ impl Display for PlanDifference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         match &self.change {
-            Change::Added(value) => {
+            ValueChange::Added(value) => {
                 let value = excerpt(&value.to_string(), 0);
                 write!(f, "`{key}` has {value} now, and did not before")
             }
-            Change::Removed(value) => {
+            ValueChange::Removed(value) => {
                 let value = excerpt(&value.to_string(), 0);
                 write!(f, "`{key}` had {value}, and does not any more")
             }
-            Change::Changed(old, new) => {
+            ValueChange::Changed(old, new) => {
                 let (old, new) = (old.to_string(), new.to_string());
                 let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
                 let from = same.count().saturating_sub(BEFORE_DIFFERENCE);
@@ -124,9 +124,9 @@ fn compare(key: &str, old: &Value, new: &Value, found: &mut Vec<PlanDifference>)
 /// Returns the difference of two values, if there is one.
 fn difference(key: &str, old: Option<&Value>, new: Option<&Value>) -> Option<PlanDifference> {
     let change = match (old, new) {
-        (None, Some(new)) => Change::Added(new.clone()),
-        (Some(old), None) => Change::Removed(old.clone()),
-        (Some(old), Some(new)) if old != new => Change::Changed(old.clone(), new.clone()),
+        (None, Some(new)) => ValueChange::Added(new.clone()),
+        (Some(old), None) => ValueChange::Removed(old.clone()),
+        (Some(old), Some(new)) if old != new => ValueChange::Changed(old.clone(), new.clone()),
         _ => return None,
     };
     let key = key.to_owned();

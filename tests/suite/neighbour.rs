@@ -115,7 +115,9 @@ fn unmount_all(world: &World) {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
     let inside = world.deployment().display().to_string();
     for line in table.lines() {
+        // Blanks are escaped there.
         let at = line.split(' ').nth(4).unwrap_or_default();
+        let at = &at.replace("\\040", " ");
         if at.starts_with(&inside) {
             let unmounted = Command::new("umount").args(["-l", at]).status();
             assert!(unmounted.expect("umount").success(), "{at}");
