@@ -180,18 +180,14 @@ fn a_fifo_or_link_in_the_place_of_rollups_own_is_refused_without_waiting() {
         &format!("{run}/slots"),
     ] {
         let (at, kept) = (world.live(path), world.at("kept"));
-        let put: [(&str, fn(&Path, &Path)); 2] = [
-            ("a FIFO", |at, _| {
-                let mode = Mode::RUSR | Mode::WUSR;
-                mknodat(CWD, at, FileType::Fifo, mode, 0).expect("a FIFO");
-            }),
-            ("a symbolic link", |at, kept| {
-                symlink(kept, at).expect("a link")
-            }),
-        ];
-        for (kind, put) in put {
+        for kind in ["a FIFO", "a symbolic link"] {
             fs::rename(&at, &kept).expect("moved");
-            put(&at, &kept);
+            if kind == "a FIFO" {
+                let mode = Mode::RUSR | Mode::WUSR;
+                mknodat(CWD, &at, FileType::Fifo, mode, 0).expect("a FIFO");
+            } else {
+                symlink(&kept, &at).expect("a link");
+            }
             for command in [
                 "status",
                 "history",
