@@ -384,3 +384,21 @@ fn a_journal_that_lost_the_record_of_its_commit_is_named() {
         }
     }
 }
+
+#[test]
+fn damaged_attributes_beside_a_damaged_journal_are_refused_by_name() {
+    let world = interrupted();
+    let bytes = damaged(journal(&world));
+    let world = with_journal(world, &bytes);
+    let attributes = world.live(RUN).join("attributes");
+    let kept = fs::read(&attributes).expect("the attributes");
+    fs::write(&attributes, "{\"path\": \"Th").expect("written");
+    for command in ["resume --yes --from-slots", "undo --yes --from-slots"] {
+        let ran = world.run(command).tree_is_unchanged();
+        ran.exits_with(exit::IO)
+            .prints("0001-KB100001/attributes`")
+            .prints("now: this command changed nothing");
+    }
+    fs::write(&attributes, kept).expect("written");
+    world.run("undo --yes --from-slots").exits_with(exit::OK);
+}
