@@ -42,7 +42,7 @@ pub fn rebuild_journal(
     ];
     if damaged != Damaged::NotBegun {
         records.push(Record::Committing {
-            containers: attributes::containers(disk.tree(), &run.directory).unwrap_or_default(),
+            containers: attributes::containers(disk.tree(), &run.directory)?,
             unmanaged: unmanaged_now(disk.tree(), &plan, &run.directory)?,
         });
         records.extend(answers(disk.tree(), &run, &plan, direction)?);
