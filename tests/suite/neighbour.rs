@@ -110,10 +110,15 @@ fn run(world: &World, arguments: &str) -> (i32, String) {
     )
 }
 
-/// Unmounts whatever is still mounted in the deployment.
+/// Unmounts whatever is still mounted. A link that was put in the place of a directory at the right moment
+/// leads a mount out of the deployment.
 fn unmount_all(world: &World) {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
-    let inside = world.deployment().display().to_string();
+    let inside = world
+        .at("deployment")
+        .with_file_name("")
+        .display()
+        .to_string();
     for line in table.lines() {
         // Blanks are escaped there.
         let at = line.split(' ').nth(4).unwrap_or_default();
