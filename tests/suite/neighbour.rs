@@ -114,11 +114,7 @@ fn run(world: &World, arguments: &str) -> (i32, String) {
 /// leads a mount out of the deployment.
 fn unmount_all(world: &World) {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
-    let inside = world
-        .at("deployment")
-        .with_file_name("")
-        .display()
-        .to_string();
+    let inside = world.at("").display().to_string();
     for line in table.lines() {
         // Blanks are escaped there.
         let at = line.split(' ').nth(4).unwrap_or_default();
