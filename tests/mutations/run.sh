@@ -49,6 +49,8 @@ export CARGO_TARGET_DIR=${MUTATIONS_TARGET_DIR:-$work/target}
 export CARGO_PROFILE_DEV_DEBUG=0
 export CARGO_PROFILE_TEST_DEBUG=0
 export CARGO_TERM_COLOR=never
+# A sample of the crashes may miss a mutation.
+export CRASH_ONE_OF=1
 # The copy is not a repository, and `git apply` must not use the one around it.
 export GIT_CEILING_DIRECTORIES=$work
 
