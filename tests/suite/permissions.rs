@@ -11,6 +11,25 @@ use crate::listing::Listing;
 use crate::small::{APPLY_SMALL, TOOL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
+const ACCESS_ACL: &str = "system.posix_acl_access";
+
+/// Returns a POSIX ACL in the kernel's form: the owner and one user may do everything, all others read.
+fn acl(user: u32) -> Vec<u8> {
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in [
+        (0x01_u16, 7_u16, u32::MAX),
+        (0x02, 7, user),
+        (0x04, 5, u32::MAX),
+        (0x10, 7, u32::MAX),
+        (0x20, 5, u32::MAX),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
 /// User and group without any rights of their own.
 const NOBODY: u32 = 65534;
 
@@ -202,6 +221,27 @@ fn a_fifo_or_link_in_the_place_of_rollups_own_is_refused_without_waiting() {
             fs::rename(&kept, &at).expect("moved back");
         }
     }
+    world.run("undo last --yes").exits_with(exit::OK);
+}
+
+#[test]
+fn a_user_whom_the_acl_of_the_root_names_is_no_reason_to_refuse() {
+    let world = small_world(TOOL);
+    set_mode(&world.deployment(), 0o755);
+    xattr::set(world.deployment(), ACCESS_ACL, &acl(33)).expect("an ACL");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let acl_of = |path: &str| xattr::get(world.live(path), ACCESS_ACL).expect("ACLs");
+    for path in [".rollup/lock", ".rollup/runs/0001-KB100001/journal"] {
+        assert!(acl_of(path).is_some(), "{path}");
+    }
+    world.run("status").exits_with(exit::OK);
+    // Another user than the one whom the root names.
+    let journal = ".rollup/runs/0001-KB100001/journal";
+    let kept = acl_of(journal).expect("an ACL");
+    xattr::set(world.live(journal), ACCESS_ACL, &acl(34)).expect("an ACL");
+    let ran = world.run("undo last --yes").exits_with(exit::NOT_READY);
+    ran.prints(&format!("`{journal}` can be written by user 34"));
+    xattr::set(world.live(journal), ACCESS_ACL, &kept).expect("an ACL");
     world.run("undo last --yes").exits_with(exit::OK);
 }
 

@@ -5,16 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
+use cap_std::fs::Dir;
+use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, openat};
 use rustix::io::Errno;
 use xattr::FileExt;
 
+use super::acl::{self, Permitted};
 use super::fault_injection::{AttachedInjector, Change};
 use super::tree::{DiskError, Tree, readable};
 use crate::names::{Digest, Hasher, RelPath};
@@ -39,33 +41,15 @@ pub enum OwnAccess {
     Writers,
 }
 
-/// Users or groups whom an object gives a permission, other than its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permitted {
-    User(u32),
-    Group(u32),
-    Others,
-}
-
-impl fmt::Display for Permitted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(user) => write!(f, "user {user}"),
-            Self::Group(group) => write!(f, "group {group}"),
-            Self::Others => write!(f, "others"),
-        }
-    }
-}
-
 impl OwnAccess {
     /// Returns the permissions on an own object of users who have these three bits on the root.
     fn permissions(self, on_root: u32, is_other: bool) -> u32 {
         let bits = match is_other {
-            true => on_root & !WRITE,
+            true => on_root & !acl::WRITE,
             false => on_root,
         };
         match self {
-            Self::Writers if bits & WRITE == 0 => 0,
+            Self::Writers if bits & acl::WRITE == 0 => 0,
             _ => bits,
         }
     }
@@ -136,7 +120,7 @@ impl Attributes {
         new.mode &= 0o666;
         new.extended.remove(&OsString::from(DEFAULT_ACL));
         for acl in new.extended.values_mut() {
-            set_permissions(acl, new.mode);
+            acl::set_permissions(acl, new.mode);
         }
         new
     }
@@ -146,10 +130,11 @@ impl Attributes {
         let acl = |name: &str| self.extended.get(&OsString::from(name));
         let mut new = Self::plain(self.mode, self.owner);
         if let Some(given) = acl(DEFAULT_ACL) {
-            new.mode = self.mode & 0o7000 | permissions(given, true).unwrap_or(self.mode & 0o777);
+            new.mode =
+                self.mode & 0o7000 | acl::permissions(given, true).unwrap_or(self.mode & 0o777);
             new.extended.insert(ACCESS_ACL.into(), given.clone());
             new.extended.insert(DEFAULT_ACL.into(), given.clone());
-        } else if let Some(bits) = acl(ACCESS_ACL).and_then(|acl| permissions(acl, false)) {
+        } else if let Some(bits) = acl(ACCESS_ACL).and_then(|acl| acl::permissions(acl, false)) {
             // The group bits of an object with an ACL are its mask, which may be more than what the
             // group has.
             new.mode = self.mode & 0o7000 | bits;
@@ -163,8 +148,10 @@ impl Attributes {
         let mut own = Self::plain(self.mode & SETGID, self.owner);
         if let Some(acl) = self.extended.get(&OsString::from(ACCESS_ACL)) {
             let mut acl = acl.clone();
-            limit_acl(&mut acl, access);
-            own.mode |= permissions(&acl, true).unwrap_or_default();
+            acl::limit(&mut acl, |on_root, is_other| {
+                access.permissions(on_root, is_other)
+            });
+            own.mode |= acl::permissions(&acl, true).unwrap_or_default();
             own.extended.insert(ACCESS_ACL.into(), acl);
             return own;
         }
@@ -179,36 +166,35 @@ impl Attributes {
         let mut own = self.of_own_directory(access);
         own.mode &= 0o666;
         for acl in own.extended.values_mut() {
-            set_permissions(acl, own.mode);
+            acl::set_permissions(acl, own.mode);
         }
         own
     }
 
-    /// Returns who may write the object besides its owner, by its ACL or its mode.
-    pub fn writers(&self) -> Vec<Permitted> {
-        let mut acl = match self.extended.get(&OsString::from(ACCESS_ACL)) {
-            Some(acl) => acl.clone(),
-            None => {
-                let of_group =
-                    (self.mode >> 3 & WRITE != 0).then_some(Permitted::Group(self.owner.1));
-                let of_others = (self.mode & WRITE != 0).then_some(Permitted::Others);
-                return of_group.into_iter().chain(of_others).collect();
+    /// Reads who may write an object besides its owner, by its ACL or its mode. It takes no permission on
+    /// the object itself.
+    pub(super) fn writers(directory: &Dir, name: &str) -> io::Result<Vec<Permitted>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let object = File::from(openat(directory, name, flags, Mode::empty())?);
+        let metadata = object.metadata()?;
+        // A mere path has no call for its attributes.
+        let path = format!("/proc/self/fd/{}", object.as_raw_fd());
+        let acl = match xattr::get_deref(path, ACCESS_ACL) {
+            // The file system has no ACLs, or the system shows no such paths: then the mode counts.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Unsupported | io::ErrorKind::NotFound
+                ) =>
+            {
+                None
             }
+            acl => acl?,
         };
-        let entries = entries_mut(&mut acl);
-        let mask = mask_of(&entries);
-        let writers = entries.iter().filter_map(|entry| {
-            let id = u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]);
-            let (permitted, bits) = match entry_tag(entry) {
-                NAMED_USER => (Permitted::User(id), mask),
-                GROUP => (Permitted::Group(self.owner.1), mask),
-                NAMED_GROUP => (Permitted::Group(id), mask),
-                OTHER => (Permitted::Others, 7),
-                _ => return None,
-            };
-            (u32::from(entry[2]) & bits & WRITE != 0).then_some(permitted)
-        });
-        writers.collect()
+        Ok(match acl {
+            Some(acl) => acl::writers(&acl, metadata.gid()),
+            None => acl::writers_by_mode(metadata.mode(), metadata.gid()),
+        })
     }
 
     /// Returns a digest of ACLs and extended attributes; `None` without any.
@@ -320,94 +306,6 @@ pub fn carried_names(object: &File) -> io::Result<Vec<OsString>> {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-/// Tags of the entries of a POSIX ACL: the owner, the group, the mask, and others. In the kernel's form
-/// entries follow 4 bytes of version; each has tag, permissions and id, in 2, 2 and 4 bytes.
-const USER: u16 = 0x01;
-const NAMED_USER: u16 = 0x02;
-const GROUP: u16 = 0x04;
-const NAMED_GROUP: u16 = 0x08;
-const MASK: u16 = 0x10;
-const OTHER: u16 = 0x20;
-
-const WRITE: u32 = 2;
-
-/// Returns the permission bits of an ACL. The group's bits are those of the mask, or of the group itself.
-fn permissions(acl: &[u8], masked: bool) -> Option<u32> {
-    let entries = acl.get(4..)?.chunks_exact(8).map(|entry| {
-        let number = |at: usize| u16::from_le_bytes([entry[at], entry[at + 1]]);
-        (number(0), u32::from(number(2) & 7))
-    });
-    let of = |wanted: u16| {
-        entries
-            .clone()
-            .find(|(tag, _)| *tag == wanted)
-            .map(|(_, bits)| bits)
-    };
-    let group = match masked {
-        true => of(MASK).or_else(|| of(GROUP)),
-        false => of(GROUP),
-    };
-    Some(of(USER)? << 6 | group? << 3 | of(OTHER)?)
-}
-
-/// Sets the permissions of an ACL that the bits of a mode are, as a change of the mode does.
-fn set_permissions(acl: &mut [u8], mode: u32) {
-    let mut entries = entries_mut(acl);
-    let has_mask = entries.iter().any(|entry| entry_tag(entry) == MASK);
-    for entry in &mut entries {
-        let bits = match entry_tag(entry) {
-            USER => mode >> 6,
-            MASK => mode >> 3,
-            GROUP if !has_mask => mode >> 3,
-            OTHER => mode,
-            _ => continue,
-        };
-        entry[2] = (bits & 7) as u8;
-    }
-}
-
-/// Limits every entry of the root's ACL to what an own object gives to users who have it on the root.
-fn limit_acl(acl: &mut [u8], access: OwnAccess) {
-    let mut entries = entries_mut(acl);
-    let mask = mask_of(&entries);
-    let mut most = 0;
-    for entry in &mut entries {
-        let bits = u32::from(entry[2]);
-        let on_root = match entry_tag(entry) {
-            NAMED_USER | GROUP | NAMED_GROUP => bits & mask,
-            USER | OTHER => bits,
-            _ => continue,
-        };
-        let own = access.permissions(on_root, entry_tag(entry) == OTHER);
-        if matches!(entry_tag(entry), NAMED_USER | GROUP | NAMED_GROUP) {
-            most |= own;
-        }
-        entry[2] = own as u8;
-    }
-    for entry in &mut entries {
-        if entry_tag(entry) == MASK {
-            entry[2] = most as u8;
-        }
-    }
-}
-
-/// Returns the permissions that named entries and the group can have at most.
-fn mask_of(entries: &[&mut [u8]]) -> u32 {
-    let mask = entries.iter().find(|entry| entry_tag(entry) == MASK);
-    mask.map_or(7, |entry| u32::from(entry[2]))
-}
-
-fn entries_mut(acl: &mut [u8]) -> Vec<&mut [u8]> {
-    let entries = acl.get_mut(4..).into_iter();
-    entries
-        .flat_map(|entries| entries.chunks_exact_mut(8))
-        .collect()
-}
-
-fn entry_tag(entry: &[u8]) -> u16 {
-    u16::from_le_bytes([entry[0], entry[1]])
 }
 
 fn failed(tree: &Tree, path: Option<&RelPath>, error: io::Error) -> DiskError {

@@ -4,6 +4,7 @@
 //! [`locked::LockedDeployment`], and each one is announced to [`fault_injection`] before it is
 //! made.
 
+mod acl;
 pub mod attributes;
 pub mod deletion;
 pub mod fault_injection;

@@ -1,16 +1,15 @@
 //! What of `.rollup` cannot be trusted: objects of another kind, and objects that users can write who
 //! may not write the deployment.
 
-use std::ffi::OsStr;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::io;
 
 use cap_std::fs::Dir;
 use rustix::fs::{Access, AtFlags, accessat};
 
-use super::attributes::{Attributes, Permitted};
+use super::acl::Permitted;
+use super::attributes::Attributes;
 use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
-use super::tree::{DiskError, FileKind, PathMetadata, Tree, readable};
+use super::tree::{DiskError, FileKind, PathMetadata, Tree};
 use crate::names::RelPath;
 
 /// Write permission of group and others, in a mode.
@@ -27,30 +26,6 @@ pub struct Untrusted {
     pub help: String,
 }
 
-/// Users who may write an object.
-struct Writers {
-    owner: u32,
-    /// Named users and groups, from the mode and the ACL.
-    permitted: Vec<Permitted>,
-}
-
-impl Writers {
-    fn of(directory: &Dir, name: &OsStr, found: &PathMetadata) -> Self {
-        // A user who may not open the object judges it by its mode, in which the group's bits are the
-        // most that any entry of an ACL can give.
-        let attributes = readable(directory, name).and_then(|object| {
-            let owner = object.metadata()?;
-            Ok((Attributes::of(&object)?, owner.uid()))
-        });
-        let (attributes, owner) = attributes
-            .unwrap_or_else(|_| (Attributes::plain(found.mode, found.owner), found.owner.0));
-        Self {
-            owner,
-            permitted: attributes.writers(),
-        }
-    }
-}
-
 /// Returns the first object of `.rollup` that cannot be trusted; none if `.rollup` does not exist.
 ///
 /// The owner of an object counts as one of those who may write the deployment if that can be: root, the
@@ -65,21 +40,13 @@ pub(super) fn untrusted(tree: &Tree) -> Result<Option<Untrusted>, DiskError> {
         return Ok(None);
     };
     let root = tree.root();
+    let fail = |e: io::Error| DiskError::new("look at", tree.shown(None), e);
+    let status = rustix::fs::fstat(root).map_err(|e| fail(e.into()))?;
     let check = Check {
         tree,
-        writers: {
-            let status = rustix::fs::fstat(root)
-                .map_err(|e| DiskError::new("look at", tree.shown(None), e))?;
-            let mode = status.st_mode & 0o7777;
-            let owner = (status.st_uid, status.st_gid);
-            let attributes = Attributes::of_directory(tree, None)
-                .unwrap_or_else(|_| Attributes::plain(mode, owner));
-            Writers {
-                owner: owner.0,
-                permitted: attributes.writers(),
-            }
-        },
-        is_writer: accessat(root.as_fd(), c".", Access::WRITE_OK, AtFlags::EACCESS).is_ok(),
+        owner: status.st_uid,
+        writers: Attributes::writers(root, ".").map_err(fail)?,
+        is_writer: accessat(root, c".", Access::WRITE_OK, AtFlags::EACCESS).is_ok(),
     };
     if let Some(untrusted) = check.object(root, &ROLLUP_DIR, &found, true)? {
         return Ok(Some(untrusted));
@@ -112,8 +79,10 @@ pub(super) fn untrusted(tree: &Tree) -> Result<Option<Untrusted>, DiskError> {
 
 struct Check<'a> {
     tree: &'a Tree,
-    /// Users who may write the deployment's root.
-    writers: Writers,
+    /// Owner of the deployment's root.
+    owner: u32,
+    /// Others who may write it.
+    writers: Vec<Permitted>,
     /// True if this process may.
     is_writer: bool,
 }
@@ -184,12 +153,10 @@ impl Check<'_> {
         if found.mode & WRITE_OF_OTHERS == 0 {
             return Ok(None);
         }
-        let writers = Writers::of(directory, path.name().as_ref(), found);
-        let other = writers
-            .permitted
-            .iter()
-            .find(|permitted| !self.may_write(permitted));
-        match other {
+        let writers = Attributes::writers(directory, path.name())
+            .map_err(|e| DiskError::new("look at", self.tree.shown(Some(path)), e))?;
+        let mut others = writers.into_iter();
+        match others.find(|permitted| !self.may_write(permitted)) {
             None => Ok(None),
             Some(other) => untrusted(
                 format!("can be written by {other}, but the deployment cannot"),
@@ -201,16 +168,12 @@ impl Check<'_> {
     fn is_trusted_owner(&self, user: u32) -> bool {
         let is_own = self.is_writer && user == rustix::process::geteuid().as_raw();
         let has_group = |permitted: &Permitted| !matches!(permitted, Permitted::User(_));
-        user == 0
-            || user == self.writers.owner
-            || is_own
-            || self.may_write(&Permitted::User(user))
-            || self.writers.permitted.iter().any(has_group)
+        is_own || self.may_write(&Permitted::User(user)) || self.writers.iter().any(has_group)
     }
 
     fn may_write(&self, permitted: &Permitted) -> bool {
-        let all = &self.writers.permitted;
-        let is_root = [Permitted::User(0), Permitted::User(self.writers.owner)];
-        all.contains(&Permitted::Others) || all.contains(permitted) || is_root.contains(permitted)
+        [Permitted::User(0), Permitted::User(self.owner)].contains(permitted)
+            || self.writers.contains(&Permitted::Others)
+            || self.writers.contains(permitted)
     }
 }
