@@ -88,8 +88,8 @@ pub(super) fn other_is_open(open: &Run) -> Failure {
     Failure::not_ready(state_of(open)).next(FINISH_OR_ROLL_BACK)
 }
 
-/// Asks before a recovery: what is unavailable until it ends, what a rollback leaves, and the
-/// deployment. Answered by `--yes`.
+/// Refuses a recovery that the deployment or this user's rights would stop; then asks: what is
+/// unavailable until it ends, what a rollback leaves, and the deployment. Answered by `--yes`.
 pub(super) fn confirm_recovery(
     disk: &LockedDeployment,
     run: &Run,

@@ -40,7 +40,7 @@ fn the_rename_that_creates_rollups_directory_decides_who_is_first() {
 }
 
 #[test]
-fn nobody_holds_the_lock_before_rollups_directory_exists() {
+fn there_is_no_lock_before_rollups_directory_exists() {
     let world = World::with_deployment();
     let root = File::open(world.deployment()).expect("a directory");
     root.try_lock().expect("the lock is free");

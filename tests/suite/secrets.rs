@@ -15,7 +15,7 @@ const SECRET: &str = "S3cr3t";
 /// Variable that every command of these tests has in its environment.
 const VARIABLE: &str = "ROLLUP_TEST_TOKEN";
 
-/// Record of an earlier version, which stored secrets as texts.
+/// Record that a person wrote, with secrets in clear text.
 const OLD_RECORD: &str = "schema = 1\nstate = \"verified\"\n\n[parameters]\nconnection = \"S3cr3t-old\"\n\
                           controller = \"dc0\"\nservicePassword = \"S3cr3t-old\"\n";
 

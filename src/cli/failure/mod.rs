@@ -97,7 +97,7 @@ impl Failure {
         }
         if source.kind() == io::ErrorKind::PermissionDenied {
             return Self::caused(Exit::Io, error)
-                .next("the same command as a user who may, such as the owner of the deployment");
+                .next("the same command as a user who has the rights");
         }
         Self::caused(Exit::Io, error).next("fix the cause, then the same command again")
     }
