@@ -8,6 +8,7 @@ use std::fs::{File, TryLockError};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::OwnAccess;
+use super::fault_injection::AttachedInjector;
 use super::locked::make_own_file;
 use super::run_dir::ROLLUP_DIR;
 use super::tree::{DiskError, Tree};
@@ -99,7 +100,9 @@ pub(super) fn acquire(tree: &Tree) -> Result<Option<File>, LockError> {
     }
     let file = match tree.file(&at) {
         // The loss of an empty file must not block every command.
-        Err(error) if error.is_missing() => make_own_file(tree, &at, OwnAccess::Writers)?,
+        Err(error) if error.is_missing() => {
+            make_own_file(tree, &at, OwnAccess::Writers, &AttachedInjector::default())?
+        }
         opened => opened?,
     };
     match file.try_lock() {

@@ -78,7 +78,12 @@ impl LockedDeployment {
         let at = ROLLUP_DIR.lock_owner();
         let file = match self.reopen(&at) {
             Ok(file) => file.file,
-            Err(_) => match make_own_file(&self.tree, &at, OwnAccess::Shared) {
+            Err(_) => match make_own_file(
+                &self.tree,
+                &at,
+                OwnAccess::Shared,
+                &AttachedInjector::default(),
+            ) {
                 Ok(file) => file,
                 Err(_) => return,
             },
@@ -313,9 +318,12 @@ impl LockedDeployment {
     /// Creates a file of rollup's own, for writing. It is closed to others at every moment.
     pub fn create_own(&self, at: &RelPath, access: OwnAccess) -> Result<OpenFile, DiskError> {
         self.announce(Change::MakeFile(at), "create", at)?;
-        let file = self.open(at, "create", &own_file())?;
-        file.finish(&self.root_attributes()?.of_own_file(access), None)?;
-        Ok(file)
+        Ok(OpenFile {
+            at: at.clone(),
+            shown: self.tree.shown(Some(at)),
+            file: make_own_file(&self.tree, at, access, &self.injector)?,
+            injector: self.injector.clone(),
+        })
     }
 
     /// Creates a file of rollup's own with these bytes, which all may read who may read the deployment.
@@ -471,8 +479,14 @@ impl LockedDeployment {
     }
 }
 
-/// Options that create a file that only this user can open.
-fn own_file() -> OpenOptions {
+/// Creates a file of rollup's own, which only this user can open until it has its attributes.
+pub(super) fn make_own_file(
+    tree: &Tree,
+    at: &RelPath,
+    access: OwnAccess,
+    injector: &AttachedInjector,
+) -> Result<File, DiskError> {
+    let fail = |e: io::Error| DiskError::new("create", tree.shown(Some(at)), e);
     let mut options = OpenOptions::new();
     options
         .read(true)
@@ -480,24 +494,11 @@ fn own_file() -> OpenOptions {
         .create_new(true)
         .mode(0o600)
         .follow(FollowSymlinks::No);
-    options
-}
-
-/// Creates a file of rollup's own beside those of a run: a failure of it stops nothing, and no fault is
-/// injected.
-pub(super) fn make_own_file(
-    tree: &Tree,
-    at: &RelPath,
-    access: OwnAccess,
-) -> Result<File, DiskError> {
-    let fail = |e: io::Error| DiskError::new("create", tree.shown(Some(at)), e);
     let directory = tree.directory(at.parent().as_ref())?;
-    let file = directory.open_with(at.name(), &own_file()).map_err(fail)?;
+    let file = directory.open_with(at.name(), &options).map_err(fail)?;
     let file = file.into_std();
     let attributes = Attributes::of_directory(tree, None)?.of_own_file(access);
-    attributes
-        .set(&file, at, &AttachedInjector::default())
-        .map_err(fail)?;
+    attributes.set(&file, at, injector).map_err(fail)?;
     Ok(file)
 }
 
@@ -505,7 +506,7 @@ pub(super) fn make_own_file(
 /// because no command depends on the file.
 pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
     if tree.metadata(at).ok()?.is_none() {
-        make_own_file(tree, at, OwnAccess::Shared).ok()?;
+        make_own_file(tree, at, OwnAccess::Shared, &AttachedInjector::default()).ok()?;
     }
     let mut options = OpenOptions::new();
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();

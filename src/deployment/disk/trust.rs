@@ -64,12 +64,7 @@ pub(super) fn untrusted(tree: &Tree) -> Result<Option<Untrusted>, DiskError> {
         if let Some(untrusted) = check.object(&runs, &run, &found, true)? {
             return Ok(Some(untrusted));
         }
-        let directories = [
-            RunDir::SLOTS,
-            RunDir::SLOTS_STAGING,
-            RunDir::SOURCES,
-            RunDir::MANUAL,
-        ];
+        let directories = [RunDir::DIRECTORIES.as_slice(), &[RunDir::SLOTS]].concat();
         if let Some(untrusted) = check.entries(&run, &directories, &RunDir::FILES)? {
             return Ok(Some(untrusted));
         }
