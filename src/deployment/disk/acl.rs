@@ -34,15 +34,15 @@ impl fmt::Display for Permitted {
 }
 
 /// Entry of an ACL.
-struct Entry {
+struct AclEntry {
     tag: u16,
     permissions: u32,
     id: u32,
 }
 
-fn entries(acl: &[u8]) -> impl Iterator<Item = Entry> + Clone {
+fn entries(acl: &[u8]) -> impl Iterator<Item = AclEntry> {
     let entries = acl.get(4..).unwrap_or_default().chunks_exact(8);
-    entries.map(|entry| Entry {
+    entries.map(|entry| AclEntry {
         tag: u16::from_le_bytes([entry[0], entry[1]]),
         permissions: u32::from(entry[2] & 7),
         id: u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]),
@@ -55,7 +55,7 @@ fn permissions_of(acl: &[u8], tag: u16) -> Option<u32> {
 }
 
 /// Changes the permissions of every entry to those that are returned for it.
-fn change(acl: &mut [u8], new: impl Fn(Entry) -> u32) {
+fn change(acl: &mut [u8], new: impl Fn(AclEntry) -> u32) {
     let all: Vec<u32> = entries(acl).map(new).collect();
     for (at, permissions) in all.into_iter().enumerate() {
         acl[4 + 8 * at + 2] = (permissions & 7) as u8;
@@ -95,7 +95,7 @@ pub(super) fn limit(acl: &mut [u8], new: impl Fn(u32, bool) -> u32) {
     let mask = permissions_of(acl, MASK).unwrap_or(7);
     change(
         acl,
-        |Entry {
+        |AclEntry {
              tag, permissions, ..
          }| match tag {
             MASK => permissions,

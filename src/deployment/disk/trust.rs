@@ -29,7 +29,7 @@ pub struct Untrusted {
 /// Returns the first object of `.rollup` that cannot be trusted; none if `.rollup` does not exist.
 ///
 /// The owner of an object counts as one of those who may write the deployment if that can be: root, the
-/// owner of the deployment, a user who is named in its ACL, or anybody if a group may write it, because
+/// owner of the deployment, a user who is named in its ACL, or any user if a group may write it, because
 /// the members of a group are not always known here.
 ///
 /// # Errors
