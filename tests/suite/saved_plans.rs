@@ -272,6 +272,20 @@ fn with_manifest_text(world: &World, change: impl FnOnce(&str) -> String) -> Str
     plan.to_string()
 }
 
+/// Checks that every command which takes a saved plan refuses this text of one.
+#[track_caller]
+fn refuses_forged(world: &World, text: &str, words: &str) {
+    std::fs::write(world.at("forged.json"), text).expect("written");
+    for command in [
+        "show forged.json",
+        "plan forged.json",
+        "apply forged.json --yes",
+    ] {
+        let ran = world.run(command).exits_with(exit::INVALID);
+        ran.nothing_was_touched().prints(words);
+    }
+}
+
 #[test]
 fn another_manifest_in_a_saved_plan_is_refused() {
     let world = world_with_saved_plan();
@@ -282,19 +296,8 @@ fn another_manifest_in_a_saved_plan_is_refused() {
         |text| format!("{text}x"),
     ];
     for change in changes {
-        let forged = with_manifest_text(&world, change);
-        std::fs::write(world.at("forged.json"), forged).expect("written");
-        for command in [
-            "show forged.json",
-            "plan forged.json",
-            "apply forged.json --yes",
-        ] {
-            world
-                .run(command)
-                .exits_with(exit::INVALID)
-                .nothing_was_touched()
-                .prints("the manifest in it is not the one that the plan was made from");
-        }
+        let words = "the manifest in it is not the one that the plan was made from";
+        refuses_forged(&world, &with_manifest_text(&world, change), words);
     }
     let commented = with_manifest_text(&world, |text| format!("# reviewed\r\n{text}"));
     std::fs::write(world.at("commented.json"), commented).expect("written");
@@ -511,18 +514,8 @@ fn a_plan_with_changed_contents_is_refused() {
     ];
     for (from, to) in changes {
         assert!(text.contains(from), "{from}: {text}");
-        std::fs::write(world.at("forged.json"), text.replacen(from, to, 1)).expect("written");
-        for command in [
-            "show forged.json",
-            "plan forged.json",
-            "apply forged.json --yes",
-        ] {
-            world
-                .run(command)
-                .exits_with(exit::INVALID)
-                .tree_is_unchanged()
-                .prints("its digests do not match its contents");
-        }
+        let words = "its digests do not match its contents";
+        refuses_forged(&world, &text.replacen(from, to, 1), words);
     }
     // A plan without its checksum is refused, too.
     let mut plan: Value = serde_json::from_str(&text).expect("JSON");

@@ -51,7 +51,7 @@ fn site(world: &World) -> String {
         )
 }
 
-/// Makes a world with secrets everywhere, in which an earlier version ran the procedure.
+/// Makes a world with secrets everywhere, also in clear text in a record.
 fn world() -> World {
     let world = World::with_site(SMALL);
     let site = site(&world);
