@@ -55,9 +55,13 @@ pub(super) fn untrusted(tree: &Tree) -> Result<Option<Untrusted>, DiskError> {
     if let Some(untrusted) = check.entries(&ROLLUP_DIR, &RollupDir::DIRECTORIES, &files)? {
         return Ok(Some(untrusted));
     }
-    for (name, _) in tree.names(&ROLLUP_DIR.runs())? {
+    let names = tree.names(&ROLLUP_DIR.runs())?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let runs = tree.directory(Some(&ROLLUP_DIR.runs()))?;
+    for (name, _) in names {
         let run = ROLLUP_DIR.run(&name);
-        let runs = tree.directory(Some(&ROLLUP_DIR.runs()))?;
         let Some(found) = tree.metadata_in(&runs, &run)? else {
             continue;
         };
