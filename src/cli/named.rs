@@ -1,10 +1,16 @@
 //! Selection of a run by its number, its rollup, its name, or `last`; and of a step by its id.
 
+use std::collections::BTreeSet;
+use std::slice;
+
+use super::answers::check_answers;
 use super::failure::Failure;
+use crate::deployment::description::Description;
 use crate::document::nearest;
-use crate::journal::Run;
-use crate::manifest::Manifest;
-use crate::names::{Escaped, Kb};
+use crate::journal::{Answer, Direction, Run};
+use crate::manifest::{Manifest, Within};
+use crate::names::{Escaped, Kb, same_name};
+use crate::plan::{Plan, PlannedStep, may_mean};
 
 /// Run that `last` or a rollup refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +76,81 @@ fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
     ))
 }
 
-/// Checks that the manifest has the step that an option names. `otherwise` is what else may be named.
+/// Checks that the manifest has the step that an option names, for this deployment. `otherwise` is what
+/// else may be named.
 pub(super) fn require_step(
     manifest: &Manifest,
+    site: &Description,
     named: &str,
     option: &str,
     otherwise: &str,
 ) -> Result<(), Failure> {
-    let ids: Vec<&str> = manifest.steps.iter().map(|step| step.id.as_str()).collect();
-    if ids.iter().any(|id| id.eq_ignore_ascii_case(named)) {
+    // Faults of the manifest are reported when it is planned.
+    let Ok(bound) = manifest.clone().bind(site) else {
         return Ok(());
+    };
+    let mut ids = BTreeSet::new();
+    for step in &bound.steps {
+        let server = |within: &Within| site[within.server].name.as_str();
+        let within = step.within.as_ref();
+        let within = within.map(|within| (within.step.as_str(), server(within)));
+        if may_mean(named, step.author_id(), within) {
+            return Ok(());
+        }
+        ids.extend(within.map(|(outer, _)| outer));
+        ids.extend([step.author_id(), step.id.as_str()]);
     }
     let reason = format!("the manifest has no step `{}`", Escaped(named));
     let mut failure = Failure::usage(reason);
     if let Some(id) = nearest(named, ids.iter().copied()) {
         failure = failure.next(format!("did you mean `{option} {id}`?"));
     }
-    let ids = ids.join(", ");
-    Err(failure.next(format!("the steps are {ids}{otherwise}")))
+    let steps = manifest.steps.iter().map(|step| step.id.as_str());
+    let steps: Vec<&str> = steps.collect();
+    let nested = match ids.iter().any(|id| id.contains('@')) {
+        true => "; a nested step is `STEP@SERVER`",
+        false => "",
+    };
+    let steps = steps.join(", ");
+    Err(failure.next(format!("the steps are {steps}{nested}{otherwise}")))
+}
+
+/// Returns the ids of the steps that the answers on the command line mean: `STEP` alone means the first
+/// nested step of this name that is not answered yet in this direction.
+///
+/// # Errors
+///
+/// No step that a person answers in this direction has this name.
+pub(super) fn answered_steps(
+    given: &[String],
+    plan: &Plan,
+    run: &Run,
+    direction: Direction,
+) -> Result<Vec<String>, Failure> {
+    let mut asked: Vec<&PlannedStep> = plan.steps.iter().collect();
+    match direction {
+        Direction::Forward => asked.retain(|step| step.manual.is_some()),
+        Direction::Back => {
+            asked.retain(|step| step.manual.is_some() || step.undo.is_some());
+            asked.reverse();
+        }
+    }
+    let is_open = |step: &PlannedStep| match (run.journal.confirmed(&step.id), direction) {
+        (answer, Direction::Forward) => !matches!(answer, Some(Answer::Done | Answer::Skipped)),
+        (answer, Direction::Back) => answer != Some(Answer::RolledBack),
+    };
+    let mut names: Vec<&str> = asked.iter().map(|step| step.id.as_str()).collect();
+    names.extend(asked.iter().map(|step| step.author_id()));
+    let mut answered: Vec<String> = Vec::new();
+    for word in given {
+        let exact = asked.iter().find(|step| same_name(&step.id, word));
+        let of_name = || asked.iter().filter(|step| step.may_be(word));
+        let is_next = |step: &&&PlannedStep| is_open(step) && !answered.contains(&step.id);
+        let meant = exact.or_else(|| of_name().find(is_next).or_else(|| of_name().next()));
+        match meant {
+            Some(step) => answered.push(step.id.clone()),
+            None => check_answers(slice::from_ref(word), &names, "--done", "manual step")?,
+        }
+    }
+    Ok(answered)
 }

@@ -201,12 +201,6 @@ pub(super) fn print_remaining_operations(
     Ok(())
 }
 
-/// Returns the ids of the manual steps of a plan, which can be confirmed on the command line.
-pub(super) fn manual_steps(plan: &Plan) -> Vec<&str> {
-    let manual = plan.steps.iter().filter(|step| step.manual.is_some());
-    manual.map(|step| step.id.as_str()).collect()
-}
-
 /// Reports that there is no run to recover. The hint is appended to the line.
 pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str) -> Exit {
     let reason = if cleared.is_empty() {

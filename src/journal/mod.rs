@@ -476,6 +476,25 @@ impl Journal {
             })
     }
 
+    /// Returns whether a person rolled a step back by hand since the run last went forward.
+    pub fn is_undone_by_hand(&self, step: &str) -> bool {
+        for entry in self.entries.iter().rev() {
+            match &entry.record {
+                Record::Confirmed {
+                    step: named,
+                    answer,
+                    ..
+                } if named == step => return *answer == Answer::RolledBack,
+                Record::Turned {
+                    direction: Direction::Forward,
+                    ..
+                } => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Returns the source of the latest answer to a manual step, if it is recorded.
     pub fn answer_source(&self, step: &str) -> Option<AnswerSource> {
         let mut records = self.entries.iter().rev().map(|entry| &entry.record);

@@ -33,7 +33,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) 
         disjoint: BTreeMap::new(),
     };
     for step in &draft.steps {
-        checker.step(step);
+        checker.step(step, draft.outer(step));
     }
     if draft.names.whole {
         if selections_known(draft) {
@@ -168,7 +168,8 @@ fn repeated<'d, T: Ord>(
 }
 
 impl<'d> DeploymentChecker<'_, '_, 'd> {
-    fn step(&mut self, step: &Step) {
+    /// Checks a step; `outer` is the one whose `on` applies to it.
+    fn step(&mut self, step: &Step, outer: &Step) {
         let lists = step.items.iter().map(|members| &members.group);
         // An action that takes no groups has its finding already.
         let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
@@ -184,7 +185,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             self.missing_parameters(step);
         }
         self.no_selected_server(step);
-        self.no_common_server(step);
+        self.no_common_server(step, outer);
     }
 
     fn names(&self, items: impl IntoIterator<Item = ItemId>) -> Vec<&'d str> {
@@ -248,13 +249,21 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
 
     /// Checks that some server holds both the step's role and the role of each service or item it
     /// names.
-    fn no_common_server(&mut self, step: &Step) {
-        let Some((on, role)) = step.on.as_ref().and_then(|on| Some((on, on.id?))) else {
+    fn no_common_server(&mut self, step: &Step, outer: &Step) {
+        let Some((on, role)) = outer.on.as_ref().and_then(|on| Some((on, on.id?))) else {
             return;
         };
         let is_service = matches!(step.verb, Some(Verb::Service(_)));
         let service = step.service.as_ref().filter(|_| is_service);
-        let service = service.and_then(|name| Some((&name.text, &on.span, self.site[name.id?].on)));
+        let service = service.and_then(|name| {
+            // A nested step has no `on` of its own to point at.
+            let span = if step.within.is_some() {
+                &name.span
+            } else {
+                &on.span
+            };
+            Some((&name.text, span, self.site[name.id?].on))
+        });
         let items = step
             .named_items()
             .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
@@ -268,11 +277,6 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             let message = format!(
                 "`{name}` {verb} on `{there}`, but no server holds both that role and `{here}`"
             );
-            let span = if step.service.is_some() {
-                &on.span
-            } else {
-                span
-            };
             self.reader
                 .report(Code::NoCommonServer, span, message)
                 .help("remove or correct `on`; the step has no effect there");
@@ -456,7 +460,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 }
                 (Some(Verb::Service(ServiceVerb::Restart | ServiceVerb::Start)), Some(service)) => {
                     let own = service.id.map(|service| self.site[service].on);
-                    let on = step.on.as_ref().and_then(|on| on.id);
+                    let on = draft.outer(step).on.as_ref().and_then(|on| on.id);
                     for role in own.into_iter().chain(on) {
                         replaced.remove(&role);
                     }

@@ -19,7 +19,7 @@ pub struct BoundManifest {
     pub manifest: Manifest,
     /// Conditions that must hold before anything is staged, in the document's order.
     pub prerequisites: Vec<BoundCondition>,
-    /// Steps, in the document's order.
+    /// Steps, in the order of the run: those nested in an `each-server` step once for each server.
     pub steps: Vec<BoundStep>,
     /// Position of each item in the order of dependencies.
     ranks: Vec<usize>,
@@ -49,10 +49,14 @@ pub enum BoundCondition {
     Confirm { id: String, question: String },
 }
 
+/// Position of a step in [`BoundManifest::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundStepId(pub usize);
+
 /// One action on its targets.
 #[derive(Debug, Clone)]
 pub struct BoundStep {
-    /// The author's name for it.
+    /// The author's name for it; of a nested step `STEP@SERVER`.
     pub id: String,
     /// Purpose, for people; the id if there is none.
     pub title: String,
@@ -64,7 +68,29 @@ pub struct BoundStep {
     pub roles: BTreeSet<RoleId>,
     /// Reason why its operations cannot be rolled back.
     pub irreversible: Option<String>,
+    /// The `each-server` step in which it is nested, and the server.
+    pub within: Option<Within>,
     pub action: Action,
+}
+
+/// `each-server` step that does a step on one server.
+#[derive(Debug, Clone)]
+pub struct Within {
+    /// Id of the `each-server` step.
+    pub step: String,
+    /// Its purpose, for people; the id if there is none.
+    pub title: String,
+    pub server: ServerId,
+}
+
+impl BoundStep {
+    /// Returns the author's id, without a server.
+    pub fn author_id(&self) -> &str {
+        match (&self.within, self.id.split_once('@')) {
+            (Some(_), Some((id, _))) => id,
+            _ => &self.id,
+        }
+    }
 }
 
 /// Action of a step.
@@ -76,7 +102,7 @@ pub enum Action {
     Install(Vec<StepTarget>),
     /// Installs exactly the instances that an earlier step removed, where they were.
     Reinstall {
-        removed_by: StepId,
+        removed_by: BoundStepId,
         /// The line that names that step.
         line: u32,
     },
@@ -85,12 +111,14 @@ pub enum Action {
         files: Vec<BoundFile>,
         to: CopyPlace,
     },
-    /// Runs installer packages, in order, on every server of a role.
+    /// Puts packages, in order, on every server of a role.
     Run {
         files: Vec<BoundFile>,
         on: RoleServers,
         /// Features to install although the packages have them off, sorted.
         features: Vec<String>,
+        /// Facts of packages that rollup cannot open.
+        opaque: OpaquePackage,
     },
     /// Runs procedures as one batch.
     Initialize(Vec<ProcedureTarget>),
@@ -112,6 +140,19 @@ pub enum Action {
         /// Servers that are listed with the instructions.
         on: Option<RoleServers>,
     },
+    /// Nothing: no server of the role is online.
+    NoServer,
+}
+
+/// Documented facts of packages that rollup cannot open.
+#[derive(Debug, Clone, Default)]
+pub struct OpaquePackage {
+    /// Arguments, for people and for the record.
+    pub arguments: Option<String>,
+    /// Directory below `Programs`; named like the file if there is none.
+    pub program: Option<FileName>,
+    /// Instructions for a person to roll it back; without them it is a point of no return.
+    pub undo: Option<String>,
 }
 
 /// Instance that a step names.
@@ -200,10 +241,10 @@ impl BoundManifest {
         let conditions = manifest.prerequisites.iter();
         let prerequisites = conditions.map(|one| binder.condition(&one.condition));
         let prerequisites = prerequisites.collect::<Option<_>>()?;
-        let steps = manifest.steps.iter().map(|step| binder.step(step));
+        let steps = binder.steps(&manifest.steps)?;
         Some(Self {
             prerequisites,
-            steps: steps.collect::<Option<_>>()?,
+            steps,
             manifest,
             ranks: binder.ranks,
         })
@@ -219,6 +260,26 @@ impl BoundManifest {
     pub fn roles(&self) -> BTreeSet<RoleId> {
         let steps = self.steps.iter();
         steps.flat_map(|step| &step.roles).copied().collect()
+    }
+}
+
+/// Servers of a step: its own, or the one on which it is nested.
+struct Scope<'s> {
+    on: Option<RoleServers>,
+    platform: Option<&'s str>,
+    within: Option<Within>,
+}
+
+impl<'s> Scope<'s> {
+    fn of(binder: &Binder<'_>, step: &'s Step) -> Self {
+        let platform = step.platform.as_ref();
+        let platform = platform.map(|platform| platform.value.as_str());
+        let role = step.on.as_ref().and_then(|on| on.id);
+        Self {
+            on: role.map(|role| binder.role_servers(role, platform)),
+            platform,
+            within: None,
+        }
     }
 }
 
@@ -260,59 +321,138 @@ impl Binder<'_> {
         installed.cloned().unwrap_or_default()
     }
 
-    fn step(&self, step: &Step) -> Option<BoundStep> {
-        let action = self.action(step)?;
+    /// Binds all steps, those of an `each-server` step once for each server that is online.
+    fn steps(&self, steps: &[Step]) -> Option<Vec<BoundStep>> {
+        let mut bound = Vec::new();
+        // Where each step is bound; a nested one, on the last server.
+        let mut positions = BTreeMap::new();
+        for (at, outer) in steps.iter().enumerate() {
+            if outer.within.is_some() {
+                continue;
+            }
+            if outer.verb != Some(Verb::EachServer) {
+                positions.insert(at, BoundStepId(bound.len()));
+                bound.push(self.step(outer, &Scope::of(self, outer), &positions)?);
+                continue;
+            }
+            let on = Scope::of(self, outer).on?;
+            if on.servers.is_empty() {
+                bound.push(self.without_server(steps, outer));
+            }
+            for &server in &on.servers {
+                let scope = Scope {
+                    on: Some(RoleServers {
+                        role: on.role,
+                        servers: vec![server],
+                    }),
+                    platform: None,
+                    within: Some(Within {
+                        step: outer.id.clone(),
+                        title: outer.shown_title(),
+                        server,
+                    }),
+                };
+                for nested in &outer.steps {
+                    let StepId(nested) = nested.id?;
+                    positions.insert(nested, BoundStepId(bound.len()));
+                    bound.push(self.step(&steps[nested], &scope, &positions)?);
+                }
+            }
+        }
+        Some(bound)
+    }
+
+    /// Returns an `each-server` step for which no server is online.
+    fn without_server(&self, steps: &[Step], outer: &Step) -> BoundStep {
+        let nested = outer.steps.iter().filter_map(|nested| nested.id);
+        let nested = nested.map(|nested| &steps[nested.0]);
+        let mut roles: BTreeSet<_> = nested.flat_map(|step| self.roles(step, None)).collect();
+        roles.extend(outer.on.as_ref().and_then(|on| on.id));
+        BoundStep {
+            id: outer.id.clone(),
+            title: outer.shown_title(),
+            keyword: outer.keyword(),
+            line: outer.line,
+            roles,
+            irreversible: None,
+            within: None,
+            action: Action::NoServer,
+        }
+    }
+
+    fn step(
+        &self,
+        step: &Step,
+        scope: &Scope<'_>,
+        positions: &BTreeMap<usize, BoundStepId>,
+    ) -> Option<BoundStep> {
+        let id = match &scope.within {
+            Some(within) => format!("{}@{}", step.id, self.site[within.server].name),
+            None => step.id.clone(),
+        };
+        let role = scope.on.as_ref().map(|on| on.role);
         Some(BoundStep {
-            title: step.title.clone().unwrap_or_else(|| step.id.clone()),
-            id: step.id.clone(),
+            title: step.title.clone().unwrap_or_else(|| id.clone()),
+            id,
             keyword: step.keyword(),
             line: step.line,
-            roles: self.roles(step),
+            roles: self.roles(step, role),
             irreversible: step.irreversible.clone(),
-            action,
+            within: scope.within.clone(),
+            action: self.action(step, scope, positions)?,
         })
     }
 
-    fn action(&self, step: &Step) -> Option<Action> {
-        let platform = step
-            .platform
-            .as_ref()
-            .map(|platform| platform.value.as_str());
-        let on = step.on.as_ref().and_then(|on| on.id);
-        let on = on.map(|role| self.role_servers(role, platform));
+    fn action(
+        &self,
+        step: &Step,
+        scope: &Scope<'_>,
+        positions: &BTreeMap<usize, BoundStepId>,
+    ) -> Option<Action> {
+        let Scope { on, platform, .. } = scope;
         Some(match step.verb? {
-            Verb::Uninstall => Action::Uninstall(self.targets(step, on.as_ref())?),
+            Verb::Uninstall => Action::Uninstall(self.targets(step, scope)?),
             Verb::Install => match &step.removed_by {
                 Some(name) => Action::Reinstall {
-                    removed_by: name.id?,
+                    removed_by: *positions.get(&name.id?.0)?,
                     line: name.line,
                 },
-                None => Action::Install(self.targets(step, on.as_ref())?),
+                None => Action::Install(self.targets(step, scope)?),
             },
             Verb::Copy => Action::Copy {
                 files: files(step)?,
                 to: match step.to.as_ref()? {
                     CopyTarget::Share => CopyPlace::Share,
-                    CopyTarget::Servers(directory) => CopyPlace::Servers(on?, directory.clone()),
+                    CopyTarget::Servers(directory) => {
+                        CopyPlace::Servers(on.clone()?, directory.clone())
+                    }
                 },
             },
             Verb::Run => Action::Run {
                 files: files(step)?,
-                on: on?,
+                on: on.clone()?,
                 features: step.features.clone(),
+                opaque: OpaquePackage {
+                    arguments: step.arguments.clone(),
+                    program: step.program.clone(),
+                    undo: step.undo.clone(),
+                },
             },
             Verb::Initialize => {
-                let targets = self.targets(step, on.as_ref())?.into_iter();
+                let targets = self.targets(step, scope)?.into_iter();
                 Action::Initialize(targets.map(|target| self.procedure(step, target)).collect())
             }
             Verb::Service(verb) => {
                 let service = step.service.as_ref()?.id?;
-                let own = self.role_servers(self.site[service].on, platform);
-                let mut servers = own.servers;
-                if let Some(on) = &on {
-                    let on: BTreeSet<_> = on.servers.iter().collect();
-                    servers.retain(|server| on.contains(server));
-                }
+                let own = self.site[service].on;
+                let servers = match on {
+                    None => self.role_servers(own, *platform).servers,
+                    Some(on) => {
+                        let mut servers = on.servers.clone();
+                        servers.retain(|server| self.site[*server].roles.contains(&own));
+                        servers
+                    }
+                };
                 Action::Service {
                     verb,
                     service,
@@ -324,8 +464,10 @@ impl Binder<'_> {
                 undo: step.undo.clone(),
                 optional: step.optional,
                 files: files(step)?,
-                on,
+                on: on.clone(),
             },
+            // Its nested steps are bound in its place.
+            Verb::EachServer => Action::NoServer,
         })
     }
 
@@ -342,12 +484,7 @@ impl Binder<'_> {
 
     /// Returns the instances that a step selects, each once, in the order of dependencies, then of
     /// the servers. Of a group, only the procedures are returned, or only the components.
-    fn targets(&self, step: &Step, on: Option<&RoleServers>) -> Option<Vec<StepTarget>> {
-        let on: Option<BTreeSet<ServerId>> = on.map(|on| on.servers.iter().copied().collect());
-        let platform = step
-            .platform
-            .as_ref()
-            .map(|platform| platform.value.as_str());
+    fn targets(&self, step: &Step, scope: &Scope<'_>) -> Option<Vec<StepTarget>> {
         let procedures = step.verb == Some(Verb::Initialize);
         let mut selected = BTreeMap::new();
         for group in &step.groups {
@@ -360,14 +497,21 @@ impl Binder<'_> {
         for name in step.named_items() {
             selected.insert(name.id?, (name.line, false));
         }
+        let servers = scope.on.as_ref().map(|on| &on.servers);
+        let on: Option<BTreeSet<ServerId>> = servers.map(|on| on.iter().copied().collect());
         let is_meant = |server: ServerId| match &on {
             Some(on) => on.contains(&server),
-            None => self.has_platform(server, platform),
+            None => self.has_platform(server, scope.platform),
         };
         let mut targets = Vec::new();
         for (item, (line, by_group)) in selected {
-            let instances = self.site.instances(item).into_iter();
-            let online = instances.filter(|instance| self.site.is_online(*instance));
+            let instances = match &scope.within {
+                Some(within) => self.instance_on(item, within.server).into_iter().collect(),
+                None => self.site.instances(item),
+            };
+            let online = instances
+                .into_iter()
+                .filter(|one| self.site.is_online(*one));
             let meant = online.filter(|instance| instance.server.is_none_or(is_meant));
             targets.extend(meant.map(|instance| StepTarget {
                 instance,
@@ -377,6 +521,16 @@ impl Binder<'_> {
         }
         targets.sort_by_key(|target| (self.ranks[target.instance.item.0], target.instance));
         Some(targets)
+    }
+
+    /// Returns the instance of an item on a server, if its role is one of the server's.
+    fn instance_on(&self, item: ItemId, server: ServerId) -> Option<Instance> {
+        let role = self.site[item].on?;
+        let holds = self.site[server].roles.contains(&role);
+        holds.then_some(Instance {
+            item,
+            server: Some(server),
+        })
     }
 
     fn procedure(&self, step: &Step, target: StepTarget) -> ProcedureTarget {
@@ -399,7 +553,8 @@ impl Binder<'_> {
         }
     }
 
-    fn roles(&self, step: &Step) -> BTreeSet<RoleId> {
+    /// Returns the roles of everything that a step names; `on` is the role of its servers.
+    fn roles(&self, step: &Step, on: Option<RoleId>) -> BTreeSet<RoleId> {
         let groups = step.groups.iter().filter_map(|group| group.id);
         let below = groups.flat_map(|group| self.site.items_below(group));
         let items = below.chain(step.named_items().filter_map(|name| name.id));
@@ -411,8 +566,7 @@ impl Binder<'_> {
             step.verb,
             Some(Verb::Uninstall | Verb::Install | Verb::Initialize)
         );
-        let on = step.on.as_ref().filter(|_| !narrows);
-        let on = on.and_then(|on| on.id);
+        let on = on.filter(|_| !narrows);
         items.chain(service).chain(on).collect()
     }
 }

@@ -99,6 +99,11 @@ impl Step {
         self.verb.map_or("", Verb::keyword)
     }
 
+    /// Returns the purpose of the step, for people; its id if it has none.
+    pub(super) fn shown_title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.id.clone())
+    }
+
     /// Returns the id in quotes, or `this step`, for a message about it. A long id is shortened,
     /// since there may be a message for each item of the step.
     pub(super) fn quoted_name(&self) -> String {
@@ -136,11 +141,12 @@ impl Step {
 
     /// Returns whether the step is for some servers only.
     pub(super) fn is_narrowed(&self) -> bool {
-        self.on.is_some() || self.platform.is_some()
+        self.on.is_some() || self.platform.is_some() || self.within.is_some()
     }
 
-    /// Returns the servers that the step is narrowed to, as a text that can be compared.
-    pub(super) fn servers(&self) -> String {
+    /// Returns the servers that the step is narrowed to by its own keys, as a text that can be
+    /// compared.
+    fn servers(&self) -> String {
         let role = self.on.as_ref().map_or("", |on| &on.text);
         let platform = self.platform.as_ref().map_or("", |on| &on.value);
         format!(
@@ -152,6 +158,17 @@ impl Step {
 }
 
 impl Draft {
+    /// Returns the step whose `on` and `platform` apply to a step: the one in which it is nested, or
+    /// itself.
+    pub(super) fn outer<'s>(&'s self, step: &'s Step) -> &'s Step {
+        step.within.map_or(step, |within| &self.steps[within.0])
+    }
+
+    /// Returns the servers that a step is narrowed to, as a text that can be compared.
+    pub(super) fn servers(&self, step: &Step) -> String {
+        self.outer(step).servers()
+    }
+
     /// Returns the manifest, or `None` if something is missing.
     pub(super) fn finish(self, source: &Source) -> Option<Manifest> {
         let prerequisites = self.prerequisites.into_iter().map(|prerequisite| {

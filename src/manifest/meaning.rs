@@ -41,6 +41,7 @@ const NAME_KEYS: &[&str] = &[
     "product",
     "removed_by",
     "service",
+    "steps",
 ];
 
 /// All entries of a manifest: its tables, and each prerequisite, step and row.

@@ -29,8 +29,8 @@ use std::ops::Not;
 use std::str::FromStr;
 
 pub use bound::{
-    Action, BoundCondition, BoundFile, BoundManifest, BoundStep, CopyPlace, ProcedureTarget,
-    RoleServers, StepTarget,
+    Action, BoundCondition, BoundFile, BoundManifest, BoundStep, BoundStepId, CopyPlace,
+    OpaquePackage, ProcedureTarget, RoleServers, StepTarget, Within,
 };
 pub use compare::{ChangeKind, ManifestDifference, compare};
 pub use meaning::ManifestTable;
@@ -55,7 +55,8 @@ pub struct Manifest {
     pub rollup: Rollup,
     /// Conditions that must hold before anything is staged, in the document's order.
     pub prerequisites: Vec<Prerequisite>,
-    /// The actions, in the document's order, which is the order of the run.
+    /// The actions, in the document's order, which is the order of the run; nested ones follow their
+    /// `each-server` step.
     pub steps: Vec<Step>,
     /// The file table with its pins, in the document's order.
     pub files: Vec<PayloadFile>,
@@ -220,6 +221,10 @@ pub struct Step {
     /// Features to install although the packages have them off, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     features: Vec<String>,
+    /// Documented arguments of packages that rollup cannot open.
+    arguments: Option<String>,
+    /// Directory below `Programs` of such a package; named like the file if there is none.
+    program: Option<FileName>,
     /// Place of `others = true`.
     #[serde(
         serialize_with = "meaning::yes",
@@ -248,6 +253,12 @@ pub struct Step {
     /// True if a manual step may be skipped.
     #[serde(skip_serializing_if = "Not::not")]
     optional: bool,
+    /// Nested steps of an `each-server` step, which follow it in [`Manifest::steps`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Name<StepId>>,
+    /// The `each-server` step in which it is nested.
+    #[serde(skip)]
+    within: Option<StepId>,
     #[serde(skip)]
     unreadable: UnreadableParts,
     /// Components that it names, one by one or by their groups; none without a deployment, or if
@@ -312,10 +323,12 @@ pub enum Verb {
     Service(ServiceVerb),
     /// A task for a person; the run waits for it.
     Manual,
+    /// Does nested steps on one server after another.
+    EachServer,
 }
 
 impl Verb {
-    const ALL: [(&str, Verb); 11] = [
+    const ALL: [(&str, Verb); 12] = [
         ("uninstall", Verb::Uninstall),
         ("install", Verb::Install),
         ("copy", Verb::Copy),
@@ -327,6 +340,7 @@ impl Verb {
         ("enable", Verb::Service(ServiceVerb::Enable)),
         ("disable", Verb::Service(ServiceVerb::Disable)),
         ("manual", Verb::Manual),
+        ("each-server", Verb::EachServer),
     ];
 
     fn of(keyword: &str) -> Option<Self> {
@@ -408,8 +422,11 @@ pub struct FileTable<'m> {
     pub span: Span,
     /// Case-folded names of the files that steps copy or run, or that a person needs.
     pub deployed: BTreeSet<CaseFolded>,
-    /// Case-folded names of the files that steps run, with the features that they ask for.
+    /// Case-folded names of the packages that steps run and rollup unpacks, with the features that they
+    /// ask for.
     pub run: BTreeMap<CaseFolded, BTreeSet<String>>,
+    /// Case-folded names of those that rollup cannot open.
+    pub opaque: BTreeSet<CaseFolded>,
     /// Case-folded names of the files that steps copy to the share, from where items are installed.
     pub shared: BTreeSet<CaseFolded>,
 }
@@ -428,8 +445,13 @@ impl Manifest {
 impl<'m> FileTable<'m> {
     fn new(rows: Cow<'m, [PayloadFile]>, span: Span, steps: &[Step]) -> Self {
         let mut run: BTreeMap<CaseFolded, BTreeSet<String>> = BTreeMap::new();
+        let mut opaque = BTreeSet::new();
         for step in steps.iter().filter(|step| step.verb == Some(Verb::Run)) {
             for file in &step.files {
+                if file.text.has_extension(shapes::OPAQUE) {
+                    opaque.insert(file.text.case_folded());
+                    continue;
+                }
                 let features = run.entry(file.text.case_folded()).or_default();
                 features.extend(step.features.iter().cloned());
             }
@@ -438,7 +460,7 @@ impl<'m> FileTable<'m> {
         let copied = steps.iter().filter(is_used);
         let copied = copied.flat_map(|step| &step.files);
         let copied = copied.map(|file| file.text.case_folded());
-        let deployed = copied.chain(run.keys().cloned()).collect();
+        let deployed = copied.chain(run.keys().chain(&opaque).cloned()).collect();
         let to_share = steps
             .iter()
             .filter(|step| step.to == Some(CopyTarget::Share));
@@ -448,6 +470,7 @@ impl<'m> FileTable<'m> {
             span,
             deployed,
             run,
+            opaque,
             shared: shared.map(|file| file.text.case_folded()).collect(),
         }
     }

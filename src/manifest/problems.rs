@@ -82,6 +82,9 @@ pub enum Fault {
         procedure: String,
         missing: Vec<String>,
     },
+    /// A nested step names an item that the servers share.
+    #[error("`{name}` is on no server, but a nested step concerns one server at a time")]
+    OnNoServer { name: String },
     /// A step has a text for a parameter that is secret.
     #[error("the manifest contains the secret `{parameter}` of `{procedure}`")]
     SecretInManifest {
@@ -131,6 +134,7 @@ impl Fault {
             Fault::NotRemovable { .. } | Fault::HoldsNotRemovable { .. } => Code::NotRemovable,
             Fault::MissingParameters { .. } => Code::MissingParameter,
             Fault::SecretInManifest { .. } => Code::SecretInManifest,
+            Fault::OnNoServer { .. } => Code::NestedStep,
         }
     }
 
@@ -155,6 +159,7 @@ impl Fault {
                 "remove it, and store its place under `[parameters]` in `deployment.toml`, such as \
                  `{ env = \"NAME\" }`; or list it in `public` of the procedure if it is not secret"
             }
+            Fault::OnNoServer { .. } => "name it in a step above or below the `each-server` step",
             Fault::OtherProduct { .. }
             | Fault::OtherVersion { .. }
             | Fault::NoProduct { .. }
@@ -416,6 +421,9 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
         }
         if step.verb == Some(Verb::Uninstall) && is_fixed(item) {
             self.add(name, |name| Fault::NotRemovable { name });
+        }
+        if step.within.is_some() && item.on.is_none() {
+            self.add(name, |name| Fault::OnNoServer { name });
         }
     }
 

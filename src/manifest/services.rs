@@ -67,14 +67,14 @@ fn started_while_disabled(reader: &mut Reader<'_>, draft: &Draft) {
         match verb {
             ServiceVerb::Disable => {
                 let servers = disabled.entry(key).or_default();
-                servers.insert(step.servers(), step);
+                servers.insert(draft.servers(step), step);
             }
             // The step may name the same servers by another role.
             ServiceVerb::Enable => drop(disabled.remove(&key)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
                 let servers = disabled.get(&key);
-                if let Some(by) = servers.and_then(|servers| servers.get(&step.servers())) {
+                if let Some(by) = servers.and_then(|servers| servers.get(&draft.servers(step))) {
                     let by = by.reference();
                     let message = format!("`{}` cannot start: {by} disables it", service.text);
                     reader

@@ -242,102 +242,164 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
 ]));
 
 /// One step; which keys it has depends on its action.
-pub(super) static STEP: Shape = Shape::new(
-    "[[steps]]",
-    "One action on its targets.",
-    &[
-        Key::required(
-            "id",
-            KeyKind::Text(Form::Id),
-            "id = \"copy\"",
-            "The id of the step, of letters, digits, `-`, `_` and `.`, as it is typed on the command line. It is \
-             unique, regardless of case.",
-        ),
-        Key::new("title", PROSE, "The purpose of the step, for people. By default, its id."),
-        Key::required("action", TEXT, "action = \"copy\"", "The action of the step, on which its other keys depend."),
-        Key::new(
-            "items",
-            KeyKind::Table(&ITEMS),
-            "Items or procedures, by the group of which they are direct members: `items.\"GROUP\" = [\"NAME\", …]`.",
-        ),
-        Key::new(
-            "groups",
-            KeyKind::some_names(Form::Path),
-            "Whole groups of the console, by path: all items below them. `install` reinstalls the items that the run \
-             removed, and the others only with `--include-missing`.",
-        ),
-        Key::new(
-            "removed_by",
-            TEXT,
-            "The id of an earlier `uninstall` step. Exactly the instances that it removed are installed again, where \
-             they were.",
-        ),
-        Key::new(
-            "files",
-            KeyKind::some_names(Form::FileName),
-            "Files of the payload, each with a row in the file table. A new file gets the spelling of this list. Those of a \
-             manual step are verified and staged, and the run prints their directory.",
-        ),
-        Key::new(
-            "features",
-            KeyKind::names(Form::Words),
-            "Features to install although the packages have them off by default, by their keys in each of them.",
-        ),
-        Key::new(
-            "others",
-            KeyKind::Yes,
-            "All files of the table that no other step names and that are not `unused`. The only value is \
-             `true`.",
-        ),
-        Key::new(
-            "to",
-            KeyKind::Text(Form::Directory),
-            "The target of the copy: `share`, the installer share; or with `on` a directory below `Files` of every \
-             server of the role, where `.` is `Files` itself.",
-        ),
-        Key::new(
-            "parameters",
-            KeyKind::Table(&PARAMETERS),
-            "Parameters by procedure. They take precedence over those that the deployment has stored.",
-        ),
-        Key::new(
-            "service",
-            TEXT,
-            "A service of the deployment, by name or alias. Its servers are changed one after another.",
-        ),
-        Key::new(
-            "on",
-            TEXT,
-            "A role, never a server: the step concerns the servers that hold it. By default, a service's own role; \
-             with both, only servers that hold both.",
-        ),
-        Key::new("platform", TEXT, "Limits the step to servers of this platform, such as `x64`."),
-        Key::new(
-            "irreversible",
-            PROSE,
-            "The reason why the changes of the step cannot be rolled back. Each of its operations is then a point of no \
-             return: a later failure rolls back only what follows it, and the finished run cannot be undone.",
-        ),
-        Key::new("instructions", PROSE, "The task for a person. The run waits until it is confirmed as done."),
-        Key::new(
-            "undo",
-            PROSE,
-            "Instructions to roll the task back. Without them the step is the point of no return: a later failure \
-             rolls back only the steps after it.",
-        ),
-        Key::new(
-            "optional",
-            KeyKind::Flag,
-            "True if the step may be skipped. Without a terminal it is skipped and reported. By default `false`.",
-        ),
-    ],
+pub(super) static STEP: Shape = Shape::new("[[steps]]", "One action on its targets.", &STEP_KEYS)
+    .with(Cases::Of {
+        key: "action",
+        always: STEP_ALWAYS,
+        cases: &ACTIONS,
+    });
+
+/// Step of an `each-server` step, which names no servers itself.
+pub(super) static NESTED_STEP: Shape = Shape::new(
+    "[[steps.steps]]",
+    "One action of an `each-server` step, on one server at a time.",
+    STEP_KEYS.split_at(NESTED_KEYS).0,
 )
-.with(Cases::Of { key: "action", always: &["id", "title", "action"], cases: ACTIONS });
+.with(Cases::Of {
+    key: "action",
+    always: STEP_ALWAYS,
+    cases: ACTIONS.split_at(NESTED_ACTIONS).0,
+});
+
+const STEP_ALWAYS: &[&str] = &["id", "title", "action"];
+
+/// Number of the first keys of a step that a nested one has, too.
+const NESTED_KEYS: usize = 18;
+
+/// Number of the first actions that a nested step may have, too.
+const NESTED_ACTIONS: usize = 11;
+
+static STEP_KEYS: [Key; NESTED_KEYS + 3] = [
+    Key::required(
+        "id",
+        KeyKind::Text(Form::Id),
+        "id = \"copy\"",
+        "The id of the step, of letters, digits, `-`, `_` and `.`, as it is typed on the command line. It is unique \
+         among all steps, nested ones included, regardless of case.",
+    ),
+    Key::new(
+        "title",
+        PROSE,
+        "The purpose of the step, for people. By default, its id.",
+    ),
+    Key::required(
+        "action",
+        TEXT,
+        "action = \"copy\"",
+        "The action of the step, on which its other keys depend.",
+    ),
+    Key::new(
+        "items",
+        KeyKind::Table(&ITEMS),
+        "Items or procedures, by the group of which they are direct members: `items.\"GROUP\" = [\"NAME\", …]`.",
+    ),
+    Key::new(
+        "groups",
+        KeyKind::some_names(Form::Path),
+        "Whole groups of the console, by path: all items below them. `install` reinstalls the items that the run \
+         removed, and the others only with `--include-missing`. In a nested step, only items of the server count.",
+    ),
+    Key::new(
+        "removed_by",
+        TEXT,
+        "The id of an earlier `uninstall` step. Exactly the instances that it removed are installed again, where \
+         they were. A nested step names one of the same `each-server` step.",
+    ),
+    Key::new(
+        "files",
+        KeyKind::some_names(Form::FileName),
+        "Files of the payload, each with a row in the file table. A new file gets the spelling of this list. Those of a \
+         manual step are verified and staged, and the run prints their directory.",
+    ),
+    Key::new(
+        "features",
+        KeyKind::names(Form::Words),
+        "Features to install although the packages have them off by default, by their keys in each of them. Only \
+         `.msi` packages have features.",
+    ),
+    Key::new(
+        "arguments",
+        PROSE,
+        "The documented arguments of a `.exe`, `.msp` or `.msu`, for people and for the record: rollup executes \
+         nothing.",
+    ),
+    Key::new(
+        "program",
+        KeyKind::Text(Form::FileName),
+        "The name of what a `.exe`, `.msp` or `.msu` installs, which is its directory below `Programs` of each server. \
+         By default, the name of the file.",
+    ),
+    Key::new(
+        "others",
+        KeyKind::Yes,
+        "All files of the table that no other step names and that are not `unused`. The only value is \
+         `true`.",
+    ),
+    Key::new(
+        "to",
+        KeyKind::Text(Form::Directory),
+        "The target of the copy: `share`, the installer share; or with `on` a directory below `Files` of every \
+         server of the role, where `.` is `Files` itself. A nested step copies only below `Files`.",
+    ),
+    Key::new(
+        "parameters",
+        KeyKind::Table(&PARAMETERS),
+        "Parameters by procedure. They take precedence over those that the deployment has stored.",
+    ),
+    Key::new(
+        "service",
+        TEXT,
+        "A service of the deployment, by name or alias. Its servers are changed one after another.",
+    ),
+    Key::new(
+        "irreversible",
+        PROSE,
+        "The reason why the changes of the step cannot be rolled back. Each of its operations is then a point of no \
+         return: a later failure rolls back only what follows it, and the finished run cannot be undone.",
+    ),
+    Key::new(
+        "instructions",
+        PROSE,
+        "The task for a person. The run waits until it is confirmed as done.",
+    ),
+    Key::new(
+        "undo",
+        PROSE,
+        "Instructions for a person to roll the step back: a manual step, or a `.exe`, `.msp` or `.msu`. Without them \
+         the step is a point of no return: a later failure rolls back only the steps after it.",
+    ),
+    Key::new(
+        "optional",
+        KeyKind::Flag,
+        "True if the step may be skipped. Without a terminal it is skipped and reported. By default `false`.",
+    ),
+    Key::new(
+        "on",
+        TEXT,
+        "A role, never a server: the step concerns the servers that hold it. By default, a service's own role; \
+         with both, only servers that hold both.",
+    ),
+    Key::new(
+        "platform",
+        TEXT,
+        "Limits the step to servers of this platform, such as `x64`.",
+    ),
+    Key::new(
+        "steps",
+        KeyKind::Headers(&NESTED_STEP),
+        "The nested steps, in this order: all of them on one server, then all of them on the next.",
+    ),
+];
 
 const SERVICE_KEYS: &[&str] = &["service", "on", "platform"];
 const SERVICE_RULES: &[Rule] = &[Rule::Targets(&["service"])];
 
-const ACTIONS: &[Case] = &[
+/// Extensions of the packages that `run` takes.
+const PACKAGES: &[&str] = &["msi", "exe", "msp", "msu"];
+/// Extensions of those that rollup verifies and records, but cannot open.
+pub(super) const OPAQUE: &[&str] = &["exe", "msp", "msu"];
+
+static ACTIONS: [Case; NESTED_ACTIONS + 1] = [
     Case {
         name: "uninstall",
         about: "Removes items as one batch, from every server that has them.",
@@ -367,18 +429,34 @@ const ACTIONS: &[Case] = &[
         rules: &[
             Rule::Targets(&["files", "others"]),
             Rule::Alone("others", &["files"]),
-            Rule::Needs("to", "to = \"share\""),
+            Rule::Needs("to", "to = \"…\""),
             Rule::Place("to", "share", &["on", "platform"]),
         ],
     },
     Case {
         name: "run",
-        about: "Runs installer packages on every server of a role, outside the console.",
-        keys: &["files", "features", "on", "platform", "irreversible"],
+        about: "Puts packages on every server of a role, outside the console. A `.msi` is unpacked; a `.exe`, `.msp` or \
+                `.msu` is verified, stored and recorded, and never executed.",
+        keys: &[
+            "files",
+            "features",
+            "arguments",
+            "program",
+            "undo",
+            "irreversible",
+            "on",
+            "platform",
+        ],
         rules: &[
             Rule::Targets(&["files"]),
             Rule::Needs("on", ON),
-            Rule::Packages("files"),
+            Rule::Alone("irreversible", &["undo"]),
+            Rule::Kinds(None, PACKAGES),
+            Rule::Kinds(Some("features"), &["msi"]),
+            Rule::Kinds(Some("arguments"), OPAQUE),
+            Rule::Kinds(Some("program"), OPAQUE),
+            Rule::Kinds(Some("undo"), OPAQUE),
+            Rule::OneFile("program"),
         ],
     },
     Case {
@@ -431,6 +509,15 @@ const ACTIONS: &[Case] = &[
         rules: &[
             Rule::Needs("instructions", "instructions = \"…\""),
             Rule::With("platform", "on", ON),
+        ],
+    },
+    Case {
+        name: "each-server",
+        about: "Does its nested steps on one server of a role, then on the next.",
+        keys: &["on", "platform", "steps"],
+        rules: &[
+            Rule::Needs("on", ON),
+            Rule::Needs("steps", "[[steps.steps]]"),
         ],
     },
 ];

@@ -35,7 +35,7 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
             Some(CopyTarget::Servers(directory)) => {
                 let directory = directory.as_ref().map(RelPath::case_folded);
                 let directory = directory.as_ref().map_or("", CaseFolded::as_str);
-                format!("{}/{directory}", step.servers())
+                format!("{}/{directory}", draft.servers(step))
             }
             None => continue,
         };
@@ -91,15 +91,19 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             None => format!("the manifest has no step `{named}`"),
             Some(other) if other == at => format!("the step `{named}` refers to itself"),
             Some(other) if other > at => format!("the step `{named}` is below this one"),
+            Some(other) if earlier[other].within != step.within => {
+                format!("the step `{named}` is not beside this one")
+            }
             Some(other) if matches!(earlier[other].verb, Some(Verb::Uninstall) | None) => {
                 reference.text.clone_from(&earlier[other].id);
                 continue;
             }
             Some(_) => format!("the step `{named}` removes nothing"),
         };
-        let uninstalls = earlier
-            .iter()
-            .filter(|step| step.verb == Some(Verb::Uninstall) && !step.id.is_empty());
+        let within = step.within;
+        let uninstalls = earlier.iter().filter(|step| {
+            step.verb == Some(Verb::Uninstall) && !step.id.is_empty() && step.within == within
+        });
         let near = reader.nearest(named, uninstalls.map(|step| step.id.as_str()));
         reader
             .report(Code::InvalidRemovedBy, &reference.span, message)

@@ -6,6 +6,7 @@ use super::{PackageError, PayloadFact, PayloadFacts};
 use crate::deployment::description::{Description, ItemKind};
 use crate::deployment::tree::FileFacts;
 use crate::document::{Code, Severity, Span};
+use crate::installer::FileFormat;
 use crate::manifest::{FileTable, PayloadFile};
 use crate::names::{CaseFolded, Digest, Escaped, FileName};
 
@@ -120,6 +121,36 @@ fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
     named.collect()
 }
 
+/// Returns the difference of an opaque package whose format is not that of its name.
+fn wrong_format(name: &FileName, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
+    let format = match &fact.package {
+        Ok(_) => Some(&FileFormat::Package),
+        Err(error) => error.format.as_ref(),
+    };
+    let (wanted, is_wanted) = match format {
+        _ if name.has_extension(&["exe"]) => (
+            "a program (PE)",
+            matches!(format, Some(FileFormat::WindowsProgram(_))),
+        ),
+        _ if name.has_extension(&["msp"]) => {
+            ("a patch (.msp)", matches!(format, Some(FileFormat::Patch)))
+        }
+        _ => (
+            "an update of Windows (.msu)",
+            matches!(
+                format,
+                Some(FileFormat::WindowsUpdate | FileFormat::Cabinet)
+            ),
+        ),
+    };
+    if is_wanted {
+        return None;
+    }
+    let found = format.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let message = format!("`{name}` is not {wanted}: it is {found}");
+    Some((Code::NotAnInstaller, message, UNPACK_AGAIN))
+}
+
 fn code_of(error: &PackageError) -> Code {
     if error.is_package {
         Code::UnusableInstaller
@@ -166,7 +197,7 @@ impl PayloadComparison<'_> {
             row.name, error.why
         );
         self.report(code_of(error), Severity::Warning, &row.span, message)
-            .help = Some(error.help);
+            .help = Some(error.help());
         true
     }
 
@@ -247,6 +278,9 @@ impl PayloadComparison<'_> {
         // Without a deployment, an installer in the share may be that of any item.
         let is_shared = name.is_msi() && self.table.shared.contains(&case_folded);
         let may_be_needed = !self.knows_items && is_shared;
+        if self.table.opaque.contains(&case_folded) {
+            return wrong_format(name, fact);
+        }
         let needed =
             self.table.run.contains_key(&case_folded) || installed.is_some() || may_be_needed;
         match &fact.package {
@@ -255,7 +289,7 @@ impl PayloadComparison<'_> {
                     true => format!("`{name}` cannot be installed from: {}", error.why),
                     false => format!("`{name}` is not an installer: {}", error.why),
                 };
-                Some((code_of(error), message, error.help))
+                Some((code_of(error), message, error.help()))
             }
             Err(_) => None,
             Ok(contents) => {

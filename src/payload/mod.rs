@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, hash};
 use crate::installer::{self, Contents, FileFormat, InstallerError, ReadSeek, SiblingFiles};
 use crate::manifest::FileTable;
-use crate::names::{CaseFolded, FileName, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath, Version};
 
 pub use compare::{PayloadDifference, compare};
 
@@ -58,8 +58,27 @@ pub struct PackageError {
     pub is_package: bool,
     /// Reason as text.
     pub why: String,
-    /// Advice that fits the format of the file.
-    pub help: &'static str,
+    /// Format of the file; none if it cannot be read.
+    pub format: Option<FileFormat>,
+}
+
+impl PackageError {
+    /// Returns advice that fits the format of the file.
+    pub fn help(&self) -> &'static str {
+        let format = self.format.as_ref();
+        format.map_or("replace it by the file", FileFormat::help)
+    }
+}
+
+impl PayloadFact {
+    /// Returns the version in the resources of a program, if it consists of numbers.
+    pub fn program_version(&self) -> Option<Version> {
+        let Some(FileFormat::WindowsProgram(program)) = &self.package.as_ref().err()?.format else {
+            return None;
+        };
+        let version = program.version.as_deref()?.split_whitespace().next()?;
+        version.parse().ok()
+    }
 }
 
 impl Payload {
@@ -147,7 +166,7 @@ impl Payload {
                 let package = Err(PackageError {
                     is_package: false,
                     why: why.clone(),
-                    help: "replace it by the file",
+                    format: None,
                 });
                 PayloadFact {
                     name,
@@ -177,11 +196,11 @@ impl Payload {
                     InstallerError::NotAPackage(why) => why,
                     other => other.to_string(),
                 };
-                let help = FileFormat::of(&mut reader).map_err(fail)?.help();
+                let format = Some(FileFormat::of(&mut reader).map_err(fail)?);
                 Err(PackageError {
                     is_package,
                     why,
-                    help,
+                    format,
                 })
             }
         };

@@ -644,12 +644,15 @@ fn step(title: String, operations: Vec<Operation>) -> PlannedStep {
     PlannedStep {
         id: ACCEPT.to_owned(),
         title,
+        within: None,
         action: ACCEPT.to_owned(),
         line: 0,
         operations,
         nothing: Vec::new(),
         left_out: Vec::new(),
         manual: None,
+        arguments: None,
+        undo: None,
     }
 }
 
@@ -685,6 +688,7 @@ fn plan_of(
         steps: vec![step],
         outage: Vec::new(),
         outage_behind: 0,
+        role_outages: Vec::new(),
         sources: Vec::new(),
         swaps,
         expected_state: Some(ExpectedState {

@@ -125,7 +125,7 @@ pub(super) fn brought_service(record: ServiceRecord) -> Brought {
 pub(super) fn brought_item(record: Option<&ItemRecord>) -> Brought {
     let installed = record.and_then(|record| record.installed.as_ref());
     Brought {
-        version: installed.map(|installed| installed.version.clone()),
+        version: installed.and_then(|installed| installed.version.clone()),
         sha256: installed.map(|installed| installed.installer.sha256),
         removed: installed.is_none(),
         ..Brought::default()

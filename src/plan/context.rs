@@ -110,7 +110,7 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<ConsoleGroup>) {
                 .unwrap_or(State::NotInstalled),
             version: item
                 .and_then(|record| record.installed.as_ref())
-                .map(|installed| installed.version.clone()),
+                .and_then(|installed| installed.version.clone()),
         }
     };
     let items = group.items.iter().map(|&id| {

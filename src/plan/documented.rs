@@ -120,7 +120,11 @@ fn file_table(bound: &BoundManifest) -> Vec<FileTableRow> {
         | Action::Manual { files, .. } = &step.action
         {
             for file in files {
-                steps.entry(file.row).or_default().push(step.id.clone());
+                let steps = steps.entry(file.row).or_default();
+                // A nested step is there once for each server.
+                if !steps.iter().any(|id| id == step.author_id()) {
+                    steps.push(step.author_id().to_owned());
+                }
             }
         }
     }

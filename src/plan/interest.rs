@@ -24,7 +24,7 @@ pub fn interest(bound: &BoundManifest, site: &Description, is_applied: bool) -> 
                 installers(&mut interest, site, is_applied);
             }
             Action::Reinstall { .. } => installers(&mut interest, site, is_applied),
-            Action::Manual { .. } => {}
+            Action::Manual { .. } | Action::NoServer => {}
             Action::Initialize(procedures) => {
                 let procedures = procedures.iter();
                 add_targets(&mut interest, procedures.map(|procedure| &procedure.target));

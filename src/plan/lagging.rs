@@ -449,12 +449,16 @@ fn item_difference(record: Option<&ItemRecord>, brought: &Brought) -> Option<Str
     let Some(installed) = installed else {
         return Some("is not installed".to_owned());
     };
-    let version = brought.version.as_ref()?;
-    if installed.version != *version {
-        return Some(format!("has version {}, not {version}", installed.version));
+    if let (Some(installed), Some(version)) = (&installed.version, &brought.version)
+        && installed != version
+    {
+        return Some(format!("has version {installed}, not {version}"));
     }
-    let is_same = brought.sha256 == Some(installed.installer.sha256);
-    (!is_same).then(|| format!("was installed from another installer of version {version}"))
+    let sha256 = brought.sha256?;
+    (sha256 != installed.installer.sha256).then(|| match &brought.version {
+        Some(version) => format!("was installed from another installer of version {version}"),
+        None => "was installed from another file".to_owned(),
+    })
 }
 
 /// Returns the directories that belong to no instance and no server: those of a server that lost its

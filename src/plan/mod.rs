@@ -7,6 +7,7 @@
 mod accept;
 mod actions;
 mod applicability;
+mod availability;
 mod brought;
 mod bytes;
 mod compare;
@@ -26,6 +27,7 @@ mod reversibility;
 mod rollup;
 mod simulated_state;
 mod simulated_tree;
+mod steps;
 mod swaps;
 
 use schemars::JsonSchema;
@@ -41,6 +43,7 @@ pub use accept::{
     AcceptResult, AppliedByHand, Expectation, accept, accept_applied, accept_interest,
 };
 pub use applicability::NothingToDo;
+pub use availability::RoleOutage;
 pub use compare::{PlanDifference, differences, differences_of_context};
 pub use context::{ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context};
 pub use documented::{CheckedPrerequisite, DocumentedFacts, FileTableRow};
@@ -53,6 +56,7 @@ pub use refusal::{Reason, ReasonKind, Refusal};
 pub use requirements::broken_requirements;
 pub use reversibility::PointOfNoReturn;
 pub use rollup::{Planned, plan};
+pub use steps::{SwapsByStep, may_mean};
 
 /// Version of the format of `plan.json`.
 pub const SCHEMA: u32 = 1;
@@ -92,6 +96,9 @@ pub struct Plan {
     /// Number of the instances behind those: they depend on them, directly or through others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outage_behind: usize,
+    /// Servers that are unavailable at once, for each role of which some are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub role_outages: Vec<RoleOutage>,
     /// Every file that the run reads, from the payload or from the share.
     pub sources: Vec<PlanSource>,
     /// Swaps in order, numbered from 1.
@@ -189,13 +196,16 @@ pub struct DependencyOutage {
     pub to: String,
 }
 
-/// Step of the manifest, resolved to operations.
+/// Step of the manifest, resolved to operations; a nested one once for each server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedStep {
-    /// Id that the author gave it.
+    /// Id that the author gave it; of a nested step `STEP@SERVER`.
     pub id: String,
     /// Title, for people.
     pub title: String,
+    /// `each-server` step in which it is nested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<WithinEachServer>,
     /// Keyword of its action, such as `uninstall`.
     pub action: String,
     /// Line of the step in the manifest.
@@ -209,6 +219,23 @@ pub struct PlannedStep {
     pub left_out: Vec<String>,
     /// Instructions of a `manual` step, at which the run waits for a person.
     pub manual: Option<ManualStep>,
+    /// Documented arguments of packages that rollup cannot open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
+    /// Instructions for a person to roll these packages back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+/// `each-server` step in which another one is nested, and the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WithinEachServer {
+    /// Id of the `each-server` step.
+    pub step: String,
+    /// Its title, for people.
+    pub title: String,
+    /// Name of the server.
+    pub server: String,
 }
 
 /// Target of a step that needs no change.
@@ -622,16 +649,6 @@ impl Plan {
         paths.sort();
         paths.dedup();
         paths
-    }
-
-    /// Returns the swaps of one step.
-    pub fn swaps_of<'a>(
-        &'a self,
-        step: Option<&'a str>,
-    ) -> impl DoubleEndedIterator<Item = &'a Swap> {
-        self.swaps
-            .iter()
-            .filter(move |swap| swap.step.as_deref() == step)
     }
 
     /// Returns the operations of all steps, in order.

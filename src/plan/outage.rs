@@ -64,7 +64,7 @@ impl Plan {
     }
 }
 
-fn begins_outage(operation: &Operation) -> bool {
+pub(super) fn begins_outage(operation: &Operation) -> bool {
     match operation.kind {
         OperationKind::Uninstall => true,
         OperationKind::Stop => {
@@ -78,7 +78,7 @@ fn begins_outage(operation: &Operation) -> bool {
     }
 }
 
-fn ends_outage(operation: &Operation) -> bool {
+pub(super) fn ends_outage(operation: &Operation) -> bool {
     use OperationKind::{Install, Replace, Run, Start};
     matches!(operation.kind, Install | Replace | Run | Start)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::applicability::{self, Applicability, NothingToDo};
+use super::availability::role_outages;
 use super::brought::{applied_record, changes_of_record};
 use super::inspect::{inspect, refuse_unsupported};
 use super::lagging::{Lagging, lagging};
@@ -231,6 +232,7 @@ fn finish(
         .iter()
         .map(|step| step.id.as_str())
         .collect();
+    let role_outages = role_outages(&snapshot.description, inputs.bound, &steps);
     let mut plan = Plan {
         schema: SCHEMA,
         digest: None,
@@ -248,6 +250,7 @@ fn finish(
         steps,
         outage: requirements::outage(snapshot, &state.absences, &ids),
         outage_behind: requirements::outage_behind(snapshot, &state.absences),
+        role_outages,
         sources: Vec::new(),
         swaps: Vec::new(),
         expected_state: None,

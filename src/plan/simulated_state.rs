@@ -6,7 +6,7 @@ use super::actions::{PlannedChange, StepDraft};
 use super::brought::BroughtPlaces;
 use super::requirements::Absences;
 use super::simulated_tree::{SimulatedTree, divide};
-use super::{NewEntry, Operation, PlanSource, PlannedStep, SourceLocation, Swap};
+use super::{NewEntry, Operation, PlanSource, PlannedStep, SourceLocation, Swap, WithinEachServer};
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
@@ -147,12 +147,19 @@ impl<'a> SimulatedState<'a> {
         PlannedStep {
             id: step.id.clone(),
             title: step.title.clone(),
+            within: step.within.as_ref().map(|within| WithinEachServer {
+                step: within.step.clone(),
+                title: within.title.clone(),
+                server: self.snapshot.description[within.server].name.to_string(),
+            }),
             action: step.keyword.to_owned(),
             line: step.line,
             operations,
             nothing: draft.nothing,
             left_out: draft.left_out,
             manual: draft.manual,
+            arguments: draft.arguments,
+            undo: draft.undo,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::deployment::description::{Description, ItemKind};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::ItemRecord;
 use crate::deployment::run_dir::ROLLUP_DIR;
-use crate::installer::{Recipe, build_package, build_program};
+use crate::installer::{Recipe, build_package, build_patch, build_program, build_update};
 use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
 
@@ -51,12 +51,14 @@ impl InstalledVersions {
             }
             let text = fs::read_to_string(entry.path()).unwrap_or_default();
             let record = ItemRecord::parse(&text).ok();
-            if let Some(installed) = record.and_then(|record| record.installed) {
+            if let Some(installed) = record.and_then(|record| record.installed)
+                && let Some(version) = installed.version
+            {
                 let newest = versions
                     .entry(installed.installer.name.case_folded())
-                    .or_insert_with(|| installed.version.clone());
-                if *newest < installed.version {
-                    *newest = installed.version;
+                    .or_insert_with(|| version.clone());
+                if *newest < version {
+                    *newest = version;
                 }
             }
         }
@@ -96,12 +98,8 @@ pub(super) fn contents(
     let build = |row: &PayloadFile| {
         let product = products.get(&row.name.case_folded()).copied();
         let modified = row.modified.unwrap_or(SOME_TIME);
-        let bytes = match (
-            product,
-            row.name.is_msi(),
-            row.name.as_str().to_ascii_lowercase().ends_with(".exe"),
-        ) {
-            (Some(_), _, _) | (None, true, _) => {
+        let bytes = match product {
+            _ if product.is_some() || row.name.is_msi() => {
                 let (product, features) = match product {
                     Some((product, features)) => (product.to_owned(), features.to_vec()),
                     None => (stem(&row.name), run_features(&row.name)),
@@ -117,8 +115,16 @@ pub(super) fn contents(
                     &row.name, &product, version, row.size, modified, &features,
                 ))?
             }
-            (None, false, true) => build_program(&row.name, row.size.unwrap_or(64 * 1024))?,
-            (None, false, false) => plain(&row.name, row.size.unwrap_or(1024)),
+            _ if row.name.has_extension(&["exe"]) => {
+                build_program(&row.name, row.size.unwrap_or(64 * 1024))?
+            }
+            _ if row.name.has_extension(&["msp"]) => {
+                build_patch(&row.name, row.size.unwrap_or(64 * 1024))?
+            }
+            _ if row.name.has_extension(&["msu"]) => {
+                build_update(&row.name, row.size.unwrap_or(64 * 1024))
+            }
+            _ => plain(&row.name, row.size.unwrap_or(1024)),
         };
         let built = Digest::of(&bytes);
         match row.sha256 {

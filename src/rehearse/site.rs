@@ -13,7 +13,8 @@ use crate::deployment::description::{Description, Item, ItemKind};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::parameters::Parameters;
 use crate::deployment::records::{
-    FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
+    FileRecord, Installed, InstallerRecord, ItemRecord, PackageRecord, ProcedureRecord,
+    ServiceRecord,
 };
 use crate::installer::{
     self, Contents, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
@@ -147,14 +148,16 @@ fn record(
     };
     let installed = Installed {
         product: contents.identity.product.clone(),
-        version: contents.identity.version.clone(),
-        product_code: contents.identity.product_code.clone(),
-        upgrade_code: contents.identity.upgrade_code.clone(),
+        version: Some(contents.identity.version.clone()),
+        package: PackageRecord::Msi {
+            product_code: contents.identity.product_code.clone(),
+            upgrade_code: contents.identity.upgrade_code.clone(),
+            features: features.to_vec(),
+        },
         installer: InstallerRecord {
             name: installer.clone(),
             sha256: Digest::of(package),
         },
-        features: features.to_vec(),
         // The package has just the features that the item asks for.
         files: contents.files.iter().map(file).collect(),
     };

@@ -250,6 +250,7 @@ pub fn behind_last_point<'p>(
         swaps: BTreeSet::new(),
         by_hand: false,
     };
+    let swaps = plan.swaps_by_step();
     for step in plan.steps.iter().rev() {
         if step.manual.is_some() && run.journal.confirmed(&step.id) == Some(Answer::Done) {
             if step.id == behind.point.step.id {
@@ -257,7 +258,7 @@ pub fn behind_last_point<'p>(
             }
             behind.by_hand = true;
         }
-        for swap in plan.swaps_of(Some(&step.id)).rev() {
+        for swap in swaps.of(Some(step)).iter().rev() {
             if at.contains(&swap.number) {
                 return Ok(Some(behind));
             }

@@ -84,9 +84,10 @@ fn answers(
     let mut is_behind_begun = false;
     let mut is_before_done = Vec::new();
     let mut all_done = true;
+    let swaps = plan.swaps_by_step();
     for step in &plan.steps {
         is_before_done.push(all_done);
-        for swap in plan.swaps_of(Some(&step.id)) {
+        for swap in swaps.of(Some(step)) {
             all_done &= swap_state(tree, &run.directory, swap)? == Some(SwapState::Done);
         }
     }
@@ -103,7 +104,7 @@ fn answers(
                 });
             }
         }
-        for swap in plan.swaps_of(Some(&step.id)) {
+        for swap in swaps.of(Some(step)) {
             let state = swap_state(tree, &run.directory, swap)?;
             is_behind_begun |= state != Some(SwapState::NotBegun);
         }

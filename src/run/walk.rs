@@ -46,6 +46,7 @@ impl SwapWalk<'_> {
     /// Walks to the planned state. May be called at any time: swaps that are done are skipped.
     pub(super) fn forward(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
+        let swaps = plan.swaps_by_step();
         for step in plan.steps.iter().map(Some).chain([None]) {
             if let Some(step) = step.filter(|step| self.listener.stops_before(step)) {
                 return self.pause(RunError::StopsBefore {
@@ -58,7 +59,7 @@ impl SwapWalk<'_> {
             });
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
-            for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
+            for &swap in swaps.of(step) {
                 let slot = Slot::new(self.disk, self.run, swap);
                 if self.listener.is_stopped() && slot.state()? != SwapState::Done {
                     return self.pause(RunError::Interrupted);
@@ -89,15 +90,19 @@ impl SwapWalk<'_> {
             first.entry(&swap.live).or_insert(swap.number);
         }
         let is_first = |swap: &Swap| first.get(&swap.live) == Some(&swap.number);
+        let swaps = plan.swaps_by_step();
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
             {
                 self.undo_manual_step(step, manual)?;
             }
+            if let Some((step, undo)) = step.and_then(|step| Some((step, step.undo.as_ref()?))) {
+                self.undo_packages(step, undo, swaps.of(Some(step)))?;
+            }
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             let mut step_reported = false;
-            for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
+            for &swap in swaps.of(step).iter().rev() {
                 if self.exceptions.left_alone.contains(&swap.live) {
                     continue;
                 }
@@ -255,11 +260,49 @@ impl SwapWalk<'_> {
         let Some(undo) = &manual.undo else {
             return Err(self.point_of_no_return(step));
         };
+        self.ask_to_undo(step, undo, &manual.servers)
+    }
+
+    /// Waits until the packages of a step, which rollup cannot open, are rolled back by hand, if any
+    /// of them is in its place. The files follow.
+    fn undo_packages(
+        &mut self,
+        step: &PlannedStep,
+        undo: &str,
+        swaps: &[&Swap],
+    ) -> Result<(), RunError> {
+        if self.journal.journal().is_undone_by_hand(&step.id) {
+            return Ok(());
+        }
+        let mut done = BTreeSet::new();
+        for swap in swaps {
+            if Slot::new(self.disk, self.run, swap).state()? == SwapState::Done {
+                done.insert(swap.number);
+            }
+        }
+        let operations = step.operations.iter();
+        let servers: Vec<String> = operations
+            .filter(|operation| done.contains(&operation.swap))
+            .filter_map(|operation| operation.server.clone())
+            .collect();
+        if servers.is_empty() {
+            return Ok(());
+        }
+        self.ask_to_undo(step, undo, &servers)
+    }
+
+    /// Asks a person to roll a step back, and records the answer.
+    fn ask_to_undo(
+        &mut self,
+        step: &PlannedStep,
+        undo: &str,
+        servers: &[String],
+    ) -> Result<(), RunError> {
         let question = Question {
             step,
             text: undo,
             optional: false,
-            servers: &manual.servers,
+            servers,
             direction: Direction::Back,
         };
         match self.ask(&question) {

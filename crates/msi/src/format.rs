@@ -46,6 +46,9 @@ pub enum FileFormat {
     Unknown,
 }
 
+/// Class of the compound file of a patch.
+pub(super) const PATCH_CLASS: u128 = 0x000c1086_0000_0000_c000_000000000046;
+
 /// Number of bytes that are looked at.
 const LOOKED_AT: u64 = 1024;
 
@@ -104,14 +107,13 @@ impl FileFormat {
     pub(super) fn of_compound<R>(compound: &cfb::CompoundFile<R>) -> Self {
         const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
         const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
-        const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
         let has_table =
             |table: &str| compound.is_stream(encode_stream_name(table, StreamKind::Table));
         match compound.root_entry().clsid().as_u128() {
             PACKAGE if has_table("ModuleSignature") && !has_table("Media") => Self::MergeModule,
             PACKAGE => Self::Package,
             TRANSFORM => Self::Transform,
-            PATCH => Self::Patch,
+            PATCH_CLASS => Self::Patch,
             _ => Self::OtherCompound,
         }
     }

@@ -33,7 +33,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use rollup_names::RelPath;
 
-pub use build::{BuildError, Recipe, build_package, build_program};
+pub use build::{BuildError, Recipe, build_package, build_patch, build_program, build_update};
 pub use contents::{BesideFile, Contents, SelectionError, Survey, UnpackedFile, contents, survey};
 pub use error::InstallerError;
 pub use features::{Component, Components, Feature, UnknownFeatureError};

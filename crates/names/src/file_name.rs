@@ -68,8 +68,16 @@ impl FileName {
 
     /// Returns whether the name ends in `.msi`, regardless of case.
     pub fn is_msi(&self) -> bool {
-        let name = self.0.as_bytes();
-        name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b".msi")
+        self.has_extension(&["msi"])
+    }
+
+    /// Returns whether the name has one of these extensions, regardless of case.
+    pub fn has_extension(&self, extensions: &[&str]) -> bool {
+        let Some((stem, extension)) = self.0.rsplit_once('.') else {
+            return false;
+        };
+        let is_one = |one: &&str| extension.eq_ignore_ascii_case(one);
+        !stem.is_empty() && extensions.iter().any(is_one)
     }
 }
 

@@ -30,7 +30,13 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     job.require_payload()?;
     job.check_confirmed(&args.confirm)?;
     if let Some(step) = &args.stop_before {
-        require_step(&job.loaded.manifest, step, "--stop-before", "")?;
+        require_step(
+            &job.loaded.manifest,
+            &job.site.description,
+            step,
+            "--stop-before",
+            "",
+        )?;
     }
     let backup = match &args.backup_dir {
         Some(directory) => Some(backup::target(directory, &job)?),

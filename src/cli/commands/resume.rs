@@ -2,15 +2,14 @@
 
 use anyhow::Context;
 
-use crate::cli::answers::check_answers;
 use crate::cli::args::ResumeArgs;
 use crate::cli::backup::Backup;
 use crate::cli::ending::{applied, begin_progress, report_comparison, report_pending, report_undo};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
+use crate::cli::named::answered_steps;
 use crate::cli::recovery::{
-    confirm_recovery, lock_for_recovery, manual_steps, print_remaining_operations,
-    report_no_open_run, sound,
+    confirm_recovery, lock_for_recovery, print_remaining_operations, report_no_open_run, sound,
 };
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
@@ -31,11 +30,11 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         false => sound(open)?,
     };
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
-    check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
+    let confirmed = answered_steps(&args.done, &plan, &open, Direction::Forward)?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
     confirm_recovery(&disk, &open, &plan, Direction::Forward, args.yes)?;
     let options = RunOptions {
-        confirmed: args.done.clone(),
+        confirmed,
         manual_steps: args.rehearsal.into(),
         asked: options_of(&disk, &open, &plan, args)?,
         ..RunOptions::default()
@@ -79,8 +78,9 @@ fn options_of(
         let before = plan
             .steps
             .iter()
-            .take_while(|planned| !planned.id.eq_ignore_ascii_case(step));
-        let mut swaps = before.flat_map(|planned| plan.swaps_of(Some(planned.id.as_str())));
+            .take_while(|planned| !planned.may_be(step));
+        let by_step = plan.swaps_by_step();
+        let mut swaps = before.flat_map(|planned| by_step.of(Some(planned)));
         swaps.any(|swap| !examined.is_done(swap.number))
     };
     Ok(AskedOptions {

@@ -121,7 +121,7 @@ fn row<'a>(
             State::Verified if is_touched => State::Unverified,
             state => state,
         },
-        version: installed.map(|installed| installed.version.to_string()),
+        version: installed.and_then(|installed| Some(installed.version.as_ref()?.to_string())),
         path,
     }
 }

@@ -3,16 +3,16 @@
 use anyhow::Context;
 
 use crate::cli::advice::{command_for, undo_of};
-use crate::cli::answers::{check_answers, confirm};
+use crate::cli::answers::confirm;
 use crate::cli::args::UndoArgs;
 use crate::cli::ending::report_pending;
 use crate::cli::ending::{applied, begin_progress};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::question;
-use crate::cli::named::{Newest, find_run};
+use crate::cli::named::{Newest, answered_steps, find_run};
 use crate::cli::recovery::{
-    confirm_recovery, lock_for_recovery, manual_steps, other_is_open, print_remaining_operations,
+    confirm_recovery, lock_for_recovery, other_is_open, print_remaining_operations,
     report_no_open_run, sound, state_of,
 };
 use crate::cli::terminal::out;
@@ -85,7 +85,7 @@ fn undo_run(
     site: Option<&Description>,
 ) -> anyhow::Result<Exit> {
     let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
-    check_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
+    let confirmed = answered_steps(&args.done, &plan, run, Direction::Back)?;
     let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
     let mut reasons = reasons.context(OfRun(run.number))?;
     if run.is_open() {
@@ -100,7 +100,7 @@ fn undo_run(
     }
     confirm_recovery(disk, run, &plan, Direction::Back, args.yes)?;
     let options = RunOptions {
-        confirmed: args.done.clone(),
+        confirmed,
         manual_steps: args.rehearsal.into(),
         ..RunOptions::default()
     };

@@ -2,11 +2,13 @@
 //! did.
 
 use std::fmt;
+use std::path::Path;
 
 use super::{Failure, of_reasons};
 use crate::cli::advice::undo_of;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::FailurePlaces;
+use crate::cli::terminal::out::shell_quoted;
 use crate::deployment::attributes::CARRY_ACTION;
 use crate::journal::{Direction, JournalError, Run, RunState};
 use crate::names::error_chain;
@@ -224,15 +226,17 @@ fn manual_step_advice(error: &RunError) -> Option<String> {
             step,
             direction: Direction::Forward,
         } => Some(format!(
-            "follow the instructions, then `rollup resume --done {step}`; \
-             or `rollup undo` rolls back as far as possible"
+            "follow the instructions, then `rollup resume --done {}`; \
+             or `rollup undo` rolls back as far as possible",
+            shell_quoted(Path::new(step))
         )),
         RunError::Waiting {
             step,
             direction: Direction::Back,
         } => Some(format!(
-            "roll the step back by hand, then `rollup undo --done {step}`; \
-             or `rollup resume` goes forward again"
+            "roll the step back by hand, then `rollup undo --done {}`; \
+             or `rollup resume` goes forward again",
+            shell_quoted(Path::new(step))
         )),
         RunError::PointOfNoReturn { .. } => Some(
             "everything after that step was rolled back; \

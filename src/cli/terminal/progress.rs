@@ -292,7 +292,7 @@ impl Listener for RunProgress {
             .asked
             .stop_before
             .as_ref()
-            .is_some_and(|id| id.eq_ignore_ascii_case(&step.id))
+            .is_some_and(|word| step.may_be(word))
     }
 
     fn on_failure(&self) -> OnFailure {

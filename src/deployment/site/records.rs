@@ -87,20 +87,41 @@ pub struct ItemRecord {
 /// Record of an installed product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// ProductName of the installer.
+    /// ProductName of the installer; of an opaque package the name of its program.
     pub product: String,
-    /// ProductVersion.
-    pub version: Version,
-    /// ProductCode, with braces.
-    pub product_code: String,
-    /// UpgradeCode, with braces.
-    pub upgrade_code: Option<String>,
+    /// ProductVersion; of an opaque package the version in its resources, if it has one.
+    pub version: Option<Version>,
+    pub package: PackageRecord,
     /// Installer that it was installed from.
     pub installer: InstallerRecord,
-    /// Features that were installed although the package has them off, sorted.
-    pub features: Vec<String>,
     /// Files that it installed, by path below `files/`.
     pub files: BTreeMap<RelPath, FileRecord>,
+}
+
+/// Package of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageRecord {
+    /// Windows Installer package, which was unpacked.
+    Msi {
+        /// ProductCode, with braces.
+        product_code: String,
+        /// UpgradeCode, with braces.
+        upgrade_code: Option<String>,
+        /// Features that were installed although the package has them off, sorted.
+        features: Vec<String>,
+    },
+    /// File that rollup stored and could not open.
+    Opaque {
+        /// Documented arguments.
+        arguments: Option<String>,
+    },
+}
+
+/// Kinds of packages whose records name them.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenKind {
+    Opaque,
 }
 
 /// Installer from which a product was installed.
@@ -141,15 +162,63 @@ struct WrittenItem {
     revision: Option<Version>,
     #[serde(default)]
     accepted: bool,
+    kind: Option<WrittenKind>,
     product: Option<String>,
     version: Option<Version>,
     product_code: Option<String>,
     upgrade_code: Option<String>,
+    arguments: Option<String>,
     installer: Option<InstallerRecord>,
     #[serde(default)]
     features: Vec<String>,
     #[serde(default)]
     files: BTreeMap<RelPath, FileRecord>,
+}
+
+impl WrittenItem {
+    /// Returns the installed product; none without any of its keys.
+    fn installed(self) -> Result<Option<Installed>, RecordError> {
+        let state = self.state;
+        let incomplete = || {
+            RecordError::NotARecord(format!(
+                "state `{}`: the keys of an installed product do not belong together",
+                state.as_str()
+            ))
+        };
+        let has_codes = self.product_code.is_some() || self.upgrade_code.is_some();
+        let package = match (self.kind, self.product_code) {
+            (Some(WrittenKind::Opaque), None) if !has_codes && self.features.is_empty() => {
+                PackageRecord::Opaque {
+                    arguments: self.arguments,
+                }
+            }
+            (None, Some(product_code)) if self.arguments.is_none() && self.version.is_some() => {
+                PackageRecord::Msi {
+                    product_code,
+                    upgrade_code: self.upgrade_code,
+                    features: self.features,
+                }
+            }
+            (None, None) if self.product.is_none() && self.installer.is_none() => {
+                let is_empty = self.version.is_none() && self.arguments.is_none() && !has_codes;
+                return match is_empty && !state.is_installed() {
+                    true => Ok(None),
+                    false => Err(incomplete()),
+                };
+            }
+            _ => return Err(incomplete()),
+        };
+        let (Some(product), Some(installer)) = (self.product, self.installer) else {
+            return Err(incomplete());
+        };
+        Ok(Some(Installed {
+            product,
+            version: self.version,
+            package,
+            installer,
+            files: self.files,
+        }))
+    }
 }
 
 impl ItemRecord {
@@ -178,47 +247,13 @@ impl ItemRecord {
 
     /// Reads a record.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let WrittenItem {
-            state,
-            kb,
-            revision,
-            accepted,
-            product,
-            version,
-            product_code,
-            upgrade_code,
-            installer,
-            features,
-            files,
-            ..
-        } = parse_record(text)?;
-        let installed = match (product, version, product_code, installer) {
-            (Some(product), Some(version), Some(product_code), Some(installer)) => {
-                Some(Installed {
-                    product,
-                    version,
-                    product_code,
-                    upgrade_code,
-                    installer,
-                    features,
-                    files,
-                })
-            }
-            (None, None, None, None) if !state.is_installed() => None,
-            _ => {
-                return Err(RecordError::NotARecord(format!(
-                    "state `{}`: the keys `product`, `version`, `product_code` and `installer` \
-                     belong together",
-                    state.as_str()
-                )));
-            }
-        };
+        let written: WrittenItem = parse_record(text)?;
         Ok(Self {
-            state,
-            kb,
-            revision,
-            accepted,
-            installed,
+            state: written.state,
+            kb: written.kb,
+            revision: written.revision.clone(),
+            accepted: written.accepted,
+            installed: written.installed()?,
         })
     }
 
@@ -229,17 +264,35 @@ impl ItemRecord {
             line(&mut text, format_args!("accepted = true"));
         }
         if let Some(installed) = &self.installed {
-            key(&mut text, "product", installed.product.as_str());
-            key(&mut text, "version", installed.version.as_str());
-            key(&mut text, "product_code", installed.product_code.as_str());
-            if let Some(code) = &installed.upgrade_code {
-                key(&mut text, "upgrade_code", code.as_str());
+            if let PackageRecord::Opaque { .. } = installed.package {
+                key(&mut text, "kind", "opaque");
             }
-            if !installed.features.is_empty() {
-                let features: Vec<String> =
-                    installed.features.iter().map(|name| quoted(name)).collect();
-                let features = features.join(", ");
-                line(&mut text, format_args!("features = [{features}]"));
+            key(&mut text, "product", installed.product.as_str());
+            if let Some(version) = &installed.version {
+                key(&mut text, "version", version.as_str());
+            }
+            match &installed.package {
+                PackageRecord::Msi {
+                    product_code,
+                    upgrade_code,
+                    features,
+                } => {
+                    key(&mut text, "product_code", product_code.as_str());
+                    if let Some(code) = upgrade_code {
+                        key(&mut text, "upgrade_code", code.as_str());
+                    }
+                    if !features.is_empty() {
+                        let features: Vec<String> =
+                            features.iter().map(|name| quoted(name)).collect();
+                        let features = features.join(", ");
+                        line(&mut text, format_args!("features = [{features}]"));
+                    }
+                }
+                PackageRecord::Opaque { arguments } => {
+                    if let Some(arguments) = arguments {
+                        key(&mut text, "arguments", arguments.as_str());
+                    }
+                }
             }
             let InstallerRecord { name, sha256 } = &installed.installer;
             line(
@@ -434,14 +487,16 @@ mod tests {
         let path = RelPath::parse("Program Files/Änd \"quoted\"/a'b.dll").expect("a valid path");
         let installed = Installed {
             product: "A \"strange\" \\ 'product'\n".to_owned(),
-            version: "4.0.300".parse().expect("a version"),
-            product_code: "{A}".to_owned(),
-            upgrade_code: None,
+            version: Some("4.0.300".parse().expect("a version")),
+            package: PackageRecord::Msi {
+                product_code: "{A}".to_owned(),
+                upgrade_code: None,
+                features: vec!["Tools \"x\"".to_owned()],
+            },
             installer: InstallerRecord {
                 name: FileName::parse("A'b.msi").expect("a name"),
                 sha256: Digest::of(b""),
             },
-            features: vec!["Tools \"x\"".to_owned()],
             files: [(path, file)].into(),
         };
         ItemRecord::installed(

@@ -241,8 +241,9 @@ name, or remove the pin.";
 "The row says why no step deploys the file, but a step does. Remove `unused` from the row, or the
 file from the step.";
     NotAPackage = "RU0210", Error, "a file cannot be run",
-"`run` installs Windows Installer packages (.msi) outside the console. rollup executes no other
-file of a payload. Use a `manual` step for a program that a person has to start.";
+"`run` puts packages on servers, outside the console: `.msi`, which it unpacks, and `.exe`, `.msp` and
+`.msu`, which it stores and records. Use a `manual` step with `files` for any other file, such as a
+script that a person has to run.";
     SamePin = "RU0211", Warning, "two files are pinned with the same hash",
 "Two files with the same SHA-256 have the same contents. Usually the line was copied and only its
 name was changed. Pin the files again with `rollup pin`; if the vendor ships one file under two
@@ -290,6 +291,19 @@ be reversed, describe how:
 so the second one does nothing. Probably one of them should name another step:
 
     removed_by = \"uninstall\"       # in two steps";
+
+    NestedStep = "RU0313", Error, "a nested step does more than one server allows",
+"The nested steps of an `each-server` step run on one server, then on the next. They are not
+`each-server` themselves, copy only below `Files` of the server, and name only items and services of
+servers. Write a step for everything else above or below the `each-server` step.";
+    WrongPackageKind = "RU0314", Error, "a key does not apply to the kind of a package",
+"A `.msi` is unpacked: it has `features`, and its rollback needs nobody. A `.exe`, `.msp` or `.msu` is
+stored and recorded, never opened or executed: `arguments`, `program` and `undo` are for these. Write
+a step for each kind:
+
+    files = [\"hotfix.exe\"]
+    arguments = \"/quiet /norestart\"
+    undo = \"hotfix.exe /uninstall /quiet\"";
 
     // Relations between rollups.
     SelfRelation = "RU0401", Error, "a rollup includes, replaces or requires itself",

@@ -2,8 +2,8 @@
 //!
 //! A document that the reader accepts always conforms. A conforming document may still have
 //! mistakes that only the reader finds: violated rules between places, and forms that a pattern
-//! cannot express. The schema is draft 07, which TOML editors support, without references: no shape
-//! is used in two places, and simple schema readers do not follow references.
+//! cannot express. The schema is draft 07, which TOML editors support, without references, which simple
+//! schema readers do not follow: a shape that is used in two places is written twice.
 
 use std::collections::BTreeMap;
 
@@ -184,8 +184,11 @@ fn consequences(shape: &'static Shape, case: &Case) -> Value {
 
 fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
     match *rule {
-        Rule::Needs(key, _) => required(key),
-        Rule::With(key, needed, _) => json!({ "dependencies": { key: [needed] } }),
+        Rule::Needs(key, _) if shape.takes(key) => required(key),
+        Rule::With(key, needed, _) if shape.takes(needed) => {
+            json!({ "dependencies": { key: [needed] } })
+        }
+        Rule::Needs(..) | Rule::With(..) => json!({}),
         Rule::Targets(keys) => {
             let targets = keys.iter().map(|key| target(shape, key));
             json!({ "anyOf": targets.collect::<Vec<_>>() })
@@ -193,8 +196,15 @@ fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
         Rule::Alone(key, others) => {
             json!({ "dependencies": { key: without(others.iter().copied()) } })
         }
-        Rule::Packages(key) => {
-            json!({ "properties": { key: { "items": { "pattern": r"[^/]\.[Mm][Ss][Ii]$" } } } })
+        Rule::Kinds(None, extensions) => files_of(extensions),
+        Rule::Kinds(Some(key), extensions) => {
+            json!({ "dependencies": { key: files_of(extensions) } })
+        }
+        Rule::OneFile(key) => {
+            json!({ "dependencies": { key: { "properties": { "files": { "maxItems": 1 } } } } })
+        }
+        Rule::Place(key, text, others) if !shape.takes(others[0]) => {
+            json!({ "not": has_text(key, text) })
         }
         Rule::Place(key, text, others) => json!({
             "if": has_text(key, text),
@@ -202,6 +212,19 @@ fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
             "else": required(others[0]),
         }),
     }
+}
+
+/// Returns the schema of a table whose files have one of these extensions, in any case.
+fn files_of(extensions: &[&str]) -> Value {
+    let in_any_case = |extension: &&str| -> String {
+        let letters = extension.chars();
+        letters
+            .map(|letter| format!("[{}{letter}]", letter.to_ascii_uppercase()))
+            .collect()
+    };
+    let extensions: Vec<String> = extensions.iter().map(in_any_case).collect();
+    let pattern = format!(r"[^/]\.(?:{})$", extensions.join("|"));
+    json!({ "properties": { "files": { "items": { "pattern": pattern } } } })
 }
 
 /// Returns the schema of a table that has a key, which must not be an empty table.
@@ -220,16 +243,15 @@ mod tests {
     use crate::deployment::shapes::DEPLOYMENT;
     use crate::manifest::MANIFEST;
 
-    /// A shape in two places would be written twice, and a shape could not contain itself.
+    /// A shape that contains itself would have no end.
     #[test]
-    fn no_shape_is_used_in_two_places() {
+    fn no_shape_contains_itself() {
         for top in [&MANIFEST, &DEPLOYMENT] {
-            let mut shapes: Vec<*const Shape> =
-                top.all().into_iter().map(std::ptr::from_ref).collect();
-            let all = shapes.len();
-            shapes.sort();
-            shapes.dedup();
-            assert_eq!(shapes.len(), all);
+            for shape in top.all() {
+                let below = shape.all().into_iter().skip(1);
+                let mut same = below.filter(|below| std::ptr::eq(*below, shape));
+                assert!(same.next().is_none(), "{} contains itself", shape.title);
+            }
         }
     }
 

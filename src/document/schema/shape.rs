@@ -156,7 +156,8 @@ pub struct Case {
     pub rules: &'static [Rule],
 }
 
-/// Rule among the keys of a table.
+/// Rule among the keys of a table. A rule that requires a key which the table cannot have is void, so
+/// that tables with fewer keys share the rules.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
     /// The key is required; the second text is an example of a line.
@@ -167,10 +168,12 @@ pub enum Rule {
     Targets(&'static [&'static str]),
     /// The first key excludes the others.
     Alone(&'static str, &'static [&'static str]),
-    /// The files of this key are installer packages.
-    Packages(&'static str),
+    /// The files have one of these extensions; with a key only if the table has it.
+    Kinds(Option<&'static str>, &'static [&'static str]),
+    /// The key is about one file, so that the table must not have more.
+    OneFile(&'static str),
     /// The key has this text, and excludes the others; or it has any other text, and requires the
-    /// first of them.
+    /// first of them. A table that cannot have the first of them must not have the text.
     Place(&'static str, &'static str, &'static [&'static str]),
 }
 

@@ -124,12 +124,14 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
         .collect();
     // The steps are last, since their keys may be misplaced in any other table.
     let payload = table::payload(reader, top);
-    let steps = reader.tables(top, "steps");
-    let steps = steps.iter().map(|table| step::step(reader, table));
+    let mut steps = Vec::new();
+    for table in reader.tables(top, "steps") {
+        step::add(reader, &table, &mut steps);
+    }
     let draft = Draft {
         rollup,
         prerequisites,
-        steps: steps.collect(),
+        steps,
         payload,
         names: NameSummary::default(),
     };
@@ -439,9 +441,10 @@ fn inapplicable_keys(
 
 /// Reports a missing key that a rule requires.
 fn require_key(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
+    let is_missing = |key: &str| table.shape().takes(key) && !table.has(key);
     match *rule {
-        Rule::Needs(key, line) if !table.has(key) => reader.missing(table, key, line),
-        Rule::With(key, needed, line) if table.has(key) && !table.has(needed) => {
+        Rule::Needs(key, line) if is_missing(key) => reader.missing(table, key, line),
+        Rule::With(key, needed, line) if table.has(key) && is_missing(needed) => {
             reader.missing(table, needed, line)
         }
         _ => {}

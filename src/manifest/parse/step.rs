@@ -2,10 +2,48 @@
 
 use super::{checked_id, inapplicable_keys, key_lines, report_duplicate, require_key};
 use crate::document::{Case, Code, Reader, Rule, Table, brief, listed, nearest};
-use crate::manifest::shapes::STEP;
+use crate::manifest::shapes::OPAQUE;
 use crate::manifest::*;
 
-pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
+/// Reads a step, and adds it to the others, followed by its nested steps.
+pub(super) fn add(reader: &mut Reader<'_>, table: &Table<'_>, steps: &mut Vec<Step>) {
+    let at = steps.len();
+    steps.push(step(reader, table, None));
+    if !table.has("steps") {
+        return;
+    }
+    let nested = reader.tables(table, "steps");
+    let listed = reader.list_length(table, "steps");
+    if listed == Some(0) {
+        let span = table.key("steps").unwrap_or_default();
+        reader
+            .report(Code::EmptyValue, &span, "`steps` is empty")
+            .help("add a nested step below `[[steps.steps]]`");
+    }
+    for table in &nested {
+        let step = step(reader, table, Some(StepId(at)));
+        let name = Name {
+            text: step.id.clone(),
+            line: step.line,
+            span: step.span.clone(),
+            id: Some(StepId(steps.len())),
+        };
+        steps[at].steps.push(name);
+        steps.push(step);
+    }
+    // A nested step that could not be read may be any.
+    if listed != Some(nested.len()) {
+        let all = UnreadableParts {
+            targets: true,
+            files: true,
+            service: true,
+            undo: true,
+        };
+        steps[at].unreadable = all;
+    }
+}
+
+fn step(reader: &mut Reader<'_>, table: &Table<'_>, within: Option<StepId>) -> Step {
     let id = reader.text(table, "id");
     let id = id.and_then(|id| checked_id(reader, id));
     let title = plain(reader, table, "title");
@@ -24,21 +62,29 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> Step {
         removed_by: name(reader, table, "removed_by"),
         files: files(reader, table),
         features: features(reader, table),
+        arguments: plain(reader, table, "arguments"),
+        program: program(reader, table),
         others: others(reader, table),
         to: None,
         parameters: parameters(reader, table),
         service: name(reader, table, "service"),
-        platform: reader.text(table, "platform"),
-        on: name(reader, table, "on"),
+        platform: None,
+        on: None,
         irreversible: plain(reader, table, "irreversible"),
         instructions: plain(reader, table, "instructions"),
         undo: plain(reader, table, "undo"),
         optional: reader
             .flag(table, "optional")
             .is_some_and(|optional| optional.value),
+        steps: Vec::new(),
+        within,
         unreadable: UnreadableParts::default(),
         selected: BTreeSet::new(),
     };
+    if within.is_none() {
+        step.platform = reader.text(table, "platform");
+        step.on = name(reader, table, "on");
+    }
     step.unreadable = unreadable_parts(reader, table, &step, unreadable_items || unreadable_groups);
     step.to = to(reader, table, &step);
     for rule in case.map_or(&[][..], |case| case.rules) {
@@ -53,6 +99,13 @@ fn features(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<String> {
     unique(reader, &texts, "features");
     let features: BTreeSet<String> = texts.into_iter().map(|text| text.value).collect();
     features.into_iter().collect()
+}
+
+/// Reads the directory of a package that rollup cannot open.
+fn program(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<FileName> {
+    let text = reader.text(table, "program")?;
+    let name = reader.parsed(text, Code::UnsafeName, FileName::parse)?;
+    Some(name.value)
 }
 
 fn plain(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<String> {
@@ -79,7 +132,7 @@ fn unreadable_parts(
 ) -> UnreadableParts {
     let unclear = has_unrecognizable_key(table);
     // The key may be misspelled, or in another table.
-    let is_stray = |key| reader.is_stray(&table.span(), STEP.title, key);
+    let is_stray = |key| reader.is_stray(&table.span(), table.shape().title, key);
     let lost = |key, is_there: bool| unclear || is_stray(key) || (table.has(key) && !is_there);
     let servers = lost("on", step.on.is_some()) || lost("platform", step.platform.is_some());
     let files = if table.has("files") {
@@ -102,18 +155,30 @@ fn unreadable_parts(
 
 /// Returns whether a step has an unknown key that resembles no known one: it may mean any of them.
 fn has_unrecognizable_key(table: &Table<'_>) -> bool {
-    let near = |key: &str| nearest(key, STEP.named().iter().map(|key| key.name));
+    let shape = table.shape();
+    let near = |key: &str| nearest(key, shape.named().iter().map(|key| key.name));
     table
         .keys()
         .iter()
-        .any(|key| !STEP.takes(key.value) && near(key.value).is_none())
+        .any(|key| !shape.takes(key.value) && near(key.value).is_none())
 }
 
 /// Returns the action, and reports each key that the action does not have.
 fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     let action = reader.text(table, "action")?;
-    let actions = || STEP.cases().iter().map(|case| case.name);
-    let Some(case) = STEP.case(&action.value) else {
+    let shape = table.shape();
+    let actions = || shape.cases().iter().map(|case| case.name);
+    let Some(case) = shape.case(&action.value) else {
+        if action.value == Verb::EachServer.keyword() {
+            reader
+                .report(
+                    Code::NestedStep,
+                    &action.span,
+                    "`each-server` cannot be nested",
+                )
+                .help("list its steps below the outer `each-server` step");
+            return None;
+        }
         let near = reader.nearest(&action.value, actions());
         let message = format!("`{}` is not an action", action.value);
         reader
@@ -122,7 +187,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             .help(format!("the actions are {}", listed(actions())));
         return None;
     };
-    inapplicable_keys(reader, table, &STEP, case, "action");
+    inapplicable_keys(reader, table, shape, case, "action");
     Some(case)
 }
 
@@ -140,7 +205,33 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
                     .help("keep one of them");
             }
         }
-        Rule::Packages(_) => require_packages(reader, step),
+        Rule::Kinds(None, extensions) => {
+            for file in step
+                .files
+                .iter()
+                .filter(|file| !file.text.has_extension(extensions))
+            {
+                let message = format!("`{}` is not a package that `run` takes", file.text);
+                let listed = listed(extensions.iter().copied());
+                reader
+                    .report(Code::NotAPackage, &file.span, message)
+                    .help(format!(
+                        "`run` takes {listed}; describe any other task in a `manual` step"
+                    ));
+            }
+        }
+        Rule::Kinds(Some(key), extensions) => wrong_kinds(reader, table, step, key, extensions),
+        Rule::OneFile(key) => {
+            if let Some(span) = table.key(key).filter(|_| step.files.len() > 1) {
+                let message = format!(
+                    "`{key}` is about one file, but the step has {}",
+                    step.files.len()
+                );
+                reader
+                    .report(Code::ExclusiveKeys, &span, message)
+                    .help("write a step for each file");
+            }
+        }
         // Reported when `to` was read.
         Rule::Place(..) => {}
     }
@@ -155,7 +246,7 @@ fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, keys
     let is_reported = present > 0 && (listed || step.unreadable.targets || step.unreadable.service);
     let is_astray = || {
         keys.iter()
-            .any(|key| reader.is_stray(&table.span(), STEP.title, key))
+            .any(|key| reader.is_stray(&table.span(), table.shape().title, key))
     };
     if chosen || other || is_reported || has_unrecognizable_key(table) || is_astray() {
         return;
@@ -171,15 +262,29 @@ fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, keys
         .help(format!("add {keys}"));
 }
 
-fn require_packages(reader: &mut Reader<'_>, step: &Step) {
-    for file in step.files.iter().filter(|file| !file.text.is_msi()) {
-        let message = format!(
-            "`{}` is not an installer package, and `run` runs nothing else",
-            file.text
-        );
+/// Reports a key that does not apply to the kind of one of the files. Files that `run` does not take at
+/// all have their finding already.
+fn wrong_kinds(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    step: &Step,
+    key: &str,
+    extensions: &[&str],
+) {
+    let Some(span) = table.key(key) else { return };
+    let mut files = step.files.iter().map(|file| &file.text);
+    let is_wrong = |file: &&FileName| {
+        (file.is_msi() || file.has_extension(OPAQUE)) && !file.has_extension(extensions)
+    };
+    if let Some(file) = files.find(is_wrong) {
+        let message = format!("`{key}` does not apply to `{file}`");
+        let extensions: Vec<String> = extensions.iter().map(|one| format!(".{one}")).collect();
+        let listed = listed(extensions.iter().map(String::as_str));
         reader
-            .report(Code::NotAPackage, &file.span, message)
-            .help("describe the task in a `manual` step");
+            .report(Code::WrongPackageKind, &span, message)
+            .help(format!(
+                "`{key}` is for {listed}; write a step for each kind"
+            ));
     }
 }
 
@@ -267,8 +372,15 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step) -> Option<CopyTar
     if step.verb.is_some_and(|verb| verb != Verb::Copy) {
         return None;
     }
-    let on_servers = table.has("on");
+    let on_servers = table.has("on") || step.within.is_some();
     if to.value == "share" {
+        if step.within.is_some() {
+            let message = "a nested step copies to one server, and the share belongs to none";
+            reader
+                .report(Code::NestedStep, &to.span, message)
+                .help("copy to the share in a step above the `each-server` step");
+            return None;
+        }
         if let Some(span) = table.key("on").or_else(|| table.key("platform")) {
             let message = "the share belongs to the deployment, not to the servers of a role";
             reader

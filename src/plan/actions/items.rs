@@ -7,9 +7,9 @@ use super::packages::PackageInstall;
 use super::states::{item_state, seen_item};
 use super::{OperationTarget, StepDraft};
 use crate::deployment::description::ItemKind;
-use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
+use crate::deployment::records::{Installed, InstallerRecord, ItemRecord, PackageRecord};
 use crate::installer::Contents;
-use crate::manifest::{StepId, StepTarget};
+use crate::manifest::{BoundStepId, StepTarget};
 use crate::names::{Digest, FileName};
 use crate::plan::brought::BroughtPlace;
 use crate::plan::inspect::inspect_record;
@@ -55,7 +55,7 @@ impl StepPlanner<'_> {
     }
 
     /// Installs what an earlier step removed, and what it found lagging.
-    pub(super) fn reinstall(&self, removed_by: StepId, line: u32, draft: &mut StepDraft) {
+    pub(super) fn reinstall(&self, removed_by: BoundStepId, line: u32, draft: &mut StepDraft) {
         let removals = &self.state.removals[removed_by.0];
         let mut instances = removals.removed.clone();
         for &instance in &removals.absent {
@@ -208,14 +208,16 @@ impl StepPlanner<'_> {
 fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
     let unknown = Installed {
         product: product.to_owned(),
-        version: "0".parse().expect("a version"),
-        product_code: String::new(),
-        upgrade_code: None,
+        version: None,
+        package: PackageRecord::Msi {
+            product_code: String::new(),
+            upgrade_code: None,
+            features: Vec::new(),
+        },
         installer: InstallerRecord {
             name: installer.clone(),
             sha256: Digest::of(b""),
         },
-        features: Vec::new(),
         files: BTreeMap::new(),
     };
     ItemRecord::installed(None, unknown)

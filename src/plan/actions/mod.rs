@@ -2,6 +2,7 @@
 
 mod files;
 mod items;
+mod opaque;
 mod packages;
 mod procedures;
 mod services;
@@ -35,6 +36,10 @@ pub(super) struct StepDraft {
     pub(super) nothing: Vec<UnchangedTarget>,
     pub(super) left_out: Vec<String>,
     pub(super) manual: Option<ManualStep>,
+    /// Instructions to roll back packages that rollup cannot open.
+    pub(super) undo: Option<String>,
+    /// Documented arguments of these packages.
+    pub(super) arguments: Option<String>,
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<String>,
     /// Items as the step leaves them.
@@ -82,8 +87,8 @@ impl OperationTarget {
         (before, after): (TargetState, TargetState),
         seen: impl Into<String>,
     ) -> Operation {
-        use OperationKind::{Initialize, Install, Replace};
-        let is_marked = matches!(kind, Install | Replace | Initialize);
+        use OperationKind::{Initialize, Install, Replace, Run};
+        let is_marked = matches!(kind, Install | Replace | Initialize | Run);
         Operation {
             irreversible: self.irreversible.filter(|_| is_marked),
             kind,
@@ -151,13 +156,20 @@ impl StepPlanner<'_> {
                 self.reinstall(*removed_by, *line, &mut draft);
             }
             Action::Copy { files, to } => self.copy(files, to, &mut draft),
+            Action::NoServer => {
+                draft.add_unchanged(&self.step.title, "no server of its role is online")
+            }
             Action::Run {
                 files,
                 on,
                 features,
+                opaque,
             } => {
                 for file in files {
-                    self.run(file, on, features, &mut draft);
+                    match file.name.is_msi() {
+                        true => self.run(file, on, features, &mut draft),
+                        false => self.run_opaque(file, on, opaque, &mut draft),
+                    }
                 }
             }
             Action::Initialize(procedures) => {

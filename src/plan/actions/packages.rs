@@ -6,10 +6,12 @@ use super::states::{item_state, seen_item};
 use super::{OperationTarget, StepDraft};
 use crate::deployment::description::ServerId;
 use crate::deployment::item_dir::ItemDir;
-use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
+use crate::deployment::records::{
+    FileRecord, Installed, InstallerRecord, ItemRecord, PackageRecord,
+};
 use crate::installer::{BesideFile, Contents, UnpackedFile};
 use crate::manifest::{BoundFile, RoleServers};
-use crate::names::{FileName, RelPath};
+use crate::names::{FileName, RelPath, Version};
 use crate::plan::brought::{PlaceOnRole, brought_item};
 use crate::plan::options::Downgrade;
 use crate::plan::planner::StepPlanner;
@@ -103,7 +105,10 @@ impl StepPlanner<'_> {
         } = install;
         let after = &install.contents.identity;
         if let Some(before) = install.before {
-            if let (Some(before), Some(is)) = (&before.upgrade_code, &after.upgrade_code)
+            let PackageRecord::Msi { upgrade_code, .. } = &before.package else {
+                return Err(other_kind(installer, shown));
+            };
+            if let (Some(before), Some(is)) = (upgrade_code, &after.upgrade_code)
                 && !before.eq_ignore_ascii_case(is)
             {
                 let message = format!(
@@ -111,15 +116,7 @@ impl StepPlanner<'_> {
                 );
                 return Err(Reason::new(ReasonKind::Mismatch, message));
             }
-            let allowed = self.inputs.options.downgrade == Downgrade::Allow;
-            if after.version < before.version && !allowed {
-                let message = format!(
-                    "`{installer}` has version {} of `{shown}`, which is older than the installed {}",
-                    after.version, before.version
-                );
-                return Err(Reason::new(ReasonKind::NotReady, message)
-                    .help("`--allow-downgrade` installs it nevertheless"));
-            }
+            self.check_version(installer, shown, before, Some(&after.version))?;
         }
         if draft.programs.contains_key(&directory.case_folded()) {
             let message = format!(
@@ -130,6 +127,27 @@ impl StepPlanner<'_> {
                 .help("remove one of the two packages from the step"));
         }
         Ok(())
+    }
+
+    /// Refuses an older version than the installed one, unless that is allowed or one is not known.
+    pub(super) fn check_version(
+        &self,
+        installer: &FileName,
+        shown: &str,
+        before: &Installed,
+        after: Option<&Version>,
+    ) -> Result<(), Reason> {
+        let (Some(before), Some(after)) = (&before.version, after) else {
+            return Ok(());
+        };
+        if after >= before || self.inputs.options.downgrade == Downgrade::Allow {
+            return Ok(());
+        }
+        let message = format!(
+            "`{installer}` has version {after} of `{shown}`, which is older than the installed {before}"
+        );
+        Err(Reason::new(ReasonKind::NotReady, message)
+            .help("`--allow-downgrade` installs it nevertheless"))
     }
 
     /// Adds an installer as a source, together with the files that must be beside it.
@@ -274,20 +292,35 @@ impl StepPlanner<'_> {
     }
 
     /// Returns the directory of the programs of a server.
-    fn programs(&self, server: ServerId) -> RelPath {
+    pub(super) fn programs(&self, server: ServerId) -> RelPath {
         let directory = format!("Servers/{}/Programs", self.site()[server].name);
         RelPath::parse(&directory).expect("a checked name")
     }
 }
 
+/// Returns the reason why a package does not replace one of another kind.
+pub(super) fn other_kind(installer: &FileName, shown: &str) -> Reason {
+    let message = format!(
+        "`{installer}` would replace `{shown}`, which was installed from a package of another kind"
+    );
+    Reason::new(ReasonKind::Mismatch, message).help("give it another `program`")
+}
+
 impl PackageInstall<'_> {
     fn is_same(&self, now: &Installed) -> bool {
         let identity = &self.contents.identity;
-        now.product_code
-            .eq_ignore_ascii_case(&identity.product_code)
-            && now.version == identity.version
+        let PackageRecord::Msi {
+            product_code,
+            features,
+            ..
+        } = &now.package
+        else {
+            return false;
+        };
+        product_code.eq_ignore_ascii_case(&identity.product_code)
+            && now.version.as_ref() == Some(&identity.version)
             && now.installer.sha256 == self.file.sha256
-            && now.features == self.features
+            && features == self.features
     }
 
     /// Returns the files that are installed.
@@ -310,14 +343,16 @@ impl PackageInstall<'_> {
         });
         Installed {
             product: identity.product.clone(),
-            version: identity.version.clone(),
-            product_code: identity.product_code.clone(),
-            upgrade_code: identity.upgrade_code.clone(),
+            version: Some(identity.version.clone()),
+            package: PackageRecord::Msi {
+                product_code: identity.product_code.clone(),
+                upgrade_code: identity.upgrade_code.clone(),
+                features: self.features.to_vec(),
+            },
             installer: InstallerRecord {
                 name: self.installer.clone(),
                 sha256: self.file.sha256,
             },
-            features: self.features.to_vec(),
             files: files.collect(),
         }
     }

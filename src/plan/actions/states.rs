@@ -11,7 +11,7 @@ pub(in crate::plan) fn item_state(record: Option<&ItemRecord>) -> TargetState {
             version: record
                 .installed
                 .as_ref()
-                .map(|installed| installed.version.clone()),
+                .and_then(|installed| installed.version.clone()),
             installer: record
                 .installed
                 .as_ref()
@@ -37,9 +37,10 @@ pub(in crate::plan) fn seen_item(record: Option<&ItemRecord>) -> String {
             state,
             installed: Some(installed),
             ..
-        }) => {
-            format!("{}, version {}", state.as_str(), installed.version)
-        }
+        }) => match &installed.version {
+            Some(version) => format!("{}, version {version}", state.as_str()),
+            None => format!("{}, of unknown version", state.as_str()),
+        },
         Some(ItemRecord {
             state: State::NotInstalled,
             kb: Some(kb),

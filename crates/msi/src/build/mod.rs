@@ -8,6 +8,7 @@
 mod cabinet;
 mod compound;
 mod noise;
+mod opaque;
 mod plan;
 mod program;
 mod tables;
@@ -16,6 +17,7 @@ use std::io;
 
 use rollup_names::{Escaped, FileName, FileNameError, RelPath, Version};
 
+pub use opaque::{build_patch, build_update};
 pub use program::build_program;
 
 use plan::PackagePlan;
@@ -101,11 +103,22 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
         }
         return assemble(&plan);
     };
-    plan.set_noise(recipe, MIN_NOISE)?;
-    let mut package = assemble(&plan)?;
+    of_size(&recipe.name, requested, |noise| {
+        plan.set_noise(recipe, noise)?;
+        assemble(&plan)
+    })
+}
+
+/// Builds a compound file of exactly the requested size, by changing the length of its noise.
+fn of_size(
+    name: &FileName,
+    requested: u64,
+    mut with_noise: impl FnMut(u64) -> Result<Vec<u8>, BuildError>,
+) -> Result<Vec<u8>, BuildError> {
+    let mut package = with_noise(MIN_NOISE)?;
     let smallest = package.len() as u64;
     let size_error = || BuildError::PackageSize {
-        name: recipe.name.clone(),
+        name: name.clone(),
         requested,
         smallest,
     };
@@ -124,8 +137,7 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
             return Ok(package);
         }
         noise = (noise + requested).saturating_sub(size).max(MIN_NOISE);
-        plan.set_noise(recipe, noise)?;
-        package = assemble(&plan)?;
+        package = with_noise(noise)?;
     }
     Err(size_error())
 }

@@ -13,12 +13,14 @@ use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
 use crate::cli::named::require_step;
 use crate::cli::terminal::out::{self, count, number};
 use crate::cli::views::plan::describe_operation;
+use crate::deployment::description::Description;
 use crate::manifest::Manifest;
+use crate::names::same_name;
 use crate::plan::{Operation, Plan, Planned, PlannedStep};
 use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
-pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
+pub(super) fn check(named: &str, manifest: &Manifest, site: &Description) -> Result<(), Failure> {
     match named.parse::<usize>() {
         Ok(0) => {
             let reason = "there is no operation 0: operations are counted from 1";
@@ -28,7 +30,7 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
         Err(_) => {}
     }
     let otherwise = "; or give the number of an operation";
-    require_step(manifest, named, "--inject-failure", otherwise)
+    require_step(manifest, site, named, "--inject-failure", otherwise)
 }
 
 /// Applies in the lab with one operation failing, and compares the tree after it with the tree
@@ -86,14 +88,20 @@ pub(super) fn rehearse(
 /// Finds the first operation of a step, or the Nth of all; returns it with its number.
 fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
     let mut before = 0;
+    let mut idle = None;
     for step in &plan.steps {
-        if step.id.eq_ignore_ascii_case(named) {
-            return match step.operations.first() {
-                Some(operation) => Ok((before + 1, operation)),
-                None => Err(without_operation(step)),
-            };
+        if step.may_be(named) {
+            match step.operations.first() {
+                Some(operation) => return Ok((before + 1, operation)),
+                // Another nested step may have one.
+                None if step.within.is_some() && !same_name(&step.id, named) => idle = Some(step),
+                None => return Err(without_operation(step)),
+            }
         }
         before += step.operations.len();
+    }
+    if let Some(step) = idle {
+        return Err(without_operation(step));
     }
     let mut numbered = (1..).zip(plan.operations());
     let found = numbered.find(|(at, _)| named.parse() == Ok(*at));

@@ -100,7 +100,7 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     let payload = args.payload.as_deref();
     payload.map(inputs::given_payload).transpose()?;
     if let Some(named) = &args.inject_failure {
-        failing::check(named, &loaded.manifest)?;
+        failing::check(named, &loaded.manifest, &description)?;
     }
     refuse_to_lose(&args.lab, &args.manifest)?;
     let target = without_links(&args.lab)?.join("deployment");

@@ -1,12 +1,14 @@
 //! A run that is neither finished nor undone.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::history::RunHistory;
 use crate::cli::recovery::{is_back, is_unfinished};
 use crate::cli::state_now::names_of;
-use crate::cli::terminal::out::{count, number};
+use crate::cli::terminal::out::{count, number, shell_quoted};
 use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
 use crate::deployment::lock::last_owner;
@@ -177,7 +179,8 @@ impl OpenRow {
                 true => &mut undo,
                 false => &mut resume,
             };
-            command.push_str(&format!(" --done {}", waiting.step));
+            let step = shell_quoted(Path::new(&waiting.step));
+            command.push_str(&format!(" --done {step}"));
         }
         let mut ways = match self.run_state {
             RunState::Staging => vec![(undo, "removes it, and so does the next apply")],
@@ -347,6 +350,10 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
                 .all(|one| is_past(run, examined, one)) =>
             {
                 continue;
+            }
+            // Its packages are rolled back by hand first.
+            _ if is_back(run.state()) && !run.journal.is_undone_by_hand(&step.id) => {
+                step.undo.as_ref()?
             }
             _ => return None,
         };

@@ -31,7 +31,7 @@ struct PlanPage<'p> {
 /// Renders the whole page.
 pub(super) fn page(plan: &Plan) -> String {
     let view = PlanView::of(plan);
-    let applied_bytes = SwappedBytes::of(plan, None);
+    let applied_bytes = SwappedBytes::of(&plan.swaps_by_step(), None);
     let bytes = view.steps.iter().map(|step| &step.bytes);
     let all_bytes = bytes
         .chain([&applied_bytes])

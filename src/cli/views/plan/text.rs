@@ -200,8 +200,15 @@ impl TextPage {
     }
 
     fn step(&mut self, view: &StepView<'_>, reasons: Reasons) {
+        if let Some(server) = &view.server {
+            self.heading(server, 2);
+        }
         self.heading(&view.heading, 3);
         self.manual_step(view);
+        for (label, fact) in &view.facts {
+            let text = format!("{label}: {fact}");
+            self.lines.push(self.wrapped("   ", &text, 5));
+        }
         for row in &view.operations {
             self.operation(row, Direction::Forward);
             if reasons == Reasons::Shown {
@@ -264,6 +271,11 @@ impl TextPage {
         } else if view.operations.is_empty() {
             self.lines
                 .push("   = nothing    the step changes nothing".to_owned());
+        }
+        if let Some(undo) = &view.step.undo {
+            let text = self.wrapped("", undo, INDENT);
+            self.lines
+                .push(format!("   {} {:<10} {text}", styled(WARN, "?"), "manual"));
         }
         for row in view.operations.iter().rev() {
             if row.group.first.irreversible.is_some() {
@@ -342,6 +354,13 @@ impl TextPage {
         );
         if let Some(behind) = view.behind() {
             self.lines.push(format!("  {behind}"));
+        }
+        if !view.role_outages.is_empty() {
+            self.lines
+                .push(styled(WARN, "servers unavailable at once:"));
+            let lines = view.role_outages.iter();
+            self.lines
+                .extend(lines.map(|line| format!("  {}", Escaped(line))));
         }
     }
 

@@ -7,15 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
-    group_operations, plan_title, rollup_list, scope_lines, warnings,
+    group_operations, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
 };
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
     CheckedPrerequisite, ConsoleInstance, DependencyOutage, FileTableRow, ManualStep, Operation,
-    OperationKind, Outage, Plan, PlannedStep, Swap, TargetState,
+    OperationKind, Outage, Plan, PlannedStep, SwapsByStep, TargetState,
 };
+
+/// Most columns of the picture of the outages.
+const MOST_COLUMNS: usize = 40;
 
 /// Plan, as people read it.
 pub(super) struct PlanView<'p> {
@@ -39,6 +42,8 @@ pub(super) struct PlanView<'p> {
     /// Items that were not installed before, and will be.
     pub(super) new_items: Vec<String>,
     pub(super) outages: Vec<OutageView<'p>>,
+    /// Servers of each role that are unavailable at once.
+    pub(super) role_outages: Vec<String>,
     pub(super) dependency_outages: Vec<OutageView<'p>>,
     pub(super) files: Vec<CopiedFile<'p>>,
     pub(super) documented: Vec<DocumentedFile<'p>>,
@@ -50,8 +55,12 @@ pub(super) struct StepView<'p> {
     /// Position in the plan, from 1.
     pub(super) number: usize,
     pub(super) step: &'p PlannedStep,
+    /// Begin of the nested steps of an `each-server` step on one server.
+    pub(super) server: Option<String>,
     /// Number, id and title; a step that has no title of its own has its id only.
     pub(super) heading: String,
+    /// Facts of packages that rollup cannot open, each with its label.
+    pub(super) facts: Vec<(&'static str, &'p str)>,
     pub(super) operations: Vec<OperationRow<'p>>,
     /// Names of targets that stay unchanged, and the reason that they share.
     pub(super) unchanged: Vec<(String, &'p str)>,
@@ -161,6 +170,7 @@ impl<'p> PlanView<'p> {
                 .collect(),
             steps,
             outages,
+            role_outages: role_outage_lines(plan),
             dependency_outages: dependency_outages(plan),
             files: plan.operations().filter_map(copied_file).collect(),
             documented: plan.documented.file_table.iter().map(documented).collect(),
@@ -171,6 +181,14 @@ impl<'p> PlanView<'p> {
     /// Returns the id of the step at a position.
     pub(super) fn id(&self, at: &usize) -> &'p str {
         &self.plan.steps[*at].id
+    }
+
+    /// Returns the steps that have a column in the picture of the outages; none if they are too many.
+    pub(super) fn cell_steps(&self) -> &[StepView<'p>] {
+        match self.steps.len() > MOST_COLUMNS {
+            true => &[],
+            false => &self.steps,
+        }
     }
 
     /// Describes the span of an outage.
@@ -350,6 +368,7 @@ fn describe_permanent(plan: &Plan, outage: &OutageView<'_>) -> Option<String> {
 
 fn steps(plan: &Plan) -> Vec<StepView<'_>> {
     let new = newly_installed(plan);
+    let swaps = plan.swaps_by_step();
     let mut steps = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         let number = at + 1;
@@ -357,6 +376,8 @@ fn steps(plan: &Plan) -> Vec<StepView<'_>> {
         steps.push(StepView {
             number,
             step,
+            server: at_server(&plan.steps, at),
+            facts: facts(step),
             heading: if step.title == step.id {
                 format!("{number}. {}", step.id)
             } else {
@@ -369,18 +390,44 @@ fn steps(plan: &Plan) -> Vec<StepView<'_>> {
                 })
                 .collect(),
             unchanged: unchanged(step),
-            bytes: SwappedBytes::of(plan, Some(&step.id)),
+            bytes: SwappedBytes::of(&swaps, Some(step)),
         });
     }
     steps
 }
 
+/// Describes the `each-server` step and the server, if the step at a position is the first nested one on
+/// it.
+fn at_server(steps: &[PlannedStep], at: usize) -> Option<String> {
+    let within = steps[at].within.as_ref()?;
+    let before = at
+        .checked_sub(1)
+        .and_then(|before| steps[before].within.as_ref());
+    if before == Some(within) {
+        return None;
+    }
+    let title = match within.title == within.step {
+        true => String::new(),
+        false => format!(": {}", within.title),
+    };
+    Some(format!("{} on {}{title}", within.step, within.server))
+}
+
+/// Returns the facts of packages that rollup cannot open.
+fn facts(step: &PlannedStep) -> Vec<(&'static str, &str)> {
+    let arguments = step.arguments.as_deref();
+    let arguments = arguments.map(|arguments| ("arguments", arguments));
+    let undo = step.undo.as_deref().map(|undo| ("undo by hand", undo));
+    arguments.into_iter().chain(undo).collect()
+}
+
 impl SwappedBytes {
     /// Sums the swaps of a step; without a step, those of the record of the applied rollups.
-    pub(super) fn of(plan: &Plan, step: Option<&str>) -> Self {
+    pub(super) fn of<'s>(swaps: &SwapsByStep<'s>, step: Option<&'s PlannedStep>) -> Self {
+        let swaps = swaps.of(step);
         Self {
-            new: plan.swaps_of(step).map(Swap::new_bytes).sum(),
-            old: plan.swaps_of(step).map(Swap::old_bytes).sum(),
+            new: swaps.iter().map(|swap| swap.new_bytes()).sum(),
+            old: swaps.iter().map(|swap| swap.old_bytes()).sum(),
         }
     }
 }

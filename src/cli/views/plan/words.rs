@@ -66,7 +66,21 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
             "{unmanaged} unmanaged files and directories beside managed files move along one by one during the run; in a directory of their own they would move at once"
         ));
     }
+    let complete = plan.role_outages.iter().filter(|role| role.is_complete());
+    warnings.extend(complete.map(|role| {
+        format!(
+            "all {} servers of {} are unavailable at once, from step {} on; an `each-server` step would take one after another",
+            role.servers, role.role, role.from
+        )
+    }));
     warnings
+}
+
+/// Describes how many servers of each role with several are unavailable at once.
+pub(super) fn role_outage_lines(plan: &Plan) -> Vec<String> {
+    let several = plan.role_outages.iter().filter(|role| role.servers > 1);
+    let lines = several.map(|role| format!("{}: {} of {}", role.role, role.at_once, role.servers));
+    lines.collect()
 }
 
 /// Describes the restart of computers and the changes of the registry that the article documents,
@@ -184,10 +198,14 @@ fn can_be_rolled_back(plan: &Plan) -> String {
         None => "everything can be rolled back".to_owned(),
         Some(elsewhere) => format!("the deployment can be rolled back; {elsewhere}"),
     };
-    let manual_steps = manual_step_count(plan);
-    if manual_steps > 0 {
-        let manual_steps = count(manual_steps, "manual step", "manual steps");
-        summary.push_str(&format!("; {manual_steps} by hand"));
+    let by_hand = plan
+        .steps
+        .iter()
+        .filter(|step| step.undo_by_hand().is_some());
+    let by_hand = by_hand.count();
+    if by_hand > 0 {
+        let steps = count(by_hand, "step", "steps");
+        summary.push_str(&format!("; {steps} by hand"));
     }
     summary
 }

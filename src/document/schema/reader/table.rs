@@ -48,6 +48,11 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// Returns the shape that the table should have.
+    pub fn shape(&self) -> &'static Shape {
+        self.shape
+    }
+
     /// Returns the place of the table: its header, or the whole of an inline table.
     pub fn span(&self) -> Span {
         self.span.clone()
