@@ -316,6 +316,8 @@ pub enum OperationKind {
     Copy,
     /// Installs a package outside the console.
     Run,
+    /// Stores a package that rollup cannot open, outside the console.
+    Store,
     /// Runs a procedure.
     Initialize,
     /// Starts a service.
@@ -351,12 +353,13 @@ impl std::fmt::Display for Subject {
 /// Words for a kind of operation: its own, its sign in a preview, and those of its rollback.
 type KindWords = (OperationKind, &'static str, char, (char, &'static str));
 
-const KIND_WORDS: [KindWords; 11] = [
+const KIND_WORDS: [KindWords; 12] = [
     (OperationKind::Uninstall, "uninstall", '-', ('+', "restore")),
     (OperationKind::Install, "install", '+', ('-', "remove")),
     (OperationKind::Replace, "replace", '~', ('~', "restore")),
     (OperationKind::Copy, "copy", '>', ('-', "remove")),
     (OperationKind::Run, "run", '+', ('-', "remove")),
+    (OperationKind::Store, "store", '+', ('-', "remove")),
     (
         OperationKind::Initialize,
         "initialize",

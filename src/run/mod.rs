@@ -249,7 +249,7 @@ pub enum RunError {
     #[error("before step `{step}`, as requested")]
     StopsBefore { step: String },
     /// Manual step that waits for an answer.
-    #[error("the manual step `{step}` waits for a person")]
+    #[error("step `{step}` waits for a person")]
     Waiting { step: String, direction: Direction },
     /// Point of no return, at which the rollback ends.
     #[error("{point} cannot be rolled back: {why}")]

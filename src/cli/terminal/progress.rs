@@ -173,11 +173,8 @@ impl RunProgress {
                         Direction::Forward => "",
                         Direction::Back => "rollback of ",
                     };
-                    console::offer(&format!(
-                        "{prefix}step {}: {}",
-                        step.id,
-                        Escaped(&step.title)
-                    ));
+                    let name = with_title(&step.id, &step.title);
+                    console::offer(&format!("{prefix}step {name}"));
                 }
             }
             Event::Swapped {
@@ -331,11 +328,9 @@ impl Listener for RunProgress {
             Direction::Forward => "to be done by hand",
             Direction::Back => "to be rolled back by hand",
         };
-        console::offer(&format!(
-            "\n{} {action}: {}",
-            out::styled(out::BOLD, &step.id),
-            Escaped(&step.title)
-        ));
+        let name = with_title(&step.id, &step.title);
+        let name = name.replacen(&step.id, &out::styled(out::BOLD, &step.id), 1);
+        console::offer(&format!("\n{action}: {name}"));
         for line in question.text.lines() {
             console::offer(&format!("  {}", Escaped(line)));
         }
@@ -369,6 +364,14 @@ impl Listener for RunProgress {
     }
 }
 
+/// Returns the id of a step, with its title if it has one of its own.
+fn with_title(id: &str, title: &str) -> String {
+    match id == title {
+        true => id.to_owned(),
+        false => format!("{id}: {}", Escaped(title)),
+    }
+}
+
 /// Describes a finished operation.
 fn describe_finished(operation: &EventOperation, direction: Direction) -> String {
     let target = out::on_servers(&operation.target, operation.server.as_deref());
@@ -387,6 +390,7 @@ pub(crate) fn past_tense(kind: OperationKind) -> &'static str {
         OperationKind::Replace => "replaced",
         OperationKind::Copy => "copied",
         OperationKind::Run | OperationKind::Initialize => "ran",
+        OperationKind::Store => "stored",
         OperationKind::Start => "started",
         OperationKind::Stop => "stopped",
         OperationKind::Enable => "enabled",

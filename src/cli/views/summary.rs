@@ -10,7 +10,7 @@ use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
 /// Returns one line for every kind of change, and for the answers to manual steps.
 pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
-    use OperationKind::{Accept, Initialize, Install, Replace, Run, Uninstall};
+    use OperationKind::{Accept, Initialize, Install, Replace, Run, Store, Uninstall};
     let (files, others): (Vec<&Operation>, Vec<&Operation>) = plan
         .operations()
         .partition(|one| one.kind != Accept && matches!(one.after, TargetState::File { .. }));
@@ -33,6 +33,7 @@ pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
         lines.push(format!("copied {copied}"));
     }
     lines.extend(item_line(&of(Run), "ran"));
+    lines.extend(item_line(&of(Store), "stored"));
     let counted = |verb: &str, number: usize, one: &str, many: &str| {
         (number > 0).then(|| format!("{verb} {}", count(number, one, many)))
     };

@@ -87,8 +87,8 @@ impl OperationTarget {
         (before, after): (TargetState, TargetState),
         seen: impl Into<String>,
     ) -> Operation {
-        use OperationKind::{Initialize, Install, Replace, Run};
-        let is_marked = matches!(kind, Install | Replace | Initialize | Run);
+        use OperationKind::{Initialize, Install, Replace, Store};
+        let is_marked = matches!(kind, Install | Replace | Initialize | Store);
         Operation {
             irreversible: self.irreversible.filter(|_| is_marked),
             kind,

@@ -72,7 +72,7 @@ impl StepPlanner<'_> {
             let Some(install) = &install else {
                 let states = (TargetState::Unknown, TargetState::Unknown);
                 let seen = "known only with a payload";
-                let operation = target.operation(OperationKind::Run, states, seen);
+                let operation = target.operation(OperationKind::Store, states, seen);
                 draft.add_file(operation, Vec::new());
                 continue;
             };
@@ -128,7 +128,7 @@ impl StepPlanner<'_> {
         new.push(text_entry(ItemDir(&target.at).record(), after.to_toml()));
         let kind = match is_installed {
             true => OperationKind::Replace,
-            false => OperationKind::Run,
+            false => OperationKind::Store,
         };
         let states = (item_state(record.as_ref()), item_state(Some(&after)));
         let operation = target.operation(kind, states, seen_item(record.as_ref()));

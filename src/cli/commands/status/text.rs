@@ -184,7 +184,7 @@ fn print_open(open: &OpenRow, has_writer: bool) {
         && !has_writer
     {
         let id = styled(BOLD, &waiting.step);
-        out::line(format_args!("waiting for manual step {id}:"));
+        out::line(format_args!("waiting for a person at step {id}:"));
         for line in waiting.text.lines() {
             out::line(format_args!("  {}", Escaped(line)));
         }

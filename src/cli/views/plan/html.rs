@@ -82,7 +82,7 @@ fn tone(kind: &OperationKind) -> &'static str {
     use OperationKind::*;
     match kind {
         Uninstall | Stop | Disable => "removes",
-        Install | Run | Copy | Start | Enable => "adds",
+        Install | Run | Store | Copy | Start | Enable => "adds",
         Replace | Initialize | Accept => "changes",
     }
 }
