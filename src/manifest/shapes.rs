@@ -429,7 +429,7 @@ static ACTIONS: [Case; NESTED_ACTIONS + 1] = [
         rules: &[
             Rule::Targets(&["files", "others"]),
             Rule::Alone("others", &["files"]),
-            Rule::Needs("to", "to = \"…\""),
+            Rule::Needs("to", "to = \"share\""),
             Rule::Place("to", "share", &["on", "platform"]),
         ],
     },

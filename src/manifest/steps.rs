@@ -1,6 +1,7 @@
 //! Checks across the steps: references, repetitions, and steps that cannot be rolled back.
 
 use super::draft::Draft;
+use super::shapes::OPAQUE;
 use super::*;
 use crate::deployment::description::Description;
 use crate::deployment::platforms;
@@ -9,7 +10,7 @@ use crate::document::{Code, Reader};
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
     copied_repeatedly(reader, draft);
-    manual_without_undo(reader, draft);
+    without_undo(reader, draft);
     flow::check(reader, draft, deployment);
     services::check(reader, draft);
     misspelled_platforms(reader, draft, deployment);
@@ -54,16 +55,23 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
+/// Reports the steps that no rollback passes: manual ones and opaque packages without instructions.
+fn without_undo(reader: &mut Reader<'_>, draft: &Draft) {
     for step in &draft.steps {
-        if step.verb != Some(Verb::Manual) || step.undo.is_some() || step.unreadable.undo {
+        if step.undo.is_some() || step.unreadable.undo || step.irreversible.is_some() {
             continue;
         }
-        let manual_step = match step.id.as_str() {
-            "" => "this manual step".to_owned(),
-            id => format!("the manual step `{id}`"),
+        let mut files = step.files.iter();
+        let subject = match step.verb {
+            Some(Verb::Manual) if step.id.is_empty() => "this manual step".to_owned(),
+            Some(Verb::Manual) => format!("the manual step `{}`", step.id),
+            Some(Verb::Run) => match files.find(|file| file.text.has_extension(OPAQUE)) {
+                Some(file) => format!("`{}`", file.text),
+                None => continue,
+            },
+            _ => continue,
         };
-        let message = format!("{manual_step} cannot be rolled back: it has no `undo`");
+        let message = format!("{subject} cannot be rolled back: the step has no `undo`");
         reader.report(Code::NoUndo, &step.span, message).help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }

@@ -101,7 +101,14 @@ fn every_example_of_the_reference_is_toml() {
 
 fn language(title: &str, about: &str, top: &'static Shape) -> String {
     let mut page = format!("# {title}\n\n{about}\n");
+    let mut described: Vec<*const Shape> = Vec::new();
+    let mut cases_of: Vec<(*const Case, &str)> = Vec::new();
     for shape in top.all() {
+        // A shape in two places is described once.
+        if described.contains(&std::ptr::from_ref(shape)) {
+            continue;
+        }
+        described.push(shape);
         let _ = write!(page, "\n## {}\n\n{}\n\n", heading(shape), shape.about);
         page.push_str("| key | value | meaning | example |\n| --- | --- | --- | --- |\n");
         for key in keys(shape) {
@@ -119,7 +126,20 @@ fn language(title: &str, about: &str, top: &'static Shape) -> String {
                 cell(&example(key)),
             );
         }
-        cases(&mut page, shape);
+        let first = shape.cases().first().map(std::ptr::from_ref);
+        match cases_of.iter().find(|(case, _)| Some(*case) == first) {
+            Some((_, of)) => {
+                let names = shape.cases().iter().map(|case| format!("`{}`", case.name));
+                let names: Vec<String> = names.collect();
+                let _ = write!(
+                    page,
+                    "\nIts cases are those of `{of}`: {}.\n",
+                    names.join(", ")
+                );
+            }
+            None => cases(&mut page, shape),
+        }
+        cases_of.extend(first.map(|first| (first, shape.title)));
     }
     page
 }
@@ -174,6 +194,11 @@ fn cases(page: &mut String, shape: &'static Shape) {
     }
 }
 
+fn endings(extensions: &[&str]) -> String {
+    let endings: Vec<String> = extensions.iter().map(|one| format!("`.{one}`")).collect();
+    endings.join(", ")
+}
+
 fn sentence(rule: &Rule) -> String {
     let list = |keys: &[&str]| {
         let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
@@ -185,7 +210,11 @@ fn sentence(rule: &Rule) -> String {
         Rule::Targets([key]) => format!("`{key}` names the targets."),
         Rule::Targets(keys) => format!("At least one of {} names the targets.", list(keys)),
         Rule::Alone(key, others) => format!("`{key}` excludes {}.", list(others)),
-        Rule::Packages(key) => format!("The files of `{key}` are installer packages."),
+        Rule::Kinds(None, extensions) => format!("The files are {}.", endings(extensions)),
+        Rule::Kinds(Some(key), extensions) => {
+            format!("`{key}` is for {}.", endings(extensions))
+        }
+        Rule::OneFile(key) => format!("`{key}` is for a single file."),
         Rule::Place(key, text, others) => format!(
             "`{key} = \"{text}\"` excludes {}; any other text requires `{}`.",
             list(others),
@@ -222,7 +251,7 @@ fn case_example(shape: &'static Shape, case: &Case) -> String {
             Rule::Targets(keys) => add(keys[0], needed(keys[0])),
             Rule::Needs(name, line) => add(name, line.to_owned()),
             Rule::Place(name, text, _) => add(name, format!("{name} = \"{text}\"")),
-            Rule::With(..) | Rule::Alone(..) | Rule::Packages(_) => {}
+            Rule::With(..) | Rule::Alone(..) | Rule::Kinds(..) | Rule::OneFile(_) => {}
         }
     }
     if is_inline {
@@ -307,7 +336,7 @@ fn example(key: &Key) -> String {
         KeyKind::Only(number) => format!("{name} = {number}"),
         KeyKind::Day => format!("{name} = 2008-09-22"),
         KeyKind::Time => format!("{name} = 2008-09-22T10:30:00Z"),
-        KeyKind::Headers(_) => format!("[[{name}]]"),
+        KeyKind::Headers(shape) => shape.title.to_owned(),
         KeyKind::Table(shape) if shape.title.starts_with('[') => shape.title.to_owned(),
         KeyKind::Table(shape) => format!("{name} = {{ {} }}", inside(shape)),
         KeyKind::Tables(shape) => format!("{name} = [{{ {} }}]", inside(shape)),

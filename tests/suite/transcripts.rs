@@ -11,6 +11,7 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 
 use crate::temporary::temporary;
+use crate::world::copy_tree;
 
 const COMMANDS: [&str; 22] = [
     "plan", "show", "stage", "apply", "status", "resume", "undo", "accept", "ack", "tree",
@@ -20,7 +21,7 @@ const COMMANDS: [&str; 22] = [
 
 /// Pages with transcripts. The transcripts of one page share a directory, so each page makes its
 /// own lab.
-const PAGES: [&str; 2] = ["README.md", "docs/notes.md"];
+const PAGES: [&str; 3] = ["README.md", "docs/notes.md", "docs/procedures.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -96,10 +97,10 @@ fn output_of(directory: &Path, line: &str) -> String {
 }
 
 fn copy_manifests(to: &Path) {
-    fs::create_dir(to.join("manifests")).expect("a directory");
-    for entry in fs::read_dir(root().join("manifests")).expect("the manifests") {
-        let entry = entry.expect("a readable entry");
-        fs::copy(entry.path(), to.join("manifests").join(entry.file_name())).expect("a copy");
+    for directory in ["manifests", "fixtures/procedures"] {
+        let at = to.join(directory);
+        fs::create_dir_all(at.parent().expect("below the directory")).expect("a directory");
+        copy_tree(&root().join(directory), &at);
     }
 }
 

@@ -280,10 +280,10 @@ names from one of the steps.";
     CopiedTwice = "RU0310", Warning, "a file is copied twice to the same path",
 "Two steps copy the same file of the payload to the same path; the second one does nothing.
 Remove the file from one of them, or correct the path.";
-    NoUndo = "RU0311", Note, "a manual step cannot be rolled back",
-"Without `undo` there are no instructions for reversing the step, so the run cannot be rolled back
-past it: `rollup undo` is refused, and a failure rolls back only the later steps. If the step can
-be reversed, describe how:
+    NoUndo = "RU0311", Note, "a step cannot be rolled back",
+"A manual step, or a package that rollup cannot open, has no `undo`: there are no instructions for
+reversing it, so the run cannot be rolled back past it: `rollup undo` is refused, and a failure rolls
+back only the later steps. If the step can be reversed, describe how:
 
     undo = \"Run DowngradeSchema.sql against PlanManager.\"";
     ReinstalledTwice = "RU0312", Warning, "removed items are installed again twice",

@@ -212,7 +212,7 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
                 .filter(|file| !file.text.has_extension(extensions))
             {
                 let message = format!("`{}` is not a package that `run` takes", file.text);
-                let listed = listed(extensions.iter().copied());
+                let listed = listed_extensions(extensions);
                 reader
                     .report(Code::NotAPackage, &file.span, message)
                     .help(format!(
@@ -278,14 +278,19 @@ fn wrong_kinds(
     };
     if let Some(file) = files.find(is_wrong) {
         let message = format!("`{key}` does not apply to `{file}`");
-        let extensions: Vec<String> = extensions.iter().map(|one| format!(".{one}")).collect();
-        let listed = listed(extensions.iter().map(String::as_str));
+        let listed = listed_extensions(extensions);
         reader
             .report(Code::WrongPackageKind, &span, message)
             .help(format!(
                 "`{key}` is for {listed}; write a step for each kind"
             ));
     }
+}
+
+/// Lists extensions as files have them: `.exe`, `.msp`.
+fn listed_extensions(extensions: &[&str]) -> String {
+    let extensions: Vec<String> = extensions.iter().map(|one| format!(".{one}")).collect();
+    listed(extensions.iter().map(String::as_str))
 }
 
 /// Returns the lists of items by their groups, and true if any part of them could not be read.

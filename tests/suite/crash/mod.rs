@@ -4,6 +4,7 @@
 mod faults;
 mod kept;
 mod manual;
+mod procedures;
 mod records;
 mod several;
 pub(crate) mod site;

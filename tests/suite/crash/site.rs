@@ -122,6 +122,24 @@ action = "enable"
 service = "Engine"
 
 [[steps]]
+id = "each"
+action = "each-server"
+on = "web"
+
+[[steps.steps]]
+id = "drain"
+action = "manual"
+instructions = "take it out"
+undo = "take it in"
+
+[[steps.steps]]
+id = "hotfix"
+action = "run"
+files = ["Hotfix.exe"]
+arguments = "/quiet"
+undo = "Hotfix.exe /uninstall"
+
+[[steps.steps]]
 id = "restart"
 action = "restart"
 service = "Web"
@@ -132,6 +150,7 @@ files = [
   { name = "Site.msi", size = 32768 },
   { name = "New.msi", size = 32768 },
   { name = "Tool.msi", size = 32768 },
+  { name = "Hotfix.exe", size = 1024 },
   { name = "Tool.txt", size = 100 },
   { name = "Other.txt", size = 0 },
   { name = "Late.txt", size = 10 },
@@ -150,18 +169,8 @@ pub(crate) struct Site {
 impl Site {
     /// Builds the deployment: older packages installed, and unmanaged files beside their files.
     pub(crate) fn new() -> Self {
-        let directory = temporary();
-        let mut findings = Findings::default();
-        let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
-        let source = Source::new("manifest.toml", MANIFEST);
-        let manifest = manifest::parse(&source, &mut findings);
-        let (Some(description), Some(manifest)) = (described, manifest) else {
-            panic!("{findings:#?}")
-        };
-        let deployment = directory.path().join("deployment");
-        build_site(&description, DEPLOYMENT, &deployment).expect("the site can be built");
-        build_payload(&manifest, &description, &directory.path().join("payload"))
-            .expect("the payload can be built");
+        let site = Self::of(DEPLOYMENT, MANIFEST);
+        let deployment = site.directory();
         put(
             &deployment,
             "Group/Provider/files/Program Files/Provider/operator.ini",
@@ -178,12 +187,32 @@ impl Site {
             .expect("the test owns it");
         std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/directory"))
             .expect("a directory");
+        site
+    }
+
+    /// Builds a deployment of this description, and the payload of a manifest for it.
+    pub(crate) fn of(deployment_text: &str, manifest_text: &str) -> Self {
+        let directory = temporary();
+        let mut findings = Findings::default();
+        let described = describe::parse(
+            &Source::new("deployment.toml", deployment_text),
+            &mut findings,
+        );
+        let source = Source::new("manifest.toml", manifest_text);
+        let manifest = manifest::parse(&source, &mut findings);
+        let (Some(description), Some(manifest)) = (described, manifest) else {
+            panic!("{findings:#?}")
+        };
+        let deployment = directory.path().join("deployment");
+        build_site(&description, deployment_text, &deployment).expect("the site can be built");
+        build_payload(&manifest, &description, &directory.path().join("payload"))
+            .expect("the payload can be built");
         let payload = Payload::open(&directory.path().join("payload")).expect("it was just built");
         Self {
             directory,
             description,
             manifest,
-            manifest_text: MANIFEST.to_owned(),
+            manifest_text: manifest_text.to_owned(),
             payload,
         }
     }
