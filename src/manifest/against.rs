@@ -33,7 +33,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) 
         disjoint: BTreeMap::new(),
     };
     for step in &draft.steps {
-        checker.step(step, draft.outer(step));
+        checker.step(step, step.outer(&draft.steps));
     }
     if draft.names.whole {
         if selections_known(draft) {
@@ -63,6 +63,9 @@ fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
     }
     if draft.names.too_many_at.is_none() {
         draft.steps.iter().for_each(|step| rules.step(step));
+        for problem in problems::copied_over(site, &draft.steps) {
+            report(reader, &problem, None);
+        }
     }
 }
 
@@ -460,7 +463,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 }
                 (Some(Verb::Service(ServiceVerb::Restart | ServiceVerb::Start)), Some(service)) => {
                     let own = service.id.map(|service| self.site[service].on);
-                    let on = draft.outer(step).on.as_ref().and_then(|on| on.id);
+                    let on = step.outer(&draft.steps).on.as_ref().and_then(|on| on.id);
                     for role in own.into_iter().chain(on) {
                         replaced.remove(&role);
                     }

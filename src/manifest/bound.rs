@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::{look_up_condition, look_up_step};
 use super::problems::{
-    Fault, InstalledProducts, Problem, Rules, installed_products, missing_parameters,
+    Fault, InstalledProducts, Problem, Rules, copied_over, installed_products, missing_parameters,
 };
 use super::*;
 use crate::deployment::description::{Description, Instance, ServerId};
@@ -178,8 +178,8 @@ pub struct ProcedureTarget {
 /// Payload file that a step names.
 #[derive(Debug, Clone)]
 pub struct BoundFile {
-    /// Name in the step's spelling, which a new file gets.
-    pub name: FileName,
+    /// Name in the step's spelling, whose last part a new file gets.
+    pub name: PayloadPath,
     /// Its row in the file table.
     pub row: RowId,
     /// Manifest line that names it.
@@ -223,6 +223,7 @@ impl Manifest {
             look_up_step(step, site);
             rules.step(step);
         }
+        found.extend(copied_over(site, &self.steps));
         if !found.is_empty() {
             return Err(found);
         }

@@ -50,11 +50,11 @@ pub(super) struct TableDraft {
     /// `[payload.sha256]`, if there is one.
     pub(super) pins_header: Option<Span>,
     /// `None` for a pin that could not be read.
-    pub(super) pins: Vec<(Placed<FileName>, Option<Digest>)>,
+    pub(super) pins: Vec<(Placed<PayloadPath>, Option<Digest>)>,
 }
 
 pub(super) struct RowDraft {
-    pub(super) name: Placed<FileName>,
+    pub(super) name: Placed<PayloadPath>,
     pub(super) size: Option<Placed<u64>>,
     pub(super) modified: Option<Placed<i64>>,
     pub(super) platform: Option<Placed<String>>,
@@ -78,7 +78,7 @@ pub(super) struct FileNames {
     /// Case-folded names of all rows.
     pub(super) listed: BTreeSet<CaseFolded>,
     /// Names of the rows that steps copy or run, in the document's order.
-    pub(super) deployed: Vec<FileName>,
+    pub(super) deployed: Vec<PayloadPath>,
 }
 
 impl<Id, T> Name<Id, T> {
@@ -144,9 +144,15 @@ impl Step {
         self.on.is_some() || self.platform.is_some() || self.within.is_some()
     }
 
+    /// Returns the step whose `on` and `platform` apply to the step, among all steps: the one in which
+    /// it is nested, or itself.
+    pub(super) fn outer<'s>(&'s self, steps: &'s [Step]) -> &'s Step {
+        self.within.map_or(self, |within| &steps[within.0])
+    }
+
     /// Returns the servers that the step is narrowed to by its own keys, as a text that can be
     /// compared.
-    fn servers(&self) -> String {
+    pub(super) fn servers(&self) -> String {
         let role = self.on.as_ref().map_or("", |on| &on.text);
         let platform = self.platform.as_ref().map_or("", |on| &on.value);
         format!(
@@ -158,15 +164,9 @@ impl Step {
 }
 
 impl Draft {
-    /// Returns the step whose `on` and `platform` apply to a step: the one in which it is nested, or
-    /// itself.
-    pub(super) fn outer<'s>(&'s self, step: &'s Step) -> &'s Step {
-        step.within.map_or(step, |within| &self.steps[within.0])
-    }
-
     /// Returns the servers that a step is narrowed to, as a text that can be compared.
     pub(super) fn servers(&self, step: &Step) -> String {
-        self.outer(step).servers()
+        step.outer(&self.steps).servers()
     }
 
     /// Returns the manifest, or `None` if something is missing.

@@ -29,15 +29,16 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
             continue;
         }
         for file in &step.files {
-            let case_folded = file.text.case_folded();
-            match from.get(&case_folded) {
+            match from.get(&file.text.file_name().case_folded()) {
                 Some(items) => {
                     copied_installer(reader, draft, deployment, (at, file), items, &installed)
                 }
-                None if all_run_known && file.text.is_msi() && !run.contains(&case_folded) => {
-                    unused_installer(reader, deployment, file)
+                None => {
+                    let is_run = run.contains(&file.text.case_folded());
+                    if all_run_known && file.text.is_msi() && !is_run {
+                        unused_installer(reader, deployment, file);
+                    }
                 }
-                None => {}
             }
         }
     }
@@ -60,7 +61,7 @@ fn copied_installer(
     reader: &mut Reader<'_>,
     draft: &Draft,
     deployment: &Description,
-    (at, file): (usize, &Name<RowId, FileName>),
+    (at, file): (usize, &Name<RowId, PayloadPath>),
     items: &[ItemId],
     installed: &InstallSteps,
 ) {
@@ -92,13 +93,13 @@ fn copied_installer(
 fn unused_installer(
     reader: &mut Reader<'_>,
     deployment: &Description,
-    file: &Name<RowId, FileName>,
+    file: &Name<RowId, PayloadPath>,
 ) {
     let installers = deployment.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component { installer, .. } => Some(installer.as_str()),
         ItemKind::Procedure { .. } => None,
     });
-    let near = reader.nearest(file.text.as_str(), installers);
+    let near = reader.nearest(file.text.file_name().as_str(), installers);
     let message = format!(
         "no item of `{}` is installed from `{}`",
         brief(&deployment.name),

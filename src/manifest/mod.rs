@@ -47,7 +47,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::deployment::description::{GroupId, ItemId, RoleId, ServiceId};
 use crate::document::{Placed, Span};
-use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Requirement, Version};
+use crate::names::{CaseFolded, Digest, FileName, Kb, PayloadPath, RelPath, Requirement, Version};
 
 /// Manifest without mistakes.
 #[derive(Debug, Clone)]
@@ -217,7 +217,7 @@ pub struct Step {
     /// Files to copy or to run, or that a person needs; with `others` all rows that no other step
     /// names and that are not `unused`, each at the place of that key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    files: Vec<Name<RowId, FileName>>,
+    files: Vec<Name<RowId, PayloadPath>>,
     /// Features to install although the packages have them off, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     features: Vec<String>,
@@ -390,8 +390,8 @@ struct UnreadableParts {
 /// One row of the file table, with its pin.
 #[derive(Debug, Clone, Serialize)]
 pub struct PayloadFile {
-    /// The name in the table's spelling; unique without regard to case.
-    pub name: FileName,
+    /// The name in the table's spelling, with its directories; unique without regard to case.
+    pub name: PayloadPath,
     /// Size in bytes, if documented.
     pub size: Option<u64>,
     /// Time of the last change, UTC, to the minute, in seconds since 1970, if documented.
@@ -427,8 +427,9 @@ pub struct FileTable<'m> {
     pub run: BTreeMap<CaseFolded, BTreeSet<String>>,
     /// Case-folded names of those that rollup cannot open.
     pub opaque: BTreeSet<CaseFolded>,
-    /// Case-folded names of the files that steps copy to the share, from where items are installed.
-    pub shared: BTreeSet<CaseFolded>,
+    /// Case-folded names that steps copy files to in the share, from where items are installed, with
+    /// the case-folded names of their rows.
+    pub shared: BTreeMap<CaseFolded, CaseFolded>,
 }
 
 impl Manifest {
@@ -465,13 +466,24 @@ impl<'m> FileTable<'m> {
             .iter()
             .filter(|step| step.to == Some(CopyTarget::Share));
         let shared = to_share.flat_map(|step| &step.files);
+        let shared = shared.map(|file| {
+            let in_share = file.text.file_name().case_folded();
+            (in_share, file.text.case_folded())
+        });
         Self {
             rows,
             span,
             deployed,
             run,
             opaque,
-            shared: shared.map(|file| file.text.case_folded()).collect(),
+            shared: shared.collect(),
         }
+    }
+
+    /// Returns the case-folded name of the row that an item with this installer is installed from:
+    /// the file that is copied to the share under the name, else the one that has it.
+    pub fn row_of_installer(&self, installer: &FileName) -> CaseFolded {
+        let installer = installer.case_folded();
+        self.shared.get(&installer).cloned().unwrap_or(installer)
     }
 }

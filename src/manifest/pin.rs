@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{CaseFolded, Digest, FileName};
+use super::{CaseFolded, Digest, PayloadPath};
 
 /// Reason why a manifest could not be pinned.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum PinError {
     NoRoom,
     /// Pin of a file that the table does not have.
     #[error("`{0}` is not in the file table")]
-    NotListed(FileName),
+    NotListed(PayloadPath),
 }
 
 /// Returns the manifest's text with `[payload.sha256]`: one line for every pin, in the order of the
@@ -34,7 +34,7 @@ pub enum PinError {
 ///
 /// Every other byte is kept: comments, spacing, line endings. An existing pin is replaced in its
 /// line, or kept if it is not among `pins`. Adding the same pins again changes nothing.
-pub fn add_pins(text: &str, pins: &[(FileName, Digest)]) -> Result<String, PinError> {
+pub fn add_pins(text: &str, pins: &[(PayloadPath, Digest)]) -> Result<String, PinError> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
         return Err(PinError::Unreadable(error.message().to_owned()));
@@ -63,14 +63,14 @@ type PinRows<'t> = Vec<(&'t str, Option<Digest>)>;
 
 fn in_table_order<'t>(
     payload: &'t DeTable<'_>,
-    pins: &[(FileName, Digest)],
+    pins: &[(PayloadPath, Digest)],
 ) -> Result<PinRows<'t>, PinError> {
     let rows = payload
         .get("files")
         .and_then(|files| files.get_ref().as_array())
         .ok_or(PinError::NoTable)?;
     let name = |row: &'t Spanned<DeValue<'_>>| row.get_ref().get("name")?.get_ref().as_str();
-    let mut by_name: BTreeMap<CaseFolded, &(FileName, Digest)> =
+    let mut by_name: BTreeMap<CaseFolded, &(PayloadPath, Digest)> =
         pins.iter().map(|pin| (pin.0.case_folded(), pin)).collect();
     let mut pin_of = |name| Some(by_name.remove(&CaseFolded::of(name))?.1);
     let names = rows.iter().filter_map(name);
@@ -156,9 +156,9 @@ mod tests {
 
     const HEAD: &str = "# a comment\nschema=1\n[payload]   # odd   spacing\nfiles = [ {name=\"B.msi\"},\n  { name = \"a.msi\" } ]";
 
-    fn pin(name: &str, of: &str) -> (FileName, Digest) {
+    fn pin(name: &str, of: &str) -> (PayloadPath, Digest) {
         (
-            FileName::parse(name).expect("a name"),
+            PayloadPath::parse(name).expect("a name"),
             Digest::of(of.as_bytes()),
         )
     }

@@ -5,6 +5,7 @@ use super::draft::RollupDraft;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
 use crate::document::{Code, brief, some_of};
+use crate::names::same_name;
 
 /// Rule that a manifest breaks, with the place.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -85,6 +86,15 @@ pub enum Fault {
     /// A nested step names an item that the servers share.
     #[error("`{name}` is on no server, but a nested step concerns one server at a time")]
     OnNoServer { name: String },
+    /// Two files of the payload are copied to one path.
+    #[error("`{file}` would replace `{other}`, which {copied_by} copies to the same path{}", on(server.as_deref()))]
+    CopiedOver {
+        file: String,
+        other: String,
+        copied_by: String,
+        /// Server on which it happens, if only a deployment shows it.
+        server: Option<String>,
+    },
     /// A step has a text for a parameter that is secret.
     #[error("the manifest contains the secret `{parameter}` of `{procedure}`")]
     SecretInManifest {
@@ -115,7 +125,28 @@ impl std::fmt::Display for NameKind {
     }
 }
 
+fn on(server: Option<&str>) -> String {
+    server
+        .map(|server| format!(" on `{server}`"))
+        .unwrap_or_default()
+}
+
 impl Fault {
+    /// Returns the fault of a file that is copied to the path of another one, by an earlier step or
+    /// by the same.
+    pub(super) fn copied_over(
+        file: &PayloadPath,
+        other: &PayloadPath,
+        earlier: Option<String>,
+    ) -> Self {
+        Fault::CopiedOver {
+            file: file.to_string(),
+            other: other.to_string(),
+            copied_by: earlier.unwrap_or_else(|| "this step".to_owned()),
+            server: None,
+        }
+    }
+
     /// Returns the kind of finding.
     pub fn code(&self) -> Code {
         match self {
@@ -133,6 +164,7 @@ impl Fault {
             Fault::NotAMember { .. } => Code::NotAMember,
             Fault::NotRemovable { .. } | Fault::HoldsNotRemovable { .. } => Code::NotRemovable,
             Fault::MissingParameters { .. } => Code::MissingParameter,
+            Fault::CopiedOver { .. } => Code::CopiedOver,
             Fault::SecretInManifest { .. } => Code::SecretInManifest,
             Fault::OnNoServer { .. } => Code::NestedStep,
         }
@@ -154,6 +186,9 @@ impl Fault {
             Fault::MissingParameters { .. } => {
                 "store it under `[parameters]` in `deployment.toml`, or set it in the step's `parameters` if \
                  it is not secret"
+            }
+            Fault::CopiedOver { .. } => {
+                "a copy has the name without its directories; copy the two files to different directories"
             }
             Fault::SecretInManifest { .. } => {
                 "remove it, and store its place under `[parameters]` in `deployment.toml`, such as \
@@ -273,6 +308,75 @@ pub(super) fn missing_parameters(item: &Item, is_given: impl Fn(&str) -> bool) -
         procedure: item.name.to_string(),
         missing,
     })
+}
+
+/// Returns the files that steps copy over each other on a server, though for different servers by
+/// their keys: a server may hold several roles. Steps with the same keys have their finding already.
+pub(super) fn copied_over(site: &Description, steps: &[Step]) -> Vec<Problem> {
+    let contested = contested_names(steps);
+    let mut copied: BTreeMap<_, (&Step, &PayloadPath)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for step in steps {
+        let Some(CopyTarget::Servers(directory)) = &step.to else {
+            continue;
+        };
+        let directory = directory.as_ref().map(RelPath::case_folded);
+        let servers = step.outer(steps).online_servers(site);
+        for file in &step.files {
+            let name = file.text.file_name().case_folded();
+            if !contested.contains(&name) {
+                continue;
+            }
+            for server in &servers {
+                let (first, other) = *copied
+                    .entry((*server, directory.clone(), name.clone()))
+                    .or_insert((step, &file.text));
+                let is_same_file = other.case_folded() == file.text.case_folded();
+                if is_same_file || first.outer(steps).servers() == step.outer(steps).servers() {
+                    continue;
+                }
+                let mut fault = Fault::copied_over(&file.text, other, Some(first.reference()));
+                if let Fault::CopiedOver { server: on, .. } = &mut fault {
+                    *on = Some(site[*server].name.to_string());
+                }
+                problems.push(Problem {
+                    fault,
+                    span: file.span.clone(),
+                    line: file.line,
+                });
+                break;
+            }
+        }
+    }
+    problems
+}
+
+/// Returns the case-folded names that files in different directories of the payload have.
+fn contested_names(steps: &[Step]) -> BTreeSet<CaseFolded> {
+    let mut files: BTreeMap<CaseFolded, CaseFolded> = BTreeMap::new();
+    let mut contested = BTreeSet::new();
+    for file in steps.iter().flat_map(|step| &step.files) {
+        let name = file.text.file_name().case_folded();
+        let path = file.text.case_folded();
+        if *files.entry(name.clone()).or_insert_with(|| path.clone()) != path {
+            contested.insert(name);
+        }
+    }
+    contested
+}
+
+impl Step {
+    /// Returns the servers of its role that are online and have its platform.
+    fn online_servers(&self, site: &Description) -> Vec<ServerId> {
+        let Some(role) = self.on.as_ref().and_then(|on| on.id) else {
+            return Vec::new();
+        };
+        let mut servers: Vec<_> = site.online_servers(role).collect();
+        if let Some(platform) = &self.platform {
+            servers.retain(|server| same_name(&site[*server].platform, &platform.value));
+        }
+        servers
+    }
 }
 
 /// Rules for the names of a manifest, which were looked up; each problem is reported.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::{FileNames, RelationEntry, RollupDraft};
 use super::parse::{file_names_of, rollup_of};
 use crate::document::{Code, Finding, Findings, Placed, Source, Span, cycles, some_of};
-use crate::names::{FileName, Kb, Version};
+use crate::names::{Kb, PayloadPath, Version};
 
 /// Indexes of the manifests of each rollup, which may have several revisions.
 type ByKb = BTreeMap<Kb, Vec<usize>>;
@@ -186,7 +186,7 @@ fn omitted_files(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]
             let missing: Vec<&str> = deployed
                 .iter()
                 .filter(|name| !table.listed.contains(&name.case_folded()))
-                .map(FileName::as_str)
+                .map(PayloadPath::as_str)
                 .collect();
             if !missing.is_empty() {
                 let revision = rollups[other].revision();

@@ -307,9 +307,10 @@ static STEP_KEYS: [Key; NESTED_KEYS + 3] = [
     ),
     Key::new(
         "files",
-        KeyKind::some_names(Form::FileName),
-        "Files of the payload, each with a row in the file table. A new file gets the spelling of this list. Those of a \
-         manual step are verified and staged, and the run prints their directory.",
+        KeyKind::some_names(Form::PayloadPath),
+        "Files of the payload, each with a row in the file table. A copy has the name without its directories, in the \
+         spelling of this list. Files of a manual step are verified and staged with their directories, and the run \
+         prints where.",
     ),
     Key::new(
         "features",
@@ -579,9 +580,10 @@ static ROW: Shape = Shape::new(
     &[
         Key::required(
             "name",
-            KeyKind::Text(Form::FileName),
+            KeyKind::Text(Form::PayloadPath),
             "name = \"….msi\"",
-            "The name of the file, not a path. It is unique, regardless of case.",
+            "The name of the file; if it is not directly in the payload directory, with its directories, such as \
+             `x64/Setup.msi`. It is unique, regardless of case.",
         ),
         Key::new(
             "size",
@@ -606,7 +608,7 @@ static ROW: Shape = Shape::new(
 static PINS: Shape = Shape::free(
     "[payload.sha256]",
     "The SHA-256 of each file.",
-    Form::FileName,
+    Form::PayloadPath,
     Key::new(
         "FILE",
         KeyKind::Text(Form::Sha256),

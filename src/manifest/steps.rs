@@ -26,9 +26,11 @@ fn misspelled_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Opti
     }
 }
 
-/// Reports a file that several steps copy to the same directory.
+/// Reports a file that several steps copy to the same directory, and files that would replace each
+/// other there because their names are equal without their directories.
 fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut destinations: BTreeMap<String, BTreeMap<CaseFolded, usize>> = BTreeMap::new();
+    let mut destinations: BTreeMap<String, BTreeMap<CaseFolded, (usize, &PayloadPath)>> =
+        BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let destination = match &step.to {
             _ if step.verb != Some(Verb::Copy) => continue,
@@ -42,9 +44,17 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
         };
         let copied_by = destinations.entry(destination).or_default();
         for file in &step.files {
-            if let Some(first) = copied_by.insert(file.text.case_folded(), at)
-                && first != at
-            {
+            let copied_as = file.text.file_name().case_folded();
+            let Some((first, other)) = copied_by.insert(copied_as, (at, &file.text)) else {
+                continue;
+            };
+            if other.case_folded() != file.text.case_folded() {
+                let first = (first != at).then(|| draft.steps[first].reference());
+                let fault = Fault::copied_over(&file.text, other, first);
+                reader
+                    .report(fault.code(), &file.span, fault.to_string())
+                    .help = fault.help().map(str::to_owned);
+            } else if first != at {
                 let first = draft.steps[first].reference();
                 let message = format!("{first} already copies `{}` there", file.text);
                 reader

@@ -50,7 +50,38 @@ fn index_rows(reader: &mut Reader<'_>, table: &mut TableDraft) -> RowsByName {
             .help("remove or rename one of them; case does not count");
         table.rows[at].is_repeated = true;
     }
+    check_directories(reader, table, &by_name);
     by_name
+}
+
+/// Checks that each directory of the payload has one spelling, and is not also the name of a file.
+fn check_directories(reader: &mut Reader<'_>, table: &TableDraft, by_name: &RowsByName) {
+    let mut spellings: HashMap<CaseFolded, (RelPath, u32)> = HashMap::new();
+    for row in table.rows.iter().filter(|row| !row.is_repeated) {
+        for directory in row.name.value.directories() {
+            let case_folded = directory.case_folded();
+            let message = match spellings.get(&case_folded) {
+                Some((first, _)) if *first == directory => continue,
+                Some((first, line)) => {
+                    format!("the directory `{directory}` is spelled `{first}` on line {line}")
+                }
+                None => {
+                    let line = reader.source.line(row.name.span.start);
+                    let file = by_name.get(&case_folded);
+                    spellings.insert(case_folded, (directory.clone(), line));
+                    let Some(file) = file.map(|file| &table.rows[*file].name.span) else {
+                        continue;
+                    };
+                    let line = reader.source.line(file.start);
+                    format!("`{directory}` is a directory here, and a file on line {line}")
+                }
+            };
+            reader
+                .report(Code::DuplicateName, &row.name.span, message)
+                .help("correct one of the two names");
+            break;
+        }
+    }
 }
 
 /// Marks the rows that the steps name.
@@ -81,6 +112,8 @@ fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
                     .label("case does not count");
             }
             row.is_used = true;
+            // The payload has one spelling of each directory, that of the table.
+            file.text = file.text.moved_beside(listed);
         }
     }
 }
@@ -100,7 +133,7 @@ fn report_missing_table(reader: &mut Reader<'_>, span: &Span, what: &str) {
 fn unlisted_file(
     reader: &mut Reader<'_>,
     use_of_file: &str,
-    file: &Name<RowId, FileName>,
+    file: &Name<RowId, PayloadPath>,
     table: &mut TableDraft,
     by_name: &RowsByName,
 ) {
@@ -108,16 +141,38 @@ fn unlisted_file(
         return;
     }
     let name = &file.text;
+    let elsewhere = reader.suggestion(table.rows.len(), || Some(namesakes(name, table)));
+    let elsewhere = elsewhere.unwrap_or_default();
     let names = table.rows.iter().map(|row| row.name.value.as_str());
-    let near = reader.nearest(name.as_str(), names);
+    let near = match elsewhere[..] {
+        [] => reader.nearest(name.as_str(), names),
+        [only] if name.directories().next().is_none() => Some(table.rows[only].name.value.as_str()),
+        // Files for several platforms differ in their directories only.
+        _ => None,
+    };
     let message = format!("`{name}` is {use_of_file}, but is not in the file table");
-    reader
-        .report(Code::NotListed, &file.span, message)
+    let finding = reader.report(Code::NotListed, &file.span, message);
+    finding
         .did_you_mean(near)
         .help("correct the name, or add its row to `[payload] files`");
-    if let Some(&row) = near.and_then(|near| by_name.get(&CaseFolded::of(near))) {
-        table.rows[row].is_used = true;
+    if near.is_none() && !elsewhere.is_empty() {
+        let names = elsewhere
+            .iter()
+            .map(|at| table.rows[*at].name.value.as_str());
+        finding.note(format!("the table has {}", some_of(names)));
     }
+    let near = near.and_then(|near| by_name.get(&CaseFolded::of(near)));
+    for row in elsewhere.iter().chain(near) {
+        table.rows[*row].is_used = true;
+    }
+}
+
+/// Returns the positions of the rows whose names differ from this one in their directories only.
+fn namesakes(name: &PayloadPath, table: &TableDraft) -> Vec<usize> {
+    let name = name.file_name().case_folded();
+    let rows = table.rows.iter().enumerate();
+    let same = rows.filter(|(_, row)| row.name.value.file_name().case_folded() == name);
+    same.map(|(at, _)| at).collect()
 }
 
 /// Resolves `others = true` to names, and marks their rows as used.

@@ -8,7 +8,7 @@ use crate::deployment::tree::FileFacts;
 use crate::document::{Code, Severity, Span};
 use crate::installer::FileFormat;
 use crate::manifest::{FileTable, PayloadFile};
-use crate::names::{CaseFolded, Digest, Escaped, FileName};
+use crate::names::{CaseFolded, Digest, Escaped, PayloadPath};
 
 /// Largest offset of a date that is reported as another time zone, in seconds.
 const MAX_ZONE_OFFSET: i64 = 14 * 3600;
@@ -39,7 +39,9 @@ pub fn compare(
     payload: &PayloadFacts,
 ) -> Vec<PayloadDifference> {
     let mut comparison = PayloadComparison {
-        products: deployment.map(products).unwrap_or_default(),
+        products: deployment
+            .map(|deployment| products(table, deployment))
+            .unwrap_or_default(),
         knows_items: deployment.is_some(),
         pinned: table
             .rows
@@ -68,6 +70,13 @@ pub fn compare(
             .report(Code::CaseClash, Severity::Error, &table.span, message)
             .help = Some(help);
     }
+    for name in &payload.unreadable {
+        let message = format!("`{name}` in the payload cannot be used: its name is not UTF-8");
+        let help = "rename it, or unpack the vendor's download again";
+        comparison
+            .report(Code::NotAFile, Severity::Error, &table.span, message)
+            .help = Some(help);
+    }
     for name in &payload.extra {
         let message = format!(
             "`{}` is in the payload, but not in the file table",
@@ -85,10 +94,11 @@ struct PayloadComparison<'t> {
     table: &'t FileTable<'t>,
     /// True if a deployment says which files its items are installed from.
     knows_items: bool,
+    /// By the name of the row.
     products: BTreeMap<CaseFolded, ExpectedProduct>,
     /// Names of the rows that have a pin, by hash.
-    pinned: BTreeMap<Digest, &'t FileName>,
-    /// Names of which the payload has two files.
+    pinned: BTreeMap<Digest, &'t PayloadPath>,
+    /// Names of which the payload has two files or directories.
     clashes: BTreeSet<CaseFolded>,
     found: Vec<PayloadDifference>,
 }
@@ -101,7 +111,10 @@ struct ExpectedProduct {
 }
 
 /// Returns the expected product of each file from which an item is installed.
-fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
+fn products(
+    table: &FileTable<'_>,
+    deployment: &Description,
+) -> BTreeMap<CaseFolded, ExpectedProduct> {
     let named = deployment.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component {
             installer,
@@ -114,7 +127,7 @@ fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
                 product: product.clone(),
                 features: features.clone(),
             };
-            Some((installer.case_folded(), installed))
+            Some((table.row_of_installer(installer), installed))
         }
         ItemKind::Procedure { .. } => None,
     });
@@ -122,7 +135,7 @@ fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
 }
 
 /// Returns the difference of an opaque package whose format is not that of its name.
-fn wrong_format(name: &FileName, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
+fn wrong_format(name: &PayloadPath, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
     let format = match &fact.package {
         Ok(_) => Some(&FileFormat::Package),
         Err(error) => error.format.as_ref(),
@@ -162,7 +175,12 @@ fn code_of(error: &PackageError) -> Code {
 impl PayloadComparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
         // The clash of the two files is reported as one difference.
-        if self.clashes.contains(&row.name.case_folded()) {
+        if self.clashes.contains(&row.name.case_folded())
+            || row
+                .name
+                .directories()
+                .any(|directory| self.clashes.contains(&directory.case_folded()))
+        {
             return;
         }
         // A file that no step deploys cannot fail the run.
@@ -276,7 +294,8 @@ impl PayloadComparison<'_> {
         let (name, case_folded) = (&row.name, row.name.case_folded());
         let installed = self.products.get(&case_folded);
         // Without a deployment, an installer in the share may be that of any item.
-        let is_shared = name.is_msi() && self.table.shared.contains(&case_folded);
+        let in_share = self.table.shared.get(&name.file_name().case_folded());
+        let is_shared = name.is_msi() && in_share == Some(&case_folded);
         let may_be_needed = !self.knows_items && is_shared;
         if self.table.opaque.contains(&case_folded) {
             return wrong_format(name, fact);

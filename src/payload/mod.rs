@@ -1,12 +1,14 @@
 //! Directory with the files of a rollup, as unpacked from the vendor's download.
 //!
 //! The files are matched with the file table regardless of case, read once each, hashed on all
-//! cores, and opened if they are installers.
+//! cores, and opened if they are installers. Of the directories below, only those are read that the
+//! file table names.
 
 mod compare;
+mod directories;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,16 +17,17 @@ use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, hash};
 use crate::installer::{self, Contents, FileFormat, InstallerError, ReadSeek, SiblingFiles};
-use crate::manifest::FileTable;
-use crate::names::{CaseFolded, FileName, RelPath, Version};
+use crate::manifest::{FileTable, PayloadFile};
+use crate::names::{CaseFolded, PayloadPath, RelPath, Version};
 
 pub use compare::{PayloadDifference, compare};
+
+use directories::Directories;
 
 /// Payload directory that was opened and listed.
 pub struct Payload {
     tree: Tree,
-    files: BTreeMap<CaseFolded, FoundEntry>,
-    clashes: Vec<(RelPath, RelPath)>,
+    directories: Directories,
 }
 
 /// Facts about the files of a payload.
@@ -32,16 +35,19 @@ pub struct Payload {
 pub struct PayloadFacts {
     /// Files of the table that exist, by case-folded name.
     pub files: BTreeMap<CaseFolded, PayloadFact>,
-    /// Entries without a row in the table, in the spelling on disk.
+    /// Entries without a row in the table, in the spelling on disk: of the payload directory and of
+    /// those that the table names.
     pub extra: Vec<String>,
-    /// Pairs of entries that differ only in case.
+    /// Pairs of entries there that differ only in case.
     pub clashes: Vec<(String, String)>,
+    /// Entries there whose names are not UTF-8, escaped.
+    pub unreadable: Vec<String>,
 }
 
 /// One file of a payload.
 #[derive(Debug, Clone)]
 pub struct PayloadFact {
-    /// Name in the spelling on disk.
+    /// Path in the payload, in the spelling on disk.
     pub name: String,
     /// Size and hash, or the reason why it cannot be read as a file.
     pub facts: Result<FileFacts, String>,
@@ -82,27 +88,11 @@ impl PayloadFact {
 }
 
 impl Payload {
-    /// Opens a payload directory. Its files must not be in subdirectories.
+    /// Opens a payload directory.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let tree = Tree::open(path)?;
-        let mut files: BTreeMap<CaseFolded, FoundEntry> = BTreeMap::new();
-        let mut clashes = Vec::new();
-        for (name, kind) in tree.top()? {
-            let Ok(path) = RelPath::parse(&name) else {
-                continue;
-            };
-            match files.get(&path.case_folded()) {
-                Some(first) => clashes.push((first.path.clone(), path)),
-                None => {
-                    files.insert(path.case_folded(), FoundEntry { path, kind });
-                }
-            }
-        }
-        Ok(Self {
-            tree,
-            files,
-            clashes,
-        })
+        let directories = Directories::of(&tree)?;
+        Ok(Self { tree, directories })
     }
 
     /// Returns the payload directory.
@@ -110,23 +100,38 @@ impl Payload {
         &self.tree
     }
 
-    /// Returns the path of a file in the directory, found regardless of case.
-    pub fn path_of(&self, name: &FileName) -> Option<&RelPath> {
-        self.files.get(&name.case_folded()).map(|found| &found.path)
+    /// Returns the path of a file in the directory, found regardless of case; `None` if it does not
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// A parent directory that is not a directory, or that cannot be read.
+    pub fn path_of(&self, name: &PayloadPath) -> Result<Option<RelPath>, DiskError> {
+        let found = self.directories.find(&self.tree, name.as_rel_path())?;
+        Ok(found.map(|found| found.path))
     }
 
     /// Reads every file of the table that exists.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
-        let rows: BTreeSet<CaseFolded> = table
-            .rows
-            .iter()
-            .map(|row| row.name.case_folded())
-            .collect();
-        let mut wanted: Vec<_> = self
-            .files
-            .iter()
-            .filter(|(name, _)| rows.contains(name))
-            .collect();
+        let mut facts = PayloadFacts::default();
+        let mut wanted: BTreeMap<CaseFolded, FoundEntry> = BTreeMap::new();
+        let mut named: BTreeMap<CaseFolded, RelPath> = BTreeMap::new();
+        for PayloadFile { name, .. } in table.rows.iter() {
+            for directory in name.directories() {
+                named.insert(directory.case_folded(), directory);
+            }
+            let case_folded = name.case_folded();
+            match self.directories.find(&self.tree, name.as_rel_path()) {
+                Ok(Some(found)) => drop(wanted.insert(case_folded, found)),
+                Ok(None) => {}
+                Err(error) => {
+                    let fact = PayloadFact::unusable(name.to_string(), error.source.to_string());
+                    facts.files.insert(case_folded, fact);
+                }
+            }
+        }
+        self.list_rest(&named, &wanted, &mut facts);
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
         // The largest files come first, so that none is left to one core at the end. One whose
         // metadata cannot be read is reported when it is read.
         let size = |found: &FoundEntry| {
@@ -137,14 +142,35 @@ impl Payload {
                 .map_or(0, |metadata| metadata.size)
         };
         wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
-        let read = |(name, found): (&CaseFolded, &FoundEntry)| (name.clone(), self.fact(found));
-        let files = wanted.into_iter().par_bridge().map(read).collect();
-        let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
-        let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
-        PayloadFacts {
-            files,
-            extra: extra.map(|(_, found)| found.path.to_string()).collect(),
-            clashes: self.clashes.iter().map(both).collect(),
+        let read = |(name, found): (CaseFolded, FoundEntry)| (name, self.fact(&found));
+        facts
+            .files
+            .par_extend(wanted.into_iter().par_bridge().map(read));
+        facts
+    }
+
+    /// Lists what else is in the payload directory and in the directories that the table names.
+    fn list_rest(
+        &self,
+        named: &BTreeMap<CaseFolded, RelPath>,
+        wanted: &BTreeMap<CaseFolded, FoundEntry>,
+        facts: &mut PayloadFacts,
+    ) {
+        for directory in std::iter::once(None).chain(named.values().map(Some)) {
+            // One that cannot be read is a fact of each file in it.
+            let Ok(Some(listing)) = self.directories.listing(&self.tree, directory) else {
+                continue;
+            };
+            for (case_folded, found) in &listing.entries {
+                if !wanted.contains_key(case_folded) && !named.contains_key(case_folded) {
+                    facts.extra.push(found.path.to_string());
+                }
+            }
+            let clashes = listing.clashes.iter();
+            facts
+                .clashes
+                .extend(clashes.map(|(a, b)| (a.to_string(), b.to_string())));
+            facts.unreadable.extend(listing.unreadable.iter().cloned());
         }
     }
 
@@ -162,19 +188,7 @@ impl Payload {
                 modified,
                 package,
             },
-            Err(why) => {
-                let package = Err(PackageError {
-                    is_package: false,
-                    why: why.clone(),
-                    format: None,
-                });
-                PayloadFact {
-                    name,
-                    facts: Err(why),
-                    modified: 0,
-                    package,
-                }
-            }
+            Err(why) => PayloadFact::unusable(name, why),
         }
     }
 
@@ -188,7 +202,11 @@ impl Payload {
         let facts = hash(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
         let mut reader = BufReader::new(file);
-        let package = match installer::contents(&mut reader, &mut BesideInPayload(self)) {
+        let mut beside = BesideInPayload {
+            payload: self,
+            directory: found.path.parent(),
+        };
+        let package = match installer::contents(&mut reader, &mut beside) {
             Ok(contents) => Ok(contents),
             Err(error) => {
                 let is_package = !matches!(error, InstallerError::NotAPackage(_));
@@ -208,19 +226,44 @@ impl Payload {
     }
 }
 
+impl PayloadFact {
+    /// Returns the fact of a file that cannot be read.
+    fn unusable(name: String, why: String) -> Self {
+        let package = Err(PackageError {
+            is_package: false,
+            why: why.clone(),
+            format: None,
+        });
+        Self {
+            name,
+            facts: Err(why),
+            modified: 0,
+            package,
+        }
+    }
+}
+
 /// Files beside a package of the payload.
-struct BesideInPayload<'a>(&'a Payload);
+struct BesideInPayload<'a> {
+    payload: &'a Payload,
+    /// Directory of the package; `None` for the payload directory.
+    directory: Option<RelPath>,
+}
 
 impl SiblingFiles for BesideInPayload<'_> {
     fn open(&mut self, path: &RelPath) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        match self.0.files.get(&path.case_folded()) {
+        let Payload { tree, directories } = self.payload;
+        let path = match &self.directory {
+            Some(directory) => directory.with(path),
+            None => path.clone(),
+        };
+        match directories
+            .find(tree, &path)
+            .map_err(|error| error.source)?
+        {
             None => Ok(None),
             Some(found) => {
-                let file = self
-                    .0
-                    .tree
-                    .file(&found.path)
-                    .map_err(|error| error.source)?;
+                let file = tree.file(&found.path).map_err(|error| error.source)?;
                 Ok(Some(Box::new(BufReader::new(file))))
             }
         }

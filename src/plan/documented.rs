@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::prerequisites::servers_to_check;
 use crate::deployment::description::{Description, ServerId};
 use crate::manifest::{Action, BoundCondition, BoundManifest, PayloadFile, RowId};
-use crate::names::{Digest, FileName};
+use crate::names::{Digest, PayloadPath};
 
 /// Facts that only people need, and that they approve with the plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,8 +37,8 @@ pub struct CheckedPrerequisite {
 /// Row of the file table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileTableRow {
-    /// Name in the table's spelling.
-    pub name: FileName,
+    /// Name in the table's spelling, with its directories.
+    pub name: PayloadPath,
     /// Size in bytes.
     pub size: Option<u64>,
     /// Time of the last change, UTC, to the minute: `2008-03-31 18:32`.

@@ -66,13 +66,14 @@ fn installers(interest: &mut Interest, site: &Description, is_applied: bool) {
 fn copies(interest: &mut Interest, site: &Description, files: &[BoundFile], to: &CopyPlace) {
     match to {
         CopyPlace::Share => {
-            let names = files.iter().map(|file| file.name.case_folded());
+            let names = files.iter().map(|file| file.name.file_name().case_folded());
             interest.share.extend(names);
         }
         CopyPlace::Servers(on, directory) => {
             for &server in &on.servers {
                 for file in files {
-                    let path = server_file(site, server, directory.as_ref(), &file.name);
+                    let path =
+                        server_file(site, server, directory.as_ref(), &file.name.file_name());
                     interest.files.insert(path);
                 }
             }

@@ -37,7 +37,7 @@ use crate::deployment::applied::AppliedRecord;
 use crate::deployment::parameters::Parameters;
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
-use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
+use crate::names::{Digest, Hasher, Kb, PayloadPath, RelPath, Version};
 
 pub use accept::{
     AcceptResult, AppliedByHand, Expectation, accept, accept_applied, accept_interest,
@@ -267,8 +267,8 @@ pub struct ManualStep {
 /// File that a person needs for a manual step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManualFile {
-    /// Name of the file.
-    pub name: FileName,
+    /// Name of the file, with its directories, below the step's directory.
+    pub name: PayloadPath,
     /// Position in the plan's `sources`; absent without a payload.
     pub source: Option<usize>,
 }
@@ -451,8 +451,8 @@ pub struct PlanSource {
 pub enum SourceLocation {
     /// The payload.
     Payload {
-        /// Name of the file in the file table.
-        name: FileName,
+        /// Name of the file in the file table, with its directories.
+        name: PayloadPath,
     },
     /// The share, as it was before the run.
     Share {

@@ -13,7 +13,7 @@ use crate::deployment::description::{Description, Instance, RoleId, ServerId};
 use crate::deployment::snapshot::Snapshot;
 use crate::installer::Contents;
 use crate::manifest::{BoundFile, BoundManifest, BoundStep};
-use crate::names::{CaseFolded, FileName, Kb, RelPath, Version};
+use crate::names::{CaseFolded, FileName, Kb, PayloadPath, RelPath, Version};
 use crate::payload::PayloadFacts;
 
 /// Everything that a plan is made from; no step changes it.
@@ -172,7 +172,7 @@ impl<'a> StepPlanner<'a> {
     }
 
     /// Returns a payload file of this name as a source.
-    pub(super) fn payload_source(&self, name: &FileName) -> Option<SourceFile> {
+    pub(super) fn payload_source(&self, name: &PayloadPath) -> Option<SourceFile> {
         let facts = self.inputs.payload?.files.get(&name.case_folded())?;
         let facts = facts.facts.as_ref().ok()?;
         Some(SourceFile {

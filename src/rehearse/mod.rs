@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use crate::deployment::tree::DiskError;
 use crate::installer::BuildError;
-use crate::names::{Digest, FileName};
+use crate::names::{Digest, PayloadPath};
 
 pub use child::{ChildCommand, Program};
 pub use crashes::{
@@ -92,7 +92,7 @@ pub enum LabError {
     )]
     PinsOfARealPayload {
         /// Name of the first such file.
-        name: FileName,
+        name: PayloadPath,
         /// Digest that the manifest pins.
         pinned: Digest,
         /// Digest of the file that is built under this name.

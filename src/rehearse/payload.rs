@@ -13,8 +13,8 @@ use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::ItemRecord;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::installer::{Recipe, build_package, build_patch, build_program, build_update};
-use crate::manifest::{Manifest, PayloadFile};
-use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
+use crate::manifest::{FileTable, Manifest, PayloadFile};
+use crate::names::{CaseFolded, Digest, FileName, PayloadPath, RelPath, Version};
 
 /// Version of every new package whose row documents none.
 const NEW_VERSION: &str = "4.0.300";
@@ -89,40 +89,41 @@ pub(super) fn contents(
     description: &Description,
     installed: &InstalledVersions,
 ) -> Result<BuiltTree, LabError> {
-    let products = products(description);
     let table = manifest.file_table();
-    let run_features = |name: &FileName| {
+    let products = products(&table, description);
+    let run_features = |name: &PayloadPath| {
         let features = table.run.get(&name.case_folded());
         features.into_iter().flatten().cloned().collect::<Vec<_>>()
     };
     let build = |row: &PayloadFile| {
         let product = products.get(&row.name.case_folded()).copied();
+        let file_name = row.name.file_name();
         let modified = row.modified.unwrap_or(SOME_TIME);
         let bytes = match product {
             _ if product.is_some() || row.name.is_msi() => {
                 let (product, features) = match product {
                     Some((product, features)) => (product.to_owned(), features.to_vec()),
-                    None => (stem(&row.name), run_features(&row.name)),
+                    None => (product_of(&row.name), run_features(&row.name)),
                 };
                 let documented = row.version.as_deref();
                 let version = match documented.and_then(|version| version.parse().ok()) {
                     Some(documented) => documented,
                     // A pin is that of the first version.
                     None if row.sha256.is_some() => NEW_VERSION.parse().expect("a version"),
-                    None => installed.next(&row.name),
+                    None => installed.next(&file_name),
                 };
                 build_package(&recipe(
-                    &row.name, &product, version, row.size, modified, &features,
+                    &file_name, &product, version, row.size, modified, &features,
                 ))?
             }
             _ if row.name.has_extension(&["exe"]) => {
-                build_program(&row.name, row.size.unwrap_or(64 * 1024))?
+                build_program(&file_name, row.size.unwrap_or(64 * 1024))?
             }
             _ if row.name.has_extension(&["msp"]) => {
-                build_patch(&row.name, row.size.unwrap_or(64 * 1024))?
+                build_patch(&file_name, row.size.unwrap_or(64 * 1024))?
             }
             _ if row.name.has_extension(&["msu"]) => {
-                build_update(&row.name, row.size.unwrap_or(64 * 1024))
+                build_update(&file_name, row.size.unwrap_or(64 * 1024))
             }
             _ => plain(&row.name, row.size.unwrap_or(1024)),
         };
@@ -201,8 +202,11 @@ pub(super) fn recipe(
     }
 }
 
-/// Returns the product and the features of each installer of an item.
-fn products(description: &Description) -> BTreeMap<CaseFolded, (&str, &[String])> {
+/// Returns the product and the features of each installer of an item, by the name of its row.
+fn products<'d>(
+    table: &FileTable<'_>,
+    description: &'d Description,
+) -> BTreeMap<CaseFolded, (&'d str, &'d [String])> {
     let named = description
         .items
         .iter()
@@ -212,10 +216,23 @@ fn products(description: &Description) -> BTreeMap<CaseFolded, (&str, &[String])
                 product,
                 features,
                 ..
-            } => Some((installer.case_folded(), (product.as_str(), &features[..]))),
+            } => {
+                let row = table.row_of_installer(installer);
+                Some((row, (product.as_str(), &features[..])))
+            }
             ItemKind::Procedure { .. } => None,
         });
     named.collect()
+}
+
+/// Returns the product of an installer of no item, such as `Setup (x64)`: files of one name in
+/// several directories are packages of several products.
+fn product_of(name: &PayloadPath) -> String {
+    let stem = stem(&name.file_name());
+    match name.as_rel_path().parent() {
+        Some(directory) => format!("{stem} ({})", directory.as_str().replace('/', " ")),
+        None => stem,
+    }
 }
 
 fn stem(name: &FileName) -> String {
@@ -226,7 +243,7 @@ fn stem(name: &FileName) -> String {
 }
 
 /// Returns the contents of a file without a format: its name over and over.
-fn plain(name: &FileName, size: u64) -> Vec<u8> {
+fn plain(name: &PayloadPath, size: u64) -> Vec<u8> {
     let line = format!("{name}\n");
     line.bytes()
         .cycle()

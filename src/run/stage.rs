@@ -31,7 +31,7 @@ use crate::installer::{Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
     AskedOptions, FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
 };
-use crate::names::{Digest, Escaped, RelPath};
+use crate::names::{Digest, Escaped, RelPath, same_name};
 use crate::payload::Payload;
 use crate::plan::{
     Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, PlanSource, Reason,
@@ -201,11 +201,8 @@ impl<'a> Stager<'a> {
     fn make_manual_directories(&self) -> Result<(), RunError> {
         let mut directories: BTreeSet<RelPath> = BTreeSet::new();
         for (at, _) in manual_files(self.plan, &self.run) {
-            directories.extend(at.parent());
-        }
-        if !directories.is_empty() {
-            self.disk
-                .make_own_directory(&self.run.manual(), OwnAccess::Shared)?;
+            let above = at.ancestors();
+            directories.extend(above.filter(|directory| directory.below(&self.run).is_some()));
         }
         for directory in directories {
             self.disk
@@ -355,8 +352,8 @@ impl<'a> Stager<'a> {
                     DiskError::new("find in the payload", name.as_str(), not_there)
                 };
                 let payload = self.payload.ok_or_else(missing)?;
-                let at = payload.path_of(name).ok_or_else(missing)?;
-                Ok((payload.tree().file(at)?, payload.tree().shown(Some(at))))
+                let at = payload.path_of(name)?.ok_or_else(missing)?;
+                Ok((payload.tree().file(&at)?, payload.tree().shown(Some(&at))))
             }
         }
     }
@@ -766,21 +763,34 @@ struct StagedCabinets<'a> {
 
 impl SiblingFiles for StagedCabinets<'_> {
     fn open(&mut self, path: &RelPath) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        for &cabinet in &self.plan.sources[self.source].beside {
-            let known = match &self.plan.sources[cabinet].at {
-                SourceLocation::Payload { name } => name.case_folded(),
-                SourceLocation::Share { path } => crate::names::CaseFolded::of(path.name()),
-            };
-            if known == path.case_folded() {
-                let mut file = self
-                    .disk
-                    .tree()
-                    .file(&self.copies[cabinet][0].at)
-                    .map_err(|error| error.source)?;
-                file.rewind()?;
-                return Ok(Some(Box::new(BufReader::new(file))));
-            }
-        }
-        Ok(None)
+        let beside = self.plan.sources[self.source].beside.iter();
+        let beside = beside.filter(|cabinet| is_beside(self.path(**cabinet), path));
+        // A file of the same name in a directory below has more parts.
+        let Some(&cabinet) = beside.min_by_key(|cabinet| self.path(**cabinet).parts().count())
+        else {
+            return Ok(None);
+        };
+        let copy = &self.copies[cabinet][0].at;
+        let mut file = self.disk.tree().file(copy).map_err(|error| error.source)?;
+        file.rewind()?;
+        Ok(Some(Box::new(BufReader::new(file))))
     }
+}
+
+impl StagedCabinets<'_> {
+    fn path(&self, source: usize) -> &RelPath {
+        match &self.plan.sources[source].at {
+            SourceLocation::Payload { name } => name.as_rel_path(),
+            SourceLocation::Share { path } => path,
+        }
+    }
+}
+
+/// Returns whether a file is the one at a path in the directory of its package. A file that was
+/// copied to the share was in any directory of the payload.
+fn is_beside(known: &RelPath, path: &RelPath) -> bool {
+    let mut parts = known.parts().rev();
+    path.parts()
+        .rev()
+        .all(|part| parts.next().is_some_and(|known| same_name(known, part)))
 }

@@ -7,7 +7,7 @@ use rollup::deployment::describe;
 use rollup::deployment::description::Description;
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks, Manifest};
-use rollup::names::{Digest, FileName};
+use rollup::names::{Digest, PayloadPath};
 use rollup::validation::{Document, DocumentKind, Validation};
 
 static SAMPLE: LazyLock<Description> = LazyLock::new(|| {
@@ -226,10 +226,10 @@ fn assert_pinning_keeps_the_rest(
         .into_iter()
         .flatten()
         .filter_map(|row| row.get("name")?.as_str());
-    let mut names: Vec<FileName> = names
-        .filter_map(|name| FileName::parse(name).ok())
+    let mut names: Vec<PayloadPath> = names
+        .filter_map(|name| PayloadPath::parse(name).ok())
         .collect();
-    names.sort_by_key(FileName::case_folded);
+    names.sort_by_key(PayloadPath::case_folded);
     names.dedup_by_key(|name| name.case_folded());
     let pins: Vec<_> = names
         .into_iter()

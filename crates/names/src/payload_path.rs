@@ -88,6 +88,17 @@ impl PayloadPath {
         }
     }
 
+    /// Returns the path of the same name in the directory of another file.
+    pub fn moved_beside(&self, other: &PayloadPath) -> Self {
+        let name = RelPath::parse(self.0.name()).expect("every part was parsed");
+        Self(other.beside(&name))
+    }
+
+    /// Returns whether the name has one of these extensions, regardless of case.
+    pub fn has_extension(&self, extensions: &[&str]) -> bool {
+        self.file_name().has_extension(extensions)
+    }
+
     /// Returns whether the name ends in `.msi`, regardless of case.
     pub fn is_msi(&self) -> bool {
         self.file_name().is_msi()
@@ -166,6 +177,8 @@ mod tests {
         assert!(setup.is_msi());
         assert_eq!(setup.beside(&below).as_str(), "Server/x64/Data/1.cab");
         assert_eq!(path("Setup.msi").beside(&below), below);
+        let moved = path("SETUP.msi").moved_beside(&setup);
+        assert_eq!(moved.as_str(), "Server/x64/SETUP.msi");
         let directories: Vec<String> = setup.directories().map(String::from).collect();
         assert_eq!(directories, ["Server", "Server/x64"]);
         assert_eq!(

@@ -11,7 +11,7 @@ use crate::cli::terminal::out::{self, count};
 use crate::deployment::description::Description;
 use crate::document::{Code, Severity};
 use crate::manifest::{self, Manifest};
-use crate::names::{Digest, FileName};
+use crate::names::{Digest, PayloadPath};
 use crate::payload::{Payload, PayloadFacts, compare};
 
 /// Runs `rollup pin`.
@@ -61,7 +61,7 @@ fn pins(
     manifest: &Manifest,
     description: Option<&Description>,
     facts: &PayloadFacts,
-) -> Result<Vec<(FileName, Digest)>, Failure> {
+) -> Result<Vec<(PayloadPath, Digest)>, Failure> {
     let mut reasons: Vec<String> = Vec::new();
     let mut pins = Vec::new();
     for row in &manifest.files {

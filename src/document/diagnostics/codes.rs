@@ -130,16 +130,19 @@ valid values.";
     UnsafeName = "RU0107", Error, "a name is not a safe file name",
 "Names of files, directories, items and servers become names on disk, also on Windows. So they
 contain no path separator and no character that Windows refuses, do not end with a dot or a space,
-and are not `..` or the name of a device such as `NUL` or `COM1`.
+and are not `..` or the name of a device such as `NUL` or `COM1`. Names in a file table may have
+directories, with `/` between the parts; each part is such a name:
 
-    name = \"sub/a.msi\"     # a file table contains names, not paths";
+    name = \"x64/Setup.msi\"
+    name = \"../Setup.msi\"     # outside of the payload";
     DuplicateName = "RU0108", Error, "a name is used twice",
 "Names are compared without regard to case, as on NTFS, and aliases count as names:
 
     { name = \"Hosted.msi\" },
     { name = \"hosted.MSI\" },       # the same name again
 
-Rename or remove one of them.";
+Rename or remove one of them. In a file table a directory has one spelling, and is not also the
+name of a file.";
     LongPath = "RU0109", Warning, "a path is too long for many Windows programs",
 "Programs without support for long paths open at most 260 characters, including the drive and the
 program's own directories. This path has more than 240 without them. Shorten the name of a group
@@ -291,6 +294,19 @@ back only the later steps. If the step can be reversed, describe how:
 so the second one does nothing. Probably one of them should name another step:
 
     removed_by = \"uninstall\"       # in two steps";
+    CopiedOver = "RU0320", Error, "two files are copied to the same path",
+"A copy has the name of the file without its directories, so these two files of the payload would
+end at one path, and the second would replace the first:
+
+    files = [\"x86/Setup.msi\", \"x64/Setup.msi\"]
+    to = \"share\"
+
+Copy them to different directories, or to different servers:
+
+    files = [\"x64/Setup.msi\"]
+    to = \"Setup\"
+    on = \"web\"
+    platform = \"x64\"";
 
     NestedStep = "RU0313", Error, "a nested step does more than one server allows",
 "The nested steps of an `each-server` step run on one server, then on the next. They are not

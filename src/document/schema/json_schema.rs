@@ -138,6 +138,7 @@ fn pattern(form: Form) -> String {
         // way everywhere.
         Form::Id => r"^(?!\.+$)(?:[0-9A-Za-z_.]|[^\x00-\x7F])(?:[0-9A-Za-z_.-]|[^\x00-\x7F])*$",
         Form::FileName => "^(?!.{256})NAME$",
+        Form::PayloadPath => "^(?!.*[^/]{256})(?!.{1025})NAME(?:/NAME)*$",
         Form::Path => "^PATH$",
         Form::Variable => "^[A-Za-z_][0-9A-Za-z_]*$",
         Form::MachinePath => "^/?PATH$",

@@ -109,6 +109,8 @@ pub enum Form {
     Id,
     /// A name that Windows accepts for a file, too.
     FileName,
+    /// A file name, maybe below directories, with `/` between the parts.
+    PayloadPath,
     /// A path that cannot leave its directory, with `/` between its parts.
     Path,
     /// The name of an environment variable: letters of ASCII, digits and `_`, no digit first.

@@ -273,7 +273,7 @@ fn wrong_kinds(
 ) {
     let Some(span) = table.key(key) else { return };
     let mut files = step.files.iter().map(|file| &file.text);
-    let is_wrong = |file: &&FileName| {
+    let is_wrong = |file: &&PayloadPath| {
         (file.is_msi() || file.has_extension(OPAQUE)) && !file.has_extension(extensions)
     };
     if let Some(file) = files.find(is_wrong) {
@@ -347,12 +347,12 @@ fn unique<'t>(
     }
 }
 
-fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Name<RowId, FileName>> {
+fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Name<RowId, PayloadPath>> {
     let texts = reader.texts_or_none(table, "files");
     unique(reader, &texts, "files");
     let parsed = texts
         .into_iter()
-        .filter_map(|text| reader.parsed(text, Code::UnsafeName, FileName::parse))
+        .filter_map(|text| reader.parsed(text, Code::UnsafeName, PayloadPath::parse))
         .collect();
     names(reader, parsed)
 }

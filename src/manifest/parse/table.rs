@@ -5,7 +5,7 @@ use toml::value::{Datetime, Offset};
 
 use crate::document::{Code, Placed, Reader, Table};
 use crate::manifest::draft::{RowDraft, TableDraft};
-use crate::names::{Digest, FileName};
+use crate::names::{Digest, PayloadPath};
 
 pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
     let mut draft = TableDraft::default();
@@ -25,7 +25,7 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
             let digest = reader.text(&pins, key.value);
             let digest = digest
                 .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Digest>));
-            let name = reader.parsed(key.to_owned(), Code::UnsafeName, FileName::parse);
+            let name = reader.parsed(key.to_owned(), Code::UnsafeName, PayloadPath::parse);
             draft
                 .pins
                 .extend(name.map(|name| (name, digest.map(|digest| digest.value))));
@@ -37,7 +37,7 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
 fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let before = reader.findings.errors();
     let name = reader.text(table, "name");
-    let name = name.and_then(|name| reader.parsed(name, Code::UnsafeName, FileName::parse));
+    let name = name.and_then(|name| reader.parsed(name, Code::UnsafeName, PayloadPath::parse));
     let size = reader.number(table, "size");
     let modified = reader
         .datetime(table, "modified")

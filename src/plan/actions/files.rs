@@ -25,16 +25,17 @@ impl StepPlanner<'_> {
     }
 
     fn copy_to_share(&self, file: &BoundFile, draft: &mut StepDraft) {
-        let at = share_file(self.site(), &file.name);
+        let name = file.name.file_name();
+        let at = share_file(self.site(), &name);
         if !self.inputs.covers(&at, None) {
             return;
         }
         let source = self.copy_file(file, None, at, draft);
         if let Some(source) = &source {
-            let place = BroughtPlace::Share(file.name.clone(), source.sha256);
+            let place = BroughtPlace::Share(name.clone(), source.sha256);
             draft.brought.push(place);
         }
-        draft.share.push((file.name.case_folded(), source));
+        draft.share.push((name.case_folded(), source));
     }
 
     fn copy_to_servers(
@@ -46,7 +47,7 @@ impl StepPlanner<'_> {
     ) {
         for &server in &on.servers {
             for file in files {
-                let at = server_file(self.site(), server, directory, &file.name);
+                let at = server_file(self.site(), server, directory, &file.name.file_name());
                 if !self.inputs.covers(&at, Some((server, on.role))) {
                     continue;
                 }

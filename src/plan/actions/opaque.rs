@@ -41,11 +41,13 @@ impl StepPlanner<'_> {
         draft: &mut StepDraft,
     ) {
         let row = &self.inputs.bound.manifest.files[file.row.0].name;
+        let (file_name, program) = (row.file_name(), file.name.file_name());
+        let program = opaque.program.as_ref().unwrap_or(&program);
         let payload = self.inputs.payload;
         let fact = payload.and_then(|payload| payload.files.get(&row.case_folded()));
         let install = self.payload_source(row).map(|source| OpaqueInstall {
-            file: row,
-            program: opaque.program.as_ref().unwrap_or(&file.name),
+            file: &file_name,
+            program,
             source,
             version: fact.and_then(|fact| fact.program_version()),
             arguments: opaque.arguments.clone(),
@@ -56,7 +58,6 @@ impl StepPlanner<'_> {
         }
         let before = draft.changes.len();
         for &server in &on.servers {
-            let program = opaque.program.as_ref().unwrap_or(&file.name);
             let directory = self.programs(server).join(program.as_str());
             let at = self.state.tree.actual(&directory.expect("a checked name"));
             if !self.inputs.covers(&at, Some((server, on.role))) {

@@ -119,8 +119,12 @@ impl StepPlanner<'_> {
             self.check_version(installer, shown, before, Some(&after.version))?;
         }
         if draft.programs.contains_key(&directory.case_folded()) {
+            let file = match &install.file.at {
+                SourceLocation::Payload { name } => name.as_str(),
+                SourceLocation::Share { .. } => installer.as_str(),
+            };
             let message = format!(
-                "`{installer}` holds `{}`, which this step already installs to the same directory",
+                "`{file}` holds `{}`, which this step already installs to the same directory",
                 after.product
             );
             return Err(Reason::new(ReasonKind::Mismatch, message)
@@ -183,12 +187,13 @@ impl StepPlanner<'_> {
         installer: &SourceFile,
         used: OperationKind,
     ) -> Option<SourceFile> {
-        let name = file.path.case_folded();
-        if used == OperationKind::Run {
+        if let (OperationKind::Run, SourceLocation::Payload { name }) = (used, &installer.at) {
+            let beside = name.beside(&file.path).case_folded();
             let mut rows = self.inputs.bound.manifest.files.iter();
-            let row = rows.find(|row| row.name.case_folded() == name)?;
+            let row = rows.find(|row| row.name.case_folded() == beside)?;
             return self.payload_source(&row.name);
         }
+        let name = file.path.case_folded();
         if let Some(copied) = self.state.share.get(&name) {
             return copied.clone();
         }
@@ -223,6 +228,7 @@ impl StepPlanner<'_> {
             }
             return;
         };
+        let file_name = installer.file_name();
         let product = &contents.identity.product;
         if let Err(fault) = FileName::parse(product) {
             if !on.servers.is_empty() {
@@ -248,7 +254,7 @@ impl StepPlanner<'_> {
             let install = PackageInstall {
                 contents,
                 file: source.clone(),
-                installer,
+                installer: &file_name,
                 features,
                 before: before.and_then(|record| record.installed.as_ref()),
                 record,
