@@ -71,10 +71,9 @@ pub fn compare(
             .help = Some(help);
     }
     for name in &payload.unreadable {
-        let message = format!("`{name}` in the payload cannot be used: its name is not UTF-8");
         let help = "rename it, or unpack the vendor's download again";
         comparison
-            .report(Code::NotAFile, Severity::Error, &table.span, message)
+            .report(Code::NotAFile, Severity::Error, &table.span, not_utf8(name))
             .help = Some(help);
     }
     for name in &payload.extra {
@@ -88,6 +87,11 @@ pub fn compare(
             .help = Some(help);
     }
     comparison.found
+}
+
+/// Returns the message about an entry whose name, escaped here, is not UTF-8.
+pub fn not_utf8(name: &str) -> String {
+    format!("`{name}` in the payload cannot be used: its name is not UTF-8")
 }
 
 struct PayloadComparison<'t> {

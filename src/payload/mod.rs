@@ -20,7 +20,7 @@ use crate::installer::{self, Contents, FileFormat, InstallerError, ReadSeek, Sib
 use crate::manifest::{FileTable, PayloadFile};
 use crate::names::{CaseFolded, PayloadPath, RelPath, Version};
 
-pub use compare::{PayloadDifference, compare};
+pub use compare::{PayloadDifference, compare, not_utf8};
 
 use directories::Directories;
 

@@ -46,6 +46,7 @@ mod outputs;
 mod packages;
 mod pages;
 mod payload;
+mod payload_directories;
 mod pending;
 mod permissions;
 mod power;

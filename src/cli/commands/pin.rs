@@ -12,7 +12,7 @@ use crate::deployment::description::Description;
 use crate::document::{Code, Severity};
 use crate::manifest::{self, Manifest};
 use crate::names::{Digest, PayloadPath};
-use crate::payload::{Payload, PayloadFacts, compare};
+use crate::payload::{Payload, PayloadFacts, compare, not_utf8};
 
 /// Runs `rollup pin`.
 pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
@@ -72,6 +72,9 @@ fn pins(
             Some(Err(fault)) => reasons.push(format!("`{name}` cannot be pinned: {fault}")),
             None => reasons.push(format!("`{name}` is missing from the payload")),
         }
+    }
+    for name in &facts.unreadable {
+        reasons.push(not_utf8(name));
     }
     for difference in compare(&manifest.file_table(), description, facts) {
         match difference.code {

@@ -507,13 +507,15 @@ shows the details. For a file that steps only copy, or that no step deploys, thi
 pinned for another row. Sizes and dates of two files can be equal, so they do not show this.
 Rename the files to their own names.";
     NotAFile = "RU0707", Error, "an entry of the payload is not a file",
-"The path is a directory, a symbolic link, a device or the like. rollup follows no links in a
-payload. Replace the entry by the file itself.";
+"The path is a directory, a symbolic link, a device or the like, or a part of it is anything but a
+directory, or its name is not UTF-8. rollup follows no links in a payload. Replace the entry by the
+file itself.";
     CaseClash = "RU0708", Error, "two files of the payload differ only in case",
-"Names are compared without regard to case, so the row could mean either file. Remove the one that
-is not from the vendor.";
+"Names are compared without regard to case, so the row could mean either file, or a file in either
+directory. Remove the one that is not from the vendor.";
     ExtraFile = "RU0709", Note, "a file of the payload is not in the file table",
-"The file is ignored. If a step should deploy it, add a row to the file table.";
+"The file is ignored. If a step should deploy it, add a row to the file table. Of the directories in
+a payload, only those are read that the table names.";
     WrongDate = "RU0710", Warning, "a file of the payload has the wrong date",
 "A different date can mean another edition; but copying a file and unpacking it in another time
 zone change its date, too. If the file is pinned by its hash, this is only a note.";

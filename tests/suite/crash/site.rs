@@ -80,13 +80,14 @@ id = "by-hand"
 action = "manual"
 instructions = "do it"
 undo = "undo it"
+files = ["x86/by hand.vbs", "x64/by hand.vbs"]
 
 [[steps]]
 id = "files"
 action = "copy"
 to = "tools/new"
 on = "web"
-files = ["Tool.txt", "Other.txt"]
+files = ["Tool.txt", "more/Other.txt"]
 
 [[steps]]
 id = "more-files"
@@ -152,7 +153,9 @@ files = [
   { name = "Tool.msi", size = 32768 },
   { name = "Hotfix.exe", size = 1024 },
   { name = "Tool.txt", size = 100 },
-  { name = "Other.txt", size = 0 },
+  { name = "more/Other.txt", size = 0 },
+  { name = "x86/by hand.vbs", size = 20 },
+  { name = "x64/by hand.vbs", size = 30 },
   { name = "Late.txt", size = 10 },
 ]
 "#;

@@ -45,12 +45,15 @@ const LONG: &str = concat!(
     "until it ends here"
 );
 
-/// Packages that steps run; their products are named like them.
-pub(super) const PROGRAMS: &[&str] = &["Tool.msi", "Hot fix Ü.msi", "STRASSE 2.msi"];
+/// Packages that steps run; their products are named like them, with their directories.
+pub(super) const PROGRAMS: &[&str] = &["Tool.msi", "x64/Hot fix Ü.msi", "STRASSE 2.msi"];
 
 /// Files without a format, with their size in the first payload; the second has one byte more.
-pub(super) const PLAIN: &[(&str, u64)] =
-    &[("Tool.txt", 100), ("empty", 0), ("Über uns 😀.dat", 5_000)];
+pub(super) const PLAIN: &[(&str, u64)] = &[
+    ("Tool.txt", 100),
+    ("Ünï/empty", 0),
+    ("Daten/日本/Über uns 😀.dat", 5_000),
+];
 
 pub(super) const SHARES: &[&str] = &["Share", "MSI Share é"];
 pub(super) const ROLES: &[&str] = &["engine", "web", "x 64"];

@@ -94,9 +94,11 @@ impl Stock {
         let write = |(at, files): (usize, &Vec<(PathBuf, Vec<u8>)>)| {
             let directory = directory.join(at.to_string());
             fs::create_dir(&directory).expect("a new directory");
-            files.iter().for_each(|(name, bytes)| {
-                fs::write(directory.join(name), bytes).expect("a plain name")
-            });
+            for (name, bytes) in files {
+                let at = directory.join(name);
+                fs::create_dir_all(at.parent().expect("it has a parent")).expect("made");
+                fs::write(at, bytes).expect("a plain name");
+            }
             Payload::open(&directory).expect("it was just written")
         };
         self.payloads.iter().enumerate().map(write).collect()
