@@ -188,7 +188,7 @@ impl Fault {
                  it is not secret"
             }
             Fault::CopiedOver { .. } => {
-                "a copy has the name without its directories; copy the two files to different directories"
+                "a copy has the name without its directories, so the two files need different targets"
             }
             Fault::SecretInManifest { .. } => {
                 "remove it, and store its place under `[parameters]` in `deployment.toml`, such as \

@@ -164,17 +164,18 @@ impl Comparison<'_> {
     /// there are several, one must fit.
     fn rows(&self, findings: &mut Findings) {
         for row in self.table.rows.iter() {
-            let mentions = self.article.mentions.of_file(row.name.as_str());
+            // The mentions have no directories.
+            let file_name = row.name.file_name();
+            let mentions = self.article.mentions.of_file(file_name.as_str());
             let Some(first) = mentions.first() else {
                 let message = format!("file `{}` is not in the article", row.name);
                 let finding = findings.add(Code::MissingFromArticle, row.span.clone(), message);
                 finding.note(format!("{} does not mention it", self.article.name));
                 continue;
             };
-            if first.name != row.name.as_str()
-                && !mentions.iter().any(|file| file.name == row.name.as_str())
-            {
-                let message = format!("`{}` is spelled `{}` in the article", row.name, first.name);
+            let is_spelled_alike = |file: &&FileMention| file.name == file_name.as_str();
+            if !mentions.iter().any(is_spelled_alike) {
+                let message = format!("`{file_name}` is spelled `{}` in the article", first.name);
                 let finding = findings.add(Code::ArticleUnclear, row.span.clone(), message);
                 finding.note(self.article.place(first.line));
             }
@@ -207,7 +208,8 @@ impl Comparison<'_> {
     /// and others may be.
     fn files(&self, findings: &mut Findings) {
         let rows = self.table.rows.iter();
-        let rows: BTreeSet<CaseFolded> = rows.map(|row| row.name.case_folded()).collect();
+        let rows: BTreeSet<CaseFolded> =
+            rows.map(|row| row.name.file_name().case_folded()).collect();
         let mut seen = BTreeSet::new();
         let mut others: Vec<&FileMention> = Vec::new();
         for file in &self.article.mentions.files {

@@ -573,3 +573,33 @@ fn a_rehearsal_builds_the_directories() {
         .run("rehearse small.toml -d deployment/deployment.toml --lab lab --replace")
         .exits_with(exit::OK);
 }
+
+#[test]
+fn an_article_names_the_files_with_or_without_their_directories() {
+    let steps = copy("one", "web", "x86/Setup.txt") + &copy("two", "engine", "x64/Setup.txt");
+    let table = with_table(&steps, &["x86/Setup.txt", "x64/Setup.txt"]);
+    let table = table.replace(
+        "x64/Setup.txt\", size = 1024",
+        "x64/Setup.txt\", size = 2048",
+    );
+    let article = |rows: &str| {
+        let world = faulty_world(&table);
+        let text = format!("Article ID: 100001\nFile name File size\n{rows}");
+        fs::write(world.at("article.txt"), text).expect("written");
+        world
+    };
+    let validate = "validate small.toml --article article.txt";
+    for rows in [
+        "Setup.txt 1,024\nSetup.txt 2,048\n",
+        "x86\\Setup.txt 1,024\nx64\\Setup.txt 2,048\n",
+        "x86/Setup.txt 1,024\nx64/Setup.txt 2,048\n",
+    ] {
+        let world = article(rows);
+        let ran = world.run(validate).exits_with(exit::OK);
+        ran.does_not_print("RU080");
+    }
+    let world = article("x86\\Setup.txt 1,024\nx64\\Setup.txt 2,084\nx64\\Other.txt 3,072\n");
+    let ran = world.run(validate).exits_with(exit::INVALID);
+    ran.prints("`size` of `x64/Setup.txt` is 2048, but")
+        .prints("Other.txt` is missing, but the article has it");
+}

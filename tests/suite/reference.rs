@@ -303,7 +303,7 @@ fn form_name(form: Form) -> &'static str {
         Form::Sha256 => "SHA-256, in hexadecimal",
         Form::Id => "id",
         Form::FileName => "file name",
-        Form::PayloadPath => "file name, with its directories",
+        Form::PayloadPath => "file name, with or without directories",
         Form::Path => "path",
         Form::MachinePath => "path, absolute or not",
         Form::Variable => "name of an environment variable",

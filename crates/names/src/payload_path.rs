@@ -10,11 +10,14 @@ use super::{CaseFolded, FileName, FileNameError, RelPath, RelPathError};
 /// Length of the longest path, in UTF-16 units: far more than Windows programs accept, and less
 /// than Linux does.
 const MAX_LENGTH: usize = 1024;
+/// Greatest number of parts: less than in a [`RelPath`], so that there is a path to the file below
+/// any directory of rollup's own.
+const MAX_PARTS: usize = 64;
 
 /// Path of a file below the payload directory, its parts joined by `/`: `x64/Setup.msi`. A file
 /// directly in the payload directory has one part.
 ///
-/// Parsing is the only way to make one: every part is a [`FileName`].
+/// Parsing is the only way to make one: every part is a file name that Windows accepts, too.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -33,6 +36,9 @@ pub enum PayloadPathError {
     /// Part that is not a safe file name.
     #[error(transparent)]
     Part(#[from] FileNameError),
+    /// Path with more parts than the limit.
+    #[error("a path of a payload has at most {MAX_PARTS} parts")]
+    TooDeep,
     /// Path longer than 1,024 UTF-16 units.
     #[error("a path has at most {MAX_LENGTH} characters, this one has {0}")]
     TooLong(usize),
@@ -47,6 +53,9 @@ impl PayloadPath {
         let parsed = RelPath::parse(path)?;
         for part in parsed.parts() {
             FileName::parse(part)?;
+        }
+        if parsed.parts().count() > MAX_PARTS {
+            return Err(PayloadPathError::TooDeep);
         }
         let length = path.encode_utf16().count();
         if length > MAX_LENGTH {
@@ -164,7 +173,7 @@ mod tests {
         assert!(PayloadPath::parse(&format!("{part}/{part}/{part}/{part}/y")).is_err());
         assert!(PayloadPath::parse(&format!("{part}/{part}/{part}/{part}")).is_ok());
         assert!(PayloadPath::parse(&format!("a/{part}x")).is_err());
-        let deep = vec!["a"; 129].join("/");
+        let deep = vec!["a"; 65].join("/");
         assert!(PayloadPath::parse(&deep).is_err());
         assert!(PayloadPath::parse(&deep[2..]).is_ok());
     }

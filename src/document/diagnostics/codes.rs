@@ -507,9 +507,9 @@ shows the details. For a file that steps only copy, or that no step deploys, thi
 pinned for another row. Sizes and dates of two files can be equal, so they do not show this.
 Rename the files to their own names.";
     NotAFile = "RU0707", Error, "an entry of the payload is not a file",
-"The path is a directory, a symbolic link, a device or the like, or a part of it is anything but a
-directory, or its name is not UTF-8. rollup follows no links in a payload. Replace the entry by the
-file itself.";
+"The path is a directory, a symbolic link, a device or the like; or one of its directories is a link
+or a file; or the name is not UTF-8. rollup follows no links in a payload. Replace the entry by the
+file or the directory itself.";
     CaseClash = "RU0708", Error, "two files of the payload differ only in case",
 "Names are compared without regard to case, so the row could mean either file, or a file in either
 directory. Remove the one that is not from the vendor.";
