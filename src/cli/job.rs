@@ -29,7 +29,6 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::Run;
-use crate::manifest::Condition;
 use crate::names::{Digest, Escaped};
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
@@ -293,12 +292,7 @@ impl Job {
 
     /// Checks the answers to `confirm` prerequisites that the command line gives.
     pub(super) fn check_confirmed(&self, given: &[String]) -> Result<(), Failure> {
-        let mut ids = Vec::new();
-        for prerequisite in &self.loaded.manifest.prerequisites {
-            if let Condition::Confirm { id, .. } = &prerequisite.condition {
-                ids.push(id.value.as_str());
-            }
-        }
+        let ids = self.loaded.manifest.confirm_ids();
         check_answers(given, &ids, "--confirm", "`confirm` prerequisite")
     }
 

@@ -18,5 +18,5 @@ pub use self::diagnostics::{
 pub(crate) use self::diagnostics::{brief, listed, some_of};
 pub use self::schema::{
     Case, Cases, Form, Key, KeyKind, Keys, List, Placed, Reader, Rule, Shape, TOP, Table,
-    TextOrTable, json_schema, read,
+    ValueOrTable, json_schema, read,
 };

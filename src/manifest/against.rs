@@ -11,7 +11,7 @@ use super::services::services_known;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
 use crate::deployment::platforms;
-use crate::document::{Code, Reader, brief, misspelling_of, some_of};
+use crate::document::{Code, Reader, Severity, brief, misspelling_of, some_of};
 use crate::names::same_name;
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
@@ -82,6 +82,10 @@ fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: 
         | Fault::NoProduct { .. } => {
             finding.help("`plan` refuses the manifest there");
         }
+        Fault::NotThere { .. } => {
+            finding.level(Severity::Note);
+            finding.help = fault.help().filter(|_| near.is_none()).map(str::to_owned);
+        }
         Fault::Unknown { .. } if near.is_some() => {}
         _ => finding.help = fault.help().map(str::to_owned),
     }
@@ -95,9 +99,14 @@ fn nearest_name<'d>(
 ) -> Option<&'d str> {
     let (kind, name) = match fault {
         Fault::Unknown { kind, name, .. } => (kind, name),
-        Fault::UnlistedItem { name, .. } => return reader.nearest(name, site.item_names()),
-        Fault::NoProduct { product } => {
-            return reader.nearest(product, site.product_names());
+        Fault::UnlistedItem { name, .. }
+        | Fault::NotThere {
+            name,
+            is_item: true,
+            ..
+        } => return reader.nearest(name, site.item_names()),
+        Fault::NoProduct { product: name } | Fault::NotThere { name, .. } => {
+            return reader.nearest(name, site.product_names());
         }
         _ => return None,
     };

@@ -28,25 +28,44 @@ pub struct BoundManifest {
 /// Condition of a prerequisite.
 #[derive(Debug, Clone)]
 pub enum BoundCondition {
-    /// Product, at least at a service pack.
-    Product {
-        product: String,
-        /// Lowest service pack that is accepted.
-        service_pack: u32,
-        /// Service pack of the product on each server that has it.
-        installed: BTreeMap<ServerId, u32>,
-        /// Servers that must have it; `None` for those that do.
-        on: Option<Vec<ServerId>>,
+    /// Condition on a product or an item.
+    Site(BoundSiteCondition),
+    /// Conditions of which one is enough.
+    Any {
+        /// The line in the manifest, from 1.
+        line: u32,
+        alternatives: Vec<BoundSiteCondition>,
     },
-    /// Item that must be installed on every server that can have it.
+    /// Question that only a person can answer.
+    Confirm { id: String, question: String },
+}
+
+/// Condition on a product or an item.
+#[derive(Debug, Clone)]
+pub struct BoundSiteCondition {
+    pub subject: BoundSubject,
+    pub wanted: WantedState,
+}
+
+/// Product or item that a prerequisite is about.
+#[derive(Debug, Clone)]
+pub enum BoundSubject {
+    /// Product that servers have.
+    Product {
+        name: String,
+        /// Product on each server that has it.
+        installed: BTreeMap<ServerId, InstalledProduct>,
+        /// Role whose servers must all have it, or none of them; `None` for all servers that have
+        /// it.
+        on: Option<RoleServers>,
+    },
+    /// Item of the console.
     Item {
         /// Name in the author's spelling.
         name: String,
         /// Item of this name; `None` if the console does not list it.
         id: Option<ItemId>,
     },
-    /// Question that only a person can answer.
-    Confirm { id: String, question: String },
 }
 
 /// Position of a step in [`BoundManifest::steps`].
@@ -240,7 +259,7 @@ impl BoundManifest {
             ranks: ranks(site),
         };
         let conditions = manifest.prerequisites.iter();
-        let prerequisites = conditions.map(|one| binder.condition(&one.condition));
+        let prerequisites = conditions.map(|one| binder.condition(one));
         let prerequisites = prerequisites.collect::<Option<_>>()?;
         let steps = binder.steps(&manifest.steps)?;
         Some(Self {
@@ -291,25 +310,16 @@ struct Binder<'d> {
 }
 
 impl Binder<'_> {
-    fn condition(&self, condition: &Condition) -> Option<BoundCondition> {
-        Some(match condition {
-            Condition::Product {
-                product,
-                service_pack,
-                on,
-            } => BoundCondition::Product {
-                product: product.value.clone(),
-                service_pack: *service_pack,
-                installed: self.installed(&product.value),
-                on: match on {
-                    Some(role) => Some(self.site.online_servers(role.id?).collect()),
-                    None => None,
-                },
-            },
-            Condition::Item { item } => BoundCondition::Item {
-                name: item.text.clone(),
-                id: item.id,
-            },
+    fn condition(&self, prerequisite: &Prerequisite) -> Option<BoundCondition> {
+        Some(match &prerequisite.condition {
+            Condition::Site(condition) => BoundCondition::Site(self.site_condition(condition)?),
+            Condition::Any { any } => {
+                let any = any.iter().map(|condition| self.site_condition(condition));
+                BoundCondition::Any {
+                    line: prerequisite.line,
+                    alternatives: any.collect::<Option<_>>()?,
+                }
+            }
             Condition::Confirm { id, question } => BoundCondition::Confirm {
                 id: id.value.clone(),
                 question: question.clone(),
@@ -317,7 +327,28 @@ impl Binder<'_> {
         })
     }
 
-    fn installed(&self, product: &str) -> BTreeMap<ServerId, u32> {
+    fn site_condition(&self, condition: &SiteCondition) -> Option<BoundSiteCondition> {
+        let subject = match &condition.subject {
+            ConditionSubject::Product { product, on } => BoundSubject::Product {
+                name: product.value.clone(),
+                installed: self.installed(&product.value),
+                on: match on {
+                    Some(role) => Some(self.role_servers(role.id?, None)),
+                    None => None,
+                },
+            },
+            ConditionSubject::Item { item } => BoundSubject::Item {
+                name: item.text.clone(),
+                id: item.id,
+            },
+        };
+        Some(BoundSiteCondition {
+            subject,
+            wanted: condition.wanted.clone(),
+        })
+    }
+
+    fn installed(&self, product: &str) -> BTreeMap<ServerId, InstalledProduct> {
         let installed = self.products.get(&CaseFolded::of(product));
         installed.cloned().unwrap_or_default()
     }

@@ -49,9 +49,20 @@ pub(super) fn look_up(draft: &mut Draft, site: &Description) {
 
 pub(super) fn look_up_condition(condition: &mut Condition, site: &Description) {
     match condition {
-        Condition::Product { on, .. } => set(on, |role| site.role(role)),
-        Condition::Item { item } => item.id = site.item(&item.text),
+        Condition::Site(condition) => look_up_subject(&mut condition.subject, site),
+        Condition::Any { any } => {
+            for condition in any {
+                look_up_subject(&mut condition.subject, site);
+            }
+        }
         Condition::Confirm { .. } => {}
+    }
+}
+
+fn look_up_subject(subject: &mut ConditionSubject, site: &Description) {
+    match subject {
+        ConditionSubject::Product { on, .. } => set(on, |role| site.role(role)),
+        ConditionSubject::Item { item } => item.id = site.item(&item.text),
     }
 }
 

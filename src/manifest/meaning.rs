@@ -44,6 +44,9 @@ const NAME_KEYS: &[&str] = &[
     "steps",
 ];
 
+/// Keys of prerequisites whose value may be a range, which is one value.
+const RANGE_KEYS: &[&str] = &["service_pack", "version"];
+
 /// All entries of a manifest: its tables, and each prerequisite, step and row.
 pub(super) type Entries = BTreeMap<EntryId, ManifestEntry>;
 
@@ -238,7 +241,7 @@ impl ManifestEntry {
     /// the last free key.
     fn add(&mut self, key: &str, path: &str, name: &str, value: Value, line: Option<u32>) -> Value {
         match value {
-            Value::Object(below) => {
+            Value::Object(below) if !RANGE_KEYS.contains(&key) => {
                 let mut values = Map::new();
                 for (name, value) in below {
                     let path = format!("{path}.{}", toml::Value::String(name.clone()));
@@ -275,25 +278,11 @@ impl ManifestEntry {
     }
 
     fn fact(&self, key: &str, path: &str, value: Value, line: Option<u32>) -> Fact {
-        let text = value.as_str().map_or(value.to_string(), str::to_owned);
-        let canonical = match key {
-            // `1.0` is the same version as `1`.
-            "revision" | "requires" => {
-                let numbers = text.split(['.', ' ']);
-                let numbers = numbers.map(|number| number.trim_start_matches('0'));
-                let joined = numbers.collect::<Vec<_>>().join(".");
-                joined.trim_end_matches('.').to_owned()
-            }
-            _ if self.table != ManifestTable::Rollup && NAME_KEYS.contains(&key) => {
-                CaseFolded::of(&text).as_str().to_owned()
-            }
-            _ => text,
-        };
         Fact {
             key: path.to_owned(),
+            canonical: canonical(self.table, key, &value),
             value,
             line,
-            canonical,
         }
     }
 
@@ -313,6 +302,43 @@ impl ManifestEntry {
     fn content(&self) -> String {
         serde_json::to_string(self).expect("an entry is JSON")
     }
+}
+
+/// Returns the same text for all spellings of a value.
+fn canonical(table: ManifestTable, key: &str, value: &Value) -> String {
+    // A range, or an alternative of a prerequisite.
+    if let Value::Object(values) = value {
+        let values = values.iter();
+        let values = values.map(|(key, value)| (key, canonical(table, key, value)));
+        return Value::from_iter(values).to_string();
+    }
+    let text = value.as_str().map_or(value.to_string(), str::to_owned);
+    match key {
+        "revision" | "requires" => numbers(&text),
+        "version" | "min" | "max"
+            if table == ManifestTable::Prerequisites && text.parse::<Version>().is_ok() =>
+        {
+            numbers(&text)
+        }
+        _ if table != ManifestTable::Rollup && NAME_KEYS.contains(&key) => {
+            CaseFolded::of(&text).as_str().to_owned()
+        }
+        _ => text,
+    }
+}
+
+/// Returns numbers joined by dots in one spelling: `1.0` is the same version as `1`.
+fn numbers(text: &str) -> String {
+    let numbers = text.split(['.', ' ']);
+    let numbers = numbers.map(|number| number.trim_start_matches('0'));
+    let joined = numbers.collect::<Vec<_>>().join(".");
+    joined.trim_end_matches('.').to_owned()
+}
+
+/// Returns the same text for all spellings of a condition.
+pub(super) fn canonical_condition(condition: &SiteCondition) -> String {
+    let values = Value::Object(object(condition));
+    canonical(ManifestTable::Prerequisites, "any", &values)
 }
 
 /// Returns the identity of a member of a list: another value is the changed value of the same member
@@ -360,6 +386,11 @@ pub(super) fn text_or_none<S: Serializer>(
 
 /// Serializes the place of a key whose only value is `true`.
 pub(super) fn yes<S: Serializer>(_: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(true)
+}
+
+/// Serializes the place of a key whose only value is `true`, and which is present.
+pub(super) fn always<S: Serializer>(_: &Span, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(true)
 }
 

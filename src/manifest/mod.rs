@@ -16,6 +16,7 @@ mod lookup;
 mod meaning;
 mod parse;
 mod pin;
+mod prerequisites;
 mod problems;
 mod relations;
 mod services;
@@ -29,14 +30,18 @@ use std::ops::Not;
 use std::str::FromStr;
 
 pub use bound::{
-    Action, BoundCondition, BoundFile, BoundManifest, BoundStep, BoundStepId, CopyPlace,
-    OpaquePackage, ProcedureTarget, RoleServers, StepTarget, Within,
+    Action, BoundCondition, BoundFile, BoundManifest, BoundSiteCondition, BoundStep, BoundStepId,
+    BoundSubject, CopyPlace, OpaquePackage, ProcedureTarget, RoleServers, StepTarget, Within,
 };
 pub use compare::{ChangeKind, ManifestDifference, compare};
 pub use meaning::ManifestTable;
 pub use parse::{Checks, ParsedManifest, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
-pub use problems::{Fault, Problem};
+pub use prerequisites::{
+    Condition, ConditionSubject, Prerequisite, ServicePacks, SiteCondition, WantedState,
+    WantedVersion,
+};
+pub use problems::{Fault, InstalledProduct, Problem};
 pub use relations::check_together;
 pub use shapes::MANIFEST;
 
@@ -139,47 +144,6 @@ impl FromStr for ComputerRestart {
 
 /// Lines of the keys of a table, from 1.
 pub type KeyLines = BTreeMap<&'static str, u32>;
-
-/// Condition that the deployment must meet, with its line.
-#[derive(Debug, Clone, Serialize)]
-pub struct Prerequisite {
-    /// The line in the manifest, from 1.
-    #[serde(skip)]
-    pub line: u32,
-    #[serde(flatten)]
-    pub condition: Condition,
-}
-
-/// Condition of a prerequisite.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Condition {
-    /// Product that must be installed, at least at this service pack on every server that has it;
-    /// with `on`, every server of that role must have it.
-    Product {
-        #[serde(serialize_with = "meaning::text")]
-        product: Placed<String>,
-        /// Lowest service pack that is accepted; 0 if none is named.
-        service_pack: u32,
-        /// Role whose servers must all have it.
-        #[serde(serialize_with = "meaning::text_or_none")]
-        on: Option<Name<RoleId>>,
-    },
-    /// Item that must be installed on every server that can have it.
-    Item {
-        /// Name or alias.
-        #[serde(serialize_with = "meaning::text")]
-        item: Name<ItemId>,
-    },
-    /// Question that only a person can answer, asked before anything is staged.
-    Confirm {
-        /// Id for `--confirm ID`.
-        #[serde(serialize_with = "meaning::text")]
-        id: Placed<String>,
-        #[serde(rename = "confirm")]
-        question: String,
-    },
-}
 
 /// One action on its targets, with the keys that the author wrote. Which of them a step has depends
 /// on its action: a [`BoundStep`] has an action with exactly its own.
@@ -433,6 +397,17 @@ pub struct FileTable<'m> {
 }
 
 impl Manifest {
+    /// Returns the ids of the questions that only a person can answer.
+    pub fn confirm_ids(&self) -> Vec<&str> {
+        let mut ids = Vec::new();
+        for prerequisite in &self.prerequisites {
+            if let Condition::Confirm { id, .. } = &prerequisite.condition {
+                ids.push(id.value.as_str());
+            }
+        }
+        ids
+    }
+
     /// Returns the file table, with its use by the steps.
     pub fn file_table(&self) -> FileTable<'_> {
         FileTable::new(

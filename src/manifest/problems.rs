@@ -43,6 +43,19 @@ pub enum Fault {
     /// The console does not list an item that a prerequisite names.
     #[error("`{name}` is required, and the console of `{site}` does not list it")]
     UnlistedItem { site: String, name: String },
+    /// The deployment lacks a product or an item that it need not have.
+    #[error(
+        "`{site}` has no {} `{name}`, so this {} there",
+        if *.is_item { "item" } else { "product" },
+        if *.holds { "condition holds" } else { "alternative does not hold" }
+    )]
+    NotThere {
+        site: String,
+        name: String,
+        is_item: bool,
+        /// True if the product or item must be absent.
+        holds: bool,
+    },
     /// The deployment does not have a name.
     #[error("the deployment `{site}` has no {kind} `{name}`")]
     Unknown {
@@ -151,8 +164,8 @@ impl Fault {
     pub fn code(&self) -> Code {
         match self {
             Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => Code::OtherProduct,
-            Fault::NoProduct { .. } => Code::NoSuchProduct,
-            Fault::UnlistedItem { .. } => Code::UnlistedItem,
+            Fault::NoProduct { .. } | Fault::NotThere { is_item: false, .. } => Code::NoSuchProduct,
+            Fault::UnlistedItem { .. } | Fault::NotThere { .. } => Code::UnlistedItem,
             Fault::Unknown { kind, .. } => match kind {
                 NameKind::Group => Code::NoSuchGroup,
                 NameKind::Item | NameKind::Procedure => Code::NoSuchItem,
@@ -176,6 +189,10 @@ impl Fault {
             Fault::Unknown { .. } => {
                 "see `deployment.toml`, which lists all names, installed or not"
             }
+            Fault::NoProduct { .. } => {
+                "install it, then list it in `products` of `deployment.toml`"
+            }
+            Fault::NotThere { .. } => "correct the name, if it is misspelled",
             Fault::NeverInstalled { .. } => "name the item that the procedure configures",
             Fault::WrongKind { .. } => {
                 "`initialize` runs procedures; `install` and `uninstall` take items"
@@ -197,7 +214,6 @@ impl Fault {
             Fault::OnNoServer { .. } => "name it in a step above or below the `each-server` step",
             Fault::OtherProduct { .. }
             | Fault::OtherVersion { .. }
-            | Fault::NoProduct { .. }
             | Fault::UnlistedItem { .. }
             | Fault::Server { .. } => return None,
         })
@@ -267,8 +283,17 @@ impl Rollup {
     }
 }
 
-/// Products by case-folded name, with the service pack on each server that is online and has it.
-pub(super) type InstalledProducts = BTreeMap<CaseFolded, BTreeMap<ServerId, u32>>;
+/// Product on a server, as `deployment.toml` documents it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledProduct {
+    /// Service pack; 0 for none.
+    pub service_pack: u32,
+    /// Version, if it is documented.
+    pub version: Option<String>,
+}
+
+/// Products by case-folded name, with the state on each server that is online and has it.
+pub(super) type InstalledProducts = BTreeMap<CaseFolded, BTreeMap<ServerId, InstalledProduct>>;
 
 /// Returns the products that servers have.
 pub(super) fn installed_products(site: &Description) -> InstalledProducts {
@@ -280,7 +305,11 @@ pub(super) fn installed_products(site: &Description) -> InstalledProducts {
             .filter(|server| !site[**server].offline)
         {
             let servers = installed.entry(CaseFolded::of(&entry.name)).or_default();
-            servers.insert(server, entry.service_pack);
+            let product = InstalledProduct {
+                service_pack: entry.service_pack,
+                version: entry.version.clone(),
+            };
+            servers.insert(server, product);
         }
     }
     for entry in &site.products {
@@ -424,24 +453,54 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
 
     pub(super) fn condition(&mut self, condition: &Condition, line: u32) {
         match condition {
-            Condition::Product { product, on, .. } => {
-                on.iter().for_each(|role| self.role(role));
-                let Placed { value, span } = product.clone();
-                if !self.products.contains_key(&CaseFolded::of(&value)) {
-                    let fault = Fault::NoProduct { product: value };
-                    (self.report)(Problem { fault, span, line });
-                }
+            Condition::Site(condition) => {
+                let is_required = !condition.wants_absence();
+                self.site_condition(condition, line, is_required);
             }
-            Condition::Item { item } => {
-                if item.id.is_none() {
-                    let site = brief(&self.site.name).to_owned();
-                    self.add(item, |name| Fault::UnlistedItem { site, name });
-                }
-                if item.id.is_some_and(|id| self.site[id].is_procedure()) {
-                    self.add(item, |name| Fault::NeverInstalled { name });
+            Condition::Any { any } => {
+                for condition in any {
+                    self.site_condition(condition, line, false);
                 }
             }
             Condition::Confirm { .. } => {}
+        }
+    }
+
+    /// Checks the names of a condition. If it is not required, an unknown one is at most misspelled.
+    fn site_condition(&mut self, condition: &SiteCondition, line: u32, is_required: bool) {
+        let holds = condition.wants_absence();
+        let site = brief(&self.site.name).to_owned();
+        match &condition.subject {
+            ConditionSubject::Product { product, on } => {
+                on.iter().for_each(|role| self.role(role));
+                let Placed { value: name, span } = product.clone();
+                if self.products.contains_key(&CaseFolded::of(&name)) {
+                    return;
+                }
+                let fault = match is_required {
+                    true => Fault::NoProduct { product: name },
+                    false => Fault::NotThere {
+                        site,
+                        name,
+                        is_item: false,
+                        holds,
+                    },
+                };
+                (self.report)(Problem { fault, span, line });
+            }
+            ConditionSubject::Item { item } => match item.id {
+                Some(id) if self.site[id].is_procedure() => {
+                    self.add(item, |name| Fault::NeverInstalled { name });
+                }
+                Some(_) => {}
+                None if is_required => self.add(item, |name| Fault::UnlistedItem { site, name }),
+                None => self.add(item, |name| Fault::NotThere {
+                    site,
+                    name,
+                    is_item: true,
+                    holds,
+                }),
+            },
         }
     }
 

@@ -31,7 +31,8 @@ pub static MANIFEST: Shape = Shape::new(
         Key::new(
             "prerequisites",
             KeyKind::Headers(&PREREQUISITE),
-            "Conditions that must hold before the rollup is applied: a product, an item, or the confirmation of a person.",
+            "Conditions that must hold before the rollup is applied: a product, an item, one of several, or the confirmation of \
+             a person.",
         ),
         Key::required(
             "steps",
@@ -201,38 +202,41 @@ pub(super) static ARTICLE: Shape = Shape::new(
 /// One prerequisite; its keys depend on its kind.
 pub(super) static PREREQUISITE: Shape = Shape::new(
     "[[prerequisites]]",
-    "One condition that must hold before the rollup is applied: `product`, `item` or `confirm`.",
+    "One condition that must hold before the rollup is applied: `product`, `item`, `any` or `confirm`.",
     &[
-        Key::new("product", TEXT, "A product that must be installed, by its name in the deployment's `products`."),
+        PRODUCT,
+        service_pack(&SERVICE_PACKS),
+        version(&VERSIONS),
+        ABSENT,
+        PRODUCT_ON,
+        ITEM,
         Key::new(
-            "service_pack",
-            KeyKind::Number(999_999_999),
-            "The lowest service pack of the product, by default 0. Every server that has the product must have it or \
-             a later one.",
+            "any",
+            KeyKind::SomeTables(&ALTERNATIVE),
+            "Alternatives, each a `product` or an `item` with its keys. It is enough if one of them holds.",
         ),
-        Key::new(
-            "on",
-            TEXT,
-            "The role whose servers must all have the product. By default, only servers that have the product are checked.",
-        ),
-        Key::new("item", TEXT, "An item of the console that must be installed, by name or alias."),
         Key::new(
             "confirm",
             PROSE,
             "A question that only a person can answer. It is asked before anything is staged; `--confirm ID` answers \
              it, `--yes` does not.",
         ),
-        Key::new("id", KeyKind::Text(Form::Id), "The id of a `confirm` question, as it is typed after `--confirm`."),
+        Key::new(
+            "id",
+            KeyKind::Text(Form::Id),
+            "The id of a `confirm` question, as it is typed after `--confirm`.",
+        ),
     ],
 )
 .with(Cases::Either(&[
+    PRODUCT_CASE,
+    ITEM_CASE,
     Case {
-        name: "product",
-        about: "A product, at least at a service pack.",
-        keys: &["product", "service_pack", "on"],
+        name: "any",
+        about: "A choice of products and items.",
+        keys: &["any"],
         rules: &[],
     },
-    Case { name: "item", about: "An item that is installed.", keys: &["item"], rules: &[] },
     Case {
         name: "confirm",
         about: "A condition that only a person can check.",
@@ -240,6 +244,107 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
         rules: &[Rule::Needs("id", "id = \"backup-made\"")],
     },
 ]));
+
+/// One alternative of a prerequisite.
+pub(super) static ALTERNATIVE: Shape = Shape::new(
+    "an entry of `any`",
+    "One alternative of a prerequisite: `product` or `item`.",
+    &[
+        PRODUCT,
+        service_pack(&SERVICE_PACKS_IN_ANY),
+        version(&VERSIONS_IN_ANY),
+        ABSENT,
+        PRODUCT_ON,
+        ITEM,
+    ],
+)
+.with(Cases::Either(&[PRODUCT_CASE, ITEM_CASE]));
+
+const PRODUCT: Key = Key::new(
+    "product",
+    TEXT,
+    "A product, by its name in the deployment's `products`. At least one server must have it, and every server that \
+     has it must meet the other keys.",
+);
+
+const fn service_pack(range: &'static Shape) -> Key {
+    Key::new(
+        "service_pack",
+        KeyKind::NumberOrTable(MOST_SERVICE_PACKS, range),
+        "The lowest service pack of the product, by default 0; or a range of service packs.",
+    )
+}
+
+const fn version(range: &'static Shape) -> Key {
+    Key::new(
+        "version",
+        KeyKind::TextOrTable(Form::Words, range),
+        "The version of the product or item, or a range of versions. Numbers joined by dots are compared number by \
+         number; any other text must be equal. The version of an item is always numbers.",
+    )
+}
+
+const ABSENT: Key = Key::new(
+    "absent",
+    KeyKind::Yes,
+    "The reverse: no server, or no server of the role `on`, has the product; or the item is installed nowhere. The \
+     only value is `true`.",
+);
+
+const PRODUCT_ON: Key = Key::new(
+    "on",
+    TEXT,
+    "The role whose servers must all have the product. By default, only servers that have the product are checked.",
+);
+
+const ITEM: Key = Key::new(
+    "item",
+    TEXT,
+    "An item of the console that must be installed wherever it can be, by name or alias.",
+);
+
+const PRODUCT_CASE: Case = Case {
+    name: "product",
+    about: "A product, with its service packs and versions.",
+    keys: &["product", "service_pack", "version", "absent", "on"],
+    rules: &[Rule::Alone("absent", &["service_pack", "version"])],
+};
+
+const ITEM_CASE: Case = Case {
+    name: "item",
+    about: "An item that is installed.",
+    keys: &["item", "version", "absent"],
+    rules: &[
+        Rule::Alone("absent", &["version"]),
+        Rule::Numbers("version"),
+    ],
+};
+
+static SERVICE_PACKS: Shape = service_packs("a range of `service_pack`");
+static SERVICE_PACKS_IN_ANY: Shape = service_packs("a range of `service_pack` in `any`");
+static VERSIONS: Shape = versions("a range of `version`");
+static VERSIONS_IN_ANY: Shape = versions("a range of `version` in `any`");
+
+const fn service_packs(title: &'static str) -> Shape {
+    const KEYS: &[Key] = &[
+        Key::new("min", SERVICE_PACK, "The lowest service pack."),
+        Key::new("max", SERVICE_PACK, "The highest service pack."),
+    ];
+    Shape::new(title, "The service packs that are accepted.", KEYS).with(LIMITS)
+}
+
+const fn versions(title: &'static str) -> Shape {
+    const KEYS: &[Key] = &[
+        Key::new("min", VERSION, "The lowest version."),
+        Key::new("max", VERSION, "The highest version."),
+    ];
+    Shape::new(title, "The versions that are accepted.", KEYS).with(LIMITS)
+}
+
+const LIMITS: Cases = Cases::AtLeastOne(&["min", "max"]);
+const MOST_SERVICE_PACKS: u64 = 999_999_999;
+const SERVICE_PACK: KeyKind = KeyKind::Number(MOST_SERVICE_PACKS);
+const VERSION: KeyKind = KeyKind::Text(Form::Version);
 
 /// One step; which keys it has depends on its action.
 pub(super) static STEP: Shape = Shape::new("[[steps]]", "One action on its targets.", &STEP_KEYS)

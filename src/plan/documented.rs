@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prerequisites::servers_to_check;
-use crate::deployment::description::{Description, ServerId};
-use crate::manifest::{Action, BoundCondition, BoundManifest, PayloadFile, RowId};
+use super::prerequisites::checked;
+use crate::deployment::snapshot::Snapshot;
+use crate::manifest::{Action, BoundManifest, PayloadFile, RowId};
 use crate::names::{Digest, PayloadPath};
 
 /// Facts that only people need, and that they approve with the plan.
@@ -57,7 +57,7 @@ pub struct FileTableRow {
 
 impl DocumentedFacts {
     /// Returns the facts for readers of a plan of this manifest.
-    pub(super) fn of(bound: &BoundManifest, site: &Description) -> Self {
+    pub(super) fn of(bound: &BoundManifest, snapshot: &Snapshot) -> Self {
         let rollup = &bound.manifest.rollup;
         let product = format!("{} {}", rollup.product, rollup.product_versions.join(", "));
         let conditions = bound.prerequisites.iter();
@@ -65,7 +65,9 @@ impl DocumentedFacts {
             product: Some(product.trim_end().to_owned()),
             fixes: rollup.fixes.clone(),
             notes: rollup.notes.clone(),
-            checked: conditions.filter_map(|one| checked(site, one)).collect(),
+            checked: conditions
+                .filter_map(|one| checked(one, snapshot))
+                .collect(),
             file_table: file_table(bound),
         }
     }
@@ -73,42 +75,6 @@ impl DocumentedFacts {
     /// Returns whether there are none: the plan is not that of a manifest.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// Returns a prerequisite that was checked and is met.
-fn checked(site: &Description, condition: &BoundCondition) -> Option<CheckedPrerequisite> {
-    match condition {
-        BoundCondition::Product {
-            product,
-            service_pack,
-            installed,
-            ..
-        } => {
-            let describe = |server: ServerId| {
-                let name = &site[server].name;
-                match installed.get(&server) {
-                    None | Some(0) => name.to_string(),
-                    Some(pack) => format!("{name} (service pack {pack})"),
-                }
-            };
-            let servers = servers_to_check(condition).into_iter();
-            Some(CheckedPrerequisite {
-                condition: match service_pack {
-                    0 => product.clone(),
-                    pack => format!("{product}, at least service pack {pack}"),
-                },
-                found: servers.map(describe).collect(),
-            })
-        }
-        BoundCondition::Item { name, id } => {
-            let instances = site.instances((*id)?).into_iter();
-            Some(CheckedPrerequisite {
-                condition: format!("{name} is installed"),
-                found: instances.map(|instance| site.shown(instance)).collect(),
-            })
-        }
-        BoundCondition::Confirm { .. } => None,
     }
 }
 

@@ -254,7 +254,7 @@ fn finish(
         sources: Vec::new(),
         swaps: Vec::new(),
         expected_state: None,
-        documented: DocumentedFacts::of(inputs.bound, &snapshot.description),
+        documented: DocumentedFacts::of(inputs.bound, snapshot),
         context,
         checksum: None,
     };

@@ -50,6 +50,7 @@ mod payload_directories;
 mod pending;
 mod permissions;
 mod power;
+mod prerequisites;
 mod previews;
 mod procedures;
 mod promises;

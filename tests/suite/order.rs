@@ -138,7 +138,7 @@ fn missing_rollups_and_prerequisites_are_reported_at_once() {
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
         .prints("KB7 is required")
-        .prints("service pack 3 is required")
+        .prints("but at least service pack 3 is required")
         .nothing_was_touched();
 }
 

@@ -17,7 +17,7 @@ fn servers_without_the_service_pack_are_named() {
     world
         .run(APPLY)
         .exits_with(exit::NOT_READY)
-        .prints("`Exchange Server 2007` on EXMBX01 has no service pack; service pack 1 is required")
+        .prints("`Exchange Server 2007` on EXMBX01 has no service pack, but at least service pack 1 is required")
         .prints("`Exchange Server 2007` on EXMBX02 has no service pack")
         .does_not_print("on EXHUB01")
         .nothing_was_touched();

@@ -175,6 +175,10 @@ fn cell(text: &str) -> String {
 
 /// Writes the cases of a table, each with its keys, rules and an example.
 fn cases(page: &mut String, shape: &'static Shape) {
+    if let Cases::AtLeastOne(keys) = shape.cases {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let _ = writeln!(page, "\nAt least one of {} is required.", keys.join(", "));
+    }
     for case in shape.cases() {
         let name = match &shape.cases {
             Cases::Of { key, .. } => format!("{key} = \"{}\"", case.name),
@@ -215,6 +219,7 @@ fn sentence(rule: &Rule) -> String {
             format!("`{key}` is for {}.", endings(extensions))
         }
         Rule::OneFile(key) => format!("`{key}` is for a single file."),
+        Rule::Numbers(key) => format!("A text of `{key}` is numbers joined by dots."),
         Rule::Place(key, text, others) => format!(
             "`{key} = \"{text}\"` excludes {}; any other text requires `{}`.",
             list(others),
@@ -251,7 +256,11 @@ fn case_example(shape: &'static Shape, case: &Case) -> String {
             Rule::Targets(keys) => add(keys[0], needed(keys[0])),
             Rule::Needs(name, line) => add(name, line.to_owned()),
             Rule::Place(name, text, _) => add(name, format!("{name} = \"{text}\"")),
-            Rule::With(..) | Rule::Alone(..) | Rule::Kinds(..) | Rule::OneFile(_) => {}
+            Rule::With(..)
+            | Rule::Alone(..)
+            | Rule::Kinds(..)
+            | Rule::OneFile(_)
+            | Rule::Numbers(_) => {}
         }
     }
     if is_inline {
@@ -269,7 +278,15 @@ fn value(kind: KeyKind) -> String {
         }
         KeyKind::Text(form) => form_name(form).to_owned(),
         KeyKind::AnyText => "text, may be empty".to_owned(),
-        KeyKind::TextOrTable(shape) => format!("text, may be empty; or table: {}", title(shape)),
+        KeyKind::TextOrTable(Form::Anything, shape) => {
+            format!("text, may be empty; or table: {}", title(shape))
+        }
+        KeyKind::TextOrTable(form, shape) => {
+            format!("{}; or table: {}", form_name(form), title(shape))
+        }
+        KeyKind::NumberOrTable(most, shape) => {
+            format!("whole number up to {most}; or table: {}", title(shape))
+        }
         KeyKind::Texts(List {
             form,
             filled,
@@ -288,6 +305,7 @@ fn value(kind: KeyKind) -> String {
         KeyKind::Time => "time in UTC".to_owned(),
         KeyKind::Table(shape) => format!("table: {}", title(shape)),
         KeyKind::Tables(shape) => format!("list of tables: {}", title(shape)),
+        KeyKind::SomeTables(shape) => format!("list of tables, not empty: {}", title(shape)),
         KeyKind::Headers(shape) => format!("tables: {}", title(shape)),
     }
 }
@@ -330,7 +348,10 @@ fn example(key: &Key) -> String {
     };
     match key.kind {
         KeyKind::Text(form) => format!("{name} = \"{}\"", text(form)),
-        KeyKind::AnyText | KeyKind::TextOrTable(_) => format!("{name} = \"\""),
+        KeyKind::AnyText | KeyKind::TextOrTable(Form::Anything, _) => format!("{name} = \"\""),
+        KeyKind::TextOrTable(_, shape) | KeyKind::NumberOrTable(_, shape) => {
+            format!("{name} = {{ {} }}", inside(shape))
+        }
         KeyKind::Texts(list) => format!("{name} = [\"{}\"]", text(list.form)),
         KeyKind::Flag | KeyKind::Yes => format!("{name} = true"),
         KeyKind::Number(_) => format!("{name} = 1"),
@@ -341,6 +362,11 @@ fn example(key: &Key) -> String {
         KeyKind::Table(shape) if shape.title.starts_with('[') => shape.title.to_owned(),
         KeyKind::Table(shape) => format!("{name} = {{ {} }}", inside(shape)),
         KeyKind::Tables(shape) => format!("{name} = [{{ {} }}]", inside(shape)),
+        KeyKind::SomeTables(shape) => {
+            let keys = shape.cases().iter().filter_map(|case| shape.key(case.name));
+            let entries: Vec<String> = keys.map(|key| format!("{{ {} }}", example(key))).collect();
+            format!("{name} = [{}]", entries.join(", "))
+        }
     }
 }
 

@@ -110,6 +110,8 @@ fn is_cross_reference(finding: &Finding) -> bool {
         Code::NoTargets => finding.message.contains("has no targets: "),
         // Steps against each other, rollups against each other.
         Code::InvalidRemovedBy | Code::SelfRelation | Code::RequiredAndReplaced => true,
+        // The limits of a range, and two prerequisites.
+        Code::NeverHolds => true,
         // Names against their definitions.
         Code::UnknownName | Code::RequiresProcedure | Code::RequirementCycle | Code::WrongKind => {
             true
@@ -271,7 +273,30 @@ service_pack = 1
 on = "engine"
 
 [[prerequisites]]
+product = "Other"
+service_pack = { min = 1, max = 2 }
+version = { min = "4.0", max = "4.1" }
+on = "web"
+
+[[prerequisites]]
+product = "One More"
+version = "2007"
+
+[[prerequisites]]
 item = "Item"
+version = "4.0"
+
+[[prerequisites]]
+item = "Old Item"
+absent = true
+
+[[prerequisites]]
+any = [
+  { product = "Other", service_pack = 1, version = "2007" },
+  { product = "Other", service_pack = { min = 3, max = 4 }, version = { min = "4.0", max = "4.1" }, on = "engine" },
+  { item = "Item", version = "4.0" },
+  { item = "New Item", absent = true },
+]
 
 [[prerequisites]]
 confirm = "Is there a backup?"
@@ -474,7 +499,7 @@ share = "MSIShare"
 applied = ["KB1", "KB2"]
 roles = [{ name = "engine", aliases = ["engines"] }, { name = "web" }]
 servers = [{ name = "S1", roles = ["engine"], platform = "x64" }, { name = "S2", offline = true }]
-products = [{ name = "Other", aliases = ["Another"], service_pack = 1, servers = ["S1"] }]
+products = [{ name = "Other", aliases = ["Another"], service_pack = 1, version = "4.0", servers = ["S1"] }]
 services = [{ name = "Engine", aliases = ["E"], on = "engine" }]
 
 [[groups]]
@@ -693,7 +718,7 @@ fn parser_and_schema_agree_when_a_value_has_another_type() {
                 // A date is a string in JSON, so a schema cannot refuse it in place of a string.
                 let mut inexpressible = false;
                 let text = changed(&document, &path, |parent, segment| {
-                    let may_be_text = is_parameter(&path)
+                    let may_be_text = is_text_or_table(&path)
                         || value_at(parent, std::slice::from_ref(segment)).is_str();
                     inexpressible = other.is_datetime() && may_be_text;
                     set_value(parent, segment, other.clone());
@@ -709,10 +734,11 @@ fn parser_and_schema_agree_when_a_value_has_another_type() {
     }
 }
 
-/// Returns whether a path is that of a parameter, which is a text or a table.
-fn is_parameter(path: &[PathSegment]) -> bool {
-    let parameters = PathSegment::Key("parameters".to_owned());
-    path.len() == 3 && path[0] == parameters
+/// Returns whether a path is that of a parameter or of a version, each of which is a text or a table.
+fn is_text_or_table(path: &[PathSegment]) -> bool {
+    let key = |name: &str| PathSegment::Key(name.to_owned());
+    let is_parameter = path.len() == 3 && path[0] == key("parameters");
+    is_parameter || path.last() == Some(&key("version"))
 }
 
 #[test]

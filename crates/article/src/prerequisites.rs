@@ -299,7 +299,8 @@ fn without_joint(text: &str) -> &str {
 /// Returns product and service pack in `… install Product 2007 Service Pack 1 (SP1) on …`.
 fn product(sentence: &str) -> Option<(String, u32)> {
     let lower = sentence.to_lowercase();
-    if lower.len() != sentence.len() {
+    // What must not be installed is the reverse, which a person has to write.
+    if lower.len() != sentence.len() || has_word(&lower, "not") {
         return None;
     }
     let (at, pack) = ["service pack ", " sp"].iter().find_map(|mark| {
@@ -344,6 +345,11 @@ fn product(sentence: &str) -> Option<(String, u32)> {
     is_name.then(|| (name.to_owned(), pack))
 }
 
+fn has_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    words.any(|other| other == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,6 +375,18 @@ mod tests {
             (found.entries.len(), found.open.len()),
             (2, 0),
             "{found:#?}"
+        );
+    }
+
+    #[test]
+    fn what_must_not_be_installed_is_a_question() {
+        let text = "A rollup\n\nPrerequisites\n\nContoso Mail 2010 Service Pack 2 must not be installed.\n";
+        let lines = lines(text);
+        let found = prerequisites(&outline(&lines));
+        assert!(
+            matches!(&found.entries[..], [entry] if matches!(&entry.value, ArticlePrerequisite::Confirm { question, .. } if question.starts_with("Contoso Mail 2010"))),
+            "{:?}",
+            found.entries
         );
     }
 

@@ -122,6 +122,9 @@ fn text(
     lines
 }
 
+/// Keys whose value is a table, which is printed in braces.
+const TABLE_KEYS: [&str; 3] = ["service_pack", "version", "any"];
+
 /// Returns the heading: each step has its own, the prerequisites and the rows share one.
 fn heading(difference: &ManifestDifference) -> String {
     let table = match difference.table {
@@ -208,7 +211,8 @@ fn difference_lines(
 /// Returns the keys of a whole entry that only one side has.
 fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
     let value = difference.new.as_ref().or(difference.old.as_ref());
-    value.and_then(Value::as_object)
+    let is_whole = matches!(difference.key.as_str(), "step" | "prerequisite" | "file");
+    value.and_then(Value::as_object).filter(|_| is_whole)
 }
 
 /// Returns the file and line of each side that has a line.
@@ -223,7 +227,9 @@ fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
 /// Returns the subject of a difference: its key, and the entry if the heading does not name it.
 fn subject(difference: &ManifestDifference) -> String {
     let key = Escaped(&difference.key);
-    let of = Escaped(difference.of.as_deref().unwrap_or_default());
+    let Some(of) = difference.of.as_deref().map(Escaped) else {
+        return key.to_string();
+    };
     match (difference.table, whole(difference)) {
         (ManifestTable::Payload, Some(_)) => format!("{key} {of}"),
         (ManifestTable::Payload | ManifestTable::Prerequisites, None) => format!("{of}: {key}"),
@@ -241,6 +247,10 @@ fn value_text(key: &str, value: &Value) -> String {
         Value::Array(values) => {
             let values: Vec<String> = values.iter().map(|value| value_text(key, value)).collect();
             values.join(", ")
+        }
+        // A range, or an alternative of a prerequisite.
+        Value::Object(values) if TABLE_KEYS.contains(&key) => {
+            format!("{{ {} }}", key_texts(values).join(", "))
         }
         Value::Object(whole) => key_texts(whole).join(", "),
         other => other.to_string(),

@@ -7,7 +7,7 @@ use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::parameters::{SecretSource, StoredParameter};
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{SiteReader, values};
-use crate::document::{Code, Hop, Placed, Span, Table, TextOrTable, cycles, misspelling_of};
+use crate::document::{Code, Hop, Placed, Span, Table, ValueOrTable, cycles, misspelling_of};
 use crate::names::{CaseFolded, FileName, RelPath, same_name};
 
 /// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
@@ -667,8 +667,8 @@ impl<'r, 's> ConsoleReader<'r, 's> {
         procedure: Option<ItemId>,
     ) -> Option<StoredParameter> {
         let text = match self.site.reader.text_or_table(given, name)? {
-            TextOrTable::Text(text) => text,
-            TextOrTable::Table(place) => {
+            ValueOrTable::Value(text) => text,
+            ValueOrTable::Table(place) => {
                 return self.secret_source(&place).map(StoredParameter::Secret);
             }
         };

@@ -162,6 +162,7 @@ impl SiteReader<'_, '_> {
             let name = self.reader.text(&table, "name");
             let aliases = self.aliases(&table);
             let service_pack = self.reader.number(&table, "service_pack");
+            let version = self.reader.text(&table, "version");
             let servers = self.reader.texts_or_none(&table, "servers");
             let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
             let Some(name) = name else { continue };
@@ -187,6 +188,7 @@ impl SiteReader<'_, '_> {
                 name: name.value,
                 aliases: values(aliases),
                 service_pack,
+                version: version.map(|version| version.value),
                 servers,
             });
         }

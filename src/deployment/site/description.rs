@@ -96,6 +96,9 @@ pub struct Product {
     pub aliases: Vec<String>,
     /// Installed service pack; 0 for none.
     pub service_pack: u32,
+    /// Installed version, if it is documented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Servers that have it.
     pub servers: Vec<ServerId>,
 }

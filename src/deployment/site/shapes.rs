@@ -156,6 +156,11 @@ static PRODUCT: Shape = Shape::new(
             KeyKind::Number(999_999_999),
             "The number of its service pack; 0 by default.",
         ),
+        Key::new(
+            "version",
+            TEXT,
+            "Its version, such as `9.0.3042`. A prerequisite that asks for a version does not hold without it.",
+        ),
         Key::required(
             "servers",
             KeyKind::texts(Form::Words),
@@ -329,7 +334,7 @@ static PARAMETER_VALUES: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "NAME",
-        KeyKind::TextOrTable(&SECRET_SOURCE),
+        KeyKind::TextOrTable(Form::Anything, &SECRET_SOURCE),
         "The value, which may be empty; or the place of a secret, `{ env = \"…\" }` or `{ file = \"…\" }`.",
     ),
 );

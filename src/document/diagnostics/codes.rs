@@ -186,7 +186,12 @@ published. Usually a digit of a year or month is wrong:
 Compare both dates with the article.";
     DuplicatePrerequisite = "RU0116", Warning, "a prerequisite is listed twice",
 "Two prerequisites require the same product on the same role, or the same item. The stricter one
-decides, so the other one has no effect. Remove it, or correct its name.";
+decides, so the other one has no effect. Remove it, correct its name, or write both limits in one:
+
+    product = \"Exchange Server 2007\"
+    service_pack = { min = 1, max = 2 }
+
+The alternatives of an `any` may name one product several times, but not with the same keys.";
     MisspelledPlatform = "RU0117", Warning, "a platform is probably misspelled",
 "Platforms are free text, and a step for a platform that no server has does nothing. This name is
 almost `x86`, `x64`, `ia64`, or the platform of a server:
@@ -210,6 +215,20 @@ writes above a value that the article leaves open:
     # TODO the article does not name the zone of the times (article, line 81)
 
 Decide it, and then remove the comment. With `--deny warnings` a draft cannot pass before.";
+    NeverHolds = "RU0123", Error, "a prerequisite can never hold",
+"Nothing meets the condition: its lowest service pack or version is above its highest one, or another
+prerequisite requires the opposite:
+
+    service_pack = { min = 3, max = 2 }
+
+Correct the limits, or remove one of the prerequisites.";
+    SingleAlternative = "RU0124", Warning, "an `any` has one alternative",
+"`any` lists alternatives of which one is enough. With a single entry it has no effect, so another
+one may be missing:
+
+    any = [{ product = \"SQL Server 2005\", service_pack = 2 }]
+
+Add the other alternatives, or write the keys of the entry below [[prerequisites]].";
 
     // The file table.
     NotListed = "RU0201", Error, "a used file is missing from the file table",
@@ -430,7 +449,8 @@ a `restart` step for a service of that role, if the vendor agrees.";
 "The name is an alias in `deployment.toml`, so the group is found. No action is required.";
     NoSuchProduct = "RU0611", Warning, "the deployment has no such product",
 "A prerequisite requires a product that is on no server, so the plan will be refused here. The
-name may be misspelled.";
+name may be misspelled. If the product must be absent, or is one of several alternatives, this is a
+note.";
     InstallerOfNoItem = "RU0612", Warning, "a copied installer belongs to no item",
 "The step copies an .msi into the share, but no item of the deployment names it as its
 `installer`, so nothing would be installed from it. The name is misspelled here or in
@@ -470,7 +490,7 @@ Remove `on`, since services and items have a role of their own, or correct it.";
     UnlistedItem = "RU0620", Warning, "a prerequisite names an item that the deployment does not list",
 "`deployment.toml` lists the whole console, installed or not. A rollup that requires an item which is
 not listed does not apply to the deployment, so the plan will be refused here. The name may also be
-misspelled.";
+misspelled. If the item must be absent, or is one of several alternatives, this is a note.";
     SecretInManifest = "RU0621", Error, "a manifest contains a secret",
 "The parameter is secret in this deployment: its procedure lists it in `secret`, or its name says so
 and `public` does not list it. A manifest is reviewed, copied and stored with its runs, so it cannot

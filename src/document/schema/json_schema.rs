@@ -38,8 +38,14 @@ fn table(shape: &'static Shape) -> Value {
     schema["type"] = "object".into();
     schema["description"] = shape.about.into();
     let cases = shape.cases();
-    if let Cases::Either(_) = shape.cases {
-        schema["oneOf"] = cases.iter().map(|case| required(case.name)).collect();
+    match &shape.cases {
+        Cases::Either(cases) => {
+            schema["oneOf"] = cases.iter().map(|case| required(case.name)).collect();
+        }
+        Cases::AtLeastOne(keys) => {
+            schema["anyOf"] = keys.iter().map(|key| required(key)).collect();
+        }
+        Cases::None | Cases::Of { .. } => {}
     }
     if !cases.is_empty() {
         schema["allOf"] = cases.iter().map(|case| consequences(shape, case)).collect();
@@ -51,7 +57,7 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
     let mut schema = match key.kind {
         KeyKind::Text(form) => text(form),
         KeyKind::AnyText => text(Form::Anything),
-        KeyKind::TextOrTable(shape) => json!({ "anyOf": [text(Form::Anything), table(shape)] }),
+        KeyKind::TextOrTable(form, shape) => json!({ "anyOf": [text(form), table(shape)] }),
         KeyKind::Texts(list) => json!({
             "type": "array",
             "items": text(list.form),
@@ -60,7 +66,8 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
         }),
         KeyKind::Flag => json!({ "type": "boolean" }),
         KeyKind::Yes => json!({ "type": "boolean", "const": true }),
-        KeyKind::Number(most) => json!({ "type": "integer", "minimum": 0, "maximum": most }),
+        KeyKind::Number(most) => number(most),
+        KeyKind::NumberOrTable(most, shape) => json!({ "anyOf": [number(most), table(shape)] }),
         KeyKind::Only(number) => json!({ "type": "integer", "const": number }),
         // Programs that validate TOML with a schema pass dates and times as texts; some check the
         // format.
@@ -69,6 +76,9 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
         KeyKind::Table(shape) => table(shape),
         KeyKind::Tables(shape) | KeyKind::Headers(shape) => {
             json!({ "type": "array", "items": table(shape) })
+        }
+        KeyKind::SomeTables(shape) => {
+            json!({ "type": "array", "items": table(shape), "minItems": 1 })
         }
     };
     if let Cases::Of { key: by, cases, .. } = &shape.cases
@@ -82,6 +92,10 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
     }
     schema["description"] = key.about.into();
     schema
+}
+
+fn number(most: u64) -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": most })
 }
 
 const DAY: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
@@ -206,6 +220,9 @@ fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
         }
         Rule::Place(key, text, others) if !shape.takes(others[0]) => {
             json!({ "not": has_text(key, text) })
+        }
+        Rule::Numbers(key) => {
+            json!({ "properties": { key: { "pattern": pattern(Form::Version) } } })
         }
         Rule::Place(key, text, others) => json!({
             "if": has_text(key, text),

@@ -8,5 +8,5 @@ mod reader;
 mod shape;
 
 pub use self::json_schema::json_schema;
-pub use self::reader::{Placed, Reader, Table, TextOrTable, read};
+pub use self::reader::{Placed, Reader, Table, ValueOrTable, read};
 pub use self::shape::{Case, Cases, Form, Key, KeyKind, Keys, List, Rule, Shape, TOP};

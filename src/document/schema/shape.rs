@@ -49,8 +49,8 @@ pub enum KeyKind {
     Text(Form),
     /// A text, empty or not.
     AnyText,
-    /// A text, empty or not, or a table in place of it.
-    TextOrTable(&'static Shape),
+    /// A text, or a table in place of it.
+    TextOrTable(Form, &'static Shape),
     /// A list of texts, none of them empty.
     Texts(List),
     /// `true` or `false`.
@@ -59,6 +59,8 @@ pub enum KeyKind {
     Yes,
     /// A whole number from zero up to this one.
     Number(u64),
+    /// A whole number from zero up to this one, or a table in place of it.
+    NumberOrTable(u64, &'static Shape),
     /// This whole number only.
     Only(u64),
     /// A day without a time.
@@ -69,6 +71,8 @@ pub enum KeyKind {
     Table(&'static Shape),
     /// A list of inline tables.
     Tables(&'static Shape),
+    /// A list of at least one inline table.
+    SomeTables(&'static Shape),
     /// Tables that each have a header with two brackets.
     Headers(&'static Shape),
 }
@@ -143,6 +147,8 @@ pub enum Cases {
     },
     /// Cases named by keys, of which exactly one is present.
     Either(&'static [Case]),
+    /// No cases, but at least one of these keys is present.
+    AtLeastOne(&'static [&'static str]),
 }
 
 /// Case of a table, such as one action of a step.
@@ -174,6 +180,8 @@ pub enum Rule {
     Kinds(Option<&'static str>, &'static [&'static str]),
     /// The key is about one file, so that the table must not have more.
     OneFile(&'static str),
+    /// A text of this key is numbers joined by dots.
+    Numbers(&'static str),
     /// The key has this text, and excludes the others; or it has any other text, and requires the
     /// first of them. A table that cannot have the first of them must not have the text.
     Place(&'static str, &'static str, &'static [&'static str]),
@@ -239,7 +247,7 @@ impl Shape {
     /// Returns every case of the table.
     pub fn cases(&'static self) -> &'static [Case] {
         match &self.cases {
-            Cases::None => &[],
+            Cases::None | Cases::AtLeastOne(_) => &[],
             Cases::Of { cases, .. } | Cases::Either(cases) => cases,
         }
     }
@@ -248,7 +256,7 @@ impl Shape {
     pub fn goes_with(&self, case: &Case, key: &str) -> bool {
         let always = match &self.cases {
             Cases::Of { always, .. } => *always,
-            Cases::None | Cases::Either(_) => &[],
+            Cases::None | Cases::Either(_) | Cases::AtLeastOne(_) => &[],
         };
         case.keys.contains(&key) || always.contains(&key)
     }
@@ -327,8 +335,10 @@ impl KeyKind {
         match self {
             Self::Table(shape)
             | Self::Tables(shape)
+            | Self::SomeTables(shape)
             | Self::Headers(shape)
-            | Self::TextOrTable(shape) => Some(shape),
+            | Self::TextOrTable(_, shape)
+            | Self::NumberOrTable(_, shape) => Some(shape),
             _ => None,
         }
     }

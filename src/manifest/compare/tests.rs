@@ -127,6 +127,61 @@ fn a_changed_minimum_revision_is_one_difference() {
 }
 
 #[test]
+fn a_range_is_one_value_in_every_spelling() {
+    let step = manual_step("a");
+    let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n{step}");
+    for (one, other) in [
+        ("service_pack = 1", "service_pack = { min = 1 }"),
+        (
+            "service_pack = { max = 2 }",
+            "service_pack = { min = 0, max = 2 }",
+        ),
+        ("version = \"9.0\"", "version = \"9\""),
+        ("version = { min = \"9.0\" }", "version = { min = \"09\" }"),
+    ] {
+        let none: [&str; 0] = [];
+        assert_eq!(lines_below_head(&product(one), &product(other)), none);
+    }
+    assert_eq!(
+        lines_below_head(
+            &product("service_pack = 1"),
+            &product("service_pack = { min = 1, max = 2 }")
+        ),
+        ["Prerequisites P service_pack Changed 1@7 {\"max\":2,\"min\":1}@7"]
+    );
+    assert_eq!(
+        lines_below_head(&product(""), &product("absent = true")),
+        [
+            "Prerequisites P absent Added null true@7",
+            "Prerequisites P service_pack Removed 0@7 null"
+        ]
+    );
+}
+
+#[test]
+fn alternatives_are_compared_in_any_order_and_case() {
+    let step = manual_step("a");
+    let any = |entries: &str| format!("[[prerequisites]]\nany = [{entries}]\n{step}");
+    let (sql, item) = (
+        "{ product = \"SQL\", version = \"9.0\" }",
+        "{ item = \"I\" }",
+    );
+    let none: [&str; 0] = [];
+    assert_eq!(
+        lines_below_head(
+            &any(&format!("{sql}, {item}")),
+            &any("{ item = \"i\" }, { version = \"9\", product = \"sql\" }")
+        ),
+        none
+    );
+    let more = any(&format!("{sql}, {item}, {{ item = \"J\", absent = true }}"));
+    assert_eq!(
+        lines_below_head(&any(&format!("{sql}, {item}")), &more),
+        ["Prerequisites any Added null {\"absent\":true,\"item\":\"J\"}@7"]
+    );
+}
+
+#[test]
 fn a_prerequisite_is_matched_by_its_subject() {
     let steps = manual_step("m");
     let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n");

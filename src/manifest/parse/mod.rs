@@ -1,5 +1,6 @@
 //! Reading of a manifest into a draft, key by key, followed by all checks.
 
+mod prerequisite;
 mod step;
 mod table;
 
@@ -8,7 +9,7 @@ use std::str::FromStr;
 
 use super::draft::*;
 use super::lookup::{NameSummary, look_up};
-use super::shapes::{MANIFEST, PREREQUISITE};
+use super::shapes::MANIFEST;
 use super::table as file_table;
 use super::*;
 use crate::deployment::description::Description;
@@ -120,7 +121,7 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let prerequisites = reader.tables(top, "prerequisites");
     let prerequisites = prerequisites.iter();
     let prerequisites = prerequisites
-        .map(|table| prerequisite(reader, table))
+        .map(|table| prerequisite::prerequisite(reader, table))
         .collect();
     // The steps are last, since their keys may be misplaced in any other table.
     let payload = table::payload(reader, top);
@@ -135,6 +136,7 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
         payload,
         names: NameSummary::default(),
     };
+    prerequisite::unique(reader, &draft.prerequisites);
     unique_ids(reader, &draft);
     draft
 }
@@ -304,70 +306,6 @@ fn article_of(url: &str) -> Option<Kb> {
     Kb::number(parts.nth(1)?).ok()
 }
 
-fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
-    let kinds: Vec<&Case> = PREREQUISITE
-        .cases()
-        .iter()
-        .filter(|case| table.has(case.name))
-        .collect();
-    let condition = match kinds[..] {
-        [kind] => condition(reader, table, kind),
-        [] => {
-            reader.missing(table, "product`, `item` or `confirm", "product = \"…\"");
-            None
-        }
-        [first, second, ..] => {
-            let span = table.key(second.name).unwrap_or_default();
-            let message = format!(
-                "a prerequisite cannot ask for both `{}` and `{}`",
-                first.name, second.name
-            );
-            reader
-                .report(Code::ExclusiveKeys, &span, message)
-                .help("write two prerequisites, each below its own `[[prerequisites]]`");
-            None
-        }
-    };
-    PrerequisiteDraft {
-        span: table.span(),
-        condition,
-    }
-}
-
-fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) -> Option<Condition> {
-    let kind = case.name;
-    inapplicable_keys(reader, table, &PREREQUISITE, case, "prerequisite");
-    case.rules
-        .iter()
-        .for_each(|rule| require_key(reader, table, rule));
-    let subject = reader.text(table, kind);
-    match kind {
-        "product" => {
-            let service_pack = reader.number(table, "service_pack");
-            let on = reader.text(table, "on");
-            let on = on.map(|on| Name::new(on, reader.source));
-            // At most nine digits, so it fits.
-            let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
-            Some(Condition::Product {
-                product: subject?,
-                service_pack,
-                on,
-            })
-        }
-        "item" => Some(Condition::Item {
-            item: Name::new(subject?, reader.source),
-        }),
-        _ => {
-            let id = reader.text(table, "id");
-            let id = id.and_then(|id| checked_id(reader, id));
-            Some(Condition::Confirm {
-                id: id?,
-                question: subject?.value,
-            })
-        }
-    }
-}
-
 /// Checks an id. Ids are typed on the command line, so they must not need quotes there.
 fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -390,30 +328,6 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
             let message = format!("two steps have the id `{}`", step.id);
             let message = format!("{message}; the first is on line {first}");
             report_duplicate(reader, &step.span, message);
-        }
-    }
-    let mut seen = BTreeSet::new();
-    let prerequisites = draft.prerequisites.iter();
-    for condition in prerequisites.filter_map(|prerequisite| prerequisite.condition.as_ref()) {
-        let (kind, name, span, on) = match condition {
-            Condition::Product { product, on, .. } => {
-                ("product", &product.value, &product.span, on.as_ref())
-            }
-            Condition::Item { item } => ("item", &item.text, &item.span, None),
-            Condition::Confirm { id, .. } => ("id", &id.value, &id.span, None),
-        };
-        let on = on.map(|on| CaseFolded::of(&on.text));
-        if seen.insert((kind, CaseFolded::of(name), on)) {
-            continue;
-        }
-        if kind == "id" {
-            let message = format!("two prerequisites have the id `{name}`");
-            report_duplicate(reader, span, message);
-        } else {
-            let message = format!("two prerequisites ask for the {kind} `{name}`");
-            reader
-                .report(Code::DuplicatePrerequisite, span, message)
-                .help("keep the stricter prerequisite");
         }
     }
 }
@@ -448,6 +362,17 @@ fn require_key(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
             reader.missing(table, needed, line)
         }
         _ => {}
+    }
+}
+
+/// Reports a key that excludes others, if the table has one of them.
+fn exclude_keys(reader: &mut Reader<'_>, table: &Table<'_>, key: &str, others: &[&str]) {
+    let other = others.iter().find(|other| table.has(other));
+    if let (Some(span), Some(other)) = (table.key(key), other) {
+        let message = format!("`{key}` and `{other}` exclude each other");
+        reader
+            .report(Code::ExclusiveKeys, &span, message)
+            .help("keep one of them");
     }
 }
 

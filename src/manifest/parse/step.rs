@@ -1,6 +1,8 @@
 //! Reading of the steps: their actions and targets.
 
-use super::{checked_id, inapplicable_keys, key_lines, report_duplicate, require_key};
+use super::{
+    checked_id, exclude_keys, inapplicable_keys, key_lines, report_duplicate, require_key,
+};
 use crate::document::{Case, Code, Reader, Rule, Table, brief, listed, nearest};
 use crate::manifest::shapes::OPAQUE;
 use crate::manifest::*;
@@ -64,7 +66,7 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>, within: Option<StepId>) -> S
         features: features(reader, table),
         arguments: plain(reader, table, "arguments"),
         program: program(reader, table),
-        others: others(reader, table),
+        others: reader.yes(table, "others"),
         to: None,
         parameters: parameters(reader, table),
         service: name(reader, table, "service"),
@@ -196,15 +198,7 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
     match *rule {
         Rule::Needs(..) | Rule::With(..) => require_key(reader, table, rule),
         Rule::Targets(keys) => require_targets(reader, table, step, keys),
-        Rule::Alone(key, others) => {
-            let other = others.iter().find(|other| table.has(other));
-            if let (Some(span), Some(other)) = (table.key(key), other) {
-                let message = format!("`{key}` and `{other}` exclude each other");
-                reader
-                    .report(Code::ExclusiveKeys, &span, message)
-                    .help("keep one of them");
-            }
-        }
+        Rule::Alone(key, others) => exclude_keys(reader, table, key, others),
         Rule::Kinds(None, extensions) => {
             for file in step
                 .files
@@ -232,8 +226,8 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
                     .help("write a step for each file");
             }
         }
-        // Reported when `to` was read.
-        Rule::Place(..) => {}
+        // Reported when `to` was read; no version is a key of a step.
+        Rule::Place(..) | Rule::Numbers(_) => {}
     }
 }
 
@@ -355,21 +349,6 @@ fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Name<RowId, PayloadP
         .filter_map(|text| reader.parsed(text, Code::UnsafeName, PayloadPath::parse))
         .collect();
     names(reader, parsed)
-}
-
-fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
-    let others = reader.flag(table, "others")?;
-    if !others.value {
-        reader
-            .report(
-                Code::InvalidValue,
-                &others.span,
-                "`others = false` has no effect",
-            )
-            .help("remove the key");
-        return None;
-    }
-    Some(others.span)
 }
 
 fn to(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step) -> Option<CopyTarget> {

@@ -266,6 +266,118 @@ fn keys_that_do_not_fit_are_reported() {
 }
 
 #[test]
+fn faults_of_a_prerequisite_are_reported() {
+    let step = "[[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"x\"\nundo = \"y\"\n";
+    for (prerequisite, expected) in [
+        (
+            "product = \"P\"\nservice_pack = { min = 3, max = 2 }",
+            "error RU0123 nothing is from 3 to 2",
+        ),
+        (
+            "product = \"P\"\nversion = { min = \"9.10\", max = \"9.9\" }",
+            "error RU0123 nothing is from 9.10 to 9.9",
+        ),
+        (
+            "product = \"P\"\nversion = { min = \"2005 R2\" }",
+            "error RU0105 `2005 R2` is not numbers joined by dots, such as `1.0`",
+        ),
+        (
+            "product = \"P\"\nversion = {}",
+            "error RU0103 a range of `version` lacks `min` or `max`",
+        ),
+        (
+            "product = \"P\"\nservice_pack = { mni = 1 }",
+            "error RU0101 a range of `service_pack` has no key `mni`",
+        ),
+        (
+            "product = \"P\"\nservice_pack = \"1\"",
+            "error RU0102 `service_pack` has a string instead of a whole number or a table",
+        ),
+        (
+            "product = \"P\"\nversion = 9.0",
+            "error RU0102 `version` has a number with a fraction instead of a string",
+        ),
+        (
+            "product = \"P\"\nabsent = true\nservice_pack = 1",
+            "error RU0113 `absent` and `service_pack` exclude each other",
+        ),
+        (
+            "product = \"P\"\nabsent = false",
+            "error RU0105 `absent = false` has no effect",
+        ),
+        (
+            "item = \"I\"\nversion = \"one\"",
+            "error RU0105 `one` is not numbers joined by dots, such as `1.0`",
+        ),
+        (
+            "item = \"I\"\non = \"r\"",
+            "error RU0112 the prerequisite `item` has no key `on`",
+        ),
+        (
+            "absent = true",
+            "error RU0103 [[prerequisites]] lacks `product`, `item`, `any` or `confirm`",
+        ),
+        ("any = []", "error RU0106 `any` is empty"),
+        (
+            "any = [{ item = \"I\" }]",
+            "warning RU0124 `any` has one alternative",
+        ),
+        (
+            "any = [{ item = \"I\" }, { confirm = \"Sure?\", id = \"s\" }]",
+            "error RU0101 an entry of `any` has no key `confirm`",
+        ),
+        (
+            "any = [{ item = \"I\" }, { any = [] }]",
+            "error RU0101 an entry of `any` has no key `any`",
+        ),
+        (
+            "any = [{ item = \"I\" }, { item = \"i\" }]",
+            "warning RU0116 two alternatives ask for the same of `i`",
+        ),
+        (
+            "any = [{ item = \"I\" }, { item = \"J\", product = \"P\" }]",
+            "error RU0113 one alternative cannot ask for both `product` and `item`",
+        ),
+        (
+            "product = \"P\"\nservice_pack = 1\n[[prerequisites]]\nproduct = \"p\"\nservice_pack = { max = 3 }",
+            "warning RU0116 two prerequisites ask for the product `p`",
+        ),
+        (
+            "product = \"P\"\nversion = \"9\"\n[[prerequisites]]\nproduct = \"p\"",
+            "warning RU0116 two prerequisites ask for the product `p`",
+        ),
+        (
+            "item = \"I\"\nabsent = true\n[[prerequisites]]\nitem = \"i\"",
+            "error RU0123 `i` is required, and it must be absent",
+        ),
+        (
+            "any = [{ item = \"I\" }, { item = \"J\" }]\n[[prerequisites]]\nany = [{ item = \"j\" }, { item = \"i\" }]",
+            "warning RU0116 two prerequisites have the same alternatives",
+        ),
+    ] {
+        let found = with(&format!("[[prerequisites]]\n{prerequisite}\n{step}"));
+        let first = found.first().map_or("", String::as_str);
+        let (_, first) = first.split_once(' ').expect("a line number");
+        assert_eq!(first, expected, "{found:#?}");
+    }
+}
+
+#[test]
+fn prerequisites_that_test_different_things_are_no_duplicates() {
+    let step = "[[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"x\"\nundo = \"y\"\n";
+    for prerequisites in [
+        "product = \"P\"\nservice_pack = 1\n[[prerequisites]]\nproduct = \"P\"\nversion = \"9\"",
+        "product = \"P\"\n[[prerequisites]]\nproduct = \"P\"\non = \"r\"",
+        "product = \"P\"\non = \"r\"\n[[prerequisites]]\nproduct = \"P\"\non = \"q\"\nabsent = true",
+        "any = [{ product = \"P\", service_pack = 2 }, { product = \"P\", service_pack = 4 }]",
+        "item = \"P\"\n[[prerequisites]]\nproduct = \"P\"",
+    ] {
+        let found = with(&format!("[[prerequisites]]\n{prerequisites}\n{step}"));
+        assert_eq!(found, [""; 0], "{prerequisites}");
+    }
+}
+
+#[test]
 fn faults_of_a_row_are_reported() {
     let rows = "{ name = \"a.msi\", size = 500, unused = \"x\" }, { name = \"A.msi\", unused = \"x\" }, { name = \"c\", size = -1, unused = \"x\" }, \
                 { name = \"d/e\" }, { name = \"f\", modified = 2008-03-31T18:32:00, unused = \"x\", size = 1 }, \

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use toml::de::DeTable;
 
 use self::keys::{Header, headers};
-pub use self::table::{Placed, Table, TextOrTable};
+pub use self::table::{Placed, Table, ValueOrTable};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Finding, Findings, Span};
 use crate::document::diagnostics::nearest::{comparison_cost, nearest};

@@ -32,10 +32,10 @@ pub struct Table<'t> {
     pub(super) shape: &'static Shape,
 }
 
-/// Value that is a text or a table.
+/// Value, or a table in place of it.
 #[derive(Debug, Clone)]
-pub enum TextOrTable<'t> {
-    Text(Placed<String>),
+pub enum ValueOrTable<'t, T> {
+    Value(Placed<T>),
     Table(Table<'t>),
 }
 
@@ -66,6 +66,12 @@ impl<'t> Table<'t> {
     /// Returns whether the table has a key.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// Returns whether the value of a key is a table.
+    pub(super) fn has_table(&self, key: &str) -> bool {
+        self.value(key)
+            .is_some_and(|value| value.get_ref().is_table())
     }
 
     /// Returns the number of tables in a list; `None` if there is no list.

@@ -6,7 +6,7 @@ use toml::value::Datetime;
 
 use super::Reader;
 use super::keys::sample;
-use super::table::{Placed, Table, TextOrTable};
+use super::table::{Placed, Table, ValueOrTable};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Span, brief};
 use crate::document::diagnostics::hidden_characters::escaped_if_hidden;
@@ -22,7 +22,7 @@ const ROW: ExpectedValue = ExpectedValue("a table", "write `{ name = \"…\" }`"
 impl ExpectedValue {
     fn of(kind: KeyKind) -> Self {
         match kind {
-            KeyKind::Text(_) | KeyKind::AnyText | KeyKind::TextOrTable(_) => TEXT,
+            KeyKind::Text(_) | KeyKind::AnyText | KeyKind::TextOrTable(..) => TEXT,
             KeyKind::Texts(_) => Self("a list of strings", "write a list, even for one: `[\"…\"]`"),
             KeyKind::Flag | KeyKind::Yes => {
                 Self("true or false", "write `true` or `false`, without quotes")
@@ -30,13 +30,19 @@ impl ExpectedValue {
             KeyKind::Number(_) | KeyKind::Only(_) => {
                 Self("a whole number", "write only digits, without quotes")
             }
+            KeyKind::NumberOrTable(..) => Self(
+                "a whole number or a table",
+                "write only digits, or `{ min = 1, max = 2 }`",
+            ),
             KeyKind::Day => Self("a day", "write it like `2008-04-29`, without quotes"),
             KeyKind::Time => Self(
                 "a time",
                 "write it like `2008-03-31T18:32:00Z`, without quotes",
             ),
             KeyKind::Table(_) => Self("a table", "write `{ … }`, or a header"),
-            KeyKind::Tables(_) => Self("a list of tables", "write `[{ … }]`, even for one"),
+            KeyKind::Tables(_) | KeyKind::SomeTables(_) => {
+                Self("a list of tables", "write `[{ … }]`, even for one")
+            }
             KeyKind::Headers(_) => {
                 Self("a list of tables", "write each with two brackets: `[[…]]`")
             }
@@ -58,15 +64,35 @@ impl Reader<'_> {
         self.typed(table, key, string)
     }
 
-    /// Reads a text, empty or not, or the table in place of one.
-    pub fn text_or_table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<TextOrTable<'t>> {
-        let value = table.value(key)?;
-        match (table.kind(key).shape(), value.get_ref()) {
-            (Some(shape), DeValue::Table(_)) => self
-                .table_of(key, value, shape, TEXT)
-                .map(TextOrTable::Table),
-            _ => self.any_text(table, key).map(TextOrTable::Text),
+    /// Reads a text, or the table in place of one.
+    pub fn text_or_table<'t>(
+        &mut self,
+        table: &Table<'t>,
+        key: &str,
+    ) -> Option<ValueOrTable<'t, String>> {
+        if table.has_table(key) {
+            return self.table(table, key).map(ValueOrTable::Table);
         }
+        let KeyKind::TextOrTable(form, _) = table.kind(key) else {
+            unreachable!("`{key}` is described as a text or a table")
+        };
+        let text = match form {
+            Form::Anything => self.any_text(table, key),
+            _ => self.filled_text(key, table.value(key)?, form, table.help_if_empty(key)),
+        };
+        text.map(ValueOrTable::Value)
+    }
+
+    /// Reads a whole number, or the table in place of one.
+    pub fn number_or_table<'t>(
+        &mut self,
+        table: &Table<'t>,
+        key: &str,
+    ) -> Option<ValueOrTable<'t, u64>> {
+        if table.has_table(key) {
+            return self.table(table, key).map(ValueOrTable::Table);
+        }
+        self.number(table, key).map(ValueOrTable::Value)
     }
 
     /// Reads a boolean.
@@ -74,10 +100,22 @@ impl Reader<'_> {
         self.typed(table, key, DeValue::as_bool)
     }
 
+    /// Reads a boolean that may only be true, and returns its place.
+    pub fn yes(&mut self, table: &Table<'_>, key: &str) -> Option<Span> {
+        let flag = self.flag(table, key)?;
+        if flag.value {
+            return Some(flag.span);
+        }
+        let message = format!("`{key} = false` has no effect");
+        self.report(Code::InvalidValue, &flag.span, message)
+            .help("remove the key");
+        None
+    }
+
     /// Reads a whole number, from zero up to the largest that the key may have.
     pub fn number(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<u64>> {
         let most = match table.kind(key) {
-            KeyKind::Number(most) => most,
+            KeyKind::Number(most) | KeyKind::NumberOrTable(most, _) => most,
             // The caller compares it with the only valid number, and reports another one itself.
             _ => i64::MAX as u64,
         };
@@ -122,16 +160,20 @@ impl Reader<'_> {
         };
         let list = list.value;
         if described.filled && list.is_empty() {
-            let message = format!("`{key}` is empty");
-            let span = table.key(key).unwrap_or_default();
-            self.report(Code::EmptyValue, &span, message)
-                .help(table.help_if_empty(key));
+            self.empty_list(table, key);
         }
         let mut texts = Vec::with_capacity(list.len());
         for value in list.iter() {
             texts.extend(self.filled_text(key, value, described.form, "fill it, or remove it"));
         }
         texts
+    }
+
+    fn empty_list(&mut self, table: &Table<'_>, key: &str) {
+        let message = format!("`{key}` is empty");
+        let span = table.key(key).unwrap_or_default();
+        self.report(Code::EmptyValue, &span, message)
+            .help(table.help_if_empty(key));
     }
 
     /// Returns the number of entries of any type in a list; `None` if there is no list.
@@ -160,6 +202,9 @@ impl Reader<'_> {
         let (Some(list), Some(shape)) = (list, table.kind(key).shape()) else {
             return Vec::new();
         };
+        if list.value.is_empty() && matches!(table.kind(key), KeyKind::SomeTables(_)) {
+            self.empty_list(table, key);
+        }
         let rows = list.value.iter();
         rows.filter_map(|row| self.table_of(key, row, shape, ROW))
             .collect()

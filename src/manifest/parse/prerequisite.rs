@@ -1,0 +1,297 @@
+//! Reading of the prerequisites.
+
+use super::{checked_id, exclude_keys, inapplicable_keys, report_duplicate, require_key};
+use crate::document::{Case, Code, Reader, Rule, Shape, Table, ValueOrTable};
+use crate::manifest::draft::PrerequisiteDraft;
+use crate::manifest::shapes::{ALTERNATIVE, PREREQUISITE};
+use crate::manifest::*;
+
+pub(super) fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
+    let case = case_of(reader, table, &PREREQUISITE, "prerequisite");
+    PrerequisiteDraft {
+        span: table.span(),
+        condition: case.and_then(|case| condition(reader, table, case)),
+    }
+}
+
+/// Returns the kind of a prerequisite or an alternative, which is its only key of those that name
+/// kinds.
+fn case_of(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    shape: &'static Shape,
+    kind: &str,
+) -> Option<&'static Case> {
+    let cases = shape.cases();
+    let mut present = cases.iter().filter(|case| table.has(case.name));
+    let Some(first) = present.next() else {
+        let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
+        let (last, others) = names.split_last()?;
+        let names = format!("{}` or `{last}", others.join("`, `"));
+        reader.missing(table, &names, "product = \"…\"");
+        return None;
+    };
+    if let Some(second) = present.next() {
+        let span = table.key(second.name).unwrap_or_default();
+        let message = format!(
+            "one {kind} cannot ask for both `{}` and `{}`",
+            first.name, second.name
+        );
+        reader.report(Code::ExclusiveKeys, &span, message).help(
+            match shape.title.starts_with('[') {
+                true => "write two prerequisites, each below its own `[[prerequisites]]`",
+                false => "write two alternatives",
+            },
+        );
+        return None;
+    }
+    inapplicable_keys(reader, table, shape, first, kind);
+    for rule in first.rules {
+        match *rule {
+            Rule::Alone(key, others) => exclude_keys(reader, table, key, others),
+            _ => require_key(reader, table, rule),
+        }
+    }
+    Some(first)
+}
+
+fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case) -> Option<Condition> {
+    match case.name {
+        "any" => any(reader, table),
+        "confirm" => {
+            let question = reader.text(table, "confirm");
+            let id = reader.text(table, "id");
+            let id = id.and_then(|id| checked_id(reader, id));
+            Some(Condition::Confirm {
+                id: id?,
+                question: question?.value,
+            })
+        }
+        _ => site_condition(reader, table, case).map(Condition::Site),
+    }
+}
+
+fn any(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Condition> {
+    let entries = reader.tables(table, "any");
+    if let [_] = entries[..]
+        && reader.list_length(table, "any") == Some(1)
+    {
+        let span = table.key("any").unwrap_or_default();
+        reader
+            .report(Code::SingleAlternative, &span, "`any` has one alternative")
+            .help("add another one, or move its keys to the prerequisite");
+    }
+    let mut any = Vec::new();
+    for entry in &entries {
+        let case = case_of(reader, entry, &ALTERNATIVE, "alternative");
+        any.extend(case.and_then(|case| site_condition(reader, entry, case)));
+    }
+    (!any.is_empty()).then_some(Condition::Any { any })
+}
+
+fn site_condition(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    case: &Case,
+) -> Option<SiteCondition> {
+    let name = reader.text(table, case.name);
+    let is_product = case.name == "product";
+    let on = match is_product {
+        true => reader.text(table, "on"),
+        false => None,
+    };
+    let wanted = match reader.yes(table, "absent") {
+        Some(absent) => WantedState::Absent { absent },
+        None => WantedState::Present {
+            service_pack: is_product.then(|| service_packs(reader, table)),
+            version: version(reader, table, is_product),
+        },
+    };
+    let subject = match is_product {
+        true => ConditionSubject::Product {
+            product: name?,
+            on: on.map(|on| Name::new(on, reader.source)),
+        },
+        false => ConditionSubject::Item {
+            item: Name::new(name?, reader.source),
+        },
+    };
+    Some(SiteCondition { subject, wanted })
+}
+
+/// Reads the service packs of a product; all if the key is missing or could not be read.
+fn service_packs(reader: &mut Reader<'_>, table: &Table<'_>) -> ServicePacks {
+    // At most nine digits, so they fit.
+    let pack = |pack: Placed<u64>| pack.value as u32;
+    match reader.number_or_table(table, "service_pack") {
+        Some(ValueOrTable::Value(min)) => ServicePacks {
+            min: pack(min),
+            max: None,
+        },
+        Some(ValueOrTable::Table(range)) => {
+            let (min, max) = (reader.number(&range, "min"), reader.number(&range, "max"));
+            check_range(reader, &range, "min = 1", [min.as_ref(), max.as_ref()]);
+            ServicePacks {
+                min: min.map_or(0, pack),
+                max: max.map(pack),
+            }
+        }
+        None => ServicePacks::default(),
+    }
+}
+
+fn version(reader: &mut Reader<'_>, table: &Table<'_>, is_product: bool) -> Option<WantedVersion> {
+    let range = match reader.text_or_table(table, "version")? {
+        ValueOrTable::Value(text) if is_product => return Some(WantedVersion::Exactly(text.value)),
+        ValueOrTable::Value(text) => {
+            let version = reader.parsed(text, Code::InvalidValue, str::parse::<Version>)?;
+            return Some(WantedVersion::Exactly(version.value.to_string()));
+        }
+        ValueOrTable::Table(range) => range,
+    };
+    let mut limit = |key| {
+        let text = reader.text(&range, key)?;
+        reader.parsed(text, Code::InvalidValue, str::parse::<Version>)
+    };
+    let (min, max) = (limit("min"), limit("max"));
+    check_range(
+        reader,
+        &range,
+        "min = \"1.0\"",
+        [min.as_ref(), max.as_ref()],
+    );
+    Some(WantedVersion::Range {
+        min: min.map(|min| min.value),
+        max: max.map(|max| max.value),
+    })
+}
+
+/// Reports a range without limits, and one that contains nothing.
+fn check_range<T: Ord + std::fmt::Display>(
+    reader: &mut Reader<'_>,
+    range: &Table<'_>,
+    example: &str,
+    limits: [Option<&Placed<T>>; 2],
+) {
+    // An unknown key has its finding already.
+    if range.keys().is_empty() {
+        reader.missing(range, "min` or `max", example);
+    }
+    if let [Some(min), Some(max)] = limits
+        && min.value > max.value
+    {
+        let message = format!("nothing is from {} to {}", min.value, max.value);
+        reader
+            .report(Code::NeverHolds, &max.span, message)
+            .help("`min` is the lower limit, and `max` the higher one");
+    }
+}
+
+/// Reports prerequisites that test the same thing, and those that contradict each other.
+pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft]) {
+    let mut ids = BTreeSet::new();
+    let mut choices = BTreeSet::new();
+    let mut tests: BTreeMap<TestedThing, Vec<&WantedState>> = BTreeMap::new();
+    for PrerequisiteDraft { condition, span } in prerequisites {
+        match condition {
+            Some(Condition::Site(condition)) => {
+                let earlier = tests.entry(tested(&condition.subject)).or_default();
+                repeated(reader, condition, earlier);
+                earlier.push(&condition.wanted);
+            }
+            Some(Condition::Any { any }) => {
+                let alternatives = alternatives(reader, any);
+                if !choices.insert(alternatives) {
+                    let message = "two prerequisites have the same alternatives";
+                    reader
+                        .report(Code::DuplicatePrerequisite, span, message)
+                        .help("remove one of them");
+                }
+            }
+            Some(Condition::Confirm { id, .. }) if !ids.insert(CaseFolded::of(&id.value)) => {
+                let message = format!("two prerequisites have the id `{}`", id.value);
+                report_duplicate(reader, &id.span, message);
+            }
+            Some(Condition::Confirm { .. }) | None => {}
+        }
+    }
+}
+
+/// Kind, name and role of a thing that a prerequisite tests.
+type TestedThing = (&'static str, CaseFolded, Option<CaseFolded>);
+
+fn tested(subject: &ConditionSubject) -> TestedThing {
+    match subject {
+        ConditionSubject::Product { product, on } => {
+            let on = on.as_ref().map(|on| CaseFolded::of(&on.text));
+            ("product", CaseFolded::of(&product.value), on)
+        }
+        ConditionSubject::Item { item } => ("item", CaseFolded::of(&item.text), None),
+    }
+}
+
+/// Returns the name that a condition is about, and its place.
+fn named(subject: &ConditionSubject) -> (&str, &Span) {
+    match subject {
+        ConditionSubject::Product { product, .. } => (&product.value, &product.span),
+        ConditionSubject::Item { item } => (&item.text, &item.span),
+    }
+}
+
+/// Reports a condition if an earlier one about the same thing decides it.
+fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&WantedState]) {
+    let (name, span) = named(&condition.subject);
+    let (mut is_contrary, mut is_repeated) = (false, false);
+    for other in earlier {
+        if matches!(other, WantedState::Absent { .. }) == condition.wants_absence() {
+            is_repeated |= overlap(other, &condition.wanted);
+        } else {
+            is_contrary = true;
+        }
+    }
+    if is_contrary {
+        let message = format!("`{name}` is required, and it must be absent");
+        reader
+            .report(Code::NeverHolds, span, message)
+            .help("remove one of both prerequisites");
+    } else if is_repeated {
+        let (kind, ..) = tested(&condition.subject);
+        let message = format!("two prerequisites ask for the {kind} `{name}`");
+        reader
+            .report(Code::DuplicatePrerequisite, span, message)
+            .help("keep the stricter prerequisite, or write one with both limits");
+    }
+}
+
+/// Returns whether one of two conditions tests everything that the other one tests.
+fn overlap(one: &WantedState, other: &WantedState) -> bool {
+    let tests = |wanted: &WantedState| match wanted {
+        WantedState::Absent { .. } => [false, false],
+        WantedState::Present {
+            service_pack,
+            version,
+        } => {
+            let packs = service_pack.is_some_and(|packs| !packs.are_all());
+            [packs, version.is_some()]
+        }
+    };
+    let within =
+        |[packs, version]: [bool; 2], other: [bool; 2]| packs <= other[0] && version <= other[1];
+    let (one, other) = (tests(one), tests(other));
+    within(one, other) || within(other, one)
+}
+
+/// Returns the alternatives in one spelling and order; reports those that are listed twice.
+fn alternatives(reader: &mut Reader<'_>, any: &[SiteCondition]) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    for condition in any {
+        let (name, span) = named(&condition.subject);
+        if !seen.insert(meaning::canonical_condition(condition)) {
+            let message = format!("two alternatives ask for the same of `{name}`");
+            reader
+                .report(Code::DuplicatePrerequisite, span, message)
+                .help("remove one of them");
+        }
+    }
+    seen
+}
