@@ -133,8 +133,15 @@ pub(super) enum Command {
   rollup ack 12 -d /srv/hmc40            those that run 12 left")]
     Ack(AckArgs),
     /// Print the console tree with the state of every item
-    #[command(alias = "ls")]
-    Tree(ReadArgs),
+    ///
+    /// With `--by server`, prints what each server has: items, programs, copied files and services.
+    #[command(
+        alias = "ls",
+        after_long_help = "Examples:
+  rollup tree -d /srv/hmc40
+  rollup tree --by server -d /srv/hmc40"
+    )]
+    Tree(TreeArgs),
     /// Compare installed files, installers and states with their records
     ///
     /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted, lags
@@ -537,6 +544,22 @@ pub(super) struct VerifyArgs {
     /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+/// Order in which `tree` prints a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TreeOrder {
+    Group,
+    Server,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TreeArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    /// Print in this order
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t = TreeOrder::Group)]
+    pub(super) by: TreeOrder,
 }
 
 /// Arguments of `status` and `tree`.

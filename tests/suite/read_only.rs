@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::small::{APPLY_SMALL, small_world};
+use crate::small::{APPLY_SMALL, TOOL, small_world};
 use crate::world::{APPLY, World, exit};
 
 /// Commands that only read.
@@ -114,6 +114,49 @@ fn tree_prints_every_instance_with_its_state() {
         .run("tree")
         .prints("verified 4.0.300")
         .prints("verified 4.0.200");
+}
+
+#[test]
+fn tree_by_server_prints_everything_on_each_server() {
+    let run = "[[steps]]\nid = \"run\"\naction = \"run\"\nfiles = [\"Agent.msi\"]\non = \"engine\"\nplatform = \"x64\"\n\
+               [[steps]]\nid = \"stop\"\naction = \"stop\"\nservice = \"IIS\"\n[[steps]]\nid = \"off\"\naction = \"disable\"\nservice = \"IIS\"\n";
+    let rows = "files = [{ name = \"Tool.txt\" }, { name = \"Agent.msi\" }]";
+    let rest = TOOL.replace("files = [{ name = \"Tool.txt\" }]", rows);
+    let world = small_world(&format!("{run}{rest}")).edit(
+        "deployment/deployment.toml",
+        "{ name = \"ENG01\", roles = [\"engine\"] }",
+        "{ name = \"ENG01\", roles = [\"engine\"], offline = true }",
+    );
+    world.run("apply small.toml --yes").exits_with(exit::OK);
+    let world = world.write_file("Servers/ENG02/Files/Tools/notes.txt", "mine");
+    let ran = world
+        .run("tree --by server")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
+    ran.prints("ENG01: engine, x86, offline services Engine running, enabled")
+        .prints("ENG02: engine, x64 programs Agent verified 4.0.300")
+        .prints("files Tools/notes.txt unmanaged Tools/Tool.txt services Engine running, enabled")
+        .prints("WEB01: web, x86 Site verified 4.0.200 services IIS stopped, disabled")
+        .prints("items that the servers share: `rollup tree -d deployment` prints them");
+    let document = world.run("tree --by server --format json").json();
+    let server = &document["servers"][1];
+    assert_eq!(
+        *server,
+        serde_json::json!({
+            "name": "ENG02", "roles": ["engine"], "platform": "x64", "offline": false, "instances": [],
+            "programs": [{ "name": "Agent", "path": "Servers/ENG02/Programs/Agent", "state": "verified", "version": "4.0.300" }],
+            "files": [
+                { "path": "Servers/ENG02/Files/Tools/notes.txt", "managed": false },
+                { "path": "Servers/ENG02/Files/Tools/Tool.txt", "managed": true },
+            ],
+            "services": [{ "name": "Engine", "running": true, "enabled": true }],
+        })
+    );
+    assert_eq!(document["servers"][2]["instances"][0]["item"], "Site");
+    // Without the option the document has the instances only.
+    let document = world.run("tree --format json").json();
+    assert_eq!(document["servers"], serde_json::Value::Null);
+    world.run("tree").does_not_print("Agent");
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! `tree`: shows the console tree with states.
+//! `tree`: shows the console tree with states, or what each server has.
+
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::advice::command_for;
-use crate::cli::args::ReadArgs;
+use crate::cli::args::{TreeArgs, TreeOrder};
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
@@ -22,8 +24,8 @@ use crate::names::{Escaped, RelPath};
 use crate::run::load_plan;
 
 /// Runs `rollup tree`.
-pub(super) fn tree(args: &ReadArgs) -> anyhow::Result<Exit> {
-    let site = inputs::open_described(args.deployment.path())?;
+pub(super) fn tree(args: &TreeArgs) -> anyhow::Result<Exit> {
+    let site = inputs::open_described(args.read.deployment.path())?;
     let (snapshot, touched) = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((snapshot?, touched_by_open_run(&site.tree)?))
@@ -32,11 +34,16 @@ pub(super) fn tree(args: &ReadArgs) -> anyhow::Result<Exit> {
     let touched_paths = touched.iter().collect();
     let instances = described.all_instances();
     let instances = instances.map(|instance| row(&snapshot, &touched_paths, instance));
+    let is_by_server = args.by == TreeOrder::Server;
     let document = TreeDocument {
         instances: instances.collect(),
+        servers: is_by_server.then(|| servers::servers(&snapshot, &touched_paths)),
     };
-    show(args.format, Exit::Ok, document, |document| {
-        ConsoleText::of(described, document).print();
+    show(args.read.format, Exit::Ok, document, |document| {
+        match &document.servers {
+            Some(servers) => servers::print(described, servers, &site.tree),
+            None => ConsoleText::of(described, document).print(),
+        }
         if touched.is_empty() {
             print_verdict(&document.instances, &site.tree);
         } else {
@@ -64,6 +71,8 @@ fn touched_by_open_run(tree: &Tree) -> anyhow::Result<Vec<RelPath>> {
 pub(in crate::cli) struct TreeDocument<'a> {
     /// All instances, in the order of `deployment.toml`.
     instances: Vec<InstanceRow<'a>>,
+    /// With `--by server` everything on each server, in the order of `deployment.toml`.
+    servers: Option<Vec<servers::ServerRow<'a>>>,
 }
 
 /// Instance of the console, with its state.
@@ -83,17 +92,30 @@ struct InstanceRow<'a> {
 
 impl InstanceRow<'_> {
     fn print(&self, indent: usize, name: &str) {
-        let style = match self.state {
-            State::Verified => GOOD,
-            State::NotInstalled => DIM,
-            State::InstallFailed | State::VerifyFailed => BAD,
-            State::Unverified | State::UserInputNeeded => WARN,
-        };
-        let state = styled(style, self.state.as_str());
-        let version = self.version.as_deref().unwrap_or_default();
-        let line = format!("{:indent$}{}", "", Escaped(name));
-        let line = format!("{line:<54}  {state} {version}");
-        out::line(line.trim_end());
+        print_state(indent, name, self.state, self.version.as_deref());
+    }
+}
+
+/// Prints the state of an instance or a program, with its version.
+fn print_state(indent: usize, name: &str, state: State, version: Option<&str>) {
+    let style = match state {
+        State::Verified => GOOD,
+        State::NotInstalled => DIM,
+        State::InstallFailed | State::VerifyFailed => BAD,
+        State::Unverified | State::UserInputNeeded => WARN,
+    };
+    let state = styled(style, state.as_str());
+    let version = version.unwrap_or_default();
+    let line = format!("{:indent$}{}", "", Escaped(name));
+    let line = format!("{line:<54}  {state} {version}");
+    out::line(line.trim_end());
+}
+
+/// Returns a state from a record, or that of an object that the open run touches.
+fn shown_state(state: State, record: &RelPath, touched: &BTreeSet<&RelPath>) -> State {
+    match state {
+        State::Verified if record.is_within(touched) => State::Unverified,
+        state => state,
     }
 }
 
@@ -110,17 +132,14 @@ fn row<'a>(
     let procedure = snapshot.procedure(instance).map(|record| record.state);
     let state = record.map(|record| record.state).or(procedure);
     let path = site.directory(instance);
-    // A run that touches an item touches at least its record, if not its whole directory.
-    let is_touched = ItemDir(&path).record().is_within(touched);
+    let state = state.unwrap_or(State::NotInstalled);
     let installed = record.and_then(|record| record.installed.as_ref());
     InstanceRow {
         item: item.name.as_str(),
         server: server.map(|server| server.name.as_str()),
         procedure: matches!(item.kind, ItemKind::Procedure { .. }),
-        state: match state.unwrap_or(State::NotInstalled) {
-            State::Verified if is_touched => State::Unverified,
-            state => state,
-        },
+        // A run that touches an item touches at least its record, if not its whole directory.
+        state: shown_state(state, &ItemDir(&path).record(), touched),
         version: installed.and_then(|installed| Some(installed.version.as_ref()?.to_string())),
         path,
     }

@@ -1,0 +1,242 @@
+//! Order of `tree --by server`: what each server has, in and outside the console.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{InstanceRow, print_state, row, shown_state};
+use crate::cli::advice::command_for;
+use crate::cli::terminal::out::{self, BOLD, DIM, WARN, styled};
+use crate::deployment::description::{Description, ServerId};
+use crate::deployment::item_dir::ItemDir;
+use crate::deployment::records::State;
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::{FileKind, Tree};
+use crate::names::{CaseFolded, Escaped, RelPath};
+
+/// Server, with everything on it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ServerRow<'a> {
+    name: &'a str,
+    roles: Vec<&'a str>,
+    platform: &'a str,
+    /// True while it is out of reach: steps skip it.
+    offline: bool,
+    /// Items and procedures that have an instance of their own on the server.
+    instances: Vec<InstanceRow<'a>>,
+    /// Programs that a step installed, outside the console.
+    programs: Vec<ProgramRow>,
+    /// Files below `Files`.
+    files: Vec<FileRow>,
+    services: Vec<ServiceRow<'a>>,
+}
+
+/// Program on a server.
+#[derive(Serialize, JsonSchema)]
+struct ProgramRow {
+    name: String,
+    /// Directory below the deployment.
+    path: RelPath,
+    state: State,
+    version: Option<String>,
+}
+
+/// File below `Files` of a server.
+#[derive(Serialize, JsonSchema)]
+struct FileRow {
+    /// Path below the deployment.
+    path: RelPath,
+    /// True if an applied rollup copied a file there.
+    managed: bool,
+}
+
+/// Service on a server.
+#[derive(Serialize, JsonSchema)]
+struct ServiceRow<'a> {
+    name: &'a str,
+    running: bool,
+    enabled: bool,
+}
+
+/// Returns every server with everything on it.
+pub(super) fn servers<'a>(
+    snapshot: &'a Snapshot,
+    touched: &BTreeSet<&RelPath>,
+) -> Vec<ServerRow<'a>> {
+    let site = &snapshot.description;
+    let mut rows: Vec<ServerRow<'a>> = Vec::new();
+    for (at, server) in site.servers.iter().enumerate() {
+        let id = ServerId(at);
+        let instances = site.all_instances();
+        let own = instances.filter(|instance| instance.server == Some(id));
+        let services = site.all_services().into_iter();
+        let services = services.filter(|(_, server)| *server == id);
+        rows.push(ServerRow {
+            name: server.name.as_str(),
+            roles: server
+                .roles
+                .iter()
+                .map(|role| site[*role].name.as_str())
+                .collect(),
+            platform: &server.platform,
+            offline: server.offline,
+            instances: own.map(|own| row(snapshot, touched, own)).collect(),
+            programs: programs(snapshot, touched, id),
+            files: files(snapshot, id),
+            services: services
+                .map(|(service, server)| {
+                    let record = snapshot.service(service, server);
+                    ServiceRow {
+                        name: site[service].name.as_str(),
+                        running: record.running,
+                        enabled: record.enabled,
+                    }
+                })
+                .collect(),
+        });
+    }
+    rows
+}
+
+fn programs(
+    snapshot: &Snapshot,
+    touched: &BTreeSet<&RelPath>,
+    server: ServerId,
+) -> Vec<ProgramRow> {
+    let mut rows = Vec::new();
+    for (directory, record) in snapshot.programs() {
+        let name = directory.parts().nth(1).unwrap_or_default();
+        if snapshot.description.server(name) != Some(server) {
+            continue;
+        }
+        let installed = record.installed.as_ref();
+        rows.push(ProgramRow {
+            name: directory.name().to_owned(),
+            path: directory.clone(),
+            state: shown_state(record.state, &ItemDir(directory).record(), touched),
+            version: installed.and_then(|installed| Some(installed.version.as_ref()?.to_string())),
+        });
+    }
+    rows
+}
+
+fn files(snapshot: &Snapshot, server: ServerId) -> Vec<FileRow> {
+    let managed = managed_files(snapshot, server);
+    let directory = snapshot.description.files_directory(server);
+    let found = snapshot.below(&directory);
+    let files = found.filter(|found| found.kind != FileKind::Directory);
+    let files = files.map(|found| FileRow {
+        path: found.path.clone(),
+        managed: managed.contains(&found.path.case_folded()),
+    });
+    files.collect()
+}
+
+/// Returns the paths of the files that applied rollups copied to a server.
+fn managed_files(snapshot: &Snapshot, server: ServerId) -> BTreeSet<CaseFolded> {
+    let site = &snapshot.description;
+    let directory = site.files_directory(server);
+    let mut managed = BTreeSet::new();
+    for record in snapshot.applied.records() {
+        for (role, files) in &record.files {
+            let role = site.role(role);
+            if !role.is_some_and(|role| site[server].roles.contains(&role)) {
+                continue;
+            }
+            for (path, brought) in files {
+                if !brought.removed
+                    && let Ok(path) = directory.join(path.as_str())
+                {
+                    managed.insert(path.case_folded());
+                }
+            }
+        }
+    }
+    managed
+}
+
+/// Prints every server with everything on it.
+pub(super) fn print(site: &Description, servers: &[ServerRow<'_>], tree: &Tree) {
+    out::line(styled(BOLD, Escaped(&site.name)));
+    for server in servers {
+        server.print(site);
+    }
+    if site.items.iter().any(|item| item.on.is_none()) {
+        let command = command_for(tree.path(), "tree");
+        out::line(format_args!(
+            "  items that the servers share: `{command}` prints them"
+        ));
+    }
+}
+
+impl ServerRow<'_> {
+    fn print(&self, site: &Description) {
+        let name = styled(BOLD, Escaped(self.name));
+        let roles = match self.roles.is_empty() {
+            true => "no role".to_owned(),
+            false => self.roles.join(", "),
+        };
+        let offline = match self.offline {
+            true => format!(", {}", styled(WARN, "offline")),
+            false => String::new(),
+        };
+        let platform = Escaped(self.platform);
+        out::line(format_args!(
+            "  {name}: {}, {platform}{offline}",
+            Escaped(&roles)
+        ));
+        for instance in &self.instances {
+            instance.print(4, instance.item);
+        }
+        print_heading("programs", self.programs.is_empty());
+        for program in &self.programs {
+            print_state(6, &program.name, program.state, program.version.as_deref());
+        }
+        print_heading("files", self.files.is_empty());
+        for file in &self.files {
+            file.print(site, self.name);
+        }
+        print_heading("services", self.services.is_empty());
+        for service in &self.services {
+            service.print();
+        }
+    }
+}
+
+fn print_heading(heading: &str, is_empty: bool) {
+    if !is_empty {
+        out::line(format_args!("    {}", styled(DIM, heading)));
+    }
+}
+
+impl FileRow {
+    fn print(&self, site: &Description, server: &str) {
+        let directory = site
+            .server(server)
+            .map(|server| site.files_directory(server));
+        let depth = directory.map_or(0, |directory| directory.parts().count());
+        let below: Vec<&str> = self.path.parts().skip(depth).collect();
+        let line = format!("      {}", Escaped(&below.join("/")));
+        let unmanaged = match self.managed {
+            true => String::new(),
+            false => styled(DIM, "unmanaged"),
+        };
+        out::line(format!("{line:<54}  {unmanaged}").trim_end());
+    }
+}
+
+impl ServiceRow<'_> {
+    fn print(&self) {
+        let running = match self.running {
+            true => "running",
+            false => "stopped",
+        };
+        let enabled = match self.enabled {
+            true => "enabled",
+            false => "disabled",
+        };
+        let line = format!("      {}", Escaped(self.name));
+        out::line(format!("{line:<54}  {running}, {enabled}"));
+    }
+}
