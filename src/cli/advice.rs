@@ -36,9 +36,17 @@ impl TypedCommand {
         let Some((_, matches)) = matches.subcommand() else {
             return typed;
         };
-        let path = |id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
-        typed.manifest = path("manifest");
-        typed.payload = path("payload");
+        // A rehearsal may have several manifests, and advice is about one of them.
+        let only = |id| {
+            let paths = matches.try_get_many::<PathBuf>(id).ok().flatten()?;
+            let paths: Vec<_> = paths.collect();
+            match paths[..] {
+                [path] => Some(path.clone()),
+                _ => None,
+            }
+        };
+        typed.manifest = only("manifest");
+        typed.payload = only("payload");
         for id in PLAN_FLAGS {
             if let Ok(Some(true)) = matches.try_get_one::<bool>(id) {
                 typed.options.push(format!("--{}", id.replace('_', "-")));

@@ -259,7 +259,8 @@ head of the document, with a path relative to the document:
                                                        on a copy of yours
   rollup rehearse manifests/kb952076.toml --crash-everywhere
                                                        takes minutes
-  rollup rehearse manifests/kb952076.toml --inject-failure install")]
+  rollup rehearse manifests/kb952076.toml --inject-failure install
+  rollup rehearse first.toml second.toml               two rollups in a row")]
     Rehearse(RehearseArgs),
     /// Delete the undo data of old runs
     ///
@@ -850,15 +851,19 @@ pub(super) struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RehearseArgs {
-    /// Manifest to rehearse
-    pub(super) manifest: PathBuf,
+    /// Manifests to rehearse, each on the result of the one before
+    ///
+    /// With several, all but the last are only applied: `--prepare`, `--crash-everywhere` and
+    /// `--inject-failure` concern the last one.
+    #[arg(required = true)]
+    pub(super) manifest: Vec<PathBuf>,
     /// Create the lab in this directory
     #[arg(long, value_name = "DIR", default_value = "lab")]
     pub(super) lab: PathBuf,
     /// Replace the lab of an earlier rehearsal
     #[arg(long)]
     pub(super) replace: bool,
-    /// Stop before the apply, and keep the lab
+    /// Stop before the apply of the last manifest, and keep the lab
     #[arg(long)]
     pub(super) prepare: bool,
     /// Crash at every change of the disk, and recover both ways
@@ -873,9 +878,9 @@ pub(super) struct RehearseArgs {
     /// Use a copy of this deployment, or build one from this deployment.toml, instead of the sample
     #[arg(short, long, value_name = "PATH")]
     pub(super) deployment: Option<PathBuf>,
-    /// Use this payload instead of the sample
+    /// Use this payload instead of the sample; with several manifests one for each, in their order
     #[arg(short, long, value_name = "DIR")]
-    pub(super) payload: Option<PathBuf>,
+    pub(super) payload: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) choices: PlanChoices,
     /// Answer a `confirm` prerequisite with yes (repeatable)

@@ -33,11 +33,15 @@ use crate::names::RelPath;
 use crate::plan::{Entry, EntryKind, NewEntry, Plan};
 use crate::run::{is_made_by_staging, load_plan, path_parts, slot_entries};
 
+/// Directory of the built payload, or of those of several manifests.
+const PAYLOAD: &str = "payload";
+
 /// Lab that is ready. As long as this value exists, no other process replaces the lab.
 #[derive(Debug, Clone)]
 pub struct Lab {
     pub deployment: PathBuf,
-    pub payload: PathBuf,
+    /// Payload of each manifest, in their order.
+    pub payloads: Vec<PathBuf>,
     listing: Arc<Listing>,
 }
 
@@ -95,19 +99,19 @@ enum LabContents<'a> {
     Copied(&'a Path, SecretFiles<'a>),
 }
 
-/// Makes a lab in a directory: a deployment from its origin, and a built payload unless `real` is
-/// given.
+/// Makes a lab in a directory: a deployment from its origin, and a built payload for each manifest
+/// unless `real` has their payloads. The deployment is in its state before the first of them.
 ///
 /// # Errors
 ///
 /// Returns the first obstacle. All checks that need no writing precede the first change, and
 /// everything made before a failure is removed.
 pub fn prepare(
-    manifest: &Manifest,
+    manifests: &[&Manifest],
     description: &Description,
     directory: &Path,
     origin: LabOrigin<'_>,
-    real: Option<&Path>,
+    real: &[PathBuf],
     existing: OnExisting,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Lab, LabError> {
@@ -115,18 +119,16 @@ pub fn prepare(
         refuse_inside(directory, own)?;
         refuse_to_lose(directory, own)?;
     }
-    if let Some(real) = real {
+    for real in real {
         refuse_to_lose(directory, real)?;
     }
-    let payload = match real {
-        Some(_) => None,
-        None => {
-            let installed = match origin {
-                LabOrigin::Copied(own) => InstalledVersions::read(own),
-                LabOrigin::Built(_) => InstalledVersions::default(),
-            };
-            Some(payload::contents(manifest, description, &installed)?)
-        }
+    let built = match real {
+        [] => built_payloads(manifests, description, origin)?,
+        _ => Vec::new(),
+    };
+    let payloads = match real {
+        [] => built.iter().map(|(path, _)| directory.join(path)).collect(),
+        _ => real.to_vec(),
     };
     let deployment = match origin {
         LabOrigin::Copied(own) => LabContents::Copied(own, SecretFiles::of(description, own)),
@@ -136,10 +138,10 @@ pub fn prepare(
     };
     let lab_directory = LabDirectory::open(directory, existing)?;
     let listing = lab_directory.begin()?;
-    match lab_directory.fill(&listing, deployment, payload, is_stopped) {
+    match lab_directory.fill(&listing, deployment, built, is_stopped) {
         Ok(()) => Ok(Lab {
             deployment: directory.join("deployment"),
-            payload: real.map_or_else(|| directory.join("payload"), Path::to_owned),
+            payloads,
             listing: Arc::new(listing),
         }),
         Err(error) => {
@@ -151,9 +153,33 @@ pub fn prepare(
     }
 }
 
+/// Builds the payload of each manifest, with its path in the lab. A package that several of them
+/// have gets a higher version each time.
+fn built_payloads(
+    manifests: &[&Manifest],
+    description: &Description,
+    origin: LabOrigin<'_>,
+) -> Result<Vec<(PathBuf, BuiltTree)>, LabError> {
+    let mut known = match origin {
+        LabOrigin::Copied(own) => InstalledVersions::read(own),
+        LabOrigin::Built(_) => InstalledVersions::default(),
+    };
+    let mut built = Vec::new();
+    for (number, manifest) in (1..).zip(manifests) {
+        let path = match manifests {
+            [_] => PathBuf::from(PAYLOAD),
+            // Two revisions of one rollup have the same identity.
+            _ => Path::new(PAYLOAD).join(format!("{number}-{}", manifest.rollup.kb)),
+        };
+        let payload = payload::contents(manifest, description, &mut known)?;
+        built.push((path, payload));
+    }
+    Ok(built)
+}
+
 impl Lab {
     /// Adds the copies that `--crash-everywhere` makes to the listing, and everything that a run of
-    /// the plan may leave in each of them.
+    /// the plan may leave in each of them, or that earlier runs left in the deployment.
     ///
     /// # Errors
     ///
@@ -169,7 +195,9 @@ impl Lab {
             note(FileKind::Directory, &Path::new(&copy).join("deployment"))?;
         }
         note(FileKind::File, &Path::new(FIRST_FAILURE).join(COMMANDS_RUN))?;
-        for (is_directory, path) in written_by(plan) {
+        let mut written = written_by_runs(&self.deployment);
+        written.extend(written_by(plan));
+        for (is_directory, path) in written {
             let kind = if is_directory {
                 FileKind::Directory
             } else {
@@ -334,7 +362,7 @@ impl LabDirectory {
         &self,
         listing: &Listing,
         deployment: LabContents<'_>,
-        payload: Option<BuiltTree>,
+        payloads: Vec<(PathBuf, BuiltTree)>,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), LabError> {
         let root = self
@@ -348,8 +376,8 @@ impl LabDirectory {
             }
             LabContents::Built(tree) => writer.tree(Path::new("deployment"), &tree)?,
         }
-        if let Some(payload) = payload {
-            writer.tree(Path::new("payload"), &payload)?;
+        for (path, payload) in &payloads {
+            writer.tree(path, payload)?;
         }
         listing
             .complete()

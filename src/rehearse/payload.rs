@@ -29,12 +29,13 @@ pub fn build(
     description: &Description,
     directory: &Path,
 ) -> Result<(), LabError> {
-    let payload = contents(manifest, description, &InstalledVersions::default())?;
+    let payload = contents(manifest, description, &mut InstalledVersions::default())?;
     fs::create_dir_all(directory).map_err(disk("create the directory", directory))?;
     LabWriter::at(directory)?.tree(Path::new(""), &payload)
 }
 
-/// Newest version that is installed from each installer, by its case-folded name.
+/// Newest version that is installed from each installer, or was built for an earlier rollup, by its
+/// case-folded name.
 #[derive(Debug, Default)]
 pub(super) struct InstalledVersions(BTreeMap<CaseFolded, Version>);
 
@@ -42,7 +43,7 @@ impl InstalledVersions {
     /// Reads the versions of a deployment. Records that cannot be read count for nothing here: the
     /// plan refuses them.
     pub(super) fn read(deployment: &Path) -> Self {
-        let mut versions = BTreeMap::new();
+        let mut versions = Self::default();
         let walk = WalkDir::new(deployment).into_iter();
         let walk = walk.filter_entry(|entry| entry.file_name() != ROLLUP_DIR.name());
         for entry in walk.filter_map(Result::ok) {
@@ -54,15 +55,19 @@ impl InstalledVersions {
             if let Some(installed) = record.and_then(|record| record.installed)
                 && let Some(version) = installed.version
             {
-                let newest = versions
-                    .entry(installed.installer.name.case_folded())
-                    .or_insert_with(|| version.clone());
-                if *newest < version {
-                    *newest = version;
-                }
+                versions.add(&installed.installer.name, version);
             }
         }
-        Self(versions)
+        versions
+    }
+
+    /// Adds a version, unless a newer one is known.
+    fn add(&mut self, installer: &FileName, version: Version) {
+        let newest = self.0.entry(installer.case_folded());
+        let newest = newest.or_insert_with(|| version.clone());
+        if *newest < version {
+            *newest = version;
+        }
     }
 
     /// Returns the version for a new package without a documented one: higher than the installed
@@ -83,11 +88,12 @@ fn successor(version: &Version) -> Option<Version> {
     format!("{before}.{}", last.checked_add(1)?).parse().ok()
 }
 
-/// Builds every file of the table and compares it with its pin.
+/// Builds every file of the table and compares it with its pin. The versions of new packages are
+/// added to the known ones.
 pub(super) fn contents(
     manifest: &Manifest,
     description: &Description,
-    installed: &InstalledVersions,
+    known: &mut InstalledVersions,
 ) -> Result<BuiltTree, LabError> {
     let table = manifest.file_table();
     let products = products(&table, description);
@@ -95,7 +101,7 @@ pub(super) fn contents(
         let features = table.run.get(&name.case_folded());
         features.into_iter().flatten().cloned().collect::<Vec<_>>()
     };
-    let build = |row: &PayloadFile| {
+    let mut build = |row: &PayloadFile| {
         let product = products.get(&row.name.case_folded()).copied();
         let file_name = row.name.file_name();
         let modified = row.modified.unwrap_or(SOME_TIME);
@@ -110,8 +116,9 @@ pub(super) fn contents(
                     Some(documented) => documented,
                     // A pin is that of the first version.
                     None if row.sha256.is_some() => NEW_VERSION.parse().expect("a version"),
-                    None => installed.next(&file_name),
+                    None => known.next(&file_name),
                 };
+                known.add(&file_name, version.clone());
                 build_package(&recipe(
                     &file_name, &product, version, row.size, modified, &features,
                 ))?
@@ -143,7 +150,7 @@ pub(super) fn contents(
             )),
         }
     };
-    manifest.files.iter().map(build).collect()
+    manifest.files.iter().map(&mut build).collect()
 }
 
 /// Returns the recipe of an installer: a library, its description, and a page to read.

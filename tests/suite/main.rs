@@ -9,6 +9,7 @@ mod asked;
 mod attributes;
 mod backups;
 mod by_hand;
+mod chains;
 mod claims;
 mod codes;
 mod corpus;

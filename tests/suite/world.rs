@@ -92,11 +92,11 @@ fn sample() -> &'static SampleLab {
         let description = description(SAMPLE_NAME, SAMPLE);
         let manifest = parsed("kb952076.toml", KB952076, &description);
         let lab = prepare(
-            &manifest,
+            &[&manifest],
             &description,
             &directory.path().join("lab"),
             LabOrigin::Built(SAMPLE),
-            None,
+            &[],
             OnExisting::Refuse,
             &|| false,
         );
@@ -104,7 +104,7 @@ fn sample() -> &'static SampleLab {
         SampleLab {
             _directory: directory,
             deployment: lab.deployment,
-            payload: lab.payload,
+            payload: lab.payloads[0].clone(),
         }
     })
 }

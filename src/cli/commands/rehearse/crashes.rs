@@ -31,6 +31,7 @@ const MOST_FAILED_POINTS: usize = 20;
 pub(super) fn everywhere(
     args: &RehearseArgs,
     job: &Job,
+    confirm: &[String],
     lab: &Lab,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
@@ -41,11 +42,11 @@ pub(super) fn everywhere(
             return Ok(Exit::Ok);
         }
     };
-    let confirmed = confirmations(&plan, &args.confirm)?;
+    let confirmed = confirmations(&plan, confirm)?;
     let path = std::env::current_exe().context("cannot find the path of this program")?;
     let program = Program {
         path,
-        apply: arguments(args, lab, &confirmed),
+        apply: arguments(job, &confirmed),
     };
     for step in plan.steps.iter().filter(|step| step.manual.is_some()) {
         out::message(format_args!(
@@ -81,13 +82,14 @@ pub(super) fn everywhere(
 }
 
 /// Returns the arguments that every `apply` gets, as they would be typed.
-fn arguments(args: &RehearseArgs, lab: &Lab, confirmed: &[String]) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec![
-        args.manifest.clone().into(),
-        "-p".into(),
-        lab.payload.clone().into(),
-    ];
-    words.extend(args.choices.flags().into_iter().map(OsString::from));
+fn arguments(job: &Job, confirmed: &[String]) -> Vec<OsString> {
+    let typed = &job.typed;
+    let mut words: Vec<OsString> = Vec::new();
+    words.extend(typed.manifest.clone().map(OsString::from));
+    if let Some(payload) = &typed.payload {
+        words.extend(["-p".into(), payload.clone().into()]);
+    }
+    words.extend(job.choices.flags().into_iter().map(OsString::from));
     for id in confirmed {
         words.extend(["--confirm".into(), id.into()]);
     }

@@ -12,6 +12,7 @@ use anyhow::bail;
 use super::apply::run_job;
 use super::verify;
 use crate::cli::advice::{TypedCommand, command_for};
+use crate::cli::answers::check_answers;
 use crate::cli::args::{DeploymentArg, Format, RehearseArgs, VerifyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -27,6 +28,7 @@ use crate::deployment::description::Description;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::document::Source;
 use crate::journal::runs;
+use crate::manifest::Manifest;
 use crate::rehearse::{
     Lab, LabError, LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
@@ -38,37 +40,29 @@ pub(in crate::cli) use lab::state_of_lab;
 pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
     let signals = handle_signals()?;
     let lab = made_lab(args, &signals)?;
-    if args.prepare {
-        let deployment = lab.deployment.display();
-        out::line(format_args!(
-            "prepared: {deployment} is in the state before the rollup"
-        ));
-        let typed = TypedCommand {
-            manifest: Some(args.manifest.clone()),
-            payload: Some(lab.payload),
-            ..TypedCommand::on(&lab.deployment)
-        };
-        out::line(format_args!("next: {}", typed.command("apply")));
+    let all = args.manifest.len();
+    let Some((last, earlier)) = args.manifest.split_last() else {
         return Ok(Exit::Ok);
-    }
-    let (deployment, payload) = (Some(lab.deployment.as_path()), Some(lab.payload.as_path()));
-    let job = Job::open(&args.manifest, deployment, payload, args.choices)?;
-    let begin_options = BeginOptions {
-        command: "rehearse",
-        verb: "Apply",
-        yes: true,
-        confirm: &args.confirm,
-        preview: Preview::Omitted,
-        wait: Duration::ZERO,
-        injector: None,
     };
+    for (at, manifest) in earlier.iter().enumerate() {
+        let rollup = LabRollup::open(args, &lab, manifest, at)?;
+        out::message(format_args!("rollup {} of {all}", at + 1));
+        run_job(&rollup.job, &rollup.begin_options(), rehearsal_options())?;
+    }
+    if args.prepare {
+        return Ok(prepared(&lab, last));
+    }
+    let rollup = LabRollup::open(args, &lab, last, earlier.len())?;
+    if !earlier.is_empty() {
+        out::message(format_args!("rollup {all} of {all}"));
+    }
     if args.crash_everywhere {
-        return crashes::everywhere(args, &job, &lab, &signals);
+        return crashes::everywhere(args, &rollup.job, &rollup.confirm, &lab, &signals);
     }
     if let Some(named) = &args.inject_failure {
-        return failing::rehearse(named, &job, begin_options);
+        return failing::rehearse(named, &rollup.job, rollup.begin_options());
     }
-    run_job(&job, &begin_options, rehearsal_options())?;
+    run_job(&rollup.job, &rollup.begin_options(), rehearsal_options())?;
     print_places(&lab);
     verify::verify(&VerifyArgs {
         undo: false,
@@ -77,6 +71,55 @@ pub(super) fn rehearse(args: &RehearseArgs) -> anyhow::Result<Exit> {
         },
         format: Format::Text,
     })
+}
+
+/// Prints how to apply the last manifest in a lab that is ready for it.
+fn prepared(lab: &Lab, manifest: &Path) -> Exit {
+    let deployment = lab.deployment.display();
+    let before = match lab.payloads.len() {
+        1 => "the rollup",
+        _ => "the last rollup",
+    };
+    out::line(format_args!(
+        "prepared: {deployment} is in the state before {before}"
+    ));
+    let typed = TypedCommand {
+        manifest: Some(manifest.to_owned()),
+        payload: lab.payloads.last().cloned(),
+        ..TypedCommand::on(&lab.deployment)
+    };
+    out::line(format_args!("next: {}", typed.command("apply")));
+    Exit::Ok
+}
+
+/// One rollup of a rehearsal, with its payload in the lab.
+struct LabRollup {
+    job: Job,
+    /// Ids of its `confirm` prerequisites that the command line answers.
+    confirm: Vec<String>,
+}
+
+impl LabRollup {
+    fn open(args: &RehearseArgs, lab: &Lab, manifest: &Path, at: usize) -> anyhow::Result<Self> {
+        let payload = lab.payloads.get(at).map(PathBuf::as_path);
+        let job = Job::open(manifest, Some(&lab.deployment), payload, args.choices)?;
+        let asked = job.loaded.manifest.confirm_ids();
+        let mut confirm = args.confirm.clone();
+        confirm.retain(|id| asked.iter().any(|asked| asked.eq_ignore_ascii_case(id)));
+        Ok(Self { job, confirm })
+    }
+
+    fn begin_options(&self) -> BeginOptions<'_> {
+        BeginOptions {
+            command: "rehearse",
+            verb: "Apply",
+            yes: true,
+            confirm: &self.confirm,
+            preview: Preview::Omitted,
+            wait: Duration::ZERO,
+            injector: None,
+        }
+    }
 }
 
 /// Checks the arguments, and makes the lab.
@@ -96,15 +139,22 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
         Some(directory) if !directory.is_file() => LabOrigin::Copied(directory),
         _ => LabOrigin::Built(&text),
     };
-    let loaded = inputs::manifest(&args.manifest, Some(&description))?;
-    let payload = args.payload.as_deref();
-    payload.map(inputs::given_payload).transpose()?;
-    if let Some(named) = &args.inject_failure {
-        failing::check(named, &loaded.manifest, &description)?;
+    let mut loaded = Vec::new();
+    for manifest in &args.manifest {
+        loaded.push(inputs::manifest(manifest, Some(&description))?);
     }
-    refuse_to_lose(&args.lab, &args.manifest)?;
+    let manifests: Vec<&Manifest> = loaded.iter().map(|loaded| &loaded.manifest).collect();
+    check_payloads(args)?;
+    check_confirmed(args, &manifests)?;
+    if let (Some(named), Some(last)) = (&args.inject_failure, manifests.last()) {
+        failing::check(named, last, &description)?;
+    }
+    for manifest in &args.manifest {
+        refuse_to_lose(&args.lab, manifest)?;
+    }
     let target = without_links(&args.lab)?.join("deployment");
-    refuse_path(&args.lab, &target, payload.as_slice())?;
+    let payloads: Vec<&Path> = args.payload.iter().map(PathBuf::as_path).collect();
+    refuse_path(&args.lab, &target, &payloads)?;
     if let Some(file) = args.deployment.as_ref().filter(|own| own.is_file()) {
         refuse_to_lose(&args.lab, file)?;
     }
@@ -114,20 +164,53 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
         OnExisting::Refuse
     };
     let lab = prepare(
-        &loaded.manifest,
+        &manifests,
         &description,
         &args.lab,
         origin,
-        payload,
+        &args.payload,
         existing,
         &|| signals.is_received(),
     )?;
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
-    let (deployment, payload) = (lab.deployment.display(), lab.payload.display());
-    out::message(format_args!("made {deployment} and {payload}"));
+    let payloads = lab
+        .payloads
+        .iter()
+        .map(|payload| payload.display().to_string());
+    let payloads: Vec<String> = payloads.collect();
+    out::message(format_args!(
+        "made {} and {}",
+        lab.deployment.display(),
+        payloads.join(", ")
+    ));
     Ok(lab)
+}
+
+/// Checks that there are as many real payloads as manifests, or none.
+fn check_payloads(args: &RehearseArgs) -> anyhow::Result<()> {
+    for payload in &args.payload {
+        inputs::given_payload(payload)?;
+    }
+    let (manifests, payloads) = (args.manifest.len(), args.payload.len());
+    if payloads != 0 && payloads != manifests {
+        let manifests = out::count(manifests, "manifest", "manifests");
+        let payloads = out::count(payloads, "payload", "payloads");
+        let reason = format!("there are {manifests}, but {payloads}");
+        let next = "give `--payload` once for each manifest, in the same order, or not at all";
+        bail!(Failure::usage(reason).next(next));
+    }
+    Ok(())
+}
+
+/// Checks that some manifest asks each question that the command line answers.
+fn check_confirmed(args: &RehearseArgs, manifests: &[&Manifest]) -> Result<(), Failure> {
+    let mut ids = Vec::new();
+    for manifest in manifests {
+        ids.extend(manifest.confirm_ids());
+    }
+    check_answers(&args.confirm, &ids, "--confirm", "`confirm` prerequisite")
 }
 
 /// Prints where the results of a rehearsal are.
