@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::deployment::disk::tree::{DiskError, Tree};
 use crate::document::is_secret_name;
@@ -105,8 +105,13 @@ pub fn hide_secrets(parameters: &mut Parameters) {
 pub enum StoredParameter {
     /// A text that is not secret.
     Text(String),
-    /// A secret.
-    Secret(SecretSource),
+    /// A secret. Its place is not part of what the description says: another machine, or a
+    /// rehearsal, may have it elsewhere.
+    Secret(#[serde(serialize_with = "without_place")] SecretSource),
+}
+
+fn without_place<S: Serializer>(_: &SecretSource, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_unit()
 }
 
 impl StoredParameter {
@@ -120,7 +125,7 @@ impl StoredParameter {
 }
 
 /// Place of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// `deployment.toml` itself, in clear text.
     Description,
