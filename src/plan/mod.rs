@@ -271,6 +271,20 @@ pub struct ManualFile {
     pub name: PayloadPath,
     /// Position in the plan's `sources`; absent without a payload.
     pub source: Option<usize>,
+    /// SHA-256 of its contents; absent without a payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+}
+
+impl std::fmt::Display for ManualFile {
+    /// Writes the name, with the hash if it is known.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)?;
+        match &self.sha256 {
+            Some(sha256) => write!(f, ", SHA-256 {sha256}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One change to one instance, file or service.

@@ -20,7 +20,7 @@ use crate::deployment::tree::Tree;
 use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
 use crate::journal::{AnswerSource, AskedOptions, Direction};
 use crate::names::Escaped;
-use crate::plan::{OperationKind, PlannedStep};
+use crate::plan::{ManualFile, OperationKind, PlannedStep};
 use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
 
 /// Source of the answer at a manual step.
@@ -135,12 +135,17 @@ impl RunProgress {
 
     /// Prints the directory with the files of a manual step.
     fn show_files(&self, step: &PlannedStep) {
-        let files = step.manual.iter().flat_map(|manual| &manual.files);
-        let names: Vec<&str> = files.map(|file| file.name.as_str()).collect();
-        if let (false, Some(tree), Some(run)) = (names.is_empty(), &self.tree, &self.run) {
+        let files: Vec<&ManualFile> = step
+            .manual
+            .iter()
+            .flat_map(|manual| &manual.files)
+            .collect();
+        if let (false, Some(tree), Some(run)) = (files.is_empty(), &self.tree, &self.run) {
             let directory = tree.shown(Some(&ROLLUP_DIR.run(run).manual_step(&step.id)));
-            let names = names.join(", ");
-            console::offer(&format!("  files in {}: {names}", Escaped(&directory)));
+            console::offer(&format!("  files in {}:", Escaped(&directory)));
+            for file in files {
+                console::offer(&format!("    {file}"));
+            }
         }
     }
 

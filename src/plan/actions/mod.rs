@@ -25,7 +25,7 @@ use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::tree::FileKind;
-use crate::manifest::{Action, BoundFile};
+use crate::manifest::Action;
 use crate::names::{CaseFolded, RelPath};
 
 /// Result of planning a step: its operations, what they change, and what speaks against them.
@@ -215,14 +215,17 @@ impl StepPlanner<'_> {
         if self.inputs.catch_up.is_some() && servers.is_empty() {
             return None;
         }
-        let file = |file: &BoundFile| ManualFile {
-            name: file.name.clone(),
-            source: self
-                .payload_file(file)
-                .map(|source| draft.sources.add(source)),
-        };
+        let mut manual_files = Vec::new();
+        for file in files {
+            let source = self.payload_file(file);
+            manual_files.push(ManualFile {
+                name: file.name.clone(),
+                sha256: source.as_ref().map(|source| source.sha256),
+                source: source.map(|source| draft.sources.add(source)),
+            });
+        }
         Some(ManualStep {
-            files: files.iter().map(file).collect(),
+            files: manual_files,
             instructions: instructions.clone(),
             undo: undo.clone(),
             optional: *optional,

@@ -15,8 +15,8 @@ use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Event};
 use crate::journal::{Answer, Direction, Run, RunState, slots_are_closed};
-use crate::names::error_chain;
-use crate::plan::{Operation, Plan, PlannedStep};
+use crate::names::{RelPath, error_chain};
+use crate::plan::{ManualFile, Operation, Plan, PlannedStep};
 use crate::run::{
     RunExamination, SwapState, behind_last_point, bytes_to_stage, changes_since_plan, describe_run,
     examine, kept_bytes, load_plan,
@@ -77,6 +77,12 @@ struct NextOperation {
 pub(super) struct WaitingStep {
     pub(super) step: String,
     pub(super) text: String,
+    /// Directory below the deployment with the files that the person needs; absent without files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) directory: Option<RelPath>,
+    /// These files, each with its SHA-256.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) files: Vec<ManualFile>,
 }
 
 impl OpenRow {
@@ -357,9 +363,13 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
             }
             _ => return None,
         };
+        let files = step.manual.iter().flat_map(|manual| &manual.files);
+        let files: Vec<ManualFile> = files.cloned().collect();
         return Some(WaitingStep {
             step: step.id.clone(),
             text: text.clone(),
+            directory: (!files.is_empty()).then(|| run.directory.manual_step(&step.id)),
+            files,
         });
     }
     None

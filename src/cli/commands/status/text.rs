@@ -188,6 +188,12 @@ fn print_open(open: &OpenRow, has_writer: bool) {
         for line in waiting.text.lines() {
             out::line(format_args!("  {}", Escaped(line)));
         }
+        if let Some(directory) = &waiting.directory {
+            out::line(format_args!("  files in {directory}:"));
+        }
+        for file in &waiting.files {
+            out::line(format_args!("    {file}"));
+        }
     }
     for problem in open.problems.iter().take(LISTED_PROBLEMS) {
         labelled(BAD, "problem", Escaped(problem));

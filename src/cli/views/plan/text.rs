@@ -247,10 +247,7 @@ impl TextPage {
         if !manual.servers.is_empty() {
             texts.push(format!("on {}", manual.servers.join(", ")));
         }
-        let files: Vec<&str> = manual.files.iter().map(|file| file.name.as_str()).collect();
-        if !files.is_empty() {
-            texts.push(format!("files: {}", files.join(", ")));
-        }
+        texts.extend(manual.files.iter().map(|file| format!("file: {file}")));
         let undo = manual.undo.as_deref().unwrap_or(NOT_POSSIBLE);
         texts.extend(format!("undo: {undo}").lines().map(str::to_owned));
         for text in texts {
