@@ -394,7 +394,7 @@ mod tests {
         let includes = "includes = [\"KB1\"]";
         for broken in [
             format!("{includes}\n[payload]\nfiles = [\"a.msi\"]\n"),
-            format!("{includes}\n[payload]\nfiles = [{{ name = \"x/y\" }}, {{ name = \"b\" }}]\n"),
+            format!("{includes}\n[payload]\nfiles = [{{ name = \"../y\" }}, {{ name = \"b\" }}]\n"),
             format!("{includes}\n[payload]\nfiles = [{{ name = \"b\" }}\n"),
             format!("{includes}\npayload = 1\n"),
         ] {

@@ -380,7 +380,7 @@ fn prerequisites_that_test_different_things_are_no_duplicates() {
 #[test]
 fn faults_of_a_row_are_reported() {
     let rows = "{ name = \"a.msi\", size = 500, unused = \"x\" }, { name = \"A.msi\", unused = \"x\" }, { name = \"c\", size = -1, unused = \"x\" }, \
-                { name = \"d/e\" }, { name = \"f\", modified = 2008-03-31T18:32:00, unused = \"x\", size = 1 }, \
+                { name = \"../e\" }, { name = \"f\", modified = 2008-03-31T18:32:00, unused = \"x\", size = 1 }, \
                 { name = \"g\", modified = 2008-03-31T18:32:01Z, unused = \"x\", size = 1 }, { name = \"h\", unused = \"x\", size = 1 }";
     let found = with(&format!(
         "[[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"x\"\nundo = \"y\"\n[payload]\nfiles = [{rows}]\n"
