@@ -25,6 +25,10 @@ fn case_of(
     let cases = shape.cases();
     let mut present = cases.iter().filter(|case| table.has(case.name));
     let Some(first) = present.next() else {
+        // An unknown key may be the kind, and has its finding already.
+        if table.keys().iter().any(|key| !shape.takes(key.value)) {
+            return None;
+        }
         let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
         let (last, others) = names.split_last()?;
         let names = format!("{}` or `{last}", others.join("`, `"));
