@@ -458,11 +458,8 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             removed.extend(step.removes());
             match (step.verb, &step.service) {
                 (Some(Verb::Install), _) => {
-                    let chosen: Vec<ItemId> = match step.removed_by {
-                        Some(_) => removed.iter().copied().collect(),
-                        None => step.selected.intersection(&removed).copied().collect(),
-                    };
-                    for item in chosen {
+                    let chosen = draft.installs(step, &removed);
+                    for item in chosen.intersection(&removed).copied() {
                         if let Some(role) = self.site[item].on {
                             let (last, items) = replaced.entry(role).or_default();
                             *last = at;

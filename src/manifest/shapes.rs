@@ -492,7 +492,7 @@ static STEP_KEYS: [Key; NESTED_KEYS + 3] = [
     ),
     Key::new(
         "steps",
-        KeyKind::Headers(&NESTED_STEP),
+        KeyKind::SomeHeaders(&NESTED_STEP),
         "The nested steps, in this order: all of them on one server, then all of them on the next.",
     ),
 ];

@@ -190,7 +190,7 @@ fn an_answer_for_a_server_without_the_step_is_refused() {
         .exits_with(exit::USAGE)
         .prints("there is no manual step named `drain@WEB09`")
         .prints("did you mean `--done drain@WEB01`?")
-        .nothing_was_touched();
+        .tree_is_unchanged();
 }
 
 #[test]
@@ -309,7 +309,8 @@ fn without_a_server_that_is_online_the_step_does_nothing() {
 /// Asserts that validation against the deployment reports exactly this finding among its errors.
 #[track_caller]
 fn has_error(steps: &str, code: &str, message: &str) {
-    let world = World::with_site(SITE).write_file("small.toml", small("KB100001", steps));
+    let world = World::with_site(SITE);
+    std::fs::write(world.at("small.toml"), small("KB100001", steps)).expect("written");
     let ran = world.run("validate small.toml -d deployment");
     let ran = ran
         .exits_with(exit::INVALID)

@@ -307,6 +307,7 @@ fn value(kind: KeyKind) -> String {
         KeyKind::Tables(shape) => format!("list of tables: {}", title(shape)),
         KeyKind::SomeTables(shape) => format!("list of tables, not empty: {}", title(shape)),
         KeyKind::Headers(shape) => format!("tables: {}", title(shape)),
+        KeyKind::SomeHeaders(shape) => format!("tables, at least one: {}", title(shape)),
     }
 }
 
@@ -358,7 +359,7 @@ fn example(key: &Key) -> String {
         KeyKind::Only(number) => format!("{name} = {number}"),
         KeyKind::Day => format!("{name} = 2008-09-22"),
         KeyKind::Time => format!("{name} = 2008-09-22T10:30:00Z"),
-        KeyKind::Headers(shape) => shape.title.to_owned(),
+        KeyKind::Headers(shape) | KeyKind::SomeHeaders(shape) => shape.title.to_owned(),
         KeyKind::Table(shape) if shape.title.starts_with('[') => shape.title.to_owned(),
         KeyKind::Table(shape) => format!("{name} = {{ {} }}", inside(shape)),
         KeyKind::Tables(shape) => format!("{name} = [{{ {} }}]", inside(shape)),

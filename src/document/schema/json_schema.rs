@@ -77,7 +77,7 @@ fn property(shape: &'static Shape, key: &'static Key) -> Value {
         KeyKind::Tables(shape) | KeyKind::Headers(shape) => {
             json!({ "type": "array", "items": table(shape) })
         }
-        KeyKind::SomeTables(shape) => {
+        KeyKind::SomeTables(shape) | KeyKind::SomeHeaders(shape) => {
             json!({ "type": "array", "items": table(shape), "minItems": 1 })
         }
     };

@@ -75,6 +75,8 @@ pub enum KeyKind {
     SomeTables(&'static Shape),
     /// Tables that each have a header with two brackets.
     Headers(&'static Shape),
+    /// At least one of such tables.
+    SomeHeaders(&'static Shape),
 }
 
 /// A list of texts.
@@ -336,6 +338,7 @@ impl KeyKind {
             Self::Table(shape)
             | Self::Tables(shape)
             | Self::SomeTables(shape)
+            | Self::SomeHeaders(shape)
             | Self::Headers(shape)
             | Self::TextOrTable(_, shape)
             | Self::NumberOrTable(_, shape) => Some(shape),

@@ -16,12 +16,6 @@ pub(super) fn add(reader: &mut Reader<'_>, table: &Table<'_>, steps: &mut Vec<St
     }
     let nested = reader.tables(table, "steps");
     let listed = reader.list_length(table, "steps");
-    if listed == Some(0) {
-        let span = table.key("steps").unwrap_or_default();
-        reader
-            .report(Code::EmptyValue, &span, "`steps` is empty")
-            .help("add a nested step below `[[steps.steps]]`");
-    }
     for table in &nested {
         let step = step(reader, table, Some(StepId(at)));
         let name = Name {

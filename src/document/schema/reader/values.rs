@@ -43,7 +43,7 @@ impl ExpectedValue {
             KeyKind::Tables(_) | KeyKind::SomeTables(_) => {
                 Self("a list of tables", "write `[{ … }]`, even for one")
             }
-            KeyKind::Headers(_) => {
+            KeyKind::Headers(_) | KeyKind::SomeHeaders(_) => {
                 Self("a list of tables", "write each with two brackets: `[[…]]`")
             }
         }
@@ -202,7 +202,7 @@ impl Reader<'_> {
         let (Some(list), Some(shape)) = (list, table.kind(key).shape()) else {
             return Vec::new();
         };
-        if list.value.is_empty() && matches!(table.kind(key), KeyKind::SomeTables(_)) {
+        if list.value.is_empty() && has_some(table.kind(key)) {
             self.empty_list(table, key);
         }
         let rows = list.value.iter();
@@ -343,6 +343,10 @@ impl Reader<'_> {
         self.report(Code::WrongType, &value.span(), message)
             .label(better.unwrap_or_else(|| advice.to_owned()));
     }
+}
+
+fn has_some(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::SomeTables(_) | KeyKind::SomeHeaders(_))
 }
 
 fn string(value: &DeValue<'_>) -> Option<String> {
