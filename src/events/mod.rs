@@ -28,7 +28,7 @@
 //! | `step` | a step begins; `null` is the record of the applied rollups |
 //! | `swap` | an object was swapped in or rolled back, with the operations that this does |
 //! | `sync` | the moves of a step are synced to disk |
-//! | `asked`, `answered` | a manual step waits for a person; the answer |
+//! | `asked`, `answered` | a step waits for a person; the answer |
 //! | `turned` | the run changes its direction |
 //! | `restart-required` | the old file of a service was restored; the service did not notice |
 //! | `notice` | information for the operator that stops nothing |
