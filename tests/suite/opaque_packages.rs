@@ -48,7 +48,7 @@ fn an_opaque_package_is_stored_and_recorded_with_its_arguments() {
         .exits_with(exit::OK)
         .prints("stored hotfix.exe on ENG01")
         .does_not_print("ran");
-    let record = world.read(&format!("deployment/{RECORD}"));
+    let record = world.read(RECORD);
     for line in [
         "kind = \"opaque\"",
         "product = \"hotfix.exe\"",

@@ -29,7 +29,12 @@ pub(super) struct ArticleFacts {
 }
 
 /// Writes the draft.
-pub(super) fn write_draft(facts: ArticleFacts) -> ImportedArticle {
+pub(super) fn write_draft(mut facts: ArticleFacts) -> ImportedArticle {
+    for step in &mut facts.walked.steps {
+        if let StepAction::Manual(work) = &mut step.action {
+            work.add_files(&facts.table.rows);
+        }
+    }
     let mut draft = DraftWriter::default();
     draft.head(&facts.identity);
     if let Some(line) = facts.unclosed_at {
@@ -366,6 +371,9 @@ impl DraftWriter {
             &format!("instructions = {}", quoted(&instructions(&work.lines))),
             at,
         );
+        if !work.files.is_empty() {
+            self.files(&work.files, at);
+        }
         work.undo.iter().for_each(|undo| self.key("undo", undo));
         if work.optional {
             self.line("optional = true", at);
@@ -585,9 +593,12 @@ impl DraftWriter {
 fn deployed(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
     let mut names = BTreeSet::new();
     for step in steps {
-        if let StepAction::Copy { files, .. } | StepAction::Run { files, .. } = &step.action {
-            names.extend(files.iter().map(|file| CaseFolded::of(&file.value)));
-        }
+        let files = match &step.action {
+            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => files,
+            StepAction::Manual(work) => &work.files,
+            _ => continue,
+        };
+        names.extend(files.iter().map(|file| CaseFolded::of(&file.value)));
     }
     names
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Located;
 use super::commands::QueuedAction;
+use super::table::ArticleRow;
 use super::targets::{role, slug};
 use rollup_names::CaseFolded;
 use rollup_names::ServiceVerb;
@@ -56,12 +57,29 @@ pub(super) enum StepAction {
 #[derive(Debug, Default)]
 pub(super) struct ManualWork {
     pub(super) lines: Vec<Located<String>>,
+    /// Files of the table that the lines name, so that a person gets them verified.
+    pub(super) files: Vec<Located<String>>,
     /// Instructions for the rollback.
     pub(super) undo: Option<Located<String>>,
     pub(super) optional: bool,
 }
 
 impl ManualWork {
+    /// Adds the files of the table that the lines name as whole words.
+    pub(super) fn add_files(&mut self, rows: &[Located<ArticleRow>]) {
+        let mut named: BTreeMap<CaseFolded, u32> = BTreeMap::new();
+        for line in &self.lines {
+            for word in words(&line.value) {
+                named.entry(CaseFolded::of(word)).or_insert(line.line);
+            }
+        }
+        for Located { value: row, .. } in rows {
+            if let Some(line) = named.get(&CaseFolded::of(&row.name)) {
+                self.files.push(Located::new(row.name.clone(), *line));
+            }
+        }
+    }
+
     /// Returns the role whose servers the lines name, if they name only one.
     pub(super) fn role(&self) -> Option<Located<String>> {
         let mut roles = self
@@ -181,4 +199,11 @@ fn base(action: &StepAction) -> String {
         StepAction::Service { verb, service, .. } => with(verb.keyword(), service),
         StepAction::Manual(_) => "manual".to_owned(),
     }
+}
+
+/// Returns the words of a text, without the punctuation around them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let around = |c: char| !c.is_alphanumeric() && c != '_';
+    text.split_whitespace()
+        .map(move |word| word.trim_matches(around))
 }

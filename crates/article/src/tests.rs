@@ -285,3 +285,31 @@ fn hostile_texts_are_read_in_linear_time() {
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn steps_that_are_repeated_on_each_server_are_an_open_question() {
+    let text = "Article ID: 945001\nTitle\n\nINSTALLATION INSTRUCTIONS\nFollow these steps on each wheel server:\n\
+                1. Stop the Wheel service.\n2. Start the Wheel service.\n";
+    let found = import(text.as_bytes()).expect("a draft");
+    let repeated =
+        |open: &OpenQuestion| open.message.contains("`each-server`") && open.line == Some(5);
+    assert!(found.open.iter().any(repeated), "{:?}", found.open);
+}
+
+#[test]
+fn a_manual_step_has_the_files_that_it_names() {
+    let text = "Article ID: 945001\nTitle\n\nINSTALLATION INSTRUCTIONS\n1. Apply Upgrade.sql, then look at oil.exe2 with care.\n\n\
+                FILE INFORMATION\nFile name\tFile size\tDate\tTime\tPlatform\nupgrade.sql\t900\t31-Mar-2008\t18:32\tx86\n\
+                oil.exe\t512\t31-Mar-2008\t18:32\tx86\n";
+    let found = import(text.as_bytes()).expect("a draft");
+    assert!(
+        found.draft.contains("files = [\n  \"upgrade.sql\",\n]"),
+        "{}",
+        found.draft
+    );
+    assert!(
+        found.draft.contains("\"oil.exe\"") && found.draft.contains("# not used by any step"),
+        "{}",
+        found.draft
+    );
+}

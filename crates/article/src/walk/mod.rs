@@ -183,6 +183,17 @@ const INTRODUCES: &str = "it introduces the lines below";
 const ROLLS_BACK: &str = "rollup rolls back its own steps";
 const INFORMS: &str = "it is information, not an instruction";
 
+/// Returns whether a sentence in lower case repeats something on one server after another.
+fn repeats_on_servers(lower: &str) -> bool {
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    let repeats = words.any(|word| matches!(word, "each" | "every"));
+    let is_server = |word: &str| {
+        let word = word.strip_suffix('s').unwrap_or(word);
+        matches!(word, "server" | "computer" | "node" | "machine")
+    };
+    repeats && words.any(is_server)
+}
+
 impl Walker {
     /// Takes one instruction with the list below it, and returns the number of these lines.
     fn take(&mut self, rest: &[&OutlineEntry<'_>]) -> usize {
@@ -336,6 +347,10 @@ impl Walker {
             indexes
                 .into_iter()
                 .for_each(|at| self.lines[at].kind = LineKind::Needless(INTRODUCES));
+            if repeats_on_servers(&lower) {
+                let message = "the article repeats the lines below on each server; nest their steps in an `each-server` step";
+                self.add_question(line.number, message.to_owned());
+            }
             return;
         }
         let sentences: Vec<Vec<ArticleCommand>> = clauses::sentences(&line.text)
@@ -456,6 +471,7 @@ impl Walker {
         self.step(
             StepAction::Manual(ManualWork {
                 lines,
+                files: Vec::new(),
                 undo: None,
                 optional,
             }),

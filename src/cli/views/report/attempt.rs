@@ -394,7 +394,7 @@ impl StepRow {
     fn of(step: &StepTiming, start: u64) -> Self {
         let id = step.id.as_deref().unwrap_or("applied updates");
         let mut name = id.to_owned();
-        if let Some(title) = &step.title {
+        if let Some(title) = step.title.as_ref().filter(|title| *title != id) {
             name = format!("{id}: {title}");
         }
         if step.direction == Direction::Back {
