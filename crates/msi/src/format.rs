@@ -127,7 +127,7 @@ impl FileFormat {
                 "a merge module is part of packages: use the package that contains it"
             }
             Self::Patch | Self::WindowsProgram(_) | Self::WindowsUpdate => {
-                "nothing is executed here; a step can copy the file, and a manual step can say how to run it"
+                "nothing is executed here; a `run` step stores the file with its arguments, and a manual step can say how to run it"
             }
             Self::Transform => "a transform only changes another package: use that package",
             Self::Cabinet => "a cabinet is beside its package: name the `.msi`",
