@@ -18,7 +18,7 @@ use crate::plan::{
 };
 
 /// Most columns of the picture of the outages.
-const MOST_COLUMNS: usize = 40;
+const MOST_COLUMNS: usize = 24;
 
 /// Plan, as people read it.
 pub(super) struct PlanView<'p> {
