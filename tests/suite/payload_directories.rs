@@ -433,7 +433,7 @@ fn two_files_at_one_path_of_the_share_are_refused() {
     for steps in [&one_step, &rest] {
         let world = faulty_world(&with_table(steps, &names));
         let ran = world.run("validate small.toml").exits_with(exit::INVALID);
-        ran.prints("error[RU0320]: `x64/SETUP.txt` would replace `x86/Setup.txt`, which this step copies to the same path");
+        ran.prints("error[RU0315]: `x64/SETUP.txt` would replace `x86/Setup.txt`, which this step copies to the same path");
         world.run("plan small.toml").exits_with(exit::INVALID);
     }
 }
@@ -445,7 +445,7 @@ fn two_files_at_one_path_of_a_server_are_refused() {
     faulty_world(&with_table(&same_role, &names))
         .run("validate small.toml")
         .exits_with(exit::INVALID)
-        .prints("error[RU0320]: `x64/Setup.txt` would replace `x86/Setup.txt`, which the step `one` copies to the same path");
+        .prints("error[RU0315]: `x64/Setup.txt` would replace `x86/Setup.txt`, which the step `one` copies to the same path");
     let two_roles = copy("one", "web", names[0]) + &copy("two", "engine", names[1]);
     let two_roles = with_table(&two_roles, &names);
     small_world(&two_roles)

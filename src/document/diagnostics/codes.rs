@@ -263,9 +263,9 @@ name, or remove the pin.";
 "The row says why no step deploys the file, but a step does. Remove `unused` from the row, or the
 file from the step.";
     NotAPackage = "RU0210", Error, "a file cannot be run",
-"`run` puts packages on servers, outside the console: `.msi`, which it unpacks, and `.exe`, `.msp` and
-`.msu`, which it stores and records. Use a `manual` step with `files` for any other file, such as a
-script that a person has to run.";
+"`run` puts packages on servers, outside the console: `.msi`, which it unpacks, and `.exe`, `.msp`
+and `.msu`, which it stores and records. Use a `manual` step with `files` for any other file, such
+as a script that a person has to run.";
     SamePin = "RU0211", Warning, "two files are pinned with the same hash",
 "Two files with the same SHA-256 have the same contents. Usually the line was copied and only its
 name was changed. Pin the files again with `rollup pin`; if the vendor ships one file under two
@@ -304,8 +304,8 @@ names from one of the steps.";
 Remove the file from one of them, or correct the path.";
     NoUndo = "RU0311", Note, "a step cannot be rolled back",
 "A manual step, or a package that rollup cannot open, has no `undo`: there are no instructions for
-reversing it, so the run cannot be rolled back past it: `rollup undo` is refused, and a failure rolls
-back only the later steps. If the step can be reversed, describe how:
+reversing it, so the run cannot be rolled back past it: `rollup undo` is refused, and a failure
+rolls back only the later steps. If the step can be reversed, describe how:
 
     undo = \"Run DowngradeSchema.sql against PlanManager.\"";
     ReinstalledTwice = "RU0312", Warning, "removed items are installed again twice",
@@ -313,7 +313,19 @@ back only the later steps. If the step can be reversed, describe how:
 so the second one does nothing. Probably one of them should name another step:
 
     removed_by = \"uninstall\"       # in two steps";
-    CopiedOver = "RU0320", Error, "two files are copied to the same path",
+    NestedStep = "RU0313", Error, "a nested step does more than one server allows",
+"The nested steps of an `each-server` step run on one server, then on the next. They are not
+`each-server` themselves, copy only below `Files` of the server, and name only items and services
+of servers. Write a step for everything else above or below the `each-server` step.";
+    WrongPackageKind = "RU0314", Error, "a key does not apply to the kind of a package",
+"A `.msi` is unpacked: it has `features`, and its rollback needs no person. A `.exe`, `.msp` or
+`.msu` is stored and recorded, never opened or executed: `arguments`, `program` and `undo` are for
+these. Write a step for each kind:
+
+    files = [\"hotfix.exe\"]
+    arguments = \"/quiet /norestart\"
+    undo = \"hotfix.exe /uninstall /quiet\"";
+    CopiedOver = "RU0315", Error, "two files are copied to the same path",
 "A copy has the name of the file without its directories, so these two files of the payload would
 end at one path, and the second would replace the first:
 
@@ -326,19 +338,6 @@ Copy them to different directories, or to different servers:
     to = \"Setup\"
     on = \"web\"
     platform = \"x64\"";
-
-    NestedStep = "RU0313", Error, "a nested step does more than one server allows",
-"The nested steps of an `each-server` step run on one server, then on the next. They are not
-`each-server` themselves, copy only below `Files` of the server, and name only items and services of
-servers. Write a step for everything else above or below the `each-server` step.";
-    WrongPackageKind = "RU0314", Error, "a key does not apply to the kind of a package",
-"A `.msi` is unpacked: it has `features`, and its rollback needs nobody. A `.exe`, `.msp` or `.msu` is
-stored and recorded, never opened or executed: `arguments`, `program` and `undo` are for these. Write
-a step for each kind:
-
-    files = [\"hotfix.exe\"]
-    arguments = \"/quiet /norestart\"
-    undo = \"hotfix.exe /uninstall /quiet\"";
 
     // Relations between rollups.
     SelfRelation = "RU0401", Error, "a rollup includes, replaces or requires itself",
