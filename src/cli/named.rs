@@ -1,10 +1,10 @@
 //! Selection of a run by its number, its rollup, its name, or `last`; and of a step by its id.
 
 use std::collections::BTreeSet;
-use std::slice;
+use std::path::Path;
 
-use super::answers::check_answers;
 use super::failure::Failure;
+use crate::cli::terminal::out::shell_quoted;
 use crate::deployment::description::Description;
 use crate::document::nearest;
 use crate::journal::{Answer, Direction, Run};
@@ -103,6 +103,7 @@ pub(super) fn require_step(
     let reason = format!("the manifest has no step `{}`", Escaped(named));
     let mut failure = Failure::usage(reason);
     if let Some(id) = nearest(named, ids.iter().copied()) {
+        let id = shell_quoted(Path::new(id));
         failure = failure.next(format!("did you mean `{option} {id}`?"));
     }
     let steps = manifest.steps.iter().map(|step| step.id.as_str());
@@ -115,42 +116,91 @@ pub(super) fn require_step(
     Err(failure.next(format!("the steps are {steps}{nested}{otherwise}")))
 }
 
-/// Returns the ids of the steps that the answers on the command line mean: `STEP` alone means the first
-/// nested step of this name that is not answered yet in this direction.
+/// Returns the ids of the steps that the answers on the command line mean: `STEP` alone means the next
+/// nested step of this name that the run asks about in this direction. `is_done` is true for the swaps
+/// that are done.
 ///
 /// # Errors
 ///
-/// No step that a person answers in this direction has this name.
+/// The run does not ask about a step of this name in this direction.
 pub(super) fn answered_steps(
     given: &[String],
     plan: &Plan,
     run: &Run,
     direction: Direction,
+    is_done: impl Fn(u32) -> bool,
 ) -> Result<Vec<String>, Failure> {
-    let mut asked: Vec<&PlannedStep> = plan.steps.iter().collect();
-    match direction {
-        Direction::Forward => asked.retain(|step| step.manual.is_some()),
-        Direction::Back => {
-            asked.retain(|step| step.manual.is_some() || step.undo.is_some());
-            asked.reverse();
+    let answers = run.journal.answers();
+    let mut asked: Vec<&PlannedStep> = Vec::new();
+    let mut open = BTreeSet::new();
+    for step in &plan.steps {
+        let answer = answers.get(step.id.as_str()).copied();
+        let swaps_done = || step.operations.iter().any(|one| is_done(one.swap));
+        let is_open = match (direction, &step.manual) {
+            (Direction::Forward, Some(_)) => {
+                !matches!(answer, Some(Answer::Done | Answer::Skipped))
+            }
+            (Direction::Back, Some(_)) => answer == Some(Answer::Done),
+            (Direction::Forward, None) => answer == Some(Answer::RolledBack),
+            (Direction::Back, None) => answer != Some(Answer::RolledBack) && swaps_done(),
+        };
+        if step.manual.is_some() || step.undo.is_some() {
+            asked.push(step);
+            if is_open {
+                open.insert(step.id.as_str());
+            }
         }
     }
-    let is_open = |step: &PlannedStep| match (run.journal.confirmed(&step.id), direction) {
-        (answer, Direction::Forward) => !matches!(answer, Some(Answer::Done | Answer::Skipped)),
-        (answer, Direction::Back) => answer != Some(Answer::RolledBack),
-    };
-    let mut names: Vec<&str> = asked.iter().map(|step| step.id.as_str()).collect();
-    names.extend(asked.iter().map(|step| step.author_id()));
+    if direction == Direction::Back {
+        asked.reverse();
+    }
     let mut answered: Vec<String> = Vec::new();
     for word in given {
         let exact = asked.iter().find(|step| same_name(&step.id, word));
-        let of_name = || asked.iter().filter(|step| step.may_be(word));
-        let is_next = |step: &&&PlannedStep| is_open(step) && !answered.contains(&step.id);
-        let meant = exact.or_else(|| of_name().find(is_next).or_else(|| of_name().next()));
-        match meant {
-            Some(step) => answered.push(step.id.clone()),
-            None => check_answers(slice::from_ref(word), &names, "--done", "manual step")?,
+        let next = || {
+            asked
+                .iter()
+                .find(|step| open.contains(step.id.as_str()) && step.may_be(word))
+        };
+        match exact.or_else(next) {
+            Some(step) => {
+                open.remove(step.id.as_str());
+                answered.push(step.id.clone());
+            }
+            None => return Err(unknown_answer(word, &asked)),
         }
     }
     Ok(answered)
+}
+
+/// Returns the failure of an answer for a step that is not asked about.
+fn unknown_answer(word: &str, asked: &[&PlannedStep]) -> Failure {
+    /// Most names that are listed.
+    const LISTED: usize = 10;
+    let mut failure = match asked.iter().find(|step| step.may_be(word)) {
+        Some(_) => Failure::usage(format!(
+            "the run does not ask about a step named `{}` any more",
+            Escaped(word)
+        )),
+        None => Failure::usage(format!("there is no manual step named `{}`", Escaped(word))),
+    };
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for step in asked {
+        names.insert(&step.id);
+        names.insert(step.author_id());
+    }
+    if names.is_empty() {
+        return failure.next("leave `--done` out");
+    }
+    if let Some(meant) = nearest(word, names.iter().copied()) {
+        let meant = shell_quoted(Path::new(meant));
+        failure = failure.next(format!("did you mean `--done {meant}`?"));
+        return failure;
+    }
+    let listed: Vec<&str> = names.iter().copied().take(LISTED).collect();
+    let more = match names.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    failure.next(format!("known: {}{more}", listed.join(", ")))
 }

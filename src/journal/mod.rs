@@ -19,7 +19,7 @@ mod progress;
 mod state;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -476,23 +476,20 @@ impl Journal {
             })
     }
 
-    /// Returns whether a person rolled a step back by hand since the run last went forward.
+    /// Returns whether a person has rolled a step back by hand, and not done it again.
     pub fn is_undone_by_hand(&self, step: &str) -> bool {
-        for entry in self.entries.iter().rev() {
-            match &entry.record {
-                Record::Confirmed {
-                    step: named,
-                    answer,
-                    ..
-                } if named == step => return *answer == Answer::RolledBack,
-                Record::Turned {
-                    direction: Direction::Forward,
-                    ..
-                } => return false,
-                _ => {}
+        self.confirmed(step) == Some(Answer::RolledBack)
+    }
+
+    /// Returns the latest answers, by the ids of their steps.
+    pub fn answers(&self) -> BTreeMap<&str, Answer> {
+        let mut answers = BTreeMap::new();
+        for entry in &self.entries {
+            if let Record::Confirmed { step, answer, .. } = &entry.record {
+                answers.insert(step.as_str(), *answer);
             }
         }
-        false
+        answers
     }
 
     /// Returns the source of the latest answer to a manual step, if it is recorded.

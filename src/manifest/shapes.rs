@@ -364,7 +364,10 @@ pub(super) static NESTED_STEP: Shape = Shape::new(
     key: "action",
     always: STEP_ALWAYS,
     cases: ACTIONS.split_at(NESTED_ACTIONS).0,
-});
+})
+.without(&[("on", OF_OUTER), ("platform", OF_OUTER)]);
+
+const OF_OUTER: &str = "remove the line: a nested step runs on the servers of its `each-server` step, one after another";
 
 const STEP_ALWAYS: &[&str] = &["id", "title", "action"];
 

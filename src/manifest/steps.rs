@@ -110,7 +110,7 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             Some(other) if other == at => format!("the step `{named}` refers to itself"),
             Some(other) if other > at => format!("the step `{named}` is below this one"),
             Some(other) if earlier[other].within != step.within => {
-                format!("the step `{named}` is not beside this one")
+                format!("the step `{named}` is not in the same `each-server` step")
             }
             Some(other) if matches!(earlier[other].verb, Some(Verb::Uninstall) | None) => {
                 reference.text.clone_from(&earlier[other].id);

@@ -79,8 +79,11 @@ fn failures(condition: &BoundSiteCondition, snapshot: &Snapshot) -> Vec<Reason> 
                 let fault = is_fault.then(|| Reason::from(&Fault::UnlistedItem { site, name }));
                 return fault.into_iter().collect();
             };
-            let instances = online_instances(id, &snapshot.description);
-            let failures = instances.filter_map(|instance| {
+            let instances: Vec<Instance> = online_instances(id, &snapshot.description).collect();
+            if let (true, WantedState::Present { .. }) = (instances.is_empty(), &condition.wanted) {
+                return vec![nothing_to_check(name)];
+            }
+            let failures = instances.into_iter().filter_map(|instance| {
                 let shown = snapshot.description.shown(instance);
                 unfit_instance(
                     &condition.wanted,
@@ -186,11 +189,15 @@ fn unfit_product(
         let product = name.clone();
         return vec![Reason::from(&Fault::NoProduct { product })];
     }
+    let servers = servers_to_check(condition);
+    if servers.is_empty() {
+        return vec![nothing_to_check(name)];
+    }
     let mut reasons = Vec::new();
     let mut not_ready = |message: String, help: &str| {
         reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
     };
-    for server in servers_to_check(condition) {
+    for server in servers {
         let server_name = &snapshot.description[server].name;
         let there = format!("`{name}` on {server_name}");
         let Some(product) = installed.get(&server) else {
@@ -221,6 +228,13 @@ fn unfit_product(
         }
     }
     reasons
+}
+
+/// Returns the reason why something that is required cannot be checked.
+fn nothing_to_check(name: &str) -> Reason {
+    let message = format!("`{name}` is required, but no server on which to check it is online");
+    let help = "check it when a server of the role is online: see `offline` in `deployment.toml`";
+    Reason::new(ReasonKind::NotReady, message).help(help)
 }
 
 fn found_service_pack(pack: u32) -> String {

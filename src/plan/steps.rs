@@ -30,6 +30,23 @@ impl PlannedStep {
     }
 }
 
+impl PlannedStep {
+    /// Returns the instructions for a person who rolled back the packages of the step, and has to put
+    /// them back before the run is finished.
+    pub fn again_by_hand(&self) -> String {
+        let arguments = self.arguments.as_ref();
+        let arguments = arguments.map_or(String::new(), |arguments| format!(" with `{arguments}`"));
+        let mut targets: Vec<&str> = Vec::new();
+        for operation in &self.operations {
+            if !targets.contains(&operation.target.as_str()) {
+                targets.push(&operation.target);
+            }
+        }
+        let targets = targets.join(", ");
+        format!("{targets} was rolled back by hand: run it again{arguments}.")
+    }
+}
+
 /// Returns whether a word of the command line may mean a step of this id: `STEP`, and of a nested step
 /// also `STEP@SERVER`, where `STEP` may be that of the `each-server` step. A nested step is `within` that
 /// one on a server.

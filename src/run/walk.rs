@@ -78,6 +78,9 @@ impl SwapWalk<'_> {
             {
                 self.run_manual_step(step, manual)?;
             }
+            if let Some(step) = step.filter(|step| step.undo.is_some()) {
+                self.redo_packages(step)?;
+            }
         }
         Ok(())
     }
@@ -289,6 +292,34 @@ impl SwapWalk<'_> {
             return Ok(());
         }
         self.ask_to_undo(step, undo, &servers)
+    }
+
+    /// Waits until packages that were rolled back by hand are put back by hand, too.
+    fn redo_packages(&mut self, step: &PlannedStep) -> Result<(), RunError> {
+        if !self.journal.journal().is_undone_by_hand(&step.id) {
+            return Ok(());
+        }
+        let mut servers: Vec<String> = Vec::new();
+        for server in step.operations.iter().filter_map(|one| one.server.as_ref()) {
+            if servers.last() != Some(server) {
+                servers.push(server.clone());
+            }
+        }
+        let text = step.again_by_hand();
+        let question = Question {
+            step,
+            text: &text,
+            optional: false,
+            servers: &servers,
+            direction: Direction::Forward,
+        };
+        match self.ask(&question) {
+            (Reply::Done, source, waited) => self.confirm(step, Answer::Done, source, waited),
+            _ => Err(RunError::Waiting {
+                step: step.id.clone(),
+                direction: Direction::Forward,
+            }),
+        }
     }
 
     /// Asks a person to roll a step back, and records the answer.

@@ -30,7 +30,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         false => sound(open)?,
     };
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
-    let confirmed = answered_steps(&args.done, &plan, &open, Direction::Forward)?;
+    let confirmed = answered_steps(&args.done, &plan, &open, Direction::Forward, |_| false)?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
     confirm_recovery(&disk, &open, &plan, Direction::Forward, args.yes)?;
     let options = RunOptions {

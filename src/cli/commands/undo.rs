@@ -25,7 +25,7 @@ use crate::journal::{Direction, Outcome, Run, RunState, runs};
 use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
 use crate::run::{
-    self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, left_by_rollback,
+    self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, examine, left_by_rollback,
     load_plan, nothing_to_roll_back, undo_answers, unmarked_procedures_run,
 };
 
@@ -85,7 +85,9 @@ fn undo_run(
     site: Option<&Description>,
 ) -> anyhow::Result<Exit> {
     let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
-    let confirmed = answered_steps(&args.done, &plan, run, Direction::Back)?;
+    let examined = examine(disk.tree(), &run.directory, &plan)?;
+    let is_done = |swap| examined.is_done(swap);
+    let confirmed = answered_steps(&args.done, &plan, run, Direction::Back, is_done)?;
     let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
     let mut reasons = reasons.context(OfRun(run.number))?;
     if run.is_open() {

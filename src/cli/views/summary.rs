@@ -33,10 +33,11 @@ pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
         lines.push(format!("copied {copied}"));
     }
     lines.extend(item_line(&of(Run), "ran"));
-    lines.extend(item_line(&of(Store), "stored"));
     let counted = |verb: &str, number: usize, one: &str, many: &str| {
         (number > 0).then(|| format!("{verb} {}", count(number, one, many)))
     };
+    let stored = of(Store).len();
+    lines.extend(counted("stored", stored, "package", "packages"));
     let procedures = of(Initialize).len();
     lines.extend(counted("ran", procedures, "procedure", "procedures"));
     lines.extend(service_lines(plan));

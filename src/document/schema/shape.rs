@@ -18,6 +18,8 @@ pub struct Shape {
     pub keys: Keys,
     /// Further rules, which depend on the case of the table.
     pub cases: Cases,
+    /// Keys that authors may expect and the table does not have, each with advice.
+    pub absent: &'static [(&'static str, &'static str)],
 }
 
 /// Keys of a table.
@@ -197,6 +199,7 @@ impl Shape {
             about,
             keys: Keys::Named(keys),
             cases: Cases::None,
+            absent: &[],
         }
     }
 
@@ -207,6 +210,7 @@ impl Shape {
             about,
             keys: Keys::Free(form, key),
             cases: Cases::None,
+            absent: &[],
         }
     }
 
@@ -217,6 +221,18 @@ impl Shape {
             about: self.about,
             keys: self.keys,
             cases,
+            absent: self.absent,
+        }
+    }
+
+    /// Returns the shape with advice for keys that it does not have.
+    pub const fn without(self, absent: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            title: self.title,
+            about: self.about,
+            keys: self.keys,
+            cases: self.cases,
+            absent,
         }
     }
 

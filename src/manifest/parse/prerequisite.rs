@@ -257,7 +257,7 @@ fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&Want
         let message = format!("`{name}` is required, and it must be absent");
         reader
             .report(Code::NeverHolds, span, message)
-            .help("remove one of both prerequisites");
+            .help("remove one of the two");
     } else if is_repeated {
         let (kind, ..) = tested(&condition.subject);
         let message = format!("two prerequisites ask for the {kind} `{name}`");

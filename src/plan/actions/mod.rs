@@ -23,7 +23,7 @@ use super::{
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::item_dir::ItemDir;
-use crate::deployment::records::{ItemRecord, ServiceRecord};
+use crate::deployment::records::{Installed, ItemRecord, ServiceRecord};
 use crate::deployment::tree::FileKind;
 use crate::manifest::Action;
 use crate::names::{CaseFolded, RelPath};
@@ -156,9 +156,10 @@ impl StepPlanner<'_> {
                 self.reinstall(*removed_by, *line, &mut draft);
             }
             Action::Copy { files, to } => self.copy(files, to, &mut draft),
-            Action::NoServer => {
-                draft.add_unchanged(&self.step.title, "no server of its role is online")
-            }
+            Action::NoServer => draft.add_unchanged(
+                &self.step.title,
+                "no server of its role and platform is online",
+            ),
             Action::Run {
                 files,
                 on,
@@ -287,6 +288,25 @@ impl StepPlanner<'_> {
         draft.touched.push(live.case_folded());
         let reasons = inspect(self.inputs.snapshot, live, expected);
         draft.reasons.extend(reasons);
+    }
+
+    /// Returns whether a managed file of an installation is changed or missing, so that installing the same
+    /// again repairs it.
+    fn has_drift(&self, live: &RelPath, installed: &Installed) -> bool {
+        // Objects that an earlier step places there are as they should be.
+        if self.state.tree.is_changed(live) {
+            return false;
+        }
+        let snapshot = self.inputs.snapshot;
+        installed.files.iter().any(|(file, recorded)| {
+            let at = snapshot.actual(&ItemDir(live).file(file));
+            let found = snapshot.node(&at);
+            let Some(found) = found.filter(|found| found.kind == FileKind::File) else {
+                return true;
+            };
+            let facts = snapshot.facts(&found.path);
+            facts.is_some_and(|facts| facts.sha256 != recorded.sha256)
+        })
     }
 
     /// Warns about managed files that are changed or missing. A changed file stays in the old

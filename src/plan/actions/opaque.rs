@@ -114,7 +114,7 @@ impl StepPlanner<'_> {
             .is_some_and(|record| record.state.is_installed());
         let now = record.as_ref().and_then(|record| record.installed.as_ref());
         if let Some(now) = now.filter(|_| is_installed) {
-            if install.is_same(now) {
+            if install.is_same(now) && !self.has_drift(&target.at, now) {
                 draft.add_unchanged(shown, "the same package is there, with the same arguments");
                 return record;
             }

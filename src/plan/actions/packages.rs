@@ -49,7 +49,7 @@ impl StepPlanner<'_> {
         let identity = &install.contents.identity;
         let installed = install.record.filter(|record| record.state.is_installed());
         let now = installed.and_then(|record| record.installed.as_ref());
-        if now.is_some_and(|now| install.is_same(now)) {
+        if now.is_some_and(|now| install.is_same(now) && !self.has_drift(&target.at, now)) {
             let version = &identity.version;
             let why = format!("version {version} of the same package is installed");
             draft.add_unchanged(install.shown, why);

@@ -338,8 +338,10 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
     if is_back(run.state()) {
         steps.reverse();
     }
+    let again;
+    let answers = run.journal.answers();
     for step in steps {
-        let answer = run.journal.confirmed(&step.id);
+        let answer = answers.get(step.id.as_str()).copied();
         let text = match &step.manual {
             Some(manual) if is_back(run.state()) && answer == Some(Answer::Done) => {
                 manual.undo.as_ref()?
@@ -355,10 +357,19 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
                 .iter()
                 .all(|one| is_past(run, examined, one)) =>
             {
-                continue;
+                // Packages that were rolled back by hand are put back by hand, too.
+                if step.undo.is_some()
+                    && !is_back(run.state())
+                    && answer == Some(Answer::RolledBack)
+                {
+                    again = step.again_by_hand();
+                    &again
+                } else {
+                    continue;
+                }
             }
             // Its packages are rolled back by hand first.
-            _ if is_back(run.state()) && !run.journal.is_undone_by_hand(&step.id) => {
+            _ if is_back(run.state()) && answer != Some(Answer::RolledBack) => {
                 step.undo.as_ref()?
             }
             _ => return None,

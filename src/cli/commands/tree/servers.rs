@@ -1,6 +1,6 @@
 //! Order of `tree --by server`: what each server has, in and outside the console.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{InstanceRow, print_state, row, shown_state};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{self, BOLD, DIM, WARN, styled};
-use crate::deployment::description::{Description, ServerId};
+use crate::deployment::description::{Description, Instance, ServerId, ServiceId};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
@@ -66,12 +66,21 @@ pub(super) fn servers<'a>(
 ) -> Vec<ServerRow<'a>> {
     let site = &snapshot.description;
     let mut rows: Vec<ServerRow<'a>> = Vec::new();
+    let mut instances: BTreeMap<ServerId, Vec<Instance>> = BTreeMap::new();
+    for instance in site.all_instances() {
+        if let Some(server) = instance.server {
+            instances.entry(server).or_default().push(instance);
+        }
+    }
+    let mut services: BTreeMap<ServerId, Vec<ServiceId>> = BTreeMap::new();
+    for (service, server) in site.all_services() {
+        services.entry(server).or_default().push(service);
+    }
+    let mut programs = programs(snapshot, touched);
     for (at, server) in site.servers.iter().enumerate() {
         let id = ServerId(at);
-        let instances = site.all_instances();
-        let own = instances.filter(|instance| instance.server == Some(id));
-        let services = site.all_services().into_iter();
-        let services = services.filter(|(_, server)| *server == id);
+        let own = instances.remove(&id).unwrap_or_default().into_iter();
+        let services = services.remove(&id).unwrap_or_default().into_iter();
         rows.push(ServerRow {
             name: server.name.as_str(),
             roles: server
@@ -82,11 +91,11 @@ pub(super) fn servers<'a>(
             platform: &server.platform,
             offline: server.offline,
             instances: own.map(|own| row(snapshot, touched, own)).collect(),
-            programs: programs(snapshot, touched, id),
+            programs: programs.remove(&id).unwrap_or_default(),
             files: files(snapshot, id),
             services: services
-                .map(|(service, server)| {
-                    let record = snapshot.service(service, server);
+                .map(|service| {
+                    let record = snapshot.service(service, id);
                     ServiceRow {
                         name: site[service].name.as_str(),
                         running: record.running,
@@ -99,19 +108,19 @@ pub(super) fn servers<'a>(
     rows
 }
 
+/// Returns the programs of each server.
 fn programs(
     snapshot: &Snapshot,
     touched: &BTreeSet<&RelPath>,
-    server: ServerId,
-) -> Vec<ProgramRow> {
-    let mut rows = Vec::new();
+) -> BTreeMap<ServerId, Vec<ProgramRow>> {
+    let mut rows: BTreeMap<ServerId, Vec<ProgramRow>> = BTreeMap::new();
     for (directory, record) in snapshot.programs() {
         let name = directory.parts().nth(1).unwrap_or_default();
-        if snapshot.description.server(name) != Some(server) {
+        let Some(server) = snapshot.description.server(name) else {
             continue;
-        }
+        };
         let installed = record.installed.as_ref();
-        rows.push(ProgramRow {
+        rows.entry(server).or_default().push(ProgramRow {
             name: directory.name().to_owned(),
             path: directory.clone(),
             state: shown_state(record.state, &ItemDir(directory).record(), touched),

@@ -391,6 +391,13 @@ fn describe_items(outages: &[&OutageView<'_>]) -> String {
     } else {
         Vec::from_iter(names.iter().copied()).join(", ")
     };
+    let servers: BTreeSet<&str> = outages
+        .iter()
+        .flat_map(|one| one.others.iter().copied())
+        .collect();
+    if let (1, Some(server)) = (servers.len(), servers.first()) {
+        return on_servers(&text, [*server]);
+    }
     if names.len() == instances {
         return text;
     }

@@ -372,6 +372,14 @@ fn steps(plan: &Plan) -> Vec<StepView<'_>> {
     let mut steps = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         let number = at + 1;
+        // A run that catches up leaves the nested steps of most servers alone.
+        let is_catch_up = plan
+            .rollup()
+            .is_some_and(|rollup| !rollup.catch_up.is_empty());
+        let is_idle = step.operations.is_empty() && step.manual.is_none();
+        if is_catch_up && step.within.is_some() && is_idle {
+            continue;
+        }
         let groups = group_operations(&step.operations).into_iter();
         steps.push(StepView {
             number,

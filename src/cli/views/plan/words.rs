@@ -69,7 +69,7 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
     let complete = plan.role_outages.iter().filter(|role| role.is_complete());
     warnings.extend(complete.map(|role| {
         format!(
-            "all {} servers of {} are unavailable at once, from step {} on; an `each-server` step would take one after another",
+            "all {} servers of {} are unavailable at once, from step {} on; one `each-server` step around all of it would take one server after another",
             role.servers, role.role, role.from
         )
     }));

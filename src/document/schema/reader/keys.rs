@@ -43,6 +43,16 @@ impl Reader<'_> {
         let mut unknown = table.keys();
         unknown.retain(|key| table.shape.key(key.value).is_none());
         unknown.retain(|key| {
+            let mut absent = table.shape.absent.iter();
+            let Some((_, advice)) = absent.find(|(name, _)| *name == key.value) else {
+                return true;
+            };
+            let message = format!("{} has no key `{}`", table.shape.title, key.value);
+            self.report(Code::UnknownKey, &key.span, message)
+                .help(*advice);
+            false
+        });
+        unknown.retain(|key| {
             let Some((lacking, place)) = self.right_place(table, key) else {
                 return true;
             };
