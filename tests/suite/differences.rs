@@ -359,15 +359,29 @@ fn every_key_of_the_language_makes_a_difference() {
     // These cannot change or be removed alone: the step would have no targets, or there is no other
     // step to name.
     let replacements = [
-        ("others", "others = true", "files = [\"d.txt\"]", 1),
         (
+            "[[steps]]",
+            "others",
+            "others = true",
+            "files = [\"d.txt\"]",
+            1,
+        ),
+        (
+            "[[steps.steps]]",
+            "removed_by",
+            "removed_by = \"each-out\"",
+            "groups = [\"Other Group\"]",
+            2,
+        ),
+        (
+            "[[steps]]",
             "removed_by",
             "removed_by = \"uninstall\"",
             "groups = [\"Other Group\"]",
             2,
         ),
     ];
-    for (key, from, to, count) in replacements {
+    for (title, key, from, to, count) in replacements {
         let differences = compared(
             &full,
             &parsed(&FULL_MANIFEST.replace(from, to)).expect("no errors"),
@@ -377,15 +391,18 @@ fn every_key_of_the_language_makes_a_difference() {
             "{differences:#?}"
         );
         assert_eq!(differences.len(), count, "{differences:#?}");
-        tried.insert(("[[steps]]", key));
+        tried.insert((title, key));
     }
     for shape in MANIFEST.all() {
         for key in shape
             .named()
             .iter()
             .filter(|key| !matches!(key.kind, KeyKind::Only(_)))
-            // A rollup has a KB number or an id.
-            .filter(|key| (shape.title, key.name) != ("[rollup]", "id"))
+            // A rollup has a KB number or an id, and one step takes all other files.
+            .filter(|key| {
+                ![("[rollup]", "id"), ("[[steps.steps]]", "others")]
+                    .contains(&(shape.title, key.name))
+            })
         {
             assert!(
                 tried.contains(&(shape.title, key.name)),

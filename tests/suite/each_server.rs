@@ -215,6 +215,22 @@ fn a_rollback_goes_through_the_servers_in_reverse() {
 }
 
 #[test]
+fn a_name_means_the_step_that_waits_in_a_rollback_from_the_middle() {
+    let world = world(ROLLING);
+    world.run(APPLY).exits_with(exit::STOPPED);
+    world
+        .run("resume --done drain --yes")
+        .exits_with(exit::STOPPED)
+        .prints("--done drain@WEB02");
+    // The second server was never drained, so the rollback asks only about the first one.
+    world
+        .run("undo --yes")
+        .exits_with(exit::STOPPED)
+        .prints("--done drain@WEB01");
+    world.run("undo --done drain --yes").exits_with(exit::OK);
+}
+
+#[test]
 fn a_failure_on_the_second_server_rolls_back_the_first_one_too() {
     let world = world(&unattended());
     world
@@ -303,7 +319,7 @@ fn without_a_server_that_is_online_the_step_does_nothing() {
         .manifest("small", &small("KB100001", ROLLING))
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .prints("no server of its role is online");
+        .prints("no server of its role and platform is online");
 }
 
 /// Asserts that validation against the deployment reports exactly this finding among its errors.
@@ -352,11 +368,19 @@ fn a_nested_step_names_only_what_one_server_has() {
         "RU0101",
         "[[steps.steps]] has no key `on`",
     );
+    let questions = format!("[[prerequisites]]\nconfirm = \"Ready?\"\nid = \"ready\"\n{each}");
+    has_error(
+        &format!(
+            "{questions}[[steps.steps]]\nid = \"stop\"\naction = \"restart\"\nservice = \"IIS\"\nplatform = \"x64\"\n"
+        ),
+        "RU0101",
+        "[[steps.steps]] has no key `platform`",
+    );
     has_error(&format!("{each}steps = []\n"), "RU0106", "`steps` is empty");
     has_error(
         "[[steps]]\nid = \"out\"\naction = \"uninstall\"\nitems.\"Web\" = [\"Site\"]\n[[steps]]\nid = \"web\"\naction = \"each-server\"\non = \"web\"\n[[steps.steps]]\nid = \"in\"\naction = \"install\"\nremoved_by = \"out\"\n",
         "RU0305",
-        "the step `out` is not beside this one",
+        "the step `out` is not in the same `each-server` step",
     );
     has_error(
         "[[steps]]\nid = \"tool\"\naction = \"restart\"\nservice = \"IIS\"\n[[steps.steps]]\nid = \"in\"\naction = \"restart\"\nservice = \"IIS\"\n",

@@ -158,12 +158,34 @@ fn going_forward_again_needs_another_answer_for_the_next_rollback() {
         .run("undo --done hotfix --yes")
         .exits_with(exit::STOPPED)
         .prints("--done first");
-    world.run("resume --yes").exits_with(exit::OK);
+    // A person has to put back what a person took away.
+    world
+        .run("resume --yes")
+        .exits_with(exit::STOPPED)
+        .prints("hotfix.exe was rolled back by hand: run it again with `/quiet /norestart`.")
+        .prints("--done hotfix");
+    world
+        .run("status")
+        .prints("waiting for a person at step hotfix");
+    world.run("resume --done hotfix --yes").exits_with(exit::OK);
     assert!(world.live(FILE).exists());
     world
         .run("undo last --yes")
         .exits_with(exit::STOPPED)
         .prints("--done hotfix");
+}
+
+#[test]
+fn a_damaged_file_is_replaced_by_the_same_package() {
+    let world = world(REVERSIBLE);
+    world.run(APPLY).exits_with(exit::OK);
+    std::fs::write(world.live(FILE), b"another").expect("written");
+    world
+        .run("apply small.toml --reapply --yes")
+        .exits_with(exit::OK)
+        .prints("replaced hotfix.exe on ENG01");
+    assert_eq!(std::fs::read(world.live(FILE)).expect("the file"), PROGRAM);
+    world.run("verify").exits_with(exit::OK);
 }
 
 #[test]

@@ -247,6 +247,24 @@ fn an_offline_server_counts_neither_as_present_nor_as_absent() {
 }
 
 #[test]
+fn what_no_server_online_can_show_is_not_met() {
+    for required in [
+        "product = \"Mail\"\non = \"web\"",
+        "item = \"Site\"\nversion = \"99.0\"",
+    ] {
+        world_with(&format!("[[prerequisites]]\n{required}"))
+            .edit(
+                "deployment/deployment.toml",
+                "roles = [\"web\"] }",
+                "roles = [\"web\"], offline = true }",
+            )
+            .run("plan small.toml")
+            .exits_with(exit::NOT_READY)
+            .prints("is required, but no server on which to check it is online");
+    }
+}
+
+#[test]
 fn a_range_and_an_alternative_are_named_by_a_comparison() {
     let manifest =
         |prerequisites: &str| small("KB100001", &format!("{prerequisites}\n{UPDATE_PROVIDER}"));

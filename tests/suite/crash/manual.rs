@@ -60,7 +60,8 @@ fn a_manual_step_that_was_rolled_back_is_asked_again() {
         matches!(failed, Ok(Some(Ended::Stuck { .. }))),
         "{failed:?}"
     );
-    for (direction, questions) in [(Direction::Forward, 1), (Direction::Back, 0)] {
+    // One manual step, and on both web servers a nested one and an opaque package.
+    for (direction, questions) in [(Direction::Forward, 5), (Direction::Back, 0)] {
         let copy = DeploymentCopy::of(copy.path());
         let mut counter = QuestionCounter::default();
         let ended = recover_with_listener(copy.path(), direction, None, &mut counter);
