@@ -333,9 +333,12 @@ impl Listener for RunProgress {
             Direction::Forward => "to be done by hand",
             Direction::Back => "to be rolled back by hand",
         };
-        let name = with_title(&step.id, &step.title);
-        let name = name.replacen(&step.id, &out::styled(out::BOLD, &step.id), 1);
-        console::offer(&format!("\n{action}: {name}"));
+        let id = out::styled(out::BOLD, &step.id);
+        let title = match step.title == step.id {
+            true => String::new(),
+            false => format!(": {}", Escaped(&step.title)),
+        };
+        console::offer(&format!("\n{id} {action}{title}"));
         for line in question.text.lines() {
             console::offer(&format!("  {}", Escaped(line)));
         }
