@@ -228,11 +228,13 @@ fn files_of_a_manual_step_are_staged_with_their_directories() {
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .prints("files: x86/fix.vbs, x64/Fix.vbs");
+        .prints("file: x86/fix.vbs, SHA-256 ")
+        .prints("file: x64/Fix.vbs, SHA-256 ");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::STOPPED)
-        .prints("manual/by-hand: x86/fix.vbs, x64/Fix.vbs");
+        .prints("manual/by-hand: x86/fix.vbs, SHA-256 ")
+        .prints("x64/Fix.vbs, SHA-256 ");
     let staged = world.run_directory("0001-KB100001").join("manual/by-hand");
     for (at, below) in [
         ("x86/fix.vbs", "x86/fix.vbs"),

@@ -277,7 +277,7 @@ fn files_of_a_manual_step_are_verified_and_staged() {
         .exits_with(exit::OK)
         .prints("files: fix.vbs");
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
-    ran.prints("files in deployment/.rollup/runs/0001-KB100001/manual/by-hand: fix.vbs");
+    ran.prints("files in deployment/.rollup/runs/0001-KB100001/manual/by-hand: fix.vbs, SHA-256 ");
     let staged = world
         .run_directory("0001-KB100001")
         .join("manual/by-hand/fix.vbs");
