@@ -294,7 +294,7 @@ impl SwapWalk<'_> {
         self.ask_to_undo(step, undo, &servers)
     }
 
-    /// Waits until packages that were rolled back by hand are put back by hand, too.
+    /// Waits until packages that were rolled back by hand are done again by hand, too.
     fn redo_packages(&mut self, step: &PlannedStep) -> Result<(), RunError> {
         if !self.journal.journal().is_undone_by_hand(&step.id) {
             return Ok(());

@@ -357,7 +357,7 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
                 .iter()
                 .all(|one| is_past(run, examined, one)) =>
             {
-                // Packages that were rolled back by hand are put back by hand, too.
+                // Packages that were rolled back by hand are done again by hand, too.
                 if step.undo.is_some()
                     && !is_back(run.state())
                     && answer == Some(Answer::RolledBack)
