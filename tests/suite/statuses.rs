@@ -275,7 +275,7 @@ fn files_of_a_manual_step_are_verified_and_staged() {
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .prints("files: fix.vbs");
+        .prints("file: fix.vbs, SHA-256 ");
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     ran.prints("files in deployment/.rollup/runs/0001-KB100001/manual/by-hand: fix.vbs, SHA-256 ");
     let staged = world

@@ -6,7 +6,7 @@ use std::path::Path;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Answer, Direction, Outcome, Run, RunState, runs};
-use rollup::plan::{AppliedByHand, accept_applied};
+use rollup::plan::{AppliedByHand, PlannedStep, accept_applied};
 use rollup::run::{self, Ended, RunError, examine, load_plan};
 use tempfile::TempDir;
 
@@ -284,9 +284,18 @@ impl Trial {
         };
         expected.assert_same(&Tree::of(at), context);
         self.assert_drift(at, expected, context);
-        let answer = run.and_then(|run| run.journal.confirmed("by-hand"));
-        if direction == Direction::Forward && answer == Some(Answer::Done) {
-            assert_eq!(operator.questions, 0, "{context}: asked again");
+        if let (Some(run), Direction::Forward, RunState::Unfinished(_)) = (run, direction, state) {
+            let plan = load_plan(&tree, &run.directory).expect(context);
+            let is_open =
+                |step: &&PlannedStep| match (run.journal.confirmed(&step.id), &step.manual) {
+                    (answer, Some(_)) => answer != Some(Answer::Done),
+                    (answer, None) => answer == Some(Answer::RolledBack),
+                };
+            let open = plan.steps.iter().filter(is_open).count();
+            assert_eq!(
+                operator.questions, open,
+                "{context}: asked again, or not at all"
+            );
         }
         let trash = std::fs::read_dir(at.join(".rollup/trash")).map_or(0, Iterator::count);
         assert_eq!(trash, 0, "{context}: the trash is not cleared");
