@@ -184,7 +184,7 @@ impl<'a> SimulatedState<'a> {
         new.sort_by(|a, b| a.path.cmp(&b.path));
         let object = self.tree.object(live, managed);
         let old = divide(live, object.clone(), &new);
-        self.tree.replace(&object, &new, old.along);
+        self.tree.replace(live, &object, &new, old.along);
         let number = self.swaps.len() as u32 + 1;
         self.swaps.push(Swap {
             number,

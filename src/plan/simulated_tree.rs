@@ -12,6 +12,8 @@ pub(super) struct SimulatedTree<'a> {
     snapshot: &'a Snapshot,
     /// Entries of every object that a step replaced or made; `None` if an entry was removed.
     changed: BTreeMap<CaseFolded, Option<Entry>>,
+    /// Containers of the objects that steps made, in the spelling of the first one.
+    containers: BTreeMap<CaseFolded, RelPath>,
 }
 
 /// Parts that a new object takes over from the one it replaces.
@@ -28,6 +30,7 @@ impl<'a> SimulatedTree<'a> {
         Self {
             snapshot,
             changed: BTreeMap::new(),
+            containers: BTreeMap::new(),
         }
     }
 
@@ -41,6 +44,9 @@ impl<'a> SimulatedTree<'a> {
                     return found.path.clone();
                 }
             }
+        }
+        if let Some(made) = self.containers.get(&wanted.case_folded()) {
+            return made.clone();
         }
         match wanted.parent() {
             None => wanted.clone(),
@@ -99,8 +105,20 @@ impl<'a> SimulatedTree<'a> {
         entries
     }
 
-    /// Replaces the old object by a new one, and by the entries that move along with it.
-    pub(super) fn replace(&mut self, old: &[Entry], new: &[NewEntry], along: Vec<Entry>) {
+    /// Replaces the old object at a live path by a new one, and by the entries that move along with
+    /// it.
+    pub(super) fn replace(
+        &mut self,
+        live: &RelPath,
+        old: &[Entry],
+        new: &[NewEntry],
+        along: Vec<Entry>,
+    ) {
+        for container in live.ancestors() {
+            self.containers
+                .entry(container.case_folded())
+                .or_insert(container);
+        }
         for entry in old {
             self.changed.insert(entry.path.case_folded(), None);
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
+use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{APPLY, KB952076, World, exit};
 
 /// Renames objects of the sample to spellings that differ from `deployment.toml` and the manifest.
@@ -300,4 +300,26 @@ fn case_is_folded_by_character_and_not_by_language() {
         .exits_with(exit::NOT_READY)
         .prints("differ only in case")
         .nothing_was_touched();
+}
+
+#[test]
+fn two_spellings_of_a_new_directory_are_one_directory() {
+    let copy = |id: &str, to: &str| {
+        format!(
+            "[[steps]]\nid = \"{id}\"\naction = \"copy\"\nto = \"{to}\"\non = \"engine\"\nfiles = [\"Tool.txt\"]\n"
+        )
+    };
+    let steps = format!(
+        "{}{}[payload]\nfiles = [{{ name = \"Tool.txt\" }}]\n",
+        copy("first", "tools"),
+        copy("second", "TOOLS/New"),
+    );
+    let world = World::with_site(SMALL).manifest("small", &small("KB100001", &steps));
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    assert!(
+        world
+            .live("Servers/ENG01/Files/tools/New/Tool.txt")
+            .is_file()
+    );
+    world.run("verify").exits_with(exit::OK);
 }
