@@ -237,6 +237,21 @@ fn a_package_does_not_replace_one_of_another_kind() {
 }
 
 #[test]
+fn an_installer_does_not_replace_an_opaque_package_of_an_earlier_step() {
+    let steps = hotfix(&format!("program = \"Tool\"\n{REVERSIBLE}"));
+    let steps = steps.replace(
+        "[payload]\nfiles = [",
+        "[[steps]]\nid = \"tool\"\naction = \"run\"\non = \"engine\"\nfiles = [\"Tool.msi\"]\n\
+         [payload]\nfiles = [{ name = \"Tool.msi\" }, ",
+    );
+    World::with_site(SMALL)
+        .manifest("small", &small("KB100001", &steps))
+        .run("plan small.toml")
+        .exits_with(exit::MISMATCH)
+        .prints("which was installed from a package of another kind");
+}
+
+#[test]
 fn patches_and_updates_of_windows_are_rehearsed() {
     let steps = "[[steps]]\nid = \"patch\"\naction = \"run\"\non = \"engine\"\nfiles = [\"fix.msp\", \"kb1.msu\"]\nundo = \"Uninstall both.\"\n\
                  [payload]\nfiles = [{ name = \"fix.msp\", size = 65536 }, { name = \"kb1.msu\", size = 5000 }]\n";

@@ -104,6 +104,11 @@ impl StepPlanner<'_> {
             installer, shown, ..
         } = install;
         let after = &install.contents.identity;
+        // An earlier step of the run may have stored a package of another kind.
+        let now = install.record.and_then(|record| record.installed.as_ref());
+        if now.is_some_and(|now| matches!(now.package, PackageRecord::Opaque { .. })) {
+            return Err(other_kind(installer, shown));
+        }
         if let Some(before) = install.before {
             let PackageRecord::Msi { upgrade_code, .. } = &before.package else {
                 return Err(other_kind(installer, shown));
