@@ -1,5 +1,6 @@
 //! Alternations of apply, resume and undo, each of them interrupted somewhere.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use proptest::test_runner::{TestCaseError, TestCaseResult};
 
 use rollup::journal::Direction;
 use rollup::names::CaseFolded;
+use rollup::plan::Plan;
 
 use super::choose::cases;
 use super::drive::{
-    CommandObserver, CommandResult, Interruption, ReadyRollup, closed_direction, recover,
-    undo_finished,
+    CommandObserver, CommandResult, Interruption, ObservedEvent, ReadyRollup, closed_direction,
+    recover, undo_finished,
 };
 use super::hold::hold;
 use super::model::Case;
@@ -159,6 +161,58 @@ impl UnmanagedFiles {
     }
 }
 
+/// Packages that rollup cannot open. No file of theirs is removed before a person has rolled its step
+/// back since the run last went forward.
+struct StoredPackages {
+    /// Steps by their swaps.
+    steps: BTreeMap<u32, String>,
+    /// Swaps whose package is there.
+    stored: BTreeSet<u32>,
+    rolled_back: BTreeSet<String>,
+}
+
+impl StoredPackages {
+    fn of(plan: &Plan) -> Self {
+        let steps = plan.steps.iter().filter(|step| step.undo.is_some());
+        let swaps = steps.flat_map(|step| {
+            let operations = step.operations.iter();
+            operations.map(|operation| (operation.swap, step.id.clone()))
+        });
+        Self {
+            steps: swaps.collect(),
+            stored: BTreeSet::new(),
+            rolled_back: BTreeSet::new(),
+        }
+    }
+
+    fn follow(&mut self, event: &ObservedEvent) -> TestCaseResult {
+        match event {
+            ObservedEvent::Turned(Direction::Forward) => self.rolled_back.clear(),
+            ObservedEvent::Answered {
+                step,
+                direction: Direction::Back,
+                ..
+            } => drop(self.rolled_back.insert(step.clone())),
+            ObservedEvent::Swapped { swap, direction } => {
+                let Some(step) = self.steps.get(swap) else {
+                    return Ok(());
+                };
+                if *direction == Direction::Forward {
+                    self.rolled_back.remove(step);
+                    self.stored.insert(*swap);
+                } else if self.stored.remove(swap) {
+                    prop_assert!(
+                        self.rolled_back.contains(step),
+                        "swap {swap} of {step} was rolled back before its package"
+                    );
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 /// Runs the commands one after another, and returns the number of interruptions.
 fn run_commands(
     reference: &Reference,
@@ -173,6 +227,10 @@ fn run_commands(
     let mut observer = CommandObserver::with(Some(reference.crash_at(first)));
     let crashed = command(rollup, at, Direction::Forward, &mut observer);
     prop_assert_eq!(observer.was_interrupted(&crashed), Ok(true));
+    let mut packages = StoredPackages::of(&reference.plan);
+    for event in observer.events() {
+        packages.follow(event)?;
+    }
     let mut interrupted = 1;
     for (
         number,
@@ -193,6 +251,9 @@ fn run_commands(
             Ok(true) => interrupted += 1,
             Ok(false) => {}
             Err(why) => return Err(TestCaseError::fail(format!("command {number}: {why}"))),
+        }
+        for event in observer.events() {
+            packages.follow(event)?;
         }
         if let Some(last) = closed_direction(at) {
             reference.check_state_except(

@@ -1,23 +1,27 @@
 //! Strategy for random cases: numbers are drawn, and read as choices. Any numbers make a case;
 //! smaller ones a simpler case, and fewer ones a smaller case, so that failures shrink.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use rollup::names::CaseFolded;
 
 use super::model::{
     Case, InitialState, ItemsOrGroup, ModeAndOwner, OperatorAction, RandomItem, RandomProcedure,
     RandomRollup, RandomServer, RandomService, RandomSite, RandomStep, Selection,
 };
 use super::names::{
-    DIRECTORIES, FILES, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES,
-    SHARES, TARGETS,
+    ARGUMENTS, DIRECTORIES, FILES, GROUPS, ITEMS, OPAQUE, OPAQUE_DIRECTORIES, PLAIN, PROCEDURES,
+    PROGRAMS, ROLES, SERVERS, SERVICES, SHARES, TARGETS,
 };
 
 /// Numbers that an entry is read from.
 type Numbers = [u8; 6];
+
+/// Kind of a step, and the numbers that it is read from.
+type Choice = (&'static str, Numbers);
 
 /// Returns a strategy for cases with at most so many rollups.
 pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
@@ -30,7 +34,8 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
         vec(numbers(), 0..=2),
         vec((select(OPERATOR_ACTIONS), numbers()), 0..=9),
     );
-    let steps = vec((select(STEPS), numbers()), 1..=7);
+    let nested = vec((select(NESTED_STEPS), numbers()), 1..=4);
+    let steps = vec(((select(STEPS), numbers()), nested), 1..=7);
     (site, vec(steps, 1..=rollups)).prop_map(
         |((whole, servers, services, items, procedures, operator_actions), rollups)| {
             let mut site = RandomSite {
@@ -71,6 +76,7 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
                 .map(|(at, choices)| RandomRollup {
                     number: at + 1,
                     steps: steps_of(&site, choices),
+                    installed: BTreeSet::new(),
                 })
                 .collect();
             super::repair::repair(&site, &mut rollups);
@@ -120,6 +126,7 @@ fn service(site: &RandomSite, at: usize, &[on, file, ..]: &Numbers) -> RandomSer
         Some((true, true)),
         Some((false, true)),
         None,
+        Some((false, false)),
         Some((false, false)),
     ];
     RandomService {
@@ -334,6 +341,8 @@ fn directories(site: &RandomSite) -> Vec<String> {
         directories.push(format!("Servers/{}/Files/Tools/New", server.name));
         directories.push(format!("Servers/{}/Programs/Tool", server.name));
         directories.push(format!("Servers/{}/Programs/Tool/files", server.name));
+        directories.push(format!("Servers/{}/Programs/hotfix.exe", server.name));
+        directories.push(format!("Servers/{}/Programs/Hotfix 7/files", server.name));
     }
     directories
 }
@@ -392,104 +401,191 @@ const STEPS: &[&str] = &[
     "service",
     "service",
     "service",
+    "service",
+    "service",
     "manual",
+    "opaque",
+    "opaque",
+    "each-server",
+    "each-server",
+    "each-server",
 ];
 
-fn steps_of(site: &RandomSite, choices: &[(&str, Numbers)]) -> Vec<RandomStep> {
+/// Kinds of nested steps, the frequent ones more than once.
+const NESTED_STEPS: &[&str] = &[
+    "servers",
+    "update",
+    "update",
+    "update",
+    "uninstall",
+    "reinstall",
+    "install",
+    "run",
+    "initialize",
+    "service",
+    "service",
+    "manual",
+    "manual",
+    "opaque",
+    "opaque",
+];
+
+fn steps_of(site: &RandomSite, choices: &[(Choice, Vec<Choice>)]) -> Vec<RandomStep> {
     let mut steps: Vec<RandomStep> = Vec::new();
-    for (kind, numbers) in choices {
-        let &[a, b, c, d, ..] = numbers;
-        match *kind {
-            "update" => {
-                let at = steps.len();
-                let selection = selection(site, numbers);
-                let installers = members(site, &selection.members).into_iter();
-                let installers = installers
-                    .map(|item| spelled(site.items[item].stock().installer, b))
-                    .collect();
-                steps.extend([
-                    RandomStep::Uninstall(selection),
-                    RandomStep::Share(installers),
-                    RandomStep::Reinstall(at),
-                ]);
-            }
-            "uninstall" => steps.push(RandomStep::Uninstall(selection(site, numbers))),
-            "install" => steps.push(RandomStep::Install(selection(site, numbers))),
-            "reinstall" => {
-                let earlier = steps
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, step)| matches!(step, RandomStep::Uninstall(_)));
-                let earlier: Vec<usize> = earlier.map(|(at, _)| at).collect();
-                if !earlier.is_empty() {
-                    steps.push(RandomStep::Reinstall(pick(&earlier, a)));
-                }
-            }
-            "share" => {
-                let items = of_mask(a, site.items.len()).into_iter();
-                let mut files: Vec<String> = items
-                    .map(|item| spelled(site.items[item].stock().installer, b))
-                    .collect();
-                if files.is_empty() || one_in(c, 4) {
-                    files.push(spelled(pick(PLAIN, d).0, b));
-                }
-                steps.push(RandomStep::Share(files));
-            }
-            "servers" => {
-                let plain: Vec<&str> = PLAIN
-                    .iter()
-                    .map(|(name, _)| *name)
-                    .chain(PROGRAMS.iter().copied())
-                    .collect();
-                let files = of_mask(a | 1, plain.len())
-                    .into_iter()
-                    .map(|at| spelled(plain[at], b))
-                    .collect();
-                steps.push(RandomStep::Servers {
-                    role: role(site, c),
-                    to: pick(TARGETS, d),
-                    files,
-                });
-            }
-            "run" => {
-                let items = site.items.iter().map(|item| item.stock().installer);
-                let packages: Vec<&str> = PROGRAMS.iter().copied().chain(items).collect();
-                let mut run = of_mask(a, packages.len());
-                if run.is_empty() {
-                    run.push(0);
-                }
-                let files = run.into_iter().map(|at| spelled(packages[at], b)).collect();
-                steps.push(RandomStep::Run {
-                    role: role(site, c),
-                    files,
-                });
-            }
-            "initialize" if !site.procedures.is_empty() => {
-                let mut procedures = of_mask(a, site.procedures.len());
-                if procedures.is_empty() {
-                    procedures.push(0);
-                }
-                steps.push(RandomStep::Initialize {
-                    procedures,
-                    given: b % 2 == 1,
-                });
-            }
-            "service" if !site.services.is_empty() => {
-                let verb = pick(&["restart", "stop", "start", "disable", "enable"], a);
-                steps.push(RandomStep::Service {
-                    verb,
-                    service: usize::from(b) % site.services.len(),
-                    x64: one_in(c, 4),
-                });
-            }
-            "manual" => steps.push(RandomStep::Manual {
-                undo: a % 3 != 2,
-                optional: a % 3 != 0,
-            }),
-            _ => {}
+    for (choice, nested) in choices {
+        match choice {
+            ("each-server", numbers) => add_each_server(site, numbers, nested, &mut steps),
+            _ => add_steps(site, choice, &mut steps),
         }
     }
     steps
+}
+
+/// Adds an `each-server` step. The share is on no server, so its nested steps find their installers
+/// there.
+fn add_each_server(
+    site: &RandomSite,
+    &[on, x64, ..]: &Numbers,
+    choices: &[Choice],
+    steps: &mut Vec<RandomStep>,
+) {
+    let mut nested = Vec::new();
+    for choice in choices {
+        add_steps(site, choice, &mut nested);
+    }
+    let mut installers = BTreeMap::new();
+    for step in &nested {
+        if let RandomStep::Share(files) = step {
+            installers.extend(
+                files
+                    .iter()
+                    .map(|name| (CaseFolded::of(name), name.clone())),
+            );
+        }
+    }
+    steps.push(RandomStep::Share(installers.into_values().collect()));
+    // Half of these steps are for the role with the most servers.
+    let servers = |role: &usize| site.servers_of(*role).count();
+    let role = match on % 2 {
+        0 => (0..site.roles.len()).max_by_key(servers).unwrap_or(0),
+        _ => role(site, on / 2),
+    };
+    steps.push(RandomStep::EachServer {
+        role,
+        x64: one_in(x64, 5),
+        steps: nested,
+    });
+}
+
+/// Adds the steps of a choice: none, one or several.
+fn add_steps(site: &RandomSite, (kind, numbers): &Choice, steps: &mut Vec<RandomStep>) {
+    let &[a, b, c, d, e, _] = numbers;
+    match *kind {
+        "update" => {
+            let at = steps.len();
+            let selection = selection(site, numbers);
+            let installers = members(site, &selection.members).into_iter();
+            let installers = installers
+                .map(|item| spelled(site.items[item].stock().installer, b))
+                .collect();
+            steps.extend([
+                RandomStep::Uninstall(selection),
+                RandomStep::Share(installers),
+                RandomStep::Reinstall(at),
+            ]);
+        }
+        "uninstall" => steps.push(RandomStep::Uninstall(selection(site, numbers))),
+        "install" => steps.push(RandomStep::Install(selection(site, numbers))),
+        "reinstall" => {
+            let earlier = steps
+                .iter()
+                .enumerate()
+                .filter(|(_, step)| matches!(step, RandomStep::Uninstall(_)));
+            let earlier: Vec<usize> = earlier.map(|(at, _)| at).collect();
+            if !earlier.is_empty() {
+                steps.push(RandomStep::Reinstall(pick(&earlier, a)));
+            }
+        }
+        "share" => {
+            let items = of_mask(a, site.items.len()).into_iter();
+            let mut files: Vec<String> = items
+                .map(|item| spelled(site.items[item].stock().installer, b))
+                .collect();
+            if files.is_empty() || one_in(c, 4) {
+                files.push(spelled(pick(PLAIN, d).0, b));
+            }
+            steps.push(RandomStep::Share(files));
+        }
+        "servers" => {
+            let plain: Vec<&str> = PLAIN
+                .iter()
+                .map(|(name, _)| *name)
+                .chain(PROGRAMS.iter().copied())
+                .collect();
+            let files = of_mask(a | 1, plain.len())
+                .into_iter()
+                .map(|at| spelled(plain[at], b))
+                .collect();
+            steps.push(RandomStep::Servers {
+                role: Some(role(site, c)),
+                to: pick(TARGETS, d),
+                files,
+            });
+        }
+        "run" => {
+            let items = site.items.iter().map(|item| item.stock().installer);
+            let packages: Vec<&str> = PROGRAMS.iter().copied().chain(items).collect();
+            let mut run = of_mask(a, packages.len());
+            if run.is_empty() {
+                run.push(0);
+            }
+            let files = run.into_iter().map(|at| spelled(packages[at], b)).collect();
+            steps.push(RandomStep::Run {
+                role: Some(role(site, c)),
+                files,
+            });
+        }
+        "opaque" => {
+            let mut stored = of_mask(a, OPAQUE.len());
+            if stored.is_empty() {
+                stored.push(0);
+            }
+            // The directory is that of one file.
+            let program =
+                (stored.len() == 1 && d % 2 == 1).then(|| pick(OPAQUE_DIRECTORIES, d / 2));
+            let files = stored.into_iter().map(|at| spelled(OPAQUE[at].0, b));
+            steps.push(RandomStep::Opaque {
+                role: Some(role(site, c)),
+                files: files.collect(),
+                arguments: (e % 2 == 1).then(|| pick(ARGUMENTS, e / 2)),
+                program,
+            });
+        }
+        "initialize" if !site.procedures.is_empty() => {
+            let mut procedures = of_mask(a, site.procedures.len());
+            if procedures.is_empty() {
+                procedures.push(0);
+            }
+            steps.push(RandomStep::Initialize {
+                procedures,
+                given: b % 2 == 1,
+            });
+        }
+        "service" if !site.services.is_empty() => {
+            let verbs = ["restart", "stop", "start", "disable", "enable", "enable"];
+            let verb = pick(&verbs, a);
+            steps.push(RandomStep::Service {
+                verb,
+                service: usize::from(b) % site.services.len(),
+                x64: one_in(c, 4),
+            });
+        }
+        "manual" => steps.push(RandomStep::Manual {
+            undo: a % 3 != 2,
+            optional: a % 3 != 0,
+        }),
+        _ => {}
+    }
 }
 
 fn selection(site: &RandomSite, &[a, _, c, d, e, f]: &Numbers) -> Selection {

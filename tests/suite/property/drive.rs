@@ -199,6 +199,22 @@ pub(super) enum Interruption {
     NoAnswer,
 }
 
+/// Event of a command that the promises are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ObservedEvent {
+    /// A question about a step and its servers was answered, but not with a stop.
+    Answered {
+        step: String,
+        servers: Vec<String>,
+        direction: Direction,
+    },
+    Swapped {
+        swap: u32,
+        direction: Direction,
+    },
+    Turned(Direction),
+}
+
 /// Listener of one command that counts its changes, and may interrupt it.
 #[derive(Default)]
 pub(super) struct CommandObserver {
@@ -206,6 +222,7 @@ pub(super) struct CommandObserver {
     change_count: Arc<AtomicUsize>,
     staging: usize,
     signal_checks: Cell<usize>,
+    events: Vec<ObservedEvent>,
 }
 
 impl CommandObserver {
@@ -228,6 +245,11 @@ impl CommandObserver {
     /// Returns the number of changes that staged the run.
     pub(super) fn staging(&self) -> usize {
         self.staging
+    }
+
+    /// Returns the events so far, in order.
+    pub(super) fn events(&self) -> &[ObservedEvent] {
+        &self.events
     }
 
     /// Returns true if the interruption explains the result, false if the command was not
@@ -278,8 +300,19 @@ impl CommandObserver {
 
 impl Listener for CommandObserver {
     fn report(&mut self, event: &Event) {
-        if matches!(event, Event::Staged { .. }) {
-            self.staging = self.change_count();
+        // A process that crashed reports nothing.
+        if matches!(self.interruption, Some(Interruption::Crash(at)) if self.change_count() >= at) {
+            return;
+        }
+        match event {
+            Event::Staged { .. } => self.staging = self.change_count(),
+            &Event::Swapped {
+                swap, direction, ..
+            } => self.events.push(ObservedEvent::Swapped { swap, direction }),
+            Event::Turned { direction, .. } => {
+                self.events.push(ObservedEvent::Turned(*direction));
+            }
+            _ => {}
         }
     }
 
@@ -290,11 +323,17 @@ impl Listener for CommandObserver {
             .manual
             .as_ref()
             .and_then(|manual| manual.undo.as_ref());
-        match self.interruption {
-            Some(Interruption::NoAnswer) => Reply::Stop,
+        let reply = match self.interruption {
+            Some(Interruption::NoAnswer) => return Reply::Stop,
             _ if question.optional && undo.is_none() => Reply::Skip,
             _ => Reply::Done,
-        }
+        };
+        self.events.push(ObservedEvent::Answered {
+            step: question.step.id.clone(),
+            servers: question.servers.to_vec(),
+            direction: question.direction,
+        });
+        reply
     }
 
     fn is_stopped(&self) -> bool {

@@ -22,6 +22,10 @@ pub(super) struct Tally {
     applied: Cell<usize>,
     refused: Cell<usize>,
     kinds: RefCell<BTreeSet<OperationKind>>,
+    /// Plans that do nested steps on more than one server.
+    on_each_server: Cell<usize>,
+    /// Plans with packages that rollup cannot open.
+    opaque: Cell<usize>,
     /// Cases of a kind that the promise counts itself.
     pub(super) special: Cell<usize>,
 }
@@ -35,6 +39,7 @@ impl Tally {
                 self.kinds
                     .borrow_mut()
                     .extend(plan.operations().map(|operation| operation.kind));
+                self.count_steps(&plan);
                 Ok(plan)
             }
             Ok(_) => self.refuse("it has no operations".to_owned()),
@@ -45,6 +50,42 @@ impl Tally {
     fn refuse(&self, why: String) -> Result<Plan, TestCaseError> {
         self.refused.set(self.refused.get() + 1);
         Err(TestCaseError::reject(why))
+    }
+
+    fn count_steps(&self, plan: &Plan) {
+        let nested = plan.steps.iter().filter(|step| {
+            let has_work = !step.operations.is_empty() || step.manual.is_some();
+            step.within.is_some() && has_work
+        });
+        let servers: BTreeSet<_> = nested
+            .filter_map(|step| step.within.as_ref())
+            .map(|within| (&within.step, &within.server))
+            .collect();
+        let steps: BTreeSet<_> = servers.iter().map(|(step, _)| step).collect();
+        let is_on_each = servers.len() > steps.len();
+        let is_opaque = plan.steps.iter().any(|step| step.undo.is_some());
+        for (count, has) in [
+            (&self.on_each_server, is_on_each),
+            (&self.opaque, is_opaque),
+        ] {
+            count.set(count.get() + usize::from(has));
+        }
+    }
+
+    /// Asserts that a tenth of the plans do nested steps on several servers, and a tenth store
+    /// packages that rollup cannot open.
+    #[track_caller]
+    pub(super) fn assert_new_steps(&self) {
+        for (count, what) in [
+            (&self.on_each_server, "do nested steps on several servers"),
+            (&self.opaque, "store opaque packages"),
+        ] {
+            let (count, applied) = (count.get(), self.applied.get());
+            assert!(
+                count * 10 >= applied,
+                "only {count} of {applied} plans {what}"
+            );
+        }
     }
 
     /// Returns the kinds of operations that no case had.
@@ -111,10 +152,16 @@ fn print_tally(
         applied,
         refused,
         kinds,
+        on_each_server,
+        opaque,
         special,
     }: &Tally,
 ) {
     let (applied, refused, special, kinds) =
         (applied.get(), refused.get(), special.get(), kinds.borrow());
-    eprintln!("{applied} manifests were applied, {refused} refused, {special} special; {kinds:?}");
+    let (on_each_server, opaque) = (on_each_server.get(), opaque.get());
+    eprintln!(
+        "{applied} manifests were applied, {refused} refused, {special} special; {on_each_server} do nested steps on \
+         several servers, {opaque} store opaque packages; {kinds:?}"
+    );
 }

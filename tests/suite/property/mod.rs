@@ -9,6 +9,7 @@ mod drive;
 mod hold;
 mod model;
 mod names;
+mod nested;
 mod recovery;
 mod reference;
 mod repair;

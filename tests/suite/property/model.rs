@@ -1,7 +1,7 @@
 //! Random deployments and their rollups, as plain data. They are printed as the texts that they
 //! make, so that a failure can be read and reproduced by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::names::{ITEMS, StockItem};
@@ -108,7 +108,12 @@ pub(super) struct RandomRollup {
     /// Number from 1; a later rollup has newer packages.
     pub(super) number: usize,
     pub(super) steps: Vec<RandomStep>,
+    /// Items that are installed after it, unless an operator removed them before.
+    pub(super) installed: BTreeSet<Instance>,
 }
+
+/// Item, with its server if it has one.
+pub(super) type Instance = (usize, Option<usize>);
 
 #[derive(Clone)]
 pub(super) enum RandomStep {
@@ -118,15 +123,22 @@ pub(super) enum RandomStep {
     Reinstall(usize),
     /// Copies payload files into the share.
     Share(Vec<String>),
-    /// Copies payload files to the servers of a role.
+    /// Copies payload files to the servers of a role; in a nested step, to its server.
     Servers {
-        role: usize,
+        role: Option<usize>,
         to: &'static str,
         files: Vec<String>,
     },
     Run {
-        role: usize,
+        role: Option<usize>,
         files: Vec<String>,
+    },
+    /// Stores packages that rollup cannot open, with instructions to roll them back.
+    Opaque {
+        role: Option<usize>,
+        files: Vec<String>,
+        arguments: Option<&'static str>,
+        program: Option<&'static str>,
     },
     Initialize {
         procedures: Vec<usize>,
@@ -140,6 +152,13 @@ pub(super) enum RandomStep {
     Manual {
         undo: bool,
         optional: bool,
+    },
+    /// Does its nested steps on one server of a role after another. A nested `Reinstall` has the
+    /// position of a step beside it.
+    EachServer {
+        role: usize,
+        x64: bool,
+        steps: Vec<RandomStep>,
     },
 }
 
@@ -170,6 +189,16 @@ impl RandomSite {
             .iter()
             .enumerate()
             .filter(move |(_, server)| server.roles.contains(&role))
+    }
+
+    /// Returns the servers of an `each-server` step, in the order of the run.
+    pub(super) fn each_server(
+        &self,
+        role: usize,
+        x64: bool,
+    ) -> impl Iterator<Item = (usize, &RandomServer)> {
+        self.servers_of(role)
+            .filter(move |(_, server)| !x64 || server.x64)
     }
 
     /// Returns the directories of an item or procedure, one for each server if it has a role.
@@ -317,13 +346,7 @@ impl RandomRollup {
         let mut text = format!(
             "schema = 1\n[rollup]\nkb = \"KB{number}\"\ntitle = \"random\"\nproduct = \"P\"\nproduct_versions = [\"1\"]\n"
         );
-        for (at, step) in self.steps.iter().enumerate() {
-            let (action, rest) = step.to_toml(site);
-            text += &format!(
-                "[[steps]]\nid = \"{}\"\naction = \"{action}\"\n{rest}",
-                step_id(at)
-            );
-        }
+        text += &steps_to_toml(site, &self.steps, "steps", "step");
         text += "[payload]\n";
         let version = super::stock::version(number);
         let row = |name: &String| format!("{{ name = {}, version = \"{version}\" }}", quoted(name));
@@ -334,35 +357,56 @@ impl RandomRollup {
     /// Returns the payload files that the steps use, each once in any case.
     fn files(&self) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
-        for step in &self.steps {
-            let (RandomStep::Share(used)
-            | RandomStep::Servers { files: used, .. }
-            | RandomStep::Run { files: used, .. }) = step
-            else {
-                continue;
-            };
-            for name in used {
-                if !files
-                    .iter()
-                    .any(|known| rollup::names::same_name(known, name))
-                {
-                    files.push(name.clone());
-                }
+        for name in self.steps.iter().flat_map(RandomStep::files) {
+            if !files
+                .iter()
+                .any(|known| rollup::names::same_name(known, name))
+            {
+                files.push(name.clone());
             }
         }
         files
     }
 }
 
+/// Formats steps of the manifest, or nested ones, whose ids begin with the same text.
+fn steps_to_toml(site: &RandomSite, steps: &[RandomStep], table: &str, ids: &str) -> String {
+    let mut text = String::new();
+    for (at, step) in steps.iter().enumerate() {
+        let id = step_id(ids, at);
+        let (action, rest) = step.to_toml(site, ids, &id);
+        text += &format!("[[{table}]]\nid = \"{id}\"\naction = \"{action}\"\n{rest}");
+    }
+    text
+}
+
 impl RandomStep {
-    fn to_toml(&self, site: &RandomSite) -> (&'static str, String) {
+    /// Returns the payload files that the step and its nested steps use.
+    fn files(&self) -> Vec<&String> {
+        match self {
+            RandomStep::Share(files)
+            | RandomStep::Servers { files, .. }
+            | RandomStep::Run { files, .. }
+            | RandomStep::Opaque { files, .. } => files.iter().collect(),
+            RandomStep::EachServer { steps, .. } => {
+                steps.iter().flat_map(RandomStep::files).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Formats the action and the other keys of the step with this id; those of its siblings begin
+    /// with `ids`.
+    fn to_toml(&self, site: &RandomSite, ids: &str, id: &str) -> (&'static str, String) {
         let names = |files: &[String]| list(files.iter().map(|name| quoted(name)));
-        let role = |role: usize| quoted(site.roles[role]);
+        let role = |role: usize| format!("on = {}\n", quoted(site.roles[role]));
+        let maybe_role = |on: Option<usize>| on.map(role).unwrap_or_default();
         match self {
             RandomStep::Uninstall(selection) => ("uninstall", selection.to_toml(site)),
             RandomStep::Install(selection) => ("install", selection.to_toml(site)),
             RandomStep::Reinstall(at) => {
-                ("install", format!("removed_by = \"{}\"\n", step_id(*at)))
+                let removed_by = quoted(&step_id(ids, *at));
+                ("install", format!("removed_by = {removed_by}\n"))
             }
             RandomStep::Share(files) => (
                 "copy",
@@ -375,16 +419,30 @@ impl RandomStep {
             } => (
                 "copy",
                 format!(
-                    "to = {}\non = {}\nfiles = {}\n",
+                    "to = {}\n{}files = {}\n",
                     quoted(to),
-                    role(*on),
+                    maybe_role(*on),
                     names(files)
                 ),
             ),
             RandomStep::Run { role: on, files } => (
                 "run",
-                format!("on = {}\nfiles = {}\n", role(*on), names(files)),
+                format!("{}files = {}\n", maybe_role(*on), names(files)),
             ),
+            RandomStep::Opaque {
+                role: on,
+                files,
+                arguments,
+                program,
+            } => {
+                let mut text = format!("{}files = {}\n", maybe_role(*on), names(files));
+                for (key, value) in [("arguments", arguments), ("program", program)] {
+                    if let Some(value) = value {
+                        text += &format!("{key} = {}\n", quoted(value));
+                    }
+                }
+                ("run", text + "undo = \"uninstall it\"\n")
+            }
             RandomStep::Initialize { procedures, given } => {
                 let mut text = items(
                     site,
@@ -418,6 +476,15 @@ impl RandomStep {
                     "manual",
                     format!("instructions = \"do it\"\n{undo}{optional}"),
                 )
+            }
+            RandomStep::EachServer {
+                role: on,
+                x64,
+                steps,
+            } => {
+                let platform = if *x64 { "platform = \"x64\"\n" } else { "" };
+                let nested = steps_to_toml(site, steps, "steps.steps", id);
+                ("each-server", format!("{}{platform}{nested}", role(*on)))
             }
         }
     }
@@ -461,9 +528,10 @@ fn items<'a>(site: &RandomSite, members: impl Iterator<Item = (usize, &'a str)>)
     groups.into_iter().map(line).collect()
 }
 
-/// Returns the id of the step at a position.
-fn step_id(at: usize) -> String {
-    format!("step-{}", at + 1)
+/// Returns the id of the step at a position; those of nested steps begin with the id of the outer
+/// one.
+pub(super) fn step_id(ids: &str, at: usize) -> String {
+    format!("{ids}-{}", at + 1)
 }
 
 fn list(entries: impl Iterator<Item = String>) -> String {

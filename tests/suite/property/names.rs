@@ -48,6 +48,21 @@ const LONG: &str = concat!(
 /// Packages that steps run; their products are named like them, with their directories.
 pub(super) const PROGRAMS: &[&str] = &["Tool.msi", "x64/Hot fix Ü.msi", "STRASSE 2.msi"];
 
+/// Packages that rollup cannot open, with their size in the first payload, and true if the second
+/// has one byte more.
+pub(super) const OPAQUE: &[(&str, u64, bool)] = &[
+    ("Hotfix.exe", 2_000, true),
+    ("Fix/Flicken Ü.EXE", 1_500, false),
+    ("kb1.msu", 900, true),
+];
+
+/// Directories that steps name for such packages. One is that of another package; none is that of a
+/// product, which is of another kind.
+pub(super) const OPAQUE_DIRECTORIES: &[&str] = &["Hotfix 7", "hotfix.EXE", "straße 2"];
+
+/// Arguments of such packages.
+pub(super) const ARGUMENTS: &[&str] = &["/quiet", "/quiet /norestart"];
+
 /// Files without a format, with their size in the first payload; the second has one byte more.
 pub(super) const PLAIN: &[(&str, u64)] = &[
     ("Tool.txt", 100),

@@ -12,6 +12,7 @@ use rollup::run::Ended;
 use super::drive::{CommandObserver, Interruption, ReadyRollup};
 use super::hold::Tally;
 use super::model::Case;
+use super::nested::check_steps;
 use super::same;
 use super::world::RandomDeployment;
 use crate::crash::tree::Tree;
@@ -48,6 +49,7 @@ impl Reference {
         let world = RandomDeployment::of(case);
         let at = world.deployment();
         let plan = tally.planned(rollup.plan(at))?;
+        check_steps(&case.site, &case.rollups[0], &plan)?;
         let (began, before) = (now(), Tree::of(at));
         let mut observer = CommandObserver::uninterrupted();
         match rollup.apply(at, &plan, &mut observer) {

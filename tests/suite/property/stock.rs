@@ -12,7 +12,7 @@ use rollup::payload::Payload;
 use rollup::rehearse::{build_payload, build_site};
 use walkdir::WalkDir;
 
-use super::names::{ITEMS, PLAIN, PROGRAMS, StockItem};
+use super::names::{ITEMS, OPAQUE, PLAIN, PROGRAMS, StockItem};
 
 use crate::temporary::temporary;
 
@@ -135,7 +135,14 @@ fn payload_of_all(rollup: usize) -> String {
         let size = size + rollup as u64 - 1;
         format!("  {{ name = \"{name}\", size = {size} }},\n")
     };
-    let rows: String = packages.chain(PLAIN.iter().map(plain)).collect();
+    let opaque = |&(name, size, grows): &(&str, u64, bool)| {
+        let size = size + if grows { rollup as u64 - 1 } else { 0 };
+        format!("  {{ name = \"{name}\", size = {size} }},\n")
+    };
+    let rows: String = packages
+        .chain(PLAIN.iter().map(plain))
+        .chain(OPAQUE.iter().map(opaque))
+        .collect();
     format!(
         "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"all\"\nproduct = \"P\"\nproduct_versions = [\"1\"]\n\
          [[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nothers = true\n\

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
+use rollup::journal::Direction;
 use rollup::names::{CaseFolded, Digest, RelPath};
-use rollup::plan::{EntryKind, Plan, Swap};
+use rollup::plan::{EntryKind, Plan, PlannedStep, Swap};
 use rollup::run::Ended;
 use walkdir::WalkDir;
 
 use super::choose::cases;
-use super::drive::{CommandObserver, ReadyRollup, undo_finished};
+use super::drive::{CommandObserver, ObservedEvent, ReadyRollup, undo_finished};
 use super::hold::hold;
+use super::nested::check_steps;
 use super::same;
 use super::stock::ROLLUPS;
 use super::world::RandomDeployment;
@@ -164,6 +166,46 @@ fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseRe
     Ok(())
 }
 
+/// Checks that a person was asked about each manual step, in order; and on the way back about each
+/// one with instructions, and about each step that stored packages, with the servers that have them.
+fn questions_follow_the_plan(
+    plan: &Plan,
+    observer: &CommandObserver,
+    direction: Direction,
+) -> TestCaseResult {
+    let manual = |step: &PlannedStep| {
+        let manual = step.manual.as_ref()?;
+        let is_asked = direction == Direction::Forward || manual.undo.is_some();
+        is_asked.then(|| manual.servers.clone())
+    };
+    let packages = |step: &PlannedStep| {
+        let is_asked = direction == Direction::Back && step.undo.is_some();
+        let servers = step.operations.iter();
+        is_asked.then(|| {
+            servers
+                .filter_map(|operation| operation.server.clone())
+                .collect()
+        })
+    };
+    let mut wanted: Vec<ObservedEvent> = Vec::new();
+    for step in &plan.steps {
+        if let Some(servers) = manual(step).or_else(|| packages(step)) {
+            wanted.push(ObservedEvent::Answered {
+                step: step.id.clone(),
+                servers,
+                direction,
+            });
+        }
+    }
+    if direction == Direction::Back {
+        wanted.reverse();
+    }
+    let events = observer.events().iter();
+    let asked = events.filter(|event| matches!(event, ObservedEvent::Answered { .. }));
+    prop_assert_eq!(asked.cloned().collect::<Vec<_>>(), wanted, "the questions");
+    Ok(())
+}
+
 /// State of the deployment before a rollup was applied.
 struct StateBefore {
     tree: Tree,
@@ -175,7 +217,7 @@ struct StateBefore {
 #[test]
 fn apply_and_undo_leave_any_deployment_as_it_was() {
     use rollup::plan::OperationKind::*;
-    let tally = hold(60, &cases(ROLLUPS), |case, payloads, tally| {
+    let tally = hold(80, &cases(ROLLUPS), |case, payloads, tally| {
         let world = RandomDeployment::of(&case);
         let at = world.deployment();
         let rollups = ReadyRollup::all(&case, payloads)?;
@@ -186,13 +228,15 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                 Err(_) => break,
                 Ok(plan) => plan,
             };
+            check_steps(&case.site, &case.rollups[number], &plan)?;
             let before = StateBefore {
                 tree: Tree::of(at),
                 identities: identities(at),
                 drift: rollup.drift(at),
                 plan,
             };
-            match rollup.apply(at, &before.plan, &mut CommandObserver::uninterrupted()) {
+            let mut observer = CommandObserver::uninterrupted();
+            match rollup.apply(at, &before.plan, &mut observer) {
                 Ok(Some(Ended::Applied {
                     appeared,
                     missing,
@@ -213,6 +257,7 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                     )));
                 }
             }
+            questions_follow_the_plan(&before.plan, &observer, Direction::Forward)?;
             tree_matches_the_expected_state(&before.plan, at)?;
             untouched_entries_are_the_same(&before.plan, &before.identities, &identities(at))?;
             let drift = rollup.drift(at);
@@ -224,7 +269,8 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
             stages.push(before);
         }
         for (number, (before, rollup)) in stages.into_iter().zip(&rollups).enumerate().rev() {
-            match undo_finished(at, &mut CommandObserver::uninterrupted()) {
+            let mut observer = CommandObserver::uninterrupted();
+            match undo_finished(at, &mut observer) {
                 Ok(Some(Ended::Undone { because: None })) => {}
                 other => {
                     return Err(TestCaseError::fail(format!(
@@ -233,6 +279,7 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
                     )));
                 }
             }
+            questions_follow_the_plan(&before.plan, &observer, Direction::Back)?;
             same(
                 &before.tree,
                 &Tree::of(at),
@@ -260,8 +307,9 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
         Ok(())
     });
     assert!(tally.special.get() > 10, "few second rollups were undone");
+    tally.assert_new_steps();
     let wanted = [
-        Uninstall, Install, Replace, Copy, Run, Initialize, Start, Stop, Enable, Disable,
+        Uninstall, Install, Replace, Copy, Run, Store, Initialize, Start, Stop, Enable, Disable,
     ];
     assert_eq!(tally.never_done(&wanted), [], "some actions were not tried");
 }
