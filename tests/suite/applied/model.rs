@@ -609,13 +609,7 @@ impl Model {
     fn covers(&self, rollup: usize) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut covers = BTreeMap::new();
         for step in &self.rollups[rollup].steps {
-            let role = match *step {
-                Step::Update(item) | Step::Install(item) | Step::Remove(item) => ITEMS[item].1,
-                Step::Copy { role, .. } | Step::Run(role) => Some(role),
-                Step::Initialize(procedure) => PROCEDURES[procedure].1,
-                Step::Service { service, .. } => Some(SERVICES[service].1),
-            };
-            if let Some(role) = role {
+            if let Some(role) = step.role() {
                 covers.insert(role, self.online(role).collect());
             }
         }

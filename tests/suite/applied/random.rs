@@ -790,7 +790,7 @@ fn subject(step: &Step) -> String {
 fn rollups() -> impl Strategy<Value = Vec<Rollup>> {
     let rollup = (
         prop::collection::vec(steps(), 1..=3),
-        prop::collection::vec(0_u8..100, 6),
+        prop::collection::vec(0_u8..100, 7),
     );
     prop::collection::vec(rollup, 3..=5).prop_map(|rollups| {
         let rollups = rollups.into_iter().enumerate();
@@ -825,6 +825,7 @@ fn rollup_of(number: usize, steps: Vec<Step>, chances: &[u8]) -> Rollup {
         rollup.irreversible = steps.position(|step| step.may_be_irreversible());
     }
     rollup.restarts_computers = chances[5] < 40;
+    rollup.on_each_server = chances[6] >= 60;
     rollup
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Rollup {
     pub(super) irreversible: Option<usize>,
     /// True if the article requires that computers restart.
     pub(super) restarts_computers: bool,
+    /// True if each step on a role is done on one server after another.
+    pub(super) on_each_server: bool,
 }
 
 /// Step of a rollup. Positions are those in the tables of this file.
@@ -248,7 +250,7 @@ impl Rollup {
             text += "computer_restart = \"required\"\n";
         }
         for (at, step) in self.steps.iter().enumerate() {
-            text += &step.to_toml(at);
+            text += &step.to_toml(at, step.role().filter(|_| self.on_each_server));
             // The last of its tables is the one that installs or runs something.
             if self.irreversible == Some(at) {
                 text += "irreversible = \"marked\"\n";
@@ -272,46 +274,71 @@ impl Step {
         matches!(self, Update(_) | Install(_) | Run(_) | Initialize(_))
     }
 
-    fn to_toml(self, at: usize) -> String {
+    /// Returns the role whose servers the step is done on; `None` for an item or procedure on none.
+    pub(super) fn role(self) -> Option<usize> {
+        match self {
+            Self::Update(item) | Self::Install(item) | Self::Remove(item) => ITEMS[item].1,
+            Self::Copy { role, .. } | Self::Run(role) => Some(role),
+            Self::Initialize(procedure) => PROCEDURES[procedure].1,
+            Self::Service { service, .. } => Some(SERVICES[service].1),
+        }
+    }
+
+    /// Formats the step; if it is done on each server of a role, as nested steps. The share is on no
+    /// server, so an installer is copied before these.
+    fn to_toml(self, at: usize, each: Option<usize>) -> String {
         let items = |key: &str, name: &str| format!("{key}.\"Things\" = [\"{name}\"]\n");
-        let step = |part: &str, action: &str, keys: &str| {
-            format!("[[steps]]\nid = \"{at}{part}\"\naction = \"{action}\"\n{keys}")
+        let table = if each.is_some() {
+            "steps.steps"
+        } else {
+            "steps"
         };
+        let step = |part: &str, action: &str, keys: &str| {
+            format!("[[{table}]]\nid = \"{at}{part}\"\naction = \"{action}\"\n{keys}")
+        };
+        let on = |role: usize| match each {
+            Some(_) => String::new(),
+            None => format!("on = \"{}\"\n", ROLES[role]),
+        };
+        let outer = each.map_or_else(String::new, |role| {
+            let role = ROLES[role];
+            format!("[[steps]]\nid = \"{at}-each\"\naction = \"each-server\"\non = \"{role}\"\n")
+        });
         let share = |name: &str| {
-            step(
-                "-share",
-                "copy",
-                &format!("to = \"share\"\nfiles = [\"{name}.msi\"]\n"),
+            format!(
+                "[[steps]]\nid = \"{at}-share\"\naction = \"copy\"\nto = \"share\"\nfiles = [\"{name}.msi\"]\n"
             )
         };
         match self {
             Self::Update(item) => {
                 let name = ITEMS[item].0;
-                step("-remove", "uninstall", &items("items", name))
-                    + &share(name)
-                    + &step("", "install", &format!("removed_by = \"{at}-remove\"\n"))
+                let remove = step("-remove", "uninstall", &items("items", name));
+                let install = step("", "install", &format!("removed_by = \"{at}-remove\"\n"));
+                match each {
+                    Some(_) => share(name) + &outer + &remove + &install,
+                    None => remove + &share(name) + &install,
+                }
             }
             Self::Install(item) => {
                 let name = ITEMS[item].0;
-                share(name) + &step("", "install", &items("items", name))
+                share(name) + &outer + &step("", "install", &items("items", name))
             }
-            Self::Remove(item) => step("", "uninstall", &items("items", ITEMS[item].0)),
+            Self::Remove(item) => outer + &step("", "uninstall", &items("items", ITEMS[item].0)),
             Self::Copy { file, role } => {
                 let (name, to) = FILES[file];
-                let role = ROLES[role];
-                let keys = format!("to = \"{to}\"\non = \"{role}\"\nfiles = [\"{name}\"]\n");
-                step("", "copy", &keys)
+                let keys = format!("to = \"{to}\"\n{}files = [\"{name}\"]\n", on(role));
+                outer + &step("", "copy", &keys)
             }
             Self::Run(role) => {
-                let keys = format!("on = \"{}\"\nfiles = [\"{PROGRAM}.msi\"]\n", ROLES[role]);
-                step("", "run", &keys)
+                let keys = format!("{}files = [\"{PROGRAM}.msi\"]\n", on(role));
+                outer + &step("", "run", &keys)
             }
             Self::Initialize(procedure) => {
-                step("", "initialize", &items("items", PROCEDURES[procedure].0))
+                outer + &step("", "initialize", &items("items", PROCEDURES[procedure].0))
             }
             Self::Service { verb, service } => {
                 let keys = format!("service = \"{}\"\n", SERVICES[service].0);
-                step("", verb.name(), &keys)
+                outer + &step("", verb.name(), &keys)
             }
         }
     }
