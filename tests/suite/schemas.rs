@@ -419,7 +419,7 @@ removed_by = "each-out"
 id = "each-copy"
 action = "copy"
 to = "Scripts/New"
-files = ["f.vbs"]
+files = ["f.vbs", "b.msi"]
 
 [[steps.steps]]
 id = "each-run"
