@@ -201,7 +201,11 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
             Some(Condition::Site(condition)) => {
                 let earlier = tests.entry(tested(&condition.subject)).or_default();
                 repeated(reader, condition, earlier);
-                earlier.push(&condition.wanted);
+                // Of one kind, a single one decides, so that many are checked in one pass.
+                let kind = kind_of(&condition.wanted);
+                if !earlier.iter().any(|other| kind_of(other) == kind) {
+                    earlier.push(&condition.wanted);
+                }
             }
             Some(Condition::Any { any }) => {
                 let alternatives = alternatives(reader, any);
@@ -267,18 +271,23 @@ fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&Want
     }
 }
 
-/// Returns whether one of two conditions tests everything that the other one tests.
-fn overlap(one: &WantedState, other: &WantedState) -> bool {
-    let tests = |wanted: &WantedState| match wanted {
-        WantedState::Absent { .. } => [false, false],
+/// Returns whether a condition wants absence, and whether it tests service packs and the version.
+fn kind_of(wanted: &WantedState) -> (bool, [bool; 2]) {
+    match wanted {
+        WantedState::Absent { .. } => (true, [false, false]),
         WantedState::Present {
             service_pack,
             version,
         } => {
             let packs = service_pack.is_some_and(|packs| !packs.are_all());
-            [packs, version.is_some()]
+            (false, [packs, version.is_some()])
         }
-    };
+    }
+}
+
+/// Returns whether one of two conditions tests everything that the other one tests.
+fn overlap(one: &WantedState, other: &WantedState) -> bool {
+    let tests = |wanted: &WantedState| kind_of(wanted).1;
     let within =
         |[packs, version]: [bool; 2], other: [bool; 2]| packs <= other[0] && version <= other[1];
     let (one, other) = (tests(one), tests(other));
