@@ -12,8 +12,16 @@ use super::site::Site;
 use super::tree::Tree;
 use super::{CrashInjector, apply, change_count, is_finished, one_of, recover, reopen};
 
-/// One of so many sampled changes is tried: the procedures are many, and share most of their changes.
+/// Of a sample, one change in so many is tried: the procedures are many, and share most of their changes.
 const OF_SAMPLED: usize = 6;
+
+/// Returns which changes are tried: one of so many; all of them with `CRASH_ONE_OF=1`.
+fn step() -> usize {
+    match one_of() {
+        1 => 1,
+        one_of => one_of * OF_SAMPLED,
+    }
+}
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -87,7 +95,7 @@ fn a_crash_at_any_change_of_any_procedure_can_be_resumed_and_undone() {
             .points_of_no_return()
             .is_empty();
         let changes = change_count(&site);
-        for at in (1..=changes).rev().step_by(one_of() * OF_SAMPLED) {
+        for at in (1..=changes).rev().step_by(step()) {
             for direction in [Direction::Forward, Direction::Back] {
                 let copy = site.copy();
                 let injector = CrashInjector {
