@@ -166,7 +166,7 @@ fn tree_matches_the_expected_state(plan: &Plan, deployment: &Path) -> TestCaseRe
     Ok(())
 }
 
-/// Checks that a person was asked about each manual step, in order; and on the way back about each
+/// Checks that a person was asked about each manual step, in order; and in a rollback about each
 /// one with instructions, and about each step that stored packages, with the servers that have them.
 fn questions_follow_the_plan(
     plan: &Plan,
