@@ -242,7 +242,7 @@ fn a_run_that_accept_closes_survives_a_power_cut() {
         12,
     );
     let (changes, _) = changes_since_staged(&trial);
-    for &at in unfinished(&changes).iter().step_by(17) {
+    for &at in unfinished(&changes).iter().step_by(13) {
         let accepted = crash_and_accept(&trial, at);
         trial.cut(&accepted, usize::MAX);
     }
