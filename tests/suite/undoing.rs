@@ -317,7 +317,7 @@ fn an_open_run_behind_a_manual_step_without_undo_can_only_be_resumed() {
         .run("status")
         .exits_with(exit::STOPPED)
         .nothing_was_touched();
-    ran.prints("waiting for manual step script: Do script.")
+    ran.prints("waiting for a person at step script: Do script.")
         .prints("point of no return: the manual step `database`: the manifest has no `undo`")
         .prints("next: rollup resume -d deployment --done script --yes finishes it")
         .does_not_print("rollup undo");
