@@ -209,16 +209,26 @@ impl SwapWalk<'_> {
         });
     }
 
-    /// Asks about a manual step, and measures how long the answer takes.
-    fn ask(&mut self, question: &Question<'_>) -> (Reply, AnswerSource, Duration) {
+    /// Asks about work by hand, and records `done` once it is done. Waits without an answer.
+    fn ask(&mut self, question: &Question<'_>, done: Answer) -> Result<(), RunError> {
+        let (step, direction) = (question.step, question.direction);
         self.listener.report(&Event::Asked {
-            step: question.step.id.clone(),
-            direction: question.direction,
+            step: step.id.clone(),
+            direction,
         });
         let since = Instant::now();
         let source = self.listener.source(question);
-        let reply = self.listener.ask(question);
-        (reply, source, since.elapsed())
+        let answer = match self.listener.ask(question) {
+            Reply::Done => done,
+            Reply::Skip if question.optional => Answer::Skipped,
+            _ => {
+                return Err(RunError::Waiting {
+                    step: step.id.clone(),
+                    direction,
+                });
+            }
+        };
+        self.confirm(step, answer, source, since.elapsed())
     }
 
     /// Waits for an answer, unless the journal has it already.
@@ -236,18 +246,7 @@ impl SwapWalk<'_> {
             servers: &manual.servers,
             direction: Direction::Forward,
         };
-        let (reply, source, waited) = self.ask(&question);
-        let answer = match reply {
-            Reply::Done => Answer::Done,
-            Reply::Skip if manual.optional => Answer::Skipped,
-            _ => {
-                return Err(RunError::Waiting {
-                    step: step.id.clone(),
-                    direction: Direction::Forward,
-                });
-            }
-        };
-        self.confirm(step, answer, source, waited)
+        self.ask(&question, Answer::Done)
     }
 
     /// Waits until a manual step that was done is undone by hand; without instructions for it the
@@ -313,13 +312,7 @@ impl SwapWalk<'_> {
             servers: &servers,
             direction: Direction::Forward,
         };
-        match self.ask(&question) {
-            (Reply::Done, source, waited) => self.confirm(step, Answer::Done, source, waited),
-            _ => Err(RunError::Waiting {
-                step: step.id.clone(),
-                direction: Direction::Forward,
-            }),
-        }
+        self.ask(&question, Answer::Done)
     }
 
     /// Asks a person to roll a step back, and records the answer.
@@ -336,13 +329,7 @@ impl SwapWalk<'_> {
             servers,
             direction: Direction::Back,
         };
-        match self.ask(&question) {
-            (Reply::Done, source, waited) => self.confirm(step, Answer::RolledBack, source, waited),
-            _ => Err(RunError::Waiting {
-                step: step.id.clone(),
-                direction: Direction::Back,
-            }),
-        }
+        self.ask(&question, Answer::RolledBack)
     }
 
     fn confirm(
