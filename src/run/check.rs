@@ -223,14 +223,14 @@ pub struct BehindPoint<'p> {
     pub point: PointOfNoReturn<'p>,
     /// Numbers of the swaps that are rolled back.
     pub swaps: BTreeSet<u32>,
-    /// Whether a manual step is undone by hand.
-    by_hand: bool,
+    /// Ids of the manual steps that are rolled back by hand.
+    pub by_hand: BTreeSet<&'p str>,
 }
 
 impl BehindPoint<'_> {
     /// Returns whether the run is already just behind the point.
     pub fn is_empty(&self) -> bool {
-        self.swaps.is_empty() && !self.by_hand
+        self.swaps.is_empty() && self.by_hand.is_empty()
     }
 }
 
@@ -248,7 +248,7 @@ pub fn behind_last_point<'p>(
     let mut behind = BehindPoint {
         point,
         swaps: BTreeSet::new(),
-        by_hand: false,
+        by_hand: BTreeSet::new(),
     };
     let swaps = plan.swaps_by_step();
     for step in plan.steps.iter().rev() {
@@ -256,7 +256,7 @@ pub fn behind_last_point<'p>(
             if step.id == behind.point.step.id {
                 break;
             }
-            behind.by_hand = true;
+            behind.by_hand.insert(&step.id);
         }
         for swap in swaps.of(Some(step)).iter().rev() {
             if at.contains(&swap.number) {

@@ -148,18 +148,15 @@ impl<'a> UndoCheck<'a> {
         }
         let mut reasons = self.open_runs(run);
         let later = self.later_runs(run);
+        // What a later run installed is not unmanaged: it counts once that run is undone.
         if later.is_empty() {
             reasons.extend(self.lost_requirements(run)?);
+            let left_alone = self.paths_left_alone(run);
+            reasons.extend(files_in_the_way(self.tree, run, plan, &left_alone)?);
         }
         reasons.extend(later);
         reasons.extend(permanent);
         reasons.extend(self.offline_servers(run, plan));
-        reasons.extend(files_in_the_way(
-            self.tree,
-            run,
-            plan,
-            &self.paths_left_alone(run),
-        )?);
         Ok(reasons)
     }
 
