@@ -290,51 +290,48 @@ impl StepPlanner<'_> {
         draft.reasons.extend(reasons);
     }
 
-    /// Returns whether a managed file of an installation is changed or missing, so that installing the same
-    /// again repairs it.
+    /// Returns whether a managed file of an installation is changed or missing, so that installing the
+    /// same again repairs it.
     fn has_drift(&self, live: &RelPath, installed: &Installed) -> bool {
-        // Objects that an earlier step places there are as they should be.
-        if self.state.tree.is_changed(live) {
-            return false;
-        }
-        let snapshot = self.inputs.snapshot;
-        installed.files.iter().any(|(file, recorded)| {
-            let at = snapshot.actual(&ItemDir(live).file(file));
-            let found = snapshot.node(&at);
-            let Some(found) = found.filter(|found| found.kind == FileKind::File) else {
-                return true;
-            };
-            let facts = snapshot.facts(&found.path);
-            facts.is_some_and(|facts| facts.sha256 != recorded.sha256)
-        })
+        self.drift(live, installed).next().is_some()
     }
 
     /// Warns about managed files that are changed or missing. A changed file stays in the old
     /// object, which the run keeps.
     fn warn_of_drift(&self, live: &RelPath, record: Option<&ItemRecord>, draft: &mut StepDraft) {
-        // Objects that an earlier step places there are not on disk yet.
-        if self.state.tree.is_changed(live) {
-            return;
-        }
         let Some(installed) = record.and_then(|record| record.installed.as_ref()) else {
             return;
         };
-        let (snapshot, product) = (self.inputs.snapshot, &installed.product);
-        for (file, recorded) in &installed.files {
+        let product = &installed.product;
+        for (at, is_missing) in self.drift(live, installed) {
+            draft.warnings.push(match is_missing {
+                true => format!("`{at}` is missing, although `{product}` was installed with it"),
+                false => format!(
+                    "`{at}` was changed since `{product}` was installed; the changed file stays in the run's directory"
+                ),
+            });
+        }
+    }
+
+    /// Returns the managed files of an installation that are not as it left them, each with whether it
+    /// is missing.
+    fn drift(
+        &self,
+        live: &RelPath,
+        installed: &Installed,
+    ) -> impl Iterator<Item = (RelPath, bool)> {
+        let snapshot = self.inputs.snapshot;
+        // Objects that an earlier step places there are as they should be, and not on disk yet.
+        let is_on_disk = !self.state.tree.is_changed(live);
+        let files = installed.files.iter().filter(move |_| is_on_disk);
+        files.filter_map(move |(file, recorded)| {
             let at = snapshot.actual(&ItemDir(live).file(file));
             let found = snapshot.node(&at);
             let Some(found) = found.filter(|found| found.kind == FileKind::File) else {
-                draft.warnings.push(format!(
-                    "`{at}` is missing, although `{product}` was installed with it"
-                ));
-                continue;
+                return Some((at, true));
             };
-            let facts = snapshot.facts(&found.path);
-            if facts.is_some_and(|facts| facts.sha256 != recorded.sha256) {
-                draft.warnings.push(format!(
-                    "`{at}` was changed since `{product}` was installed; the changed file stays in the run's directory"
-                ));
-            }
-        }
+            let facts = snapshot.facts(&found.path)?;
+            (facts.sha256 != recorded.sha256).then_some((at, false))
+        })
     }
 }
