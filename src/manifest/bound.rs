@@ -102,14 +102,10 @@ pub struct Within {
     pub server: ServerId,
 }
 
-impl BoundStep {
-    /// Returns the author's id, without a server.
-    pub fn author_id(&self) -> &str {
-        match (&self.within, self.id.split_once('@')) {
-            (Some(_), Some((id, _))) => id,
-            _ => &self.id,
-        }
-    }
+/// Returns the id that the author gave a step: of `STEP@SERVER` that is `STEP`. No id of an author has
+/// an `@`.
+pub fn author_id(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(id, _)| id)
 }
 
 /// Action of a step.

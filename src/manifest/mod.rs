@@ -32,6 +32,7 @@ use std::str::FromStr;
 pub use bound::{
     Action, BoundCondition, BoundFile, BoundManifest, BoundSiteCondition, BoundStep, BoundStepId,
     BoundSubject, CopyPlace, OpaquePackage, ProcedureTarget, RoleServers, StepTarget, Within,
+    author_id,
 };
 pub use compare::{ChangeKind, ManifestDifference, compare};
 pub use meaning::ManifestTable;

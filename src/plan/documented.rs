@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prerequisites::checked;
 use crate::deployment::snapshot::Snapshot;
-use crate::manifest::{Action, BoundManifest, PayloadFile, RowId};
+use crate::manifest::{Action, BoundManifest, PayloadFile, RowId, author_id};
 use crate::names::{Digest, PayloadPath};
 
 /// Facts that only people need, and that they approve with the plan.
@@ -88,8 +88,9 @@ fn file_table(bound: &BoundManifest) -> Vec<FileTableRow> {
             for file in files {
                 let steps = steps.entry(file.row).or_default();
                 // A nested step is there once for each server.
-                if !steps.iter().any(|id| id == step.author_id()) {
-                    steps.push(step.author_id().to_owned());
+                let id = author_id(&step.id);
+                if !steps.iter().any(|known| known == id) {
+                    steps.push(id.to_owned());
                 }
             }
         }

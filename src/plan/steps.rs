@@ -3,22 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{Plan, PlannedStep, Swap};
+use crate::manifest::author_id;
 use crate::names::same_name;
 
 impl PlannedStep {
-    /// Returns the id that the author gave it, without a server.
-    pub fn author_id(&self) -> &str {
-        match (&self.within, self.id.split_once('@')) {
-            (Some(_), Some((id, _))) => id,
-            _ => &self.id,
-        }
-    }
-
     /// Returns whether a word of the command line may mean the step.
     pub fn may_be(&self, word: &str) -> bool {
         let within = self.within.as_ref();
         let within = within.map(|within| (within.step.as_str(), within.server.as_str()));
-        may_mean(word, self.author_id(), within)
+        may_mean(word, author_id(&self.id), within)
     }
 
     /// Returns the instructions for a person to roll the step back: those of a manual step, or of
@@ -28,9 +21,7 @@ impl PlannedStep {
         let undo = manual.map_or(self.undo.as_ref(), |manual| manual.undo.as_ref());
         undo.map(String::as_str)
     }
-}
 
-impl PlannedStep {
     /// Returns the instructions for a person who rolled back the packages of the step, and has to put
     /// them back before the run is finished.
     pub fn again_by_hand(&self) -> String {
