@@ -224,6 +224,7 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
             snapshot,
             covered: covered_servers(site, record),
             uncovered: &uncovered,
+            with_offline: false,
         };
         for place in reader.places(record) {
             let path = place.path.case_folded();
@@ -264,6 +265,31 @@ pub fn lagging(snapshot: &Snapshot) -> Lagging {
         }
     }
     lagging
+}
+
+/// Returns the files on servers that an applied rollup copied there and no later one removed. Servers
+/// that are offline count.
+pub fn copied_files(snapshot: &Snapshot) -> BTreeSet<CaseFolded> {
+    let mut newest: BTreeMap<CaseFolded, (u32, bool)> = BTreeMap::new();
+    for record in snapshot.applied.records() {
+        let rank = snapshot.past.rank(record.kb);
+        let reader = PlaceReader {
+            snapshot,
+            covered: covered_servers(&snapshot.description, record),
+            uncovered: &BTreeSet::new(),
+            with_offline: true,
+        };
+        let mut places = Vec::new();
+        for place in on_roles(record).filter(|place| place.kind == OnRoleKind::File) {
+            reader.add_on_servers(&place, &mut places);
+        }
+        for place in places {
+            let entry = newest.entry(place.path.case_folded()).or_default();
+            *entry = (*entry).max((rank, !place.brought.removed));
+        }
+    }
+    let copied = newest.into_iter().filter(|(_, (_, is_there))| *is_there);
+    copied.map(|(path, _)| path).collect()
 }
 
 /// Returns the online servers of the rollup's roles that its record does not name, each with the
@@ -315,12 +341,13 @@ fn servers_named(site: &Description, names: &BTreeSet<FileName>) -> BTreeSet<Ser
     servers.collect()
 }
 
-/// Reader of the places that a record states, on the servers that are online and still have the
-/// role.
+/// Reader of the places that a record states, on the servers that still have the role.
 struct PlaceReader<'a> {
     snapshot: &'a Snapshot,
     covered: BTreeMap<RoleId, BTreeSet<ServerId>>,
     uncovered: &'a BTreeSet<(ServerId, RoleId)>,
+    /// True if servers count that are offline.
+    with_offline: bool,
 }
 
 impl PlaceReader<'_> {
@@ -354,7 +381,10 @@ impl PlaceReader<'_> {
             None => self.covered.get(&role).cloned().unwrap_or_default(),
         };
         let mut servers = Vec::new();
-        for server in site.online_servers(role) {
+        for &server in &site[role].servers {
+            if site[server].offline && !self.with_offline {
+                continue;
+            }
             let is_named = named.contains(&server);
             if is_named || self.uncovered.contains(&(server, role)) {
                 servers.push((server, !is_named));

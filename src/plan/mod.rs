@@ -49,7 +49,9 @@ pub use context::{ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Con
 pub use documented::{CheckedPrerequisite, DocumentedFacts, FileTableRow};
 pub use file::{PlanFileError, parse, parse_value};
 pub use interest::interest;
-pub use lagging::{Lagging, LaggingPlace, LaggingServer, directories_of_no_instance, lagging};
+pub use lagging::{
+    Lagging, LaggingPlace, LaggingServer, copied_files, directories_of_no_instance, lagging,
+};
 pub use options::{Downgrade, IncludeMissing, Options, Reapply};
 pub use outage::Outage;
 pub use refusal::{Reason, ReasonKind, Refusal};

@@ -128,12 +128,15 @@ fn tree_by_server_prints_everything_on_each_server() {
         "{ name = \"ENG01\", roles = [\"engine\"], offline = true }",
     );
     world.run("apply small.toml --yes").exits_with(exit::OK);
-    let world = world.write_file("Servers/ENG02/Files/Tools/notes.txt", "mine");
+    let world = world
+        .write_file("Servers/ENG02/Files/Tools/notes.txt", "mine")
+        // The run left the offline server out.
+        .write_file("Servers/ENG01/Files/Tools/Tool.txt", "mine");
     let ran = world
         .run("tree --by server")
         .exits_with(exit::OK)
         .nothing_was_touched();
-    ran.prints("ENG01: engine, x86, offline services Engine running, enabled")
+    ran.prints("ENG01: engine, x86, offline files Tools/Tool.txt unmanaged services Engine running, enabled")
         .prints("ENG02: engine, x64 programs Agent verified 4.0.300")
         .prints("files Tools/notes.txt unmanaged Tools/Tool.txt services Engine running, enabled")
         .prints("WEB01: web, x86 Site verified 4.0.200 services IIS stopped, disabled")

@@ -72,7 +72,7 @@ pub(in crate::cli) struct TreeDocument<'a> {
     /// All instances, in the order of `deployment.toml`.
     instances: Vec<InstanceRow<'a>>,
     /// With `--by server` everything on each server, in the order of `deployment.toml`.
-    servers: Option<Vec<servers::ServerRow<'a>>>,
+    servers: Option<Vec<servers::ServerTree<'a>>>,
 }
 
 /// Instance of the console, with its state.

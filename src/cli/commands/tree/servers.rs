@@ -14,10 +14,11 @@ use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{FileKind, Tree};
 use crate::names::{CaseFolded, Escaped, RelPath};
+use crate::plan::copied_files;
 
 /// Server, with everything on it.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct ServerRow<'a> {
+pub(super) struct ServerTree<'a> {
     name: &'a str,
     roles: Vec<&'a str>,
     platform: &'a str,
@@ -28,7 +29,7 @@ pub(super) struct ServerRow<'a> {
     /// Programs that a step installed, outside the console.
     programs: Vec<ProgramRow>,
     /// Files below `Files`.
-    files: Vec<FileRow>,
+    files: Vec<ServerFile>,
     services: Vec<ServiceRow<'a>>,
 }
 
@@ -44,7 +45,7 @@ struct ProgramRow {
 
 /// File below `Files` of a server.
 #[derive(Serialize, JsonSchema)]
-struct FileRow {
+struct ServerFile {
     /// Path below the deployment.
     path: RelPath,
     /// True if an applied rollup copied a file there.
@@ -63,9 +64,9 @@ struct ServiceRow<'a> {
 pub(super) fn servers<'a>(
     snapshot: &'a Snapshot,
     touched: &BTreeSet<&RelPath>,
-) -> Vec<ServerRow<'a>> {
+) -> Vec<ServerTree<'a>> {
     let site = &snapshot.description;
-    let mut rows: Vec<ServerRow<'a>> = Vec::new();
+    let mut rows: Vec<ServerTree<'a>> = Vec::new();
     let mut instances: BTreeMap<ServerId, Vec<Instance>> = BTreeMap::new();
     for instance in site.all_instances() {
         if let Some(server) = instance.server {
@@ -77,11 +78,12 @@ pub(super) fn servers<'a>(
         services.entry(server).or_default().push(service);
     }
     let mut programs = programs(snapshot, touched);
+    let copied = copied_files(snapshot);
     for (at, server) in site.servers.iter().enumerate() {
         let id = ServerId(at);
         let own = instances.remove(&id).unwrap_or_default().into_iter();
         let services = services.remove(&id).unwrap_or_default().into_iter();
-        rows.push(ServerRow {
+        rows.push(ServerTree {
             name: server.name.as_str(),
             roles: server
                 .roles
@@ -92,7 +94,7 @@ pub(super) fn servers<'a>(
             offline: server.offline,
             instances: own.map(|own| row(snapshot, touched, own)).collect(),
             programs: programs.remove(&id).unwrap_or_default(),
-            files: files(snapshot, id),
+            files: files(snapshot, &copied, id),
             services: services
                 .map(|service| {
                     let record = snapshot.service(service, id);
@@ -130,43 +132,20 @@ fn programs(
     rows
 }
 
-fn files(snapshot: &Snapshot, server: ServerId) -> Vec<FileRow> {
-    let managed = managed_files(snapshot, server);
+/// Returns the files on a server; `copied` are the managed ones.
+fn files(snapshot: &Snapshot, copied: &BTreeSet<CaseFolded>, server: ServerId) -> Vec<ServerFile> {
     let directory = snapshot.description.files_directory(server);
     let found = snapshot.below(&directory);
     let files = found.filter(|found| found.kind != FileKind::Directory);
-    let files = files.map(|found| FileRow {
+    let files = files.map(|found| ServerFile {
         path: found.path.clone(),
-        managed: managed.contains(&found.path.case_folded()),
+        managed: copied.contains(&found.path.case_folded()),
     });
     files.collect()
 }
 
-/// Returns the paths of the files that applied rollups copied to a server.
-fn managed_files(snapshot: &Snapshot, server: ServerId) -> BTreeSet<CaseFolded> {
-    let site = &snapshot.description;
-    let directory = site.files_directory(server);
-    let mut managed = BTreeSet::new();
-    for record in snapshot.applied.records() {
-        for (role, files) in &record.files {
-            let role = site.role(role);
-            if !role.is_some_and(|role| site[server].roles.contains(&role)) {
-                continue;
-            }
-            for (path, brought) in files {
-                if !brought.removed
-                    && let Ok(path) = directory.join(path.as_str())
-                {
-                    managed.insert(path.case_folded());
-                }
-            }
-        }
-    }
-    managed
-}
-
 /// Prints every server with everything on it.
-pub(super) fn print(site: &Description, servers: &[ServerRow<'_>], tree: &Tree) {
+pub(super) fn print(site: &Description, servers: &[ServerTree<'_>], tree: &Tree) {
     out::line(styled(BOLD, Escaped(&site.name)));
     for server in servers {
         server.print(site);
@@ -179,7 +158,7 @@ pub(super) fn print(site: &Description, servers: &[ServerRow<'_>], tree: &Tree) 
     }
 }
 
-impl ServerRow<'_> {
+impl ServerTree<'_> {
     fn print(&self, site: &Description) {
         let name = styled(BOLD, Escaped(self.name));
         let roles = match self.roles.is_empty() {
@@ -219,7 +198,7 @@ fn print_heading(heading: &str, is_empty: bool) {
     }
 }
 
-impl FileRow {
+impl ServerFile {
     fn print(&self, site: &Description, server: &str) {
         let directory = site
             .server(server)
