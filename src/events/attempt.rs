@@ -47,8 +47,11 @@ pub(super) fn attempts(
 /// Attempt of which more lines are to be read.
 #[derive(Default)]
 struct AttemptBuilder<'a> {
-    steps: &'a [EventStep],
+    /// Titles of the steps by their ids.
+    titles: BTreeMap<&'a str, &'a str>,
     attempt: Attempt,
+    /// Indexes of the attempt's steps.
+    known: BTreeMap<(Option<String>, Direction), usize>,
     first_session: usize,
     /// Time and command of the line that is read.
     us: u64,
@@ -70,7 +73,10 @@ struct AttemptBuilder<'a> {
 impl<'a> AttemptBuilder<'a> {
     fn new(first: &Moment<'_>, steps: &'a [EventStep]) -> Self {
         Self {
-            steps,
+            titles: steps
+                .iter()
+                .map(|step| (step.id.as_str(), step.title.as_str()))
+                .collect(),
             attempt: Attempt {
                 at: first.line.at.clone(),
                 span: TimeSpan::new(first.us, first.us),
@@ -179,14 +185,12 @@ impl<'a> AttemptBuilder<'a> {
     /// Returns the step as it is taken in this direction; adds it if it is new.
     fn step(&mut self, id: Option<&String>, direction: Direction, us: u64) -> &mut StepTiming {
         let steps = &mut self.attempt.steps;
-        let known = steps
-            .iter()
-            .position(|step| step.id.as_ref() == id && step.direction == direction);
-        let at = known.unwrap_or_else(|| {
-            let planned = self.steps.iter().find(|step| Some(&step.id) == id);
+        let known = self.known.entry((id.cloned(), direction));
+        let at = *known.or_insert_with(|| {
+            let title = id.and_then(|id| self.titles.get(id.as_str()));
             steps.push(StepTiming {
                 id: id.cloned(),
-                title: planned.map(|step| step.title.clone()),
+                title: title.map(|title| (*title).to_owned()),
                 direction,
                 span: TimeSpan::new(us, us),
                 operations: 0,
