@@ -10,6 +10,7 @@ use crate::document::{Code, Reader};
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
     copied_repeatedly(reader, draft);
+    stored_together(reader, draft);
     without_undo(reader, draft);
     flow::check(reader, draft, deployment);
     services::check(reader, draft);
@@ -60,6 +61,33 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
                 reader
                     .report(Code::CopiedTwice, &file.span, message)
                     .help("remove it from one of the two steps");
+            }
+        }
+    }
+}
+
+/// Reports the packages of one `run` step that rollup cannot open and would store in one directory,
+/// because their names are equal without their directories.
+fn stored_together(reader: &mut Reader<'_>, draft: &Draft) {
+    for step in draft
+        .steps
+        .iter()
+        .filter(|step| step.verb == Some(Verb::Run))
+    {
+        let mut stored: BTreeMap<CaseFolded, &PayloadPath> = BTreeMap::new();
+        for file in step
+            .files
+            .iter()
+            .filter(|file| file.text.has_extension(OPAQUE))
+        {
+            let (name, path) = (file.text.file_name().case_folded(), &file.text);
+            if let Some(other) = stored.insert(name, path)
+                && other.case_folded() != path.case_folded()
+            {
+                let message = format!("`{path}` would be stored in the directory of `{other}`");
+                reader
+                    .report(Code::CopiedOver, &file.span, message)
+                    .help("write a step for each file, with a `program` of its own");
             }
         }
     }
@@ -123,10 +151,14 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             step.verb == Some(Verb::Uninstall) && !step.id.is_empty() && step.within == within
         });
         let near = reader.nearest(named, uninstalls.map(|step| step.id.as_str()));
+        let help = match within {
+            None => "name an `uninstall` step above this one",
+            Some(_) => "name an `uninstall` step above this one, in the same `each-server` step",
+        };
         reader
             .report(Code::InvalidRemovedBy, &reference.span, message)
             .did_you_mean(near)
-            .help("name an `uninstall` step above this one");
+            .help(help);
         if let Some(near) = near {
             reference.id = ids.get(&CaseFolded::of(near)).copied().map(StepId);
             reference.text = near.to_owned();

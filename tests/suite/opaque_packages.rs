@@ -73,6 +73,26 @@ fn an_opaque_package_is_stored_and_recorded_with_its_arguments() {
 }
 
 #[test]
+fn two_packages_of_one_name_need_two_directories() {
+    let twice = hotfix("undo = \"x\"\n")
+        .replace(
+            "[\"hotfix.exe\"]",
+            "[\"x86/hotfix.exe\", \"x64/Hotfix.exe\"]",
+        )
+        .replace(
+            "{ name = \"hotfix.exe\" }",
+            "{ name = \"x86/hotfix.exe\" }, { name = \"x64/Hotfix.exe\" }",
+        );
+    World::with_site(SMALL)
+        .manifest("small", &small("KB100001", &twice))
+        .run("validate small.toml")
+        .exits_with(exit::INVALID)
+        .prints(
+            "error[RU0315]: `x64/Hotfix.exe` would be stored in the directory of `x86/hotfix.exe`",
+        );
+}
+
+#[test]
 fn the_same_file_with_the_same_arguments_is_nothing_to_do() {
     let applied = world(REVERSIBLE);
     applied.run(APPLY).exits_with(exit::OK);
@@ -157,6 +177,7 @@ fn going_forward_again_needs_another_answer_for_the_next_rollback() {
     world
         .run("undo --done hotfix --yes")
         .exits_with(exit::STOPPED)
+        .does_not_print("was not used")
         .prints("--done first");
     // A person has to put back what a person took away.
     world

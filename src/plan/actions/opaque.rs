@@ -101,8 +101,8 @@ impl StepPlanner<'_> {
         let key = target.at.case_folded();
         if draft.programs.contains_key(&key) {
             let message = format!(
-                "`{}` and another file of this step have one directory",
-                install.file
+                "`{}` and another file of this step have the directory `{}`",
+                install.file, target.at
             );
             let help = "write a step for each file, with a `program` of its own";
             draft.refuse(ReasonKind::Mismatch, message, help);
