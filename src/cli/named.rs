@@ -8,7 +8,7 @@ use crate::cli::terminal::out::shell_quoted;
 use crate::deployment::description::Description;
 use crate::document::nearest;
 use crate::journal::{Answer, Direction, Run};
-use crate::manifest::{Manifest, Within};
+use crate::manifest::{Manifest, Within, author_id};
 use crate::names::{Escaped, Kb, same_name};
 use crate::plan::{Plan, PlannedStep, may_mean};
 
@@ -94,11 +94,11 @@ pub(super) fn require_step(
         let server = |within: &Within| site[within.server].name.as_str();
         let within = step.within.as_ref();
         let within = within.map(|within| (within.step.as_str(), server(within)));
-        if may_mean(named, step.author_id(), within) {
+        if may_mean(named, author_id(&step.id), within) {
             return Ok(());
         }
         ids.extend(within.map(|(outer, _)| outer));
-        ids.extend([step.author_id(), step.id.as_str()]);
+        ids.extend([author_id(&step.id), step.id.as_str()]);
     }
     let reason = format!("the manifest has no step `{}`", Escaped(named));
     let mut failure = Failure::usage(reason);
@@ -116,9 +116,39 @@ pub(super) fn require_step(
     Err(failure.next(format!("the steps are {steps}{nested}{otherwise}")))
 }
 
+/// Returns the steps about which a run still asks a person in this direction, in the run's order.
+/// `is_done` is true for the swaps that are done.
+pub(super) fn open_questions<'p>(
+    plan: &'p Plan,
+    run: &Run,
+    direction: Direction,
+    is_done: impl Fn(u32) -> bool,
+) -> Vec<&'p PlannedStep> {
+    let answers = run.journal.answers();
+    let is_open = |step: &&PlannedStep| {
+        let answer = answers.get(step.id.as_str()).copied();
+        match (direction, &step.manual) {
+            (Direction::Forward, Some(_)) => {
+                !matches!(answer, Some(Answer::Done | Answer::Skipped))
+            }
+            (Direction::Back, Some(_)) => answer == Some(Answer::Done),
+            (_, None) if step.undo.is_none() => false,
+            (Direction::Forward, None) => answer == Some(Answer::RolledBack),
+            (Direction::Back, None) => {
+                let is_undone = answer == Some(Answer::RolledBack);
+                !is_undone && step.operations.iter().any(|one| is_done(one.swap))
+            }
+        }
+    };
+    let mut open: Vec<&PlannedStep> = plan.steps.iter().filter(is_open).collect();
+    if direction == Direction::Back {
+        open.reverse();
+    }
+    open
+}
+
 /// Returns the ids of the steps that the answers on the command line mean: `STEP` alone means the next
-/// nested step of this name that the run asks about in this direction. `is_done` is true for the swaps
-/// that are done.
+/// nested step of this name among the open questions.
 ///
 /// # Errors
 ///
@@ -126,49 +156,21 @@ pub(super) fn require_step(
 pub(super) fn answered_steps(
     given: &[String],
     plan: &Plan,
-    run: &Run,
-    direction: Direction,
-    is_done: impl Fn(u32) -> bool,
+    mut open: Vec<&PlannedStep>,
 ) -> Result<Vec<String>, Failure> {
-    let answers = run.journal.answers();
-    let mut asked: Vec<&PlannedStep> = Vec::new();
-    let mut open = BTreeSet::new();
-    for step in &plan.steps {
-        let answer = answers.get(step.id.as_str()).copied();
-        let swaps_done = || step.operations.iter().any(|one| is_done(one.swap));
-        let is_open = match (direction, &step.manual) {
-            (Direction::Forward, Some(_)) => {
-                !matches!(answer, Some(Answer::Done | Answer::Skipped))
-            }
-            (Direction::Back, Some(_)) => answer == Some(Answer::Done),
-            (Direction::Forward, None) => answer == Some(Answer::RolledBack),
-            (Direction::Back, None) => answer != Some(Answer::RolledBack) && swaps_done(),
-        };
-        if step.manual.is_some() || step.undo.is_some() {
-            asked.push(step);
-            if is_open {
-                open.insert(step.id.as_str());
-            }
-        }
-    }
-    if direction == Direction::Back {
-        asked.reverse();
-    }
+    let steps = plan.steps.iter();
+    let asked: Vec<&PlannedStep> = steps
+        .filter(|step| step.manual.is_some() || step.undo.is_some())
+        .collect();
     let mut answered: Vec<String> = Vec::new();
     for word in given {
         let exact = asked.iter().find(|step| same_name(&step.id, word));
-        let next = || {
-            asked
-                .iter()
-                .find(|step| open.contains(step.id.as_str()) && step.may_be(word))
+        let next = || open.iter().find(|step| step.may_be(word));
+        let Some(&step) = exact.or_else(next) else {
+            return Err(unknown_answer(word, &asked));
         };
-        match exact.or_else(next) {
-            Some(step) => {
-                open.remove(step.id.as_str());
-                answered.push(step.id.clone());
-            }
-            None => return Err(unknown_answer(word, &asked)),
-        }
+        open.retain(|one| one.id != step.id);
+        answered.push(step.id.clone());
     }
     Ok(answered)
 }
@@ -187,7 +189,7 @@ fn unknown_answer(word: &str, asked: &[&PlannedStep]) -> Failure {
     let mut names: BTreeSet<&str> = BTreeSet::new();
     for step in asked {
         names.insert(&step.id);
-        names.insert(step.author_id());
+        names.insert(author_id(&step.id));
     }
     if names.is_empty() {
         return failure.next("leave `--done` out");

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::{open_to_change, question};
 use super::job::refuse;
+use super::named::open_questions;
 use super::state_now::names_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
@@ -20,7 +21,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{Operation, Plan, Swap};
+use crate::plan::{Operation, Plan, PlannedStep, Swap};
 use crate::run::{
     BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
     clear_interrupted_staging, describe_run, examine, preflight_of_walk,
@@ -169,7 +170,7 @@ fn part_rolled_back<'p>(
     }
 }
 
-/// Prints the operations that a recovery will do.
+/// Prints the operations that a recovery will do, and the steps that it asks a person about.
 pub(super) fn print_remaining_operations(
     disk: &LockedDeployment,
     run: &Run,
@@ -189,7 +190,18 @@ pub(super) fn print_remaining_operations(
         Direction::Back => part_rolled_back(disk.tree(), run, plan)?,
     };
     let only = behind.as_ref().map(|behind| &behind.swaps);
-    let lines = views::plan::remaining_operations(plan, &examined, direction, &left_alone, only);
+    let is_reached = |step: &&PlannedStep| {
+        behind.as_ref().is_none_or(|behind| {
+            let mut swaps = step.operations.iter().map(|one| one.swap);
+            behind.by_hand.contains(step.id.as_str())
+                || swaps.any(|swap| behind.swaps.contains(&swap))
+        })
+    };
+    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap));
+    let asked = asked.into_iter().filter(is_reached);
+    let asked = asked.map(|step| step.id.as_str()).collect();
+    let lines =
+        views::plan::remaining_operations(plan, &examined, direction, &left_alone, only, &asked);
     out::line(match (direction, lines.is_empty()) {
         (Direction::Forward, false) => "it will be finished:",
         (Direction::Back, false) => "it will be rolled back:",

@@ -122,7 +122,7 @@ fn a_failure_is_injected_into_the_last_rollup() {
         .run("status -d lab/deployment")
         .prints("applied: KB100001")
         .does_not_print("KB100002");
-    // A step of the first rollup is no step of the last one.
+    // The last rollup has none of the first one's steps.
     world
         .run(&format!("{CHAIN} --replace --inject-failure install"))
         .exits_with(exit::USAGE)

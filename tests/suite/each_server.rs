@@ -182,6 +182,19 @@ fn two_answers_of_one_name_are_for_two_servers() {
 }
 
 #[test]
+fn an_answer_that_comes_too_early_is_named() {
+    let world = world(ROLLING);
+    world.run(APPLY).exits_with(exit::STOPPED);
+    world
+        .run("resume --done drain@WEB02 --yes")
+        .exits_with(exit::STOPPED)
+        .prints(
+            "`--done drain@WEB02` was not used: this command did not ask about step `drain@WEB02`",
+        )
+        .prints("--done drain@WEB01");
+}
+
+#[test]
 fn an_answer_for_a_server_without_the_step_is_refused() {
     let world = world(ROLLING);
     world.run(APPLY).exits_with(exit::STOPPED);

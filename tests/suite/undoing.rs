@@ -137,7 +137,9 @@ fn an_undo_three_runs_later_is_refused_and_newest_first_restores_the_first_tree(
         .tree_is_unchanged();
     ran.prints("run 0003-KB100003 is later than 0001-KB100001 and changed `Things/Provider`")
         .prints("undo run 0003-KB100003 first")
-        .does_not_print("0002-KB100002");
+        .does_not_print("0002-KB100002")
+        // What the later run installed is managed.
+        .does_not_print("unmanaged");
     for (number, before) in [3, 2, 1].into_iter().zip(trees.iter().rev().skip(1)) {
         world
             .run(&format!("undo {number} --yes"))
@@ -253,11 +255,26 @@ fn undo_asks_for_the_rollback_of_a_manual_step() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world.run("undo last --yes").exits_with(exit::STOPPED);
     ran.prints("Run the other script.")
+        .prints("? undo by hand (step script)")
         .prints("undo -d deployment --done script --yes");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
-    ran.prints("manual step script rolled back")
+    ran.prints("step script rolled back")
         .prints("is undone");
     world.run("verify").exits_with(exit::OK);
+}
+
+#[test]
+fn a_step_by_hand_is_work_that_a_recovery_lists() {
+    let manual = format!(
+        "{UPDATE_PROVIDER}[[steps]]\nid = \"mail\"\naction = \"manual\"\ninstructions = \"Send a mail.\"\n"
+    );
+    let world = small_world(&manual);
+    world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    world
+        .run("resume --yes --done mail")
+        .exits_with(exit::OK)
+        .prints("it will be finished: ? by hand (step mail)")
+        .does_not_print("no operation is left");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::cli::backup::Backup;
 use crate::cli::ending::{applied, begin_progress, report_comparison, report_pending, report_undo};
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
-use crate::cli::named::answered_steps;
+use crate::cli::named::{answered_steps, open_questions};
 use crate::cli::recovery::{
     confirm_recovery, lock_for_recovery, print_remaining_operations, report_no_open_run, sound,
 };
@@ -30,7 +30,8 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         false => sound(open)?,
     };
     let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
-    let confirmed = answered_steps(&args.done, &plan, &open, Direction::Forward, |_| false)?;
+    let asked = open_questions(&plan, &open, Direction::Forward, |_| false);
+    let confirmed = answered_steps(&args.done, &plan, asked)?;
     print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
     confirm_recovery(&disk, &open, &plan, Direction::Forward, args.yes)?;
     let options = RunOptions {

@@ -10,7 +10,7 @@ use crate::cli::ending::{applied, begin_progress};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::question;
-use crate::cli::named::{Newest, answered_steps, find_run};
+use crate::cli::named::{Newest, answered_steps, find_run, open_questions};
 use crate::cli::recovery::{
     confirm_recovery, lock_for_recovery, other_is_open, print_remaining_operations,
     report_no_open_run, sound, state_of,
@@ -86,8 +86,8 @@ fn undo_run(
 ) -> anyhow::Result<Exit> {
     let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
     let examined = examine(disk.tree(), &run.directory, &plan)?;
-    let is_done = |swap| examined.is_done(swap);
-    let confirmed = answered_steps(&args.done, &plan, run, Direction::Back, is_done)?;
+    let asked = open_questions(&plan, run, Direction::Back, |swap| examined.is_done(swap));
+    let confirmed = answered_steps(&args.done, &plan, asked)?;
     let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
     let mut reasons = reasons.context(OfRun(run.number))?;
     if run.is_open() {

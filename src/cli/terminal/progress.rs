@@ -73,7 +73,7 @@ pub(crate) struct FailurePlaces {
 /// Options of a run that are not part of its plan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunOptions {
-    /// Steps that were confirmed on the command line.
+    /// Ids of the steps that `--done` answers, until the answer is used: it counts once.
     pub(crate) confirmed: Vec<String>,
     pub(crate) manual_steps: ManualSteps,
     /// Options that outlive the command.
@@ -198,8 +198,9 @@ impl RunProgress {
                 from,
                 ..
             } => {
+                self.options.confirmed.retain(|id| id != step);
                 let result = describe_answer(*answer, Some(by), *from);
-                console::offer(&format!("  manual step {step} {}", Escaped(&result)));
+                console::offer(&format!("  step {step} {}", Escaped(&result)));
             }
             Event::Turned { why, direction } => {
                 self.bar = None;
@@ -225,9 +226,15 @@ impl RunProgress {
         }
     }
 
-    /// Writes the last line of the events, with the exit code of the command.
+    /// Names the answers that were not used, and writes the last line of the events, with the exit code
+    /// of the command.
     pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
         self.bar = None;
+        for id in &self.options.confirmed {
+            out::warn(format_args!(
+                "`--done {id}` was not used: this command did not ask about step `{id}`"
+            ));
+        }
         let failure = result.as_ref().err();
         let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
         let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
@@ -314,8 +321,7 @@ impl Listener for RunProgress {
 
     fn source(&self, question: &Question<'_>) -> AnswerSource {
         let id = &question.step.id;
-        let mut confirmed = self.options.confirmed.iter();
-        if confirmed.any(|confirmed| confirmed.eq_ignore_ascii_case(id)) {
+        if self.options.confirmed.contains(id) {
             AnswerSource::CommandLine
         } else if self.options.manual_steps == ManualSteps::AssumedDone {
             AnswerSource::Rehearsal
@@ -420,4 +426,59 @@ fn backup_line(directory: &str, files: u64, bytes: u64) -> String {
         out::number(bytes),
         Escaped(directory)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Answer;
+
+    #[test]
+    fn an_answer_of_the_command_line_counts_once() {
+        let step: PlannedStep = serde_json::from_value(serde_json::json!({
+            "id": "check", "title": "check", "action": "manual", "line": 1,
+            "operations": [], "nothing": [], "left_out": [], "manual": null,
+        }))
+        .expect("a step");
+        let question = |direction| Question {
+            step: &step,
+            text: "Check it.",
+            optional: false,
+            servers: &[],
+            direction,
+        };
+        let mut progress = RunProgress {
+            tree: None,
+            options: RunOptions {
+                confirmed: vec!["check".to_owned()],
+                ..RunOptions::default()
+            },
+            begun: Instant::now(),
+            pace: Pace::Queued,
+            bar: None,
+            operations: 0,
+            began: serde_json::from_value(serde_json::json!({
+                "schema": 1, "command": "resume", "run": "", "tool": "", "user": "", "host": "",
+                "deployment": "", "subject": { "accept": { "reason": "" } }, "plan": null,
+                "expected": null, "swaps": 0, "steps": [],
+            }))
+            .expect("a first line"),
+            events: None,
+            committing: None,
+            run: None,
+            failed_at: FailurePlaces::default(),
+        };
+        let forward = question(Direction::Forward);
+        assert_eq!(progress.source(&forward), AnswerSource::CommandLine);
+        progress.report(&Event::Answered {
+            step: "check".to_owned(),
+            answer: Answer::Done,
+            by: String::new(),
+            from: Some(AnswerSource::CommandLine),
+            waited_us: 0,
+        });
+        // A later step fails: the rollback asks a person, and has no answer yet.
+        let back = question(Direction::Back);
+        assert_ne!(progress.source(&back), AnswerSource::CommandLine);
+    }
 }

@@ -94,7 +94,9 @@ fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operati
             match step.operations.first() {
                 Some(operation) => return Ok((before + 1, operation)),
                 // Another nested step may have one.
-                None if step.within.is_some() && !same_name(&step.id, named) => idle = Some(step),
+                None if step.within.is_some() && !same_name(&step.id, named) => {
+                    idle = idle.or(Some(step));
+                }
                 None => return Err(without_operation(step)),
             }
         }

@@ -73,14 +73,15 @@ pub(super) fn rollback(plan: &Plan, width: usize) -> String {
     page.lines.join("\n")
 }
 
-/// Lists the operations that a recovery still has to do, in its order. A rollback leaves some paths
-/// alone, or reaches only some swaps.
+/// Lists what a recovery still has to do, in its order: operations, and the steps that it asks a person
+/// about. A rollback leaves some paths alone, or reaches only some swaps.
 pub(crate) fn remaining_operations(
     plan: &Plan,
     progress: &RunExamination,
     direction: Direction,
     left_alone: &BTreeSet<RelPath>,
     only: Option<&BTreeSet<u32>>,
+    asked: &BTreeSet<&str>,
 ) -> Vec<String> {
     let is_remaining = |operation: &Operation| match direction {
         Direction::Forward => !progress.is_done(operation.swap),
@@ -96,6 +97,12 @@ pub(crate) fn remaining_operations(
             let (sign, word) = sign_and_word(operation.kind, direction);
             let target = on_servers(&operation.target, operation.server.as_deref());
             lines.push(format!("   {sign} {word} {target}  (step {})", step.id));
+        }
+        if asked.contains(step.id.as_str()) {
+            lines.push(match direction {
+                Direction::Forward => format!("   ? by hand  (step {})", step.id),
+                Direction::Back => format!("   ? undo by hand  (step {})", step.id),
+            });
         }
     }
     if direction == Direction::Back {
@@ -215,9 +222,10 @@ impl TextPage {
                 self.reason(row.group.first);
             }
             if let Some(why) = &row.group.first.irreversible {
-                let label = styled(WARN, "point of no return:");
-                let text = self.wrapped("", why, INDENT);
-                self.lines.push(format!("{:INDENT$}{label} {text}", ""));
+                let label = "point of no return:";
+                let line = self.wrapped("", &format!("{:INDENT$}{label} {why}", ""), INDENT);
+                self.lines
+                    .push(line.replacen(label, &styled(WARN, label), 1));
             }
             if row.is_new {
                 self.lines.push(format!(
