@@ -709,7 +709,7 @@ fn without_a_terminal_an_optional_manual_step_is_skipped_with_a_message() {
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("Run the script script on the database.");
-    ran.prints("manual step script skipped")
+    ran.prints("step script skipped")
         .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true));
 }
@@ -736,7 +736,7 @@ fn without_a_terminal_a_run_stops_at_a_manual_step_until_it_is_done() {
         .tree_is_unchanged()
         .prints("--done script");
     let ran = world.run("resume --yes --done script").exits_with(exit::OK);
-    ran.prints("manual step script done")
+    ran.prints("step script done")
         .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true));
 }
@@ -791,7 +791,7 @@ fn at_a_terminal_the_operator_answers_that_a_manual_step_is_done() {
         .at_terminal("apply small.toml --yes", "what?\nyes\n")
         .exits_with(exit::OK);
     ran.prints("Is it done? [yes/stop]")
-        .prints("manual step script done")
+        .prints("step script done")
         .prints("waited for 1 manual step")
         .prints("the result matches the plan");
     assert_eq!(state(&world, "ENG01"), (true, true));
@@ -804,8 +804,8 @@ fn at_a_terminal_an_optional_manual_step_can_be_skipped() {
         .at_terminal("apply small.toml --yes", "skip\nskip\ny\n")
         .exits_with(exit::OK);
     ran.prints("Is it done? [yes/skip/stop]")
-        .prints("manual step script skipped")
-        .prints("manual step other done");
+        .prints("step script skipped")
+        .prints("step other done");
 }
 
 /// Makes a world with a run that stopped at its manual step `script`.
@@ -921,7 +921,7 @@ fn a_manual_step_is_rolled_back_by_hand() {
     let ran = world
         .at_terminal("apply small.toml --yes", "yes\nstop\n")
         .exits_with(exit::STOPPED);
-    ran.prints("manual step script done");
+    ran.prints("step script done");
     let ran = world
         .run("undo --yes")
         .exits_with(exit::STOPPED)
@@ -933,7 +933,7 @@ fn a_manual_step_is_rolled_back_by_hand() {
     world
         .run("undo --yes --done script")
         .exits_with(exit::OK)
-        .prints("manual step script rolled back");
+        .prints("step script rolled back");
     assert_eq!(state(&world, "ENG01"), (true, true));
     world
         .run("status")

@@ -329,8 +329,8 @@ fn a_manual_step_cannot_fail_but_can_prevent_the_rollback() {
     let ran = world
         .run(&format!("{WITH_FAILURE} install --replace"))
         .exits_with(exit::ROLLED_BACK);
-    ran.prints("manual step script done in a rehearsal")
-        .prints("manual step script rolled back in a rehearsal")
+    ran.prints("step script done in a rehearsal")
+        .prints("step script rolled back in a rehearsal")
         .prints("the whole tree is as before");
     // A manual step that cannot be rolled back: the steps before it stay applied.
     let world = small_world(&steps_with(""));
@@ -357,7 +357,7 @@ fn manual_steps_count_as_done_in_a_rehearsal() {
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.prints("script to be done by hand")
-        .prints("manual step script done in a rehearsal")
+        .prints("step script done in a rehearsal")
         .prints("everything matches");
 }
 
