@@ -7,7 +7,7 @@
 //! megabytes of the large rollup, 256 by default; `ROLLUP_BENCH_DIR` sets another directory than
 //! `target`.
 //!
-//! Then the outage, from the first rename to the last, as `rollup report` has it: the time of the
+//! Then the renames, from the first to the last, as `rollup report` has it: the time of the
 //! swaps and of the syncs, compared with the same number of bare renames. Both are measured again
 //! while another thread writes to the same file system at full speed, as a sync writes its bytes,
 //! too.
@@ -90,7 +90,7 @@ fn compare(name: &str, directory: &Path) {
             directory,
             &[&["apply"], &job[..], &["--yes"]].concat(),
         ));
-        (time, Outage::from_report(directory))
+        (time, Renaming::from_report(directory))
     };
     let (mut alone, mut concurrent, mut script, mut floor): (
         Vec<_>,
@@ -127,7 +127,7 @@ fn compare(name: &str, directory: &Path) {
     }
     let script = median_of(script);
     let applied =
-        |runs: &[(Duration, Outage)]| median_of(runs.iter().map(|(time, _)| *time).collect());
+        |runs: &[(Duration, Renaming)]| median_of(runs.iter().map(|(time, _)| *time).collect());
     let rows = [
         ("rollup apply", applied(&alone)),
         ("apply, concurrent writes", applied(&concurrent)),
@@ -142,20 +142,20 @@ fn compare(name: &str, directory: &Path) {
         );
     }
     for (label, runs) in [
-        ("outage", &alone),
-        ("outage, concurrent writes", &concurrent),
+        ("renames", &alone),
+        ("renames, concurrent writes", &concurrent),
     ] {
-        let part = |part: fn(&Outage) -> Duration| {
+        let part = |part: fn(&Renaming) -> Duration| {
             ms(median_of(
-                runs.iter().map(|(_, outage)| part(outage)).collect(),
+                runs.iter().map(|(_, renames)| part(renames)).collect(),
             ))
         };
         println!(
             "{name:<16} {label:<28} {:>9.1} ms: swaps {:.1}, syncs {:.1}, rest {:.1}",
-            part(|outage| outage.total()),
-            part(|outage| outage.swaps),
-            part(|outage| outage.syncs),
-            part(|outage| outage.rest)
+            part(|renames| renames.total()),
+            part(|renames| renames.swaps),
+            part(|renames| renames.syncs),
+            part(|renames| renames.rest)
         );
     }
     let bare = median_of(
@@ -176,13 +176,13 @@ fn ms(time: Duration) -> f64 {
 
 /// Time from the first rename of a run to its last, by activity.
 #[derive(Clone, Copy)]
-struct Outage {
+struct Renaming {
     swaps: Duration,
     syncs: Duration,
     rest: Duration,
 }
 
-impl Outage {
+impl Renaming {
     /// Reads it from the report of the last run.
     fn from_report(directory: &Path) -> Self {
         let (_, report) = run_timed(&mut rollup(

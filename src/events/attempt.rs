@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::outage::outages;
 use super::summary::{
-    Attempt, DirectionChange, ManualWait, OutageBreakdown, RequiredRestart, ServerTiming,
-    StepTiming, TimeSpan, TimedSwap,
+    Attempt, Breakdown, DirectionChange, ManualWait, RequiredRestart, ServerTiming, StepTiming,
+    TimeSpan, TimedSwap,
 };
 use super::timeline::{Moment, Timeline};
 use super::{Event, EventOperation, EventStep, TargetKind};
@@ -225,9 +225,9 @@ impl<'a> AttemptBuilder<'a> {
             Direction::Back => self.back.insert(swap),
         };
         let first_in = *self.renamed_in.get_or_insert(self.session);
-        let outage = self.attempt.outage.get_or_insert(span);
-        outage.to_us = span.to_us;
-        outage.by_wall_clock = first_in != self.session;
+        let renames = self.attempt.renames.get_or_insert(span);
+        renames.to_us = span.to_us;
+        renames.by_wall_clock = first_in != self.session;
         self.attempt.swaps.push(TimedSwap {
             step: id.cloned(),
             direction,
@@ -319,18 +319,33 @@ impl<'a> AttemptBuilder<'a> {
         let unrecorded = self
             .committing
             .filter(|(_, session)| self.renamed_in.is_some_and(|first_in| first_in != *session));
-        if let (Some((from_us, _)), Some(outage)) = (unrecorded, &mut attempt.outage) {
-            outage.from_us = outage.from_us.min(from_us);
-            outage.by_wall_clock = true;
+        if let (Some((from_us, _)), Some(renames)) = (unrecorded, &mut attempt.renames) {
+            renames.from_us = renames.from_us.min(from_us);
+            renames.by_wall_clock = true;
         }
         attempt.partial = from_journal || lacks_swaps || unrecorded.is_some();
         attempt.outages = outages(&attempt.swaps, attempt.outcome);
+        let spans = joined(
+            attempt
+                .outages
+                .iter()
+                .flat_map(|outages| outages.spans.iter().copied()),
+        );
+        attempt.outage_us = spans.iter().map(TimeSpan::us).sum();
+        attempt.outage = spans
+            .first()
+            .zip(spans.last())
+            .map(|(first, last)| TimeSpan {
+                to_us: last.to_us,
+                by_wall_clock: spans.iter().any(|span| span.by_wall_clock),
+                ..*first
+            });
         if attempt.outcome == Some(Outcome::Undone) {
             attempt.restarts = restarts(attempt);
         }
         attempt.idle = idle(&attempt.waits, all);
-        if let Some(outage) = attempt.outage {
-            attempt.breakdown = breakdown(attempt, &outage);
+        if let Some(renames) = attempt.renames {
+            attempt.breakdown = breakdown(attempt, &renames);
         }
         self.attempt
     }
@@ -417,33 +432,41 @@ fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
 fn idle(waits: &[ManualWait], all: &Timeline<'_>) -> Vec<TimeSpan> {
     let gaps = all.sessions.windows(2);
     let gaps = gaps.map(|two| TimeSpan::new(two[0].span.to_us, two[1].span.from_us));
-    let mut spans: Vec<TimeSpan> = waits.iter().map(|wait| wait.span).chain(gaps).collect();
+    joined(waits.iter().map(|wait| wait.span).chain(gaps))
+}
+
+/// Returns periods in order, joined where they overlap.
+fn joined(spans: impl Iterator<Item = TimeSpan>) -> Vec<TimeSpan> {
+    let mut spans: Vec<TimeSpan> = spans.collect();
     spans.sort_by_key(|span| span.from_us);
     let mut joined: Vec<TimeSpan> = Vec::new();
     for span in spans {
         match joined.last_mut() {
-            Some(last) if last.to_us >= span.from_us => last.to_us = last.to_us.max(span.to_us),
+            Some(last) if last.to_us >= span.from_us => {
+                last.to_us = last.to_us.max(span.to_us);
+                last.by_wall_clock |= span.by_wall_clock;
+            }
             _ => joined.push(span),
         }
     }
     joined
 }
 
-/// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
-fn breakdown(attempt: &Attempt, outage: &TimeSpan) -> OutageBreakdown {
-    let within = |span: &TimeSpan| span.within(outage);
+/// Breaks a period down. Nothing counts twice, and the parts add up to the whole.
+fn breakdown(attempt: &Attempt, whole: &TimeSpan) -> Breakdown {
+    let within = |span: &TimeSpan| span.within(whole);
     let syncs = attempt.steps.iter().flat_map(|step| &step.syncs);
     let waiting_us = attempt.waits.iter().map(|wait| within(&wait.span)).sum();
     let idle_us: u64 = attempt.idle.iter().map(within).sum();
     let syncs_us = syncs.map(within).sum();
     let renaming_us = attempt.swaps.iter().map(|swap| within(&swap.span)).sum();
     let known = idle_us + syncs_us + renaming_us;
-    OutageBreakdown {
+    Breakdown {
         renaming_us,
         syncs_us,
         waiting_us,
         between_us: idle_us.saturating_sub(waiting_us),
-        else_us: outage.us().saturating_sub(known),
+        else_us: whole.us().saturating_sub(known),
     }
 }
 
@@ -491,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outage_is_from_before_the_first_rename_until_after_the_last() {
+    fn the_renames_are_from_before_the_first_until_after_the_last() {
         let lines = [
             line(
                 10,
@@ -509,7 +532,7 @@ mod tests {
         ];
         let attempt = only_attempt(&lines);
         assert_eq!(
-            attempt.outage,
+            attempt.renames,
             Some(TimeSpan {
                 from_us: 120,
                 to_us: 200,
@@ -517,7 +540,7 @@ mod tests {
             })
         );
         assert_eq!(attempt.staged.map(|staged| staged.us()), Some(100));
-        let breakdown = OutageBreakdown {
+        let breakdown = Breakdown {
             renaming_us: 30,
             syncs_us: 25,
             waiting_us: 0,
@@ -555,14 +578,14 @@ mod tests {
     }
 
     #[test]
-    fn the_unrecorded_work_of_a_killed_command_belongs_to_the_outage() {
+    fn the_unrecorded_work_of_a_killed_command_belongs_to_its_renames() {
         // It died before it recorded its first swap, and another command continued: its clock
         // starts again.
         let lines = [line(50, Event::Committing), swap(20, 10)];
         let attempt = only_attempt(&lines);
         assert!(attempt.partial);
         assert_eq!(
-            attempt.outage,
+            attempt.renames,
             Some(TimeSpan {
                 from_us: 50,
                 to_us: 70,
@@ -574,7 +597,7 @@ mod tests {
     #[test]
     fn no_duration_exceeds_the_time_since_the_line_before() {
         let attempt = only_attempt(&[swap(10, 1_000), swap(30, 1_000)]);
-        assert_eq!(attempt.outage.map(|outage| outage.us()), Some(30));
+        assert_eq!(attempt.renames.map(|renames| renames.us()), Some(30));
         assert_eq!(
             (attempt.breakdown.renaming_us, attempt.breakdown.else_us),
             (30, 0)

@@ -1,5 +1,7 @@
 //! Computation of a run's summary, from its events and from the run's own records.
 
+use std::collections::BTreeSet;
+
 use super::attempt::attempts;
 use super::summary::RunSummary;
 use super::timeline::timeline;
@@ -72,6 +74,8 @@ fn summarize(
         exit: last.and_then(|session| session.exit.clone()),
         effects: Vec::new(),
         scope: Vec::new(),
+        confirmed: Vec::new(),
+        pending: BTreeSet::new(),
         undo: None,
         steps,
         commands: if from_journal {

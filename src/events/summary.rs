@@ -1,10 +1,12 @@
 //! Summary of a run: its events, their times and durations.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventOperation, EventStep, EventSubject, StateComparison, TargetKind};
-use crate::journal::{Answer, AnswerSource, Direction, Outcome, RunState};
+use crate::journal::{Answer, AnswerSource, Direction, Outcome, PendingAction, RunState};
 use crate::names::Digest;
 use crate::run::UndoAnswer;
 
@@ -41,6 +43,10 @@ pub struct RunSummary {
     pub effects: Vec<String>,
     /// Limits of the run: what it caught up with, and the servers that it left out, in words.
     pub scope: Vec<String>,
+    /// Ids of the prerequisites that the user who began the run confirmed.
+    pub confirmed: Vec<String>,
+    /// Restarts that a person still has to do, after a run that is closed.
+    pub pending: BTreeSet<PendingAction>,
     /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
     pub undo: Option<UndoAnswer>,
     /// Steps of the plan.
@@ -106,9 +112,15 @@ pub struct Attempt {
     pub backup: Option<String>,
     /// Period from the start of the commit until everything was compared and the run was closed.
     pub committed: Option<TimeSpan>,
-    /// Outage of the deployment: from before the first rename until after the last one.
+    /// Period from before the first rename until after the last one.
+    pub renames: Option<TimeSpan>,
+    /// Breakdown of that period.
+    pub breakdown: Breakdown,
+    /// Outage: the period from before the first item or service became unavailable until the last one
+    /// was available again, without the ones that are not available again.
     pub outage: Option<TimeSpan>,
-    pub breakdown: OutageBreakdown,
+    /// Part of it in which at least one of them was unavailable, in microseconds.
+    pub outage_us: u64,
     /// True if some of its swaps are not recorded, so that times are too short.
     pub partial: bool,
     /// Steps in the order in which they were taken, forward and back.
@@ -139,9 +151,9 @@ pub struct Attempt {
     pub idle: Vec<TimeSpan>,
 }
 
-/// Breakdown of an outage, in microseconds. The parts add up to the outage.
+/// Breakdown of a period, in microseconds. The parts add up to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct OutageBreakdown {
+pub struct Breakdown {
     /// Renames, with the checks around each.
     pub renaming_us: u64,
     /// Syncs of the moves to disk.
