@@ -422,6 +422,9 @@ pub(super) struct PlanViewArgs {
     /// Print the rollback instead, operation by operation
     #[arg(long)]
     pub(super) undo: bool,
+    /// Name a rehearsal of this plan, for the times that it took: its lab, or a deployment
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["tree", "undo"])]
+    pub(super) rehearsal: Option<PathBuf>,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,

@@ -32,6 +32,7 @@ mod job;
 mod lines;
 mod named;
 mod recovery;
+mod rehearsed;
 mod run_summary;
 mod saved;
 

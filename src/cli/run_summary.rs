@@ -10,6 +10,9 @@ use crate::run::load_plan;
 /// Returns the summary of a run.
 pub(super) fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
     let mut summary = summarize(tree, &run.directory, Some(run));
+    if let Some(opened) = run.journal.opened() {
+        summary.confirmed.clone_from(&opened.confirmed);
+    }
     if let Some(fault) = &run.fault {
         summary.missing.push(fault.clone());
     } else if run.journal.opened().is_none() {

@@ -258,8 +258,7 @@ fn undo_asks_for_the_rollback_of_a_manual_step() {
         .prints("? undo by hand (step script)")
         .prints("undo -d deployment --done script --yes");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
-    ran.prints("step script rolled back")
-        .prints("is undone");
+    ran.prints("step script rolled back").prints("is undone");
     world.run("verify").exits_with(exit::OK);
 }
 

@@ -5,10 +5,12 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, refuse, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
-use crate::cli::saved;
+use crate::cli::rehearsed::rehearsal_of;
+use crate::cli::saved::{self, with_digest};
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::plan::{NothingToDo, Planned};
+use crate::cli::views::plan::Showing;
+use crate::plan::{NothingToDo, Plan, Planned};
 
 /// Runs `rollup plan`.
 pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
@@ -46,7 +48,8 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Ok
     };
-    views::plan::show(&plan, &args.view, exit, output.as_ref())?;
+    let showing = showing(args, &job, &plan)?;
+    views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {
         saved::save(&job, &plan, path, save)?;
     }
@@ -62,6 +65,25 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
         out::message(format_args!("next: {}", job.typed.command("apply")));
     }
     Ok(exit)
+}
+
+/// Gathers the facts about this command for the pages of a plan.
+fn showing(args: &args::PlanArgs, job: &Job, plan: &Plan) -> anyhow::Result<Showing> {
+    let rehearsal = args.view.rehearsal.as_deref();
+    let rehearsal = rehearsal.map(|lab| rehearsal_of(plan, lab)).transpose()?;
+    let typed = &job.typed;
+    let paths = [
+        ("manifest", &typed.manifest),
+        ("saved plan", &typed.saved_plan),
+        ("deployment", &typed.deployment),
+        ("payload", &typed.payload),
+    ];
+    let sources = paths.into_iter().filter_map(|(label, path)| {
+        let path = path.as_ref()?.display().to_string();
+        Some((label, path))
+    });
+    let apply = with_digest(&typed.command("apply"), plan);
+    Ok(Showing::now(sources.collect(), apply, true, rehearsal))
 }
 
 fn report_no_plan(args: &args::PlanArgs, nothing: &NothingToDo) {

@@ -9,9 +9,9 @@ use crate::cli::run_summary::summary_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::deployment::lock::holder;
-use crate::journal::runs;
+use crate::journal::{pending_actions, runs};
 use crate::names::Escaped;
-use crate::run::{describe_run_state, undo_answers};
+use crate::run::{describe_run_state, load_plan, undo_answers};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
@@ -20,11 +20,13 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
     let tree = &site.tree;
     let output = OutputFile::of(args.output.as_deref(), &[tree.path()])?;
     let runs = runs(tree)?;
-    let mut summary = summary_of(tree, find_run(&runs, &args.run, Newest::Any)?);
-    if let Some(run) = runs.iter().find(|run| run.name() == summary.run) {
-        let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())?;
-        summary.undo = answers.remove(&run.number);
-    }
+    let run = find_run(&runs, &args.run, Newest::Any)?;
+    let mut summary = summary_of(tree, run);
+    let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())?;
+    summary.undo = answers.remove(&run.number);
+    let mut pending = pending_actions(&runs).into_iter();
+    let pending = pending.find(|(of, _)| of.number == run.number);
+    summary.pending = pending.map(|(_, actions)| actions).unwrap_or_default();
     let writer = holder(tree)?;
     // The events may lack the name of the deployment; its description has it.
     if let (None, Ok(description)) = (&summary.deployment, &site.description) {
@@ -33,6 +35,7 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
     views::report::show(
         tree,
         &summary,
+        load_plan(tree, &run.directory).ok().as_ref(),
         writer.map(|holder| holder.to_string()),
         args.format,
         output.as_ref(),

@@ -6,8 +6,11 @@ use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::OutputFile;
-use crate::cli::saved::SavedPlan;
+use crate::cli::rehearsed::rehearsal_of;
+use crate::cli::saved::{SavedPlan, with_digest};
+use crate::cli::terminal::out::shell_quoted;
 use crate::cli::views;
+use crate::cli::views::plan::Showing;
 
 /// Runs `rollup show`.
 pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
@@ -29,6 +32,14 @@ pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
         let failure = Failure::invalid(format!("`{name}` is not a saved plan"));
         bail!(failure.next("`rollup plan MANIFEST --save FILE` saves one"));
     };
-    views::plan::show(&saved.plan, &args.view, Exit::Ok, output.as_ref())?;
+    let rehearsal = args.view.rehearsal.as_deref();
+    let rehearsal = rehearsal
+        .map(|lab| rehearsal_of(&saved.plan, lab))
+        .transpose()?;
+    let file = shell_quoted(&args.plan);
+    let sources = vec![("saved plan", args.plan.display().to_string())];
+    let apply = with_digest(&format!("rollup apply {file}"), &saved.plan);
+    let showing = Showing::now(sources, apply, false, rehearsal);
+    views::plan::show(&saved.plan, &showing, &args.view, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
 }

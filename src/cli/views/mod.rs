@@ -9,3 +9,4 @@ pub(super) mod report;
 pub(super) mod restarts;
 pub(super) mod steps;
 pub(super) mod summary;
+pub(super) mod verdict;

@@ -63,31 +63,40 @@ fn manual_steps(plan: &Plan, journal: &Journal) -> (usize, Vec<String>) {
     (asked, others)
 }
 
-/// Counts items, and their instances if there are servers.
 fn item_line(operations: &[&Operation], word: &str) -> Option<String> {
-    if operations.is_empty() {
-        return None;
-    }
+    let is_any = !operations.is_empty();
+    is_any.then(|| format!("{word} {}", counted_items(operations)))
+}
+
+/// Names the item of operations, or counts several and their instances if there are servers.
+pub(super) fn counted_items(operations: &[&Operation]) -> String {
     let mut items = BTreeSet::new();
     let mut items_on_servers = BTreeSet::new();
     let mut servers = BTreeSet::new();
     for operation in operations {
-        items.insert(&operation.target);
+        items.insert(operation.target.as_str());
         if let Some(server) = &operation.server {
             items_on_servers.insert(&operation.target);
-            servers.insert(server);
+            servers.insert(server.as_str());
         }
     }
-    let items = count(items.len(), "item", "items");
-    if servers.is_empty() {
-        return Some(format!("{word} {items}"));
+    if let (Some(item), 1) = (items.first(), items.len()) {
+        return on_servers(item, servers);
     }
-    Some(format!(
-        "{word} {items}, {} of them on {}: {} in all",
-        items_on_servers.len(),
+    let number = items.len();
+    let items = count(number, "item", "items");
+    if servers.is_empty() {
+        return items;
+    }
+    let on = match items_on_servers.len() {
+        all if all == number => items,
+        some => format!("{items}, {some} of them"),
+    };
+    format!(
+        "{on} on {}: {} in all",
         count(servers.len(), "server", "servers"),
         count(operations.len(), "instance", "instances")
-    ))
+    )
 }
 
 /// Describes the changes of services; a stop and a start of one service on one server are its

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{Rehearsal, Showing};
 use crate::cli::envelope::CommandOutcome;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
@@ -19,14 +20,18 @@ pub(crate) struct PlanDocument<'p> {
     /// Result of the command that prints the plan; absent from a saved plan.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     outcome: Option<CommandOutcome>,
+    /// Times of a rehearsal of this plan, if one was named; absent from a saved plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsal: Option<&'p Rehearsal>,
 }
 
 /// Formats the document that a command prints.
-pub(super) fn printed(plan: &Plan, exit: Exit) -> String {
+pub(super) fn printed(plan: &Plan, showing: &Showing, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
         manifest_text: None,
         outcome: Some(CommandOutcome::new(exit)),
+        rehearsal: showing.rehearsal.as_ref(),
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }
@@ -37,6 +42,7 @@ pub(crate) fn saved(plan: &Plan, manifest_text: &str) -> String {
         plan,
         manifest_text: Some(manifest_text),
         outcome: None,
+        rehearsal: None,
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }

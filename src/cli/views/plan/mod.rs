@@ -4,12 +4,16 @@
 //! Each form has the same content, which `view.rs` gathers; `words.rs` describes operations and
 //! states. Markdown and HTML are templates.
 
+mod changes;
 mod html;
 mod json;
 mod markdown;
+mod outages;
 mod prompt;
+mod showing;
 mod text;
 mod tree;
+mod verdict;
 mod view;
 mod words;
 
@@ -18,32 +22,51 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
+use crate::names::Escaped;
 use crate::plan::Plan;
 
+pub(crate) use changes::{ChangeRow, changes};
 pub(crate) use json::{PlanDocument, saved};
+pub(crate) use outages::{planned_unavailable, unavailable_count};
 pub(crate) use prompt::prompt_summary;
+pub(crate) use showing::{Rehearsal, Showing};
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
     describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
-    rollup_list, scope_lines,
+    rollup_list, scope_lines, staged_bytes,
 };
 
 /// Shows a plan in the chosen format.
 pub(crate) fn show(
     plan: &Plan,
+    showing: &Showing,
     view: &PlanViewArgs,
     exit: Exit,
     output: Option<&OutputFile>,
 ) -> Result<(), Failure> {
     let width = out::width();
     let document = match view.format {
-        OutputFormat::Json => json::printed(plan, exit),
-        OutputFormat::Markdown => markdown::text(plan),
-        OutputFormat::Html => html::page(plan),
+        OutputFormat::Json => json::printed(plan, showing, exit),
+        OutputFormat::Markdown => markdown::text(plan, showing),
+        OutputFormat::Html => html::page(plan, showing),
         OutputFormat::Text if view.tree => tree::text(plan, width),
         OutputFormat::Text if view.undo => text::rollback(plan, width),
-        OutputFormat::Text if view.why => text(plan, width, Reasons::Shown),
-        OutputFormat::Text => text(plan, width, Reasons::Omitted),
+        OutputFormat::Text => {
+            let reasons = if view.why {
+                Reasons::Shown
+            } else {
+                Reasons::Omitted
+            };
+            let rehearsal = showing.rehearsal.as_ref().map(Rehearsal::describe);
+            let text = text(plan, width, reasons);
+            match rehearsal {
+                None => text,
+                Some(rehearsal) => {
+                    let rehearsal = format!("rehearsed: {}", Escaped(&rehearsal));
+                    format!("{text}\n{}", out::wrapped(&rehearsal, width, "  "))
+                }
+            }
+        }
     };
     output::document(&document, output)
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::view::{OutageKind, PlanView};
+use super::outages::{items_and_services, unavailable_count};
+use super::view::PlanView;
 use crate::cli::terminal::out::{count, wrapped};
 use crate::names::Escaped;
 use crate::plan::Plan;
@@ -37,27 +38,17 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
 /// Counts what is unavailable during the run, and names the steps that last as long as a person
 /// takes.
 fn outage(view: &PlanView<'_>) -> String {
-    let targets = |kind: OutageKind| -> BTreeSet<&str> {
-        let outages = view.outages.iter().filter(|outage| outage.kind == kind);
-        outages.map(|outage| outage.target).collect()
-    };
-    let (items, services) = (targets(OutageKind::Item), targets(OutageKind::Service));
+    let [items, services] = items_and_services(&view.outages);
     if items.is_empty() && services.is_empty() {
         return "nothing becomes unavailable".to_owned();
-    }
-    let mut counted = Vec::new();
-    if !items.is_empty() {
-        counted.push(count(items.len(), "item", "items"));
-    }
-    if !services.is_empty() {
-        counted.push(count(services.len(), "service", "services"));
     }
     let are = if items.len() + services.len() == 1 {
         "is"
     } else {
         "are"
     };
-    let mut text = format!("{} {are} unavailable during the run", counted.join(" and "));
+    let unavailable = unavailable_count(&items, &services);
+    let mut text = format!("{unavailable} {are} unavailable during the run");
     let mut waits: BTreeSet<&str> = BTreeSet::new();
     for outage in &view.outages {
         waits.extend(view.waits(outage));

@@ -5,7 +5,8 @@ use std::slice;
 
 use anstyle::Style;
 
-use super::view::{OperationRow, OutageKind, OutageView, PlanView, StepView, describe_manual_step};
+use super::outages::{OutageKind, OutageView};
+use super::view::{OperationRow, PlanView, StepView, describe_manual_step};
 use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, short_hash};
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, on_servers, styled, wrapped};
 use crate::journal::Direction;

@@ -2,9 +2,9 @@
 //!
 //! Text, Markdown and HTML only lay it out, and escape it where they write it.
 
-use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outages::{OutageView, dependency_outages, describe_permanent, outages};
 use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
     group_operations, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
@@ -13,8 +13,8 @@ use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
-    CheckedPrerequisite, ConsoleInstance, DependencyOutage, FileTableRow, ManualStep, Operation,
-    OperationKind, Outage, Plan, PlannedStep, SwapsByStep, TargetState,
+    CheckedPrerequisite, ConsoleInstance, FileTableRow, ManualStep, Operation, OperationKind, Plan,
+    PlannedStep, SwapsByStep, TargetState,
 };
 
 /// Most columns of the picture of the outages.
@@ -78,28 +78,6 @@ pub(super) struct OperationRow<'p> {
 pub(super) struct SwappedBytes {
     pub(super) new: u64,
     pub(super) old: u64,
-}
-
-/// Kind of an outage.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum OutageKind {
-    /// The item is not installed.
-    Item,
-    /// The service is stopped.
-    Service,
-    /// The item is installed, and something that it requires is not.
-    Dependency,
-}
-
-/// Outage from one step to another.
-pub(super) struct OutageView<'p> {
-    pub(super) kind: OutageKind,
-    pub(super) target: &'p str,
-    /// Servers on which the target is unavailable; for a dependency outage, what the item is without.
-    pub(super) others: Vec<&'p str>,
-    /// Positions of the steps.
-    pub(super) from: usize,
-    pub(super) to: Option<usize>,
 }
 
 /// File that a step writes.
@@ -191,36 +169,6 @@ impl<'p> PlanView<'p> {
         }
     }
 
-    /// Describes the span of an outage.
-    pub(super) fn span(&self, outage: &OutageView<'_>) -> String {
-        let from = self.id(&outage.from);
-        match &outage.to {
-            Some(to) if *to == outage.from => format!("during step {from}"),
-            Some(to) => {
-                let note = self.wait_note(outage);
-                format!("from step {from} to step {}{note}", self.id(to))
-            }
-            None => format!("from step {from} on, permanently"),
-        }
-    }
-
-    /// Returns the ids of the manual steps during an outage: it lasts as long as a person takes for
-    /// them.
-    pub(super) fn waits(&self, outage: &OutageView<'_>) -> Vec<&'p str> {
-        let to = outage.to.unwrap_or(self.plan.steps.len());
-        let between = self.plan.steps.get(outage.from..to).unwrap_or_default();
-        let manual = between.iter().filter(|step| step.manual.is_some());
-        manual.map(|step| step.id.as_str()).collect()
-    }
-
-    /// Describes the manual steps during an outage, as the end of a sentence; empty without any.
-    pub(super) fn wait_note(&self, outage: &OutageView<'_>) -> String {
-        match self.waits(outage).as_slice() {
-            [] => String::new(),
-            steps => format!(", as long as a person takes for step {}", steps.join(", ")),
-        }
-    }
-
     /// Describes the instances behind those whose dependencies are unavailable, if there are any.
     pub(super) fn behind(&self) -> Option<String> {
         match self.plan.outage_behind {
@@ -229,35 +177,6 @@ impl<'p> PlanView<'p> {
                 let instances = count(behind, "instance", "instances");
                 Some(format!("and {instances} through these"))
             }
-        }
-    }
-}
-
-impl OutageView<'_> {
-    /// Describes the target, with its servers or with what it is without.
-    pub(super) fn subject(&self) -> String {
-        match self.kind {
-            OutageKind::Dependency => {
-                format!("{} is without {}", self.target, self.others.join(", "))
-            }
-            _ => on_servers(self.target, self.others.iter().copied()),
-        }
-    }
-
-    /// Returns the word for a step, by its number, in a picture of the outage.
-    pub(super) fn cell(&self, number: &usize) -> Option<&'static str> {
-        let [first, between, last, only] = match self.kind {
-            OutageKind::Item => ["removed", "down", "installed", "replaced"],
-            OutageKind::Service => ["stopped", "down", "started", "restarted"],
-            OutageKind::Dependency => ["from here", "without", "until here", "during it"],
-        };
-        let at = number - 1;
-        match (at.cmp(&self.from), self.to.map(|to| at.cmp(&to))) {
-            (Less, _) | (_, Some(Greater)) => None,
-            (Equal, Some(Equal)) => Some(only),
-            (Equal, _) => Some(first),
-            (_, Some(Equal)) => Some(last),
-            _ => Some(between),
         }
     }
 }
@@ -311,59 +230,6 @@ fn restarts_after_undo(plan: &Plan) -> Vec<String> {
         .into_iter()
         .map(|(service, servers)| on_servers(&format!("{service} must then be restarted"), servers))
         .collect()
-}
-
-/// Returns the outages, with one for all servers on which a target has the same.
-fn outages(plan: &Plan) -> Vec<OutageView<'_>> {
-    let span = |outage: &Outage<'_>| (outage.from, outage.to);
-    plan.outages()
-        .chunk_by(|one, next| (one.target, span(one)) == (next.target, span(next)))
-        .map(|same| OutageView {
-            kind: if same[0].service {
-                OutageKind::Service
-            } else {
-                OutageKind::Item
-            },
-            target: same[0].target,
-            others: same.iter().filter_map(|outage| outage.server).collect(),
-            from: same[0].from,
-            to: same[0].to,
-        })
-        .collect()
-}
-
-/// Returns the dependency outages, with one for everything that an item is without in the same span.
-fn dependency_outages(plan: &Plan) -> Vec<OutageView<'_>> {
-    let position = |id: &str| plan.steps.iter().position(|step| step.id == id);
-    let span = |outage: &DependencyOutage| (position(&outage.from), position(&outage.to));
-    plan.outage
-        .chunk_by(|one, next| (&one.instance, span(one)) == (&next.instance, span(next)))
-        .filter_map(|same| {
-            let (from, to) = span(&same[0]);
-            Some(OutageView {
-                kind: OutageKind::Dependency,
-                target: &same[0].instance,
-                others: same.iter().map(|outage| outage.without.as_str()).collect(),
-                from: from?,
-                to,
-            })
-        })
-        .collect()
-}
-
-/// Describes an outage that no later step ends.
-fn describe_permanent(plan: &Plan, outage: &OutageView<'_>) -> Option<String> {
-    if outage.to.is_some() {
-        return None;
-    }
-    let (down, up) = match outage.kind {
-        OutageKind::Service => ("is stopped", "starts it"),
-        _ => ("is removed", "installs it"),
-    };
-    let (subject, step) = (outage.subject(), &plan.steps[outage.from].id);
-    Some(format!(
-        "{subject} {down} in step {step}, and no later step {up}"
-    ))
 }
 
 fn steps(plan: &Plan) -> Vec<StepView<'_>> {

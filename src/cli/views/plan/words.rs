@@ -110,16 +110,8 @@ pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
     kbs.join(", ")
 }
 
-/// Counts the manual steps of a plan.
-pub(crate) fn manual_step_count(plan: &Plan) -> usize {
-    plan.steps
-        .iter()
-        .filter(|step| step.manual.is_some())
-        .count()
-}
-
 /// Returns the bytes that the run stages.
-pub(super) fn staged_bytes(plan: &Plan) -> u64 {
+pub(crate) fn staged_bytes(plan: &Plan) -> u64 {
     plan.swaps.iter().map(Swap::new_bytes).sum()
 }
 

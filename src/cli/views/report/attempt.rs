@@ -1,22 +1,22 @@
 //! View of one attempt of a run.
 
-use super::timeline::{Axis, Bar, TimeLineView};
+use super::outages::OutageTable;
+use super::timeline::{Axis, TimeLineView};
+use super::verdict::describe_comparison;
 use super::words::{
-    Tone, duration_or_blank, format_duration, format_moment, format_share, format_time,
+    at_least, duration_or_blank, format_duration, format_moment, format_share, format_time,
     server_name, unavailable_since,
 };
 use crate::cli::terminal::out::number;
 use crate::cli::views::restarts::describe_restart;
 use crate::cli::views::steps::describe_answer;
+use crate::cli::views::verdict::Tone;
 use crate::events::{
     Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
-    TargetKind, TargetOutages, TimeSpan,
+    TimeSpan,
 };
-use crate::journal::{Direction, Outcome};
+use crate::journal::Direction;
 use crate::names::Digest;
-
-/// Number of outages that have a row on a page; the document for programs has all.
-const ROWS: usize = 500;
 
 /// One attempt of the run, from one clean state to the next.
 pub(super) struct AttemptView {
@@ -59,22 +59,6 @@ pub(super) struct TimeFigure {
     pub(super) part: bool,
     pub(super) value: String,
     pub(super) note: String,
-}
-
-/// Outages of services or of items, the longest first.
-pub(super) struct OutageTable {
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
-    pub(super) rows: Vec<OutageRow>,
-}
-
-/// Outage of an item or a service.
-pub(super) struct OutageRow {
-    pub(super) target: String,
-    pub(super) server: String,
-    pub(super) took: String,
-    pub(super) note: String,
-    pub(super) bars: Vec<Bar>,
 }
 
 /// Step as it was executed.
@@ -162,21 +146,10 @@ fn commit_start(attempt: &Attempt) -> u64 {
 
 impl ComparisonView {
     fn of(compared: &StateComparison) -> Self {
-        let (matches, differs, expected) = match compared.direction {
-            Direction::Forward => ("matches the plan", "differs from the plan", "expected"),
-            Direction::Back => (
-                "as it was before",
-                "differs from the state before",
-                "before",
-            ),
-        };
-        let (tone, result) = if !compared.differs.is_empty() {
-            (Tone::Bad, format!("{differs}:"))
-        } else if compared.is_same() {
-            (Tone::Good, matches.to_owned())
-        } else {
-            let but = "except for unmanaged files that appeared or disappeared during the run";
-            (Tone::Good, format!("{matches}, {but}"))
+        let (tone, result) = describe_comparison(compared);
+        let expected = match compared.direction {
+            Direction::Forward => "expected",
+            Direction::Back => "before",
         };
         let mut lines = compared.differs.clone();
         for path in &compared.appeared {
@@ -224,7 +197,8 @@ fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
     messages
 }
 
-fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
+/// Describes a change of direction, as a failure if one was the reason.
+pub(super) fn describe_turn(turn: &DirectionChange, attempt: &Attempt) -> (Tone, String) {
     match (turn.direction, turn.why.as_str()) {
         (Direction::Back, "undo") => (Tone::Warn, "rolled back by `undo`".to_owned()),
         // The reason names the step and the operation.
@@ -265,10 +239,6 @@ impl ManualStepWait {
     }
 }
 
-fn at_least(attempt: &Attempt) -> &'static str {
-    if attempt.partial { "at least " } else { "" }
-}
-
 fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
     let mut figures = Vec::new();
     let mut figure = |label, value, note: &str| {
@@ -294,21 +264,28 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
         let unavailable = attempt.outages.iter().filter(|one| one.since_us.is_some());
         let note = format!("{} of the items and services below", unavailable.count());
         figure("unavailable since", since, &note);
-        return figures;
     }
-    if let Some(outage) = attempt.outage {
-        let value = format!("{}{}", at_least(attempt), format_duration(outage.us()));
-        let (label, note) = match attempt.outcome {
-            Some(_) => ("outage", "from the first rename to the last"),
-            None => ("renames so far", "nothing is unavailable at this moment"),
-        };
-        figure(label, value, note);
-        figures.extend(outage_parts(attempt, &outage));
+    if attempt.outage.is_some() {
+        let value = format!(
+            "{}{}",
+            at_least(attempt),
+            format_duration(attempt.outage_us)
+        );
+        figure(
+            "outage",
+            value,
+            "at least one item or service was unavailable",
+        );
+    }
+    if let Some(renames) = attempt.renames {
+        let value = format!("{}{}", at_least(attempt), format_duration(renames.us()));
+        figure("all operations", value, "from the first rename to the last");
+        figures.extend(parts(attempt, &renames));
     }
     figures
 }
 
-fn outage_parts(attempt: &Attempt, outage: &TimeSpan) -> Vec<TimeFigure> {
+fn parts(attempt: &Attempt, whole: &TimeSpan) -> Vec<TimeFigure> {
     let breakdown = &attempt.breakdown;
     let mut parts = vec![
         ("renames", breakdown.renaming_us),
@@ -322,72 +299,9 @@ fn outage_parts(attempt: &Attempt, outage: &TimeSpan) -> Vec<TimeFigure> {
         label,
         part: true,
         value: format_duration(us),
-        note: format_share(us, outage.us()),
+        note: format_share(us, whole.us()),
     };
     parts.into_iter().map(figure).collect()
-}
-
-impl OutageTable {
-    fn of(id: &'static str, title: &'static str, attempt: &Attempt, axis: &Axis) -> Self {
-        let of_services = id == "services";
-        let outages = attempt.outages.iter();
-        let rows = outages
-            .filter(|outages| (outages.of == TargetKind::Service) == of_services)
-            .map(|outages| OutageRow::of(outages, attempt, axis));
-        Self {
-            id,
-            title,
-            rows: rows.collect(),
-        }
-    }
-
-    /// Returns the outages that have a row on a page.
-    pub(super) fn on_page(&self) -> &[OutageRow] {
-        &self.rows[..self.rows.len().min(ROWS)]
-    }
-
-    /// Returns the number of outages that have no row on a page.
-    pub(super) fn more(&self) -> usize {
-        self.rows.len().saturating_sub(ROWS)
-    }
-}
-
-impl OutageRow {
-    fn of(outages: &TargetOutages, attempt: &Attempt, axis: &Axis) -> Self {
-        let mut bars: Vec<Bar> = outages.spans.iter().map(|span| axis.bar(span)).collect();
-        bars.extend(outages.since_us.map(|since_us| axis.bar_from(since_us)));
-        let took = match (outages.since_us, attempt.outcome) {
-            (Some(since_us), None) if outages.spans.is_empty() => {
-                format!("since {}", format_moment(attempt, since_us))
-            }
-            (Some(_), Some(_)) if outages.spans.is_empty() => String::new(),
-            _ => format!("{}{}", at_least(attempt), format_duration(outages.total_us)),
-        };
-        let note = match (outages.since_us, outages.spans.len()) {
-            (Some(_), _) => describe_ongoing(outages.of, attempt).to_owned(),
-            (None, 0 | 1) => String::new(),
-            (None, times) => format!("unavailable {times} times"),
-        };
-        Self {
-            target: outages.target.clone(),
-            server: outages.server.clone().unwrap_or_default(),
-            took,
-            note,
-            bars,
-        }
-    }
-}
-
-/// Describes the state of a target that is not available again.
-fn describe_ongoing(kind: TargetKind, attempt: &Attempt) -> &'static str {
-    match (kind, attempt.outcome) {
-        (TargetKind::Service, None) => "stopped, not started yet",
-        (TargetKind::Service, Some(Outcome::Undone)) => "stopped; restart required",
-        (TargetKind::Service, Some(_)) => "stopped, not started again",
-        (_, None) => "removed, not restored yet",
-        (_, Some(_)) if attempt.partial => "removed; may be restored, as swaps are unrecorded",
-        (_, Some(_)) => "removed, not restored",
-    }
 }
 
 impl StepRow {

@@ -6,8 +6,10 @@
 //! position, and has every picture as a table too.
 
 mod attempt;
+mod outages;
 mod text;
 mod timeline;
+mod verdict;
 mod view;
 mod words;
 
@@ -21,29 +23,35 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, OutputFile};
 use crate::cli::terminal::out;
+use crate::cli::views::escapers::{css_string, sentence, with_code};
 use crate::deployment::tree::Tree;
 use crate::events::RunSummary;
+use crate::plan::Plan;
 
 use view::ReportView;
-use words::Tone;
 
-pub(crate) use words::{format_time, unavailable_since};
+pub(crate) use words::{format_duration, format_time, unavailable_since};
 
 /// Shows the summary of a run in the chosen format.
 pub(crate) fn show(
     tree: &Tree,
     summary: &RunSummary,
+    plan: Option<&Plan>,
     writer: Option<String>,
     format: OutputFormat,
     output: Option<&OutputFile>,
 ) -> Result<(), Failure> {
-    let view = &ReportView::of(tree, summary, writer.as_deref());
+    let view = &ReportView::of(tree, summary, plan, writer.as_deref());
     let document = match format {
         OutputFormat::Text => text::text(view, out::width()),
         OutputFormat::Markdown => rendered(MarkdownReport { view }),
         OutputFormat::Html => rendered(ReportPage {
             view,
-            version: env!("CARGO_PKG_VERSION"),
+            running: &format!("run {}", summary.run),
+            digest: &summary
+                .plan
+                .map(|plan| format!("plan {plan}"))
+                .unwrap_or_default(),
         }),
         OutputFormat::Json => {
             let content = ReportDocument {
@@ -72,7 +80,10 @@ struct MarkdownReport<'v> {
 #[template(path = "report.html")]
 struct ReportPage<'v> {
     view: &'v ReportView,
-    version: &'static str,
+    /// Head of each printed page.
+    running: &'v str,
+    /// Foot of each printed page.
+    digest: &'v str,
 }
 
 /// Content of the document.

@@ -1,16 +1,14 @@
 //! A report as text.
 
-use std::collections::BTreeMap;
 use std::iter;
 
-use super::attempt::{AttemptView, OutageRow, OutageTable};
+use super::attempt::AttemptView;
+use super::outages::{OutageRow, OutageTable};
 use super::view::{CommandView, ReportView};
-use super::words::Tone;
-use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, count, styled, wrapped};
+use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, styled, wrapped};
+use crate::cli::views::verdict::Tone;
 use crate::names::Escaped;
 
-/// Number of outages that are listed one by one; more are summarized by server.
-const LISTED: usize = 6;
 /// Column in which the facts about the run begin.
 const INDENT: usize = 13;
 /// Column in which the notes on a time begin.
@@ -78,10 +76,18 @@ impl TextReport {
     fn head(&mut self, view: &ReportView) {
         let title = wrapped(&Escaped(&view.title).to_string(), self.width, "  ");
         self.lines.push(styled(BOLD, title));
-        let state = styled(style(view.tone), view.state);
+        let headline = wrapped(
+            &Escaped(&view.verdict.headline).to_string(),
+            self.width,
+            "  ",
+        );
+        self.lines.push(styled(style(view.verdict.tone), headline));
+        for point in &view.verdict.points {
+            self.wrap("- ", point, 2);
+        }
         let (run, exit) = (Escaped(&view.run), Escaped(&view.exit));
-        self.lines
-            .push(format!("  {:<11}{run}: {state}{exit}", "run"));
+        let run = format!("  {:<11}{run}: {}{exit}", "run", view.state);
+        self.lines.push(run);
         for (name, value) in &view.facts {
             self.wrap(&format!("  {name:<11}"), value, INDENT);
         }
@@ -146,11 +152,7 @@ impl TextReport {
     }
 
     fn outages(&mut self, table: &OutageTable) {
-        let lines = if table.rows.len() > LISTED {
-            summarize_outages(table)
-        } else {
-            table.rows.iter().map(describe_outage).collect()
-        };
+        let lines: Vec<String> = table.groups.iter().map(describe_outage).collect();
         self.section(&table.title.to_lowercase(), &lines, |report, line| {
             report.wrap("  ", line, 2);
         });
@@ -205,39 +207,4 @@ fn describe_outage(outage: &OutageRow) -> String {
     let parts = [outage.took.as_str(), outage.note.as_str()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     format!("{}{on}: {}", outage.target, parts.join(", "))
-}
-
-/// Summarizes outages by server, with the shortest and the longest time.
-fn summarize_outages(table: &OutageTable) -> Vec<String> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&OutageRow>> = BTreeMap::new();
-    for row in &table.rows {
-        groups
-            .entry((&row.server, &row.note))
-            .or_default()
-            .push(row);
-    }
-    groups.values().map(|group| describe_group(group)).collect()
-}
-
-/// Describes similar outages, the longest first.
-fn describe_group(group: &[&OutageRow]) -> String {
-    let (longest, shortest) = (group[0], group[group.len() - 1]);
-    if group.len() == 1 {
-        return describe_outage(longest);
-    }
-    let took = if shortest.took == longest.took {
-        longest.took.clone()
-    } else {
-        format!(
-            "{} to {}, longest {}",
-            shortest.took, longest.took, longest.target
-        )
-    };
-    describe_outage(&OutageRow {
-        target: count(group.len(), "item", "items"),
-        server: longest.server.clone(),
-        took,
-        note: longest.note.clone(),
-        bars: Vec::new(),
-    })
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{format_duration, server_name};
+use super::words::{format_duration, format_moment, server_name};
 use crate::events::{Attempt, TimeSpan};
 use crate::journal::Direction;
 use crate::plan::OperationKind;
@@ -15,16 +15,22 @@ const LANES: usize = 40;
 const WIDEST_WAIT: f64 = 0.12;
 /// Resolution at which operations are drawn apart.
 const FINEST: f64 = 0.25;
-/// Narrowest step that has its number written in it.
-const NARROWEST: f64 = 2.5;
+/// Most steps of which each has a label; of more, only some.
+const LABELS: usize = 24;
+/// Width of a label.
+const LABEL: f64 = 3.2;
 
 /// Picture of an attempt.
 pub(super) struct TimeLineView {
+    /// Time of the wall clock at the start of the picture.
+    pub(super) start: String,
     /// Length of the time that the picture shows.
     pub(super) length: String,
     /// True if a wait is drawn shorter than it was.
     pub(super) is_shortened: bool,
     pub(super) steps: Vec<Bar>,
+    /// Numbers of steps, from 1, and their positions.
+    pub(super) labels: Vec<(usize, f64)>,
     pub(super) syncs: Vec<Bar>,
     pub(super) waits: Vec<Bar>,
     pub(super) lanes: Vec<Lane>,
@@ -54,7 +60,8 @@ pub(super) struct Tick {
 
 impl TimeLineView {
     pub(super) fn of(attempt: &Attempt, axis: &Axis) -> Self {
-        let bars = |spans: &[TimeSpan]| spans.iter().map(|span| axis.bar(span)).collect();
+        let bars =
+            |spans: &[TimeSpan]| -> Vec<Bar> { spans.iter().map(|span| axis.bar(span)).collect() };
         let steps: Vec<TimeSpan> = attempt.steps.iter().map(|step| step.span).collect();
         let syncs: Vec<TimeSpan> = attempt
             .steps
@@ -69,6 +76,8 @@ impl TimeLineView {
         Self {
             length: format_duration(axis.shown.us()),
             is_shortened: axis.shrink < 1.0,
+            start: format_moment(attempt, axis.shown.from_us),
+            labels: labels(&bars(&steps)),
             steps: bars(&steps),
             syncs: bars(&syncs),
             waits: bars(&axis.idle),
@@ -79,9 +88,13 @@ impl TimeLineView {
 }
 
 impl Bar {
-    /// Returns whether a number can be written in it.
-    pub(super) fn is_wide(&self) -> bool {
-        self.width >= NARROWEST
+    /// Returns the bar from the start of the first one to the end of the last.
+    pub(super) fn around<'a>(bars: impl Iterator<Item = &'a Bar>) -> Option<Self> {
+        bars.copied().reduce(|around, bar| {
+            let (x, end) = (around.x.min(bar.x), around.end.max(bar.end));
+            let width = rounded(end - x).max(FINEST);
+            Self { x, end, width }
+        })
     }
 }
 
@@ -155,6 +168,25 @@ impl Axis {
     }
 }
 
+/// Returns the numbers of the steps with positions at which they do not overlap, as near to the begin of
+/// each step as that allows.
+fn labels(steps: &[Bar]) -> Vec<(usize, f64)> {
+    let every = steps.len().div_ceil(LABELS).max(1);
+    let steps = steps.iter().enumerate().step_by(every);
+    let mut labels: Vec<(usize, f64)> = steps.map(|(at, bar)| (at + 1, bar.x)).collect();
+    let mut least = 0.0_f64;
+    for (_, x) in &mut labels {
+        *x = x.max(least);
+        least = *x + LABEL;
+    }
+    let mut most = 100.0 - LABEL;
+    for (_, x) in labels.iter_mut().rev() {
+        *x = rounded(x.min(most));
+        most = *x - LABEL;
+    }
+    labels
+}
+
 /// Rounds to a hundredth: a finer position is not visible, and would only make the page longer.
 fn rounded(percent: f64) -> f64 {
     (percent * 100.0).round() / 100.0
@@ -190,5 +222,32 @@ fn tick_class(kind: OperationKind, direction: Direction) -> &'static str {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => removes,
         OperationKind::Install | OperationKind::Start | OperationKind::Enable => adds,
         _ => "changes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(x: f64) -> Bar {
+        Bar {
+            x,
+            end: x,
+            width: FINEST,
+        }
+    }
+
+    #[test]
+    fn labels_of_short_steps_are_beside_each_other() {
+        let all = labels(&[step(0.0), step(0.5), step(50.0), step(99.0), step(99.5)]);
+        let expected = [(1, 0.0), (2, 3.2), (3, 50.0), (4, 93.6), (5, 96.8)];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn labels_of_many_steps_are_within_the_picture() {
+        let all = labels(&[step(99.9); 200]);
+        assert!(all.iter().all(|(_, x)| (0.0..=96.8).contains(x)), "{all:?}");
+        assert!(all.len() > 20);
     }
 }

@@ -1,12 +1,17 @@
 //! View of a run in words, from its summary: the one content of every form of the report.
 
 use super::attempt::AttemptView;
-use super::words::{Tone, format_duration, format_time};
+use super::verdict::{operations_done, unavailable, verdict};
+use super::words::{format_duration, format_time};
 use crate::cli::advice::command_for;
+use crate::cli::terminal::out::number;
+use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable, staged_bytes};
+use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, Outcome, RunState};
+use crate::events::{EventSubject, RunSummary, Session, StepTiming};
+use crate::journal::{Damaged, Direction, RunState};
+use crate::plan::Plan;
 use crate::run::describe_run_state;
 
 /// Report on a run in words. Its texts are not escaped yet.
@@ -15,7 +20,7 @@ pub(super) struct ReportView {
     pub(super) run: String,
     /// State of the run, in a word or two.
     pub(super) state: &'static str,
-    pub(super) tone: Tone,
+    pub(super) verdict: Verdict,
     /// Exit code of the last command, after the state.
     pub(super) exit: String,
     /// Facts about the run: name and value.
@@ -24,10 +29,24 @@ pub(super) struct ReportView {
     pub(super) events: String,
     /// Actions that are required if the run is not finished.
     pub(super) next: Vec<String>,
+    /// Time at which an unfinished run is reported.
+    pub(super) written: Option<String>,
+    /// Changes of the plan, if it is readable.
+    pub(super) changes: Vec<ChangeRow>,
+    pub(super) planned: Vec<PlannedRow>,
+    /// Prerequisites that a person confirmed.
+    pub(super) confirmed: Vec<String>,
     /// Attempts, the newest first.
     pub(super) attempts: Vec<AttemptView>,
     pub(super) commands: Vec<CommandView>,
     pub(super) missing: Vec<String>,
+}
+
+/// Part of the plan, with what became of it in the first attempt.
+pub(super) struct PlannedRow {
+    pub(super) what: &'static str,
+    pub(super) planned: String,
+    pub(super) actual: String,
 }
 
 /// Command that worked on the run.
@@ -42,7 +61,12 @@ pub(super) struct CommandView {
 }
 
 impl ReportView {
-    pub(super) fn of(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -> Self {
+    pub(super) fn of(
+        tree: &Tree,
+        summary: &RunSummary,
+        plan: Option<&Plan>,
+        writer: Option<&str>,
+    ) -> Self {
         let attempts = (0..summary.attempts.len()).rev();
         let commands = summary.commands.iter().enumerate();
         let is_running = |at: usize| writer.is_some() && at + 1 == summary.commands.len();
@@ -50,13 +74,18 @@ impl ReportView {
             title: title(summary),
             run: summary.run.clone(),
             state: describe_run_state(summary.state),
-            tone: state_tone(summary.state),
+            verdict: verdict(tree, summary, writer),
             exit: exit(summary.exit_code, summary.exit.as_deref())
                 .map(|exit| format!("; exit code {exit}"))
                 .unwrap_or_default(),
             facts: facts(tree, summary),
             events: tree.shown(Some(&ROLLUP_DIR.run(&summary.run).events())),
             next: next(tree, summary.state, writer),
+            written: (!matches!(summary.state, RunState::Closed(_)))
+                .then(|| format_time(&jiff::Timestamp::now().to_string())),
+            changes: plan.map(changes).unwrap_or_default(),
+            planned: planned(summary, plan),
+            confirmed: confirmed(summary, plan),
             attempts: attempts.map(|at| AttemptView::of(summary, at)).collect(),
             commands: commands
                 .map(|(at, command)| CommandView::of(command, is_running(at)))
@@ -101,14 +130,6 @@ fn title(summary: &RunSummary) -> String {
     }
 }
 
-fn state_tone(state: RunState) -> Tone {
-    match state {
-        RunState::Closed(Outcome::Applied) => Tone::Good,
-        RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => Tone::Warn,
-        RunState::Staging | RunState::Unfinished(_) | RunState::Damaged(_) => Tone::Bad,
-    }
-}
-
 /// Formats an exit code with its name.
 fn exit(code: Option<u8>, name: Option<&str>) -> Option<String> {
     let code = code?;
@@ -142,15 +163,6 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     for line in &summary.scope {
         facts.push(("scope", line.clone()));
     }
-    if let Some(undo) = &summary.undo {
-        let command = command_for(tree.path(), &format!("undo {}", summary.run));
-        let answer = if undo.possible {
-            format!("possible: `{command}`")
-        } else {
-            format!("not possible: {}", undo.why_not())
-        };
-        facts.push(("undo", answer));
-    }
     if let Some(plan) = summary.plan {
         facts.push(("plan", plan.to_string()));
     }
@@ -158,6 +170,83 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
         facts.push(("expected", expected.to_string()));
     }
     facts
+}
+
+/// Compares the plan with the first attempt to apply it.
+fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
+    let Some(attempt) = summary.attempts.first() else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    let mut row = |what, planned: String, actual: String| {
+        rows.push(PlannedRow {
+            what,
+            planned,
+            actual,
+        });
+    };
+    let forward = |step: &&StepTiming| step.direction == Direction::Forward && step.id.is_some();
+    let steps = attempt.steps.iter().filter(forward);
+    row(
+        "steps",
+        number(summary.steps.len() as u64),
+        number(steps.clone().count() as u64),
+    );
+    let operations = summary.steps.iter().map(|step| step.operations).sum();
+    let done: u64 = steps.map(|step| step.operations).sum();
+    let rolled_back = done.saturating_sub(operations_done(attempt));
+    let actual = match rolled_back {
+        0 => number(done),
+        back => format!("{}, {} rolled back", number(done), number(back)),
+    };
+    row("operations", number(operations), actual);
+    if let Some((plan, staged)) = plan.zip(attempt.staged.and(attempt.bytes)) {
+        let bytes = |bytes: u64| format!("{} bytes", number(bytes));
+        row("staged", bytes(staged_bytes(plan)), bytes(staged));
+    }
+    if let Some(plan) = plan {
+        row(
+            "unavailable",
+            planned_unavailable(plan),
+            unavailable(attempt),
+        );
+    }
+    let manual = summary.steps.iter().filter(|step| step.action == "manual");
+    let manual = manual.count();
+    if manual > 0 {
+        let waits = attempt.waits.iter();
+        let answered = waits.filter(|wait| wait.answer.is_some()).count();
+        let answered = format!("{} answered", number(answered as u64));
+        row("manual steps", number(manual as u64), answered);
+    }
+    let compared = attempt.compared.as_ref();
+    let forward = compared.filter(|compared| compared.direction == Direction::Forward);
+    if let (Some(expected), Some(compared)) = (summary.expected, forward) {
+        let is_same = match compared.measured == Some(expected) {
+            true => "the same",
+            false => "different",
+        };
+        let measured = compared.measured.map(|measured| measured.short());
+        let measured = measured.as_deref().unwrap_or("unknown");
+        let measured = format!("{measured}, {is_same}");
+        row("digest of the state", expected.short(), measured);
+    }
+    rows
+}
+
+/// Describes the prerequisites that a person confirmed, with the questions if the plan is readable.
+fn confirmed(summary: &RunSummary, plan: Option<&Plan>) -> Vec<String> {
+    let questions = plan.map(|plan| plan.confirmations.as_slice());
+    let ids = summary.confirmed.iter();
+    ids.map(|id| {
+        let questions = questions.unwrap_or_default().iter();
+        let question = questions.filter(|one| one.id == *id);
+        match question.map(|one| &one.question).next() {
+            Some(question) => format!("{id}: {question}"),
+            None => id.clone(),
+        }
+    })
+    .collect()
 }
 
 /// Describes the gaps of the report.

@@ -8,29 +8,6 @@ use crate::events::Attempt;
 /// Format of a time in UTC.
 const TO_THE_SECOND: &str = "%Y-%m-%d %H:%M:%S UTC";
 
-/// Severity of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Good,
-    Warn,
-    Bad,
-}
-
-impl Tone {
-    pub(super) fn is_bad(self) -> bool {
-        self == Tone::Bad
-    }
-
-    /// Returns the CSS class of a notice.
-    pub(super) fn notice(self) -> &'static str {
-        match self {
-            Tone::Good => "good",
-            Tone::Warn => "loud",
-            Tone::Bad => "bad",
-        }
-    }
-}
-
 /// Returns the name of a server; targets without one are shared.
 pub(super) fn server_name(server: Option<&String>) -> String {
     server.map_or("shared by all", String::as_str).to_owned()
@@ -55,7 +32,7 @@ pub(crate) fn format_time(at: &str) -> String {
 }
 
 /// Formats a duration in the unit that suits it.
-pub(super) fn format_duration(us: u64) -> String {
+pub(crate) fn format_duration(us: u64) -> String {
     duration(Duration::from_micros(us))
 }
 
@@ -75,6 +52,11 @@ pub(super) fn format_moment(attempt: &Attempt, us: u64) -> String {
         Some(moment) => moment.strftime(TO_THE_SECOND).to_string(),
         None => "an unknown time".to_owned(),
     }
+}
+
+/// Returns the words before a time of an attempt of which events are missing.
+pub(super) fn at_least(attempt: &Attempt) -> &'static str {
+    if attempt.partial { "at least " } else { "" }
 }
 
 /// Formats a part of a whole in percent.

@@ -1,0 +1,95 @@
+//! Verdict on a plan: whether it can be applied, and what to decide before.
+
+use super::Showing;
+use super::view::PlanView;
+use crate::cli::terminal::out::count;
+use crate::cli::views::verdict::{Tone, Verdict};
+use crate::names::same_name;
+
+/// Returns the verdict on a plan, as far as the command that shows it knows it.
+pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
+    let points = points(view);
+    let to_consider = match points.len() {
+        0 => "nothing to consider first".to_owned(),
+        points => format!("{} to consider first", count(points, "point", "points")),
+    };
+    let (tone, headline) = if view.plan.digest.is_none() {
+        let headline =
+            "A preview without a payload: nothing was compared, and there is nothing to approve";
+        (Tone::Warn, headline.to_owned())
+    } else if !showing.is_current {
+        let headline = "A saved plan: `rollup plan FILE` checks whether it still holds";
+        (Tone::Warn, format!("{headline}; {to_consider}"))
+    } else {
+        let tone = match points.is_empty() {
+            true => Tone::Good,
+            false => Tone::Warn,
+        };
+        (
+            tone,
+            format!("Can be applied: every check passed; {to_consider}"),
+        )
+    };
+    Verdict {
+        tone,
+        headline,
+        points,
+    }
+}
+
+/// Returns what a person should know before a decision, the most severe first.
+fn points(view: &PlanView<'_>) -> Vec<String> {
+    let plan = view.plan;
+    let mut points = Vec::new();
+    for one in &plan.confirmations {
+        let (question, id) = (&one.question, &one.id);
+        points.push(format!(
+            "Not checked, to be confirmed by you (`--confirm {id}`): {question}"
+        ));
+    }
+    points.extend(
+        view.undo
+            .points
+            .iter()
+            .map(|point| format!("Point of no return: {point}")),
+    );
+    points.extend(
+        view.permanent_outages
+            .iter()
+            .map(|outage| format!("Permanent: {outage}")),
+    );
+    points.extend(
+        view.warnings
+            .iter()
+            .map(|warning| format!("Warning: {warning}")),
+    );
+    points.extend(view.scope.iter().map(|line| format!("Scope: {line}")));
+    for step in &plan.steps {
+        let Some(manual) = &step.manual else { continue };
+        let title = match same_name(&step.title, &step.id) {
+            true => String::new(),
+            false => format!(": {}", step.title),
+        };
+        let on = match manual.servers.as_slice() {
+            [] => String::new(),
+            servers => format!(", on {}", servers.join(", ")),
+        };
+        let optional = if manual.optional { ", optional" } else { "" };
+        let id = &step.id;
+        points.push(format!("By hand{optional}: step {id}{title}{on}"));
+    }
+    if !view.new_items.is_empty() {
+        points.push(format!(
+            "New here, not installed before this run: {}",
+            view.new_items.join(", ")
+        ));
+    }
+    for step in &view.left_out {
+        points.push(format!(
+            "Left out of step {}, as not installed here: {}",
+            step.id,
+            step.left_out.join(", ")
+        ));
+    }
+    points
+}

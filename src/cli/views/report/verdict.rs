@@ -1,0 +1,208 @@
+//! Verdict on a run: its result, and what has to be known with it.
+
+use super::attempt::describe_turn;
+use super::words::{at_least, format_duration, format_moment, unavailable_since};
+use crate::cli::advice::command_for;
+use crate::cli::terminal::out::{first_few, number, on_servers};
+use crate::cli::views::plan::unavailable_count;
+use crate::cli::views::restarts::describe_restarts;
+use crate::cli::views::verdict::{Tone, Verdict};
+use crate::deployment::tree::Tree;
+use crate::events::{Attempt, RunSummary, StateComparison, TargetKind, TargetOutages};
+use crate::journal::{Direction, Outcome, RunState};
+use crate::run::describe_run_state;
+
+/// Largest number of targets or differences that are named; the tables have all.
+const NAMED: usize = 6;
+
+/// Returns the verdict on a run. `writer` describes the process that changes the deployment now.
+pub(super) fn verdict(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -> Verdict {
+    let newest = summary.attempts.last();
+    let (tone, headline) = match (summary.state, writer) {
+        (RunState::Closed(outcome), _) => closed(outcome, newest),
+        (_, Some(writer)) => (
+            Tone::Warn,
+            format!("In progress: {writer} is changing the deployment"),
+        ),
+        (RunState::Staged, None) => (
+            Tone::Warn,
+            "Staged and not begun: nothing has changed".to_owned(),
+        ),
+        (RunState::Staging, None) => (
+            Tone::Bad,
+            "Died while staging: nothing has changed".to_owned(),
+        ),
+        (RunState::Unfinished(_), None) => {
+            let done = newest.map_or(0, operations_done);
+            let planned = summary.steps.iter().map(|step| step.operations).sum();
+            let (done, planned) = (number(done), number(planned));
+            (
+                Tone::Bad,
+                format!("Unfinished: {done} of {planned} operations are done"),
+            )
+        }
+        (state @ RunState::Damaged(_), None) => {
+            let state = describe_run_state(state);
+            (Tone::Bad, format!("Not known with certainty: {state}"))
+        }
+    };
+    Verdict {
+        tone,
+        headline,
+        points: points(tree, summary, newest),
+    }
+}
+
+/// Counts the operations that are done and not rolled back.
+pub(super) fn operations_done(attempt: &Attempt) -> u64 {
+    let of = |direction: Direction| -> u64 {
+        let steps = attempt.steps.iter();
+        let steps = steps.filter(|step| step.direction == direction);
+        steps.map(|step| step.operations).sum()
+    };
+    of(Direction::Forward).saturating_sub(of(Direction::Back))
+}
+
+fn closed(outcome: Outcome, attempt: Option<&Attempt>) -> (Tone, String) {
+    let compared = attempt.and_then(|attempt| attempt.compared.as_ref());
+    let (tone, result) = match compared {
+        None => (
+            Tone::Warn,
+            "its comparison with the expected state is not recorded".to_owned(),
+        ),
+        Some(compared) => describe_comparison(compared),
+    };
+    let failed = attempt.is_some_and(|attempt| failures(attempt).next().is_some());
+    match outcome {
+        Outcome::Applied if tone == Tone::Good => (tone, format!("Succeeded: {result}")),
+        Outcome::Applied => (tone, format!("Finished: {result}")),
+        Outcome::Undone if failed => (Tone::Bad, format!("Failed, and rolled back: {result}")),
+        Outcome::Undone => (Tone::Warn.max(tone), format!("Rolled back: {result}")),
+        Outcome::Accepted => {
+            let by = attempt.and_then(|attempt| attempt.accepted.as_ref());
+            let by = by.map(|(by, reason)| format!(" by {by}: {reason}"));
+            let by = by.unwrap_or_default();
+            (Tone::Warn, format!("Closed in its current state{by}"))
+        }
+    }
+}
+
+/// Describes the result of a comparison.
+pub(super) fn describe_comparison(compared: &StateComparison) -> (Tone, String) {
+    let (matches, differs) = match compared.direction {
+        Direction::Forward => (
+            "the result matches the plan",
+            "the result differs from the plan",
+        ),
+        Direction::Back => (
+            "everything is as it was before",
+            "something differs from the state before",
+        ),
+    };
+    let except = "except for unmanaged files that appeared or disappeared during the run";
+    if !compared.differs.is_empty() {
+        (Tone::Bad, differs.to_owned())
+    } else if compared.is_same() {
+        (Tone::Good, matches.to_owned())
+    } else {
+        (Tone::Good, format!("{matches}, {except}"))
+    }
+}
+
+/// Returns the failures because of which an attempt turned back.
+fn failures(attempt: &Attempt) -> impl Iterator<Item = String> {
+    let turns = attempt
+        .turns
+        .iter()
+        .map(|turn| describe_turn(turn, attempt));
+    turns.filter_map(|(tone, text)| tone.is_bad().then_some(text))
+}
+
+/// Returns what has to be known with the result: failures first.
+fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<String> {
+    let mut points = Vec::new();
+    if let Some(attempt) = newest {
+        points.extend(failures(attempt));
+        if attempt.outcome.is_none() {
+            let last = summary.commands.last();
+            points.extend(last.into_iter().flat_map(|last| last.reasons.clone()));
+        }
+        points.extend(unavailable_now(attempt));
+        points.extend(unavailable_for_good(attempt));
+        points.extend(outage(attempt));
+        if let Some(compared) = &attempt.compared
+            && !compared.differs.is_empty()
+        {
+            let differs = first_few(compared.differs.iter().cloned(), NAMED);
+            points.push(format!("Different: {}", differs.join("; ")));
+        }
+    }
+    if !summary.pending.is_empty() {
+        let restarts = describe_restarts(&summary.pending).join("; ");
+        let ack = command_for(tree.path(), &format!("ack {}", summary.run));
+        points.push(format!("Action required: restart {restarts}, then `{ack}`"));
+    }
+    if let Some(undo) = &summary.undo {
+        let command = command_for(tree.path(), &format!("undo {}", summary.run));
+        points.push(match undo.possible {
+            true => format!("Can be undone: `{command}`"),
+            false => format!("Cannot be undone: {}", undo.why_not()),
+        });
+    }
+    points
+}
+
+/// Names what is unavailable until the run is finished, and since when.
+fn unavailable_now(attempt: &Attempt) -> Option<String> {
+    let since = unavailable_since(attempt)?;
+    let targets = ongoing(attempt).map(describe_target);
+    let targets = first_few(targets, NAMED).join("; ");
+    Some(format!("Unavailable since {since}: {targets}"))
+}
+
+/// Names what a closed run left unavailable.
+fn unavailable_for_good(attempt: &Attempt) -> Option<String> {
+    attempt.outcome?;
+    let targets = first_few(ongoing(attempt).map(describe_target), NAMED);
+    let is_any = !targets.is_empty();
+    is_any.then(|| format!("Unavailable after the run: {}", targets.join("; ")))
+}
+
+fn ongoing(attempt: &Attempt) -> impl Iterator<Item = &TargetOutages> {
+    attempt.outages.iter().filter(|one| one.since_us.is_some())
+}
+
+fn describe_target(outages: &TargetOutages) -> String {
+    on_servers(&outages.target, outages.server.as_deref())
+}
+
+/// Counts what was unavailable during an attempt, and is available again.
+pub(super) fn unavailable(attempt: &Attempt) -> String {
+    let of = |kind: TargetKind| {
+        let targets = attempt.outages.iter().filter(|one| one.of == kind);
+        let targets = targets.filter(|one| !one.spans.is_empty());
+        targets.map(|one| &one.target).collect()
+    };
+    unavailable_count(&of(TargetKind::Item), &of(TargetKind::Service))
+}
+
+/// Describes the outage of an attempt: the targets, and the time in which at least one of them was
+/// unavailable.
+fn outage(attempt: &Attempt) -> Option<String> {
+    let Some(outage) = attempt.outage else {
+        let is_over = attempt.outcome.is_some() && attempt.outages.is_empty();
+        let was_tried = !attempt.swaps.is_empty() && !attempt.partial;
+        return (is_over && was_tried).then(|| "Unavailable: nothing, at any time".to_owned());
+    };
+    let what = unavailable(attempt);
+    let took = format_duration(attempt.outage_us);
+    let (at_least, from) = (at_least(attempt), format_moment(attempt, outage.from_us));
+    let waited = attempt.waits.iter().map(|wait| wait.span.within(&outage));
+    let waited = match waited.sum() {
+        0 => String::new(),
+        us => format!("; {} of it the run waited for people", format_duration(us)),
+    };
+    Some(format!(
+        "Unavailable: {what}, for {at_least}{took} from {from}{waited}"
+    ))
+}
