@@ -40,6 +40,25 @@ Exit codes, explained by `rollup explain CODE`:
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+    /// Show progress: a bar on a terminal and lines elsewhere, only lines, or nothing
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "auto|plain|none",
+        hide_possible_values = true,
+        default_value_t = ProgressMode::Auto,
+        hide_default_value = true
+    )]
+    pub(super) progress: ProgressMode,
+}
+
+/// Display of progress on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ProgressMode {
+    Auto,
+    Plain,
+    None,
 }
 
 #[derive(Debug, Subcommand)]

@@ -49,7 +49,7 @@ use args::{Cli, Command};
 use envelope::Envelope;
 use exit::Exit;
 use failure::{Failure, FailureDocument, OfRun};
-use terminal::{console, out, signals};
+use terminal::{console, display, out, signals};
 
 use crate::deployment::tree::Tree;
 use crate::names::is_hidden;
@@ -81,6 +81,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    display::set_mode(cli.progress);
     let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();

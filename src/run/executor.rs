@@ -9,14 +9,14 @@ use super::containers::{make_containers, missing_containers, remove_empty_contai
 use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
-use super::measure::{Measured, differences, measure};
+use super::measure::{Measured, bytes_of, differences_in, measure};
 use super::restarts::{after_rollback, after_run, started};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
 use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
 use super::walk::{BackwardExceptions, SwapWalk};
-use super::{Event, Listener, OnFailure, RunError, check_not_stopped};
+use super::{CHECKING, Event, Listener, OnFailure, RunError, begin_phase, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
@@ -25,6 +25,7 @@ use crate::journal::{
     SwapState, next_count, next_number, read_plan, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
+use crate::phase::Phase;
 use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, digest_of};
 
 /// Most unknown objects that are named; further ones are counted.
@@ -144,6 +145,7 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let StagedRun { run, mut journal } = staged;
+    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
     let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
     let begun = checked.and_then(|fingerprints| {
         let committing = committing(disk, plan, &run)?;
@@ -151,6 +153,7 @@ pub fn commit(
         journal.write(disk, committing)?;
         Ok(fingerprints)
     });
+    drop(checking);
     match begun {
         Ok(fingerprints) => {
             listener.report(&Event::Committing);
@@ -185,6 +188,7 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
+    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
     let exceptions = exceptions_of(disk, run, &plan)?;
     let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
     check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
@@ -208,6 +212,7 @@ pub fn resume(
     }
     // The changes of the dead process go to disk before anything follows them.
     disk.sync()?;
+    drop(checking);
     listener.report(&Event::Committing);
     Ok(walk_forward(&mut SwapWalk {
         disk,
@@ -237,6 +242,7 @@ pub fn undo(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
+    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
     let exceptions = exceptions_of(disk, run, &plan)?;
     check::back(disk, &plan, &run.directory, &exceptions)?;
     if if_changed == ChangedFilePolicy::Refuse {
@@ -255,6 +261,7 @@ pub fn undo(
         turn(disk, &mut journal, Direction::Back, "undo", unmanaged)?;
     }
     disk.sync()?;
+    drop(checking);
     let fingerprints = Fingerprints::new();
     let mut walk = SwapWalk {
         disk,
@@ -626,7 +633,9 @@ fn compare_with_expected_state(
         .filter(|entry| entry.kind != EntryKind::Unmanaged)
         .cloned()
         .collect();
-    let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
+    let phase = Phase::bytes("verifying", bytes_of(&managed), "comparing");
+    let phase = begin_phase(walk.listener, phase);
+    let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted, &phase)?;
     let mut differs = measured.differences(walk.disk.tree(), &managed)?;
     let recorded = attributes::read(walk.disk.tree(), walk.run)?;
     differs.extend(attributes::differences(walk.disk.tree(), &recorded)?);
@@ -668,6 +677,9 @@ fn compare_with_before(
     begun: &BTreeSet<RelPath>,
     missing: &[RelPath],
 ) -> Result<Digest, RunError> {
+    let bytes = walk.plan.swaps.iter().map(|swap| bytes_of(&swap.old)).sum();
+    let phase = Phase::bytes("verifying", bytes, "comparing");
+    let phase = begin_phase(walk.listener, phase);
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
@@ -695,7 +707,7 @@ fn compare_with_before(
             .cloned()
             .collect();
         found.extend(
-            differences(walk.disk.tree(), &managed)?
+            differences_in(walk.disk.tree(), &managed, &phase)?
                 .iter()
                 .map(ToString::to_string),
         );

@@ -10,11 +10,12 @@ use super::restarts::{after_rollback, started};
 use super::undoable::{UndoCheck, unmanaged_in_objects};
 use super::unmanaged::unmanaged_now;
 use super::walk::SwapWalk;
-use super::{Event, Listener, RunError, check_not_stopped};
+use super::{CHECKING, Event, Listener, RunError, begin_phase, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, JournalWriter, Outcome, Record, Restarts, Run};
 use crate::names::{Digest, RelPath, error_chain};
+use crate::phase::Phase;
 use crate::plan::Plan;
 
 /// Rolls a finished run back. `runs` are all runs of the deployment, oldest first; `site` is its
@@ -37,6 +38,7 @@ pub fn reopen(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
+    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
     let exceptions = checked.exceptions(run, &plan);
     let unmanaged = unmanaged_in_objects(disk.tree(), run, &plan, &exceptions.left_alone)?;
     let mut unmanaged: Vec<RelPath> = unmanaged.into_iter().map(|(_, file)| file).collect();
@@ -51,6 +53,7 @@ pub fn reopen(
         }
     }
     let measured = measured_now(disk, &plan)?;
+    drop(checking);
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     journal.write(
@@ -88,11 +91,10 @@ pub fn reopen(
 
 /// Returns the digest of the state that a failing rollback goes forward to.
 fn measured_now(disk: &LockedDeployment, plan: &Plan) -> Result<Digest, RunError> {
-    let known = plan
-        .expected_state
-        .as_ref()
-        .map(|expected| expected.entries.as_slice());
-    Ok(measure(disk.tree(), &plan.live_paths(), known.unwrap_or_default())?.digest)
+    let known = plan.expected_state.as_ref();
+    let known = known.map_or(&[][..], |expected| &expected.entries);
+    let phase = Phase::hidden();
+    Ok(measure(disk.tree(), &plan.live_paths(), known, &phase)?.digest)
 }
 
 /// Goes forward again, once, after the rollback of a finished run failed, to the state that it found.

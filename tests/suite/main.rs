@@ -54,6 +54,7 @@ mod power;
 mod prerequisites;
 mod previews;
 mod procedures;
+mod progress;
 mod promises;
 mod property;
 mod pruning;
