@@ -34,6 +34,7 @@ mod named;
 mod recovery;
 mod run_summary;
 mod saved;
+mod table;
 
 mod commands;
 

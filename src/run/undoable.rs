@@ -602,6 +602,9 @@ pub struct UndoAnswer {
     pub possible: bool,
     /// Reasons why not.
     pub reasons: Vec<String>,
+    /// Number of the newest later run that has to be undone first, if that is what it takes.
+    #[serde(skip)]
+    pub later: Option<u32>,
     /// Procedures of which it restores the records; what they changed elsewhere is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_elsewhere: Vec<String>,
@@ -641,9 +644,14 @@ pub fn undo_answers(
             Some(own) if possible => unmarked_procedures_run(tree, run, &own.plan)?,
             _ => Vec::new(),
         };
+        let later = match check.permanent()?.contains(&run.number) {
+            true => None,
+            false => check.later_in_the_way.get(&run.number),
+        };
         let answer = UndoAnswer {
             possible,
             reasons,
+            later: later.and_then(|later| later.last().copied()),
             unknown_elsewhere,
         };
         answers.insert(run.number, answer);

@@ -26,6 +26,7 @@ mod events;
 mod exit_codes;
 mod findings;
 mod from_article;
+mod histories;
 mod hostile;
 mod identities;
 mod importing;
