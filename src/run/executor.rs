@@ -9,14 +9,14 @@ use super::containers::{make_containers, missing_containers, remove_empty_contai
 use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
-use super::measure::{Measured, bytes_of, differences_in, measure};
+use super::measure::{Measured, bytes_of, differences_in, measure, old_bytes};
 use super::restarts::{after_rollback, after_run, started};
-use super::stage::StagedRun;
+use super::stage::{StagedRun, bytes_to_stage};
 use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
 use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
 use super::walk::{BackwardExceptions, SwapWalk};
-use super::{CHECKING, Event, Listener, OnFailure, RunError, begin_phase, check_not_stopped};
+use super::{Event, Listener, OnFailure, RunError, begin_checking, begin_phase, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
@@ -145,8 +145,8 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let StagedRun { run, mut journal } = staged;
-    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
-    let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
+    let checking = begin_checking(listener, old_bytes(plan));
+    let checked = check::forward(disk, plan, &run, NewObjects::ReadBack, &checking);
     let begun = checked.and_then(|fingerprints| {
         let committing = committing(disk, plan, &run)?;
         check_not_stopped(listener)?;
@@ -188,10 +188,12 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
+    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
     let exceptions = exceptions_of(disk, run, &plan)?;
-    let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
-    check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
+    let new_objects = NewObjects::StagedEarlier;
+    let fingerprints = check::forward(disk, &plan, &run.directory, new_objects, &checking)?;
+    let missing = IfMissing::Changed;
+    check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
@@ -242,17 +244,12 @@ pub fn undo(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    let checking = begin_phase(listener, Phase::unmeasured(CHECKING));
+    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
     let exceptions = exceptions_of(disk, run, &plan)?;
-    check::back(disk, &plan, &run.directory, &exceptions)?;
+    check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
     if if_changed == ChangedFilePolicy::Refuse {
-        check::unchanged(
-            disk,
-            &plan,
-            &run.directory,
-            &exceptions,
-            IfMissing::AsBefore,
-        )?;
+        let missing = IfMissing::AsBefore;
+        check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
     }
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
@@ -405,7 +402,10 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
         direction: Direction::Back,
         why: why.clone(),
     });
-    let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions).and_then(|()| {
+    let checking = begin_checking(walk.listener, old_bytes(walk.plan));
+    let checked = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions, &checking);
+    drop(checking);
+    let turned = checked.and_then(|()| {
         let unmanaged = unmanaged_now(walk.disk.tree(), walk.plan, walk.run)?;
         turn(walk.disk, walk.journal, Direction::Back, &why, unmanaged)
     });
@@ -677,8 +677,7 @@ fn compare_with_before(
     begun: &BTreeSet<RelPath>,
     missing: &[RelPath],
 ) -> Result<Digest, RunError> {
-    let bytes = walk.plan.swaps.iter().map(|swap| bytes_of(&swap.old)).sum();
-    let phase = Phase::bytes("verifying", bytes, "comparing");
+    let phase = Phase::bytes("verifying", old_bytes(walk.plan), "comparing");
     let phase = begin_phase(walk.listener, phase);
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::phase::Phase;
-use crate::plan::{Entry, EntryKind, digest_of};
+use crate::plan::{Entry, EntryKind, Plan, digest_of};
 
 /// Difference between the expected and the actual state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,11 @@ pub(super) fn differences_in(
 /// Returns the number of bytes of the files among some entries.
 pub(super) fn bytes_of(entries: &[Entry]) -> u64 {
     entries.iter().map(size_of).sum()
+}
+
+/// Returns the number of bytes of the objects that a plan moves to the slots.
+pub(super) fn old_bytes(plan: &Plan) -> u64 {
+    plan.swaps.iter().map(|swap| bytes_of(&swap.old)).sum()
 }
 
 fn size_of(entry: &Entry) -> u64 {

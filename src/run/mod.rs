@@ -123,14 +123,17 @@ pub trait Listener {
     }
 }
 
-/// Name of the phase before the first change of a walk.
-const CHECKING: &str = "checking the deployment";
-
 /// Begins a phase.
 fn begin_phase(listener: &mut dyn Listener, phase: Phase) -> Arc<Phase> {
     let phase = Arc::new(phase);
     listener.phase(&phase);
     phase
+}
+
+/// Begins the phase of the checks before the first change of a walk, which read at most so many bytes.
+fn begin_checking(listener: &mut dyn Listener, bytes: u64) -> Arc<Phase> {
+    let phase = Phase::bytes("checking the deployment", bytes, "comparing");
+    begin_phase(listener, phase)
 }
 
 /// Fails if a stop was requested. Only called while nothing has to be finished, such as before the

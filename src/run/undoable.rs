@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::check::{moved_to, points_of_no_return, unmarked_procedures_run};
 use super::executor::load_plan;
-use super::measure::differences;
+use super::measure::{bytes_of, differences_in};
 use super::past::describe_run;
 use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
@@ -26,6 +26,7 @@ use crate::journal::{
     Damaged, LeftBehind, Outcome, Run, RunState, SwapState, slots_are_closed, swap_state,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
+use crate::phase::Phase;
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
 /// Paths and objects that are named one by one.
@@ -710,12 +711,18 @@ fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Vec<RelPath> {
 /// # Errors
 ///
 /// The deployment or the plan of the run cannot be read.
-pub fn kept_object_faults(tree: &Tree, run: &Run) -> Result<Option<Vec<String>>, RunError> {
+pub fn kept_object_faults(
+    tree: &Tree,
+    run: &Run,
+    phase: &Phase,
+) -> Result<Option<Vec<String>>, RunError> {
     if is_pruned(tree, run)? {
         return Ok(None);
     }
     let plan = load_plan(tree, &run.directory)?;
-    let found = differences(tree, &kept_entries(tree, run, &plan)?)?;
+    let kept = kept_entries(tree, run, &plan)?;
+    phase.expect(bytes_of(&kept));
+    let found = differences_in(tree, &kept, phase)?;
     Ok(Some(found.iter().map(ToString::to_string).collect()))
 }
 

@@ -197,8 +197,9 @@ impl KeptObjects {
     /// Hashes the objects that the finished runs keep.
     fn read(tree: &Tree, runs: &[Run]) -> anyhow::Result<Self> {
         let mut kept = Self::default();
+        let phase = console::phase(Phase::bytes("hashing kept objects", 0, "comparing"));
         for run in runs.iter().filter(|run| run.is_done()) {
-            if let Some(faults) = kept_object_faults(tree, run)? {
+            if let Some(faults) = kept_object_faults(tree, run, &phase)? {
                 kept.changed.extend(faults);
                 kept.runs.push(run.name().to_owned());
             }
