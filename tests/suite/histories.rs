@@ -102,6 +102,28 @@ fn text_is_at_most_100_columns_wide() {
     }
 }
 
+/// Returns the names of a tree in their order, without its first line and what is beside them.
+fn names(tree: &str) -> Vec<String> {
+    let names = tree
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.trim().split("  ").next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_tree_has_the_order_of_the_console_everywhere() {
+    let world = World::with_deployment();
+    let planned = on_screen(&world, "400", "plan kb952076.toml --tree");
+    let tree = names(&on_screen(&world, "400", "tree"));
+    let planned = names(&planned);
+    assert_eq!(tree[..planned.len()], planned);
+    assert!(
+        planned.contains(&"MPF Core Namespaces".to_owned()),
+        "{planned:?}"
+    );
+}
+
 #[test]
 fn no_command_breaks_a_word_on_a_narrow_screen() {
     let world = two_runs();

@@ -174,16 +174,20 @@ impl Console {
     }
 
     fn settle(&self) -> bool {
-        let limit = if self.is_stalled.load(Ordering::Relaxed) {
-            Duration::ZERO
-        } else if HAS_RUN.load(Ordering::Relaxed) {
-            STALL_LIMIT
-        } else {
-            Duration::MAX
-        };
+        let is_stalled = self.is_stalled.load(Ordering::Relaxed);
+        let limit = longest_wait(is_stalled, HAS_RUN.load(Ordering::Relaxed));
         let is_written = self.queue.drain(limit) == 0;
         self.is_stalled.store(!is_written, Ordering::Relaxed);
         is_written
+    }
+}
+
+/// Returns the longest time to wait for a reader that takes nothing.
+fn longest_wait(is_stalled: bool, has_run: bool) -> Duration {
+    match (is_stalled, has_run) {
+        (true, _) => Duration::ZERO,
+        (false, true) => STALL_LIMIT,
+        (false, false) => Duration::MAX,
     }
 }
 
@@ -258,6 +262,13 @@ mod tests {
             // A dropped sender permits everything.
             let _ = self.permits.recv();
         }
+    }
+
+    #[test]
+    fn only_a_command_with_a_run_gives_a_reader_up() {
+        assert_eq!(longest_wait(false, false), Duration::MAX);
+        assert_eq!(longest_wait(false, true), STALL_LIMIT);
+        assert_eq!(longest_wait(true, true), Duration::ZERO);
     }
 
     #[test]
