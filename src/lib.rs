@@ -7,6 +7,9 @@
 // Identities that every module shares; no input or output.
 pub use rollup_names as names;
 
+// Progress of long work.
+pub mod phase;
+
 // Documents as people write them, and the vendor's packages.
 pub mod document;
 

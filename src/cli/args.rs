@@ -40,6 +40,25 @@ Exit codes, explained by `rollup explain CODE`:
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+    /// Show progress: a bar on a terminal and lines elsewhere, only lines, or nothing
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "auto|plain|none",
+        hide_possible_values = true,
+        default_value_t = ProgressMode::Auto,
+        hide_default_value = true
+    )]
+    pub(super) progress: ProgressMode,
+}
+
+/// Display of progress on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ProgressMode {
+    Auto,
+    Plain,
+    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,6 +171,7 @@ pub(super) enum Command {
         alias = "log",
         after_long_help = "Examples:
   rollup history -d /srv/hmc40
+  rollup history --limit 5 -d /srv/hmc40     the newest five runs
   rollup history last -d /srv/hmc40          the newest run
   rollup history 12 -d /srv/hmc40"
     )]
@@ -504,7 +524,7 @@ pub(super) struct ApplyArgs {
 fn parse_plan_digest(text: &str) -> Result<Digest, &'static str> {
     text.parse().map_err(|_| {
         "give all 64 hexadecimal digits of the plan's digest, which `rollup plan`, `rollup show` \
-         and `rollup history` print"
+         and `rollup history RUN` print"
     })
 }
 
@@ -658,6 +678,13 @@ pub(super) struct AcceptArgs {
     pub(super) lock: LockArgs,
 }
 
+fn parse_limit(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(limit @ 1..) => Ok(limit),
+        _ => Err("give a number from 1"),
+    }
+}
+
 fn parse_reason(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("give a reason, in a few words"),
@@ -682,6 +709,9 @@ pub(super) struct AckArgs {
 pub(super) struct HistoryArgs {
     /// Run, by number, rollup, name or `last`; by default all runs
     pub(super) run: Option<String>,
+    /// List only the newest N runs
+    #[arg(long, value_name = "N", conflicts_with = "run", value_parser = parse_limit)]
+    pub(super) limit: Option<usize>,
     #[command(flatten)]
     pub(super) deployment: DeploymentArg,
     /// Print in this format

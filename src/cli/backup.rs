@@ -126,11 +126,11 @@ fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
         EntryKind::File { size, .. } => size,
         _ => 0,
     });
-    let bytes = out::number(sizes.sum());
+    let bytes = out::size(sizes.sum());
     let directory = target.path_for_run(run).display().to_string();
     let files = count(files.len(), "file", "files");
     out::message(format_args!(
-        "backing up {files} that will be replaced ({bytes} bytes) to {} first",
+        "backing up {files} that will be replaced ({bytes}) to {} first",
         Escaped(&directory)
     ));
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -15,6 +16,7 @@ use super::args::{DeploymentArg, LockArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::state_now::take_lock;
+use crate::cli::terminal::console;
 use crate::cli::terminal::out;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
@@ -26,6 +28,7 @@ use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Escaped, Kb, escaped_path};
+use crate::phase::Phase;
 use crate::validation::{DocumentKind, kind_of};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
@@ -411,6 +414,11 @@ pub(super) fn parent_of(file: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// Begins the phase in which a payload is read.
+pub(super) fn hashing_payload() -> Arc<Phase> {
+    console::phase(Phase::bytes("hashing", 0, "reading packages"))
 }
 
 /// Checks a payload directory named on the command line.

@@ -19,6 +19,7 @@ use super::inputs::{self, DescribedDeployment, LoadedManifest};
 use super::recovery::{FINISH_OR_ROLL_BACK, run_with_name};
 use super::saved::SavedPlan;
 use super::state_now::take_lock;
+use crate::cli::terminal::console;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
@@ -31,6 +32,7 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::Run;
 use crate::names::{Digest, Escaped};
 use crate::payload::{Payload, PayloadFacts};
+use crate::phase::Phase;
 use crate::plan::{
     Downgrade, IncludeMissing, NothingToDo, Options, Plan, Planned, Reapply, Reason, Refusal,
     interest,
@@ -216,7 +218,7 @@ impl Job {
             return Ok((None, facts));
         };
         let payload = Payload::open(directory)?;
-        let facts = payload.facts(&table);
+        let facts = payload.facts_in(&table, &inputs::hashing_payload());
         if facts.files.is_empty() && !table.deployed.is_empty() {
             inputs::refuse_parent_of_payload(directory, &self.loaded.manifest)?;
         }
@@ -225,6 +227,7 @@ impl Job {
 
     fn plan(&self, facts: Option<&PayloadFacts>) -> anyhow::Result<(Planned, Option<OpenRun>)> {
         let (manifest, tree) = (&self.loaded.manifest, self.tree());
+        let _reading = console::phase(Phase::unmeasured("reading the deployment"));
         let kb = manifest.rollup.kb;
         let description = self.site.description.clone();
         let is_applied = tree.metadata(&AppliedRecord::path(kb))?.is_some();

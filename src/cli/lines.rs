@@ -5,7 +5,7 @@ use std::fmt::Display;
 use anstyle::Style;
 
 use super::terminal::out::{self, styled};
-use crate::names::{Escaped, RelPath};
+use crate::names::{Escaped, RelPath, columns};
 
 /// Prints a text after a label in a style.
 pub(super) fn labelled(style: Style, label: &str, text: impl Display) {
@@ -16,7 +16,7 @@ pub(super) fn labelled(style: Style, label: &str, text: impl Display) {
 /// that does not fit beside it goes on the next line, with an indent.
 pub(super) fn path_line(path: &RelPath, text: &str, column: usize, indent: usize) -> String {
     let path = format!("`{}`", Escaped(path.as_str()));
-    let length = column + path.chars().count() + 1 + text.chars().count();
+    let length = column + columns(&path) + 1 + columns(text);
     if length <= out::width() {
         return format!("{path} {text}");
     }

@@ -35,6 +35,7 @@ mod recovery;
 mod rehearsed;
 mod run_summary;
 mod saved;
+mod table;
 
 mod commands;
 
@@ -50,7 +51,7 @@ use args::{Cli, Command};
 use envelope::Envelope;
 use exit::Exit;
 use failure::{Failure, FailureDocument, OfRun};
-use terminal::{console, out, signals};
+use terminal::{console, display, out, signals};
 
 use crate::deployment::tree::Tree;
 use crate::names::is_hidden;
@@ -82,6 +83,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    display::set_mode(cli.progress);
     let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();

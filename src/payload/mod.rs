@@ -19,6 +19,7 @@ use crate::deployment::tree::{DiskError, FileFacts, FileKind, FoundEntry, Tree, 
 use crate::installer::{self, Contents, FileFormat, InstallerError, ReadSeek, SiblingFiles};
 use crate::manifest::{FileTable, PayloadFile};
 use crate::names::{CaseFolded, PayloadPath, RelPath, Version};
+use crate::phase::Phase;
 
 pub use compare::{PayloadDifference, compare, not_utf8};
 
@@ -113,6 +114,11 @@ impl Payload {
 
     /// Reads every file of the table that exists.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
+        self.facts_in(table, &Phase::hidden())
+    }
+
+    /// Reads every file of the table that exists, as a part of a phase.
+    pub fn facts_in(&self, table: &FileTable<'_>, phase: &Phase) -> PayloadFacts {
         let mut facts = PayloadFacts::default();
         let mut wanted: BTreeMap<CaseFolded, FoundEntry> = BTreeMap::new();
         let mut named: BTreeMap<CaseFolded, RelPath> = BTreeMap::new();
@@ -131,22 +137,25 @@ impl Payload {
             }
         }
         self.list_rest(&named, &wanted, &mut facts);
-        let mut wanted: Vec<_> = wanted.into_iter().collect();
-        // The largest files come first, so that none is left to one core at the end. One whose
-        // metadata cannot be read is reported when it is read.
-        let size = |found: &FoundEntry| {
-            self.tree
-                .metadata(&found.path)
-                .ok()
-                .flatten()
-                .map_or(0, |metadata| metadata.size)
-        };
-        wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
-        let read = |(name, found): (CaseFolded, FoundEntry)| (name, self.fact(&found));
+        let mut wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|(name, found)| (self.size(&found), name, found))
+            .collect();
+        phase.expect(wanted.iter().map(|(size, ..)| size).sum());
+        // The largest files come first, so that none is left to one core at the end.
+        wanted.sort_by_key(|(size, ..)| Reverse(*size));
+        let read =
+            |(_, name, found): (u64, CaseFolded, FoundEntry)| (name, self.fact(&found, phase));
         facts
             .files
             .par_extend(wanted.into_iter().par_bridge().map(read));
         facts
+    }
+
+    /// Returns the size of a file. One whose metadata cannot be read is reported when it is read.
+    fn size(&self, found: &FoundEntry) -> u64 {
+        let metadata = self.tree.metadata(&found.path).ok().flatten();
+        metadata.map_or(0, |metadata| metadata.size)
     }
 
     /// Lists what else is in the payload directory and in the directories that the table names.
@@ -175,10 +184,12 @@ impl Payload {
     }
 
     /// Reads one file. A file that cannot be read is a fact, too, and not an error.
-    fn fact(&self, found: &FoundEntry) -> PayloadFact {
+    fn fact(&self, found: &FoundEntry, phase: &Phase) -> PayloadFact {
         let name = found.path.to_string();
         let read = match found.kind {
-            FileKind::File => self.read(found).map_err(|error| error.source.to_string()),
+            FileKind::File => self
+                .read(found, phase)
+                .map_err(|error| error.source.to_string()),
             kind => Err(format!("it is {}, not a file", kind.with_article())),
         };
         match read {
@@ -195,11 +206,14 @@ impl Payload {
     fn read(
         &self,
         found: &FoundEntry,
+        phase: &Phase,
     ) -> Result<(FileFacts, i64, Result<Contents, PackageError>), DiskError> {
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
-        let modified = file.metadata().map_err(fail)?.mtime();
-        let facts = hash(&mut file).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        let modified = metadata.mtime();
+        phase.at_file(found.path.name(), metadata.size());
+        let facts = hash(&mut file, phase).map_err(fail)?;
         file.rewind().map_err(fail)?;
         let mut reader = BufReader::new(file);
         let mut beside = BesideInPayload {

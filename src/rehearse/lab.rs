@@ -19,7 +19,7 @@ use cap_std::fs::{Dir, MetadataExt};
 
 use super::copy::copy_tree;
 use super::crashes::{self, COMMANDS_RUN, FIRST_FAILURE, START_STATE};
-use super::lab_writer::{BuiltTree, LabWriter};
+use super::lab_writer::{BuiltTree, LabProgress, LabWriter};
 use super::listing::{LabMarker, ListedObjects, Listing, MARKER, completeness};
 use super::payload::InstalledVersions;
 use super::secrets::SecretFiles;
@@ -113,7 +113,7 @@ pub fn prepare(
     origin: LabOrigin<'_>,
     real: &[PathBuf],
     existing: OnExisting,
-    is_stopped: &dyn Fn() -> bool,
+    progress: LabProgress<'_>,
 ) -> Result<Lab, LabError> {
     if let LabOrigin::Copied(own) = origin {
         refuse_inside(directory, own)?;
@@ -138,7 +138,7 @@ pub fn prepare(
     };
     let lab_directory = LabDirectory::open(directory, existing)?;
     let listing = lab_directory.begin()?;
-    match lab_directory.fill(&listing, deployment, built, is_stopped) {
+    match lab_directory.fill(&listing, deployment, built, progress) {
         Ok(()) => Ok(Lab {
             deployment: directory.join("deployment"),
             payloads,
@@ -363,13 +363,18 @@ impl LabDirectory {
         listing: &Listing,
         deployment: LabContents<'_>,
         payloads: Vec<(PathBuf, BuiltTree)>,
-        is_stopped: &dyn Fn() -> bool,
+        progress: LabProgress<'_>,
     ) -> Result<(), LabError> {
         let root = self
             .root
             .try_clone()
             .map_err(disk("open the directory", &self.shown))?;
-        let writer = LabWriter::listed(root, &self.shown, listing, is_stopped);
+        let writer = LabWriter::listed(root, &self.shown, listing, progress);
+        if let LabContents::Built(tree) = &deployment {
+            let payloads = payloads.iter().map(|(_, payload)| payload.len());
+            let files = tree.len() + payloads.sum::<usize>();
+            progress.phase.expect(files as u64);
+        }
         match deployment {
             LabContents::Copied(own, secrets) => {
                 copy_tree(own, Some(&secrets), &writer, Path::new("deployment"))?;

@@ -15,6 +15,7 @@ use cap_std::fs::{Dir, OpenOptions};
 use super::listing::Listing;
 use super::{LabError, disk};
 use crate::deployment::tree::FileKind;
+use crate::phase::Phase;
 
 /// File built in memory, with its time in seconds since 1970 if it has one.
 pub(super) struct BuiltFile {
@@ -25,12 +26,21 @@ pub(super) struct BuiltFile {
 /// Tree built in memory, by path: `None` for a directory.
 pub(super) type BuiltTree = BTreeMap<PathBuf, Option<BuiltFile>>;
 
+/// Progress of making a lab, and requests to stop it.
+#[derive(Clone, Copy)]
+pub struct LabProgress<'a> {
+    /// Phase that counts the objects.
+    pub phase: &'a Phase,
+    /// Callback before each object: true to stop there.
+    pub is_stopped: &'a dyn Fn() -> bool,
+}
+
 /// Writer that creates objects below one directory.
 pub(super) struct LabWriter<'a> {
     root: Dir,
     shown: PathBuf,
     listing: Option<&'a Listing>,
-    is_stopped: &'a dyn Fn() -> bool,
+    progress: Option<LabProgress<'a>>,
     made: RefCell<BTreeSet<PathBuf>>,
 }
 
@@ -40,13 +50,13 @@ impl<'a> LabWriter<'a> {
         root: Dir,
         shown: &Path,
         listing: &'a Listing,
-        is_stopped: &'a dyn Fn() -> bool,
+        progress: LabProgress<'a>,
     ) -> Self {
         Self {
             root,
             shown: shown.to_owned(),
             listing: Some(listing),
-            is_stopped,
+            progress: Some(progress),
             made: RefCell::default(),
         }
     }
@@ -60,7 +70,7 @@ impl<'a> LabWriter<'a> {
             root,
             shown,
             listing: None,
-            is_stopped: &|| false,
+            progress: None,
             made: RefCell::default(),
         })
     }
@@ -69,6 +79,9 @@ impl<'a> LabWriter<'a> {
     pub(super) fn tree(&self, below: &Path, tree: &BuiltTree) -> Result<(), LabError> {
         self.directory(below)?;
         for (path, built) in tree {
+            self.progress
+                .iter()
+                .for_each(|progress| progress.phase.advance(1));
             let path = below.join(path);
             match built {
                 None => self.directory(&path)?,
@@ -150,8 +163,11 @@ impl<'a> LabWriter<'a> {
     }
 
     fn note(&self, kind: FileKind, path: &Path) -> Result<(), LabError> {
-        if (self.is_stopped)() {
-            return Err(LabError::Interrupted);
+        if let Some(LabProgress { phase, is_stopped }) = self.progress {
+            if is_stopped() {
+                return Err(LabError::Interrupted);
+            }
+            phase.at(&path.file_name().unwrap_or_default().to_string_lossy());
         }
         match self.listing {
             Some(listing) => listing

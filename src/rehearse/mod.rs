@@ -33,6 +33,7 @@ pub use crashes::{
 };
 pub use faults::{FailingSwap, KillAtChange};
 pub use lab::{Lab, LabOrigin, LabState, OnExisting, prepare, refuse_to_lose};
+pub use lab_writer::LabProgress;
 pub use payload::build as build_payload;
 pub use site::build as build_site;
 pub use tree_snapshot::{Times, TreeSnapshot};

@@ -9,6 +9,7 @@ use super::copy::entries;
 use super::{LabError, disk};
 use crate::deployment::tree::hash;
 use crate::names::{Digest, Escaped};
+use crate::phase::Phase;
 
 /// Every entry of a deployment except `.rollup`, by its path in its spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl TreeEntry {
         let kind = match metadata.file_type() {
             file_type if file_type.is_dir() => TreeEntryKind::Directory,
             file_type if file_type.is_file() => {
-                let read = File::open(path).and_then(hash);
+                let read = File::open(path).and_then(|file| hash(file, &Phase::hidden()));
                 TreeEntryKind::File(read.map_err(disk("read", path))?.sha256)
             }
             file_type if file_type.is_symlink() => {

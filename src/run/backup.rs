@@ -16,13 +16,14 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt};
 use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid};
 
-use super::measure::differences;
+use super::measure::{bytes_of, differences_in};
 use super::stage::forget;
-use super::{Event, Listener};
+use super::{Event, Listener, begin_phase};
 use crate::deployment::deletion::remove_path;
 use crate::deployment::free_space::{FreeSpace, free};
 use crate::deployment::tree::{DiskError, SYNC_ACTION, Tree, hash_and};
 use crate::names::{Escaped, RelPath};
+use crate::phase::Phase;
 use crate::plan::{Entry, EntryKind, NewEntryKind, Plan};
 
 /// Directory for backups.
@@ -317,7 +318,7 @@ impl BackupTarget {
         files: &[Entry],
         target_directory: &Dir,
         name: &str,
-        listener: &dyn Listener,
+        listener: &mut dyn Listener,
     ) -> Result<u64, BackupError> {
         // Opened before the first write, so that the sync reports all errors since then.
         let sync_handle =
@@ -334,14 +335,18 @@ impl BackupTarget {
             })?;
         }
         let mut bytes = 0;
+        let phase = Phase::bytes("backing up", bytes_of(files), "syncing");
+        let copying = begin_phase(listener, phase);
         for entry in files {
             if listener.is_stopped() {
                 return Err(BackupError::Interrupted);
             }
-            bytes += copy_file(tree, entry, &copy)?;
+            bytes += copy_file(tree, entry, &copy, &copying)?;
         }
         rustix::fs::syncfs(&sync_handle).map_err(|e| self.failed(SYNC_ACTION, e.into()))?;
-        read_back(&copy, files)?;
+        drop(copying);
+        let phase = Phase::bytes("reading the backup", bytes, "comparing");
+        read_back(&copy, files, &begin_phase(listener, phase))?;
         let failed =
             |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
         // The innermost first: its parent may deny access afterwards.
@@ -467,7 +472,7 @@ fn set_directory(
 }
 
 /// Copies and hashes a file in one pass; refuses a file that differs from the plan.
-fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError> {
+fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree, phase: &Phase) -> Result<u64, BackupError> {
     let EntryKind::File {
         size: wanted_size,
         sha256: wanted,
@@ -502,6 +507,7 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
         *wanted_size,
         |error| DiskError::new("read", shown.as_str(), error),
         |chunk| {
+            phase.advance(chunk.len() as u64);
             to.write_all(chunk)
                 .map_err(|error| DiskError::new("write", target.as_str(), error))
         },
@@ -546,11 +552,11 @@ fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
 }
 
 /// Compares every copy with the plan, read from the disk itself as far as the system allows.
-fn read_back(copy: &Tree, files: &[Entry]) -> Result<(), BackupError> {
+fn read_back(copy: &Tree, files: &[Entry], phase: &Phase) -> Result<(), BackupError> {
     for entry in files {
         forget(&copy.file(&entry.path)?);
     }
-    match differences(copy, files)?.into_iter().next() {
+    match differences_in(copy, files, phase)?.into_iter().next() {
         None => Ok(()),
         Some(found) => Err(BackupError::NotAsWritten {
             path: copy.shown(Some(&found.path)),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RunError;
 use super::attributes;
 use super::fingerprints::Fingerprints;
-use super::measure::{Difference, differences};
+use super::measure::{Difference, differences_in};
 use super::swap::Slot;
 use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
@@ -15,6 +15,7 @@ use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Answer, Run, SwapState, swap_state};
 use crate::names::{CaseFolded, RelPath};
+use crate::phase::Phase;
 use crate::plan::{
     Entry, EntryKind, NewEntry, OperationKind, Plan, PointOfNoReturn, Reason, ReasonKind, Swap,
 };
@@ -55,6 +56,7 @@ pub(super) fn forward(
     plan: &Plan,
     run: &RunDir,
     new_objects: NewObjects,
+    phase: &Phase,
 ) -> Result<Fingerprints, RunError> {
     let mut fingerprints = Fingerprints::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
@@ -100,8 +102,8 @@ pub(super) fn forward(
             fingerprints.insert(swap.number, of_old?);
         }
     }
-    check_as_written(disk, plan, run, &new)?;
-    check_as_planned(disk, &old)?;
+    check_as_written(disk, plan, run, &new, phase)?;
+    check_as_planned(disk, &old, phase)?;
     check_attributes(disk, run, &old)?;
     Ok(fingerprints)
 }
@@ -130,6 +132,7 @@ pub(super) fn back(
     plan: &Plan,
     run: &RunDir,
     exceptions: &BackwardExceptions,
+    phase: &Phase,
 ) -> Result<(), RunError> {
     let mut restored: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
@@ -144,8 +147,8 @@ pub(super) fn back(
             .filter(|entry| entry.kind != EntryKind::Unmanaged)
             .cloned()
             .collect();
-        if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))?
-        {
+        let kept = moved_to(&old, &swap.live, &slot.old_path());
+        if let Some(found) = first_difference(disk, &kept, phase)? {
             return Err(RunError::OldObjectChanged {
                 path: disk.tree().shown(Some(&found.path)),
                 live: swap.live.clone(),
@@ -303,6 +306,7 @@ pub(super) fn unchanged(
     run: &RunDir,
     exceptions: &BackwardExceptions,
     missing: IfMissing,
+    phase: &Phase,
 ) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
     for swap in &plan.swaps {
@@ -322,7 +326,7 @@ pub(super) fn unchanged(
         }
     }
     let expected: Vec<Entry> = expected.into_values().collect();
-    let found = differences(disk.tree(), &expected)?;
+    let found = differences_in(disk.tree(), &expected, phase)?;
     match found.is_empty() {
         true => Ok(()),
         false => Err(RunError::Changed(
@@ -382,8 +386,9 @@ fn check_as_written(
     plan: &Plan,
     run: &RunDir,
     entries: &[Entry],
+    phase: &Phase,
 ) -> Result<(), RunError> {
-    match first_difference(disk, entries)? {
+    match first_difference(disk, entries, phase)? {
         None => Ok(()),
         Some(difference) => Err(not_as_written(disk.tree(), plan, run, difference)),
     }
@@ -411,8 +416,10 @@ pub(super) fn not_as_written(
 fn first_difference(
     disk: &LockedDeployment,
     entries: &[Entry],
+    phase: &Phase,
 ) -> Result<Option<Difference>, RunError> {
-    Ok(differences(disk.tree(), entries)?.into_iter().next())
+    let found = differences_in(disk.tree(), entries, phase)?;
+    Ok(found.into_iter().next())
 }
 
 fn stale(disk: &LockedDeployment, path: &RelPath, difference: String) -> RunError {
@@ -437,8 +444,8 @@ fn check_still_absent(
     }
 }
 
-fn check_as_planned(disk: &LockedDeployment, old: &[Entry]) -> Result<(), RunError> {
-    match first_difference(disk, old)? {
+fn check_as_planned(disk: &LockedDeployment, old: &[Entry], phase: &Phase) -> Result<(), RunError> {
+    match first_difference(disk, old, phase)? {
         None => Ok(()),
         Some(Difference { path, description }) => {
             Err(stale(disk, &path, format!("it {description}")))

@@ -13,6 +13,7 @@ use crate::journal::{
     Run, RunState, next_count, runs,
 };
 use crate::names::Digest;
+use crate::phase::Phase;
 use crate::plan::{Plan, PlanFileError};
 
 /// Run that blocks every command, because its records do not determine its swaps or its state.
@@ -44,7 +45,7 @@ pub fn close_in_current_state(
         .as_ref()
         .map(|expected_state| expected_state.entries.as_slice())
         .unwrap_or_default();
-    let measured = measure(disk.tree(), &plan.live_paths(), known)?.digest;
+    let measured = measure(disk.tree(), &plan.live_paths(), known, &Phase::hidden())?.digest;
     let outcome = Outcome::Accepted;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     let accepted = Accepted {

@@ -9,14 +9,14 @@ use super::containers::{make_containers, missing_containers, remove_empty_contai
 use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
-use super::measure::{Measured, differences, measure};
+use super::measure::{Measured, bytes_of, differences_in, measure, old_bytes};
 use super::restarts::{after_rollback, after_run, started};
-use super::stage::StagedRun;
+use super::stage::{StagedRun, bytes_to_stage};
 use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
 use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
 use super::walk::{BackwardExceptions, SwapWalk};
-use super::{Event, Listener, OnFailure, RunError, check_not_stopped};
+use super::{Event, Listener, OnFailure, RunError, begin_checking, begin_phase, check_not_stopped};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
@@ -25,6 +25,7 @@ use crate::journal::{
     SwapState, next_count, next_number, read_plan, runs,
 };
 use crate::names::{Digest, Escaped, RelPath, error_chain};
+use crate::phase::Phase;
 use crate::plan::{Entry, EntryKind, Plan, Reason, ReasonKind, digest_of};
 
 /// Most unknown objects that are named; further ones are counted.
@@ -144,13 +145,15 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let StagedRun { run, mut journal } = staged;
-    let checked = check::forward(disk, plan, &run, NewObjects::ReadBack);
+    let checking = begin_checking(listener, old_bytes(plan));
+    let checked = check::forward(disk, plan, &run, NewObjects::ReadBack, &checking);
     let begun = checked.and_then(|fingerprints| {
         let committing = committing(disk, plan, &run)?;
         check_not_stopped(listener)?;
         journal.write(disk, committing)?;
         Ok(fingerprints)
     });
+    drop(checking);
     match begun {
         Ok(fingerprints) => {
             listener.report(&Event::Committing);
@@ -185,9 +188,12 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
+    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
     let exceptions = exceptions_of(disk, run, &plan)?;
-    let fingerprints = check::forward(disk, &plan, &run.directory, NewObjects::StagedEarlier)?;
-    check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
+    let new_objects = NewObjects::StagedEarlier;
+    let fingerprints = check::forward(disk, &plan, &run.directory, new_objects, &checking)?;
+    let missing = IfMissing::Changed;
+    check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
@@ -208,6 +214,7 @@ pub fn resume(
     }
     // The changes of the dead process go to disk before anything follows them.
     disk.sync()?;
+    drop(checking);
     listener.report(&Event::Committing);
     Ok(walk_forward(&mut SwapWalk {
         disk,
@@ -237,16 +244,12 @@ pub fn undo(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
+    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
     let exceptions = exceptions_of(disk, run, &plan)?;
-    check::back(disk, &plan, &run.directory, &exceptions)?;
+    check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
     if if_changed == ChangedFilePolicy::Refuse {
-        check::unchanged(
-            disk,
-            &plan,
-            &run.directory,
-            &exceptions,
-            IfMissing::AsBefore,
-        )?;
+        let missing = IfMissing::AsBefore;
+        check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
     }
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
@@ -255,6 +258,7 @@ pub fn undo(
         turn(disk, &mut journal, Direction::Back, "undo", unmanaged)?;
     }
     disk.sync()?;
+    drop(checking);
     let fingerprints = Fingerprints::new();
     let mut walk = SwapWalk {
         disk,
@@ -398,7 +402,10 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
         direction: Direction::Back,
         why: why.clone(),
     });
-    let turned = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions).and_then(|()| {
+    let checking = begin_checking(walk.listener, old_bytes(walk.plan));
+    let checked = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions, &checking);
+    drop(checking);
+    let turned = checked.and_then(|()| {
         let unmanaged = unmanaged_now(walk.disk.tree(), walk.plan, walk.run)?;
         turn(walk.disk, walk.journal, Direction::Back, &why, unmanaged)
     });
@@ -626,7 +633,9 @@ fn compare_with_expected_state(
         .filter(|entry| entry.kind != EntryKind::Unmanaged)
         .cloned()
         .collect();
-    let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
+    let phase = Phase::bytes("verifying", bytes_of(&managed), "comparing");
+    let phase = begin_phase(walk.listener, phase);
+    let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted, &phase)?;
     let mut differs = measured.differences(walk.disk.tree(), &managed)?;
     let recorded = attributes::read(walk.disk.tree(), walk.run)?;
     differs.extend(attributes::differences(walk.disk.tree(), &recorded)?);
@@ -668,6 +677,8 @@ fn compare_with_before(
     begun: &BTreeSet<RelPath>,
     missing: &[RelPath],
 ) -> Result<Digest, RunError> {
+    let phase = Phase::bytes("verifying", old_bytes(walk.plan), "comparing");
+    let phase = begin_phase(walk.listener, phase);
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
@@ -695,7 +706,7 @@ fn compare_with_before(
             .cloned()
             .collect();
         found.extend(
-            differences(walk.disk.tree(), &managed)?
+            differences_in(walk.disk.tree(), &managed, &phase)?
                 .iter()
                 .map(ToString::to_string),
         );

@@ -17,6 +17,7 @@ use crate::journal::{
     Answer, AnswerSource, Damaged, Direction, JournalWriter, Outcome, Record, Restarts, Run,
     RunState, SwapState, next_count, runs, swap_state,
 };
+use crate::phase::Phase;
 use crate::plan::Plan;
 
 /// Replaces the damaged journal of a run, which is kept beside the new one, and returns the run as it is
@@ -52,7 +53,12 @@ pub fn rebuild_journal(
             .expected_state
             .as_ref()
             .map(|expected| expected.entries.as_slice());
-        let measured = measure(disk.tree(), &plan.live_paths(), known.unwrap_or_default())?;
+        let measured = measure(
+            disk.tree(),
+            &plan.live_paths(),
+            known.unwrap_or_default(),
+            &Phase::hidden(),
+        )?;
         records.push(Record::Closed {
             outcome: Outcome::Applied,
             measured: measured.digest,

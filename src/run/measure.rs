@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
-use crate::plan::{Entry, EntryKind, digest_of};
+use crate::phase::Phase;
+use crate::plan::{Entry, EntryKind, Plan, digest_of};
 
 /// Difference between the expected and the actual state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,50 +48,65 @@ impl Measured {
                 .binary_search_by(|found| found.path.cmp(&entry.path));
             at.is_ok_and(|at| self.found[at].kind == entry.kind)
         };
-        differences_in(
-            tree,
-            wanted.iter().filter(|entry| !is_measured(entry)).collect(),
-        )
+        let left = wanted.iter().filter(|entry| !is_measured(entry));
+        compare(tree, left.collect(), &Phase::hidden())
     }
 }
 
 /// Compares entries with the disk. Spelling counts; an unmanaged file only has to exist.
 pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, DiskError> {
-    differences_in(tree, entries.iter().collect())
+    differences_in(tree, entries, &Phase::hidden())
+}
+
+/// Compares entries with the disk as a part of a phase.
+pub(super) fn differences_in(
+    tree: &Tree,
+    entries: &[Entry],
+    phase: &Phase,
+) -> Result<Vec<Difference>, DiskError> {
+    compare(tree, entries.iter().collect(), phase)
+}
+
+/// Returns the number of bytes of the files among some entries.
+pub(super) fn bytes_of(entries: &[Entry]) -> u64 {
+    entries.iter().map(size_of).sum()
+}
+
+/// Returns the number of bytes of the objects that a plan moves to the slots.
+pub(super) fn old_bytes(plan: &Plan) -> u64 {
+    plan.swaps.iter().map(|swap| bytes_of(&swap.old)).sum()
+}
+
+fn size_of(entry: &Entry) -> u64 {
+    match entry.kind {
+        EntryKind::File { size, .. } => size,
+        _ => 0,
+    }
 }
 
 /// Compares entries on all cores, the largest files first, so that none of these is left to a
 /// single core at the end. The differences keep the order of the entries all the same.
-fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, DiskError> {
-    let size = |entry: &Entry| {
-        if let EntryKind::File { size, .. } = entry.kind {
-            size
-        } else {
-            0
-        }
-    };
+fn compare(tree: &Tree, entries: Vec<&Entry>, phase: &Phase) -> Result<Vec<Difference>, DiskError> {
     let mut order: Vec<(usize, &Entry)> = entries.into_iter().enumerate().collect();
-    order.sort_by_key(|(_, entry)| Reverse(size(entry)));
-    let compared =
-        order
-            .into_iter()
-            .par_bridge()
-            .filter_map(|(at, entry)| match difference(tree, entry) {
-                Ok(None) => None,
-                Ok(Some(description)) => Some(Ok((
-                    at,
-                    Difference {
-                        path: entry.path.clone(),
-                        description,
-                    },
-                ))),
-                Err(error) => Some(Err(error)),
-            });
+    order.sort_by_key(|(_, entry)| Reverse(size_of(entry)));
+    let compared = order.into_iter().par_bridge().filter_map(|(at, entry)| {
+        match difference(tree, entry, phase) {
+            Ok(None) => None,
+            Ok(Some(description)) => Some(Ok((
+                at,
+                Difference {
+                    path: entry.path.clone(),
+                    description,
+                },
+            ))),
+            Err(error) => Some(Err(error)),
+        }
+    });
     let found: BTreeMap<usize, Difference> = compared.collect::<Result<_, _>>()?;
     Ok(found.into_values().collect())
 }
 
-fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
+fn difference(tree: &Tree, entry: &Entry, phase: &Phase) -> Result<Option<String>, DiskError> {
     let Some(metadata) = tree.metadata(&entry.path)? else {
         return Ok(Some("is gone".to_owned()));
     };
@@ -100,7 +116,7 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
             Some(format!("has {} bytes, not {size}", metadata.size))
         }
         (EntryKind::File { sha256, .. }, FileKind::File) => {
-            let found = tree.facts(&entry.path)?.sha256;
+            let found = tree.facts_in(&entry.path, phase)?.sha256;
             (found != *sha256).then(|| "has other contents".to_owned())
         }
         (EntryKind::Directory, kind) => {
@@ -143,6 +159,7 @@ pub(super) fn measure(
     tree: &Tree,
     live: &[&RelPath],
     wanted: &[Entry],
+    phase: &Phase,
 ) -> Result<Measured, DiskError> {
     let known: BTreeMap<CaseFolded, &Entry> = wanted
         .iter()
@@ -173,7 +190,11 @@ pub(super) fn measure(
         }
     }
     let hashed = files.into_par_iter().map(|path| {
-        let facts = tree.facts(&path)?;
+        let size = known
+            .get(&path.case_folded())
+            .map_or(0, |entry| size_of(entry));
+        phase.at_file(path.name(), size);
+        let facts = tree.facts_in(&path, phase)?;
         Ok(Entry {
             path,
             kind: EntryKind::File {

@@ -54,9 +54,12 @@ mod undoable;
 mod unmanaged;
 mod walk;
 
+use std::sync::Arc;
+
 use crate::deployment::tree::DiskError;
 use crate::journal::{AnswerSource, Direction, JournalError};
 use crate::names::RelPath;
+use crate::phase::Phase;
 use crate::plan::{PlanFileError, PlannedStep, Reason};
 
 pub use crate::journal::SwapState;
@@ -95,8 +98,8 @@ pub use undoable::{
 pub trait Listener {
     /// Receives an event.
     fn report(&mut self, event: &Event);
-    /// Receives the number of bytes that staging has written since the last call.
-    fn wrote(&mut self, _bytes: u64) {}
+    /// Receives a phase that begins, and that is over when the run drops it.
+    fn phase(&mut self, _phase: &Arc<Phase>) {}
     /// Returns the source of the answer to a manual step.
     fn source(&self, _question: &Question<'_>) -> AnswerSource {
         AnswerSource::Terminal
@@ -118,6 +121,19 @@ pub trait Listener {
     fn on_failure(&self) -> OnFailure {
         OnFailure::Undo
     }
+}
+
+/// Begins a phase.
+fn begin_phase(listener: &mut dyn Listener, phase: Phase) -> Arc<Phase> {
+    let phase = Arc::new(phase);
+    listener.phase(&phase);
+    phase
+}
+
+/// Begins the phase of the checks before the first change of a walk, which read at most so many bytes.
+fn begin_checking(listener: &mut dyn Listener, bytes: u64) -> Arc<Phase> {
+    let phase = Phase::bytes("checking the deployment", bytes, "comparing");
+    begin_phase(listener, phase)
 }
 
 /// Fails if a stop was requested. Only called while nothing has to be finished, such as before the

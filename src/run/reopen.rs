@@ -5,16 +5,18 @@ use super::executor::{
     Ended, Rollback, RunEnd, close, load_plan, make_containers_of, roll_back, turn,
 };
 use super::fingerprints::Fingerprints;
-use super::measure::measure;
+use super::measure::{measure, old_bytes};
 use super::restarts::{after_rollback, started};
+use super::stage::bytes_to_stage;
 use super::undoable::{UndoCheck, unmanaged_in_objects};
 use super::unmanaged::unmanaged_now;
 use super::walk::SwapWalk;
-use super::{Event, Listener, RunError, check_not_stopped};
+use super::{Event, Listener, RunError, begin_checking, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, JournalWriter, Outcome, Record, Restarts, Run};
 use crate::names::{Digest, RelPath, error_chain};
+use crate::phase::Phase;
 use crate::plan::Plan;
 
 /// Rolls a finished run back. `runs` are all runs of the deployment, oldest first; `site` is its
@@ -37,20 +39,25 @@ pub fn reopen(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
+    // The new objects are compared with the plan, and then with the state to return to.
+    let bytes = old_bytes(&plan) + 2 * bytes_to_stage(&plan);
+    let checking = begin_checking(listener, bytes);
     let exceptions = checked.exceptions(run, &plan);
     let unmanaged = unmanaged_in_objects(disk.tree(), run, &plan, &exceptions.left_alone)?;
     let mut unmanaged: Vec<RelPath> = unmanaged.into_iter().map(|(_, file)| file).collect();
     unmanaged.sort();
-    check::back(disk, &plan, &run.directory, &exceptions)?;
+    check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
     match if_changed {
         ChangedFilePolicy::Refuse => {
-            check::unchanged(disk, &plan, &run.directory, &exceptions, IfMissing::Changed)?;
+            let missing = IfMissing::Changed;
+            check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
         }
         ChangedFilePolicy::Discard => {
             check::nothing_gone(disk, &plan, &run.directory, &exceptions)?;
         }
     }
-    let measured = measured_now(disk, &plan)?;
+    let measured = measured_now(disk, &plan, &checking)?;
+    drop(checking);
     check_not_stopped(listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     journal.write(
@@ -87,12 +94,10 @@ pub fn reopen(
 }
 
 /// Returns the digest of the state that a failing rollback goes forward to.
-fn measured_now(disk: &LockedDeployment, plan: &Plan) -> Result<Digest, RunError> {
-    let known = plan
-        .expected_state
-        .as_ref()
-        .map(|expected| expected.entries.as_slice());
-    Ok(measure(disk.tree(), &plan.live_paths(), known.unwrap_or_default())?.digest)
+fn measured_now(disk: &LockedDeployment, plan: &Plan, phase: &Phase) -> Result<Digest, RunError> {
+    let known = plan.expected_state.as_ref();
+    let known = known.map_or(&[][..], |expected| &expected.entries);
+    Ok(measure(disk.tree(), &plan.live_paths(), known, phase)?.digest)
 }
 
 /// Goes forward again, once, after the rollback of a finished run failed, to the state that it found.
@@ -103,7 +108,9 @@ fn go_forward_again(walk: &mut SwapWalk<'_>, because: RunError, found: Digest) -
     };
     let why = error_chain(&because);
     let gone_forward = turn_forward(walk, &why).and_then(|()| {
-        let measured = measured_now(walk.disk, walk.plan)?;
+        let checking = begin_checking(walk.listener, bytes_to_stage(walk.plan));
+        let measured = measured_now(walk.disk, walk.plan, &checking)?;
+        drop(checking);
         match measured == found {
             true => {
                 let restarts = Restarts {

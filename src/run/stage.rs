@@ -17,10 +17,10 @@ use rayon::prelude::*;
 use super::attributes::{self, AttributesByPath, RecordedAttributes};
 use super::check::{moved_to, not_as_written};
 use super::containers::missing_containers;
-use super::measure::differences;
-use super::parallel::{ReportBytes, for_each_parallel};
+use super::measure::differences_in;
+use super::parallel::for_each_parallel;
 use super::preflight::{Risk, risk};
-use super::{Event, Listener, RunError};
+use super::{Event, Listener, RunError, begin_phase};
 use crate::deployment::attributes::{Attributes, OwnAccess};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
@@ -33,6 +33,7 @@ use crate::journal::{
 };
 use crate::names::{Digest, Escaped, RelPath, same_name};
 use crate::payload::Payload;
+use crate::phase::Phase;
 use crate::plan::{
     Entry, EntryKind, NewEntry, NewEntryKind, Origin, PackageMember, Plan, PlanSource, Reason,
     ReasonKind, SourceLocation, Subject, Swap, digest_of,
@@ -148,23 +149,29 @@ impl<'a> Stager<'a> {
         listener: &mut dyn Listener,
     ) -> Result<StagedRun, RunError> {
         let journal = self.open(request, listener)?;
+        let phase = Phase::bytes("staging", self.bytes() + self.scratch_bytes(), "syncing");
+        let staging = begin_phase(listener, phase);
         let swaps: Vec<&Swap> = self.plan.swaps.iter().collect();
         for_each_parallel(
             self.disk,
             swaps,
             |_| 0,
             listener,
-            |swap, report_bytes| self.make_slot(swap, report_bytes),
+            |swap| self.make_slot(swap, &staging),
         )?;
         if risk(self.disk.tree()) == Risk::Overlay {
             self.check_moves()?;
         }
-        self.copy_sources(listener)?;
-        self.unpack_members(listener)?;
+        self.copy_sources(listener, &staging)?;
+        self.unpack_members(listener, &staging)?;
         self.remove_sources()?;
         self.record_attributes()?;
+        let syncing = begin_phase(listener, Phase::unmeasured("syncing"));
+        drop(staging);
         self.disk.sync()?;
-        self.read_back()?;
+        drop(syncing);
+        let phase = Phase::bytes("reading back", self.bytes(), "comparing");
+        self.read_back(&begin_phase(listener, phase))?;
         self.record(journal, listener)
     }
 
@@ -216,7 +223,7 @@ impl<'a> Stager<'a> {
     }
 
     /// Makes the slot with its directories and its texts; other files follow.
-    fn make_slot(&self, swap: &Swap, report_bytes: ReportBytes<'_>) -> Result<(), RunError> {
+    fn make_slot(&self, swap: &Swap, phase: &Phase) -> Result<(), RunError> {
         self.disk
             .make_own_directory(&self.run.slot(swap.number), OwnAccess::Writers)?;
         for entry in &swap.new {
@@ -230,7 +237,7 @@ impl<'a> Stager<'a> {
                     ..
                 } => {
                     self.disk.write(&at, text.as_bytes(), &attributes)?;
-                    report_bytes(text.len() as u64);
+                    phase.advance(text.len() as u64);
                 }
                 NewEntryKind::File { .. } => {}
             }
@@ -302,28 +309,28 @@ impl<'a> Stager<'a> {
         Ok(attributes)
     }
 
+    /// Returns the number of bytes that are copied only for this run: to unpack them, or for a person.
+    fn scratch_bytes(&self) -> u64 {
+        let copies = self.copies.iter().zip(&self.plan.sources);
+        let bytes = copies.map(|(targets, source)| {
+            let own = |target: &&StagingTarget| matches!(target.whose, Whose::Own(_));
+            targets.iter().filter(own).count() as u64 * source.size
+        });
+        bytes.sum()
+    }
+
     /// Copies every source once, hashing it on the way, and from that copy to its other targets.
-    fn copy_sources(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
+    fn copy_sources(&self, listener: &mut dyn Listener, phase: &Phase) -> Result<(), RunError> {
         let sources = (0..self.plan.sources.len()).collect();
         let size = |source: &usize| self.plan.sources[*source].size;
-        for_each_parallel(
-            self.disk,
-            sources,
-            size,
-            listener,
-            |&source, report_bytes| {
-                let staging_targets = &self.copies[source];
-                let modified = self.copy_source(source, &staging_targets[0], report_bytes)?;
-                staging_targets[1..].iter().try_for_each(|staging_target| {
-                    self.copy_staged(
-                        &staging_targets[0].at,
-                        staging_target,
-                        Some(modified),
-                        report_bytes,
-                    )
-                })
-            },
-        )
+        for_each_parallel(self.disk, sources, size, listener, |&source| {
+            let (first, others) = self.copies[source].split_first().expect("a target");
+            name_source(phase, &self.plan.sources[source]);
+            let modified = self.copy_source(source, first, phase)?;
+            others
+                .iter()
+                .try_for_each(|other| self.copy_staged(&first.at, other, Some(modified), phase))
+        })
     }
 
     fn create_target(&self, target: &StagingTarget) -> Result<OpenFile, DiskError> {
@@ -363,7 +370,7 @@ impl<'a> Stager<'a> {
         &self,
         source: usize,
         to: &StagingTarget,
-        report_bytes: ReportBytes<'_>,
+        phase: &Phase,
     ) -> Result<i64, RunError> {
         let (mut from, shown) = self.open_source(source)?;
         let mut file = self.create_target(to)?;
@@ -371,7 +378,7 @@ impl<'a> Stager<'a> {
         let fail = |error| DiskError::new("copy", shown.as_str(), error);
         let facts = hash_and(&mut from, wanted.size, fail, |chunk| {
             file.write_all(chunk).map_err(fail)?;
-            report_bytes(chunk.len() as u64);
+            phase.advance(chunk.len() as u64);
             Ok(())
         })?;
         if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
@@ -398,7 +405,7 @@ impl<'a> Stager<'a> {
         from: &RelPath,
         to: &StagingTarget,
         modified: Option<i64>,
-        report_bytes: ReportBytes<'_>,
+        phase: &Phase,
     ) -> Result<(), RunError> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
@@ -406,12 +413,12 @@ impl<'a> Stager<'a> {
         let bytes = target.copy_from(&mut source).map_err(fail)?;
         target.finish(&self.attributes_of_target(to)?, modified)?;
         begin_sync(&target, bytes);
-        report_bytes(bytes);
+        phase.advance(bytes);
         Ok(())
     }
 
     /// Unpacks every installer once, and copies its files to their other targets.
-    fn unpack_members(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
+    fn unpack_members(&self, listener: &mut dyn Listener, phase: &Phase) -> Result<(), RunError> {
         let mut wanted: BTreeMap<usize, Members<'_>> = BTreeMap::new();
         for swap in &self.plan.swaps {
             for entry in &swap.new {
@@ -440,12 +447,13 @@ impl<'a> Stager<'a> {
             wanted.into_iter().collect(),
             size,
             listener,
-            |(source, members), report_bytes| {
-                for (keys, modified) in self.unpack(*source, members, report_bytes)? {
+            |(source, members)| {
+                name_source(phase, &self.plan.sources[*source]);
+                for (keys, modified) in self.unpack(*source, members, phase)? {
                     let mut targets = keys.iter().flat_map(|key| &members[*key]);
                     let first = targets.next().expect("a file that is needed has a target");
                     targets.try_for_each(|target| {
-                        self.copy_staged(&first.at, target, modified, report_bytes)
+                        self.copy_staged(&first.at, target, modified, phase)
                     })?;
                 }
                 Ok(())
@@ -458,7 +466,7 @@ impl<'a> Stager<'a> {
         &self,
         source: usize,
         members: &Members<'p>,
-        report_bytes: ReportBytes<'_>,
+        phase: &Phase,
     ) -> Result<Vec<UnpackedContent<'p>>, RunError> {
         let copy = &self.copies[source][0].at;
         let shown = self.disk.tree().shown(Some(copy));
@@ -476,7 +484,7 @@ impl<'a> Stager<'a> {
             disk: self.disk,
             targets,
             contents: Vec::new(),
-            report_bytes,
+            phase,
             failed: None,
         };
         let mut beside = StagedCabinets {
@@ -537,7 +545,7 @@ impl<'a> Stager<'a> {
 
     /// Compares all staged objects with the plan, read from the disk itself as far as the system
     /// allows.
-    fn read_back(&self) -> Result<(), RunError> {
+    fn read_back(&self, phase: &Phase) -> Result<(), RunError> {
         let staged = self.plan.swaps.iter().flat_map(|swap| {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
             moved_to(&new, &swap.live, &self.run.new_object(swap.number))
@@ -553,7 +561,10 @@ impl<'a> Stager<'a> {
             .par_iter()
             .filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
         files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
-        match differences(self.disk.tree(), &staged)?.into_iter().next() {
+        match differences_in(self.disk.tree(), &staged, phase)?
+            .into_iter()
+            .next()
+        {
             None => Ok(()),
             Some(found) => Err(not_as_written(
                 self.disk.tree(),
@@ -686,16 +697,16 @@ fn begin_sync(file: &OpenFile, size: u64) {
 }
 
 /// Sink that writes each file of a package to the first of its targets.
-struct SlotSink<'s, 'p, 't> {
+struct SlotSink<'s, 'p> {
     disk: &'s LockedDeployment,
     targets: BTreeMap<&'p str, (&'s RelPath, Attributes)>,
     contents: Vec<UnpackedContent<'p>>,
-    report_bytes: ReportBytes<'t>,
+    phase: &'s Phase,
     /// Error that kept a file from getting its attributes.
     failed: Option<DiskError>,
 }
 
-impl Sink for SlotSink<'_, '_, '_> {
+impl Sink for SlotSink<'_, '_> {
     fn file<'a>(
         &'a mut self,
         files: &[&PackagedFile],
@@ -714,7 +725,7 @@ impl Sink for SlotSink<'_, '_, '_> {
         self.contents.push((needed, modified));
         let target = self.disk.create(at).map_err(io::Error::other)?;
         let size = files[0].size;
-        (self.report_bytes)(size);
+        self.phase.advance(size);
         Ok(Box::new(UnpackedTarget {
             file: target,
             size,
@@ -779,11 +790,19 @@ impl SiblingFiles for StagedCabinets<'_> {
 
 impl StagedCabinets<'_> {
     fn path(&self, source: usize) -> &RelPath {
-        match &self.plan.sources[source].at {
-            SourceLocation::Payload { name } => name.as_rel_path(),
-            SourceLocation::Share { path } => path,
-        }
+        path_of(&self.plan.sources[source])
     }
+}
+
+fn path_of(source: &PlanSource) -> &RelPath {
+    match &source.at {
+        SourceLocation::Payload { name } => name.as_rel_path(),
+        SourceLocation::Share { path } => path,
+    }
+}
+
+fn name_source(phase: &Phase, source: &PlanSource) {
+    phase.at_file(path_of(source).name(), source.size);
 }
 
 /// Returns whether a file is the one at a path in the directory of its package. A file that was

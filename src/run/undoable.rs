@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::check::{moved_to, points_of_no_return, unmarked_procedures_run};
 use super::executor::load_plan;
-use super::measure::differences;
+use super::measure::{bytes_of, differences_in};
 use super::past::describe_run;
 use super::unmanaged::ManagedPaths;
 use super::walk::BackwardExceptions;
@@ -26,6 +26,7 @@ use crate::journal::{
     Damaged, LeftBehind, Outcome, Run, RunState, SwapState, slots_are_closed, swap_state,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
+use crate::phase::Phase;
 use crate::plan::{Entry, EntryKind, NewEntry, Plan, Reason, ReasonKind, Swap};
 
 /// Paths and objects that are named one by one.
@@ -602,6 +603,9 @@ pub struct UndoAnswer {
     pub possible: bool,
     /// Reasons why not.
     pub reasons: Vec<String>,
+    /// Number of the newest later run that has to be undone first, if that is what it takes.
+    #[serde(skip)]
+    pub later: Option<u32>,
     /// Procedures of which it restores the records; what they changed elsewhere is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_elsewhere: Vec<String>,
@@ -641,9 +645,14 @@ pub fn undo_answers(
             Some(own) if possible => unmarked_procedures_run(tree, run, &own.plan)?,
             _ => Vec::new(),
         };
+        let later = match check.permanent()?.contains(&run.number) {
+            true => None,
+            false => check.later_in_the_way.get(&run.number),
+        };
         let answer = UndoAnswer {
             possible,
             reasons,
+            later: later.and_then(|later| later.last().copied()),
             unknown_elsewhere,
         };
         answers.insert(run.number, answer);
@@ -702,12 +711,18 @@ fn containers_left(tree: &Tree, runs: &[Run], run: &Run) -> Vec<RelPath> {
 /// # Errors
 ///
 /// The deployment or the plan of the run cannot be read.
-pub fn kept_object_faults(tree: &Tree, run: &Run) -> Result<Option<Vec<String>>, RunError> {
+pub fn kept_object_faults(
+    tree: &Tree,
+    run: &Run,
+    phase: &Phase,
+) -> Result<Option<Vec<String>>, RunError> {
     if is_pruned(tree, run)? {
         return Ok(None);
     }
     let plan = load_plan(tree, &run.directory)?;
-    let found = differences(tree, &kept_entries(tree, run, &plan)?)?;
+    let kept = kept_entries(tree, run, &plan)?;
+    phase.expect(bytes_of(&kept));
+    let found = differences_in(tree, &kept, phase)?;
     Ok(Some(found.iter().map(ToString::to_string).collect()))
 }
 

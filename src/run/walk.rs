@@ -1,18 +1,23 @@
 //! Walk over the swaps, in order or in reverse, with a sync after every step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::{EventOperation, micros};
 use super::fingerprints::Fingerprints;
 use super::swap::{Moved, Slot};
-use super::{Event, Listener, Question, Reply, RunError};
+use super::{Event, Listener, Question, Reply, RunError, begin_phase};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::RunDir;
 use crate::journal::{Answer, AnswerSource, Direction, JournalWriter, Record, SwapState};
 use crate::names::RelPath;
+use crate::phase::Phase;
 use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
+
+/// Name of the work after the operations of a step, and after all of them.
+const SYNCING: &str = "syncing";
 
 /// Walk over the swaps of a run.
 pub(super) struct SwapWalk<'a> {
@@ -46,6 +51,7 @@ impl SwapWalk<'_> {
     /// Walks to the planned state. May be called at any time: swaps that are done are skipped.
     pub(super) fn forward(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
+        let phase = self.begin_phase("committing");
         let swaps = plan.swaps_by_step();
         for step in plan.steps.iter().map(Some).chain([None]) {
             if let Some(step) = step.filter(|step| self.listener.stops_before(step)) {
@@ -65,13 +71,17 @@ impl SwapWalk<'_> {
                     return self.pause(RunError::Interrupted);
                 }
                 let since = Instant::now();
+                let of_swap = operations_of(&operations, swap);
+                at_first(&phase, of_swap);
                 let forward = slot.forward(&self.fingerprints);
                 if self.at_swap(swap, Direction::Forward, forward)? == Moved::Something {
                     moved = Moved::Something;
-                    self.report_swapped(&operations, swap, Direction::Forward, since.elapsed());
+                    self.report_swapped(of_swap, swap, Direction::Forward, since.elapsed());
                 }
+                phase.advance(of_swap.len() as u64);
             }
             if moved == Moved::Something {
+                phase.at(SYNCING);
                 self.sync(step, Direction::Forward)?;
             }
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
@@ -88,6 +98,7 @@ impl SwapWalk<'_> {
     /// Walks to the state before. Ends at a manual step that cannot be undone.
     pub(super) fn back(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
+        let phase = self.begin_phase("rolling back");
         let mut first: BTreeMap<&RelPath, u32> = BTreeMap::new();
         for swap in &plan.swaps {
             first.entry(&swap.live).or_insert(swap.number);
@@ -123,6 +134,8 @@ impl SwapWalk<'_> {
                     return self.pause(self.point_of_no_return(step));
                 }
                 let since = Instant::now();
+                let of_swap = operations_of(&operations, swap);
+                at_first(&phase, of_swap);
                 let gone_back = match end {
                     SwapState::Between => slot.back_to_between(),
                     _ => slot.back(),
@@ -137,14 +150,23 @@ impl SwapWalk<'_> {
                         });
                         step_reported = true;
                     }
-                    self.report_swapped(&operations, swap, Direction::Back, took);
+                    self.report_swapped(of_swap, swap, Direction::Back, took);
                 }
+                phase.advance(of_swap.len() as u64);
             }
             if moved == Moved::Something {
+                phase.at(SYNCING);
                 self.sync(step, Direction::Back)?;
             }
         }
         Ok(())
+    }
+
+    /// Begins the phase of a walk over all operations; those that are done already count at once.
+    fn begin_phase(&mut self, name: &str) -> Arc<Phase> {
+        let operations = self.plan.operations().count() as u64;
+        let phase = Phase::items(name, "operations", operations, SYNCING);
+        begin_phase(self.listener, phase)
     }
 
     /// Passes a result on; remembers and reports the place of a failure.
@@ -192,18 +214,18 @@ impl SwapWalk<'_> {
 
     fn report_swapped(
         &mut self,
-        operations: &BTreeMap<u32, Vec<&Operation>>,
+        operations: &[&Operation],
         swap: &Swap,
         direction: Direction,
         took: Duration,
     ) {
-        let operations = operations.get(&swap.number).into_iter().flatten();
         self.listener.report(&Event::Swapped {
             swap: swap.number,
             step: swap.step.clone(),
             direction,
             took_us: micros(took),
             operations: operations
+                .iter()
                 .map(|operation| EventOperation::of(operation))
                 .collect(),
         });
@@ -381,6 +403,21 @@ fn place_of(plan: &Plan, swap: &Swap, direction: Direction) -> String {
 fn is_irreversible(operations: &BTreeMap<u32, Vec<&Operation>>, swap: &Swap) -> bool {
     let mut operations = operations.get(&swap.number).into_iter().flatten();
     operations.any(|operation| operation.irreversible.is_some())
+}
+
+/// Returns the operations of a swap.
+fn operations_of<'o, 'p>(
+    operations: &'o BTreeMap<u32, Vec<&'p Operation>>,
+    swap: &Swap,
+) -> &'o [&'p Operation] {
+    operations.get(&swap.number).map_or(&[], Vec::as_slice)
+}
+
+/// Sets the target of the first operation as what a phase works on.
+fn at_first(phase: &Phase, operations: &[&Operation]) {
+    if let Some(first) = operations.first() {
+        phase.at(&first.target);
+    }
 }
 
 /// Returns the operations of a step, by the swap that does them.

@@ -27,6 +27,7 @@ use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Severity, Source};
 use crate::manifest::{self, Checks, FileTable, Manifest, ParsedManifest};
 use crate::payload::{Payload, compare};
+use crate::phase::Phase;
 
 /// Data against which documents are checked, besides their own text.
 #[derive(Clone, Copy, Default)]
@@ -34,7 +35,7 @@ pub struct ValidationContext<'a> {
     /// Deployment whose names manifests should use.
     pub deployment: Option<&'a Description>,
     /// Payload of the manifest.
-    pub payload: Option<&'a Payload>,
+    pub payload: Option<(&'a Payload, &'a Phase)>,
     /// Article from which the manifest was made.
     pub article: Option<&'a Article>,
 }
@@ -168,13 +169,13 @@ fn file_table(read: &ParsedManifest) -> Option<FileTable<'_>> {
 fn compare_payload(
     read: &ParsedManifest,
     site: Option<&Description>,
-    payload: &Payload,
+    (payload, phase): (&Payload, &Phase),
     findings: &mut Findings,
 ) {
     let Some(table) = file_table(read) else {
         return;
     };
-    let facts = payload.facts(&table);
+    let facts = payload.facts_in(&table, phase);
     for difference in compare(&table, site, &facts) {
         let finding = findings.add(difference.code, difference.span, difference.message);
         finding.level(difference.level);

@@ -15,6 +15,7 @@ use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::{DiskError, FileFacts, FileKind, PathMetadata, Tree};
 use crate::journal::{EmptiedPath, Run, quarantined, runs};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
+use crate::phase::Phase;
 use crate::plan::{EntryKind, Lagging, broken_requirements, directories_of_no_instance, lagging};
 use crate::run::{
     LeftObject, LeftObjects, RunError, attribute_drift, emptied_paths, load_plan, past,
@@ -80,12 +81,16 @@ impl Verification {
     }
 }
 
-/// Compares the deployment with its records and with the results of the closed runs.
+/// Compares the deployment with its records and with the results of the closed runs, as a phase.
 ///
 /// # Errors
 ///
 /// The deployment or the records of a run cannot be read.
-pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunError> {
+pub fn verify(
+    tree: &Tree,
+    mut snapshot: Snapshot,
+    phase: &Phase,
+) -> Result<Verification, RunError> {
     let runs = runs(tree)?;
     let (past, left) = past(tree, None)?;
     let of_attributes = attribute_drift(tree, &left)?;
@@ -132,7 +137,8 @@ pub fn verify(tree: &Tree, mut snapshot: Snapshot) -> Result<Verification, RunEr
             description: why.clone(),
         });
     }
-    compare(tree, snapshot, expected(there, records), &mut verified)?;
+    let expected = expected(there, records);
+    compare(tree, snapshot, expected, &mut verified, phase)?;
     verified.drift.sort();
     verified.drift.dedup();
     verified.drift = one_for_each_path(std::mem::take(&mut verified.drift));
@@ -455,11 +461,13 @@ fn compare(
     snapshot: &Snapshot,
     expected: BTreeMap<RelPath, Vec<ExpectedFile>>,
     verified: &mut Verification,
+    phase: &Phase,
 ) -> Result<(), RunError> {
     let metadata = |path: &RelPath| {
         let exact_path = snapshot.exact(path);
-        tree.metadata(&exact_path)
-            .map(|metadata| (exact_path, metadata))
+        let metadata = tree.metadata(&exact_path)?;
+        phase.expect(metadata.map_or(0, |metadata| metadata.size));
+        Ok::<_, DiskError>((exact_path, metadata))
     };
     let entries: Vec<_> = expected
         .par_iter()
@@ -482,7 +490,9 @@ fn compare(
         match metadata.map(|metadata| metadata.kind) {
             None => Ok((0, all("is gone"))),
             Some(FileKind::File) => {
-                let FileFacts { size, sha256 } = tree.facts(exact_path)?;
+                let known = metadata.map_or(0, |metadata| metadata.size);
+                phase.at_file(exact_path.name(), known);
+                let FileFacts { size, sha256 } = tree.facts_in(exact_path, phase)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
                 let describe = |ExpectedFile { sha256, by }: &ExpectedFile| {
                     format!("has other contents; {by} as {}", sha256.short())

@@ -167,7 +167,7 @@ fn undo_of_an_acceptance_restores_every_record() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("0002-accept undone");
+        .prints("2 accept undone");
     // A second acceptance works like the first one.
     world
         .run(ACCEPT)
@@ -505,12 +505,12 @@ fn a_reason_is_required_and_shown_by_history() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("accept drift: hotfix of case 4711");
+        .prints("accepted: hotfix of case 4711");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)
         .json();
-    assert_eq!(history["runs"][1]["reason"], "hotfix of case 4711");
+    assert_eq!(history["runs"][0]["reason"], "hotfix of case 4711");
 }
 
 #[test]
@@ -559,8 +559,12 @@ fn a_stuck_run_is_closed_in_its_current_state() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints("closed in its current state by")
-        .prints("repaired by hand");
+        .prints("1 KB100001 accepted")
+        .prints("accepted: repaired by hand");
+    world
+        .run("history 1")
+        .exits_with(exit::OK)
+        .prints("in its current state by");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)

@@ -32,14 +32,15 @@ fn applied(rollups: &[(&str, &str)]) -> (World, Listing) {
     (world, before)
 }
 
-/// Returns what `history` says of each run.
+/// Returns what `history` says of each run, oldest first.
 fn undoable(world: &World) -> Vec<bool> {
     let document = world
         .run("history --format json")
         .exits_with(exit::OK)
         .json();
     let runs = document["runs"].as_array().expect("runs").iter();
-    runs.map(|run| run["undoable"].as_bool().expect("an answer"))
+    runs.rev()
+        .map(|run| run["undoable"].as_bool().expect("an answer"))
         .collect()
 }
 
@@ -135,7 +136,7 @@ fn a_rollup_that_another_one_requires_is_undone_after_it() {
         .tree_is_unchanged();
     ran.prints("KB100002 requires KB100001")
         .prints("undo run 0002-KB100002 first");
-    for command in ["history", "report 1"] {
+    for command in ["history 1", "report 1"] {
         world
             .run(command)
             .exits_with(exit::OK)

@@ -187,7 +187,7 @@ fn steps_skip_a_server_that_is_offline_and_it_lags_afterwards() {
         .prints("run 0002-KB100001 changed server WEB02, which is offline")
         .tree_is_unchanged();
     world
-        .run("history")
+        .run("history 2")
         .exits_with(exit::OK)
         .prints("cannot be undone: run 0002-KB100001 changed server WEB02, which is offline");
 }

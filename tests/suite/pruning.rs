@@ -65,7 +65,7 @@ fn prune_keeps_the_newest_runs_and_the_records_of_all() {
         .run("prune --keep 1 --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged();
-    ran.prints("bytes of 2 runs will be cleared")
+    ran.prints("kB of 2 runs will be cleared")
         .prints("0001-KB100001 finished")
         .prints("afterwards these runs can be undone, newest first: 0003-KB100001")
         .prints("can no longer be undone: 0001-KB100001, 0002-KB100001");
@@ -189,6 +189,7 @@ fn history_shows_which_runs_can_still_be_undone() {
             .as_array()
             .expect("runs")
             .iter()
+            .rev()
             .map(|run| run["undoable"].as_bool());
         runs.collect::<Vec<_>>()
     };
@@ -198,10 +199,22 @@ fn history_shows_which_runs_can_still_be_undone() {
     let ran = world
         .run("history")
         .exits_with(exit::OK)
-        .prints("can be undone")
+        .prints("3 runs, 1 can be undone")
         .nothing_was_touched();
-    ran.prints("cannot be undone: the old objects of run 0001-KB100001 were pruned")
-        .prints("cannot be undone: run 0003-KB100001 is later than 0002-KB100001 and changed");
+    ran.prints("no: later run 3 first");
+    for (history, why) in [
+        (
+            "history 1",
+            "the old objects of run 0001-KB100001 were pruned",
+        ),
+        (
+            "history 2",
+            "run 0003-KB100001 is later than 0002-KB100001 and changed",
+        ),
+    ] {
+        let why = format!("cannot be undone: {why}");
+        world.run(history).exits_with(exit::OK).prints(&why);
+    }
     world.run("undo 3 --yes").exits_with(exit::OK);
     assert_eq!(
         undoable(),
@@ -214,11 +227,19 @@ fn history_shows_which_runs_can_still_be_undone() {
 fn a_run_before_one_that_cannot_be_undone_cannot_be_undone() {
     let (world, _) = with_runs(2);
     let world = world.remove(".rollup/runs/0002-KB100001/slots");
-    world
-        .run("history")
-        .exits_with(exit::OK)
-        .prints("cannot be undone: the old objects of run 0002-KB100001 were pruned")
-        .prints("cannot be undone: run 0002-KB100001 is later than 0001-KB100001 and changed");
+    for (history, why) in [
+        (
+            "history 2",
+            "the old objects of run 0002-KB100001 were pruned",
+        ),
+        (
+            "history 1",
+            "run 0002-KB100001 is later than 0001-KB100001 and changed",
+        ),
+    ] {
+        let why = format!("cannot be undone: {why}");
+        world.run(history).exits_with(exit::OK).prints(&why);
+    }
 }
 
 #[test]

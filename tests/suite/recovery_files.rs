@@ -268,7 +268,7 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
     ran.prints("/new` is unexpected: the run did not leave it there")
         .prints("is finished");
     world
-        .run("history")
+        .run("history 1")
         .exits_with(exit::OK)
         .prints("cannot be undone: ");
     // An unexpected file at a live path.

@@ -265,7 +265,7 @@ fn a_failed_operation_is_rolled_back_and_the_whole_tree_compared() {
             Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
             world
                 .run("history -d lab/deployment")
-                .prints("0001-KB100001 undone");
+                .prints("1 KB100001 undone");
         }
     }
 }

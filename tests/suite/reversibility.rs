@@ -160,7 +160,7 @@ fn a_finished_run_behind_a_point_of_no_return_cannot_be_undone() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged()
         .prints(why);
-    world.run("history").exits_with(exit::OK).prints(why);
+    world.run("history 1").exits_with(exit::OK).prints(why);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn of_an_unmarked_procedure_only_the_record_is_claimed_to_be_restored() {
     ran.prints(words)
         .does_not_print("everything can be rolled back");
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    world.run("history").exits_with(exit::OK).prints(words);
+    world.run("history 1").exits_with(exit::OK).prints(words);
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)

@@ -80,7 +80,7 @@ fn every_command_names_the_next_command_while_a_run_is_open() {
         .prints("`rollup status` shows the next command");
     world
         .run("history")
-        .prints("0001-KB100001 unfinished")
+        .prints("1 KB100001 unfinished")
         .prints("`rollup status` shows the next command");
 }
 

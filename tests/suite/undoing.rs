@@ -255,7 +255,7 @@ fn undo_asks_for_the_rollback_of_a_manual_step() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world.run("undo last --yes").exits_with(exit::STOPPED);
     ran.prints("Run the other script.")
-        .prints("? undo by hand (step script)")
+        .prints("? by hand (step script)")
         .prints("undo -d deployment --done script --yes");
     let ran = world.run("undo --yes --done script").exits_with(exit::OK);
     ran.prints("step script rolled back").prints("is undone");

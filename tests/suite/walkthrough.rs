@@ -346,9 +346,8 @@ fn after_an_apply_the_deployment_is_clean_and_everything_matches() {
     world
         .run("history")
         .exits_with(exit::OK)
-        .prints(RUN)
-        .prints("finished")
-        .prints("revision 1.0");
+        .prints("1 KB952076 applied")
+        .prints("1 run, 1 can be undone");
     let history = world
         .run("history --format json")
         .exits_with(exit::OK)

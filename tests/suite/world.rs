@@ -16,8 +16,9 @@ use rollup::deployment::description::Description;
 use rollup::document::{Findings, RenderOptions, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
+use rollup::phase::Phase;
 use rollup::rehearse::{
-    LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare,
+    LabOrigin, LabProgress, OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -98,7 +99,10 @@ fn sample() -> &'static SampleLab {
             LabOrigin::Built(SAMPLE),
             &[],
             OnExisting::Refuse,
-            &|| false,
+            LabProgress {
+                phase: &Phase::hidden(),
+                is_stopped: &|| false,
+            },
         );
         let lab = lab.expect("a sample lab");
         SampleLab {
@@ -345,11 +349,16 @@ impl World {
 
     /// Runs the program at a terminal, with all this typed in advance.
     pub(crate) fn at_terminal(&self, arguments: &str, typed: &str) -> CommandRun<'_> {
-        self.run_at_terminal(arguments, |terminal, _, printed| {
+        self.run_at_terminal(None, arguments, |terminal, _, printed| {
             if printed.is_empty() {
                 terminal.write_all(typed.as_bytes()).expect("typed");
             }
         })
+    }
+
+    /// Runs the program at a terminal of so many columns.
+    pub(crate) fn at_screen(&self, columns: u16, arguments: &str) -> CommandRun<'_> {
+        self.run_at_terminal(Some(columns), arguments, |_, _, _| {})
     }
 
     /// Runs the program at a terminal, and sends it a signal as soon as it prints `prompt`.
@@ -360,7 +369,7 @@ impl World {
         signal: Signal,
     ) -> CommandRun<'_> {
         let mut sent = false;
-        self.run_at_terminal(arguments, move |_, program, printed| {
+        self.run_at_terminal(None, arguments, move |_, program, printed| {
             if !sent && String::from_utf8_lossy(printed).contains(prompt) {
                 sent = true;
                 kill_process(Pid::from_child(program), signal).expect("a running program");
@@ -371,7 +380,7 @@ impl World {
     /// Runs the program at a terminal, and types `keys` as soon as it prints `text`.
     pub(crate) fn typed_after(&self, arguments: &str, text: &str, keys: &str) -> CommandRun<'_> {
         let mut typed = false;
-        self.run_at_terminal(arguments, move |terminal, _, printed| {
+        self.run_at_terminal(None, arguments, move |terminal, _, printed| {
             if !typed && String::from_utf8_lossy(printed).contains(text) {
                 typed = true;
                 terminal.write_all(keys.as_bytes()).expect("typed");
@@ -382,6 +391,7 @@ impl World {
     /// Runs the program at a terminal; calls `on_output` at the start and after all output.
     fn run_at_terminal(
         &self,
+        columns: Option<u16>,
         arguments: &str,
         mut on_output: impl FnMut(&mut File, &Child, &[u8]),
     ) -> CommandRun<'_> {
@@ -394,6 +404,15 @@ impl World {
         let controller =
             openpt(flags).and_then(|pty| grantpt(&pty).and(unlockpt(&pty)).map(|()| pty));
         let controller = controller.expect("a terminal can be made");
+        if let Some(ws_col) = columns {
+            let size = rustix::termios::Winsize {
+                ws_row: 50,
+                ws_col,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            };
+            rustix::termios::tcsetwinsize(&controller, size).expect("a size");
+        }
         let name = ptsname(&controller, Vec::new())
             .expect("the name of the terminal")
             .into_string()

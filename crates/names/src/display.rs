@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use unicode_width::UnicodeWidthStr;
+
 /// Text from a vendor or an operator, made safe for a terminal: control characters, marks that
 /// change the direction of writing, invisible characters and whitespace other than a space are
 /// written as escapes.
@@ -60,14 +62,26 @@ pub fn grouped(number: u64, between: char) -> String {
     text
 }
 
+/// Returns the number of columns that a text takes on a terminal: two for each wide character, such as
+/// that of a Chinese name.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// Appends spaces to a text up to a number of columns.
+pub fn padded(text: &str, width: usize) -> String {
+    let spaces = width.saturating_sub(columns(text));
+    format!("{text}{:spaces$}", "")
+}
+
 /// Breaks a text into lines of at most `width` columns, each after the first with `indent` before
 /// it.
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is always a line");
-        let used = last.chars().count() + usize::from(!last.is_empty());
-        if !last.is_empty() && used + word.chars().count() + indent.len() > width {
+        let used = columns(last) + usize::from(!last.is_empty());
+        if !last.is_empty() && used + columns(word) + indent.len() > width {
             lines.push(word.to_owned());
         } else {
             if !last.is_empty() {
@@ -120,5 +134,12 @@ mod tests {
     fn long_texts_are_broken_between_words() {
         assert_eq!(wrapped("one two three", 8, "  "), "one\n  two\n  three");
         assert_eq!(wrapped("short", 80, ""), "short");
+    }
+
+    #[test]
+    fn a_wide_character_counts_as_two_columns() {
+        assert_eq!((columns("漢字"), columns("👍"), columns("ü")), (4, 2, 1));
+        assert_eq!(padded("漢字", 6), "漢字  ");
+        assert_eq!(wrapped("漢字 漢字", 8, ""), "漢字\n漢字");
     }
 }

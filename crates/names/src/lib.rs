@@ -15,7 +15,9 @@ mod service_verb;
 
 pub use case_folded::{CaseFolded, same_name};
 pub use digest::{Digest, DigestError, Hasher};
-pub use display::{Escaped, STYLE_MARK, error_chain, escaped_path, grouped, is_hidden, wrapped};
+pub use display::{
+    Escaped, STYLE_MARK, columns, error_chain, escaped_path, grouped, is_hidden, padded, wrapped,
+};
 pub use file_name::{FileName, FileNameError};
 pub use kb::{IdError, Kb, KbError, Version, VersionError};
 pub use payload_path::{PayloadPath, PayloadPathError};

@@ -16,7 +16,7 @@ use crate::cli::inputs::{self, LoadedManifest};
 use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use crate::manifest::{ChangeKind, ManifestDifference, ManifestTable, compare};
-use crate::names::{Escaped, Kb, Version};
+use crate::names::{Escaped, Kb, Version, columns};
 
 /// Column in which the text of a difference begins.
 const INDENT: usize = 14;
@@ -175,7 +175,7 @@ fn difference_lines(
     let short = format!("{text}: {}", values.join(" -> "));
     match values.as_slice() {
         [_] if difference.key == "step" => below = whole(difference).map_or(below, key_texts),
-        [old, new] if INDENT + short.chars().count() > width => {
+        [old, new] if INDENT + columns(&short) > width => {
             below = vec![format!("- {old}"), format!("+ {new}")];
         }
         _ => text = short,
@@ -187,7 +187,7 @@ fn difference_lines(
         .collect();
     let places = places(difference, names);
     match lines.last_mut() {
-        Some(last) if last.chars().count() + 2 + places.chars().count() <= room => {
+        Some(last) if columns(last) + 2 + columns(&places) <= room => {
             last.push_str(&format!("  {}", styled(DIM, places)));
         }
         _ => {

@@ -21,8 +21,8 @@ pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
     };
     match (args.format, topics.as_slice()) {
         (ExplainFormat::Json, _) => Envelope::new(Exit::Ok, ExplainDocument { topics }).print(),
-        (ExplainFormat::Markdown, [topic]) => out::line(topic.markdown()),
-        (ExplainFormat::Markdown, topics) => out::line(page(topics).trim_end()),
+        (ExplainFormat::Markdown, [topic]) => out::laid_out(topic.markdown()),
+        (ExplainFormat::Markdown, topics) => out::laid_out(page(topics).trim_end()),
         // Its tables and shell lines are to be read and pasted as they are.
         (ExplainFormat::Text, [topic]) if topic.name == RECOVERY_NAME => {
             out::line(RECOVERY.trim_end());
@@ -169,7 +169,7 @@ impl TopicRow {
 
 /// Wraps the paragraphs of a text to the screen's width; indented ones are examples and stay.
 fn fitted(text: &str) -> String {
-    let width = out::width().min(100);
+    let width = out::width();
     let mut paragraphs = Vec::new();
     for paragraph in text.split("\n\n") {
         paragraphs.push(match paragraph.starts_with("    ") {

@@ -1,5 +1,9 @@
-//! `history`: the runs of a deployment, or everything recorded of one.
+//! `history`: the runs of a deployment as a table, or everything recorded of one.
 
+use std::time::Duration;
+
+use anstyle::Style;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,7 +13,8 @@ use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
-use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
+use crate::cli::table::{TableRow, table};
+use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, size, styled};
 use crate::cli::views::plan::describe_elsewhere;
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::steps::describe_answer;
@@ -19,7 +24,7 @@ use crate::journal::{
     RunSubject, quarantined, runs, slots_are_closed,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
-use crate::plan::PlannedStep;
+use crate::plan::{ACCEPT, PlannedStep};
 use crate::run::{UndoAnswer, describe_run, kept_bytes, load_plan, undo_answers};
 
 /// Runs `rollup history`.
@@ -38,14 +43,14 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let quarantined = quarantined(&site.tree)?;
+    let newest_first = runs.iter().rev();
+    let shown = newest_first.take(args.limit.unwrap_or(usize::MAX));
+    let shown = shown.map(|run| RunRow::of(run, answers.get(&run.number)));
     let mut document = HistoryDocument {
-        runs: Vec::new(),
+        runs: shown.collect(),
         quarantined: Vec::new(),
+        all: runs.len(),
     };
-    for run in &runs {
-        let row = RunRow::of(run, answers.get(&run.number));
-        document.runs.push(row);
-    }
     for (directory, note) in &quarantined {
         let note = note.as_ref();
         document
@@ -60,8 +65,10 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
 
 impl HistoryDocument<'_> {
     fn print(&self, tree: &Tree) {
-        for run in &self.runs {
-            run.print();
+        if !self.runs.is_empty() {
+            let heads = ["run", "update", "state", "started", "by", "took", "undo"];
+            let rows: Vec<_> = self.runs.iter().map(RunRow::table_row).collect();
+            table(heads, &rows, out::width()).iter().for_each(out::line);
         }
         for quarantined in &self.quarantined {
             quarantined.print();
@@ -71,11 +78,14 @@ impl HistoryDocument<'_> {
         } else if self.runs.iter().any(|row| row.of.is_open()) {
             out::line("a run is open: `rollup status` shows the next command");
         } else {
-            let runs = count(self.runs.len(), "run", "runs");
+            let shown = match self.all - self.runs.len() {
+                0 => count(self.all, "run", "runs"),
+                _ => format!("{} of {}", self.runs.len(), count(self.all, "run", "runs")),
+            };
             let undoable = self.runs.iter().filter(|row| row.undoable).count();
-            let report = command_for(tree.path(), "report RUN");
+            let details = command_for(tree.path(), "history RUN");
             out::message(format_args!(
-                "{runs}, {undoable} can be undone; `{report}` shows one"
+                "{shown}, {undoable} can be undone; `{details}` shows one"
             ));
         }
     }
@@ -85,10 +95,13 @@ impl HistoryDocument<'_> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "Runs of a deployment")]
 pub(in crate::cli) struct HistoryDocument<'a> {
-    /// All runs, oldest first.
+    /// All runs, newest first; with `--limit` only the newest ones.
     runs: Vec<RunRow<'a>>,
     /// Directories of runs that were quarantined.
     quarantined: Vec<QuarantinedRow<'a>>,
+    /// Number of all runs.
+    #[serde(skip)]
+    all: usize,
 }
 
 /// Run, with its last state.
@@ -160,40 +173,63 @@ impl<'a> RunRow<'a> {
         }
     }
 
-    /// Returns the name and the state, as the first line about a run has them.
-    fn title(&self) -> String {
-        let style = match self.of.state() {
+    fn style(&self) -> Style {
+        match self.of.state() {
             RunState::Closed(Outcome::Applied) => GOOD,
             RunState::Closed(_) => DIM,
             _ => WARN,
-        };
-        let state = styled(style, describe_run(self.of));
+        }
+    }
+
+    /// Returns the name and the state.
+    fn title(&self) -> String {
+        let state = styled(self.style(), describe_run(self.of));
         format!("{}  {state}", styled(BOLD, self.run))
     }
 
-    fn print(&self) {
+    fn table_row(&self) -> TableRow<7> {
         let opened = self.of.journal.opened();
-        let by = opened.map(|by| format!("  by {} on {}", Escaped(&by.user), Escaped(&by.host)));
-        out::line(format_args!(
-            "{}  {}{}",
-            self.title(),
-            self.opened.unwrap_or_default(),
-            by.unwrap_or_default()
-        ));
-        let mut text = describe_subject(opened);
-        if let Some(plan) = self.plan {
-            text.push_str(&format!("; plan {plan}"));
+        let by = opened.map(|by| format!("{}@{}", Escaped(&by.user), Escaped(&by.host)));
+        let update = self.kb.map_or(ACCEPT.to_owned(), |kb| kb.to_string());
+        let plain = Style::new();
+        let mut below = Vec::new();
+        if let Some(reason) = self.reason {
+            below.push(format!("accepted: {}", Escaped(reason)));
         }
-        if let Some(answer) = self.undo {
-            text.push_str(&format!("; {}", describe_undo(answer)));
+        below.extend(self.fault.map(|fault| Escaped(fault).to_string()));
+        TableRow {
+            cells: [
+                self.number.to_string(),
+                update,
+                self.state.to_owned(),
+                self.opened.map(out::time_and_age).unwrap_or_default(),
+                by.unwrap_or_default(),
+                took(self.of).unwrap_or_default(),
+                self.undo.map(describe_undo_briefly).unwrap_or_default(),
+            ],
+            styles: [BOLD, plain, self.style(), plain, plain, plain, plain],
+            below,
         }
-        print_below(&text);
-        if let Some(fault) = &self.of.fault {
-            print_below(&Escaped(fault).to_string());
-        }
-        if let Some(accepted) = accepted(self.of) {
-            print_below(&format!("closed {}", describe_acceptance(accepted)));
-        }
+    }
+}
+
+/// Returns the time from the first record of a run to the one that closed it first, for people.
+fn took(run: &Run) -> Option<String> {
+    let entries = &run.journal.entries;
+    let closed = entries
+        .iter()
+        .find(|entry| matches!(entry.record, Record::Closed { .. }))?;
+    let [from, to] = [entries.first()?, closed].map(|entry| entry.at.parse::<Timestamp>().ok());
+    let took = Duration::try_from(to?.duration_since(from?)).ok()?;
+    Some(out::duration(took))
+}
+
+/// Describes in a few words whether a finished run can be undone.
+fn describe_undo_briefly(answer: &UndoAnswer) -> String {
+    match answer.later {
+        _ if answer.possible => "yes".to_owned(),
+        Some(later) => format!("no: later run {later} first"),
+        None => "no".to_owned(),
     }
 }
 
@@ -403,7 +439,7 @@ impl<'a> RunDocument<'a> {
             } else {
                 "old objects"
             };
-            places.push(("keeps", format!("{} bytes of {objects}", number(bytes))));
+            places.push(("keeps", format!("{} of {objects}", size(bytes))));
         }
         places.push(("report", self.report.clone()));
         for (name, place) in places {

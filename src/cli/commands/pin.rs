@@ -29,7 +29,8 @@ pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
         bail!(inputs::no_payload(kb, "manifest"));
     };
     out::message(format_args!("payload {}", directory.display()));
-    let facts = Payload::open(&directory)?.facts(&loaded.manifest.file_table());
+    let payload = Payload::open(&directory)?;
+    let facts = payload.facts_in(&loaded.manifest.file_table(), &inputs::hashing_payload());
     let mut unpinned = loaded.manifest;
     for row in &mut unpinned.files {
         row.sha256 = None;

@@ -134,13 +134,13 @@ impl Clearing {
         line(&format!("{} will be cleared:", self.size()));
         for cleared in &self.cleared {
             let (name, state) = (&cleared.name, describe_run(&cleared.run));
-            let bytes = out::number(cleared.bytes);
+            let bytes = out::size(cleared.bytes);
             let undo = if cleared.was_undoable {
                 "; it can then no longer be undone"
             } else {
                 ""
             };
-            line(&format!("  {name}  {state}, {bytes} bytes{undo}"));
+            line(&format!("  {name}  {state}, {bytes}{undo}"));
         }
         if self.undoable.is_empty() {
             line("afterwards no run can be undone");
@@ -158,7 +158,7 @@ impl Clearing {
     /// Describes the size of everything that is cleared.
     fn size(&self) -> String {
         let runs = count(self.cleared.len(), "run", "runs");
-        format!("{} bytes of {runs}", out::number(self.bytes))
+        format!("{} of {runs}", out::size(self.bytes))
     }
 
     fn warn_of_losses(&self, deployment: &Path) {

@@ -11,12 +11,14 @@ use crate::cli::exit::Exit;
 use crate::cli::inputs;
 use crate::cli::lines::{labelled, path_line};
 use crate::cli::recovery::{is_unfinished, state_of};
+use crate::cli::terminal::console;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count};
 use crate::deployment::lock::{held, holder};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::journal::{Run, runs};
 use crate::names::Escaped;
+use crate::phase::Phase;
 use crate::run::kept_object_faults;
 use crate::verify::{Drift, Verification, verify as verify_tree};
 
@@ -25,7 +27,8 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let site = inputs::open_described(args.deployment.path())?;
     let compared = inputs::read_consistently(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default())?;
-        let verified = verify_tree(&site.tree, snapshot)?;
+        let phase = console::phase(Phase::bytes("verifying", 0, "comparing"));
+        let verified = verify_tree(&site.tree, snapshot, &phase)?;
         let runs = runs(&site.tree)?;
         let kept = match args.undo {
             true => Some(KeptObjects::read(&site.tree, &runs)?),
@@ -134,12 +137,8 @@ impl Compared {
             } else {
                 "everything matches"
             };
-            let bytes = out::number(verified.bytes);
-            labelled(
-                GOOD,
-                verdict,
-                format_args!("{items}, {files}, {bytes} bytes"),
-            );
+            let bytes = out::size(verified.bytes);
+            labelled(GOOD, verdict, format_args!("{items}, {files}, {bytes}"));
             return;
         }
         let differences = count(self.differences(), "difference", "differences");
@@ -198,8 +197,9 @@ impl KeptObjects {
     /// Hashes the objects that the finished runs keep.
     fn read(tree: &Tree, runs: &[Run]) -> anyhow::Result<Self> {
         let mut kept = Self::default();
+        let phase = console::phase(Phase::bytes("hashing kept objects", 0, "comparing"));
         for run in runs.iter().filter(|run| run.is_done()) {
-            if let Some(faults) = kept_object_faults(tree, run)? {
+            if let Some(faults) = kept_object_faults(tree, run, &phase)? {
                 kept.changed.extend(faults);
                 kept.runs.push(run.name().to_owned());
             }

@@ -1,22 +1,24 @@
-//! Queue between the commands and the terminal, from the beginning of a run on.
+//! Queue between the commands and the terminal, from the first phase on that is shown.
 //!
-//! A run never waits for the reader of its output: one thread writes both streams and draws the
-//! bars, and lines that it cannot take in time are left out and counted. Results and messages
-//! outside of a run wait for it, but not for a reader that takes nothing for [`STALL_LIMIT`]: the
-//! process ends then, and its exit code is the result. Before a run, text is written directly.
+//! A run never waits for the reader of its output: one thread writes both streams and shows the
+//! phases, and lines that it cannot take in time are left out and counted. Results and messages of a
+//! command with a run wait for it, but not for a reader that takes nothing for [`STALL_LIMIT`]: the
+//! process ends then, and its exit code is the result. A command without a run waits for its reader, be
+//! it a pager. Before the first phase, text is written directly.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::{out, safe};
+use super::display::{self, ShownPhase};
+use super::{fitted, out, safe};
+use crate::cli::args::ProgressMode;
 use crate::events::{QueueWriter, STALL_LIMIT, WriterQueue};
+use crate::phase::Phase;
 
 /// Most lines that wait for the terminal: more than a site of 5,000 items prints.
 const MOST_WAITING: usize = 16_384;
-/// Interval at which a bar is drawn, and at which a prompt looks for a signal.
+/// Interval at which a phase is drawn, and at which a prompt looks for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Console of this process, once a run has begun.
@@ -31,32 +33,18 @@ pub(super) enum Stream {
     Messages,
 }
 
-/// Progress bar that the console draws until it is dropped.
-pub(super) struct LiveBar {
-    length: u64,
-    template: &'static str,
-    position: AtomicU64,
-    message: Mutex<String>,
-}
+/// True once a run has begun, which waits for no reader.
+static HAS_RUN: AtomicBool = AtomicBool::new(false);
 
-impl LiveBar {
-    pub(super) fn advance(&self, by: u64) {
-        self.position.fetch_add(by, Ordering::Relaxed);
-    }
-
-    pub(super) fn set_message(&self, message: &str) {
-        message.clone_into(&mut self.message.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// Queues all further output of this process.
+/// Queues all further output of this process, which begins a run.
 pub(super) fn begin() {
+    HAS_RUN.store(true, Ordering::Relaxed);
     CONSOLE.get_or_init(|| Console::new(MOST_WAITING, Terminal::default()));
 }
 
 /// Writes a line of a run to standard error, without waiting.
 pub(super) fn offer(text: &str) {
-    let text = safe::lines(&format!("{text}\n"));
+    let text = safe::lines(&fitted::to_screen(format!("{text}\n")));
     match CONSOLE.get() {
         Some(console) => console.offer(Stream::Messages, text),
         None => out::write(Stream::Messages, &text),
@@ -71,19 +59,29 @@ pub(super) fn print(stream: Stream, text: String) {
     }
 }
 
-/// Makes a bar, which is drawn as long as it exists.
-pub(super) fn bar(length: u64, template: &'static str) -> Arc<LiveBar> {
-    let bar = Arc::new(LiveBar {
-        length,
-        template,
-        position: AtomicU64::new(0),
-        message: Mutex::default(),
-    });
-    if let Some(console) = CONSOLE.get() {
-        // A bar that does not fit is not missed.
-        let _ = console.queue.offer(QueuedOutput::Bar(Arc::downgrade(&bar)));
+/// Begins a phase outside of a run, which is shown until it is dropped.
+pub(in crate::cli) fn phase(phase: Phase) -> Arc<Phase> {
+    let phase = Arc::new(phase);
+    show(&phase);
+    phase
+}
+
+/// Shows a phase until it is over, in place of the one before.
+pub(super) fn show(phase: &Arc<Phase>) {
+    if display::mode() != ProgressMode::None {
+        let console = CONSOLE.get_or_init(|| Console::new(MOST_WAITING, Terminal::default()));
+        // A phase that does not fit is not missed.
+        let _ = console
+            .queue
+            .offer(QueuedOutput::Phase(Arc::downgrade(phase)));
     }
-    bar
+}
+
+/// Removes the phase from the screen.
+pub(super) fn hide() {
+    if let Some(console) = CONSOLE.get() {
+        let _ = console.queue.offer(QueuedOutput::Phase(Weak::new()));
+    }
 }
 
 /// Waits until everything is written, or the reader takes nothing for [`STALL_LIMIT`]. Returns false
@@ -101,6 +99,7 @@ pub(super) fn settle_unless(is_cancelled: impl Fn() -> bool) {
 
 /// Ends the output of the process: reports lines that were left out, and writes what is left.
 pub(crate) fn finish() {
+    hide();
     if let Some(console) = CONSOLE.get() {
         if console.left_out.load(Ordering::Relaxed) > 0 {
             console.print(Stream::Messages, String::new());
@@ -111,7 +110,8 @@ pub(crate) fn finish() {
 
 enum QueuedOutput {
     Text(Stream, String),
-    Bar(Weak<LiveBar>),
+    /// Phase to show; none if it is over.
+    Phase(Weak<Phase>),
 }
 
 struct Console {
@@ -174,71 +174,67 @@ impl Console {
     }
 
     fn settle(&self) -> bool {
-        let limit = if self.is_stalled.load(Ordering::Relaxed) {
-            Duration::ZERO
-        } else {
-            STALL_LIMIT
-        };
+        let is_stalled = self.is_stalled.load(Ordering::Relaxed);
+        let limit = longest_wait(is_stalled, HAS_RUN.load(Ordering::Relaxed));
         let is_written = self.queue.drain(limit) == 0;
         self.is_stalled.store(!is_written, Ordering::Relaxed);
         is_written
     }
 }
 
-/// Writer of the console: the standard streams, and the bar that is drawn on standard error.
+/// Returns the longest time to wait for a reader that takes nothing.
+fn longest_wait(is_stalled: bool, has_run: bool) -> Duration {
+    match (is_stalled, has_run) {
+        (true, _) => Duration::ZERO,
+        (false, true) => STALL_LIMIT,
+        (false, false) => Duration::MAX,
+    }
+}
+
+/// Writer of the console: the standard streams, and the phase that is shown on standard error.
 #[derive(Default)]
 struct Terminal {
-    bar: Option<(Weak<LiveBar>, ProgressBar)>,
+    shown: Option<ShownPhase>,
+    /// Time at which a bar was on the screen.
+    last_drawn: Option<Instant>,
 }
 
 impl QueueWriter<QueuedOutput> for Terminal {
     fn write(&mut self, item: QueuedOutput) {
         self.idle();
-        match (item, &self.bar) {
-            (QueuedOutput::Text(stream, text), Some((_, bar))) => {
-                bar.suspend(|| out::write(stream, &text));
+        match (item, &self.shown) {
+            (QueuedOutput::Text(stream, text), Some(shown)) => {
+                shown.suspend(|| out::write(stream, &text));
             }
             (QueuedOutput::Text(stream, text), None) => out::write(stream, &text),
-            (QueuedOutput::Bar(bar), _) => self.begin(bar),
+            (QueuedOutput::Phase(phase), _) => {
+                self.shown = None;
+                let shown = |_| ShownPhase::new(phase.clone(), self.last_drawn);
+                self.shown = phase.upgrade().map(shown);
+            }
         }
     }
 
     fn idle_interval(&self) -> Option<Duration> {
-        self.bar.as_ref().map(|_| TICK)
+        self.shown.as_ref().map(|_| TICK)
     }
 
-    /// Draws the bar, or removes one that has ended.
+    /// Draws the phase, or removes one that is over.
     fn idle(&mut self) {
-        let Some((state, bar)) = &self.bar else {
+        let Some(shown) = &mut self.shown else {
             return;
         };
-        match state.upgrade() {
-            Some(state) => {
-                bar.set_position(state.position.load(Ordering::Relaxed));
-                // Not locked while the bar is drawn: the run would wait for the terminal.
-                let message = state
-                    .message
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone();
-                bar.set_message(message);
+        match shown.phase() {
+            Some(phase) => {
+                if let Some(line) = shown.draw(&phase) {
+                    out::write(Stream::Messages, &safe::lines(&format!("{line}\n")));
+                }
+                if shown.is_drawn() {
+                    self.last_drawn = Some(Instant::now());
+                }
             }
-            None => {
-                bar.finish_and_clear();
-                self.bar = None;
-            }
+            None => self.shown = None,
         }
-    }
-}
-
-impl Terminal {
-    fn begin(&mut self, state: Weak<LiveBar>) {
-        let Some(bar) = state.upgrade() else { return };
-        let style = ProgressStyle::with_template(bar.template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let drawn = ProgressBar::with_draw_target(Some(bar.length), ProgressDrawTarget::stderr());
-        drawn.set_style(style);
-        self.bar = Some((state, drawn));
     }
 }
 
@@ -260,12 +256,19 @@ mod tests {
     impl QueueWriter<QueuedOutput> for PermittedTerminal {
         fn write(&mut self, item: QueuedOutput) {
             let QueuedOutput::Text(_, text) = item else {
-                panic!("a bar");
+                panic!("a phase");
             };
             self.begun.send(text).expect("a test");
             // A dropped sender permits everything.
             let _ = self.permits.recv();
         }
+    }
+
+    #[test]
+    fn only_a_command_with_a_run_gives_a_reader_up() {
+        assert_eq!(longest_wait(false, false), Duration::MAX);
+        assert_eq!(longest_wait(false, true), STALL_LIMIT);
+        assert_eq!(longest_wait(true, true), Duration::ZERO);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Nothing here decides anything, and output that cannot be written never fails a run, nor stops it.
 
 pub(super) mod console;
+pub(super) mod display;
+mod fitted;
 pub(super) mod out;
 pub(super) mod progress;
 pub(super) mod prompts;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 
 use super::console::{self, Stream};
-use super::safe;
+use super::{fitted, safe};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 pub(crate) use crate::names::wrapped;
@@ -23,6 +24,10 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 /// Style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Style of what is removed.
+pub(crate) const GONE: Style = AnsiColor::Red.on_default();
+/// Style of what is changed.
+pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
 /// Style of headings.
 pub(crate) const BOLD: Style = Style::new().bold();
 /// Style of less important text.
@@ -35,11 +40,29 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{}{text}{}", marked(begin), marked(end))
 }
 
+/// Formats the sign of an operation in the colours of `git diff` and Terraform; the sign alone says the
+/// same.
+pub(crate) fn signed(sign: char) -> String {
+    let style = match sign {
+        '+' | '>' => GOOD,
+        '-' => GONE,
+        '~' | '*' => CHANGED,
+        _ => WARN,
+    };
+    styled(style, sign)
+}
+
 /// True if a result could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
+    let text = fitted::to_screen(format!("{text}\n"));
+    console::print(Stream::Results, safe::lines(&text));
+}
+
+/// Writes lines that keep their layout, such as a table or an excerpt of a file.
+pub(crate) fn laid_out(text: impl Display) {
     console::print(Stream::Results, safe::lines(&format!("{text}\n")));
 }
 
@@ -61,7 +84,8 @@ pub(crate) fn is_lost() -> bool {
 
 /// Writes a message to standard error, on a line of its own.
 pub(crate) fn message(text: impl Display) {
-    console::print(Stream::Messages, safe::lines(&format!("{text}\n")));
+    let text = fitted::to_screen(format!("{text}\n"));
+    console::print(Stream::Messages, safe::lines(&text));
 }
 
 /// Writes a text at once.
@@ -89,7 +113,8 @@ pub(crate) fn warn(text: impl Display) {
 /// Writes a failure to standard error, with the current state if it is known.
 pub(crate) fn fail(failure: &Failure, now: Option<&str>) {
     if let Some(findings) = &failure.findings {
-        message(findings);
+        let findings = safe::lines(&format!("{findings}\n"));
+        console::print(Stream::Messages, findings);
     }
     // A requested stop is not an error.
     let label = if failure.exit == Exit::Stopped {
@@ -108,9 +133,22 @@ pub(crate) fn fail(failure: &Failure, now: Option<&str>) {
     }
 }
 
-/// Returns the width of the terminal on standard output, in columns; 100 without a terminal.
+/// Widest text: longer lines are hard to read, however wide the terminal is.
+const WIDEST: usize = 100;
+
+/// Returns the width of text on standard output, in columns. Without a terminal, `COLUMNS` may ask for
+/// any width.
 pub(crate) fn width() -> usize {
-    columns().unwrap_or(100).clamp(40, 400)
+    match screen() {
+        Some(_) => table_width().min(WIDEST),
+        None => table_width(),
+    }
+}
+
+/// Returns the width of tables that need more than text: that of the terminal on standard output, in
+/// columns; 100 without a terminal.
+pub(crate) fn table_width() -> usize {
+    columns().unwrap_or(WIDEST).clamp(40, 400)
 }
 
 /// Returns whether standard output is a terminal of a known width.
@@ -119,11 +157,14 @@ pub(crate) fn is_screen() -> bool {
 }
 
 fn columns() -> Option<usize> {
-    let terminal = std::io::stdout().is_terminal().then(screen).flatten();
-    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+    screen().or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }
 
-fn screen() -> Option<usize> {
+/// Returns the columns of the terminal on standard output.
+pub(super) fn screen() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
@@ -190,6 +231,55 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// Formats a size for people, in decimal units with three significant digits; small ones are exact.
+pub(crate) fn size(bytes: u64) -> String {
+    if bytes < 10_000 {
+        return count(bytes as usize, "byte", "bytes");
+    }
+    let mut value = bytes as f64 / 1e3;
+    for unit in ["kB", "MB", "GB"] {
+        if value < 999.5 {
+            return format!("{} {unit}", three_digits(value));
+        }
+        value /= 1e3;
+    }
+    format!("{} TB", three_digits(value))
+}
+
+/// Formats a number below 1,000 with three significant digits, and a larger one without decimals.
+fn three_digits(value: f64) -> String {
+    match value {
+        ..9.995 => format!("{value:.2}"),
+        ..99.95 => format!("{value:.1}"),
+        _ => number(value.round() as u64),
+    }
+}
+
+/// Formats a time of a record to the minute, with its age: `2026-11-30 22:25 UTC, 3 h ago`. A text that is
+/// not a time stays as it is.
+pub(crate) fn time_and_age(at: &str) -> String {
+    let Ok(at) = at.replace(" UTC", "Z").parse::<Timestamp>() else {
+        return at.to_owned();
+    };
+    let time = at.strftime("%Y-%m-%d %H:%M UTC");
+    let age = Timestamp::now().as_second() - at.as_second();
+    // The clock of the machine may have been set back since.
+    u64::try_from(age).map_or(time.to_string(), |age| {
+        format!("{time}, {} ago", coarse(age))
+    })
+}
+
+/// Formats a number of seconds in its largest unit.
+pub(super) fn coarse(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..60 => (seconds, "s"),
+        60..3_600 => (seconds / 60, "min"),
+        3_600..172_800 => (seconds / 3_600, "h"),
+        _ => (seconds / 86_400, "d"),
+    };
+    format!("{} {unit}", self::number(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +289,46 @@ mod tests {
         assert_eq!(number(0), "0");
         assert_eq!(number(372_736), "372,736");
         assert_eq!(number(1_000), "1,000");
+    }
+
+    #[test]
+    fn a_size_has_three_digits_or_is_exact() {
+        let sizes = [
+            1,
+            1_700,
+            9_999,
+            10_000,
+            16_612_345,
+            999_499,
+            999_500,
+            1_024_000_000,
+        ];
+        assert_eq!(
+            sizes.map(size),
+            [
+                "1 byte",
+                "1,700 bytes",
+                "9,999 bytes",
+                "10.0 kB",
+                "16.6 MB",
+                "999 kB",
+                "1.00 MB",
+                "1.02 GB"
+            ]
+        );
+        assert_eq!(size(7_654_000_000_000_000), "7,654 TB");
+    }
+
+    #[test]
+    fn an_age_is_in_the_largest_unit() {
+        let ages = [59, 60, 10_800, 172_799, 172_800].map(coarse);
+        assert_eq!(ages, ["59 s", "1 min", "3 h", "47 h", "2 d"]);
+        assert_eq!(
+            time_and_age("9999-01-01 00:00:00 UTC"),
+            "9999-01-01 00:00 UTC"
+        );
+        assert!(time_and_age("2020-01-01T00:00:00.5Z").starts_with("2020-01-01 00:00 UTC, "));
+        assert_eq!(time_and_age("an unknown time"), "an unknown time");
     }
 
     #[test]

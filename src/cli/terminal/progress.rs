@@ -1,15 +1,15 @@
-//! Progress of a run: bars on a terminal, a line for each finished operation elsewhere, and
+//! Progress of a run: its phases on a terminal, a line for each finished operation elsewhere, and
 //! `events.ndjson` in the run's directory.
 
-use std::io::IsTerminal;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::console::{self, LiveBar};
+use super::console;
+use super::display;
 use super::out;
 use super::prompts;
 use super::signals::Signals;
-use crate::cli::args::RehearsalChildArgs;
+use crate::cli::args::{ProgressMode, RehearsalChildArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::views::restarts::describe_restart;
@@ -20,6 +20,7 @@ use crate::deployment::tree::Tree;
 use crate::events::{Began, DroppedEvents, Event, EventOperation, EventWriter, Pace};
 use crate::journal::{AnswerSource, AskedOptions, Direction};
 use crate::names::Escaped;
+use crate::phase::{Phase, PhaseUnit};
 use crate::plan::{ManualFile, OperationKind, PlannedStep};
 use crate::run::{CompletedBackup, Listener, OnFailure, Question, Reply};
 
@@ -50,8 +51,8 @@ pub(crate) struct RunProgress {
     options: RunOptions,
     begun: Instant,
     pace: Pace,
-    bar: Option<Arc<LiveBar>>,
-    operations: u64,
+    /// Phase of the run, to show it again after a prompt.
+    phase: Weak<Phase>,
     /// First line of the events, without the run's name.
     began: Began,
     events: Option<EventWriter>,
@@ -90,8 +91,7 @@ impl RunProgress {
             options,
             begun: Instant::now(),
             pace: Pace::of(disk),
-            bar: None,
-            operations: began.steps.iter().map(|step| step.operations).sum(),
+            phase: Weak::new(),
             began,
             events: None,
             committing: None,
@@ -117,19 +117,20 @@ impl RunProgress {
         }
     }
 
-    fn bar(&mut self, length: u64, template: &'static str) {
-        self.bar = std::io::stderr()
-            .is_terminal()
-            .then(|| console::bar(length, template));
+    /// Shows the phase. Without a bar, a line for each finished operation shows how far a walk is.
+    fn show_phase(&self) {
+        let Some(phase) = self.phase.upgrade() else {
+            return;
+        };
+        if display::mode() != ProgressMode::Plain || phase.unit == PhaseUnit::Bytes {
+            console::show(&phase);
+        }
     }
 
-    fn print_finished(&self, operation: &EventOperation, direction: Direction) {
-        match &self.bar {
-            Some(bar) => {
-                bar.advance(1);
-                bar.set_message(&operation.target);
-            }
-            None => console::offer(&format!("  {}", describe_finished(operation, direction))),
+    /// Prints a line of progress, unless none is wanted.
+    fn print(&self, line: &str) {
+        if display::mode() != ProgressMode::None {
+            console::offer(line);
         }
     }
 
@@ -152,11 +153,7 @@ impl RunProgress {
     /// Prints an event, without waiting.
     fn show(&mut self, event: &Event) {
         match event {
-            Event::Opened { run, bytes } => {
-                console::offer(&format!("staging run {run}"));
-                self.bar(*bytes, "staging {bar:30} {bytes}/{total_bytes}");
-            }
-            Event::Staged { .. } => self.bar = None,
+            Event::Opened { run, .. } => self.print(&format!("staging run {run}")),
             Event::BackedUp {
                 directory,
                 files,
@@ -164,8 +161,7 @@ impl RunProgress {
             } => console::offer(&backup_line(directory, *files, *bytes)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
-                console::offer("committing");
-                self.bar(self.operations, "committing {bar:30} {pos}/{len} {msg}");
+                self.print("committing");
             }
             Event::Step { step, direction } => {
                 let step = self
@@ -179,16 +175,16 @@ impl RunProgress {
                         Direction::Back => "rollback of ",
                     };
                     let name = with_title(&step.id, &step.title);
-                    console::offer(&format!("{prefix}step {name}"));
+                    self.print(&format!("{prefix}step {name}"));
                 }
             }
             Event::Swapped {
                 operations,
                 direction,
                 ..
-            } => {
+            } if display::mode() == ProgressMode::Plain => {
                 for operation in operations {
-                    self.print_finished(operation, *direction);
+                    self.print(&format!("  {}", describe_finished(operation, *direction)));
                 }
             }
             Event::Answered {
@@ -203,7 +199,6 @@ impl RunProgress {
                 console::offer(&format!("  step {step} {}", Escaped(&result)));
             }
             Event::Turned { why, direction } => {
-                self.bar = None;
                 if *direction == Direction::Back {
                     console::offer(&format!("rolling back: {}", Escaped(why)));
                 }
@@ -217,8 +212,10 @@ impl RunProgress {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
                 console::offer(&text);
             }
-            Event::Closed { .. } => self.bar = None,
             Event::Began(_)
+            | Event::Staged { .. }
+            | Event::Swapped { .. }
+            | Event::Closed { .. }
             | Event::Sync { .. }
             | Event::Asked { .. }
             | Event::Compared(_)
@@ -229,7 +226,6 @@ impl RunProgress {
     /// Names the answers that were not used, and writes the last line of the events, with the exit code
     /// of the command.
     pub(crate) fn end<T>(&mut self, result: &anyhow::Result<T>) {
-        self.bar = None;
         for id in &self.options.confirmed {
             out::warn(format_args!(
                 "`--done {id}` was not used: this command did not ask about step `{id}`"
@@ -286,10 +282,9 @@ impl Listener for RunProgress {
         }
     }
 
-    fn wrote(&mut self, bytes: u64) {
-        if let Some(bar) = &self.bar {
-            bar.advance(bytes);
-        }
+    fn phase(&mut self, phase: &Arc<Phase>) {
+        self.phase = Arc::downgrade(phase);
+        self.show_phase();
     }
 
     fn is_stopped(&self) -> bool {
@@ -333,7 +328,16 @@ impl Listener for RunProgress {
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Reply {
-        self.bar = None;
+        console::hide();
+        let reply = self.prompt(question);
+        self.show_phase();
+        reply
+    }
+}
+
+impl RunProgress {
+    /// Describes a manual step, and asks about it if no answer is known.
+    fn prompt(&self, question: &Question<'_>) -> Reply {
         let step = question.step;
         let action = match question.direction {
             Direction::Forward => "to be done by hand",
@@ -389,11 +393,15 @@ fn with_title(id: &str, title: &str) -> String {
 /// Describes a finished operation.
 fn describe_finished(operation: &EventOperation, direction: Direction) -> String {
     let target = out::on_servers(&operation.target, operation.server.as_deref());
-    let action = match direction {
-        Direction::Forward => past_tense(operation.kind).to_owned(),
-        Direction::Back => format!("{}d", operation.kind.inverse().1),
+    let kind = operation.kind;
+    let (sign, action) = match direction {
+        Direction::Forward => (kind.sign(), past_tense(kind).to_owned()),
+        Direction::Back => {
+            let (sign, word) = kind.inverse();
+            (sign, format!("{word}d"))
+        }
     };
-    format!("{action} {target}")
+    format!("{} {action} {target}", out::signed(sign))
 }
 
 /// Returns the past tense of an operation: `installed`.
@@ -422,8 +430,8 @@ pub(crate) fn describe_backup(backup: &CompletedBackup) -> String {
 fn backup_line(directory: &str, files: u64, bytes: u64) -> String {
     let files = out::count(files as usize, "replaced file", "replaced files");
     format!(
-        "backup: {files} with {} bytes in {}",
-        out::number(bytes),
+        "backup: {files} with {} in {}",
+        out::size(bytes),
         Escaped(directory)
     )
 }
@@ -455,8 +463,7 @@ mod tests {
             },
             begun: Instant::now(),
             pace: Pace::Queued,
-            bar: None,
-            operations: 0,
+            phase: Weak::new(),
             began: serde_json::from_value(serde_json::json!({
                 "schema": 1, "command": "resume", "run": "", "tool": "", "user": "", "host": "",
                 "deployment": "", "subject": { "accept": { "reason": "" } }, "plan": null,

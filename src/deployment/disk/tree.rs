@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use super::run_dir::RollupDir;
 use crate::names::{Digest, Escaped, Hasher, RelPath, RelPathError, escaped_path};
+use crate::phase::Phase;
 
 /// Levels below its start that a walk looks into: managed files are never deeper.
 pub const DEEPEST: usize = 128;
@@ -261,7 +262,12 @@ impl Tree {
 
     /// Hashes a file.
     pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
-        hash(self.file(path)?)
+        self.facts_in(path, &Phase::hidden())
+    }
+
+    /// Hashes a file as a part of a phase.
+    pub fn facts_in(&self, path: &RelPath, phase: &Phase) -> Result<FileFacts, DiskError> {
+        hash(self.file(path)?, phase)
             .map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
     }
 
@@ -444,10 +450,14 @@ fn chunk_for(size: u64) -> Vec<u8> {
     ]
 }
 
-/// Returns size and SHA-256 of the part of a file that has not been read yet.
-pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
+/// Returns size and SHA-256 of the part of a file that has not been read yet, as a part of a phase.
+pub fn hash(mut file: impl Borrow<File> + Read, phase: &Phase) -> io::Result<FileFacts> {
     let length = file.borrow().metadata()?.len();
-    hash_and(&mut file, length, |error| error, |_| Ok(()))
+    let count = |chunk: &[u8]| {
+        phase.advance(chunk.len() as u64);
+        Ok(())
+    };
+    hash_and(&mut file, length, |error| error, count)
 }
 
 /// Hashes the rest of a file, of about `length` bytes, and passes each chunk on, such as to a copy.

@@ -11,7 +11,7 @@ use super::findings::{Finding, Findings};
 use super::severity::Severity;
 use super::source::Source;
 use super::wording::is_bare_key;
-use crate::names::{Escaped, STYLE_MARK, wrapped};
+use crate::names::{Escaped, STYLE_MARK, columns, wrapped};
 
 /// Number of findings of one kind that are drawn. The others are listed below the last one; notes
 /// are listed below the first.
@@ -128,9 +128,9 @@ impl Finding {
         let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
         let mut notes: Vec<String> = self.notes.iter().map(below).collect();
         if let Some(label) = &self.label {
-            let columns = excerpt.columns_to_end() + escaped(label).chars().count();
+            let end = excerpt.columns_to_end() + columns(&escaped(label));
             // Beside the carets if there is room, else below like a note.
-            if options.wraps && gutter + 4 + columns > width {
+            if options.wraps && gutter + 4 + end > width {
                 notes.insert(0, below(label));
             } else {
                 annotation = annotation.label(escaped(label));
@@ -206,7 +206,7 @@ fn wrapped_message(text: &str, width: usize) -> String {
     const NO_BREAK: char = '\u{1f}';
     let unbroken = |(at, part): (usize, &str)| {
         let in_backticks = at % 2 == 1;
-        if in_backticks && part.chars().count() + 2 <= width {
+        if in_backticks && columns(part) + 2 <= width {
             part.replace(' ', NO_BREAK.encode_utf8(&mut [0; 4]))
         } else {
             part.to_owned()

@@ -15,6 +15,7 @@ use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, Run, RunState, runs};
 use rollup::manifest::BoundManifest;
 use rollup::payload::Payload;
+use rollup::phase::Phase;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
 use rollup::run::{self, ChangedFilePolicy, Ended, Event, Listener, Question, Reply, RunError};
 use rollup::verify::verify;
@@ -77,7 +78,8 @@ impl<'a> ReadyRollup<'a> {
     /// Returns what differs from the records of the deployment and of its runs.
     pub(super) fn drift(&self, deployment: &Path) -> BTreeSet<String> {
         let (tree, snapshot) = self.read(deployment);
-        let verified = verify(&tree, snapshot).expect("the deployment can be read");
+        let verified =
+            verify(&tree, snapshot, &Phase::hidden()).expect("the deployment can be read");
         verified
             .drift
             .into_iter()

@@ -23,6 +23,7 @@ use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::hash;
 use crate::installer::{self, FileFormat};
 use crate::names::{Digest, error_chain};
+use crate::phase::Phase;
 
 /// Runs `rollup inspect`.
 pub(super) fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
@@ -87,7 +88,7 @@ struct Inspected {
 
 fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     let fail = |error: io::Error| inputs::read_failure(path, &error);
-    let facts = hash(inputs::open_file(path)?).map_err(fail)?;
+    let facts = hash(inputs::open_file(path)?, &Phase::hidden()).map_err(fail)?;
     let mut file = BufReader::new(inputs::open_file(path)?);
     let kind = FileFormat::of(&mut file).map_err(fail)?;
     let mut inspected = Inspected {

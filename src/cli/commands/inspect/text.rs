@@ -4,7 +4,7 @@ use super::Inspected;
 use super::facts::{InspectedFile, PackageFacts};
 use crate::cli::terminal::out::{self, BOLD, count, styled};
 use crate::document::some_of;
-use crate::names::Escaped;
+use crate::names::{Escaped, columns};
 
 impl Inspected {
     pub(super) fn show(&self) {
@@ -95,9 +95,9 @@ fn show_files(files: &[InspectedFile]) {
     let paths = files
         .iter()
         .map(|file| Escaped(file.path.as_str()).to_string());
-    let longest = paths.map(|path| path.chars().count()).max();
+    let longest = paths.map(|path| columns(&path)).max();
     // Show as much of the hashes as the screen has room for; JSON has them in full.
-    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
+    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::table_width() {
         true => 64,
         false => 12,
     };
@@ -105,6 +105,6 @@ fn show_files(files: &[InspectedFile]) {
         let sha256 = file.sha256.map(|sha256| sha256.to_string());
         let sha256 = &sha256.unwrap_or_else(|| "-".repeat(64))[..digits];
         let (size, path) = (out::number(file.size), Escaped(file.path.as_str()));
-        out::line(format_args!("    {size:>13}  {sha256}  {path}"));
+        out::laid_out(format_args!("    {size:>13}  {sha256}  {path}"));
     }
 }

@@ -1,12 +1,10 @@
 //! `rehearse --crash-everywhere`: the processes that are killed, and the table of the results.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::answers::confirmations;
 use crate::cli::args::{Format, RehearseArgs};
@@ -14,10 +12,12 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, report_nothing_to_do};
 use crate::cli::terminal::Signals;
+use crate::cli::terminal::console;
 use crate::cli::terminal::out;
 use crate::journal::Direction;
 use crate::manifest::Rollup;
 use crate::names::Escaped;
+use crate::phase::Phase;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
     CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab, Program,
@@ -54,7 +54,8 @@ pub(super) fn everywhere(
             step.id
         ));
     }
-    let display = CrashProgressDisplay::default();
+    let counting = console::phase(Phase::unmeasured("counting the changes of an apply"));
+    let display = CrashProgressDisplay(Mutex::new(Some(counting)));
     let on_progress = |progress: &CrashProgress<'_>| display.show(progress);
     let begun = Instant::now();
     lab.list_copies(&plan)?;
@@ -67,7 +68,7 @@ pub(super) fn everywhere(
         is_stopped: &|| signals.is_received(),
     };
     let report = crash_everywhere(crashes);
-    display.end();
+    drop(display);
     let report = report.context("not all points were tried")?;
     out::line(format_args!("\n{}", heading(args, job, &plan)));
     out::line(table(&report));
@@ -96,30 +97,21 @@ fn arguments(job: &Job, confirmed: &[String]) -> Vec<OsString> {
     words
 }
 
-/// Progress bar on a terminal; elsewhere a line for each row of the table.
-#[derive(Default)]
-struct CrashProgressDisplay(Mutex<Option<ProgressBar>>);
+/// Phase of the command that is killed, and a line for each row of the table.
+struct CrashProgressDisplay(Mutex<Option<Arc<Phase>>>);
 
 impl CrashProgressDisplay {
     fn show(&self, progress: &CrashProgress<'_>) {
-        let mut bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut killing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
-            CrashProgress::Begun { command, points } if std::io::stderr().is_terminal() => {
-                let template = "killing {msg} {bar:30} {pos}/{len}, {eta} to go";
-                let style = ProgressStyle::with_template(template)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar());
-                let new =
-                    ProgressBar::with_draw_target(Some(*points), ProgressDrawTarget::stderr());
-                new.set_style(style);
-                new.set_message(command.to_string());
-                *bar = Some(new);
+            CrashProgress::Begun { command, points } => {
+                let name = format!("killing {command}");
+                let new = Phase::items(&name, "points", *points, "comparing");
+                *killing = Some(console::phase(new));
             }
-            CrashProgress::Begun { .. } => {}
-            CrashProgress::PointTried => bar.iter().for_each(|bar| bar.inc(1)),
+            CrashProgress::PointTried => killing.iter().for_each(|phase| phase.advance(1)),
             CrashProgress::PhaseTried(row) => {
-                if let Some(bar) = bar.take() {
-                    bar.finish_and_clear();
-                }
+                *killing = None;
                 let (phase, points) = (phase(row.phase), count_points(row.points));
                 let how = match row.failing {
                     0 => "all recover".to_owned(),
@@ -127,12 +119,6 @@ impl CrashProgressDisplay {
                 };
                 out::message(format_args!("killed in {phase}: {points}, {how}"));
             }
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            bar.finish_and_clear();
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::cli::job::{BeginOptions, Job, Preview};
 use crate::cli::output::refuse_path;
 use crate::cli::recovery::{is_unfinished, other_is_open};
 use crate::cli::terminal::Signals;
+use crate::cli::terminal::console;
 use crate::cli::terminal::out;
 use crate::cli::terminal::signals::handle_signals;
 use crate::deployment::description::Description;
@@ -29,8 +30,10 @@ use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::document::Source;
 use crate::journal::runs;
 use crate::manifest::Manifest;
+use crate::names::{columns, padded};
+use crate::phase::Phase;
 use crate::rehearse::{
-    Lab, LabError, LabOrigin, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
+    Lab, LabError, LabOrigin, LabProgress, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
 
 use lab::rehearsal_options;
@@ -163,6 +166,11 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     } else {
         OnExisting::Refuse
     };
+    let phase = console::phase(Phase::items("building the lab", "files", 0, "syncing"));
+    let progress = LabProgress {
+        phase: &phase,
+        is_stopped: &|| signals.is_received(),
+    };
     let lab = prepare(
         &manifests,
         &description,
@@ -170,8 +178,9 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
         origin,
         &args.payload,
         existing,
-        &|| signals.is_received(),
+        progress,
     )?;
+    drop(phase);
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
@@ -226,11 +235,11 @@ fn print_places(lab: &Lab) {
         ),
         (runs, "the run's directory, with the old objects"),
     ];
-    let width = places.iter().map(|(place, _)| place.len()).max();
+    let width = places.iter().map(|(place, _)| columns(place)).max();
     let width = width.unwrap_or_default();
     out::line("where to look:");
     for (place, about) in &places {
-        out::line(format_args!("  {place:width$}  {about}"));
+        out::line(format_args!("  {}  {about}", padded(place, width)));
     }
 }
 

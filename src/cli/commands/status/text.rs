@@ -37,11 +37,11 @@ pub(super) fn print(status: &Status) {
         out::line(format_args!("newest run: {run}; {answer}"));
     }
     if status.undo_data.runs > 0 {
-        let bytes = out::number(status.undo_data.bytes);
+        let bytes = out::size(status.undo_data.bytes);
         let runs = count(status.undo_data.runs, "run", "runs");
         let prune = command_for(&status.path, status.undo_data.prune());
         out::line(format_args!(
-            "undo data: {bytes} bytes of {runs}; `{prune}` clears it"
+            "undo data: {bytes} of {runs}; `{prune}` clears it"
         ));
         if status.undo_data.is_large {
             out::warn("the undo data is more than a tenth of the file system");
@@ -164,9 +164,8 @@ fn print_open(open: &OpenRow, has_writer: bool) {
     print_history(open, has_writer);
     if let Some(unavailable) = &open.unavailable {
         let since = open.history.unavailable_since.as_deref();
-        let since = since
-            .map(|since| format!(" since {since}"))
-            .unwrap_or_default();
+        let since = since.map(|since| format!(" since {}", out::time_and_age(since)));
+        let since = since.unwrap_or_default();
         let text = format!("unavailable{since}: {unavailable}");
         wrapped_line(&text);
     }
@@ -206,6 +205,7 @@ fn print_history(open: &OpenRow, has_writer: bool) {
     if let Some(at) = &history.began_at {
         let by = history.began_by.as_deref().unwrap_or("an unknown user");
         let on = history.began_on.as_deref().unwrap_or("an unknown machine");
+        let at = out::time_and_age(at);
         wrapped_line(&format!("began {at}, by {by} on {on}"));
     }
     if let Some(stopped) = &history.stopped {

@@ -20,8 +20,13 @@ use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::journal::runs;
-use crate::names::{Escaped, RelPath};
+use crate::names::{Escaped, RelPath, padded};
 use crate::run::load_plan;
+
+/// Widest column of names.
+const NAMES: usize = 54;
+/// Columns that most states and versions need.
+const STATES: usize = 26;
 
 /// Runs `rollup tree`.
 pub(super) fn tree(args: &TreeArgs) -> anyhow::Result<Exit> {
@@ -106,9 +111,14 @@ fn print_state(indent: usize, name: &str, state: State, version: Option<&str>) {
     };
     let state = styled(style, state.as_str());
     let version = version.unwrap_or_default();
-    let line = format!("{:indent$}{}", "", Escaped(name));
-    let line = format!("{line:<54}  {state} {version}");
-    out::line(line.trim_end());
+    print_row(indent, name, &format!("{state} {version}"));
+}
+
+/// Prints a name and what is known of it, which begins in a column.
+fn print_row(indent: usize, name: &str, about: &str) {
+    let column = out::width().saturating_sub(STATES).clamp(20, NAMES);
+    let name = format!("{:indent$}{}", "", Escaped(name));
+    out::line(format!("{}  {about}", padded(&name, column)).trim_end());
 }
 
 /// Returns a state from a record, or that of an object that the open run touches.
@@ -173,11 +183,11 @@ impl<'a> ConsoleText<'a> {
     fn print_group(&self, group: &Group, indent: usize) {
         let name = styled(BOLD, Escaped(group.path.name()));
         out::line(format_args!("{:indent$}{name}", ""));
-        for below in &group.groups {
-            self.print_group(&self.site.groups[below.0], indent + 2);
-        }
         for item in &group.items {
             self.print_item(&self.site.items[item.0], indent + 2);
+        }
+        for below in &group.groups {
+            self.print_group(&self.site.groups[below.0], indent + 2);
         }
     }
 

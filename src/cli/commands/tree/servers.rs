@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{InstanceRow, print_state, row, shown_state};
+use super::{InstanceRow, print_row, print_state, row, shown_state};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{self, BOLD, DIM, WARN, styled};
 use crate::deployment::description::{Description, Instance, ServerId, ServiceId};
@@ -205,12 +205,11 @@ impl ServerFile {
             .map(|server| site.files_directory(server));
         let depth = directory.map_or(0, |directory| directory.parts().count());
         let below: Vec<&str> = self.path.parts().skip(depth).collect();
-        let line = format!("      {}", Escaped(&below.join("/")));
         let unmanaged = match self.managed {
             true => String::new(),
             false => styled(DIM, "unmanaged"),
         };
-        out::line(format!("{line:<54}  {unmanaged}").trim_end());
+        print_row(6, &below.join("/"), &unmanaged);
     }
 }
 
@@ -224,7 +223,6 @@ impl ServiceRow<'_> {
             true => "enabled",
             false => "disabled",
         };
-        let line = format!("      {}", Escaped(self.name));
-        out::line(format!("{line:<54}  {running}, {enabled}"));
+        print_row(6, self.name, &format!("{running}, {enabled}"));
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
         }
         None => None,
     };
+    let hashing = payload.is_some().then(inputs::hashing_payload);
     let article = match &args.article {
         Some(file) => {
             gathered.refuse_several_manifests("an article", "--article")?;
@@ -65,7 +66,7 @@ pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
     report_unread(&gathered);
     let against = ValidationContext {
         deployment: described.as_ref(),
-        payload: payload.as_ref(),
+        payload: payload.as_ref().zip(hashing.as_deref()),
         article: article.as_ref(),
     };
     let mut validation = Validation::of(gathered.documents, &against);
@@ -146,7 +147,7 @@ fn write_report(
         ReportFormat::Text => {
             let findings = validation.text(&inputs::render_options(&io::stdout()));
             if !findings.is_empty() {
-                out::line(findings);
+                out::laid_out(findings);
             }
             out::line(summary);
             return Ok(());

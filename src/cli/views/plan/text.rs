@@ -8,14 +8,16 @@ use anstyle::Style;
 use super::outages::{OutageKind, OutageView};
 use super::view::{OperationRow, PlanView, StepView, describe_manual_step};
 use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, short_hash};
-use crate::cli::terminal::out::{BOLD, DIM, WARN, count, on_servers, styled, wrapped};
+use crate::cli::terminal::out::{BOLD, DIM, WARN, count, on_servers, signed, styled, wrapped};
 use crate::journal::Direction;
-use crate::names::{Escaped, RelPath};
+use crate::names::{Escaped, RelPath, columns};
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
 use crate::run::{RunExamination, SwapState};
 
 /// Style of labels that are no warning.
 const PLAIN: Style = Style::new();
+/// Sign and word of what a person does.
+const BY_HAND: (char, &str) = ('?', "by hand");
 /// Column in which the names of operations begin.
 const INDENT: usize = 16;
 /// Largest number of items with the same outage that are listed; more are counted, and the steps
@@ -97,13 +99,12 @@ pub(crate) fn remaining_operations(
         for operation in step.operations.iter().filter(|one| is_remaining(one)) {
             let (sign, word) = sign_and_word(operation.kind, direction);
             let target = on_servers(&operation.target, operation.server.as_deref());
-            lines.push(format!("   {sign} {word} {target}  (step {})", step.id));
+            let mark = signed(sign);
+            lines.push(format!("   {mark} {word:<10} {target}  (step {})", step.id));
         }
         if asked.contains(step.id.as_str()) {
-            lines.push(match direction {
-                Direction::Forward => format!("   ? by hand  (step {})", step.id),
-                Direction::Back => format!("   ? undo by hand  (step {})", step.id),
-            });
+            let mark = signed(BY_HAND.0);
+            lines.push(format!("   {mark} {:<10} (step {})", BY_HAND.1, step.id));
         }
     }
     if direction == Direction::Back {
@@ -112,6 +113,7 @@ pub(crate) fn remaining_operations(
     lines
 }
 
+/// Returns the sign and the word of what happens to the target of an operation in this direction.
 fn sign_and_word(kind: OperationKind, direction: Direction) -> (char, &'static str) {
     match direction {
         Direction::Forward => (kind.sign(), kind.word()),
@@ -249,7 +251,7 @@ impl TextPage {
         };
         self.lines.push(format!(
             "   {} manual step; {}",
-            styled(WARN, "?"),
+            signed(BY_HAND.0),
             describe_manual_step(manual)
         ));
         let mut texts: Vec<String> = manual.instructions.lines().map(str::to_owned).collect();
@@ -268,12 +270,12 @@ impl TextPage {
         self.heading(&view.heading, 3);
         if let Some(manual) = &view.step.manual {
             let (word, text) = match &manual.undo {
-                Some(undo) => ("manual", undo.as_str()),
+                Some(undo) => (BY_HAND.1, undo.as_str()),
                 None => ("stop", POINT_OF_NO_RETURN),
             };
             let text = self.wrapped("", text, INDENT);
             self.lines
-                .push(format!("   {} {word:<10} {text}", styled(WARN, "?")));
+                .push(format!("   {} {word:<10} {text}", signed(BY_HAND.0)));
         } else if view.operations.is_empty() {
             self.lines
                 .push("   = nothing    the step changes nothing".to_owned());
@@ -281,13 +283,13 @@ impl TextPage {
         if let Some(undo) = &view.step.undo {
             let text = self.wrapped("", undo, INDENT);
             self.lines
-                .push(format!("   {} {:<10} {text}", styled(WARN, "?"), "manual"));
+                .push(format!("   {} {:<10} {text}", signed(BY_HAND.0), BY_HAND.1));
         }
         for row in view.operations.iter().rev() {
             if row.group.first.irreversible.is_some() {
                 let text = self.wrapped("", POINT_OF_NO_RETURN, INDENT);
                 self.lines
-                    .push(format!("   {} {:<10} {text}", styled(WARN, "?"), "stop"));
+                    .push(format!("   {} {:<10} {text}", signed(BY_HAND.0), "stop"));
             }
             self.operation(row, Direction::Back);
         }
@@ -304,14 +306,16 @@ impl TextPage {
         };
         let left = self.wrapped(&format!("   {sign} {word:<10} "), &target, INDENT);
         let change = Escaped(&change).to_string();
-        let used = left.lines().last().map_or(0, |line| line.chars().count());
+        let used = left.lines().last().map_or(0, columns);
         let rest = self.width.saturating_sub(used);
+        let left = left.replacen(sign, &signed(sign), 1);
         self.lines.push(if change.is_empty() {
             left
-        } else if change.chars().count() + 2 <= rest {
-            format!("{left}{change:>rest$}")
+        } else if columns(&change) + 2 <= rest {
+            format!("{left}{:1$}{change}", "", rest - columns(&change))
         } else {
-            format!("{left}\n{change:>0$}", self.width)
+            let spaces = self.width.saturating_sub(columns(&change));
+            format!("{left}\n{:spaces$}{change}", "")
         });
     }
 

@@ -5,8 +5,8 @@ use anstyle::Style;
 
 use super::view::{InstanceView, PlanView};
 use super::words::WITHOUT_CONSOLE;
-use crate::cli::terminal::out::{BOLD, DIM, GOOD, WARN, styled};
-use crate::names::Escaped;
+use crate::cli::terminal::out::{BOLD, CHANGED, DIM, GONE, GOOD, styled};
+use crate::names::{Escaped, columns, padded};
 use crate::plan::Plan;
 
 /// Narrowest and widest column of names.
@@ -19,6 +19,23 @@ struct TreeLine {
     columns: [String; 3],
 }
 
+impl TreeLine {
+    /// Formats the line for a screen without room for columns: below the name the states, and between them
+    /// the signs of the operations.
+    fn narrow(&self) -> String {
+        let [old, change, new] = &self.columns;
+        let signs = change.split(' ').next().unwrap_or_default();
+        let states = [old.as_str(), signs, new];
+        let states: Vec<&str> = states.into_iter().filter(|text| !text.is_empty()).collect();
+        let depth = self.name.len() - self.name.trim_start().len() + 2;
+        let text = match states.is_empty() {
+            true => self.name.clone(),
+            false => format!("{}\n{:depth$}{}", self.name, "", states.join("  ")),
+        };
+        styled(self.style, text)
+    }
+}
+
 /// Formats the tree, no wider than `width` as far as names allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     let view = PlanView::of(plan);
@@ -27,29 +44,31 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
     }
     let lines = tree_lines(&view);
     let widest = |column: usize| {
-        let widths = lines
-            .iter()
-            .map(|line| line.columns[column].chars().count());
+        let widths = lines.iter().map(|line| columns(&line.columns[column]));
         widths.max().unwrap_or_default()
     };
     let [before, queued, after] = [0, 1, 2].map(widest);
     let used = before + queued + after + 6;
-    let names = width.saturating_sub(used).clamp(NAMES.0, NAMES.1);
+    if width < NAMES.0 + used {
+        let lines: Vec<String> = lines.iter().map(TreeLine::narrow).collect();
+        return lines.join("\n");
+    }
+    let names = (width - used).min(NAMES.1);
     let mut text = Vec::new();
     for TreeLine {
         style,
         name,
-        columns,
+        columns: [old, change, new],
     } in &lines
     {
-        let [old, change, new] = columns;
-        let rest = format!("  {old:<before$}  {change:<queued$}  {new}");
+        let (old, change) = (padded(old, before), padded(change, queued));
+        let rest = format!("  {old}  {change}  {new}");
         let rest = rest.trim_end();
         // A name that is too long has a line of its own.
         let line = if rest.is_empty() {
             name.clone()
-        } else if name.chars().count() <= names {
-            format!("{name:<names$}{rest}")
+        } else if columns(name) <= names {
+            format!("{}{rest}", padded(name, names))
         } else {
             format!("{name}\n{:names$}{rest}", "")
         };
@@ -99,6 +118,10 @@ fn describe_instance(instance: &InstanceView<'_>) -> (Style, [String; 3]) {
     let signs: String = kinds().map(|kind| kind.sign()).collect();
     let words: Vec<&str> = kinds().map(|kind| kind.word()).collect();
     let queued = format!("{signs} {}", words.join(", "));
-    let style = if instance.is_gone() { WARN } else { GOOD };
+    let style = match signs.as_str() {
+        _ if instance.is_gone() => GONE,
+        "+" => GOOD,
+        _ => CHANGED,
+    };
     (style, [before, queued, instance.after.clone()])
 }

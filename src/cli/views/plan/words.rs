@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::terminal::out::{count, number, on_servers};
+use crate::cli::terminal::out::{count, number, on_servers, size as bytes};
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
 use crate::names::{Digest, Kb, RelPath, Version};
@@ -121,7 +121,7 @@ pub(super) fn describe_size(plan: &Plan) -> String {
     let steps = count(plan.steps.len(), "step", "steps");
     let size = format!("{operations} in {steps}");
     match plan.digest {
-        Some(_) => format!("{size}; {} bytes to stage", number(staged_bytes(plan))),
+        Some(_) => format!("{size}; {} to stage", bytes(staged_bytes(plan))),
         None => size,
     }
 }
