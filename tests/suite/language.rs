@@ -226,7 +226,7 @@ fn run_installs_a_package_outside_the_console() {
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("ran 1 item");
+        .prints("0001-KB100001: ran Tool on ENG01, ENG02 ");
     let after = ran.after();
     for server in ["ENG01", "ENG02"] {
         let directory = format!("Servers/{server}/Programs/Tool");
@@ -469,7 +469,7 @@ fn removed_by_installs_exactly_the_removed_items() {
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
         .prints("Extra: it is not installed")
-        .prints("installed 1 item");
+        .prints("removed Provider installed Provider copied 1 file");
     assert!(ran.after().get("Things/Extra/state.toml").is_none());
 }
 
@@ -539,7 +539,7 @@ fn install_of_an_item_by_name_installs_it_from_the_share() {
     let ran = world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("installed 1 item");
+        .prints("0001-KB100001: installed Extra ");
     ran.prints("Namespace: version 4.0.200 of the same package is installed");
     assert!(
         world
@@ -567,7 +567,7 @@ fn an_installed_item_is_replaced_without_being_removed_first() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("replaced 1 item");
+        .prints("0001-KB100001: replaced Provider copied 1 file");
 }
 
 #[test]

@@ -353,12 +353,13 @@ fn the_first_part_of_a_plan_answers_what_a_board_asks() {
         "Provisioning Engine on MPS01, MPS02 running restarted",
         "7 items: Managed Mobility 2007 Web Service",
         "PROV01, PROV02 from step uninstall to step install",
-        "Servers of mps-web: 2 of 2 are unavailable at once.",
+        "Servers with an outage at the same time, of mps-web: 2 of 2.",
         "How long: no rehearsal is named, so no time is stated.",
         "The deployment can be rolled back; of the procedures Initialize Exchange 2007",
         "Exchange Server 2007, at least service pack 1: EXHUB01 (service pack 1)",
         &format!("--expect-plan {digest}"),
-        "Manifest kb952076.toml",
+        "/kb952076.toml",
+        "Not checked: whether items and services work after the run",
         "Decision ☐ approved",
     ] {
         assert!(text.contains(answer), "`{answer}` is not in {text}");
@@ -420,7 +421,9 @@ fn a_report_begins_with_its_verdict_and_compares_plan_and_run() {
             &[
                 "Succeeded: the result matches the plan.",
                 "Unavailable: 18 items and 1 service, for",
-                "Can be undone: rollup undo 0001-KB952076",
+                "Can be undone; of the procedures",
+                "To undo it: rollup undo 0001-KB952076",
+                "Nothing is pending",
                 "Operations 75 75",
                 "Unavailable 18 items and 1 service 18 items and 1 service",
                 ", the same",

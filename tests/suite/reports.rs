@@ -347,9 +347,8 @@ fn a_run_that_was_rolled_back_is_reported_with_its_reason() {
         .run("report last -d lab/deployment")
         .exits_with(exit::OK);
     ran.prints("undone; exit code 10, rolled-back")
-        .prints("Failed, and rolled back: everything is as it was before - the run was rolled back: step `install`, operation 44 of 75")
+        .prints("Failed, and rolled back: everything is as it was before - the run was rolled back: step `install`, operation 44 of 75 (install Exchange 2007 Provider): cannot rename")
         .prints("ok: everything is as it was before")
-        .prints("failed: the run was rolled back: step `install`, operation 44 of 75 (install Exchange 2007 Provider): cannot rename")
         .prints("Input/output error")
         .prints("rollback: uninstall: Remove the old components");
     let report = world

@@ -404,7 +404,7 @@ fn a_report_of_an_unfinished_run_says_since_when_something_is_unavailable() {
         let ran = world
             .run(&format!("report last --format {form}"))
             .exits_with(exit::OK);
-        ran.prints("unavailable since")
+        ran.prints("navailable since")
             .does_not_print("from the first rename to the last");
     }
 }

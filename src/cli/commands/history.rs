@@ -15,9 +15,9 @@ use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::table::{TableRow, table};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, size, styled};
-use crate::cli::views::plan::describe_elsewhere;
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::steps::describe_answer;
+use crate::cli::views::undo::describe_undo;
 use crate::deployment::tree::Tree;
 use crate::journal::{
     Accepted, Direction, JournalEntry, Opened, Outcome, QuarantineNote, Record, Run, RunState,
@@ -288,18 +288,6 @@ fn describe_acceptance(accepted: &Accepted) -> String {
     format!("in its current state by {by}: {reason}")
 }
 
-/// Describes whether a finished run can be undone.
-fn describe_undo(answer: &UndoAnswer) -> String {
-    if answer.possible {
-        let procedures = answer.unknown_elsewhere.iter().map(String::as_str);
-        return match describe_elsewhere(procedures) {
-            None => "can be undone".to_owned(),
-            Some(elsewhere) => format!("can be undone; {}", Escaped(&elsewhere)),
-        };
-    }
-    format!("cannot be undone: {}", Escaped(&answer.why_not()))
-}
-
 /// Content of the document of one run.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "Run of a deployment")]
@@ -393,7 +381,7 @@ impl<'a> RunDocument<'a> {
             }
         }
         line(&match self.run.undo {
-            Some(answer) => describe_undo(answer),
+            Some(answer) => Escaped(&describe_undo(answer)).to_string(),
             None if run.is_open() => "it is open: `rollup undo` rolls it back".to_owned(),
             None => "there is nothing to undo".to_owned(),
         });

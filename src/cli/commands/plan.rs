@@ -79,8 +79,9 @@ fn showing(args: &args::PlanArgs, job: &Job, plan: &Plan) -> anyhow::Result<Show
         ("payload", &typed.payload),
     ];
     let sources = paths.into_iter().filter_map(|(label, path)| {
-        let path = path.as_ref()?.display().to_string();
-        Some((label, path))
+        let path = path.as_ref()?;
+        let absolute = path.canonicalize().unwrap_or_else(|_| path.clone());
+        Some((label, absolute.display().to_string()))
     });
     let apply = with_digest(&typed.command("apply"), plan);
     Ok(Showing::now(sources.collect(), apply, true, rehearsal))

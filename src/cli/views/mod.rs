@@ -9,4 +9,5 @@ pub(super) mod report;
 pub(super) mod restarts;
 pub(super) mod steps;
 pub(super) mod summary;
+pub(super) mod undo;
 pub(super) mod verdict;

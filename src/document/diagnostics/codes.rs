@@ -339,8 +339,8 @@ Copy them to different directories, or to different servers:
     on = \"web\"
     platform = \"x64\"
 
-The packages of a `run` step that rollup cannot open are stored in directories of their names. Write a
-step for each, with a `program` that names its directory.";
+The packages of a `run` step that rollup cannot open are stored in directories of their names.
+Write a step for each, with a `program` that names its directory.";
 
     // Relations between rollups.
     SelfRelation = "RU0401", Error, "a rollup includes, replaces or requires itself",

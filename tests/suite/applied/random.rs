@@ -469,7 +469,7 @@ impl Session {
         self.counts.open += usize::from(expected == ExpectedUndo::Open);
         self.counts.refused_undos += usize::from(found == ExpectedUndo::Refused);
         let (_, history) = self.json("history");
-        let is_undoable = history["runs"][number]["undoable"] == true;
+        let is_undoable = run_of(&history, number)["undoable"] == true;
         if is_undoable != (found != ExpectedUndo::Refused) {
             return Err(format!(
                 "history says that run {} is undoable: {is_undoable}, but undo {}",
@@ -614,7 +614,7 @@ impl Session {
         let (_, history) = self.json("history");
         let mut any = false;
         for number in self.not_undone() {
-            let run = &history["runs"][number];
+            let run = run_of(&history, number);
             let is_undoable = run["undoable"] == true;
             any |= is_undoable;
             let expected = self.model.expected_undo(number);
@@ -684,6 +684,12 @@ impl Session {
 }
 
 /// Returns the position of a name in a table.
+/// Returns a run of the history, which is newest first, by its index from the oldest one.
+fn run_of(history: &Json, number: usize) -> &Json {
+    let runs = history["runs"].as_array().map_or(&[][..], Vec::as_slice);
+    &runs[runs.len() - 1 - number]
+}
+
 fn position(names: &[&str], name: &str) -> usize {
     let mut names = names.iter();
     names

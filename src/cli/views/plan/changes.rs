@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::words::{console_state, describe_state, rollup_list};
-use crate::cli::terminal::out::{count, number, on_servers};
+use crate::cli::terminal::out::{count, on_servers, size};
 use crate::cli::views::summary::counted_items;
 use crate::names::RelPath;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
@@ -100,7 +100,7 @@ fn file_rows(files: &[NetChange<'_>]) -> Vec<ChangeRow> {
         (*files, *old_bytes, *new_bytes) = (*files + 1, *old_bytes + old, *new_bytes + new);
     }
     let describe = |word: Option<&str>, bytes: u64| match word {
-        None => format!("{} bytes", number(bytes)),
+        None => size(bytes),
         Some(word) => word.to_owned(),
     };
     let rows = kinds.into_iter();

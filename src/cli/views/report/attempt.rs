@@ -7,7 +7,7 @@ use super::words::{
     at_least, duration_or_blank, format_duration, format_moment, format_share, format_time,
     server_name, unavailable_since,
 };
-use crate::cli::terminal::out::number;
+use crate::cli::terminal::out::{number, size};
 use crate::cli::views::restarts::describe_restart;
 use crate::cli::views::steps::describe_answer;
 use crate::cli::views::verdict::Tone;
@@ -94,7 +94,7 @@ impl AttemptView {
             number: at + 1,
             title: attempt_title(summary, at),
             compared: attempt.compared.as_ref().map(ComparisonView::of),
-            messages: messages(attempt),
+            messages: messages(attempt, at + 1 == summary.attempts.len()),
             waits: waits
                 .map(|wait| ManualStepWait::of(wait, attempt))
                 .collect(),
@@ -172,11 +172,14 @@ impl ComparisonView {
     }
 }
 
-fn messages(attempt: &Attempt) -> Vec<(Tone, String)> {
-    let mut messages = Vec::new();
-    for turn in &attempt.turns {
-        messages.push(describe_turn(turn, attempt));
-    }
+/// Returns the messages of an attempt; the verdict has the failures of the newest one.
+fn messages(attempt: &Attempt, is_newest: bool) -> Vec<(Tone, String)> {
+    let turns = attempt
+        .turns
+        .iter()
+        .map(|turn| describe_turn(turn, attempt));
+    let turns = turns.filter(|(tone, _)| !(is_newest && tone.is_bad()));
+    let mut messages: Vec<(Tone, String)> = turns.collect();
     for restart in &attempt.restarts {
         let servers = restart.servers.iter().map(String::as_str);
         let restart = describe_restart(restart.service.as_deref(), servers);
@@ -250,9 +253,7 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
         });
     };
     if let Some(staged) = attempt.staged {
-        let bytes = attempt
-            .bytes
-            .map(|bytes| format!("{} bytes, ", number(bytes)));
+        let bytes = attempt.bytes.map(|bytes| format!("{}, ", size(bytes)));
         let note = format!("{}before the first change", bytes.unwrap_or_default());
         figure("staged in", format_duration(staged.us()), &note);
     }
@@ -264,6 +265,7 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
         let unavailable = attempt.outages.iter().filter(|one| one.since_us.is_some());
         let note = format!("{} of the items and services below", unavailable.count());
         figure("unavailable since", since, &note);
+        return figures;
     }
     if attempt.outage.is_some() {
         let value = format!(
@@ -279,7 +281,11 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
     }
     if let Some(renames) = attempt.renames {
         let value = format!("{}{}", at_least(attempt), format_duration(renames.us()));
-        figure("all operations", value, "from the first rename to the last");
+        let label = match attempt.outcome {
+            Some(_) => "all operations",
+            None => "operations so far",
+        };
+        figure(label, value, "from the first rename to the last");
         figures.extend(parts(attempt, &renames));
     }
     figures

@@ -11,6 +11,8 @@ use crate::names::Escaped;
 
 /// Column in which the facts about the run begin.
 const INDENT: usize = 13;
+/// Width below which numbers are in lines of their own.
+const NARROW: usize = 70;
 /// Column in which the notes on a time begin.
 const NOTES: usize = 38;
 /// Column in which the names of steps begin.
@@ -119,8 +121,13 @@ impl TextReport {
         self.section("durations", &attempt.figures, |report, figure| {
             let indent = if figure.part { "  " } else { "" };
             let label = format!("{indent}{}", figure.label);
-            let label = format!("  {label:<20}{:>14}  ", figure.value);
-            report.wrap(&label, &figure.note, NOTES);
+            let label = format!("  {label:<20}{:>14}", figure.value);
+            if report.width < NARROW {
+                report.lines.push(label);
+                report.wrap("      ", &figure.note, 6);
+            } else {
+                report.wrap(&format!("{label}  "), &figure.note, NOTES);
+            }
         });
         self.section("manual steps", &attempt.waits, |report, wait| {
             let text = format!("{}: {}, waited {}", wait.step, wait.answer, wait.took);
@@ -164,6 +171,19 @@ impl TextReport {
             return;
         }
         self.heading(title);
+        if self.width < NARROW {
+            for row in rows {
+                let [first, second, third, done, name] = row;
+                self.wrap("  ", name, 4);
+                let numbers = iter::zip(head, [first, second, third, done]);
+                let numbers = numbers.filter(|(_, number)| !number.is_empty());
+                let numbers: Vec<String> = numbers
+                    .map(|(head, number)| format!("{head} {number}"))
+                    .collect();
+                self.wrap("    ", &numbers.join(", "), 4);
+            }
+            return;
+        }
         for [first, second, third, done, name] in iter::once(&head).chain(rows) {
             let numbers = format!("  {first:>11} {second:>11} {third:>11} {done:>6}  ");
             self.wrap(&numbers, name, STEPS);

@@ -4,8 +4,10 @@ use super::attempt::describe_turn;
 use super::words::{at_least, format_duration, format_moment, unavailable_since};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{first_few, number, on_servers};
+use crate::cli::views::escapers::sentence;
 use crate::cli::views::plan::unavailable_count;
 use crate::cli::views::restarts::describe_restarts;
+use crate::cli::views::undo::describe_undo;
 use crate::cli::views::verdict::{Tone, Verdict};
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, RunSummary, StateComparison, TargetKind, TargetOutages};
@@ -121,8 +123,12 @@ fn failures(attempt: &Attempt) -> impl Iterator<Item = String> {
 /// Returns what has to be known with the result: failures first.
 fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<String> {
     let mut points = Vec::new();
+    points.extend(newest.into_iter().flat_map(failures));
+    let mut commands = summary.commands.iter().map(|one| one.command.as_deref());
+    if commands.any(|command| command == Some("rehearse")) {
+        points.push("A rehearsal: this deployment is a lab".to_owned());
+    }
     if let Some(attempt) = newest {
-        points.extend(failures(attempt));
         if attempt.outcome.is_none() {
             let last = summary.commands.last();
             points.extend(last.into_iter().flat_map(|last| last.reasons.clone()));
@@ -137,16 +143,21 @@ fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<St
             points.push(format!("Different: {}", differs.join("; ")));
         }
     }
-    if !summary.pending.is_empty() {
+    if summary.pending.is_empty() {
+        if matches!(summary.state, RunState::Closed(_)) {
+            points.push("Nothing is pending".to_owned());
+        }
+    } else {
         let restarts = describe_restarts(&summary.pending).join("; ");
         let ack = command_for(tree.path(), &format!("ack {}", summary.run));
         points.push(format!("Action required: restart {restarts}, then `{ack}`"));
     }
     if let Some(undo) = &summary.undo {
         let command = command_for(tree.path(), &format!("undo {}", summary.run));
+        let answer = sentence(&describe_undo(undo));
         points.push(match undo.possible {
-            true => format!("Can be undone: `{command}`"),
-            false => format!("Cannot be undone: {}", undo.why_not()),
+            true => format!("{answer}. To undo it: `{command}`"),
+            false => answer,
         });
     }
     points

@@ -1,15 +1,17 @@
 //! View of a run in words, from its summary: the one content of every form of the report.
 
+use std::collections::BTreeMap;
+
 use super::attempt::AttemptView;
 use super::verdict::{operations_done, unavailable, verdict};
 use super::words::{format_duration, format_time};
 use crate::cli::advice::command_for;
-use crate::cli::terminal::out::number;
+use crate::cli::terminal::out::{number, size};
 use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable, staged_bytes};
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{EventSubject, RunSummary, Session, StepTiming};
+use crate::events::{EventSubject, RunSummary, Session};
 use crate::journal::{Damaged, Direction, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
@@ -185,15 +187,17 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
             actual,
         });
     };
-    let forward = |step: &&StepTiming| step.direction == Direction::Forward && step.id.is_some();
-    let steps = attempt.steps.iter().filter(forward);
-    row(
-        "steps",
-        number(summary.steps.len() as u64),
-        number(steps.clone().count() as u64),
-    );
+    let steps = attempt.steps.iter();
+    let forward = steps.filter(|step| step.direction == Direction::Forward);
+    let done: BTreeMap<&str, u64> = forward
+        .filter_map(|step| Some((step.id.as_deref()?, step.operations)))
+        .collect();
+    let planned = summary.steps.iter();
+    let complete = planned.filter(|step| done.get(&*step.id) >= Some(&step.operations));
+    let (steps, complete) = (summary.steps.len() as u64, complete.count() as u64);
+    row("steps", number(steps), number(complete));
     let operations = summary.steps.iter().map(|step| step.operations).sum();
-    let done: u64 = steps.map(|step| step.operations).sum();
+    let done: u64 = done.values().sum();
     let rolled_back = done.saturating_sub(operations_done(attempt));
     let actual = match rolled_back {
         0 => number(done),
@@ -201,8 +205,7 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
     };
     row("operations", number(operations), actual);
     if let Some((plan, staged)) = plan.zip(attempt.staged.and(attempt.bytes)) {
-        let bytes = |bytes: u64| format!("{} bytes", number(bytes));
-        row("staged", bytes(staged_bytes(plan)), bytes(staged));
+        row("staged", size(staged_bytes(plan)), size(staged));
     }
     if let Some(plan) = plan {
         row(
