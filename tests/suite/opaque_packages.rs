@@ -84,7 +84,7 @@ fn two_packages_of_one_name_need_two_directories() {
             "{ name = \"x86/hotfix.exe\" }, { name = \"x64/Hotfix.exe\" }",
         );
     World::with_site(SMALL)
-        .write_file("../small.toml", &small("KB100001", &twice))
+        .write_file("../small.toml", small("KB100001", &twice))
         .run("validate small.toml")
         .exits_with(exit::INVALID)
         .prints(
