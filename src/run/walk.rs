@@ -99,11 +99,7 @@ impl SwapWalk<'_> {
     pub(super) fn back(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         let phase = self.begin_phase("rolling back");
-        let mut first: BTreeMap<&RelPath, u32> = BTreeMap::new();
-        for swap in &plan.swaps {
-            first.entry(&swap.live).or_insert(swap.number);
-        }
-        let is_first = |swap: &Swap| first.get(&swap.live) == Some(&swap.number);
+        let left_empty = self.left_empty();
         let swaps = plan.swaps_by_step();
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
             if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
@@ -121,7 +117,7 @@ impl SwapWalk<'_> {
                     continue;
                 }
                 let slot = Slot::new(self.disk, self.run, swap);
-                let end = match self.exceptions.left_empty.contains(&swap.live) && is_first(swap) {
+                let end = match left_empty.contains(&swap.number) {
                     true => SwapState::Between,
                     false => SwapState::NotBegun,
                 };
@@ -160,6 +156,17 @@ impl SwapWalk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the numbers of the swaps that are rolled back halfway, so that their live paths stay empty:
+    /// of several swaps of a path that is the first one.
+    fn left_empty(&self) -> BTreeSet<u32> {
+        let mut first: BTreeMap<&RelPath, u32> = BTreeMap::new();
+        for swap in &self.plan.swaps {
+            first.entry(&swap.live).or_insert(swap.number);
+        }
+        first.retain(|path, _| self.exceptions.left_empty.contains(*path));
+        first.into_values().collect()
     }
 
     /// Begins the phase of a walk over all operations; those that are done already count at once.
