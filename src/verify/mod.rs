@@ -455,6 +455,36 @@ fn add_expected_installer(
     }
 }
 
+/// Hashes a file. Returns its size, and its differences from each expectation.
+fn check_file(
+    tree: &Tree,
+    path: &RelPath,
+    metadata: Option<PathMetadata>,
+    wanted: &[ExpectedFile],
+    phase: &Phase,
+) -> Result<(u64, Vec<String>), DiskError> {
+    let all = |description: &str| {
+        wanted
+            .iter()
+            .map(|wanted| format!("{description}; {}", wanted.by))
+            .collect()
+    };
+    let Some(metadata) = metadata else {
+        return Ok((0, all("is gone")));
+    };
+    if metadata.kind != FileKind::File {
+        let kind = metadata.kind.with_article();
+        return Ok((0, all(&format!("is {kind}, not a file"))));
+    }
+    phase.at_file(path.name(), metadata.size);
+    let FileFacts { size, sha256 } = tree.facts_in(path, phase)?;
+    let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
+    let describe = |ExpectedFile { sha256, by }: &ExpectedFile| {
+        format!("has other contents; {by} as {}", sha256.short())
+    };
+    Ok((size, others.map(describe).collect()))
+}
+
 /// Hashes the expected files and adds every difference.
 fn compare(
     tree: &Tree,
@@ -478,34 +508,13 @@ fn compare(
     order.sort_by_key(|(_, ((_, metadata), _))| {
         Reverse(metadata.map_or(0, |metadata| metadata.size))
     });
-    let check = |(exact_path, metadata): &(RelPath, Option<PathMetadata>),
-                 wanted: &[ExpectedFile]|
-     -> Result<(u64, Vec<String>), DiskError> {
-        let all = |description: &str| {
-            wanted
-                .iter()
-                .map(|wanted| format!("{description}; {}", wanted.by))
-                .collect()
-        };
-        match metadata.map(|metadata| metadata.kind) {
-            None => Ok((0, all("is gone"))),
-            Some(FileKind::File) => {
-                let known = metadata.map_or(0, |metadata| metadata.size);
-                phase.at_file(exact_path.name(), known);
-                let FileFacts { size, sha256 } = tree.facts_in(exact_path, phase)?;
-                let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
-                let describe = |ExpectedFile { sha256, by }: &ExpectedFile| {
-                    format!("has other contents; {by} as {}", sha256.short())
-                };
-                Ok((size, others.map(describe).collect()))
-            }
-            Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.with_article())))),
-        }
-    };
     let checked = order
         .into_iter()
         .par_bridge()
-        .map(|(at, (entry, wanted))| check(entry, wanted).map(|found| (at, found)));
+        .map(|(at, ((path, metadata), wanted))| {
+            let found = check_file(tree, path, *metadata, wanted, phase);
+            found.map(|found| (at, found))
+        });
     let found: BTreeMap<usize, _> = checked.collect::<Result<_, _>>()?;
     verified.files = expected.len();
     for (path, (bytes, descriptions)) in expected.into_keys().zip(found.into_values()) {

@@ -40,7 +40,7 @@ pub(super) fn mode() -> ProgressMode {
 pub(super) struct ShownPhase {
     phase: Weak<Phase>,
     since: Instant,
-    /// What was done when it was first shown.
+    /// Work that was done when it was first shown.
     from: u64,
     appears_after: Duration,
     bar: Option<ProgressBar>,
@@ -75,7 +75,7 @@ impl ShownPhase {
         self.bar.is_some()
     }
 
-    /// Draws the bar, or returns the line that is due.
+    /// Draws the bar, or returns a line, if one is required now.
     pub(super) fn draw(&mut self, phase: &Phase) -> Option<String> {
         let elapsed = self.since.elapsed();
         match mode() {
@@ -122,7 +122,7 @@ fn screen() -> usize {
 }
 
 /// Describes a phase for a screen, after a bar if there is room. A phase that is counted completely has no
-/// bar: it would stand still.
+/// bar: it would not move.
 fn bar_text(phase: &Phase, from: u64, elapsed: Duration, screen: usize) -> String {
     let (done, total) = (phase.done(), phase.total());
     let full = describe(phase, from, elapsed, Detail::Full);

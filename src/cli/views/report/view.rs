@@ -11,7 +11,7 @@ use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable, staged_by
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
-use crate::events::{EventSubject, RunSummary, Session};
+use crate::events::{Attempt, EventSubject, RunSummary, Session};
 use crate::journal::{Damaged, Direction, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
@@ -222,19 +222,24 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
         let answered = format!("{} answered", number(answered as u64));
         row("manual steps", number(manual as u64), answered);
     }
-    let compared = attempt.compared.as_ref();
-    let forward = compared.filter(|compared| compared.direction == Direction::Forward);
-    if let (Some(expected), Some(compared)) = (summary.expected, forward) {
-        let is_same = match compared.measured == Some(expected) {
-            true => "the same",
-            false => "different",
-        };
-        let measured = compared.measured.map(|measured| measured.short());
-        let measured = measured.as_deref().unwrap_or("unknown");
-        let measured = format!("{measured}, {is_same}");
-        row("digest of the state", expected.short(), measured);
+    if let Some((expected, measured)) = states(summary, attempt) {
+        row("digest of the state", expected, measured);
     }
     rows
+}
+
+/// Returns the digest of the expected state, and that of the state after the run with the comparison.
+fn states(summary: &RunSummary, attempt: &Attempt) -> Option<(String, String)> {
+    let compared = attempt.compared.as_ref();
+    let compared = compared.filter(|compared| compared.direction == Direction::Forward)?;
+    let expected = summary.expected?;
+    let is_same = match compared.measured == Some(expected) {
+        true => "the same",
+        false => "different",
+    };
+    let measured = compared.measured.map(|measured| measured.short());
+    let measured = measured.as_deref().unwrap_or("unknown");
+    Some((expected.short(), format!("{measured}, {is_same}")))
 }
 
 /// Describes the prerequisites that a person confirmed, with the questions if the plan is readable.
