@@ -45,7 +45,8 @@ struct TextReport {
 impl TextReport {
     fn heading(&mut self, text: &str) {
         self.lines.push(String::new());
-        self.lines.push(styled(BOLD, Escaped(text)));
+        let text = wrapped(&Escaped(text).to_string(), self.width, "  ");
+        self.lines.push(styled(BOLD, text));
     }
 
     /// Adds a text after a label; its further lines are indented.
@@ -87,9 +88,8 @@ impl TextReport {
         for point in &view.verdict.points {
             self.wrap("- ", point, 2);
         }
-        let (run, exit) = (Escaped(&view.run), Escaped(&view.exit));
-        let run = format!("  {:<11}{run}: {}{exit}", "run", view.state);
-        self.lines.push(run);
+        let run = format!("{}: {}{}", view.run, view.state, view.exit);
+        self.wrap(&format!("  {:<11}", "run"), &run, INDENT);
         for (name, value) in &view.facts {
             self.wrap(&format!("  {name:<11}"), value, INDENT);
         }
