@@ -645,14 +645,14 @@ pub fn undo_answers(
             Some(own) if possible => unmarked_procedures_run(tree, run, &own.plan)?,
             _ => Vec::new(),
         };
-        let later = match check.permanent()?.contains(&run.number) {
-            true => None,
-            false => check.later_in_the_way.get(&run.number),
+        let later = match check.later_in_the_way.get(&run.number) {
+            Some(later) if !possible && !check.permanent()?.contains(&run.number) => later.last(),
+            _ => None,
         };
         let answer = UndoAnswer {
             possible,
             reasons,
-            later: later.and_then(|later| later.last().copied()),
+            later: later.copied(),
             unknown_elsewhere,
         };
         answers.insert(run.number, answer);
