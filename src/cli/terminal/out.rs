@@ -7,6 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
@@ -91,13 +94,21 @@ pub(crate) fn message(text: impl Display) {
 /// Writes a text at once.
 pub(super) fn write(stream: Stream, text: &str) {
     let written = match stream {
-        Stream::Results => anstream::stdout().lock().write_all(text.as_bytes()),
-        Stream::Messages => anstream::stderr().lock().write_all(text.as_bytes()),
+        Stream::Results => write_to(std::io::stdout().lock(), text),
+        Stream::Messages => write_to(std::io::stderr().lock(), text),
     };
     // A reader that closes the pipe needs no more output.
     let is_lost = written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe);
     if is_lost && stream == Stream::Results {
         LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes a text in one piece, without styles if the stream has none.
+fn write_to(mut stream: impl RawStream, text: &str) -> std::io::Result<()> {
+    match AutoStream::choice(&stream) {
+        ColorChoice::Never => stream.write_all(strip_str(text).to_string().as_bytes()),
+        _ => stream.write_all(text.as_bytes()),
     }
 }
 
