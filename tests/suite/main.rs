@@ -39,6 +39,7 @@ mod language;
 mod limits;
 mod listing;
 mod locks;
+mod manual;
 mod messages;
 mod names;
 mod neighbour;

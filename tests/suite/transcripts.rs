@@ -4,12 +4,17 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex};
 
+use regex::Regex;
 use rollup::document::{Findings, Source};
 use rollup::manifest;
+use snapbox::Data;
 
+use crate::manual::book_pages;
 use crate::temporary::temporary;
 use crate::world::copy_tree;
 
@@ -19,9 +24,8 @@ const COMMANDS: [&str; 22] = [
     "explain", "rehearse", "prune",
 ];
 
-/// Pages with transcripts. The transcripts of one page share a directory, so each page makes its
-/// own lab.
-const PAGES: [&str; 3] = ["README.md", "docs/notes.md", "docs/procedures.md"];
+/// Page with the complete manifest.
+const PAGE_OF_MANIFESTS: &str = "docs/writing.md";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,9 +35,16 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).expect("a page")
 }
 
-/// Returns the README, followed by the notes of the manual, which continue it.
+/// Returns the pages that may have transcripts: the README, and those of the manual.
+fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_owned()];
+    pages.extend(book_pages());
+    pages
+}
+
+/// Returns the README, followed by the manual, which continues it.
 pub(crate) fn manual() -> String {
-    PAGES.map(page).concat()
+    pages().iter().map(|name| page(name)).collect()
 }
 
 /// Returns the contents of the fenced blocks of a kind, in order.
@@ -71,33 +82,51 @@ pub(crate) fn program(directory: &Path) -> Command {
     program
 }
 
-/// Runs a command line of a page, and returns the text of both streams, in order.
-fn output_of(directory: &Path, line: &str) -> String {
-    let arguments = line
-        .strip_prefix("cargo run -- ")
-        .or_else(|| line.strip_prefix("rollup "));
-    let arguments = arguments.unwrap_or_else(|| panic!("`{line}` does not run rollup"));
+/// Runs a command line of a page in a shell; returns its exit code, and the text of both streams in
+/// order.
+fn run(directory: &Path, line: &str) -> (i32, String) {
+    let program = Path::new(env!("CARGO_BIN_EXE_rollup"));
+    let programs = program.parent().expect("a directory").to_str();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let line = line.replace("cargo run -- ", "rollup ");
     let mut output_file: File = tempfile::tempfile().expect("a file");
     let output_handle = || output_file.try_clone().expect("a second handle");
-    let status = program(directory)
-        .args(arguments.split_whitespace())
+    let mut shell = Command::new("sh");
+    for name in ["ROLLUP_DEPLOYMENT", "ROLLUP_PAYLOAD", "CLICOLOR_FORCE"] {
+        shell.env_remove(name);
+    }
+    let status = shell
+        .args(["-c", &line])
+        .current_dir(directory)
+        .stdin(Stdio::null())
         .stdout(output_handle())
         .stderr(output_handle())
-        .status();
+        .env("PATH", format!("{}:{path}", programs.expect("UTF-8")))
+        .env("COLUMNS", "80")
+        .env("NO_COLOR", "1")
+        .status()
+        .expect("a shell runs");
     let mut text = String::new();
     output_file
         .rewind()
         .and_then(|()| output_file.read_to_string(&mut text))
         .expect("output");
-    assert!(
-        status.expect("the program runs").success(),
-        "{line}\n{text}"
-    );
-    text
+    (
+        status.code().expect("an exit code"),
+        without_progress(&text),
+    )
 }
 
-fn copy_manifests(to: &Path) {
-    for directory in ["manifests", "fixtures/procedures"] {
+/// Removes the lines that a slow machine prints every few seconds, such as `staging: 41 %, …`.
+fn without_progress(text: &str) -> String {
+    static PROGRESS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^[a-z ]+(?:, [0-9]+ (?:s|min)|: [0-9]+ %).*\n").expect("a pattern")
+    });
+    PROGRESS.replace_all(text, "").into_owned()
+}
+
+fn copy_documents(to: &Path) {
+    for directory in ["manifests", "fixtures/procedures", "fixtures/articles"] {
         let at = to.join(directory);
         fs::create_dir_all(at.parent().expect("below the directory")).expect("a directory");
         copy_tree(&root().join(directory), &at);
@@ -117,30 +146,74 @@ fn exchanges(block: &str) -> Vec<(String, String)> {
     exchanges
 }
 
-#[test]
-fn the_transcripts_of_the_pages_match_the_program() {
-    for name in PAGES {
-        let directory = temporary();
-        copy_manifests(directory.path());
-        let blocks = blocks(&page(name), "console");
-        assert!(blocks.len() >= 2, "{name}");
-        for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
-            snapbox::Assert::new()
-                .action(snapbox::assert::Action::Verify)
-                .eq(output_of(directory.path(), &command), expected);
+/// Runs the transcripts of a page in a directory of their own, so that each page makes its own lab.
+///
+/// A command must succeed, unless `echo $?` follows and prints another exit code.
+fn check_transcripts(name: &str, blocks: &[String]) {
+    let directory = temporary();
+    copy_documents(directory.path());
+    let exchanges: Vec<(String, String)> =
+        blocks.iter().flat_map(|block| exchanges(block)).collect();
+    let mut last_code = 0;
+    for (index, (command, expected)) in exchanges.iter().enumerate() {
+        let output = if command == "echo $?" {
+            format!("{last_code}\n")
+        } else {
+            let (code, text) = run(directory.path(), command);
+            let following = exchanges
+                .get(index + 1)
+                .map(|(command, _)| command.as_str());
+            assert!(
+                code == 0 || following == Some("echo $?"),
+                "{name}: {command}: exit code {code}\n{text}"
+            );
+            last_code = code;
+            text
+        };
+        let matches = snapbox::Assert::new()
+            .action(snapbox::assert::Action::Verify)
+            .try_eq(
+                Some(&command),
+                Data::text(output),
+                Data::text(expected.as_str()),
+            );
+        if let Err(difference) = matches {
+            panic!("{name}: {command}\n{difference}");
         }
     }
 }
 
 #[test]
-fn the_manifest_in_the_notes_has_no_findings() {
-    let blocks = blocks(&page("docs/notes.md"), "toml");
+fn the_transcripts_of_the_pages_match_the_program() {
+    let pages: Vec<(String, Vec<String>)> = pages()
+        .into_iter()
+        .map(|name| (blocks(&page(&name), "console"), name))
+        .filter(|(blocks, _)| !blocks.is_empty())
+        .map(|(blocks, name)| (name, blocks))
+        .collect();
+    assert!(pages.len() >= 10, "{pages:#?}");
+    let waiting = Mutex::new(pages.iter());
+    let next_page = || waiting.lock().expect("no thread died there").next();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some((name, blocks)) = next_page() {
+                    check_transcripts(name, blocks);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_complete_manifest_of_the_manual_has_no_findings() {
+    let blocks = blocks(&page(PAGE_OF_MANIFESTS), "toml");
     let examples: Vec<&String> = blocks
         .iter()
         .filter(|block| block.starts_with("schema = 1"))
         .collect();
     assert_eq!(examples.len(), 1);
-    let source = Source::new("notes.md", examples[0].clone());
+    let source = Source::new("writing.md", examples[0].clone());
     let mut findings = Findings::default();
     let parsed = manifest::parse(&source, &mut findings);
     let options = rollup::document::RenderOptions::PLAIN;
@@ -189,7 +262,7 @@ fn the_help_of_every_command_fits_80_columns() {
             "tests/suite/help/{}.txt",
             command.unwrap_or(&"rollup")
         ));
-        let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
+        let expected = Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
             .action_env("SNAPSHOTS")
             .normalize_paths(false)
@@ -214,7 +287,7 @@ fn the_page_of_all_codes_matches_explain() {
         .output()
         .expect("the program runs");
     let page = String::from_utf8(output.stdout).expect("text");
-    let expected = snapbox::Data::read_from(
+    let expected = Data::read_from(
         &root().join("docs/findings.md"),
         Some(snapbox::data::DataFormat::Text),
     );
