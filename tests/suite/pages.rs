@@ -404,6 +404,12 @@ fn a_rehearsal_that_is_named_has_applied_this_plan() {
         .prints("rehearsed: something was unavailable for");
     // Another plan was not rehearsed there.
     world
+        .run("plan kb952076.toml --include-missing --save plan.json")
+        .exits_with(exit::OK);
+    world
+        .run(&format!("show plan.json --rehearsal {}", lab.display()))
+        .exits_with(exit::MISMATCH);
+    world
         .run(&format!("{rehearsal} --include-missing"))
         .exits_with(exit::MISMATCH)
         .prints("applied this plan with all its events");
