@@ -301,7 +301,7 @@ fn who_may_only_read_sees_the_state_and_cannot_lock() {
     }
     world.run("resume --yes").exits_with(exit::OK);
     ends(
-        &nobody("history"),
+        &nobody("history last"),
         exit::OK,
         "cannot be undone: the old objects of run 0001-KB100001 are closed to this user",
     );
