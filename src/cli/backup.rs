@@ -10,7 +10,7 @@ use crate::cli::terminal::out::{self, count};
 use crate::deployment::tree::Tree;
 use crate::journal::Run;
 use crate::names::{Escaped, error_chain};
-use crate::plan::{EntryKind, Plan};
+use crate::plan::Plan;
 use crate::run::{BackupError, BackupTarget, CompletedBackup, StagingSpace, next_run, replaced};
 
 /// Backup of a run, which was checked and can be made.
@@ -122,11 +122,7 @@ pub(super) fn report_in_dry_run(
 
 fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
     let files = replaced(plan);
-    let sizes = files.iter().map(|entry| match entry.kind {
-        EntryKind::File { size, .. } => size,
-        _ => 0,
-    });
-    let bytes = out::size(sizes.sum());
+    let bytes = out::size(files.iter().map(|entry| entry.bytes()).sum());
     let directory = target.path_for_run(run).display().to_string();
     let files = count(files.len(), "file", "files");
     out::message(format_args!(

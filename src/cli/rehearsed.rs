@@ -29,7 +29,7 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal>
         plan.digest.is_some() && opened.map(|opened| opened.plan) == plan.digest
     };
     for run in runs.iter().rev().filter(is_same) {
-        let summary = summary_of(tree, run);
+        let (summary, _) = summary_of(tree, run);
         let is_applied =
             |attempt: &&Attempt| attempt.outcome == Some(Outcome::Applied) && !attempt.partial;
         let Some(attempt) = summary.attempts.iter().find(is_applied) else {

@@ -1,15 +1,31 @@
 //! Summary of a run, from its events and its records.
 
 use crate::cli::views;
-use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Records, RunSummary};
 use crate::journal::Run;
+use crate::plan::Plan;
 use crate::run::load_plan;
 
-/// Returns the summary of a run.
-pub(super) fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
-    let mut summary = summarize(tree, &run.directory, Some(run));
+/// Returns the summary of a run, with its plan if that is readable.
+pub(super) fn summary_of(tree: &Tree, run: &Run) -> (RunSummary, Option<Plan>) {
+    let plan = load_plan(tree, &run.directory);
+    let records = Records {
+        run: Some(run),
+        plan: plan.as_ref().ok(),
+    };
+    let name = run.directory.name();
+    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
+    match &plan {
+        Ok(plan) => {
+            summary.scope = views::plan::scope_lines(plan);
+            let effects = plan.rollup().map(views::plan::documented_effects);
+            for (label, effect) in effects.into_iter().flatten() {
+                summary.effects.push(format!("{label}: {effect}"));
+            }
+        }
+        Err(error) => summary.missing.push(error.to_string()),
+    }
     if let Some(opened) = run.journal.opened() {
         summary.confirmed.clone_from(&opened.confirmed);
     }
@@ -19,26 +35,5 @@ pub(super) fn summary_of(tree: &Tree, run: &Run) -> RunSummary {
         let missing = "the run's journal is empty";
         summary.missing.push(missing.to_owned());
     }
-    summary
-}
-
-fn summarize(tree: &Tree, directory: &RunDir, run: Option<&Run>) -> RunSummary {
-    let plan = load_plan(tree, directory);
-    let records = Records {
-        run,
-        plan: plan.as_ref().ok(),
-    };
-    let name = directory.name();
-    let mut summary = RunSummary::of(name, &events::read(tree, name), &records);
-    match plan {
-        Ok(plan) => {
-            summary.scope = views::plan::scope_lines(&plan);
-            let effects = plan.rollup().map(views::plan::documented_effects);
-            for (label, effect) in effects.into_iter().flatten() {
-                summary.effects.push(format!("{label}: {effect}"));
-            }
-        }
-        Err(error) => summary.missing.push(error.to_string()),
-    }
-    summary
+    (summary, plan.ok())
 }

@@ -138,11 +138,3 @@ pub(super) fn save(
     out::message(format_args!("next: {next}"));
     Ok(())
 }
-
-/// Binds a command to exactly one plan.
-pub(super) fn with_digest(command: &str, plan: &Plan) -> String {
-    match &plan.digest {
-        Some(digest) => format!("{command} --expect-plan {digest}"),
-        None => command.to_owned(),
-    }
-}

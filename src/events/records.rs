@@ -6,7 +6,6 @@ use super::{Began, Event, EventLine, EventStep, EventSubject, SCHEMA, StateCompa
 use crate::journal::{Direction, Opened, Outcome, Record, Run, RunState, RunSubject};
 use crate::names::Digest;
 use crate::plan::Plan;
-use crate::run::bytes_to_stage;
 
 /// Journal and plan of a run, as far as they exist.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,7 +98,7 @@ impl Records<'_> {
     }
 
     fn event(&self, record: &Record) -> Option<Event> {
-        let bytes = self.plan.map_or(0, bytes_to_stage);
+        let bytes = self.plan.map_or(0, Plan::new_bytes);
         Some(match record {
             // It belongs to no attempt.
             Record::Acknowledged { .. } => return None,

@@ -516,11 +516,7 @@ impl Swap {
 
     /// Returns the bytes of the old object, which the run keeps.
     pub fn old_bytes(&self) -> u64 {
-        let size = |entry: &Entry| match entry.kind {
-            EntryKind::File { size, .. } => size,
-            EntryKind::Directory | EntryKind::Unmanaged => 0,
-        };
-        self.old.iter().map(size).sum()
+        self.old.iter().map(Entry::bytes).sum()
     }
 }
 
@@ -532,6 +528,16 @@ pub struct Entry {
     /// Kind of the entry.
     #[serde(flatten)]
     pub kind: EntryKind,
+}
+
+impl Entry {
+    /// Returns the size of a managed file in bytes; 0 for anything else.
+    pub fn bytes(&self) -> u64 {
+        match self.kind {
+            EntryKind::File { size, .. } => size,
+            EntryKind::Directory | EntryKind::Unmanaged => 0,
+        }
+    }
 }
 
 /// Kinds of entries.
@@ -668,6 +674,16 @@ impl Plan {
         paths.sort();
         paths.dedup();
         paths
+    }
+
+    /// Returns the bytes that the run stages.
+    pub fn new_bytes(&self) -> u64 {
+        self.swaps.iter().map(Swap::new_bytes).sum()
+    }
+
+    /// Returns the bytes of the old objects, which the run keeps.
+    pub fn old_bytes(&self) -> u64 {
+        self.swaps.iter().map(Swap::old_bytes).sum()
     }
 
     /// Returns the operations of all steps, in order.

@@ -9,9 +9,9 @@ use super::containers::{make_containers, missing_containers, remove_empty_contai
 use super::debris::unknown_objects;
 use super::event::StateComparison;
 use super::fingerprints::Fingerprints;
-use super::measure::{Measured, bytes_of, differences_in, measure, old_bytes};
+use super::measure::{Measured, bytes_of, differences_in, measure};
 use super::restarts::{after_rollback, after_run, started};
-use super::stage::{StagedRun, bytes_to_stage};
+use super::stage::StagedRun;
 use super::swap::{Moved, Slot};
 use super::undoable::UndoCheck;
 use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
@@ -145,7 +145,7 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let StagedRun { run, mut journal } = staged;
-    let checking = begin_checking(listener, old_bytes(plan));
+    let checking = begin_checking(listener, plan.old_bytes());
     let checked = check::forward(disk, plan, &run, NewObjects::ReadBack, &checking);
     let begun = checked.and_then(|fingerprints| {
         let committing = committing(disk, plan, &run)?;
@@ -188,7 +188,7 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
+    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
     let exceptions = exceptions_of(disk, run, &plan)?;
     let new_objects = NewObjects::StagedEarlier;
     let fingerprints = check::forward(disk, &plan, &run.directory, new_objects, &checking)?;
@@ -244,7 +244,7 @@ pub fn undo(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    let checking = begin_checking(listener, old_bytes(&plan) + bytes_to_stage(&plan));
+    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
     let exceptions = exceptions_of(disk, run, &plan)?;
     check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
     if if_changed == ChangedFilePolicy::Refuse {
@@ -402,7 +402,7 @@ fn roll_back_after_failure(walk: &mut SwapWalk<'_>, because: RunError) -> Ended 
         direction: Direction::Back,
         why: why.clone(),
     });
-    let checking = begin_checking(walk.listener, old_bytes(walk.plan));
+    let checking = begin_checking(walk.listener, walk.plan.old_bytes());
     let checked = check::back(walk.disk, walk.plan, walk.run, &walk.exceptions, &checking);
     drop(checking);
     let turned = checked.and_then(|()| {
@@ -677,7 +677,7 @@ fn compare_with_before(
     begun: &BTreeSet<RelPath>,
     missing: &[RelPath],
 ) -> Result<Digest, RunError> {
-    let phase = Phase::bytes("verifying", old_bytes(walk.plan), "comparing");
+    let phase = Phase::bytes("verifying", walk.plan.old_bytes(), "comparing");
     let phase = begin_phase(walk.listener, phase);
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::deployment::tree::{DiskError, FileKind, Tree};
 use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::phase::Phase;
-use crate::plan::{Entry, EntryKind, Plan, digest_of};
+use crate::plan::{Entry, EntryKind, digest_of};
 
 /// Difference between the expected and the actual state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,26 +69,14 @@ pub(super) fn differences_in(
 
 /// Returns the number of bytes of the files among some entries.
 pub(super) fn bytes_of(entries: &[Entry]) -> u64 {
-    entries.iter().map(size_of).sum()
-}
-
-/// Returns the number of bytes of the objects that a plan moves to the slots.
-pub(super) fn old_bytes(plan: &Plan) -> u64 {
-    plan.swaps.iter().map(|swap| bytes_of(&swap.old)).sum()
-}
-
-fn size_of(entry: &Entry) -> u64 {
-    match entry.kind {
-        EntryKind::File { size, .. } => size,
-        _ => 0,
-    }
+    entries.iter().map(Entry::bytes).sum()
 }
 
 /// Compares entries on all cores, the largest files first, so that none of these is left to a
 /// single core at the end. The differences keep the order of the entries all the same.
 fn compare(tree: &Tree, entries: Vec<&Entry>, phase: &Phase) -> Result<Vec<Difference>, DiskError> {
     let mut order: Vec<(usize, &Entry)> = entries.into_iter().enumerate().collect();
-    order.sort_by_key(|(_, entry)| Reverse(size_of(entry)));
+    order.sort_by_key(|(_, entry)| Reverse(entry.bytes()));
     let compared = order.into_iter().par_bridge().filter_map(|(at, entry)| {
         match difference(tree, entry, phase) {
             Ok(None) => None,
@@ -192,7 +180,7 @@ pub(super) fn measure(
     let hashed = files.into_par_iter().map(|path| {
         let size = known
             .get(&path.case_folded())
-            .map_or(0, |entry| size_of(entry));
+            .map_or(0, |entry| entry.bytes());
         phase.at_file(path.name(), size);
         let facts = tree.facts_in(&path, phase)?;
         Ok(Entry {

@@ -5,9 +5,8 @@ use super::executor::{
     Ended, Rollback, RunEnd, close, load_plan, make_containers_of, roll_back, turn,
 };
 use super::fingerprints::Fingerprints;
-use super::measure::{measure, old_bytes};
+use super::measure::measure;
 use super::restarts::{after_rollback, started};
-use super::stage::bytes_to_stage;
 use super::undoable::{UndoCheck, unmanaged_in_objects};
 use super::unmanaged::unmanaged_now;
 use super::walk::SwapWalk;
@@ -40,7 +39,7 @@ pub fn reopen(
         return Err(RunError::NotReady(reasons));
     }
     // The new objects are compared with the plan, and then with the state to return to.
-    let bytes = old_bytes(&plan) + 2 * bytes_to_stage(&plan);
+    let bytes = plan.old_bytes() + 2 * plan.new_bytes();
     let checking = begin_checking(listener, bytes);
     let exceptions = checked.exceptions(run, &plan);
     let unmanaged = unmanaged_in_objects(disk.tree(), run, &plan, &exceptions.left_alone)?;
@@ -108,7 +107,7 @@ fn go_forward_again(walk: &mut SwapWalk<'_>, because: RunError, found: Digest) -
     };
     let why = error_chain(&because);
     let gone_forward = turn_forward(walk, &why).and_then(|()| {
-        let checking = begin_checking(walk.listener, bytes_to_stage(walk.plan));
+        let checking = begin_checking(walk.listener, walk.plan.new_bytes());
         let measured = measured_now(walk.disk, walk.plan, &checking)?;
         drop(checking);
         match measured == found {

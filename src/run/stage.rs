@@ -82,11 +82,6 @@ pub fn stage(
     staged
 }
 
-/// Returns the number of bytes that staging writes into new objects.
-pub fn bytes_to_stage(plan: &Plan) -> u64 {
-    plan.swaps.iter().map(Swap::new_bytes).sum()
-}
-
 /// Returns the name that the next run will have.
 pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalError> {
     Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
@@ -219,7 +214,7 @@ impl<'a> Stager<'a> {
     }
 
     fn bytes(&self) -> u64 {
-        bytes_to_stage(self.plan)
+        self.plan.new_bytes()
     }
 
     /// Makes the slot with its directories and its texts; other files follow.
@@ -324,7 +319,9 @@ impl<'a> Stager<'a> {
         let sources = (0..self.plan.sources.len()).collect();
         let size = |source: &usize| self.plan.sources[*source].size;
         for_each_parallel(self.disk, sources, size, listener, |&source| {
-            let (first, others) = self.copies[source].split_first().expect("a target");
+            let (first, others) = self.copies[source]
+                .split_first()
+                .expect("a source has a target");
             name_source(phase, &self.plan.sources[source]);
             let modified = self.copy_source(source, first, phase)?;
             others

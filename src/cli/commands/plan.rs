@@ -6,7 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, refuse, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::rehearsed::rehearsal_of;
-use crate::cli::saved::{self, with_digest};
+use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::cli::views::plan::Showing;
@@ -39,8 +39,12 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     };
     let found = job.preflight(&plan)?;
     refuse(found.site)?;
-    for reason in found.caller {
-        let why = reason.message;
+    let refused: Vec<String> = found
+        .caller
+        .into_iter()
+        .map(|reason| reason.message)
+        .collect();
+    for why in &refused {
         out::warn(format_args!("`rollup apply` would refuse this user: {why}"));
     }
     let exit = if args.detailed_exitcode {
@@ -48,7 +52,7 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Ok
     };
-    let showing = showing(args, &job, &plan)?;
+    let showing = showing(args, &job, &plan, refused)?;
     views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {
         saved::save(&job, &plan, path, save)?;
@@ -67,8 +71,14 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Gathers the facts about this command for the pages of a plan.
-fn showing(args: &args::PlanArgs, job: &Job, plan: &Plan) -> anyhow::Result<Showing> {
+/// Gathers the facts about this command for the pages of a plan; `refused` are the reasons why `apply`
+/// would refuse this user.
+fn showing(
+    args: &args::PlanArgs,
+    job: &Job,
+    plan: &Plan,
+    refused: Vec<String>,
+) -> anyhow::Result<Showing> {
     let rehearsal = args.view.rehearsal.as_deref();
     let rehearsal = rehearsal.map(|lab| rehearsal_of(plan, lab)).transpose()?;
     let typed = &job.typed;
@@ -78,13 +88,17 @@ fn showing(args: &args::PlanArgs, job: &Job, plan: &Plan) -> anyhow::Result<Show
         ("deployment", &typed.deployment),
         ("payload", &typed.payload),
     ];
-    let sources = paths.into_iter().filter_map(|(label, path)| {
-        let path = path.as_ref()?;
-        let absolute = path.canonicalize().unwrap_or_else(|_| path.clone());
-        Some((label, absolute.display().to_string()))
-    });
-    let apply = with_digest(&typed.command("apply"), plan);
-    Ok(Showing::now(sources.collect(), apply, true, rehearsal))
+    let sources = paths.into_iter();
+    let sources = sources.filter_map(|(label, path)| Some((label, path.as_deref()?)));
+    let sources: Vec<_> = sources.collect();
+    let apply = typed.command("apply");
+    Ok(Showing::now(
+        plan,
+        &sources,
+        &apply,
+        Some(refused),
+        rehearsal,
+    ))
 }
 
 fn report_no_plan(args: &args::PlanArgs, nothing: &NothingToDo) {

@@ -11,7 +11,7 @@ use crate::cli::views;
 use crate::deployment::lock::holder;
 use crate::journal::{pending_actions, runs};
 use crate::names::Escaped;
-use crate::run::{describe_run_state, load_plan, undo_answers};
+use crate::run::{describe_run_state, undo_answers};
 
 /// Runs `rollup report`.
 pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
@@ -21,7 +21,7 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
     let output = OutputFile::of(args.output.as_deref(), &[tree.path()])?;
     let runs = runs(tree)?;
     let run = find_run(&runs, &args.run, Newest::Any)?;
-    let mut summary = summary_of(tree, run);
+    let (mut summary, plan) = summary_of(tree, run);
     let mut answers = undo_answers(tree, &runs, site.description.as_ref().ok())?;
     summary.undo = answers.remove(&run.number);
     let mut pending = pending_actions(&runs).into_iter();
@@ -35,7 +35,7 @@ pub(super) fn report(args: &args::ReportArgs) -> anyhow::Result<Exit> {
     views::report::show(
         tree,
         &summary,
-        load_plan(tree, &run.directory).ok().as_ref(),
+        plan.as_ref(),
         writer.map(|holder| holder.to_string()),
         args.format,
         output.as_ref(),

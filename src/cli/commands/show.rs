@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::OutputFile;
 use crate::cli::rehearsed::rehearsal_of;
-use crate::cli::saved::{SavedPlan, with_digest};
+use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::shell_quoted;
 use crate::cli::views;
 use crate::cli::views::plan::Showing;
@@ -36,10 +36,9 @@ pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
     let rehearsal = rehearsal
         .map(|lab| rehearsal_of(&saved.plan, lab))
         .transpose()?;
-    let file = shell_quoted(&args.plan);
-    let sources = vec![("saved plan", args.plan.display().to_string())];
-    let apply = with_digest(&format!("rollup apply {file}"), &saved.plan);
-    let showing = Showing::now(sources, apply, false, rehearsal);
+    let apply = format!("rollup apply {}", shell_quoted(&args.plan));
+    let sources = [("saved plan", args.plan.as_path())];
+    let showing = Showing::now(&saved.plan, &sources, &apply, None, rehearsal);
     views::plan::show(&saved.plan, &showing, &args.view, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
 }

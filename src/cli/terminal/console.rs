@@ -21,7 +21,7 @@ const MOST_WAITING: usize = 16_384;
 /// Interval at which a phase is drawn, and at which a prompt looks for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Console of this process, once a run has begun.
+/// Console of this process, once a phase was shown or a run has begun.
 static CONSOLE: OnceLock<Console> = OnceLock::new();
 
 /// Standard stream for text.

@@ -26,7 +26,7 @@ pub(super) struct RunHistory {
 
 impl RunHistory {
     pub(super) fn read(tree: &Tree, run: &Run, has_writer: bool) -> Self {
-        let summary = summary_of(tree, run);
+        let (summary, _) = summary_of(tree, run);
         let opened = run.journal.opened();
         let stopped = summary.commands.last().filter(|_| !has_writer);
         Self {

@@ -18,8 +18,8 @@ use crate::journal::{Answer, Direction, Run, RunState, slots_are_closed};
 use crate::names::{RelPath, error_chain};
 use crate::plan::{ManualFile, Operation, Plan, PlannedStep};
 use crate::run::{
-    RunExamination, SwapState, behind_last_point, bytes_to_stage, changes_since_plan, describe_run,
-    examine, kept_bytes, load_plan,
+    RunExamination, SwapState, behind_last_point, changes_since_plan, describe_run, examine,
+    kept_bytes, load_plan,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -155,7 +155,7 @@ impl OpenRow {
             RunState::Staged if !has_writer => self.stale = changes_since_plan(tree, &plan)?,
             RunState::Staging if !self.from_events => {
                 let staged = kept_bytes(tree, run)?.unwrap_or_default();
-                self.percent = percent(staged, bytes_to_stage(&plan));
+                self.percent = percent(staged, plan.new_bytes());
             }
             _ => {}
         }

@@ -33,7 +33,7 @@ pub(crate) use showing::{Rehearsal, Showing};
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
     describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
-    rollup_list, scope_lines, staged_bytes,
+    rollup_list, scope_lines,
 };
 
 /// Shows a plan in the chosen format.

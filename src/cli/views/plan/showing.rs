@@ -1,10 +1,13 @@
 //! Facts about a command that shows a plan, which the plan does not have.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::views::report::{format_duration, format_time};
 use crate::deployment::lock::{host, user};
+use crate::plan::Plan;
 
 /// Facts about a command that shows a plan.
 pub(crate) struct Showing {
@@ -14,8 +17,9 @@ pub(crate) struct Showing {
     pub(super) sources: Vec<(&'static str, String)>,
     /// Command that applies this plan and no other.
     pub(super) apply: String,
-    /// True if the command made the plan, or compared it with the deployment.
-    pub(super) is_current: bool,
+    /// Reasons why `apply` would refuse this user; `None` if the plan was not compared with the
+    /// deployment now.
+    pub(super) refused: Option<Vec<String>>,
     pub(super) rehearsal: Option<Rehearsal>,
 }
 
@@ -39,19 +43,28 @@ pub(crate) struct Rehearsal {
 }
 
 impl Showing {
-    /// Gathers the facts about this command.
+    /// Gathers the facts about this command; `apply` is the command that applies the plan.
     pub(crate) fn now(
-        sources: Vec<(&'static str, String)>,
-        apply: String,
-        is_current: bool,
+        plan: &Plan,
+        sources: &[(&'static str, &Path)],
+        apply: &str,
+        refused: Option<Vec<String>>,
         rehearsal: Option<Rehearsal>,
     ) -> Self {
         let now = jiff::Timestamp::now().to_string();
+        // A page is read elsewhere.
+        let sources = sources.iter().map(|(label, path)| {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+            (*label, absolute.display().to_string())
+        });
         Self {
             made: format!("{} by {} on {}", format_time(&now), user(), host()),
-            sources,
-            apply,
-            is_current,
+            sources: sources.collect(),
+            apply: match &plan.digest {
+                Some(digest) => format!("{apply} --expect-plan {digest}"),
+                None => apply.to_owned(),
+            },
+            refused,
             rehearsal,
         }
     }

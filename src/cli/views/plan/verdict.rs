@@ -8,32 +8,31 @@ use crate::names::same_name;
 
 /// Returns the verdict on a plan, as far as the command that shows it knows it.
 pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
-    let points = points(view);
-    let to_consider = match points.len() {
+    let refused = showing.refused.iter().flatten();
+    let mut all: Vec<String> = refused
+        .map(|why| format!("`rollup apply` would refuse this user: {why}"))
+        .collect();
+    all.extend(points(view));
+    let to_consider = match all.len() {
         0 => "nothing to consider first".to_owned(),
         points => format!("{} to consider first", count(points, "point", "points")),
     };
-    let (tone, headline) = if view.plan.digest.is_none() {
-        let headline =
-            "A preview without a payload: nothing was compared, and there is nothing to approve";
-        (Tone::Warn, headline.to_owned())
-    } else if !showing.is_current {
-        let headline = "A saved plan: `rollup plan FILE` checks whether it still holds";
-        (Tone::Warn, format!("{headline}; {to_consider}"))
-    } else {
-        let tone = match points.is_empty() {
-            true => Tone::Good,
-            false => Tone::Warn,
-        };
-        (
-            tone,
-            format!("Can be applied: every check passed; {to_consider}"),
-        )
+    let headline = match &showing.refused {
+        _ if view.plan.digest.is_none() => {
+            "A preview without a payload: nothing was compared, and there is nothing to approve"
+        }
+        None => "A saved plan: `rollup plan FILE` checks whether it still holds",
+        Some(refused) if !refused.is_empty() => "Can be applied, but not by this user",
+        Some(_) => "Can be applied: every check passed",
     };
+    let is_good = all.is_empty() && showing.refused.is_some() && view.plan.digest.is_some();
     Verdict {
-        tone,
-        headline,
-        points,
+        tone: if is_good { Tone::Good } else { Tone::Warn },
+        headline: match view.plan.digest {
+            Some(_) => format!("{headline}; {to_consider}"),
+            None => headline.to_owned(),
+        },
+        points: all,
     }
 }
 

@@ -110,18 +110,13 @@ pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
     kbs.join(", ")
 }
 
-/// Returns the bytes that the run stages.
-pub(crate) fn staged_bytes(plan: &Plan) -> u64 {
-    plan.swaps.iter().map(Swap::new_bytes).sum()
-}
-
 /// Describes the size of the plan in one line.
 pub(super) fn describe_size(plan: &Plan) -> String {
     let operations = count(plan.operations().count(), "operation", "operations");
     let steps = count(plan.steps.len(), "step", "steps");
     let size = format!("{operations} in {steps}");
     match plan.digest {
-        Some(_) => format!("{size}; {} to stage", bytes(staged_bytes(plan))),
+        Some(_) => format!("{size}; {} to stage", bytes(plan.new_bytes())),
         None => size,
     }
 }

@@ -35,12 +35,13 @@ pub(super) fn verdict(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -
             "Died while staging: nothing has changed".to_owned(),
         ),
         (RunState::Unfinished(_), None) => {
+            let at_least = newest.map_or("", at_least);
             let done = newest.map_or(0, operations_done);
             let planned = summary.steps.iter().map(|step| step.operations).sum();
             let (done, planned) = (number(done), number(planned));
             (
                 Tone::Bad,
-                format!("Unfinished: {done} of {planned} operations are done"),
+                format!("Unfinished: {at_least}{done} of {planned} operations are done"),
             )
         }
         (state @ RunState::Damaged(_), None) => {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::attempt::AttemptView;
 use super::verdict::{operations_done, unavailable, verdict};
-use super::words::{format_duration, format_time};
+use super::words::{at_least, format_duration, format_time};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{number, size};
-use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable, staged_bytes};
+use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable};
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
@@ -199,13 +199,14 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
     let operations = summary.steps.iter().map(|step| step.operations).sum();
     let done: u64 = done.values().sum();
     let rolled_back = done.saturating_sub(operations_done(attempt));
+    let done = format!("{}{}", at_least(attempt), number(done));
     let actual = match rolled_back {
-        0 => number(done),
-        back => format!("{}, {} rolled back", number(done), number(back)),
+        0 => done,
+        back => format!("{done}, {} rolled back", number(back)),
     };
     row("operations", number(operations), actual);
     if let Some((plan, staged)) = plan.zip(attempt.staged.and(attempt.bytes)) {
-        row("staged", size(staged_bytes(plan)), size(staged));
+        row("staged", size(plan.new_bytes()), size(staged));
     }
     if let Some(plan) = plan {
         row(
