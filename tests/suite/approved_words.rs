@@ -184,7 +184,7 @@ fn a_forged_plan_is_stale_and_the_change_is_named() {
     ];
     for (pointer, name) in changes {
         let changed = changed(&document, pointer);
-        let plan = forged(changed).unwrap_or_else(|| panic!("{pointer} is no plan any more"));
+        let plan = forged(changed).unwrap_or_else(|| panic!("{pointer} is not a plan any more"));
         let mut text = serde_json::to_value(&plan).expect("a plan");
         text["manifest_text"] = saved["manifest_text"].clone();
         std::fs::write(world.at("forged.json"), text.to_string()).expect("written");

@@ -179,7 +179,7 @@ fn going_forward_again_needs_another_answer_for_the_next_rollback() {
         .exits_with(exit::STOPPED)
         .does_not_print("was not used")
         .prints("--done first");
-    // A person has to put back what a person took away.
+    // A person has to restore what a person removed.
     world
         .run("resume --yes")
         .exits_with(exit::STOPPED)

@@ -189,7 +189,7 @@ fn a_saved_plan_names_the_files_with_their_directories() {
 }
 
 #[test]
-fn pins_tell_files_of_one_name_apart() {
+fn pins_distinguish_files_of_one_name() {
     let world = small_world(BOTH);
     world
         .run("pin small.toml -p KB100001")
@@ -470,7 +470,7 @@ fn two_files_at_one_path_of_a_server_are_refused() {
 }
 
 #[test]
-fn one_file_copied_to_several_places_is_no_conflict() {
+fn one_file_copied_to_several_places_is_not_a_conflict() {
     let names = ["x86/Setup.txt", "x64/Setup.txt"];
     let steps = copy("one", "web", names[0])
         + &copy("two", "web", names[1]).replace("\"Tools\"", "\"Tools/x64\"");

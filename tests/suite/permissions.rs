@@ -282,6 +282,21 @@ fn whoever_may_write_the_root_can_continue_what_another_began() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_plan_page_of_a_user_without_rights_does_not_say_that_every_check_passed() {
+    let world = small_world(UPDATE_PROVIDER);
+    set_mode(&world.at(""), 0o755);
+    set_mode(&world.deployment(), 0o755);
+    let page = "plan small.toml --format html";
+    ends(
+        &as_user(NOBODY, "65534", &world, page),
+        exit::OK,
+        "Can be applied, but not by this user",
+    );
+    world.run(page).prints("Can be applied: every check passed");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn who_may_only_read_sees_the_state_and_cannot_lock() {
     let world = small_world(UPDATE_PROVIDER);
     set_mode(&world.at(""), 0o755);

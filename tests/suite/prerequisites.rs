@@ -225,7 +225,7 @@ fn a_refusal_names_every_alternative_in_one_reason() {
 }
 
 #[test]
-fn a_procedure_is_no_alternative() {
+fn a_procedure_is_not_an_alternative() {
     fails(
         "any = [{ item = \"Site\" }, { item = \"Initialize Things\" }]",
         exit::INVALID,
