@@ -76,6 +76,7 @@ fn summarize(
         scope: Vec::new(),
         confirmed: Vec::new(),
         pending: BTreeSet::new(),
+        acknowledged: records.acknowledged(),
         undo: None,
         steps,
         commands: if from_journal {

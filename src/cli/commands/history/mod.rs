@@ -146,10 +146,11 @@ struct QuarantinedRow<'a> {
 impl<'a> RunRow<'a> {
     fn of(run: &'a Run, undo: Option<&'a UndoAnswer>) -> Self {
         let entries = &run.journal.entries;
-        let measured = entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Closed { measured, .. } => Some(measured),
+        let closed = entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Closed { measured, .. } => Some((entry.at.as_str(), measured)),
             _ => None,
         });
+        let (closed, measured) = closed.unzip();
         let opened = run.journal.opened();
         let reason = match opened.map(|opened| &opened.subject) {
             Some(RunSubject::Accept { reason, .. }) => Some(reason),
@@ -161,7 +162,7 @@ impl<'a> RunRow<'a> {
             kb: run.kb,
             state: run.state().word(),
             opened: entries.first().map(|entry| entry.at.as_str()),
-            closed: measured.and(entries.last()).map(|entry| entry.at.as_str()),
+            closed,
             plan: opened.map(|opened| &opened.plan),
             measured,
             undoable: undo.is_some_and(|undo| undo.possible),

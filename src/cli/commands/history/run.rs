@@ -68,7 +68,7 @@ impl RunStep {
 }
 
 impl<'a> RunDocument<'a> {
-    pub(super) fn of(
+    pub(in crate::cli) fn of(
         tree: &Tree,
         run: &'a Run,
         undo: Option<&'a UndoAnswer>,

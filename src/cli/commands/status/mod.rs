@@ -214,7 +214,7 @@ impl Status {
             _ if self.holder.is_some() => Vec::new(),
             Some(open) => open.ways(),
             None if !self.pending.is_empty() => {
-                vec![("ack".to_owned(), "records that the restarts are done")]
+                vec![("ack".to_owned(), "once the restarts are done")]
             }
             None => Vec::new(),
         }

@@ -12,7 +12,7 @@ use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, RunState};
+use crate::journal::{Damaged, Direction, Outcome, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
 
@@ -23,6 +23,8 @@ pub(super) struct ReportView {
     /// State of the run, in a word or two.
     pub(super) state: &'static str,
     pub(super) verdict: Verdict,
+    /// True if what was done is rolled back.
+    pub(super) is_undone: bool,
     /// Exit code of the last command, after the state.
     pub(super) exit: String,
     /// Facts about the run: name and value.
@@ -76,7 +78,8 @@ impl ReportView {
             title: title(summary),
             run: summary.run.clone(),
             state: describe_run_state(summary.state),
-            verdict: verdict(tree, summary, writer),
+            verdict: verdict(tree, summary, plan, writer),
+            is_undone: summary.state == RunState::Closed(Outcome::Undone),
             exit: exit(summary.exit_code, summary.exit.as_deref())
                 .map(|exit| format!("; exit code {exit}"))
                 .unwrap_or_default(),
