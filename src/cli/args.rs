@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
@@ -51,6 +53,26 @@ pub(super) struct Cli {
         hide_default_value = true
     )]
     pub(super) progress: ProgressMode,
+    /// Colour the output: on a terminal, always, or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "auto|always|never",
+        hide_possible_values = true,
+        default_value_t = ColorMode::Auto,
+        hide_default_value = true
+    )]
+    pub(super) color: ColorMode,
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print every operation, and in previews its reason
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Never prompt, as without a terminal
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
 }
 
 /// Display of progress on standard error.
@@ -59,6 +81,24 @@ pub(in crate::cli) enum ProgressMode {
     Auto,
     Plain,
     None,
+}
+
+/// Use of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorMode {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorMode> for ColorChoice {
+    fn from(mode: ColorMode) -> Self {
+        match mode {
+            ColorMode::Auto => Self::Auto,
+            ColorMode::Always => Self::Always,
+            ColorMode::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -291,6 +331,18 @@ head of the document, with a path relative to the document:
   rollup prune --keep 2 -d /srv/hmc40 --dry-run
   rollup prune --keep 2 -d /srv/hmc40")]
     Prune(PruneArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_long_help = "Examples:
+  rollup completions bash > ~/.local/share/bash-completion/completions/rollup
+  rollup completions zsh > ~/.zfunc/_rollup            with ~/.zfunc in fpath
+  rollup completions fish > ~/.config/fish/completions/rollup.fish
+  rollup completions powershell >> $PROFILE")]
+    Completions(CompletionsArgs),
+    /// Print the man page, or write one for every command
+    #[command(after_long_help = "Examples:
+  rollup man | man -l -
+  rollup man ~/.local/share/man/man1         then `man rollup-apply`")]
+    Man(ManArgs),
 }
 
 /// Selection of the deployment.
@@ -485,6 +537,9 @@ pub(super) struct StageArgs {
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -497,7 +552,7 @@ pub(super) struct ApplyArgs {
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Print the plan, and change nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
     /// Refuse any plan without this digest; give all 64 digits
     #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
@@ -511,6 +566,9 @@ pub(super) struct ApplyArgs {
     /// First back up the files that will be replaced, to DIR/RUN
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) failure: FailureArgs,
     #[command(flatten)]
@@ -526,6 +584,14 @@ fn parse_plan_digest(text: &str) -> Result<Digest, &'static str> {
         "give all 64 hexadecimal digits of the plan's digest, which `rollup plan`, `rollup show` \
          and `rollup history RUN` print"
     })
+}
+
+/// Preview instead of the command.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct DryRunArg {
+    /// Check and print what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
 }
 
 /// Reaction to a failure.
@@ -603,6 +669,11 @@ pub(super) struct ResumeArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     /// Confirm that a manual step is done (repeatable)
     #[arg(long, value_name = "STEP")]
     pub(super) done: Vec<String>,
@@ -625,6 +696,11 @@ pub(super) struct UndoArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     /// Confirm that a manual step is rolled back (repeatable)
     #[arg(long, value_name = "STEP")]
     pub(super) done: Vec<String>,
@@ -648,7 +724,7 @@ pub(super) struct FromSlotsArg {
     ///
     /// A new journal replaces the damaged one, which is kept beside it. Manual steps at the boundary
     /// are asked about again.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub(super) from_slots: bool,
 }
 
@@ -674,6 +750,11 @@ pub(super) struct AcceptArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -701,6 +782,9 @@ pub(super) struct AckArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -806,6 +890,11 @@ pub(super) struct PinArgs {
     /// Also compare the products with the items of this deployment
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -861,6 +950,9 @@ pub(super) enum SchemaKind {
     Import,
     Validate,
     Explain,
+    Pin,
+    Crashes,
+    Result,
     Nothing,
     Failure,
 }
@@ -919,6 +1011,9 @@ pub(super) struct RehearseArgs {
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -937,13 +1032,26 @@ pub(super) struct PruneArgs {
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// List the undo data that would be deleted, and change nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
     /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// Shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write the pages to this directory, which exists
+    pub(super) directory: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("Try", &["rehearse"]),
-    ("Housekeeping", &["prune"]),
+    ("Housekeeping", &["prune", "completions", "man"]),
 ];
 
 /// Makes the help of the program list its commands in groups.

@@ -9,7 +9,7 @@ use super::state_now;
 use super::terminal::{out, safe};
 
 /// Version of the documents. Within one version keys are added, never changed.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Document of a command.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -181,6 +181,12 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
     Err(Failure::no_input(reason).next(advice))
 }
 
+/// Returns whether a deployment is found without being named on the command line.
+pub(super) fn is_deployment_known() -> bool {
+    let set = std::env::var_os("ROLLUP_DEPLOYMENT").is_some_and(|set| !set.is_empty());
+    set || nearest_deployment().is_ok()
+}
+
 fn nearest_deployment() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(Failure::io)?;
     for directory in here.ancestors() {

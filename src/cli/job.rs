@@ -83,6 +83,8 @@ pub(super) struct BeginOptions<'a> {
     pub(super) command: &'static str,
     /// Verb that begins the prompt: `Apply`.
     pub(super) verb: &'static str,
+    /// Format of the document that says that there is nothing to do.
+    pub(super) format: Format,
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
@@ -332,7 +334,7 @@ impl Job {
                 (plan, open)
             }
             (Planned::Nothing(nothing), _) => {
-                report_nothing_to_do(&nothing, Format::Text);
+                report_nothing_to_do(&nothing, options.format);
                 return Ok(None);
             }
         };
@@ -374,7 +376,7 @@ impl Job {
             ..
         } = locked;
         if options.preview == Preview::Printed {
-            out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
+            out::line(views::plan::text(plan, out::width(), Reasons::chosen()));
         }
         let mut given = options.confirm.to_vec();
         if let Some(staged) = staged {
@@ -457,7 +459,8 @@ pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {
     }
 }
 
-fn warn_of_risk(tree: &Tree) {
+/// Warns of a file system on which a run may not survive a power cut.
+pub(super) fn warn_of_risk(tree: &Tree) {
     match risk(tree) {
         Risk::None => {}
         Risk::Memory => {

@@ -132,6 +132,7 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
     };
     let text = anstream::adapter::strip_str(&safe::document(text)).to_string();
     output.write(&format!("{}\n", text.trim_end()))?;
+    out::mark_document();
     out::message(format_args!("written to {}", shell_quoted(&output.path)));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
+use super::plan::showing;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
 use crate::cli::ending::{
@@ -12,9 +13,10 @@ use crate::cli::ending::{
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::job::{
-    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do,
+    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do, warn_of_risk,
 };
 use crate::cli::named::require_step;
+use crate::cli::result::report_dry_run;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::describe_backup;
 use crate::cli::terminal::{RunOptions, RunProgress};
@@ -44,11 +46,12 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     };
     job.announce();
     if args.dry_run {
-        return dry_run(&job, backup.as_ref());
+        return dry_run(&job, args.format, backup.as_ref());
     }
     let begin_options = BeginOptions {
         command: "apply",
         verb: "Apply",
+        format: args.format,
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,
@@ -68,16 +71,21 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     run_job(&job, &begin_options, run_options)
 }
 
-fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
+fn dry_run(job: &Job, format: Format, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
     match preview(job)? {
-        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
+        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
         Planned::Plan(plan) => {
-            out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
+            out::line(views::plan::text(&plan, out::width(), Reasons::chosen()));
             refuse(job.preflight(&plan)?.all())?;
+            warn_of_risk(job.tree());
             if let Some(backup) = backup {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
-            out::message("this was a dry run: nothing was changed");
+            if format == Format::Json {
+                let showing = showing(job, &plan, Vec::new(), None);
+                out::document(&views::plan::printed(&plan, &showing, Exit::Ok));
+            }
+            report_dry_run();
         }
     }
     Ok(Exit::Ok)
@@ -126,7 +134,7 @@ pub(super) fn run_job(
             ));
             report_changes(job.tree(), &begun.plan, &run);
             let committing = progress.committing.unwrap_or(end);
-            let staged = out::duration(committing - begin);
+            let staged = out::duration(progress.staged.unwrap_or(committing) - begin);
             let committed = out::duration(end - committing);
             out::line(format_args!("staged in {staged}, committed in {committed}"));
             backup.iter().for_each(out::line);

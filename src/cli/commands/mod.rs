@@ -7,11 +7,13 @@
 mod accept;
 mod ack;
 mod apply;
+mod completions;
 mod diff;
 mod explain;
 mod history;
 mod import;
 mod inspect;
+mod man;
 mod pin;
 mod plan;
 mod prune;
@@ -27,16 +29,19 @@ mod undo;
 mod validate;
 mod verify;
 
+pub(super) use history::RunDocument;
 pub(super) use rehearse::state_of_lab;
 
 use accept::accept;
 use ack::ack;
 use apply::apply;
+use completions::completions;
 use diff::diff;
 use explain::explain;
 use history::history;
 use import::import;
 use inspect::inspect;
+use man::man;
 use pin::pin;
 use plan::plan;
 use prune::prune;
@@ -80,5 +85,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Diff(args) => diff(args),
         Command::Import(args) => import(args),
         Command::Schema(args) => schema(args),
+        Command::Completions(args) => completions(args),
+        Command::Man(args) => man(args),
     }
 }

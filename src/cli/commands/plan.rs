@@ -9,7 +9,7 @@ use crate::cli::rehearsed::rehearsal_of;
 use crate::cli::saved;
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::cli::views::plan::Showing;
+use crate::cli::views::plan::{Rehearsal, Showing};
 use crate::plan::{NothingToDo, Plan, Planned};
 
 /// Runs `rollup plan`.
@@ -52,7 +52,9 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Ok
     };
-    let showing = showing(args, &job, &plan, refused)?;
+    let rehearsal = args.view.rehearsal.as_deref();
+    let rehearsal = rehearsal.map(|lab| rehearsal_of(&plan, lab)).transpose()?;
+    let showing = showing(&job, &plan, refused, rehearsal);
     views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {
         saved::save(&job, &plan, path, save)?;
@@ -71,16 +73,14 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Gathers the facts about this command for the pages of a plan; `refused` are the reasons why `apply`
-/// would refuse this user.
-fn showing(
-    args: &args::PlanArgs,
+/// Gathers the facts about this command for the documents of a plan; `refused` are the reasons why
+/// `apply` would refuse this user.
+pub(super) fn showing(
     job: &Job,
     plan: &Plan,
     refused: Vec<String>,
-) -> anyhow::Result<Showing> {
-    let rehearsal = args.view.rehearsal.as_deref();
-    let rehearsal = rehearsal.map(|lab| rehearsal_of(plan, lab)).transpose()?;
+    rehearsal: Option<Rehearsal>,
+) -> Showing {
     let typed = &job.typed;
     let paths = [
         ("manifest", &typed.manifest),
@@ -92,13 +92,7 @@ fn showing(
     let sources = sources.filter_map(|(label, path)| Some((label, path.as_deref()?)));
     let sources: Vec<_> = sources.collect();
     let apply = typed.command("apply");
-    Ok(Showing::now(
-        plan,
-        &sources,
-        &apply,
-        Some(refused),
-        rehearsal,
-    ))
+    Showing::now(plan, &sources, &apply, Some(refused), rehearsal)
 }
 
 fn report_no_plan(args: &args::PlanArgs, nothing: &NothingToDo) {

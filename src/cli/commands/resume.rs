@@ -9,8 +9,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::named::{answered_steps, open_questions};
 use crate::cli::recovery::{
-    confirm_recovery, lock_for_recovery, print_remaining_operations, report_no_open_run, sound,
+    confirm_recovery, lock_for_recovery, preview_recovery, report_no_open_run, sound,
 };
+use crate::cli::result;
+use crate::cli::state_now::Worked;
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
 use crate::deployment::locked::LockedDeployment;
@@ -20,20 +22,38 @@ use crate::run::{self, examine, load_plan};
 
 /// Runs `rollup resume`.
 pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
-    let (disk, site, cleared) =
-        lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "resume")?;
-    let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) else {
-        return Ok(report_no_open_run(&cleared, ""));
+    let (site, disk, cleared) = lock_for_recovery(
+        &args.deployment,
+        args.dry_run,
+        args.lock,
+        args.rehearsal,
+        "resume",
+    )?;
+    let tree = &site.tree;
+    let Some(open) = runs(tree)?.into_iter().find(Run::is_open) else {
+        report_no_open_run(&cleared, "");
+        return match disk {
+            Some(_) => Ok(Exit::Ok),
+            None => result::dry_run(args.format, tree, &Worked::Nothing),
+        };
     };
-    let open = match args.from_slots.from_slots {
-        true => run::rebuild_journal(&disk, open, Direction::Forward)?,
-        false => sound(open)?,
+    let open = match &disk {
+        Some(disk) if args.from_slots.from_slots => {
+            run::rebuild_journal(disk, open, Direction::Forward)?
+        }
+        _ => sound(open)?,
     };
-    let plan = load_plan(disk.tree(), &open.directory).context(OfRun(open.number))?;
+    let plan = load_plan(tree, &open.directory).context(OfRun(open.number))?;
     let asked = open_questions(&plan, &open, Direction::Forward, |_| false);
     let confirmed = answered_steps(&args.done, &plan, asked)?;
-    print_remaining_operations(&disk, &open, &plan, Direction::Forward)?;
-    confirm_recovery(&disk, &open, &plan, Direction::Forward, args.yes)?;
+    preview_recovery(tree, &open, &plan, Direction::Forward)?;
+    let Some(disk) = disk else {
+        let dry = LockedDeployment::for_dry_run(tree.try_clone()?)?;
+        let mut progress = begin_progress(&dry, &plan, "resume", RunOptions::default())?;
+        run::check_resume(&dry, &open, &mut progress).context(OfRun(open.number))?;
+        return result::dry_run(args.format, tree, &Worked::On(open.name().to_owned()));
+    };
+    confirm_recovery(tree, &open, &plan, Direction::Forward, args.yes)?;
     let options = RunOptions {
         confirmed,
         manual_steps: args.rehearsal.into(),
@@ -57,7 +77,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         out::line(format_args!("run {} is finished", open.name()));
         report_comparison(&unmanaged);
         let _ = report_pending(disk.tree());
-        report_undo(disk.tree(), site.as_ref(), open.name());
+        report_undo(disk.tree(), site.description.as_ref().ok(), open.name());
         Exit::Ok
     });
     progress.end(&result);

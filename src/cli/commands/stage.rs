@@ -21,6 +21,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let begin_options = BeginOptions {
         command: "stage",
         verb: "Stage",
+        format: args.format,
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,

@@ -12,15 +12,18 @@ use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::question;
 use crate::cli::named::{Newest, answered_steps, find_run, open_questions};
 use crate::cli::recovery::{
-    confirm_recovery, lock_for_recovery, other_is_open, print_remaining_operations,
-    report_no_open_run, sound, state_of,
+    confirm_recovery, lock_for_recovery, other_is_open, preview_recovery, report_no_open_run,
+    sound, state_of,
 };
+use crate::cli::result;
+use crate::cli::state_now::Worked;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
-use crate::cli::views::plan::describe_elsewhere;
+use crate::cli::views::plan::describe_left_elsewhere;
 use crate::deployment::applied::AppliedRollups;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
 use crate::journal::{Direction, Outcome, Run, RunState, runs};
 use crate::names::{Escaped, same_name};
 use crate::plan::Plan;
@@ -34,29 +37,55 @@ const MOST_NAMED: usize = 8;
 
 /// Runs `rollup undo`.
 pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
-    let (disk, site, cleared) =
-        lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "undo")?;
-    let runs = runs(disk.tree())?;
-    let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
-        let hint = hint_at_last(&disk, &runs, site.as_ref())?;
-        return Ok(report_no_open_run(&cleared, &hint));
+    let (site, disk, cleared) = lock_for_recovery(
+        &args.deployment,
+        args.dry_run,
+        args.lock,
+        args.rehearsal,
+        "undo",
+    )?;
+    let (tree, site) = (&site.tree, site.description.as_ref().ok());
+    let runs = runs(tree)?;
+    let done_nothing = |disk: Option<LockedDeployment>| match disk {
+        Some(_) => Ok(Exit::Ok),
+        None => result::dry_run(args.format, tree, &Worked::Nothing),
     };
-    let rebuilt = match args.from_slots.from_slots {
-        true => Some(run::rebuild_journal(&disk, run.clone(), Direction::Back)?),
-        false if run.is_open() => Some(sound(run.clone())?),
-        false => None,
+    let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
+        report_no_open_run(&cleared, &hint_at_last(tree, &runs, site)?);
+        return done_nothing(disk);
+    };
+    let rebuilt = match &disk {
+        Some(disk) if args.from_slots.from_slots => {
+            Some(run::rebuild_journal(disk, run.clone(), Direction::Back)?)
+        }
+        _ if run.is_open() => Some(sound(run.clone())?),
+        _ => None,
     };
     let run = rebuilt.as_ref().unwrap_or(run);
-    match run.state() {
-        RunState::Staged => discard_staged_run(&disk, run, args.yes),
-        RunState::Closed(Outcome::Undone) => {
-            let name = run.name();
-            out::line(format_args!(
-                "nothing to roll back: run {name} is already undone"
-            ));
-            Ok(Exit::Ok)
+    if run.state() == RunState::Closed(Outcome::Undone) {
+        let name = run.name();
+        out::line(format_args!(
+            "nothing to roll back: run {name} is already undone"
+        ));
+        return done_nothing(disk);
+    }
+    let checked = match run.state() {
+        RunState::Staged => {
+            out::line(state_of(run));
+            out::line("it will be discarded; the deployment is unchanged");
+            None
         }
-        _ => undo_run(args, &disk, &runs, run, site.as_ref()),
+        _ => Some(checked(args, tree, &runs, run, site)?),
+    };
+    match (disk, checked) {
+        (None, checked) => {
+            if let Some((plan, _)) = checked {
+                dry_run(args, tree, &runs, run, site, &plan)?;
+            }
+            result::dry_run(args.format, tree, &Worked::On(run.name().to_owned()))
+        }
+        (Some(disk), None) => discard_staged_run(&disk, run, args.yes),
+        (Some(disk), Some(checked)) => undo_run(args, &disk, &runs, run, site, checked),
     }
 }
 
@@ -76,31 +105,68 @@ fn run_to_undo<'r>(runs: &'r [Run], named: Option<&str>) -> Result<Option<&'r Ru
     }
 }
 
-/// Checks that the run can be rolled back, asks, and rolls it back.
+/// Checks that the run can be rolled back, and prints how. Returns its plan, and the steps that are
+/// answered.
+fn checked(
+    args: &UndoArgs,
+    tree: &Tree,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+) -> anyhow::Result<(Plan, Vec<String>)> {
+    let plan = load_plan(tree, &run.directory).context(OfRun(run.number))?;
+    let examined = examine(tree, &run.directory, &plan)?;
+    let asked = open_questions(&plan, run, Direction::Back, |swap| examined.is_done(swap));
+    let confirmed = answered_steps(&args.done, &plan, asked)?;
+    let reasons = UndoCheck::new(tree, runs, site).reasons(run);
+    let mut reasons = reasons.context(OfRun(run.number))?;
+    if run.is_open() {
+        reasons.extend(nothing_to_roll_back(tree, run, &plan)?);
+    }
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
+    }
+    if run.is_open() {
+        warn_of_offline_servers(&plan, site);
+    }
+    preview_recovery(tree, run, &plan, Direction::Back)?;
+    Ok((plan, confirmed))
+}
+
+/// Checks what a rollback checks before its first change.
+fn dry_run(
+    args: &UndoArgs,
+    tree: &Tree,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let dry = LockedDeployment::for_dry_run(tree.try_clone()?)?;
+    let mut progress = begin_progress(&dry, plan, "undo", RunOptions::default())?;
+    let if_changed = changed_file_policy(args, run);
+    run::check_undo(&dry, runs, run, site, if_changed, &mut progress).context(OfRun(run.number))
+}
+
+/// Returns what becomes of changed files: a rollback that is continued does what was asked first.
+fn changed_file_policy(args: &UndoArgs, run: &Run) -> ChangedFilePolicy {
+    let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
+    match args.discard_changes || (run.is_open() && was_discarding) {
+        true => ChangedFilePolicy::Discard,
+        false => ChangedFilePolicy::Refuse,
+    }
+}
+
+/// Asks, and rolls the run back.
 fn undo_run(
     args: &UndoArgs,
     disk: &LockedDeployment,
     runs: &[Run],
     run: &Run,
     site: Option<&Description>,
+    (plan, confirmed): (Plan, Vec<String>),
 ) -> anyhow::Result<Exit> {
-    let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
-    let examined = examine(disk.tree(), &run.directory, &plan)?;
-    let asked = open_questions(&plan, run, Direction::Back, |swap| examined.is_done(swap));
-    let confirmed = answered_steps(&args.done, &plan, asked)?;
-    let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
-    let mut reasons = reasons.context(OfRun(run.number))?;
-    if run.is_open() {
-        reasons.extend(nothing_to_roll_back(disk.tree(), run, &plan)?);
-    }
-    if !reasons.is_empty() {
-        return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
-    }
-    print_remaining_operations(disk, run, &plan, Direction::Back)?;
-    if run.is_open() {
-        warn_of_offline_servers(&plan, site);
-    }
-    confirm_recovery(disk, run, &plan, Direction::Back, args.yes)?;
+    confirm_recovery(disk.tree(), run, &plan, Direction::Back, args.yes)?;
     let options = RunOptions {
         confirmed,
         manual_steps: args.rehearsal.into(),
@@ -124,12 +190,7 @@ fn roll_back(
     progress: &mut RunProgress,
 ) -> anyhow::Result<Exit> {
     let procedures = unmarked_procedures_run(disk.tree(), run, plan)?;
-    let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
-    let if_changed = if args.discard_changes || (run.is_open() && was_discarding) {
-        ChangedFilePolicy::Discard
-    } else {
-        ChangedFilePolicy::Refuse
-    };
+    let if_changed = changed_file_policy(args, run);
     let ended = match run.state() {
         RunState::Closed(_) => run::reopen(disk, runs, run, site, if_changed, progress),
         _ => run::undo(disk, run, if_changed, progress),
@@ -137,7 +198,8 @@ fn roll_back(
     match ended.context(OfRun(run.number))? {
         Ended::Undone { because: None } => {
             report_undone(disk, run)?;
-            if let Some(elsewhere) = describe_elsewhere(procedures.iter().map(String::as_str)) {
+            if let Some(elsewhere) = describe_left_elsewhere(procedures.iter().map(String::as_str))
+            {
                 out::line(Escaped(&elsewhere));
             }
             report_still_applied(disk, run, runs);
@@ -149,18 +211,14 @@ fn roll_back(
 }
 
 /// Describes how to undo the newest finished run, in case that one was meant.
-fn hint_at_last(
-    disk: &LockedDeployment,
-    runs: &[Run],
-    site: Option<&Description>,
-) -> anyhow::Result<String> {
-    let answers = undo_answers(disk.tree(), runs, site)?;
+fn hint_at_last(tree: &Tree, runs: &[Run], site: Option<&Description>) -> anyhow::Result<String> {
+    let answers = undo_answers(tree, runs, site)?;
     let Some(last) = runs.iter().rfind(|run| run.is_done()) else {
         return Ok(String::new());
     };
     match answers.get(&last.number) {
         Some(answer) if answer.possible => {
-            let undo = command_for(disk.tree().path(), &undo_of(last));
+            let undo = command_for(tree.path(), &undo_of(last));
             let name = last.name();
             Ok(format!("; `{undo}` rolls back {name}, which is finished"))
         }
@@ -229,8 +287,6 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
 }
 
 fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow::Result<Exit> {
-    out::line(state_of(open));
-    out::line("it will be discarded; the deployment is unchanged");
     let plan = load_plan(disk.tree(), &open.directory).ok();
     let name = plan.as_ref().map(|plan| plan.deployment.as_str());
     confirm(

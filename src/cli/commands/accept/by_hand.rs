@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::run_accept;
+use super::{done_nothing, run_accept};
 use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -19,7 +19,7 @@ use crate::plan::{self, AppliedByHand};
 /// Records the rollup of a number or a manifest.
 pub(super) fn record_applied(
     site: &DescribedDeployment,
-    disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     named: &Path,
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
@@ -37,7 +37,7 @@ pub(super) fn record_applied(
 
 fn record(
     site: &DescribedDeployment,
-    disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     kb: Kb,
     rollup: &AppliedByHand<'_>,
     args: &AcceptArgs,
@@ -54,7 +54,7 @@ fn record(
     }
     let Some(plan) = plan::accept_applied(&snapshot, rollup, &args.reason)? else {
         out::line(format_args!("nothing to do: {kb} is on record as applied"));
-        return Ok(Exit::Ok);
+        return done_nothing(site, disk.as_ref(), args);
     };
     out::line(format_args!(
         "{kb} will be recorded as applied by hand; no installed file is moved or changed"

@@ -36,6 +36,7 @@ use crate::rehearse::{
     Lab, LabError, LabOrigin, LabProgress, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
 
+pub(in crate::cli) use crashes::CrashDocument;
 use lab::rehearsal_options;
 pub(in crate::cli) use lab::state_of_lab;
 
@@ -116,6 +117,7 @@ impl LabRollup {
         BeginOptions {
             command: "rehearse",
             verb: "Apply",
+            format: Format::Text,
             yes: true,
             confirm: &self.confirm,
             preview: Preview::Omitted,
@@ -184,16 +186,15 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
-    let payloads = lab
-        .payloads
-        .iter()
-        .map(|payload| payload.display().to_string());
-    let payloads: Vec<String> = payloads.collect();
-    out::message(format_args!(
-        "made {} and {}",
-        lab.deployment.display(),
-        payloads.join(", ")
-    ));
+    let mut made = vec![lab.deployment.display().to_string()];
+    if args.payload.is_empty() {
+        made.extend(
+            lab.payloads
+                .iter()
+                .map(|payload| payload.display().to_string()),
+        );
+    }
+    out::message(format_args!("made {}", made.join(" and ")));
     Ok(lab)
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct PlanDocument<'p> {
 }
 
 /// Formats the document that a command prints.
-pub(super) fn printed(plan: &Plan, showing: &Showing, exit: Exit) -> String {
+pub(crate) fn printed(plan: &Plan, showing: &Showing, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
         manifest_text: None,

@@ -26,14 +26,14 @@ use crate::names::Escaped;
 use crate::plan::Plan;
 
 pub(crate) use changes::{ChangeRow, changes};
-pub(crate) use json::{PlanDocument, saved};
+pub(crate) use json::{PlanDocument, printed, saved};
 pub(crate) use outages::{planned_unavailable, unavailable_count};
 pub(crate) use prompt::prompt_summary;
 pub(crate) use showing::{Rehearsal, Showing};
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
-    describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
-    rollup_list, scope_lines,
+    describe_elsewhere, describe_left_elsewhere, describe_operation, describe_state,
+    documented_effects, group_operations, rollup_list, scope_lines,
 };
 
 /// Shows a plan in the chosen format.
@@ -55,7 +55,7 @@ pub(crate) fn show(
             let reasons = if view.why {
                 Reasons::Shown
             } else {
-                Reasons::Omitted
+                Reasons::chosen()
             };
             let rehearsal = showing.rehearsal.as_ref().map(Rehearsal::describe);
             let text = text(plan, width, reasons);
