@@ -190,6 +190,8 @@ fn output_on_a_full_disk_is_an_error_of_the_commands_that_only_print() {
         "inspect Provider.msi",
         "explain",
         "schema manifest",
+        "completions bash",
+        "man",
         "status --format json",
         "verify --format json",
         "prune --keep 0 --dry-run --format json",

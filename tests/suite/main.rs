@@ -23,6 +23,7 @@ mod documents;
 mod drafts;
 mod each_server;
 mod events;
+mod everyday;
 mod exit_codes;
 mod findings;
 mod from_article;
