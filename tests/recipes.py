@@ -137,13 +137,14 @@ class Place:
 
 
 class Job:
-    """A job of a workflow on a runner, with what it wrote."""
+    """A job of a workflow on a runner, with what it wrote, and the outputs of its last action."""
 
-    def __init__(self, place):
+    def __init__(self, place, steps):
         self.place = place
         self.log = ""
         self.summary = ""
-        self.failed = False
+        self.outputs = {}
+        self.succeeded = self.steps(steps, self.known({}))
 
     def value(self, text, known):
         """Replaces the expressions of a value."""
@@ -222,22 +223,15 @@ class Job:
         check(not given, f"the action has no input {set(given)}")
         inner = self.known({**inputs, "github.action_path": str(ACTION.parent)})
         done = self.steps(action["runs"]["steps"], inner, ACTION.parent)
-        if "id" in step:
-            for key, described in action["outputs"].items():
-                known[f"steps.{step['id']}.outputs.{key}"] = self.value(described["value"], inner)
         self.outputs = {key: self.value(described["value"], inner)
                         for key, described in action["outputs"].items()}
+        if "id" in step:
+            known.update({f"steps.{step['id']}.outputs.{key}": text for key, text in self.outputs.items()})
         return done
 
 
-def job(place, steps):
-    done = Job(place)
-    done.succeeded = done.steps(steps, done.known({}))
-    return done
-
-
 def uses(place, **given):
-    return job(place, [{"uses": USED_ACTION, "with": given}])
+    return Job(place, [{"uses": USED_ACTION, "with": given}])
 
 
 def fail_on_purpose(place):
@@ -265,12 +259,12 @@ def test_workflows(place):
     workflows = [yaml.safe_load(text) for name, text in blocks() if "/workflows/" in name]
     for workflow in workflows:
         for work in workflow["jobs"].values():
-            done = job(place, work["steps"])
+            done = Job(place, work["steps"])
             check(done.succeeded, f"a recipe fails for the manifest of the project:\n{done.log}")
     fail_on_purpose(place)
     for workflow in workflows:
         for work in workflow["jobs"].values():
-            done = job(place, work["steps"])
+            done = Job(place, work["steps"])
             check(not done.succeeded, f"a recipe overlooks a faulty manifest:\n{done.log}")
             check("manifests/faulty.toml" in done.log, f"a recipe does not name the file:\n{done.log}")
             uses_action = any(step.get("uses") == USED_ACTION for step in work["steps"])
