@@ -119,7 +119,7 @@ pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunErr
 fn is_damage(error: &RunError) -> bool {
     match error {
         RunError::DamagedJournal { .. } => true,
-        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::UnknownSchema(_)),
+        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::TooNew(_)),
         _ => false,
     }
 }
