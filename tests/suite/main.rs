@@ -43,6 +43,7 @@ mod manual;
 mod messages;
 mod names;
 mod neighbour;
+mod newer;
 mod opaque_packages;
 mod order;
 mod outputs;
