@@ -66,6 +66,7 @@ mod readiness;
 mod recovery_files;
 mod reference;
 mod rehearsals;
+mod released;
 mod reports;
 mod retired_words;
 mod reversibility;
