@@ -14,6 +14,7 @@ use super::job::Job;
 use super::output::OutputFile;
 use crate::cli::terminal::out;
 use crate::cli::views;
+use crate::deployment::newer::INSTALL_NEWER;
 use crate::document::{Findings, Source};
 use crate::manifest;
 use crate::names::escaped_path;
@@ -42,7 +43,10 @@ impl SavedPlan {
         };
         Self::parse(&text, path).map(Some).map_err(|fault| {
             let reason = format!("`{}` cannot be used: {fault}", path.display());
-            Failure::invalid(reason).next("save the plan again: `rollup plan MANIFEST --save FILE`")
+            Failure::invalid(reason).next(match fault {
+                PlanFileError::TooNew(_) => INSTALL_NEWER,
+                _ => "save the plan again: `rollup plan MANIFEST --save FILE`",
+            })
         })
     }
 

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::newer::NewerFormat;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
@@ -319,9 +320,9 @@ pub enum JournalError {
     /// Directory of all runs, which is made together with `.rollup` and is never removed.
     #[error("`{path}` is missing: the records of all runs are lost")]
     Missing { path: String },
-    /// Journal of a later version of rollup.
-    #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
-    TooNew { path: String, format: u32 },
+    /// Journal of a newer version of rollup.
+    #[error("the journal `{path}` {format}")]
+    TooNew { path: String, format: NewerFormat },
     /// Failed disk operation.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -543,7 +544,14 @@ impl LineError {
     fn at(self, path: String) -> JournalError {
         match self {
             LineError::Damaged(line, damage) => JournalError::Damaged { path, line, damage },
-            LineError::TooNew(format) => JournalError::TooNew { path, format },
+            LineError::TooNew(found) => JournalError::TooNew {
+                path,
+                format: NewerFormat {
+                    word: "format",
+                    found,
+                    known: FORMAT,
+                },
+            },
         }
     }
 }

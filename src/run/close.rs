@@ -120,7 +120,7 @@ pub fn unusable_runs(tree: &Tree) -> Result<Vec<UnusableRun>, RunError> {
 fn is_damage(error: &RunError) -> bool {
     match error {
         RunError::DamagedJournal { .. } => true,
-        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::UnknownSchema(_)),
+        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::TooNew(_)),
         _ => false,
     }
 }

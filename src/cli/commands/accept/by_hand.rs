@@ -50,7 +50,7 @@ fn record(
     if let Some((file, why)) = snapshot.faults.first() {
         let reason = format!("`{}` cannot be used: {why}", site.tree.shown(Some(file)));
         let failure = Failure::invalid(reason);
-        bail!(failure.next("repair it by hand, or restore it from a backup"));
+        bail!(failure.next(why.help()));
     }
     let Some(plan) = plan::accept_applied(&snapshot, rollup, &args.reason)? else {
         out::line(format_args!("nothing to do: {kb} is on record as applied"));

@@ -244,7 +244,7 @@ fn applied(tree: &Tree, site: Option<&Description>) -> anyhow::Result<AppliedRol
     let (applied, faults) = AppliedRollups::read(tree, listed.unwrap_or_default())?;
     if let Some((at, fault)) = faults.first() {
         let reason = format!("`{}` cannot be used: {fault}", tree.shown(Some(at)));
-        return Err(Failure::invalid(reason).into());
+        return Err(Failure::invalid(reason).next(fault.help()).into());
     }
     Ok(applied)
 }
