@@ -293,6 +293,20 @@ head of the document, with a path relative to the document:
     Prune(PruneArgs),
 }
 
+impl Command {
+    /// Returns whether the command prints text while it works, and is asked for a document at its end.
+    pub(super) fn prints_document_at_end(&self) -> bool {
+        let format = match self {
+            Self::Stage(args) => args.format,
+            Self::Apply(args) => args.format,
+            Self::Resume(args) => args.format,
+            Self::Undo(args) => args.format,
+            _ => return false,
+        };
+        format == Format::Json
+    }
+}
+
 /// Selection of the deployment.
 #[derive(Debug, Args, Clone)]
 pub(super) struct DeploymentArg {
@@ -485,6 +499,11 @@ pub(super) struct StageArgs {
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Print the result in this format
+    ///
+    /// As JSON it is one document, at the end; everything else goes to standard error.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -513,6 +532,11 @@ pub(super) struct ApplyArgs {
     pub(super) backup_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(super) failure: FailureArgs,
+    /// Print the result in this format
+    ///
+    /// As JSON it is one document, at the end; everything else goes to standard error.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -610,6 +634,11 @@ pub(super) struct ResumeArgs {
     pub(super) from_slots: FromSlotsArg,
     #[command(flatten)]
     pub(super) failure: FailureArgs,
+    /// Print the result in this format
+    ///
+    /// As JSON it is one document, at the end; everything else goes to standard error.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -635,6 +664,11 @@ pub(super) struct UndoArgs {
     pub(super) discard_changes: bool,
     #[command(flatten)]
     pub(super) from_slots: FromSlotsArg,
+    /// Print the result in this format
+    ///
+    /// As JSON it is one document, at the end; everything else goes to standard error.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -861,6 +895,7 @@ pub(super) enum SchemaKind {
     Import,
     Validate,
     Explain,
+    Result,
     Nothing,
     Failure,
 }

@@ -87,6 +87,23 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
+/// Content of the document of a command that worked on a run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ResultDocument<'a> {
+    /// Name of the run.
+    run: &'a str,
+    /// What the command did with it, in a sentence.
+    summary: &'a str,
+}
+
+/// Prints the document of a command that worked on a run, if that format was chosen. Its text is
+/// printed while it works.
+pub(super) fn print_result(format: Format, run: &str, summary: &str) {
+    if format == Format::Json {
+        Envelope::new(Exit::Ok, ResultDocument { run, summary }).print();
+    }
+}
+
 /// Prints the result of a command in the chosen format: as a document, or as `text` does.
 pub(super) fn show<T: Serialize>(format: Format, exit: Exit, content: T, text: impl FnOnce(&T)) {
     match format {

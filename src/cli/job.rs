@@ -86,6 +86,8 @@ pub(super) struct BeginOptions<'a> {
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
+    /// Format of the result.
+    pub(super) format: Format,
     /// Time to wait for the lock.
     pub(super) wait: Duration,
     /// Fault injector of a rehearsal.
@@ -332,7 +334,7 @@ impl Job {
                 (plan, open)
             }
             (Planned::Nothing(nothing), _) => {
-                report_nothing_to_do(&nothing, Format::Text);
+                report_nothing_to_do(&nothing, options.format);
                 return Ok(None);
             }
         };

@@ -84,6 +84,9 @@ pub fn main() -> ExitCode {
         }
     };
     display::set_mode(cli.progress);
+    if cli.command.prints_document_at_end() {
+        out::keep_for_a_document();
+    }
     let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();

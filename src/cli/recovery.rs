@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::answers::confirm;
-use super::args::{DeploymentArg, LockArgs, RehearsalChildArgs};
+use super::args::{DeploymentArg, Format, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::{open_to_change, question};
-use super::job::refuse;
+use super::job::{refuse, report_nothing_to_do};
 use super::named::open_questions;
 use super::state_now::names_of;
 use crate::cli::terminal::out;
@@ -21,7 +21,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{Operation, Plan, PlannedStep, Swap};
+use crate::plan::{NothingToDo, Operation, Plan, PlannedStep, Swap};
 use crate::run::{
     BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
     clear_interrupted_staging, describe_run, examine, preflight_of_walk,
@@ -214,12 +214,16 @@ pub(super) fn print_remaining_operations(
 }
 
 /// Reports that there is no run to recover. The hint is appended to the line.
-pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str) -> Exit {
+pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str, format: Format) -> Exit {
     let reason = if cleared.is_empty() {
         "no run in progress"
     } else {
         "no other run in progress"
     };
-    out::line(format_args!("nothing to do: {reason}{hint}"));
+    let nothing = NothingToDo {
+        why: format!("{reason}{hint}"),
+        note: None,
+    };
+    report_nothing_to_do(&nothing, format);
     Exit::Ok
 }

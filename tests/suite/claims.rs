@@ -84,6 +84,8 @@ fn check_document(run: &CommandRun<'_>, command: &str) {
         _ if document.get("reasons").is_some() => "failure",
         _ if document["outcome"] == "nothing" => "nothing",
         "show" => "plan",
+        "apply" if document.get("digest").is_some() => "plan",
+        "apply" | "stage" | "resume" | "undo" | "rollback" => "result",
         "history" if document.get("records").is_some() => "run",
         "ls" => "tree",
         "log" => "history",

@@ -66,6 +66,7 @@ mod recovery_files;
 mod reference;
 mod rehearsals;
 mod reports;
+mod results;
 mod retired_words;
 mod reversibility;
 mod sarif;

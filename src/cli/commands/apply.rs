@@ -9,6 +9,7 @@ use crate::cli::backup::{self, Backup};
 use crate::cli::ending::{
     applied, begin_progress, report_changes, report_comparison, report_pending, report_undo,
 };
+use crate::cli::envelope::print_result;
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::job::{
@@ -44,7 +45,7 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     };
     job.announce();
     if args.dry_run {
-        return dry_run(&job, backup.as_ref());
+        return dry_run(&job, backup.as_ref(), args.format);
     }
     let begin_options = BeginOptions {
         command: "apply",
@@ -52,6 +53,7 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,
+        format: args.format,
         wait: args.lock.wait(),
         injector: args.rehearsal.injector(),
     };
@@ -68,9 +70,9 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     run_job(&job, &begin_options, run_options)
 }
 
-fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
+fn dry_run(job: &Job, backup: Option<&BackupTarget>, format: Format) -> anyhow::Result<Exit> {
     match preview(job)? {
-        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, Format::Text),
+        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
         Planned::Plan(plan) => {
             out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
             refuse(job.preflight(&plan)?.all())?;
@@ -78,6 +80,9 @@ fn dry_run(job: &Job, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
             out::message("this was a dry run: nothing was changed");
+            if format == Format::Json {
+                out::document(&views::plan::printed(&plan, None, Exit::Ok));
+            }
         }
     }
     Ok(Exit::Ok)
@@ -120,10 +125,8 @@ pub(super) fn run_job(
     match result {
         Ok(unmanaged) => {
             let run = progress.run.clone().unwrap_or_default();
-            out::line(format_args!(
-                "\napplied {} as run {run}:",
-                begun.plan.subject
-            ));
+            let summary = format!("applied {} as run {run}", begun.plan.subject);
+            out::line(format_args!("\n{summary}:"));
             report_changes(job.tree(), &begun.plan, &run);
             let committing = progress.committing.unwrap_or(end);
             let staged = out::duration(committing - begin);
@@ -133,6 +136,7 @@ pub(super) fn run_job(
             report_comparison(&unmanaged);
             report_pending(job.tree())?;
             report_undo(job.tree(), Some(&job.site.description), &run);
+            print_result(begin_options.format, &run, &summary);
             Ok(Exit::Ok)
         }
         Err(error) => {

@@ -5,6 +5,7 @@ use anyhow::Context;
 use crate::cli::args::ResumeArgs;
 use crate::cli::backup::Backup;
 use crate::cli::ending::{applied, begin_progress, report_comparison, report_pending, report_undo};
+use crate::cli::envelope::print_result;
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::named::{answered_steps, open_questions};
@@ -23,7 +24,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let (disk, site, cleared) =
         lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "resume")?;
     let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) else {
-        return Ok(report_no_open_run(&cleared, ""));
+        return Ok(report_no_open_run(&cleared, "", args.format));
     };
     let open = match args.from_slots.from_slots {
         true => run::rebuild_journal(&disk, open, Direction::Forward)?,
@@ -54,10 +55,12 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
     let ended = ended.and_then(|ended| applied(ended, &progress));
     let result = ended.map(|unmanaged| {
-        out::line(format_args!("run {} is finished", open.name()));
+        let summary = format!("run {} is finished", open.name());
+        out::line(&summary);
         report_comparison(&unmanaged);
         let _ = report_pending(disk.tree());
         report_undo(disk.tree(), site.as_ref(), open.name());
+        print_result(args.format, open.name(), &summary);
         Exit::Ok
     });
     progress.end(&result);

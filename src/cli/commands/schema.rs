@@ -13,7 +13,7 @@ use super::status::Status;
 use super::tree::TreeDocument;
 use super::verify::Compared;
 use crate::cli::args::{SchemaArgs, SchemaKind};
-use crate::cli::envelope::Envelope;
+use crate::cli::envelope::{Envelope, ResultDocument};
 use crate::cli::exit::Exit;
 use crate::cli::failure::FailureDocument;
 use crate::cli::output::{self, OutputFile};
@@ -46,6 +46,7 @@ pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaKind::Import => document::<ImportDocument<'_>>(),
         SchemaKind::Validate => document::<ValidationDocument<'_>>(),
         SchemaKind::Explain => document::<ExplainDocument>(),
+        SchemaKind::Result => document::<ResultDocument<'_>>(),
         SchemaKind::Nothing => document::<NothingToDo>(),
         SchemaKind::Failure => document::<FailureDocument<'_>>(),
     };

@@ -1,12 +1,14 @@
 //! `stage`: the first half of a run, days before the second one.
 
-use crate::cli::args;
+use crate::cli::args::{self, Format};
 use crate::cli::ending::begin_progress;
+use crate::cli::envelope::print_result;
 use crate::cli::exit::Exit;
-use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
+use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview, report_nothing_to_do};
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
 use crate::journal::AskedOptions;
+use crate::plan::NothingToDo;
 use crate::run::{self, RunRequest};
 
 /// Commands after a stage.
@@ -24,20 +26,21 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,
+        format: args.format,
         wait: args.lock.wait(),
         injector: None,
     };
     let Some(mut begun) = job.begin(&begin_options)? else {
         return Ok(Exit::Ok);
     };
-    if report_staged(&job, &begun) {
+    if report_staged(&job, &begun, args.format) {
         return Ok(Exit::Ok);
     }
     let Some(confirmed) = job.confirm(&mut begun, &begin_options)? else {
         return Ok(Exit::Ok);
     };
     // Another process that was faster may have staged the same plan.
-    if report_staged(&job, &begun) {
+    if report_staged(&job, &begun, args.format) {
         return Ok(Exit::Ok);
     }
     let options = RunOptions::default();
@@ -52,22 +55,26 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let staged = staged.map_err(anyhow::Error::from);
     progress.end(&staged);
     let name = staged?.run.name().to_owned();
-    out::line(format_args!(
-        "staged as run {name}; the deployment is unchanged"
-    ));
+    let summary = format!("staged as run {name}; the deployment is unchanged");
+    out::line(&summary);
     job.typed.print_next(NEXT);
+    print_result(args.format, &name, &summary);
     Ok(Exit::Ok)
 }
 
 /// Reports a run that is staged with this plan already, and returns whether there is one.
-fn report_staged(job: &Job, begun: &LockedPlan) -> bool {
+fn report_staged(job: &Job, begun: &LockedPlan, format: Format) -> bool {
     let Some(staged) = &begun.staged else {
         return false;
     };
     let name = staged.name();
-    out::line(format_args!(
-        "nothing to do: run {name} is already staged with this plan"
-    ));
-    job.typed.print_next(NEXT);
+    let nothing = NothingToDo {
+        why: format!("run {name} is already staged with this plan"),
+        note: None,
+    };
+    report_nothing_to_do(&nothing, format);
+    if format == Format::Text {
+        job.typed.print_next(NEXT);
+    }
     true
 }

@@ -4,9 +4,10 @@ use anyhow::Context;
 
 use crate::cli::advice::{command_for, undo_of};
 use crate::cli::answers::confirm;
-use crate::cli::args::UndoArgs;
+use crate::cli::args::{Format, UndoArgs};
 use crate::cli::ending::report_pending;
 use crate::cli::ending::{applied, begin_progress};
+use crate::cli::envelope::{Envelope, print_result};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::question;
@@ -23,7 +24,7 @@ use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Direction, Outcome, Run, RunState, runs};
 use crate::names::{Escaped, same_name};
-use crate::plan::Plan;
+use crate::plan::{NothingToDo, Plan};
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, examine, left_by_rollback,
     load_plan, nothing_to_roll_back, undo_answers, unmarked_procedures_run,
@@ -39,7 +40,7 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     let runs = runs(disk.tree())?;
     let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
         let hint = hint_at_last(&disk, &runs, site.as_ref())?;
-        return Ok(report_no_open_run(&cleared, &hint));
+        return Ok(report_no_open_run(&cleared, &hint, args.format));
     };
     let rebuilt = match args.from_slots.from_slots {
         true => Some(run::rebuild_journal(&disk, run.clone(), Direction::Back)?),
@@ -48,12 +49,9 @@ pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     };
     let run = rebuilt.as_ref().unwrap_or(run);
     match run.state() {
-        RunState::Staged => discard_staged_run(&disk, run, args.yes),
+        RunState::Staged => discard_staged_run(&disk, run, args),
         RunState::Closed(Outcome::Undone) => {
-            let name = run.name();
-            out::line(format_args!(
-                "nothing to roll back: run {name} is already undone"
-            ));
+            report_already_undone(run, args.format);
             Ok(Exit::Ok)
         }
         _ => undo_run(args, &disk, &runs, run, site.as_ref()),
@@ -136,12 +134,13 @@ fn roll_back(
     };
     match ended.context(OfRun(run.number))? {
         Ended::Undone { because: None } => {
-            report_undone(disk, run)?;
+            let summary = report_undone(disk, run)?;
             if let Some(elsewhere) = describe_elsewhere(procedures.iter().map(String::as_str)) {
                 out::line(Escaped(&elsewhere));
             }
             report_still_applied(disk, run, runs);
             report_pending(disk.tree())?;
+            print_result(args.format, run.name(), &summary);
             Ok(Exit::Ok)
         }
         ended => applied(ended, progress).map(|_| Exit::Ok),
@@ -182,20 +181,29 @@ fn warn_of_offline_servers(plan: &Plan, site: Option<&Description>) {
     }
 }
 
-/// Reports that a run is undone, and what stays of the directories that it had made.
-fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
+fn report_already_undone(run: &Run, format: Format) {
+    let why = format!("run {} is already undone", run.name());
+    match format {
+        Format::Text => out::line(format_args!("nothing to roll back: {why}")),
+        Format::Json => Envelope::nothing(NothingToDo { why, note: None }).print(),
+    }
+}
+
+/// Reports that a run is undone, and what stays of the directories that it had made. Returns the
+/// first line of it.
+fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<String> {
     let name = run.name();
     let runs = runs(disk.tree())?;
     let undone = runs.iter().find(|now| now.number == run.number);
     let undone = undone.with_context(|| format!("the directory of run {name} is missing"))?;
     let left = left_by_rollback(disk.tree(), &runs, undone);
     if left.is_nothing() {
-        out::line(format_args!(
-            "run {name} is undone: the deployment is as it was before"
-        ));
-        return Ok(());
+        let summary = format!("run {name} is undone: the deployment is as it was before");
+        out::line(&summary);
+        return Ok(summary);
     }
-    out::line(format_args!("run {name} is undone"));
+    let summary = format!("run {name} is undone");
+    out::line(&summary);
     for directory in left.containers {
         let directory = Escaped(directory.as_str());
         out::line(format_args!(
@@ -209,7 +217,7 @@ fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
     for path in out::first_few(missing, MOST_NAMED) {
         out::line(format_args!("not in its place any more: {path}"));
     }
-    Ok(())
+    Ok(summary)
 }
 
 /// Reports that a rollup stays applied by an earlier run of it, or by a record of a person.
@@ -228,19 +236,23 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
     out::line(format_args!("{kb} stays applied, by {by}"));
 }
 
-fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow::Result<Exit> {
+fn discard_staged_run(
+    disk: &LockedDeployment,
+    open: &Run,
+    args: &UndoArgs,
+) -> anyhow::Result<Exit> {
     out::line(state_of(open));
     out::line("it will be discarded; the deployment is unchanged");
     let plan = load_plan(disk.tree(), &open.directory).ok();
     let name = plan.as_ref().map(|plan| plan.deployment.as_str());
     confirm(
         &question("Discard run ", open.name(), name, disk.tree()),
-        yes,
+        args.yes,
     )?;
     discard_staged(disk, open)?;
     let name = open.name();
-    out::line(format_args!(
-        "run {name} is discarded; the deployment is unchanged"
-    ));
+    let summary = format!("run {name} is discarded; the deployment is unchanged");
+    out::line(&summary);
+    print_result(args.format, name, &summary);
     Ok(Exit::Ok)
 }

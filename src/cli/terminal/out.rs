@@ -58,15 +58,30 @@ pub(crate) fn signed(sign: char) -> String {
 /// True if a result could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
 
+/// True if standard output is for one document, and text goes to standard error.
+static FOR_A_DOCUMENT: AtomicBool = AtomicBool::new(false);
+
+/// Keeps standard output for one document: from now on text goes to standard error.
+pub(crate) fn keep_for_a_document() {
+    FOR_A_DOCUMENT.store(true, Ordering::Relaxed);
+}
+
+fn text_stream() -> Stream {
+    match FOR_A_DOCUMENT.load(Ordering::Relaxed) {
+        true => Stream::Messages,
+        false => Stream::Results,
+    }
+}
+
 /// Writes a line of the result to standard output. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
     let text = fitted::to_screen(format!("{text}\n"));
-    console::print(Stream::Results, safe::lines(&text));
+    console::print(text_stream(), safe::lines(&text));
 }
 
 /// Writes lines that keep their layout, such as a table or an excerpt of a file.
 pub(crate) fn laid_out(text: impl Display) {
-    console::print(Stream::Results, safe::lines(&format!("{text}\n")));
+    console::print(text_stream(), safe::lines(&format!("{text}\n")));
 }
 
 /// Writes a document to standard output, as it is but for what [`safe::document`] escapes.

@@ -119,6 +119,7 @@ impl LabRollup {
             yes: true,
             confirm: &self.confirm,
             preview: Preview::Omitted,
+            format: Format::Text,
             wait: Duration::ZERO,
             injector: None,
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Rehearsal, Showing};
+use super::Rehearsal;
 use crate::cli::envelope::CommandOutcome;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
@@ -26,12 +26,12 @@ pub(crate) struct PlanDocument<'p> {
 }
 
 /// Formats the document that a command prints.
-pub(super) fn printed(plan: &Plan, showing: &Showing, exit: Exit) -> String {
+pub(crate) fn printed(plan: &Plan, rehearsal: Option<&Rehearsal>, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
         manifest_text: None,
         outcome: Some(CommandOutcome::new(exit)),
-        rehearsal: showing.rehearsal.as_ref(),
+        rehearsal,
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }

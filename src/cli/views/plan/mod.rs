@@ -26,7 +26,7 @@ use crate::names::Escaped;
 use crate::plan::Plan;
 
 pub(crate) use changes::{ChangeRow, changes};
-pub(crate) use json::{PlanDocument, saved};
+pub(crate) use json::{PlanDocument, printed, saved};
 pub(crate) use outages::{planned_unavailable, unavailable_count};
 pub(crate) use prompt::prompt_summary;
 pub(crate) use showing::{Rehearsal, Showing};
@@ -46,7 +46,7 @@ pub(crate) fn show(
 ) -> Result<(), Failure> {
     let width = out::width();
     let document = match view.format {
-        OutputFormat::Json => json::printed(plan, showing, exit),
+        OutputFormat::Json => json::printed(plan, showing.rehearsal.as_ref(), exit),
         OutputFormat::Markdown => markdown::text(plan, showing),
         OutputFormat::Html => html::page(plan, showing),
         OutputFormat::Text if view.tree => tree::text(plan, width),
