@@ -84,13 +84,32 @@ def newest_attempt(record, rollup):
     return report["attempts"][-1] if report["attempts"] else None
 
 
+def outage_of(attempt, unavailable):
+    """Return the outage of an attempt in words; it goes on if something is unavailable."""
+    if unavailable:
+        return "goes on"
+    if not attempt or attempt["outcome"] is None or attempt["outage_us"] is None:
+        return None
+    # Without all of its events, it was at least as long.
+    return ("over " if attempt["partial"] else "") + duration(attempt["outage_us"])
+
+
+def unavailable_on(info):
+    """Return what is unavailable because of an open run, and since when, in words."""
+    run = info.get("open") or {}
+    if not run.get("unavailable"):
+        return None
+    since = run.get("unavailable_since")
+    return run["unavailable"] + (moment(since).strftime(", since %Y-%m-%d %H:%M:%S UTC") if since else "")
+
+
 def site(record, rollup):
     """Return a row of the page."""
     state = state_of(record, rollup)
     word, tone = STATES[state]
     info, report = record.get("info") or {}, record.get("report")
     attempt = newest_attempt(record, rollup)
-    applied = info.get("applied")
+    applied, unavailable = info.get("applied"), unavailable_on(info)
     return dict(
         host=record["host"],
         path=record.get("path", ""),
@@ -100,8 +119,9 @@ def site(record, rollup):
         applied=None if applied is None else ", ".join(one["kb"] for one in applied),
         run=report["run"] if attempt else None,
         ended=report["closed"] and moment(report["closed"]).strftime("%Y-%m-%d %H:%M:%S") if attempt else None,
-        outage=duration(attempt["outage_us"]) if attempt and attempt["outage_us"] is not None else None,
+        outage=outage_of(attempt, unavailable),
         outage_us=(attempt or {}).get("outage_us") or 0,
+        unavailable=unavailable,
         restarts=restarts_of(info),
         lagging=info.get("lagging") or [],
         next=info.get("next") or [],
@@ -127,14 +147,16 @@ def verdict(sites, rollup):
         tone, text = "good", "{0} is applied on all {1} sites".format(rollup, total)
     else:
         tone, text = "loud", "{0} is applied on {1} of {2} sites".format(rollup, len(applied), total)
-    lines = []
+    lines = ["unavailable on {host}: {unavailable}".format(**one) for one in sites if one["unavailable"]]
+    if lines:
+        tone = "bad"
     for state, (word, _tone) in STATES.items():
         those = [one for one in sites if one["state"] == state]
         if those and len(those) < total:
             lines.append("{0} {1}: {2}".format(len(those), word, names(those)))
         elif those and state != "applied":
             lines.append("all are {0}".format(word))
-    longest = max(sites, key=lambda one: one["outage_us"], default=None)
+    longest = max((one for one in sites if not one["unavailable"]), key=lambda one: one["outage_us"], default=None)
     if longest and longest["outage_us"]:
         lines.append("longest outage: {outage} on {host}".format(**longest))
     waiting = [one for one in sites if one["restarts"]]

@@ -96,14 +96,16 @@ class Play:
 class Fleet:
     """The five sites of the example inventory, each a directory of this machine."""
 
-    def __init__(self, directory, programs=None):
+    def __init__(self, directory):
         self.directory = directory
         self.lab = make_lab(directory)
         self.reports = directory / "reports"
         self.sites = {}
         for name in SITES:
             self.sites[name] = site_of(self.lab, directory / "sites", name)
-        self.programs = dict(programs or {})
+        # Programs that run in the place of rollup, and hosts that cannot be reached.
+        self.programs = {}
+        self.unreachable = ()
         self.environment = dict(os.environ)
 
     def write_overlay(self):
@@ -131,6 +133,9 @@ class Fleet:
             )
             if name in self.programs:
                 own["rollup_window_program"] = str(self.programs[name])
+            if name in self.unreachable:
+                # For Ansible a host without a temporary directory cannot be reached.
+                own["ansible_remote_tmp"] = "/proc/none"
             (overlay / "host_vars/{0}.example.net.yml".format(name)).write_text(json.dumps(own))
         return overlay
 

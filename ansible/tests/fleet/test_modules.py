@@ -302,6 +302,16 @@ class Page(unittest.TestCase):
         record["info"]["state"] = "clean"
         self.assertEqual(self.view(record)["sites"][0]["word"], "not begun")
 
+    def test_an_outage_that_goes_on_comes_first(self):
+        since = "2026-12-01T06:06:40.5Z"
+        record = self.record("a", state="interrupted")
+        record["info"]["open"] = dict(unavailable="Web on WEB01", unavailable_since=since)
+        view = self.view(record, self.record("b", applied=["KB1"]))
+        self.assertEqual(view["sites"][0]["outage"], "goes on")
+        self.assertEqual(view["verdict"]["tone"], "bad")
+        line = "unavailable on a: Web on WEB01, since 2026-12-01 06:06:40 UTC"
+        self.assertEqual(view["verdict"]["lines"][0], line)
+
     def test_times_have_any_number_of_decimals(self):
         from ansible_collections.rollup.fleet.plugins.filter.fleet_view import duration, moment
 

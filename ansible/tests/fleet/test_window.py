@@ -66,6 +66,14 @@ class AWindow(Scenario):
     def test_2_check_mode_predicts_every_site(self):
         self.assertEqual(self.predict("window"), ALL)
 
+    def test_2_without_one_host_nothing_is_begun(self):
+        before = {site: tree_of(deployment) for site, deployment in self.fleet.sites.items()}
+        self.fleet.unreachable = ("rowan",)
+        self.addCleanup(setattr, self.fleet, "unreachable", ())
+        play = self.play("window", code=4)
+        self.assertEqual(play.recap("unreachable")["rowan"], 1, play.output)
+        self.assertEqual({site: tree_of(deployment) for site, deployment in self.fleet.sites.items()}, before)
+
     def test_3_a_failure_at_the_second_step_stops_the_window(self):
         self.fleet.programs["cedar"] = HERE / "hardening.py"
         untouched = {site: tree_of(self.fleet.sites[site]) for site in ("maple", "rowan")}
@@ -145,6 +153,12 @@ class AWindow(Scenario):
         self.assertEqual(self.predict("stage"), [])
         self.assertEqual(self.play("stage").changed(), [])
         self.assertEqual(self.fleet.status("maple")["state"], "staged")
+        # Without the host of a batch no other batch begins.
+        self.fleet.unreachable = ("rowan",)
+        play = self.play("rollback", "-e", "rollup_window_serial=1", code=2)
+        self.assertEqual(play.changed(), [], play.output)
+        self.assertIn("not begun, because these hosts were lost: rowan.example.net", play.output)
+        self.fleet.unreachable = ()
         # A fleet that is only staged is rolled back, too.
         self.assertEqual(self.play("rollback", "--limit", "maple.example.net").changed(), ["maple"])
         self.assertEqual(self.fleet.status("maple")["state"], "action-required")
