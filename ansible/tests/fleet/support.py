@@ -26,6 +26,7 @@ SITES = ("aspen", "birch", "cedar", "maple", "rowan")
 
 PROGRAM = os.environ["ROLLUP_PROGRAM"]
 COLLECTIONS = os.environ["ROLLUP_COLLECTIONS"]
+sys.path.insert(0, COLLECTIONS)
 
 
 def rollup(*arguments):
@@ -154,6 +155,7 @@ class Fleet:
             ANSIBLE_CONFIG=str(self.directory / "overlay/ansible.cfg"),
             ANSIBLE_NOCOLOR="1",
             ANSIBLE_LOCALHOST_WARNING="False",
+            ANSIBLE_PIPELINING="True",
             HOME=str(self.directory),
         )
         return dict(self.environment, **own)
