@@ -183,24 +183,24 @@ def bars_of(record, rollup):
 def timeline(records, rollup):
     """Return the commits of all sites on one scale, or nothing if they are too far apart."""
     rows = [(record["host"], bars_of(record, rollup)) for record in records]
-    spans = [bar for _host, bars in rows for bar in bars]
+    spans = [span for _host, bars in rows for span in bars]
     if not spans:
         return None
-    begin, end = min(bar["since"] for bar in spans), max(bar["until"] for bar in spans)
+    begin, end = min(span["since"] for span in spans), max(span["until"] for span in spans)
     if end - begin > LONGEST_TIMELINE or end == begin:
         return None
     drawn = []
     for host, bars in rows:
-        for bar in bars:
-            width = max(100 * (bar["until"] - bar["since"]) / (end - begin), NARROWEST)
+        for span in bars:
+            width = max(100 * (span["until"] - span["since"]) / (end - begin), NARROWEST)
             # A bar that is drawn wider than it is stays within the lane.
-            x = min(100 * (bar["since"] - begin) / (end - begin), 100 - width)
-            bar.update(x=round(x, 3), width=round(width, 3))
-        commit = next((bar for bar in bars if bar["part"] == "commit"), None)
+            x = min(100 * (span["since"] - begin) / (end - begin), 100 - width)
+            span.update(x=round(x, 3), width=round(width, 3))
+        commit = next((span for span in bars if span["part"] == "commit"), None)
         drawn.append(
             dict(
                 host=host,
-                bars=[dict(part=bar["part"], x=bar["x"], width=bar["width"]) for bar in bars],
+                bars=[dict(part=span["part"], x=span["x"], width=span["width"]) for span in bars],
                 after=duration((commit["since"] - begin) // timedelta(microseconds=1)) if commit else None,
                 took=duration((commit["until"] - commit["since"]) // timedelta(microseconds=1)) if commit else None,
             )

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 from support import MANIFEST, PROGRAM, ROLLUP, SITES, Fleet, run_module, site_of
 

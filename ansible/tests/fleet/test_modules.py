@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import pathlib
-import stat
 import subprocess
 import tempfile
 import threading
@@ -30,6 +28,12 @@ class Modules(unittest.TestCase):
         self.site = site_of(self.lab, self.directory, self.id().rpartition(".")[2])
         self.common = dict(deployment=str(self.site), program=PROGRAM)
         self.rollup = dict(self.common, manifest=str(MANIFEST), payload=str(self.lab / "payload"))
+
+    def with_options(self, **more):
+        """Return the options of an update, with more of them."""
+        options = dict(self.rollup)
+        options.update(more)
+        return options
 
     def update(self, **options):
         """Run `update`, which has to succeed."""
@@ -126,7 +130,7 @@ class Modules(unittest.TestCase):
         question = '\n[[prerequisites]]\nconfirm = "Is there a backup?"\nid = "backup"\n\n[[steps]]'
         manifest = self.site.parent / "asks.toml"
         manifest.write_text(MANIFEST.read_text().replace("\n[[steps]]", question, 1))
-        asks = dict(self.rollup, manifest=str(manifest))
+        asks = self.with_options(manifest=str(manifest))
         failures = [self.refused(check=check, **asks) for check in (True, False)]
         self.assertEqual([failure["exit_code"] for failure in failures], [15, 15])
         self.assertEqual(failures[0]["error"], failures[1]["error"])
@@ -190,7 +194,7 @@ class Modules(unittest.TestCase):
     def test_secrets_reach_the_program_and_nothing_else(self):
         seen = self.site.parent / "seen"
         text = 'printf %s "$MAIL_PASSWORD" > "{0}"; exec "{1}" "$@"'.format(seen, PROGRAM)
-        options = dict(self.rollup, program=self.program(text), secrets=dict(MAIL_PASSWORD="hunter2hunter2"))
+        options = self.with_options(program=self.program(text), secrets=dict(MAIL_PASSWORD="hunter2hunter2"))
         result = self.update(**options)
         self.assertEqual(seen.read_text(), "hunter2hunter2")
         self.assertNotIn("hunter2hunter2", result["printed"])
@@ -201,7 +205,7 @@ class Modules(unittest.TestCase):
     def test_approvals_are_passed_as_they_are(self):
         line = self.site.parent / "line"
         text = 'printf "%s\\n" "$@" > "{0}"; exit 3'.format(line)
-        options = dict(self.rollup, program=self.program(text))
+        options = self.with_options(program=self.program(text))
         self.refused(approvals=["/a.sig", "/b.sig"], without_approval="the board is out", **options)
         words = line.read_text().splitlines()
         self.assertEqual(words[0], "apply")
@@ -213,10 +217,10 @@ class Modules(unittest.TestCase):
         other = dict(schema=1, outcome="ok", exit_code=2, changed=True)
         for printed in ("", "applied", "[]", json.dumps(dict(schema=1)), json.dumps(later), json.dumps(other)):
             program = self.program("cat <<'EOF'\n{0}\nEOF\n".format(printed))
-            failure = self.refused(**dict(self.rollup, program=program))
+            failure = self.refused(**self.with_options(program=program))
             self.assertIn("rollup status -d", failure["msg"])
             self.assertFalse(failure["changed"])
-        failure = self.refused(**dict(self.rollup, program="/nowhere/rollup"))
+        failure = self.refused(**self.with_options(program="/nowhere/rollup"))
         self.assertIn("is not an executable program", failure["msg"])
 
     def test_verify_names_what_differs(self):
