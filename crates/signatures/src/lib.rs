@@ -13,6 +13,8 @@ mod pattern;
 mod signature;
 mod signers;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod times;
 
 pub use signature::{LARGEST_SIGNATURE, Namespace, SignatureError, Verified};

@@ -9,7 +9,7 @@ use super::signers::{SignerLine, Signers};
 pub const LARGEST_SIGNATURE: u64 = 64 * 1024;
 
 /// First line of a signature.
-const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
+const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 
 /// Bit of the flags of a security key: a person has touched it.
 const TOUCHED: u8 = 1;
@@ -41,6 +41,11 @@ pub enum SignatureError {
     /// It is not a signature as `ssh-keygen` writes it.
     #[error("it is not a signature that `ssh-keygen -Y sign` made")]
     NotASignature,
+    /// It has the line ends of Windows.
+    #[error(
+        "it has line ends of Windows, which `ssh-keygen` does not read either: copy it as it was written"
+    )]
+    LineEnds,
     /// It is a signature by a kind of key that is not read.
     #[error(
         "it was made with a key of the kind `{0}`; `ssh-keygen -t ed25519` makes a key that can sign, \
@@ -150,6 +155,9 @@ impl Signers {
 
 /// Parses a signature. Text before it is refused, as OpenSSH does.
 fn parse(signature: &str) -> Result<SshSig, SignatureError> {
+    if signature.contains('\r') {
+        return Err(SignatureError::LineEnds);
+    }
     if !signature.starts_with(BEGIN) {
         return Err(SignatureError::NotASignature);
     }
