@@ -35,6 +35,7 @@ mod recovery;
 mod rehearsed;
 mod run_summary;
 mod saved;
+mod signed;
 mod table;
 
 mod commands;

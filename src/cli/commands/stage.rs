@@ -4,6 +4,7 @@ use crate::cli::args;
 use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
+use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
 use crate::journal::AskedOptions;
@@ -17,6 +18,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     job.check_confirmed(&args.confirm)?;
+    let approvals = GivenApprovals::read(&args.approvals, &job.site.description)?;
     job.announce();
     let begin_options = BeginOptions {
         command: "stage",
@@ -26,6 +28,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         preview: Preview::Printed,
         wait: args.lock.wait(),
         injector: None,
+        approvals: &approvals,
     };
     let Some(mut begun) = job.begin(&begin_options)? else {
         return Ok(Exit::Ok);
@@ -46,6 +49,8 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         manifest: Some(job.loaded.source.text()),
         confirmed,
         options: AskedOptions::default(),
+        signatures: begun.authorization.signatures.clone(),
+        signed: begun.authorization.signed.clone(),
     };
     let payload = begun.payload.as_ref();
     let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress);
