@@ -829,6 +829,9 @@ pub(super) struct ValidateArgs {
     /// Also compare the manifest with this article
     #[arg(long, value_name = "FILE")]
     pub(super) article: Option<PathBuf>,
+    /// Require a signature beside each manifest, of a person in this allowed_signers file
+    #[arg(long, value_name = "FILE")]
+    pub(super) signers: Option<PathBuf>,
     /// Print the findings in this format
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,

@@ -386,7 +386,7 @@ fn too_few(
     let lacking = rules.required - people.len();
     let signers = &rules.signers;
     let missing = match missing.len() {
-        0 => format!("`{signers}` names nobody else who can approve now"),
+        0 => format!("`{signers}` names no other person who can approve now"),
         able if able <= lacking => format!("missing: {}", names(&mut missing.into_iter())),
         _ => format!("missing: {lacking} of {}", names(&mut missing.into_iter())),
     };
@@ -495,6 +495,20 @@ fn read_signers(tree: &Tree, path: &RelPath) -> Result<Signers, Failure> {
     Signers::parse(&text).map_err(|error| {
         let reason = format!("the file of signers `{shown}` cannot be used: {error}");
         Failure::not_ready(reason).next(format!("correct `{shown}`, then the same command again"))
+    })
+}
+
+/// Reads a file of signers named on the command line.
+///
+/// # Errors
+///
+/// It cannot be read, or has a line that is not understood: 65.
+pub(super) fn signers_of_file(path: &Path) -> Result<Signers, Failure> {
+    let text = text_of(path, LARGEST_SIGNERS)?;
+    Signers::parse(&text).map_err(|error| {
+        let name = escaped_path(path);
+        let reason = format!("the file of signers `{name}` cannot be used: {error}");
+        Failure::invalid(reason).next(format!("correct `{name}`, then the same command again"))
     })
 }
 

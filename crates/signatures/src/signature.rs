@@ -74,7 +74,7 @@ pub enum SignatureError {
     NotValidNow { line: usize },
     /// Its key belongs to no person.
     #[error("its key is listed for a pattern, which names no person (line {line} of the signers)")]
-    NamesNobody { line: usize },
+    NamesNoPerson { line: usize },
 }
 
 /// Signature that counts.
@@ -119,7 +119,7 @@ impl Signers {
         let line = first.map_or(0, |line| line.number);
         Ok(Verified {
             names,
-            person: person.ok_or(SignatureError::NamesNobody { line })?,
+            person: person.ok_or(SignatureError::NamesNoPerson { line })?,
             fingerprint,
             kind: key.algorithm().as_str().to_owned(),
         })

@@ -94,7 +94,7 @@ pub(crate) struct SignerLine {
     pub(crate) number: usize,
     /// Names of the person: principals without a wildcard that the line does not exclude.
     pub(crate) names: Vec<String>,
-    /// Position of the person in the list of people; `None` if the line names nobody.
+    /// Position of the person in the list of people; `None` if the line names no person.
     pub(crate) person: Option<usize>,
     pub(crate) key: KeyData,
     namespaces: Option<String>,
@@ -131,7 +131,7 @@ impl Signers {
         Ok(Self { lines, people })
     }
 
-    /// Returns everybody whom the file names.
+    /// Returns all people whom the file names.
     pub fn people(&self) -> &[Person] {
         &self.people
     }
@@ -159,6 +159,9 @@ impl SignerLine {
             return Err(LineProblem::QuotedPrincipals);
         }
         let rest = rest.trim_start_matches(BLANKS);
+        if rest.is_empty() {
+            return Err(LineProblem::NoKey);
+        }
         let kind = rest.split(BLANKS).next().unwrap_or_default();
         let (options, key) = match is_key_kind(kind) {
             true => (KeyOptions::default(), rest),

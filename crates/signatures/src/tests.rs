@@ -227,7 +227,7 @@ fn a_file_with_a_line_that_is_not_understood_is_refused() {
             "the option `namespaces` is there twice",
         ),
         ("a namespaces=\"x\", KEY", "the option `` is not understood"),
-        ("a namespaces=\"x\"y KEY", "the option `y KEY"),
+        ("a namespaces=\"x\"y KEY", "the option `y ssh-ed25519"),
         (
             "a valid-after=\"2026\" KEY",
             "`2026` in `valid-after` is not a time",
