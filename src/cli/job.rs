@@ -10,7 +10,7 @@ use anyhow::bail;
 use super::advice::TypedCommand;
 use super::answers::{check_answers, confirm, confirmations};
 use super::approval::{ExpectedPlan, check_digest, differences};
-use super::args::{Format, PlanChoices, PlanningArgs};
+use super::args::{ApprovalArgs, Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
 use super::envelope::Envelope;
 use super::exit::Exit;
@@ -386,6 +386,12 @@ impl Job {
             staged,
             authorization,
         }))
+    }
+
+    /// Reads the approvals that the command line names.
+    pub(super) fn read_approvals(&self, args: &ApprovalArgs) -> Result<GivenApprovals, Failure> {
+        let saved_plan = self.typed.saved_plan.as_deref();
+        GivenApprovals::read(args, &self.site.description, saved_plan)
     }
 
     /// Checks the approvals of the plan.

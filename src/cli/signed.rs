@@ -40,6 +40,8 @@ pub(super) struct GivenApprovals {
     approvals: Vec<GivenApproval>,
     /// Reason to go on without the required approvals.
     without: Option<String>,
+    /// Saved plan that was typed, if it was one.
+    saved_plan: Option<PathBuf>,
 }
 
 /// Approval, with the file that it was read from.
@@ -61,8 +63,8 @@ impl GivenApprovals {
     /// Returns what stands for the approvals in a rehearsal.
     pub(super) fn of_rehearsal() -> Self {
         Self {
-            approvals: Vec::new(),
             without: Some(REHEARSAL.to_owned()),
+            ..Self::default()
         }
     }
 
@@ -71,7 +73,11 @@ impl GivenApprovals {
     /// # Errors
     ///
     /// A file cannot be read, the reason is blank, or the deployment requires no approval.
-    pub(super) fn read(args: &ApprovalArgs, site: &Description) -> Result<Self, Failure> {
+    pub(super) fn read(
+        args: &ApprovalArgs,
+        site: &Description,
+        saved_plan: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let is_given = !args.approval.is_empty() || args.without_approval.is_some();
         if is_given && rules(site).is_none() {
             let name = Escaped(&site.name);
@@ -92,13 +98,34 @@ impl GivenApprovals {
         Ok(Self {
             approvals: approvals.collect::<Result<_, _>>()?,
             without: args.without_approval.clone(),
+            saved_plan: saved_plan.map(Path::to_owned),
         })
+    }
+
+    /// Returns what to do about approvals that are missing or do not count.
+    fn advice(&self) -> Vec<String> {
+        let approve = match &self.saved_plan {
+            Some(plan) => format!(
+                "`rollup approve {}` writes the statement of an approval",
+                shell_quoted(plan)
+            ),
+            None => "`rollup plan --save FILE` saves the plan; `rollup approve FILE` writes the \
+                     statement of an approval"
+                .to_owned(),
+        };
+        let sign = "each signs a statement with `ssh-keygen -Y sign -n rollup-approval@1 -f KEY STATEMENT`";
+        let apply = "then the same command with `--approval STATEMENT` for each of them";
+        vec![approve, sign.to_owned(), apply.to_owned()]
     }
 }
 
 impl GivenApproval {
     fn read(path: &Path) -> Result<Self, Failure> {
         let statement = text_of(path, LARGEST_STATEMENT)?;
+        if statement.starts_with("-----BEGIN") {
+            let failure = Failure::usage(format!("`{}` is a signature", escaped_path(path)));
+            return Err(failure.next("name the statement: the same file without `.sig`"));
+        }
         let signature = signature_beside(path);
         if !signature.exists() {
             let reason = format!("the approval `{}` is not signed", escaped_path(path));
@@ -246,7 +273,7 @@ pub(super) fn authorize(
             },
             signed: SignedFiles::default(),
         }),
-        None => check(tree, rules, plan, &given.approvals, None),
+        None => check(tree, rules, plan, &given.approvals, None, given.advice()),
     }
 }
 
@@ -269,7 +296,7 @@ pub(super) fn check_kept(
         return Ok(());
     }
     let kept = kept_approvals(tree, &run.directory)?;
-    check(tree, rules, plan, &kept, Some(run)).map(drop)
+    check(tree, rules, plan, &kept, Some(run), advice_if_staged()).map(drop)
 }
 
 /// Refuses approvals that a staged run does not have: nothing can be added to its records.
@@ -317,6 +344,7 @@ fn check(
     plan: &Plan,
     given: &[GivenApproval],
     own: Option<&Run>,
+    advice: Vec<String>,
 ) -> anyhow::Result<Authorization> {
     let signers = read_signers(tree, &rules.signers)?;
     let now = Timestamp::now();
@@ -345,20 +373,15 @@ fn check(
     }
     let mut failure = Failure::not_ready(faults.remove(0));
     failure.reasons.extend(faults);
-    Err(advised(failure, own).into())
+    failure.next = advice;
+    Err(failure.into())
 }
 
-/// Adds what to do about approvals that are missing or do not count.
-fn advised(failure: Failure, staged: Option<&Run>) -> Failure {
-    if staged.is_some() {
-        return failure.next(
-            "`rollup undo` discards the staged run; then `rollup apply` with approvals that count",
-        );
-    }
-    failure
-        .next("`rollup plan --save FILE` saves the plan; `rollup approve FILE` writes the statement")
-        .next("each signs a statement with `ssh-keygen -Y sign -n rollup-approval@1 -f KEY STATEMENT`")
-        .next("then the same command with `--approval STATEMENT` for each of them")
+/// Advice about the approvals of a staged run.
+fn advice_if_staged() -> Vec<String> {
+    let next =
+        "`rollup undo` discards the staged run; then `rollup apply` with approvals that count";
+    vec![next.to_owned()]
 }
 
 /// Describes how many approvals are there, how many are required, and who can give those that are missing.
@@ -406,9 +429,6 @@ fn verify(
         statement: text,
         signature,
     } = &given.signed;
-    if text.starts_with("-----BEGIN") {
-        return Err("it is a signature; name the statement, without `.sig`".to_owned());
-    }
     let statement: Statement = text.parse().map_err(|fault| format!("{fault}"))?;
     let verified = signers.verify(
         Namespace::Approval,

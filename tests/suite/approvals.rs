@@ -86,7 +86,7 @@ fn the_statement_names_what_is_approved() {
     assert_eq!(
         run.stdout(),
         format!(
-            "rollup approval 1\ndeployment small\nrollup KB100001 revision 0\nplan {digest}\nuntil \
+            "rollup approval 1\ndeployment small\nrollup KB100001 revision 1.0\nplan {digest}\nuntil \
              2099-12-31T22:00:00Z\n"
         )
     );
@@ -109,6 +109,10 @@ fn the_statement_names_what_is_approved() {
             .exits_with(exit::USAGE)
             .prints(why);
     }
+    world
+        .run("approve missing.json")
+        .exits_with(exit::NO_INPUT)
+        .prints("`missing.json` does not exist");
     world
         .run("approve small.toml")
         .exits_with(exit::INVALID)
@@ -234,7 +238,7 @@ fn an_approval_that_does_not_count_is_refused_by_name() {
     );
     changed(
         statement.replace("KB100001", "KB100002"),
-        "it approves KB100002 revision 0, and the plan is of KB100001 revision 0",
+        "it approves KB100002 revision 1.0, and the plan is of KB100001 revision 1.0",
     );
     changed(
         statement.replace("until 2099", "until 2020"),
@@ -269,7 +273,10 @@ fn an_approval_that_does_not_count_is_refused_by_name() {
         "--approval alice",
         "it was made in the namespace `git`",
     );
-    refuses(&world, "--approval alice.sig", "");
+    apply(&world, "--approval alice.sig")
+        .exits_with(exit::USAGE)
+        .nothing_was_touched()
+        .prints("`alice.sig` is a signature");
 }
 
 #[test]
@@ -430,7 +437,11 @@ fn a_plan_that_was_changed_after_its_approval_is_refused_by_the_word() {
     approve(&world, "alice", ALICE, "");
     approve(&world, "bob", BOB, "");
     let both = "--approval alice --approval bob";
-    let world = world.edit("plan.json", "A small rollup", "A tiny rollup");
+    let world = world.edit(
+        "plan.json",
+        "\"title\": \"A small rollup\"",
+        "\"title\": \"A tiny rollup\"",
+    );
     apply(&world, both)
         .exits_with(exit::INVALID)
         .nothing_was_touched()

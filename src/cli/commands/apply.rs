@@ -44,7 +44,7 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         Some(directory) => Some(backup::target(directory, &job)?),
         None => None,
     };
-    let approvals = GivenApprovals::read(&args.approvals, &job.site.description)?;
+    let approvals = job.read_approvals(&args.approvals)?;
     job.announce();
     if args.dry_run {
         return dry_run(&job, &approvals, backup.as_ref());

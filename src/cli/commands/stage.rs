@@ -4,7 +4,6 @@ use crate::cli::args;
 use crate::cli::ending::begin_progress;
 use crate::cli::exit::Exit;
 use crate::cli::job::{BeginOptions, Job, LockedPlan, Preview};
-use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
 use crate::journal::AskedOptions;
@@ -18,7 +17,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     job.check_confirmed(&args.confirm)?;
-    let approvals = GivenApprovals::read(&args.approvals, &job.site.description)?;
+    let approvals = job.read_approvals(&args.approvals)?;
     job.announce();
     let begin_options = BeginOptions {
         command: "stage",

@@ -108,7 +108,10 @@ impl SiteReader<'_, '_> {
             ("required", "signers", "signers = \"allowed_signers\""),
             ("signers", "required", "required = 1"),
         ] {
-            if table.has(key) && !table.has(other) {
+            let is_stray = self
+                .reader
+                .is_stray(&table.span(), table.shape().title, other);
+            if table.has(key) && !table.has(other) && !is_stray {
                 self.reader.missing(&table, other, example);
             }
         }
