@@ -10,6 +10,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
@@ -122,6 +123,17 @@ pub(super) enum Command {
   rollup show plan.json --format html -o plan.html
   rollup show /srv/hmc40/.rollup/runs/0012-KB952076/plan.json")]
     Show(ShowArgs),
+    /// Write the statement that approves a saved plan, to be signed
+    ///
+    /// Shows what is approved, and writes a statement with the deployment, the rollup with its
+    /// revision, the digest of the plan, and the time until which the approval counts. `ssh-keygen`
+    /// signs it, with a key of its own or of an agent or a security key; rollup holds no private key.
+    /// An approval is used up by the run that finishes with it.
+    #[command(after_long_help = "Examples:
+  rollup approve plan.json --until 2026-12-31T22:00:00Z -o alice.approval
+  ssh-keygen -Y sign -n rollup-approval@1 -f ~/.ssh/id_ed25519 alice.approval
+  rollup apply plan.json -d /srv/hmc40 -p KB952076 --approval alice.approval")]
+    Approve(ApproveArgs),
     /// Stage a run, and leave its commit to a later apply
     ///
     /// Copies, unpacks and verifies everything in the directory of the run. The deployment does
@@ -525,9 +537,47 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// Saved plan
+    pub(super) plan: PathBuf,
+    /// Let the approval count until this time, such as 2026-12-31T22:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_until)]
+    pub(super) until: Option<Timestamp>,
+    /// Write the statement to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Parses the time until which an approval counts.
+fn parse_until(text: &str) -> Result<Timestamp, String> {
+    let time: Timestamp = text.parse().map_err(|_| {
+        "write it with its seconds and with `Z` or an offset: 2026-12-31T22:00:00Z".to_owned()
+    })?;
+    match time.subsec_nanosecond() {
+        0 => Ok(time),
+        _ => Err("write it in whole seconds: 2026-12-31T22:00:00Z".to_owned()),
+    }
+}
+
+/// Approvals of the plan, for a deployment that requires some.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct ApprovalArgs {
+    /// Count this signed statement as an approval (repeatable)
+    ///
+    /// `rollup approve` writes the statement, and `ssh-keygen -Y sign` its signature, FILE.sig.
+    #[arg(long, value_name = "FILE")]
+    pub(super) approval: Vec<PathBuf>,
+    /// Go on without the required approvals; the reason is recorded
+    #[arg(long, value_name = "REASON", conflicts_with = "approval")]
+    pub(super) without_approval: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct StageArgs {
     #[command(flatten)]
     pub(super) planning: PlanningArgs,
+    #[command(flatten)]
+    pub(super) approvals: ApprovalArgs,
     /// Refuse any plan without this digest; give all 64 digits
     #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
     pub(super) expect_plan: Option<Digest>,
@@ -569,6 +619,8 @@ pub(super) struct ApplyArgs {
     /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) approvals: ApprovalArgs,
     #[command(flatten)]
     pub(super) failure: FailureArgs,
     #[command(flatten)]
@@ -861,6 +913,9 @@ pub(super) struct ValidateArgs {
     /// Also compare the manifest with this article
     #[arg(long, value_name = "FILE")]
     pub(super) article: Option<PathBuf>,
+    /// Require a signature beside each manifest, of a person in this allowed_signers file
+    #[arg(long, value_name = "FILE")]
+    pub(super) signers: Option<PathBuf>,
     /// Print the findings in this format
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,

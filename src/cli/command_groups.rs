@@ -9,7 +9,10 @@ use clap::Command;
 
 /// Headings with their commands, in the order in which `--help` lists them.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Plan and apply", &["plan", "show", "stage", "apply"]),
+    (
+        "Plan and apply",
+        &["plan", "show", "approve", "stage", "apply"],
+    ),
     ("Recover", &["status", "resume", "undo", "accept", "ack"]),
     ("Inspect", &["tree", "verify", "history", "report"]),
     (

@@ -36,6 +36,7 @@ mod rehearsed;
 mod result;
 mod run_summary;
 mod saved;
+mod signed;
 mod table;
 mod version;
 

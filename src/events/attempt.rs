@@ -478,6 +478,7 @@ mod tests {
     use super::*;
     use crate::events::EventLine;
     use crate::events::timeline::timeline;
+    use crate::journal::RunSignatures;
 
     fn line(elapsed_us: u64, event: Event) -> EventLine {
         EventLine {
@@ -524,6 +525,7 @@ mod tests {
                 Event::Opened {
                     run: "0001-KB1".to_owned(),
                     bytes: 5,
+                    signatures: RunSignatures::default(),
                 },
             ),
             line(100, Event::Staged { bytes: 5 }),

@@ -118,12 +118,13 @@ impl Records<'_> {
         Some(match record {
             // It belongs to no attempt.
             Record::Acknowledged { .. } => return None,
-            Record::Opened(_) => Event::Opened {
+            Record::Opened(opened) => Event::Opened {
                 run: self
                     .run
                     .map(|run| run.name().to_owned())
                     .unwrap_or_default(),
                 bytes,
+                signatures: opened.signatures.clone(),
             },
             Record::Staged { .. } => Event::Staged { bytes },
             Record::Committing { .. } => Event::Committing,

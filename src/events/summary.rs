@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventOperation, EventStep, EventSubject, StateComparison, TargetKind};
-use crate::journal::{Answer, AnswerSource, Direction, Outcome, PendingAction, RunState};
+use crate::journal::{
+    Answer, AnswerSource, Direction, Outcome, PendingAction, RunSignatures, RunState,
+};
 use crate::names::Digest;
 use crate::run::UndoAnswer;
 
@@ -45,6 +47,9 @@ pub struct RunSummary {
     pub scope: Vec<String>,
     /// Ids of the prerequisites that the user who began the run confirmed.
     pub confirmed: Vec<String>,
+    /// Signatures that the run was begun with.
+    #[serde(skip_serializing_if = "RunSignatures::is_empty")]
+    pub signatures: RunSignatures,
     /// Restarts that a person still has to do, after a run that is closed.
     pub pending: BTreeSet<PendingAction>,
     /// Restarts that a person did, as the journal records them.

@@ -16,6 +16,7 @@
 
 mod pending;
 mod progress;
+mod signatures;
 mod state;
 mod writer;
 
@@ -33,6 +34,7 @@ use crate::plan::PlannedRollup;
 
 pub use pending::{PendingAction, pending_actions};
 pub use progress::{SwapState, read_plan, slots_are_closed, state_of_names, swap_state};
+pub use signatures::{RecordedApproval, RunSignatures, Signer};
 pub use state::{
     Damaged, QuarantineNote, Run, RunState, next_count, next_number, quarantined, runs,
 };
@@ -209,6 +211,9 @@ pub struct Opened {
     /// Options of the command, which later commands follow unless they are given others.
     #[serde(default, skip_serializing_if = "AskedOptions::is_default")]
     pub options: AskedOptions,
+    /// Signatures that the run was begun with.
+    #[serde(default, skip_serializing_if = "RunSignatures::is_empty")]
+    pub signatures: RunSignatures,
 }
 
 /// Options of the command that began a run, so far as they outlive it.

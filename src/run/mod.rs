@@ -90,7 +90,7 @@ pub use prune::{
 pub use reopen::{check_undo, reopen};
 pub use restarts::after_rollback;
 pub use secrets::unset_secrets;
-pub use stage::{RunRequest, StagedRun, next_run, stage};
+pub use stage::{RunRequest, SignedFiles, SignedStatement, StagedRun, next_run, stage};
 pub use undoable::{
     LeftByRollback, UndoAnswer, UndoCheck, kept_object_faults, left_by_rollback, undo_answers,
 };

@@ -11,6 +11,7 @@ mod json;
 mod kind;
 mod levels;
 mod sarif;
+mod signature;
 mod text;
 
 use rayon::prelude::*;
@@ -21,6 +22,7 @@ pub use article::Article;
 pub use json::ValidationDocument;
 pub use kind::{DocumentKind, kind_of};
 pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, UnknownFindingsError};
+pub use signature::ManifestSignatures;
 
 use crate::deployment::describe;
 use crate::deployment::description::Description;
@@ -38,6 +40,8 @@ pub struct ValidationContext<'a> {
     pub payload: Option<(&'a Payload, &'a Phase)>,
     /// Article from which the manifest was made.
     pub article: Option<&'a Article>,
+    /// Signatures that the manifests need.
+    pub signatures: Option<&'a ManifestSignatures>,
 }
 
 /// Document with its findings.
@@ -139,6 +143,9 @@ impl Document {
                     deployment: against.deployment,
                 };
                 let read = manifest::check(&source, &checks, &mut findings);
+                if let Some(signatures) = against.signatures {
+                    signatures.check(&source, &mut findings);
+                }
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
                 }

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod applied;
+mod approvals;
 mod approved_words;
 mod article_promises;
 mod articles;
@@ -75,6 +76,7 @@ mod sarif;
 mod saved_plans;
 mod schemas;
 mod secrets;
+mod signing;
 mod small;
 mod spelled_paths;
 mod staging;

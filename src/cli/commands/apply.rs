@@ -17,12 +17,14 @@ use crate::cli::job::{
 };
 use crate::cli::named::require_step;
 use crate::cli::result::report_dry_run;
+use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::describe_backup;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
-use crate::journal::AskedOptions;
+use crate::deployment::tree::Tree;
+use crate::journal::{AskedOptions, Run, RunState, runs};
 use crate::plan::{Plan, Planned};
 use crate::run::{self, BackupTarget, Ended, RunRequest};
 
@@ -44,9 +46,10 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         Some(directory) => Some(backup::target(directory, &job)?),
         None => None,
     };
+    let approvals = job.read_approvals(&args.approvals)?;
     job.announce();
     if args.dry_run {
-        return dry_run(&job, args.format, backup.as_ref());
+        return dry_run(&job, args.format, &approvals, backup.as_ref());
     }
     let begin_options = BeginOptions {
         command: "apply",
@@ -57,6 +60,7 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         preview: Preview::Printed,
         wait: args.lock.wait(),
         injector: args.rehearsal.injector(),
+        approvals: &approvals,
     };
     let run_options = RunOptions {
         asked: AskedOptions {
@@ -71,13 +75,20 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     run_job(&job, &begin_options, run_options)
 }
 
-fn dry_run(job: &Job, format: Format, backup: Option<&BackupTarget>) -> anyhow::Result<Exit> {
+fn dry_run(
+    job: &Job,
+    format: Format,
+    approvals: &GivenApprovals,
+    backup: Option<&BackupTarget>,
+) -> anyhow::Result<Exit> {
     match preview(job)? {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
         Planned::Plan(plan) => {
             out::line(views::plan::text(&plan, out::width(), Reasons::chosen()));
             refuse(job.preflight(&plan)?.all())?;
             warn_of_risk(job.tree());
+            let staged = staged_run(job.tree())?;
+            job.authorize(&plan, approvals, staged.as_ref())?;
             if let Some(backup) = backup {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
@@ -89,6 +100,12 @@ fn dry_run(job: &Job, format: Format, backup: Option<&BackupTarget>) -> anyhow::
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Returns the run that is staged. A dry run has made its plan, so it is staged with that.
+fn staged_run(tree: &Tree) -> anyhow::Result<Option<Run>> {
+    let mut runs = runs(tree)?.into_iter();
+    Ok(runs.find(|run| run.state() == RunState::Staged))
 }
 
 /// Locks, plans, asks, stages, backs up and commits.
@@ -115,6 +132,8 @@ pub(super) fn run_job(
         manifest: Some(job.loaded.source.text()),
         confirmed,
         options,
+        signatures: begun.authorization.signatures.clone(),
+        signed: begun.authorization.signed.clone(),
     };
     let ended = stage_and_commit(&begun, &asked, backup.as_mut(), &mut progress);
     let end = Instant::now();

@@ -7,6 +7,7 @@
 mod accept;
 mod ack;
 mod apply;
+mod approve;
 mod completions;
 mod diff;
 mod explain;
@@ -35,6 +36,7 @@ pub(super) use rehearse::state_of_lab;
 use accept::accept;
 use ack::ack;
 use apply::apply;
+use approve::approve;
 use completions::completions;
 use diff::diff;
 use explain::explain;
@@ -68,6 +70,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan(args),
         Command::Show(args) => show(args),
         Command::Apply(args) => apply(args),
+        Command::Approve(args) => approve(args),
         Command::Stage(args) => stage(args),
         Command::Resume(args) => resume(args),
         Command::Undo(args) => undo(args),

@@ -7,6 +7,7 @@ use crate::cli::job::{Job, preview, refuse, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::rehearsed::rehearsal_of;
 use crate::cli::saved;
+use crate::cli::signed::{describe_required, requires_approvals};
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::cli::views::plan::{Rehearsal, Showing};
@@ -47,6 +48,9 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     for why in &refused {
         out::warn(format_args!("`rollup apply` would refuse this user: {why}"));
     }
+    if let Some(note) = describe_required(&job.site.description) {
+        out::message(format_args!("note: {note}"));
+    }
     let exit = if args.detailed_exitcode {
         Exit::Changes
     } else {
@@ -67,6 +71,8 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     }
     if plan.digest.is_none() {
         out::message("next: plan again with the payload: `--payload DIR`");
+    } else if args.save.is_none() && requires_approvals(&job.site.description) {
+        out::message("next: save it to have it approved: `--save FILE`");
     } else if args.save.is_none() {
         out::message(format_args!("next: {}", job.typed.command("apply")));
     }

@@ -1,21 +1,24 @@
 //! `resume`: finishes the unfinished run.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::cli::args::ResumeArgs;
 use crate::cli::backup::Backup;
 use crate::cli::ending::{applied, begin_progress, report_comparison, report_pending, report_undo};
 use crate::cli::exit::Exit;
-use crate::cli::failure::OfRun;
+use crate::cli::failure::{Failure, OfRun};
 use crate::cli::named::{answered_steps, open_questions};
 use crate::cli::recovery::{
     confirm_recovery, lock_for_recovery, preview_recovery, report_no_open_run, sound,
 };
 use crate::cli::result;
+use crate::cli::signed::check_kept;
 use crate::cli::state_now::Worked;
 use crate::cli::terminal::RunOptions;
 use crate::cli::terminal::out;
+use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
 use crate::journal::{AskedOptions, Direction, Run, RunState, runs};
 use crate::plan::Plan;
 use crate::run::{self, examine, load_plan};
@@ -44,6 +47,7 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         _ => sound(open)?,
     };
     let plan = load_plan(tree, &open.directory).context(OfRun(open.number))?;
+    check_approvals(tree, site.description.as_ref().ok(), &plan, &open)?;
     let asked = open_questions(&plan, &open, Direction::Forward, |_| false);
     let confirmed = answered_steps(&args.done, &plan, asked)?;
     preview_recovery(tree, &open, &plan, Direction::Forward)?;
@@ -82,6 +86,30 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     });
     progress.end(&result);
     result
+}
+
+/// Checks the approvals of a run that is only staged. Once its commit has begun, nothing depends on
+/// them.
+fn check_approvals(
+    tree: &Tree,
+    site: Option<&Description>,
+    plan: &Plan,
+    run: &Run,
+) -> anyhow::Result<()> {
+    if run.state() != RunState::Staged {
+        return Ok(());
+    }
+    if let Some(site) = site {
+        return check_kept(tree, site, plan, run);
+    }
+    let opened = run.journal.opened();
+    if opened.is_none_or(|opened| opened.signatures.approvals.is_empty()) {
+        return Ok(());
+    }
+    let name = run.name();
+    let reason = format!("the approvals of run {name} cannot be checked without `deployment.toml`");
+    let failure = Failure::not_ready(reason);
+    bail!(failure.next("correct `deployment.toml`, or `rollup undo` discards the staged run"))
 }
 
 /// Returns the options with which the run was begun, as far as they still apply and no others are given.

@@ -17,6 +17,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
     let job = Job::from_args(&args.planning)?.expect_digest(args.expect_plan.as_ref())?;
     job.require_payload()?;
     job.check_confirmed(&args.confirm)?;
+    let approvals = job.read_approvals(&args.approvals)?;
     job.announce();
     let begin_options = BeginOptions {
         command: "stage",
@@ -27,6 +28,7 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         preview: Preview::Printed,
         wait: args.lock.wait(),
         injector: None,
+        approvals: &approvals,
     };
     let Some(mut begun) = job.begin(&begin_options)? else {
         return Ok(Exit::Ok);
@@ -47,6 +49,8 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         manifest: Some(job.loaded.source.text()),
         confirmed,
         options: AskedOptions::default(),
+        signatures: begun.authorization.signatures.clone(),
+        signed: begun.authorization.signed.clone(),
     };
     let payload = begun.payload.as_ref();
     let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress);

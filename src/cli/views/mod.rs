@@ -7,6 +7,7 @@ pub(super) mod markdown;
 pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod restarts;
+pub(super) mod signatures;
 pub(super) mod steps;
 pub(super) mod summary;
 pub(super) mod undo;

@@ -60,6 +60,7 @@ impl<'r, 's> SiteReader<'r, 's> {
             services: Vec::new(),
             groups: Vec::new(),
             items: Vec::new(),
+            approval: None,
             rehearsal_not_installed: Vec::new(),
             index: NameIndex::default(),
         };

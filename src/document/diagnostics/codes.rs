@@ -95,6 +95,15 @@ A higher number requires a newer version of rollup.";
 such as a saved plan, with `{`. `rollup import` drafts a manifest from the saved page of an article,
 and `rollup show` prints a saved plan.";
 
+    NotSigned = "RU0010", Error, "the manifest has no signature that counts",
+"With `--signers FILE` each manifest needs a signature beside it, of a person whom the file lists. It
+is over the exact bytes of the manifest, so it is made last, after each change:
+
+    ssh-keygen -Y sign -n rollup-manifest@1 -f ~/.ssh/id_ed25519 kb952076.toml
+
+This writes `kb952076.toml.sig`. FILE is an `allowed_signers` file of OpenSSH. A deployment with
+`manifest_signers` in `[approval]` refuses a manifest without such a signature.";
+
     // Keys and values.
     UnknownKey = "RU0101", Error, "a key is unknown",
 "Unknown keys are errors, since a misspelled key would silently have no effect:

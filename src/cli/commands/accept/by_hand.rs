@@ -9,6 +9,7 @@ use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::signed::{check_manifest, signature_of_file};
 use crate::cli::terminal::out;
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::locked::LockedDeployment;
@@ -29,6 +30,9 @@ pub(super) fn record_applied(
     let number = number.and_then(|text| text.parse::<Kb>().ok());
     let Some(kb) = number else {
         let loaded = inputs::manifest(named, None)?;
+        let (tree, text) = (&site.tree, loaded.source.text());
+        let signature = || signature_of_file(named);
+        check_manifest(tree, &site.description, named, text, signature)?;
         let rollup = AppliedByHand::Manifest(&loaded.manifest);
         return record(site, disk, loaded.manifest.rollup.kb, &rollup, args);
     };

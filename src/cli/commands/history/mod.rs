@@ -17,9 +17,11 @@ use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::table::{TableRow, table};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::views::signatures::describe_signatures;
 use crate::deployment::tree::Tree;
 use crate::journal::{
-    Accepted, Outcome, QuarantineNote, Record, Run, RunState, RunSubject, quarantined, runs,
+    Accepted, Outcome, QuarantineNote, Record, Run, RunSignatures, RunState, RunSubject,
+    quarantined, runs,
 };
 use crate::names::{Digest, Escaped, Kb};
 use crate::plan::ACCEPT;
@@ -129,6 +131,9 @@ struct RunRow<'a> {
     fault: Option<&'a str>,
     /// Reason that was given to `accept`.
     reason: Option<&'a str>,
+    /// Signatures that the run was begun with, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signatures: Option<&'a RunSignatures>,
     #[serde(skip)]
     of: &'a Run,
     #[serde(skip)]
@@ -169,6 +174,9 @@ impl<'a> RunRow<'a> {
             undo_blockers: undo.map(|undo| undo.reasons.as_slice()),
             fault: run.fault.as_deref(),
             reason: reason.map(String::as_str),
+            signatures: opened
+                .map(|opened| &opened.signatures)
+                .filter(|signatures| !signatures.is_empty()),
             of: run,
             undo,
         }
@@ -197,6 +205,9 @@ impl<'a> RunRow<'a> {
         if let Some(reason) = self.reason {
             below.push(format!("accepted: {}", Escaped(reason)));
         }
+        let signed = self.signatures.map(describe_signatures);
+        let signed = signed.into_iter().flatten();
+        below.extend(signed.map(|line| Escaped(&line).to_string()));
         below.extend(self.fault.map(|fault| Escaped(fault).to_string()));
         TableRow {
             cells: [

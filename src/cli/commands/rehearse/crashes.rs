@@ -14,6 +14,7 @@ use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::signed::{REHEARSAL, requires_approvals};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
 use crate::cli::terminal::out;
@@ -114,6 +115,9 @@ fn arguments(job: &Job, confirmed: &[String]) -> Vec<OsString> {
     words.extend(job.choices.flags().into_iter().map(OsString::from));
     for id in confirmed {
         words.extend(["--confirm".into(), id.into()]);
+    }
+    if requires_approvals(&job.site.description) {
+        words.extend(["--without-approval".into(), REHEARSAL.into()]);
     }
     words
 }

@@ -21,6 +21,7 @@ use crate::cli::inputs::DescribedDeployment;
 use crate::cli::job::{BeginOptions, Job, Preview};
 use crate::cli::output::refuse_path;
 use crate::cli::recovery::{is_unfinished, other_is_open};
+use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
 use crate::cli::terminal::out;
@@ -101,6 +102,7 @@ struct LabRollup {
     job: Job,
     /// Ids of its `confirm` prerequisites that the command line answers.
     confirm: Vec<String>,
+    approvals: GivenApprovals,
 }
 
 impl LabRollup {
@@ -110,7 +112,11 @@ impl LabRollup {
         let asked = job.loaded.manifest.confirm_ids();
         let mut confirm = args.confirm.clone();
         confirm.retain(|id| asked.iter().any(|asked| asked.eq_ignore_ascii_case(id)));
-        Ok(Self { job, confirm })
+        Ok(Self {
+            job,
+            confirm,
+            approvals: GivenApprovals::of_rehearsal(),
+        })
     }
 
     fn begin_options(&self) -> BeginOptions<'_> {
@@ -123,6 +129,7 @@ impl LabRollup {
             preview: Preview::Omitted,
             wait: Duration::ZERO,
             injector: None,
+            approvals: &self.approvals,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Documents that the command line names, and paths that could not be read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
+use crate::cli::signed::signature_of_file;
 use crate::cli::terminal::out;
 use crate::cli::walk::{DocumentEntry, DocumentSearch, WILDCARDS};
 use crate::deployment::describe;
@@ -29,13 +30,18 @@ pub(super) struct Gathered {
     /// TOML files in directories that are neither manifest nor deployment.
     pub(super) passed_over: Vec<String>,
     pub(super) read_standard_input: bool,
+    /// True if the signatures of the documents are read.
+    with_signatures: bool,
+    /// Signatures beside the documents, by the names of these.
+    pub(super) signatures: BTreeMap<String, String>,
 }
 
 impl Gathered {
     /// Reads files, directories with documents in and below them, patterns and standard input.
-    pub(super) fn of(files: &[PathBuf], here: Option<PathBuf>) -> Self {
+    pub(super) fn of(files: &[PathBuf], here: Option<PathBuf>, with_signatures: bool) -> Self {
         let mut gathered = Self {
             here,
+            with_signatures,
             ..Self::default()
         };
         for file in files {
@@ -124,11 +130,28 @@ impl Gathered {
             return None;
         }
         match inputs::source(path) {
-            Ok(source) => Some(self.renamed(source, path)),
+            Ok(source) => {
+                let source = self.renamed(source, path);
+                if self.with_signatures {
+                    self.read_signature(path, source.name());
+                }
+                Some(source)
+            }
             Err(failure) => {
                 self.fail(path, failure);
                 None
             }
+        }
+    }
+
+    /// Reads the signature beside a document, if there is one.
+    fn read_signature(&mut self, path: &Path, name: &str) {
+        match signature_of_file(path) {
+            Ok(signature) => {
+                let signature = signature.map(|signature| (name.to_owned(), signature));
+                self.signatures.extend(signature);
+            }
+            Err(failure) => self.fail(path, failure),
         }
     }
 

@@ -5,6 +5,8 @@ mod gather;
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::import::{imported, no_article};
 use crate::article;
 use crate::cli::args::{ReportFormat, ValidateArgs};
@@ -13,13 +15,14 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{self, OutputFile};
+use crate::cli::signed;
 use crate::cli::terminal::out::{self, count};
 use crate::document::{Code, RenderOptions};
 use crate::names::Escaped;
 use crate::payload::Payload;
 use crate::validation::{
-    Article, FindingCounts, FindingSelector, LintLevel, LintLevels, UnreadableFile, Validation,
-    ValidationContext,
+    Article, FindingCounts, FindingSelector, LintLevel, LintLevels, ManifestSignatures,
+    UnreadableFile, Validation, ValidationContext,
 };
 
 use gather::Gathered;
@@ -32,12 +35,14 @@ pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let levels = levels(args)?;
     let code_host = matches!(args.format, ReportFormat::Sarif | ReportFormat::Github);
     let here = std::env::current_dir().ok().filter(|_| code_host);
-    let mut gathered = Gathered::of(&args.files, here);
+    let mut gathered = Gathered::of(&args.files, here, args.signers.is_some());
     let described = match &args.deployment {
         Some(directory) => gathered.deployment(directory)?,
         None => None,
     };
-    let inputs = [&args.payload, &args.article].into_iter().flatten();
+    let inputs = [&args.payload, &args.article, &args.signers]
+        .into_iter()
+        .flatten();
     let mut reads: Vec<&Path> = gathered
         .seen
         .iter()
@@ -63,11 +68,20 @@ pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
         }
         None => None,
     };
+    let signatures = match &args.signers {
+        Some(file) => Some(ManifestSignatures {
+            signers: signed::signers_of_file(file)?,
+            now: Timestamp::now().as_second(),
+            texts: std::mem::take(&mut gathered.signatures),
+        }),
+        None => None,
+    };
     report_unread(&gathered);
     let against = ValidationContext {
         deployment: described.as_ref(),
         payload: payload.as_ref().zip(hashing.as_deref()),
         article: article.as_ref(),
+        signatures: signatures.as_ref(),
     };
     let mut validation = Validation::of(gathered.documents, &against);
     validation.apply_levels(&levels);

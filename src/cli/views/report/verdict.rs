@@ -143,6 +143,8 @@ fn points(
     let mut commands = summary.commands.iter().map(|one| one.command.as_deref());
     if commands.any(|command| command == Some("rehearse")) {
         points.push("A rehearsal: this deployment is a lab".to_owned());
+    } else if let Some(reason) = &summary.signatures.without_approval {
+        points.push(format!("Begun WITHOUT APPROVAL: {reason}"));
     }
     if let Some(attempt) = newest {
         if attempt.outcome.is_none() {
