@@ -31,6 +31,7 @@ mod inputs;
 mod job;
 mod lines;
 mod named;
+mod near_misses;
 mod recovery;
 mod rehearsed;
 mod run_summary;
@@ -77,6 +78,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Output that cannot be written is dropped, as everywhere.
             let _ = print_usage_error(&error);
+            if let Some(advice) = near_misses::advice_for_usage(&error) {
+                out::message(format_args!("{}: {advice}", out::styled(out::BOLD, "next")));
+                console::finish();
+            }
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
                 _ => Exit::Usage.into(),
@@ -84,7 +89,10 @@ pub fn main() -> ExitCode {
         }
     };
     display::set_mode(cli.progress);
-    let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
+    let result = near_misses::refuse_deployment_in_place(&matches)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| commands::run(&cli.command))
+        .and_then(|exit| unless_lost(&matches, exit));
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();
     exit.into()

@@ -1,6 +1,7 @@
 //! Test suite of the program, with a file for each behaviour.
 
 mod accepting;
+mod allowing;
 mod applied;
 mod approved_words;
 mod article_promises;
@@ -25,6 +26,7 @@ mod each_server;
 mod events;
 mod exit_codes;
 mod findings;
+mod fixing;
 mod from_article;
 mod histories;
 mod hostile;
@@ -42,6 +44,7 @@ mod locks;
 mod manual;
 mod messages;
 mod names;
+mod near_misses;
 mod neighbour;
 mod opaque_packages;
 mod order;
@@ -75,6 +78,7 @@ mod secrets;
 mod small;
 mod spelled_paths;
 mod staging;
+mod starting;
 mod statuses;
 mod stopping;
 mod stored;

@@ -11,6 +11,7 @@ mod diff;
 mod explain;
 mod history;
 mod import;
+mod init;
 mod inspect;
 mod pin;
 mod plan;
@@ -36,6 +37,7 @@ use diff::diff;
 use explain::explain;
 use history::history;
 use import::import;
+use init::init;
 use inspect::inspect;
 use pin::pin;
 use plan::plan;
@@ -79,6 +81,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Pin(args) => pin(args),
         Command::Diff(args) => diff(args),
         Command::Import(args) => import(args),
+        Command::Init(args) => init(args),
         Command::Schema(args) => schema(args),
     }
 }
