@@ -381,7 +381,10 @@ const MOST_BELOW: usize = 3;
 
 /// Returns the directories directly below another that are wanted, in the order of their names, at
 /// most some.
-fn directories_with(directory: &Path, is_wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub(super) fn directories_with(
+    directory: &Path,
+    is_wanted: impl Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let mut found: Vec<PathBuf> = paths

@@ -40,6 +40,12 @@ pub(super) fn not_a_file(path: &Path) -> Failure {
     if files.iter().any(|file| has_extension(&file, "msi")) {
         return failure.next(format!("name the manifest; `-p {shown}` names the payload"));
     }
+    if let Some(below) = inputs::directories_with(path, is_deployment).first() {
+        let below = shell_quoted(below);
+        return failure.next(format!(
+            "name a file; `-d {below}` names the deployment in it"
+        ));
+    }
     failure.next("name the file")
 }
 

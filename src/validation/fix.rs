@@ -18,7 +18,7 @@ const MOST_CHECKS: usize = 60;
 /// Fewest checks, of the largest documents.
 const FEWEST_CHECKS: usize = 8;
 
-/// Findings that a wrong correction causes: one name stands for two things.
+/// Findings that a wrong correction causes: one name means two things.
 const REPEATED: [Code; 8] = [
     Code::Syntax,
     Code::DuplicateName,
@@ -115,7 +115,7 @@ impl Checker<'_> {
         validation.documents.remove(0)
     }
 
-    /// Returns whether an edit alone makes no name stand for two things.
+    /// Returns whether an edit alone makes no name mean two things.
     fn is_harmless(&mut self, document: &Document, edit: &Edit) -> bool {
         if self.checks_left == 0 {
             return false;
@@ -125,7 +125,7 @@ impl Checker<'_> {
     }
 }
 
-/// Returns the number of findings about names that stand for two things.
+/// Returns the number of findings about names that mean two things.
 fn repeated(document: &Document) -> usize {
     let all = document.findings.sorted_with_allowed();
     all.iter()

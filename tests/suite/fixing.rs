@@ -13,7 +13,10 @@ use crate::world::{World, exit};
 fn misspelled() -> String {
     small("KB100002", UPDATE_PROVIDER)
         .replace("title =", "titel   =  ")
-        .replace("action = \"uninstall\"", "action = 'uninstal' # the old one")
+        .replace(
+            "action = \"uninstall\"",
+            "action = 'uninstal' # the old one",
+        )
         .replace("\"Things\"", "\"Thigns\"")
         .replace("files = [\"Provider.msi\"]", "files = [\"Prvdr.msi\"]")
 }

@@ -22,6 +22,9 @@ fn world() -> World {
             world.run(arguments).exits_with(exit::OK);
         }
         fs::create_dir(world.at("many")).expect("made");
+        fs::create_dir_all(world.at("site/hmc40")).expect("made");
+        let description = world.live("deployment.toml");
+        fs::copy(description, world.at("site/hmc40/deployment.toml")).expect("copied");
         fs::copy(world.at("small.toml"), world.at("many/small.toml")).expect("copied");
         world
     });
@@ -132,6 +135,12 @@ fn a_directory_in_place_of_a_file_is_named_as_what_it_is() {
             exit::NO_INPUT,
             "`KB100001` is not a file",
             "name the manifest; `-p KB100001` names the payload",
+        ),
+        (
+            "plan site/",
+            exit::NO_INPUT,
+            "`site/` is not a file",
+            "name a file; `-d site/hmc40` names the deployment in it",
         ),
         (
             "pin deployment/Things",

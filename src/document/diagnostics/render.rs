@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::codes::Code;
-use super::findings::{Suggestion, Finding, Findings};
+use super::findings::{Finding, Findings, Suggestion};
 use super::nearest::MeantName;
 use super::severity::Severity;
 use super::source::Source;
