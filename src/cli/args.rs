@@ -16,7 +16,7 @@ use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
 use crate::names::Kb;
 use crate::rehearse::KillAtChange;
-use crate::validation::FindingSelector;
+use crate::validation::{FindingSelector, FindingsUrl};
 
 /// Apply update rollups to a deployment, atomically
 #[derive(Debug, Parser)]
@@ -238,6 +238,15 @@ pub(super) enum Command {
   rollup report 12 -d /srv/hmc40 --format markdown
   rollup report KB952076 -d /srv/hmc40 --format html -o report.html")]
     Report(ReportArgs),
+    /// Write a commented manifest or deployment.toml to start from
+    ///
+    /// The document is valid but for its TODOs, each of which `rollup validate` lists. A manifest
+    /// lists the files of the payload, if one is given, with their sizes, times and products.
+    #[command(after_long_help = "Examples:
+  rollup init deployment --name hmc40 -o deployment.toml
+  rollup init manifest --kb KB952076 -o kb952076.toml
+  rollup init manifest -p KB952076 -o kb952076.toml")]
+    Init(InitArgs),
     /// Draft a manifest from the text of a vendor's article
     ///
     /// The draft contains everything that could be read: identity, relations, prerequisites,
@@ -259,12 +268,14 @@ pub(super) enum Command {
     /// Check manifests and deployment.toml files, and list every mistake
     ///
     /// Errors exit with 65; warnings and notes do not. Errors cannot be allowed: a document that
-    /// has one cannot be used. `rollup explain CODE` explains a finding.
+    /// has one cannot be used. A comment `# rollup: allow RU0202` in a document allows a warning or
+    /// note on its line, or below it. `rollup explain CODE` explains a finding.
     #[command(
         alias = "check",
         after_long_help = "Examples:
   rollup validate manifests/kb952076.toml
   rollup validate manifests --deny warnings --allow RU0202
+  rollup validate manifests --fix
   rollup validate manifests --format sarif -o rollup.sarif
   rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
   rollup validate kb952076.toml --article article.txt"
@@ -869,6 +880,35 @@ pub(super) struct ReportArgs {
     pub(super) output: Option<PathBuf>,
 }
 
+/// Document that `init` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum InitDocument {
+    Manifest,
+    Deployment,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Document to write
+    #[arg(value_enum)]
+    pub(super) document: InitDocument,
+    /// Write the document to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    pub(super) force: bool,
+    /// Number or id of the rollup; by default the name of the payload directory, if it is a number
+    #[arg(long, value_name = "KB")]
+    pub(super) kb: Option<Kb>,
+    /// List the files of this payload
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) payload: Option<PathBuf>,
+    /// Name of the deployment
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     /// Article, saved from the browser or pasted into a file
@@ -897,6 +937,7 @@ pub(super) enum ReportFormat {
     Json,
     Sarif,
     Github,
+    Markdown,
 }
 
 #[derive(Debug, Args)]
@@ -934,6 +975,15 @@ pub(super) struct ValidateArgs {
     /// Report a missing pin as an error, like `--deny RU0207`
     #[arg(long)]
     pub(super) require_hashes: bool,
+    /// Correct what has exactly one answer, such as a misspelled key, and report the rest
+    ///
+    /// Only the wrong words are replaced, by what the findings suggest; comments and layout stay.
+    /// Each file is written at once, or not at all.
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Link findings to this published page, in SARIF and Markdown
+    #[arg(long, value_name = "URL")]
+    pub(super) findings_url: Option<FindingsUrl>,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Author",
         &[
-            "import", "validate", "pin", "diff", "inspect", "schema", "explain",
+            "init", "import", "validate", "pin", "diff", "inspect", "schema", "explain",
         ],
     ),
     ("Try", &["rehearse"]),

@@ -31,6 +31,7 @@ mod inputs;
 mod job;
 mod lines;
 mod named;
+mod near_misses;
 mod recovery;
 mod rehearsed;
 mod result;
@@ -90,7 +91,7 @@ pub fn main() -> ExitCode {
         has_document: is_for_a_program(&matches),
         is_without_input: cli.no_input,
     });
-    let result = commands::run(&cli.command).and_then(|exit| {
+    let result = run(&cli.command, &matches).and_then(|exit| {
         if is_for_a_program(&matches) && !out::has_document() {
             result::print(exit)?;
         }
@@ -99,6 +100,12 @@ pub fn main() -> ExitCode {
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();
     exit.into()
+}
+
+/// Runs the command, unless its document is a deployment.
+fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
+    near_misses::refuse_deployment_in_place(matches)?;
+    commands::run(command)
 }
 
 /// Parses a command line. Without a command, it is `status` where there is a deployment.
@@ -136,6 +143,10 @@ fn end_without_command(error: &clap::Error) -> Exit {
     }
     // Output that cannot be written is dropped, as everywhere.
     let _ = print_usage_error(error);
+    if let Some(advice) = near_misses::advice_for_usage(error) {
+        out::urgent(format_args!("{}: {advice}", out::styled(out::BOLD, "next")));
+        console::finish();
+    }
     match error.kind() {
         ErrorKind::DisplayHelp => Exit::Ok,
         _ => Exit::Usage,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::advice::TypedCommand;
 use super::failure::Failure;
 use super::job::Job;
+use super::near_misses;
 use super::output::OutputFile;
 use super::signed::requires_approvals;
 use crate::cli::terminal::out;
@@ -20,6 +21,7 @@ use crate::document::{Findings, Source};
 use crate::manifest;
 use crate::names::escaped_path;
 use crate::plan::{self, Plan, PlanFileError};
+use crate::validation::OtherDocument;
 
 /// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
 const LARGEST: u64 = 1 << 30;
@@ -45,6 +47,10 @@ impl SavedPlan {
             return Ok(None);
         };
         Self::parse(&text, path).map(Some).map_err(|fault| {
+            let source = Source::from_bytes(escaped_path(path), text);
+            if let Some(OtherDocument::Events) = OtherDocument::of(&source) {
+                return near_misses::not_a_manifest(source.name(), OtherDocument::Events);
+            }
             let reason = format!("`{}` cannot be used: {fault}", path.display());
             Failure::invalid(reason).next(match fault {
                 PlanFileError::TooNew(_) => INSTALL_NEWER,

@@ -189,6 +189,7 @@ fn output_on_a_full_disk_is_an_error_of_the_commands_that_only_print() {
         "diff small.toml small.toml",
         "inspect Provider.msi",
         "explain",
+        "init manifest",
         "schema manifest",
         "completions bash",
         "man",

@@ -1,6 +1,7 @@
 //! Test suite of the program, with a file for each behaviour.
 
 mod accepting;
+mod allowing;
 mod applied;
 mod approvals;
 mod approved_words;
@@ -27,6 +28,7 @@ mod events;
 mod everyday;
 mod exit_codes;
 mod findings;
+mod fixing;
 mod from_article;
 mod histories;
 mod hostile;
@@ -44,6 +46,7 @@ mod locks;
 mod manual;
 mod messages;
 mod names;
+mod near_misses;
 mod neighbour;
 mod newer;
 mod opaque_packages;
@@ -80,6 +83,7 @@ mod signing;
 mod small;
 mod spelled_paths;
 mod staging;
+mod starting;
 mod statuses;
 mod stopping;
 mod stored;

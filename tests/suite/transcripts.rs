@@ -20,7 +20,7 @@ use crate::world::copy_tree;
 
 const COMMANDS: [&str; 23] = [
     "plan", "show", "approve", "stage", "apply", "status", "resume", "undo", "accept", "ack",
-    "tree", "verify", "history", "report", "import", "validate", "pin", "diff", "inspect",
+    "tree", "verify", "history", "report", "init", "import", "validate", "pin", "diff", "inspect",
     "schema", "explain", "rehearse", "prune",
 ];
 

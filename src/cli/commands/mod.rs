@@ -13,6 +13,7 @@ mod diff;
 mod explain;
 mod history;
 mod import;
+mod init;
 mod inspect;
 mod man;
 mod pin;
@@ -42,6 +43,7 @@ use diff::diff;
 use explain::explain;
 use history::history;
 use import::import;
+use init::init;
 use inspect::inspect;
 use man::man;
 use pin::pin;
@@ -87,6 +89,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Pin(args) => pin(args),
         Command::Diff(args) => diff(args),
         Command::Import(args) => import(args),
+        Command::Init(args) => init(args),
         Command::Schema(args) => schema(args),
         Command::Completions(args) => completions(args),
         Command::Man(args) => man(args),

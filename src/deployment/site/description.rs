@@ -401,16 +401,13 @@ impl Description {
         nearest(wanted, self.item_names())
     }
 
-    /// Returns the name of the procedure that may have been meant.
-    pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
+    /// Returns the names and aliases of all procedures.
+    pub fn procedure_names(&self) -> impl Iterator<Item = &str> {
         let procedures = self
             .items
             .iter()
             .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
-        nearest(
-            wanted,
-            procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)),
-        )
+        procedures.flat_map(|item| named(item.name.as_str(), &item.aliases))
     }
 
     /// Returns everything in a group and below it, in the document's order.

@@ -20,7 +20,7 @@ use crate::validation::{DocumentKind, kind_of};
 pub(super) struct Gathered {
     /// Directory below which documents are named relative to it, as code hosts want them.
     here: Option<PathBuf>,
-    pub(super) documents: Vec<(Source, DocumentKind)>,
+    pub(super) documents: Vec<NamedDocument>,
     /// Paths that could not be read. They do not keep the others from being reported.
     pub(super) failures: Vec<(String, Failure)>,
     /// Links that were found and not followed.
@@ -34,6 +34,14 @@ pub(super) struct Gathered {
     with_signatures: bool,
     /// Signatures beside the documents, by the names of these.
     pub(super) signatures: BTreeMap<String, String>,
+}
+
+/// Document that the command line names, or that is in a directory which it names.
+pub(super) struct NamedDocument {
+    pub(super) source: Source,
+    pub(super) kind: DocumentKind,
+    /// Path of the file, unless the document is standard input or the deployment's own.
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Gathered {
@@ -99,14 +107,18 @@ impl Gathered {
     /// Reads a file that the command line names: a manifest, unless its contents differ.
     fn named(&mut self, path: &Path) -> bool {
         if let Some(source) = self.source(path) {
-            self.add(source);
+            self.add(source, Some(path));
         }
         true
     }
 
-    fn add(&mut self, source: Source) {
+    fn add(&mut self, source: Source, path: Option<&Path>) {
         let kind = kind_of(&source).unwrap_or(DocumentKind::Manifest);
-        self.documents.push((source, kind));
+        self.documents.push(NamedDocument {
+            source,
+            kind,
+            path: path.map(Path::to_owned),
+        });
     }
 
     /// Reads a file found in a directory, which may hold other files beside documents.
@@ -117,7 +129,7 @@ impl Gathered {
         // A file that cannot even be read as text may be a manifest that was saved in a wrong way.
         let is_document = kind_of(&source).is_some() || source.is_unreadable();
         if is_document {
-            self.add(source);
+            self.add(source, Some(path));
         } else {
             self.passed_over.push(source.name().to_owned());
         }
@@ -171,7 +183,7 @@ impl Gathered {
         let mut bytes = Vec::new();
         let most = Source::LARGEST as u64 + 1;
         match io::stdin().lock().take(most).read_to_end(&mut bytes) {
-            Ok(_) => self.add(Source::from_bytes(NAME, bytes)),
+            Ok(_) => self.add(Source::from_bytes(NAME, bytes), None),
             Err(error) => {
                 let reason = format!("cannot read {NAME}: {error}");
                 self.fail(Path::new(NAME), Failure::io(reason));
@@ -188,7 +200,12 @@ impl Gathered {
         let description = describe::parse(&source, &mut findings);
         if self.is_new(&path) && !findings.is_empty() {
             let source = self.renamed(source, &path);
-            self.documents.insert(0, (source, DocumentKind::Deployment));
+            let document = NamedDocument {
+                source,
+                kind: DocumentKind::Deployment,
+                path: None,
+            };
+            self.documents.insert(0, document);
         }
         if description.is_none() {
             out::warn(
@@ -203,7 +220,7 @@ impl Gathered {
         subject: &str,
         option: &str,
     ) -> Result<(), Failure> {
-        let kinds = self.documents.iter().map(|(_, kind)| *kind);
+        let kinds = self.documents.iter().map(|document| document.kind);
         let manifests = kinds.filter(|kind| *kind == DocumentKind::Manifest).count();
         if manifests <= 1 {
             return Ok(());
