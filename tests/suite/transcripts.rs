@@ -18,7 +18,7 @@ use crate::manual::book_pages;
 use crate::temporary::temporary;
 use crate::world::copy_tree;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "plan", "show", "approve", "stage", "apply", "status", "resume", "undo", "accept", "ack",
     "tree", "verify", "history", "report", "init", "import", "validate", "pin", "diff", "inspect",
     "schema", "explain", "rehearse", "prune",
