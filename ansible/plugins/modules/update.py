@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Brings a rollup into the state that is asked for, atomically. Either every operation of it takes effect, or none does.
   - V(applied) is C(rollup apply), V(staged) is C(rollup stage), and V(undone) is C(rollup undo).
-  - RV(changed) is true if a run was applied, staged, discarded, finished or rolled back, and false if there was nothing to do.
+  - C(changed) is true if a run was applied, staged, discarded, finished or rolled back, and false if there was nothing to do.
   - A failure has the reasons, the state and the next commands of the program, and its exit code. A run that failed and was
     rolled back ends with 10.
 extends_documentation_fragment:
