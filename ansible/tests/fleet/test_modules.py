@@ -307,7 +307,7 @@ class Page(unittest.TestCase):
         self.assertEqual(self.view(record)["sites"][0]["word"], "not begun")
 
     def test_an_outage_that_goes_on_comes_first(self):
-        since = "2026-12-01T06:06:40.5Z"
+        since = "2026-12-01 06:06:40 UTC"
         record = self.record("a", state="interrupted")
         record["info"]["open"] = dict(unavailable="Web on WEB01", unavailable_since=since)
         view = self.view(record, self.record("b", applied=["KB1"]))
