@@ -1,7 +1,7 @@
 //! Installer for update rollups: a plan is made from a manifest and a deployment, and applied
 //! atomically.
 //!
-//! The modules are declared in reading order; each uses only those above it. Three of them are
+//! The modules are declared in reading order; each uses only those above it. Four of them are
 //! packages of their own, in `crates`.
 
 // Identities that every module shares; no input or output.
@@ -9,6 +9,9 @@ pub use rollup_names as names;
 
 // Progress of long work.
 pub mod phase;
+
+// Signatures of people.
+pub use rollup_signatures as signatures;
 
 // Documents as people write them, and the vendor's packages.
 pub mod document;

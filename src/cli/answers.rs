@@ -18,8 +18,8 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    if let Some(stream) = prompts::missing_terminal() {
-        let reason = format!("cannot prompt: {stream} is not a terminal");
+    if let Some(why) = prompts::missing_terminal() {
+        let reason = format!("cannot prompt: {why}");
         let again = format!("`{} --yes` does it without asking", typed_again());
         return Err(Failure::usage(reason).next(again));
     }

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use jiff::Timestamp;
 
 use crate::deployment::fault_injection::FaultInjector;
 use crate::names::Digest;
 use crate::names::Kb;
 use crate::rehearse::KillAtChange;
-use crate::validation::FindingSelector;
+use crate::validation::{FindingSelector, FindingsUrl};
 
 /// Apply update rollups to a deployment, atomically
 #[derive(Debug, Parser)]
@@ -51,6 +54,26 @@ pub(super) struct Cli {
         hide_default_value = true
     )]
     pub(super) progress: ProgressMode,
+    /// Colour the output: on a terminal, always, or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "auto|always|never",
+        hide_possible_values = true,
+        default_value_t = ColorMode::Auto,
+        hide_default_value = true
+    )]
+    pub(super) color: ColorMode,
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print every operation, and in previews its reason
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Never prompt, as without a terminal
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
 }
 
 /// Display of progress on standard error.
@@ -59,6 +82,24 @@ pub(in crate::cli) enum ProgressMode {
     Auto,
     Plain,
     None,
+}
+
+/// Use of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorMode {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorMode> for ColorChoice {
+    fn from(mode: ColorMode) -> Self {
+        match mode {
+            ColorMode::Auto => Self::Auto,
+            ColorMode::Always => Self::Always,
+            ColorMode::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +123,17 @@ pub(super) enum Command {
   rollup show plan.json --format html -o plan.html
   rollup show /srv/hmc40/.rollup/runs/0012-KB952076/plan.json")]
     Show(ShowArgs),
+    /// Write the statement that approves a saved plan, to be signed
+    ///
+    /// Shows what is approved, and writes a statement with the deployment, the rollup with its
+    /// revision, the digest of the plan, and the time until which the approval counts. `ssh-keygen`
+    /// signs it, with a key of its own or of an agent or a security key; rollup holds no private key.
+    /// An approval is used up by the run that finishes with it.
+    #[command(after_long_help = "Examples:
+  rollup approve plan.json --until 2026-12-31T22:00:00Z -o alice.approval
+  ssh-keygen -Y sign -n rollup-approval@1 -f ~/.ssh/id_ed25519 alice.approval
+  rollup apply plan.json -d /srv/hmc40 -p KB952076 --approval alice.approval")]
+    Approve(ApproveArgs),
     /// Stage a run, and leave its commit to a later apply
     ///
     /// Copies, unpacks and verifies everything in the directory of the run. The deployment does
@@ -186,6 +238,15 @@ pub(super) enum Command {
   rollup report 12 -d /srv/hmc40 --format markdown
   rollup report KB952076 -d /srv/hmc40 --format html -o report.html")]
     Report(ReportArgs),
+    /// Write a commented manifest or deployment.toml to start from
+    ///
+    /// The document is valid but for its TODOs, each of which `rollup validate` lists. A manifest
+    /// lists the files of the payload, if one is given, with their sizes, times and products.
+    #[command(after_long_help = "Examples:
+  rollup init deployment --name hmc40 -o deployment.toml
+  rollup init manifest --kb KB952076 -o kb952076.toml
+  rollup init manifest -p KB952076 -o kb952076.toml")]
+    Init(InitArgs),
     /// Draft a manifest from the text of a vendor's article
     ///
     /// The draft contains everything that could be read: identity, relations, prerequisites,
@@ -207,12 +268,14 @@ pub(super) enum Command {
     /// Check manifests and deployment.toml files, and list every mistake
     ///
     /// Errors exit with 65; warnings and notes do not. Errors cannot be allowed: a document that
-    /// has one cannot be used. `rollup explain CODE` explains a finding.
+    /// has one cannot be used. A comment `# rollup: allow RU0202` in a document allows a warning or
+    /// note on its line, or below it. `rollup explain CODE` explains a finding.
     #[command(
         alias = "check",
         after_long_help = "Examples:
   rollup validate manifests/kb952076.toml
   rollup validate manifests --deny warnings --allow RU0202
+  rollup validate manifests --fix
   rollup validate manifests --format sarif -o rollup.sarif
   rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
   rollup validate kb952076.toml --article article.txt"
@@ -291,20 +354,18 @@ head of the document, with a path relative to the document:
   rollup prune --keep 2 -d /srv/hmc40 --dry-run
   rollup prune --keep 2 -d /srv/hmc40")]
     Prune(PruneArgs),
-}
-
-impl Command {
-    /// Returns whether the command prints text while it works, and is asked for a document at its end.
-    pub(super) fn prints_document_at_end(&self) -> bool {
-        let format = match self {
-            Self::Stage(args) => args.format,
-            Self::Apply(args) => args.format,
-            Self::Resume(args) => args.format,
-            Self::Undo(args) => args.format,
-            _ => return false,
-        };
-        format == Format::Json
-    }
+    /// Print a script that completes commands and options in a shell
+    #[command(after_long_help = "Examples:
+  rollup completions bash > ~/.local/share/bash-completion/completions/rollup
+  rollup completions zsh > ~/.zfunc/_rollup            with ~/.zfunc in fpath
+  rollup completions fish > ~/.config/fish/completions/rollup.fish
+  rollup completions powershell >> $PROFILE")]
+    Completions(CompletionsArgs),
+    /// Print the man page, or write one for every command
+    #[command(after_long_help = "Examples:
+  rollup man | man -l -
+  rollup man ~/.local/share/man/man1         then `man rollup-apply`")]
+    Man(ManArgs),
 }
 
 /// Selection of the deployment.
@@ -487,9 +548,47 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// Saved plan
+    pub(super) plan: PathBuf,
+    /// Let the approval count until this time, such as 2026-12-31T22:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_until)]
+    pub(super) until: Option<Timestamp>,
+    /// Write the statement to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Parses the time until which an approval counts.
+fn parse_until(text: &str) -> Result<Timestamp, String> {
+    let time: Timestamp = text.parse().map_err(|_| {
+        "write it with its seconds and with `Z` or an offset: 2026-12-31T22:00:00Z".to_owned()
+    })?;
+    match time.subsec_nanosecond() {
+        0 => Ok(time),
+        _ => Err("write it in whole seconds: 2026-12-31T22:00:00Z".to_owned()),
+    }
+}
+
+/// Approvals of the plan, for a deployment that requires some.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct ApprovalArgs {
+    /// Count this signed statement as an approval (repeatable)
+    ///
+    /// `rollup approve` writes the statement, and `ssh-keygen -Y sign` its signature, FILE.sig.
+    #[arg(long, value_name = "FILE")]
+    pub(super) approval: Vec<PathBuf>,
+    /// Go on without the required approvals; the reason is recorded
+    #[arg(long, value_name = "REASON", conflicts_with = "approval")]
+    pub(super) without_approval: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct StageArgs {
     #[command(flatten)]
     pub(super) planning: PlanningArgs,
+    #[command(flatten)]
+    pub(super) approvals: ApprovalArgs,
     /// Refuse any plan without this digest; give all 64 digits
     #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
     pub(super) expect_plan: Option<Digest>,
@@ -499,9 +598,7 @@ pub(super) struct StageArgs {
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
-    /// Print the result in this format
-    ///
-    /// As JSON it is one document, at the end; everything else goes to standard error.
+    /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     #[command(flatten)]
@@ -516,7 +613,7 @@ pub(super) struct ApplyArgs {
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// Print the plan, and change nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
     /// Refuse any plan without this digest; give all 64 digits
     #[arg(long, value_name = "DIGEST", value_parser = parse_plan_digest)]
@@ -530,13 +627,13 @@ pub(super) struct ApplyArgs {
     /// First back up the files that will be replaced, to DIR/RUN
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) failure: FailureArgs,
-    /// Print the result in this format
-    ///
-    /// As JSON it is one document, at the end; everything else goes to standard error.
+    /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) approvals: ApprovalArgs,
+    #[command(flatten)]
+    pub(super) failure: FailureArgs,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -550,6 +647,14 @@ fn parse_plan_digest(text: &str) -> Result<Digest, &'static str> {
         "give all 64 hexadecimal digits of the plan's digest, which `rollup plan`, `rollup show` \
          and `rollup history RUN` print"
     })
+}
+
+/// Preview instead of the command.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct DryRunArg {
+    /// Check and print what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
 }
 
 /// Reaction to a failure.
@@ -627,6 +732,11 @@ pub(super) struct ResumeArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     /// Confirm that a manual step is done (repeatable)
     #[arg(long, value_name = "STEP")]
     pub(super) done: Vec<String>,
@@ -634,11 +744,6 @@ pub(super) struct ResumeArgs {
     pub(super) from_slots: FromSlotsArg,
     #[command(flatten)]
     pub(super) failure: FailureArgs,
-    /// Print the result in this format
-    ///
-    /// As JSON it is one document, at the end; everything else goes to standard error.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -654,6 +759,11 @@ pub(super) struct UndoArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     /// Confirm that a manual step is rolled back (repeatable)
     #[arg(long, value_name = "STEP")]
     pub(super) done: Vec<String>,
@@ -664,11 +774,6 @@ pub(super) struct UndoArgs {
     pub(super) discard_changes: bool,
     #[command(flatten)]
     pub(super) from_slots: FromSlotsArg,
-    /// Print the result in this format
-    ///
-    /// As JSON it is one document, at the end; everything else goes to standard error.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
     #[command(flatten)]
@@ -682,7 +787,7 @@ pub(super) struct FromSlotsArg {
     ///
     /// A new journal replaces the damaged one, which is kept beside it. Manual steps at the boundary
     /// are asked about again.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub(super) from_slots: bool,
 }
 
@@ -708,6 +813,11 @@ pub(super) struct AcceptArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -735,6 +845,9 @@ pub(super) struct AckArgs {
     /// Do not prompt; required without a terminal
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
 }
@@ -767,6 +880,35 @@ pub(super) struct ReportArgs {
     pub(super) output: Option<PathBuf>,
 }
 
+/// Document that `init` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum InitDocument {
+    Manifest,
+    Deployment,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Document to write
+    #[arg(value_enum)]
+    pub(super) document: InitDocument,
+    /// Write the document to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    pub(super) force: bool,
+    /// Number or id of the rollup; by default the name of the payload directory, if it is a number
+    #[arg(long, value_name = "KB")]
+    pub(super) kb: Option<Kb>,
+    /// List the files of this payload
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) payload: Option<PathBuf>,
+    /// Name of the deployment
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     /// Article, saved from the browser or pasted into a file
@@ -795,6 +937,7 @@ pub(super) enum ReportFormat {
     Json,
     Sarif,
     Github,
+    Markdown,
 }
 
 #[derive(Debug, Args)]
@@ -811,6 +954,9 @@ pub(super) struct ValidateArgs {
     /// Also compare the manifest with this article
     #[arg(long, value_name = "FILE")]
     pub(super) article: Option<PathBuf>,
+    /// Require a signature beside each manifest, of a person in this allowed_signers file
+    #[arg(long, value_name = "FILE")]
+    pub(super) signers: Option<PathBuf>,
     /// Print the findings in this format
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,
@@ -829,6 +975,15 @@ pub(super) struct ValidateArgs {
     /// Report a missing pin as an error, like `--deny RU0207`
     #[arg(long)]
     pub(super) require_hashes: bool,
+    /// Correct what has exactly one answer, such as a misspelled key, and report the rest
+    ///
+    /// Only the wrong words are replaced, by what the findings suggest; comments and layout stay.
+    /// Each file is written at once, or not at all.
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Link findings to this published page, in SARIF and Markdown
+    #[arg(long, value_name = "URL")]
+    pub(super) findings_url: Option<FindingsUrl>,
 }
 
 #[derive(Debug, Args)]
@@ -840,6 +995,11 @@ pub(super) struct PinArgs {
     /// Also compare the products with the items of this deployment
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunArg,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -895,6 +1055,8 @@ pub(super) enum SchemaKind {
     Import,
     Validate,
     Explain,
+    Pin,
+    Crashes,
     Result,
     Nothing,
     Failure,
@@ -954,6 +1116,9 @@ pub(super) struct RehearseArgs {
     /// Answer a `confirm` prerequisite with yes (repeatable)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Print in this format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -972,13 +1137,26 @@ pub(super) struct PruneArgs {
     #[arg(short, long, overrides_with = "yes")]
     pub(super) yes: bool,
     /// List the undo data that would be deleted, and change nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
     /// Print in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// Shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write the pages to this directory, which exists
+    pub(super) directory: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -9,17 +9,20 @@ use clap::Command;
 
 /// Headings with their commands, in the order in which `--help` lists them.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Plan and apply", &["plan", "show", "stage", "apply"]),
+    (
+        "Plan and apply",
+        &["plan", "show", "approve", "stage", "apply"],
+    ),
     ("Recover", &["status", "resume", "undo", "accept", "ack"]),
     ("Inspect", &["tree", "verify", "history", "report"]),
     (
         "Author",
         &[
-            "import", "validate", "pin", "diff", "inspect", "schema", "explain",
+            "init", "import", "validate", "pin", "diff", "inspect", "schema", "explain",
         ],
     ),
     ("Try", &["rehearse"]),
-    ("Housekeeping", &["prune"]),
+    ("Housekeeping", &["prune", "completions", "man"]),
 ];
 
 /// Makes the help of the program list its commands in groups.

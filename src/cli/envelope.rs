@@ -9,7 +9,7 @@ use super::state_now;
 use super::terminal::{out, safe};
 
 /// Version of the documents. Within one version keys are added, never changed.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Document of a command.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -84,23 +84,6 @@ impl<T: Serialize> Envelope<T> {
     /// Prints the document to standard output.
     pub(super) fn print(&self) {
         out::document(&self.text());
-    }
-}
-
-/// Content of the document of a command that worked on a run.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ResultDocument<'a> {
-    /// Name of the run.
-    run: &'a str,
-    /// What the command did with it, in a sentence.
-    summary: &'a str,
-}
-
-/// Prints the document of a command that worked on a run, if that format was chosen. Its text is
-/// printed while it works.
-pub(super) fn print_result(format: Format, run: &str, summary: &str) {
-    if format == Format::Json {
-        Envelope::new(Exit::Ok, ResultDocument { run, summary }).print();
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::fs::OFlags;
 use super::args::{DeploymentArg, LockArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::near_misses;
 use super::state_now::take_lock;
 use crate::cli::terminal::console;
 use crate::cli::terminal::out;
@@ -29,7 +30,7 @@ use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Escaped, Kb, escaped_path};
 use crate::phase::Phase;
-use crate::validation::{DocumentKind, kind_of};
+use crate::validation::{DocumentKind, OtherDocument, kind_of};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
 const MAX_READS: usize = 5;
@@ -181,6 +182,12 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
     Err(Failure::no_input(reason).next(advice))
 }
 
+/// Returns whether a deployment is found without being named on the command line.
+pub(super) fn is_deployment_known() -> bool {
+    let set = std::env::var_os("ROLLUP_DEPLOYMENT").is_some_and(|set| !set.is_empty());
+    set || nearest_deployment().is_ok()
+}
+
 fn nearest_deployment() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(Failure::io)?;
     for directory in here.ancestors() {
@@ -275,8 +282,7 @@ pub(super) fn open_file(path: &Path) -> Result<File, Failure> {
         .open(path)
         .map_err(|error| read_failure(path, &error))?;
     if !is_stream && !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        let reason = format!("`{}` is not a file", escaped_path(path));
-        return Err(Failure::no_input(reason));
+        return Err(near_misses::not_a_file(path));
     }
     Ok(file)
 }
@@ -285,8 +291,7 @@ pub(super) fn open_file(path: &Path) -> Result<File, Failure> {
 pub(super) fn read_failure(path: &Path, error: &io::Error) -> Failure {
     let name = escaped_path(path);
     if error.kind() == io::ErrorKind::NotFound {
-        let reason = format!("there is no file `{name}`");
-        return Failure::no_input(reason).next("check the path");
+        return near_misses::no_file(path);
     }
     Failure::io(format!("cannot read `{name}`: {error}"))
 }
@@ -314,6 +319,9 @@ pub(super) fn parse_manifest(
             other_kind(&source, "describes a deployment; it is not a manifest")
                 .next("name the manifest of the rollup; `-d DIR` names the deployment"),
         );
+    }
+    if let Some(other) = OtherDocument::of(&source) {
+        return Err(near_misses::not_a_manifest(source.name(), other));
     }
     let source = match deployment {
         Some(deployment) => source.with_secrets(&deployment.secret_names()),
@@ -379,7 +387,10 @@ const MOST_BELOW: usize = 3;
 
 /// Returns the directories directly below another that are wanted, in the order of their names, at
 /// most some.
-fn directories_with(directory: &Path, is_wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub(super) fn directories_with(
+    directory: &Path,
+    is_wanted: impl Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let mut found: Vec<PathBuf> = paths

@@ -1,7 +1,7 @@
 //! The part that `plan`, `stage` and `apply` share: reading everything that a plan is made from,
 //! planning, and asking for confirmation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use anyhow::bail;
 use super::advice::TypedCommand;
 use super::answers::{check_answers, confirm, confirmations};
 use super::approval::{ExpectedPlan, check_digest, differences};
-use super::args::{Format, PlanChoices, PlanningArgs};
+use super::args::{ApprovalArgs, Format, PlanChoices, PlanningArgs};
 use super::ending::report_cleared_runs;
 use super::envelope::Envelope;
 use super::exit::Exit;
@@ -18,9 +18,12 @@ use super::failure::Failure;
 use super::inputs::{self, DescribedDeployment, LoadedManifest};
 use super::recovery::{FINISH_OR_ROLL_BACK, run_with_name};
 use super::saved::SavedPlan;
+use super::signed::{
+    Authorization, GivenApprovals, SignedManifest, authorize, check_manifest, signature_of_file,
+};
 use super::state_now::take_lock;
 use crate::cli::terminal::console;
-use crate::cli::terminal::out;
+use crate::cli::terminal::out::{self, first_few};
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
 use crate::deployment::applied::AppliedRecord;
@@ -68,6 +71,9 @@ impl From<PlanChoices> for Options {
     }
 }
 
+/// Largest number of changes of a saved plan that are listed; the others are counted.
+const MOST_CHANGES: usize = 8;
+
 /// Everything that a plan is made from.
 pub(super) struct Job {
     pub(super) loaded: LoadedManifest,
@@ -75,6 +81,8 @@ pub(super) struct Job {
     pub(super) choices: PlanChoices,
     pub(super) typed: TypedCommand,
     expected: ExpectedPlan,
+    /// Signature of the manifest, if the deployment requires one.
+    signed: Option<SignedManifest>,
 }
 
 /// Options for the first part of a command that writes: the lock, the plan and the prompt.
@@ -83,15 +91,16 @@ pub(super) struct BeginOptions<'a> {
     pub(super) command: &'static str,
     /// Verb that begins the prompt: `Apply`.
     pub(super) verb: &'static str,
+    /// Format of the document that says that there is nothing to do.
+    pub(super) format: Format,
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
-    /// Format of the result.
-    pub(super) format: Format,
     /// Time to wait for the lock.
     pub(super) wait: Duration,
     /// Fault injector of a rehearsal.
     pub(super) injector: Option<Arc<dyn FaultInjector>>,
+    pub(super) approvals: &'a GivenApprovals,
 }
 
 /// Choice to print the plan before the prompt, or not.
@@ -110,6 +119,8 @@ pub(super) struct LockedPlan {
     pub(super) plan: Box<Plan>,
     /// Run that is already staged with the same plan.
     pub(super) staged: Option<Run>,
+    /// Signatures with which the run begins.
+    pub(super) authorization: Authorization,
 }
 
 impl Job {
@@ -117,8 +128,11 @@ impl Job {
     pub(super) fn from_args(args: &PlanningArgs) -> anyhow::Result<Self> {
         let path = args.manifest.as_path();
         let (deployment, payload) = (args.deployment.path(), args.payload.payload.as_deref());
-        let Some(saved) = SavedPlan::read(path)? else {
-            return Self::open(path, deployment, payload, args.choices);
+        let saved = SavedPlan::read(path).map_err(|failure| with_changes(failure, args))?;
+        let Some(saved) = saved else {
+            let mut job = Self::open(path, deployment, payload, args.choices)?;
+            job.check_signature(|| signature_of_file(path))?;
+            return Ok(job);
         };
         if args.choices != PlanChoices::default() {
             bail!(
@@ -139,7 +153,29 @@ impl Job {
         let mut job = Self::of(path, site, loaded, payload, choices)?;
         job.typed.saved_plan = job.typed.manifest.take();
         job.expected = ExpectedPlan::Saved(saved.plan);
+        job.check_signature(|| Ok(saved.manifest_signature))?;
         Ok(job)
+    }
+
+    /// Checks the signature of the manifest, if the deployment requires one.
+    fn check_signature(
+        &mut self,
+        signature: impl FnOnce() -> Result<Option<String>, Failure>,
+    ) -> Result<(), Failure> {
+        let document = self
+            .typed
+            .manifest
+            .as_ref()
+            .or(self.typed.saved_plan.as_ref());
+        let document = document.map(PathBuf::as_path).unwrap_or(Path::new(""));
+        let (site, text) = (&self.site.description, self.loaded.source.text());
+        self.signed = check_manifest(self.tree(), site, document, text, signature)?;
+        Ok(())
+    }
+
+    /// Returns the signature of the manifest, if the deployment requires one.
+    pub(super) fn manifest_signature(&self) -> Option<&str> {
+        self.signed.as_ref().map(|signed| signed.signature.as_str())
     }
 
     /// Requires that the plan has this digest.
@@ -186,6 +222,7 @@ impl Job {
             choices,
             typed,
             expected: ExpectedPlan::Any,
+            signed: None,
         })
     }
 
@@ -342,13 +379,37 @@ impl Job {
             None => None,
             Some(open) => run_with_name(disk.tree(), &open.name)?,
         };
+        let authorization = self.authorize(&plan, options.approvals, staged.as_ref())?;
         Ok(Some(LockedPlan {
             disk,
             doing,
             payload,
             plan,
             staged,
+            authorization,
         }))
+    }
+
+    /// Reads the approvals that the command line names.
+    pub(super) fn read_approvals(&self, args: &ApprovalArgs) -> Result<GivenApprovals, Failure> {
+        let saved_plan = self.typed.saved_plan.as_deref();
+        GivenApprovals::read(args, &self.site.description, saved_plan)
+    }
+
+    /// Checks the approvals of the plan.
+    pub(super) fn authorize(
+        &self,
+        plan: &Plan,
+        given: &GivenApprovals,
+        staged: Option<&Run>,
+    ) -> anyhow::Result<Authorization> {
+        let site = &self.site.description;
+        let mut authorization = authorize(self.tree(), site, plan, given, staged)?;
+        if let Some(signed) = &self.signed {
+            authorization.signatures.manifest = Some(signed.signer.clone());
+            authorization.signed.manifest = Some(signed.signature.clone());
+        }
+        Ok(authorization)
     }
 
     /// Checks that a run of the plan can begin: the deployment, and the rights and secrets of this
@@ -376,7 +437,7 @@ impl Job {
             ..
         } = locked;
         if options.preview == Preview::Printed {
-            out::line(views::plan::text(plan, out::width(), Reasons::Omitted));
+            out::line(views::plan::text(plan, out::width(), Reasons::chosen()));
         }
         let mut given = options.confirm.to_vec();
         if let Some(staged) = staged {
@@ -421,6 +482,33 @@ impl Job {
     }
 }
 
+/// Adds to the refusal of a saved plan what was changed in it, as far as a plan that is made now shows
+/// it.
+fn with_changes(mut failure: Failure, args: &PlanningArgs) -> Failure {
+    let changes = changes_in_file(args).unwrap_or_default();
+    let changes = changes
+        .into_iter()
+        .map(|change| format!("compared with a plan that is made from it now, {change}"));
+    failure.reasons.extend(first_few(changes, MOST_CHANGES));
+    failure
+}
+
+/// Returns the differences between a saved plan that was changed by hand and one that is made now.
+fn changes_in_file(args: &PlanningArgs) -> Option<Vec<String>> {
+    let path = args.manifest.as_path();
+    let (saved, source) = SavedPlan::read_changed(path)?;
+    let site = inputs::open_described(args.deployment.path()).ok()?;
+    let loaded = inputs::parse_manifest(source, Some(&site.description)).ok()?;
+    let choices = PlanChoices::from(saved.options);
+    let payload = args.payload.payload.as_deref();
+    let job = Job::of(path, site, loaded, payload, choices).ok()?;
+    let Planned::Plan(plan) = preview(&job).ok()? else {
+        return None;
+    };
+    let changes = crate::plan::differences(&saved, &plan);
+    Some(changes.iter().map(ToString::to_string).collect())
+}
+
 /// Refuses to begin if the preflight found anything.
 pub(super) fn refuse(reasons: Vec<Reason>) -> Result<(), RunError> {
     match reasons.is_empty() {
@@ -459,7 +547,8 @@ pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {
     }
 }
 
-fn warn_of_risk(tree: &Tree) {
+/// Warns of a file system on which a run may not survive a power cut.
+pub(super) fn warn_of_risk(tree: &Tree) {
     match risk(tree) {
         Risk::None => {}
         Risk::Memory => {

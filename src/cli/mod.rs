@@ -31,30 +31,40 @@ mod inputs;
 mod job;
 mod lines;
 mod named;
+mod near_misses;
 mod recovery;
 mod rehearsed;
+mod result;
 mod run_summary;
 mod saved;
+mod signed;
 mod table;
+mod version;
 
 mod commands;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstream::ColorChoice;
+use clap::builder::ArgPredicate;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 
 use advice::TypedCommand;
 use args::{Cli, Command};
 use envelope::Envelope;
 use exit::Exit;
 use failure::{Failure, FailureDocument, OfRun};
-use terminal::{console, display, out, signals};
+use terminal::choices::{self, OutputChoices};
+use terminal::{console, out, signals};
 
 use crate::deployment::tree::Tree;
 use crate::names::is_hidden;
+
+/// Format that programs read, and the option for it.
+const JSON: &str = "json";
 
 /// Prints a usage error or the requested help. What was typed may hold anything.
 fn print_usage_error(error: &clap::Error) -> std::io::Result<()> {
@@ -69,28 +79,78 @@ fn print_usage_error(error: &clap::Error) -> std::io::Result<()> {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     signals::ignore_file_size_signal();
-    let parsed = command_line()
-        .try_get_matches()
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (cli, matches) = match parsed {
+    let (cli, matches) = match parsed(std::env::args_os().collect()) {
         Ok(parsed) => parsed,
-        Err(error) => {
-            // Output that cannot be written is dropped, as everywhere.
-            let _ = print_usage_error(&error);
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
-                _ => Exit::Usage.into(),
-            };
-        }
+        Err(error) => return end_without_command(&error).into(),
     };
-    display::set_mode(cli.progress);
-    if cli.command.prints_document_at_end() {
-        out::keep_for_a_document();
-    }
-    let result = commands::run(&cli.command).and_then(|exit| unless_lost(&matches, exit));
+    ColorChoice::from(cli.color).write_global();
+    choices::set(OutputChoices {
+        progress: cli.progress,
+        is_quiet: cli.quiet,
+        is_verbose: cli.verbose,
+        has_document: is_for_a_program(&matches),
+        is_without_input: cli.no_input,
+    });
+    let result = run(&cli.command, &matches).and_then(|exit| {
+        if is_for_a_program(&matches) && !out::has_document() {
+            result::print(exit)?;
+        }
+        unless_lost(&matches, exit)
+    });
     let exit = result.unwrap_or_else(|error| report_failure(&cli.command, &matches, &error));
     console::finish();
     exit.into()
+}
+
+/// Runs the command, unless its document is a deployment.
+fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
+    near_misses::refuse_deployment_in_place(matches)?;
+    commands::run(command)
+}
+
+/// Parses a command line. Without a command, it is `status` where there is a deployment.
+fn parsed(mut words: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
+    let parse = |words: &[OsString]| {
+        let matches = command_line().try_get_matches_from(words)?;
+        Ok((Cli::from_arg_matches(&matches)?, matches))
+    };
+    match parse(&words) {
+        Err(error) if lacks_command(&error) && inputs::is_deployment_known() => {
+            words.push("status".into());
+            parse(&words)
+        }
+        parsed => parsed,
+    }
+}
+
+fn lacks_command(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
+/// Prints the help, the version or a usage error, and returns the exit code.
+fn end_without_command(error: &clap::Error) -> Exit {
+    if error.kind() == ErrorKind::DisplayVersion {
+        let is_verbose = std::env::args_os().any(|word| word == "--verbose" || word == "-v");
+        let version: fn() -> String = match is_verbose {
+            true => version::verbose,
+            false => version::short,
+        };
+        out::line(version());
+        return Exit::Ok;
+    }
+    // Output that cannot be written is dropped, as everywhere.
+    let _ = print_usage_error(error);
+    if let Some(advice) = near_misses::advice_for_usage(error) {
+        out::urgent(format_args!("{}: {advice}", out::styled(out::BOLD, "next")));
+        console::finish();
+    }
+    match error.kind() {
+        ErrorKind::DisplayHelp => Exit::Ok,
+        _ => Exit::Usage,
+    }
 }
 
 /// Returns the exit code of a command that succeeded, unless its output was lost.
@@ -119,7 +179,7 @@ fn report_failure(command: &Command, matches: &ArgMatches, error: &anyhow::Error
         }
     };
     out::fail(&failure, Some(&state.text));
-    if format_of(matches) == Some(OsStr::new("json")) {
+    if is_for_a_program(matches) {
         let content = FailureDocument {
             reasons: &failure.reasons,
             now: &state.text,
@@ -140,7 +200,26 @@ fn deployment_of(matches: &ArgMatches) -> Option<Tree> {
 
 /// Returns the definition of the command line: its commands, options and help texts.
 pub fn command() -> clap::Command {
-    command_groups::group_commands(Cli::command())
+    command_groups::group_commands(Cli::command()).mut_subcommands(with_json)
+}
+
+/// Adds `--json` to a command that prints JSON.
+fn with_json(command: clap::Command) -> clap::Command {
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    if !has("format") {
+        return command;
+    }
+    let json = Arg::new(JSON)
+        .long(JSON)
+        .action(ArgAction::SetTrue)
+        .conflicts_with("format")
+        .help("Print one JSON document, like `--format json`");
+    let json = match has("report") {
+        true => json.requires("report"),
+        false => json,
+    };
+    let format = |format: Arg| format.default_value_if(JSON, ArgPredicate::IsPresent, JSON);
+    command.mut_arg("format", format).arg(json)
 }
 
 /// Returns the definition without the environment variables that are empty: scripts unset a
@@ -159,6 +238,11 @@ fn command_line() -> clap::Command {
 
 fn is_empty(variable: &OsStr) -> bool {
     std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
+/// Returns whether the command prints a JSON document.
+fn is_for_a_program(matches: &ArgMatches) -> bool {
+    format_of(matches) == Some(OsStr::new(JSON))
 }
 
 /// Returns the value of `--format`, if the command has that option.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::failure::Failure;
+use super::near_misses;
 use crate::cli::terminal::out::shell_quoted;
 use crate::deployment::description::Description;
 use crate::document::nearest;
@@ -51,6 +52,17 @@ fn newest_of_rollup(runs: &[Run], kb: Kb, is_wanted: impl Fn(&&Run) -> bool) -> 
 }
 
 fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
+    let known: Vec<&str> = runs.iter().map(Run::name).collect();
+    let known = format!(
+        "name a run by its number, its rollup, or `last`; known: {}",
+        known.join(", ")
+    );
+    if let Some(failure) = near_misses::file_for_run(named) {
+        return match runs {
+            [] => failure.next("`rollup apply` makes the first run"),
+            _ => failure.next(known),
+        };
+    }
     let is_last = named.eq_ignore_ascii_case("last");
     let reason = match newest {
         Newest::Finished if is_last => "there is no finished run".to_owned(),
@@ -70,10 +82,7 @@ fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
     if names.is_empty() {
         return failure.next("`rollup apply` makes the first one");
     }
-    let known = names.join(", ");
-    failure.next(format!(
-        "name a run by its number, its rollup, or `last`; known: {known}"
-    ))
+    failure.next(known)
 }
 
 /// Checks that the manifest has the step that an option names, for this deployment. `otherwise` is what

@@ -90,6 +90,26 @@ impl OutputFile {
         })
     }
 
+    /// Checks the path of a file whose contents are replaced, before the command begins.
+    ///
+    /// # Errors
+    ///
+    /// It is in a deployment, or it is not a file.
+    pub(super) fn in_place(path: &Path) -> Result<Self, Failure> {
+        let output = Self::new(path, &[], IfExists::Replace).map_err(|failure| Failure {
+            next: vec!["change a copy of it elsewhere, and replace it by hand".to_owned()],
+            ..failure
+        })?;
+        match output.target {
+            OutputTarget::File(_) => Ok(output),
+            OutputTarget::Stream => Err(Failure::usage(format_args!(
+                "`{}` is not a file that can be replaced",
+                path.display()
+            ))
+            .next("name the file itself")),
+        }
+    }
+
     /// Returns whether two outputs of one command are the same file.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.target, &other.target) {
@@ -132,6 +152,7 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
     };
     let text = anstream::adapter::strip_str(&safe::document(text)).to_string();
     output.write(&format!("{}\n", text.trim_end()))?;
+    out::mark_document();
     out::message(format_args!("written to {}", shell_quoted(&output.path)));
     Ok(())
 }

@@ -4,24 +4,24 @@
 use std::collections::BTreeSet;
 
 use super::answers::confirm;
-use super::args::{DeploymentArg, Format, LockArgs, RehearsalChildArgs};
+use super::args::{DeploymentArg, DryRunArg, LockArgs, RehearsalChildArgs};
 use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::inputs::{open_to_change, question};
-use super::job::{refuse, report_nothing_to_do};
+use super::inputs::{OpenedDeployment, open_to_change, question};
+use super::job::refuse;
 use super::named::open_questions;
 use super::state_now::names_of;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::cli::views::plan::describe_elsewhere;
 use crate::cli::views::restarts::describe_restarts;
-use crate::deployment::description::Description;
+use crate::deployment::lock::{held, holder};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{NothingToDo, Operation, Plan, PlannedStep, Swap};
+use crate::plan::{Operation, Plan, PlannedStep, Swap};
 use crate::run::{
     BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
     clear_interrupted_staging, describe_run, examine, preflight_of_walk,
@@ -31,23 +31,37 @@ use crate::run::{
 pub(super) const FINISH_OR_ROLL_BACK: &str =
     "`rollup resume` finishes the open run, `rollup undo` rolls it back";
 
-/// Takes the lock for a recovery, and clears runs that died while staging. The description is
-/// missing if `deployment.toml` cannot be used, which is only warned about.
+/// Takes the lock for a recovery, and clears runs that died while staging. A dry run takes no lock, and
+/// is refused like the command while another process has it. That `deployment.toml` cannot be used is
+/// only warned about.
 pub(super) fn lock_for_recovery(
     deployment: &DeploymentArg,
+    dry_run: DryRunArg,
     lock: LockArgs,
     rehearsal: RehearsalChildArgs,
     verb: &str,
-) -> anyhow::Result<(LockedDeployment, Option<Description>, Cleared)> {
+) -> anyhow::Result<(OpenedDeployment, Option<LockedDeployment>, Cleared)> {
     let site = open_to_change(deployment)?;
     site.warn();
+    if dry_run.dry_run {
+        refuse_held(&site.tree)?;
+        return Ok((site, None, Cleared::default()));
+    }
     let mut disk = site.lock(verb, lock)?;
     if let Some(injector) = rehearsal.injector() {
         disk = disk.with_injector(injector);
     }
     let cleared = clear_interrupted_staging(&disk)?;
     report_cleared_runs(&cleared);
-    Ok((disk, site.description.ok(), cleared))
+    Ok((site, Some(disk), cleared))
+}
+
+/// Refuses a deployment that another process has locked.
+pub(super) fn refuse_held(tree: &Tree) -> anyhow::Result<()> {
+    match holder(tree)? {
+        Some(_) => Err(held(tree).into()),
+        None => Ok(()),
+    }
 }
 
 /// Finds a run by its name.
@@ -89,20 +103,20 @@ pub(super) fn other_is_open(open: &Run) -> Failure {
     Failure::not_ready(state_of(open)).next(FINISH_OR_ROLL_BACK)
 }
 
-/// Refuses a recovery that the deployment or this user's rights would stop; then asks: what is
-/// unavailable until it ends, what a rollback leaves, and the deployment. Answered by `--yes`.
-pub(super) fn confirm_recovery(
-    disk: &LockedDeployment,
+/// Prints what a recovery will do, and refuses one that the deployment or this user's rights would stop:
+/// its operations, what is unavailable until it ends, and what a rollback leaves.
+pub(super) fn preview_recovery(
+    tree: &Tree,
     run: &Run,
     plan: &Plan,
     direction: Direction,
-    yes: bool,
 ) -> anyhow::Result<()> {
-    let examined = examine(disk.tree(), &run.directory, plan)?;
+    let examined = examine(tree, &run.directory, plan)?;
     let behind = match direction {
         Direction::Forward => None,
-        Direction::Back => part_rolled_back(disk.tree(), run, plan)?,
+        Direction::Back => part_rolled_back(tree, run, plan)?,
     };
+    print_remaining_operations(tree, run, plan, direction, behind.as_ref())?;
     let is_reached = |swap: u32| {
         let behind = behind.as_ref();
         behind.is_none_or(|behind| behind.swaps.contains(&swap))
@@ -119,7 +133,7 @@ pub(super) fn confirm_recovery(
         })
         .collect();
     let to_do_now = to_do.iter().copied();
-    refuse(preflight_of_walk(disk.tree(), &run.directory, to_do_now)?.all())?;
+    refuse(preflight_of_walk(tree, &run.directory, to_do_now)?.all())?;
     let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
     if !unavailable.is_empty() {
         let names = names_of(&unavailable);
@@ -147,15 +161,23 @@ pub(super) fn confirm_recovery(
             out::line(Escaped(&elsewhere));
         }
     }
+    Ok(())
+}
+
+/// Asks whether to finish a run, or to roll it back; answered by `--yes`.
+pub(super) fn confirm_recovery(
+    tree: &Tree,
+    run: &Run,
+    plan: &Plan,
+    direction: Direction,
+    yes: bool,
+) -> Result<(), Failure> {
     let verb = match direction {
         Direction::Forward => "Finish run ",
         Direction::Back => "Roll back run ",
     };
     let name = Some(plan.deployment.as_str());
-    Ok(confirm(
-        &question(verb, run.name(), name, disk.tree()),
-        yes,
-    )?)
+    confirm(&question(verb, run.name(), name, tree), yes)
 }
 
 /// Returns the part of an open run that a rollback reaches, if it does not reach its start.
@@ -171,27 +193,22 @@ fn part_rolled_back<'p>(
 }
 
 /// Prints the operations that a recovery will do, and the steps that it asks a person about.
-pub(super) fn print_remaining_operations(
-    disk: &LockedDeployment,
+fn print_remaining_operations(
+    tree: &Tree,
     run: &Run,
     plan: &Plan,
     direction: Direction,
+    behind: Option<&BehindPoint<'_>>,
 ) -> anyhow::Result<()> {
-    let examined = examine(disk.tree(), &run.directory, plan)?;
+    let examined = examine(tree, &run.directory, plan)?;
     out::line(state_of(run));
     let left_alone = match direction {
         Direction::Forward => BTreeSet::new(),
-        Direction::Back => {
-            UndoCheck::new(disk.tree(), &runs(disk.tree())?, None).paths_left_alone(run)
-        }
+        Direction::Back => UndoCheck::new(tree, &runs(tree)?, None).paths_left_alone(run),
     };
-    let behind = match direction {
-        Direction::Forward => None,
-        Direction::Back => part_rolled_back(disk.tree(), run, plan)?,
-    };
-    let only = behind.as_ref().map(|behind| &behind.swaps);
+    let only = behind.map(|behind| &behind.swaps);
     let is_reached = |step: &&PlannedStep| {
-        behind.as_ref().is_none_or(|behind| {
+        behind.is_none_or(|behind| {
             let mut swaps = step.operations.iter().map(|one| one.swap);
             behind.by_hand.contains(step.id.as_str())
                 || swaps.any(|swap| behind.swaps.contains(&swap))
@@ -214,16 +231,12 @@ pub(super) fn print_remaining_operations(
 }
 
 /// Reports that there is no run to recover. The hint is appended to the line.
-pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str, format: Format) -> Exit {
+pub(super) fn report_no_open_run(cleared: &Cleared, hint: &str) -> Exit {
     let reason = if cleared.is_empty() {
         "no run in progress"
     } else {
         "no other run in progress"
     };
-    let nothing = NothingToDo {
-        why: format!("{reason}{hint}"),
-        note: None,
-    };
-    report_nothing_to_do(&nothing, format);
+    out::line(format_args!("nothing to do: {reason}{hint}"));
     Exit::Ok
 }

@@ -28,6 +28,7 @@ pub(super) fn summary_of(tree: &Tree, run: &Run) -> (RunSummary, Option<Plan>) {
     }
     if let Some(opened) = run.journal.opened() {
         summary.confirmed.clone_from(&opened.confirmed);
+        summary.signatures.clone_from(&opened.signatures);
     }
     if let Some(fault) = &run.fault {
         summary.missing.push(fault.clone());

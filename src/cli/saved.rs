@@ -11,13 +11,17 @@ use serde_json::Value;
 use super::advice::TypedCommand;
 use super::failure::Failure;
 use super::job::Job;
+use super::near_misses;
 use super::output::OutputFile;
+use super::signed::requires_approvals;
 use crate::cli::terminal::out;
 use crate::cli::views;
+use crate::deployment::newer::INSTALL_NEWER;
 use crate::document::{Findings, Source};
 use crate::manifest;
 use crate::names::escaped_path;
 use crate::plan::{self, Plan, PlanFileError};
+use crate::validation::OtherDocument;
 
 /// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
 const LARGEST: u64 = 1 << 30;
@@ -32,6 +36,8 @@ pub(super) struct SavedPlan {
     /// Manifest that the plan was made from. The plan in a run's directory has none: the manifest is
     /// beside it.
     manifest: Option<Source>,
+    /// Signature of the manifest.
+    pub(super) manifest_signature: Option<String>,
 }
 
 impl SavedPlan {
@@ -41,36 +47,59 @@ impl SavedPlan {
             return Ok(None);
         };
         Self::parse(&text, path).map(Some).map_err(|fault| {
+            let source = Source::from_bytes(escaped_path(path), text);
+            if let Some(OtherDocument::Events) = OtherDocument::of(&source) {
+                return near_misses::not_a_manifest(source.name(), OtherDocument::Events);
+            }
             let reason = format!("`{}` cannot be used: {fault}", path.display());
-            Failure::invalid(reason).next("save the plan again: `rollup plan MANIFEST --save FILE`")
+            Failure::invalid(reason).next(match fault {
+                PlanFileError::TooNew(_) => INSTALL_NEWER,
+                _ => "save the plan again: `rollup plan MANIFEST --save FILE`",
+            })
         })
     }
 
+    /// Reads a plan that was changed after it was saved, with its manifest, to name the changes.
+    pub(super) fn read_changed(path: &Path) -> Option<(Plan, Source)> {
+        let document = PlanFile::parse(&json_text(path).ok()??).ok()?;
+        let plan = plan::parse_changed(&document.plan)?;
+        Some((
+            plan,
+            manifest_source(document.manifest_text?.as_str()?, path),
+        ))
+    }
+
     fn parse(text: &[u8], path: &Path) -> Result<Self, PlanFileError> {
-        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
-        let mut document: Value = serde_json::from_slice(text).map_err(not_a_plan)?;
-        let mut manifest_text = None;
-        if let Some(keys) = document.as_object_mut() {
-            manifest_text = keys.remove("manifest_text");
-            for key in PRINTED_KEYS {
-                keys.remove(key);
-            }
-        }
-        let plan = Box::new(plan::parse_value(&document)?);
+        let PlanFile {
+            plan,
+            manifest_text,
+            manifest_signature,
+        } = PlanFile::parse(text)?;
+        let plan = Box::new(plan::parse_value(&plan)?);
+        let manifest_signature = match manifest_signature {
+            None => None,
+            Some(Value::String(signature)) => Some(signature),
+            Some(_) => return Err(PlanFileError::Unknown("manifest_signature".to_owned())),
+        };
         let Some(manifest_text) = manifest_text else {
-            let manifest = None;
-            return Ok(Self { plan, manifest });
+            return Ok(Self {
+                plan,
+                manifest: None,
+                manifest_signature,
+            });
         };
         let text = manifest_text.as_str().ok_or(PlanFileError::OtherManifest)?;
-        let name = format!("the manifest in {}", escaped_path(path));
-        let source = Source::from_bytes(name, text.into());
+        let source = manifest_source(text, path);
         let parsed = manifest::parse(&source, &mut Findings::default());
         let meaning = parsed.map(|manifest| manifest.meaning());
         if meaning.is_none() || meaning != plan.rollup().map(|rollup| rollup.manifest) {
             return Err(PlanFileError::OtherManifest);
         }
-        let manifest = Some(source);
-        Ok(Self { plan, manifest })
+        Ok(Self {
+            plan,
+            manifest: Some(source),
+            manifest_signature,
+        })
     }
 
     /// Returns the manifest that the plan was made from.
@@ -87,6 +116,38 @@ impl SavedPlan {
             )
         })
     }
+}
+
+/// Contents of a saved plan: the plan, and what is kept beside it.
+struct PlanFile {
+    plan: Value,
+    manifest_text: Option<Value>,
+    manifest_signature: Option<Value>,
+}
+
+impl PlanFile {
+    fn parse(text: &[u8]) -> Result<Self, PlanFileError> {
+        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
+        let mut plan: Value = serde_json::from_slice(text).map_err(not_a_plan)?;
+        let (mut manifest_text, mut manifest_signature) = (None, None);
+        if let Some(keys) = plan.as_object_mut() {
+            manifest_text = keys.remove("manifest_text");
+            manifest_signature = keys.remove("manifest_signature");
+            for key in PRINTED_KEYS {
+                keys.remove(key);
+            }
+        }
+        Ok(Self {
+            plan,
+            manifest_text,
+            manifest_signature,
+        })
+    }
+}
+
+fn manifest_source(text: &str, path: &Path) -> Source {
+    let name = format!("the manifest in {}", escaped_path(path));
+    Source::from_bytes(name, text.into())
 }
 
 /// Reads a file that begins like a JSON object, and nothing of any other file.
@@ -126,7 +187,7 @@ pub(super) fn save(
         return Err(Failure::usage(reason)
             .next("pass the directory of the rollup's files: `--payload DIR`"));
     };
-    let text = views::plan::saved(plan, job.loaded.source.text());
+    let text = views::plan::saved(plan, job.loaded.source.text(), job.manifest_signature());
     output.write(&format!("{}\n", text.trim_end()))?;
     let path = out::shell_quoted(path);
     out::message(format_args!("plan {digest} saved to {path}"));
@@ -134,7 +195,10 @@ pub(super) fn save(
         payload: job.typed.payload.clone(),
         ..TypedCommand::on(job.tree().path())
     };
-    let next = typed.command(&format!("apply {path}"));
+    let next = match requires_approvals(&job.site.description) {
+        true => format!("rollup approve {path}"),
+        false => typed.command(&format!("apply {path}")),
+    };
     out::message(format_args!("next: {next}"));
     Ok(())
 }

@@ -92,6 +92,33 @@ pub(super) fn has_locked() -> bool {
     watched(|watched| watched.locked.is_some())
 }
 
+/// What a command worked on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Worked {
+    /// Run with this name.
+    On(String),
+    /// Something else: a run that it discarded, or in a dry run one that it would make.
+    Otherwise,
+    Nothing,
+}
+
+/// Returns what this process worked on since it locked the deployment: the newest run with other
+/// records than before.
+pub(super) fn worked_on(tree: &Tree) -> Result<Worked, JournalError> {
+    let locked = watched(|watched| watched.locked.clone());
+    let Some((_, Some(before))) = locked else {
+        return Ok(Worked::Nothing);
+    };
+    let now = ReadRecords::read(tree)?.progress();
+    let mut newest_first = now.iter().rev();
+    let went_on = newest_first.find(|(name, run)| before.get(*name) != Some(run));
+    Ok(match went_on {
+        Some((name, _)) => Worked::On(name.clone()),
+        None if before.keys().any(|name| !now.contains_key(name)) => Worked::Otherwise,
+        None => Worked::Nothing,
+    })
+}
+
 /// Opens the deployment that this process locked last: in a rehearsal, that of the lab.
 pub(super) fn locked_tree() -> Option<Tree> {
     let locked = watched(|watched| watched.locked.clone());
@@ -118,6 +145,12 @@ pub(super) fn state_now(given: Option<&Tree>, run: Option<u32>) -> StateNow {
         state.text.push_str(&written);
     }
     state
+}
+
+/// Describes the newest run of a deployment, if it has one that can be read.
+pub(super) fn newest_run(tree: &Tree) -> Option<String> {
+    let records = ReadRecords::read(tree).ok()?;
+    records.runs.last().map(|run| records.line(run))
 }
 
 fn unchanged(open: Option<String>) -> StateNow {

@@ -7,7 +7,8 @@ mod disk;
 mod site;
 
 pub use self::disk::{
-    attributes, deletion, fault_injection, free_space, lock, locked, open_file, run_dir, tree,
+    attributes, deletion, fault_injection, free_space, lock, locked, newer, open_file, run_dir,
+    tree,
 };
 pub use self::site::{
     applied, describe, description, enclosing, item_dir, parameters, platforms, records, shapes,

@@ -12,7 +12,7 @@ mod schema;
 
 pub use self::cycles::{Hop, cycles};
 pub use self::diagnostics::{
-    Code, Finding, FindingRecord, Findings, RenderOptions, Severity, Source, Span,
+    Code, Finding, FindingRecord, Findings, MeantName, RenderOptions, Severity, Source, Span,
     UnknownCodeError, is_secret_name, misspelling_of, nearest,
 };
 pub(crate) use self::diagnostics::{brief, listed, some_of};

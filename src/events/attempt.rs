@@ -316,10 +316,13 @@ impl<'a> AttemptBuilder<'a> {
         let lacks_swaps = self.lacks_swaps(planned_swaps) || self.lacks_forward_swaps();
         let attempt = &mut self.attempt;
         // A command that died before it recorded its first swap may have done a part of it.
-        let unrecorded = self
-            .committing
-            .filter(|(_, session)| self.renamed_in.is_some_and(|first_in| first_in != *session));
-        if let (Some((from_us, _)), Some(renames)) = (unrecorded, &mut attempt.renames) {
+        let unrecorded = self.committing.zip(self.renamed_in);
+        let unrecorded = unrecorded.and_then(|((from_us, began_in), first_in)| {
+            let before = all.sessions.get(began_in..first_in)?;
+            let died = before.iter().find(|session| session.exit_code.is_none())?;
+            Some(from_us.max(died.span.from_us))
+        });
+        if let (Some(from_us), Some(renames)) = (unrecorded, &mut attempt.renames) {
             renames.from_us = renames.from_us.min(from_us);
             renames.by_wall_clock = true;
         }
@@ -475,6 +478,7 @@ mod tests {
     use super::*;
     use crate::events::EventLine;
     use crate::events::timeline::timeline;
+    use crate::journal::RunSignatures;
 
     fn line(elapsed_us: u64, event: Event) -> EventLine {
         EventLine {
@@ -521,6 +525,7 @@ mod tests {
                 Event::Opened {
                     run: "0001-KB1".to_owned(),
                     bytes: 5,
+                    signatures: RunSignatures::default(),
                 },
             ),
             line(100, Event::Staged { bytes: 5 }),
@@ -592,6 +597,19 @@ mod tests {
                 by_wall_clock: true
             })
         );
+    }
+
+    #[test]
+    fn a_command_that_stopped_for_a_question_did_no_unrecorded_work() {
+        let stopped = Event::Ended {
+            exit_code: 16,
+            exit: "stopped".to_owned(),
+            reasons: Vec::new(),
+        };
+        let lines = [line(50, Event::Committing), line(60, stopped), swap(20, 10)];
+        let attempt = only_attempt(&lines);
+        assert!(!attempt.partial);
+        assert_eq!(attempt.renames.map(|renames| renames.us()), Some(10));
     }
 
     #[test]

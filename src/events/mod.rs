@@ -59,8 +59,8 @@ pub use queue::{QueueWriter, STALL_LIMIT, WriterQueue};
 pub use reader::{Events, read};
 pub use records::Records;
 pub use summary::{
-    Attempt, Breakdown, DirectionChange, ManualWait, RequiredRestart, RunSummary, ServerTiming,
-    Session, StepTiming, TargetOutages, TimeSpan, TimedSwap,
+    AcknowledgedRestarts, Attempt, Breakdown, DirectionChange, ManualWait, RequiredRestart,
+    RunSummary, ServerTiming, Session, StepTiming, TargetOutages, TimeSpan, TimedSwap,
 };
 pub use writer::{DroppedEvents, EventWriter, Pace};
 

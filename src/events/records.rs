@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::summary::AcknowledgedRestarts;
 use super::{Began, Event, EventLine, EventStep, EventSubject, SCHEMA, StateComparison};
-use crate::journal::{Direction, Opened, Outcome, Record, Run, RunState, RunSubject};
+use crate::journal::{Direction, JournalEntry, Opened, Outcome, Record, Run, RunState, RunSubject};
 use crate::names::Digest;
 use crate::plan::Plan;
 
@@ -28,6 +29,21 @@ impl Records<'_> {
     /// Returns the state of the run, or `None` if the journal has no record.
     pub(super) fn state(&self) -> Option<RunState> {
         self.opened().and(self.run).map(Run::state)
+    }
+
+    /// Returns the restarts that were acknowledged, in order.
+    pub(super) fn acknowledged(&self) -> Vec<AcknowledgedRestarts> {
+        let entries = self.run.map(|run| run.journal.entries.as_slice());
+        let acknowledged = |entry: &JournalEntry| match &entry.record {
+            Record::Acknowledged { by, actions } => Some(AcknowledgedRestarts {
+                at: entry.at.clone(),
+                by: by.clone(),
+                actions: actions.clone(),
+            }),
+            _ => None,
+        };
+        let entries = entries.unwrap_or_default().iter();
+        entries.filter_map(acknowledged).collect()
     }
 
     /// Returns the first event of the run as far as the records have its facts; the others are
@@ -102,12 +118,13 @@ impl Records<'_> {
         Some(match record {
             // It belongs to no attempt.
             Record::Acknowledged { .. } => return None,
-            Record::Opened(_) => Event::Opened {
+            Record::Opened(opened) => Event::Opened {
                 run: self
                     .run
                     .map(|run| run.name().to_owned())
                     .unwrap_or_default(),
                 bytes,
+                signatures: opened.signatures.clone(),
             },
             Record::Staged { .. } => Event::Staged { bytes },
             Record::Committing { .. } => Event::Committing,

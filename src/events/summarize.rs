@@ -6,7 +6,7 @@ use super::attempt::attempts;
 use super::summary::RunSummary;
 use super::timeline::timeline;
 use super::{Began, Event, EventLine, Events, Records};
-use crate::journal::{Direction, RunState};
+use crate::journal::{Direction, RunSignatures, RunState};
 use crate::names::Escaped;
 
 impl RunSummary {
@@ -75,7 +75,9 @@ fn summarize(
         effects: Vec::new(),
         scope: Vec::new(),
         confirmed: Vec::new(),
+        signatures: signatures(lines),
         pending: BTreeSet::new(),
+        acknowledged: records.acknowledged(),
         undo: None,
         steps,
         commands: if from_journal {
@@ -94,6 +96,15 @@ fn began(lines: &[EventLine]) -> Option<Began> {
         Event::Began(began) => Some((**began).clone()),
         _ => None,
     })
+}
+
+/// Returns the signatures that the run was begun with.
+fn signatures(lines: &[EventLine]) -> RunSignatures {
+    let opened = lines.iter().find_map(|line| match &line.event {
+        Event::Opened { signatures, .. } => Some(signatures.clone()),
+        _ => None,
+    });
+    opened.unwrap_or_default()
 }
 
 /// Returns the times at which the run was first opened and last closed.

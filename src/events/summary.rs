@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventOperation, EventStep, EventSubject, StateComparison, TargetKind};
-use crate::journal::{Answer, AnswerSource, Direction, Outcome, PendingAction, RunState};
+use crate::journal::{
+    Answer, AnswerSource, Direction, Outcome, PendingAction, RunSignatures, RunState,
+};
 use crate::names::Digest;
 use crate::run::UndoAnswer;
 
@@ -45,8 +47,13 @@ pub struct RunSummary {
     pub scope: Vec<String>,
     /// Ids of the prerequisites that the user who began the run confirmed.
     pub confirmed: Vec<String>,
+    /// Signatures that the run was begun with.
+    #[serde(skip_serializing_if = "RunSignatures::is_empty")]
+    pub signatures: RunSignatures,
     /// Restarts that a person still has to do, after a run that is closed.
     pub pending: BTreeSet<PendingAction>,
+    /// Restarts that a person did, as the journal records them.
+    pub acknowledged: Vec<AcknowledgedRestarts>,
     /// Answer whether the run can be undone; `None` if it is not finished, or undone already.
     pub undo: Option<UndoAnswer>,
     /// Steps of the plan.
@@ -58,6 +65,16 @@ pub struct RunSummary {
     pub attempts: Vec<Attempt>,
     /// Gaps in this summary, in words.
     pub missing: Vec<String>,
+}
+
+/// Restarts that a person did after a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AcknowledgedRestarts {
+    /// Time at which they were acknowledged.
+    pub at: String,
+    /// User who acknowledged them.
+    pub by: String,
+    pub actions: BTreeSet<PendingAction>,
 }
 
 /// Period on the clock of the summary, which starts when the command of the first line began.

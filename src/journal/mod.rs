@@ -16,6 +16,7 @@
 
 mod pending;
 mod progress;
+mod signatures;
 mod state;
 mod writer;
 
@@ -26,12 +27,14 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::newer::NewerFormat;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, Kb, RelPath};
 use crate::plan::PlannedRollup;
 
 pub use pending::{PendingAction, pending_actions};
 pub use progress::{SwapState, read_plan, slots_are_closed, state_of_names, swap_state};
+pub use signatures::{RecordedApproval, RunSignatures, Signer};
 pub use state::{
     Damaged, QuarantineNote, Run, RunState, next_count, next_number, quarantined, runs,
 };
@@ -208,6 +211,9 @@ pub struct Opened {
     /// Options of the command, which later commands follow unless they are given others.
     #[serde(default, skip_serializing_if = "AskedOptions::is_default")]
     pub options: AskedOptions,
+    /// Signatures that the run was begun with.
+    #[serde(default, skip_serializing_if = "RunSignatures::is_empty")]
+    pub signatures: RunSignatures,
 }
 
 /// Options of the command that began a run, so far as they outlive it.
@@ -319,9 +325,9 @@ pub enum JournalError {
     /// Directory of all runs, which is made together with `.rollup` and is never removed.
     #[error("`{path}` is missing: the records of all runs are lost")]
     Missing { path: String },
-    /// Journal of a later version of rollup.
-    #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
-    TooNew { path: String, format: u32 },
+    /// Journal of a newer version of rollup.
+    #[error("the journal `{path}` {format}")]
+    TooNew { path: String, format: NewerFormat },
     /// Failed disk operation.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -543,7 +549,14 @@ impl LineError {
     fn at(self, path: String) -> JournalError {
         match self {
             LineError::Damaged(line, damage) => JournalError::Damaged { path, line, damage },
-            LineError::TooNew(format) => JournalError::TooNew { path, format },
+            LineError::TooNew(found) => JournalError::TooNew {
+                path,
+                format: NewerFormat {
+                    word: "format",
+                    found,
+                    known: FORMAT,
+                },
+            },
         }
     }
 }

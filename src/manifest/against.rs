@@ -11,7 +11,7 @@ use super::services::services_known;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
 use crate::deployment::platforms;
-use crate::document::{Code, Reader, Severity, brief, misspelling_of, some_of};
+use crate::document::{Code, MeantName, Reader, Severity, brief, misspelling_of, some_of};
 use crate::names::same_name;
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
@@ -69,8 +69,9 @@ fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
     }
 }
 
-fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: Option<&str>) {
+fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: Option<MeantName>) {
     let finding = reader.report(fault.code(), span, fault.to_string());
+    let is_near = near.is_some();
     finding.did_you_mean(near);
     if let Some(label) = fault.label() {
         finding.label(label);
@@ -84,19 +85,15 @@ fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: 
         }
         Fault::NotThere { .. } => {
             finding.level(Severity::Note);
-            finding.help = fault.help().filter(|_| near.is_none()).map(str::to_owned);
+            finding.help = fault.help().filter(|_| !is_near).map(str::to_owned);
         }
-        Fault::Unknown { .. } if near.is_some() => {}
+        Fault::Unknown { .. } if is_near => {}
         _ => finding.help = fault.help().map(str::to_owned),
     }
 }
 
 /// Returns the name of the deployment that is most like an unknown one.
-fn nearest_name<'d>(
-    reader: &mut Reader<'_>,
-    site: &'d Description,
-    fault: &Fault,
-) -> Option<&'d str> {
+fn nearest_name(reader: &mut Reader<'_>, site: &Description, fault: &Fault) -> Option<MeantName> {
     let (kind, name) = match fault {
         Fault::Unknown { kind, name, .. } => (kind, name),
         Fault::UnlistedItem { name, .. }
@@ -113,10 +110,12 @@ fn nearest_name<'d>(
     match kind {
         NameKind::Group => {
             let by_last = reader.suggestion(site.groups.len(), || site.group_ending(name));
-            by_last.or_else(|| reader.nearest(name, site.group_paths()))
+            by_last
+                .map(MeantName::from)
+                .or_else(|| reader.nearest(name, site.group_paths()))
         }
         NameKind::Item => reader.nearest(name, site.item_names()),
-        NameKind::Procedure => reader.suggestion(site.items.len(), || site.nearest_procedure(name)),
+        NameKind::Procedure => reader.nearest(name, site.procedure_names()),
         NameKind::Role => reader.nearest(name, site.role_names()),
         NameKind::Service => reader.nearest(name, site.service_names()),
     }

@@ -157,11 +157,11 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
         };
         reader
             .report(Code::InvalidRemovedBy, &reference.span, message)
-            .did_you_mean(near)
+            .did_you_mean(near.clone())
             .help(help);
         if let Some(near) = near {
-            reference.id = ids.get(&CaseFolded::of(near)).copied().map(StepId);
-            reference.text = near.to_owned();
+            reference.id = ids.get(&CaseFolded::of(&near.name)).copied().map(StepId);
+            reference.text = near.name;
         }
     }
 }

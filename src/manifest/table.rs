@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::draft::*;
 use super::shapes::MANIFEST;
 use super::*;
-use crate::document::{Code, Reader, Severity, some_of};
+use crate::document::{Code, MeantName, Reader, Severity, some_of};
 
 /// Size in bytes of the sectors that an installer package consists of.
 const SECTOR: u64 = 512;
@@ -146,14 +146,16 @@ fn unlisted_file(
     let names = table.rows.iter().map(|row| row.name.value.as_str());
     let near = match elsewhere[..] {
         [] => reader.nearest(name.as_str(), names),
-        [only] if name.directories().next().is_none() => Some(table.rows[only].name.value.as_str()),
+        [only] if name.directories().next().is_none() => {
+            Some(MeantName::from(table.rows[only].name.value.as_str()))
+        }
         // Files for several platforms differ in their directories only.
         _ => None,
     };
     let message = format!("`{name}` is {use_of_file}, but is not in the file table");
     let finding = reader.report(Code::NotListed, &file.span, message);
     finding
-        .did_you_mean(near)
+        .did_you_mean(near.clone())
         .help("correct the name, or add its row to `[payload] files`");
     if near.is_none() && !elsewhere.is_empty() {
         let names = elsewhere
@@ -161,7 +163,7 @@ fn unlisted_file(
             .map(|at| table.rows[*at].name.value.as_str());
         finding.note(format!("the table has {}", some_of(names)));
     }
-    let near = near.and_then(|near| by_name.get(&CaseFolded::of(near)));
+    let near = near.and_then(|near| by_name.get(&CaseFolded::of(&near.name)));
     for row in elsewhere.iter().chain(near) {
         table.rows[*row].is_used = true;
     }

@@ -6,6 +6,7 @@
 
 mod compare;
 mod directories;
+mod listing;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::names::{CaseFolded, PayloadPath, RelPath, Version};
 use crate::phase::Phase;
 
 pub use compare::{PayloadDifference, compare, not_utf8};
+pub use listing::PayloadNames;
 
 use directories::Directories;
 

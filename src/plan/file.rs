@@ -9,6 +9,7 @@ use super::compare::{differences_of_values, value_of};
 use super::{
     Context, Entry, EntryKind, ExpectedState, NewEntryKind, Plan, SCHEMA, Swap, digest_of,
 };
+use crate::deployment::newer::NewerFormat;
 use crate::names::{Digest, Hasher, RelPath};
 
 impl Plan {
@@ -99,9 +100,9 @@ pub enum PlanFileError {
     /// The text is not JSON of a plan.
     #[error("it is not a plan: {0}")]
     NotAPlan(String),
-    /// The plan has a schema that this version does not read.
-    #[error("it has schema {0}; this version of rollup reads schema {SCHEMA}")]
-    UnknownSchema(u32),
+    /// The plan is one of a newer version of rollup.
+    #[error("it {0}")]
+    TooNew(NewerFormat),
     /// The plan has a key, or a spelling of a value, that this version does not write.
     #[error("`{0}` is not known to this version of rollup")]
     Unknown(String),
@@ -125,8 +126,16 @@ pub fn parse_value(document: &Value) -> Result<Plan, PlanFileError> {
         schema: u32,
     }
     let VersionOnly { schema } = VersionOnly::deserialize(document).map_err(not_a_plan)?;
+    if schema > SCHEMA {
+        return Err(PlanFileError::TooNew(NewerFormat {
+            word: "schema",
+            found: schema,
+            known: SCHEMA,
+        }));
+    }
     if schema != SCHEMA {
-        return Err(PlanFileError::UnknownSchema(schema));
+        let fault = format!("no version of rollup writes schema {schema}");
+        return Err(PlanFileError::NotAPlan(fault));
     }
     let plan = Plan::deserialize(document).map_err(not_a_plan)?;
     let understood = value_of(&plan);
@@ -142,6 +151,13 @@ pub fn parse_value(document: &Value) -> Result<Plan, PlanFileError> {
         return Err(PlanFileError::Changed);
     }
     Ok(plan)
+}
+
+/// Reads a plan whose digests do not match its contents, to find out what was changed in it. It must
+/// not be used for anything else.
+pub fn parse_changed(document: &Value) -> Option<Plan> {
+    let is_changed = matches!(parse_value(document), Err(PlanFileError::Changed));
+    Plan::deserialize(document).ok().filter(|_| is_changed)
 }
 
 fn not_a_plan(error: serde_json::Error) -> PlanFileError {

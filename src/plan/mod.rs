@@ -47,7 +47,7 @@ pub use availability::RoleOutage;
 pub use compare::{PlanDifference, differences, differences_of_context};
 pub use context::{ConsoleGroup, ConsoleInstance, ConsoleItem, ConsoleServer, Context};
 pub use documented::{CheckedPrerequisite, DocumentedFacts, FileTableRow};
-pub use file::{PlanFileError, parse, parse_value};
+pub use file::{PlanFileError, parse, parse_changed, parse_value};
 pub use interest::interest;
 pub use lagging::{
     Lagging, LaggingPlace, LaggingServer, copied_files, directories_of_no_instance, lagging,

@@ -19,6 +19,7 @@ use super::{
     PlannedStep, SCHEMA, Subject, Swap, bytes, digest_of, requirements,
 };
 use crate::deployment::applied::AppliedRecord;
+use crate::deployment::records::RecordError;
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::FileKind;
 use crate::document::{Code, Severity};
@@ -106,10 +107,9 @@ struct Remarks {
 
 /// Returns the reasons that exclude any plan.
 fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
-    let fault = |(file, why): &(RelPath, String)| {
+    let fault = |(file, why): &(RelPath, RecordError)| {
         let message = format!("`{file}` cannot be used: {why}");
-        let help = "repair it by hand, or restore it from a backup";
-        Reason::new(ReasonKind::Invalid, message).help(help)
+        Reason::new(ReasonKind::Invalid, message).help(why.help())
     };
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
     // The plan may be the very one that is staged.

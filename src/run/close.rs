@@ -8,6 +8,7 @@ use super::past::emptied_paths;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
+use crate::deployment::tree::Tree;
 use crate::journal::{
     Accepted, Damaged, JournalWriter, Outcome, PendingAction, QuarantineNote, Record, Restarts,
     Run, RunState, next_count, runs,
@@ -93,15 +94,15 @@ pub fn acknowledge(
 /// # Errors
 ///
 /// Errors other than damage: a failed disk operation, or records of a later version.
-pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunError> {
+pub fn unusable_runs(tree: &Tree) -> Result<Vec<UnusableRun>, RunError> {
     let mut unusable = Vec::new();
-    for run in runs(disk.tree())? {
+    for run in runs(tree)? {
         let used = match run.state() {
             RunState::Damaged(Damaged::Interrupted) => Err(RunError::DamagedJournal {
                 run: run.name().to_owned(),
                 fault: run.fault.clone().unwrap_or_default(),
             }),
-            RunState::Unfinished(_) => load_plan(disk.tree(), &run.directory).map(|_| ()),
+            RunState::Unfinished(_) => load_plan(tree, &run.directory).map(|_| ()),
             _ => Ok(()),
         };
         match used {
@@ -119,7 +120,7 @@ pub fn unusable_runs(disk: &LockedDeployment) -> Result<Vec<UnusableRun>, RunErr
 fn is_damage(error: &RunError) -> bool {
     match error {
         RunError::DamagedJournal { .. } => true,
-        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::UnknownSchema(_)),
+        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::TooNew(_)),
         _ => false,
     }
 }

@@ -18,6 +18,9 @@ pub fn is_made_by_staging(parts: &[&str], kind: FileKind) -> bool {
         ([name], FileKind::File) => RunDir::FILES.contains(name),
         ([name], FileKind::Directory) => RunDir::DIRECTORIES.contains(name),
         ([RunDir::SOURCES, source], FileKind::File) => is_number(source),
+        ([RunDir::APPROVALS, approval], FileKind::File) => {
+            is_number(approval.strip_suffix(".sig").unwrap_or(approval))
+        }
         ([RunDir::MANUAL, _, ..], FileKind::Directory)
         | ([RunDir::MANUAL, _, _, ..], FileKind::File) => true,
         ([RunDir::SLOTS_STAGING, slot], FileKind::Directory) => is_number(slot),

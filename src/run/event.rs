@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::lock::{host, user};
-use crate::journal::{Answer, AnswerSource, Direction, Outcome};
+use crate::journal::{Answer, AnswerSource, Direction, Outcome, RunSignatures};
 use crate::names::{Digest, RelPath};
 use crate::plan::{Operation, OperationKind, Plan, Subject, TargetState};
 
@@ -25,6 +25,9 @@ pub enum Event {
         run: String,
         /// Number of bytes that will be staged.
         bytes: u64,
+        /// Signatures that the run was begun with.
+        #[serde(default, skip_serializing_if = "RunSignatures::is_empty")]
+        signatures: RunSignatures,
     },
     /// Staging is complete: everything is on disk and was verified by reading it.
     Staged {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::attributes;
 use super::check::{self, ChangedFilePolicy, IfMissing, NewObjects, nothing_to_roll_back};
@@ -188,13 +189,7 @@ pub fn resume(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
-    let exceptions = exceptions_of(disk, run, &plan)?;
-    let new_objects = NewObjects::StagedEarlier;
-    let fingerprints = check::forward(disk, &plan, &run.directory, new_objects, &checking)?;
-    let missing = IfMissing::Changed;
-    check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
-    check_not_stopped(listener)?;
+    let (checking, exceptions, fingerprints) = ready_forward(disk, run, &plan, listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => {
@@ -228,6 +223,37 @@ pub fn resume(
     }))
 }
 
+/// Checks that an open run can be resumed, without changing anything.
+///
+/// # Errors
+///
+/// As [`resume`], before its first change.
+pub fn check_resume(
+    disk: &LockedDeployment,
+    run: &Run,
+    listener: &mut dyn Listener,
+) -> Result<(), RunError> {
+    let plan = load_plan(disk.tree(), &run.directory)?;
+    ready_forward(disk, run, &plan, listener).map(drop)
+}
+
+/// Checks that the walk forward can begin.
+fn ready_forward(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+    listener: &mut dyn Listener,
+) -> Result<(Arc<Phase>, BackwardExceptions, Fingerprints), RunError> {
+    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
+    let exceptions = exceptions_of(disk, run, plan)?;
+    let new_objects = NewObjects::StagedEarlier;
+    let fingerprints = check::forward(disk, plan, &run.directory, new_objects, &checking)?;
+    let missing = IfMissing::Changed;
+    check::unchanged(disk, plan, &run.directory, &exceptions, missing, &checking)?;
+    check_not_stopped(listener)?;
+    Ok((checking, exceptions, fingerprints))
+}
+
 /// Rolls an unfinished run back, to its start or to just behind its last point of no return.
 ///
 /// # Errors
@@ -240,18 +266,7 @@ pub fn undo(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
-    let reasons = nothing_to_roll_back(disk.tree(), run, &plan)?;
-    if !reasons.is_empty() {
-        return Err(RunError::NotReady(reasons));
-    }
-    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
-    let exceptions = exceptions_of(disk, run, &plan)?;
-    check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
-    if if_changed == ChangedFilePolicy::Refuse {
-        let missing = IfMissing::AsBefore;
-        check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
-    }
-    check_not_stopped(listener)?;
+    let (checking, exceptions) = ready_back(disk, run, &plan, if_changed, listener)?;
     let mut journal = JournalWriter::resume(disk, &run.directory)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         let unmanaged = unmanaged_now(disk.tree(), &plan, &run.directory)?;
@@ -284,6 +299,29 @@ pub fn undo(
         },
         None,
     ))
+}
+
+/// Checks that the walk back of an open run can begin.
+pub(super) fn ready_back(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+    if_changed: ChangedFilePolicy,
+    listener: &mut dyn Listener,
+) -> Result<(Arc<Phase>, BackwardExceptions), RunError> {
+    let reasons = nothing_to_roll_back(disk.tree(), run, plan)?;
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons));
+    }
+    let checking = begin_checking(listener, plan.old_bytes() + plan.new_bytes());
+    let exceptions = exceptions_of(disk, run, plan)?;
+    check::back(disk, plan, &run.directory, &exceptions, &checking)?;
+    if if_changed == ChangedFilePolicy::Refuse {
+        let missing = IfMissing::AsBefore;
+        check::unchanged(disk, plan, &run.directory, &exceptions, missing, &checking)?;
+    }
+    check_not_stopped(listener)?;
+    Ok((checking, exceptions))
 }
 
 /// Returns what a backward walk of an open run leaves as it is. Only one that was finished before

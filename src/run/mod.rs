@@ -74,7 +74,8 @@ pub use debris::{is_made_by_staging, path_parts};
 pub use event::Event;
 pub use examine::{RunExamination, changes_since_plan, examine};
 pub use executor::{
-    Cleared, Ended, clear_interrupted_staging, commit, discard_staged, load_plan, resume, undo,
+    Cleared, Ended, check_resume, clear_interrupted_staging, commit, discard_staged, load_plan,
+    resume, undo,
 };
 pub use from_slots::rebuild_journal;
 pub use measure::{Difference, differences};
@@ -86,10 +87,10 @@ pub use preflight::{Preflight, Risk, preflight, preflight_of_walk, risk};
 pub use prune::{
     LostFile, keeps_objects, kept_bytes, lost_files, prune, refuse_mounted, slot_entries,
 };
-pub use reopen::reopen;
+pub use reopen::{check_undo, reopen};
 pub use restarts::after_rollback;
 pub use secrets::unset_secrets;
-pub use stage::{RunRequest, StagedRun, next_run, stage};
+pub use stage::{RunRequest, SignedFiles, SignedStatement, StagedRun, next_run, stage};
 pub use undoable::{
     LeftByRollback, UndoAnswer, UndoCheck, kept_object_faults, left_by_rollback, undo_answers,
 };

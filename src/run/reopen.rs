@@ -1,15 +1,17 @@
 //! Undo of a finished run: the same directories, the same walk, backward.
 
+use std::sync::Arc;
+
 use super::check::{self, ChangedFilePolicy, IfMissing};
 use super::executor::{
-    Ended, Rollback, RunEnd, close, load_plan, make_containers_of, roll_back, turn,
+    Ended, Rollback, RunEnd, close, load_plan, make_containers_of, ready_back, roll_back, turn,
 };
 use super::fingerprints::Fingerprints;
 use super::measure::measure;
 use super::restarts::{after_rollback, started};
 use super::undoable::{UndoCheck, unmanaged_in_objects};
 use super::unmanaged::unmanaged_now;
-use super::walk::SwapWalk;
+use super::walk::{BackwardExceptions, SwapWalk};
 use super::{Event, Listener, RunError, begin_checking, check_not_stopped};
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
@@ -34,27 +36,10 @@ pub fn reopen(
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.directory)?;
     let checked = UndoCheck::new(disk.tree(), runs, site);
-    let reasons = checked.reasons(run)?;
-    if !reasons.is_empty() {
-        return Err(RunError::NotReady(reasons));
-    }
-    // The new objects are compared with the plan, and then with the state to return to.
-    let bytes = plan.old_bytes() + 2 * plan.new_bytes();
-    let checking = begin_checking(listener, bytes);
-    let exceptions = checked.exceptions(run, &plan);
+    let (checking, exceptions) = ready_to_reopen(disk, &checked, run, &plan, if_changed, listener)?;
     let unmanaged = unmanaged_in_objects(disk.tree(), run, &plan, &exceptions.left_alone)?;
     let mut unmanaged: Vec<RelPath> = unmanaged.into_iter().map(|(_, file)| file).collect();
     unmanaged.sort();
-    check::back(disk, &plan, &run.directory, &exceptions, &checking)?;
-    match if_changed {
-        ChangedFilePolicy::Refuse => {
-            let missing = IfMissing::Changed;
-            check::unchanged(disk, &plan, &run.directory, &exceptions, missing, &checking)?;
-        }
-        ChangedFilePolicy::Discard => {
-            check::nothing_gone(disk, &plan, &run.directory, &exceptions)?;
-        }
-    }
     let measured = measured_now(disk, &plan, &checking)?;
     drop(checking);
     check_not_stopped(listener)?;
@@ -90,6 +75,57 @@ pub fn reopen(
         } if !error.is_lost_write() => go_forward_again(&mut walk, error, measured),
         ended => ended,
     })
+}
+
+/// Checks that a run can be rolled back, finished or not, without changing anything.
+///
+/// # Errors
+///
+/// As [`reopen`] and [`super::undo`], before their first change.
+pub fn check_undo(
+    disk: &LockedDeployment,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+    if_changed: ChangedFilePolicy,
+    listener: &mut dyn Listener,
+) -> Result<(), RunError> {
+    let plan = load_plan(disk.tree(), &run.directory)?;
+    if run.is_open() {
+        return ready_back(disk, run, &plan, if_changed, listener).map(drop);
+    }
+    let checked = UndoCheck::new(disk.tree(), runs, site);
+    ready_to_reopen(disk, &checked, run, &plan, if_changed, listener).map(drop)
+}
+
+/// Checks that the walk back of a finished run can begin.
+fn ready_to_reopen(
+    disk: &LockedDeployment,
+    checked: &UndoCheck<'_>,
+    run: &Run,
+    plan: &Plan,
+    if_changed: ChangedFilePolicy,
+    listener: &mut dyn Listener,
+) -> Result<(Arc<Phase>, BackwardExceptions), RunError> {
+    let reasons = checked.reasons(run)?;
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons));
+    }
+    // The new objects are compared with the plan, and then with the state to return to.
+    let bytes = plan.old_bytes() + 2 * plan.new_bytes();
+    let checking = begin_checking(listener, bytes);
+    let exceptions = checked.exceptions(run, plan);
+    check::back(disk, plan, &run.directory, &exceptions, &checking)?;
+    match if_changed {
+        ChangedFilePolicy::Refuse => {
+            let missing = IfMissing::Changed;
+            check::unchanged(disk, plan, &run.directory, &exceptions, missing, &checking)?;
+        }
+        ChangedFilePolicy::Discard => {
+            check::nothing_gone(disk, plan, &run.directory, &exceptions)?;
+        }
+    }
+    Ok((checking, exceptions))
 }
 
 /// Returns the digest of the state that a failing rollback goes forward to.

@@ -29,7 +29,8 @@ use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{DiskError, FileKind, Tree, hash_and};
 use crate::installer::{Installer, PackagedFile, ReadSeek, SiblingFiles, Sink};
 use crate::journal::{
-    AskedOptions, FORMAT, JournalError, JournalWriter, Opened, Record, RunSubject, next_number,
+    AskedOptions, FORMAT, JournalError, JournalWriter, Opened, Record, RunSignatures, RunSubject,
+    next_number,
 };
 use crate::names::{Digest, Escaped, RelPath, same_name};
 use crate::payload::Payload;
@@ -59,6 +60,26 @@ pub struct RunRequest<'a> {
     pub confirmed: Vec<String>,
     /// Options of the command, which later commands follow.
     pub options: AskedOptions,
+    /// Signatures that the run is begun with, as they are recorded.
+    pub signatures: RunSignatures,
+    /// The signatures themselves, which the run's directory keeps.
+    pub signed: SignedFiles,
+}
+
+/// Files with signatures, as they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedFiles {
+    /// Approvals of the plan.
+    pub approvals: Vec<SignedStatement>,
+    /// Signature of the manifest.
+    pub manifest: Option<String>,
+}
+
+/// Statement with its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedStatement {
+    pub statement: String,
+    pub signature: String,
 }
 
 /// Stages a plan in a new run directory.
@@ -180,6 +201,7 @@ impl<'a> Stager<'a> {
         listener.report(&Event::Opened {
             run: self.run.name().to_owned(),
             bytes: self.bytes(),
+            signatures: request.signatures.clone(),
         });
         let mut journal = JournalWriter::begin(self.disk, &self.run)?;
         let opened = opened(self.plan, request);
@@ -190,6 +212,7 @@ impl<'a> Stager<'a> {
         }
         self.disk
             .write_own(&self.run.plan(), self.plan.to_json().as_bytes())?;
+        self.keep_signatures(&request.signed)?;
         // Who owns a directory in a slot could remove what an undo needs.
         self.disk
             .make_own_directory(&self.run.slots(), OwnAccess::Writers)?;
@@ -197,6 +220,27 @@ impl<'a> Stager<'a> {
             .make_own_directory(&self.run.sources(), OwnAccess::Writers)?;
         self.make_manual_directories()?;
         Ok(journal)
+    }
+
+    /// Writes the signatures that the run is begun with. They are on disk before `staged` says so.
+    fn keep_signatures(&self, signed: &SignedFiles) -> Result<(), RunError> {
+        if let Some(signature) = &signed.manifest {
+            self.disk
+                .write_own(&self.run.manifest_signature(), signature.as_bytes())?;
+        }
+        if signed.approvals.is_empty() {
+            return Ok(());
+        }
+        self.disk
+            .make_own_directory(&self.run.approvals(), OwnAccess::Shared)?;
+        for (number, signed) in (1..).zip(&signed.approvals) {
+            let (statement, signature) = (&signed.statement, &signed.signature);
+            self.disk
+                .write_own(&self.run.approval(number), statement.as_bytes())?;
+            self.disk
+                .write_own(&self.run.approval_signature(number), signature.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Makes the directories for the files of manual steps.
@@ -606,6 +650,7 @@ pub(super) fn opened(plan: &Plan, request: &RunRequest<'_>) -> Opened {
         plan: plan.digest.expect("only a plan with a payload is run"),
         confirmed: request.confirmed.clone(),
         options: request.options.clone(),
+        signatures: request.signatures.clone(),
     }
 }
 

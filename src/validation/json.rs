@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fingerprint::fingerprints;
-use super::{Document, FindingCounts, UnreadableFile, Validation};
+use super::{Correction, Document, FindingCounts, UnreadableFile, Validation};
 use crate::document::FindingRecord;
 
 /// Report on several documents.
@@ -19,6 +19,10 @@ pub struct ValidationDocument<'a> {
     /// TOML files in directories that are neither manifest nor deployment.
     passed_over: &'a [String],
     findings: Vec<FindingRow<'a>>,
+    /// Warnings and notes that comments of the documents allow; they are not counted.
+    allowed: Vec<AllowedRow<'a>>,
+    /// Corrections that `--fix` made, before the findings.
+    corrections: &'a [Correction],
 }
 
 /// Document, with the number of its findings.
@@ -38,6 +42,15 @@ struct FindingRow<'a> {
     fingerprint: String,
 }
 
+/// Finding that a comment allows.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AllowedRow<'a> {
+    #[serde(flatten)]
+    row: FindingRow<'a>,
+    /// Line of the comment.
+    allowed_by: u32,
+}
+
 impl Validation {
     /// Returns all findings; the caller adds the outcome of the command.
     pub fn document(&self) -> ValidationDocument<'_> {
@@ -46,12 +59,21 @@ impl Validation {
             kind: document.kind.name(),
             counts: document.counts(),
         });
+        let (mut findings, mut allowed) = (Vec::new(), Vec::new());
+        for (row, allowed_by) in self.documents.iter().flat_map(Document::rows) {
+            match allowed_by {
+                None => findings.push(row),
+                Some(allowed_by) => allowed.push(AllowedRow { row, allowed_by }),
+            }
+        }
         ValidationDocument {
             counts: self.counts(),
             files: files.collect(),
             unread: &self.unread,
             passed_over: &self.passed_over,
-            findings: self.documents.iter().flat_map(Document::rows).collect(),
+            findings,
+            allowed,
+            corrections: &self.corrections,
         }
     }
 }
@@ -67,13 +89,18 @@ impl Document {
         }
     }
 
-    fn rows(&self) -> Vec<FindingRow<'_>> {
-        let sorted = self.findings.sorted();
+    /// Returns every finding, with the line of the comment that allows it.
+    fn rows(&self) -> Vec<(FindingRow<'_>, Option<u32>)> {
+        let sorted = self.findings.sorted_with_allowed();
         let fingerprints = fingerprints(&sorted, &self.source);
         let rows = sorted.iter().zip(fingerprints);
-        rows.map(|(finding, fingerprint)| FindingRow {
-            finding: finding.record(&self.source),
-            fingerprint,
+        rows.map(|(finding, fingerprint)| {
+            let finding_record = finding.record(&self.source);
+            let row = FindingRow {
+                finding: finding_record,
+                fingerprint,
+            };
+            (row, finding.allowed_by)
         })
         .collect()
     }

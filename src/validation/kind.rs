@@ -1,8 +1,10 @@
-//! Recognition of manifests and deployments before anything is parsed.
+//! Recognition of manifests and deployments before anything is parsed, and of what people name in
+//! their place.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::article;
 use crate::deployment::item_dir::ItemDir;
 use crate::document::{Source, nearest};
 use crate::names::same_name;
@@ -45,7 +47,7 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
         return Some(DocumentKind::Deployment);
     }
     let keys = top_keys(source.text());
-    let any = |of: &[&str]| of.iter().any(|key| keys.contains(key));
+    let any = |of: &[&str]| any_of(&keys, of);
     match (any(&MANIFEST_KEYS), any(&DEPLOYMENT_KEYS)) {
         (true, _) => Some(DocumentKind::Manifest),
         (false, _) if any(&APPLIED_RECORD_KEYS) => None,
@@ -61,6 +63,107 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
             manifest.or_else(|| resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment))
         }
     }
+}
+
+/// Document that is neither a manifest nor a deployment, and that another command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherDocument {
+    Article,
+    /// HTML page that rollup made of a plan or a run.
+    Page,
+    SavedPlan,
+    /// Record of a rollup, an item or a service.
+    Record,
+    Journal,
+    Events,
+    /// File that is not a text.
+    Binary(&'static str),
+}
+
+impl OtherDocument {
+    /// Recognizes a document that [`kind_of`] does not know; `None` if it is unknown here, too.
+    pub fn of(source: &Source) -> Option<Self> {
+        if let Some(format) = source.binary_format() {
+            return Some(OtherDocument::Binary(format));
+        }
+        if source.is_unreadable() || kind_of(source).is_some() {
+            return None;
+        }
+        let text = source.text().trim_start_matches('\u{feff}').trim_start();
+        let has = |words: &[&str]| words.iter().all(|word| text.contains(word));
+        let keys = top_keys(text);
+        let has_keys = |of: &[&str]| of.iter().all(|key| keys.contains(key));
+        match text.as_bytes().first()? {
+            b'<' if has(&["<meta name=\"generator\" content=\"rollup\">"]) => {
+                Some(OtherDocument::Page)
+            }
+            b'{' if has(&["\"elapsed_us\"", "\"event\""]) => Some(OtherDocument::Events),
+            b'{' if has(&["\"digest\"", "\"steps\""]) => Some(OtherDocument::SavedPlan),
+            b'{' => None,
+            b'0'..=b'9' if is_journal(text) => Some(OtherDocument::Journal),
+            _ if has_keys(&["schema", "state"])
+                || has_keys(&["schema", "running", "enabled"])
+                || has_keys(&["schema", "manifest"]) && any_of(&keys, &APPLIED_RECORD_KEYS) =>
+            {
+                Some(OtherDocument::Record)
+            }
+            _ => article::import(source.text().as_bytes())
+                .is_ok()
+                .then_some(OtherDocument::Article),
+        }
+    }
+
+    /// Returns what it is, with its article.
+    pub fn description(self) -> &'static str {
+        match self {
+            OtherDocument::Article => "an article",
+            OtherDocument::Page => "a page that rollup made",
+            OtherDocument::SavedPlan => "a saved plan",
+            OtherDocument::Record => "a record of rollup",
+            OtherDocument::Journal => "the journal of a run",
+            OtherDocument::Events => "the log of a run",
+            OtherDocument::Binary(format) => format,
+        }
+    }
+
+    /// Returns what to type in place of a manifest, with the path of the document.
+    pub fn advice(self, path: &str) -> String {
+        match self {
+            OtherDocument::Article => {
+                format!("`rollup import {path} -o FILE` drafts a manifest from it")
+            }
+            OtherDocument::Page => {
+                "name the manifest, or a plan that `rollup plan MANIFEST --save FILE` wrote"
+                    .to_owned()
+            }
+            OtherDocument::SavedPlan => {
+                format!("name the manifest that it was made from; `rollup show {path}` prints it")
+            }
+            OtherDocument::Record => "name the manifest of the rollup".to_owned(),
+            OtherDocument::Journal => {
+                "`rollup history` prints what is recorded of the runs".to_owned()
+            }
+            OtherDocument::Events => "`rollup report last` makes a report of it".to_owned(),
+            OtherDocument::Binary("a PDF") => {
+                "save the article as text or as a page: `rollup import` drafts a manifest from it"
+                    .to_owned()
+            }
+            OtherDocument::Binary(_) => format!("`rollup inspect {path}` prints what is in it"),
+        }
+    }
+}
+
+fn any_of(keys: &BTreeSet<&str>, of: &[&str]) -> bool {
+    of.iter().any(|key| keys.contains(key))
+}
+
+/// Returns whether a text begins like a journal: a number, a checksum, and a record.
+fn is_journal(text: &str) -> bool {
+    let mut words = text.splitn(3, ' ');
+    let mut next = || words.next().unwrap_or_default();
+    let (number, checksum, record) = (next(), next(), next());
+    let is_checksum = checksum.len() == 16 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
+    number.bytes().all(|b| b.is_ascii_digit()) && is_checksum && record.starts_with('{')
 }
 
 /// Returns the top-level keys of a document: those before its first header, and the first part of

@@ -97,11 +97,17 @@ impl LintLevels {
         Ok(Self(by_selector))
     }
 
-    /// Sets the levels of findings, and removes the allowed ones.
+    /// Sets the levels of findings, and removes the allowed ones. No comment of the document allows
+    /// what is denied by its code.
     pub fn apply(&self, findings: &mut Findings) {
         if !self.0.is_empty() {
+            findings.forbid_to_allow(|code| self.denies(code));
             findings.set_levels(|code, level| self.level_of(code, level));
         }
+    }
+
+    fn denies(&self, code: Code) -> bool {
+        self.0.get(&FindingSelector::Code(code)) == Some(&LintLevel::Deny)
     }
 
     fn level_of(&self, code: Code, level: Severity) -> Option<Severity> {

@@ -2,15 +2,17 @@
 //!
 //! A manifest is checked by itself, against the deployment, payload and article that are given, and
 //! against the other manifests; a `deployment.toml` by itself. The findings get the levels that the
-//! caller chooses and are then reported in one of four formats, which have the same content.
+//! caller chooses and are then reported in one of several formats, which have the same content.
 
 mod article;
 mod fingerprint;
+mod fix;
 mod github;
 mod json;
 mod kind;
 mod levels;
 mod sarif;
+mod signature;
 mod text;
 
 use rayon::prelude::*;
@@ -18,13 +20,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use article::Article;
+pub use fix::{Corrected, Correction, corrected};
 pub use json::ValidationDocument;
-pub use kind::{DocumentKind, kind_of};
+pub use kind::{DocumentKind, OtherDocument, kind_of};
 pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, UnknownFindingsError};
+pub use sarif::{FindingsUrl, InvalidUrlError};
+pub use signature::ManifestSignatures;
 
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::document::{Code, Findings, Severity, Source};
+use crate::document::{Code, Finding, Findings, Severity, Source};
 use crate::manifest::{self, Checks, FileTable, Manifest, ParsedManifest};
 use crate::payload::{Payload, compare};
 use crate::phase::Phase;
@@ -38,6 +43,29 @@ pub struct ValidationContext<'a> {
     pub payload: Option<(&'a Payload, &'a Phase)>,
     /// Article from which the manifest was made.
     pub article: Option<&'a Article>,
+    /// Signatures that the manifests need.
+    pub signatures: Option<&'a ManifestSignatures>,
+}
+
+impl ValidationContext<'_> {
+    /// Returns whether findings of this kind could be found, as everything that they are checked
+    /// against is given.
+    fn is_checked(&self, code: Code, are_several: bool) -> bool {
+        let together = [
+            Code::RelationCycle,
+            Code::MissingInclude,
+            Code::SameRollup,
+            Code::OmittedFiles,
+        ];
+        match &code.number()[..4] {
+            "RU04" => are_several || !together.contains(&code),
+            // Names of items mean something only with a deployment.
+            "RU03" | "RU06" => self.deployment.is_some(),
+            "RU07" => self.payload.is_some(),
+            "RU08" => self.article.is_some(),
+            _ => true,
+        }
+    }
 }
 
 /// Document with its findings.
@@ -60,6 +88,8 @@ pub struct UnreadableFile {
 pub struct Validation {
     pub documents: Vec<Document>,
     pub unread: Vec<UnreadableFile>,
+    /// Corrections that were made before the documents were checked.
+    pub corrections: Vec<Correction>,
     /// TOML files in directories that are neither a manifest nor a deployment.
     pub passed_over: Vec<String>,
 }
@@ -85,8 +115,15 @@ impl Validation {
         let mut together: Vec<_> = manifests
             .map(|document| (&document.source, &mut document.findings))
             .collect();
-        if together.len() > 1 {
+        let are_several = together.len() > 1;
+        if are_several {
             manifest::check_together(&mut together);
+        }
+        for document in &mut documents {
+            let is_checked = |code| against.is_checked(code, are_several);
+            document
+                .findings
+                .allow_by_comments(&document.source, is_checked);
         }
         Self {
             documents,
@@ -113,6 +150,27 @@ impl Validation {
         counts
     }
 
+    /// Returns the number of findings that comments of the documents allow.
+    pub fn allowed(&self) -> usize {
+        let of = |document: &Document| {
+            let all = document.findings.sorted_with_allowed();
+            all.iter().filter(|one| one.allowed_by.is_some()).count()
+        };
+        self.documents.iter().map(of).sum()
+    }
+
+    /// Returns the number of findings that a correction would remove.
+    pub fn fixable(&self) -> usize {
+        let of = |document: &Document| {
+            let is_fixable = |finding: &&&Finding| {
+                let replacement = finding.only_replacement(&document.source);
+                replacement.is_some()
+            };
+            document.findings.sorted().iter().filter(is_fixable).count()
+        };
+        self.documents.iter().map(of).sum()
+    }
+
     /// Returns the code of the first of the most severe findings, unless all are notes.
     pub fn foremost(&self) -> Option<Code> {
         let all = self
@@ -132,6 +190,17 @@ impl Document {
             None => source,
         };
         let mut findings = Findings::default();
+        if let Some(other) = OtherDocument::of(&source) {
+            let message = format!("the document is {}, not a manifest", other.description());
+            findings
+                .add(Code::OtherFormat, 0..0, message)
+                .help(other.advice(source.name()));
+            return Self {
+                source,
+                kind,
+                findings,
+            };
+        }
         match kind {
             DocumentKind::Deployment => drop(describe::parse(&source, &mut findings)),
             DocumentKind::Manifest => {
@@ -139,6 +208,9 @@ impl Document {
                     deployment: against.deployment,
                 };
                 let read = manifest::check(&source, &checks, &mut findings);
+                if let Some(signatures) = against.signatures {
+                    signatures.check(&source, &mut findings);
+                }
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
                 }

@@ -2,6 +2,8 @@
 //!
 //! Built without a library: the report uses a dozen of the standard's hundreds of properties.
 
+use std::str::FromStr;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,6 +18,44 @@ const SCHEMA: &str =
 /// Name of the fingerprint; its number increases when the computation changes.
 const FINGERPRINT: &str = "rollupFinding/v1";
 
+/// Address of the page of findings, as it is published somewhere: that of the manual is
+/// `findings.html`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingsUrl(String);
+
+/// Error of a text that is not the address of a page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("give the address of a page, such as `https://manual.example/findings.html`")]
+pub struct InvalidUrlError;
+
+impl FromStr for FindingsUrl {
+    type Err = InvalidUrlError;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUrlError> {
+        let rest = text.strip_prefix("https://");
+        let rest = rest.or_else(|| text.strip_prefix("http://"));
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@!$&'*+,;=%".contains(c);
+        let has_host = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+        rest.filter(|rest| has_host(rest) && rest.chars().all(is_allowed))
+            .map(|_| Self(text.to_owned()))
+            .ok_or(InvalidUrlError)
+    }
+}
+
+impl FindingsUrl {
+    /// Returns the address of the section about a finding. Code hosts and mdBook make the same
+    /// fragment of its heading.
+    pub fn of(&self, code: Code) -> String {
+        let heading = format!("{code}: {}", code.title()).to_lowercase();
+        let fragment = heading.chars().filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_ascii_alphanumeric() || "-_".contains(c) => Some(c),
+            _ => None,
+        });
+        format!("{}#{}", self.0, fragment.collect::<String>())
+    }
+}
+
 /// Part of a document, lines and columns from 1; columns count characters.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,8 +67,9 @@ struct Region {
 }
 
 impl Validation {
-    /// Returns all findings as a SARIF log with one run; `exit_code` is that of the command.
-    pub fn sarif(&self, exit_code: u8) -> Value {
+    /// Returns all findings as a SARIF log with one run; `exit_code` is that of the command. Without
+    /// the address of a page, rules have their help as text only.
+    pub fn sarif(&self, exit_code: u8, url: Option<&FindingsUrl>) -> Value {
         let artifacts = self
             .documents
             .iter()
@@ -50,7 +91,7 @@ impl Validation {
                     "name": "rollup",
                     "version": env!("CARGO_PKG_VERSION"),
                     "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": Code::ALL.iter().map(|code| rule(*code)).collect::<Vec<_>>(),
+                    "rules": Code::ALL.iter().map(|code| rule(*code, url)).collect::<Vec<_>>(),
                 } },
                 "invocations": [{
                     "executionSuccessful": self.unread.is_empty(),
@@ -65,15 +106,19 @@ impl Validation {
     }
 }
 
-fn rule(code: Code) -> Value {
-    json!({
+fn rule(code: Code, url: Option<&FindingsUrl>) -> Value {
+    let mut rule = json!({
         "id": code.number(),
         "name": code.name(),
         "shortDescription": { "text": code.title() },
         "fullDescription": { "text": first_paragraph(code.explanation()) },
         "help": { "text": code.explanation(), "markdown": code.explanation() },
         "defaultConfiguration": { "level": level(code.level()) },
-    })
+    });
+    if let Some(url) = url {
+        rule["helpUri"] = url.of(code).into();
+    }
+    rule
 }
 
 fn first_paragraph(text: &str) -> String {
@@ -100,7 +145,7 @@ fn level(level: Severity) -> &'static str {
 impl Document {
     fn results(&self, artifact: usize) -> Vec<Value> {
         let location = json!({ "uri": uri(self.source.name()), "index": artifact });
-        let sorted = self.findings.sorted();
+        let sorted = self.findings.sorted_with_allowed();
         let fingerprints = fingerprints(&sorted, &self.source);
         let results = sorted.iter().zip(fingerprints);
         results
@@ -119,6 +164,11 @@ impl Document {
             "locations": [{ "physicalLocation": { "artifactLocation": location, "region": region } }],
             "partialFingerprints": { FINGERPRINT: fingerprint },
         });
+        if let Some(line) = finding.allowed_by {
+            let comment = json!({ "artifactLocation": location, "region": { "startLine": line } });
+            result["suppressions"] =
+                json!([{ "kind": "inSource", "location": { "physicalLocation": comment } }]);
+        }
         if let Some(replacement) = record.replacement {
             result["fixes"] = json!([{
                 "description": { "text": format!("write `{replacement}`") },
@@ -176,6 +226,30 @@ mod tests {
         assert_eq!(uri("./manifests/kb 1.toml"), "manifests/kb%201.toml");
         assert_eq!(uri("/srv/ü.toml"), "file:///srv/%C3%BC.toml");
         assert_eq!(uri("a:b.toml"), "a%3Ab.toml");
+    }
+
+    #[test]
+    fn a_section_has_the_fragment_of_its_heading() {
+        let url: FindingsUrl = "https://manual.example/findings.html"
+            .parse()
+            .expect("an address");
+        assert_eq!(
+            url.of(Code::InvalidRemovedBy),
+            "https://manual.example/findings.html#ru0305-removed_by-does-not-name-an-earlier-step-that-removes-items"
+        );
+        for other in [
+            "findings.html",
+            "https://",
+            "https://a b",
+            "https://a#b",
+            "file:///x",
+        ] {
+            assert_eq!(
+                other.parse::<FindingsUrl>(),
+                Err(InvalidUrlError),
+                "{other}"
+            );
+        }
     }
 
     #[test]

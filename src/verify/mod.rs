@@ -134,7 +134,7 @@ pub fn verify(
     for (file, why) in &snapshot.faults {
         verified.drift.push(Drift {
             path: file.clone(),
-            description: why.clone(),
+            description: why.to_string(),
         });
     }
     let expected = expected(there, records);

@@ -10,8 +10,10 @@ use std::process::{Command, Stdio};
 use rollup::names::Digest;
 use walkdir::WalkDir;
 
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::temporary::temporary;
 use crate::transcripts::{blocks, program};
+use crate::world::{World, exit};
 
 /// Numbers of the renames at which `apply` is killed: the first of the commit, the last, those of unmanaged files
 /// and their neighbours, and some others, odd and even.
@@ -156,4 +158,62 @@ fn a_killed_run_is_finished_and_undone_by_hand_and_by_rollup() {
             run(program(here).args(["status", "-d", "lab/deployment"]));
         }
     }
+}
+
+/// Returns the shell of the page for the run of the small rollup: its functions, with the lines that finish it, or
+/// that roll it back.
+fn scripts_of_small() -> [String; 2] {
+    let shell_blocks = shell_blocks();
+    let [tools, finish, undo] = shell_blocks.as_slice() else {
+        panic!("three blocks of shell: {shell_blocks:#?}")
+    };
+    let tools = tools.replace("0001-KB952076", "0001-KB100001");
+    [finish, undo].map(|lines| format!("{tools}{lines}"))
+}
+
+fn bash(world: &World, script: &str) -> String {
+    let mut bash = Command::new("bash");
+    let bash = bash.args(["-c", script]).current_dir(world.deployment());
+    let output = bash.output().expect("bash runs");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn the_lines_stop_at_a_slot_with_neither_object() {
+    let world = small_world(UPDATE_PROVIDER);
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
+    let slot = world.run_directory("0001-KB100001").join("slots/1/old");
+    fs::remove_dir_all(slot).expect("an old object");
+    for script in scripts_of_small() {
+        let printed = bash(&world.copy(), &script);
+        let expected = "stopped at swap 1: its slot has neither object, the run is damaged";
+        assert!(printed.contains(expected), "{printed}");
+    }
+}
+
+#[test]
+fn an_unmanaged_file_that_an_undo_listed_moves_along() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let world = world.write_file("Things/Provider/files/new.txt", "mine");
+    // The first change after which the undo has listed the file, and swapped nothing.
+    let killed = (1..30).find_map(|change| {
+        let copy = world.copy();
+        copy.run(&format!("undo last --yes --die-at-change {change}"));
+        let journal = copy.run_directory("0001-KB100001").join("journal");
+        let journal = fs::read_to_string(journal).expect("a journal");
+        journal.contains("\"reopened\"").then_some(copy)
+    });
+    let killed = killed.expect("the undo begins");
+    let [_, undo] = scripts_of_small();
+    let printed = bash(&killed, &undo);
+    assert_eq!(
+        killed.read("Things/Provider/files/new.txt"),
+        "mine",
+        "{printed}"
+    );
+    killed.run("undo --yes").exits_with(exit::OK);
+    killed.run("verify").exits_with(exit::OK);
 }

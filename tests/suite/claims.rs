@@ -75,17 +75,19 @@ fn note_cell(command: &str, code: Option<i32>) {
 fn check_document(run: &CommandRun<'_>, command: &str) {
     static VALIDATORS: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
     let (_, arguments) = run.world_and_arguments();
-    let is_asked = arguments.contains("--format json") && command != "schema";
+    let is_json = arguments.contains("--format json") || arguments.contains("--json");
+    let is_asked = is_json && command != "schema";
     let document = serde_json::from_str::<Value>(run.stdout());
     let (true, Ok(document)) = (is_asked, document) else {
         return;
     };
     let name = match command {
         _ if document.get("reasons").is_some() => "failure",
-        _ if document["outcome"] == "nothing" => "nothing",
+        _ if document.get("why").is_some() => "nothing",
         "show" => "plan",
-        "apply" if document.get("digest").is_some() => "plan",
-        "apply" | "stage" | "resume" | "undo" | "rollback" => "result",
+        "apply" if document.get("steps").is_some() => "plan",
+        "rehearse" if document.get("rows").is_some() => "crashes",
+        "apply" | "stage" | "resume" | "undo" | "accept" | "ack" | "rehearse" => "result",
         "history" if document.get("records").is_some() => "run",
         "ls" => "tree",
         "log" => "history",

@@ -51,6 +51,13 @@ fn arguments(code: Code, codes: &Path) -> Vec<String> {
                 format!("{name}/article.txt"),
             ]
         }
+        _ if codes.join(name).join("allowed_signers").is_file() => {
+            vec![
+                format!("{name}/manifest.toml"),
+                "--signers".to_owned(),
+                format!("{name}/allowed_signers"),
+            ]
+        }
         _ if codes.join(name).join("payload").is_dir() => {
             vec![
                 format!("{name}/manifest.toml"),

@@ -332,21 +332,6 @@ fn a_staged_run_that_lost_an_object_is_damaged() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_named() {
-    let world = small_world(UPDATE_PROVIDER);
-    world.run(APPLY_SMALL).exits_with(exit::OK);
-    let world = world.write_file(".rollup/format", "2\n");
-    for command in ["status", "undo last --yes", APPLY_SMALL, "verify"] {
-        let ran = world
-            .run(command)
-            .exits_with(exit::INVALID)
-            .tree_is_unchanged();
-        ran.prints("`.rollup` has format 2; this rollup understands format 1")
-            .prints("use the version of rollup that wrote it");
-    }
-}
-
-#[test]
 fn a_plan_that_was_changed_by_hand_is_refused() {
     let world = interrupted();
     let plan = fs::read_to_string(world.live(RUN).join("plan.json")).expect("a plan");

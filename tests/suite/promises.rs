@@ -8,7 +8,9 @@ use rollup::deployment::description::Description;
 use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::names::{Digest, PayloadPath};
-use rollup::validation::{Document, DocumentKind, Validation};
+use rollup::validation::{
+    Document, DocumentKind, LintLevels, Validation, ValidationContext, corrected,
+};
 
 static SAMPLE: LazyLock<Description> = LazyLock::new(|| {
     let source = Source::new(
@@ -34,6 +36,7 @@ pub(crate) fn assert_all(bytes: &[u8]) {
         if kind == DocumentKind::Manifest {
             assert_pinning_keeps_the_rest(&source, &findings, manifest.as_ref());
         }
+        assert_corrections_are_final(&source, kind, deployment);
         let again = checked(&source, kind, deployment).0;
         let first = reports(Document {
             source: source.clone(),
@@ -96,6 +99,26 @@ fn assert_spans_are_in_document(findings: &Findings, source: &Source) {
     }
 }
 
+/// Asserts that a corrected document has nothing left to correct.
+fn assert_corrections_are_final(
+    source: &Source,
+    kind: DocumentKind,
+    deployment: Option<&Description>,
+) {
+    let against = ValidationContext {
+        deployment,
+        ..ValidationContext::default()
+    };
+    let levels = LintLevels::default();
+    let first = corrected(source, kind, &against, &levels);
+    if first.corrections.is_empty() {
+        assert_eq!(first.source.text(), source.text(), "nothing was corrected");
+        return;
+    }
+    let again = corrected(&first.source, kind, &against, &levels);
+    assert_eq!(again.corrections, [], "{}", first.source.text());
+}
+
 /// Renders every report of a document, and asserts the properties of each.
 fn reports(document: Document) -> [String; 5] {
     let validation = Validation {
@@ -122,7 +145,7 @@ fn reports(document: Document) -> [String; 5] {
         Some(count),
         "the JSON has all findings"
     );
-    let mut sarif = validation.sarif(0);
+    let mut sarif = validation.sarif(0, None);
     // The rules are the same for every document, and longer than most.
     sarif["runs"][0]["tool"].take();
     let results = sarif["runs"][0]["results"].as_array().map(Vec::len);

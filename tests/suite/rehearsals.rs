@@ -212,7 +212,8 @@ fn a_refused_rehearsal_has_the_exit_code_of_a_refused_apply() {
     world
         .run(&format!("{REHEARSE} -p KB952076"))
         .exits_with(exit::MISMATCH)
-        .prints("`Hostedemail2007ns.msi` is too short");
+        .prints("`Hostedemail2007ns.msi` is too short")
+        .prints("now: `lab` was made; nothing was applied in it");
     for arguments in [
         "rehearse missing.toml",
         "rehearse kb952076.toml -p nowhere",

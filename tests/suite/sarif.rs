@@ -11,14 +11,31 @@ use std::process::{Command, Output};
 
 use crate::temporary::temporary;
 
+/// Manifest with a warning that a comment allows.
+const ALLOWED: &str = "schema = 1
+[rollup]
+kb = \"KB900001\"
+title = \"A rollup\"
+product = \"A product\"
+product_versions = [\"1.0\"]
+[[steps]]
+id = \"restart\"
+action = \"restart\"
+service = \"IIS\"
+[payload]
+files = [{ name = \"a.msi\", size = 512 }] # rollup: allow RU0202
+";
+
 /// Advice that is not followed: to add a URL of the tool, which has none, and to leave out the list
 /// of documents, which is the only record of those without findings.
 const ADVICE: [&str; 2] = ["SARIF2004", "SARIF2005"];
 
-/// Writes a report about all faulty documents, and about the shipped manifest on the sample.
+/// Writes a report about all faulty documents, about the shipped manifest on the sample, and about a
+/// finding that a comment allows; with links to a published manual.
 fn report(directory: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report = directory.join("report.sarif");
+    std::fs::write(directory.join("allowed.toml"), ALLOWED).expect("written");
     let arguments = [
         "validate",
         "fixtures/codes",
@@ -28,10 +45,13 @@ fn report(directory: &Path) -> PathBuf {
         "fixtures/hmc40",
         "--format",
         "sarif",
+        "--findings-url",
+        "https://manual.example/findings.html",
     ];
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
     let output = command
         .args(arguments)
+        .arg(directory.join("allowed.toml"))
         .arg("-o")
         .arg(&report)
         .current_dir(root)
@@ -43,6 +63,8 @@ fn report(directory: &Path) -> PathBuf {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let text = std::fs::read_to_string(&report).expect("a report");
+    assert!(text.contains("\"suppressions\"") && text.contains("\"helpUri\""));
     report
 }
 

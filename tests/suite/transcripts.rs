@@ -18,10 +18,10 @@ use crate::manual::book_pages;
 use crate::temporary::temporary;
 use crate::world::copy_tree;
 
-const COMMANDS: [&str; 22] = [
-    "plan", "show", "stage", "apply", "status", "resume", "undo", "accept", "ack", "tree",
-    "verify", "history", "report", "import", "validate", "pin", "diff", "inspect", "schema",
-    "explain", "rehearse", "prune",
+const COMMANDS: [&str; 23] = [
+    "plan", "show", "approve", "stage", "apply", "status", "resume", "undo", "accept", "ack",
+    "tree", "verify", "history", "report", "init", "import", "validate", "pin", "diff", "inspect",
+    "schema", "explain", "rehearse", "prune",
 ];
 
 /// Page with the complete manifest.

@@ -350,12 +350,19 @@ class Update:
         """End the module with the document of a command that succeeded."""
         is_nothing = document["outcome"] == "nothing"
         changed = not is_nothing or self.resumed is not None
+        run = document.get("run")
+        if is_nothing:
+            summary = document.get("why", "nothing to do")
+        elif run:
+            summary = "run {run} is {state}".format(**run)
+        else:
+            summary = "the staged run was discarded"
         result = dict(
             changed=changed,
             outcome=document["outcome"],
             exit_code=document["exit_code"],
-            run=document.get("run"),
-            summary=document["why"] if is_nothing else document["summary"],
+            run=run["run"] if run else None,
+            summary=summary,
             resumed=self.resumed,
         )
         if changed:

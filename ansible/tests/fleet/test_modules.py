@@ -60,7 +60,7 @@ class Modules(unittest.TestCase):
         before = contents_of(self.site)
         first = self.update(**self.rollup)
         self.assertEqual((first["changed"], first["outcome"], first["exit_code"]), (True, "ok", 0))
-        self.assertEqual(first["summary"], "applied KB952076 as run 0001-KB952076")
+        self.assertEqual(first["summary"], "run 0001-KB952076 is applied")
         self.assertEqual((first["run"], first["pending"]), ("0001-KB952076", []))
         again = self.update(**self.rollup)
         self.assertEqual((again["changed"], again["outcome"], again["run"]), (False, "nothing", None))
@@ -95,10 +95,10 @@ class Modules(unittest.TestCase):
     def test_a_staged_run_is_kept_committed_or_discarded(self):
         staged = self.update(state="staged", **self.rollup)
         self.assertEqual((staged["changed"], staged["run"]), (True, "0001-KB952076"))
-        for check in (True, False):
+        summaries = ["run 0001-KB952076 is already staged with this plan", "nothing to do"]
+        for check, summary in zip((True, False), summaries):
             again = self.update(state="staged", check=check, **self.rollup)
-            self.assertFalse(again["changed"])
-            self.assertEqual(again["summary"], "run 0001-KB952076 is already staged with this plan")
+            self.assertEqual((again["changed"], again["summary"]), (False, summary))
         predicted = self.update(check=True, **self.rollup)
         self.assertEqual((predicted["changed"], predicted["run"]), (True, "0001-KB952076"))
         info = run_module("deployment_info", **self.common)

@@ -4,24 +4,27 @@ use std::time::Instant;
 
 use anyhow::Context;
 
+use super::plan::showing;
 use crate::cli::args::{self, Format};
 use crate::cli::backup::{self, Backup};
 use crate::cli::ending::{
     applied, begin_progress, report_changes, report_comparison, report_pending, report_undo,
 };
-use crate::cli::envelope::print_result;
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::job::{
-    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do,
+    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do, warn_of_risk,
 };
 use crate::cli::named::require_step;
+use crate::cli::result::report_dry_run;
+use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::out;
 use crate::cli::terminal::progress::describe_backup;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views;
 use crate::cli::views::plan::Reasons;
-use crate::journal::AskedOptions;
+use crate::deployment::tree::Tree;
+use crate::journal::{AskedOptions, Run, RunState, runs};
 use crate::plan::{Plan, Planned};
 use crate::run::{self, BackupTarget, Ended, RunRequest};
 
@@ -43,19 +46,21 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
         Some(directory) => Some(backup::target(directory, &job)?),
         None => None,
     };
+    let approvals = job.read_approvals(&args.approvals)?;
     job.announce();
     if args.dry_run {
-        return dry_run(&job, backup.as_ref(), args.format);
+        return dry_run(&job, args.format, &approvals, backup.as_ref());
     }
     let begin_options = BeginOptions {
         command: "apply",
         verb: "Apply",
+        format: args.format,
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Printed,
-        format: args.format,
         wait: args.lock.wait(),
         injector: args.rehearsal.injector(),
+        approvals: &approvals,
     };
     let run_options = RunOptions {
         asked: AskedOptions {
@@ -70,22 +75,37 @@ pub(super) fn apply(args: &args::ApplyArgs) -> anyhow::Result<Exit> {
     run_job(&job, &begin_options, run_options)
 }
 
-fn dry_run(job: &Job, backup: Option<&BackupTarget>, format: Format) -> anyhow::Result<Exit> {
+fn dry_run(
+    job: &Job,
+    format: Format,
+    approvals: &GivenApprovals,
+    backup: Option<&BackupTarget>,
+) -> anyhow::Result<Exit> {
     match preview(job)? {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
         Planned::Plan(plan) => {
-            out::line(views::plan::text(&plan, out::width(), Reasons::Omitted));
+            out::line(views::plan::text(&plan, out::width(), Reasons::chosen()));
             refuse(job.preflight(&plan)?.all())?;
+            warn_of_risk(job.tree());
+            let staged = staged_run(job.tree())?;
+            job.authorize(&plan, approvals, staged.as_ref())?;
             if let Some(backup) = backup {
                 backup::report_in_dry_run(backup, job.tree(), &plan)?;
             }
-            out::message("this was a dry run: nothing was changed");
             if format == Format::Json {
-                out::document(&views::plan::printed(&plan, None, Exit::Ok));
+                let showing = showing(job, &plan, Vec::new(), None);
+                out::document(&views::plan::printed(&plan, &showing, Exit::Ok));
             }
+            report_dry_run();
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Returns the run that is staged. A dry run has made its plan, so it is staged with that.
+fn staged_run(tree: &Tree) -> anyhow::Result<Option<Run>> {
+    let mut runs = runs(tree)?.into_iter();
+    Ok(runs.find(|run| run.state() == RunState::Staged))
 }
 
 /// Locks, plans, asks, stages, backs up and commits.
@@ -112,6 +132,8 @@ pub(super) fn run_job(
         manifest: Some(job.loaded.source.text()),
         confirmed,
         options,
+        signatures: begun.authorization.signatures.clone(),
+        signed: begun.authorization.signed.clone(),
     };
     let ended = stage_and_commit(&begun, &asked, backup.as_mut(), &mut progress);
     let end = Instant::now();
@@ -125,18 +147,19 @@ pub(super) fn run_job(
     match result {
         Ok(unmanaged) => {
             let run = progress.run.clone().unwrap_or_default();
-            let summary = format!("applied {} as run {run}", begun.plan.subject);
-            out::line(format_args!("\n{summary}:"));
+            out::line(format_args!(
+                "\napplied {} as run {run}:",
+                begun.plan.subject
+            ));
             report_changes(job.tree(), &begun.plan, &run);
             let committing = progress.committing.unwrap_or(end);
-            let staged = out::duration(committing - begin);
+            let staged = out::duration(progress.staged.unwrap_or(committing) - begin);
             let committed = out::duration(end - committing);
             out::line(format_args!("staged in {staged}, committed in {committed}"));
             backup.iter().for_each(out::line);
             report_comparison(&unmanaged);
             report_pending(job.tree())?;
             report_undo(job.tree(), Some(&job.site.description), &run);
-            print_result(begin_options.format, &run, &summary);
             Ok(Exit::Ok)
         }
         Err(error) => {

@@ -7,11 +7,15 @@
 mod accept;
 mod ack;
 mod apply;
+mod approve;
+mod completions;
 mod diff;
 mod explain;
 mod history;
 mod import;
+mod init;
 mod inspect;
+mod man;
 mod pin;
 mod plan;
 mod prune;
@@ -27,16 +31,21 @@ mod undo;
 mod validate;
 mod verify;
 
+pub(super) use history::RunDocument;
 pub(super) use rehearse::state_of_lab;
 
 use accept::accept;
 use ack::ack;
 use apply::apply;
+use approve::approve;
+use completions::completions;
 use diff::diff;
 use explain::explain;
 use history::history;
 use import::import;
+use init::init;
 use inspect::inspect;
+use man::man;
 use pin::pin;
 use plan::plan;
 use prune::prune;
@@ -63,6 +72,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan(args),
         Command::Show(args) => show(args),
         Command::Apply(args) => apply(args),
+        Command::Approve(args) => approve(args),
         Command::Stage(args) => stage(args),
         Command::Resume(args) => resume(args),
         Command::Undo(args) => undo(args),
@@ -79,6 +89,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Pin(args) => pin(args),
         Command::Diff(args) => diff(args),
         Command::Import(args) => import(args),
+        Command::Init(args) => init(args),
         Command::Schema(args) => schema(args),
+        Command::Completions(args) => completions(args),
+        Command::Man(args) => man(args),
     }
 }

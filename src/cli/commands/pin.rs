@@ -1,12 +1,16 @@
 //! `pin`: pins the SHA-256 of every payload file in the manifest.
 
 use anyhow::bail;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::cli::args::PinArgs;
+use crate::cli::args::{Format, PinArgs};
+use crate::cli::envelope::{Envelope, show};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{IfExists, OutputFile};
+use crate::cli::result::report_dry_run;
 use crate::cli::terminal::out::{self, count};
 use crate::deployment::description::Description;
 use crate::document::{Code, Severity};
@@ -39,21 +43,61 @@ pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
     let text = loaded.source.text();
     let pinned = manifest::add_pins(text, &pins);
     let pinned = pinned.map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    let name = path.display();
+    let document = PinDocument {
+        manifest: name.to_string(),
+        files: pins.iter().map(PinnedFile::of).collect(),
+    };
     if pinned == text {
         let files = count(pins.len(), "file is", "files are");
         out::line(format_args!("nothing to do: {files} pinned already"));
+        if args.format == Format::Json {
+            Envelope::nothing(document).print();
+        }
         return Ok(Exit::Ok);
     }
-    let name = path.display();
     // The file may have been changed while the payload was read.
     if inputs::source(path)?.text() != text {
         let reason = format!("`{name}` was changed while the payload was read");
         bail!(Failure::new(Exit::StalePlan, reason).next("run the same command again"));
     }
-    output.write(&pinned)?;
     let files = count(pins.len(), "file", "files");
-    out::line(format_args!("pinned {files} in {name}"));
+    if args.dry_run.dry_run {
+        for PinnedFile { name, sha256 } in &document.files {
+            out::line(format_args!("{sha256}  {name}"));
+        }
+        out::line(format_args!("would pin {files} in {name}"));
+        report_dry_run();
+    } else {
+        output.write(&pinned)?;
+        out::line(format_args!("pinned {files} in {name}"));
+    }
+    show(args.format, Exit::Ok, document, |_| {});
     Ok(Exit::Ok)
+}
+
+/// Content of the document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Pins of a manifest")]
+pub(in crate::cli) struct PinDocument<'a> {
+    manifest: String,
+    /// Files that are pinned, with `--dry-run` those that would be, in the order of the file table.
+    files: Vec<PinnedFile<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct PinnedFile<'a> {
+    name: &'a PayloadPath,
+    sha256: Digest,
+}
+
+impl<'a> PinnedFile<'a> {
+    fn of((name, sha256): &'a (PayloadPath, Digest)) -> Self {
+        Self {
+            name,
+            sha256: *sha256,
+        }
+    }
 }
 
 /// Returns pins only for files that match name, size and product of the table; reports all reasons
@@ -64,6 +108,7 @@ fn pins(
     facts: &PayloadFacts,
 ) -> Result<Vec<(PayloadPath, Digest)>, Failure> {
     let mut reasons: Vec<String> = Vec::new();
+    let mut helps: Vec<String> = Vec::new();
     let mut pins = Vec::new();
     for row in &manifest.files {
         let name = &row.name;
@@ -88,7 +133,10 @@ fn pins(
             {
                 out::warn(&difference.message);
             }
-            _ => reasons.push(difference.message),
+            _ => {
+                reasons.push(difference.message);
+                helps.extend(difference.help.map(str::to_owned));
+            }
         }
     }
     reasons.sort();
@@ -96,5 +144,6 @@ fn pins(
     if reasons.is_empty() {
         return Ok(pins);
     }
-    Err(Failure::because(Exit::Mismatch, reasons))
+    let failure = Failure::because(Exit::Mismatch, reasons);
+    Err(helps.into_iter().fold(failure, Failure::next))
 }

@@ -7,9 +7,10 @@ use crate::cli::job::{Job, preview, refuse, report_nothing_to_do};
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::rehearsed::rehearsal_of;
 use crate::cli::saved;
+use crate::cli::signed::{describe_required, requires_approvals};
 use crate::cli::terminal::out;
 use crate::cli::views;
-use crate::cli::views::plan::Showing;
+use crate::cli::views::plan::{Rehearsal, Showing};
 use crate::plan::{NothingToDo, Plan, Planned};
 
 /// Runs `rollup plan`.
@@ -47,12 +48,17 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     for why in &refused {
         out::warn(format_args!("`rollup apply` would refuse this user: {why}"));
     }
+    if let Some(note) = describe_required(&job.site.description) {
+        out::message(format_args!("note: {note}"));
+    }
     let exit = if args.detailed_exitcode {
         Exit::Changes
     } else {
         Exit::Ok
     };
-    let showing = showing(args, &job, &plan, refused)?;
+    let rehearsal = args.view.rehearsal.as_deref();
+    let rehearsal = rehearsal.map(|lab| rehearsal_of(&plan, lab)).transpose()?;
+    let showing = showing(&job, &plan, refused, rehearsal);
     views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {
         saved::save(&job, &plan, path, save)?;
@@ -65,22 +71,22 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     }
     if plan.digest.is_none() {
         out::message("next: plan again with the payload: `--payload DIR`");
+    } else if args.save.is_none() && requires_approvals(&job.site.description) {
+        out::message("next: save it to have it approved: `--save FILE`");
     } else if args.save.is_none() {
         out::message(format_args!("next: {}", job.typed.command("apply")));
     }
     Ok(exit)
 }
 
-/// Gathers the facts about this command for the pages of a plan; `refused` are the reasons why `apply`
-/// would refuse this user.
-fn showing(
-    args: &args::PlanArgs,
+/// Gathers the facts about this command for the documents of a plan; `refused` are the reasons why
+/// `apply` would refuse this user.
+pub(super) fn showing(
     job: &Job,
     plan: &Plan,
     refused: Vec<String>,
-) -> anyhow::Result<Showing> {
-    let rehearsal = args.view.rehearsal.as_deref();
-    let rehearsal = rehearsal.map(|lab| rehearsal_of(plan, lab)).transpose()?;
+    rehearsal: Option<Rehearsal>,
+) -> Showing {
     let typed = &job.typed;
     let paths = [
         ("manifest", &typed.manifest),
@@ -92,13 +98,7 @@ fn showing(
     let sources = sources.filter_map(|(label, path)| Some((label, path.as_deref()?)));
     let sources: Vec<_> = sources.collect();
     let apply = typed.command("apply");
-    Ok(Showing::now(
-        plan,
-        &sources,
-        &apply,
-        Some(refused),
-        rehearsal,
-    ))
+    Showing::now(plan, &sources, &apply, Some(refused), rehearsal)
 }
 
 fn report_no_plan(args: &args::PlanArgs, nothing: &NothingToDo) {

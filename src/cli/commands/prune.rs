@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::answers::confirm;
-use crate::cli::args::{Format, PruneArgs};
+use crate::cli::args::PruneArgs;
 use crate::cli::ending::report_cleared_runs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs::{self, OpenedDeployment, open_to_change};
+use crate::cli::result::report_dry_run;
 use crate::cli::terminal::out::{self, BAD, count, styled};
 use crate::deployment::tree::Tree;
 use crate::journal::{Outcome, Run, RunState, runs};
@@ -123,15 +124,17 @@ impl Clearing {
     }
 
     /// Shows the runs that are cleared, and warns of the files that nothing restores.
-    fn show(&self, deployment: &Path, line: fn(&str)) {
+    fn show(&self, deployment: &Path) {
         for (name, state) in self.skipped.iter().zip(&self.states) {
-            line(&format!("skipped: run {name} is {state}"));
+            out::line(format_args!("skipped: run {name} is {state}"));
         }
         if self.cleared.is_empty() {
-            line("nothing to do: no finished run has anything to clear, except the runs to keep");
+            out::line(
+                "nothing to do: no finished run has anything to clear, except the runs to keep",
+            );
             return;
         }
-        line(&format!("{} will be cleared:", self.size()));
+        out::line(format_args!("{} will be cleared:", self.size()));
         for cleared in &self.cleared {
             let (name, state) = (&cleared.name, describe_run(&cleared.run));
             let bytes = out::size(cleared.bytes);
@@ -140,15 +143,15 @@ impl Clearing {
             } else {
                 ""
             };
-            line(&format!("  {name}  {state}, {bytes}{undo}"));
+            out::line(format_args!("  {name}  {state}, {bytes}{undo}"));
         }
         if self.undoable.is_empty() {
-            line("afterwards no run can be undone");
+            out::line("afterwards no run can be undone");
         } else {
             let mut newest_first = self.undoable.clone();
             newest_first.reverse();
             let names = newest_first.join(", ");
-            line(&format!(
+            out::line(format_args!(
                 "afterwards these runs can be undone, newest first: {names}"
             ));
         }
@@ -175,7 +178,7 @@ impl Clearing {
                 let label = styled(BAD, "would be lost");
                 let path = deployment.join(path).display().to_string();
                 let path = Escaped(&path);
-                out::message(format_args!("{label}: `{path}` {description}"));
+                out::urgent(format_args!("{label}: `{path}` {description}"));
             }
         }
         if all > 0 {
@@ -206,30 +209,25 @@ fn oldest_kept(finished: &[&Run], keep: usize) -> usize {
 pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<Exit> {
     let site = open_to_change(&args.deployment)?;
     site.warn();
-    // Standard output has the document alone if a program reads it; people still see the list.
-    let line: fn(&str) = match args.format {
-        Format::Text => |text| out::line(text),
-        Format::Json => |text| out::message(text),
-    };
     let clearing = if args.dry_run {
         let read = || Clearing::read(&site.tree, args.keep);
         let clearing = inputs::read_consistently(&site.tree, read)?;
-        clearing.show(site.tree.path(), line);
-        out::message("this was a dry run: nothing was changed");
+        clearing.show(site.tree.path());
+        report_dry_run();
         clearing
     } else {
-        clear(args, &site, line)?
+        clear(args, &site)?
     };
     show(args.format, Exit::Ok, clearing, |_| {});
     Ok(Exit::Ok)
 }
 
 /// Clears the undo data, after a prompt.
-fn clear(args: &PruneArgs, site: &OpenedDeployment, line: fn(&str)) -> anyhow::Result<Clearing> {
+fn clear(args: &PruneArgs, site: &OpenedDeployment) -> anyhow::Result<Clearing> {
     let disk = site.lock("prune", args.lock)?;
     report_cleared_runs(&clear_interrupted_staging(&disk)?);
     let clearing = Clearing::read(disk.tree(), args.keep)?;
-    clearing.show(site.tree.path(), line);
+    clearing.show(site.tree.path());
     if clearing.cleared.is_empty() {
         return Ok(clearing);
     }
@@ -240,12 +238,12 @@ fn clear(args: &PruneArgs, site: &OpenedDeployment, line: fn(&str)) -> anyhow::R
         .map(|cleared| &cleared.run)
         .collect();
     run::prune(&disk, &runs)?;
-    line(&format!("cleared {}", clearing.size()));
+    out::line(format_args!("cleared {}", clearing.size()));
     if clearing.no_longer_undoable.is_empty() {
-        line("every run that could be undone still can be");
+        out::line("every run that could be undone still can be");
     } else {
         let names = clearing.no_longer_undoable.join(", ");
-        line(&format!("can no longer be undone: {names}"));
+        out::line(format_args!("can no longer be undone: {names}"));
     }
     Ok(clearing)
 }

@@ -8,15 +8,18 @@ use super::explain::ExplainDocument;
 use super::history::{HistoryDocument, RunDocument};
 use super::import::ImportDocument;
 use super::inspect::InspectDocument;
+use super::pin::PinDocument;
 use super::prune::Clearing;
+use super::rehearse::CrashDocument;
 use super::status::Status;
 use super::tree::TreeDocument;
 use super::verify::Compared;
 use crate::cli::args::{SchemaArgs, SchemaKind};
-use crate::cli::envelope::{Envelope, ResultDocument};
+use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::FailureDocument;
 use crate::cli::output::{self, OutputFile};
+use crate::cli::result::ResultDocument;
 use crate::cli::views::plan::PlanDocument;
 use crate::cli::views::report::ReportDocument;
 use crate::deployment::shapes::DEPLOYMENT;
@@ -46,6 +49,8 @@ pub(super) fn schema(args: &SchemaArgs) -> anyhow::Result<Exit> {
         SchemaKind::Import => document::<ImportDocument<'_>>(),
         SchemaKind::Validate => document::<ValidationDocument<'_>>(),
         SchemaKind::Explain => document::<ExplainDocument>(),
+        SchemaKind::Pin => document::<PinDocument<'_>>(),
+        SchemaKind::Crashes => document::<CrashDocument<'_>>(),
         SchemaKind::Result => document::<ResultDocument<'_>>(),
         SchemaKind::Nothing => document::<NothingToDo>(),
         SchemaKind::Failure => document::<FailureDocument<'_>>(),

@@ -1,5 +1,7 @@
 //! `show`: shows a saved plan again, even if it no longer holds.
 
+use std::path::Path;
+
 use anyhow::bail;
 
 use crate::cli::args;
@@ -11,27 +13,13 @@ use crate::cli::saved::SavedPlan;
 use crate::cli::terminal::out::shell_quoted;
 use crate::cli::views;
 use crate::cli::views::plan::Showing;
+use crate::names::escaped_path;
 
 /// Runs `rollup show`.
 pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
     views::plan::check_options(&args.view)?;
     let output = OutputFile::of(args.view.output.as_deref(), &[&args.plan])?;
-    let name = args.plan.display();
-    if !args.plan.is_file() {
-        let problem = if args.plan.exists() {
-            "is not a file"
-        } else {
-            "does not exist"
-        };
-        let failure = Failure::no_input(format!("`{name}` {problem}"));
-        bail!(failure.next(
-            "name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run",
-        ));
-    }
-    let Some(saved) = SavedPlan::read(&args.plan)? else {
-        let failure = Failure::invalid(format!("`{name}` is not a saved plan"));
-        bail!(failure.next("`rollup plan MANIFEST --save FILE` saves one"));
-    };
+    let saved = read_saved_plan(&args.plan)?;
     let rehearsal = args.view.rehearsal.as_deref();
     let rehearsal = rehearsal
         .map(|lab| rehearsal_of(&saved.plan, lab))
@@ -41,4 +29,25 @@ pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
     let showing = Showing::now(&saved.plan, &sources, &apply, None, rehearsal);
     views::plan::show(&saved.plan, &showing, &args.view, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
+}
+
+/// Reads a saved plan that a command only shows.
+pub(super) fn read_saved_plan(path: &Path) -> anyhow::Result<SavedPlan> {
+    let name = escaped_path(path);
+    if !path.is_file() {
+        let problem = if path.exists() {
+            "is not a file"
+        } else {
+            "does not exist"
+        };
+        let failure = Failure::no_input(format!("`{name}` {problem}"));
+        bail!(failure.next(
+            "name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run",
+        ));
+    }
+    let Some(saved) = SavedPlan::read(path)? else {
+        let failure = Failure::invalid(format!("`{name}` is not a saved plan"));
+        bail!(failure.next("`rollup plan MANIFEST --save FILE` saves one"));
+    };
+    Ok(saved)
 }

@@ -4,27 +4,29 @@ use anyhow::Context;
 
 use crate::cli::advice::{command_for, undo_of};
 use crate::cli::answers::confirm;
-use crate::cli::args::{Format, UndoArgs};
+use crate::cli::args::UndoArgs;
 use crate::cli::ending::report_pending;
 use crate::cli::ending::{applied, begin_progress};
-use crate::cli::envelope::{Envelope, print_result};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, OfRun};
 use crate::cli::inputs::question;
 use crate::cli::named::{Newest, answered_steps, find_run, open_questions};
 use crate::cli::recovery::{
-    confirm_recovery, lock_for_recovery, other_is_open, print_remaining_operations,
-    report_no_open_run, sound, state_of,
+    confirm_recovery, lock_for_recovery, other_is_open, preview_recovery, report_no_open_run,
+    sound, state_of,
 };
+use crate::cli::result;
+use crate::cli::state_now::Worked;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
-use crate::cli::views::plan::describe_elsewhere;
+use crate::cli::views::plan::describe_left_elsewhere;
 use crate::deployment::applied::AppliedRollups;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
 use crate::journal::{Direction, Outcome, Run, RunState, runs};
 use crate::names::{Escaped, same_name};
-use crate::plan::{NothingToDo, Plan};
+use crate::plan::Plan;
 use crate::run::{
     self, ChangedFilePolicy, Ended, RunError, UndoCheck, discard_staged, examine, left_by_rollback,
     load_plan, nothing_to_roll_back, undo_answers, unmarked_procedures_run,
@@ -35,26 +37,55 @@ const MOST_NAMED: usize = 8;
 
 /// Runs `rollup undo`.
 pub(super) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
-    let (disk, site, cleared) =
-        lock_for_recovery(&args.deployment, args.lock, args.rehearsal, "undo")?;
-    let runs = runs(disk.tree())?;
-    let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
-        let hint = hint_at_last(&disk, &runs, site.as_ref())?;
-        return Ok(report_no_open_run(&cleared, &hint, args.format));
+    let (site, disk, cleared) = lock_for_recovery(
+        &args.deployment,
+        args.dry_run,
+        args.lock,
+        args.rehearsal,
+        "undo",
+    )?;
+    let (tree, site) = (&site.tree, site.description.as_ref().ok());
+    let runs = runs(tree)?;
+    let done_nothing = |disk: Option<LockedDeployment>| match disk {
+        Some(_) => Ok(Exit::Ok),
+        None => result::dry_run(args.format, tree, &Worked::Nothing),
     };
-    let rebuilt = match args.from_slots.from_slots {
-        true => Some(run::rebuild_journal(&disk, run.clone(), Direction::Back)?),
-        false if run.is_open() => Some(sound(run.clone())?),
-        false => None,
+    let Some(run) = run_to_undo(&runs, args.run.as_deref())? else {
+        report_no_open_run(&cleared, &hint_at_last(tree, &runs, site)?);
+        return done_nothing(disk);
+    };
+    let rebuilt = match &disk {
+        Some(disk) if args.from_slots.from_slots => {
+            Some(run::rebuild_journal(disk, run.clone(), Direction::Back)?)
+        }
+        _ if run.is_open() => Some(sound(run.clone())?),
+        _ => None,
     };
     let run = rebuilt.as_ref().unwrap_or(run);
-    match run.state() {
-        RunState::Staged => discard_staged_run(&disk, run, args),
-        RunState::Closed(Outcome::Undone) => {
-            report_already_undone(run, args.format);
-            Ok(Exit::Ok)
+    if run.state() == RunState::Closed(Outcome::Undone) {
+        let name = run.name();
+        out::line(format_args!(
+            "nothing to roll back: run {name} is already undone"
+        ));
+        return done_nothing(disk);
+    }
+    let checked = match run.state() {
+        RunState::Staged => {
+            out::line(state_of(run));
+            out::line("it will be discarded; the deployment is unchanged");
+            None
         }
-        _ => undo_run(args, &disk, &runs, run, site.as_ref()),
+        _ => Some(checked(args, tree, &runs, run, site)?),
+    };
+    match (disk, checked) {
+        (None, checked) => {
+            if let Some((plan, _)) = checked {
+                dry_run(args, tree, &runs, run, site, &plan)?;
+            }
+            result::dry_run(args.format, tree, &Worked::On(run.name().to_owned()))
+        }
+        (Some(disk), None) => discard_staged_run(&disk, run, args.yes),
+        (Some(disk), Some(checked)) => undo_run(args, &disk, &runs, run, site, checked),
     }
 }
 
@@ -74,31 +105,68 @@ fn run_to_undo<'r>(runs: &'r [Run], named: Option<&str>) -> Result<Option<&'r Ru
     }
 }
 
-/// Checks that the run can be rolled back, asks, and rolls it back.
+/// Checks that the run can be rolled back, and prints how. Returns its plan, and the steps that are
+/// answered.
+fn checked(
+    args: &UndoArgs,
+    tree: &Tree,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+) -> anyhow::Result<(Plan, Vec<String>)> {
+    let plan = load_plan(tree, &run.directory).context(OfRun(run.number))?;
+    let examined = examine(tree, &run.directory, &plan)?;
+    let asked = open_questions(&plan, run, Direction::Back, |swap| examined.is_done(swap));
+    let confirmed = answered_steps(&args.done, &plan, asked)?;
+    let reasons = UndoCheck::new(tree, runs, site).reasons(run);
+    let mut reasons = reasons.context(OfRun(run.number))?;
+    if run.is_open() {
+        reasons.extend(nothing_to_roll_back(tree, run, &plan)?);
+    }
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
+    }
+    if run.is_open() {
+        warn_of_offline_servers(&plan, site);
+    }
+    preview_recovery(tree, run, &plan, Direction::Back)?;
+    Ok((plan, confirmed))
+}
+
+/// Checks what a rollback checks before its first change.
+fn dry_run(
+    args: &UndoArgs,
+    tree: &Tree,
+    runs: &[Run],
+    run: &Run,
+    site: Option<&Description>,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let dry = LockedDeployment::for_dry_run(tree.try_clone()?)?;
+    let mut progress = begin_progress(&dry, plan, "undo", RunOptions::default())?;
+    let if_changed = changed_file_policy(args, run);
+    run::check_undo(&dry, runs, run, site, if_changed, &mut progress).context(OfRun(run.number))
+}
+
+/// Returns what becomes of changed files: a rollback that is continued does what was asked first.
+fn changed_file_policy(args: &UndoArgs, run: &Run) -> ChangedFilePolicy {
+    let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
+    match args.discard_changes || (run.is_open() && was_discarding) {
+        true => ChangedFilePolicy::Discard,
+        false => ChangedFilePolicy::Refuse,
+    }
+}
+
+/// Asks, and rolls the run back.
 fn undo_run(
     args: &UndoArgs,
     disk: &LockedDeployment,
     runs: &[Run],
     run: &Run,
     site: Option<&Description>,
+    (plan, confirmed): (Plan, Vec<String>),
 ) -> anyhow::Result<Exit> {
-    let plan = load_plan(disk.tree(), &run.directory).context(OfRun(run.number))?;
-    let examined = examine(disk.tree(), &run.directory, &plan)?;
-    let asked = open_questions(&plan, run, Direction::Back, |swap| examined.is_done(swap));
-    let confirmed = answered_steps(&args.done, &plan, asked)?;
-    let reasons = UndoCheck::new(disk.tree(), runs, site).reasons(run);
-    let mut reasons = reasons.context(OfRun(run.number))?;
-    if run.is_open() {
-        reasons.extend(nothing_to_roll_back(disk.tree(), run, &plan)?);
-    }
-    if !reasons.is_empty() {
-        return Err(RunError::NotReady(reasons)).context(OfRun(run.number));
-    }
-    print_remaining_operations(disk, run, &plan, Direction::Back)?;
-    if run.is_open() {
-        warn_of_offline_servers(&plan, site);
-    }
-    confirm_recovery(disk, run, &plan, Direction::Back, args.yes)?;
+    confirm_recovery(disk.tree(), run, &plan, Direction::Back, args.yes)?;
     let options = RunOptions {
         confirmed,
         manual_steps: args.rehearsal.into(),
@@ -122,25 +190,20 @@ fn roll_back(
     progress: &mut RunProgress,
 ) -> anyhow::Result<Exit> {
     let procedures = unmarked_procedures_run(disk.tree(), run, plan)?;
-    let was_discarding = run.journal.reopened().is_some_and(|(_, discards)| discards);
-    let if_changed = if args.discard_changes || (run.is_open() && was_discarding) {
-        ChangedFilePolicy::Discard
-    } else {
-        ChangedFilePolicy::Refuse
-    };
+    let if_changed = changed_file_policy(args, run);
     let ended = match run.state() {
         RunState::Closed(_) => run::reopen(disk, runs, run, site, if_changed, progress),
         _ => run::undo(disk, run, if_changed, progress),
     };
     match ended.context(OfRun(run.number))? {
         Ended::Undone { because: None } => {
-            let summary = report_undone(disk, run)?;
-            if let Some(elsewhere) = describe_elsewhere(procedures.iter().map(String::as_str)) {
+            report_undone(disk, run)?;
+            if let Some(elsewhere) = describe_left_elsewhere(procedures.iter().map(String::as_str))
+            {
                 out::line(Escaped(&elsewhere));
             }
             report_still_applied(disk, run, runs);
             report_pending(disk.tree())?;
-            print_result(args.format, run.name(), &summary);
             Ok(Exit::Ok)
         }
         ended => applied(ended, progress).map(|_| Exit::Ok),
@@ -148,18 +211,14 @@ fn roll_back(
 }
 
 /// Describes how to undo the newest finished run, in case that one was meant.
-fn hint_at_last(
-    disk: &LockedDeployment,
-    runs: &[Run],
-    site: Option<&Description>,
-) -> anyhow::Result<String> {
-    let answers = undo_answers(disk.tree(), runs, site)?;
+fn hint_at_last(tree: &Tree, runs: &[Run], site: Option<&Description>) -> anyhow::Result<String> {
+    let answers = undo_answers(tree, runs, site)?;
     let Some(last) = runs.iter().rfind(|run| run.is_done()) else {
         return Ok(String::new());
     };
     match answers.get(&last.number) {
         Some(answer) if answer.possible => {
-            let undo = command_for(disk.tree().path(), &undo_of(last));
+            let undo = command_for(tree.path(), &undo_of(last));
             let name = last.name();
             Ok(format!("; `{undo}` rolls back {name}, which is finished"))
         }
@@ -181,29 +240,20 @@ fn warn_of_offline_servers(plan: &Plan, site: Option<&Description>) {
     }
 }
 
-fn report_already_undone(run: &Run, format: Format) {
-    let why = format!("run {} is already undone", run.name());
-    match format {
-        Format::Text => out::line(format_args!("nothing to roll back: {why}")),
-        Format::Json => Envelope::nothing(NothingToDo { why, note: None }).print(),
-    }
-}
-
-/// Reports that a run is undone, and what stays of the directories that it had made. Returns the
-/// first line of it.
-fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<String> {
+/// Reports that a run is undone, and what stays of the directories that it had made.
+fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
     let name = run.name();
     let runs = runs(disk.tree())?;
     let undone = runs.iter().find(|now| now.number == run.number);
     let undone = undone.with_context(|| format!("the directory of run {name} is missing"))?;
     let left = left_by_rollback(disk.tree(), &runs, undone);
     if left.is_nothing() {
-        let summary = format!("run {name} is undone: the deployment is as it was before");
-        out::line(&summary);
-        return Ok(summary);
+        out::line(format_args!(
+            "run {name} is undone: the deployment is as it was before"
+        ));
+        return Ok(());
     }
-    let summary = format!("run {name} is undone");
-    out::line(&summary);
+    out::line(format_args!("run {name} is undone"));
     for directory in left.containers {
         let directory = Escaped(directory.as_str());
         out::line(format_args!(
@@ -217,7 +267,7 @@ fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<String> {
     for path in out::first_few(missing, MOST_NAMED) {
         out::line(format_args!("not in its place any more: {path}"));
     }
-    Ok(summary)
+    Ok(())
 }
 
 /// Reports that a rollup stays applied by an earlier run of it, or by a record of a person.
@@ -236,23 +286,17 @@ fn report_still_applied(disk: &LockedDeployment, undone: &Run, runs: &[Run]) {
     out::line(format_args!("{kb} stays applied, by {by}"));
 }
 
-fn discard_staged_run(
-    disk: &LockedDeployment,
-    open: &Run,
-    args: &UndoArgs,
-) -> anyhow::Result<Exit> {
-    out::line(state_of(open));
-    out::line("it will be discarded; the deployment is unchanged");
+fn discard_staged_run(disk: &LockedDeployment, open: &Run, yes: bool) -> anyhow::Result<Exit> {
     let plan = load_plan(disk.tree(), &open.directory).ok();
     let name = plan.as_ref().map(|plan| plan.deployment.as_str());
     confirm(
         &question("Discard run ", open.name(), name, disk.tree()),
-        args.yes,
+        yes,
     )?;
     discard_staged(disk, open)?;
     let name = open.name();
-    let summary = format!("run {name} is discarded; the deployment is unchanged");
-    out::line(&summary);
-    print_result(args.format, name, &summary);
+    out::line(format_args!(
+        "run {name} is discarded; the deployment is unchanged"
+    ));
     Ok(Exit::Ok)
 }

@@ -126,10 +126,16 @@ impl Compared {
         if let Some(kept) = &self.kept
             && kept.changed.is_empty()
         {
-            let runs = count(kept.runs.len(), "run", "runs");
-            out::line(format_args!(
-                "the kept objects of {runs} are as they were moved there"
-            ));
+            match kept.runs.len() {
+                0 if self.open.is_some() => {
+                    out::line("the objects of the open run were not compared");
+                }
+                0 => out::line("no run keeps objects for an undo"),
+                runs => out::line(format_args!(
+                    "the kept objects of {} are as they were moved there",
+                    count(runs, "run", "runs")
+                )),
+            }
         }
         if self.differences() == 0 {
             let verdict = if self.open.is_some() {

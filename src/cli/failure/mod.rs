@@ -21,6 +21,7 @@ use super::exit::Exit;
 use crate::cli::terminal::out;
 use crate::deployment::deletion::is_mount_point;
 use crate::deployment::lock::LockError;
+use crate::deployment::newer::INSTALL_NEWER;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{JournalError, runs};
 use crate::names::error_chain;
@@ -224,8 +225,9 @@ impl From<&LockError> for Failure {
                 "wait for it, or pass `--lock-timeout SECONDS`; `rollup status` shows its progress",
             ),
             LockError::Untrusted(untrusted) => Failure::not_ready(error).next(&untrusted.help),
-            LockError::TooNew(_) => Failure::invalid(error)
-                .next("use the version of rollup that wrote it, or a later one"),
+            LockError::TooNew(_) => Failure::invalid(error).next(INSTALL_NEWER),
+            LockError::DamagedFormat(_) => Failure::new(Exit::NeedsAttention, error)
+                .next("restore `.rollup/format` from a backup, then the same command again"),
             LockError::Disk(error) => {
                 let failure = Failure::from(error);
                 match error.source.kind() {
@@ -250,9 +252,7 @@ impl From<&JournalError> for Failure {
             JournalError::Missing { .. } => Failure::new(Exit::NeedsAttention, error).next(
                 "restore it from a backup, or make an empty directory if nothing is to be undone",
             ),
-            JournalError::TooNew { .. } => {
-                Failure::invalid(error).next("use the version of rollup that wrote it")
-            }
+            JournalError::TooNew { .. } => Failure::invalid(error).next(INSTALL_NEWER),
             JournalError::Disk(error) => error.into(),
         }
     }

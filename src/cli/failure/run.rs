@@ -10,9 +10,10 @@ use crate::cli::exit::Exit;
 use crate::cli::terminal::FailurePlaces;
 use crate::cli::terminal::out::shell_quoted;
 use crate::deployment::attributes::CARRY_ACTION;
+use crate::deployment::newer::INSTALL_NEWER;
 use crate::journal::{Direction, JournalError, Run, RunState};
 use crate::names::error_chain;
-use crate::plan::Reason;
+use crate::plan::{PlanFileError, Reason};
 use crate::run::{Ended, RunError};
 
 /// Advice for a run that can go in either direction once its problem is fixed.
@@ -95,6 +96,10 @@ fn before_commit(error: &RunError) -> Failure {
     };
     let failure = Failure::new(exit, error);
     match error {
+        RunError::Plan {
+            fault: PlanFileError::TooNew(_),
+            ..
+        } => failure.next(INSTALL_NEWER),
         RunError::DamagedJournal { .. } => failure
             .next("`rollup resume --from-slots` or `rollup undo --from-slots` works without the journal")
             .next("or `rollup accept --reason TEXT` quarantines the run"),
@@ -119,7 +124,11 @@ fn of_staged(error: &RunError, failure: Failure) -> Failure {
 
 fn of_unfinished(error: &RunError, failure: Failure) -> Failure {
     match error {
-        RunError::Journal(_) => failure,
+        RunError::Journal(_)
+        | RunError::Plan {
+            fault: PlanFileError::TooNew(_),
+            ..
+        } => failure,
         RunError::NotReady(_) => failure.next("`rollup resume` finishes the run"),
         RunError::Interrupted => failure.instead(Exit::Stopped, "`rollup resume` or `rollup undo`"),
         RunError::Plan { .. } => failure.instead(

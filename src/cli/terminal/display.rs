@@ -1,10 +1,11 @@
 //! Display of phases by the thread of the console: a bar on a terminal, else a line every few seconds.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::choices::choices;
 use super::out::{coarse, number, size};
 use crate::cli::args::ProgressMode;
 use crate::names::{Escaped, columns};
@@ -19,21 +20,9 @@ const FOLLOWS_WITHIN: Duration = Duration::from_millis(300);
 /// Number of columns of a bar.
 const BAR: u64 = 16;
 
-static MODE: OnceLock<ProgressMode> = OnceLock::new();
-
-/// Sets how this process shows its progress.
-pub(in crate::cli) fn set_mode(mode: ProgressMode) {
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-    let _ = MODE.set(match mode {
-        ProgressMode::Auto if !is_terminal => ProgressMode::Plain,
-        mode => mode,
-    });
-}
-
 /// Returns how this process shows its progress: `Auto` is a bar on a terminal.
 pub(super) fn mode() -> ProgressMode {
-    MODE.get().copied().unwrap_or(ProgressMode::None)
+    choices().progress
 }
 
 /// Phase that is shown until it is over.

@@ -2,8 +2,9 @@
 //!
 //! Nothing here decides anything, and output that cannot be written never fails a run, nor stops it.
 
+pub(super) mod choices;
 pub(super) mod console;
-pub(super) mod display;
+mod display;
 mod fitted;
 pub(super) mod out;
 pub(super) mod progress;

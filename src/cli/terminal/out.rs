@@ -13,6 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
+use super::choices::{OutputChoices, choices};
 use super::console::{self, Stream};
 use super::{fitted, safe};
 use crate::cli::exit::Exit;
@@ -57,36 +58,47 @@ pub(crate) fn signed(sign: char) -> String {
 
 /// True if a result could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
+/// True if a document was printed.
+static HAS_DOCUMENT: AtomicBool = AtomicBool::new(false);
 
-/// True if standard output is for one document, and text goes to standard error.
-static FOR_A_DOCUMENT: AtomicBool = AtomicBool::new(false);
-
-/// Keeps standard output for one document: from now on text goes to standard error.
-pub(crate) fn keep_for_a_document() {
-    FOR_A_DOCUMENT.store(true, Ordering::Relaxed);
-}
-
-fn text_stream() -> Stream {
-    match FOR_A_DOCUMENT.load(Ordering::Relaxed) {
-        true => Stream::Messages,
-        false => Stream::Results,
-    }
-}
-
-/// Writes a line of the result to standard output. A failing write never stops a command.
+/// Writes a line of the result. A failing write never stops a command.
 pub(crate) fn line(text: impl Display) {
-    let text = fitted::to_screen(format!("{text}\n"));
-    console::print(text_stream(), safe::lines(&text));
+    result(safe::lines(&fitted::to_screen(format!("{text}\n"))));
 }
 
 /// Writes lines that keep their layout, such as a table or an excerpt of a file.
 pub(crate) fn laid_out(text: impl Display) {
-    console::print(text_stream(), safe::lines(&format!("{text}\n")));
+    result(safe::lines(&format!("{text}\n")));
+}
+
+/// Writes a text of the result to standard output, or beside a document to standard error.
+fn result(text: String) {
+    match choices() {
+        OutputChoices {
+            has_document: false,
+            ..
+        } => console::print(Stream::Results, text),
+        OutputChoices {
+            is_quiet: false, ..
+        } => console::print(Stream::Messages, text),
+        _ => {}
+    }
 }
 
 /// Writes a document to standard output, as it is but for what [`safe::document`] escapes.
 pub(crate) fn document(text: &str) {
+    mark_document();
     console::print(Stream::Results, safe::document(&format!("{text}\n")));
+}
+
+/// Remembers that the document of the command is printed, or in its file.
+pub(crate) fn mark_document() {
+    HAS_DOCUMENT.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether the document of the command is printed, or in its file.
+pub(crate) fn has_document() -> bool {
+    HAS_DOCUMENT.load(Ordering::Relaxed)
 }
 
 /// Returns whether some of the result could not be written to standard output.
@@ -100,8 +112,15 @@ pub(crate) fn is_lost() -> bool {
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
-/// Writes a message to standard error, on a line of its own.
+/// Writes a message to standard error, on a line of its own; with `--quiet` it is left out.
 pub(crate) fn message(text: impl Display) {
+    if !choices().is_quiet {
+        urgent(text);
+    }
+}
+
+/// Writes a warning or an error to standard error, on a line of its own.
+pub(crate) fn urgent(text: impl Display) {
     let text = fitted::to_screen(format!("{text}\n"));
     console::print(Stream::Messages, safe::lines(&text));
 }
@@ -129,7 +148,7 @@ fn write_to(mut stream: impl RawStream, text: &str) -> std::io::Result<()> {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: impl Display) {
-    message(format_args!(
+    urgent(format_args!(
         "{}: {}",
         styled(WARN, "warning"),
         Escaped(&text.to_string())
@@ -149,13 +168,13 @@ pub(crate) fn fail(failure: &Failure, now: Option<&str>) {
         styled(BAD, "error")
     };
     for reason in &failure.reasons {
-        message(format_args!("{label}: {}", Escaped(reason)));
+        urgent(format_args!("{label}: {}", Escaped(reason)));
     }
     if let Some(now) = now {
-        message(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
+        urgent(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
     }
     for next in &failure.next {
-        message(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
+        urgent(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::choices::choices;
 use super::console;
 use super::display;
 use super::out;
@@ -58,6 +59,8 @@ pub(crate) struct RunProgress {
     events: Option<EventWriter>,
     /// Start of the commit, just before the first rename.
     pub(crate) committing: Option<Instant>,
+    /// End of the staging, if this command staged.
+    pub(crate) staged: Option<Instant>,
     /// Name of the run.
     pub(crate) run: Option<String>,
     /// Places of the failures, forward and backward.
@@ -95,6 +98,7 @@ impl RunProgress {
             began,
             events: None,
             committing: None,
+            staged: None,
             run: None,
             failed_at: FailurePlaces::default(),
         }
@@ -110,10 +114,10 @@ impl RunProgress {
                 run: run.to_owned(),
                 ..self.began.clone()
             })));
-            console::offer(&format!(
-                "events in {}",
-                Escaped(&tree.shown(Some(&ROLLUP_DIR.run(run).events())))
-            ));
+            let path = tree.shown(Some(&ROLLUP_DIR.run(run).events()));
+            if !choices().is_quiet {
+                console::offer(&format!("events in {}", Escaped(&path)));
+            }
         }
     }
 
@@ -154,6 +158,7 @@ impl RunProgress {
     fn show(&mut self, event: &Event) {
         match event {
             Event::Opened { run, .. } => self.print(&format!("staging run {run}")),
+            Event::Staged { .. } => self.staged = Some(Instant::now()),
             Event::BackedUp {
                 directory,
                 files,
@@ -213,7 +218,6 @@ impl RunProgress {
                 console::offer(&text);
             }
             Event::Began(_)
-            | Event::Staged { .. }
             | Event::Swapped { .. }
             | Event::Closed { .. }
             | Event::Sync { .. }
@@ -472,6 +476,7 @@ mod tests {
             .expect("a first line"),
             events: None,
             committing: None,
+            staged: None,
             run: None,
             failed_at: FailurePlaces::default(),
         };

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::choices::choices;
 use super::console::{self, Stream};
 
 /// Returns whether a prompt is possible: standard input and standard error are terminals.
@@ -11,12 +12,14 @@ pub(crate) fn can_ask() -> bool {
     missing_terminal().is_none()
 }
 
-/// Returns the name of a standard stream that a prompt needs and that is not a terminal.
+/// Returns the reason why no prompt is possible.
 pub(crate) fn missing_terminal() -> Option<&'static str> {
-    if !std::io::stdin().is_terminal() {
-        Some("standard input")
+    if choices().is_without_input {
+        Some("`--no-input` was given")
+    } else if !std::io::stdin().is_terminal() {
+        Some("standard input is not a terminal")
     } else if !std::io::stderr().is_terminal() {
-        Some("standard error")
+        Some("standard error is not a terminal")
     } else {
         None
     }

@@ -38,6 +38,15 @@ pub enum Change<'a> {
     SyncFile(&'a RelPath),
 }
 
+/// Injector that prevents every change, for a dry run.
+pub(super) struct NoChange;
+
+impl FaultInjector for NoChange {
+    fn before(&self, _: Change<'_>) -> io::Result<()> {
+        Err(io::Error::other("a dry run changes nothing"))
+    }
+}
+
 /// Injector, if one is attached.
 #[derive(Clone, Default)]
 pub(super) struct AttachedInjector(Option<Arc<dyn FaultInjector>>);

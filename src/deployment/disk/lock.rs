@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::OwnAccess;
 use super::fault_injection::AttachedInjector;
 use super::locked::make_own_file;
+use super::newer::NewerFormat;
 use super::run_dir::ROLLUP_DIR;
 use super::tree::{DiskError, Tree};
 use super::trust::{Untrusted, untrusted};
@@ -84,9 +85,12 @@ pub enum LockError {
     /// An object of `.rollup` that others may have changed.
     #[error("`{}` {}", .0.path, .0.why)]
     Untrusted(Box<Untrusted>),
-    /// A `.rollup` that a later version of rollup wrote.
-    #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
-    TooNew(String),
+    /// A `.rollup` that a newer version of rollup wrote.
+    #[error("`.rollup` {0}")]
+    TooNew(NewerFormat),
+    /// A file `format` that does not hold the number of a format.
+    #[error("`.rollup/format` is damaged: it holds `{}`, and rollup writes `{FORMAT}`", Escaped(.0))]
+    DamagedFormat(String),
     /// Error of the disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -167,8 +171,7 @@ pub fn host() -> String {
         .into_owned()
 }
 
-/// Refuses a `.rollup` that cannot be trusted, or whose format is not [`FORMAT`], since a later version of
-/// rollup wrote it.
+/// Refuses a `.rollup` that cannot be trusted, or whose format is not [`FORMAT`].
 pub fn check_rollup_directory(tree: &Tree) -> Result<(), LockError> {
     if let Some(untrusted) = untrusted(tree)? {
         return Err(LockError::Untrusted(Box::new(untrusted)));
@@ -176,7 +179,14 @@ pub fn check_rollup_directory(tree: &Tree) -> Result<(), LockError> {
     match tree.text(&ROLLUP_DIR.format(), 64)? {
         None => Ok(()),
         Some(text) if text.trim() == FORMAT.to_string() => Ok(()),
-        Some(text) => Err(LockError::TooNew(text.trim().to_owned())),
+        Some(text) => match text.trim().parse() {
+            Ok(found) if found > FORMAT => Err(LockError::TooNew(NewerFormat {
+                word: "format",
+                found,
+                known: FORMAT,
+            })),
+            _ => Err(LockError::DamagedFormat(text.trim().to_owned())),
+        },
     }
 }
 

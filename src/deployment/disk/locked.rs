@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::attributes::{Attributes, CARRY_ACTION, OwnAccess};
 use super::deletion::{refuse_mounts, remove_tree};
-use super::fault_injection::{AttachedInjector, Change, FaultInjector};
+use super::fault_injection::{AttachedInjector, Change, FaultInjector, NoChange};
 use super::lock::{FORMAT, LockError, LockOwner, acquire, check_rollup_directory, held};
 use super::open_file::OpenFile;
 use super::run_dir::{ROLLUP_DIR, RollupDir, RunDir};
@@ -34,6 +34,10 @@ pub struct LockedDeployment {
     sync: File,
     lock: Option<File>,
     injector: AttachedInjector,
+}
+
+fn readable_root(tree: &Tree) -> Result<File, DiskError> {
+    readable(tree.root(), ".").map_err(|error| DiskError::new("open", tree.shown(None), error))
 }
 
 impl LockedDeployment {
@@ -57,11 +61,9 @@ impl LockedDeployment {
                 acquired => break acquired?,
             }
         };
-        let sync =
-            readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))?;
         let locked = Self {
+            sync: readable_root(&tree)?,
             tree,
-            sync,
             lock,
             injector: AttachedInjector::default(),
         };
@@ -69,6 +71,16 @@ impl LockedDeployment {
             locked.write_owner(command);
         }
         Ok(locked)
+    }
+
+    /// Opens a deployment for the checks of a dry run: without a lock, and with every change prevented.
+    pub fn for_dry_run(tree: Tree) -> Result<Self, DiskError> {
+        Ok(Self {
+            sync: readable_root(&tree)?,
+            tree,
+            lock: None,
+            injector: AttachedInjector::new(Arc::new(NoChange)),
+        })
     }
 
     /// Writes the description of this process to `.rollup/lock.owner`. A failed write is ignored:

@@ -11,6 +11,7 @@ pub mod fault_injection;
 pub mod free_space;
 pub mod lock;
 pub mod locked;
+pub mod newer;
 pub mod open_file;
 pub mod run_dir;
 pub mod tree;

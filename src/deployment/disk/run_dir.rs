@@ -6,6 +6,8 @@
 //! | `trash/` | what is being deleted |
 //! | `runs/0012-KB952076/` | one directory for each run |
 //! | … `manifest.toml`, `plan.json` | what was requested |
+//! | … `manifest.toml.sig` | the signature of the manifest, if the deployment requires one |
+//! | … `approvals/1`, `1.sig` | for each approval: the statement and its signature |
 //! | … `journal`, `reserve` | the records, and space for the last of them on a full disk |
 //! | … `attributes` | mode, owner, hash of ACLs and extended attributes of each path written |
 //! | … `events.ndjson` | the events, with their times |
@@ -123,6 +125,7 @@ impl RunDir {
     pub const JOURNAL: &str = "journal";
     const RESERVE: &str = "reserve";
     const MANIFEST: &str = "manifest.toml";
+    const MANIFEST_SIGNATURE: &str = "manifest.toml.sig";
     const PLAN: &str = "plan.json";
     const ATTRIBUTES: &str = "attributes";
     pub const EVENTS: &str = "events.ndjson";
@@ -131,6 +134,7 @@ impl RunDir {
     pub const SLOTS_STAGING: &str = "slots.staging";
     pub const SOURCES: &str = "sources";
     pub const MANUAL: &str = "manual";
+    pub const APPROVALS: &str = "approvals";
     /// Name of the new object in a slot.
     pub const NEW: &str = "new";
     /// Name of the old object in a slot.
@@ -138,16 +142,22 @@ impl RunDir {
     /// Suffix that the name of the directory gets when it is quarantined.
     pub const QUARANTINED: &str = ".quarantined";
     /// Names of the files that staging makes.
-    pub const FILES: [&str; 6] = [
+    pub const FILES: [&str; 7] = [
         Self::JOURNAL,
         Self::RESERVE,
         Self::MANIFEST,
+        Self::MANIFEST_SIGNATURE,
         Self::PLAN,
         Self::ATTRIBUTES,
         Self::EVENTS,
     ];
     /// Names of the directories that staging makes.
-    pub const DIRECTORIES: [&str; 3] = [Self::SLOTS_STAGING, Self::SOURCES, Self::MANUAL];
+    pub const DIRECTORIES: [&str; 4] = [
+        Self::SLOTS_STAGING,
+        Self::SOURCES,
+        Self::MANUAL,
+        Self::APPROVALS,
+    ];
 
     /// Returns the directory of the same run while staging: its slots have another name.
     pub fn staging(&self) -> Self {
@@ -175,6 +185,26 @@ impl RunDir {
 
     pub fn manifest(&self) -> RelPath {
         below(self, Self::MANIFEST)
+    }
+
+    /// Returns the path of the signature of the manifest.
+    pub fn manifest_signature(&self) -> RelPath {
+        below(self, Self::MANIFEST_SIGNATURE)
+    }
+
+    /// Returns the directory of the approvals.
+    pub fn approvals(&self) -> RelPath {
+        below(self, Self::APPROVALS)
+    }
+
+    /// Returns the path of the statement of an approval, by its number from 1.
+    pub fn approval(&self, number: usize) -> RelPath {
+        below(&self.approvals(), number)
+    }
+
+    /// Returns the path of the signature of an approval, by its number from 1.
+    pub fn approval_signature(&self, number: usize) -> RelPath {
+        below(&self.approvals(), format_args!("{number}.sig"))
     }
 
     pub fn plan(&self) -> RelPath {

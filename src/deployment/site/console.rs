@@ -494,13 +494,9 @@ impl<'r, 's> ConsoleReader<'r, 's> {
             let items = items.filter(|item| any || matches!(item.kind, ItemKind::Procedure { .. }));
             let names =
                 items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
-            let near = self
-                .site
-                .reader
-                .nearest(&wanted.value, names)
-                .map(str::to_owned);
+            let near = self.site.reader.nearest(&wanted.value, names);
             self.site
-                .unknown(wanted, kind, near.as_deref(), "describe it in its group");
+                .unknown(wanted, kind, near, "describe it in its group");
         }
         found
     }
@@ -743,17 +739,9 @@ impl<'r, 's> ConsoleReader<'r, 's> {
                         .iter()
                         .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
                     let near = near.map(|item| item.name.as_str());
-                    let near = self
-                        .site
-                        .reader
-                        .nearest(&key.value, near)
-                        .map(str::to_owned);
-                    self.site.unknown(
-                        &key,
-                        "procedure",
-                        near.as_deref(),
-                        "only procedures have parameters",
-                    );
+                    let near = self.site.reader.nearest(&key.value, near);
+                    self.site
+                        .unknown(&key, "procedure", near, "only procedures have parameters");
                 }
             }
         }

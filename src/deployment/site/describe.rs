@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::ConsoleReader;
 use super::description::{
-    DEFAULT_PLATFORM, Description, Product, Role, RoleId, Server, ServerId, Service, ServiceId,
+    ApprovalRules, DEFAULT_PLATFORM, Description, Product, RequiredApprovals, Role, RoleId, Server,
+    ServerId, Service, ServiceId,
 };
 use super::platforms;
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{AT_THE_ROOT, SiteReader, values};
 use crate::document::{Code, Findings, Placed, Reader, Source, Table, read};
-use crate::names::{CaseFolded, FileName, Kb};
+use crate::names::{CaseFolded, FileName, Kb, RelPath};
 
 /// Reads and checks a `deployment.toml`. Returns `None` if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
@@ -39,6 +40,7 @@ impl SiteReader<'_, '_> {
         self.servers(top);
         self.products(top);
         self.services(top);
+        self.approval(top);
         let mut console = ConsoleReader::new(self);
         console.read(top);
         let (mut site, rehearsed) = console.finish(top);
@@ -92,6 +94,55 @@ impl SiteReader<'_, '_> {
                 false => self.made.applied.push(kb.value),
             }
         }
+    }
+
+    /// Reads the signatures that a run needs.
+    fn approval(&mut self, top: &Table<'_>) {
+        let Some(table) = self.reader.table(top, "approval") else {
+            return;
+        };
+        let required = self.reader.number(&table, "required");
+        let signers = self.signers_file(&table, "signers");
+        let manifest_signers = self.signers_file(&table, "manifest_signers");
+        for (key, other, example) in [
+            ("required", "signers", "signers = \"allowed_signers\""),
+            ("signers", "required", "required = 1"),
+        ] {
+            let is_stray = self
+                .reader
+                .is_stray(&table.span(), table.shape().title, other);
+            if table.has(key) && !table.has(other) && !is_stray {
+                self.reader.missing(&table, other, example);
+            }
+        }
+        if table.keys().is_empty() {
+            self.reader.missing(&table, "required", "required = 1");
+        }
+        if let Some(number) = required.as_ref().filter(|number| number.value == 0) {
+            let message = "`required` is 0, but must be at least 1";
+            self.reader
+                .report(Code::OutOfRange, &number.span, message)
+                .help("without `required` and `signers` no plan needs an approval");
+        }
+        let plans = required
+            .zip(signers)
+            .map(|(required, signers)| RequiredApprovals {
+                // The key has at most two digits.
+                required: required.value as usize,
+                signers,
+            });
+        self.made.approval = Some(ApprovalRules {
+            plans,
+            manifest_signers,
+        });
+    }
+
+    fn signers_file(&mut self, table: &Table<'_>, key: &str) -> Option<RelPath> {
+        let path = self.reader.text(table, key)?;
+        let path = self
+            .reader
+            .parsed(path, Code::InvalidValue, |path| RelPath::parse(path))?;
+        Some(path.value)
     }
 
     fn roles(&mut self, top: &Table<'_>) {

@@ -42,6 +42,9 @@ pub struct Description {
     pub groups: Vec<Group>,
     /// Items and procedures of all groups, in the document's order.
     pub items: Vec<Item>,
+    /// Signatures that a run needs; `None` without `[approval]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRules>,
     /// Items that `rollup rehearse` does not install.
     pub rehearsal_not_installed: Vec<ItemId>,
     #[serde(skip)]
@@ -63,6 +66,25 @@ pub struct GroupId(pub usize);
 /// Position of an item or procedure in [`Description::items`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ItemId(pub usize);
+
+/// Signatures that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApprovalRules {
+    /// People who must approve a plan, if any must.
+    pub plans: Option<RequiredApprovals>,
+    /// File of the people who may sign a manifest, from the root; without it manifests need no
+    /// signature.
+    pub manifest_signers: Option<RelPath>,
+}
+
+/// Approvals that a plan needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequiredApprovals {
+    /// Number of different people, at least one.
+    pub required: usize,
+    /// File of the people who may approve, from the root.
+    pub signers: RelPath,
+}
 
 /// A role that servers hold.
 #[derive(Debug, Clone, Serialize)]
@@ -379,16 +401,13 @@ impl Description {
         nearest(wanted, self.item_names())
     }
 
-    /// Returns the name of the procedure that may have been meant.
-    pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
+    /// Returns the names and aliases of all procedures.
+    pub fn procedure_names(&self) -> impl Iterator<Item = &str> {
         let procedures = self
             .items
             .iter()
             .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
-        nearest(
-            wanted,
-            procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)),
-        )
+        procedures.flat_map(|item| named(item.name.as_str(), &item.aliases))
     }
 
     /// Returns everything in a group and below it, in the document's order.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml_edit::{Key, Value};
 
 use super::parameters::{self, ParameterValue, Parameters, PublicText};
+use crate::deployment::disk::newer::{INSTALL_NEWER, NewerFormat};
 use crate::deployment::disk::tree::FileFacts;
 use crate::names::{Digest, FileName, Kb, RelPath, Version};
 
@@ -59,14 +60,24 @@ impl State {
 }
 
 /// Reason why a record cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Text that is not the TOML of a record.
     #[error("it is not a record of rollup: {0}")]
     NotARecord(String),
-    /// Record of a later version.
-    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
-    TooNew(u32),
+    /// Record of a newer version of rollup.
+    #[error("it {0}")]
+    TooNew(NewerFormat),
+}
+
+impl RecordError {
+    /// Returns advice on what to do with the record.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NotARecord(_) => "repair it by hand, or restore it from a backup",
+            Self::TooNew(_) => INSTALL_NEWER,
+        }
+    }
 }
 
 /// Contents of `state.toml` of an item, or of a program that a step ran on a server.
@@ -441,8 +452,17 @@ pub(super) fn parse_record<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, R
     }
     let fault = |error: toml::de::Error| RecordError::NotARecord(error.message().to_owned());
     let SchemaLine { schema } = toml::from_str(text).map_err(fault)?;
+    if schema > SCHEMA {
+        return Err(RecordError::TooNew(NewerFormat {
+            word: "schema",
+            found: schema,
+            known: SCHEMA,
+        }));
+    }
     if schema != SCHEMA {
-        return Err(RecordError::TooNew(schema));
+        return Err(RecordError::NotARecord(format!(
+            "no version of rollup writes schema {schema}"
+        )));
     }
     toml::from_str(text).map_err(fault)
 }
@@ -539,7 +559,20 @@ mod tests {
     #[test]
     fn a_later_format_is_named_as_such() {
         let later = ServiceRecord::parse("schema = 2\nnews = true\n");
-        assert!(matches!(later, Err(RecordError::TooNew(2))), "{later:?}");
+        let newer = matches!(
+            later,
+            Err(RecordError::TooNew(NewerFormat { found: 2, .. }))
+        );
+        assert!(newer, "{later:?}");
+    }
+
+    #[test]
+    fn a_schema_that_never_was_is_not_a_later_one() {
+        let never = ServiceRecord::parse("schema = 0\nrunning = true\nenabled = true\n");
+        assert!(
+            matches!(never, Err(RecordError::NotARecord(_))),
+            "{never:?}"
+        );
     }
 
     #[test]

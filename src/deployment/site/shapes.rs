@@ -91,6 +91,11 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "The stored parameters of the procedures; those of a manifest take precedence.",
         ),
         Key::new(
+            "approval",
+            KeyKind::Table(&APPROVAL),
+            "The signatures that a run needs: of people who approve its plan, and of the author of its manifest.",
+        ),
+        Key::new(
             "rehearsal",
             KeyKind::Table(&REHEARSAL),
             "Settings of `rollup rehearse`, which builds the state before a rollup. No other command reads them.",
@@ -371,6 +376,36 @@ static SECRET_SOURCE: Shape = Shape::new(
         rules: &[],
     },
 ]));
+
+static APPROVAL: Shape = Shape::new(
+    "[approval]",
+    "The signatures that a run needs. Whoever may write the deployment can change this table, too; the plan names \
+     the change, as it covers the table.",
+    &[
+        Key::new(
+            "required",
+            KeyKind::Number(MOST_APPROVALS),
+            "The number of different people who must approve a plan before `stage` and `apply` take it, at least 1; \
+             `signers` says whose signatures count.",
+        ),
+        Key::new(
+            "signers",
+            KeyKind::Text(Form::Path),
+            "The `allowed_signers` file of OpenSSH with the keys of the people who may approve: its path from the root of \
+             the deployment. Links are not followed.",
+        ),
+        Key::new(
+            "manifest_signers",
+            KeyKind::Text(Form::Path),
+            "The `allowed_signers` file with the keys of the authors of manifests, as `signers`. A manifest without a valid \
+             signature of one of them beside it is then refused.",
+        ),
+    ],
+)
+.with(Cases::AtLeastOne(&["required", "manifest_signers"]));
+
+/// Largest number of people who can be required.
+const MOST_APPROVALS: u64 = 99;
 
 static REHEARSAL: Shape = Shape::new(
     "[rehearsal]",

@@ -10,7 +10,7 @@ use super::applied::APPLIED;
 use super::description::{Description, NameIndex, RoleId, ServerId, named};
 use super::item_dir::ItemDir;
 use crate::deployment::disk::run_dir::RollupDir;
-use crate::document::{Code, Placed, Reader, Span, Table};
+use crate::document::{Code, MeantName, Placed, Reader, Span, Table};
 use crate::names::{CaseFolded, FileName};
 
 /// Names that are reserved at the root of a deployment: those used there or in the directory of an
@@ -60,6 +60,7 @@ impl<'r, 's> SiteReader<'r, 's> {
             services: Vec::new(),
             groups: Vec::new(),
             items: Vec::new(),
+            approval: None,
             rehearsal_not_installed: Vec::new(),
             index: NameIndex::default(),
         };
@@ -80,8 +81,8 @@ impl<'r, 's> SiteReader<'r, 's> {
                 .roles
                 .iter()
                 .flat_map(|role| named(&role.name, &role.aliases));
-            let near = self.reader.nearest(&wanted.value, names).map(str::to_owned);
-            self.unknown(wanted, "role", near.as_deref(), "add it to `roles`");
+            let near = self.reader.nearest(&wanted.value, names);
+            self.unknown(wanted, "role", near, "add it to `roles`");
         }
         found
     }
@@ -91,8 +92,8 @@ impl<'r, 's> SiteReader<'r, 's> {
         let found = self.made.server(&wanted.value);
         if found.is_none() && !self.nameless.servers {
             let names = self.made.servers.iter().map(|server| server.name.as_str());
-            let near = self.reader.nearest(&wanted.value, names).map(str::to_owned);
-            self.unknown(wanted, "server", near.as_deref(), "add it to `servers`");
+            let near = self.reader.nearest(&wanted.value, names);
+            self.unknown(wanted, "server", near, "add it to `servers`");
         }
         found
     }
@@ -102,7 +103,7 @@ impl<'r, 's> SiteReader<'r, 's> {
         &mut self,
         wanted: &Placed<String>,
         kind: &str,
-        near: Option<&str>,
+        near: Option<MeantName>,
         help: &str,
     ) {
         let message = format!("there is no {kind} `{}`", wanted.value);

@@ -42,7 +42,7 @@ pub struct Snapshot {
     /// Names on disk that are not UTF-8, escaped.
     pub unreadable: Vec<String>,
     /// Records that cannot be used, with the reason.
-    pub faults: Vec<(RelPath, String)>,
+    pub faults: Vec<(RelPath, RecordError)>,
     /// Applied rollups: the records in `applied`, and those that `deployment.toml` lists.
     pub applied: AppliedRollups,
     /// Free space on the file system; `None` if it is not reported.
@@ -189,9 +189,7 @@ impl Snapshot {
     fn read_applied(&mut self, tree: &Tree) -> Result<(), DiskError> {
         let (applied, faults) = AppliedRollups::read(tree, &self.description.applied)?;
         self.applied = applied;
-        let faults = faults.into_iter();
-        self.faults
-            .extend(faults.map(|(file, fault)| (file, fault.to_string())));
+        self.faults.extend(faults);
         Ok(())
     }
 
@@ -228,7 +226,7 @@ impl Snapshot {
 
     fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordError>) -> Option<T> {
         record
-            .map_err(|fault| self.faults.push((file.clone(), fault.to_string())))
+            .map_err(|fault| self.faults.push((file.clone(), fault)))
             .ok()
     }
 

@@ -91,9 +91,37 @@ deployments need at most four.";
 
 A higher number requires a newer version of rollup.";
     OtherFormat = "RU0009", Error, "the document has another format",
-"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, and a JSON document,
-such as a saved plan, with `{`. `rollup import` drafts a manifest from the saved page of an article,
-and `rollup show` prints a saved plan.";
+"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, a JSON document, such
+as a saved plan, with `{`, and a package with a signature. `rollup import` drafts a manifest from a
+saved article, `rollup show` prints a saved plan, and `rollup inspect` what is in a package. Records
+that rollup writes into a deployment are no manifests, either.";
+    InvalidAllow = "RU0010", Warning, "a comment for rollup is not understood",
+"A comment that begins with `rollup:` allows warnings and notes. It lists their codes:
+
+    { name = \"Hmoabupdate.msi\" },    # rollup: allow RU0202
+
+    # rollup: allow RU0202, RU0204 # the article has this size
+    { name = \"Hmoabupdate.msi\", size = 393_215 },
+
+It is about the findings on its own line; alone on a line, also about those on the next line that
+has more than a comment. A `#` ends the list, and a reason may follow. An error cannot be allowed,
+since the document cannot be used, nor what the caller denies by its code (`--deny RU0207`,
+`--require-hashes`). With `--format json` and `sarif` an allowed finding is marked.";
+    IdleAllow = "RU0011", Note, "a comment allows nothing",
+"The comment allows a finding that is not there: the cause is gone, or the comment is on another
+line. Remove the code, or move the comment to the line of the finding or above it.
+
+Codes whose check needs more than the document are only missed if that is given: `-d`, `-p`,
+`--article`, or other manifests. In a document with errors nothing is missed, since they may hide
+other findings.";
+    NotSigned = "RU0012", Error, "the manifest has no signature that counts",
+"With `--signers FILE` each manifest needs a signature beside it, of a person whom the file lists. It
+is over the exact bytes of the manifest, so it is made last, after each change:
+
+    ssh-keygen -Y sign -n rollup-manifest@1 -f ~/.ssh/id_ed25519 kb952076.toml
+
+This writes `kb952076.toml.sig`. FILE is an `allowed_signers` file of OpenSSH. A deployment with
+`manifest_signers` in `[approval]` refuses a manifest without such a signature.";
 
     // Keys and values.
     UnknownKey = "RU0101", Error, "a key is unknown",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::codes::Code;
+use super::nearest::MeantName;
 use super::severity::Severity;
 use crate::names::Escaped;
 
@@ -27,8 +28,19 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// Advice on how to fix it.
     pub help: Option<String>,
-    /// Text that the author probably meant to write here, without quotes.
-    pub meant: Option<String>,
+    /// Text that should be at this place.
+    pub(super) suggestion: Option<Suggestion>,
+    /// Line of the comment that allows it.
+    pub allowed_by: Option<u32>,
+}
+
+/// Text that should be at the place of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Suggestion {
+    /// Name that the author probably meant, without quotes.
+    Name(MeantName),
+    /// Only text that can be meant, as it is in a document.
+    Text(String),
 }
 
 impl Finding {
@@ -43,7 +55,8 @@ impl Finding {
             label: None,
             notes: Vec::new(),
             help: None,
-            meant: None,
+            suggestion: None,
+            allowed_by: None,
         }
     }
 
@@ -89,11 +102,17 @@ impl Finding {
     }
 
     /// Sets `did you mean …?` as the text at the carets if a similar name is known.
-    pub fn did_you_mean(&mut self, near: Option<&str>) -> &mut Self {
-        if let Some(near) = near {
-            self.label = Some(format!("did you mean `{near}`?"));
-            self.meant = Some(near.to_owned());
+    pub fn did_you_mean(&mut self, near: Option<impl Into<MeantName>>) -> &mut Self {
+        if let Some(near) = near.map(Into::into) {
+            self.label = Some(format!("did you mean `{}`?", near.name));
+            self.suggestion = Some(Suggestion::Name(near));
         }
+        self
+    }
+
+    /// Sets the only text that can be meant at this place, as it is in a document.
+    pub fn only_rewritten(&mut self, text: impl Into<String>) -> &mut Self {
+        self.suggestion = Some(Suggestion::Text(text.into()));
         self
     }
 
@@ -163,22 +182,46 @@ impl Findings {
         counts
     }
 
-    /// Returns whether there are no findings.
+    /// Returns whether there are no findings, except those that a comment allows.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.iter().all(|finding| finding.allowed_by.is_some())
     }
 
-    /// Returns all findings without duplicates, sorted by position and then by code.
+    /// Returns all findings without duplicates, sorted by position and then by code, except those
+    /// that a comment allows.
     pub fn sorted(&self) -> Vec<&Finding> {
+        let mut list = self.sorted_with_allowed();
+        list.retain(|finding| finding.allowed_by.is_none());
+        list
+    }
+
+    /// Returns all findings as [`Findings::sorted`] does, and those that a comment allows.
+    pub fn sorted_with_allowed(&self) -> Vec<&Finding> {
         let mut list: Vec<_> = self.list.iter().collect();
         list.sort_by(|a, b| key(a).cmp(&key(b)));
         list.dedup_by(|a, b| key(a) == key(b));
         list
     }
 
-    /// Changes the severity of findings, and removes those for which `level` returns `None`.
+    /// Returns all findings, to be changed.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.list.iter_mut()
+    }
+
+    /// Lets no comment allow the findings of these kinds.
+    pub fn forbid_to_allow(&mut self, is_forbidden: impl Fn(Code) -> bool) {
+        for finding in &mut self.list {
+            finding.allowed_by = finding.allowed_by.filter(|_| !is_forbidden(finding.code));
+        }
+    }
+
+    /// Changes the severity of findings, and removes those for which `level` returns `None`; except
+    /// of those that a comment allows.
     pub fn set_levels(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
         self.list.retain_mut(|finding| {
+            if finding.allowed_by.is_some() {
+                return true;
+            }
             let chosen = level(finding.code, finding.level);
             finding.level = chosen.unwrap_or(finding.level);
             chosen.is_some()

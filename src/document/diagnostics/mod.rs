@@ -4,6 +4,7 @@
 //! all are known, and draws them in their [`Source`]. Syntax errors are found here as well, since
 //! they need no knowledge of the subject of a document.
 
+mod allow;
 pub(super) mod codes;
 pub(super) mod findings;
 pub(super) mod hidden_characters;
@@ -18,7 +19,7 @@ pub(super) mod wording;
 pub use self::codes::{Code, UnknownCodeError};
 pub(crate) use self::findings::brief;
 pub use self::findings::{Finding, Findings, Span};
-pub use self::nearest::{misspelling_of, nearest};
+pub use self::nearest::{MeantName, misspelling_of, nearest};
 pub use self::render::{FindingRecord, RenderOptions};
 pub use self::secrets::is_secret_name;
 pub use self::severity::Severity;

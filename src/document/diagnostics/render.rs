@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::codes::Code;
-use super::findings::{Finding, Findings};
+use super::findings::{Finding, Findings, Suggestion};
+use super::nearest::MeantName;
 use super::severity::Severity;
 use super::source::Source;
 use super::wording::is_bare_key;
@@ -70,6 +71,8 @@ pub struct FindingRecord<'a> {
     pub help: Option<String>,
     /// Text that probably should be at this place.
     pub replacement: Option<String>,
+    /// True if nothing else can be meant, so that `validate --fix` writes it.
+    pub fixable: bool,
 }
 
 impl Findings {
@@ -166,19 +169,37 @@ impl Finding {
 
     /// Returns the text that probably should be at its place, with quotes if they are needed.
     pub fn replacement(&self, source: &Source) -> Option<String> {
-        let meant = self.meant.as_ref()?;
         let written = source.text().get(self.span.clone())?;
-        Some(if written.starts_with(['"', '\'']) || !is_bare_key(meant) {
-            toml::Value::String(meant.clone()).to_string()
-        } else {
-            meant.clone()
-        })
+        match self.suggestion.as_ref()? {
+            // A secret is neither printed nor changed.
+            Suggestion::Text(_) if source.shown(self.span.clone()) != written => None,
+            Suggestion::Text(text) => Some(text.clone()),
+            Suggestion::Name(MeantName { name, .. }) => {
+                Some(if written.starts_with(['"', '\'']) || !is_bare_key(name) {
+                    toml::Value::String(name.clone()).to_string()
+                } else {
+                    name.clone()
+                })
+            }
+        }
+    }
+
+    /// Returns the replacement if nothing else can be meant. A warning about a name is only a guess:
+    /// the name may exist.
+    pub fn only_replacement(&self, source: &Source) -> Option<String> {
+        let is_only = match self.suggestion.as_ref()? {
+            Suggestion::Name(meant) => meant.is_certain && self.code.level() == Severity::Error,
+            Suggestion::Text(_) => true,
+        };
+        self.replacement(source).filter(|_| is_only)
     }
 
     /// Returns the finding in the form that programs read.
     pub fn record<'a>(&'a self, source: &'a Source) -> FindingRecord<'a> {
         let (line, column) = source.place(self.span.start);
         let (end_line, end_column) = source.place(self.span.end.max(self.span.start));
+        // Lines and columns cannot say that a byte order mark is removed.
+        let is_visible = (line, column) != (end_line, end_column) || self.span.is_empty();
         FindingRecord {
             file: source.name(),
             line,
@@ -191,7 +212,8 @@ impl Finding {
             label: self.label.as_deref().map(escaped),
             notes: self.notes.iter().map(|note| escaped(note)).collect(),
             help: self.help.as_deref().map(escaped),
-            replacement: self.replacement(source),
+            replacement: self.replacement(source).filter(|_| is_visible),
+            fixable: self.only_replacement(source).is_some(),
         }
     }
 }

@@ -47,6 +47,12 @@ impl Source {
     /// Returns a document with the bytes of a file. For bytes that cannot be a document, parsing
     /// reports a single finding.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        if let Some(fault) = binary_format(&bytes) {
+            return Self {
+                fault: Some(fault),
+                ..Self::new(name, "")
+            };
+        }
         let not_utf8 = |at: usize, message: String| {
             Finding::new(Code::NotUtf8, at..at + 1, message).with_help("save the file as UTF-8")
         };
@@ -83,6 +89,15 @@ impl Source {
             masked: secrets::masked(&self.text, names),
             ..self
         }
+    }
+
+    /// Returns what a file is whose signature is that of another format: `a ZIP archive`.
+    pub fn binary_format(&self) -> Option<&'static str> {
+        let fault = self.fault.as_ref()?;
+        let known = SIGNATURES.iter().map(|(_, format)| *format);
+        known
+            .into_iter()
+            .find(|format| fault.code == Code::OtherFormat && fault.message.contains(format))
     }
 
     /// Returns whether it cannot be any kind of document.
@@ -170,6 +185,33 @@ impl Source {
             .copied()
             .unwrap_or(self.text.len())
     }
+}
+
+/// Signatures of files that people name in place of a document, with their formats.
+const SIGNATURES: [(&[u8], &str); 6] = [
+    (
+        b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
+        "a compound file, such as a Windows Installer package",
+    ),
+    (b"MSCF\0\0\0\0", "a cabinet"),
+    (b"MZ", "a program for Windows"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF-", "a PDF"),
+    (b"\x1F\x8B", "a compressed file"),
+];
+
+/// Reports a file that is not a text, and has the signature of another format.
+fn binary_format(bytes: &[u8]) -> Option<Finding> {
+    let (_, format) = SIGNATURES
+        .iter()
+        .find(|(signature, _)| bytes.starts_with(signature))?;
+    let is_text = !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    if is_text {
+        return None;
+    }
+    let message = format!("the document is {format}, not TOML");
+    let finding = Finding::new(Code::OtherFormat, 0..0, message);
+    Some(finding.with_help("`rollup inspect` prints what is in a package"))
 }
 
 fn unreadable(text: &str) -> Option<Finding> {

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::journal::Direction;
 
 /// Phase of a command in which it was killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum CrashPhase {
     /// In `apply`, before its commit began.
     Staging,
@@ -22,7 +26,7 @@ pub enum CrashPhase {
 }
 
 /// Points of one phase, and the trees after their recoveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CrashRow {
     /// Phase in which the command was killed.
     pub phase: CrashPhase,
@@ -37,7 +41,7 @@ pub struct CrashRow {
 }
 
 /// Number of recoveries that resulted in each tree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RecoveredTrees {
     /// Exactly the tree before the rollup.
     pub before: u64,
@@ -59,13 +63,15 @@ pub struct FailedPoint {
 }
 
 /// Result of a crash rehearsal.
-#[derive(Debug)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CrashReport {
     /// Rows in the order of the phases.
     pub rows: Vec<CrashRow>,
     /// Every point that did not recover, in order.
+    #[serde(skip)]
     pub failing: Vec<FailedPoint>,
     /// Directory of the first of them to be found.
+    #[serde(skip)]
     pub kept: Option<PathBuf>,
     /// Steps that cannot be rolled back, with the number of points at which `undo` stopped just
     /// behind the step for that reason, and `resume` went on from there.

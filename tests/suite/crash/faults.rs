@@ -450,7 +450,7 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     fs::write(&journal, bytes).expect("it can be damaged");
     let injector = Arc::new(SyncBeforeRename::default());
     let disk = lock(copy.path()).with_injector(injector.clone());
-    let unusable = run::unusable_runs(&disk).expect("the runs can be read");
+    let unusable = run::unusable_runs(disk.tree()).expect("the runs can be read");
     run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");
     assert_eq!(injector.renames.load(Ordering::SeqCst), 1);

@@ -24,6 +24,7 @@ use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, RunState, runs};
 use rollup::run::{
     self, ChangedFilePolicy, Ended, Event, Listener, OnFailure, Question, Reply, RunError,
+    SignedFiles, SignedStatement,
 };
 
 use site::{DeploymentCopy, Site};
@@ -104,13 +105,25 @@ pub(crate) fn apply_with_listener(
     run::clear_interrupted_staging(&disk)?;
     let plan = site.plan(deployment);
     make_rollup_directory(&mut disk)?;
-    let asked = run::RunRequest {
-        manifest: Some(&site.manifest_text),
-        confirmed: Vec::new(),
-        ..run::RunRequest::default()
-    };
+    let asked = asked(site);
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
+}
+
+/// Returns the inputs of a run with every file that a run's directory can keep.
+fn asked(site: &Site) -> run::RunRequest<'_> {
+    let approval = |name: &str| SignedStatement {
+        statement: format!("statement of {name}\n"),
+        signature: format!("signature of {name}\n"),
+    };
+    run::RunRequest {
+        manifest: Some(&site.manifest_text),
+        signed: SignedFiles {
+            approvals: ["alice", "bob"].map(approval).into(),
+            manifest: Some("signature of the author\n".to_owned()),
+        },
+        ..run::RunRequest::default()
+    }
 }
 
 /// Stages the site's manifest without committing it.
@@ -118,11 +131,7 @@ fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let plan = site.plan(deployment);
     let mut disk = lock(deployment);
     make_rollup_directory(&mut disk)?;
-    let asked = run::RunRequest {
-        manifest: Some(&site.manifest_text),
-        confirmed: Vec::new(),
-        ..run::RunRequest::default()
-    };
+    let asked = asked(site);
     run::stage(
         &disk,
         &plan,

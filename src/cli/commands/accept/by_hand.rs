@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::run_accept;
+use super::{done_nothing, run_accept};
 use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, DescribedDeployment};
+use crate::cli::signed::{check_manifest, signature_of_file};
 use crate::cli::terminal::out;
 use crate::deployment::applied::AppliedRecord;
 use crate::deployment::locked::LockedDeployment;
@@ -19,7 +20,7 @@ use crate::plan::{self, AppliedByHand};
 /// Records the rollup of a number or a manifest.
 pub(super) fn record_applied(
     site: &DescribedDeployment,
-    disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     named: &Path,
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
@@ -29,6 +30,9 @@ pub(super) fn record_applied(
     let number = number.and_then(|text| text.parse::<Kb>().ok());
     let Some(kb) = number else {
         let loaded = inputs::manifest(named, None)?;
+        let (tree, text) = (&site.tree, loaded.source.text());
+        let signature = || signature_of_file(named);
+        check_manifest(tree, &site.description, named, text, signature)?;
         let rollup = AppliedByHand::Manifest(&loaded.manifest);
         return record(site, disk, loaded.manifest.rollup.kb, &rollup, args);
     };
@@ -37,7 +41,7 @@ pub(super) fn record_applied(
 
 fn record(
     site: &DescribedDeployment,
-    disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     kb: Kb,
     rollup: &AppliedByHand<'_>,
     args: &AcceptArgs,
@@ -50,11 +54,11 @@ fn record(
     if let Some((file, why)) = snapshot.faults.first() {
         let reason = format!("`{}` cannot be used: {why}", site.tree.shown(Some(file)));
         let failure = Failure::invalid(reason);
-        bail!(failure.next("repair it by hand, or restore it from a backup"));
+        bail!(failure.next(why.help()));
     }
     let Some(plan) = plan::accept_applied(&snapshot, rollup, &args.reason)? else {
         out::line(format_args!("nothing to do: {kb} is on record as applied"));
-        return Ok(Exit::Ok);
+        return done_nothing(site, disk.as_ref(), args);
     };
     out::line(format_args!(
         "{kb} will be recorded as applied by hand; no installed file is moved or changed"

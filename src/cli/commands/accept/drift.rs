@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::run_accept;
+use super::{done_nothing, run_accept};
 use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -21,7 +21,7 @@ use crate::run::{LeftObjects, RunError, attribute_drift, past, paths_left_empty}
 /// Accepts all drift, or that of the chosen instances.
 pub(super) fn accept_drift(
     site: &DescribedDeployment,
-    disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     chosen: Option<&BTreeSet<Instance>>,
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
@@ -34,7 +34,7 @@ pub(super) fn accept_drift(
     let Some(plan) = &found.plan else {
         all_accepted?;
         report_nothing_to_accept(&found, chosen);
-        return Ok(Exit::Ok);
+        return done_nothing(site, disk.as_ref(), args);
     };
     show_drift(plan, &found.accepted, &found.rejected);
     let differences = count(found.accepted.len(), "difference", "differences");

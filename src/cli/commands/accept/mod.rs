@@ -20,7 +20,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{DescribedDeployment, open_to_change, question};
 use crate::cli::job::refuse;
-use crate::cli::recovery::other_is_open;
+use crate::cli::recovery::{other_is_open, refuse_held};
+use crate::cli::result;
+use crate::cli::state_now::Worked;
 use crate::cli::terminal::out;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::deployment::locked::LockedDeployment;
@@ -35,19 +37,27 @@ pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
         Ok(description) => chosen::instances(description, &args.items)?,
         Err(_) => None,
     };
-    let disk = site.lock("accept", args.lock)?;
-    let unusable = unusable_runs(&disk)?;
+    let disk = match args.dry_run.dry_run {
+        true => {
+            refuse_held(&site.tree)?;
+            None
+        }
+        false => Some(site.lock("accept", args.lock)?),
+    };
+    let unusable = unusable_runs(&site.tree)?;
     if !unusable.is_empty() {
         site.warn();
-        return quarantine::quarantine_unusable(&disk, &unusable, args);
+        return quarantine::quarantine_unusable(&site.tree, disk.as_ref(), &unusable, args);
     }
-    report_cleared_runs(&clear_interrupted_staging(&disk)?);
-    let open = runs(disk.tree())?.into_iter().find(Run::is_open);
+    if let Some(disk) = &disk {
+        report_cleared_runs(&clear_interrupted_staging(disk)?);
+    }
+    let open = runs(&site.tree)?.into_iter().find(Run::is_open);
     match (open, &args.applied) {
         (Some(open), Some(_)) => bail!(other_is_open(&open)),
         (Some(open), None) => {
             site.warn();
-            closing::close_run(&disk, &open, args, site.description.is_ok())
+            closing::close_run(&site, disk.as_ref(), &open, args)
         }
         (None, Some(named)) => by_hand::record_applied(&site.described()?, disk, named, args),
         (None, None) => drift::accept_drift(&site.described()?, disk, chosen.as_ref(), args),
@@ -63,17 +73,34 @@ fn refuse_items(args: &AcceptArgs, reason: String) -> Result<(), Failure> {
         .next("run `rollup accept` without items first; then accept the items"))
 }
 
+/// Ends a command that found nothing to do.
+fn done_nothing(
+    site: &DescribedDeployment,
+    disk: Option<&LockedDeployment>,
+    args: &AcceptArgs,
+) -> anyhow::Result<Exit> {
+    match disk {
+        Some(_) => Ok(Exit::Ok),
+        None => result::dry_run(args.format, &site.tree, &Worked::Nothing),
+    }
+}
+
 /// Asks, then stages and commits the plan of an accept. `accepted` is what it accepts, and `after`
-/// the result of the command if the run is finished.
+/// the result of the command if the run is finished. Without a lock it is a dry run, and nothing is asked or
+/// done.
 fn run_accept(
     site: &DescribedDeployment,
-    mut disk: LockedDeployment,
+    disk: Option<LockedDeployment>,
     plan: &Plan,
     args: &AcceptArgs,
     accepted: &str,
     after: Result<(), Failure>,
 ) -> anyhow::Result<Exit> {
     refuse(preflight(&site.tree, plan)?.all())?;
+    let Some(mut disk) = disk else {
+        let ended = result::dry_run(args.format, &site.tree, &Worked::Otherwise);
+        return ended.and_then(|exit| Ok(after.map(|()| exit)?));
+    };
     let name = Some(site.description.name.as_str());
     confirm(&question("Accept ", accepted, name, &site.tree), args.yes)?;
     disk.create_rollup_directory("accept")?;

@@ -8,15 +8,19 @@ use crate::cli::args::AcceptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::inputs::question;
 use crate::cli::lines::labelled;
+use crate::cli::result;
+use crate::cli::state_now::Worked;
 use crate::cli::terminal::out::{self, BAD};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
 use crate::names::{Escaped, error_chain};
 use crate::run::{UnusableRun, load_plan, quarantine};
 
-/// Quarantines the directories of unusable runs.
+/// Quarantines the directories of unusable runs; without a lock only prints which.
 pub(super) fn quarantine_unusable(
-    disk: &LockedDeployment,
+    tree: &Tree,
+    disk: Option<&LockedDeployment>,
     unusable: &[UnusableRun],
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
@@ -28,9 +32,9 @@ pub(super) fn quarantine_unusable(
     )?;
     for run in unusable {
         labelled(BAD, "unusable", Escaped(&error_chain(&run.why)));
-        match load_plan(disk.tree(), &run.directory) {
-            Ok(plan) => show_progress(disk.tree(), &run.directory, &plan)?,
-            Err(_) => show_slots(disk.tree(), &run.directory)?,
+        match load_plan(tree, &run.directory) {
+            Ok(plan) => show_progress(tree, &run.directory, &plan)?,
+            Err(_) => show_slots(tree, &run.directory)?,
         }
     }
     out::line(
@@ -38,16 +42,16 @@ pub(super) fn quarantine_unusable(
          deleted, and no installed file is moved. Afterwards the run can be neither resumed nor undone,\n\
          and nothing is compared with its records",
     );
-    confirm(
-        &question("Quarantine run ", &names, None, disk.tree()),
-        args.yes,
-    )?;
+    let Some(disk) = disk else {
+        return result::dry_run(args.format, tree, &Worked::Otherwise);
+    };
+    confirm(&question("Quarantine run ", &names, None, tree), args.yes)?;
     for run in unusable {
         let to = quarantine(disk, run, (user(), args.reason.clone()))?;
         let (name, to) = (run.directory.name(), to.as_str());
         out::line(format_args!("run {name} is quarantined as `{to}`"));
     }
-    let next = command_for(disk.tree().path(), "status");
+    let next = command_for(tree.path(), "status");
     out::line(format_args!("next: {next}"));
     Ok(Exit::Ok)
 }

@@ -17,9 +17,11 @@ use crate::cli::inputs;
 use crate::cli::named::{Newest, find_run};
 use crate::cli::table::{TableRow, table};
 use crate::cli::terminal::out::{self, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::views::signatures::describe_signatures;
 use crate::deployment::tree::Tree;
 use crate::journal::{
-    Accepted, Outcome, QuarantineNote, Record, Run, RunState, RunSubject, quarantined, runs,
+    Accepted, Outcome, QuarantineNote, Record, Run, RunSignatures, RunState, RunSubject,
+    quarantined, runs,
 };
 use crate::names::{Digest, Escaped, Kb};
 use crate::plan::ACCEPT;
@@ -129,6 +131,9 @@ struct RunRow<'a> {
     fault: Option<&'a str>,
     /// Reason that was given to `accept`.
     reason: Option<&'a str>,
+    /// Signatures that the run was begun with, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signatures: Option<&'a RunSignatures>,
     #[serde(skip)]
     of: &'a Run,
     #[serde(skip)]
@@ -146,10 +151,11 @@ struct QuarantinedRow<'a> {
 impl<'a> RunRow<'a> {
     fn of(run: &'a Run, undo: Option<&'a UndoAnswer>) -> Self {
         let entries = &run.journal.entries;
-        let measured = entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Closed { measured, .. } => Some(measured),
+        let closed = entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Closed { measured, .. } => Some((entry.at.as_str(), measured)),
             _ => None,
         });
+        let (closed, measured) = closed.unzip();
         let opened = run.journal.opened();
         let reason = match opened.map(|opened| &opened.subject) {
             Some(RunSubject::Accept { reason, .. }) => Some(reason),
@@ -161,13 +167,16 @@ impl<'a> RunRow<'a> {
             kb: run.kb,
             state: run.state().word(),
             opened: entries.first().map(|entry| entry.at.as_str()),
-            closed: measured.and(entries.last()).map(|entry| entry.at.as_str()),
+            closed,
             plan: opened.map(|opened| &opened.plan),
             measured,
             undoable: undo.is_some_and(|undo| undo.possible),
             undo_blockers: undo.map(|undo| undo.reasons.as_slice()),
             fault: run.fault.as_deref(),
             reason: reason.map(String::as_str),
+            signatures: opened
+                .map(|opened| &opened.signatures)
+                .filter(|signatures| !signatures.is_empty()),
             of: run,
             undo,
         }
@@ -196,6 +205,9 @@ impl<'a> RunRow<'a> {
         if let Some(reason) = self.reason {
             below.push(format!("accepted: {}", Escaped(reason)));
         }
+        let signed = self.signatures.map(describe_signatures);
+        let signed = signed.into_iter().flatten();
+        below.extend(signed.map(|line| Escaped(&line).to_string()));
         below.extend(self.fault.map(|fault| Escaped(fault).to_string()));
         TableRow {
             cells: [

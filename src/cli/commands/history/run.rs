@@ -7,6 +7,7 @@ use super::RunRow;
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{self, BOLD, count, size, styled};
 use crate::cli::views::restarts::describe_restarts;
+use crate::cli::views::signatures::describe_signatures;
 use crate::cli::views::steps::describe_answer;
 use crate::cli::views::undo::describe_undo;
 use crate::deployment::tree::Tree;
@@ -68,7 +69,7 @@ impl RunStep {
 }
 
 impl<'a> RunDocument<'a> {
-    pub(super) fn of(
+    pub(in crate::cli) fn of(
         tree: &Tree,
         run: &'a Run,
         undo: Option<&'a UndoAnswer>,
@@ -109,6 +110,9 @@ impl<'a> RunDocument<'a> {
             let tool = Escaped(&opened.tool);
             line(&format!("by {user} on {host}, with rollup {tool}"));
             line(&format!("plan {}", opened.plan));
+            for signed in describe_signatures(&opened.signatures) {
+                line(&Escaped(&signed).to_string());
+            }
             if !opened.confirmed.is_empty() {
                 let confirmed = opened.confirmed.join(", ");
                 line(&format!("confirmed prerequisites: {}", Escaped(&confirmed)));

@@ -5,18 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::answers::confirmations;
-use crate::cli::args::{Format, RehearseArgs};
+use crate::cli::args::RehearseArgs;
+use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::signed::{REHEARSAL, requires_approvals};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
 use crate::cli::terminal::out;
 use crate::journal::Direction;
 use crate::manifest::Rollup;
-use crate::names::Escaped;
+use crate::names::{Digest, Escaped};
 use crate::phase::Phase;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
@@ -38,7 +42,7 @@ pub(super) fn everywhere(
     let plan = match preview(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
-            report_nothing_to_do(&nothing, Format::Text);
+            report_nothing_to_do(&nothing, args.format);
             return Ok(Exit::Ok);
         }
     };
@@ -76,10 +80,28 @@ pub(super) fn everywhere(
     out::message(format_args!("took {}", out::duration(begun.elapsed())));
     out::line(total(&report));
     if report.failing.is_empty() {
+        let content = CrashDocument {
+            plan: plan.digest,
+            points: report.points(),
+            report: &report,
+        };
+        show(args.format, Exit::Ok, content, |_| {});
         Ok(Exit::Ok)
     } else {
         Err(failed(&report).into())
     }
+}
+
+/// Content of the document of a crash rehearsal in which every point recovers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Rehearsal of crashes")]
+pub(in crate::cli) struct CrashDocument<'a> {
+    /// Digest of the plan.
+    plan: Option<Digest>,
+    /// Number of changes of the disk at which a command was killed.
+    points: u64,
+    #[serde(flatten)]
+    report: &'a CrashReport,
 }
 
 /// Returns the arguments that every `apply` gets, as they would be typed.
@@ -93,6 +115,9 @@ fn arguments(job: &Job, confirmed: &[String]) -> Vec<OsString> {
     words.extend(job.choices.flags().into_iter().map(OsString::from));
     for id in confirmed {
         words.extend(["--confirm".into(), id.into()]);
+    }
+    if requires_approvals(&job.site.description) {
+        words.extend(["--without-approval".into(), REHEARSAL.into()]);
     }
     words
 }

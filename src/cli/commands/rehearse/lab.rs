@@ -16,10 +16,19 @@ pub(super) fn rehearsal_options() -> RunOptions {
 /// Returns the state of the lab after a rehearsal that failed: of its deployment if anything was run
 /// there, else of its directory.
 pub(in crate::cli) fn state_of_lab(args: &RehearseArgs) -> StateNow {
-    if state_now::has_locked() {
-        return state_now::state_now(None, None);
-    }
     let directory = args.lab.display();
+    if let Some(tree) = state_now::locked_tree() {
+        let state = state_now::state_now(None, None);
+        if state.changed {
+            return state;
+        }
+        let newest = state_now::newest_run(&tree);
+        let newest = newest.unwrap_or_else(|| "nothing was applied in it".to_owned());
+        return StateNow {
+            text: format!("`{directory}` was made; {newest}"),
+            ..state
+        };
+    }
     let text = match LabState::of(&args.lab) {
         LabState::Absent => format!("nothing was made: `{directory}` does not exist"),
         LabState::Empty => format!("nothing was made: `{directory}` is empty"),

@@ -21,6 +21,7 @@ use crate::cli::inputs::DescribedDeployment;
 use crate::cli::job::{BeginOptions, Job, Preview};
 use crate::cli::output::refuse_path;
 use crate::cli::recovery::{is_unfinished, other_is_open};
+use crate::cli::signed::GivenApprovals;
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
 use crate::cli::terminal::out;
@@ -36,6 +37,7 @@ use crate::rehearse::{
     Lab, LabError, LabOrigin, LabProgress, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
 
+pub(in crate::cli) use crashes::CrashDocument;
 use lab::rehearsal_options;
 pub(in crate::cli) use lab::state_of_lab;
 
@@ -100,6 +102,7 @@ struct LabRollup {
     job: Job,
     /// Ids of its `confirm` prerequisites that the command line answers.
     confirm: Vec<String>,
+    approvals: GivenApprovals,
 }
 
 impl LabRollup {
@@ -109,19 +112,24 @@ impl LabRollup {
         let asked = job.loaded.manifest.confirm_ids();
         let mut confirm = args.confirm.clone();
         confirm.retain(|id| asked.iter().any(|asked| asked.eq_ignore_ascii_case(id)));
-        Ok(Self { job, confirm })
+        Ok(Self {
+            job,
+            confirm,
+            approvals: GivenApprovals::of_rehearsal(),
+        })
     }
 
     fn begin_options(&self) -> BeginOptions<'_> {
         BeginOptions {
             command: "rehearse",
             verb: "Apply",
+            format: Format::Text,
             yes: true,
             confirm: &self.confirm,
             preview: Preview::Omitted,
-            format: Format::Text,
             wait: Duration::ZERO,
             injector: None,
+            approvals: &self.approvals,
         }
     }
 }
@@ -185,16 +193,15 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
-    let payloads = lab
-        .payloads
-        .iter()
-        .map(|payload| payload.display().to_string());
-    let payloads: Vec<String> = payloads.collect();
-    out::message(format_args!(
-        "made {} and {}",
-        lab.deployment.display(),
-        payloads.join(", ")
-    ));
+    let mut made = vec![lab.deployment.display().to_string()];
+    if args.payload.is_empty() {
+        made.extend(
+            lab.payloads
+                .iter()
+                .map(|payload| payload.display().to_string()),
+        );
+    }
+    out::message(format_args!("made {}", made.join(" and ")));
     Ok(lab)
 }
 

@@ -7,7 +7,7 @@ use crate::cli::run_summary::summary_of;
 use crate::cli::views::report::{format_time, unavailable_since};
 use crate::deployment::tree::Tree;
 use crate::events::{RunSummary, Session};
-use crate::journal::{Record, Run};
+use crate::journal::{Record, Run, RunSignatures};
 
 /// Beginning of an open run, and the end of the last command that worked on it.
 #[derive(Serialize, JsonSchema)]
@@ -18,6 +18,9 @@ pub(super) struct RunHistory {
     pub(super) began_by: Option<String>,
     /// Machine on which it was begun.
     pub(super) began_on: Option<String>,
+    /// Signatures that it was begun with, if there are any.
+    #[serde(skip_serializing_if = "RunSignatures::is_empty")]
+    pub(super) signatures: RunSignatures,
     /// Reason why the last command stopped, in words; unknown while a process works.
     pub(super) stopped: Option<String>,
     /// Time since which something is unavailable, UTC.
@@ -37,6 +40,9 @@ impl RunHistory {
                 .map(|entry| format_time(&entry.at)),
             began_by: opened.map(|opened| opened.user.clone()),
             began_on: opened.map(|opened| opened.host.clone()),
+            signatures: opened
+                .map(|opened| opened.signatures.clone())
+                .unwrap_or_default(),
             stopped: stopped.and_then(describe_end),
             unavailable_since: since(&summary, run),
         }

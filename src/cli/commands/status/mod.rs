@@ -214,7 +214,7 @@ impl Status {
             _ if self.holder.is_some() => Vec::new(),
             Some(open) => open.ways(),
             None if !self.pending.is_empty() => {
-                vec![("ack".to_owned(), "records that the restarts are done")]
+                vec![("ack".to_owned(), "once the restarts are done")]
             }
             None => Vec::new(),
         }
@@ -244,7 +244,7 @@ fn applied(tree: &Tree, site: Option<&Description>) -> anyhow::Result<AppliedRol
     let (applied, faults) = AppliedRollups::read(tree, listed.unwrap_or_default())?;
     if let Some((at, fault)) = faults.first() {
         let reason = format!("`{}` cannot be used: {fault}", tree.shown(Some(at)));
-        return Err(Failure::invalid(reason).into());
+        return Err(Failure::invalid(reason).next(fault.help()).into());
     }
     Ok(applied)
 }

@@ -16,10 +16,10 @@ use crate::deployment::tree::Tree;
 use crate::events::{self, Event};
 use crate::journal::{Answer, Direction, Run, RunState, slots_are_closed};
 use crate::names::{RelPath, error_chain};
-use crate::plan::{ManualFile, Operation, Plan, PlannedStep};
+use crate::plan::{ManualFile, Operation, Plan, PlanFileError, PlannedStep};
 use crate::run::{
-    RunExamination, SwapState, behind_last_point, changes_since_plan, describe_run, examine,
-    kept_bytes, load_plan,
+    RunError, RunExamination, SwapState, behind_last_point, changes_since_plan, describe_run,
+    examine, kept_bytes, load_plan,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -134,6 +134,13 @@ impl OpenRow {
                     row.can_go_back_to_point = behind.is_some_and(|behind| !behind.is_empty());
                 }
             }
+            // Recovery by hand is not advised: another rollup recovers it.
+            Err(
+                error @ RunError::Plan {
+                    fault: PlanFileError::TooNew(_),
+                    ..
+                },
+            ) => return Err(error.into()),
             Err(error) => row.problems.push(error_chain(&error)),
         }
         // Between two renames of a process that is running, everything may look wrong.

@@ -9,6 +9,7 @@ use crate::cli::advice::{TypedCommand, command_for};
 use crate::cli::lines::labelled;
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use crate::cli::views::restarts::describe_restarts;
+use crate::cli::views::signatures::describe_signatures;
 use crate::journal::PendingAction;
 use crate::names::Escaped;
 
@@ -207,6 +208,9 @@ fn print_history(open: &OpenRow, has_writer: bool) {
         let on = history.began_on.as_deref().unwrap_or("an unknown machine");
         let at = out::time_and_age(at);
         wrapped_line(&format!("began {at}, by {by} on {on}"));
+    }
+    for signed in describe_signatures(&history.signatures) {
+        wrapped_line(&signed);
     }
     if let Some(stopped) = &history.stopped {
         wrapped_line(stopped);

@@ -1,11 +1,12 @@
 //! Documents that the command line names, and paths that could not be read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
+use crate::cli::signed::signature_of_file;
 use crate::cli::terminal::out;
 use crate::cli::walk::{DocumentEntry, DocumentSearch, WILDCARDS};
 use crate::deployment::describe;
@@ -19,7 +20,7 @@ use crate::validation::{DocumentKind, kind_of};
 pub(super) struct Gathered {
     /// Directory below which documents are named relative to it, as code hosts want them.
     here: Option<PathBuf>,
-    pub(super) documents: Vec<(Source, DocumentKind)>,
+    pub(super) documents: Vec<NamedDocument>,
     /// Paths that could not be read. They do not keep the others from being reported.
     pub(super) failures: Vec<(String, Failure)>,
     /// Links that were found and not followed.
@@ -29,13 +30,26 @@ pub(super) struct Gathered {
     /// TOML files in directories that are neither manifest nor deployment.
     pub(super) passed_over: Vec<String>,
     pub(super) read_standard_input: bool,
+    /// True if the signatures of the documents are read.
+    with_signatures: bool,
+    /// Signatures beside the documents, by the names of these.
+    pub(super) signatures: BTreeMap<String, String>,
+}
+
+/// Document that the command line names, or that is in a directory which it names.
+pub(super) struct NamedDocument {
+    pub(super) source: Source,
+    pub(super) kind: DocumentKind,
+    /// Path of the file, unless the document is standard input or the deployment's own.
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Gathered {
     /// Reads files, directories with documents in and below them, patterns and standard input.
-    pub(super) fn of(files: &[PathBuf], here: Option<PathBuf>) -> Self {
+    pub(super) fn of(files: &[PathBuf], here: Option<PathBuf>, with_signatures: bool) -> Self {
         let mut gathered = Self {
             here,
+            with_signatures,
             ..Self::default()
         };
         for file in files {
@@ -93,14 +107,18 @@ impl Gathered {
     /// Reads a file that the command line names: a manifest, unless its contents differ.
     fn named(&mut self, path: &Path) -> bool {
         if let Some(source) = self.source(path) {
-            self.add(source);
+            self.add(source, Some(path));
         }
         true
     }
 
-    fn add(&mut self, source: Source) {
+    fn add(&mut self, source: Source, path: Option<&Path>) {
         let kind = kind_of(&source).unwrap_or(DocumentKind::Manifest);
-        self.documents.push((source, kind));
+        self.documents.push(NamedDocument {
+            source,
+            kind,
+            path: path.map(Path::to_owned),
+        });
     }
 
     /// Reads a file found in a directory, which may hold other files beside documents.
@@ -111,7 +129,7 @@ impl Gathered {
         // A file that cannot even be read as text may be a manifest that was saved in a wrong way.
         let is_document = kind_of(&source).is_some() || source.is_unreadable();
         if is_document {
-            self.add(source);
+            self.add(source, Some(path));
         } else {
             self.passed_over.push(source.name().to_owned());
         }
@@ -124,11 +142,28 @@ impl Gathered {
             return None;
         }
         match inputs::source(path) {
-            Ok(source) => Some(self.renamed(source, path)),
+            Ok(source) => {
+                let source = self.renamed(source, path);
+                if self.with_signatures {
+                    self.read_signature(path, source.name());
+                }
+                Some(source)
+            }
             Err(failure) => {
                 self.fail(path, failure);
                 None
             }
+        }
+    }
+
+    /// Reads the signature beside a document, if there is one.
+    fn read_signature(&mut self, path: &Path, name: &str) {
+        match signature_of_file(path) {
+            Ok(signature) => {
+                let signature = signature.map(|signature| (name.to_owned(), signature));
+                self.signatures.extend(signature);
+            }
+            Err(failure) => self.fail(path, failure),
         }
     }
 
@@ -148,7 +183,7 @@ impl Gathered {
         let mut bytes = Vec::new();
         let most = Source::LARGEST as u64 + 1;
         match io::stdin().lock().take(most).read_to_end(&mut bytes) {
-            Ok(_) => self.add(Source::from_bytes(NAME, bytes)),
+            Ok(_) => self.add(Source::from_bytes(NAME, bytes), None),
             Err(error) => {
                 let reason = format!("cannot read {NAME}: {error}");
                 self.fail(Path::new(NAME), Failure::io(reason));
@@ -165,7 +200,12 @@ impl Gathered {
         let description = describe::parse(&source, &mut findings);
         if self.is_new(&path) && !findings.is_empty() {
             let source = self.renamed(source, &path);
-            self.documents.insert(0, (source, DocumentKind::Deployment));
+            let document = NamedDocument {
+                source,
+                kind: DocumentKind::Deployment,
+                path: None,
+            };
+            self.documents.insert(0, document);
         }
         if description.is_none() {
             out::warn(
@@ -180,7 +220,7 @@ impl Gathered {
         subject: &str,
         option: &str,
     ) -> Result<(), Failure> {
-        let kinds = self.documents.iter().map(|(_, kind)| *kind);
+        let kinds = self.documents.iter().map(|document| document.kind);
         let manifests = kinds.filter(|kind| *kind == DocumentKind::Manifest).count();
         if manifests <= 1 {
             return Ok(());

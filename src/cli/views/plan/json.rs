@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Rehearsal;
+use super::{Rehearsal, Showing};
 use crate::cli::envelope::CommandOutcome;
 use crate::cli::exit::Exit;
 use crate::plan::Plan;
@@ -17,6 +17,9 @@ pub(crate) struct PlanDocument<'p> {
     /// Text of the manifest in a saved plan; absent from a plan that a command prints.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_text: Option<&'p str>,
+    /// Signature of that text in a saved plan, if the deployment requires one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_signature: Option<&'p str>,
     /// Result of the command that prints the plan; absent from a saved plan.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     outcome: Option<CommandOutcome>,
@@ -26,21 +29,23 @@ pub(crate) struct PlanDocument<'p> {
 }
 
 /// Formats the document that a command prints.
-pub(crate) fn printed(plan: &Plan, rehearsal: Option<&Rehearsal>, exit: Exit) -> String {
+pub(crate) fn printed(plan: &Plan, showing: &Showing, exit: Exit) -> String {
     let document = PlanDocument {
         plan,
         manifest_text: None,
+        manifest_signature: None,
         outcome: Some(CommandOutcome::new(exit)),
-        rehearsal,
+        rehearsal: showing.rehearsal.as_ref(),
     };
     serde_json::to_string_pretty(&document).expect("every plan can be serialized")
 }
 
-/// Formats the document that is saved, with the text of the manifest.
-pub(crate) fn saved(plan: &Plan, manifest_text: &str) -> String {
+/// Formats the document that is saved, with the text of the manifest and its signature.
+pub(crate) fn saved(plan: &Plan, manifest_text: &str, manifest_signature: Option<&str>) -> String {
     let document = PlanDocument {
         plan,
         manifest_text: Some(manifest_text),
+        manifest_signature,
         outcome: None,
         rehearsal: None,
     };

@@ -32,8 +32,8 @@ pub(crate) use prompt::prompt_summary;
 pub(crate) use showing::{Rehearsal, Showing};
 pub(crate) use text::{Reasons, remaining_operations, text};
 pub(crate) use words::{
-    describe_elsewhere, describe_operation, describe_state, documented_effects, group_operations,
-    rollup_list, scope_lines,
+    describe_elsewhere, describe_left_elsewhere, describe_operation, describe_state,
+    documented_effects, group_operations, rollup_list, scope_lines,
 };
 
 /// Shows a plan in the chosen format.
@@ -46,7 +46,7 @@ pub(crate) fn show(
 ) -> Result<(), Failure> {
     let width = out::width();
     let document = match view.format {
-        OutputFormat::Json => json::printed(plan, showing.rehearsal.as_ref(), exit),
+        OutputFormat::Json => json::printed(plan, showing, exit),
         OutputFormat::Markdown => markdown::text(plan, showing),
         OutputFormat::Html => html::page(plan, showing),
         OutputFormat::Text if view.tree => tree::text(plan, width),
@@ -55,7 +55,7 @@ pub(crate) fn show(
             let reasons = if view.why {
                 Reasons::Shown
             } else {
-                Reasons::Omitted
+                Reasons::chosen()
             };
             let rehearsal = showing.rehearsal.as_ref().map(Rehearsal::describe);
             let text = text(plan, width, reasons);

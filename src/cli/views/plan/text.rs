@@ -8,6 +8,7 @@ use anstyle::Style;
 use super::outages::{OutageKind, OutageView};
 use super::view::{OperationRow, PlanView, StepView, describe_manual_step};
 use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, short_hash};
+use crate::cli::terminal::choices::choices;
 use crate::cli::terminal::out::{BOLD, DIM, WARN, count, on_servers, signed, styled, wrapped};
 use crate::journal::Direction;
 use crate::names::{Escaped, RelPath, columns};
@@ -29,6 +30,16 @@ const NAMED: usize = 5;
 pub(crate) enum Reasons {
     Shown,
     Omitted,
+}
+
+impl Reasons {
+    /// Returns what the command line chooses with `--verbose`.
+    pub(crate) fn chosen() -> Self {
+        match choices().is_verbose {
+            true => Self::Shown,
+            false => Self::Omitted,
+        }
+    }
 }
 
 /// Formats the plan line by line, no wider than `width` as far as words allow it.

@@ -165,6 +165,25 @@ impl Reversibility {
 pub(crate) fn describe_elsewhere<'a>(
     procedures: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
+    restored_records(procedures, "can be restored")
+}
+
+/// Describes what a rollback of procedures has not restored; `None` without procedures.
+pub(crate) fn describe_left_elsewhere<'a>(
+    procedures: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let names: Vec<&str> = procedures.into_iter().collect();
+    let restored = match names.len() {
+        1 => "is restored",
+        _ => "are restored",
+    };
+    restored_records(names, restored)
+}
+
+fn restored_records<'a>(
+    procedures: impl IntoIterator<Item = &'a str>,
+    restored: &str,
+) -> Option<String> {
     let names: Vec<&str> = procedures.into_iter().collect();
     let (noun, record) = match names.len() {
         0 => return None,
@@ -174,7 +193,7 @@ pub(crate) fn describe_elsewhere<'a>(
     let names = names.join(", ");
     let pronoun = if noun == "procedure" { "it" } else { "they" };
     Some(format!(
-        "of the {noun} {names} the {record} can be restored; what {pronoun} changed elsewhere is \
+        "of the {noun} {names} the {record} {restored}; what {pronoun} changed elsewhere is \
          not known to rollup"
     ))
 }

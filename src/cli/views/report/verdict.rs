@@ -1,24 +1,34 @@
 //! Verdict on a run: its result, and what has to be known with it.
 
+use std::collections::BTreeSet;
+
 use super::attempt::describe_turn;
-use super::words::{at_least, format_duration, format_moment, unavailable_since};
+use super::words::{at_least, format_duration, format_moment, format_time, unavailable_since};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{first_few, number, on_servers};
 use crate::cli::views::escapers::sentence;
-use crate::cli::views::plan::unavailable_count;
+use crate::cli::views::plan::{describe_left_elsewhere, unavailable_count};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::undo::describe_undo;
 use crate::cli::views::verdict::{Tone, Verdict};
 use crate::deployment::tree::Tree;
-use crate::events::{Attempt, RunSummary, StateComparison, TargetKind, TargetOutages};
+use crate::events::{
+    AcknowledgedRestarts, Attempt, RunSummary, StateComparison, TargetKind, TargetOutages,
+};
 use crate::journal::{Direction, Outcome, RunState};
+use crate::plan::Plan;
 use crate::run::describe_run_state;
 
 /// Largest number of targets or differences that are named; the tables have all.
 const NAMED: usize = 6;
 
 /// Returns the verdict on a run. `writer` describes the process that changes the deployment now.
-pub(super) fn verdict(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -> Verdict {
+pub(super) fn verdict(
+    tree: &Tree,
+    summary: &RunSummary,
+    plan: Option<&Plan>,
+    writer: Option<&str>,
+) -> Verdict {
     let newest = summary.attempts.last();
     let (tone, headline) = match (summary.state, writer) {
         (RunState::Closed(outcome), _) => closed(outcome, newest),
@@ -52,7 +62,7 @@ pub(super) fn verdict(tree: &Tree, summary: &RunSummary, writer: Option<&str>) -
     Verdict {
         tone,
         headline,
-        points: points(tree, summary, newest),
+        points: points(tree, summary, plan, newest),
     }
 }
 
@@ -122,12 +132,19 @@ fn failures(attempt: &Attempt) -> impl Iterator<Item = String> {
 }
 
 /// Returns what has to be known with the result: failures first.
-fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<String> {
+fn points(
+    tree: &Tree,
+    summary: &RunSummary,
+    plan: Option<&Plan>,
+    newest: Option<&Attempt>,
+) -> Vec<String> {
     let mut points = Vec::new();
     points.extend(newest.into_iter().flat_map(failures));
     let mut commands = summary.commands.iter().map(|one| one.command.as_deref());
     if commands.any(|command| command == Some("rehearse")) {
         points.push("A rehearsal: this deployment is a lab".to_owned());
+    } else if let Some(reason) = &summary.signatures.without_approval {
+        points.push(format!("Begun WITHOUT APPROVAL: {reason}"));
     }
     if let Some(attempt) = newest {
         if attempt.outcome.is_none() {
@@ -136,7 +153,12 @@ fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<St
         }
         points.extend(unavailable_now(attempt));
         points.extend(unavailable_for_good(attempt));
-        points.extend(outage(attempt));
+        points.extend(outage(attempt, "Unavailable"));
+        for (number, earlier) in (1..summary.attempts.len()).zip(&summary.attempts).rev() {
+            let label = format!("Unavailable before, in attempt {number}");
+            points.extend(outage(earlier, &label));
+        }
+        points.extend(plan.and_then(|plan| left_elsewhere(attempt, plan)));
         if let Some(compared) = &attempt.compared
             && !compared.differs.is_empty()
         {
@@ -145,6 +167,13 @@ fn points(tree: &Tree, summary: &RunSummary, newest: Option<&Attempt>) -> Vec<St
         }
     }
     if summary.pending.is_empty() {
+        for AcknowledgedRestarts { at, by, actions } in &summary.acknowledged {
+            let restarts = describe_restarts(actions).join("; ");
+            points.push(format!(
+                "Restarted, acknowledged by {by} at {}: {restarts}",
+                format_time(at)
+            ));
+        }
         if matches!(summary.state, RunState::Closed(_)) {
             points.push("Nothing is pending".to_owned());
         }
@@ -172,9 +201,9 @@ fn unavailable_now(attempt: &Attempt) -> Option<String> {
     Some(format!("Unavailable since {since}: {targets}"))
 }
 
-/// Names what a closed run left unavailable.
+/// Names what a closed run left unavailable, if all its swaps are recorded.
 fn unavailable_for_good(attempt: &Attempt) -> Option<String> {
-    attempt.outcome?;
+    attempt.outcome.filter(|_| !attempt.partial)?;
     let targets = first_few(ongoing(attempt).map(describe_target), NAMED);
     let is_any = !targets.is_empty();
     is_any.then(|| format!("Unavailable after the run: {}", targets.join("; ")))
@@ -198,13 +227,23 @@ pub(super) fn unavailable(attempt: &Attempt) -> String {
     unavailable_count(&of(TargetKind::Item), &of(TargetKind::Service))
 }
 
-/// Describes the outage of an attempt: the targets, and the time in which at least one of them was
+/// Describes what procedures changed that were rolled back, if any were.
+fn left_elsewhere(attempt: &Attempt, plan: &Plan) -> Option<String> {
+    let swaps = attempt.swaps.iter();
+    let back = swaps.filter(|swap| swap.direction == Direction::Back);
+    let targets = back.flat_map(|swap| &swap.operations);
+    let targets: BTreeSet<&str> = targets.map(|operation| operation.target.as_str()).collect();
+    let ran = plan.unmarked_procedures_run(|operation| targets.contains(&*operation.target));
+    describe_left_elsewhere(ran).map(|left| sentence(&left))
+}
+
+/// Describes the outage of an attempt after a label: the targets, and the time in which at least one of them was
 /// unavailable.
-fn outage(attempt: &Attempt) -> Option<String> {
+fn outage(attempt: &Attempt, label: &str) -> Option<String> {
     let Some(outage) = attempt.outage else {
         let is_over = attempt.outcome.is_some() && attempt.outages.is_empty();
         let was_tried = !attempt.swaps.is_empty() && !attempt.partial;
-        return (is_over && was_tried).then(|| "Unavailable: nothing, at any time".to_owned());
+        return (is_over && was_tried).then(|| format!("{label}: nothing, at any time"));
     };
     let what = unavailable(attempt);
     let took = format_duration(attempt.outage_us);
@@ -215,6 +254,6 @@ fn outage(attempt: &Attempt) -> Option<String> {
         us => format!("; {} of it the run waited for people", format_duration(us)),
     };
     Some(format!(
-        "Unavailable: {what}, for {at_least}{took} from {from}{waited}"
+        "{label}: {what}, for {at_least}{took} from {from}{waited}"
     ))
 }

@@ -8,11 +8,12 @@ use super::words::{at_least, format_duration, format_time};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{number, size};
 use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable};
+use crate::cli::views::signatures::describe_signatures;
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, RunState};
+use crate::journal::{Damaged, Direction, Outcome, RunSignatures, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
 
@@ -23,6 +24,8 @@ pub(super) struct ReportView {
     /// State of the run, in a word or two.
     pub(super) state: &'static str,
     pub(super) verdict: Verdict,
+    /// True if what was done is rolled back.
+    pub(super) is_undone: bool,
     /// Exit code of the last command, after the state.
     pub(super) exit: String,
     /// Facts about the run: name and value.
@@ -76,7 +79,8 @@ impl ReportView {
             title: title(summary),
             run: summary.run.clone(),
             state: describe_run_state(summary.state),
-            verdict: verdict(tree, summary, writer),
+            verdict: verdict(tree, summary, plan, writer),
+            is_undone: summary.state == RunState::Closed(Outcome::Undone),
             exit: exit(summary.exit_code, summary.exit.as_deref())
                 .map(|exit| format!("; exit code {exit}"))
                 .unwrap_or_default(),
@@ -159,6 +163,7 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         facts.push(("closed", format_time(at)));
     }
+    facts.extend(signature_facts(&summary.signatures));
     for effect in &summary.effects {
         facts.push(("article", effect.clone()));
     }
@@ -172,6 +177,12 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
         facts.push(("expected", expected.to_string()));
     }
     facts
+}
+
+/// Returns who approved the plan, and who signed the manifest.
+fn signature_facts(signatures: &RunSignatures) -> Vec<(&'static str, String)> {
+    let lines = describe_signatures(signatures);
+    lines.into_iter().map(|line| ("signed", line)).collect()
 }
 
 /// Compares the plan with the first attempt to apply it.

@@ -147,8 +147,11 @@ fn other_format(source: &Source, findings: &mut Findings) -> bool {
 fn byte_order_mark(source: &Source, findings: &mut Findings) {
     if source.text().starts_with('\u{feff}') {
         let message = "the document begins with a byte order mark";
-        let finding = findings.add(Code::ByteOrderMark, 0..0, message);
-        finding.help("save it as UTF-8 without a byte order mark");
+        let mark = 0..'\u{feff}'.len_utf8();
+        let finding = findings.add(Code::ByteOrderMark, mark, message);
+        finding
+            .only_rewritten("")
+            .help("save it as UTF-8 without a byte order mark");
     }
 }
 

@@ -214,7 +214,8 @@ impl<'s> SyntaxScan<'s> {
             && self.text[span].starts_with('}')
         {
             let message = "a comma at the end of an inline table";
-            self.newer(comma..comma + 1, message, "remove it");
+            self.newer(comma..comma + 1, message, "remove it")
+                .only_rewritten("");
         }
     }
 
@@ -235,8 +236,8 @@ impl<'s> SyntaxScan<'s> {
         self.refusal.get_or_insert(finding);
     }
 
-    fn newer(&mut self, span: Span, message: impl Into<String>, help: &str) {
-        self.newer.add(Code::NewerToml, span, message).help(help);
+    fn newer(&mut self, span: Span, message: impl Into<String>, help: &str) -> &mut Finding {
+        self.newer.add(Code::NewerToml, span, message).help(help)
     }
 
     fn time(&mut self, text: &str, span: Span) {
@@ -247,7 +248,12 @@ impl<'s> SyntaxScan<'s> {
             }) => {
                 let time = self.source.shown(span.clone());
                 let message = format!("the time `{time}` has no seconds");
-                self.newer(span, message, "TOML 1.0 requires them: `18:32:00`");
+                let finding = self.newer(span, message, "TOML 1.0 requires them: `18:32:00`");
+                if let Some((hours, rest)) = text.split_once(':')
+                    && let Some((minutes, offset)) = rest.split_at_checked(2)
+                {
+                    finding.only_rewritten(format!("{hours}:{minutes}:00{offset}"));
+                }
             }
             Ok(_) => {}
             Err(error) => self.errors.add(SyntaxError {
@@ -269,7 +275,9 @@ impl<'s> SyntaxScan<'s> {
                 let escape = char::from(escape);
                 let message = format!("the escape `\\{escape}` is newer than TOML 1.0");
                 let help = "write `\\u` and four hexadecimal digits, or `\\\\` for a backslash";
-                self.newer(at..at + 2, message, help);
+                let unicode = if escape == 'e' { "\\u001B" } else { "\\u00" };
+                self.newer(at..at + 2, message, help)
+                    .only_rewritten(unicode);
             }
         }
     }

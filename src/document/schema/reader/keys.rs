@@ -121,9 +121,12 @@ impl Reader<'_> {
     fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
         let keys = table.shape.named().iter().map(|key| key.name);
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
-        let near = self.nearest(key.value, keys.clone());
-        self.strays
-            .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
+        let mut near = self.nearest(key.value, keys.clone());
+        if let Some(near) = &mut near {
+            near.is_certain &= self.is_free(table, &near.name, key.value);
+            let lacking = lacks(table.shape.title, &near.name);
+            self.strays.insert((table.span.start, lacking));
+        }
         let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
         let finding = self.report(Code::UnknownKey, &key.span, message);
         match near {
@@ -132,6 +135,16 @@ impl Reader<'_> {
                 finding.help(elsewhere.unwrap_or_else(|| format!("its keys are {}", listed(keys))))
             }
         };
+    }
+
+    /// Returns whether a table neither has a key nor another one that may be a misspelling of it.
+    fn is_free(&mut self, table: &Table<'_>, name: &str, misspelled: &str) -> bool {
+        let others = table.keys().into_iter().map(|key| key.value);
+        let unknown = others.filter(|key| table.shape.key(key).is_none() && *key != misspelled);
+        let unknown: Vec<&str> = unknown.collect();
+        let mut rivals = unknown.into_iter();
+        !table.has(name)
+            && !rivals.any(|rival| self.nearest(rival, std::iter::once(name)).is_some())
     }
 
     /// Returns advice for a key that is the name of a table with its own header, in which each name

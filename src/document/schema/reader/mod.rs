@@ -17,7 +17,7 @@ use self::keys::{Header, headers};
 pub use self::table::{Placed, Table, ValueOrTable};
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Finding, Findings, Span};
-use crate::document::diagnostics::nearest::{comparison_cost, nearest};
+use crate::document::diagnostics::nearest::{MeantName, comparison_cost, meant_name};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax::ReadableText;
 use crate::document::schema::shape::{KeyKind, Shape, TOP};
@@ -100,13 +100,13 @@ impl Reader<'_> {
         &mut self,
         wanted: &str,
         among: impl Iterator<Item = &'a str>,
-    ) -> Option<&'a str> {
+    ) -> Option<MeantName> {
         let search_budget = &mut self.search_budget;
         let compared = among.take_while(|candidate| {
             *search_budget = search_budget.saturating_sub(comparison_cost(wanted, candidate));
             *search_budget > 0
         });
-        nearest(wanted, compared)
+        meant_name(wanted, compared)
     }
 
     /// Runs a search of the caller through this number of names, unless the search budget is used
@@ -137,7 +137,13 @@ impl Reader<'_> {
     /// Reports that the schema version is missing, and not only misspelled or misplaced.
     fn require_schema(&mut self, top: &Table<'_>) {
         if !top.has("schema") && !self.is_stray(&top.span, TOP, "schema") {
+            let end = if self.source.text().contains("\r\n") {
+                "\r\n"
+            } else {
+                "\n"
+            };
             self.report(Code::Schema, &(0..0), "the document has no schema version")
+                .only_rewritten(format!("schema = 1{end}"))
                 .help("begin it with `schema = 1`");
         }
     }

@@ -13,7 +13,7 @@ const TODO: &str = "TODO";
 
 impl Reader<'_> {
     /// Reports every line with a `TODO`: one in a key or a value is an error, and one in a comment
-    /// a warning.
+    /// a warning. What else was found in such a key or value says nothing, and is removed.
     pub(super) fn report_open(&mut self) {
         let text = self.source.text();
         if !text.contains(TODO) {
@@ -21,6 +21,12 @@ impl Reader<'_> {
         }
         let mut values = Vec::new();
         open_values(self.top, &mut values);
+        let open: BTreeSet<(usize, usize)> =
+            values.iter().map(|span| (span.start, span.end)).collect();
+        self.findings.retain(|finding| {
+            let place = (finding.span.start, finding.span.end);
+            !open.contains(&place)
+        });
         let mut lines = BTreeSet::new();
         for span in values {
             if lines.insert(self.source.line(span.start)) {

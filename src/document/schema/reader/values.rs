@@ -340,8 +340,37 @@ impl Reader<'_> {
             _ => shape.and_then(|shape| table_advice(brief(key), &raw, shape)),
         };
         let message = format!("`{}` has {found} instead of {expected}", brief(key));
-        self.report(Code::WrongType, &value.span(), message)
-            .label(better.unwrap_or_else(|| advice.to_owned()));
+        let rewritten = retyped(value.get_ref(), &raw, expected);
+        let finding = self.report(Code::WrongType, &value.span(), message);
+        finding.label(better.unwrap_or_else(|| advice.to_owned()));
+        if let Some(rewritten) = rewritten {
+            finding.only_rewritten(rewritten);
+        }
+    }
+}
+
+/// Returns a value in the type that it should have, if only its quotes or brackets are wrong.
+fn retyped(value: &DeValue<'_>, raw: &str, expected: &str) -> Option<String> {
+    let is_plain = |text: &str| {
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        text.split('.').all(is_digits)
+    };
+    match value {
+        DeValue::Integer(_) | DeValue::Float(_) if expected == TEXT.0 && is_plain(raw) => {
+            Some(format!("\"{raw}\""))
+        }
+        DeValue::String(_) if expected == "a list of strings" => Some(format!("[{raw}]")),
+        DeValue::String(text) => {
+            let written: DeValue<'_> = DeValue::parse(text).ok()?.into_inner();
+            let fits = match expected {
+                "true or false" => written.is_bool(),
+                "a whole number" => written.is_integer() && is_plain(text),
+                "a day" | "a time" => written.is_datetime(),
+                _ => false,
+            };
+            fits.then(|| text.to_string())
+        }
+        _ => None,
     }
 }
 
