@@ -68,19 +68,28 @@ documented() {
 part ansible-galaxy collection build --output-path "$scratch" --force
 part documented
 part ansible-lint --offline
+# Both take minutes, and wait a lot: side by side.
+sanity=
 if provide_pip; then
   # A Python of a version manager may be a shim that starts nothing; only those of the system are tried.
-  PATH=$scratch/venv/bin:/usr/bin:/bin part ansible-test sanity --color no --requirements
+  PATH=$scratch/venv/bin:/usr/bin:/bin ansible-test sanity --color no --requirements > "$scratch/sanity" 2>&1 &
+  sanity=$!
 else
   printf '\nNOT RUN: ansible-test sanity: this ansible-core installs pip in another way\n'
 fi
 
+failed=0
 export ROLLUP_PROGRAM=$program ROLLUP_COLLECTIONS=$scratch/collections ROLLUP_REPOSITORY=$collection/..
 cd tests/fleet
 trial=$(mktemp)
 if chattr +i "$trial" 2> "$scratch/chattr" && chattr -i "$trial"; then
-  part python3 -m unittest --failfast test_modules test_window
+  part python3 -m unittest --verbose --failfast test_modules test_window || failed=1
 else
   printf '\nNOT RUN: the tests of modules and windows; no file can be made immutable here: %s\n' "$(cat "$scratch/chattr")"
 fi
 rm -f "$trial"
+if [ -n "$sanity" ]; then
+  wait "$sanity" || failed=1
+  part grep -E '^(Running|ERROR|FATAL|WARNING)' "$scratch/sanity"
+fi
+exit "$failed"
