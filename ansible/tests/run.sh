@@ -56,31 +56,41 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wa
 END
 }
 
-documented() {
-  local plugin
-  for plugin in update deployment_info verify report; do
-    ansible-doc --type module "rollup.fleet.$plugin" > "$scratch/doc" && grep -q EXAMPLES "$scratch/doc"
-  done
-  ansible-doc --type role rollup.fleet.rollup_window > "$scratch/doc" && grep -q 'ENTRY POINT' "$scratch/doc"
-  ansible-doc --type filter rollup.fleet.fleet_view > "$scratch/doc"
+# What `ansible-doc` prints of a plugin, which has to have these words.
+documents() {
+  ansible-doc --type "$1" "$2" > "$scratch/doc"
+  grep -q "$3" "$scratch/doc"
 }
 
 part ansible-galaxy collection build --output-path "$scratch" --force
-part documented
+for module in update deployment_info verify report; do
+  part documents module "rollup.fleet.$module" EXAMPLES
+done
+part documents role rollup.fleet.rollup_window 'ENTRY POINT'
+part documents filter rollup.fleet.fleet_view EXAMPLES
 part ansible-lint --offline
+# Both take minutes, and wait a lot: side by side.
+sanity=
 if provide_pip; then
   # A Python of a version manager may be a shim that starts nothing; only those of the system are tried.
-  PATH=$scratch/venv/bin:/usr/bin:/bin part ansible-test sanity --color no --requirements
+  PATH=$scratch/venv/bin:/usr/bin:/bin ansible-test sanity --color no --requirements > "$scratch/sanity" 2>&1 &
+  sanity=$!
 else
   printf '\nNOT RUN: ansible-test sanity: this ansible-core installs pip in another way\n'
 fi
 
+failed=0
 export ROLLUP_PROGRAM=$program ROLLUP_COLLECTIONS=$scratch/collections ROLLUP_REPOSITORY=$collection/..
 cd tests/fleet
 trial=$(mktemp)
 if chattr +i "$trial" 2> "$scratch/chattr" && chattr -i "$trial"; then
-  part python3 -m unittest --failfast test_modules test_window
+  part python3 -m unittest --verbose --failfast test_modules test_window || failed=1
 else
   printf '\nNOT RUN: the tests of modules and windows; no file can be made immutable here: %s\n' "$(cat "$scratch/chattr")"
 fi
 rm -f "$trial"
+if [ -n "$sanity" ]; then
+  wait "$sanity" || failed=1
+  part grep -E '^(Running|ERROR|FATAL|WARNING)' "$scratch/sanity"
+fi
+[ "$failed" = 0 ]

@@ -99,8 +99,9 @@ def unavailable_on(info):
     run = info.get("open") or {}
     if not run.get("unavailable"):
         return None
+    # A time for people, unlike those of reports.
     since = run.get("unavailable_since")
-    return run["unavailable"] + (moment(since).strftime(", since %Y-%m-%d %H:%M:%S UTC") if since else "")
+    return run["unavailable"] + (", since " + since if since else "")
 
 
 def site(record, rollup):

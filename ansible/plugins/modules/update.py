@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Brings a rollup into the state that is asked for, atomically. Either every operation of it takes effect, or none does.
   - V(applied) is C(rollup apply), V(staged) is C(rollup stage), and V(undone) is C(rollup undo).
-  - RV(changed) is true if a run was applied, staged, discarded, finished or rolled back, and false if there was nothing to do.
+  - C(changed) is true if a run was applied, staged, discarded, finished or rolled back, and false if there was nothing to do.
   - A failure has the reasons, the state and the next commands of the program, and its exit code. A run that failed and was
     rolled back ends with 10.
 extends_documentation_fragment:
@@ -118,7 +118,7 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Predicts the change with C(rollup plan), and fails as the change would. Changes not a single byte.
+    description: Predicts the change with C(rollup plan) and dry runs, and fails as the change would. Changes not a single byte.
     support: full
   diff_mode:
     description: Shows the text of the plan, or that of the rollback.
@@ -449,9 +449,8 @@ class Update:
         run = [run for run in self.program.runs() if run["run"] == status["open"]["run"]][0]
         if run["state"] != "unfinished" or run["kb"] != self.identity():
             return False
-        if not self.check_mode:
-            arguments = self.lock_arguments() + repeated("--done", self.params["done"])
-            self.program.ask("resume", *arguments)
+        arguments = ["--dry-run"] if self.check_mode else self.lock_arguments()
+        self.program.ask("resume", *(arguments + repeated("--done", self.params["done"])))
         self.resumed = run["run"]
         return True
 
@@ -475,14 +474,17 @@ class Update:
         prepared = "".join(map(self.diff_of_undo, targets)) if self.module._diff else None
         if self.check_mode:
             self.predict_undo(targets, prepared)
-        arguments = self.lock_arguments() + repeated("--done", self.params["done"])
-        if self.params["discard_changes"]:
-            arguments.append("--discard-changes")
+        arguments = self.undo_arguments() + self.lock_arguments()
         document = None
         for run in targets:
             has_undone = document is not None
             document = self.program.ask("undo", str(run["number"]), *arguments, changed=has_undone)
         self.end(document, prepared)
+
+    def undo_arguments(self):
+        """Return the arguments that a rollback and its dry run take."""
+        discards = ["--discard-changes"] if self.params["discard_changes"] else []
+        return repeated("--done", self.params["done"]) + discards
 
     def runs_to_undo(self):
         """Return the runs to roll back, newest first."""
@@ -520,14 +522,8 @@ class Update:
     def predict_undo(self, targets, prepared):
         """Predict the rollback, and end the module."""
         newest = targets[0]
-        if newest["undo_blockers"]:
-            self.program.fail(
-                newest["undo_blockers"],
-                "this command changed nothing",
-                ["rollup history {0} -d {1}".format(newest["number"], self.program.deployment)],
-                exit_code=NOT_READY,
-                outcome="not-ready",
-            )
+        # The older runs of the rollup are behind this one.
+        self.program.ask("undo", str(newest["number"]), "--dry-run", *self.undo_arguments())
         names = ", ".join(run["run"] for run in targets)
         result = dict(
             changed=True,

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Runs in the place of rollup, on a host where another program marks a file as immutable in the middle of an apply.
 

@@ -157,6 +157,7 @@ class Fleet:
             ANSIBLE_LOCALHOST_WARNING="False",
             ANSIBLE_PIPELINING="True",
             HOME=str(self.directory),
+            PATH=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
         )
         return dict(self.environment, **own)
 
