@@ -69,7 +69,7 @@ fn apply<'w>(world: &'w World, approvals: &str) -> CommandRun<'w> {
 fn refuses<'w>(world: &'w World, approvals: &str, reason: &str) -> CommandRun<'w> {
     apply(world, approvals)
         .exits_with(exit::NOT_READY)
-        .nothing_was_touched()
+        .tree_is_unchanged()
         .prints(reason)
 }
 
@@ -564,8 +564,8 @@ fn the_rules_are_checked_by_name() {
     let world = World::with_site(SMALL).manifest("small", &small("KB100001", UPDATE_PROVIDER));
     let text = world.read("deployment.toml");
     for (rules, finding) in [
-        ("required = 2", "`[approval]` lacks `signers`"),
-        ("signers = \"a\"", "`[approval]` lacks `required`"),
+        ("required = 2", "[approval] lacks `signers`"),
+        ("signers = \"a\"", "[approval] lacks `required`"),
         (
             "required = 0\nsigners = \"a\"",
             "`required` is 0, but must be at least 1",
@@ -573,7 +573,7 @@ fn the_rules_are_checked_by_name() {
         ("required = 100\nsigners = \"a\"", "`required` is 100"),
         ("required = 1\nsigners = \"../a\"", "`../a`"),
         ("required = 1\nsigners = \"/etc/a\"", "`/etc/a`"),
-        ("", "`[approval]` lacks `required`"),
+        ("", "[approval] lacks `required`"),
         ("require = 2\nsigners = \"a\"", "has no key `require`"),
     ] {
         let world = world

@@ -520,6 +520,11 @@ procedures = [{ name = "P", aliases = ["Pp"], needs = ["controller"], secret = [
 [parameters]
 "P" = { controller = "AD01", empty = "", token = { env = "TOKEN" }, password = { file = "/run/secrets/p" } }
 
+[approval]
+required = 2
+signers = "allowed_signers"
+manifest_signers = "authors/allowed_signers"
+
 [rehearsal]
 not_installed = ["B"]
 "#;

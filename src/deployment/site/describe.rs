@@ -141,7 +141,7 @@ impl SiteReader<'_, '_> {
         let path = self.reader.text(table, key)?;
         let path = self
             .reader
-            .parsed(path, Code::InvalidValue, |path| RelPath::parse(path))?;
+            .parsed(path, Code::InvalidValue, RelPath::parse)?;
         Some(path.value)
     }
 
