@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use xattr::FileExt;
 
+use super::exit::Exit;
 use super::failure::Failure;
 use super::state_now;
 use crate::cli::terminal::out::{self, shell_quoted};
@@ -96,9 +97,11 @@ impl OutputFile {
     ///
     /// It is in a deployment, or it is not a file.
     pub(super) fn in_place(path: &Path) -> Result<Self, Failure> {
-        let output = Self::new(path, &[], IfExists::Replace).map_err(|failure| Failure {
-            next: vec!["change a copy of it elsewhere, and replace it by hand".to_owned()],
-            ..failure
+        let output = Self::new(path, &[], IfExists::Replace).map_err(|mut failure| {
+            if failure.exit == Exit::Usage {
+                failure.next = vec!["change a copy of it elsewhere, and replace it by hand".into()];
+            }
+            failure
         })?;
         match output.target {
             OutputTarget::File(_) => Ok(output),

@@ -156,7 +156,7 @@ mod tests {
                         let key = example.split(" = ").next().unwrap_or_default();
                         example.contains(" = ") && !key.contains(' ')
                             || key.starts_with('"')
-                            || key.starts_with("items.")
+                            || key.starts_with("items.\"")
                     }
                 });
                 if is_example {
