@@ -193,15 +193,14 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
-    let mut made = vec![lab.deployment.display().to_string()];
-    if args.payload.is_empty() {
-        made.extend(
-            lab.payloads
-                .iter()
-                .map(|payload| payload.display().to_string()),
-        );
-    }
-    out::message(format_args!("made {}", made.join(" and ")));
+    let payloads = lab.payloads.iter().filter(|_| args.payload.is_empty());
+    let payloads = payloads.map(|payload| payload.display().to_string());
+    let payloads: Vec<String> = payloads.collect();
+    let payloads = match payloads.is_empty() {
+        true => String::new(),
+        false => format!(" and {}", payloads.join(", ")),
+    };
+    out::message(format_args!("made {}{payloads}", lab.deployment.display()));
     Ok(lab)
 }
 
