@@ -205,7 +205,12 @@ impl RunProgress {
             }
             Event::Turned { why, direction } => {
                 if *direction == Direction::Back {
-                    console::offer(&format!("rolling back: {}", Escaped(why)));
+                    let line = format!("rolling back: {}", Escaped(why));
+                    match why.as_str() {
+                        // It was asked for.
+                        "undo" => self.print(&line),
+                        _ => console::offer(&line),
+                    }
                 }
             }
             Event::RestartRequired { service, servers } => {
