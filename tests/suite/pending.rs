@@ -39,7 +39,7 @@ fn a_restart_is_pending_until_it_is_acknowledged() {
             .nothing_was_touched();
         ran.prints(PENDING)
             .prints("no run in progress; left by run 0001-KB100001")
-            .prints("next: rollup ack -d deployment --yes records that the restarts are done")
+            .prints("next: rollup ack -d deployment --yes once the restarts are done")
             .does_not_print("clean:");
     }
     let expected = json!([{ "run": "0001-KB100001", "actions": [
