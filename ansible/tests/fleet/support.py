@@ -136,7 +136,7 @@ class Fleet:
                 own["rollup_window_program"] = str(self.programs[name])
             if name in self.unreachable:
                 # For Ansible a host without a temporary directory cannot be reached.
-                own["ansible_remote_tmp"] = "/proc/none"
+                own.update(ansible_remote_tmp="/proc/none", ansible_pipelining=False)
             (overlay / "host_vars/{0}.example.net.yml".format(name)).write_text(json.dumps(own))
         return overlay
 

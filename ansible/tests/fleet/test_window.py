@@ -39,10 +39,11 @@ class Scenario(unittest.TestCase):
         """Return everything below the directory of the fleet, but the configuration of the test."""
         return tree_of(self.fleet.directory, skip=("overlay", ".ansible"))
 
-    def assert_unchanged(self, before, play):
-        """Compare the whole tree with an earlier one, and name what differs."""
+    def assert_unchanged(self, before, play, apart_from=None):
+        """Compare the whole tree with an earlier one, and name what differs, but for files of this name."""
         after = self.whole_tree()
         paths = sorted(path for path in set(before) | set(after) if before.get(path) != after.get(path))
+        paths = [path for path in paths if pathlib.Path(path).name != apart_from]
         self.assertEqual(paths, [], play.output)
 
     def predict(self, playbook, *arguments):
@@ -138,7 +139,8 @@ class AWindow(Scenario):
         before = self.whole_tree()
         play = self.play("window")
         self.assertEqual(play.changed(), [], play.output)
-        self.assert_unchanged(before, play)
+        # Who holds the lock is written also if there is nothing to do.
+        self.assert_unchanged(before, play, apart_from="lock.owner")
 
     def test_7_the_fleet_is_rolled_back(self):
         self.assertEqual(self.predict("rollback"), ALL)
@@ -157,14 +159,13 @@ class AWindow(Scenario):
         self.assertEqual(self.fleet.contents(), self.before)
         self.assertEqual(self.play("stage").changed(), [])
         self.assertEqual(self.fleet.status("maple")["state"], "staged")
-        # Without the host of a batch no other batch begins.
+        # A fleet that is only staged is rolled back, too; after a host was lost no other batch begins.
         self.fleet.unreachable = ("rowan",)
-        play = self.play("rollback", "-e", "rollup_window_serial=1", code=2)
-        self.assertEqual(play.changed(), [], play.output)
-        self.assertIn("not begun, because these hosts were lost: rowan.example.net", play.output)
+        play = self.play("rollback", "-e", "rollup_window_serial=2", code=2)
         self.fleet.unreachable = ()
-        # A fleet that is only staged is rolled back, too.
-        self.assertEqual(self.play("rollback", "--limit", "maple.example.net").changed(), ["maple"])
+        self.assertEqual(play.changed(), ["maple"], play.output)
+        self.assertIn("not begun, because these hosts were lost: rowan.example.net", play.output)
+        self.assertEqual(self.fleet.status("rowan")["state"], "staged")
         self.assertEqual(self.fleet.status("maple")["state"], "action-required")
         self.assertEqual(self.play("window").changed(), ALL)
         runs = rollup("history", "-d", self.fleet.sites["rowan"])["runs"]
