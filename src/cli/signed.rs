@@ -60,7 +60,7 @@ pub(super) struct Authorization {
 }
 
 impl GivenApprovals {
-    /// Returns what stands for the approvals in a rehearsal.
+    /// Returns what a rehearsal has in place of approvals.
     pub(super) fn of_rehearsal() -> Self {
         Self {
             without: Some(REHEARSAL.to_owned()),

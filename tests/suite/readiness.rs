@@ -447,7 +447,6 @@ fn paths_that_do_not_exist_are_an_input_error() {
 fn bad_arguments_are_a_usage_error() {
     let world = World::with_deployment();
     for command in [
-        "",
         "frobnicate",
         "apply",
         "plan kb952076.toml --format yaml",

@@ -18,10 +18,33 @@ use crate::manual::book_pages;
 use crate::temporary::temporary;
 use crate::world::copy_tree;
 
-const COMMANDS: [&str; 24] = [
-    "plan", "show", "approve", "stage", "apply", "status", "resume", "undo", "accept", "ack",
-    "tree", "verify", "history", "report", "init", "import", "validate", "pin", "diff", "inspect",
-    "schema", "explain", "rehearse", "prune",
+const COMMANDS: [&str; 26] = [
+    "plan",
+    "show",
+    "approve",
+    "stage",
+    "apply",
+    "status",
+    "resume",
+    "undo",
+    "accept",
+    "ack",
+    "tree",
+    "verify",
+    "history",
+    "report",
+    "init",
+    "import",
+    "validate",
+    "pin",
+    "diff",
+    "inspect",
+    "schema",
+    "explain",
+    "rehearse",
+    "prune",
+    "completions",
+    "man",
 ];
 
 /// Page with the complete manifest.

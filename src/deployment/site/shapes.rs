@@ -379,7 +379,7 @@ static SECRET_SOURCE: Shape = Shape::new(
 
 static APPROVAL: Shape = Shape::new(
     "[approval]",
-    "The signatures that a run needs. Whoever may write the deployment can change this table, too; the plan names \
+    "The signatures that a run needs. A user who may write the deployment can change this table, too; the plan names \
      the change, as it covers the table.",
     &[
         Key::new(
