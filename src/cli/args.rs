@@ -170,7 +170,7 @@ pub(super) enum Command {
   rollup resume -d /srv/hmc40
   rollup resume -d /srv/hmc40 --yes --done update-database")]
     Resume(ResumeArgs),
-    /// Roll back the run in progress, or a finished run
+    /// Roll back the open run, or a finished one
     ///
     /// A finished run is rolled back unless a later run touched its paths, or a rollup requires what
     /// it brought. A run that is only staged is discarded.
@@ -183,7 +183,7 @@ pub(super) enum Command {
   rollup undo last -d /srv/hmc40         the newest finished run"
     )]
     Undo(UndoArgs),
-    /// Accept drift, or close a run that can neither finish nor roll back
+    /// Accept drift, or close a run that can go neither way
     ///
     /// No installed file is moved or changed. A run in progress is closed in its current state.
     /// Otherwise the records of everything that drifted are rewritten, as a run that can be undone.
@@ -218,7 +218,7 @@ pub(super) enum Command {
     /// Changes nothing. Exits with 0 if everything matches, and with 13 if something drifted, lags
     /// behind an applied rollup, or lacks what it requires.
     Verify(VerifyArgs),
-    /// List the runs of a deployment, or print everything recorded of one
+    /// List the runs of a deployment, or print what is recorded of one
     #[command(
         alias = "log",
         after_long_help = "Examples:
@@ -330,7 +330,7 @@ head of the document, with a path relative to the document:
   rollup explain recovery                    finish or roll back a run by hand
   rollup explain --format markdown > findings.md")]
     Explain(ExplainArgs),
-    /// Build a sample deployment and payload, and apply the manifest there
+    /// Build a sample deployment and payload, and apply there
     ///
     /// Everything happens in a lab, a directory that the rehearsal creates. Manual steps count as
     /// done.

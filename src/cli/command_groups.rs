@@ -104,7 +104,7 @@ mod tests {
             .expect("a line for `undo`");
         assert_eq!(
             undo,
-            "  undo      Roll back the run in progress, or a finished run [alias: rollback]"
+            "  undo         Roll back the open run, or a finished one [alias: rollback]"
         );
         // A brace would be read as a part of the template.
         assert_eq!(text.matches('{').count(), 6);

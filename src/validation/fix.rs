@@ -266,8 +266,6 @@ mod tests {
         // Both may be the title, and one exists already.
         assert_kept("titel = \"x\"\ntitl = \"y\"\n");
         assert_kept("title = \"x\"\ntitel = \"y\"\n");
-        // `files` or `fixes`.
-        assert_kept("title = \"x\"\nfies = [\"y\"]\n");
         // The file is used already, so the other one is probably another file.
         assert_kept(
             "title = \"x\"\n[[steps]]\nid = \"a\"\naction = \"copy\"\nto = \"share\"\nfiles = [\"Tool.txt\", \"Toll.txt\"]\n[payload]\nfiles = [{ name = \"Tool.txt\" }]\n",

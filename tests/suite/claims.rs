@@ -218,14 +218,14 @@ fn check_command(run: &CommandRun<'_>, advice: &str, code: Option<i32>) {
     );
 }
 
-/// Returns how `rollup status` exits, as a rank: 12 if a run is open, 13 if it needs attention or
-/// cannot be read by this version, else 0.
+/// Returns how `rollup status` exits, as a rank: 12 if a run is open, or may be since something cannot be
+/// read, 13 if it needs attention, else 0.
 fn status_of(world: &World) -> i32 {
     let output = world.command("status").stdin(Stdio::null()).output();
     let code = output.expect("the program runs").status.code();
     match code {
-        Some(exit::NEEDS_ATTENTION | exit::INVALID) => exit::STOPPED + 1,
-        Some(exit::STOPPED) => exit::STOPPED,
+        Some(exit::NEEDS_ATTENTION) => exit::STOPPED + 1,
+        Some(exit::STOPPED | exit::INVALID) => exit::STOPPED,
         _ => exit::OK,
     }
 }

@@ -105,7 +105,10 @@ fn is_cross_reference(finding: &Finding) -> bool {
         | Code::CaseDiffers => true,
         // Steps and pins against the file table.
         Code::NotListed | Code::PinWithoutRow => true,
-        Code::MissingKey => finding.message.contains("needs a file table"),
+        // `required` and `signers` belong together.
+        Code::MissingKey => ["needs a file table", "[approval] lacks"]
+            .iter()
+            .any(|words| finding.message.contains(words)),
         Code::ExclusiveKeys => finding.message.contains("already takes all other files"),
         Code::NoTargets => finding.message.contains("has no targets: "),
         // Steps against each other, rollups against each other.

@@ -377,7 +377,7 @@ fn the_wrong_kind_of_file_is_named() {
         world
             .run(command)
             .exits_with(exit::INVALID)
-            .prints("the document is a page that rollup made, not a manifest");
+            .prints("is a page that rollup made");
     }
     world
         .run("plan small.toml --format json -o plan.json")

@@ -261,7 +261,7 @@ mod tests {
     fn an_error_cannot_be_allowed() {
         assert_eq!(
             left("e = 1 # rollup: allow RU0201\n"),
-            ["1 RU0010 RU0201", "1 RU0201 e"]
+            ["1 RU0201 e", "1 RU0010 RU0201"]
         );
         // It may hide what another comment allows.
         assert_eq!(
@@ -274,7 +274,7 @@ mod tests {
     fn what_is_not_understood_is_reported() {
         assert_eq!(
             left("w = 1 # rollup: allow\n"),
-            ["1 RU0010 allow", "1 RU0202 w"]
+            ["1 RU0202 w", "1 RU0010 allow"]
         );
         assert_eq!(
             left("# rollup: ignore RU0202\nw = 1\n"),

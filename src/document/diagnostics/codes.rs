@@ -91,10 +91,10 @@ deployments need at most four.";
 
 A higher number requires a newer version of rollup.";
     OtherFormat = "RU0009", Error, "the document has another format",
-"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, a JSON document, such
-as a saved plan, with `{`, and a package with a signature. `rollup import` drafts a manifest from a
-saved article, `rollup show` prints a saved plan, and `rollup inspect` what is in a package. Records
-that rollup writes into a deployment are no manifests, either.";
+"A manifest and `deployment.toml` are TOML. A page of a browser begins with `<`, a JSON document,
+such as a saved plan, with `{`, and a package with a signature. `rollup import` drafts a manifest
+from a saved article, `rollup show` prints a saved plan, and `rollup inspect` what is in a package.
+Records that rollup writes into a deployment are no manifests, either.";
     InvalidAllow = "RU0010", Warning, "a comment for rollup is not understood",
 "A comment that begins with `rollup:` allows warnings and notes. It lists their codes:
 
