@@ -201,7 +201,9 @@ fn check_command(run: &CommandRun<'_>, advice: &str, code: Option<i32>) {
     let wrong = [exit::FAILED, exit::USAGE, exit::INVALID, exit::PANICKED];
     // Advice that begins with a repair, which is not made here, may fail as before.
     let is_invalid = ended == Some(exit::INVALID);
-    let as_before = is_invalid && (code == ended || first == "validate");
+    // These two report what is wrong with a document.
+    let reports = ["validate", "status"].contains(&first);
+    let as_before = is_invalid && (code == ended || reports);
     assert!(
         as_before || ended.is_some_and(|code| !wrong.contains(&code)),
         "advice: `{typed}` exits with {ended:?}: {}\n{}",

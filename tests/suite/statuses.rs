@@ -385,7 +385,7 @@ fn the_wrong_kind_of_file_is_named() {
     world
         .run("validate plan.json")
         .exits_with(exit::INVALID)
-        .prints("the document is JSON, not TOML");
+        .prints("the document is a saved plan, not a manifest");
     world
         .run("status -d .")
         .exits_with(exit::NO_INPUT)
