@@ -227,9 +227,7 @@ fn quiet_prints_results_warnings_and_errors_only() {
         .collect();
     assert_eq!(others, Vec::<&str>::new());
     ran.prints("the result matches the plan");
-    let ran = world
-        .run(&format!("undo 1 --yes -q --json"))
-        .exits_with(exit::OK);
+    let ran = world.run("undo 1 --yes -q --json").exits_with(exit::OK);
     assert_eq!(ran.stderr(), "");
     world
         .run("apply nowhere.toml -q")

@@ -89,6 +89,7 @@ struct Case {
 
 #[test]
 #[ignore = "needs ssh-keygen; .ci/run has it"]
+#[expect(clippy::print_stderr, reason = "the figures of the campaign")]
 fn nothing_is_accepted_that_ssh_keygen_refuses() {
     let number = |name: &str, usual| {
         let given = std::env::var(name).ok();
