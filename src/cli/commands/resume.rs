@@ -64,24 +64,35 @@ pub(super) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
         asked: options_of(&disk, &open, &plan, args)?,
         ..RunOptions::default()
     };
+    finish(&disk, site.description.as_ref().ok(), &open, &plan, options)
+}
+
+/// Backs up what a staged run will replace, finishes the run, and reports it.
+fn finish(
+    disk: &LockedDeployment,
+    site: Option<&Description>,
+    open: &Run,
+    plan: &Plan,
+    options: RunOptions,
+) -> anyhow::Result<Exit> {
     let backup = match (&options.asked.backup_dir, open.state()) {
         (Some(directory), RunState::Staged) => {
-            Backup::of_staged(directory, disk.tree(), &open, &plan)?
+            Backup::of_staged(directory, disk.tree(), open, plan)?
         }
         _ => None,
     };
-    let mut progress = begin_progress(&disk, &plan, "resume", options)?;
+    let mut progress = begin_progress(disk, plan, "resume", options)?;
     progress.reopen(open.name());
     if let Some(mut backup) = backup {
-        backup.make(disk.tree(), &plan, &mut progress)?;
+        backup.make(disk.tree(), plan, &mut progress)?;
     }
-    let ended = run::resume(&disk, &open, &mut progress).context(OfRun(open.number));
+    let ended = run::resume(disk, open, &mut progress).context(OfRun(open.number));
     let ended = ended.and_then(|ended| applied(ended, &progress));
     let result = ended.map(|unmanaged| {
         out::line(format_args!("run {} is finished", open.name()));
         report_comparison(&unmanaged);
         let _ = report_pending(disk.tree());
-        report_undo(disk.tree(), site.description.as_ref().ok(), open.name());
+        report_undo(disk.tree(), site, open.name());
         Exit::Ok
     });
     progress.end(&result);

@@ -193,6 +193,12 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
     if signals.is_received() {
         bail!(LabError::Interrupted);
     }
+    announce(&lab, args);
+    Ok(lab)
+}
+
+/// Names what was made: the deployment, and the payloads that are not those of the command line.
+fn announce(lab: &Lab, args: &RehearseArgs) {
     let payloads = lab.payloads.iter().filter(|_| args.payload.is_empty());
     let payloads = payloads.map(|payload| payload.display().to_string());
     let payloads: Vec<String> = payloads.collect();
@@ -201,7 +207,6 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
         false => format!(" and {}", payloads.join(", ")),
     };
     out::message(format_args!("made {}{payloads}", lab.deployment.display()));
-    Ok(lab)
 }
 
 /// Checks that there are as many real payloads as manifests, or none.
