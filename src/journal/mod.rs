@@ -443,6 +443,18 @@ impl Journal {
         listed
     }
 
+    /// Returns the unmanaged entries that the run listed later than at the start of its commit: they
+    /// appeared since.
+    pub fn appeared(&self) -> BTreeSet<&RelPath> {
+        let at_first = self.entries.iter().find_map(|entry| match &entry.record {
+            Record::Committing { unmanaged, .. } => Some(unmanaged),
+            _ => None,
+        });
+        let mut appeared = self.unmanaged();
+        appeared.retain(|entry| at_first.is_none_or(|at_first| !at_first.contains(entry)));
+        appeared
+    }
+
     /// Returns the measured digest that the rollback of a finished run found, and whether it discards
     /// changes.
     pub fn reopened(&self) -> Option<(Digest, bool)> {

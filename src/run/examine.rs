@@ -5,20 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::measure::differences;
 use super::swap::{
     NEW_AND_OLD_MISSING, NEW_MISSING_AT_LIVE, OLD_MISSING_AT_LIVE, UNEXPECTED_AT_LIVE,
+    state_of_live,
 };
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{SwapState, swap_state};
+use crate::journal::{Direction, SwapState, swap_state};
 use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, EntryKind, Plan, Swap};
 
 /// Examination of a run. A run that is still in progress may be further by now.
 #[derive(Debug, Default)]
 pub struct RunExamination {
-    /// State of each swap, by its number; a swap whose objects are both missing is left out.
+    /// State of each swap, by its number. If both objects are missing in its slot, the object at the live
+    /// path decides; if that is another one, the swap is left out.
     pub swaps: BTreeMap<u32, SwapState>,
-    /// Descriptions of the problems that keep the run from going on in either direction.
+    /// Descriptions of the problems that keep the run from going on, in either direction or in one.
     pub problems: Vec<String>,
+    /// Directions in which the run cannot go: they need an object that is missing, and that only a
+    /// backup has.
+    pub impossible: BTreeSet<Direction>,
 }
 
 impl RunExamination {
@@ -36,7 +41,8 @@ impl RunExamination {
     }
 }
 
-/// Examines a run by the names in its slots and at the live paths, without reading contents.
+/// Examines a run by the names in its slots and at the live paths. Contents are read only where both
+/// objects of a swap are missing in its slot.
 pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination, DiskError> {
     let mut examined = RunExamination::default();
     // Live paths that still wait for a swap, and live paths with their last swap, which is done.
@@ -54,6 +60,13 @@ pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination,
             examined
                 .problems
                 .push(describe_problem(NEW_AND_OLD_MISSING, swap));
+            if let Some(state) = state_of_live(tree, swap)? {
+                examined.swaps.insert(swap.number, state);
+                examined.impossible.insert(match state {
+                    SwapState::Done => Direction::Back,
+                    SwapState::NotBegun | SwapState::Between => Direction::Forward,
+                });
+            }
             continue;
         };
         examined.swaps.insert(swap.number, found);
@@ -106,6 +119,9 @@ pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination,
             examined
                 .problems
                 .push(describe_problem(NEW_MISSING_AT_LIVE, swap));
+            if !swap.has_old() {
+                examined.impossible.insert(Direction::Forward);
+            }
         }
     }
     Ok(examined)

@@ -187,23 +187,8 @@ impl<'a> Slot<'a> {
     fn state_of_names(&self, new: bool, old: bool) -> Result<SwapState, RunError> {
         match state_of_names(self.swap, new, old) {
             Some(state) => Ok(state),
-            None => self.state_of_live(),
-        }
-    }
-
-    /// Returns the state of a swap that lost both objects, by the object at the live path: a direction
-    /// that needs neither goes on.
-    fn state_of_live(&self) -> Result<SwapState, RunError> {
-        let tree = self.disk.tree();
-        let managed = |entry: &&Entry| entry.kind != EntryKind::Unmanaged;
-        let old: Vec<Entry> = self.swap.old.iter().filter(managed).cloned().collect();
-        if differences(tree, &old)?.is_empty() {
-            return Ok(SwapState::NotBegun);
-        }
-        let new: Vec<Entry> = self.swap.new.iter().map(NewEntry::entry).collect();
-        match differences(tree, &new)?.is_empty() {
-            true => Ok(SwapState::Done),
-            false => Err(self.unexpected(NEW_AND_OLD_MISSING)),
+            None => state_of_live(self.disk.tree(), self.swap)?
+                .ok_or_else(|| self.unexpected(NEW_AND_OLD_MISSING)),
         }
     }
 
@@ -485,6 +470,19 @@ impl<'a> Slot<'a> {
         let path = self.disk.tree().path().join(path).display().to_string();
         RunError::CannotMove { path }
     }
+}
+
+/// Returns the state of a swap that lost both objects, by the object at the live path: a direction
+/// that needs neither goes on. `None` if it is another object.
+pub(super) fn state_of_live(tree: &Tree, swap: &Swap) -> Result<Option<SwapState>, DiskError> {
+    let managed = |entry: &&Entry| entry.kind != EntryKind::Unmanaged;
+    let old: Vec<Entry> = swap.old.iter().filter(managed).cloned().collect();
+    if differences(tree, &old)?.is_empty() {
+        return Ok(Some(SwapState::NotBegun));
+    }
+    let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
+    let is_new = differences(tree, &new)?.is_empty();
+    Ok(is_new.then_some(SwapState::Done))
 }
 
 /// Opens a directory on first use.

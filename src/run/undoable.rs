@@ -667,20 +667,26 @@ pub struct LeftByRollback {
     pub containers: Vec<RelPath>,
     /// Unmanaged entries that are not in their place.
     pub missing: Vec<RelPath>,
+    /// Unmanaged entries that appeared since the run began its commit, and stay.
+    pub appeared: Vec<RelPath>,
 }
 
 impl LeftByRollback {
     /// Returns whether everything is as it was before the run.
     pub fn is_nothing(&self) -> bool {
-        self.containers.is_empty() && self.missing.is_empty()
+        self.containers.is_empty() && self.missing.is_empty() && self.appeared.is_empty()
     }
 }
 
 /// Returns what the rollback of a run left different from the state before.
 pub fn left_by_rollback(tree: &Tree, runs: &[Run], run: &Run) -> LeftByRollback {
+    let missing = run.journal.missing().to_vec();
+    let mut appeared: Vec<RelPath> = run.journal.appeared().into_iter().cloned().collect();
+    appeared.retain(|entry| !missing.contains(entry));
     LeftByRollback {
         containers: containers_left(tree, runs, run),
-        missing: run.journal.missing().to_vec(),
+        missing,
+        appeared,
     }
 }
 

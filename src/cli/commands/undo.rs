@@ -260,12 +260,18 @@ fn report_undone(disk: &LockedDeployment, run: &Run) -> anyhow::Result<()> {
             "`{directory}` stays, which the run had made: it is not empty"
         ));
     }
-    let missing = left
-        .missing
-        .iter()
-        .map(|path| format!("`{}`", Escaped(path.as_str())));
-    for path in out::first_few(missing, MOST_NAMED) {
-        out::line(format_args!("not in its place any more: {path}"));
+    for (what, paths) in [
+        ("not in its place any more", &left.missing),
+        (
+            "unmanaged, appeared since the run began, and stays",
+            &left.appeared,
+        ),
+    ] {
+        let paths = paths.iter();
+        let paths = paths.map(|path| format!("`{}`", Escaped(path.as_str())));
+        for path in out::first_few(paths, MOST_NAMED) {
+            out::line(format_args!("{what}: {path}"));
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A run that is neither finished nor undone.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -62,6 +63,9 @@ pub(super) struct OpenRow {
     /// Whether something behind the last of them can be rolled back.
     #[serde(skip)]
     can_go_back_to_point: bool,
+    /// Directions that need an object that is missing.
+    #[serde(skip)]
+    pub(super) impossible: BTreeSet<Direction>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -110,6 +114,7 @@ impl OpenRow {
             done: String::new(),
             irreversible: Vec::new(),
             can_go_back_to_point: false,
+            impossible: BTreeSet::new(),
         };
         if !is_unfinished(run) {
             row.read_staged(tree, run, has_writer)?;
@@ -184,6 +189,11 @@ impl OpenRow {
         }
     }
 
+    /// Returns whether problems have to be fixed before the run can go on in any direction.
+    pub(super) fn needs_repair(&self) -> bool {
+        self.swaps.is_some() && !self.problems.is_empty() && self.impossible.is_empty()
+    }
+
     /// Returns the commands that continue the run, the one for its direction first.
     pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
         let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
@@ -229,6 +239,11 @@ impl OpenRow {
             state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
             _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
         };
+        for (direction, command) in [(Direction::Forward, "resume"), (Direction::Back, "undo")] {
+            if self.impossible.contains(&direction) {
+                ways.retain(|(way, _)| !way.starts_with(command));
+            }
+        }
         if self.swaps.is_some() && !self.problems.is_empty() {
             ways.push(("accept".to_owned(), "closes the run in its current state"));
         }
@@ -278,6 +293,7 @@ impl OpenRow {
             count(all, "operation", "operations")
         );
         self.problems = examined.problems;
+        self.impossible = examined.impossible;
     }
 }
 

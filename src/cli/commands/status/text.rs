@@ -244,16 +244,7 @@ fn print_next(status: &Status, typed: &TypedCommand) {
         .iter()
         .map(|(way, what)| (way.as_str(), *what))
         .collect();
-    let has_problems = status
-        .open
-        .as_ref()
-        .is_some_and(|open| !open.problems.is_empty());
-    if has_problems
-        && status
-            .open
-            .as_ref()
-            .is_some_and(|open| open.swaps.is_some())
-    {
+    if status.open.as_ref().is_some_and(OpenRow::needs_repair) {
         out::line("next: fix the problems above first; then");
     }
     typed.print_next(&ways);
