@@ -107,6 +107,26 @@ fn a_conflict_needs_attention() {
 }
 
 #[test]
+fn a_missing_object_leaves_only_the_direction_that_does_not_need_it() {
+    for (object, possible, impossible) in [
+        ("3/new", "undo", "rollup resume"),
+        ("2/old", "resume", "rollup undo"),
+    ] {
+        let world = small_world(UPDATE_PROVIDER);
+        world.run(STOP).exits_with(exit::STOPPED);
+        let world = world.remove(&format!(".rollup/runs/0001-KB100001/slots/{object}"));
+        world
+            .run("status")
+            .exits_with(exit::NEEDS_ATTENTION)
+            .prints("problem: both the new and the old object are missing")
+            .prints(&format!("next: rollup {possible} -d deployment --yes"))
+            .does_not_print("fix the problems above")
+            .does_not_print(impossible);
+        world.run(&format!("{possible} --yes")).exits_with(exit::OK);
+    }
+}
+
+#[test]
 fn a_clean_deployment_says_so() {
     let world = small_world(UPDATE_PROVIDER);
     world
@@ -145,11 +165,18 @@ fn the_prompt_ends_with_the_change_the_outage_the_rollback_and_the_deployment() 
         .at_terminal("undo", "n\n")
         .exits_with(exit::INTERRUPTED)
         .prints("unavailable now, until it ends: Provider")
+        .does_not_print("outage: ")
         .prints("Roll back run 0001-KB100001 of small in deployment? [y/N]");
     world
         .at_terminal("resume", "n\n")
         .exits_with(exit::INTERRUPTED)
         .prints("Finish run 0001-KB100001 of small in deployment? [y/N]");
+    world.run("resume --yes").exits_with(exit::OK);
+    world
+        .at_terminal("undo last", "n\n")
+        .exits_with(exit::INTERRUPTED)
+        .prints("outage: 1 item during the rollback")
+        .prints("Roll back run 0001-KB100001 of small in deployment? [y/N]");
 }
 
 #[test]

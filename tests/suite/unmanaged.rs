@@ -365,6 +365,20 @@ fn what_appeared_in_a_directory_that_the_run_made_is_named_by_its_rollback() {
 }
 
 #[test]
+fn what_appeared_since_the_run_is_named_by_its_rollback() {
+    let world = small_world(UPDATE_PROVIDER).write_file("Things/Provider/old.txt", "before");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let world = world.write_file("Things/Provider/notes.txt", "unmanaged");
+    world
+        .run("undo last --yes")
+        .exits_with(exit::OK)
+        .prints("stays: `Things/Provider/notes.txt`")
+        .does_not_print("Things/Provider/old.txt")
+        .does_not_print("as it was before");
+    assert!(world.live("Things/Provider/notes.txt").exists());
+}
+
+#[test]
 fn an_unmanaged_directory_may_hold_anything() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         let data = world.live("Things/Provider/files/data");
