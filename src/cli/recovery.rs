@@ -140,7 +140,22 @@ pub(super) fn preview_recovery(
         let names = Escaped(&names);
         out::line(format_args!("unavailable now, until it ends: {names}"));
     }
-    if direction == Direction::Back {
+    let is_back = direction == Direction::Back;
+    let mut to_come = plan.outages_among(|operation| {
+        is_reached(operation.swap) && examined.is_done(operation.swap) == is_back
+    });
+    // The others are those that are unavailable now.
+    to_come.retain(|outage| !is_back || outage.to.is_some());
+    if !to_come.is_empty() {
+        let unavailable = views::plan::count_unavailable(&to_come);
+        let during = if is_back {
+            "rollback"
+        } else {
+            "rest of the run"
+        };
+        out::line(format_args!("outage: {unavailable} during the {during}"));
+    }
+    if is_back {
         let begun = to_do.iter().map(|swap| swap.live.clone()).collect();
         let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
         if !restarts.is_empty() {

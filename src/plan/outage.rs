@@ -22,17 +22,18 @@ impl Plan {
     /// Returns the outages of the run, in the order in which they begin. A target that is
     /// unavailable before the run, or that is installed for the first time, has none.
     pub fn outages(&self) -> Vec<Outage<'_>> {
-        self.outages_of(|_| true)
+        self.outages_among(|_| true)
     }
 
     /// Returns the outages that have begun and not ended if just these operations are done.
     pub fn unavailable_after(&self, is_done: impl Fn(&Operation) -> bool) -> Vec<Outage<'_>> {
-        let mut outages = self.outages_of(is_done);
+        let mut outages = self.outages_among(is_done);
         outages.retain(|outage| outage.to.is_none());
         outages
     }
 
-    fn outages_of(&self, is_included: impl Fn(&Operation) -> bool) -> Vec<Outage<'_>> {
+    /// Returns the outages that just these operations make, in the order in which they begin.
+    pub fn outages_among(&self, is_included: impl Fn(&Operation) -> bool) -> Vec<Outage<'_>> {
         let mut outages: Vec<Outage<'_>> = Vec::new();
         // Outages that have not ended yet, by the path of their target.
         let mut ongoing: BTreeMap<&str, usize> = BTreeMap::new();

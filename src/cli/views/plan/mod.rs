@@ -27,7 +27,7 @@ use crate::plan::Plan;
 
 pub(crate) use changes::{ChangeRow, changes};
 pub(crate) use json::{PlanDocument, printed, saved};
-pub(crate) use outages::{planned_unavailable, unavailable_count};
+pub(crate) use outages::{count_unavailable, planned_unavailable, unavailable_count};
 pub(crate) use prompt::prompt_summary;
 pub(crate) use showing::{Rehearsal, Showing};
 pub(crate) use text::{Reasons, remaining_operations, text};

@@ -150,6 +150,15 @@ impl<'p> OutageGroup<'p> {
     }
 }
 
+/// Counts the items and services of these outages.
+pub(crate) fn count_unavailable(outages: &[Outage<'_>]) -> String {
+    let targets = |is_service: bool| -> BTreeSet<&str> {
+        let outages = outages.iter().filter(|one| one.service == is_service);
+        outages.map(|outage| outage.target).collect()
+    };
+    unavailable_count(&targets(false), &targets(true))
+}
+
 /// Returns the outages, with one for all servers on which a target has the same.
 pub(super) fn outages(plan: &Plan) -> Vec<OutageView<'_>> {
     let span = |outage: &Outage<'_>| (outage.from, outage.to);
@@ -213,8 +222,7 @@ pub(super) fn items_and_services<'p>(outages: &[OutageView<'p>]) -> [BTreeSet<&'
 
 /// Counts what the run of a plan makes unavailable.
 pub(crate) fn planned_unavailable(plan: &Plan) -> String {
-    let [items, services] = items_and_services(&outages(plan));
-    unavailable_count(&items, &services)
+    count_unavailable(&plan.outages())
 }
 
 /// Counts items and services that are unavailable: `18 items and 1 service`.
