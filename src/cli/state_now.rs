@@ -37,8 +37,8 @@ struct Watched {
     written: Vec<PathBuf>,
 }
 
-/// Progress of every run that the records show, by the name of its directory.
-type RunRecords = BTreeMap<String, RunProgressRecord>;
+/// Progress of every run that the records show, by its number and the name of its directory.
+type RunRecords = BTreeMap<(u32, String), RunProgressRecord>;
 
 /// Progress of a run, as its records show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,10 +111,10 @@ pub(super) fn worked_on(tree: &Tree) -> Result<Worked, JournalError> {
     };
     let now = ReadRecords::read(tree)?.progress();
     let mut newest_first = now.iter().rev();
-    let went_on = newest_first.find(|(name, run)| before.get(*name) != Some(run));
+    let went_on = newest_first.find(|(key, run)| before.get(*key) != Some(run));
     Ok(match went_on {
-        Some((name, _)) => Worked::On(name.clone()),
-        None if before.keys().any(|name| !now.contains_key(name)) => Worked::Otherwise,
+        Some(((_, name), _)) => Worked::On(name.clone()),
+        None if before.keys().any(|key| !now.contains_key(key)) => Worked::Otherwise,
         None => Worked::Nothing,
     })
 }
@@ -202,7 +202,7 @@ impl<'a> ReadRecords<'a> {
                     .flatten(),
                 keeps_objects: keeps_objects(self.tree, run).unwrap_or(false),
             };
-            progress.insert(run.name().to_owned(), record);
+            progress.insert(key_of(run), record);
         }
         progress
     }
@@ -211,9 +211,9 @@ impl<'a> ReadRecords<'a> {
     fn since(&self, before: &RunRecords, number: Option<u32>) -> StateNow {
         let now = self.progress();
         let mut cleared = Vec::new();
-        for (name, run) in before {
-            if run.keeps_objects && now.get(name).is_some_and(|now| !now.keeps_objects) {
-                cleared.push(name.as_str());
+        for (key, run) in before {
+            if run.keeps_objects && now.get(key).is_some_and(|now| !now.keeps_objects) {
+                cleared.push(key.1.as_str());
             }
         }
         if !cleared.is_empty() {
@@ -222,7 +222,7 @@ impl<'a> ReadRecords<'a> {
                 cleared.join(", ")
             ));
         }
-        let went_on = |run: &&Run| before.get(run.name()) != now.get(run.name());
+        let went_on = |run: &&Run| before.get(&key_of(run)) != now.get(&key_of(run));
         match self.runs.iter().rfind(went_on) {
             None => unchanged(self.line_of(number)),
             Some(run) if matches!(run.state(), RunState::Staging | RunState::Staged) => {
@@ -257,6 +257,10 @@ impl<'a> ReadRecords<'a> {
             RunState::Closed(_) | RunState::Damaged(_) => state_of(run),
         }
     }
+}
+
+fn key_of(run: &Run) -> (u32, String) {
+    (run.number, run.name().to_owned())
 }
 
 fn swaps_done(tree: &Tree, run: &Run) -> Option<usize> {
