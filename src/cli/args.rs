@@ -66,10 +66,10 @@ pub(super) struct Cli {
     )]
     pub(super) color: ColorMode,
     /// Print only results, warnings and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Print every operation, and in previews its reason
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(super) verbose: bool,
     /// Never prompt, as without a terminal
     #[arg(long, global = true)]

@@ -104,6 +104,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the command, unless its document is a deployment.
 fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
+    near_misses::refuse_unused_verbose(matches)?;
     near_misses::refuse_deployment_in_place(matches)?;
     commands::run(command)
 }
@@ -200,7 +201,17 @@ fn deployment_of(matches: &ArgMatches) -> Option<Tree> {
 
 /// Returns the definition of the command line: its commands, options and help texts.
 pub fn command() -> clap::Command {
-    command_groups::group_commands(Cli::command()).mut_subcommands(with_json)
+    command_groups::group_commands(Cli::command())
+        .mut_subcommands(|command| without_unused_verbose(with_json(command)))
+}
+
+/// Hides `--verbose` in the help of a command that refuses it.
+fn without_unused_verbose(command: clap::Command) -> clap::Command {
+    if !near_misses::WITHOUT_VERBOSE.contains(&command.get_name()) {
+        return command;
+    }
+    let verbose = Arg::new("verbose").long("verbose").short('v');
+    command.arg(verbose.action(ArgAction::SetTrue).hide(true))
 }
 
 /// Adds `--json` to a command that prints JSON.

@@ -14,6 +14,23 @@ use crate::document::nearest;
 use crate::names::{Kb, escaped_path};
 use crate::validation::{DocumentKind, OtherDocument, kind_of};
 
+/// Commands that have neither operations nor phases to print, and so no use for `--verbose`.
+pub(super) const WITHOUT_VERBOSE: [&str; 13] = [
+    "ack",
+    "completions",
+    "diff",
+    "explain",
+    "history",
+    "import",
+    "init",
+    "man",
+    "prune",
+    "report",
+    "schema",
+    "status",
+    "tree",
+];
+
 /// Most entries of a directory that are looked at.
 const MOST_ENTRIES: usize = 1_000;
 
@@ -156,6 +173,23 @@ pub(super) fn refuse_deployment_in_place(matches: &ArgMatches) -> Result<(), Fai
         ""
     };
     Err(Failure::new(Exit::Usage, reason).next(format!("`-d {shown}` names it{more}")))
+}
+
+/// Refuses `--verbose` where it would print nothing more.
+///
+/// # Errors
+///
+/// A command without a use for it has it: 64.
+pub(super) fn refuse_unused_verbose(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some((command, matches))
+            if WITHOUT_VERBOSE.contains(&command) && matches.get_flag("verbose") =>
+        {
+            let reason = format!("`rollup {command}` has nothing more to print for `--verbose`");
+            Err(Failure::new(Exit::Usage, reason).next("the same command without it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns what to type if a deployment is named without its option.

@@ -356,6 +356,36 @@ fn bash_completes_commands_and_options() {
     assert_eq!(complete("rollup reh", 1), "rehearse\n");
     assert_eq!(complete("rollup apply --dry", 2), "--dry-run\n");
     assert_eq!(complete("rollup plan --format ht", 3), "html\n");
+    assert_eq!(complete("rollup apply --ver", 2), "--verbose\n--version\n");
+}
+
+#[test]
+fn hidden_options_are_not_completed() {
+    let world = world();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        world
+            .run(&format!("completions {shell}"))
+            .exits_with(exit::OK)
+            .prints("dry-run")
+            .does_not_print("die-at-change")
+            .does_not_print("manual-steps-done");
+    }
+}
+
+#[test]
+fn verbose_is_refused_where_it_prints_nothing_more() {
+    let world = world();
+    for arguments in ["explain 12 -v", "-v explain 12", "status --verbose"] {
+        world
+            .run(arguments)
+            .exits_with(exit::USAGE)
+            .prints("has nothing more to print for `--verbose`")
+            .nothing_was_touched();
+    }
+    world
+        .run("explain --help")
+        .exits_with(exit::OK)
+        .does_not_print("--verbose");
 }
 
 #[test]
