@@ -291,16 +291,19 @@ fn time_figures(attempt: &Attempt) -> Vec<TimeFigure> {
     figures
 }
 
+/// Returns the parts of the time of the operations. Waits are left out where there were none.
 fn parts(attempt: &Attempt, whole: &TimeSpan) -> Vec<TimeFigure> {
     let breakdown = &attempt.breakdown;
+    let waits = [
+        ("waiting for people", breakdown.waiting_us),
+        ("between commands", breakdown.between_us),
+    ];
     let mut parts = vec![
         ("renames", breakdown.renaming_us),
         ("syncs", breakdown.syncs_us),
-        ("waiting for people", breakdown.waiting_us),
-        ("between commands", breakdown.between_us),
-        ("everything else", breakdown.else_us),
     ];
-    parts.retain(|(_, us)| *us > 0);
+    parts.extend(waits.into_iter().filter(|(_, us)| *us > 0));
+    parts.push(("everything else", breakdown.else_us));
     let figure = |(label, us)| TimeFigure {
         label,
         part: true,
