@@ -287,9 +287,9 @@ fn files_that_are_missing_or_not_understood_are_named() {
         .exits_with(exit::NO_INPUT)
         .prints("the approval `alice` is not signed")
         .prints("ssh-keygen -Y sign -n rollup-approval@1");
-    apply(&world, "--approval nobody")
+    apply(&world, "--approval missing")
         .exits_with(exit::NO_INPUT)
-        .prints("there is no file `nobody`");
+        .prints("there is no file `missing`");
     approve(&world, "alice", ALICE, "");
     let world = world.write_file(
         "allowed_signers",

@@ -161,7 +161,7 @@ fn going_forward_again_needs_another_answer_for_the_next_rollback() {
         "{}\n",
         hotfix(REVERSIBLE).replace(
             "[[steps]]\nid = \"hotfix\"",
-            "[[steps]]\nid = \"first\"\naction = \"manual\"\ninstructions = \"Do it.\"\nundo = \"Take it back.\"\n[[steps]]\nid = \"hotfix\"",
+            "[[steps]]\nid = \"first\"\naction = \"manual\"\ninstructions = \"Do it.\"\nundo = \"Remove it.\"\n[[steps]]\nid = \"hotfix\"",
         )
     );
     let world = World::with_site(SMALL)
