@@ -75,6 +75,7 @@ mod released;
 mod reports;
 mod retired_words;
 mod reversibility;
+mod sampling;
 mod sarif;
 mod saved_plans;
 mod schemas;
