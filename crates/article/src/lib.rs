@@ -38,6 +38,7 @@ mod section;
 mod steps;
 mod table;
 mod targets;
+mod text;
 mod walk;
 mod words;
 
