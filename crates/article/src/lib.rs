@@ -144,6 +144,15 @@ pub struct OpenQuestion {
     pub message: String,
 }
 
+impl OpenQuestion {
+    fn new(line: u32, message: impl Into<String>) -> Self {
+        Self {
+            line: Some(line),
+            message: message.into(),
+        }
+    }
+}
+
 /// Line of the installation section, and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstallationLine {

@@ -80,7 +80,7 @@ pub(super) fn listed(
         let names = names
             .into_iter()
             .map(|name| Located::new(name, line.number));
-        return (unique(names), todo);
+        return (unique(names.collect()), todo);
     }
     // The name of a part of the list has files one level deeper below it.
     let is_heading = |at: usize| {

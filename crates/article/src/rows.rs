@@ -473,9 +473,13 @@ impl Search {
     }
 }
 
-/// Name whose extension the next value may follow directly, as in `msiNot` and `dllx86`.
-static NAME: Pattern =
-    Pattern::new(|| pattern(r#"(?i)^[^/\\:*?"<>|,]+\.(?:[a-z]{2,6}|7z|mp3|ps1)$"#));
+/// Name whose extension the next value may follow directly, as in `msiNot` and `dllx86`. Numbers
+/// before it are other cells.
+static NAME: Pattern = Pattern::new(|| {
+    pattern(
+        r#"(?i)^(?:[^\s/\\:*?"<>|,]*[a-z][^\s/\\:*?"<>|,]* )*[^\s/\\:*?"<>|,]+\.(?:[a-z]{2,6}|7z|mp3|ps1)$"#,
+    )
+});
 
 /// Extensions of files that rollups contain.
 pub(super) const EXTENSIONS: [&str; 34] = [
