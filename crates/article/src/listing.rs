@@ -2,7 +2,7 @@
 
 use super::Located;
 use super::clauses::{self, verb};
-use super::commands::Files;
+use super::commands::Objects;
 use super::issues::remark;
 use super::lines::{ArticleLine, Marker, starts_with_file};
 use super::outline::OutlineEntry;
@@ -71,12 +71,12 @@ fn is_name(line: &ArticleLine) -> bool {
 
 /// Returns the files of a step, and the open questions about them.
 pub(super) fn listed(
-    files: Files,
+    files: Objects,
     line: &ArticleLine,
     members: &[&ArticleLine],
 ) -> (Vec<Located<String>>, Vec<Located<String>>) {
     let mut todo = Vec::new();
-    if let Files::Named(names) = files {
+    if let Objects::Named(names) = files {
         let names = names
             .into_iter()
             .map(|name| Located::new(name, line.number));

@@ -173,7 +173,7 @@ pub(super) fn read(
         Reading::Open(_) => false,
         Reading::NotARow => true,
     };
-    if !is_doubtful {
+    if !is_doubtful || line.cells.len() > 1 {
         return typed;
     }
     let readings = by_splits(&line.text, head, tries);
@@ -273,7 +273,7 @@ fn by_words(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
     }
     let numbers = others.iter().filter(|word| word.is_number()).count();
     let is_row = match columns {
-        Some(_) => numbers > 0,
+        Some(_) => numbers > 0 || row.fields.hash.is_some(),
         None => row.fields.day.is_some() && numbers > 1,
     };
     if !is_row || is_sentence(&others) {

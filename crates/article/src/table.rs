@@ -244,7 +244,7 @@ impl TableReader {
 fn ranges(lines: &[u32], known: &BTreeSet<u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for line in lines {
-        let mut between = |last: u32| known.range(last + 1..(*line).max(last + 1));
+        let between = |last: u32| known.range(last + 1..(*line).max(last + 1));
         match ranges.last_mut() {
             Some((_, last)) if between(*last).next().is_none() => *last = *line,
             _ => ranges.push((*line, *line)),
