@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
-use super::text::{Pattern, begins, behind, ends, has, is, pattern, without_start};
+use super::text::{LazyPattern, begins, behind, ends, has, is, pattern, without_start};
 use rollup_names::ServiceVerb;
 
 /// Command of a clause.
@@ -144,7 +144,7 @@ const FILLERS: &str = "a|again|all|and|any|application|applications|at|below|bot
     uninstalled|removed|unpacked|update|were|was|which|windows|with|you|your|part|net|sc|same|x64|x86|\
     64-bit|32-bit|amd64|instead|web|where";
 
-static WORD: Pattern = Pattern::new(|| pattern(r#"[^\s,;"()/\\']+"#));
+static WORD: LazyPattern = LazyPattern::new(|| pattern(r#"[^\s,;"()/\\']+"#));
 
 /// Returns the words of a text in lower case, without drives.
 fn words(text: &str) -> Vec<String> {
@@ -273,6 +273,7 @@ fn is_of_files(lower: &str) -> bool {
 /// Returns a command that selects something in a window.
 fn on_screen(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
     Some(match verb {
+        "expand" if object.is_empty() => ArticleCommand::Unknown,
         "expand" if targets::names_only_a_kind(object) => ArticleCommand::ExpandByKind,
         "double-click" | "double click" if is_package(lower) => run(object),
         "expand" | "double-click" | "double click" => ArticleCommand::Expand(path(object)),
@@ -367,8 +368,8 @@ fn context(clause: &str) -> ArticleCommand {
 }
 
 /// Words that locate an object on the screen.
-static POSITION: Pattern =
-    Pattern::new(|| pattern(r" (?:in|under) the .*(?:tree|pane|tool|console|window)$"));
+static POSITION: LazyPattern =
+    LazyPattern::new(|| pattern(r" (?:in|under) the .*(?:tree|pane|tool|console|window)$"));
 
 /// Returns nodes one below the other: "A, B, and C", `A > B`, `A\B`.
 fn path(object: &str) -> Vec<String> {
@@ -449,14 +450,11 @@ fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
 }
 
 fn queue(kind: QueuedAction, object: &str) -> ArticleCommand {
-    let lower = object.to_lowercase();
+    let is_again = has(&object.to_lowercase(), "again|uninstalled");
+    let is_name = |name: &String| name.starts_with(char::is_uppercase);
     match targets::targets(targets::without_role(object)) {
-        Targets::Named(names)
-            if !names
-                .iter()
-                .all(|name| name.starts_with(char::is_uppercase)) =>
-        {
-            match kind == QueuedAction::Install && has(&lower, "again|uninstalled") {
+        Targets::Named(names) if names.is_empty() || !names.iter().all(is_name) => {
+            match kind == QueuedAction::Install && is_again {
                 true => ArticleCommand::Queue(kind, Targets::Removed(None)),
                 false => ArticleCommand::Unknown,
             }
@@ -466,7 +464,8 @@ fn queue(kind: QueuedAction, object: &str) -> ArticleCommand {
 }
 
 /// Files and their directory; of several prepositions, the last one.
-static COPIED: Pattern = Pattern::new(|| pattern(r"^(.*) (?:(?:to|into)(?: the)?|in the) (.*)$"));
+static COPIED: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(.*) (?:(?:to|into)(?: the)?|in the) (.*)$"));
 
 fn copy(object: &str) -> Option<ArticleCommand> {
     let on = ServerScope::of(object);
@@ -476,7 +475,7 @@ fn copy(object: &str) -> Option<ArticleCommand> {
     Some(ArticleCommand::Act(act, files(source)?, on))
 }
 
-static FILE: Pattern = Pattern::new(|| pattern(r"^.+\.[^.]{2,6}$"));
+static FILE: LazyPattern = LazyPattern::new(|| pattern(r"^.+\.[^.]{2,6}$"));
 
 /// Returns the files that an object means.
 fn files(object: &str) -> Option<Objects> {
@@ -493,8 +492,9 @@ fn files(object: &str) -> Option<Objects> {
 
 /// Path below a directory or a drive. A variable for a system directory means nothing there, and
 /// "a folder on the server" is any.
-static DIRECTORY: Pattern =
-    Pattern::new(|| pattern(r#"^(?:[A-Za-z]:\\)?((?:[^\\/:*?"<>|%. ][^\\/:*?"<>|%]*[\\/]?)+)$"#));
+static DIRECTORY: LazyPattern = LazyPattern::new(|| {
+    pattern(r#"^(?:[A-Za-z]:\\)?((?:[^\\/:*?"<>|%. ][^\\/:*?"<>|%]*[\\/]?)+)$"#)
+});
 
 /// Returns a directory that is given by words or by its path: `share` for the installer share.
 fn directory(to: &str) -> Option<String> {
@@ -526,14 +526,14 @@ fn run(object: &str) -> ArticleCommand {
 }
 
 /// Command that is typed to change a service.
-static SHELL: Pattern = Pattern::new(|| {
+static SHELL: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)^(?:the )?(?:following command: )?(?:(?:(?:net|sc)(?:\.exe)? (stop|start)|(restart|stop|start)-service) (.+?)|(iisreset)(?:\.exe)?(?: .*?/(stop|start)| .*)?)(?: command)?$",
     )
 });
 
 /// Program that opens a window when it is typed into the Run box of the Start menu.
-static WINDOW: Pattern = Pattern::new(|| {
+static WINDOW: LazyPattern = LazyPattern::new(|| {
     pattern(r"(?i)^(?:the )?(?:cmd|dcomcnfg|services\.msc|regedit|mmc)(?:\.exe)?$")
 });
 
@@ -579,7 +579,7 @@ fn box_name(text: &str) -> String {
 
 /// Value that is typed literally: one word, or words in quotation marks. "<name of your server>" is
 /// not a value.
-static VALUE: Pattern = Pattern::new(|| {
+static VALUE: LazyPattern = LazyPattern::new(|| {
     pattern(r#"^(?:"([^"<>]+)"|([^\s"<>]+))(?: (?:in|into) the (.+ (?:box|field)))?$"#)
 });
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::text::{Pattern, pattern};
+use super::text::{LazyPattern, pattern};
 
 /// Day as printed: with digits alone, its month may come first or second.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +58,16 @@ static KNOWN: LazyLock<[Regex; 3]> = LazyLock::new(|| {
 });
 
 /// Days of digits alone: `3/31/2008`, `31.3.08`.
-static DIGITS: Pattern = Pattern::new(|| {
+static DIGITS: LazyPattern = LazyPattern::new(|| {
     pattern(r"^(?<m>\d{1,2})(?<s>[-/.])(?<d>\d{1,2})(?<t>[-/.])(?<y>(?:19|20)\d\d|\d\d)")
 });
 
 /// `18:32`, `6:32 PM`, `06:32p`, `18:32:00`.
-static TIME: Pattern = Pattern::new(|| {
+static TIME: LazyPattern = LazyPattern::new(|| {
     pattern(r"(?i)^(\d{1,2}):(\d\d)(?::\d\d)?(?:(\s*([ap])(?:\.?m)?\.?)(?:[^a-z.]|$))?")
 });
 
-static WORDS: Pattern = Pattern::new(|| pattern(r"[[:alnum:]]+"));
+static WORDS: LazyPattern = LazyPattern::new(|| pattern(r"[[:alnum:]]+"));
 
 /// Returns the day at the beginning of a text, and its length in bytes.
 pub(super) fn day(text: &str) -> Option<(Day, usize)> {

@@ -5,7 +5,7 @@ use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::text::{Pattern, begins, ends, has, pattern, without_end, without_start};
+use super::text::{LazyPattern, begins, ends, has, pattern, without_end, without_start};
 use super::{Located, OpenQuestion, clauses, words};
 use rollup_names::{Kb, Version};
 
@@ -52,7 +52,7 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleI
 }
 
 /// Scope in "… for the X services", "applies only to the X components".
-static SCOPE: Pattern = Pattern::new(|| {
+static SCOPE: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?:applies only to (?:the )?|applies to the |for the |updates the )([[:upper:]][^\s,.:]*(?: [^\s,.:]+){0,4}?) (?:services?|components?|features)",
     )
@@ -62,16 +62,16 @@ static SCOPE: Pattern = Pattern::new(|| {
 const LABELS: &str = "article id|article number|article no|article:|original kb number|kb number|kb article|kb:|knowledge base article|document id|artikel-id|artikelnummer";
 
 /// Number with its letters; digits alone may be anything.
-static LETTERED: Pattern = Pattern::new(|| pattern(r"(?i)(?:^|[\W_])(?:kb|q)[ -]*\d"));
+static LETTERED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)(?:^|[\W_])(?:kb|q)[ -]*\d"));
 
 /// Title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
-static NUMBERED_TITLE: Pattern =
-    Pattern::new(|| pattern(r"^(?:KB|Q) *\d{5,9}\s*(?:[-:–—|]\s*(.*)|$)"));
+static NUMBERED_TITLE: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(?:KB|Q) *\d{5,9}\s*(?:[-:–—|]\s*(.*)|$)"));
 
 /// Banner, such as `Article 612345 Revision 1.0` or `X Knowledge Base - Article 612345`: nothing
 /// but the page's own name is before the word.
-static BANNER: Pattern =
-    Pattern::new(|| pattern(r"(?i)(?:^|[-–—|:>»])\s*article [qkb]*\d{5,9}(?:\D|$)"));
+static BANNER: LazyPattern =
+    LazyPattern::new(|| pattern(r"(?i)(?:^|[-–—|:>»])\s*article [qkb]*\d{5,9}(?:\D|$)"));
 
 /// Finds the number of the article itself. Only places that give no other number count: a label,
 /// the banner or the title of the page, its address, its keywords. Several numbers are no answer.
@@ -131,24 +131,24 @@ fn numbered_title(text: &str) -> Option<&str> {
 }
 
 /// Words before the day of the last review.
-static REVIEWED: Pattern = Pattern::new(|| {
+static REVIEWED: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)(?:^|[\W_])(?:last (?:review|updated|modified)|ms\.date|reviewed:|reviewed on)(.{0,40})",
     )
 });
 
 /// Words before the day of the release.
-static RELEASED: Pattern = Pattern::new(|| {
+static RELEASED: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)(?:^|[\W_])(?:released on|release date|released:|date published|published:|published on|made available on|became available on|available since|issued on|dated)(.{0,40})",
     )
 });
 
 /// Release in "X released Update Rollup 7 for its services on 3 June 2011".
-static ANNOUNCED: Pattern =
-    Pattern::new(|| pattern(r"(?i) (?:released|published|issued|made available) "));
+static ANNOUNCED: LazyPattern =
+    LazyPattern::new(|| pattern(r"(?i) (?:released|published|issued|made available) "));
 
-static REVISION: Pattern = Pattern::new(|| pattern(r"(?i)revision[ :#]*(\d[\d.]{0,18})"));
+static REVISION: LazyPattern = LazyPattern::new(|| pattern(r"(?i)revision[ :#]*(\d[\d.]{0,18})"));
 
 /// Reads the days that follow their labels, and the revision.
 fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
@@ -173,7 +173,7 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
 /// Returns the day that directly follows a label, and not somewhere later in the sentence.
 fn labelled_day(
     line: &ArticleLine,
-    label: &Pattern,
+    label: &LazyPattern,
     open: &mut Vec<OpenQuestion>,
 ) -> Option<Located<String>> {
     let mut labels = label.captures_iter(&line.text);
@@ -257,12 +257,12 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
 }
 
 /// `Product version 4.0 SP1` and `Product versions 4.0, 4.0 SP1`.
-static VERSIONS: Pattern = Pattern::new(|| {
+static VERSIONS: LazyPattern = LazyPattern::new(|| {
     pattern(r"^(.*?),? versions? ([\d.]+(?: (?:SP|R)[^ ,]*)*(?:, [\d.]+(?: (?:SP|R)[^ ,]*)*)*)$")
 });
 
 /// `Product 4.0`, perhaps with an edition: a version has a dot, or a `v` or `version` before it.
-static PRODUCT: Pattern = Pattern::new(|| {
+static PRODUCT: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)^(.+?),?(?: v(?:ersions?)? ?(\d+(?:\.\d+)*)| (\d+(?:\.\d+)+)),?(?: (?:for |\().*| (?:.* )?editions?)?$",
     )
@@ -370,7 +370,7 @@ fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option
 }
 
 /// Name of the site behind a title.
-static SITE: Pattern = Pattern::new(|| {
+static SITE: LazyPattern = LazyPattern::new(|| {
     pattern(r"(?i) [-|–] (?:[^ ]+ ){0,3}(?:[^ ]*(?:support|learn|docs|help)|knowledge base)$")
 });
 
@@ -381,8 +381,8 @@ fn without_site(title: &str) -> &str {
 }
 
 /// Title of a rollup without its product, as in "Rollup 3 for the X".
-static PART: Pattern =
-    Pattern::new(|| pattern(r" for the ([[:upper:]][^ ,.:]*(?: [[:upper:]][^ ,.:]*){0,4})$"));
+static PART: LazyPattern =
+    LazyPattern::new(|| pattern(r" for the ([[:upper:]][^ ,.:]*(?: [[:upper:]][^ ,.:]*){0,4})$"));
 
 /// Takes the title of a rollup: its product, version and scope have keys of their own.
 fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
@@ -429,10 +429,10 @@ fn without_number(title: &str) -> &str {
     number.map_or(title, |(before, _)| before.trim_end())
 }
 
-static ADDRESS: Pattern = Pattern::new(|| pattern(r#"https?://[^ ()<>"]+"#));
+static ADDRESS: LazyPattern = LazyPattern::new(|| pattern(r#"https?://[^ ()<>"]+"#));
 
 /// Number of an article in an address.
-static NUMBER: Pattern = Pattern::new(|| pattern(r"/(?:kb|help)/(\d{5,9})(?:/|$)"));
+static NUMBER: LazyPattern = LazyPattern::new(|| pattern(r"/(?:kb|help)/(\d{5,9})(?:/|$)"));
 
 /// Finds the article's own address, or derives it from that of another article.
 fn url(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {

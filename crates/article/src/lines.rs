@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::{Pattern, ends, pattern};
+use super::text::{LazyPattern, ends, pattern};
 use super::{columns, words};
 
 /// A line of the article.
@@ -175,11 +175,11 @@ fn values(text: &str, separator: char) -> Vec<String> {
 }
 
 /// Line that only draws a rule, such as the one below a heading or within a table.
-static RULE: Pattern =
-    Pattern::new(|| pattern(r"^(?:[\s|+:]*[-=_*\x{2500}]){3}[-=_*\x{2500}\s|+:]*$"));
+static RULE: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(?:[\s|+:]*[-=_*\x{2500}]){3}[-=_*\x{2500}\s|+:]*$"));
 
 /// Line that a printer puts on every page, with one sign for each number.
-static FOOTER: Pattern = Pattern::new(|| {
+static FOOTER: LazyPattern = LazyPattern::new(|| {
     pattern(r"(?i)^(?:page|seite) #|(?:page|seite) #(?: (?:of|von) #)?$|://.* #(?:/| of )#$")
 });
 
@@ -201,7 +201,7 @@ fn without_digits(raw: &str) -> String {
     DIGITS.replace_all(&spaced(raw), "#").into_owned()
 }
 
-static DIGITS: Pattern = Pattern::new(|| pattern("[0-9]+"));
+static DIGITS: LazyPattern = LazyPattern::new(|| pattern("[0-9]+"));
 
 fn first_word(text: &str) -> usize {
     let word = text.split(' ').next().unwrap_or_default();
@@ -283,7 +283,7 @@ fn cells(text: &str) -> Vec<String> {
 /// Marker of a list. Some occur in words too, so they need a space; a single `o` needs a wide one.
 /// A list saved as text loses its indentation, and only the kinds of the bullets distinguish nested
 /// lists.
-static MARKER: Pattern = Pattern::new(|| {
+static MARKER: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?x)^(?:
             (?<deepest>[§▪\u{f0a7}])
@@ -375,7 +375,7 @@ fn is_row(line: &ArticleLine) -> bool {
 }
 
 /// Name of a file at the beginning of a text, as in the rows of a file table.
-static FILE: Pattern = Pattern::new(|| pattern(r"^[^ .]+\.[A-Za-z]{2}[^ ]*"));
+static FILE: LazyPattern = LazyPattern::new(|| pattern(r"^[^ .]+\.[A-Za-z]{2}[^ ]*"));
 
 /// Returns whether a text begins with the name of a file.
 pub(super) fn starts_with_file(text: &str) -> bool {

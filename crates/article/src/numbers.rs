@@ -2,18 +2,18 @@
 
 use rollup_names::Kb;
 
-use super::text::{Pattern, pattern};
+use super::text::{LazyPattern, pattern};
 use super::words;
 
 /// Largest number of articles in one text; one that names more is not about a rollup.
 const MOST: usize = 100;
 
 /// Digits behind letters that say so, or at the beginning of a word.
-static NUMBER: Pattern =
-    Pattern::new(|| pattern(r"(?i)(?:(kb[ :#-]*/?|help/)|(\bq)|^|[^\w.,-])(\d+)"));
+static NUMBER: LazyPattern =
+    LazyPattern::new(|| pattern(r"(?i)(?:(kb[ :#-]*/?|help/)|(\bq)|^|[^\w.,-])(\d+)"));
 
 /// Sign behind digits that are a part of something else, such as a size or a version.
-static JOINED: Pattern = Pattern::new(|| pattern(r"^(?:[A-Za-z_]|[.,]\d)"));
+static JOINED: LazyPattern = LazyPattern::new(|| pattern(r"^(?:[A-Za-z_]|[.,]\d)"));
 
 /// Returns the numbers of articles in a text, in its order. `KB12345` and `Q12345` are one; digits alone
 /// are one only if there are six or seven of them that do not belong to a year, size or version.

@@ -8,7 +8,7 @@
 use super::columns::FileColumn;
 use super::dates::Day;
 use super::lines::{ArticleLine, spaced};
-use super::text::{Pattern, ends, is, pattern};
+use super::text::{LazyPattern, ends, is, pattern};
 use super::words::{self, Size, TypedWord, Value};
 
 /// Largest number of readings of a row; more are not worth reporting.
@@ -283,7 +283,8 @@ fn by_words(words: &[TypedWord], columns: Option<&[FileColumn]>) -> Reading {
 }
 
 /// Name and extension in a listing, which has columns for both.
-static LISTED: Pattern = Pattern::new(|| pattern(r"^[A-Z0-9_~$!#-]{1,8} [A-Z0-9_~$!#-]{1,3}$"));
+static LISTED: LazyPattern =
+    LazyPattern::new(|| pattern(r"^[A-Z0-9_~$!#-]{1,8} [A-Z0-9_~$!#-]{1,3}$"));
 
 /// Returns the name in a listing.
 fn listed_name(words: &[TypedWord]) -> Option<String> {
@@ -475,7 +476,7 @@ impl Search {
 
 /// Name whose extension the next value may follow directly, as in `msiNot` and `dllx86`. Numbers
 /// before it are other cells.
-static NAME: Pattern = Pattern::new(|| {
+static NAME: LazyPattern = LazyPattern::new(|| {
     pattern(
         r#"(?i)^(?:[^\s/\\:*?"<>|,]*[a-z][^\s/\\:*?"<>|,]* )*[^\s/\\:*?"<>|,]+\.(?:[a-z]{2,6}|7z|mp3|ps1)$"#,
     )

@@ -8,7 +8,7 @@ use super::lines::{ArticleLine, starts_with_file};
 use super::outline::OutlineEntry;
 use super::rows::{self, Reading, RowFields};
 use super::section::Section;
-use super::text::{Pattern, pattern};
+use super::text::{LazyPattern, pattern};
 use super::{Located, OpenQuestion, lines_text};
 use rollup_names::{CaseFolded, FileName};
 
@@ -42,7 +42,7 @@ pub(super) struct ArticleRow {
 }
 
 /// Names of the time zone that a manifest uses.
-static ZONE: Pattern = Pattern::new(|| {
+static ZONE: LazyPattern = LazyPattern::new(|| {
     pattern(r"(?i)\b(?:utc|gmt|coordinated universal time|greenwich|koordinierte weltzeit)\b")
 });
 

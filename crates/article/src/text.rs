@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Pattern that is compiled when it is first needed.
-pub(super) type Pattern = LazyLock<Regex>;
+/// LazyPattern that is compiled when it is first needed.
+pub(super) type LazyPattern = LazyLock<Regex>;
 
 /// Compiles a pattern of the source.
 pub(super) fn pattern(pattern: &str) -> Regex {

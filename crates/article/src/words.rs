@@ -1,7 +1,7 @@
 //! Words of a file table: each has its kind by its form alone, wherever its column is.
 
 use super::dates::{self, Day};
-use super::text::{Pattern, pattern};
+use super::text::{LazyPattern, pattern};
 
 /// Value of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,31 +93,31 @@ pub(super) fn is_row(text: &str) -> bool {
 }
 
 /// Words that state that there is no value.
-static NOTHING: Pattern = Pattern::new(|| {
+static NOTHING: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)^(?:not applicable|not available|nicht zutreffend|nicht anwendbar|n/a|none|-{1,3}|–|—)$",
     )
 });
 
-static HASH: Pattern = Pattern::new(|| pattern(r"^[[:xdigit:]]{64}$"));
+static HASH: LazyPattern = LazyPattern::new(|| pattern(r"^[[:xdigit:]]{64}$"));
 
 /// Digits, or digits in groups of three.
-static BYTES: Pattern = Pattern::new(|| {
+static BYTES: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"(?i)^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:(?:,\d{3})+|(?:\.\d{3})+|(?:'\d{3})+|(?: \d{3})+))(?: ?bytes?)?$",
     )
 });
 
-static ROUNDED: Pattern = Pattern::new(|| pattern(r"(?i)^\d[\d.,]* ?(?:kb?|mb)$"));
+static ROUNDED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)^\d[\d.,]* ?(?:kb?|mb)$"));
 
 /// `22.36`, which may as well be a version.
-static DOTTED_TIME: Pattern = Pattern::new(|| pattern(r"^\d{1,2}\.\d\d$"));
+static DOTTED_TIME: LazyPattern = LazyPattern::new(|| pattern(r"^\d{1,2}\.\d\d$"));
 
 /// Two to five numbers joined by dots, perhaps with a letter at the end.
-static VERSION: Pattern = Pattern::new(|| pattern(r"^\d{1,6}(?:\.\d{1,6}){1,4}[a-z]?$"));
+static VERSION: LazyPattern = LazyPattern::new(|| pattern(r"^\d{1,6}(?:\.\d{1,6}){1,4}[a-z]?$"));
 
 /// Word with an extension; one that looks like the next word of a sentence is none.
-static NAME: Pattern = Pattern::new(|| {
+static NAME: LazyPattern = LazyPattern::new(|| {
     pattern(
         r"^([\w~$!#%&'(){}^.+,-]+)\.([A-Za-z0-9_$~!]{1,5}|[a-z0-9_$~!][A-Za-z0-9_$~!]{5,11}|[A-Z0-9_$~!]{6,12})$",
     )

@@ -19,7 +19,7 @@ use super::parts::{is_part, part_name, part_number};
 use super::section::Section;
 use super::steps::{self, ArticleStep, ManualWork, StepAction};
 use super::targets::{self, Targets};
-use super::text::{Pattern, ends, is, pattern};
+use super::text::{LazyPattern, ends, is, pattern};
 use queue::QueueEntry;
 
 use super::{InstallationLine, LineResult, Located, OpenQuestion, lines_text};
@@ -167,8 +167,8 @@ const ROLLS_BACK: &str = "rollup rolls back its own steps";
 const INFORMS: &str = "it is information, not an instruction";
 
 /// Words for something that is done on one server after another.
-static EACH_SERVER: Pattern =
-    Pattern::new(|| pattern(r"\b(?:each|every)\b.*\b(?:server|computer|node|machine)s?\b"));
+static EACH_SERVER: LazyPattern =
+    LazyPattern::new(|| pattern(r"\b(?:each|every)\b.*\b(?:server|computer|node|machine)s?\b"));
 
 impl Walker {
     /// Takes one instruction with the list below it, and returns the number of these lines.
