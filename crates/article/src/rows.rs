@@ -482,11 +482,11 @@ static NAME: LazyPattern = LazyPattern::new(|| {
     )
 });
 
-/// Extensions of files that rollups contain.
+/// Extensions of files that rollups contain, longer ones before those that they begin with.
 pub(super) const EXTENSIONS: [&str; 34] = [
-    "msi", "msp", "msm", "mst", "dll", "exe", "cab", "zip", "xml", "xsd", "xsl", "xslt", "sql",
+    "msi", "msp", "msm", "mst", "dll", "exe", "cab", "zip", "xml", "xsd", "xslt", "xsl", "sql",
     "txt", "config", "cfg", "ini", "inf", "js", "vbs", "bat", "cmd", "ps1", "aspx", "asmx", "ascx",
-    "asp", "htm", "html", "css", "sys", "ocx", "tlb", "chm",
+    "asp", "html", "htm", "css", "sys", "ocx", "tlb", "chm",
 ];
 
 fn has_known_extension(name: &str) -> bool {
