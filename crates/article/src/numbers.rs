@@ -24,10 +24,10 @@ pub(super) fn numbers(text: &str) -> Vec<Kb> {
     let text = text.join(" ");
     let mut found: Vec<Kb> = Vec::new();
     for number in NUMBER.captures_iter(&text) {
-        let fits = match (number.get(1), number.get(2), number[3].len()) {
-            (Some(_), _, 5..=9) | (_, Some(_), 5..=7) | (None, None, 6..=7) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (number.get(1), number.get(2), number[3].len()),
+            (Some(_), _, 5..=9) | (_, Some(_), 5..=7) | (None, None, 6..=7)
+        );
         let end = number.get_match().end();
         if !fits || JOINED.is_match(&text[end..]) {
             continue;

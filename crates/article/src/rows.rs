@@ -15,7 +15,7 @@ use super::words::{self, Size, TypedWord, Value};
 const MAX_READINGS: usize = 64;
 
 /// Largest number of attempts for one row; a text that takes more is not a row.
-const MAX_TRIES: usize = 20_000;
+const MAX_TRIES: usize = 10_000;
 
 /// Largest number of attempts for all rows of an article.
 pub(super) const ALL_TRIES: usize = 1_000_000;
@@ -23,8 +23,11 @@ pub(super) const ALL_TRIES: usize = 1_000_000;
 /// Length of the longest row, in bytes.
 const MAX_ROW_LENGTH: usize = 400;
 
-/// Length of the longest value in a row without anything between its columns.
-const MAX_VALUE_LENGTH: usize = 64;
+/// Length of the longest name or hash in a row without anything between its columns.
+const MAX_NAME_LENGTH: usize = 64;
+
+/// Length of the longest other value in such a row, such as `30 September 2008 10:32 PM`.
+const MAX_VALUE_LENGTH: usize = 26;
 
 const NO_COLUMN: &str = "a word fits no column of the head";
 
@@ -387,7 +390,8 @@ impl<'w> WordRow<'w> {
     fn finish(mut self, has_head: bool) -> Reading {
         self.free
             .retain(|word| !word.values.contains(&Value::Nothing) && !is_zone(&word.text));
-        if !has_head && !(self.free.is_empty() && self.fields.size.is_some()) {
+        let is_complete = self.free.is_empty() && self.fields.size.is_some();
+        if !has_head && !is_complete {
             return Reading::Open(
                 "looks like a row of a file table, but no line above it names the columns",
             );
@@ -451,7 +455,11 @@ impl Search {
         if column == FileColumn::Other {
             found.push((0, fields.clone()));
         }
-        for (at, c) in text.char_indices().take(MAX_VALUE_LENGTH.min(self.tries)) {
+        let longest = match kinds(column) {
+            [] | [Kind::Hash] => MAX_NAME_LENGTH,
+            _ => MAX_VALUE_LENGTH,
+        };
+        for (at, c) in text.char_indices().take(longest.min(self.tries)) {
             self.tries -= 1;
             let end = at + c.len_utf8();
             let mut fields = fields.clone();
