@@ -32,27 +32,22 @@ impl Day {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+/// Beginnings of the months' names.
+const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
+
+/// Pattern of a month, a day or a year.
+const MONTH: &str = "(?<m>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?|\
+    oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+const DAY: &str = r"(?<d>\d{1,2})(?:st|nd|rd|th)?";
+const YEAR: &str = r"(?<y>(?:19|20)\d\d|\d\d)";
 
 /// Days whose month is known: `2008-03-31`, `31 March 2008`, `March 31st, 2008`.
 static KNOWN: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    let gap = "[ ,./-]";
     [
         r"^(?<y>\d{4})(?<s>[-/.])(?<m>\d{1,2})(?<t>[-/.])(?<d>\d{1,2})",
-        r"(?i)^(?<d>\d{1,2})(?:st|nd|rd|th)?(?: of )?[ ,./-]*(?<m>[a-z]+)[ ,./-]*(?<y>(?:19|20)\d\d|\d\d)",
-        r"(?i)^(?<m>[a-z]+)[ ,./-]*(?<d>\d{1,2})(?:st|nd|rd|th)?(?: of |[ ,./-]+)(?<y>(?:19|20)\d\d|\d\d)",
+        &format!("(?i)^{DAY}(?: of )?{gap}*{MONTH}{gap}*{YEAR}"),
+        &format!("(?i)^{MONTH}{gap}*{DAY}(?: of |{gap}+){YEAR}"),
     ]
     .map(pattern)
 });
@@ -115,21 +110,18 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
 
 /// Returns the day of these parts. A year of two digits from 70 on is in the last century.
 fn checked(found: &Captures<'_>, month: &str, day: &str) -> Option<String> {
-    let separator = |name| found.name(name).map(|part| part.as_str());
     let (year, month) = (&found["y"], found[month].to_lowercase());
-    let year: i16 = match (year.len(), year.parse().ok()?) {
+    let year = match (year.len(), year.parse().ok()?) {
         (2, year @ 70..) => 1900 + year,
         (2, year) => 2000 + year,
         (_, year) => year,
     };
-    let names = |name: &&str| {
-        *name == month || (month.len() == 3 || month == "sept") && name.starts_with(&month)
-    };
-    let month = match MONTHS.iter().position(names) {
-        Some(at) => i8::try_from(at + 1).ok()?,
+    let month = match month.get(..3).and_then(|name| MONTHS.find(name)) {
+        Some(at) => i8::try_from(at / 3 + 1).ok()?,
         None => month.parse().ok()?,
     };
     let date = jiff::civil::Date::new(year, month, found[day].parse().ok()?).ok()?;
+    let separator = |name| found.name(name).map(|part| part.as_str());
     let is_sound = separator("s") == separator("t") && (1970..=2100).contains(&year);
     is_sound.then(|| date.to_string())
 }

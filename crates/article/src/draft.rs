@@ -113,15 +113,16 @@ impl DraftWriter {
     }
 
     /// Adds an open question to the report only, since the draft has a `TODO` as a value.
-    fn report(&mut self, line: u32, message: String) {
+    fn report(&mut self, line: u32, message: impl Into<String>) {
         let line = Some(line).filter(|line| *line > 0);
+        let message = message.into();
         self.open.push(OpenQuestion { line, message });
     }
 
     /// Adds an open question, as a comment and as an entry of the report.
     fn todo(&mut self, message: &str, line: u32) {
         self.comment(message, line);
-        self.report(line, message.to_owned());
+        self.report(line, message);
     }
 
     fn comment(&mut self, message: &str, line: u32) {
@@ -192,7 +193,7 @@ impl DraftWriter {
             self.line("product_versions = [\"TODO\"]", 0);
             let message =
                 "`product_versions`: the article does not give the versions of the product";
-            self.report(0, message.to_owned());
+            self.report(0, message);
         }
         self.list("product_versions", &identity.versions);
         if let Some(scope) = &identity.scope {
@@ -372,7 +373,7 @@ impl DraftWriter {
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
             let message = "the article does not name the files of this step";
-            self.report(at, message.to_owned());
+            self.report(at, message);
         }
         self.texts("files", names, at);
     }
@@ -445,31 +446,25 @@ impl DraftWriter {
     }
 
     fn row(&mut self, row: &ArticleRow, line: u32, width: usize, is_used: bool) {
-        let text = |key: &str, value: &Option<String>| {
-            let value = value.as_deref()?;
-            Some(format!(" {key} = {},", quoted(value)))
-        };
-        let size = row
-            .size
-            .map(|size| format!(" size = {},", grouped(size, '_')));
-        let modified = row.modified.as_ref();
-        let values = [
-            size,
-            modified.map(|time| format!(" modified = {time},")),
-            text("version", &row.version),
-            text("platform", &row.platform),
+        let text = |value: &Option<String>| value.as_deref().map(quoted);
+        let fields = [
+            ("size", row.size.map(|size| grouped(size, '_'))),
+            ("modified", row.modified.clone()),
+            ("version", text(&row.version)),
+            ("platform", text(&row.platform)),
         ];
-        let name = format!("{},", quoted(&row.name));
-        let values: String = values.into_iter().flatten().collect();
-        let fields = format!("  {{ name = {name:<width$}{values}");
-        let fields = fields.trim_end().trim_end_matches(',');
+        let mut written = format!("{:<width$}", format!("{},", quoted(&row.name)));
+        for (key, value) in fields {
+            if let Some(value) = value {
+                written.push_str(&format!(" {key} = {value},"));
+            }
+        }
+        let written = written.trim_end().trim_end_matches(',');
         let unused = (!is_used).then_some("not used by any step");
         let remarks: Vec<&str> = unused.into_iter().chain(row.settled.as_deref()).collect();
-        let remarks = match remarks.join("; ") {
-            none if none.is_empty() => none,
-            remarks => format!("  # {remarks}"),
-        };
-        self.line(&format!("{fields} }},{remarks}"), line);
+        let mark = if remarks.is_empty() { "" } else { "  # " };
+        let remarks = remarks.join("; ");
+        self.line(&format!("  {{ name = {written} }},{mark}{remarks}"), line);
     }
 }
 

@@ -5,7 +5,7 @@ use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
-use super::text::{LazyPattern, begins, ends, has, pattern, without_end, without_start};
+use super::text::{LazyPattern, ends, has, pattern, without_end, without_start};
 use super::{Located, OpenQuestion, clauses, words};
 use rollup_names::{Kb, Version};
 
@@ -42,7 +42,7 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleI
         }
         let may_name = matches!(section, Section::Head | Section::Summary | Section::Other);
         if let (None, true, Some(scope)) = (&found.scope, may_name, SCOPE.captures(&line.text)) {
-            found.scope = Some(Located::new(scope[1].to_owned(), line.number));
+            found.scope = Some(Located::new(&scope[1], line.number));
         }
     }
     applies_to(outline, &mut found);
@@ -58,8 +58,19 @@ static SCOPE: LazyPattern = LazyPattern::new(|| {
     )
 });
 
-/// Words before the number of the article itself.
-const LABELS: &str = "article id|article number|article no|article:|original kb number|kb number|kb article|kb:|knowledge base article|document id|artikel-id|artikelnummer";
+/// Line with the number of the article itself: a label, or its keywords.
+static LABELLED: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:article (?:id|number|no)|article:|original kb number|kb number|kb article|kb:|knowledge base article|document id|artikel-id|artikelnummer)|^kb\S*(?: kb\S*)*$",
+    )
+});
+
+/// Line below a list of products, which belongs to the page itself.
+static BELOW_LIST: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:keyword|©|\(c\)|copyright)|[.?!]$|all rights reserved|terms of use|trade ?mark| \| |(?:^| )(?-i:kb)",
+    )
+});
 
 /// Number with its letters; digits alone may be anything.
 static LETTERED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)(?:^|[\W_])(?:kb|q)[ -]*\d"));
@@ -103,22 +114,16 @@ fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
 /// Returns whether a line is a place for the article's own number.
 fn is_own_place(line: &ArticleLine, at: usize) -> bool {
     let text = &line.text;
-    let lower = text.to_lowercase();
-    if line.address || begins(&lower, LABELS) || line.title && LETTERED.is_match(text) {
-        return true;
-    }
-    if lower.split(' ').all(|word| word.starts_with("kb")) {
-        return true;
-    }
-    if at < 3 && NUMBERED_TITLE.is_match(text) {
-        return true;
-    }
     let in_brackets = text.ends_with(')') && text.rsplit('(').next().is_some_and(is_lettered);
     let is_banner = BANNER.is_match(text)
         && !ends(text, ".|?|!")
         && text.chars().count() <= 150
         && numbers(text).len() == 1;
-    at < HEAD && (is_title(text) && in_brackets || is_banner)
+    line.address
+        || line.title && is_lettered(text)
+        || LABELLED.is_match(text)
+        || at < 3 && NUMBERED_TITLE.is_match(text)
+        || at < HEAD && (is_title(text) && in_brackets || is_banner)
 }
 
 fn is_lettered(text: &str) -> bool {
@@ -165,7 +170,7 @@ fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
         });
     }
     if let (None, Some(revision)) = (&found.revision, REVISION.captures(text)) {
-        let revision = revision[1].trim_end_matches('.').parse().ok();
+        let revision: Option<Version> = revision[1].trim_end_matches('.').parse().ok();
         found.revision = revision.map(|revision| Located::new(revision, *number));
     }
 }
@@ -187,7 +192,7 @@ fn labelled_day(
         let message = format!("the day may be {one} or {other}");
         open.push(OpenQuestion::new(line.number, message));
     }
-    only.map(|day| Located::new(day.clone(), line.number))
+    only.map(|day| Located::new(day, line.number))
 }
 
 /// Returns the day of a release that a sentence announces: verb, rollup and day are in one
@@ -216,22 +221,12 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
             None => line.text.as_str(),
         };
         let text = without_marks(text.trim_start_matches([':', ' ']));
-        // The text after the list belongs to the page itself.
-        if begins(&lower, "keyword|©|(c)|copyright")
-            || begins(&lower, LABELS)
-            || ends(&lower, ".|?|!")
-            || has(
-                &lower,
-                "all rights reserved|terms of use|trademark|trade mark",
-            )
-            || lower.contains(" | ")
-            || text.split(' ').any(|word| word.starts_with("kb"))
-        {
+        if BELOW_LIST.is_match(&line.text) || LABELLED.is_match(&line.text) {
             break;
         }
         for entry in products(&text) {
             let (product, versions) = with_versions(entry);
-            let named = Located::new(product.to_owned(), line.number);
+            let named = Located::new(product, line.number);
             let known = found.product.get_or_insert(named.clone());
             if known.value != product {
                 others.push(named);
@@ -239,7 +234,7 @@ fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
             }
             for version in versions {
                 if !found.versions.iter().any(|known| known.value == version) {
-                    let version = Located::new(version.to_owned(), line.number);
+                    let version = Located::new(version, line.number);
                     found.versions.push(version);
                 }
             }
@@ -315,9 +310,9 @@ fn is_title(text: &str) -> bool {
 
 /// Finds the title: behind the number, in the name of the page, or on the line after the number.
 fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
-    let behind = outline.iter().take(3).find_map(|entry| {
+    let behind: Option<Located<String>> = outline.iter().take(3).find_map(|entry| {
         let title = numbered_title(&entry.line.text).filter(|title| !title.is_empty())?;
-        Some(Located::new(title.to_owned(), entry.line.number))
+        Some(Located::new(title, entry.line.number))
     });
     if behind
         .as_ref()
@@ -341,7 +336,7 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         (_, Some(title)) => found.title = Some(title),
         (Some(line), None) => {
             let title = without_site(without_number(&line.text));
-            found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+            found.title = (!title.is_empty()).then(|| Located::new(title, line.number));
         }
         (None, None) => found.title = after_number(outline, found),
     }
@@ -366,7 +361,7 @@ fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option
         && line.marker.is_none()
         && line.cells.len() < 2
         && label.is_none_or(|label| label.split(' ').count() > 2);
-    is_title.then(|| Located::new(text.clone(), line.number))
+    is_title.then(|| Located::new(text, line.number))
 }
 
 /// Name of the site behind a title.
@@ -389,7 +384,7 @@ fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
     let text = without_marks(without_site(&line.text));
     let frame = "Title:|Description of the|Description of|Availability of";
     let mut title = without_number(without_start(&text, frame).trim_start());
-    let located = |text: &str| Located::new(text.to_owned(), line.number);
+    let located = |text: &str| Located::new(text, line.number);
     // A product from the list is recognized in the title; without a list, the end of the title is
     // the only source.
     if let Some(product) = &found.product {
@@ -443,7 +438,7 @@ fn url(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
             let url = url.as_str().trim_end_matches(['.', ',', ';']);
             let is_own = numbers(url).contains(&kb.value) || url.contains(&format!("/{digits}"));
             if is_own {
-                found.url = Some(Located::new(url.to_owned(), line.number));
+                found.url = Some(Located::new(url, line.number));
                 found.url_is_derived = false;
                 return;
             }

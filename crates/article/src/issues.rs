@@ -57,7 +57,7 @@ struct IssueReader {
 
 impl IssueReader {
     fn note(&mut self, text: &str, line: &ArticleLine) {
-        let note = Located::new(text.to_owned(), line.number);
+        let note = Located::new(text, line.number);
         self.found.notes.push(note);
     }
 
@@ -107,7 +107,7 @@ impl IssueReader {
                 fix.value.push_str(&line.text);
             }
             _ => {
-                let fix = Located::new(line.text.clone(), line.number);
+                let fix = Located::new(&line.text, line.number);
                 self.found.fixes.push(fix);
             }
         }

@@ -78,7 +78,7 @@ pub(super) fn listed(
             .unwrap_or_default();
         let name = name.trim_end_matches([',', ';', ':']);
         if name.contains('.') && FileName::parse(name).is_ok() {
-            listed.push(Located::new(name.to_owned(), member.number));
+            listed.push(Located::new(name, member.number));
         } else {
             let message = format!("`{}` is not a file name", short(&member.text));
             todo.push(Located::new(message, member.number));

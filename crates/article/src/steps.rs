@@ -76,7 +76,7 @@ impl ManualWork {
         }
         for Located { value: row, .. } in rows {
             if let Some(line) = named.get(&CaseFolded::of(&row.name)) {
-                self.files.push(Located::new(row.name.clone(), *line));
+                self.files.push(Located::new(&row.name, *line));
             }
         }
     }

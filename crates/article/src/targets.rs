@@ -82,22 +82,16 @@ pub(super) fn names(text: &str) -> Vec<String> {
     let quoted = QUOTED.captures_iter(text);
     let mut names: Vec<String> = quoted.map(|quoted| spaced(&quoted[1])).collect();
     if names.len() < 2 {
-        let parts: Vec<&str> = text.split(", ").collect();
-        let (last, parts) = parts.split_last().unwrap_or((&text, &[]));
         // "A, B and C"
-        let last: Vec<&str> = match parts.is_empty() || last.starts_with("and ") {
-            true => vec![last],
-            false => last.splitn(2, " and ").collect(),
+        let listed = match text.rsplit_once(", ") {
+            Some((before, last)) if !last.starts_with("and ") => {
+                format!("{before}, {}", last.replacen(" and ", ", ", 1))
+            }
+            _ => text.to_owned(),
         };
-        let parts = parts.iter().chain(&last);
-        names = parts
-            .map(|part| {
-                name(match text.contains(", ") {
-                    true => behind(part, "and |or ").unwrap_or(part),
-                    false => part,
-                })
-            })
-            .collect();
+        let parts = listed.split(", ");
+        let parts = parts.map(|part| behind(part, "and |or ").unwrap_or(part));
+        names = parts.map(name).collect();
     }
     names.retain(|name| !name.is_empty());
     names

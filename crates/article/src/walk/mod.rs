@@ -210,7 +210,7 @@ impl Walker {
         self.record_line(line, LineKind::Needless(REMARK));
         if !is_minor {
             let message = "a remark in the procedure; check if it is an instruction";
-            self.add_question(line.number, message.to_owned());
+            self.add_question(line.number, message);
         }
     }
 
@@ -243,7 +243,7 @@ impl Walker {
         self.number(line);
         if line.text.to_lowercase().starts_with("method 2") {
             let message = "the article describes several methods; keep the steps of one of them";
-            self.add_question(line.number, message.to_owned());
+            self.add_question(line.number, message);
         }
         self.optional = is_optional(&line.text);
         self.each = None;
@@ -304,7 +304,7 @@ impl Walker {
         }
     }
 
-    fn add_question(&mut self, line: u32, message: String) {
+    fn add_question(&mut self, line: u32, message: impl Into<String>) {
         self.open.push(OpenQuestion::new(line, message));
     }
 
@@ -321,7 +321,7 @@ impl Walker {
             self.mark(&indexes, LineKind::Needless(INTRODUCES));
             if EACH_SERVER.is_match(&lower) {
                 let message = "the article repeats the lines below on each server; nest their steps in an `each-server` step";
-                self.add_question(line.number, message.to_owned());
+                self.add_question(line.number, message);
             }
             return;
         }
@@ -400,7 +400,7 @@ impl Walker {
         self.mark(&indexes, LineKind::Manual);
         let lines = indexes.iter().map(|at| &self.lines[*at]);
         let mut lines: Vec<_> = lines
-            .map(|counted| Located::new(counted.text.clone(), counted.line))
+            .map(|counted| Located::new(&counted.text, counted.line))
             .collect();
         // Consecutive lines of which none is understood are one manual step.
         if let Some((at, step)) = self.steps.iter_mut().enumerate().next_back()
@@ -430,7 +430,7 @@ impl Walker {
         self.drop_leading();
         if let Some(queue) = self.queue.last() {
             let message = "the article queues this, but never starts the deployment; check if this step belongs here";
-            self.add_question(queue.line, message.to_owned());
+            self.add_question(queue.line, message);
             self.flush();
         }
         steps::name(&mut self.steps);

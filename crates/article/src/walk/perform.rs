@@ -28,7 +28,7 @@ impl Walker {
                 Effect::Root => from_root = true,
                 Effect::Servers(on) => (self.role, self.platform) = (on.role, on.platform),
                 Effect::Under(name) => self.console.under(&name),
-                Effect::Doubt(message) => self.add_question(line, message.to_owned()),
+                Effect::Doubt(message) => self.add_question(line, message),
                 Effect::Needless(why) => needless = Some(why),
                 Effect::Expand(names) => {
                     self.expand(&names, std::mem::take(&mut from_root), instruction);
@@ -116,7 +116,7 @@ impl Walker {
     fn on(&mut self, on: &ServerScope, line: u32) -> Option<StepServers> {
         if on.unclear && self.role.is_none() {
             let message = "the article does not name the role of these servers";
-            self.add_question(line, message.to_owned());
+            self.add_question(line, message);
         }
         let (role, platform) = match &on.role {
             Some(role) => (role, on.platform),

@@ -50,7 +50,7 @@ impl Walker {
         queue.lines.extend_from_slice(&instruction.indexes);
         if matches!(targets, Targets::Servers(_)) && names.is_empty() {
             let message = "the article does not name the item that these servers are below";
-            queue.todo.push(Located::new(message.to_owned(), line));
+            queue.todo.push(Located::new(message, line));
         }
         for name in names.into_iter().filter(|name| !name.value.is_empty()) {
             if groups {
@@ -85,7 +85,7 @@ impl Walker {
         };
         let line = instruction.line.number;
         let names = names.iter();
-        names.map(|name| Located::new(name.clone(), line)).collect()
+        names.map(|name| Located::new(name, line)).collect()
     }
 
     /// Starts the queued commands.
