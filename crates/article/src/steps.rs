@@ -14,6 +14,8 @@ use rollup_names::ServiceVerb;
 pub(super) struct ArticleStep {
     /// Assigned last, when all steps are known.
     pub(super) id: String,
+    /// Number of its part, if the parts have numbers.
+    pub(super) part: Option<u32>,
     pub(super) title: Option<String>,
     pub(super) action: StepAction,
     /// Line of the article.

@@ -126,8 +126,8 @@ struct Walker {
     leading: Vec<usize>,
     /// Index of the first step of the current part.
     part: usize,
-    /// Numbers of the parts so far, each with the index of its first step.
-    part_numbers: Vec<(u32, usize)>,
+    /// Number of the last part that has one.
+    part_number: Option<u32>,
     /// True if the current part is optional.
     optional: bool,
     /// Names for which the lines below are repeated, and the depth of the line that lists them.
@@ -260,15 +260,13 @@ impl Walker {
         let Some(number) = part_number(line) else {
             return;
         };
-        if let Some((before, _)) = self.part_numbers.last()
-            && *before >= number
-        {
+        let before = self.part_number.replace(number);
+        if let Some(before) = before.filter(|before| *before >= number) {
             let message = format!(
                 "part {number} comes after part {before}; the steps keep the order of the text"
             );
             self.add_question(line.number, message);
         }
-        self.part_numbers.push((number, self.steps.len()));
     }
 
     /// Marks lines that led to no action as needless: they only opened something on the screen.
@@ -381,6 +379,7 @@ impl Walker {
         self.console.acted();
         self.steps.push(ArticleStep {
             id: String::new(),
+            part: self.part_number,
             title: self.title.take(),
             action,
             line,

@@ -32,20 +32,20 @@ impl Walker {
             Targets::Removed(part) => Some(*part),
             _ => None,
         };
-        let last = self.queue.pop();
-        let (same, other) = match last {
-            Some(last) if last.kind == kind && last.removed == removed => (Some(last), None),
-            last => (None, last),
+        let is_same = |queue: &QueueEntry| queue.kind == kind && queue.removed == removed;
+        if !self.queue.last().is_some_and(is_same) {
+            self.queue.push(QueueEntry {
+                kind,
+                line,
+                selection: ItemSelection::default(),
+                removed,
+                todo: Vec::new(),
+                lines: Vec::new(),
+            });
+        }
+        let Some(queue) = self.queue.last_mut() else {
+            return;
         };
-        self.queue.extend(other);
-        let mut queue = same.unwrap_or_else(|| QueueEntry {
-            kind,
-            line,
-            selection: ItemSelection::default(),
-            removed,
-            todo: Vec::new(),
-            lines: Vec::new(),
-        });
         queue.lines.append(&mut self.leading);
         queue.lines.extend_from_slice(&instruction.indexes);
         if matches!(targets, Targets::Servers(_)) && names.is_empty() {
@@ -65,7 +65,6 @@ impl Walker {
             });
             queue.selection.item(group, name);
         }
-        self.queue.push(queue);
         self.console.acted();
     }
 
@@ -119,35 +118,27 @@ impl Walker {
 
     /// Returns the step that removed the reinstalled items, and an open question about it.
     fn removed_by(&self, part: Option<u32>) -> (Option<usize>, Option<String>) {
-        let is_uninstall = |at: &usize| {
-            matches!(
-                self.steps[*at].action,
-                StepAction::Batch(QueuedAction::Uninstall, _)
-            )
-        };
         // If the parts have no numbers, the number may be that of a line.
-        if let Some(part) = part.filter(|_| !self.part_numbers.is_empty()) {
-            let mut parts = self.part_numbers.iter();
-            let from = parts.find(|(number, _)| *number == part).map(|(_, at)| *at);
-            let to = parts.next().map_or(self.steps.len(), |(_, at)| *at);
-            let of = from.and_then(|from| (from..to).rfind(is_uninstall));
-            let todo = of.is_none().then(|| {
-                format!(
-                    "the article names step {part}, but no part of that number uninstalls anything"
-                )
-            });
-            return (of, todo);
-        }
-        let mut all = (0..self.steps.len()).filter(is_uninstall);
-        let last = all.next_back();
-        let todo = match (last, all.next()) {
-            (None, _) => "no earlier step uninstalls anything",
-            (Some(_), None) => return (last, None),
-            (Some(_), Some(_)) => {
-                "several earlier steps uninstall something; check if the last one is meant"
-            }
+        let part = part.filter(|_| self.part_number.is_some());
+        let is_source = |at: &usize| {
+            let step = &self.steps[*at];
+            matches!(step.action, StepAction::Batch(QueuedAction::Uninstall, _))
+                && (part.is_none() || step.part == part)
         };
-        (last, Some(todo.to_owned()))
+        let mut sources = (0..self.steps.len()).filter(is_source);
+        let last = sources.next_back();
+        let todo = match (last, part, sources.next()) {
+            (None, Some(part), _) => format!(
+                "the article names step {part}, but no part of that number uninstalls anything"
+            ),
+            (None, None, _) => "no earlier step uninstalls anything".to_owned(),
+            (Some(_), None, Some(_)) => {
+                "several earlier steps uninstall something; check if the last one is meant"
+                    .to_owned()
+            }
+            (Some(_), _, _) => return (last, None),
+        };
+        (last, Some(todo))
     }
 
     /// Adds a parameter to the procedure that was queued last.
