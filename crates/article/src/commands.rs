@@ -490,13 +490,17 @@ fn files(object: &str) -> Option<Objects> {
     (!named.is_empty()).then_some(Objects::Named(named))
 }
 
-/// Path below a directory or a drive. A variable for a system directory means nothing there, and
-/// "a folder on the server" is any.
+/// Name of a directory, or its path. A variable for a system directory means nothing there.
 static DIRECTORY: LazyPattern = LazyPattern::new(|| {
-    pattern(r#"^(?:[A-Za-z]:\\)?((?:[^\\/:*?"<>|%. ][^\\/:*?"<>|%]*[\\/]?)+)$"#)
+    pattern(
+        r#"^(?:[A-Za-z]:\\)?((?:[^\\/:*?"<>|%. ][^\\/:*?"<>|%]*[\\/])*[^\\/:*?"<>|%. ][^\\/:*?"<>|% ]*)[\\/]?$"#,
+    )
 });
 
-/// Returns a directory that is given by words or by its path: `share` for the installer share.
+/// Words that name no directory: "a folder on the server" is any.
+const NO_NAME: &str = "a|an|any|another|each|same|this|that|its|your|new|appropriate";
+
+/// Returns the directory that a text names; `share` for the installer share.
 fn directory(to: &str) -> Option<String> {
     // The words after a comma describe the purpose of the directory.
     let to = to.split(", ").next()?.trim_end_matches(['.', ':', ',']);
@@ -509,10 +513,8 @@ fn directory(to: &str) -> Option<String> {
     if lower.ends_with("share") || has(&lower, "installer files|installation files") {
         return Some("share".to_owned());
     }
-    let path = DIRECTORY.captures(to)?[1].replace('\\', "/");
-    let any = "a|an|any|another|each|same|this|that|its|your|new|appropriate";
-    let is_any = is(lower.split(' ').next()?, any);
-    (!is_any && path.split(' ').count() <= 8).then(|| path.trim_matches('/').to_owned())
+    let path = DIRECTORY.captures(to).filter(|_| !is(&lower, NO_NAME))?;
+    Some(path[1].replace('\\', "/"))
 }
 
 fn run(object: &str) -> ArticleCommand {

@@ -143,7 +143,7 @@ static OPENING: LazyPattern = LazyPattern::new(|| {
 /// Item in `The component X must be deployed`.
 static ITEM: LazyPattern = LazyPattern::new(|| {
     pattern(
-        r#"^(?:[Tt]he )?(?:((?i)component|provider|item) )?"?([[:upper:]][^,:;]*?)"?(?: (component|item))? (?:must be|must already be|has to be) (?:(deployed)|installed)\.?$"#,
+        r#"^(?i:the )?(?:((?i)component|provider|item) )?"?([[:upper:]][^,:;]*?)"?(?: (component|item))? (?:must be|must already be|has to be) (?:(deployed)|installed)\.?$"#,
     )
 });
 
