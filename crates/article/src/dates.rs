@@ -57,9 +57,9 @@ static DIGITS: LazyPattern = LazyPattern::new(|| {
     pattern(r"^(?<m>\d{1,2})(?<s>[-/.])(?<d>\d{1,2})(?<t>[-/.])(?<y>(?:19|20)\d\d|\d\d)")
 });
 
-/// `18:32`, `6:32 PM`, `06:32p`, `18:32:00`.
+/// `18:32`, `6:32 PM`, `06:32p`, `18:32:00`, and `18.32`, which may as well be a version.
 static TIME: LazyPattern = LazyPattern::new(|| {
-    pattern(r"(?i)^(\d{1,2}):(\d\d)(?::\d\d)?(?:(\s*([ap])(?:\.?m)?\.?)(?:[^a-z.]|$))?")
+    pattern(r"(?i)^(\d{1,2})[:.](\d\d)(?::\d\d)?(?:(\s*([ap])(?:\.?m)?\.?)(?:[^a-z.]|$))?")
 });
 
 static WORDS: LazyPattern = LazyPattern::new(|| pattern(r"[[:alnum:]]+"));

@@ -66,14 +66,15 @@ pub(super) fn typed(cells: &[String]) -> Vec<TypedWord> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let mut at = 0;
         while at < words.len() && found.len() < MOST {
-            let longest = LONGEST.min(words.len() - at);
-            let lengths = (1..=longest).rev();
-            let values = lengths.map(|count| (count, values(&words[at..at + count].join(" "))));
-            let value = values.into_iter().find(|(_, values)| !values.is_empty());
-            let (count, values) = value.unwrap_or((1, Vec::new()));
-            let text = words[at..at + count].join(" ");
-            found.push(TypedWord { text, values, cell });
-            at += count;
+            for count in (1..=LONGEST.min(words.len() - at)).rev() {
+                let text = words[at..at + count].join(" ");
+                let values = values(&text);
+                if count == 1 || !values.is_empty() {
+                    found.push(TypedWord { text, values, cell });
+                    at += count;
+                    break;
+                }
+            }
         }
     }
     found
@@ -109,9 +110,6 @@ static BYTES: LazyPattern = LazyPattern::new(|| {
 });
 
 static ROUNDED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)^\d[\d.,]* ?(?:kb?|mb)$"));
-
-/// `22.36`, which may as well be a version.
-static DOTTED_TIME: LazyPattern = LazyPattern::new(|| pattern(r"^\d{1,2}\.\d\d$"));
 
 /// Two to five numbers joined by dots, perhaps with a letter at the end.
 static VERSION: LazyPattern = LazyPattern::new(|| pattern(r"^\d{1,6}(?:\.\d{1,6}){1,4}[a-z]?$"));
@@ -149,9 +147,7 @@ fn numbers(word: &str, values: &mut Vec<Value>) {
     if let Some((day, _)) = dates::day(word).filter(|(_, length)| is_whole(length)) {
         values.push(Value::Day(day));
     }
-    let is_dotted = DOTTED_TIME.is_match(word);
-    let clock = word.replace('.', if is_dotted { ":" } else { "." });
-    if let Some((time, _)) = dates::time(&clock).filter(|(_, length)| is_whole(length)) {
+    if let Some((time, _)) = dates::time(word).filter(|(_, length)| is_whole(length)) {
         values.push(Value::Time(time));
     }
     values.extend(size(word).map(Value::Size));
