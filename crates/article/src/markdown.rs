@@ -130,7 +130,7 @@ fn without_marks(line: &str) -> String {
     linked.chars().map(unescaped).collect()
 }
 
-/// First of the characters that stand for escaped ones.
+/// First of the characters in the place of escaped ones.
 const PRIVATE: u32 = 0xe000;
 
 #[cfg(test)]
