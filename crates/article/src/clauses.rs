@@ -1,116 +1,29 @@
 //! Sentences, and the clauses of a sentence that gives instructions.
 
+use super::text::{LazyPattern, ends, has, is, pattern};
+
 /// Verbs that a clause of a procedure begins with.
-pub(super) const VERBS: &[&str] = &[
-    "expand",
-    "right-click",
-    "right click",
-    "click",
-    "double-click",
-    "double click",
-    "select",
-    "choose",
-    "point to",
-    "highlight",
-    "open",
-    "start",
-    "launch",
-    "run",
-    "execute",
-    "type",
-    "enter",
-    "copy",
-    "place",
-    "move",
-    "put",
-    "locate",
-    "find",
-    "navigate",
-    "browse",
-    "go to",
-    "back up",
-    "backup",
-    "back them up",
-    "stop",
-    "shut down",
-    "restart",
-    "reset",
-    "recycle",
-    "disable",
-    "enable",
-    "install",
-    "reinstall",
-    "uninstall",
-    "remove",
-    "close",
-    "exit",
-    "quit",
-    "wait",
-    "verify",
-    "confirm",
-    "make sure",
-    "make a",
-    "ensure",
-    "repeat",
-    "log on",
-    "log in",
-    "sign in",
-    "extract",
-    "unpack",
-    "unzip",
-    "download",
-    "return",
-    "replace",
-    "overwrite",
-    "perform",
-    "press",
-    "set",
-    "delete",
-    "edit",
-    "rename",
-    "clear",
-    "check",
-    "review",
-    "do",
-    "use",
-    "change",
-    "save",
-    "create",
-    "add",
-    "initialize",
-    "connect",
-    "switch",
-    "drag",
-    "view",
-    "complete",
-    "follow",
-    "accept",
-    "provide",
-    "specify",
-    "import",
-    "export",
-    "apply",
-    "update",
-    "modify",
-    "test",
-    "keep",
-    "leave",
-];
+const VERBS: &str = "expand|right-click|right click|click|double-click|double click|select|choose|point to|\
+    highlight|open|start|launch|run|execute|type|enter|copy|place|move|put|locate|find|\
+    navigate|browse|go to|back up|backup|back them up|stop|shut down|restart|reset|recycle|\
+    disable|enable|install|reinstall|uninstall|remove|close|exit|quit|wait|verify|confirm|\
+    make sure|make a|ensure|repeat|log on|log in|sign in|extract|unpack|unzip|download|\
+    return|replace|overwrite|perform|press|set|delete|edit|rename|clear|check|review|do|use|\
+    change|save|create|add|initialize|connect|switch|drag|view|complete|follow|accept|\
+    provide|specify|import|export|apply|update|modify|test|keep|leave";
+
+/// End of a sentence, before the beginning of the next one.
+static END: LazyPattern = LazyPattern::new(|| pattern("[.!?] [A-Z\"(]"));
 
 /// Returns the sentences of a paragraph.
 pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
-    for (at, _) in text.match_indices(['.', '!', '?']) {
-        let rest = &text[at + 1..];
-        let next = rest.strip_prefix(' ').and_then(|rest| rest.chars().next());
-        let abbreviated = ["e.g", "i.e", "etc", "vs", "approx"]
-            .iter()
-            .any(|word| text[..at].ends_with(word));
-        if !abbreviated && next.is_some_and(|next| next.is_uppercase() || matches!(next, '"' | '('))
-        {
-            found.push(text[start..=at].trim());
-            start = at + 1;
+    for end in END.find_iter(text) {
+        let end = end.start() + 1;
+        if !ends(&text[..end - 1], "e.g|i.e|etc|vs|approx") {
+            found.push(text[start..end].trim());
+            start = end;
         }
     }
     found.push(text[start..].trim());
@@ -128,79 +41,44 @@ pub(super) fn clauses(sentence: &str) -> Vec<String> {
     }
     let mut found: Vec<String> = Vec::new();
     let mut start = 0;
-    let mut at = 0;
-    while let Some((from, to)) = joint(sentence, at) {
-        at = to;
+    for joint in JOINT.find_iter(sentence) {
+        let (before, rest) = (&sentence[start..joint.start()], &sentence[joint.end()..]);
         // Names begin with capitals, so a verb within a sentence does not.
-        if sentence[to..].starts_with(|c: char| c.is_lowercase())
-            && verb(&sentence[to..]).is_some()
-            && !is_purpose(&sentence[start..from])
-        {
-            found.push(sentence[start..from].trim().to_owned());
-            start = to;
+        if rest.starts_with(char::is_lowercase) && verb(rest).is_some() && !is_purpose(before) {
+            found.push(before.trim().to_owned());
+            start = joint.end();
         }
     }
     found.push(sentence[start..].trim().to_owned());
     found.retain(|clause| !clause.is_empty());
-    found
-        .iter_mut()
-        .for_each(|clause| clause.truncate(without_wait(clause).len()));
+    for clause in &mut found {
+        clause.truncate(without_wait(clause).len());
+    }
     lend_objects(&mut found);
     found
 }
 
-/// Returns the next place at which two clauses may be joined: the end of the first, and the
-/// beginning of the second.
-fn joint(sentence: &str, from: usize) -> Option<(usize, usize)> {
-    const JOINTS: [&str; 9] = [
-        ", and then ",
-        "; and then ",
-        " and then ",
-        ", then ",
-        "; then ",
-        ", and ",
-        " and ",
-        "; ",
-        ", ",
-    ];
-    let bytes = sentence.as_bytes();
-    (from..sentence.len())
-        .filter(|at| matches!(bytes[*at], b',' | b';' | b' '))
-        .find_map(|at| {
-            JOINTS
-                .iter()
-                .find(|joint| bytes[at..].starts_with(joint.as_bytes()))
-                .map(|joint| (at, at + joint.len()))
-        })
-}
+/// Words between two clauses.
+static JOINT: LazyPattern =
+    LazyPattern::new(|| pattern("(?:[,;]? and then|[,;] then|,? and|;|,) "));
 
 /// Returns whether a relative clause is still open, within which no new clause begins: "the files
 /// that you copy and rename" describes files.
 fn is_purpose(before: &str) -> bool {
     let last = before.rsplit([',', ';']).next().unwrap_or_default();
-    [" that you ", " which you ", " you must ", " so that "]
-        .iter()
-        .any(|word| last.contains(word))
-        && !before.contains("click")
+    has(last, " that you | which you | you must | so that ") && !before.contains("click")
 }
 
-/// Removes a wait, as in "Run A, and when it has finished": every step waits for the one before it
-/// anyway.
+/// Wait, as in "Run A, and when it has finished": every step waits for the one before it anyway.
+static WAIT: LazyPattern = LazyPattern::new(|| {
+    pattern(r",* and (?:when|once|after|as soon as) (?:it|this|that|they) [^,;]*$")
+});
+
+/// Removes a wait behind a command.
 fn without_wait(clause: &str) -> &str {
-    let Some((before, after)) = clause.rsplit_once(" and ") else {
-        return clause;
-    };
-    let waits = ["when", "once", "after", "as soon as"].iter().any(|when| {
-        after.strip_prefix(when).is_some_and(|rest| {
-            [" it ", " this ", " that ", " they "]
-                .iter()
-                .any(|it| rest.starts_with(it))
-        })
-    });
-    if waits && verb(before).is_some() {
-        before.trim_end_matches(',')
-    } else {
-        clause
+    match WAIT.find(clause) {
+        Some(wait) if verb(clause).is_some() => &clause[..wait.start()],
+        _ => clause,
     }
 }
 
@@ -208,11 +86,10 @@ fn without_wait(clause: &str) -> &str {
 /// service".
 fn lend_objects(clauses: &mut [String]) {
     for at in (1..clauses.len()).rev() {
-        let bare = verb(&clauses[at - 1]).is_some_and(|(verb, rest)| {
-            rest.is_empty() && ["stop", "disable", "shut down"].contains(&verb)
-        });
-        if let (true, Some((_, object))) = (bare, verb(&clauses[at])) {
-            let object = object.to_owned();
+        if let Some((stops, "")) = verb(&clauses[at - 1])
+            && is(stops, "stop|disable|shut down")
+            && let Some((_, object)) = verb(&clauses[at])
+        {
             clauses[at - 1] = format!("{} {object}", clauses[at - 1]);
         }
     }
@@ -220,15 +97,13 @@ fn lend_objects(clauses: &mut [String]) {
 
 /// Returns the verb that a text begins with, and the rest.
 pub(super) fn verb(text: &str) -> Option<(&'static str, &str)> {
-    let fits = |verb: &&&'static str| {
-        text.get(..verb.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(verb))
-            && text[verb.len()..]
-                .chars()
-                .next()
-                .is_none_or(|c| !c.is_alphanumeric() && c != '-')
+    let is_verb = |verb: &&str| {
+        let start = text.get(..verb.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(verb))
+            && !text[verb.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-')
     };
-    let verb = VERBS.iter().filter(fits).max_by_key(|verb| verb.len())?;
+    let verbs = VERBS.split('|').filter(is_verb);
+    let verb = verbs.max_by_key(|verb| verb.len())?;
     Some((verb, text[verb.len()..].trim_start_matches([' ', ':'])))
 }
 

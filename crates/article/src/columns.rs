@@ -1,5 +1,7 @@
 //! Columns of a file table, recognized by the words of its head.
 
+use super::text::{LazyPattern, pattern};
+
 /// Content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileColumn {
@@ -82,68 +84,63 @@ const TITLES: &[(&str, FileColumn)] = &[
     ("name", FileColumn::Name),
 ];
 
-/// Words that may follow a title, and say nothing else about the column.
-const REMARKS: &[&str] = &["(utc)", "(gmt)", "(bytes)", "(in bytes)", "#"];
+/// Signs around a title, and words that may follow it and say nothing else about the column.
+static REMARKS: LazyPattern =
+    LazyPattern::new(|| pattern(r"^ *(?:\((?:utc|gmt|bytes|in bytes)\)|#)? *[:*]* *"));
 
 /// Most words of a title.
 const LONGEST: usize = 5;
 
 /// Returns the columns that a line names, if it is the head of a file table.
 pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<FileColumn>> {
-    let by_cells = || -> Vec<FileColumn> { cells.iter().map(|cell| column(cell)).collect() };
-    let is_short = |cell: &String| cell.split(' ').count() <= LONGEST;
-    let of_titles = glued(text).filter(|columns| is_table(columns));
-    of_titles.or_else(|| {
-        let cells_fit = cells.len() > 1 && cells.iter().all(is_short);
-        cells_fit.then(by_cells).filter(|columns| is_table(columns))
-    })
+    // Most lines are longer than any head.
+    if text.len() > 300 {
+        return None;
+    }
+    let are_titles = cells.len() > 1 && cells.iter().all(|cell| cell.split(' ').count() <= LONGEST);
+    let by_cells = are_titles.then(|| cells.iter().map(|cell| column(cell)).collect());
+    let mut heads = [glued(text), by_cells].into_iter().flatten();
+    heads.find(|columns: &Vec<FileColumn>| is_table(columns))
 }
 
 /// Returns whether a line is the head of a file table.
 pub(super) fn is_head(text: &str, cells: &[String]) -> bool {
-    // Most lines are longer than any head.
-    text.len() <= 300 && head(text, cells).is_some()
+    head(text, cells).is_some()
 }
 
 /// Returns the column that a single title names.
 pub(super) fn title(cell: &str) -> Option<FileColumn> {
-    let cell = lower(cell);
-    let known = TITLES.iter().find(|(title, _)| *title == cell);
-    known.map(|(_, column)| *column)
+    match glued(cell)?[..] {
+        [column] => Some(column),
+        _ => None,
+    }
 }
 
-/// Returns the column of a cell: the one of its title, or of the last word in it that is one.
+/// Returns the title at the beginning of a text in lower case, and the text behind it.
+fn first_title(text: &str) -> Option<(FileColumn, &str)> {
+    let mut titles = TITLES.iter();
+    titles.find_map(|(title, column)| Some((*column, text.strip_prefix(title)?)))
+}
+
+/// Returns the column of a cell: the one of the first title in it that is a word.
 fn column(cell: &str) -> FileColumn {
-    let cell = lower(cell);
+    let cell = cell.to_lowercase();
     // An empty cell of a head is a column without a title.
-    let ends = cell.match_indices(' ').map(|(at, _)| at + 1);
-    let named = [0].into_iter().chain(ends).find_map(|at| {
-        let (rest, known) = (&cell[at..], |(title, _): &&(&str, FileColumn)| {
-            cell[at..].starts_with(*title)
-        });
-        let (title, column) = TITLES.iter().find(known)?;
-        let is_word = !rest[title.len()..].starts_with(char::is_alphanumeric);
-        is_word.then_some(*column)
+    let starts = cell.match_indices(' ').map(|(at, _)| at + 1);
+    let mut starts = std::iter::once(0).chain(starts);
+    let named = starts.find_map(|at| {
+        let (column, rest) = first_title(&cell[at..])?;
+        (!rest.starts_with(char::is_alphanumeric)).then_some(column)
     });
     named.unwrap_or(FileColumn::Other)
-}
-
-fn lower(cell: &str) -> String {
-    let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
-    let bare = REMARKS.iter().find_map(|remark| cell.strip_suffix(remark));
-    bare.map_or(cell.as_str(), str::trim).to_owned()
 }
 
 /// Returns whether these are the columns of a file table: a name, and something that is documented
 /// of the file.
 pub(super) fn is_table(columns: &[FileColumn]) -> bool {
-    let documented = |column: &FileColumn| {
-        !matches!(
-            column,
-            FileColumn::Name | FileColumn::Platform | FileColumn::Other
-        )
-    };
-    columns.contains(&FileColumn::Name) && columns.iter().any(documented)
+    use FileColumn::{Name, Other, Platform};
+    let is_documented = |column: &FileColumn| !matches!(column, Name | Platform | Other);
+    columns.contains(&Name) && columns.iter().any(is_documented)
 }
 
 /// Reads titles without anything between them, or with single spaces.
@@ -151,17 +148,12 @@ fn glued(text: &str) -> Option<Vec<FileColumn>> {
     let text = text.trim().to_lowercase();
     let mut rest = text.as_str();
     let mut columns = Vec::new();
-    if rest.is_empty() {
-        return None;
-    }
     while !rest.is_empty() {
-        let (title, column) = TITLES.iter().find(|(title, _)| rest.starts_with(title))?;
-        columns.push(*column);
-        rest = rest[title.len()..].trim_start();
-        let remark = REMARKS.iter().find_map(|remark| rest.strip_prefix(remark));
-        rest = remark.map_or(rest, str::trim_start);
+        let (column, behind) = first_title(rest)?;
+        columns.push(column);
+        rest = &behind[REMARKS.find(behind).map_or(0, |remark| remark.end())..];
     }
-    Some(columns)
+    Some(columns).filter(|columns| !columns.is_empty())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
+use super::text::{LazyPattern, begins, behind, ends, has, is, pattern, without_start};
 use rollup_names::ServiceVerb;
 
 /// Command of a clause.
@@ -19,20 +20,8 @@ pub(super) enum ArticleCommand {
     Choose(String),
     /// Queues targets, as a right-click would.
     Queue(QueuedAction, Targets),
-    Service {
-        verb: ServiceVerb,
-        services: Services,
-        on: ServerScope,
-    },
-    Copy {
-        files: Files,
-        to: String,
-        on: ServerScope,
-    },
-    Run {
-        files: Files,
-        on: ServerScope,
-    },
+    /// Does something on servers that becomes a step by itself.
+    Act(Act, Objects, ServerScope),
     /// Repeats the lines below for each of these.
     ForEach(Vec<String>),
     /// Types a value into a box, which may be named before.
@@ -61,16 +50,18 @@ pub(super) enum QueuedAction {
     Initialize,
 }
 
-/// Services that a command is for.
+/// Action on servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Services {
-    Named(Vec<String>),
-    Following,
+pub(super) enum Act {
+    Service(ServiceVerb),
+    /// Copies files to this directory.
+    Copy(String),
+    Run,
 }
 
-/// Files that a command is for.
+/// Services or files that an action is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Files {
+pub(super) enum Objects {
     Named(Vec<String>),
     Following,
 }
@@ -88,18 +79,14 @@ pub(super) struct ServerScope {
 impl ServerScope {
     fn of(text: &str) -> Self {
         let role = targets::role(text);
-        let servers = text
-            .get(targets::without_role(text).len()..)
-            .filter(|servers| !servers.is_empty());
-        let about = role.is_some() || targets::is_about_servers(text);
-        let platform = if about {
-            targets::platform(servers.unwrap_or(text))
-        } else {
-            None
+        let is_about = role.is_some() || targets::is_about_servers(text);
+        let servers = match &text[targets::without_role(text).len()..] {
+            "" => text,
+            servers => servers,
         };
         Self {
-            unclear: role.is_none() && about,
-            platform,
+            unclear: role.is_none() && is_about,
+            platform: targets::platform(servers).filter(|_| is_about),
             role,
         }
     }
@@ -131,142 +118,43 @@ const KEEPS_REPLACED: &str = "rollup always keeps replaced files";
 const UNPACKED: &str = "rollup reads the payload unpacked";
 const CHANGES_NOTHING: &str = "it changes nothing";
 const WAITS: &str = "rollup waits for each step itself";
+const LOGGED_ON: &str = "you are logged on already";
 
 /// Returns the commands of a sentence.
 pub(super) fn commands(sentence: &str) -> Vec<ArticleCommand> {
-    let of_clause = |clause: &String| {
-        let command = command(clause);
-        match is_consumed(clause, &command) {
+    let mut commands = Vec::new();
+    for clause in clauses(sentence) {
+        let command = command(&clause);
+        commands.push(match is_consumed(&clause, &command) {
             true => command,
             false => ArticleCommand::Unknown,
-        }
-    };
-    clauses(sentence).iter().map(of_clause).collect()
+        });
+    }
+    commands
 }
 
 /// Words of a clause that say nothing beside its command.
-const FILLERS: &[&str] = &[
-    "a",
-    "again",
-    "all",
-    "and",
-    "any",
-    "application",
-    "applications",
-    "at",
-    "below",
-    "both",
-    "called",
-    "client",
-    "com+",
-    "command",
-    "component",
-    "components",
-    "computer",
-    "computers",
-    "directory",
-    "download",
-    "each",
-    "edition",
-    "engine",
-    "every",
-    "everything",
-    "executable",
-    "file",
-    "files",
-    "first",
-    "fix",
-    "folder",
-    "following",
-    "from",
-    "has",
-    "have",
-    "host",
-    "hosts",
-    "hotfix",
-    "in",
-    "information",
-    "installer",
-    "installers",
-    "into",
-    "item",
-    "items",
-    "it",
-    "its",
-    "listed",
-    "machine",
-    "machines",
-    "msi",
-    "name",
-    "named",
-    "namespace",
-    "namespaces",
-    "new",
-    "node",
-    "nodes",
-    "now",
-    "of",
-    "on",
-    "one",
-    "operating",
-    "other",
-    "package",
-    "packages",
-    "please",
-    "procedure",
-    "prompt",
-    "provider",
-    "providers",
-    "remaining",
-    "rest",
-    "rollup",
-    "run",
-    "running",
-    "runs",
-    "script",
-    "server",
-    "servers",
-    "service",
-    "services",
-    "share",
-    "step",
-    "system",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "to",
-    "tool",
-    "console",
-    "uninstalled",
-    "removed",
-    "unpacked",
-    "update",
-    "were",
-    "was",
-    "which",
-    "windows",
-    "with",
-    "you",
-    "your",
-    "part",
-    "net",
-    "sc",
-    "same",
-    "x64",
-    "x86",
-    "64-bit",
-    "32-bit",
-    "amd64",
-    "instead",
-    "web",
-    "where",
-];
+const FILLERS: &str = "a|again|all|and|any|application|applications|at|below|both|called|client|com+|\
+    command|component|components|computer|computers|directory|download|each|edition|engine|every|\
+    everything|executable|file|files|first|fix|folder|following|from|has|have|host|hosts|hotfix|in|\
+    information|installer|installers|into|item|items|it|its|listed|machine|machines|msi|name|named|\
+    namespace|namespaces|new|node|nodes|now|of|on|one|operating|other|package|packages|please|\
+    procedure|prompt|provider|providers|remaining|rest|rollup|run|running|runs|script|server|servers|\
+    service|services|share|step|system|that|the|their|them|then|there|these|they|this|to|tool|console|\
+    uninstalled|removed|unpacked|update|were|was|which|windows|with|you|your|part|net|sc|same|x64|x86|\
+    64-bit|32-bit|amd64|instead|web|where";
+
+static WORD: LazyPattern = LazyPattern::new(|| pattern(r#"[^\s,;"()/\\']+"#));
+
+/// Returns the words of a text in lower case, without drives.
+fn words(text: &str) -> Vec<String> {
+    let words = WORD.find_iter(text).map(|word| word.as_str());
+    let words = words.filter(|word| !(word.len() == 2 && word.ends_with(':')));
+    words
+        .map(|word| word.trim_end_matches(['.', ':']).to_lowercase())
+        .filter(|word| !is(word, "|-"))
+        .collect()
+}
 
 /// Returns whether the command says every word of its clause. A clause that says more, such as a
 /// condition or a second target, is left to a person.
@@ -274,184 +162,153 @@ fn is_consumed(clause: &str, command: &ArticleCommand) -> bool {
     let Some(said) = command.said() else {
         return true;
     };
-    let words = |text: &str| -> Vec<String> {
-        let apart = |c: char| c.is_whitespace() || ",;\"()/\\'".contains(c);
-        let is_drive = |word: &&str| word.len() == 2 && word.ends_with(':');
-        let words = text.split(apart).filter(|word| !is_drive(word));
-        let words = words.map(|word| word.trim_end_matches(['.', ':']).to_lowercase());
-        words
-            .filter(|word| !word.is_empty() && word != "-")
-            .collect()
-    };
-    let said: BTreeSet<String> = said
-        .iter()
-        .flat_map(|text| {
-            words(&text.replace('-', " "))
-                .into_iter()
-                .chain(words(text))
-        })
+    let said: BTreeSet<String> = [words(&said), words(&said.replace('-', " "))]
+        .into_iter()
+        .flatten()
         .collect();
     let verbs = verb(clause).map_or(0, |(verb, _)| verb.split(' ').count());
     words(clause).iter().skip(verbs).all(|word| {
-        let parts = word.split('-').filter(|part| !part.is_empty());
-        let is_share = said.contains("share") && word.ends_with("share");
-        is_share
-            || FILLERS.contains(&word.as_str())
+        is(word, FILLERS)
             || said.contains(word)
-            || parts.into_iter().all(|part| said.contains(part))
+            || said.contains("share") && word.ends_with("share")
+            || word
+                .split('-')
+                .all(|part| part.is_empty() || said.contains(part))
     })
 }
 
 impl ArticleCommand {
     /// Returns the texts of a command that becomes a step by itself.
-    fn said(&self) -> Option<Vec<String>> {
-        let (mut said, on) = match self {
-            ArticleCommand::Service { verb, services, on } => {
-                let mut said = vec![verb.keyword().to_owned()];
-                if let Services::Named(names) = services {
-                    said.extend(names.iter().cloned());
-                    let is_web = names.iter().any(|name| name == "IIS");
-                    said.extend(is_web.then(|| "iisreset internet information".to_owned()));
-                }
-                (said, Some(on))
-            }
-            ArticleCommand::Copy { files, to, on } => {
-                let mut said = files.said();
-                said.push(to.clone());
-                (said, Some(on))
-            }
-            ArticleCommand::Run { files, on } => (files.said(), Some(on)),
-            ArticleCommand::Queue(_, Targets::Named(names)) => (names.clone(), None),
-            ArticleCommand::Queue(_, Targets::Removed(part)) => {
-                (part.iter().map(u32::to_string).collect(), None)
-            }
+    fn said(&self) -> Option<String> {
+        let mut said = match self {
+            ArticleCommand::Act(_, Objects::Named(names), _)
+            | ArticleCommand::Queue(_, Targets::Named(names)) => names.join(" "),
+            ArticleCommand::Act(_, Objects::Following, _) => String::new(),
+            ArticleCommand::Queue(_, Targets::Removed(part)) => part.unwrap_or(0).to_string(),
             _ => return None,
         };
-        said.extend(on.and_then(|on| on.role.clone()));
-        Some(said)
-    }
-}
-
-impl Files {
-    fn said(&self) -> Vec<String> {
-        match self {
-            Files::Named(names) => names.clone(),
-            Files::Following => Vec::new(),
+        if let ArticleCommand::Act(act, _, on) = self {
+            let more = match act {
+                Act::Service(verb) if said == "IIS" => {
+                    &format!("{} iisreset internet information", verb.keyword())
+                }
+                Act::Service(verb) => verb.keyword(),
+                Act::Copy(to) => to,
+                Act::Run => "",
+            };
+            let role = on.role.as_deref().unwrap_or_default();
+            said = format!("{said} {more} {role}");
         }
+        Some(said)
     }
 }
 
 /// Returns whether a text begins with a command of the console.
 pub(super) fn is_command(text: &str) -> bool {
-    clauses(text)
-        .iter()
-        .take(2)
-        .any(|clause| verb(clause).is_some())
+    let clauses = clauses(text);
+    clauses.iter().take(2).any(|clause| verb(clause).is_some())
 }
 
 /// Words at the beginning of a clause that say only when it is done.
-const ORDER_WORDS: [&str; 11] = [
-    "and ",
-    "Then ",
-    "Next, ",
-    "Finally, ",
-    "Now, ",
-    "Again, ",
-    "again ",
-    "Please ",
-    "please ",
-    "First, ",
-    "then ",
-];
+const ORDER_WORDS: &str =
+    "and |Then |Next, |Finally, |Now, |Again, |again |Please |please |First, |then ";
 
 fn command(clause: &str) -> ArticleCommand {
-    let mut clause = clause;
-    for word in ORDER_WORDS {
-        clause = clause.strip_prefix(word).unwrap_or(clause);
-    }
+    let clause = without_start(clause, ORDER_WORDS);
     let Some((verb, object)) = verb(clause) else {
         return context(clause);
     };
     let lower = object.to_lowercase();
     needless(verb, object, &lower)
-        .or_else(|| on_servers(verb, object, &lower))
+        .map(ArticleCommand::Needless)
         .or_else(|| on_screen(verb, object, &lower))
         .unwrap_or_else(|| action(verb, object, &lower))
 }
 
-/// Returns a command that names the servers of others.
-fn on_servers(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
-    match verb {
-        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in" => {
-            visited(object).map(ArticleCommand::Visit)
-        }
-        "do" if lower.starts_with("the same on ") => Some(repeat(object)),
-        "do" | "perform" | "follow" => each_of(object).map(ArticleCommand::ForEach),
-        "repeat" => Some(repeat(object)),
-        _ => None,
-    }
-}
-
-/// Returns a command for which the run needs no step.
-fn needless(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
-    let stays = [" as it is", " as they are", " unchanged"];
-    let why = match verb {
-        "keep"
-            if ["copy", "backup", "old"]
-                .iter()
-                .any(|word| lower.contains(word)) =>
-        {
-            KEEPS_REPLACED
-        }
-        "keep" | "leave" if stays.iter().any(|stays| lower.contains(stays)) => CHANGES_NOTHING,
+/// Returns the reason why a run needs no step for a command.
+fn needless(verb: &str, object: &str, lower: &str) -> Option<&'static str> {
+    Some(match verb {
+        "keep" if has(lower, "copy|backup|old") => KEEPS_REPLACED,
+        "keep" | "leave" if has(lower, " as it is| as they are| unchanged") => CHANGES_NOTHING,
         "copy" | "move" if is_download(lower) => UNPACKED,
         "copy" | "move" if is_current_files(lower) => KEEPS_REPLACED,
         "open" | "launch" | "close" | "exit" | "quit" | "return" | "navigate" | "browse"
         | "view" | "locate" | "find" => NAVIGATES,
         "go to" | "switch" if visited(object).is_none() => NAVIGATES,
-        "connect" | "log on" | "log in" | "sign in" if visited(object).is_none() => {
-            "you are logged on already"
-        }
+        "connect" | "log on" | "log in" | "sign in" if visited(object).is_none() => LOGGED_ON,
         "press" if lower.len() <= 24 => NAVIGATES,
         "wait" => WAITS,
         "download" | "extract" | "unpack" | "unzip" => UNPACKED,
         "start" if opens_tool(object) => NAVIGATES,
-        _ => return None,
-    };
-    Some(ArticleCommand::Needless(why))
-}
-
-/// Returns a command that selects something in a window.
-fn on_screen(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
-    let is_check_box = lower.starts_with("the check") || lower.starts_with("check box");
-    Some(match verb {
-        "expand" if targets::names_only_a_kind(object) => ArticleCommand::ExpandByKind,
-        "expand" => ArticleCommand::Expand(path(object)),
-        "right-click" | "right click" | "highlight" => {
-            ArticleCommand::Point(targets::targets(object))
+        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review"
+            if has(
+                lower,
+                "install|deploy|succe|complete|version|state|status|verified|running|started|copied",
+            ) && !has(
+                lower,
+                "no user|users are|backup|backed|permission|member|account",
+            ) =>
+        {
+            CHECKS_RESULT
         }
-        "select" if is_check_box => ArticleCommand::Unknown,
-        "select" if is_command_name(lower) => ArticleCommand::Choose(menu(object)),
-        "select" => ArticleCommand::Point(targets::targets(object)),
-        "click" | "choose" | "point to" => ArticleCommand::Choose(menu(object)),
-        "double-click" | "double click" if is_package(lower) => run(object),
-        "double-click" | "double click" => ArticleCommand::Expand(path(object)),
+        "back up" | "backup" | "back them up" if verb == "back them up" || is_of_files(lower) => {
+            KEEPS_REPLACED
+        }
+        "make a" if begins(lower, "backup|copy") && is_of_files(lower) => KEEPS_REPLACED,
         _ => return None,
     })
 }
 
-/// Returns a command that changes or checks something.
+/// Returns whether a backup is one of files, which a run keeps itself.
+fn is_of_files(lower: &str) -> bool {
+    has(
+        lower,
+        "file|them|installer|folder|share|package|.msi|component",
+    ) && !has(
+        lower,
+        "database|registry|system state|active directory|configuration|the server|mailbox",
+    )
+}
+
+/// Returns a command that selects something in a window.
+fn on_screen(verb: &str, object: &str, lower: &str) -> Option<ArticleCommand> {
+    Some(match verb {
+        "expand" if object.is_empty() => ArticleCommand::Unknown,
+        "expand" if targets::names_only_a_kind(object) => ArticleCommand::ExpandByKind,
+        "double-click" | "double click" if is_package(lower) => run(object),
+        "expand" | "double-click" | "double click" => ArticleCommand::Expand(path(object)),
+        "select" if begins(lower, "the check|check box") => ArticleCommand::Unknown,
+        "select" if begins(lower, "uninstall|install|execute|start deployment") => {
+            ArticleCommand::Choose(menu(object))
+        }
+        "right-click" | "right click" | "highlight" | "select" => {
+            ArticleCommand::Point(targets::targets(object))
+        }
+        "click" | "choose" | "point to" => ArticleCommand::Choose(menu(object)),
+        _ => return None,
+    })
+}
+
+/// Returns a command that changes something.
 fn action(verb: &str, object: &str, lower: &str) -> ArticleCommand {
+    if let Some(verb) = service_verb(verb) {
+        return service(verb, object);
+    }
     match verb {
-        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => check(lower),
-        "back up" | "backup" | "back them up" => backup(verb, lower),
-        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => backup(verb, lower),
-        "start" => service(ServiceVerb::Start, object),
-        "stop" | "shut down" => service(ServiceVerb::Stop, object),
-        "restart" | "reset" | "recycle" => service(ServiceVerb::Restart, object),
-        "disable" => service(ServiceVerb::Disable, object),
-        "enable" => service(ServiceVerb::Enable, object),
-        "copy" | "place" | "move" | "put" => copy(object),
+        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in" => {
+            visited(object).map_or(ArticleCommand::Unknown, ArticleCommand::Visit)
+        }
+        "do" | "repeat" if verb == "repeat" || lower.starts_with("the same on ") => {
+            let on = ServerScope::of(object);
+            match on.role.is_some() || on.unclear {
+                true => ArticleCommand::Repeat { on },
+                false => ArticleCommand::Unknown,
+            }
+        }
+        "do" | "perform" | "follow" => {
+            each_of(object).map_or(ArticleCommand::Unknown, ArticleCommand::ForEach)
+        }
+        "copy" | "place" | "move" | "put" => copy(object).unwrap_or(ArticleCommand::Unknown),
         "type" | "enter" | "run" | "execute" | "use" => typed(verb, object),
         "install" | "reinstall" if is_package(lower) => run(object),
         "install" | "reinstall" => queue(QueuedAction::Install, object),
@@ -464,76 +321,44 @@ fn action(verb: &str, object: &str, lower: &str) -> ArticleCommand {
 /// Returns the servers in "go to the X servers", "log on to each X server".
 fn visited(object: &str) -> Option<ServerScope> {
     let object = object.strip_prefix("to ").unwrap_or(object);
-    let has_determiner = ["the ", "each ", "every ", "all ", "both ", "one "]
-        .iter()
-        .any(|word| object.starts_with(word));
     let on = ServerScope::of(&format!("on {object}"));
-    (has_determiner && on.role.is_some()).then_some(on)
+    let is_visit = begins(object, "the |each |every |all |both |one ") && on.role.is_some();
+    is_visit.then_some(on)
 }
 
 /// Returns whether an object is the download, as in "the unpacked download": its destination is the
 /// operator's choice, and it is not a part of the product.
 fn is_download(lower: &str) -> bool {
     let object = lower.split(" to ").next().unwrap_or_default();
-    let whole = ["download", "rollup", "update", "package"]
-        .iter()
-        .any(|word| object.ends_with(word));
-    whole
+    ends(object, "download|rollup|update|package")
         && !object.contains('.')
-        && [" place", " location", " temporary"]
-            .iter()
-            .any(|word| lower.contains(word))
+        && has(lower, " place| location| temporary")
 }
 
 /// Returns whether an object is the current files, as in "the present versions of the files".
 fn is_current_files(lower: &str) -> bool {
     let object = lower.split(" to ").next().unwrap_or_default();
-    ["present ", "current ", "existing ", "old "]
-        .iter()
-        .any(|word| object.contains(word))
-        && ["version", "file", "installer", "package"]
-            .iter()
-            .any(|word| object.contains(word))
+    has(object, "present |current |existing |old ") && has(object, "version|file|installer|package")
 }
 
 /// Reads the words before the verb.
 fn context(clause: &str) -> ArticleCommand {
     let lower = clause.to_lowercase();
-    let first = lower.split(' ').next().unwrap_or_default();
-    let on = ServerScope::of(&format!("on {}", after_word(clause)));
+    let rest = clause.split_once(' ').map_or("", |(_, rest)| rest);
+    let on = ServerScope::of(&format!("on {rest}"));
     // Every copy replaces a file of the same name.
     if lower.contains("same name") && lower.contains("overwritten") {
         return ArticleCommand::Needless(KEEPS_REPLACED);
     }
-    ArticleCommand::Context(match first {
-        "to" if ["to do this", "to do so", "to do that"].contains(&lower.as_str()) => {
-            ClauseContext::How
-        }
-        "in" | "for" if is_box(&lower) => ClauseContext::Box(box_name(after_word(clause))),
+    ArticleCommand::Context(match lower.split(' ').next().unwrap_or_default() {
+        "to" if is(&lower, "to do this|to do so|to do that") => ClauseContext::How,
+        "in" | "for" if ends(&lower, " box| field") => ClauseContext::Box(box_name(rest)),
         "on" | "at" | "from" | "for" if on.role.is_some() => ClauseContext::Servers(on),
-        "under" | "below" | "beneath" => ClauseContext::Under(targets::name(after_word(clause))),
-        "in" if ["tool", "console", "window", "manager", "snap-in"]
-            .iter()
-            .any(|word| lower.ends_with(word)) =>
-        {
-            ClauseContext::Tool
-        }
-        "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => {
-            ClauseContext::Other
-        }
-        "if" if ["message", "warning", "dialog"]
-            .iter()
-            .any(|word| lower.contains(word)) =>
-        {
-            ClauseContext::Message
-        }
-        "after" | "when" | "once"
-            if ["done", "finish", "complete"]
-                .iter()
-                .any(|end| lower.contains(end)) =>
-        {
-            ClauseContext::Other
-        }
+        "under" | "below" | "beneath" => ClauseContext::Under(targets::name(rest)),
+        "in" if ends(&lower, "tool|console|window|manager|snap-in") => ClauseContext::Tool,
+        "if" | "unless" if has(&lower, "prompted|asked") => ClauseContext::Other,
+        "if" if has(&lower, "message|warning|dialog") => ClauseContext::Message,
+        "after" | "when" | "once" if has(&lower, "done|finish|complete") => ClauseContext::Other,
         "if" | "unless" | "only" | "after" | "when" | "once" | "as" | "by" | "using" | "while"
         | "before" | "with" | "for" => ClauseContext::If,
         "on" | "in" | "at" | "from" | "to" | "next" | "then" | "finally" | "now" | "again"
@@ -542,163 +367,94 @@ fn context(clause: &str) -> ArticleCommand {
     })
 }
 
-fn after_word(text: &str) -> &str {
-    text.split_once(' ').map_or("", |(_, rest)| rest)
-}
+/// Words that locate an object on the screen.
+static POSITION: LazyPattern =
+    LazyPattern::new(|| pattern(r" (?:in|under) the .*(?:tree|pane|tool|console|window)$"));
 
 /// Returns nodes one below the other: "A, B, and C", `A > B`, `A\B`.
 fn path(object: &str) -> Vec<String> {
-    let object = without_position(object);
+    let object = POSITION.replace(object, "");
     for separator in [" -> ", " > ", "\\"] {
         if object.contains(separator) {
-            return object
-                .split(separator)
-                .map(targets::name)
-                .filter(|name| !name.is_empty())
-                .collect();
+            let names = object.split(separator).map(targets::name);
+            return names.filter(|name| !name.is_empty()).collect();
         }
     }
-    targets::names(object)
-}
-
-/// Returns an object without the words that locate it on the screen.
-fn without_position(object: &str) -> &str {
-    [" in the ", " under the "]
-        .iter()
-        .fold(object, |object, word| match object.split_once(word) {
-            Some((before, rest))
-                if ["tree", "pane", "tool", "console", "window"]
-                    .iter()
-                    .any(|end| rest.ends_with(end)) =>
-            {
-                before
-            }
-            _ => object,
-        })
+    targets::names(&object)
 }
 
 /// Returns the words of a menu, without those for its kind.
 fn menu(object: &str) -> String {
     let name = object.trim_end_matches(['.', ':']).trim();
     let name = name.strip_prefix("the ").unwrap_or(name);
-    let name = name
-        .strip_suffix(" button")
-        .or_else(|| name.strip_suffix(" command"))
-        .unwrap_or(name);
+    let name = name.strip_suffix(" button").unwrap_or(name);
+    let name = name.strip_suffix(" command").unwrap_or(name);
     name.trim_matches(['"', '\'', '*', ' ']).to_owned()
 }
 
-/// Returns whether a menu of this console has such a command.
-fn is_command_name(lower: &str) -> bool {
-    ["uninstall", "install", "execute", "start deployment"]
-        .iter()
-        .any(|name| lower.starts_with(name))
-}
-
 fn is_package(lower: &str) -> bool {
-    lower.contains(".msi")
-        || lower.contains("following installer")
-        || lower.contains("following package")
+    has(lower, ".msi|following installer|following package")
 }
 
 /// Returns whether "start X" only opens a tool.
 fn opens_tool(object: &str) -> bool {
-    let lower = targets::without_role(object)
-        .trim_end_matches('.')
-        .to_lowercase();
-    [
-        "tool",
-        "console",
-        "manager",
-        "snap-in",
-        "services",
-        "management",
-        "explorer",
-        "prompt",
-        "wizard",
-        "editor",
-        "panel",
-        "window",
-        "shell",
-        "utility",
-    ]
-    .iter()
-    .any(|end| lower.ends_with(end))
-        && !lower.ends_with("information services")
-        && !(lower.ends_with(" services")
-            && lower != "component services"
-            && (lower.starts_with("the ") || lower.contains("following")))
+    let lower = targets::without_role(object).to_lowercase();
+    let lower = lower.trim_end_matches('.');
+    let tools = "tool|console|manager|snap-in|management|explorer|prompt|wizard|editor|panel|window|shell|utility";
+    let are_services = lower.ends_with(" services")
+        && lower != "component services"
+        && (lower.starts_with("the ") || has(lower, "following|information services"));
+    ends(lower, tools) || lower.ends_with("services") && !are_services
+}
+
+/// Returns the change of a service that a word commands.
+pub(super) fn service_verb(lower: &str) -> Option<ServiceVerb> {
+    Some(match lower {
+        "stop" | "shut down" | "shutdown" => ServiceVerb::Stop,
+        "start" => ServiceVerb::Start,
+        "restart" | "reset" | "recycle" => ServiceVerb::Restart,
+        "disable" => ServiceVerb::Disable,
+        "enable" => ServiceVerb::Enable,
+        _ => return None,
+    })
 }
 
 fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
     let on = ServerScope::of(object);
     let object = targets::without_role(object);
     let lower = object.to_lowercase();
-    let machine = [
-        "the computer",
-        "the server",
-        "each server",
-        "every server",
-        "all servers",
-        "each computer",
-        "the computers",
-        "the servers",
-        "your computer",
-    ];
-    if object.is_empty() || machine.iter().any(|machine| lower.starts_with(machine)) {
+    let machines =
+        "the computer|the server|each server|every server|all servers|each computer|your computer";
+    if object.is_empty() || begins(&lower, machines) {
         return ArticleCommand::Unknown;
     }
     if lower.contains("following") {
-        return ArticleCommand::Service {
-            verb,
-            services: Services::Following,
-            on,
-        };
+        return ArticleCommand::Act(Act::Service(verb), Objects::Following, on);
     }
-    let services = targets::services(object);
-    let is_kind = lower.trim_end_matches('.').ends_with(" services")
-        && services.len() == 1
-        && services[0] != "IIS";
-    let has_kind = [" service", " application", "iis", "_", "\""]
-        .iter()
-        .any(|word| lower.contains(word));
-    let is_called = has_kind || services.iter().all(|name| is_short_name(name));
-    if is_kind || !is_called {
-        return ArticleCommand::Unknown;
-    }
+    let names = targets::services(object);
+    let is_kind =
+        lower.trim_end_matches('.').ends_with(" services") && names.len() == 1 && names[0] != "IIS";
+    // Such as `w3svc`.
+    let is_short =
+        |name: &String| !name.contains(' ') && name.contains(|c: char| c.is_ascii_digit());
+    let is_called = has(&lower, " service| application|iis|_|\"") || names.iter().all(is_short);
     // A service has a name, not a description.
-    let named = !services.is_empty()
-        && services.iter().all(|name| {
-            name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
-                || is_short_name(name)
-        })
-        && services.iter().all(|name| name.split(' ').count() <= 8);
-    match named {
-        true => ArticleCommand::Service {
-            verb,
-            services: Services::Named(services),
-            on,
-        },
+    let is_name = |name: &String| {
+        let is_capital = name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
+        (is_capital || is_short(name)) && name.split(' ').count() <= 8
+    };
+    match is_called && !is_kind && !names.is_empty() && names.iter().all(is_name) {
+        true => ArticleCommand::Act(Act::Service(verb), Objects::Named(names), on),
         false => ArticleCommand::Unknown,
     }
 }
 
-/// Returns whether a name is the short name of a service, such as `w3svc`.
-fn is_short_name(name: &str) -> bool {
-    !name.contains(' ') && name.bytes().any(|byte| byte.is_ascii_digit())
-}
-
 fn queue(kind: QueuedAction, object: &str) -> ArticleCommand {
+    let is_again = has(&object.to_lowercase(), "again|uninstalled");
+    let is_name = |name: &String| name.starts_with(char::is_uppercase);
     match targets::targets(targets::without_role(object)) {
-        Targets::Named(names)
-            if !names
-                .iter()
-                .all(|name| name.starts_with(char::is_uppercase)) =>
-        {
-            let again = object.to_lowercase();
-            match kind == QueuedAction::Install
-                && (again.contains("again") || again.contains("uninstalled"))
-            {
+        Targets::Named(names) if names.is_empty() || !names.iter().all(is_name) => {
+            match kind == QueuedAction::Install && is_again {
                 true => ArticleCommand::Queue(kind, Targets::Removed(None)),
                 false => ArticleCommand::Unknown,
             }
@@ -707,290 +463,133 @@ fn queue(kind: QueuedAction, object: &str) -> ArticleCommand {
     }
 }
 
-fn check(lower: &str) -> ArticleCommand {
-    let result = [
-        "install", "deploy", "succe", "complete", "version", "state", "status", "verified",
-        "running", "started", "copied",
-    ];
-    let before = [
-        "no user",
-        "users are",
-        "backup",
-        "backed",
-        "permission",
-        "member",
-        "account",
-    ];
-    match result.iter().any(|word| lower.contains(word))
-        && !before.iter().any(|word| lower.contains(word))
-    {
-        true => ArticleCommand::Needless(CHECKS_RESULT),
-        false => ArticleCommand::Unknown,
-    }
-}
+/// Files and their directory; of several prepositions, the last one.
+static COPIED: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(.*) (?:(?:to|into)(?: the)?|in the) (.*)$"));
 
-fn backup(verb: &str, lower: &str) -> ArticleCommand {
-    let other = [
-        "database",
-        "registry",
-        "system state",
-        "active directory",
-        "configuration",
-        "the server",
-        "mailbox",
-    ];
-    let files = [
-        "file",
-        "them",
-        "installer",
-        "folder",
-        "share",
-        "package",
-        ".msi",
-        "component",
-    ];
-    let is_of_files = verb == "back them up" || files.iter().any(|word| lower.contains(word));
-    match is_of_files && !other.iter().any(|word| lower.contains(word)) {
-        true => ArticleCommand::Needless(KEEPS_REPLACED),
-        false => ArticleCommand::Unknown,
-    }
-}
-
-fn repeat(object: &str) -> ArticleCommand {
+fn copy(object: &str) -> Option<ArticleCommand> {
     let on = ServerScope::of(object);
-    match on.role.is_some() || on.unclear {
-        true => ArticleCommand::Repeat { on },
-        false => ArticleCommand::Unknown,
-    }
+    let found = COPIED.captures(targets::without_role(object))?;
+    let source = found[1].split(" from ").next()?;
+    let act = Act::Copy(directory(&found[2])?);
+    Some(ArticleCommand::Act(act, files(source)?, on))
 }
 
-fn copy(object: &str) -> ArticleCommand {
-    let on = ServerScope::of(object);
-    let bare = targets::without_role(object);
-    let place = [" to the ", " into the ", " in the ", " to ", " into "];
-    let Some((at, length)) = place
-        .iter()
-        .filter_map(|word| bare.rfind(word).map(|at| (at, word.len())))
-        .max_by_key(|(at, length)| (at + length, *length))
-    else {
-        return ArticleCommand::Unknown;
-    };
-    let (source, to) = (&bare[..at], &bare[at + length..]);
-    let source = source
-        .split_once(" from ")
-        .map_or(source, |(source, _)| source);
-    match (files(source), directory(to)) {
-        (Some(files), Some(to)) => ArticleCommand::Copy { files, to, on },
-        _ => ArticleCommand::Unknown,
-    }
-}
+static FILE: LazyPattern = LazyPattern::new(|| pattern(r"^.+\.[^.]{2,6}$"));
 
 /// Returns the files that an object means.
-fn files(object: &str) -> Option<Files> {
-    let lower = object.to_lowercase();
-    let listed = [
-        "following",
-        "listed below",
-        "these files",
-        "these packages",
-        "these installers",
-    ];
-    if listed.iter().any(|word| lower.contains(word)) {
-        return Some(Files::Following);
+fn files(object: &str) -> Option<Objects> {
+    let listed = "following|listed below|these files|these packages|these installers";
+    if has(&object.to_lowercase(), listed) {
+        return Some(Objects::Following);
     }
-    let named = named_files(object);
-    (!named.is_empty()).then_some(Files::Named(named))
+    let words = object.split([',', ' ', '"', ';']);
+    let words = words.map(|word| word.trim_matches(['(', ')', '\'']));
+    let named = words.filter(|word| FILE.is_match(word)).map(str::to_owned);
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then_some(Objects::Named(named))
 }
 
-/// Returns every word that is the name of a file.
-fn named_files(text: &str) -> Vec<String> {
-    text.split([',', ' ', '"', ';'])
-        .map(|word| word.trim_matches(['(', ')', '\'']))
-        .filter(|word| {
-            word.rfind('.')
-                .is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1)))
-        })
-        .map(str::to_owned)
-        .collect()
-}
+/// Name of a directory, or its path. A variable for a system directory means nothing there.
+static DIRECTORY: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r#"^(?:[A-Za-z]:\\)?((?:[^\\/:*?"<>|%. ][^\\/:*?"<>|%]*[\\/])*[^\\/:*?"<>|%. ][^\\/:*?"<>|% ]*)[\\/]?$"#,
+    )
+});
 
-/// Returns a directory that is given by words or by its path: `share` for the installer share.
+/// Words that name no directory: "a folder on the server" is any.
+const NO_NAME: &str = "a|an|any|another|each|same|this|that|its|your|new|appropriate";
+
+/// Returns the directory that a text names; `share` for the installer share.
 fn directory(to: &str) -> Option<String> {
-    let to = to.trim_end_matches(['.', ':', ',']).trim();
     // The words after a comma describe the purpose of the directory.
-    let to = to.split_once(", ").map_or(to, |(to, _)| to);
-    let to = ["the ", "folder ", "directory "]
-        .iter()
-        .fold(to, |to, word| to.strip_prefix(word).unwrap_or(to));
-    let to = ["folder", "directory"]
-        .iter()
-        .fold(to, |to, word| to.strip_suffix(word).unwrap_or(to))
-        .trim_matches([' ', '"', '\'']);
+    let to = to.split(", ").next()?.trim_end_matches(['.', ':', ',']);
+    let to = without_start(to, "folder |directory ");
+    let to = to
+        .strip_suffix("folder")
+        .unwrap_or(to)
+        .trim_matches([' ', '"']);
     let lower = to.to_lowercase();
-    if lower.ends_with("share")
-        || lower.contains("installer files")
-        || lower.contains("installation files")
-    {
+    if lower.ends_with("share") || has(&lower, "installer files|installation files") {
         return Some("share".to_owned());
     }
-    // A drive is dropped and a variable for a system directory refused: neither means anything
-    // below `Files`.
-    let path = to
-        .split_once(":\\")
-        .map_or(to, |(_, path)| path)
-        .replace('\\', "/");
-    let path = path.trim_matches('/').to_owned();
-    // "A folder on the server" is any.
-    const ANY: [&str; 12] = [
-        "a",
-        "an",
-        "any",
-        "another",
-        "each",
-        "same",
-        "this",
-        "that",
-        "its",
-        "your",
-        "new",
-        "appropriate",
-    ];
-    if path
-        .split(' ')
-        .next()
-        .is_some_and(|word| ANY.contains(&word.to_lowercase().as_str()))
-    {
-        return None;
-    }
-    let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])
-        || path.split('/').any(|part| part.is_empty() || part == "..");
-    (!path.is_empty() && !odd && path.split(' ').count() <= 8).then_some(path)
+    let path = DIRECTORY.captures(to).filter(|_| !is(&lower, NO_NAME))?;
+    Some(path[1].replace('\\', "/"))
 }
 
 fn run(object: &str) -> ArticleCommand {
     let on = ServerScope::of(object);
+    let is_package = |file: &String| file.to_lowercase().ends_with(".msi");
     match files(targets::without_role(object)) {
-        Some(Files::Named(files))
-            if !files
-                .iter()
-                .all(|file| file.to_lowercase().ends_with(".msi")) =>
-        {
-            ArticleCommand::Unknown
-        }
-        Some(files @ (Files::Named(_) | Files::Following)) => ArticleCommand::Run { files, on },
-        _ => ArticleCommand::Unknown,
+        Some(Objects::Named(files)) if !files.iter().all(is_package) => ArticleCommand::Unknown,
+        Some(files) => ArticleCommand::Act(Act::Run, files, on),
+        None => ArticleCommand::Unknown,
     }
 }
+
+/// Command that is typed to change a service.
+static SHELL: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:the )?(?:following command: )?(?:(?:(?:net|sc)(?:\.exe)? (stop|start)|(restart|stop|start)-service) (.+?)|(iisreset)(?:\.exe)?(?: .*?/(stop|start)| .*)?)(?: command)?$",
+    )
+});
+
+/// Program that opens a window when it is typed into the Run box of the Start menu.
+static WINDOW: LazyPattern = LazyPattern::new(|| {
+    pattern(r"(?i)^(?:the )?(?:cmd|dcomcnfg|services\.msc|regedit|mmc)(?:\.exe)?$")
+});
 
 /// Reads a command that is typed at a prompt, or run.
 fn typed(verb: &str, object: &str) -> ArticleCommand {
-    let on = ServerScope::of(object);
-    let line = targets::without_role(object)
-        .replace('"', "")
-        .to_lowercase();
-    let line = line
-        .trim_start_matches("the ")
-        .trim_start_matches("following command: ");
-    let mut words = line.split(' ').filter(|word| !word.is_empty());
-    let first = words.next().unwrap_or_default().trim_end_matches(".exe");
-    let rest = line
-        .split_once(' ')
-        .map_or("", |(_, rest)| rest)
-        .trim()
-        .trim_end_matches(" command");
-    let service = |verb, name: &str| ArticleCommand::Service {
-        verb,
-        services: Services::Named(vec![spelled(object, name)]),
-        on: on.clone(),
-    };
-    match first {
-        "iisreset" if rest.contains("/stop") => service(ServiceVerb::Stop, "IIS"),
-        "iisreset" if rest.contains("/start") => service(ServiceVerb::Start, "IIS"),
-        "iisreset" => service(ServiceVerb::Restart, "IIS"),
-        "net" | "sc" => match rest.split_once(' ') {
-            Some(("stop", name)) => service(ServiceVerb::Stop, name),
-            Some(("start", name)) => service(ServiceVerb::Start, name),
-            _ => ArticleCommand::Unknown,
-        },
-        "restart-service" => service(ServiceVerb::Restart, rest),
-        "stop-service" => service(ServiceVerb::Stop, rest),
-        "start-service" => service(ServiceVerb::Start, rest),
-        // These open a window when typed into the Run box of the Start menu.
-        "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => {
-            ArticleCommand::Needless(NAVIGATES)
-        }
-        _ if verb == "run" && is_package(line) => run(object),
-        _ if verb == "type" || verb == "enter" => into_box(object),
+    let line = targets::without_role(object).replace('"', "");
+    if let Some(found) = SHELL.captures(&line) {
+        let part = |at| found.get(at).map(|part| part.as_str());
+        let verb = part(1).or(part(2)).or(part(5)).unwrap_or("restart");
+        let name = part(3).or(part(4).and(Some("IIS"))).unwrap_or_default();
+        let name = name.trim_matches(['\'', ' ', '.']).to_owned();
+        let act = service_verb(&verb.to_lowercase()).map(Act::Service);
+        let on = ServerScope::of(object);
+        return act.map_or(ArticleCommand::Unknown, |act| {
+            ArticleCommand::Act(act, Objects::Named(vec![name]), on)
+        });
+    }
+    match verb {
+        _ if WINDOW.is_match(&line) => ArticleCommand::Needless(NAVIGATES),
+        "run" if is_package(&line.to_lowercase()) => run(object),
+        "type" | "enter" => into_box(object).unwrap_or(ArticleCommand::Unknown),
         _ => ArticleCommand::Unknown,
     }
 }
 
-/// Returns the names in "the following for A and for B".
+/// Returns the names in "the following for A and for B"; "for each component" names none.
 fn each_of(object: &str) -> Option<Vec<String>> {
-    const STARTS: [&str; 4] = [
-        "the following for ",
-        "this for ",
-        "these steps for ",
-        "the following steps for ",
-    ];
-    let names = STARTS.iter().find_map(|start| object.strip_prefix(start))?;
-    let names: Vec<String> = names.split(" and for ").flat_map(targets::names).collect();
-    // "for each component" names none.
-    let named = names
-        .iter()
-        .all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()));
-    (named && !names.is_empty()).then_some(names)
-}
-
-fn is_box(lower: &str) -> bool {
-    [" box", " field"].iter().any(|end| lower.ends_with(end))
+    let names = "the following for |this for |these steps for |the following steps for ";
+    let names = behind(object, names)?.split(" and for ");
+    let names: Vec<String> = names.flat_map(targets::names).collect();
+    let is_name =
+        |name: &String| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
+    (!names.is_empty() && names.iter().all(is_name)).then_some(names)
 }
 
 fn box_name(text: &str) -> String {
     let name = targets::name(text);
-    let ends = [" text box", " box", " field"];
-    ends.iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(&name)
-        .trim_matches(['"', '\''])
-        .to_owned()
+    let name = name.strip_suffix(" field").unwrap_or(&name);
+    let name = name.strip_suffix(" box").unwrap_or(name);
+    let name = name.strip_suffix(" text").unwrap_or(name);
+    name.trim_matches(['"', '\'']).to_owned()
 }
 
-/// Reads a value that is typed literally: one word, or words in quotation marks.
-fn into_box(object: &str) -> ArticleCommand {
-    let (value, into) = match object
-        .split_once(" in the ")
-        .or_else(|| object.split_once(" into the "))
-    {
-        Some((value, name)) if is_box(&name.to_lowercase()) => (value, Some(box_name(name))),
-        Some(_) => return ArticleCommand::Unknown,
-        None => (object, None),
-    };
-    let bare = value
-        .trim()
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'));
-    let literal = bare.unwrap_or(value.trim());
-    // "<name of your server>" is not a value.
-    let known = !literal.is_empty()
-        && !literal.contains(['<', '>', '"'])
-        && (bare.is_some() || !literal.contains(' '));
-    match known {
-        true => ArticleCommand::Type {
-            value: literal.to_owned(),
-            into,
-        },
-        false => ArticleCommand::Unknown,
-    }
-}
+/// Value that is typed literally: one word, or words in quotation marks. "<name of your server>" is
+/// not a value.
+static VALUE: LazyPattern = LazyPattern::new(|| {
+    pattern(r#"^(?:"([^"<>]+)"|([^\s"<>]+))(?: (?:in|into) the (.+ (?:box|field)))?$"#)
+});
 
-/// Returns a name as the article spells it.
-fn spelled(object: &str, lower: &str) -> String {
-    let at = object.to_lowercase().find(lower);
-    let name = at
-        .and_then(|at| object.get(at..at + lower.len()))
-        .unwrap_or(lower);
-    name.trim_matches(['"', '\'', ' ', '.']).to_owned()
+fn into_box(object: &str) -> Option<ArticleCommand> {
+    let found = VALUE.captures(object.trim())?;
+    let value = found.get(1).or(found.get(2))?.as_str().to_owned();
+    let into = found.get(3).map(|name| box_name(name.as_str()));
+    Some(ArticleCommand::Type { value, into })
 }
 
 #[cfg(test)]
@@ -1010,8 +609,8 @@ mod tests {
         }
     }
 
-    fn services(names: &[&str]) -> Services {
-        Services::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    fn named(names: &[&str]) -> Objects {
+        Objects::Named(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
     #[test]
@@ -1050,11 +649,7 @@ mod tests {
         ] {
             assert_eq!(
                 one(sentence),
-                ArticleCommand::Service {
-                    verb,
-                    services: services(&[service]),
-                    on: on(role)
-                },
+                ArticleCommand::Act(Act::Service(verb), named(&[service]), on(role)),
                 "{sentence}"
             );
         }
@@ -1071,12 +666,10 @@ mod tests {
 
     #[test]
     fn files_are_copied_and_run() {
-        let named =
-            |names: &[&str]| Files::Named(names.iter().map(|name| (*name).to_owned()).collect());
         for (sentence, files, to, role) in [
             (
                 "Copy the following files from the update to the InstallShare folder:",
-                Files::Following,
+                Objects::Following,
                 "share",
                 None,
             ),
@@ -1094,7 +687,7 @@ mod tests {
             ),
             (
                 "Copy these files to GearShare, the share of the installers.",
-                Files::Following,
+                Objects::Following,
                 "share",
                 None,
             ),
@@ -1105,20 +698,13 @@ mod tests {
             };
             assert_eq!(
                 one(sentence),
-                ArticleCommand::Copy {
-                    files,
-                    to: to.to_owned(),
-                    on
-                },
+                ArticleCommand::Act(Act::Copy(to.to_owned()), files, on),
                 "{sentence}"
             );
         }
         assert_eq!(
             one("Run Client.msi on each mail server."),
-            ArticleCommand::Run {
-                files: named(&["Client.msi"]),
-                on: on("mail")
-            }
+            ArticleCommand::Act(Act::Run, named(&["Client.msi"]), on("mail"))
         );
         for sentence in [
             "Copy all files except the traces to the GearShare folder",

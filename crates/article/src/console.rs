@@ -60,10 +60,8 @@ impl ConsolePosition {
         for name in names {
             self.path.push(name.clone());
             let path = Some(self.path.join("/"));
-            let known = self
-                .nodes
-                .entry(CaseFolded::of(name))
-                .or_insert_with(|| path.clone());
+            let known = self.nodes.entry(CaseFolded::of(name));
+            let known = known.or_insert_with(|| path.clone());
             if *known != path {
                 *known = None;
             }
@@ -74,12 +72,8 @@ impl ConsolePosition {
 
     /// Goes back to a node above, or expands it if there is none of that name.
     pub(super) fn under(&mut self, name: &str) {
-        match self
-            .path
-            .iter()
-            .position(|part| CaseFolded::of(part) == CaseFolded::of(name))
-        {
-            Some(at) => self.path.truncate(at + 1),
+        match self.above(name) {
+            Some(above) => self.path.truncate(above.len() + 1),
             None => {
                 self.expand(&[name.to_owned()], false);
             }
@@ -95,17 +89,18 @@ impl ConsolePosition {
         self.path.last()
     }
 
+    /// Returns the expanded nodes above one of them.
+    fn above(&self, name: &str) -> Option<&[String]> {
+        let name = CaseFolded::of(name);
+        let mut path = self.path.iter();
+        let at = path.position(|part| CaseFolded::of(part) == name)?;
+        Some(&self.path[..at])
+    }
+
     /// Returns the group of an item: the expanded nodes, or the group in which it was named before.
     pub(super) fn group_of(&mut self, item: &str) -> Option<String> {
         let case_folded = CaseFolded::of(item);
-        let above = match self
-            .path
-            .iter()
-            .position(|part| CaseFolded::of(part) == case_folded)
-        {
-            Some(at) => &self.path[..at],
-            None => &self.path[..],
-        };
+        let above = self.above(item).unwrap_or(&self.path);
         if above.is_empty() {
             return self.groups.get(&case_folded).cloned();
         }
@@ -117,37 +112,27 @@ impl ConsolePosition {
     /// Returns the path of a group that is named by its last part.
     pub(super) fn group(&self, name: &str) -> String {
         let case_folded = CaseFolded::of(name);
-        let above = match self
-            .path
-            .iter()
-            .position(|part| CaseFolded::of(part) == case_folded)
-        {
-            Some(at) => &self.path[..at],
+        let above = match self.above(name) {
+            Some(above) => above,
             // A node at which a walk began is at the root, wherever the last walk ended.
             None if self.roots.contains(&case_folded) => &[],
-            None if self.path.is_empty() => match self.nodes.get(&case_folded) {
-                Some(Some(path)) => return path.clone(),
-                _ => &[],
-            },
-            None => &self.path[..],
+            None => &self.path,
         };
-        above
-            .iter()
-            .map(String::as_str)
-            .chain([name])
-            .collect::<Vec<_>>()
-            .join("/")
+        match self.nodes.get(&case_folded) {
+            Some(Some(path)) if self.path.is_empty() && !self.roots.contains(&case_folded) => {
+                path.clone()
+            }
+            _ => [above, &[name.to_owned()]].concat().join("/"),
+        }
     }
 }
 
 /// Returns whether nodes are of one kind: they have a word in common, such as "A Web Service" and
 /// "B Web Service".
 fn is_like(one: &str, other: &str) -> bool {
-    one.split(' ').any(|word| {
-        other
-            .split(' ')
-            .any(|second| second.eq_ignore_ascii_case(word))
-    })
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    one.split(' ')
+        .any(|word| other.split(' ').any(|second| second == word))
 }
 
 #[cfg(test)]

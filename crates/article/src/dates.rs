@@ -1,5 +1,11 @@
 //! Days and times as articles write them.
 
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use super::text::{LazyPattern, pattern};
+
 /// Day as printed: with digits alone, its month may come first or second.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Day {
@@ -26,218 +32,98 @@ impl Day {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+/// Beginnings of the months' names.
+const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
+
+/// Pattern of a month, a day or a year.
+const MONTH: &str = "(?<m>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?|\
+    oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+const DAY: &str = r"(?<d>\d{1,2})(?:st|nd|rd|th)?";
+const YEAR: &str = r"(?<y>(?:19|20)\d\d|\d\d)";
+
+/// Days whose month is known: `2008-03-31`, `31 March 2008`, `March 31st, 2008`.
+static KNOWN: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    let gap = "[ ,./-]";
+    [
+        r"^(?<y>\d{4})(?<s>[-/.])(?<m>\d{1,2})(?<t>[-/.])(?<d>\d{1,2})",
+        &format!("(?i)^{DAY}(?: of )?{gap}*{MONTH}{gap}*{YEAR}"),
+        &format!("(?i)^{MONTH}{gap}*{DAY}(?: of |{gap}+){YEAR}"),
+    ]
+    .map(pattern)
+});
+
+/// Days of digits alone: `3/31/2008`, `31.3.08`.
+static DIGITS: LazyPattern = LazyPattern::new(|| {
+    pattern(r"^(?<m>\d{1,2})(?<s>[-/.])(?<d>\d{1,2})(?<t>[-/.])(?<y>(?:19|20)\d\d|\d\d)")
+});
+
+/// `18:32`, `6:32 PM`, `06:32p`, `18:32:00`, and `18.32`, which may as well be a version.
+static TIME: LazyPattern = LazyPattern::new(|| {
+    pattern(r"(?i)^(\d{1,2})[:.](\d\d)(?::\d\d)?(?:(\s*([ap])(?:\.?m)?\.?)(?:[^a-z.]|$))?")
+});
+
+static WORDS: LazyPattern = LazyPattern::new(|| pattern(r"[[:alnum:]]+"));
 
 /// Returns the day at the beginning of a text, and its length in bytes.
 pub(super) fn day(text: &str) -> Option<(Day, usize)> {
-    let mut scan = Scan { text, at: 0 };
-    let first = scan.at_digits();
-    let found = if first == 4 { iso(&mut scan) } else { None };
-    let found = found.or_else(|| {
-        let mut scan = Scan { text, at: 0 };
-        if first > 0 {
-            day_first(&mut scan).or_else(|| slashes(&mut Scan { text, at: 0 }))
-        } else {
-            month_first(&mut scan)
+    let known = KNOWN.iter().find_map(|form| {
+        let found = form.captures(text)?;
+        Some((Day::known(checked(&found, "m", "d")?), found[0].len()))
+    });
+    known.or_else(|| {
+        let found = DIGITS.captures(text)?;
+        let mut month_first = checked(&found, "m", "d");
+        // A number that cannot be a month shows which one is the day.
+        let day_first = checked(&found, "d", "m");
+        // With dots the day comes first everywhere.
+        if &found["s"] == "." && day_first.is_some() {
+            month_first = None;
         }
-    })?;
-    Some(found)
+        month_first.as_ref().or(day_first.as_ref())?;
+        let day = Day {
+            month_first,
+            day_first,
+        };
+        Some((day, found[0].len()))
+    })
 }
 
 /// Returns the first day anywhere in a text.
 pub(super) fn day_in(text: &str) -> Option<Day> {
-    let starts = text.char_indices().filter(|(at, c)| {
-        c.is_ascii_alphanumeric() && !text[..*at].ends_with(|before: char| before.is_alphanumeric())
-    });
-    starts
-        .filter_map(|(at, _)| day(&text[at..]))
-        .map(|(day, _)| day)
-        .next()
+    let mut words = WORDS.find_iter(text);
+    words.find_map(|word| Some(day(&text[word.start()..])?.0))
 }
 
-/// Returns the time in `18:32`, `6:32 PM`, `06:32p`, `18:32:00 UTC`, to the minute, and its length in bytes.
+/// Returns the time at the beginning of a text, to the minute, and its length in bytes.
 pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
-    let mut scan = Scan { text, at: 0 };
-    let hour = scan.number(1, 2)?;
-    scan.take(":")?;
-    let minute = scan.number(2, 2)?;
-    if scan.rest().starts_with(':') {
-        scan.take(":")?;
-        scan.number(2, 2)?;
+    let found = TIME.captures(text)?;
+    let mut hour: u8 = found[1].parse().ok()?;
+    let minute = found[2].parse().ok()?;
+    let mut end = found.get(3).map_or(found[0].len(), |half| half.start());
+    if let (Some(half), 1..=12) = (found.get(3), hour) {
+        let is_afternoon = found[4].eq_ignore_ascii_case("p");
+        hour = hour % 12 + if is_afternoon { 12 } else { 0 };
+        end = half.end();
     }
-    let mut hour = hour;
-    let rest = scan.rest().trim_start();
-    let half = rest.replace('.', "").to_ascii_lowercase();
-    let letters = half.bytes().take_while(u8::is_ascii_alphabetic).count();
-    if (1..=12).contains(&hour) && matches!(&half[..letters], "a" | "am" | "p" | "pm") {
-        let dots = rest
-            .bytes()
-            .take(letters * 2)
-            .filter(|byte| *byte == b'.')
-            .count();
-        scan.at = text.len() - rest.len() + letters + dots;
-        hour = hour % 12 + if half.starts_with('p') { 12 } else { 0 };
-    }
-    (hour < 24 && minute < 60).then_some(((hour as u8, minute as u8), scan.at))
+    (hour < 24 && minute < 60).then_some(((hour, minute), end))
 }
 
-/// Reads `2008-03-31`.
-fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
-    let year = scan.number(4, 4)?;
-    let separator = scan.one(&['-', '/', '.'])?;
-    let month = scan.number(1, 2)?;
-    scan.take(separator)?;
-    let day = scan.number(1, 2)?;
-    Some((Day::known(checked(year, month, day)?), scan.at))
-}
-
-/// Reads `31-Mar-2008`, `31 March 2008`.
-fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
-    let day = scan.number(1, 2)?;
-    scan.ordinal();
-    scan.gap();
-    let month = scan.month()?;
-    scan.gap();
-    let year = scan.year()?;
-    Some((Day::known(checked(year, month, day)?), scan.at))
-}
-
-/// Reads `March 31, 2008`, `Mar-31-2008`.
-fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
-    let month = scan.month()?;
-    scan.gap();
-    let day = scan.number(1, 2)?;
-    scan.ordinal();
-    scan.gap();
-    let year = scan.year()?;
-    Some((Day::known(checked(year, month, day)?), scan.at))
-}
-
-/// Reads `3/31/2008`: a number that cannot be a month shows which one is the day.
-fn slashes(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
-    let first = scan.number(1, 2)?;
-    let separator = scan.one(&['/', '.', '-'])?;
-    let second = scan.number(1, 2)?;
-    scan.take(separator)?;
-    let year = scan.year()?;
-    let (mut month_first, day_first) = (checked(year, first, second), checked(year, second, first));
-    // With dots the day comes first everywhere.
-    if separator == "." && day_first.is_some() {
-        month_first = None;
-    }
-    month_first.as_ref().or(day_first.as_ref())?;
-    let day = Day {
-        month_first,
-        day_first,
+/// Returns the day of these parts. A year of two digits from 70 on is in the last century.
+fn checked(found: &Captures<'_>, month: &str, day: &str) -> Option<String> {
+    let (year, month) = (&found["y"], found[month].to_lowercase());
+    let year = match (year.len(), year.parse().ok()?) {
+        (2, year @ 70..) => 1900 + year,
+        (2, year) => 2000 + year,
+        (_, year) => year,
     };
-    Some((day, scan.at))
-}
-
-fn checked(year: u32, month: u32, day: u32) -> Option<String> {
-    let (y, m, d) = (
-        i16::try_from(year).ok()?,
-        i8::try_from(month).ok()?,
-        i8::try_from(day).ok()?,
-    );
-    (1970..=2100).contains(&year).then_some(())?;
-    jiff::civil::Date::new(y, m, d)
-        .ok()
-        .map(|date| date.to_string())
-}
-
-struct Scan<'t> {
-    text: &'t str,
-    at: usize,
-}
-
-impl<'t> Scan<'t> {
-    fn rest(&self) -> &'t str {
-        &self.text[self.at..]
-    }
-
-    fn at_digits(&self) -> usize {
-        self.rest().bytes().take_while(u8::is_ascii_digit).count()
-    }
-
-    /// Reads a number of `least` to `most` digits; of more, the first `most`.
-    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
-        let digits = self.at_digits().min(most);
-        let number = self.rest()[..digits]
-            .parse()
-            .ok()
-            .filter(|_| digits >= least)?;
-        self.at += digits;
-        Some(number)
-    }
-
-    /// Reads a year of four digits, or of two: those from 70 on are in the last century.
-    fn year(&mut self) -> Option<u32> {
-        let is_whole = ["19", "20"]
-            .iter()
-            .any(|start| self.rest().starts_with(start));
-        if is_whole && self.at_digits() >= 4 {
-            return self.number(4, 4);
-        }
-        let year = self.number(2, 2)?;
-        Some(year + if year >= 70 { 1900 } else { 2000 })
-    }
-
-    fn take(&mut self, expected: &str) -> Option<()> {
-        self.rest()
-            .starts_with(expected)
-            .then(|| self.at += expected.len())
-    }
-
-    fn one(&mut self, which: &[char]) -> Option<&'t str> {
-        let found = self.rest().chars().next().filter(|c| which.contains(c))?;
-        let text = &self.rest()[..found.len_utf8()];
-        self.at += text.len();
-        Some(text)
-    }
-
-    fn gap(&mut self) {
-        self.at += self
-            .rest()
-            .bytes()
-            .take_while(|byte| matches!(byte, b' ' | b'-' | b',' | b'.' | b'/'))
-            .count();
-    }
-
-    /// Skips the ending of `1st`, `2nd`, `3rd of`.
-    fn ordinal(&mut self) {
-        for ends in [&["st", "nd", "rd", "th"][..], &[" of "]] {
-            let found = ends.iter().find(|end| self.rest().starts_with(**end));
-            self.at += found.map_or(0, |end| end.len());
-        }
-    }
-
-    fn month(&mut self) -> Option<u32> {
-        let letters = self
-            .rest()
-            .bytes()
-            .take_while(u8::is_ascii_alphabetic)
-            .count();
-        let word = self.rest()[..letters].to_ascii_lowercase();
-        let is = |month: &str| {
-            word == month || (word.len() == 3 || word == "sept") && month.starts_with(&word)
-        };
-        let month = MONTHS.iter().position(|month| is(month))?;
-        self.at += letters;
-        u32::try_from(month + 1).ok()
-    }
+    let month = match month.get(..3).and_then(|name| MONTHS.find(name)) {
+        Some(at) => i8::try_from(at / 3 + 1).ok()?,
+        None => month.parse().ok()?,
+    };
+    let date = jiff::civil::Date::new(year, month, found[day].parse().ok()?).ok()?;
+    let separator = |name| found.name(name).map(|part| part.as_str());
+    let is_sound = separator("s") == separator("t") && (1970..=2100).contains(&year);
+    is_sound.then(|| date.to_string())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::text::{LazyPattern, pattern};
 use super::{ArticleError, mht};
 
 /// Largest size of an article, in bytes; the longest that vendors publish have some hundred
@@ -18,24 +19,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
     let bytes = page.as_deref().unwrap_or(bytes);
     let text = match Encoding::for_bom(bytes) {
         // An editor may have put the mark of UTF-8 before bytes that are not UTF-8.
-        Some((encoding, mark)) if std::ptr::eq(encoding, UTF_8) => {
+        Some((encoding, mark)) if encoding == UTF_8 => {
             refuse_binary(bytes)?;
             decode_mixed(&bytes[mark..])
         }
         Some((encoding, mark)) => {
-            let little = std::ptr::eq(encoding, UTF_16LE);
-            check_utf_16(
-                bytes,
-                if little {
-                    u16::from_le_bytes
-                } else {
-                    u16::from_be_bytes
-                },
-            )?;
-            encoding
-                .decode_without_bom_handling(&bytes[mark..])
-                .0
-                .into_owned()
+            let unit = match encoding == UTF_16LE {
+                true => u16::from_le_bytes,
+                false => u16::from_be_bytes,
+            };
+            check_utf_16(bytes, unit)?;
+            decode_as(encoding, &bytes[mark..])
         }
         None => match decode_unmarked_utf_16(bytes) {
             Some(text) => text,
@@ -43,6 +37,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
         },
     };
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> String {
+    encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
 /// Refuses the files of other programs, by the bytes that they begin with.
@@ -71,12 +69,9 @@ fn refuse_formats(bytes: &[u8]) -> Result<(), ArticleError> {
 /// Decodes a text of single bytes, or UTF-8.
 fn decode_bytes(bytes: &[u8]) -> Result<String, ArticleError> {
     refuse_binary(bytes)?;
-    Ok(match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => match declared_encoding(bytes) {
-            Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
-            None => decode_mixed(bytes),
-        },
+    Ok(match declared_encoding(bytes) {
+        Some(encoding) if std::str::from_utf8(bytes).is_err() => decode_as(encoding, bytes),
+        _ => decode_mixed(bytes),
     })
 }
 
@@ -84,12 +79,8 @@ fn decode_bytes(bytes: &[u8]) -> Result<String, ArticleError> {
 /// and every unit is text.
 fn decode_unmarked_utf_16(bytes: &[u8]) -> Option<String> {
     let zeros = |which: usize| {
-        bytes
-            .iter()
-            .skip(which)
-            .step_by(2)
-            .filter(|byte| **byte == 0)
-            .count()
+        let bytes = bytes.iter().skip(which).step_by(2);
+        bytes.filter(|byte| **byte == 0).count()
     };
     let encoding = match (zeros(0), zeros(1)) {
         (0, low) if low > bytes.len() / 4 => UTF_16LE,
@@ -97,9 +88,8 @@ fn decode_unmarked_utf_16(bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
-    refuse_binary(text.as_bytes())
-        .is_ok()
-        .then(|| text.into_owned())
+    let is_text = refuse_binary(text.as_bytes()).is_ok();
+    is_text.then(|| text.into_owned())
 }
 
 /// Decodes a text in two encodings, written by several programs: valid UTF-8 is read as UTF-8,
@@ -147,18 +137,14 @@ fn refuse_binary(bytes: &[u8]) -> Result<(), ArticleError> {
     }
 }
 
+static CHARSET: LazyPattern = LazyPattern::new(|| pattern(r#"(?i)charset=["']*([[:alnum:]_-]+)"#));
+
 /// Returns the encoding that a saved page declares in its head.
 fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
-    let head = bytes[..bytes.len().min(2048)].to_ascii_lowercase();
-    let at = head.windows(8).position(|window| window == b"charset=")? + 8;
-    let label: Vec<u8> = head[at..]
-        .iter()
-        .copied()
-        .skip_while(|byte| matches!(byte, b'"' | b'\''))
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        .collect();
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(2048)]);
+    let label = CHARSET.captures(&head)?;
     // If a page declares UTF-8 and is not, the older encoding loses nothing.
-    Encoding::for_label(&label).filter(|encoding| !std::ptr::eq(*encoding, UTF_8))
+    Encoding::for_label(label[1].as_bytes()).filter(|encoding| *encoding != UTF_8)
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 //! An unknown value is a `TODO`: a comment if the key may be left out, a value if it may not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-use super::commands::QueuedAction;
 use super::identity::ArticleIdentity;
 use super::issues::Issues;
 use super::prerequisites::{ArticlePrerequisite, Prerequisites};
@@ -13,7 +12,7 @@ use super::relations::Relations;
 use super::steps::{ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepServers};
 use super::table::{ArticleRow, ArticleTable};
 use super::walk::WalkResult;
-use super::{ImportSummary, ImportedArticle, Located, OpenQuestion};
+use super::{ImportSummary, ImportedArticle, Located, OpenQuestion, lines_text};
 use rollup_names::{CaseFolded, grouped};
 
 /// Results of all other stages.
@@ -30,38 +29,34 @@ pub(super) struct ArticleFacts {
 
 /// Writes the draft.
 pub(super) fn write_draft(mut facts: ArticleFacts) -> ImportedArticle {
+    let mut manual = 0;
     for step in &mut facts.walked.steps {
         if let StepAction::Manual(work) = &mut step.action {
             work.add_files(&facts.table.rows);
+            manual += 1;
         }
     }
+    let kb = facts.identity.kb.as_ref().map(|kb| kb.value.to_string());
+    let steps = &facts.walked.steps;
     let mut draft = DraftWriter::default();
-    draft.head(&facts.identity);
-    if let Some(line) = facts.unclosed_at {
-        let message = "a comment, a script or another hidden element is never closed, so nothing below it was read; \
-             save the page again";
-        draft.todo(message, Some(line));
-    }
+    draft.head(&facts, kb.as_deref());
     draft.rollup(&facts);
     draft.article(&facts.identity);
     draft.prerequisites(&facts.prerequisites);
-    draft.questions(&facts.walked.open);
-    for step in &facts.walked.steps {
-        draft.step(step, &facts.walked.steps);
+    if !facts.walked.open.is_empty() {
+        draft.line("", 0);
     }
-    if facts.walked.steps.is_empty() {
+    draft.todos(&facts.walked.open);
+    for step in steps {
+        draft.step(step, steps);
+    }
+    if steps.is_empty() {
         draft.no_steps();
     }
-    draft.payload(&facts.table, &facts.walked.steps);
-    let manual = facts
-        .walked
-        .steps
-        .iter()
-        .filter(|step| matches!(step.action, StepAction::Manual(_)))
-        .count();
+    draft.payload(&facts.table, steps);
     let found = ImportSummary {
-        kb: facts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
-        steps: facts.walked.steps.len(),
+        kb,
+        steps: steps.len(),
         manual,
         files: facts.table.rows.len(),
         prerequisites: facts.prerequisites.entries.len(),
@@ -76,7 +71,7 @@ pub(super) fn write_draft(mut facts: ArticleFacts) -> ImportedArticle {
     }
 }
 
-/// Draft as it is written.
+/// Draft as it is written. Line 0 of the article is none: a value that a person gave has no line.
 #[derive(Default)]
 struct DraftWriter {
     text: String,
@@ -86,70 +81,97 @@ struct DraftWriter {
 }
 
 impl DraftWriter {
-    fn line(&mut self, text: &str, origin: Option<u32>) {
+    fn line(&mut self, text: &str, origin: u32) {
         self.text.push_str(text);
         self.text.push('\n');
-        self.origins.push(origin);
+        self.origins.push(Some(origin).filter(|line| *line > 0));
     }
 
-    fn blank(&mut self) {
-        self.line("", None);
+    fn key(&mut self, key: &str, value: &str, origin: u32) {
+        self.line(&format!("{key} = {}", quoted(value)), origin);
+    }
+
+    /// Adds a list on one line.
+    fn list<T: Display>(&mut self, key: &str, values: &[Located<T>]) {
+        if let Some(first) = values.first() {
+            let values = values.iter().map(|value| quoted(&value.value.to_string()));
+            let values: Vec<String> = values.collect();
+            self.line(&format!("{key} = [{}]", values.join(", ")), first.line);
+        }
+    }
+
+    /// Adds a list with a line for each text.
+    fn texts(&mut self, key: &str, texts: &[Located<String>], origin: u32) {
+        if texts.is_empty() {
+            return;
+        }
+        self.line(&format!("{key} = ["), origin);
+        for text in texts {
+            self.line(&format!("  {},", quoted(&text.value)), text.line);
+        }
+        self.line("]", 0);
+    }
+
+    /// Adds an open question to the report only, since the draft has a `TODO` as a value.
+    fn report(&mut self, line: u32, message: impl Into<String>) {
+        let line = Some(line).filter(|line| *line > 0);
+        let message = message.into();
+        self.open.push(OpenQuestion { line, message });
     }
 
     /// Adds an open question, as a comment and as an entry of the report.
-    fn todo(&mut self, message: &str, line: Option<u32>) {
-        let place = line
-            .map(|line| format!(" (article, line {line})"))
-            .unwrap_or_default();
-        self.line(&format!("# TODO {}{place}", one_line(message)), line);
-        self.open.push(OpenQuestion {
-            line,
-            message: message.to_owned(),
-        });
+    fn todo(&mut self, message: &str, line: u32) {
+        self.comment(message, line);
+        self.report(line, message);
     }
 
-    fn key(&mut self, key: &str, value: &Located<String>) {
-        self.line(
-            &format!("{key} = {}", quoted(&value.value)),
-            // A value that a person gave has no line.
-            Some(value.line).filter(|line| *line > 0),
-        );
+    fn comment(&mut self, message: &str, line: u32) {
+        // A comment ends with its line.
+        let message = message.replace(char::is_control, " ");
+        let place = match line {
+            0 => String::new(),
+            line => format!(" (article, line {line})"),
+        };
+        self.line(&format!("# TODO {message}{place}"), line);
+    }
+
+    fn todos(&mut self, open: &[OpenQuestion]) {
+        for open in open {
+            self.todo(&open.message, open.line.unwrap_or_default());
+        }
     }
 
     /// Adds a key that is required.
-    fn required(&mut self, key: &str, value: Option<&Located<String>>, description: &str) {
+    fn required<T: Display>(&mut self, key: &str, value: Option<&Located<T>>, description: &str) {
         match value {
-            Some(value) => self.key(key, value),
+            Some(value) => self.key(key, &value.value.to_string(), value.line),
             None => {
-                self.line(
-                    &format!("{key} = {}", quoted(&format!("TODO {description}"))),
-                    None,
+                self.key(key, &format!("TODO {description}"), 0);
+                self.report(
+                    0,
+                    format!("`{key}`: the article does not give {description}"),
                 );
-                self.open.push(OpenQuestion {
-                    line: None,
-                    message: format!("`{key}`: the article does not give {description}"),
-                });
             }
         }
     }
 
-    fn head(&mut self, identity: &ArticleIdentity) {
-        let kb = identity
-            .kb
-            .as_ref()
-            .map_or("an article".to_owned(), |kb| kb.value.to_string());
+    fn head(&mut self, facts: &ArticleFacts, kb: Option<&str>) {
+        let kb = kb.unwrap_or("an article");
         self.line(
             &format!(
                 "# Draft from the text of {kb}: compare every line with the article, decide what is open, and then run"
             ),
-            None,
+            0,
         );
         self.line(
             "# `rollup validate`. Names, sizes, dates and their spelling are the vendor's.",
-            None,
+            0,
         );
-        self.line("schema = 1", None);
-        self.blank();
+        self.line("schema = 1", 0);
+        self.line("", 0);
+        if let Some(line) = facts.unclosed_at {
+            self.todo("a comment, a script or another hidden element is never closed, so nothing below it was read; save the page again", line);
+        }
     }
 
     fn rollup(&mut self, facts: &ArticleFacts) {
@@ -159,144 +181,78 @@ impl DraftWriter {
             issues,
             ..
         } = facts;
-        self.line("[rollup]", None);
-        let kb = identity
-            .kb
-            .as_ref()
-            .map(|kb| Located::new(kb.value.to_string(), kb.line));
-        self.required("kb", kb.as_ref(), "the KB number of the rollup");
+        self.line("[rollup]", 0);
+        self.required("kb", identity.kb.as_ref(), "the KB number of the rollup");
         self.required("title", identity.title.as_ref(), "the title of the rollup");
         self.required(
             "product",
             identity.product.as_ref(),
             "the product that is updated",
         );
-        match identity.versions.first() {
-            Some(first) => {
-                let versions: Vec<_> = identity
-                    .versions
-                    .iter()
-                    .map(|version| quoted(&version.value))
-                    .collect();
-                self.line(
-                    &format!("product_versions = [{}]", versions.join(", ")),
-                    Some(first.line),
-                );
-            }
-            None => {
-                self.line("product_versions = [\"TODO\"]", None);
-                self.open.push(OpenQuestion {
-                    line: None,
-                    message:
-                        "`product_versions`: the article does not give the versions of the product"
-                            .to_owned(),
-                });
-            }
+        if identity.versions.is_empty() {
+            self.line("product_versions = [\"TODO\"]", 0);
+            let message =
+                "`product_versions`: the article does not give the versions of the product";
+            self.report(0, message);
         }
-        identity
-            .scope
-            .iter()
-            .for_each(|scope| self.key("scope", scope));
+        self.list("product_versions", &identity.versions);
+        if let Some(scope) = &identity.scope {
+            self.key("scope", &scope.value, scope.line);
+        }
         if let Some(day) = &identity.released {
-            self.line(&format!("released = {}", day.value), Some(day.line));
+            self.line(&format!("released = {}", day.value), day.line);
         }
-        for (key, list) in [
-            ("includes", &relations.includes),
-            ("replaces", &relations.replaces),
-            ("requires", &relations.requires),
-        ] {
-            if let Some(first) = list.first() {
-                let numbers: Vec<_> = list
-                    .iter()
-                    .map(|kb| quoted(&kb.value.to_string()))
-                    .collect();
-                self.line(
-                    &format!("{key} = [{}]", numbers.join(", ")),
-                    Some(first.line),
-                );
-            }
+        self.list("includes", &relations.includes);
+        self.list("replaces", &relations.replaces);
+        self.list("requires", &relations.requires);
+        self.texts("fixes", &issues.fixes, 0);
+        self.texts("notes", &issues.notes, 0);
+        for open in [&identity.open, &relations.open, &issues.open] {
+            self.todos(open);
         }
-        self.texts("fixes", &issues.fixes);
-        self.texts("notes", &issues.notes);
-        for open in identity
-            .open
-            .iter()
-            .chain(&relations.open)
-            .chain(&issues.open)
-        {
-            self.todo(&open.message, open.line);
-        }
-    }
-
-    fn texts(&mut self, key: &str, texts: &[Located<String>]) {
-        if texts.is_empty() {
-            return;
-        }
-        self.line(&format!("{key} = ["), None);
-        texts
-            .iter()
-            .for_each(|text| self.line(&format!("  {},", quoted(&text.value)), Some(text.line)));
-        self.line("]", None);
     }
 
     fn article(&mut self, identity: &ArticleIdentity) {
-        self.blank();
-        self.line("[article]", None);
-        match &identity.url {
-            Some(url) if identity.url_is_derived => self.line(
-                &format!(
-                    "url = {}    # derived from the address of another article",
-                    quoted(&url.value)
-                ),
-                Some(url.line),
-            ),
-            Some(url) => self.key("url", url),
-            // The key may be left out, and an address that the article does not give cannot be
-            // decided.
-            None => {}
+        self.line("", 0);
+        self.line("[article]", 0);
+        // The keys may be left out, and an address that the article does not give cannot be decided.
+        if let Some(url) = &identity.url {
+            let remark = match identity.url_is_derived {
+                true => "    # derived from the address of another article",
+                false => "",
+            };
+            self.line(&format!("url = {}{remark}", quoted(&url.value)), url.line);
         }
-        if let Some(revision) = &identity.revision {
-            self.key(
-                "revision",
-                &Located::new(revision.value.to_string(), revision.line),
-            );
+        let mut missing = Vec::new();
+        if identity.released.is_none() {
+            missing.push("`released`");
         }
-        if let Some(day) = &identity.reviewed {
-            self.line(&format!("reviewed = {}", day.value), Some(day.line));
+        match &identity.revision {
+            Some(revision) => self.key("revision", &revision.value.to_string(), revision.line),
+            None => missing.push("`revision`, which then counts as 1.0"),
         }
-        let missing = [
-            (identity.released.is_none(), "`released`"),
-            (
-                identity.revision.is_none(),
-                "`revision`, which then counts as 1.0",
-            ),
-            (identity.reviewed.is_none(), "`reviewed`"),
-        ];
-        let missing: Vec<&str> = missing
-            .into_iter()
-            .filter(|(is_missing, _)| *is_missing)
-            .map(|(_, key)| key)
-            .collect();
+        match &identity.reviewed {
+            Some(day) => self.line(&format!("reviewed = {}", day.value), day.line),
+            None => missing.push("`reviewed`"),
+        }
         if !missing.is_empty() {
             self.todo(
                 &format!("the article does not give {}", missing.join(", ")),
-                None,
+                0,
             );
         }
     }
 
     fn prerequisites(&mut self, prerequisites: &Prerequisites) {
         for Located { value, line } in &prerequisites.entries {
-            self.blank();
-            for open in prerequisites.open.iter().filter(|open| {
-                open.line == Some(*line) && matches!(value, ArticlePrerequisite::Confirm { .. })
-            }) {
-                self.line(
-                    &format!("# TODO {} (article, line {line})", one_line(&open.message)),
-                    Some(*line),
-                );
+            let line = *line;
+            self.line("", 0);
+            if let ArticlePrerequisite::Confirm { .. } = value {
+                let open = prerequisites.open.iter();
+                for open in open.filter(|open| open.line == Some(line)) {
+                    self.comment(&open.message, line);
+                }
             }
-            let line = Some(*line);
             self.line("[[prerequisites]]", line);
             match value {
                 ArticlePrerequisite::Product {
@@ -304,17 +260,16 @@ impl DraftWriter {
                     service_pack,
                     on,
                 } => {
-                    self.line(&format!("product = {}", quoted(product)), line);
+                    self.key("product", product, line);
                     self.line(&format!("service_pack = {service_pack}                 # or later, on every server that has the product"), line);
-                    on.iter()
-                        .for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
+                    if let Some(on) = on {
+                        self.key("on", on, line);
+                    }
                 }
-                ArticlePrerequisite::Item(item) => {
-                    self.line(&format!("item = {}", quoted(item)), line)
-                }
+                ArticlePrerequisite::Item(item) => self.key("item", item, line),
                 ArticlePrerequisite::Confirm { id, question } => {
-                    self.line(&format!("confirm = {}", quoted(question)), line);
-                    self.line(&format!("id = {}", quoted(id)), line);
+                    self.key("confirm", question, line);
+                    self.key("id", id, line);
                 }
             }
         }
@@ -322,227 +277,158 @@ impl DraftWriter {
     }
 
     fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep]) {
-        let at = Some(step.line);
-        self.blank();
+        let at = step.line;
+        self.line("", 0);
         for todo in &step.todo {
-            self.todo(
-                &format!("step `{}`: {}", step.id, todo.value),
-                Some(todo.line),
-            );
+            self.todo(&format!("step `{}`: {}", step.id, todo.value), todo.line);
         }
         self.line("[[steps]]", at);
-        self.line(&format!("id = {}", quoted(&step.id)), at);
-        step.title
-            .iter()
-            .for_each(|title| self.line(&format!("title = {}", quoted(title)), at));
+        self.key("id", &step.id, at);
+        if let Some(title) = &step.title {
+            self.key("title", title, at);
+        }
+        self.key("action", step.action.keyword(), at);
         match &step.action {
-            StepAction::Batch(kind, selection) => self.batch(*kind, selection, at),
+            StepAction::Batch(_, selection) => {
+                self.batch(step.action.keyword(), selection, at);
+            }
             StepAction::Reinstall(of) => {
-                self.line("action = \"install\"", at);
-                let id = of
-                    .and_then(|of| steps.get(of))
-                    .map_or("TODO", |step| step.id.as_str());
-                self.line(&format!("removed_by = {}", quoted(id)), at);
+                let of = of.and_then(|of| steps.get(of));
+                self.key("removed_by", of.map_or("TODO", |step| &step.id), at);
             }
             StepAction::Copy { files, to, on } => {
-                self.line("action = \"copy\"", at);
-                self.line(&format!("to = {}", quoted(to)), at);
+                self.key("to", to, at);
                 self.servers(on.as_ref(), at);
                 self.files(files, at);
             }
             StepAction::Run { files, on } => {
-                self.line("action = \"run\"", at);
                 self.servers(on.as_ref(), at);
                 self.files(files, at);
             }
-            StepAction::Service { verb, service, on } => {
-                self.line(&format!("action = {}", quoted(verb.keyword())), at);
-                self.line(&format!("service = {}", quoted(service)), at);
+            StepAction::Service { service, on, .. } => {
+                self.key("service", service, at);
                 self.servers(on.as_ref(), at);
             }
             StepAction::Manual(work) => self.manual_work(work, at),
         }
     }
 
-    fn manual_work(&mut self, work: &ManualWork, at: Option<u32>) {
-        self.line("action = \"manual\"", at);
-        work.role().iter().for_each(|role| self.key("on", role));
-        self.line(
-            &format!("instructions = {}", quoted(&instructions(&work.lines))),
-            at,
-        );
-        if !work.files.is_empty() {
-            self.files(&work.files, at);
+    fn manual_work(&mut self, work: &ManualWork, at: u32) {
+        if let Some(role) = work.role() {
+            self.key("on", &role.value, role.line);
         }
-        work.undo.iter().for_each(|undo| self.key("undo", undo));
+        let lines = &work.lines;
+        let place = [lines.first(), lines.last()].map(|line| line.map_or(0, |line| line.line));
+        let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
+        let place = lines_text(place.into());
+        let instructions = format!("Article, {place}: {}", texts.join(" / "));
+        self.key("instructions", &instructions, at);
+        self.texts("files", &work.files, at);
+        if let Some(undo) = &work.undo {
+            self.key("undo", &undo.value, undo.line);
+        }
         if work.optional {
             self.line("optional = true", at);
         }
     }
 
-    fn servers(&mut self, servers: Option<&StepServers>, at: Option<u32>) {
+    fn servers(&mut self, servers: Option<&StepServers>, at: u32) {
         if let Some(StepServers { role, platform }) = servers {
-            self.line(&format!("on = {}", quoted(role)), at);
-            platform
-                .iter()
-                .for_each(|platform| self.line(&format!("platform = {}", quoted(platform)), at));
+            self.key("on", role, at);
+            if let Some(platform) = platform {
+                self.key("platform", platform, at);
+            }
         }
     }
 
-    fn batch(&mut self, kind: QueuedAction, selection: &ItemSelection, at: Option<u32>) {
-        let action = match kind {
-            QueuedAction::Uninstall => "uninstall",
-            QueuedAction::Install => "install",
-            QueuedAction::Initialize => "initialize",
-        };
-        self.line(&format!("action = {}", quoted(action)), at);
+    fn batch(&mut self, action: &str, selection: &ItemSelection, at: u32) {
         if selection.is_empty() {
             self.line("groups = [\"TODO the groups\"]", at);
-            self.open.push(OpenQuestion {
-                line: at,
-                message: format!(
-                    "the article names no items and no groups for the step `{action}`"
-                ),
-            });
+            self.report(
+                at,
+                format!("the article names no items and no groups for the step `{action}`"),
+            );
         }
         for (group, names) in &selection.items {
-            self.line(
-                &format!("items.{} = [", quoted(&group.value)),
-                Some(group.line),
-            );
-            names.iter().for_each(|name| {
-                self.line(&format!("  {},", quoted(&name.value)), Some(name.line))
-            });
-            self.line("]", None);
+            let key = format!("items.{}", quoted(&group.value));
+            self.texts(&key, names, group.line);
         }
-        if let Some(first) = selection.groups.first() {
-            let groups: Vec<_> = selection
-                .groups
-                .iter()
-                .map(|group| quoted(&group.value))
-                .collect();
-            self.line(
-                &format!("groups = [{}]", groups.join(", ")),
-                Some(first.line),
-            );
-        }
-        self.parameters(&selection.parameters);
-    }
-
-    fn parameters(&mut self, given: &[Parameter]) {
+        self.list("groups", &selection.groups);
         let mut procedures: BTreeMap<&str, Vec<&Parameter>> = BTreeMap::new();
-        for parameter in given {
-            procedures
-                .entry(&parameter.procedure)
-                .or_default()
-                .push(parameter);
+        for given in &selection.parameters {
+            procedures.entry(&given.procedure).or_default().push(given);
         }
         for (procedure, given) in procedures {
-            let value = |given: &&Parameter| {
-                format!("{} = {}", key(&given.name), quoted(&given.value.value))
-            };
-            let values: Vec<_> = given.iter().map(value).collect();
-            let line = given.first().map(|given| given.value.line);
-            self.line(
-                &format!(
-                    "parameters.{} = {{ {} }}",
-                    quoted(procedure),
-                    values.join(", ")
-                ),
-                line,
-            );
+            let line = given[0].value.line;
+            let values = given
+                .iter()
+                .map(|given| format!("{} = {}", quoted(&given.name), quoted(&given.value.value)));
+            let values = values.collect::<Vec<_>>().join(", ");
+            let procedure = quoted(procedure);
+            self.line(&format!("parameters.{procedure} = {{ {values} }}"), line);
         }
     }
 
-    fn files(&mut self, names: &[Located<String>], at: Option<u32>) {
+    fn files(&mut self, names: &[Located<String>], at: u32) {
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
-            self.open.push(OpenQuestion {
-                line: at,
-                message: "the article does not name the files of this step".to_owned(),
-            });
-            return;
+            let message = "the article does not name the files of this step";
+            self.report(at, message);
         }
-        self.line("files = [", at);
-        names
-            .iter()
-            .for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
-        self.line("]", None);
-    }
-
-    /// Adds questions about the procedure as a whole.
-    fn questions(&mut self, open: &[OpenQuestion]) {
-        if !open.is_empty() {
-            self.blank();
-        }
-        for open in open {
-            self.todo(&open.message, open.line);
-        }
+        self.texts("files", names, at);
     }
 
     fn no_steps(&mut self) {
-        self.blank();
+        self.line("", 0);
         self.todo(
             "no installation steps were found: there is no heading such as `Installation information`, and no numbered \
              step of the console",
-            None,
+            0,
         );
-        self.line("[[steps]]", None);
-        self.line("id = \"manual\"", None);
-        self.line("action = \"manual\"", None);
-        self.line(
-            "instructions = \"TODO no installation steps were found in the article\"",
-            None,
-        );
+        self.line("[[steps]]", 0);
+        self.key("id", "manual", 0);
+        self.key("action", "manual", 0);
+        let instructions = "TODO no installation steps were found in the article";
+        self.key("instructions", instructions, 0);
     }
 
     fn payload(&mut self, table: &ArticleTable, steps: &[ArticleStep]) {
-        self.blank();
+        self.line("", 0);
         if table.rows.is_empty() && !table.unread {
             self.todo(
                 "no file table was found: no line names its columns, such as `File name`, `Size`, `Date`",
-                None,
+                0,
             );
         }
-        for open in &table.open {
-            self.todo(&open.message, open.line);
-        }
+        self.todos(&table.open);
+        let head = table.head.unwrap_or_default();
         self.line(
             "[payload]                        # sizes in bytes, times in UTC",
-            table.head,
+            head,
         );
         if table.rows.is_empty() {
-            self.line("files = []", None);
+            self.line("files = []", 0);
             return;
         }
-        let deployed = deployed(steps);
-        let known: BTreeSet<CaseFolded> = table
-            .rows
-            .iter()
-            .map(|row| CaseFolded::of(&row.value.name))
-            .collect();
-        self.line("files = [", table.head);
-        let width = table
-            .rows
-            .iter()
-            .map(|row| quoted(&row.value.name).chars().count())
-            .max()
-            .unwrap_or_default()
-            .min(60);
+        let files = steps.iter().flat_map(|step| step.action.files());
+        let mut deployed: BTreeSet<CaseFolded> =
+            files.map(|file| CaseFolded::of(&file.value)).collect();
+        let rows = table.rows.iter();
+        let names = rows.map(|row| quoted(&row.value.name).chars().count());
+        let width = names.max().unwrap_or_default().min(60) + 1;
+        self.line("files = [", head);
+        let used = deployed.clone();
         for Located { value: row, line } in &table.rows {
             let name = CaseFolded::of(&row.name);
-            self.row(row, *line, width, deployed.contains(&name));
+            deployed.remove(&name);
+            self.row(row, *line, width, used.contains(&name));
         }
-        self.line("]", None);
+        self.line("]", 0);
         self.pins(table);
-        for name in deployed.into_iter().filter(|name| !known.contains(name)) {
-            self.open.push(OpenQuestion {
-                line: None,
-                message: format!(
-                    "`{}` is copied or run, but is missing from the file table",
-                    name.as_str()
-                ),
-            });
+        for name in deployed {
+            let name = name.as_str();
+            let message = format!("`{name}` is copied or run, but is missing from the file table");
+            self.report(0, message);
         }
     }
 
@@ -551,80 +437,35 @@ impl DraftWriter {
         if table.pins.is_empty() {
             return;
         }
-        self.blank();
-        self.line("[payload.sha256]                 # documented by the article, not computed from a payload", None);
-        for Located {
-            value: (name, hash),
-            line,
-        } in &table.pins
-        {
-            self.line(&format!("{} = {}", quoted(name), quoted(hash)), Some(*line));
+        self.line("", 0);
+        self.line("[payload.sha256]                 # documented by the article, not computed from a payload", 0);
+        for pin in &table.pins {
+            let (name, hash) = &pin.value;
+            self.key(&quoted(name), hash, pin.line);
         }
     }
 
     fn row(&mut self, row: &ArticleRow, line: u32, width: usize, is_used: bool) {
-        let name = format!("{},", quoted(&row.name));
-        let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
-        let mut key = |key: &str, value: Option<String>| {
+        let text = |value: &Option<String>| value.as_deref().map(quoted);
+        let fields = [
+            ("size", row.size.map(|size| grouped(size, '_'))),
+            ("modified", row.modified.clone()),
+            ("version", text(&row.version)),
+            ("platform", text(&row.platform)),
+        ];
+        let mut written = format!("{:<width$}", format!("{},", quoted(&row.name)));
+        for (key, value) in fields {
             if let Some(value) = value {
-                let _ = write!(text, " {key} = {value},");
+                written.push_str(&format!(" {key} = {value},"));
             }
-        };
-        key("size", row.size.map(|size| grouped(size, '_')));
-        key("modified", row.modified.clone());
-        key("version", row.version.as_deref().map(quoted));
-        key("platform", row.platform.as_deref().map(quoted));
-        let text = text.trim_end().trim_end_matches(',');
-        let mut remarks = Vec::new();
-        if !is_used {
-            remarks.push("not used by any step".to_owned());
         }
-        remarks.extend(row.settled.clone());
-        let remark = if remarks.is_empty() {
-            String::new()
-        } else {
-            format!("  # {}", remarks.join("; "))
-        };
-        self.line(&format!("{text} }},{remark}"), Some(line));
+        let written = written.trim_end().trim_end_matches(',');
+        let unused = (!is_used).then_some("not used by any step");
+        let remarks: Vec<&str> = unused.into_iter().chain(row.settled.as_deref()).collect();
+        let mark = if remarks.is_empty() { "" } else { "  # " };
+        let remarks = remarks.join("; ");
+        self.line(&format!("  {{ name = {written} }},{mark}{remarks}"), line);
     }
-}
-
-/// Returns folded names of the files that steps copy or run.
-fn deployed(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
-    let mut names = BTreeSet::new();
-    for step in steps {
-        let files = match &step.action {
-            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => files,
-            StepAction::Manual(work) => &work.files,
-            _ => continue,
-        };
-        names.extend(files.iter().map(|file| CaseFolded::of(&file.value)));
-    }
-    names
-}
-
-/// Returns the text of a manual step: the numbers of the article's lines, and their texts.
-fn instructions(lines: &[Located<String>]) -> String {
-    let (first, last) = (
-        lines.first().map_or(0, |line| line.line),
-        lines.last().map_or(0, |line| line.line),
-    );
-    let place = if first == last {
-        format!("line {first}")
-    } else {
-        format!("lines {first}-{last}")
-    };
-    let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
-    format!("Article, {place}: {}", texts.join(" / "))
-}
-
-/// Returns a key as TOML writes it: bare if it can be.
-fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// Returns a text as TOML writes it.
@@ -642,11 +483,4 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-/// Replaces control characters by spaces, since a comment ends with its line.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }

@@ -1,8 +1,10 @@
 //! Effects of related commands: targets are selected, then a command for them is chosen.
 
-use super::commands::{ArticleCommand, ClauseContext, Files, QueuedAction, ServerScope, Services};
+use super::commands::{
+    Act, ArticleCommand, ClauseContext, Objects, QueuedAction, ServerScope, service_verb,
+};
 use super::targets::{self, Targets};
-use rollup_names::ServiceVerb;
+use super::text::{ends, has, is};
 
 /// Reason why a click on something that is not a command needs no step.
 pub(super) const ONLY_OPENS: &str = "it only opens something on the screen";
@@ -35,20 +37,7 @@ pub(super) enum Effect {
     },
     /// Runs the queue.
     Start,
-    Service {
-        verb: ServiceVerb,
-        services: Services,
-        on: ServerScope,
-    },
-    Copy {
-        files: Files,
-        to: String,
-        on: ServerScope,
-    },
-    Run {
-        files: Files,
-        on: ServerScope,
-    },
+    Act(Act, Objects, ServerScope),
 }
 
 /// Reader of related commands.
@@ -87,13 +76,15 @@ impl EffectReader {
     pub(super) fn sentence(&mut self, commands: Vec<ArticleCommand>) -> Option<()> {
         let mut sentence = Sentence::default();
         for command in commands {
-            let answers = matches!(&command, ArticleCommand::Choose(button) if is_button(&button.to_lowercase()));
-            if sentence.message && !answers && !matches!(command, ArticleCommand::Needless(_)) {
+            let answers = match &command {
+                ArticleCommand::Choose(button) => is(&button.to_lowercase(), BUTTONS),
+                command => matches!(command, ArticleCommand::Needless(_)),
+            };
+            if sentence.message && !answers {
                 return None;
             }
-            if !matches!(command, ArticleCommand::Expand(_)) && !sentence.expanded.is_empty() {
-                self.found
-                    .push(Effect::Expand(std::mem::take(&mut sentence.expanded)));
+            if !matches!(command, ArticleCommand::Expand(_)) {
+                self.expand(&mut sentence);
             }
             match command {
                 ArticleCommand::Context(context) => self.context(context, &mut sentence)?,
@@ -104,21 +95,31 @@ impl EffectReader {
                 }
                 ArticleCommand::Choose(_) if sentence.submenu => sentence.submenu = false,
                 ArticleCommand::Choose(command) => {
-                    sentence.submenu = self.choose(&command, sentence.here)?
+                    sentence.submenu = self.choose(&command, sentence.here)?;
                 }
                 ArticleCommand::Type { value, into } => {
-                    self.typed(value, into.or_else(|| sentence.into.take())?)?
+                    let name = into.or_else(|| sentence.into.take())?;
+                    // It is a parameter of the one procedure that was chosen last.
+                    let is_one =
+                        matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
+                    (self.procedure && is_one).then_some(())?;
+                    self.found.push(Effect::Parameter { name, value });
                 }
                 command => self.act(command)?,
             }
         }
-        if !sentence.expanded.is_empty() {
-            self.found.push(Effect::Expand(sentence.expanded));
-        }
+        self.expand(&mut sentence);
         if let Some(from) = sentence.how {
             self.drop_repeated(from);
         }
         Some(())
+    }
+
+    fn expand(&mut self, sentence: &mut Sentence) {
+        if !sentence.expanded.is_empty() {
+            let expanded = std::mem::take(&mut sentence.expanded);
+            self.found.push(Effect::Expand(expanded));
+        }
     }
 
     fn context(&mut self, context: ClauseContext, sentence: &mut Sentence) -> Option<()> {
@@ -147,12 +148,6 @@ impl EffectReader {
         Some(())
     }
 
-    /// Takes a value in a box, which is a parameter of the one procedure that was chosen last.
-    fn typed(&mut self, value: String, name: String) -> Option<()> {
-        let one = matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
-        (self.procedure && one).then(|| self.found.push(Effect::Parameter { name, value }))
-    }
-
     /// Takes a command that is understood without another one.
     fn act(&mut self, command: ArticleCommand) -> Option<()> {
         let effect = match command {
@@ -165,31 +160,18 @@ impl EffectReader {
                 self.servers(on);
                 Effect::Needless(ONLY_OPENS)
             }
-            ArticleCommand::Queue(_, Targets::Following) if !self.members => return None,
+            ArticleCommand::Act(_, Objects::Following, _)
+            | ArticleCommand::Queue(_, Targets::Following)
+                if !self.members =>
+            {
+                return None;
+            }
             ArticleCommand::Queue(_, Targets::Same | Targets::ByKind) => return None,
             ArticleCommand::Queue(kind, targets) => {
                 self.queue(kind, targets, false);
                 return Some(());
             }
-            ArticleCommand::Service {
-                services: Services::Following,
-                ..
-            }
-            | ArticleCommand::Copy {
-                files: Files::Following,
-                ..
-            }
-            | ArticleCommand::Run {
-                files: Files::Following,
-                ..
-            } if !self.members => {
-                return None;
-            }
-            ArticleCommand::Service { verb, services, on } => {
-                Effect::Service { verb, services, on }
-            }
-            ArticleCommand::Copy { files, to, on } => Effect::Copy { files, to, on },
-            ArticleCommand::Run { files, on } => Effect::Run { files, on },
+            ArticleCommand::Act(act, objects, on) => Effect::Act(act, objects, on),
             // A step that ran on servers of one role has not run on those of another.
             ArticleCommand::Repeat { on }
                 if on.role.is_some() && self.role.is_some() && on.role != self.role =>
@@ -200,13 +182,7 @@ impl EffectReader {
                 Effect::Needless("a step runs on every server of its role")
             }
             ArticleCommand::Needless(why) => Effect::Needless(why),
-            ArticleCommand::Unknown
-            | ArticleCommand::ExpandByKind
-            | ArticleCommand::Context(_)
-            | ArticleCommand::Expand(_)
-            | ArticleCommand::Point(_)
-            | ArticleCommand::Choose(_)
-            | ArticleCommand::Type { .. } => return None,
+            _ => return None,
         };
         self.found.push(effect);
         Some(())
@@ -226,25 +202,23 @@ impl EffectReader {
     /// item gives its position more exactly.
     fn drop_repeated(&mut self, from: usize) {
         let mut hows = self.found.split_off(from);
-        let changed: Vec<&Services> = self
-            .found
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Service { services, .. } => Some(services),
-                _ => None,
-            })
-            .collect();
-        hows.retain(|effect| !matches!(effect, Effect::Service { services, .. } if changed.contains(&services)));
-        let queues = |kind: QueuedAction| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
-        for kind in [
-            QueuedAction::Uninstall,
-            QueuedAction::Install,
-            QueuedAction::Initialize,
-        ] {
-            if hows.iter().any(queues(kind)) {
-                self.found.retain(|effect| !queues(kind)(effect));
-            }
-        }
+        hows.retain(|how| {
+            let is_same = |known: &Effect| match (known, how) {
+                (
+                    Effect::Act(Act::Service(_), known, _),
+                    Effect::Act(Act::Service(_), services, _),
+                ) => known == services,
+                _ => false,
+            };
+            !self.found.iter().any(is_same)
+        });
+        self.found.retain(|known| {
+            let is_same = |how: &Effect| match (known, how) {
+                (Effect::Queue { kind, .. }, Effect::Queue { kind: how, .. }) => kind == how,
+                _ => false,
+            };
+            !hows.iter().any(is_same)
+        });
         self.found.append(&mut hows);
     }
 
@@ -256,120 +230,72 @@ impl EffectReader {
     /// Takes a command of a menu; returns whether its second menu may follow.
     fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
         let lower = command.to_lowercase();
-        let known = MENU
-            .iter()
-            .find(|(name, _)| lower.starts_with(name) && (*name != "remove" || lower == "remove"));
-        let Some((_, kind)) = known else {
-            return self.choose_other(command, &lower, here);
-        };
-        match kind {
-            MenuCommand::Start => self.found.push(Effect::Start),
-            MenuCommand::Verify => self
-                .found
-                .push(Effect::Needless("rollup verifies installed items itself")),
-            MenuCommand::Queue(kind) => {
-                // The menus of other programs have such commands, too.
-                let places = [" menu", " tab", " toolbar"];
-                if places.iter().any(|place| lower.contains(place)) {
-                    return None;
-                }
-                let is_group = ["in this group", "in the group"]
-                    .iter()
-                    .any(|group| lower.contains(group));
-                self.queue(
-                    *kind,
-                    self.pointed.clone()?,
-                    is_group && *kind != QueuedAction::Initialize,
-                );
-                if *kind == QueuedAction::Install && lower.contains("from which") {
-                    self.found.push(Effect::Doubt(ONLY_WHERE_REMOVED));
-                }
+        let mut menu = MENU.iter();
+        let known = menu.find(|(name, _)| lower.starts_with(name));
+        if lower.starts_with("start deployment") {
+            self.found.push(Effect::Start);
+        } else if lower.starts_with("verify") {
+            let why = "rollup verifies installed items itself";
+            self.found.push(Effect::Needless(why));
+        } else if let Some((name, kind)) = known
+            && (*name != "remove" || lower == "remove")
+        {
+            // The menus of other programs have such commands, too.
+            if has(&lower, " menu| tab| toolbar") {
+                return None;
             }
+            let is_group = has(&lower, "in this group|in the group");
+            let groups = is_group && *kind != QueuedAction::Initialize;
+            self.queue(*kind, self.pointed.clone()?, groups);
+            if *kind == QueuedAction::Install && lower.contains("from which") {
+                self.found.push(Effect::Doubt(ONLY_WHERE_REMOVED));
+            }
+        } else {
+            return self.choose_other(command, &lower, here).map(|()| false);
         }
-        Some(["install on server", "execute"].contains(&lower.as_str()))
+        Some(is(&lower, "install on server|execute"))
     }
 
     /// Takes a command that is not one of the console's own: it changes a service, or opens something.
-    fn choose_other(&mut self, command: &str, lower: &str, here: bool) -> Option<bool> {
-        let verb =
-            service_verb(lower).filter(|_| here || self.pointed.is_some() && lower != "start");
-        if let Some(verb) = verb {
+    fn choose_other(&mut self, command: &str, lower: &str, here: bool) -> Option<()> {
+        if let Some(verb) = service_verb(lower)
+            && (here || self.pointed.is_some() && lower != "start")
+        {
             let services = match self.pointed.clone()? {
                 Targets::Named(names) => {
-                    Services::Named(names.iter().map(|name| targets::service(name)).collect())
+                    Objects::Named(names.iter().map(|name| targets::service(name)).collect())
                 }
-                Targets::Following => Services::Following,
+                Targets::Following => Objects::Following,
                 _ => return None,
             };
             let on = ServerScope::default();
-            self.found.push(Effect::Service { verb, services, on });
-            return Some(false);
+            self.found
+                .push(Effect::Act(Act::Service(verb), services, on));
+            return Some(());
         }
         let is_name = command.starts_with(char::is_uppercase) && !lower.contains(" check box");
-        let is_place = lower.ends_with(" menu") || lower.ends_with(" tab");
-        if !is_button(lower) {
-            if here || !is_name && !is_place {
+        if !is(lower, BUTTONS) {
+            if here || !is_name && !ends(lower, " menu| tab") {
                 return None;
             }
             // A node or a menu; the next command may be for it.
             if is_name {
-                let node = Targets::Named(vec![command.to_owned()]);
-                self.pointed = Some(node.clone());
-                self.found.push(Effect::Point(node));
+                self.point(Targets::Named(vec![command.to_owned()]))?;
             }
         }
         self.found.push(Effect::Needless(ONLY_OPENS));
-        Some(false)
+        Some(())
     }
 }
 
-/// Commands of the console's menus.
-enum MenuCommand {
-    Start,
-    Queue(QueuedAction),
-    Verify,
-}
-
-/// Names that the commands begin with; `remove` is one alone.
-const MENU: [(&str, MenuCommand); 6] = [
-    ("start deployment", MenuCommand::Start),
-    ("uninstall", MenuCommand::Queue(QueuedAction::Uninstall)),
-    ("remove", MenuCommand::Queue(QueuedAction::Uninstall)),
-    ("install", MenuCommand::Queue(QueuedAction::Install)),
-    ("execute", MenuCommand::Queue(QueuedAction::Initialize)),
-    ("verify", MenuCommand::Verify),
+/// Names that the commands of the console's menus begin with; `remove` is one alone.
+const MENU: [(&str, QueuedAction); 4] = [
+    ("uninstall", QueuedAction::Uninstall),
+    ("remove", QueuedAction::Uninstall),
+    ("install", QueuedAction::Install),
+    ("execute", QueuedAction::Initialize),
 ];
 
-fn service_verb(lower: &str) -> Option<ServiceVerb> {
-    Some(match lower {
-        "shut down" | "shutdown" | "stop" => ServiceVerb::Stop,
-        "start" => ServiceVerb::Start,
-        "restart" | "recycle" => ServiceVerb::Restart,
-        "disable" => ServiceVerb::Disable,
-        "enable" => ServiceVerb::Enable,
-        _ => return None,
-    })
-}
-
-fn is_button(lower: &str) -> bool {
-    matches!(
-        lower,
-        "ok" | "yes"
-            | "no"
-            | "retry"
-            | "next"
-            | "finish"
-            | "close"
-            | "apply"
-            | "save"
-            | "start"
-            | "run"
-            | "continue"
-            | "all programs"
-            | "programs"
-            | "administrative tools"
-            | "accessories"
-            | "command prompt"
-            | "action"
-    )
-}
+/// Buttons, and entries of the Start menu.
+const BUTTONS: &str = "ok|yes|no|retry|next|finish|close|apply|save|start|run|continue|all programs|programs|\
+    administrative tools|accessories|command prompt|action";

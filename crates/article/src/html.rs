@@ -7,6 +7,7 @@ use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use html5gum::{Error, HtmlString, Tokenizer};
 
 use super::lines::{ArticleLine, Marker, line, plain, spaced};
+use super::text::{LazyPattern, is, pattern};
 
 /// Deepest nesting of lists, and of elements that are not read, that is tracked.
 const DEEPEST: usize = 64;
@@ -17,30 +18,15 @@ const WIDEST: usize = 200;
 /// Largest size of all cells, in bytes; in a larger page, cells no longer span others.
 const REPEATED: usize = 1 << 20;
 
-/// Returns whether a text is the source of a page.
+static TAGS: LazyPattern =
+    LazyPattern::new(|| pattern("(?i)<!doctype html|<html|<body|</(?:p|li|td|h1|h2|div)>"));
+
+/// Returns whether a text is the source of a page. An article may show the source of one.
 pub(super) fn is_html(text: &str) -> bool {
-    // An article may show the source of a page.
-    if !text.trim_start().starts_with('<') {
-        return false;
-    }
-    let mut end = text.len().min(64 << 10);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let head = text[..end].to_ascii_lowercase();
-    [
-        "<!doctype html",
-        "<html",
-        "<body",
-        "</p>",
-        "</li>",
-        "</td>",
-        "</h1>",
-        "</h2>",
-        "</div>",
-    ]
-    .iter()
-    .any(|tag| head.contains(tag))
+    let tag = TAGS
+        .find(text)
+        .filter(|_| text.trim_start().starts_with('<'));
+    tag.is_some_and(|tag| tag.start() < 64 << 10)
 }
 
 /// Result of reading a page.
@@ -53,24 +39,20 @@ pub(super) struct SavedPage {
 
 /// Reads a page.
 pub(super) fn read(page: &str) -> SavedPage {
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(page.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
+    let ends: Vec<usize> = page.match_indices('\n').map(|(at, _)| at).collect();
+    let line_at = |at: usize| {
+        let lines = ends.partition_point(|end| *end < at);
+        u32::try_from(lines + 1).unwrap_or(u32::MAX)
+    };
     let mut builder = LineBuilder::default();
-    let tokens = Tokenizer::new_with_emitter(page, {
-        let mut emitter = DefaultEmitter::<usize>::new_with_span();
-        // Scripts and styles are not text.
-        emitter.naively_switch_states(true);
-        emitter
-    });
-    let (mut comment, mut unclosed) = (0, false);
-    for token in tokens {
+    let mut emitter = DefaultEmitter::<usize>::new_with_span();
+    // Scripts and styles are not text.
+    emitter.naively_switch_states(true);
+    let (mut comment, mut is_unclosed) = (0, false);
+    for token in Tokenizer::new_with_emitter(page, emitter) {
         let Ok(token) = token;
         match token {
-            Token::StartTag(tag) => {
-                let number = starts.partition_point(|start| *start <= tag.span.start);
-                builder.start_tag(&tag, number);
-            }
+            Token::StartTag(tag) => builder.start_tag(&tag, line_at(tag.span.start)),
             Token::EndTag(tag) => {
                 let name = name(&tag.name);
                 builder.close(&name);
@@ -79,65 +61,38 @@ pub(super) fn read(page: &str) -> SavedPage {
             Token::String(text) => {
                 let value = String::from_utf8_lossy(&text.value);
                 let blank = value.len() - value.trim_start().len();
-                let number = starts.partition_point(|start| *start <= text.span.start + blank);
-                builder.text(&value, u32::try_from(number).unwrap_or(u32::MAX));
+                builder.text(&value, line_at(text.span.start + blank));
             }
-            Token::Comment(found) => {
-                comment = starts.partition_point(|start| *start <= found.span.start)
-            }
-            Token::Error(error) => unclosed |= error.value == Error::EofInComment,
+            Token::Comment(found) => comment = line_at(found.span.start),
+            Token::Error(error) => is_unclosed |= error.value == Error::EofInComment,
             Token::Doctype(_) => {}
         }
     }
     builder.flush();
     builder.end_title();
     // An unclosed script or template hides everything in it, comments too, so its line comes first.
-    let hidden = builder
-        .unread
-        .first()
-        .map(|(_, line)| *line)
-        .or(unclosed.then_some(comment));
-    let unclosed_at = hidden.map(|line| u32::try_from(line).unwrap_or(u32::MAX));
+    let hidden = builder.unread.first().map(|(_, line)| *line);
     SavedPage {
         lines: builder.lines,
-        unclosed_at,
+        unclosed_at: hidden.or(is_unclosed.then_some(comment)),
     }
-}
-
-impl LineBuilder {
-    /// Reads the beginning of an element on the line of this number.
-    fn start_tag(&mut self, tag: &StartTag<usize>, number: usize) {
-        let attribute = |wanted: &[u8]| {
-            let mut attributes = tag.attributes.iter();
-            let value = attributes.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-            value.map(|(_, value)| String::from_utf8_lossy(&value.value).trim().to_owned())
-        };
-        let name = name(&tag.name);
-        if name == "link" {
-            let address = attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
-            let address = address.and_then(|_| attribute(b"href"));
-            self.address(address, u32::try_from(number).unwrap_or(u32::MAX));
-            return;
-        }
-        self.open(&name);
-        self.hide(&name, number);
-        if name == "td" || name == "th" {
-            let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
-            self.span = (span(b"colspan"), span(b"rowspan"));
-        }
-    }
-}
-
-/// Returns the number of rows or columns that a cell claims.
-fn span(text: &str) -> usize {
-    text.parse()
-        .ok()
-        .filter(|span| (1..=WIDEST).contains(span))
-        .unwrap_or(1)
 }
 
 fn name(name: &HtmlString) -> String {
     String::from_utf8_lossy(name).to_ascii_lowercase()
+}
+
+/// Returns the value of an attribute.
+fn attribute(tag: &StartTag<usize>, wanted: &str) -> Option<String> {
+    let mut attributes = tag.attributes.iter();
+    let (_, value) = attributes.find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))?;
+    Some(String::from_utf8_lossy(&value.value).trim().to_owned())
+}
+
+/// Returns the number of rows or columns that a cell claims.
+fn span(tag: &StartTag<usize>, wanted: &str) -> usize {
+    let span = attribute(tag, wanted).and_then(|span| span.parse().ok());
+    span.filter(|span| (1..=WIDEST).contains(span)).unwrap_or(1)
 }
 
 #[derive(Default)]
@@ -157,7 +112,7 @@ struct LineBuilder {
     /// Name of the page, and its line.
     title: Option<(String, u32)>,
     /// Open elements whose text is not read, each with its line.
-    unread: Vec<(String, usize)>,
+    unread: Vec<(String, u32)>,
     /// Number of open `pre` and `textarea` elements, in which line breaks are line breaks.
     kept: usize,
     /// Cells of the current row.
@@ -173,23 +128,41 @@ struct LineBuilder {
 }
 
 impl LineBuilder {
+    /// Reads the beginning of an element.
+    fn start_tag(&mut self, tag: &StartTag<usize>, line: u32) {
+        let name = name(&tag.name);
+        if name == "link" {
+            let rel = attribute(tag, "rel").unwrap_or_default();
+            let address = attribute(tag, "href").filter(|_| rel.eq_ignore_ascii_case("canonical"));
+            self.address(&address.unwrap_or_default(), line);
+            return;
+        }
+        self.open(&name);
+        // Of the elements whose text is not read, only templates can be nested.
+        let is_open = self.unread.iter().any(|(open, _)| *open == name);
+        if is(&name, "script|style|title|noscript|template")
+            && (name == "template" || !is_open)
+            && self.unread.len() < DEEPEST
+        {
+            self.unread.push((name, line));
+        } else if is(&name, "td|th") {
+            self.span = (span(tag, "colspan"), span(tag, "rowspan"));
+        }
+    }
+
     fn open(&mut self, tag: &str) {
+        if is(tag, "ol|ul|menu|dir|li|h1|h2|h3|h4|h5|h6|table") {
+            self.leave_row();
+            self.flush();
+        }
         match tag {
-            "ol" | "ul" | "menu" | "dir" => {
-                self.leave_row();
-                self.flush();
-                if self.lists.len() < DEEPEST {
-                    self.lists.push(tag == "ol");
-                }
+            "ol" | "ul" | "menu" | "dir" if self.lists.len() < DEEPEST => {
+                self.lists.push(tag == "ol");
             }
             "li" => {
-                self.leave_row();
-                self.flush();
-                let numbered = self.lists.last().copied().unwrap_or(false);
-                self.marker = Some(if numbered {
-                    Marker::Number
-                } else {
-                    Marker::Bullet
+                self.marker = Some(match self.lists.last() {
+                    Some(true) => Marker::Number,
+                    _ => Marker::Bullet,
                 });
             }
             "tr" => {
@@ -200,11 +173,7 @@ impl LineBuilder {
                 self.end_cell();
                 self.cell = true;
             }
-            "br" if self.row.is_some() => self.text.push(' '),
-            "br" => self.flush(),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.leave_row();
-                self.flush();
                 self.heading = true;
                 self.first_level = tag == "h1";
             }
@@ -212,26 +181,13 @@ impl LineBuilder {
                 self.flush();
                 self.kept += 1;
             }
-            "table" => {
-                self.leave_row();
-                self.flush();
-                self.above.clear();
-            }
-            _ if is_block(tag) => self.end_block(),
+            "table" => self.above.clear(),
+            _ if is(tag, BLOCKS) || tag == "br" => self.end_block(),
             _ => {}
         }
     }
 
-    /// Begins an element whose text is not read. Of these elements, only templates can be nested.
-    fn hide(&mut self, tag: &str, line: usize) {
-        let unread = matches!(tag, "script" | "style" | "title" | "noscript" | "template");
-        let again = tag != "template" && self.unread.iter().any(|(open, _)| open == tag);
-        if unread && !again && self.unread.len() < DEEPEST {
-            self.unread.push((tag.to_owned(), line));
-        }
-    }
-
-    /// Ends such an element, and every open one within it.
+    /// Ends an element whose text is not read, and every open one within it.
     fn show(&mut self, tag: &str) {
         if let Some(at) = self.unread.iter().rposition(|(open, _)| open == tag) {
             self.unread.truncate(at);
@@ -239,89 +195,71 @@ impl LineBuilder {
     }
 
     /// Adds the canonical address of the page as a line.
-    fn address(&mut self, address: Option<String>, number: u32) {
-        let Some(address) =
-            address.filter(|address| address.starts_with("http") && address.len() <= 500)
-        else {
-            return;
-        };
-        self.flush();
-        self.number = number;
-        self.block(&address);
-        self.lines
-            .iter_mut()
-            .rev()
-            .take(1)
-            .for_each(|line| line.address = true);
+    fn address(&mut self, address: &str, number: u32) {
+        if address.starts_with("http") && address.len() <= 500 {
+            self.flush();
+            self.number = number;
+            self.block(address);
+            if let Some(line) = self.lines.last_mut() {
+                line.address = true;
+            }
+        }
     }
 
     fn close(&mut self, tag: &str) {
+        if is(tag, "ol|ul|menu|dir|li|h1|h2|h3|h4|h5|h6|pre|textarea") {
+            self.flush();
+        }
         match tag {
+            "li" => self.marker = None,
             "ol" | "ul" | "menu" | "dir" => {
-                self.flush();
                 self.lists.pop();
-                self.marker = None;
-            }
-            "li" => {
-                self.flush();
                 self.marker = None;
             }
             "tr" | "table" => self.end_row(),
             "td" | "th" => self.end_cell(),
-            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.flush();
-                self.heading = false;
-            }
-            "pre" | "textarea" => {
-                self.flush();
-                self.kept = self.kept.saturating_sub(1);
-            }
-            _ if is_block(tag) => self.end_block(),
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.heading = false,
+            "pre" | "textarea" => self.kept = self.kept.saturating_sub(1),
+            _ if is(tag, BLOCKS) => self.end_block(),
             _ => {}
         }
     }
 
     /// Places the name of the page before its text, if no heading in the text is its title.
     fn end_title(&mut self) {
-        let title = self
-            .title
-            .take()
-            .and_then(|(title, number)| line(&plain(&title), number));
+        let title = self.title.take();
+        let title = title.and_then(|(title, number)| line(&plain(&title), number));
         // Of a title that is never closed, the whole page would be the text.
         let is_open = self.unread.iter().any(|(tag, _)| tag == "title");
         let has_title = is_open || self.lines.iter().any(|line| line.title);
-        if let Some(title) = title.filter(|_| !has_title) {
-            self.lines.insert(
-                0,
-                ArticleLine {
-                    title: true,
-                    heading: true,
-                    ..title
-                },
-            );
+        if let Some(mut title) = title.filter(|_| !has_title) {
+            (title.title, title.heading) = (true, true);
+            self.lines.insert(0, title);
         }
     }
 
     fn text(&mut self, text: &str, number: u32) {
-        if self.unread.last().is_some_and(|(tag, _)| tag == "title") && self.title.is_none() {
-            self.title = Some((text.replace('\n', " "), number));
-        }
-        if !self.unread.is_empty() {
+        if let Some((hidden, _)) = self.unread.last() {
+            if hidden == "title" && self.title.is_none() {
+                self.title = Some((text.replace('\n', " "), number));
+            }
             return;
         }
-        let text = plain_breaks(text, self.kept > 0 && self.row.is_none());
-        for (at, part) in text.split('\n').enumerate() {
+        let is_kept = self.kept > 0 && self.row.is_none();
+        let breaks = if is_kept { '\n' } else { '\0' };
+        for (at, part) in (0..).zip(text.split(breaks)) {
             if at > 0 {
                 self.flush();
             }
+            let part = plain(&part.replace('\n', " "));
             if self.text.trim().is_empty() {
                 // Blanks between tags would accumulate.
                 self.text.clear();
                 if !part.trim().is_empty() {
-                    self.number = number.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                    self.number = number.saturating_add(at);
                 }
             }
-            self.text.push_str(part);
+            self.text.push_str(&part);
         }
     }
 
@@ -336,23 +274,19 @@ impl LineBuilder {
     fn end_cell(&mut self) {
         let text = spaced(&std::mem::take(&mut self.text));
         let (columns, rows) = std::mem::take(&mut self.span);
-        let is_cell = std::mem::take(&mut self.cell);
-        match self.row.take() {
-            Some(mut row) if is_cell || !text.is_empty() => {
-                self.reach_down(&mut row, false);
-                self.push(&mut row, text, rows);
-                for _ in 1..columns {
-                    if self.repeated <= REPEATED {
-                        self.push(&mut row, String::new(), rows);
-                    }
-                }
-                self.row = Some(row);
-            }
-            row => {
-                self.row = row;
-                self.block(&text);
+        let is_cell = std::mem::take(&mut self.cell) || !text.is_empty();
+        if self.row.is_none() || !is_cell {
+            return self.block(&text);
+        }
+        let mut row = self.row.take().unwrap_or_default();
+        self.reach_down(&mut row, false);
+        self.push(&mut row, text, rows);
+        for _ in 1..columns {
+            if self.repeated <= REPEATED {
+                self.push(&mut row, String::new(), rows);
             }
         }
+        self.row = Some(row);
     }
 
     /// Adds a cell, and keeps it for the rows below that it spans.
@@ -360,8 +294,8 @@ impl LineBuilder {
         self.repeated += text.len() + 32;
         let at = row.len();
         if rows > 1 && self.repeated <= REPEATED && at < WIDEST {
-            self.above
-                .resize(self.above.len().max(at + 1), (0, String::new()));
+            let width = self.above.len().max(at + 1);
+            self.above.resize(width, (0, String::new()));
             self.above[at] = (rows - 1, text.clone());
         }
         row.push(text);
@@ -404,16 +338,15 @@ impl LineBuilder {
             cells.iter().for_each(|cell| self.block(cell));
             return;
         }
-        let mut line = ArticleLine {
+        self.lines.push(ArticleLine {
             number: self.number,
             last: self.number,
+            depth: self.lists.len(),
             text: spaced(&cells.join(" ")),
+            cells,
+            tabular: true,
             ..ArticleLine::default()
-        };
-        line.depth = self.lists.len();
-        line.cells = cells;
-        line.tabular = true;
-        self.lines.push(line);
+        });
     }
 
     fn flush(&mut self) {
@@ -422,59 +355,26 @@ impl LineBuilder {
     }
 
     fn block(&mut self, text: &str) {
-        let Some(mut line) = line(text, self.number) else {
+        let Some(line) = line(text, self.number).filter(|line| !line.text.is_empty()) else {
             return;
         };
-        if line.text.is_empty() {
-            return;
-        }
-        line.depth = self.lists.len();
-        line.heading = self.heading;
-        line.title = self.heading && self.first_level;
         // The first block of an entry has its marker; the blocks after it belong to it without one.
-        line.marker = self.marker.take().or(line.marker);
-        line.apart = line.marker.is_none() && self.lists.is_empty();
-        line.cells = vec![line.text.clone()];
-        self.lines.push(line);
+        let marker = self.marker.take().or(line.marker);
+        self.lines.push(ArticleLine {
+            depth: self.lists.len(),
+            heading: self.heading,
+            title: self.heading && self.first_level,
+            marker,
+            apart: marker.is_none() && self.lists.is_empty(),
+            cells: vec![line.text.clone()],
+            ..line
+        });
     }
 }
 
-fn is_block(tag: &str) -> bool {
-    matches!(
-        tag,
-        "p" | "div"
-            | "section"
-            | "article"
-            | "main"
-            | "header"
-            | "footer"
-            | "nav"
-            | "aside"
-            | "blockquote"
-            | "dl"
-            | "dt"
-            | "dd"
-            | "hr"
-            | "body"
-            | "form"
-            | "figure"
-            | "caption"
-            | "thead"
-            | "tbody"
-            | "fieldset"
-            | "address"
-            | "center"
-            | "details"
-            | "summary"
-    )
-}
-
-fn plain_breaks(text: &str, kept: bool) -> String {
-    match kept {
-        true => text.split('\n').map(plain).collect::<Vec<_>>().join("\n"),
-        false => plain(&text.replace('\n', " ")),
-    }
-}
+/// Elements that begin and end a block.
+const BLOCKS: &str = "p|div|section|article|main|header|footer|nav|aside|blockquote|dl|dt|dd|hr|body|form|figure|\
+    caption|thead|tbody|fieldset|address|center|details|summary";
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
+use super::text::{LazyPattern, ends, has, pattern, without_end, without_start};
 use super::{Located, OpenQuestion, clauses, words};
 use rollup_names::{Kb, Version};
 
@@ -39,10 +40,9 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleI
         if *section != Section::Installation {
             days(line, &mut found);
         }
-        if found.scope.is_none()
-            && matches!(section, Section::Head | Section::Summary | Section::Other)
-        {
-            found.scope = scope(&line.text).map(|scope| Located::new(scope, line.number));
+        let may_name = matches!(section, Section::Head | Section::Summary | Section::Other);
+        if let (None, true, Some(scope)) = (&found.scope, may_name, SCOPE.captures(&line.text)) {
+            found.scope = Some(Located::new(&scope[1], line.number));
         }
     }
     applies_to(outline, &mut found);
@@ -51,21 +51,38 @@ pub(super) fn identity(outline: &[OutlineEntry<'_>], kb: Option<Kb>) -> ArticleI
     found
 }
 
-/// Words before the number of the article itself.
-const LABELS: [&str; 12] = [
-    "article id",
-    "article number",
-    "article no",
-    "article:",
-    "original kb number",
-    "kb number",
-    "kb article",
-    "kb:",
-    "knowledge base article",
-    "document id",
-    "artikel-id",
-    "artikelnummer",
-];
+/// Scope in "… for the X services", "applies only to the X components".
+static SCOPE: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?:applies only to (?:the )?|applies to the |for the |updates the )([[:upper:]][^\s,.:]*(?: [^\s,.:]+){0,4}?) (?:services?|components?|features)",
+    )
+});
+
+/// Line with the number of the article itself: a label, or its keywords.
+static LABELLED: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:article (?:id|number|no)|article:|original kb number|kb number|kb article|kb:|knowledge base article|document id|artikel-id|artikelnummer)|^kb\S*(?: kb\S*)*$",
+    )
+});
+
+/// Line below a list of products, which belongs to the page itself.
+static BELOW_LIST: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:keyword|©|\(c\)|copyright)|[.?!]$|all rights reserved|terms of use|trade ?mark| \| |(?:^| )(?-i:kb)",
+    )
+});
+
+/// Number with its letters; digits alone may be anything.
+static LETTERED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)(?:^|[\W_])(?:kb|q)[ -]*\d"));
+
+/// Title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
+static NUMBERED_TITLE: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(?:KB|Q) *\d{5,9}\s*(?:[-:–—|]\s*(.*)|$)"));
+
+/// Banner, such as `Article 612345 Revision 1.0` or `X Knowledge Base - Article 612345`: nothing
+/// but the page's own name is before the word.
+static BANNER: LazyPattern =
+    LazyPattern::new(|| pattern(r"(?i)(?:^|[-–—|:>»])\s*article [qkb]*\d{5,9}(?:\D|$)"));
 
 /// Finds the number of the article itself. Only places that give no other number count: a label,
 /// the banner or the title of the page, its address, its keywords. Several numbers are no answer.
@@ -77,368 +94,206 @@ fn own_number(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
         if is_listed || !is_own_place(line, at) {
             continue;
         }
-        for kb in numbers(&line.text).into_iter().take(1) {
-            if !candidates.iter().any(|known| known.value == kb) {
-                candidates.push(Located::new(kb, line.number));
-            }
+        if let Some(kb) = numbers(&line.text).first()
+            && !candidates.iter().any(|known| known.value == *kb)
+        {
+            candidates.push(Located::new(*kb, line.number));
         }
     }
-    if let [_, other, ..] = candidates.as_slice() {
-        let places: Vec<String> = candidates
-            .iter()
-            .map(|kb| format!("{} (line {})", kb.value, kb.line))
-            .collect();
-        let message = format!(
-            "`kb`: the article may be {}; `--kb` decides",
-            places.join(" or ")
-        );
-        found.open.push(OpenQuestion {
-            line: Some(other.line),
-            message,
-        });
+    let Some(other) = candidates.get(1) else {
+        found.kb = candidates.pop();
         return;
-    }
-    found.kb = candidates.pop();
+    };
+    let places = candidates.iter();
+    let places = places.map(|kb| format!("{} (line {})", kb.value, kb.line));
+    let places = places.collect::<Vec<_>>().join(" or ");
+    let message = format!("`kb`: the article may be {places}; `--kb` decides");
+    found.open.push(OpenQuestion::new(other.line, message));
 }
 
 /// Returns whether a line is a place for the article's own number.
 fn is_own_place(line: &ArticleLine, at: usize) -> bool {
-    let lower = line.text.to_lowercase();
-    let is_labelled = LABELS.iter().any(|label| lower.starts_with(label));
-    let is_keywords = lower.split(' ').all(|word| word.starts_with("kb"));
-    let in_brackets = lower.rsplit('(').next().filter(|_| lower.ends_with(')'));
-    let is_title =
-        line.title || at < HEAD && is_title(&line.text) && in_brackets.is_some_and(is_lettered);
-    let is_numbered = at < 3 && numbered_title(&line.text).is_some();
-    let is_address = line.address;
-    is_labelled
-        || is_keywords
-        || is_title && is_lettered(&lower)
-        || is_numbered
-        || is_address
-        || at < HEAD && is_banner(&line.text)
-}
-
-/// Returns whether a text has a number with its letters; digits alone may be anything.
-fn is_lettered(lower: &str) -> bool {
-    ["kb", "q"].iter().any(|letters| {
-        lower.match_indices(letters).any(|(at, _)| {
-            let rest = lower[at + letters.len()..].trim_start_matches([' ', '-']);
-            rest.starts_with(|c: char| c.is_ascii_digit())
-                && !lower[..at].ends_with(char::is_alphanumeric)
-        })
-    })
-}
-
-/// Returns the title in `KB612345: Title` and `Q612345 - Title`, which may be empty.
-fn numbered_title(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("KB").or_else(|| text.strip_prefix('Q'))?;
-    let digits = rest
-        .trim_start_matches(' ')
-        .trim_start_matches(|c: char| c.is_ascii_digit());
-    let count = rest.trim_start().len() - digits.len();
-    let rest = digits.trim_start();
-    let title = rest
-        .strip_prefix([':', '-', '–', '—', '|'])
-        .or(rest.is_empty().then_some(""))?;
-    (5..=9).contains(&count).then_some(title.trim())
-}
-
-/// Returns whether a text is a banner, such as `Article 612345 Revision 1.0` or
-/// `X Knowledge Base - Article 612345`: not a sentence, and nothing but the page's own name before
-/// the word.
-fn is_banner(text: &str) -> bool {
-    const LABEL: &str = "article ";
-    let lower = text.to_lowercase();
-    let banner = lower.match_indices(LABEL).any(|(at, _)| {
-        let before = lower[..at].trim_end();
-        let begins = before.is_empty() || before.ends_with(['-', '–', '—', '|', ':', '>', '»']);
-        let number = lower[at + LABEL.len()..].trim_start_matches(['q', 'k', 'b']);
-        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-        begins && (5..=9).contains(&digits)
-    });
-    banner
-        && !text.ends_with(['.', '?', '!'])
+    let text = &line.text;
+    let in_brackets = text.ends_with(')') && text.rsplit('(').next().is_some_and(is_lettered);
+    let is_banner = BANNER.is_match(text)
+        && !ends(text, ".|?|!")
         && text.chars().count() <= 150
-        && numbers(text).len() == 1
+        && numbers(text).len() == 1;
+    line.address
+        || line.title && is_lettered(text)
+        || LABELLED.is_match(text)
+        || at < 3 && NUMBERED_TITLE.is_match(text)
+        || at < HEAD && (is_title(text) && in_brackets || is_banner)
+}
+
+fn is_lettered(text: &str) -> bool {
+    LETTERED.is_match(text)
+}
+
+fn numbered_title(text: &str) -> Option<&str> {
+    let found = NUMBERED_TITLE.captures(text)?;
+    Some(found.get(1).map_or("", |title| title.as_str().trim()))
 }
 
 /// Words before the day of the last review.
-const REVIEWED: [&str; 7] = [
-    "last review",
-    "last updated",
-    "last modified",
-    "last reviewed",
-    "ms.date",
-    "reviewed:",
-    "reviewed on",
-];
+static REVIEWED: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)(?:^|[\W_])(?:last (?:review|updated|modified)|ms\.date|reviewed:|reviewed on)(.{0,40})",
+    )
+});
 
 /// Words before the day of the release.
-const RELEASED: [&str; 12] = [
-    "was released on",
-    "released on",
-    "release date",
-    "released:",
-    "date published",
-    "published:",
-    "published on",
-    "made available on",
-    "became available on",
-    "available since",
-    "issued on",
-    "dated",
-];
+static RELEASED: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)(?:^|[\W_])(?:released on|release date|released:|date published|published:|published on|made available on|became available on|available since|issued on|dated)(.{0,40})",
+    )
+});
+
+/// Release in "X released Update Rollup 7 for its services on 3 June 2011".
+static ANNOUNCED: LazyPattern =
+    LazyPattern::new(|| pattern(r"(?i) (?:released|published|issued|made available) "));
+
+static REVISION: LazyPattern = LazyPattern::new(|| pattern(r"(?i)revision[ :#]*(\d[\d.]{0,18})"));
 
 /// Reads the days that follow their labels, and the revision.
 fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
+    let ArticleLine { text, number, .. } = line;
     if found.reviewed.is_none() {
         found.reviewed = labelled_day(line, &REVIEWED, &mut found.open);
     }
     // In a line that names a file, the day is that of the file.
-    let names_file = line.text.split(' ').any(|word| words::name(word).is_some());
+    let names_file = text.split(' ').any(|word| words::name(word).is_some());
     if found.released.is_none() && !names_file {
-        let released = || {
-            clauses::sentences(&line.text)
-                .into_iter()
-                .find_map(released)
-        };
-        found.released = labelled_day(line, &RELEASED, &mut found.open)
-            .or_else(|| released().map(|day| Located::new(day, line.number)));
+        found.released = labelled_day(line, &RELEASED, &mut found.open).or_else(|| {
+            let day = clauses::sentences(text).into_iter().find_map(released)?;
+            Some(Located::new(day, *number))
+        });
     }
-    let lower = line.text.to_lowercase();
-    if let Some((_, rest)) = lower
-        .split_once("revision")
-        .filter(|_| found.revision.is_none())
-    {
-        let rest = rest.trim_start_matches([' ', ':', '#']);
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
-        let number = rest[..end.unwrap_or(rest.len()).min(20)].trim_end_matches('.');
-        let revision = number.parse().ok();
-        found.revision = revision.map(|revision| Located::new(revision, line.number));
+    if let (None, Some(revision)) = (&found.revision, REVISION.captures(text)) {
+        let revision: Option<Version> = revision[1].trim_end_matches('.').parse().ok();
+        found.revision = revision.map(|revision| Located::new(revision, *number));
     }
 }
 
 /// Returns the day that directly follows a label, and not somewhere later in the sentence.
 fn labelled_day(
     line: &ArticleLine,
-    labels: &[&str],
+    label: &LazyPattern,
     open: &mut Vec<OpenQuestion>,
 ) -> Option<Located<String>> {
-    let lower = line.text.to_lowercase();
-    let behind = labels.iter().find_map(|label| {
-        let mut found = lower.match_indices(label);
-        let (at, _) = found.find(|(at, _)| !lower[..*at].ends_with(char::is_alphanumeric))?;
-        line.text.get(at + label.len()..)
-    })?;
-    let behind: String = behind.chars().take(40).collect();
-    let day = dates::day_in(&behind)?;
-    // In front matter, the month comes first.
-    let is_front = lower.starts_with("ms.date");
-    let only = if is_front {
-        day.month_first.as_ref()
-    } else {
-        day.only()
+    let mut labels = label.captures_iter(&line.text);
+    let day = labels.find_map(|label| dates::day_in(&label[1]))?;
+    let only = match line.text.starts_with("ms.date") {
+        // In front matter, the month comes first.
+        true => day.month_first.as_ref(),
+        false => day.only(),
     };
     if let (None, Some(one), Some(other)) = (only, &day.month_first, &day.day_first) {
-        open.push(OpenQuestion {
-            line: Some(line.number),
-            message: format!("the day may be {one} or {other}"),
-        });
+        let message = format!("the day may be {one} or {other}");
+        open.push(OpenQuestion::new(line.number, message));
     }
-    only.map(|day| Located::new(day.clone(), line.number))
+    only.map(|day| Located::new(day, line.number))
 }
 
-/// Returns the day in "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup
-/// and day are in one sentence, which mentions no other article.
+/// Returns the day of a release that a sentence announces: verb, rollup and day are in one
+/// sentence, which mentions no other article.
 fn released(sentence: &str) -> Option<String> {
-    let lower = sentence.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let announces = has(&[" released ", " published ", " issued ", " made available "])
-        && has(&["rollup", "update", "hotfix"]);
-    if !announces
-        || lower.len() != sentence.len()
-        || lower.len() > 1_000
-        || !numbers(sentence).is_empty()
-    {
-        return None;
-    }
-    lower
-        .match_indices(" on ")
-        .find_map(|(at, on)| dates::day(&sentence[at + on.len()..])?.0.only().cloned())
-}
-
-/// Returns the scope in "… for the X services", "applies only to the X components".
-fn scope(text: &str) -> Option<String> {
-    const STARTS: [&str; 6] = [
-        "applies only to the ",
-        "applies only to ",
-        "applies to the ",
-        "for the ",
-        "updates the ",
-        "is for the ",
-    ];
-    const ENDS: [&str; 5] = [
-        " services",
-        " components",
-        " service",
-        " component",
-        " features",
-    ];
-    let rest = STARTS
-        .iter()
-        .find_map(|start| text.find(start).map(|at| &text[at + start.len()..]))?;
-    let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
-    let scope = &rest[..end];
-    let is_name =
-        scope.split(' ').count() <= 5 && scope.chars().next().is_some_and(char::is_uppercase);
-    (is_name && !scope.contains([',', '.', ':'])).then(|| scope.to_owned())
+    let is_announced = sentence.len() <= 1_000
+        && ANNOUNCED.is_match(sentence)
+        && has(&sentence.to_lowercase(), "rollup|update|hotfix")
+        && numbers(sentence).is_empty();
+    let mut places = sentence.split(" on ").skip(usize::from(is_announced));
+    places
+        .find_map(|text| dates::day(text)?.0.only().cloned())
+        .filter(|_| is_announced)
 }
 
 /// Reads products with their versions from the list below "Applies to".
 fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
-    let mut entries = Vec::new();
-    for OutlineEntry { line, heading, .. } in outline
-        .iter()
-        .filter(|entry| entry.section == Section::AppliesTo)
-    {
+    let mut others: Vec<Located<String>> = Vec::new();
+    let entries = outline.iter();
+    let entries = entries.filter(|entry| entry.section == Section::AppliesTo);
+    for OutlineEntry { line, heading, .. } in entries.take(100) {
         let lower = line.text.to_lowercase();
         let text = match lower.find("applies to") {
-            Some(at) => line
-                .text
-                .get(at + "applies to".len()..)
-                .unwrap_or_default()
-                .trim_start_matches([':', ' ']),
+            Some(at) => line.text.get(at + "applies to".len()..).unwrap_or_default(),
             None if *heading => "",
             None => line.text.as_str(),
         };
-        // The text after the list belongs to the page itself.
-        if lower.starts_with("keyword")
-            || LABELS.iter().any(|label| lower.starts_with(label))
-            || is_imprint(&lower)
-            || text.split(' ').any(|word| word.starts_with("kb"))
-        {
+        let text = without_marks(text.trim_start_matches([':', ' ']));
+        if BELOW_LIST.is_match(&line.text) || LABELLED.is_match(&line.text) {
             break;
         }
-        for entry in products(text) {
-            entries.push(Located::new(entry.to_owned(), line.number));
-        }
-    }
-    entries.truncate(100);
-    let mut others: Vec<Located<String>> = Vec::new();
-    for entry in entries {
-        let line = entry.line;
-        let entry = without_marks(&entry.value);
-        let (product, versions) = with_versions(&entry);
-        let known = found
-            .product
-            .get_or_insert_with(|| Located::new(product.to_owned(), line));
-        if known.value != product {
-            others.push(Located::new(product.to_owned(), line));
-            continue;
-        }
-        for version in versions {
-            if !found.versions.iter().any(|known| known.value == version) {
-                found.versions.push(Located::new(version.to_owned(), line));
+        for entry in products(&text) {
+            let (product, versions) = with_versions(entry);
+            let named = Located::new(product, line.number);
+            let known = found.product.get_or_insert(named.clone());
+            if known.value != product {
+                others.push(named);
+                continue;
+            }
+            for version in versions {
+                if !found.versions.iter().any(|known| known.value == version) {
+                    let version = Located::new(version, line.number);
+                    found.versions.push(version);
+                }
             }
         }
     }
     if let (Some(first), Some(product)) = (others.first(), &found.product) {
-        let names: Vec<String> = others
-            .iter()
-            .map(|other| format!("`{}`", other.value))
-            .collect();
+        let names = others.iter().map(|other| format!("`{}`", other.value));
         let message = format!(
             "the article also applies to {}, but a manifest is for one product: {}",
-            names.join(", "),
+            names.collect::<Vec<_>>().join(", "),
             product.value
         );
-        found.open.push(OpenQuestion {
-            line: Some(first.line),
-            message,
-        });
+        found.open.push(OpenQuestion::new(first.line, message));
     }
 }
 
-/// Splits `Product version 4.0` and `Product versions 4.0, 4.0 SP1` into product and versions.
+/// `Product version 4.0 SP1` and `Product versions 4.0, 4.0 SP1`.
+static VERSIONS: LazyPattern = LazyPattern::new(|| {
+    pattern(r"^(.*?),? versions? ([\d.]+(?: (?:SP|R)[^ ,]*)*(?:, [\d.]+(?: (?:SP|R)[^ ,]*)*)*)$")
+});
+
+/// `Product 4.0`, perhaps with an edition: a version has a dot, or a `v` or `version` before it.
+static PRODUCT: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(.+?),?(?: v(?:ersions?)? ?(\d+(?:\.\d+)*)| (\d+(?:\.\d+)+)),?(?: (?:for |\().*| (?:.* )?editions?)?$",
+    )
+});
+
+/// Splits a text into product and versions.
 fn with_versions(text: &str) -> (&str, Vec<&str>) {
-    for words in [" versions ", " version "] {
-        let Some((product, rest)) = text.split_once(words) else {
-            continue;
-        };
-        let is_version = |part: &&str| {
-            let mut words = part.split(' ');
-            let numbered = words
-                .next()
-                .is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-            numbered && words.all(|word| word.starts_with("SP") || word.starts_with("R"))
-        };
-        let versions: Vec<&str> = rest.trim_end_matches('.').split(", ").collect();
-        if versions.len() > 1 && versions.iter().all(is_version)
-            || versions.len() == 1 && rest.contains(" SP") && is_version(&rest)
-        {
-            return (product.trim_end_matches(','), versions);
+    if let Some(found) = VERSIONS.captures(text.trim_end_matches('.')) {
+        let (_, [product, versions]) = found.extract();
+        let versions: Vec<&str> = versions.split(", ").collect();
+        if versions.len() > 1 || versions[0].contains(" SP") {
+            return (product, versions);
         }
     }
-    let (product, version) = versioned(without_edition(text));
+    let (product, version) = versioned(text);
     (product, version.into_iter().collect())
 }
 
-/// Returns whether a line belongs to the foot of a page, such as its copyright.
-fn is_imprint(lower: &str) -> bool {
-    lower.ends_with(['.', '?', '!'])
-        || ["©", "(c)", "copyright"]
-            .iter()
-            .any(|mark| lower.starts_with(mark))
-        || [
-            "all rights reserved",
-            "terms of use",
-            "trademark",
-            "trade mark",
-            " | ",
-        ]
-        .iter()
-        .any(|mark| lower.contains(mark))
+/// Splits a text into product and version.
+fn versioned(text: &str) -> (&str, Option<&str>) {
+    let text = text.trim_end_matches(['.', ',', ';']);
+    let Some(found) = PRODUCT.captures(text) else {
+        return (text, None);
+    };
+    let part = |at| found.get(at).map(|part| part.as_str());
+    (part(1).unwrap_or(text), part(2).or(part(3)))
 }
 
 /// Returns the products of a line; a comma separates them only if each has a version of its own.
 fn products(text: &str) -> Vec<&str> {
-    let parts: Vec<&str> = text
-        .split([',', ';'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect();
-    let each = parts.len() > 1
-        && parts
-            .iter()
-            .all(|part| versioned(without_edition(part)).1.is_some());
-    if each {
-        parts
-    } else {
-        Some(text)
-            .filter(|text| !text.is_empty())
-            .into_iter()
-            .collect()
+    let parts = text.split([',', ';']).map(str::trim);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    match parts.iter().all(|part| versioned(part).1.is_some()) {
+        true => parts,
+        false => vec![text],
     }
-}
-
-/// Removes an edition: `Product 4.0 Provider Edition` and `Product 4.0 for Resellers` are editions
-/// of `Product 4.0`.
-fn without_edition(text: &str) -> &str {
-    let edition = |rest: &str| {
-        let rest = rest.to_lowercase();
-        let rest = rest.trim();
-        rest.starts_with("for ")
-            || rest.starts_with('(')
-            || rest.ends_with("edition")
-            || rest.ends_with("editions")
-    };
-    let ends = text.match_indices(' ').map(|(at, _)| at).take(30);
-    let found = ends
-        .filter(|at| edition(&text[*at..]))
-        .map(|at| &text[..at])
-        .find(|before| versioned(before).1.is_some());
-    found.unwrap_or(text)
 }
 
 /// Removes the signs that a name is protected.
@@ -448,89 +303,40 @@ fn without_marks(text: &str) -> String {
         .fold(text.to_owned(), |text, mark| text.replace(mark, ""))
 }
 
-/// Splits `Product 4.0` into product and version; a version has a dot, or a `v` or `version` before
-/// it.
-fn versioned(text: &str) -> (&str, Option<&str>) {
-    let text = text.trim_end_matches(['.', ',', ';']);
-    let Some((before, last)) = text.rsplit_once(' ') else {
-        return (text, None);
-    };
-    let number = last.trim_start_matches(['v', 'V']);
-    let dotted = number.contains('.')
-        && number
-            .split('.')
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    let product = before
-        .trim_end_matches("ersion")
-        .trim_end_matches(" v")
-        .trim_end_matches(" V");
-    let named = product.len() < before.len() || number.len() < last.len();
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    match dotted || named && digits {
-        true => (product.trim_end_matches([',', ' ']), Some(number)),
-        false => (text, None),
-    }
-}
-
 fn is_title(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let named = [
-        "rollup",
-        "hotfix",
-        "cumulative update",
-        "service update",
-        "update for",
-        "update package",
-        "fix pack",
-        "service pack",
-    ];
-    named.iter().any(|name| lower.contains(name)) && text.chars().count() <= 250
+    let words = "rollup|hotfix|cumulative update|service update|update for|update package|fix pack|service pack";
+    has(&text.to_lowercase(), words) && text.chars().count() <= 250
 }
 
 /// Finds the title: behind the number, in the name of the page, or on the line after the number.
 fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
-    let head = || {
-        outline
-            .iter()
-            .take(HEAD)
-            .map(|entry| entry.line)
-            .filter(|line| line.marker.is_none())
-    };
-    let first = outline.iter().take(3).map(|entry| entry.line);
-    let behind = first
-        .filter_map(|line| Some((numbered_title(&line.text)?, line.number)))
-        .find(|(title, _)| !title.is_empty());
-    if let Some((title, line)) = behind.filter(|(title, _)| !names_rollup(title)) {
-        found.title = Some(Located::new(title.to_owned(), line));
+    let behind: Option<Located<String>> = outline.iter().take(3).find_map(|entry| {
+        let title = numbered_title(&entry.line.text).filter(|title| !title.is_empty())?;
+        Some(Located::new(title, entry.line.number))
+    });
+    if behind
+        .as_ref()
+        .is_some_and(|title| !names_rollup(&title.value))
+    {
+        found.title = behind;
         return;
     }
-    let is_phrase = |line: &&ArticleLine| !line.text.ends_with('.');
-    let of_rollup = || head().filter(|line| is_title(&line.text)).filter(is_phrase);
-    let line = of_rollup()
-        .find(|line| line.title)
-        .or_else(|| {
-            outline
-                .iter()
-                .take(HEAD)
-                .find(|entry| {
-                    entry.section == Section::Head
-                        && of_rollup().any(|line| line.number == entry.line.number)
-                })
-                .map(|entry| entry.line)
-        })
-        .or_else(|| {
-            outline
-                .iter()
-                .map(|entry| entry.line)
-                .find(|line| line.title)
-        })
-        .or_else(|| of_rollup().next());
-    match (line, behind) {
+    let head = outline.iter().take(HEAD).filter(|entry| {
+        let text = &entry.line.text;
+        entry.line.marker.is_none() && is_title(text) && !text.ends_with('.')
+    });
+    let head: Vec<&OutlineEntry<'_>> = head.collect();
+    let mut named = head.iter().filter(|entry| entry.line.title);
+    let mut above = head.iter().filter(|entry| entry.section == Section::Head);
+    let of_page = outline.iter().find(|entry| entry.line.title);
+    let entry = named.next().or(above.next()).copied();
+    let entry = entry.or(of_page).or(head.first().copied());
+    match (entry.map(|entry| entry.line), behind) {
         (Some(line), _) if names_rollup(&line.text) => title_of_rollup(line, found),
-        (_, Some((title, line))) => found.title = Some(Located::new(title.to_owned(), line)),
+        (_, Some(title)) => found.title = Some(title),
         (Some(line), None) => {
             let title = without_site(without_number(&line.text));
-            found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+            found.title = (!title.is_empty()).then(|| Located::new(title, line.number));
         }
         (None, None) => found.title = after_number(outline, found),
     }
@@ -538,172 +344,111 @@ fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
 
 /// Returns whether a title names a rollup, which it shares with many others of one product.
 fn names_rollup(title: &str) -> bool {
-    let lower = title.to_lowercase();
-    ["rollup", "cumulative update"]
-        .iter()
-        .any(|name| lower.contains(name))
+    has(&title.to_lowercase(), "rollup|cumulative update")
 }
 
 /// Returns the line after the one with the number, if it can be a title.
 fn after_number(outline: &[OutlineEntry<'_>], found: &ArticleIdentity) -> Option<Located<String>> {
     let number = found.kb.as_ref()?.line;
-    let at = outline
-        .iter()
-        .take(HEAD)
-        .position(|entry| entry.line.number == number)?;
-    let entry = outline.get(at + 1)?;
-    let text = &entry.line.text;
-    let is_label = text
-        .split_once(':')
-        .is_some_and(|(label, _)| label.split(' ').count() <= 2);
-    let is_title = entry.section == Section::Head
-        && !text.ends_with(['.', ',', ';', ':'])
+    let mut entries = outline.iter().take(HEAD + 1);
+    entries.find(|entry| entry.line.number == number)?;
+    let OutlineEntry { line, section, .. } = entries.next()?;
+    let text = &line.text;
+    let label = text.split_once(':').map(|(label, _)| label);
+    let is_title = *section == Section::Head
+        && !ends(text, ".|,|;|:")
         && (2..=40).contains(&text.split(' ').count())
-        && entry.line.marker.is_none()
-        && entry.line.cells.len() < 2;
-    (is_title && !is_label).then(|| Located::new(text.clone(), entry.line.number))
+        && line.marker.is_none()
+        && line.cells.len() < 2
+        && label.is_none_or(|label| label.split(' ').count() > 2);
+    is_title.then(|| Located::new(text, line.number))
 }
+
+/// Name of the site behind a title.
+static SITE: LazyPattern = LazyPattern::new(|| {
+    pattern(r"(?i) [-|–] (?:[^ ]+ ){0,3}(?:[^ ]*(?:support|learn|docs|help)|knowledge base)$")
+});
 
 /// Returns a title without the name of the site behind it.
 fn without_site(title: &str) -> &str {
-    let site = [" - ", " | ", " – "]
-        .iter()
-        .filter_map(|dash| title.rsplit_once(*dash))
-        .find(|(_, site)| {
-            let lower = site.to_lowercase();
-            ["support", "learn", "docs", "help", "knowledge base"]
-                .iter()
-                .any(|word| lower.ends_with(word))
-                && site.split(' ').count() <= 4
-        });
-    site.map_or(title, |(title, _)| title).trim()
+    let site = SITE.find(title);
+    site.map_or(title, |site| &title[..site.start()]).trim()
 }
+
+/// Title of a rollup without its product, as in "Rollup 3 for the X".
+static PART: LazyPattern =
+    LazyPattern::new(|| pattern(r" for the ([[:upper:]][^ ,.:]*(?: [[:upper:]][^ ,.:]*){0,4})$"));
 
 /// Takes the title of a rollup: its product, version and scope have keys of their own.
 fn title_of_rollup(line: &ArticleLine, found: &mut ArticleIdentity) {
     let text = without_marks(without_site(&line.text));
-    let mut title = without_frame(&text);
+    let frame = "Title:|Description of the|Description of|Availability of";
+    let mut title = without_number(without_start(&text, frame).trim_start());
+    let located = |text: &str| Located::new(text, line.number);
     // A product from the list is recognized in the title; without a list, the end of the title is
     // the only source.
-    match found.product.as_ref().map(|product| product.value.clone()) {
-        Some(product) => {
-            if let Some(at) = title.find(&product) {
-                let behind = &title[at + product.len()..];
-                version_of_title(behind, line.number, found);
-                title = title[..at].trim_end();
-                for word in [" in", " for", " of", " to", " in the", " for the"] {
-                    title = title.strip_suffix(word).unwrap_or(title).trim_end();
-                }
+    if let Some(product) = &found.product {
+        if let Some((before, version)) = title.split_once(&product.value) {
+            let version = without_start(version.trim(), "version |Version ");
+            let is_version = !version.is_empty() && version.trim_matches(is_numeric).is_empty();
+            if is_version && found.versions.is_empty() {
+                found.versions.push(located(version));
             }
+            title = without_end(before.trim_end(), " the| in| for| of| to").trim_end();
         }
-        None => title = product_of_title(title, line.number, found),
+    } else if let Some((before, product)) = title.rsplit_once(" in ").or(title.rsplit_once(" for "))
+        && let (product, Some(version)) = versioned(product)
+        && product.starts_with(char::is_uppercase)
+    {
+        found.product = Some(located(product));
+        found.versions.push(located(version));
+        title = before;
     }
     let title = title.trim_end_matches([':', '-', '–', ',', ' ']);
-    if found.scope.is_none() && found.product.is_some() {
-        found.scope = part(title).map(|part| Located::new(part.to_owned(), line.number));
+    if let (None, Some(_), Some(part)) = (&found.scope, &found.product, PART.captures(title)) {
+        found.scope = Some(located(&part[1]));
     }
-    found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
+    found.title = (!title.is_empty()).then(|| located(title));
+}
+
+fn is_numeric(c: char) -> bool {
+    c.is_ascii_digit() || c == '.'
 }
 
 /// Returns a title without the number before it or behind it.
 fn without_number(title: &str) -> &str {
-    let title = numbered_title(title)
-        .filter(|title| !title.is_empty())
-        .unwrap_or(title);
-    let number = ["(KB", "(kb", "(Q"]
-        .iter()
-        .find_map(|open| title.rsplit_once(open));
+    let numbered = numbered_title(title).filter(|title| !title.is_empty());
+    let title = numbered.unwrap_or(title);
+    let mut behind = ["(KB", "(kb", "(Q"].iter();
+    let number = behind.find_map(|open| title.rsplit_once(open));
     number.map_or(title, |(before, _)| before.trim_end())
 }
 
-/// Returns a title without the words and the number that frame it.
-fn without_frame(text: &str) -> &str {
-    let mut title = text;
-    for start in [
-        "Title:",
-        "Description of the",
-        "Description of",
-        "Availability of",
-    ] {
-        title = title.strip_prefix(start).map_or(title, str::trim_start);
-    }
-    without_number(title)
-}
+static ADDRESS: LazyPattern = LazyPattern::new(|| pattern(r#"https?://[^ ()<>"]+"#));
 
-/// Takes the version behind the product in a title, if no other is known.
-fn version_of_title(behind: &str, line: u32, found: &mut ArticleIdentity) {
-    let version = behind
-        .trim()
-        .trim_start_matches("version ")
-        .trim_start_matches("Version ");
-    let is_version =
-        !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if is_version && found.versions.is_empty() {
-        found.versions.push(Located::new(version.to_owned(), line));
-    }
-}
-
-/// Returns the updated part in a title without its product, as in "Rollup 3 for the X".
-fn part(title: &str) -> Option<&str> {
-    let (_, part) = title.split_once(" for the ")?;
-    let is_name = part.split(' ').count() <= 5
-        && part
-            .split(' ')
-            .all(|word| word.starts_with(char::is_uppercase));
-    (is_name && !part.contains([',', '.', ':'])).then_some(part)
-}
-
-/// Takes the product from a title such as "Rollup 3 for the X services in Product 4.0" if nothing
-/// else names it, and returns the rest.
-fn product_of_title<'t>(title: &'t str, line: u32, found: &mut ArticleIdentity) -> &'t str {
-    let Some((before, product)) = title
-        .rsplit_once(" in ")
-        .or_else(|| title.rsplit_once(" for "))
-    else {
-        return title;
-    };
-    let (product, version) = versioned(product);
-    if version.is_none() || !product.chars().next().is_some_and(char::is_uppercase) {
-        return title;
-    }
-    found.product = Some(Located::new(product.to_owned(), line));
-    found
-        .versions
-        .extend(version.map(|version| Located::new(version.to_owned(), line)));
-    before
-}
+/// Number of an article in an address.
+static NUMBER: LazyPattern = LazyPattern::new(|| pattern(r"/(?:kb|help)/(\d{5,9})(?:/|$)"));
 
 /// Finds the article's own address, or derives it from that of another article.
 fn url(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let Some(kb) = &found.kb else { return };
     let digits = kb.value.to_string()[2..].to_owned();
-    let mut pattern = None;
     for OutlineEntry { line, .. } in outline {
-        for url in addresses(&line.text) {
-            let own = numbers(url).contains(&kb.value) || url.contains(&format!("/{digits}"));
-            if own {
-                found.url = Some(Located::new(url.to_owned(), line.number));
+        for url in ADDRESS.find_iter(&line.text) {
+            let url = url.as_str().trim_end_matches(['.', ',', ';']);
+            let is_own = numbers(url).contains(&kb.value) || url.contains(&format!("/{digits}"));
+            if is_own {
+                found.url = Some(Located::new(url, line.number));
+                found.url_is_derived = false;
                 return;
             }
-            if let (None, Some(at)) = (&pattern, url.find("/kb/").or_else(|| url.find("/help/"))) {
-                let rest = &url[at + 1..];
-                let number = rest.split('/').nth(1).unwrap_or_default();
-                if (5..=9).contains(&number.len())
-                    && number.bytes().all(|byte| byte.is_ascii_digit())
-                {
-                    pattern = Some(Located::new(url.replacen(number, &digits, 1), line.number));
-                }
+            if let (None, Some(number)) = (&found.url, NUMBER.captures(url)) {
+                let url = url.replacen(&number[1], &digits, 1);
+                found.url = Some(Located::new(url, line.number));
+                found.url_is_derived = true;
             }
         }
     }
-    found.url_is_derived = pattern.is_some();
-    found.url = pattern;
-}
-
-fn addresses(text: &str) -> impl Iterator<Item = &str> {
-    text.split([' ', '(', ')', '<', '>', '"'])
-        .filter(|word| word.starts_with("http://") || word.starts_with("https://"))
-        .map(|word| word.trim_end_matches(['.', ',', ';']))
 }
 
 #[cfg(test)]

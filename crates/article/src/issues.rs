@@ -3,6 +3,7 @@
 use super::lines::{ArticleLine, Marker};
 use super::outline::OutlineEntry;
 use super::section::Section;
+use super::text::{LazyPattern, begins, ends, has, pattern};
 use super::{Located, OpenQuestion, clauses};
 
 /// Lists of texts for people.
@@ -13,20 +14,25 @@ pub(super) struct Issues {
     pub(super) open: Vec<OpenQuestion>,
 }
 
+/// Sentence that excludes a removal of the installed rollup.
+static STAYS: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)(?:cannot (?:be )?|can not be |not possible to )(?:remove|uninstall|roll back|rolled back)",
+    )
+});
+
 /// Reads the bullets below "fixes the following issues", and the remarks beside them.
 pub(super) fn issues(outline: &[OutlineEntry<'_>]) -> Issues {
     let mut reader = IssueReader::default();
     for (at, entry) in outline.iter().enumerate() {
         match entry.section {
-            Section::Restart if !entry.heading => {
-                let sentences = clauses::sentences(&entry.line.text).into_iter();
-                let notes = sentences.map(|text| Located::new(text.to_owned(), entry.line.number));
-                reader.found.notes.extend(notes);
-            }
-            Section::Removal if !entry.heading => {
-                let note = cannot_be_removed(&entry.line.text);
-                let note = note.map(|text| Located::new(text.to_owned(), entry.line.number));
-                reader.found.notes.extend(note);
+            Section::Restart | Section::Removal if !entry.heading => {
+                let is_restart = entry.section == Section::Restart;
+                for sentence in clauses::sentences(&entry.line.text) {
+                    if is_restart || STAYS.is_match(sentence) {
+                        reader.note(sentence, entry.line);
+                    }
+                }
             }
             Section::Fixes | Section::Summary | Section::Head | Section::Other => {
                 reader.read(entry, &outline[at + 1..]);
@@ -50,137 +56,91 @@ struct IssueReader {
 }
 
 impl IssueReader {
+    fn note(&mut self, text: &str, line: &ArticleLine) {
+        let note = Located::new(text, line.number);
+        self.found.notes.push(note);
+    }
+
     fn read(&mut self, entry: &OutlineEntry<'_>, below: &[OutlineEntry<'_>]) {
         let line = entry.line;
+        let lower = line.text.to_lowercase();
         let is_fixes = entry.section == Section::Fixes;
         if entry.heading {
             (self.listing, self.depth) = (is_fixes, usize::MAX);
             self.bare = is_fixes && has_no_bullets(below);
         } else if let Some(note) = remark(&line.text).filter(|_| is_fixes) {
             // A tip is about the page or the product, and not about the rollup.
-            if !line.text.to_lowercase().starts_with("tip") {
-                let note = Located::new(note.to_owned(), line.number);
-                self.found.notes.push(note);
+            if !lower.starts_with("tip") {
+                self.note(note, line);
             }
-        } else if self.bare && is_fixes && !introduces(&line.text) && line.cells.len() == 1 {
-            let fix = Located::new(line.text.clone(), line.number);
-            self.found.fixes.push(fix);
+        } else if self.bare && is_fixes && !introduces(&lower) && line.cells.len() == 1 {
+            self.list_entry(line, 0);
         } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
             if self.listing {
-                self.list_entry(line);
+                self.depth = self.depth.min(line.depth);
+                self.list_entry(line, line.depth - self.depth);
             }
         } else {
-            self.listing = introduces_faults(&line.text);
+            // A line that introduces a list of faults that the rollup fixes.
+            self.listing = ends(&lower, ":|.")
+                && lower.contains("following")
+                && has(&lower, "issue|problem|fixes the|symptom|bug")
+                && !has(&lower, "includes the fixes from|known issues");
             self.depth = usize::MAX;
-            let is_unmarked =
-                |below: &OutlineEntry<'_>| !below.heading && below.line.marker.is_none();
-            if is_fixes
-                && self.listing
-                && line.text.ends_with(':')
-                && below.first().is_some_and(is_unmarked)
-            {
+            let next = below.first().filter(|next| !next.heading);
+            let has_marker = next.is_none_or(|next| next.line.marker.is_some());
+            if is_fixes && self.listing && lower.ends_with(':') && !has_marker {
                 let message = "the list below has lost its bullets, so `fixes` lacks its entries";
-                self.found.open.push(OpenQuestion {
-                    line: Some(line.number),
-                    message: message.to_owned(),
-                });
+                self.found
+                    .open
+                    .push(OpenQuestion::new(line.number, message));
             }
         }
     }
 
-    fn list_entry(&mut self, line: &ArticleLine) {
-        self.depth = self.depth.min(line.depth);
-        let is_below = line.depth > self.depth;
-        match self.found.fixes.last_mut().filter(|_| is_below) {
-            // Lines below an entry belong to it.
-            Some(fix) => {
+    /// Adds an entry of a list. Lines below an entry belong to it.
+    fn list_entry(&mut self, line: &ArticleLine, depth: usize) {
+        match self.found.fixes.last_mut() {
+            Some(fix) if depth > 0 => {
                 let ends = fix.value.ends_with([':', '.', '!', '?']);
                 fix.value.push_str(if ends { " " } else { "; " });
                 fix.value.push_str(&line.text);
             }
-            None => {
-                let fix = Located::new(line.text.clone(), line.number);
+            _ => {
+                let fix = Located::new(&line.text, line.number);
                 self.found.fixes.push(fix);
             }
         }
     }
 }
 
-/// Returns whether a line introduces a list of faults that the rollup fixes.
-fn introduces_faults(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let names_faults = ["issue", "problem", "fixes the", "symptom", "bug"]
-        .iter()
-        .any(|word| lower.contains(word));
-    text.ends_with([':', '.'])
-        && lower.contains("following")
-        && names_faults
-        && !lower.contains("includes the fixes from")
-        && !lower.contains("known issues")
-}
-
 /// Returns whether the section below a heading is a list that lost its bullets: there are none, and
 /// every line is a sentence.
 fn has_no_bullets(below: &[OutlineEntry<'_>]) -> bool {
-    let lines = || {
-        below
-            .iter()
-            .take_while(|entry| !entry.heading && entry.section == Section::Fixes)
-            .map(|entry| entry.line)
-    };
-    lines().all(|line| line.marker.is_none() && line.text.ends_with(['.', ':', '!', '?', ')', '"']))
+    let mut entries = below
+        .iter()
+        .take_while(|entry| !entry.heading && entry.section == Section::Fixes);
+    entries.all(|entry| entry.line.marker.is_none() && ends(&entry.line.text, ".|:|!|?|)|\""))
 }
 
 /// Returns whether a line only introduces a list, or describes the rollup.
-fn introduces(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let about = [
-        "this ",
-        "the update",
-        "the rollup",
-        "the hotfix",
-        "update rollup",
-        "for more",
-        "these ",
-    ];
-    text.ends_with(':')
+fn introduces(lower: &str) -> bool {
+    lower.ends_with(':')
         || lower.contains("following")
-        || about.iter().any(|start| lower.starts_with(start))
+        || begins(
+            lower,
+            "this |the update|the rollup|the hotfix|update rollup|for more|these ",
+        )
 }
 
-/// Returns the sentences that exclude a removal of the installed rollup.
-fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
-    clauses::sentences(text).into_iter().filter(|sentence| {
-        let lower = sentence.to_lowercase();
-        let never = ["cannot be ", "can not be ", "cannot ", "not possible to "];
-        let removal = ["remove", "uninstall", "roll back", "rolled back"];
-        never.iter().any(|never| {
-            removal
-                .iter()
-                .any(|removal| lower.contains(&format!("{never}{removal}")))
-        })
-    })
-}
+static REMARK: LazyPattern = LazyPattern::new(|| {
+    pattern(r"^(?:Notes?|NOTE|Important|IMPORTANT|Warning|WARNING|Caution|Tip)[: .][: –-]*(.+)$")
+});
 
 /// Returns the words of a remark, such as `Note …` and `Important: …`.
 pub(super) fn remark(text: &str) -> Option<&str> {
-    let rest = [
-        "Notes",
-        "Note",
-        "NOTE",
-        "Important",
-        "IMPORTANT",
-        "Warning",
-        "WARNING",
-        "Caution",
-        "Tip",
-    ]
-    .iter()
-    .find_map(|word| text.strip_prefix(word))?;
-    let rest = rest
-        .strip_prefix([':', ' ', '.'])?
-        .trim_start_matches([':', ' ', '-', '–']);
-    (!rest.is_empty()).then_some(rest)
+    let found = REMARK.captures(text)?.get(1)?;
+    Some(found.as_str())
 }
 
 #[cfg(test)]

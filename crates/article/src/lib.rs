@@ -38,13 +38,18 @@ mod section;
 mod steps;
 mod table;
 mod targets;
+mod text;
 mod walk;
 mod words;
 
 pub use decode::MAX_ARTICLE_BYTES;
 pub use mentions::{ArticleMentions, FileMention, ServiceMention, mentions};
 
+use std::sync::LazyLock;
+
 use html::SavedPage;
+use regex::Regex;
+use text::pattern;
 
 use rollup_names::Kb;
 use schemars::JsonSchema;
@@ -59,7 +64,8 @@ pub(crate) struct Located<T> {
 }
 
 impl<T> Located<T> {
-    fn new(value: T, line: u32) -> Self {
+    fn new(value: impl Into<T>, line: u32) -> Self {
+        let value = value.into();
         Self { value, line }
     }
 }
@@ -141,6 +147,15 @@ pub struct OpenQuestion {
     /// all.
     pub line: Option<u32>,
     pub message: String,
+}
+
+impl OpenQuestion {
+    fn new(line: u32, message: impl Into<String>) -> Self {
+        Self {
+            line: Some(line),
+            message: message.into(),
+        }
+    }
 }
 
 /// Line of the installation section, and its result.
@@ -232,27 +247,30 @@ fn read(bytes: &[u8]) -> Result<SavedPage, ArticleError> {
     })
 }
 
+/// Beginnings and lines of documents that rollup reads or writes itself.
+static DOCUMENTS: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
+    [
+        (
+            r"(?ms)^schema = 1\s*$.*^\[(?:rollup|payload|\[steps\])\]\s*$",
+            "a manifest",
+        ),
+        (r"(?m)^schema = 1\s*$", "a document of rollup"),
+        (r#"(?s)\A\s*\{.*"schema""#, "a JSON document"),
+        (
+            r#"(?s)\A\s*<.*<meta name="generator" content="rollup"#,
+            "a page that rollup wrote",
+        ),
+    ]
+    .map(|(form, name)| (pattern(form), name))
+});
+
 /// Refuses documents that rollup reads or writes itself: what they say comes from no vendor.
 fn refuse_documents(text: &str) -> Result<(), ArticleError> {
-    let has_line = |wanted: &str| text.lines().any(|line| line.trim_end() == wanted);
-    let begins = text.trim_start();
-    let document = if has_line("schema = 1")
-        && ["[rollup]", "[payload]", "[[steps]]"]
-            .into_iter()
-            .any(has_line)
-    {
-        "a manifest"
-    } else if has_line("schema = 1") {
-        "a document of rollup"
-    } else if begins.starts_with('{') && text.contains("\"schema\"") {
-        "a JSON document"
-    } else if begins.starts_with('<') && text.contains("<meta name=\"generator\" content=\"rollup")
-    {
-        "a page that rollup wrote"
-    } else {
-        return Ok(());
-    };
-    Err(ArticleError::OtherDocument(document))
+    let mut documents = DOCUMENTS.iter();
+    match documents.find(|(form, _)| form.is_match(text)) {
+        Some((_, name)) => Err(ArticleError::OtherDocument(name)),
+        None => Ok(()),
+    }
 }
 
 /// Reads an article like [`import`]; a given number decides which article it is.

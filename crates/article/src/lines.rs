@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text::{LazyPattern, ends, pattern};
 use super::{columns, words};
 
 /// A line of the article.
@@ -86,13 +87,13 @@ struct LineReader {
 
 impl LineReader {
     fn take(&mut self, number: u32, raw: &str) {
-        let is_rule = is_rule(raw);
-        if raw.trim().is_empty() || is_rule {
-            if is_rule && !self.apart && !raw.contains(['|', '+']) {
+        if raw.trim().is_empty() {
+            (self.apart, self.values) = (true, None);
+            return;
+        }
+        if RULE.is_match(raw) {
+            if !self.apart && !raw.contains(['|', '+']) {
                 self.underline(raw);
-            }
-            if !is_rule {
-                (self.apart, self.values) = (true, None);
             }
             return;
         }
@@ -111,52 +112,50 @@ impl LineReader {
         if line.text.is_empty() {
             return;
         }
-        let is_full = |width| self.length + SLACK + first_word(&line.text) > width;
-        let continues = self.lines.last().is_some_and(|last| continues(last, &line));
-        let last = self.lines.last_mut();
-        match last.filter(|_| continues && self.width.is_some_and(is_full)) {
-            Some(last) => {
+        let needed = self.length + SLACK + first_word(&line.text);
+        let is_full = self.width.is_some_and(|width| needed > width);
+        self.length = raw.trim_end().chars().count();
+        match self.lines.last_mut() {
+            Some(last) if is_full && continues(last, &line) => {
                 last.last = number;
                 last.text.push(' ');
                 last.text.push_str(&line.text);
                 last.cells.clear();
             }
-            None => self.lines.push(line),
+            _ => self.lines.push(line),
         }
-        self.length = raw.trim_end().chars().count();
     }
 
     /// Makes the line before a heading if this rule underlines it.
     fn underline(&mut self, rule: &str) {
-        let length = self.length;
         let Some(last) = self.lines.last_mut() else {
             return;
         };
-        let fits = rule.trim().len().abs_diff(length) <= 8 || rule.contains('=');
-        let is_title = last.cells.len() <= 1 && !last.text.ends_with(['.', ',', ';']);
+        let fits = rule.trim().len().abs_diff(self.length) <= 8 || rule.contains('=');
+        let is_title = last.cells.len() <= 1 && !ends(&last.text, ".|,|;");
         last.heading |= fits && is_title && last.marker != Some(Marker::Bullet) && !is_row(last);
     }
 
     /// Reads a row of a table whose cells are separated by bars, or by commas below a head.
     fn row(&mut self, raw: &str, number: u32) -> Option<ArticleLine> {
         let trimmed = raw.trim();
-        let separator = match trimmed.starts_with('|') {
-            true => Some('|'),
-            false => ['|', ',', ';'].into_iter().find(|separator| {
-                let cells = values(trimmed, *separator);
-                cells.len() > usize::from(*separator != '|') + 1
-                    && columns::head("", &cells).is_some()
-            }),
-        };
-        self.values = separator.or(self.values);
+        let mut separators = ['|', ',', ';'].into_iter();
+        let separator = separators.find(|separator| {
+            let least = if *separator == '|' { 2 } else { 3 };
+            let cells = values(trimmed, *separator);
+            cells.len() >= least && columns::head("", &cells).is_some()
+        });
+        let drawn = trimmed.starts_with('|').then_some('|');
+        self.values = drawn.or(separator).or(self.values);
         let cells = values(trimmed, self.values?);
-        (cells.len() > 1).then_some(())?;
-        let mut line = line(raw, number)?;
-        line.marker = None;
-        line.text = spaced(&cells.join(" "));
-        line.tabular = true;
-        line.cells = cells;
-        Some(line)
+        let line = line(raw, number).filter(|_| cells.len() > 1)?;
+        Some(ArticleLine {
+            marker: None,
+            text: spaced(&cells.join(" ")),
+            tabular: true,
+            cells,
+            ..line
+        })
     }
 }
 
@@ -175,28 +174,21 @@ fn values(text: &str, separator: char) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a line only draws a rule, such as the one below a heading or within a table.
-fn is_rule(raw: &str) -> bool {
-    let drawn = |c: &char| matches!(c, '-' | '=' | '_' | '*' | '\u{2500}');
-    raw.chars().filter(drawn).count() >= 3
-        && raw
-            .chars()
-            .all(|c| drawn(&c) || matches!(c, ' ' | '\t' | '|' | '+' | ':'))
-}
+/// Line that only draws a rule, such as the one below a heading or within a table.
+static RULE: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(?:[\s|+:]*[-=_*\x{2500}]){3}[-=_*\x{2500}\s|+:]*$"));
+
+/// Line that a printer puts on every page, with one sign for each number.
+static FOOTER: LazyPattern = LazyPattern::new(|| {
+    pattern(r"(?i)^(?:page|seite) #|(?:page|seite) #(?: (?:of|von) #)?$|://.* #(?:/| of )#$")
+});
 
 /// Returns the lines that a printer puts on every page, without their digits.
 fn footers(lines: &[(u32, String)]) -> BTreeSet<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (_, raw) in lines {
         let kind = without_digits(raw);
-        let lower = kind.to_lowercase();
-        let numbers = ["page #", "page # of #", "seite #", "seite # von #"];
-        let is_paged = numbers
-            .iter()
-            .any(|mark| lower.ends_with(mark) || lower.starts_with(mark))
-            || lower.contains("://")
-                && [" #/#", " # of #"].iter().any(|mark| lower.ends_with(mark));
-        if is_paged && kind.len() <= 200 {
+        if kind.len() <= 200 && FOOTER.is_match(&kind) {
             *counts.entry(kind).or_default() += 1;
         }
     }
@@ -206,16 +198,10 @@ fn footers(lines: &[(u32, String)]) -> BTreeSet<String> {
 
 /// Returns a line with one sign for each number.
 fn without_digits(raw: &str) -> String {
-    let mut kind = String::new();
-    for c in spaced(raw).chars() {
-        match c.is_ascii_digit() {
-            true if kind.ends_with('#') => {}
-            true => kind.push('#'),
-            false => kind.push(c),
-        }
-    }
-    kind
+    DIGITS.replace_all(&spaced(raw), "#").into_owned()
 }
+
+static DIGITS: LazyPattern = LazyPattern::new(|| pattern("[0-9]+"));
 
 fn first_word(text: &str) -> usize {
     let word = text.split(' ').next().unwrap_or_default();
@@ -231,19 +217,16 @@ pub(super) fn line(raw: &str, number: u32) -> Option<ArticleLine> {
     }
     let indent = indented.chars().take_while(|c| c.is_whitespace());
     let depth: usize = indent.map(|c| if c == '\t' { 4 } else { 1 }).sum();
-    let (marker, rest) = marker(body);
+    let (marker, deeper, rest) = marker(body);
     Some(ArticleLine {
         number,
         last: number,
-        depth: depth + bullet_depth(body, marker),
+        depth: depth + deeper,
         marker,
-        heading: false,
-        title: false,
-        address: false,
-        apart: false,
         text: spaced(rest),
         cells: cells(rest),
         tabular: rest.contains('\t'),
+        ..ArticleLine::default()
     })
 }
 
@@ -281,132 +264,61 @@ pub(super) fn spaced(text: &str) -> String {
 }
 
 fn cells(text: &str) -> Vec<String> {
-    let tabs = text.contains('\t');
-    let parts: Vec<&str> = if tabs {
-        text.split('\t').collect()
-    } else {
-        text.split("  ").collect()
-    };
     // Two tabs in a row enclose an empty cell; a wide gap is one gap, however wide.
-    if tabs {
-        return parts.into_iter().map(spaced).collect();
+    if text.contains('\t') {
+        return text.split('\t').map(spaced).collect();
     }
     let mut cells: Vec<String> = Vec::new();
-    for part in parts
-        .into_iter()
-        .map(spaced)
-        .filter(|part| !part.is_empty())
-    {
-        match cells
-            .last_mut()
-            .filter(|last| last.ends_with(['.', '!', '?', ':']))
-        {
+    let parts = text.split("  ").map(spaced);
+    for part in parts.filter(|part| !part.is_empty()) {
+        match cells.last_mut() {
             // A wide gap between two sentences.
-            Some(last) => *last = format!("{last} {part}"),
-            None => cells.push(part),
+            Some(last) if ends(last, ".|!|?|:") => *last = format!("{last} {part}"),
+            _ => cells.push(part),
         }
     }
     cells
 }
 
-/// Returns the depth that the kind of a bullet shows. A list saved as text loses its indentation,
-/// and only the kinds of the bullets distinguish nested lists.
-fn bullet_depth(body: &str, marker: Option<Marker>) -> usize {
-    match (marker, body.chars().next()) {
-        (Some(Marker::Bullet), Some('o' | '○' | '◦')) => 1,
-        (Some(Marker::Bullet), Some('§' | '▪' | '\u{f0a7}')) => 2,
-        _ => 0,
-    }
-}
+/// Marker of a list. Some occur in words too, so they need a space; a single `o` needs a wide one.
+/// A list saved as text loses its indentation, and only the kinds of the bullets distinguish nested
+/// lists.
+static MARKER: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?x)^(?:
+            (?<deepest>[§▪\u{f0a7}])
+            | (?<deeper>[○◦] | o(?:\t|\ \ ))
+            | (?<bullet>[•·∙●▫■□‣⁃►▸➢➤✓❖¤\u{f0b7}\u{f0d8}] | [-–—*+>](?:\s|$))
+            | (?i:step)\ (?<step>\d{1,9})\s*(?:[-:.)–—]|$)
+            | (?:\(?(?<number>\d{1,3}(?:\.\d{1,3})*)\) | (?<numbers>\d{1,3}(?:\.\d{1,3})*)\.)(?:\s|$)
+            | (?:\(?(?:[A-Za-z]|[ivx]{2,4})\) | (?:[A-Za-z]|[ivx]{2,4})\.)(?:\s|$)
+        )\s*",
+    )
+});
 
-/// Takes the marker off a line of a list.
-fn marker(body: &str) -> (Option<Marker>, &str) {
-    let first = body.chars().next().unwrap_or_default();
-    let after = &body[first.len_utf8()..];
-    let is_bullet = matches!(
-        first,
-        '•' | '·'
-            | '∙'
-            | '●'
-            | '○'
-            | '◦'
-            | '▪'
-            | '▫'
-            | '■'
-            | '□'
-            | '‣'
-            | '⁃'
-            | '►'
-            | '▸'
-            | '➢'
-            | '➤'
-            | '✓'
-            | '❖'
-            | '§'
-            | '¤'
-            | '\u{f0a7}'
-            | '\u{f0b7}'
-            | '\u{f0d8}'
-    );
-    if is_bullet {
-        return (Some(Marker::Bullet), after.trim_start());
-    }
-    // These occur in words too, so they need a space; a single `o` needs a wide one.
-    let gap = after.starts_with([' ', '\t']) || after.is_empty();
-    if matches!(first, '-' | '–' | '—' | '*' | '+' | '>') && gap {
-        return (Some(Marker::Bullet), after.trim_start());
-    }
-    if first == 'o' && (after.starts_with('\t') || after.starts_with("  ")) {
-        return (Some(Marker::Bullet), after.trim_start());
-    }
-    step(body)
-        .or_else(|| numbered(body))
-        .map_or((None, body), |(marker, rest)| (Some(marker), rest))
-}
-
-/// Reads `Step 1: …`, `STEP 1 - …`, or `Step 1` alone.
-fn step(body: &str) -> Option<(Marker, &str)> {
-    let word = body
-        .get(..4)
-        .filter(|word| word.eq_ignore_ascii_case("step"))?;
-    let rest = body[word.len()..].strip_prefix(' ')?;
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let number = rest[..digits].parse().ok()?;
-    let rest = rest[digits..].trim_start();
-    let tail = rest
-        .strip_prefix([':', '.', ')', '-', '–', '—'])
-        .or(rest.is_empty().then_some(""))?;
-    Some((Marker::Step(number), tail.trim_start()))
-}
-
-/// Reads `1.`, `1)`, `(1)`, `1.2.`, `a.` or `iv)`; a space has to follow.
-fn numbered(body: &str) -> Option<(Marker, &str)> {
-    let open = body.strip_prefix('(');
-    let label = open.unwrap_or(body);
-    let length = label
-        .bytes()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
-        .count();
-    let name = label[..length].trim_end_matches('.');
-    let closed = label[length..].strip_prefix(')');
-    let rest = match (open, closed) {
-        (Some(_), Some(rest)) | (None, Some(rest)) => rest,
-        (None, None) if label[..length].ends_with('.') => &label[length..],
-        _ => return None,
+/// Takes the marker off a line of a list; returns the depth that it shows, too.
+fn marker(body: &str) -> (Option<Marker>, usize, &str) {
+    let Some(found) = MARKER.captures(body) else {
+        return (None, 0, body);
     };
-    let digits = name
-        .split('.')
-        .all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
-    let letter = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let roman = (2..=4).contains(&name.len())
-        && name.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
-    let gap = rest.starts_with([' ', '\t']) || rest.is_empty();
-    let marker = if digits {
+    let has = |names: [&str; 2]| names.iter().any(|name| found.name(name).is_some());
+    let depth = match found.name("deepest") {
+        Some(_) => 2,
+        None => usize::from(has(["deeper"; 2])),
+    };
+    let step = found
+        .name("step")
+        .and_then(|step| step.as_str().parse().ok());
+    let marker = if let Some(step) = step {
+        Marker::Step(step)
+    } else if depth > 0 || has(["bullet"; 2]) {
+        Marker::Bullet
+    } else if has(["number", "numbers"]) {
         Marker::Number
     } else {
         Marker::Letter
     };
-    ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
+    (Some(marker), depth, &body[found[0].len()..])
 }
 
 /// Returns the column at which a text was wrapped, if it was: after most lines that end within a
@@ -424,16 +336,13 @@ fn wrapping(lines: &[(u32, String)]) -> Option<usize> {
             continue;
         }
         pairs += 1;
-        for count in fits
-            .iter_mut()
-            .take(length + 1 + first_word(below))
-            .skip(length)
-        {
+        let widths = fits.iter_mut().skip(length);
+        for count in widths.take(1 + first_word(below)) {
             *count += 1;
         }
     }
     // The narrowest column that fits most lines.
-    let most = fits.iter().copied().max().unwrap_or(0);
+    let most = fits.iter().copied().max()?;
     let width = fits.iter().position(|count| *count == most)?;
     (most >= 3 && most * 2 >= pairs && width >= 50).then_some(width)
 }
@@ -465,18 +374,13 @@ fn is_row(line: &ArticleLine) -> bool {
         || columns::is_head(text, &line.cells)
 }
 
-/// Returns whether a text begins with the name of a file, as the rows of a file table do.
+/// Name of a file at the beginning of a text, as in the rows of a file table.
+static FILE: LazyPattern = LazyPattern::new(|| pattern(r"^[^ .]+\.[A-Za-z]{2}[^ ]*"));
+
+/// Returns whether a text begins with the name of a file.
 pub(super) fn starts_with_file(text: &str) -> bool {
-    let word = text.split(' ').next().unwrap_or_default();
-    word.find('.').is_some_and(|dot| {
-        dot > 0
-            && word[dot + 1..]
-                .bytes()
-                .take_while(u8::is_ascii_alphabetic)
-                .take(3)
-                .count()
-                >= 2
-    }) && !word.contains("://")
+    let file = FILE.find(text);
+    file.is_some_and(|file| !file.as_str().contains("://"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! Conversion of Markdown to the text that a browser shows of it.
 
+use std::collections::BTreeMap;
+
+use regex::Captures;
+
 use super::lines::{self, ArticleLine};
+use super::text::{LazyPattern, begins, pattern};
 
 /// Returns whether a text is Markdown: it has front matter, or several headings.
 pub(super) fn is_markdown(text: &str) -> bool {
@@ -12,35 +17,30 @@ pub(super) fn is_markdown(text: &str) -> bool {
 pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
     let front = front_matter(text);
     let mut plain = String::with_capacity(text.len());
-    let mut headings = Vec::new();
+    let mut levels = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let is_front = number <= front;
-        let bare = match heading(line).filter(|_| !is_front) {
-            Some((level, title)) => {
-                headings.push((number, level));
-                title
-            }
-            None => line,
-        };
-        match is_front {
-            true => plain.push_str(front_line(line)),
-            false => plain.push_str(&without_marks(bare)),
+        if number <= front {
+            plain.push_str(front_line(line));
+        } else if let Some((level, title)) = heading(line) {
+            levels.insert(number, level);
+            plain.push_str(&without_marks(title));
+        } else {
+            plain.push_str(&without_marks(line));
         }
         plain.push('\n');
     }
     let mut lines = lines::lines(&plain);
     for line in &mut lines {
-        let is_front_title = line.number as usize <= front && line.text.starts_with(TITLE);
-        if is_front_title {
-            line.text = lines::spaced(line.text[TITLE.len()..].trim_matches([' ', '"', '\'']));
+        if line.number <= front
+            && let Some(title) = line.text.strip_prefix(TITLE)
+        {
+            line.text = lines::spaced(title.trim_matches([' ', '"', '\'']));
             line.cells = vec![line.text.clone()];
+            levels.insert(line.number, 1);
         }
-        let level = headings
-            .iter()
-            .find(|(number, _)| *number == line.number as usize)
-            .map(|(_, level)| *level);
-        line.heading |= level.is_some() || is_front_title;
-        line.title |= level == Some(1) || is_front_title;
+        let level = levels.get(&line.number);
+        line.heading |= level.is_some();
+        line.title |= level == Some(&1);
     }
     lines
 }
@@ -48,138 +48,90 @@ pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
 const TITLE: &str = "title: ";
 
 /// Returns the number of lines of the front matter, with both of its bars; 0 if there is none.
-fn front_matter(text: &str) -> usize {
-    let mut lines = text.lines();
-    if lines.next().map(str::trim_end) != Some("---") {
-        return 0;
-    }
+fn front_matter(text: &str) -> u32 {
     let mut has_keys = false;
-    for (at, line) in lines.take(60).enumerate() {
-        if line.trim_end() == "---" {
-            return if has_keys { at + 2 } else { 0 };
+    for (number, line) in (1..=61).zip(text.lines()) {
+        match (number, line.trim_end() == "---") {
+            (1, true) => {}
+            (1, false) => return 0,
+            (_, true) => return if has_keys { number } else { 0 },
+            (_, false) => has_keys |= line.contains(": "),
         }
-        has_keys |= line.contains(": ");
     }
     0
 }
 
 /// Returns a line of the front matter if it is about the article; others are about the page.
 fn front_line(line: &str) -> &str {
-    let is_known = [
-        TITLE,
-        "ms.date: ",
-        "original kb number: ",
-        "ms.reviewed-on: ",
-    ];
-    match is_known
-        .iter()
-        .any(|key| line.to_lowercase().starts_with(key))
-    {
+    let keys = "title: |ms.date: |original kb number: |ms.reviewed-on: ";
+    match begins(&line.to_lowercase(), keys) {
         true => line,
         false => "",
     }
 }
 
+static HEADING: LazyPattern = LazyPattern::new(|| pattern(r"^(#{1,6}) +(.*[^#\s])[#\s]*$"));
+
 /// Returns level and title of a heading.
 fn heading(line: &str) -> Option<(usize, &str)> {
-    let level = line.bytes().take_while(|byte| *byte == b'#').count();
-    let title = line[level..]
-        .strip_prefix(' ')?
-        .trim()
-        .trim_end_matches('#')
-        .trim_end();
-    ((1..=6).contains(&level) && !title.is_empty()).then_some((level, title))
+    let (_, [marks, title]) = HEADING.captures(line)?.extract();
+    Some((marks.len(), title))
 }
+
+/// Sign that a backslash keeps from being a mark.
+static ESCAPED: LazyPattern = LazyPattern::new(|| pattern(r"\\([_*\[\]<>#|`-])"));
+
+/// Marks around words, which they do not join to other words.
+static EMPHASIS: LazyPattern =
+    LazyPattern::new(|| pattern(r"\b{start-half}(?:\*(\S|\S.*?\S)\*|_(\S|\S.*?\S)_)\b{end-half}"));
+
+static LINK: LazyPattern = LazyPattern::new(|| pattern(r"!?\[([^\[\]]*)\]\(([^) ]*)[^)]*\)"));
+
+/// Texts that a browser shows otherwise.
+const SHOWN: [(&str, &str); 12] = [
+    ("**", ""),
+    ("__", ""),
+    ("`", ""),
+    ("&nbsp;", " "),
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&amp;", "&"),
+    ("<br>", " "),
+    ("<br/>", " "),
+    ("[!NOTE]", "Note"),
+    ("[!IMPORTANT]", "Important"),
+    ("[!WARNING]", "Warning"),
+];
 
 /// Removes what only marks the look of a text, and shows links as `text (address)`.
 fn without_marks(line: &str) -> String {
     let line = line.trim_end().trim_end_matches('\\');
     let line = line.strip_prefix("> ").unwrap_or(line);
-    let mut text = line.replace("**", "").replace("__", "").replace('`', "");
-    for (entity, c) in [
-        ("&nbsp;", " "),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&amp;", "&"),
-        ("<br>", " "),
-        ("<br/>", " "),
-        ("[!NOTE]", "Note"),
-        ("[!IMPORTANT]", "Important"),
-        ("[!WARNING]", "Warning"),
-    ] {
-        text = text.replace(entity, c);
+    let mut text = line.to_owned();
+    for (mark, shown) in SHOWN {
+        text = text.replace(mark, shown);
     }
-    for mark in ['*', '_'] {
-        text = without_emphasis(&text, mark);
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, (name, address, after))) = rest
-        .find('[')
-        .and_then(|at| Some((&rest[..at], link(&rest[at..])?)))
-    {
-        plain.push_str(before.trim_end_matches('!'));
-        plain.push_str(name);
-        if address.contains("://") {
-            plain.push_str(&format!(" ({address})"));
-        }
-        rest = after;
-    }
-    plain.push_str(rest);
-    unescaped(&plain)
+    // An escaped sign is none of the marks until the end.
+    let escaped = ESCAPED.replace_all(&text, |found: &Captures<'_>| {
+        let sign = found[1].chars().next().map_or(0, u32::from);
+        char::from_u32(PRIVATE + sign).map_or(String::new(), String::from)
+    });
+    let plain = EMPHASIS.replace_all(&escaped, "$1$2");
+    let linked = LINK.replace_all(&plain, |found: &Captures<'_>| match &found[2] {
+        address if address.contains("://") => format!("{} ({address})", &found[1]),
+        _ => found[1].to_owned(),
+    });
+    let unescaped = |c: char| {
+        let sign = u32::from(c).checked_sub(PRIVATE);
+        sign.and_then(char::from_u32)
+            .filter(char::is_ascii)
+            .unwrap_or(c)
+    };
+    linked.chars().map(unescaped).collect()
 }
 
-/// Splits a text that begins with `[name](address)`.
-fn link(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, rest) = text.strip_prefix('[')?.split_once("](")?;
-    let (address, after) = rest.split_once(')')?;
-    let address = address.split(' ').next().unwrap_or_default();
-    (!name.contains('[')).then_some((name, address, after))
-}
-
-/// Removes pairs of a mark around words.
-fn without_emphasis(text: &str, mark: char) -> String {
-    let mut text = text.to_owned();
-    let mut from = 0;
-    while let Some(open) = text[from..].find(mark).map(|at| from + at) {
-        let inner = open + mark.len_utf8();
-        let opens = !text[..open].ends_with(|c: char| c.is_alphanumeric() || c == '\\')
-            && text[inner..].starts_with(|c: char| !c.is_whitespace());
-        let ends = |at: &usize| {
-            let after = *at + mark.len_utf8();
-            !text[..*at].ends_with([' ', '\\']) && !text[after..].starts_with(char::is_alphanumeric)
-        };
-        let close = text[inner..]
-            .match_indices(mark)
-            .map(|(at, _)| inner + at)
-            .find(ends);
-        match close.filter(|_| opens) {
-            Some(close) => {
-                text.remove(close);
-                text.remove(open);
-                from = close - 1;
-            }
-            None => from = inner,
-        }
-    }
-    text
-}
-
-/// Removes the backslash before signs that would be marks.
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let is_escape = c == '\\'
-            && chars
-                .peek()
-                .is_some_and(|next| "_*[]<>#|`-".contains(*next));
-        if !is_escape {
-            plain.push(c);
-        }
-    }
-    plain
-}
+/// First of the characters in the place of escaped ones.
+const PRIVATE: u32 = 0xe000;
 
 #[cfg(test)]
 mod tests {

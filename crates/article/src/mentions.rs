@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollup_names::{CaseFolded, Kb, ServiceVerb};
 
+use super::commands::service_verb;
 use super::lines::ArticleLine;
 use super::numbers::numbers;
 use super::rows::EXTENSIONS;
+use super::text::{LazyPattern, ends, is, pattern};
 use super::words::{self, Size, TypedWord, Value};
 use super::{ArticleError, clauses, read};
 
@@ -91,44 +93,41 @@ pub fn mentions(bytes: &[u8]) -> Result<ArticleMentions, ArticleError> {
 impl ArticleMentions {
     fn files_of(&mut self, line: &ArticleLine, below: &[ArticleLine]) {
         let words = words::typed(&line.cells);
-        let named: Vec<&str> = words.iter().filter_map(file_name).collect();
-        let values = words.iter().filter(|word| word.is_number()).count();
+        let has_values = words.iter().any(TypedWord::is_number);
         let digits = line.text.bytes().filter(u8::is_ascii_digit).count();
         let is_alone = words.len() == 1;
-        let is_short = words.len() <= MOST_WORDS && !line.text.ends_with(['.', ':', '?']);
-        let is_listed = is_alone || is_short && (values > 0 || digits >= 6);
-        for name in &named {
+        let is_short = words.len() <= MOST_WORDS && !ends(&line.text, ".|:|?");
+        let is_listed = is_alone || is_short && (has_values || digits >= 6);
+        for name in words.iter().filter_map(file_name) {
             let mut text = line.text.clone();
-            let mut values: Vec<TypedWord> = words.clone();
-            if is_alone {
-                let cells = below.iter().take(CELLS).take_while(|line| {
-                    !words::typed(&line.cells)
-                        .iter()
-                        .any(|word| file_name(word).is_some())
-                });
-                for cell in cells {
-                    text = format!("{text} {}", cell.text);
-                    values.extend(words::typed(&cell.cells));
+            let mut words = words.clone();
+            for cell in below.iter().take(CELLS).filter(|_| is_alone) {
+                let cells = words::typed(&cell.cells);
+                if cells.iter().any(|word| file_name(word).is_some()) {
+                    break;
+                }
+                text = format!("{text} {}", cell.text);
+                words.extend(cells);
+            }
+            let (mut sizes, mut days) = (Vec::new(), Vec::new());
+            for value in words.into_iter().flat_map(|word| word.values) {
+                match value {
+                    Value::Size(Size::Bytes(size)) => sizes.push(size),
+                    Value::Day(day) => {
+                        days.extend(day.month_first.into_iter().chain(day.day_first))
+                    }
+                    _ => {}
                 }
             }
-            let values = || values.iter().flat_map(|word| &word.values);
-            let size = |value: &Value| match value {
-                Value::Size(Size::Bytes(size)) => Some(*size),
-                _ => None,
-            };
-            let day = |value: &Value| match value {
-                Value::Day(day) => Some([day.month_first.clone(), day.day_first.clone()]),
-                _ => None,
-            };
             let index = self.by_name.entry(CaseFolded::of(name)).or_default();
             index.push(self.files.len());
             self.files.push(FileMention {
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 line: line.number,
                 is_listed,
-                sizes: values().filter_map(size).collect(),
-                days: values().filter_map(day).flatten().flatten().collect(),
                 text,
+                sizes,
+                days,
             });
         }
     }
@@ -136,28 +135,29 @@ impl ArticleMentions {
     /// Returns the mentions of a file, without regard to case.
     pub fn of_file(&self, name: &str) -> Vec<&FileMention> {
         let at = self.by_name.get(&CaseFolded::of(name));
-        at.into_iter()
-            .flatten()
-            .map(|at| &self.files[*at])
-            .collect()
+        let at = at.into_iter().flatten();
+        at.map(|at| &self.files[*at]).collect()
     }
 }
 
 impl FileMention {
+    /// Returns the text without the name, which may have digits, too.
+    fn values(&self) -> String {
+        self.text.replacen(&self.name, " ", 1)
+    }
+
     /// Returns whether the text has this number of bytes, in any grouping.
     pub fn has_size(&self, size: u64) -> bool {
-        // A name may have digits, too.
-        let values = self.text.replacen(&self.name, " ", 1);
+        let values = self.values();
         let is_glued = values.split_whitespace().count() <= 4;
-        ['\0', ',', '.', ' ', '\''].into_iter().any(|separator| {
-            let text = match separator {
-                '\0' => size.to_string(),
-                separator => rollup_names::grouped(size, separator),
-            };
-            values.match_indices(&text).any(|(at, _)| {
-                let before = values[..at].ends_with(|c: char| c.is_ascii_digit());
-                let after = values[at + text.len()..].starts_with(|c: char| c.is_ascii_digit());
-                is_glued || !before && !after
+        let is_digit = |c: char| c.is_ascii_digit();
+        let grouped = [',', '.', ' ', '\''].map(|separator| rollup_names::grouped(size, separator));
+        let mut texts = grouped.into_iter().chain([size.to_string()]);
+        texts.any(|text| {
+            let mut places = values.match_indices(&text);
+            places.any(|(at, _)| {
+                let after = &values[at + text.len()..];
+                is_glued || !values[..at].ends_with(is_digit) && !after.starts_with(is_digit)
             })
         })
     }
@@ -169,86 +169,54 @@ impl FileMention {
 
     /// Returns whether the text has any number beside the name.
     pub fn has_values(&self) -> bool {
-        self.text
-            .replacen(&self.name, " ", 1)
-            .bytes()
-            .filter(u8::is_ascii_digit)
-            .count()
-            > 2
+        self.values().bytes().filter(u8::is_ascii_digit).count() > 2
     }
 }
 
-/// Returns the name of a file at the beginning of a word; the next value may follow it directly.
+/// Name of a file that the next value follows directly.
+static GLUED: LazyPattern = LazyPattern::new(|| {
+    let extensions = EXTENSIONS.join("|");
+    pattern(&format!(r"^(.+?\.(?i:{extensions}))[[:upper:]\d]"))
+});
+
+/// Returns the name of a file at the beginning of a word.
 fn file_name(word: &TypedWord) -> Option<&str> {
-    let text = word.text.as_str();
-    let dots = text
-        .match_indices('.')
-        .map(|(at, _)| at)
-        .filter(|at| *at > 0 && !text.contains("://"));
-    let mut glued = dots.filter_map(|dot| {
-        let rest = text[dot + 1..].to_ascii_lowercase();
-        let known = EXTENSIONS
-            .iter()
-            .filter(|known| rest.starts_with(**known))
-            .max_by_key(|known| known.len())?;
-        let end = dot + 1 + known.len();
-        text[end..]
-            .starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
-            .then(|| &text[..end])
-    });
-    glued.next().or_else(|| word.name())
+    let glued = GLUED.captures(&word.text);
+    let glued = glued.filter(|_| !word.text.contains("://"));
+    let glued = glued.and_then(|found| found.get(1));
+    glued.map(|name| name.as_str()).or_else(|| word.name())
 }
+
+/// Command that is typed to change a service.
+static TYPED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)net (stop|start) (.*)|(iisreset)"));
+
+/// Words between a verb and the word for a service. Component Services is a tool.
+static SERVICE: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(stop|start|restart|disable|enable) (?:the )?(?:(iis)|(.*?)(?: service| application|iis))",
+    )
+});
 
 /// Reads a sentence that says to change a service.
 fn service_change(sentence: &str, line: u32) -> Option<ServiceMention> {
-    let found = |verb, service: &str| ServiceMention {
-        verb,
+    let (verb, service) = match TYPED.captures(sentence) {
+        Some(typed) => match typed.get(1) {
+            Some(verb) => (verb.as_str().to_owned(), typed[2].to_owned()),
+            None => ("restart".to_owned(), "iis".to_owned()),
+        },
+        None => clauses::clauses(sentence).iter().find_map(|clause| {
+            let found = SERVICE.captures(clause)?;
+            let service = found.get(3).map_or("iis", |name| name.as_str());
+            let is_named = !is(&service.to_lowercase(), "component|the");
+            is_named.then(|| (found[1].to_owned(), service.to_owned()))
+        })?,
+    };
+    let service = service.to_lowercase();
+    Some(ServiceMention {
+        verb: service_verb(&verb.to_lowercase())?,
         service: service.trim_matches([' ', '"', '.', ',']).to_owned(),
         text: sentence.to_owned(),
         line,
-    };
-    const COMMANDS: [(&str, ServiceVerb); 3] = [
-        ("net stop ", ServiceVerb::Stop),
-        ("net start ", ServiceVerb::Start),
-        ("iisreset", ServiceVerb::Restart),
-    ];
-    let lower = sentence.to_lowercase();
-    for (command, verb) in COMMANDS {
-        if let Some((_, service)) = lower.split_once(command) {
-            return Some(found(
-                verb,
-                if command == "iisreset" {
-                    "iis"
-                } else {
-                    service
-                },
-            ));
-        }
-    }
-    const VERBS: [(&str, ServiceVerb); 5] = [
-        ("stop ", ServiceVerb::Stop),
-        ("start ", ServiceVerb::Start),
-        ("restart ", ServiceVerb::Restart),
-        ("disable ", ServiceVerb::Disable),
-        ("enable ", ServiceVerb::Enable),
-    ];
-    clauses::clauses(sentence).iter().find_map(|clause| {
-        let lower = clause.to_lowercase();
-        let (verb, object) = VERBS
-            .iter()
-            .find_map(|(word, verb)| Some((*verb, lower.strip_prefix(word)?)))?;
-        let object = object.strip_prefix("the ").unwrap_or(object);
-        let end = [" service", " application", "iis"]
-            .iter()
-            .filter_map(|noun| object.find(noun))
-            .min()?;
-        let service = if object.starts_with("iis") {
-            "iis"
-        } else {
-            &object[..end]
-        };
-        // Component Services is a tool.
-        (service != "component").then(|| found(verb, service))
     })
 }
 

@@ -2,102 +2,86 @@
 //!
 //! The page keeps its line numbers: what was before it becomes empty lines.
 
+use std::sync::LazyLock;
+
+use regex::bytes::{Captures, Regex};
+
+use super::text::{LazyPattern, begins, pattern};
+
 /// Deepest nesting of parts.
 const DEEPEST: usize = 4;
 
 /// Returns the page in the file, if the bytes are such a file.
 pub(super) fn page(bytes: &[u8]) -> Option<Vec<u8>> {
     let head = &bytes[..bytes.len().min(8 << 10)];
-    let lower = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let is_message = lower.starts_with("from:")
-        || lower.starts_with("mime-version:")
-        || lower.contains("\nmime-version:");
-    if !is_message || !lower.contains("content-type: multipart/") {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let is_message = begins(&head, "from:|mime-version:") || head.contains("\nmime-version:");
+    if !is_message || !head.contains("content-type: multipart/") {
         return None;
     }
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    for line in &mut lines {
-        *line = line.strip_suffix(b"\r").unwrap_or(line);
-    }
-    part(&lines, 0, DEEPEST)
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    part(&lines.collect::<Vec<_>>(), 0, DEEPEST)
 }
+
+/// Field of a header, which may go on in the next line if that is indented.
+fn field(header: &str, name: &str) -> String {
+    let mut lines = header.lines().filter_map(|line| line.split_once(':'));
+    let field = lines.find(|(field, _)| field.eq_ignore_ascii_case(name));
+    field.map_or(String::new(), |(_, value)| value.trim().to_owned())
+}
+
+static BOUNDARY: LazyPattern =
+    LazyPattern::new(|| pattern(r#"(?i)boundary=(?:"([^"]*)"|([^; ]*))"#));
 
 /// Returns the text of the first part with a page, whose header begins at this line.
 fn part(lines: &[&[u8]], from: usize, depth: usize) -> Option<Vec<u8>> {
     let length = lines[from..].iter().position(|line| line.is_empty())?;
-    let header = lines[from..from + length]
-        .iter()
-        .map(|line| String::from_utf8_lossy(line));
-    // A header may go on in the next line, which is indented.
-    let header = header
-        .collect::<Vec<_>>()
-        .join("\n")
-        .replace("\n ", " ")
-        .replace("\n\t", " ");
-    let value = |name: &str| {
-        let mut fields = header.lines().filter_map(|line| line.split_once(':'));
-        let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
-        field.map_or(String::new(), |(_, value)| value.trim().to_owned())
-    };
-    let kind = value("Content-Type");
     let body = from + length + 1;
-    let is_kind = |wanted: &str| {
-        kind.get(..wanted.len())
-            .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
-    };
-    if is_kind("multipart/") && depth > 0 {
-        let mark = format!("--{}", boundary(&kind)?);
-        let marks = (body..lines.len()).filter(|at| lines[*at] == mark.as_bytes());
+    let header = lines[from..from + length].join(&b'\n');
+    let header = String::from_utf8_lossy(&header);
+    let header = header.replace("\n ", " ").replace("\n\t", " ");
+    let kind = field(&header, "Content-Type");
+    let lower = kind.to_ascii_lowercase();
+    if lower.starts_with("multipart/") && depth > 0 {
+        let found = BOUNDARY.captures(&kind)?;
+        let mark = format!("--{}", found.get(1).or(found.get(2))?.as_str());
+        let marks = (body..lines.len() - 1).filter(|at| lines[*at] == mark.as_bytes());
         return marks
-            .filter(|at| at + 1 < lines.len())
+            .into_iter()
             .find_map(|at| part(lines, at + 1, depth - 1));
     }
-    if !is_kind("text/html") && !is_kind("text/plain") {
+    if !begins(&lower, "text/html|text/plain") {
         return None;
     }
-    let end = (body..lines.len()).find(|at| lines[*at].starts_with(b"--") && lines[*at].len() > 12);
-    let body = &lines[body..end.unwrap_or(lines.len())];
-    let mut page = vec![b'\n'; from + length + 1];
-    match value("Content-Transfer-Encoding")
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "quoted-printable" => quoted_printable(body, &mut page),
-        "base64" => base64(body, &mut page),
-        _ => page.extend(body.join(&b'\n')),
+    let mut rest = lines[body..].iter();
+    let end = rest.position(|line| line.starts_with(b"--") && line.len() > 12);
+    let text = &lines[body..end.map_or(lines.len(), |end| body + end)];
+    let mut page = vec![b'\n'; body];
+    let encoding = field(&header, "Content-Transfer-Encoding");
+    match encoding.to_ascii_lowercase().as_str() {
+        "quoted-printable" => quoted_printable(text, &mut page),
+        "base64" => base64(text, &mut page),
+        _ => page.extend(text.join(&b'\n')),
     }
     Some(page)
 }
 
-fn boundary(kind: &str) -> Option<&str> {
-    let at = kind.to_ascii_lowercase().find("boundary=")?;
-    let value = &kind[at + "boundary=".len()..];
-    match value.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next(),
-        None => value.split([';', ' ']).next(),
-    }
-}
+static CODE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("=([[:xdigit:]]{2})").expect("the pattern is valid"));
 
 /// Decodes `=41` and line ends that are none. These come after the next line end that is one.
 fn quoted_printable(lines: &[&[u8]], page: &mut Vec<u8>) {
     let mut missing = 0;
     for line in lines {
-        let (text, is_soft) = line
-            .strip_suffix(b"=")
-            .map_or((*line, false), |text| (text, true));
-        let mut rest = text;
-        while let Some((first, others)) = rest.split_first() {
-            let code = others
-                .get(..2)
-                .and_then(|code| std::str::from_utf8(code).ok());
-            let byte = code
-                .filter(|_| *first == b'=')
-                .and_then(|code| u8::from_str_radix(code, 16).ok());
-            page.push(byte.unwrap_or(*first));
-            rest = if byte.is_some() { &others[2..] } else { others };
-        }
+        let soft = line.strip_suffix(b"=");
+        let text = CODE.replace_all(soft.unwrap_or(line), |code: &Captures<'_>| {
+            let code = std::str::from_utf8(&code[1]).unwrap_or_default();
+            u8::from_str_radix(code, 16).map_or(Vec::new(), |byte| vec![byte])
+        });
+        page.extend_from_slice(&text);
         missing += 1;
-        if !is_soft {
+        if soft.is_none() {
             page.extend(std::iter::repeat_n(b'\n', missing));
             missing = 0;
         }

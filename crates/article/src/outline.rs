@@ -1,9 +1,10 @@
 //! Sections of an article, recognized by the words and the look of their headings.
 
-use super::clauses;
 use super::headings::by_words;
 use super::lines::{ArticleLine, Marker};
 use super::section::Section;
+use super::text::{begins, ends, has, is};
+use super::{clauses, columns};
 
 /// Line, and the section that it is in.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(super) fn outline(lines: &[ArticleLine]) -> Vec<OutlineEntry<'_>> {
         let heading = found.is_some_and(|(_, heading)| heading);
         section = found.map_or(section, |(section, _)| section);
         // A table needs no heading: its columns identify it.
-        if !heading && is_table_head(line) && section != Section::Installation {
+        let is_table = columns::is_head(&line.text, &line.cells);
+        if !heading && is_table && section != Section::Installation {
             section = Section::Files;
         }
         entries.push(OutlineEntry {
@@ -45,112 +47,63 @@ fn heading(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
         return None;
     }
     let text = line.text.trim_end_matches(':').to_lowercase();
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let short = line.text.chars().count() <= 80
-        && words.len() <= 9
-        && !line.text.ends_with(['.', ',', ';']);
-    if words.is_empty() || !short {
-        return None;
-    }
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let is_short = line.text.chars().count() <= 80
+        && (1..=9).contains(&words.len())
+        && !ends(&line.text, ".|,|;");
     // "This rollup fixes the following issues:" is a sentence.
-    if !line.heading
-        && (text.contains("following") || text.starts_with("this ") || text.starts_with("it "))
-    {
+    let is_sentence = text.contains("following") || begins(&text, "this |it ");
+    if !is_short || is_sentence && !line.heading {
         return None;
     }
-    let known = by_words(&words, &text);
+    let is_installation = now == Section::Installation;
+    let known = by_words(&words, &text).map(|known| (known, true));
     // A numbered line is a heading only if it can be nothing else, such as `3. Prerequisites`.
     if line.marker == Some(Marker::Number) && !line.heading {
-        return known
-            .filter(|_| words.len() <= 3 && now != Section::Installation && now != Section::Fixes)
-            .map(|known| (known, true));
+        return known.filter(|_| words.len() <= 3 && !is_installation && now != Section::Fixes);
     }
-    let inside = now == Section::Installation && known.is_none();
-    match known {
-        Some(known) => Some((known, true)),
-        // An unknown heading is a part of the procedure, and ends every section but the
-        // installation.
-        None if line.heading && !inside && now != Section::Head => Some((Section::Other, true)),
-        None => None,
-    }
+    // An unknown heading is a part of the procedure, and ends every section but the installation.
+    let ends_section = line.heading && !is_installation && now != Section::Head;
+    known.or(ends_section.then_some((Section::Other, true)))
 }
 
 /// Words that begin the instructions of an installation.
-const INSTALLS: [&str; 7] = [
-    "to install ",
-    "to apply ",
-    "to deploy ",
-    "to enable ",
-    "to manually install ",
-    "to use the hotfix installer",
-    "to update ",
-];
+const INSTALLS: &str = "to install |to apply |to deploy |to enable |to manually install |to use the hotfix installer|to update ";
 
 /// Words for what is installed.
-const ROLLUPS: [&str; 8] = [
-    "update", "updated", "rollup", "hotfix", "hotfix:", "package", "fix", "fix:",
-];
+const ROLLUPS: &str = "update|updated|rollup|hotfix|hotfix:|package|fix|fix:";
+
+const OF_THIS: &str =
+    "this update|this rollup|this hotfix|this cumulative|the update rollup|the hotfix";
 
 /// Returns the section that a sentence opens although it is not a heading.
 fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     let text = line.text.to_lowercase();
-    let rollup = ["update", "rollup", "hotfix", "package", "fix"]
-        .iter()
-        .any(|word| text.contains(word));
-    let steps = text.contains("follow these steps")
-        || text.contains("following steps")
-        || text.contains("these steps:");
-    let removes = [
-        "to remove ",
-        "to uninstall ",
-        "to roll back ",
-        "to back out ",
-    ]
-    .iter()
-    .any(|start| text.starts_with(start));
-    let of_this = [
-        "this update",
-        "this rollup",
-        "this hotfix",
-        "this cumulative",
-        "the update rollup",
-        "the hotfix",
-    ];
-    let ends_it = of_this.iter().any(|words| text.contains(words)) || now != Section::Installation;
-    if removes && rollup && ends_it && (steps || text.ends_with(':')) {
+    let has_steps = has(&text, "follow these steps|following steps|these steps:");
+    let is_about = has(&text, OF_THIS) || now != Section::Installation;
+    if begins(&text, "to remove |to uninstall |to roll back |to back out ")
+        && has(&text, ROLLUPS)
+        && is_about
+        && (has_steps || text.ends_with(':'))
+    {
         return Some((Section::Removal, false));
     }
     let may = matches!(
         now,
         Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
     );
-    let begins = |sentence: &str| INSTALLS.iter().any(|start| sentence.starts_with(start));
-    let first = text.split(", ").next().unwrap_or_default();
-    let of_rollup = ROLLUPS
-        .iter()
-        .any(|word| first.split(' ').any(|part| part == *word));
-    let installs = begins(&text)
-        && of_rollup
-        && !text.contains("must have")
-        && !text.contains("must be running");
-    let is_announced = clauses::sentences(&line.text)
-        .into_iter()
-        .skip(1)
-        .any(|sentence| {
-            let sentence = sentence.to_lowercase();
-            begins(&sentence)
-                && ROLLUPS.iter().any(|word| sentence.contains(word))
-                && sentence.ends_with(':')
-        });
-    let numbered = matches!(line.marker, Some(Marker::Step(_)));
-    (may && (installs || is_announced || numbered)).then_some((Section::Installation, false))
-}
-
-fn is_table_head(line: &ArticleLine) -> bool {
-    super::columns::is_head(&line.text, &line.cells)
+    let mut subject = text.split(", ").next().unwrap_or_default().split(' ');
+    let installs = begins(&text, INSTALLS)
+        && subject.any(|word| is(word, ROLLUPS))
+        && !has(&text, "must have|must be running");
+    let mut sentences = clauses::sentences(&line.text).into_iter().skip(1);
+    let is_announced = sentences.any(|sentence| {
+        let sentence = sentence.to_lowercase();
+        begins(&sentence, INSTALLS) && has(&sentence, ROLLUPS) && sentence.ends_with(':')
+    });
+    let is_step = matches!(line.marker, Some(Marker::Step(_)));
+    (may && (installs || is_announced || is_step)).then_some((Section::Installation, false))
 }
 
 #[cfg(test)]

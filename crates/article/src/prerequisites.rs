@@ -5,6 +5,7 @@ use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
 use super::targets::{role, slug};
+use super::text::{LazyPattern, begins, ends, has, pattern, without_start};
 use super::{Located, OpenQuestion, clauses};
 
 /// Prerequisite that the article states.
@@ -35,33 +36,28 @@ const MOST: usize = 200;
 /// Reads every sentence about prerequisites.
 pub(super) fn prerequisites(outline: &[OutlineEntry<'_>]) -> Prerequisites {
     let mut found = Prerequisites::default();
-    let lines = outline
-        .iter()
-        .filter(|entry| entry.section == Section::Prerequisites && !entry.heading);
-    for OutlineEntry { line, .. } in lines {
-        found.paragraph(line);
+    let mut elsewhere = Vec::new();
+    for entry in outline.iter().filter(|entry| !entry.heading) {
+        match entry.section {
+            Section::Prerequisites => found.paragraph(entry.line),
+            Section::Head | Section::Summary | Section::Installation | Section::Other => {
+                elsewhere.push(entry.line);
+            }
+            _ => {}
+        }
     }
     // Outside of their section, only a sentence that names a service pack is certainly a
     // prerequisite.
-    let elsewhere = outline.iter().filter(|entry| {
-        !entry.heading
-            && matches!(
-                entry.section,
-                Section::Head | Section::Summary | Section::Installation | Section::Other
-            )
-    });
-    for OutlineEntry { line, .. } in elsewhere {
+    for line in elsewhere {
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
-            let before = [
-                "before you install",
-                "before you apply",
-                "before installing",
-            ]
-            .iter()
-            .any(|start| lower.contains(start));
-            if before && lower.contains("must") {
-                found.product(sentence, line);
+            if has(
+                &lower,
+                "before you install|before you apply|before installing",
+            ) && lower.contains("must")
+                && let Some(product) = product(sentence)
+            {
+                found.add(product, line);
             }
         }
     }
@@ -75,85 +71,52 @@ impl Prerequisites {
             let lower = sentence.to_lowercase();
             // A sentence that introduces a list requires nothing by itself; its entries do. Other
             // rollups are relations.
-            let nothing = lower.starts_with("there are no")
-                || lower.starts_with("no prerequisites")
-                || lower.starts_with("none");
-            let pointer = !numbers(sentence).is_empty() || lower.contains("for more information");
-            if nothing || sentence.ends_with(':') || lower.starts_with("note ") || pointer {
+            let says_nothing = begins(&lower, "there are no|no prerequisites|none|note ")
+                || lower.ends_with(':')
+                || lower.contains("for more information");
+            if says_nothing || !numbers(sentence).is_empty() {
                 continue;
             }
-            if !self.product(sentence, line) && !self.item(sentence, line) {
-                rest.push(sentence);
+            match product(sentence).or_else(|| item(sentence)) {
+                Some(prerequisite) => self.add(prerequisite, line),
+                None => rest.push(sentence),
             }
         }
         // The remaining sentences are one question, from the first requirement on: they explain
         // each other.
-        let first = if line.marker.is_some() {
-            Some(0)
-        } else {
-            rest.iter().position(|sentence| is_requirement(sentence))
-        };
-        if let Some(first) = first.filter(|_| !rest.is_empty() && self.entries.len() < MOST) {
+        let is_first = |sentence: &&str| line.marker.is_some() || is_requirement(sentence);
+        if let Some(first) = rest.iter().position(is_first)
+            && self.entries.len() < MOST
+        {
             self.confirm(&rest[first..].join(" "), line);
         }
     }
 
     fn confirm(&mut self, text: &str, line: &ArticleLine) {
-        let id = self.unique(&slug(without_opening(text), 4));
-        let question = format!(
-            "{} (article, line {})",
-            text.trim_end_matches('.'),
-            line.number
-        );
-        self.entries.push(Located::new(
-            ArticlePrerequisite::Confirm {
-                id: id.clone(),
-                question,
-            },
-            line.number,
-        ));
+        let rest = OPENING.replace(text, "");
+        let id = self.unique(&slug(&rest, 4));
         // Every question is kept; only one that a check could replace is reported as open.
-        let lower = text.to_lowercase();
-        if ["install", "deploy", "version", "running"]
-            .iter()
-            .any(|word| lower.contains(word))
-        {
+        if has(&text.to_lowercase(), "install|deploy|version|running") {
             let message = format!(
                 "the prerequisite `{id}` may be a `product` or an `item` instead of a question"
             );
-            self.open.push(OpenQuestion {
-                line: Some(line.number),
-                message,
-            });
+            self.open.push(OpenQuestion::new(line.number, message));
         }
+        let text = text.trim_end_matches('.');
+        let question = format!("{text} (article, line {})", line.number);
+        let confirm = ArticlePrerequisite::Confirm { id, question };
+        self.entries.push(Located::new(confirm, line.number));
     }
 
-    /// Takes a sentence that names an item of the console.
-    fn item(&mut self, sentence: &str, line: &ArticleLine) -> bool {
-        let Some(item) = item(sentence) else {
-            return false;
+    fn unique(&self, id: &str) -> String {
+        let id = if id.is_empty() { "confirm" } else { id };
+        let is_taken = |wanted: &String| {
+            let is_same = |known: &Located<ArticlePrerequisite>| matches!(&known.value, ArticlePrerequisite::Confirm { id, .. } if id == wanted);
+            self.entries.iter().any(is_same)
         };
-        let prerequisite = ArticlePrerequisite::Item(item.to_owned());
-        self.add(prerequisite, line);
-        true
-    }
-
-    /// Takes a sentence that names a product and its service pack.
-    fn product(&mut self, sentence: &str, line: &ArticleLine) -> bool {
-        let Some((product, service_pack)) = product(sentence) else {
-            return false;
-        };
-        let on = sentence
-            .find(" on ")
-            .and_then(|at| role(&sentence[at + 1..]))
-            .or_else(|| subject(sentence));
-        let prerequisite = ArticlePrerequisite::Product {
-            product,
-            service_pack,
-            on,
-        };
-        self.add(prerequisite, line);
-        true
+        let numbered = (2..).map(|number| format!("{id}-{number}"));
+        let mut ids = std::iter::once(id.to_owned()).chain(numbered);
+        ids.find(|id| !is_taken(id)).unwrap_or_default()
     }
 
     fn add(&mut self, prerequisite: ArticlePrerequisite, line: &ArticleLine) {
@@ -162,192 +125,89 @@ impl Prerequisites {
             self.entries.push(Located::new(prerequisite, line.number));
         }
     }
-
-    fn unique(&self, id: &str) -> String {
-        let id = if id.is_empty() { "confirm" } else { id };
-        let taken = |id: &str| {
-            self.entries.iter().any(
-                |prerequisite| matches!(&prerequisite.value, ArticlePrerequisite::Confirm { id: known, .. } if known == id),
-            )
-        };
-        let mut number = 1;
-        let mut unique = id.to_owned();
-        while taken(&unique) {
-            number += 1;
-            unique = format!("{id}-{number}");
-        }
-        unique
-    }
 }
 
 /// Returns whether a sentence states a requirement.
 fn is_requirement(sentence: &str) -> bool {
-    const WORDS: [&str; 13] = [
-        "must",
-        "require",
-        "need",
-        "make sure",
-        "verify",
-        "ensure",
-        "back up",
-        "should",
-        "do not",
-        "check that",
-        "confirm",
-        "wait until",
-        "have to",
-    ];
-    let lower = sentence.to_lowercase();
-    WORDS.iter().any(|word| lower.contains(word))
+    let words = "must|require|need|make sure|verify|ensure|back up|should|do not|check that|confirm|wait until|have to";
+    has(&sentence.to_lowercase(), words)
 }
 
-/// Returns a question's text without the words that every question has, which add nothing to its
-/// id.
-fn without_opening(text: &str) -> &str {
-    const OPENINGS: [&str; 8] = [
-        "make sure that you have ",
-        "make sure that ",
-        "make sure ",
-        "verify that ",
-        "ensure that ",
-        "you must ",
-        "you need ",
-        "check that ",
-    ];
-    let opening = OPENINGS.iter().find(|opening| {
-        text.get(..opening.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(opening))
-    });
-    opening.map_or(text, |opening| &text[opening.len()..])
+/// Words that every question has, which add nothing to its id.
+static OPENING: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:make sure that you have|make sure that|make sure|verify that|ensure that|you must|you need|check that) ",
+    )
+});
+
+/// Item in `The component X must be deployed`.
+static ITEM: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r#"^(?i:the )?(?:((?i)component|provider|item) )?"?([[:upper:]][^,:;]*?)"?(?: (component|item))? (?:must be|must already be|has to be) (?:(deployed)|installed)\.?$"#,
+    )
+});
+
+/// Returns the item that a sentence names. Only items are deployed, but anything can be installed,
+/// so `installed` counts only if the sentence names the kind.
+fn item(sentence: &str) -> Option<ArticlePrerequisite> {
+    let found = ITEM.captures(sentence)?;
+    let is_item = [1, 3, 4].iter().any(|part| found.get(*part).is_some());
+    let name = found[2].to_owned();
+    let is_one = name.split(' ').count() <= 8 && !has(&name, " and | or ");
+    (is_item && is_one).then_some(ArticlePrerequisite::Item(name))
 }
 
-/// Returns the item in `The component X must be deployed`. Only items are deployed, but anything
-/// can be installed, so `installed` counts only if the sentence names the kind.
-fn item(sentence: &str) -> Option<&str> {
-    let text = sentence.trim_end_matches('.');
-    let subject = ["must be", "must already be", "has to be"]
-        .iter()
-        .find_map(|must| {
-            let (subject, rest) = text.split_once(must)?;
-            let is = rest.trim();
-            (is == "deployed" || is == "installed").then_some((subject.trim(), is == "deployed"))
-        });
-    let (subject, deployed) = subject?;
-    let subject = subject
-        .strip_prefix("The ")
-        .or_else(|| subject.strip_prefix("the "))
-        .unwrap_or(subject);
-    const KINDS: [&str; 3] = ["component", "provider", "item"];
-    let before = KINDS.iter().find_map(|kind| {
-        let named = subject
-            .get(..kind.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(kind));
-        subject
-            .get(kind.len()..)
-            .filter(|_| named)?
-            .strip_prefix(' ')
-    });
-    let behind = ["component", "item"]
-        .iter()
-        .find_map(|kind| subject.strip_suffix(kind)?.strip_suffix(' '));
-    let name = before
-        .or(behind)
-        .or(Some(subject).filter(|_| deployed))?
-        .trim_matches('"');
-    let is_name = name.starts_with(char::is_uppercase) && name.split(' ').count() <= 8;
-    (is_name
-        && !name.contains([',', ':', ';'])
-        && !name.contains(" and ")
-        && !name.contains(" or "))
-    .then_some(name)
-}
+/// Product and service pack in `… install Product 2007 Service Pack 1 (SP1) on …`.
+static PACK: LazyPattern = LazyPattern::new(|| pattern(r"(?i)(?:service pack | sp)(\d{1,4})"));
 
-/// Returns the role of the servers that a sentence is about, as in `All Gear servers must be at …`.
-fn subject(sentence: &str) -> Option<String> {
-    let verbs = [" must ", " need ", " require ", " have to ", " should "];
-    let end = verbs.iter().filter_map(|verb| sentence.find(verb)).min()?;
-    let subject = &sentence[..end];
-    let servers = ["servers", "computers", "machines", "nodes"]
-        .iter()
-        .any(|word| subject.ends_with(word));
-    servers.then(|| role(&format!("on {subject}"))).flatten()
-}
+/// Words between a product and its service pack.
+static JOINT: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?: with| needs| requires| must have| must be at| has to be at| at| at least| and| plus| has)$",
+    )
+});
 
-/// Returns a text without the words between a product and its service pack.
-fn without_joint(text: &str) -> &str {
-    const JOINTS: [&str; 11] = [
-        " with",
-        " needs",
-        " requires",
-        " must have",
-        " must be at",
-        " has to be at",
-        " at",
-        " at least",
-        " and",
-        " plus",
-        " has",
-    ];
-    let text = text.trim_end_matches([',', '(', ' ']);
-    JOINTS
-        .iter()
-        .filter_map(|joint| text.strip_suffix(joint))
-        .min_by_key(|text| text.len())
-        .unwrap_or(text)
-}
+/// Words before a product.
+static REQUIRES: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^.* (?:install|installed|have|has|running|run|requires?|apply|needs?|with|upgrade to|be at) ",
+    )
+});
 
-/// Returns product and service pack in `… install Product 2007 Service Pack 1 (SP1) on …`.
-fn product(sentence: &str) -> Option<(String, u32)> {
-    let lower = sentence.to_lowercase();
-    // What must not be installed is the reverse, which a person has to write.
-    if lower.len() != sentence.len() || has_word(&lower, "not") {
+/// What must not be installed is the reverse, which a person has to write.
+static NOT: LazyPattern = LazyPattern::new(|| pattern(r"(?i)\bnot\b"));
+
+/// Servers that a sentence is about, as in `All Gear servers must be at …`.
+static SUBJECT: LazyPattern =
+    LazyPattern::new(|| pattern(r"^(.*?) (?:must|need|require|have to|should) "));
+
+/// Returns the product that a sentence names, with its service pack.
+fn product(sentence: &str) -> Option<ArticlePrerequisite> {
+    let found = PACK
+        .captures(sentence)
+        .filter(|_| !NOT.is_match(sentence))?;
+    let service_pack = found[1].parse().ok()?;
+    let before = sentence[..found.get_match().start()].trim_end_matches([',', '(', ' ']);
+    let before = JOINT
+        .find(before)
+        .map_or(before, |joint| &before[..joint.start()]);
+    let start = REQUIRES.find(before).map_or(0, |verb| verb.end());
+    let name = without_start(before[start..].trim(), "at least |either |the |The |a |an ");
+    let product = name.trim_end_matches([',', '(', ' ']).to_owned();
+    if !product.starts_with(char::is_uppercase) || product.split(' ').count() > 8 {
         return None;
     }
-    let (at, pack) = ["service pack ", " sp"].iter().find_map(|mark| {
-        lower.match_indices(mark).find_map(|(at, _)| {
-            let digits: String = lower[at + mark.len()..]
-                .chars()
-                .take_while(char::is_ascii_digit)
-                .take(4)
-                .collect();
-            digits.parse().ok().map(|pack: u32| (at, pack))
-        })
-    })?;
-    let before = without_joint(sentence[..at].trim_end());
-    const VERBS: [&str; 14] = [
-        " install ",
-        " installed ",
-        " have ",
-        " has ",
-        " running ",
-        " run ",
-        " require ",
-        " requires ",
-        " apply ",
-        " need ",
-        " needs ",
-        " with ",
-        " upgrade to ",
-        " be at ",
-    ];
-    let start = VERBS
-        .iter()
-        .filter_map(|verb| before.to_lowercase().rfind(verb).map(|at| at + verb.len()))
-        .max()
-        .unwrap_or(0);
-    let mut name = before.get(start..)?.trim();
-    for article in ["at least ", "either ", "the ", "The ", "a ", "an "] {
-        name = name.strip_prefix(article).unwrap_or(name);
-    }
-    let name = name.trim_end_matches([',', '(', ' ']);
-    let is_name =
-        name.chars().next().is_some_and(char::is_uppercase) && name.split(' ').count() <= 8;
-    is_name.then(|| (name.to_owned(), pack))
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    let mut words = text.split(|c: char| !c.is_alphanumeric());
-    words.any(|other| other == word)
+    let on = sentence.find(" on ").and_then(|at| role(&sentence[at..]));
+    let on = on.or_else(|| {
+        let subject = SUBJECT.captures(sentence)?;
+        let is_about = ends(&subject[1], "servers|computers|machines|nodes");
+        role(&format!("on {}", &subject[1])).filter(|_| is_about)
+    });
+    Some(ArticlePrerequisite::Product {
+        product,
+        service_pack,
+        on,
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::numbers::numbers;
 use super::outline::OutlineEntry;
 use super::section::Section;
+use super::text::{LazyPattern, find, has, pattern};
 use super::{Located, OpenQuestion, clauses};
 use rollup_names::Kb;
 
@@ -40,82 +41,70 @@ pub(super) fn relations(outline: &[OutlineEntry<'_>], own: Option<Kb>) -> Relati
             open.clear();
             continue;
         }
-        let text = without_addresses(&line.text);
+        // Addresses repeat the numbers or have others.
+        let words = line.text.split(' ').filter(|word| !word.contains("://"));
+        let text = words.collect::<Vec<_>>().join(" ");
         let stated = stated_relations(&text, *section);
-        // Of alternatives, none is the relation.
-        if !stated.is_empty() && has_alternatives(&text) {
-            let message = "this relation names alternatives; write the one that is meant";
-            found.open.push(OpenQuestion {
-                line: Some(line.number),
-                message: message.to_owned(),
-            });
-            open.clear();
-            continue;
-        }
         if stated.is_empty() {
             // A list goes on as long as its lines begin with numbers.
-            let named = if open.is_empty() {
-                Vec::new()
-            } else {
-                numbers(&text)
+            let named = match open.is_empty() {
+                true => Vec::new(),
+                false => leading(&text),
             };
-            let count = leading(&text, &named);
-            if count == 0 {
+            if named.is_empty() {
                 open.clear();
             }
             for relation in &open {
-                found.add(*relation, &named[..count], line.number, own);
+                found.add(*relation, &named, line.number, own);
             }
             continue;
         }
-        stated
-            .iter()
-            .for_each(|(relation, named)| found.add(*relation, named, line.number, own));
+        open.clear();
+        // Of alternatives, none is the relation.
+        let parts = text.split(" or ").map(|part| !numbers(part).is_empty());
+        if parts
+            .collect::<Vec<_>>()
+            .windows(2)
+            .any(|pair| pair == [true, true])
+        {
+            let message = "this relation names alternatives; write the one that is meant";
+            found.open.push(OpenQuestion::new(line.number, message));
+            continue;
+        }
         let introduces = line.text.ends_with(':') || line.text.contains("following");
-        let bare = stated
-            .into_iter()
-            .filter(|(_, named)| introduces && named.is_empty());
-        open = bare.map(|(relation, _)| relation).collect();
+        for (relation, named) in stated {
+            found.add(relation, &named, line.number, own);
+            if introduces && named.is_empty() {
+                open.push(relation);
+            }
+        }
     }
     found
 }
 
 /// Returns the relations that the sentences of a line state, each with the numbers that it names.
 fn stated_relations(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
-    let lower = text.to_lowercase();
-    let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"]
-        .iter()
-        .any(|word| lower.contains(word));
-    if !rollups || section == Section::Files {
-        return Vec::new();
-    }
     let mut stated = Vec::new();
+    if section == Section::Files
+        || !has(&text.to_lowercase(), "rollup|update|hotfix|fix|article|kb")
+    {
+        return stated;
+    }
     for sentence in clauses::sentences(text) {
-        let found = relations_of(sentence, section);
         // In "It includes all of X and replaces Y" each verb has its own number; in "… and replaces
         // it" the second verb shares that of the first.
-        let ends = found
-            .iter()
-            .skip(1)
-            .map(|(_, at)| *at)
-            .chain([sentence.len()]);
-        let spans: Vec<Vec<Kb>> = match found.len() {
-            1 => vec![numbers(sentence)],
-            _ => found
-                .iter()
-                .zip(ends)
-                .map(|((_, at), end)| numbers(&sentence[*at..end]))
-                .collect(),
-        };
-        let other = spans
-            .iter()
-            .find(|span| !span.is_empty())
-            .cloned()
-            .unwrap_or_default();
-        let named = spans
-            .into_iter()
-            .map(|span| if span.is_empty() { other.clone() } else { span });
-        stated.extend(found.iter().map(|(relation, _)| *relation).zip(named));
+        let found = relations_of(sentence, section);
+        let mut spans = Vec::new();
+        for (at, (_, start)) in found.iter().enumerate() {
+            let end = found.get(at + 1).map_or(sentence.len(), |(_, next)| *next);
+            let start = if found.len() == 1 { 0 } else { *start };
+            spans.push(numbers(&sentence[start..end]));
+        }
+        let shared = spans.iter().find(|span| !span.is_empty()).cloned();
+        for ((relation, _), span) in found.into_iter().zip(spans) {
+            let shared = shared.clone().filter(|_| span.is_empty());
+            stated.push((relation, shared.unwrap_or(span)));
+        }
     }
     stated
 }
@@ -135,131 +124,53 @@ impl Relations {
     }
 }
 
-const REPLACES: &[&str] = &[
-    "replaces ",
-    "supersedes ",
-    "is a replacement for ",
-    "takes the place of ",
-    "replaced by this",
-    "superseded by this",
-];
+const REPLACES: &str = "replaces |supersedes |is a replacement for |takes the place of |replaced by this|superseded by this";
 
-const INCLUDES: &[&str] = &[
-    "includes all",
-    "includes the",
-    "includes every",
-    "also includes",
-    "includes fixes",
-    "includes update",
-    "includes kb",
-    "contains all",
-    "contains every",
-    "contains the fixes",
-    "contains the changes",
-    "also contains",
-];
+const INCLUDES: &str = "includes all|includes the|includes every|also includes|includes fixes|includes update|includes kb|\
+    contains all|contains every|contains the fixes|contains the changes|also contains";
 
-const MUST: &[&str] = &[
-    "must install",
-    "must be installed",
-    "must first install",
-    "must already",
-    "must have",
-    "must be in place",
-    "must be present",
-    "has to be in place",
-    "has to be installed",
-    "have to install",
-    "requires ",
-    "is required",
-    "install the following",
-    "must apply",
-    "must be applied",
-    "must also install",
-];
+const MUST: &str = "must install|must be installed|must first install|must already|must have|must be in place|\
+    must be present|has to be in place|has to be installed|have to install|requires |is required|\
+    install the following|must apply|must be applied|must also install";
+
+const NOT: &str =
+    "not replace|not supersede|not include|not contain|not require|no other update|replaces no";
+
+const BEFORE: &str = "before you install|before you apply|before you start|before this|requires";
 
 /// Returns the relations that a sentence states, in its order, each with its offset.
 fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     let lower = sentence.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let not = [
-        "not replace",
-        "not supersede",
-        "not include",
-        "not contain",
-        "not require",
-        "no other update",
-        "replaces no",
-    ];
-    if has(&not) || lower.len() != sentence.len() {
-        return Vec::new();
-    }
-    let first = |words: &[&str]| words.iter().filter_map(|word| lower.find(word)).min();
     let mut found = Vec::new();
+    if has(&lower, NOT) || lower.len() != sentence.len() {
+        return found;
+    }
     // In a procedure, these words are about files that are replaced and components that are
     // included.
     if section != Section::Installation {
-        found.extend(first(REPLACES).map(|at| (Relation::Replaces, at)));
-        found.extend(first(INCLUDES).map(|at| (Relation::Includes, at)));
+        found.extend(find(&lower, REPLACES).map(|at| (Relation::Replaces, at)));
+        found.extend(find(&lower, INCLUDES).map(|at| (Relation::Includes, at)));
         found.sort_by_key(|(_, at)| *at);
     }
-    let of_this = section == Section::Prerequisites
-        || has(&[
-            "before you install",
-            "before you apply",
-            "before you start",
-            "before this",
-            "requires",
-        ]);
-    if found.is_empty() && of_this && has(MUST) && !has(&["restart"]) {
+    let is_before = section == Section::Prerequisites || has(&lower, BEFORE);
+    if found.is_empty() && is_before && has(&lower, MUST) && !lower.contains("restart") {
         found.push((Relation::Requires, 0));
     }
     found
 }
 
-/// Returns whether an "or" is between two numbers of a text.
-fn has_alternatives(text: &str) -> bool {
-    let parts = text.split(" or ");
-    let numbered: Vec<bool> = parts.map(|part| !numbers(part).is_empty()).collect();
-    numbered.windows(2).any(|pair| pair[0] && pair[1])
-}
+/// Numbers that a line of a list begins with, and words for their kind.
+static LEADING: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:\W|\b(?:kb|q|article|the|microsoft|knowledge|base|update|rollup|hotfix|and)\b|(?:kb|q)?\d{5,9}\b)*",
+    )
+});
 
-/// Returns how many numbers a line of a list begins with.
-fn leading(text: &str, named: &[Kb]) -> usize {
-    const LABELS: [&str; 10] = [
-        "kb",
-        "q",
-        "article",
-        "the",
-        "microsoft",
-        "knowledge",
-        "base",
-        "update",
-        "rollup",
-        "hotfix",
-    ];
-    let mut rest = text.to_lowercase();
-    let between = |(at, kb): &(usize, &Kb)| {
-        let digits = kb.to_string()[2..].to_owned();
-        let Some((before, after)) = rest.split_once(&digits) else {
-            return false;
-        };
-        let mut words = before
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty());
-        let leads = words.all(|word| LABELS.contains(&word) || *at > 0 && word == "and");
-        rest = after.to_owned();
-        leads
-    };
-    named.iter().enumerate().take_while(between).count()
-}
-
-/// Removes the addresses, which repeat the numbers or have others.
-fn without_addresses(text: &str) -> String {
-    text.split(' ')
-        .filter(|word| !word.contains("://"))
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Returns the numbers that a line of a list begins with.
+fn leading(text: &str) -> Vec<Kb> {
+    LEADING
+        .find(text)
+        .map_or(Vec::new(), |found| numbers(found.as_str()))
 }
 
 #[cfg(test)]

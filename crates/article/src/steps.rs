@@ -1,6 +1,6 @@
 //! Steps of the manifest, made from the procedure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Located;
 use super::commands::QueuedAction;
@@ -14,6 +14,8 @@ use rollup_names::ServiceVerb;
 pub(super) struct ArticleStep {
     /// Assigned last, when all steps are known.
     pub(super) id: String,
+    /// Number of its part, if the parts have numbers.
+    pub(super) part: Option<u32>,
     pub(super) title: Option<String>,
     pub(super) action: StepAction,
     /// Line of the article.
@@ -69,25 +71,48 @@ impl ManualWork {
     pub(super) fn add_files(&mut self, rows: &[Located<ArticleRow>]) {
         let mut named: BTreeMap<CaseFolded, u32> = BTreeMap::new();
         for line in &self.lines {
-            for word in words(&line.value) {
+            for word in line.value.split_whitespace() {
+                let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
                 named.entry(CaseFolded::of(word)).or_insert(line.line);
             }
         }
         for Located { value: row, .. } in rows {
             if let Some(line) = named.get(&CaseFolded::of(&row.name)) {
-                self.files.push(Located::new(row.name.clone(), *line));
+                self.files.push(Located::new(&row.name, *line));
             }
         }
     }
 
     /// Returns the role whose servers the lines name, if they name only one.
     pub(super) fn role(&self) -> Option<Located<String>> {
-        let mut roles = self
-            .lines
-            .iter()
-            .filter_map(|line| Some(Located::new(role(&line.value)?, line.line)));
+        let lines = self.lines.iter();
+        let mut roles = lines.filter_map(|line| Some(Located::new(role(&line.value)?, line.line)));
         let first = roles.next()?;
         roles.all(|role| role.value == first.value).then_some(first)
+    }
+}
+
+impl StepAction {
+    /// Returns the name that a manifest has for the action.
+    pub(super) fn keyword(&self) -> &'static str {
+        match self {
+            StepAction::Batch(QueuedAction::Uninstall, _) => "uninstall",
+            StepAction::Batch(QueuedAction::Install, _) | StepAction::Reinstall(_) => "install",
+            StepAction::Batch(QueuedAction::Initialize, _) => "initialize",
+            StepAction::Copy { .. } => "copy",
+            StepAction::Run { .. } => "run",
+            StepAction::Service { verb, .. } => verb.keyword(),
+            StepAction::Manual(_) => "manual",
+        }
+    }
+
+    /// Returns the files that the step copies, runs or names.
+    pub(super) fn files(&self) -> &[Located<String>] {
+        match self {
+            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => files,
+            StepAction::Manual(work) => &work.files,
+            _ => &[],
+        }
     }
 }
 
@@ -117,20 +142,15 @@ impl ItemSelection {
     }
 
     pub(super) fn item(&mut self, group: String, item: Located<String>) {
-        let case_folded = CaseFolded::of(&group);
-        let at = *self
-            .known
-            .entry((case_folded.clone(), None))
-            .or_insert_with(|| {
-                self.items
-                    .push((Located::new(group, item.line), Vec::new()));
-                self.items.len() - 1
-            });
-        if self
-            .known
-            .insert((case_folded, Some(CaseFolded::of(&item.value))), at)
-            .is_none()
-        {
+        let key = CaseFolded::of(&group);
+        let next = self.items.len();
+        let at = *self.known.entry((key.clone(), None)).or_insert(next);
+        if at == next {
+            let group = Located::new(group, item.line);
+            self.items.push((group, Vec::new()));
+        }
+        let key = (key, Some(CaseFolded::of(&item.value)));
+        if self.known.insert(key, at).is_none() {
             self.items[at].1.push(item);
         }
     }
@@ -152,58 +172,37 @@ impl ItemSelection {
 }
 
 /// Returns the names without those that occur again.
-pub(super) fn unique(names: impl IntoIterator<Item = Located<String>>) -> Vec<Located<String>> {
-    let mut seen = std::collections::BTreeSet::new();
+pub(super) fn unique(mut names: Vec<Located<String>>) -> Vec<Located<String>> {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(CaseFolded::of(&name.value)));
     names
-        .into_iter()
-        .filter(|name| seen.insert(CaseFolded::of(&name.value)))
-        .collect()
 }
 
 /// Gives every step a short unique id: its action, and its target if that adds information.
 pub(super) fn name(steps: &mut [ArticleStep]) {
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     for step in steps {
-        let id = base(&step.action);
+        let target = match &step.action {
+            StepAction::Copy { on: Some(on), .. } => slug(&on.role, 3),
+            StepAction::Service { service, .. } => slug(service, 3),
+            _ => String::new(),
+        };
+        let id = match (step.action.keyword(), target) {
+            (action, target) if target.is_empty() => action.to_owned(),
+            (action, target) => format!("{action}-{target}"),
+        };
+        let count = counts.entry(id.clone()).or_default();
+        // A name that ends in a number may already belong to another step.
         loop {
-            let count = taken.entry(id.clone()).or_default();
             *count += 1;
-            step.id = if *count == 1 {
-                id.clone()
-            } else {
-                format!("{id}-{count}")
+            step.id = match *count {
+                1 => id.clone(),
+                count => format!("{id}-{count}"),
             };
-            // A name that ends in a number may already belong to another step.
-            let numbered = step.id.clone();
-            if numbered == id || taken.insert(numbered, 1).is_none() {
+            if taken.insert(step.id.clone()) {
                 break;
             }
         }
     }
-}
-
-fn base(action: &StepAction) -> String {
-    let with = |verb: &str, target: &str| match slug(target, 3) {
-        slug if slug.is_empty() => verb.to_owned(),
-        slug => format!("{verb}-{slug}"),
-    };
-    match action {
-        StepAction::Batch(QueuedAction::Uninstall, _) => "uninstall".to_owned(),
-        StepAction::Batch(QueuedAction::Install, _) | StepAction::Reinstall(_) => {
-            "install".to_owned()
-        }
-        StepAction::Batch(QueuedAction::Initialize, _) => "initialize".to_owned(),
-        StepAction::Copy { on: Some(on), .. } => with("copy", &on.role),
-        StepAction::Copy { .. } => "copy".to_owned(),
-        StepAction::Run { .. } => "run".to_owned(),
-        StepAction::Service { verb, service, .. } => with(verb.keyword(), service),
-        StepAction::Manual(_) => "manual".to_owned(),
-    }
-}
-
-/// Returns the words of a text, without the punctuation around them.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let around = |c: char| !c.is_alphanumeric() && c != '_';
-    text.split_whitespace()
-        .map(move |word| word.trim_matches(around))
 }

@@ -8,6 +8,7 @@ use super::lines::{ArticleLine, starts_with_file};
 use super::outline::OutlineEntry;
 use super::rows::{self, Reading, RowFields};
 use super::section::Section;
+use super::text::{LazyPattern, pattern};
 use super::{Located, OpenQuestion, lines_text};
 use rollup_names::{CaseFolded, FileName};
 
@@ -40,6 +41,11 @@ pub(super) struct ArticleRow {
     pub(super) settled: Option<String>,
 }
 
+/// Names of the time zone that a manifest uses.
+static ZONE: LazyPattern = LazyPattern::new(|| {
+    pattern(r"(?i)\b(?:utc|gmt|coordinated universal time|greenwich|koordinierte weltzeit)\b")
+});
+
 /// Reads every row below the head of a table, and rows without a head that are clear.
 pub(super) fn table(outline: &[OutlineEntry<'_>]) -> ArticleTable {
     let mut reader = TableReader {
@@ -50,33 +56,17 @@ pub(super) fn table(outline: &[OutlineEntry<'_>]) -> ArticleTable {
     while at < outline.len() {
         at += reader.take(&outline[at..]);
     }
-    let names_zone = outline.iter().any(|entry| names_zone(&entry.line.text));
+    let names_zone = outline.iter().any(|entry| ZONE.is_match(&entry.line.text));
     reader.finish(names_zone)
-}
-
-/// Names of the time zone that a manifest uses.
-const ZONES: [&str; 5] = [
-    "utc",
-    "gmt",
-    "coordinated universal time",
-    "greenwich",
-    "koordinierte weltzeit",
-];
-
-fn names_zone(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    ZONES.iter().any(|zone| {
-        let mut found = lower.match_indices(zone);
-        found.any(|(at, _)| {
-            apart(lower[..at].chars().next_back()) && apart(lower[at + zone.len()..].chars().next())
-        })
-    })
 }
 
 const NO_HEAD: &str = "looks like a row of a file table, but no line above it names the columns, such as `File name`, `Size`, `Date`";
 
 const BELOW_HEADING: &str = "may be a row of the file table above, but a heading is between them";
+
+const NO_FIT: &str = "looks like a row of the file table, but does not fit its columns";
+
+const REPEATED: &str = "several rows have one name, such as for other platforms, languages or service packs; keep the row of your servers";
 
 #[derive(Default)]
 struct TableReader {
@@ -110,27 +100,21 @@ impl TableReader {
             self.has_ended = true;
             return 1;
         }
+        let is_glued = starts_with_file(&line.text)
+            && line.text.len() <= 400
+            && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8;
         match self.read(line, section) {
             Reading::Row(readings) => self.found.push(Located::new(readings, line.number)),
             Reading::Open(reason) => self.doubt(reason, line.number),
             Reading::NotARow => {
-                if let Some((fields, height)) = self.upright_row(rest) {
+                let is_below = self.columns.is_some() && !self.has_ended;
+                if let Some((fields, height)) = self.upright_row(rest).filter(|_| is_below) {
                     self.found.push(Located::new(vec![fields], line.number));
                     return height;
-                }
-                let begins = starts_with_file(&line.text);
-                let is_glued = begins
-                    && line.text.len() <= 400
-                    && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8;
-                match self.columns.is_some() && !self.has_ended {
-                    true if is_glued => self.doubt(
-                        "looks like a row of the file table, but does not fit its columns",
-                        line.number,
-                    ),
-                    false if is_glued && section == Section::Files => {
-                        self.doubt(NO_HEAD, line.number)
-                    }
-                    _ => {}
+                } else if is_glued && is_below {
+                    self.doubt(NO_FIT, line.number);
+                } else if is_glued && section == Section::Files {
+                    self.doubt(NO_HEAD, line.number);
                 }
             }
         }
@@ -140,14 +124,15 @@ impl TableReader {
     /// Reads a line. Below a heading, a line that would fit the columns of the table above may be
     /// one of its rows or not.
     fn read(&mut self, line: &ArticleLine, section: Section) -> Reading {
+        let columns = self.columns.as_deref();
         if !self.has_ended {
-            return rows::read(line, self.columns.as_deref(), &mut self.tries);
+            return rows::read(line, columns, &mut self.tries);
         }
         match rows::read(line, None, &mut self.tries) {
             Reading::NotARow if section != Section::Installation => {}
             reading => return reading,
         }
-        match rows::read(line, self.columns.as_deref(), &mut self.tries) {
+        match rows::read(line, columns, &mut self.tries) {
             Reading::Row(readings) if readings[0].has_values() => Reading::Open(BELOW_HEADING),
             _ => Reading::NotARow,
         }
@@ -155,15 +140,14 @@ impl TableReader {
 
     /// Returns a row whose cells are below each other, and its height.
     fn upright_row(&self, rest: &[OutlineEntry<'_>]) -> Option<(RowFields, usize)> {
-        let columns = self.columns.as_ref().filter(|_| !self.has_ended)?;
-        if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
-            return None;
-        }
-        let cells = rest[..columns.len()]
+        let columns = self.columns.as_ref()?;
+        let cells: Vec<String> = rest
+            .get(..columns.len())
+            .filter(|rest| rest[0].line.cells.len() < 2)?
             .iter()
-            .map(|entry| entry.line.text.clone());
-        let fields = rows::upright(&cells.collect::<Vec<_>>(), columns)?;
-        Some((fields, columns.len()))
+            .map(|entry| entry.line.text.clone())
+            .collect();
+        Some((rows::upright(&cells, columns)?, columns.len()))
     }
 
     fn doubt(&mut self, message: impl Into<String>, line: u32) {
@@ -174,26 +158,27 @@ impl TableReader {
     /// another row.
     fn finish(mut self, names_zone: bool) -> ArticleTable {
         let found = std::mem::take(&mut self.found);
-        let sure = || {
-            found
-                .iter()
-                .filter(|found| found.value.len() == 1)
-                .map(|found| &found.value[0])
-        };
+        let sure: Vec<&RowFields> = found
+            .iter()
+            .filter(|found| found.value.len() == 1)
+            .map(|found| &found.value[0])
+            .collect();
         let settled = SettledForms {
-            times: sure().map(date_and_time).collect(),
+            times: sure.iter().map(|row| date_and_time(row)).collect(),
             grouped: groups_thousands(&found),
-            month_first: month_first(sure()),
+            month_first: month_first(&sure),
             names_zone,
         };
+        let mut lines_of: BTreeMap<CaseFolded, Vec<u32>> = BTreeMap::new();
         for Located { value, line } in found {
-            if let Err(fault) = FileName::parse(&value[0].name) {
-                let message = format!("`{}` is not a file name: {fault}", short(&value[0].name));
+            let name = value[0].name.clone();
+            if let Err(fault) = FileName::parse(&name) {
+                let message = format!("`{}` is not a file name: {fault}", short(&name));
                 self.doubt(message, line);
                 continue;
             }
             if let Some(hash) = value[0].hash.clone() {
-                self.pin(value[0].name.clone(), hash, line);
+                self.pin(name.clone(), hash, line);
             }
             if value[0].is_pin() {
                 continue;
@@ -202,9 +187,16 @@ impl TableReader {
             for doubt in doubts {
                 self.doubt(doubt, line);
             }
+            let name = CaseFolded::of(&row.name);
+            lines_of.entry(name).or_default().push(line);
             self.table.rows.push(Located::new(row, line));
         }
-        self.report_repeated();
+        // A manifest has one row for each name.
+        lines_of.retain(|_, lines| lines.len() > 1);
+        let repeated: BTreeSet<u32> = lines_of.into_values().flatten().collect();
+        for line in repeated {
+            self.doubt(REPEATED, line);
+        }
         self.report_doubts();
         self.table
     }
@@ -212,14 +204,10 @@ impl TableReader {
     /// Takes the hash of a file; two of one name are no pin.
     fn pin(&mut self, name: String, hash: String, line: u32) {
         let case_folded = CaseFolded::of(&name);
-        let known = self
-            .table
-            .pins
-            .iter()
-            .find(|pin| CaseFolded::of(&pin.value.0) == case_folded);
-        match known.map(|pin| pin.value.1 == hash) {
-            Some(true) => {}
-            Some(false) => self.doubt(
+        let mut pins = self.table.pins.iter();
+        match pins.find(|pin| CaseFolded::of(&pin.value.0) == case_folded) {
+            Some(known) if known.value.1 == hash => {}
+            Some(_) => self.doubt(
                 format!("`{name}` has several hashes, and only the first is a pin"),
                 line,
             ),
@@ -227,54 +215,27 @@ impl TableReader {
         }
     }
 
-    /// Reports the names that several rows have: a manifest has one row for each.
-    fn report_repeated(&mut self) {
-        let mut by_name: BTreeMap<CaseFolded, Vec<u32>> = BTreeMap::new();
-        for row in &self.table.rows {
-            by_name
-                .entry(CaseFolded::of(&row.value.name))
-                .or_default()
-                .push(row.line);
-        }
-        by_name.retain(|_, lines| lines.len() > 1);
-        let lines: BTreeSet<u32> = by_name.into_values().flatten().collect();
-        for line in lines {
-            self.doubt(
-                "several rows have one name, such as for other platforms, languages or service packs; keep the row of your servers",
-                line,
-            );
-        }
-    }
-
     /// Reports each doubt once, with all its lines.
     fn report_doubts(&mut self) {
-        let known: BTreeSet<u32> = self
-            .table
-            .rows
-            .iter()
-            .map(|row| row.line)
-            .chain(self.doubts.values().flatten().copied())
-            .collect();
+        let rows = &self.table.rows;
+        let mut known: BTreeSet<u32> = rows.iter().map(|row| row.line).collect();
+        known.extend(self.doubts.values().flatten());
         let mut open: Vec<OpenQuestion> = Vec::new();
-        for (message, lines) in std::mem::take(&mut self.doubts) {
-            let name = match lines.as_slice() {
-                [line] => self.table.rows.iter().find(|row| row.line == *line),
-                _ => None,
+        for (message, lines) in &self.doubts {
+            let of_one = rows.iter().find(|row| lines[..] == [row.line]);
+            let message = match of_one {
+                Some(row) => format!("`{}`: {message}", row.value.name),
+                None if lines.len() == 1 => message.clone(),
+                None => format!("{message} ({})", ranges(lines, &known)),
             };
-            let subject = name.map_or(String::new(), |row| format!("`{}`: ", row.value.name));
-            let place = if lines.len() > 1 {
-                format!(" ({})", ranges(&lines, &known))
-            } else {
-                String::new()
-            };
-            self.table.unread |= message == NO_HEAD;
             open.push(OpenQuestion {
                 line: lines.first().copied(),
-                message: format!("{subject}{message}{place}"),
+                message,
             });
         }
         open.sort_by_key(|open| open.line);
-        self.table.open.extend(open);
+        self.table.unread = self.doubts.contains_key(NO_HEAD);
+        self.table.open = open;
     }
 }
 
@@ -283,15 +244,9 @@ impl TableReader {
 fn ranges(lines: &[u32], known: &BTreeSet<u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for line in lines {
+        let between = |last: u32| known.range(last + 1..(*line).max(last + 1));
         match ranges.last_mut() {
-            Some((_, last))
-                if known
-                    .range(*last + 1..(*line).max(*last + 1))
-                    .next()
-                    .is_none() =>
-            {
-                *last = *line
-            }
+            Some((_, last)) if between(*last).next().is_none() => *last = *line,
             _ => ranges.push((*line, *line)),
         }
     }
@@ -299,107 +254,62 @@ fn ranges(lines: &[u32], known: &BTreeSet<u32>) -> String {
     ranges.join(", ")
 }
 
-/// Returns the columns of a head, and its height.
+/// Returns the columns of a head, and its height. Its cells may be below each other; a row cannot
+/// begin with a title, so all titles belong to the head.
 fn head(rest: &[OutlineEntry<'_>]) -> Option<(Vec<FileColumn>, usize)> {
     let line = rest[0].line;
-    if columns::is_head(&line.text, &line.cells) {
-        return Some((columns::head(&line.text, &line.cells)?, 1));
+    if let Some(columns) = columns::head(&line.text, &line.cells) {
+        return Some((columns, 1));
     }
-    upright_head(rest)
-}
-
-/// Returns a head whose cells are below each other, and its height.
-fn upright_head(rest: &[OutlineEntry<'_>]) -> Option<(Vec<FileColumn>, usize)> {
-    let titles = rest
-        .iter()
-        .take(10)
-        .map_while(|entry| columns::title(&entry.line.text));
-    let mut titles: Vec<FileColumn> = titles.collect();
-    if titles.len() < 3 || !columns::is_table(&titles) {
-        return None;
-    }
-    // A row cannot begin with a title, so all of these belong to the head.
-    titles.truncate(10);
+    let titles = rest.iter().take(10);
+    let titles: Vec<FileColumn> = titles
+        .map_while(|entry| columns::title(&entry.line.text))
+        .collect();
     let height = titles.len();
-    Some((titles, height))
+    (height > 2 && columns::is_table(&titles)).then_some((titles, height))
 }
 
 /// Returns whether the days of digits alone have their month first, as some row shows; nothing if
 /// no row does, or if they contradict each other.
-fn month_first<'r>(rows: impl Iterator<Item = &'r RowFields>) -> Option<bool> {
-    let shown = rows.filter_map(|row| match row.day.as_ref()? {
-        Day {
-            month_first: Some(_),
-            day_first: None,
-        } => Some(true),
-        Day {
-            month_first: None,
-            day_first: Some(_),
-        } => Some(false),
+fn month_first(rows: &[&RowFields]) -> Option<bool> {
+    let days = rows.iter().filter_map(|row| row.day.as_ref());
+    let orders = days.map(|day| (day.month_first.is_some(), day.day_first.is_some()));
+    let orders: BTreeSet<(bool, bool)> = orders.collect();
+    match (
+        orders.contains(&(true, false)),
+        orders.contains(&(false, true)),
+    ) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
         _ => None,
-    });
-    let shown: BTreeSet<bool> = shown.collect();
-    shown.first().copied().filter(|_| shown.len() == 1)
+    }
 }
 
 type DateAndTime = (Option<String>, Option<(u8, u8)>);
 
 fn date_and_time(fields: &RowFields) -> DateAndTime {
-    (
-        fields.day.as_ref().and_then(Day::only).cloned(),
-        fields.time,
-    )
+    (only_day(fields), fields.time)
+}
+
+fn only_day(fields: &RowFields) -> Option<String> {
+    fields.day.as_ref().and_then(Day::only).cloned()
 }
 
 /// Returns whether the table writes all its thousands in groups: some row has only grouped
 /// readings, and none has only ungrouped ones.
 fn groups_thousands(found: &[Located<Vec<RowFields>>]) -> bool {
-    let large = |reading: &RowFields| reading.size.is_some_and(|size| size >= 1_000);
-    let each =
-        |fits: &dyn Fn(&RowFields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
-    each(&|reading| large(reading) && reading.grouped)
-        && !each(&|reading| large(reading) && !reading.grouped)
+    let has_row = |grouped: bool| {
+        let is_large = |reading: &RowFields| reading.size.is_some_and(|size| size >= 1_000);
+        let mut rows = found.iter().map(|row| row.value.iter());
+        rows.any(|mut row| row.all(|reading| is_large(reading) && reading.grouped == grouped))
+    };
+    has_row(true) && !has_row(false)
 }
 
 /// Returns whether a package has a size that packages have.
 fn has_whole_sectors(reading: &RowFields) -> bool {
     !reading.name.to_ascii_lowercase().ends_with(".msi")
         || reading.size.is_none_or(|size| size % SECTOR == 0)
-}
-
-/// Readings of one row.
-struct Readings {
-    left: Vec<RowFields>,
-    /// Reason why the other readings were left out.
-    settled: Option<String>,
-}
-
-impl Readings {
-    /// Keeps the readings that fit, if some fit and some do not.
-    fn narrow(&mut self, why: &str, fits: impl Fn(&RowFields) -> bool) {
-        let fitting = self.left.iter().filter(|reading| fits(reading)).count();
-        if (1..self.left.len()).contains(&fitting) {
-            self.left.retain(|reading| fits(reading));
-            self.settled = Some(why.to_owned());
-        }
-    }
-
-    /// Returns what is open about a value on which the readings disagree.
-    fn disagreement(
-        &self,
-        subject: &str,
-        value: impl Fn(&RowFields) -> Option<String>,
-    ) -> Option<String> {
-        let values = self.left.iter().map(value);
-        let candidates: BTreeSet<String> = values
-            .map(|value| value.unwrap_or_else(|| "none".to_owned()))
-            .collect();
-        if candidates.len() < 2 {
-            return None;
-        }
-        let candidates: Vec<String> = candidates.into_iter().take(8).collect();
-        Some(format!("{subject} may be {}", candidates.join(" or ")))
-    }
 }
 
 /// Forms that all rows of the article have in common.
@@ -410,100 +320,115 @@ struct SettledForms {
     names_zone: bool,
 }
 
+/// Value on which readings may disagree: its subject, its text, and how it is left out.
+type Disputed = (
+    &'static str,
+    fn(&RowFields) -> Option<String>,
+    fn(&mut RowFields),
+);
+
+const DISPUTED: [Disputed; 4] = [
+    (
+        "the size",
+        |row| row.size.map(|size| size.to_string()),
+        |row| row.size = None,
+    ),
+    (
+        "the version",
+        |row| row.version.clone(),
+        |row| row.version = None,
+    ),
+    ("the day", only_day, |row| row.day = None),
+    ("the name", |row| Some(row.name.clone()), |_| {}),
+];
+
 impl SettledForms {
     /// Makes one row from all its readings, with what is open about it.
-    fn row(&self, readings: Vec<RowFields>) -> (ArticleRow, Vec<String>) {
-        let readings = self.narrowed(readings);
-        let mut fields = readings.left[0].clone();
+    fn row(&self, mut readings: Vec<RowFields>) -> (ArticleRow, Vec<String>) {
+        let settled = self.narrow(&mut readings).filter(|_| readings.len() == 1);
+        let mut fields = readings[0].clone();
         let mut doubts = std::mem::take(&mut fields.doubts);
-        if readings.left.len() == 1 && !has_whole_sectors(&fields) {
+        if readings.len() == 1 && !has_whole_sectors(&fields) {
             doubts.push(
                 "the size is not in whole sectors of 512 bytes, but that of every package is"
                     .to_owned(),
             );
         }
-        let mut disagree = |subject: &str, value: &dyn Fn(&RowFields) -> Option<String>| {
-            let open = readings.disagreement(subject, value);
-            let is_open = open.is_some();
-            doubts.extend(open);
-            is_open
-        };
-        if disagree("the size", &|reading| {
-            reading.size.map(|size| size.to_string())
-        }) {
-            fields.size = None;
+        for (subject, value, leave_out) in DISPUTED {
+            let values = readings.iter().map(value);
+            let values = values.map(|value| value.unwrap_or_else(|| "none".to_owned()));
+            let values: BTreeSet<String> = values.collect();
+            if values.len() > 1 {
+                let values: Vec<String> = values.into_iter().take(8).collect();
+                doubts.push(format!("{subject} may be {}", values.join(" or ")));
+                leave_out(&mut fields);
+            }
         }
-        if disagree("the version", &|reading| reading.version.clone()) {
-            fields.version = None;
-        }
-        if disagree("the day", &|reading| {
-            reading.day.as_ref().and_then(Day::only).cloned()
-        }) {
-            fields.day = None;
-        }
-        disagree("the name", &|reading| Some(reading.name.clone()));
         let row = ArticleRow {
             modified: self.modified(&fields, &mut doubts),
             name: fields.name,
             size: fields.size,
             platform: fields.platform,
             version: fields.version,
-            settled: readings.settled,
+            settled: settled.map(str::to_owned),
         };
         (row, doubts)
     }
 
-    /// Leaves out readings that do not fit the other rows.
-    fn narrowed(&self, readings: Vec<RowFields>) -> Readings {
-        let mut readings = Readings {
-            left: readings,
-            settled: None,
+    /// Leaves out readings that do not fit the other rows, if some fit and some do not. Returns the
+    /// last reason.
+    fn narrow(&self, readings: &mut Vec<RowFields>) -> Option<&'static str> {
+        let mut settled = None;
+        let mut keep = |why, fits: &dyn Fn(&RowFields) -> bool| {
+            let fitting = readings.iter().filter(|reading| fits(reading)).count();
+            if (1..readings.len()).contains(&fitting) {
+                readings.retain(|reading| fits(reading));
+                settled = Some(why);
+            }
         };
-        readings.narrow(
+        keep(
             "only one reading of this row gives the package a size in whole sectors of 512 bytes",
-            has_whole_sectors,
+            &has_whole_sectors,
         );
-        if self.grouped {
-            readings.narrow(
-                "only one reading of this row groups its thousands as other rows do",
-                |reading| reading.grouped || reading.size.is_none_or(|size| size < 1_000),
-            );
-        }
-        readings.narrow(
+        keep(
+            "only one reading of this row groups its thousands as other rows do",
+            &|row| !self.grouped || row.grouped || row.size.is_none_or(|size| size < 1_000),
+        );
+        keep(
             "only one reading of this row has a time that other rows have, too",
-            |reading| self.times.contains(&date_and_time(reading)),
+            &|row| self.times.contains(&date_and_time(row)),
         );
-        if readings.left.len() > 1 {
-            readings.settled = None;
-        }
-        readings
+        settled
     }
 
     /// Returns the time of a row as TOML writes it, and adds what is open about it.
     fn modified(&self, fields: &RowFields, doubts: &mut Vec<String>) -> Option<String> {
         let day = fields.day.as_ref()?;
-        let chosen = match self.month_first {
+        let day = match self.month_first {
             _ if day.only().is_some() => day.only(),
             Some(true) => day.month_first.as_ref(),
             Some(false) => day.day_first.as_ref(),
             None => None,
         };
-        let Some(day) = chosen else {
-            doubts.push("no row shows if the month or the day comes first in the dates, so `modified` is left out".to_owned());
-            return None;
+        let (doubt, modified) = match (day, fields.time, self.names_zone) {
+            (None, _, _) => (
+                "no row shows if the month or the day comes first in the dates, so `modified` is left out",
+                None,
+            ),
+            (Some(day), None, _) => (
+                "the article does not document the time; complete `modified`, or remove it",
+                Some(day.clone()),
+            ),
+            (Some(day), Some((hour, minute)), true) => {
+                return Some(format!("{day}T{hour:02}:{minute:02}:00Z"));
+            }
+            (Some(day), Some((hour, minute)), false) => (
+                "the article does not name the zone of the times; convert `modified` to UTC with a `Z` at its end, or remove it",
+                Some(format!("{day}T{hour:02}:{minute:02}:00")),
+            ),
         };
-        let zone = if self.names_zone { "Z" } else { "" };
-        let Some((hour, minute)) = fields.time else {
-            doubts.push(
-                "the article does not document the time; complete `modified`, or remove it"
-                    .to_owned(),
-            );
-            return Some(day.clone());
-        };
-        if !self.names_zone {
-            doubts.push("the article does not name the zone of the times; convert `modified` to UTC with a `Z` at its end, or remove it".to_owned());
-        }
-        Some(format!("{day}T{hour:02}:{minute:02}:00{zone}"))
+        doubts.push(doubt.to_owned());
+        modified
     }
 }
 

@@ -1,6 +1,9 @@
 //! Objects of a clause: names in the console, servers of a kind, files.
 
 use super::lines::spaced;
+use super::text::{
+    LazyPattern, begins, behind, ends, has, is, pattern, without_end, without_start,
+};
 
 /// Objects in the console that a clause names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,171 +23,88 @@ pub(super) enum Targets {
 }
 
 /// Words that begin a phrase for all servers below an item.
-const SERVERS: [&str; 7] = [
-    "each server",
-    "every server",
-    "all servers",
-    "each of the servers",
-    "all of the servers",
-    "the servers",
-    "each computer",
-];
+const SERVERS: &str = "each server|every server|all servers|each of the servers|all of the servers|the servers|each computer";
 
-/// Words between the servers and their item.
-const BELOW: [&str; 9] = [
-    " under ",
-    " below ",
-    " beneath ",
-    " in ",
-    " of ",
-    " within ",
-    " for ",
-    " that appears under ",
-    " that hosts ",
-];
+/// Item that servers are below.
+static BELOW: LazyPattern =
+    LazyPattern::new(|| pattern(r"^.* (?:under|below|beneath|in|of|within|for|that hosts) (.+)$"));
+
+static PART: LazyPattern = LazyPattern::new(|| pattern(r" in (?:step|part) (\d{1,9})"));
 
 /// Reads the words after "right-click" or "uninstall".
 pub(super) fn targets(text: &str) -> Targets {
-    let text = text
-        .strip_prefix("on ")
-        .unwrap_or(text)
-        .trim_end_matches(['.', ':'])
-        .trim();
+    let text = text.strip_prefix("on ").unwrap_or(text);
+    let text = text.trim_end_matches(['.', ':']).trim();
     let lower = text.to_lowercase();
-    let starts = |starts: &[&str]| starts.iter().any(|start| lower.starts_with(start));
-    let listed = ["of these", "in this list", "in the list", "these items"]
-        .iter()
-        .any(|end| lower.ends_with(end));
-    if lower.contains("following") && !lower.starts_with("each server") || listed {
+    let follows = has(&lower, "following|these components|listed below");
+    if lower.contains("following") && !lower.starts_with("each server")
+        || ends(&lower, "of these|in this list|in the list|these items")
+    {
         return Targets::Following;
     }
-    if starts(&SERVERS) {
-        let below = BELOW
-            .iter()
-            .filter_map(|word| lower.rfind(word).map(|at| (at, word.len())))
-            .max();
-        let below = below
-            .and_then(|(at, length)| text.get(at + length..))
-            .map(name);
+    if begins(&lower, SERVERS) {
+        let below = BELOW.captures(text).map(|below| name(&below[1]));
         // "below it" is below the node that was opened last.
-        return Targets::Servers(below.filter(|name| !["it", "this"].contains(&name.as_str())));
+        return Targets::Servers(below.filter(|name| !is(name, "it|this")));
     }
-    if lower.contains("following")
-        || lower.contains("these components")
-        || lower.contains("listed below")
-    {
+    if follows {
         return Targets::Following;
     }
-    let removed = ["uninstalled", "removed"]
-        .iter()
-        .any(|word| lower.contains(word));
-    if removed
-        && (lower.contains("you ")
-            || lower.contains("were ")
-            || lower.contains("was ")
-            || lower.contains(" in step"))
-    {
-        return Targets::Removed(part_after(&lower));
+    if has(&lower, "uninstalled|removed") && has(&lower, "you |were |was | in step") {
+        let part = PART.captures(&lower);
+        return Targets::Removed(part.and_then(|part| part[1].parse().ok()));
     }
-    if starts(&["it ", "them", "the same", "these "]) || lower == "it" {
+    if begins(&lower, "it |them|the same|these ") || lower == "it" {
         return Targets::Same;
     }
-    if names_only_a_kind(text) {
-        return Targets::ByKind;
+    match names_only_a_kind(text) {
+        true => Targets::ByKind,
+        false => Targets::Named(names(text)),
     }
-    Targets::Named(names(text))
-}
-
-/// Returns the number in "in step 2", "in part 2".
-fn part_after(lower: &str) -> Option<u32> {
-    let rest = [" in step ", " in part "]
-        .iter()
-        .find_map(|word| lower.split_once(word))?
-        .1;
-    let digits = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..digits].parse().ok()
 }
 
 /// Returns whether a text has only words for a kind of node, which name none: "the Web service" is
 /// the one of the sentence before.
 pub(super) fn names_only_a_kind(text: &str) -> bool {
-    const KINDS: [&str; 12] = [
-        "web",
-        "service",
-        "component",
-        "item",
-        "provider",
-        "namespace",
-        "server",
-        "group",
-        "node",
-        "procedure",
-        "folder",
-        "it",
-    ];
+    let kinds =
+        "web|service|component|item|provider|namespace|server|group|node|procedure|folder|it";
     let lower = text.trim_end_matches(['.', ':']).to_lowercase();
-    let bare = ["the ", "this ", "that ", "each ", "its "]
-        .iter()
-        .find_map(|word| lower.strip_prefix(word));
-    let words = bare.or((lower == "it").then_some("it"));
-    words.is_some_and(|words| words.split_whitespace().all(|word| KINDS.contains(&word)))
+    let words = behind(&lower, "the |this |that |each |its ");
+    let mut words = words.unwrap_or_default().split_whitespace();
+    lower == "it" || words.clone().count() > 0 && words.all(|word| is(word, kinds))
 }
+
+static QUOTED: LazyPattern = LazyPattern::new(|| pattern(r#""([^"]*)""#));
 
 /// Returns names that are separated by commas, of which the last may have an "and".
 pub(super) fn names(text: &str) -> Vec<String> {
-    let quoted: Vec<&str> = text.split('"').collect();
     // Quotation marks show where names begin and end.
-    if quoted.len() >= 5 {
-        return quoted
-            .iter()
-            .skip(1)
-            .step_by(2)
-            .map(|quoted| spaced(quoted))
-            .filter(|name| !name.is_empty())
-            .collect();
+    let quoted = QUOTED.captures_iter(text);
+    let mut names: Vec<String> = quoted.map(|quoted| spaced(&quoted[1])).collect();
+    if names.len() < 2 {
+        // "A, B and C"
+        let listed = match text.rsplit_once(", ") {
+            Some((before, last)) if !last.starts_with("and ") => {
+                format!("{before}, {}", last.replacen(" and ", ", ", 1))
+            }
+            _ => text.to_owned(),
+        };
+        let parts = listed.split(", ");
+        let parts = parts.map(|part| behind(part, "and |or ").unwrap_or(part));
+        names = parts.map(name).collect();
     }
-    let parts: Vec<&str> = text.split(", ").collect();
-    if parts.len() == 1 {
-        return vec![name(text)];
-    }
-    let part = |part: &&str| {
-        part.strip_prefix("and ")
-            .or_else(|| part.strip_prefix("or "))
-            .unwrap_or(part)
-            .to_owned()
-    };
-    let mut names: Vec<String> = parts.iter().map(part).collect();
-    // "A, B and C"
-    if let Some((before, after)) = names
-        .last()
-        .filter(|_| !text.contains(", and "))
-        .and_then(|last| last.split_once(" and "))
-    {
-        let (before, after) = (before.to_owned(), after.to_owned());
-        names.pop();
-        names.extend([before, after]);
-    }
+    names.retain(|name| !name.is_empty());
     names
-        .iter()
-        .map(|part| name(part))
-        .filter(|name| !name.is_empty())
-        .collect()
 }
 
 /// Returns the platform that a text about servers narrows them to.
 pub(super) fn platform(text: &str) -> Option<&'static str> {
     // An installer's name may contain the word too, but never as a word of its own.
-    let words = || text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
-    let has = |wanted: &[&str]| {
-        words().any(|word| {
-            wanted
-                .iter()
-                .any(|wanted| word.eq_ignore_ascii_case(wanted))
-        })
-    };
-    match (has(&["x64", "64-bit", "amd64"]), has(&["x86", "32-bit"])) {
+    let lower = text.to_lowercase();
+    let words = || lower.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+    let x64 = words().any(|word| is(word, "x64|64-bit|amd64"));
+    let x86 = words().any(|word| is(word, "x86|32-bit"));
+    match (x64, x86) {
         (true, false) => Some("x64"),
         (false, true) => Some("x86"),
         _ => None,
@@ -193,35 +113,14 @@ pub(super) fn platform(text: &str) -> Option<&'static str> {
 
 /// Returns a name without its article, its quotation marks, and the word for its kind.
 pub(super) fn name(text: &str) -> String {
-    let mut name = text.trim().trim_end_matches(['.', ',', ':', ';']).trim();
-    for article in ["the ", "The ", "each ", "every "] {
-        name = name.strip_prefix(article).unwrap_or(name);
-    }
-    const WORDS: [&str; 16] = [
-        " node",
-        " group",
-        " item",
-        " component",
-        " container",
-        " entry",
-        " procedure",
-        " branch",
-        " tree",
-        " object",
-        " namespace entry",
-        " in the console tree",
-        " in the left pane",
-        " in the navigation pane",
-        " in the tree",
-        " in the tool",
-    ];
+    let name = text.trim().trim_end_matches(['.', ',', ':', ';']).trim();
+    let name = without_start(name, "the |The |each |every ");
     // Only in lower case: `Front End Component` is a name.
-    for word in WORDS {
-        name = name.strip_suffix(word).unwrap_or(name);
-    }
-    for adverb in [" again", " there", " instead"] {
-        name = name.strip_suffix(adverb).unwrap_or(name);
-    }
+    let name = without_end(
+        name,
+        " node| group| item| component| container| entry| procedure| branch| tree| object| namespace entry|\
+          in the console tree| in the left pane| in the navigation pane| in the tree| in the tool| again| there| instead",
+    );
     spaced(name.trim_matches(['"', '\'', '`', '*', ' ']))
 }
 
@@ -229,168 +128,94 @@ pub(super) fn name(text: &str) -> String {
 pub(super) fn service(text: &str) -> String {
     let name = name(text);
     let lower = name.to_lowercase();
-    if lower == "iis"
+    if is(&lower, "iis|internet information services")
         || lower.ends_with("(iis)")
-        || lower == "internet information services"
-        || lower == "iis admin service" && name == lower
+        || name == "iis admin service"
     {
         return "IIS".to_owned();
     }
-    let mut name = name.as_str();
-    for word in [
-        " Windows service",
-        " COM+ application",
-        " services",
-        " service",
-        " application",
-        " applications",
-        " engine service",
-    ] {
-        name = name.strip_suffix(word).unwrap_or(name);
-    }
+    let name = without_end(
+        &name,
+        " Windows service| COM+ application| services| service| application| applications| engine service",
+    );
     spaced(name.trim_matches(['"', '\'', ' ']))
 }
 
 /// Returns the names of services: "the A service", "the A and B services".
 pub(super) fn services(text: &str) -> Vec<String> {
-    let plural = text.trim_end_matches(['.', ':']).to_lowercase();
-    let plural = ["services", "applications"]
-        .iter()
-        .any(|word| plural.ends_with(word))
-        && !plural.contains("information services");
-    let parts = names(text);
-    let parts = match (plural, &parts[..]) {
-        (true, [one]) => one.split(" and ").map(str::to_owned).collect(),
-        _ => parts,
+    let lower = text.trim_end_matches(['.', ':']).to_lowercase();
+    let are_several =
+        ends(&lower, "services|applications") && !lower.contains("information services");
+    let names = names(text);
+    let names = match (are_several, &names[..]) {
+        (true, [one]) => one.split(" and ").map(service).collect(),
+        _ => names.iter().map(|name| service(name)).collect(),
     };
-    parts
-        .iter()
-        .map(|part| service(part))
-        .filter(|name| !name.is_empty())
-        .collect()
+    let names: Vec<String> = names;
+    names.into_iter().filter(|name| !name.is_empty()).collect()
 }
+
+static ON: LazyPattern = LazyPattern::new(|| pattern(r"(?i)\bon[ \t]"));
+
+/// Servers behind an "on", perhaps with words for their role before them.
+static SERVER: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"^(?:(?:the|each|every|all|of|any|your|both|an?|other|remaining|first|next|x64|x86|64-bit|32-bit) )*((?:[\w+'/-]+ ){0,7}?)(?:server|computer|machine|node)s?\b",
+    )
+});
+
+/// Role in "… server that runs the X". Having something is not a role: "all servers that have
+/// components of X".
+static HOSTED: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"^ (?:(?:that|which|where|with|is|are) )*(?:runs?|running|hosts?|hosting|holds?) (?:(?:the|a) )*([\w+'/-]+(?: [\w+'/-]+){0,2})",
+    )
+});
+
+const NO_ROLE: &str = "that|which|where|and|to|in|from|menu|tab|click|under|my|this";
 
 /// Returns the role in "on the X servers", "on each server that runs X"; nothing if all servers are
 /// meant.
 pub(super) fn role(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
-    let mut from = 0;
-    while let Some(at) = find_word(&lower, "on", from) {
-        if let Some(role) = role_after(&lower[at + 2..]) {
-            return Some(role);
+    ON.find_iter(&lower).find_map(|on| {
+        let rest = &lower[on.end()..];
+        let found = SERVER.captures(rest)?;
+        let role = found[1].trim();
+        if role.is_empty() {
+            let hosted = HOSTED.captures(&rest[found[0].len()..])?;
+            let words = hosted[1].split(' ');
+            let words = words.filter(|word| !is(word, "role|service|installed"));
+            let role = slug(&words.collect::<Vec<_>>().join(" "), 3);
+            return Some(role).filter(|role| !role.is_empty());
         }
-        from = at + 2;
-    }
-    None
+        let is_role = !role.split(' ').any(|word| is(word, NO_ROLE));
+        is_role.then(|| slug(role, 4))
+    })
 }
 
-fn role_after(text: &str) -> Option<String> {
-    let mut words = text
-        .split(|c: char| !(c.is_alphanumeric() || "-+'/".contains(c)))
-        .filter(|word| !word.is_empty());
-    let mut role: Vec<&str> = Vec::new();
-    for word in words.by_ref().take(8) {
-        match word {
-            "the" | "each" | "every" | "all" | "of" | "any" | "your" | "both" | "a" | "an"
-            | "other" | "remaining" | "first" | "next" | "x64" | "x86" | "64-bit" | "32-bit"
-                if role.is_empty() => {}
-            "server" | "servers" | "computer" | "computers" | "machine" | "machines" | "node"
-            | "nodes" => {
-                return if role.is_empty() {
-                    hosted(words.take(8).collect())
-                } else {
-                    Some(slug(&role.join(" "), 4))
-                };
-            }
-            "that" | "which" | "where" | "and" | "to" | "in" | "from" | "menu" | "tab"
-            | "click" | "under" | "my" | "this" => {
-                return None;
-            }
-            word => role.push(word),
-        }
-    }
-    None
-}
-
-/// Returns the role in "… server that runs the X".
-fn hosted(words: Vec<&str>) -> Option<String> {
-    let mut words = words
-        .into_iter()
-        .skip_while(|word| ["that", "which", "where", "with", "is", "are"].contains(word));
-    // Having something is not a role: "all servers that have components of X".
-    let runs = [
-        "runs", "run", "running", "hosts", "host", "hosting", "holds", "hold",
-    ];
-    words.next().filter(|word| runs.contains(word))?;
-    let rest: Vec<&str> = words
-        .skip_while(|word| ["the", "a"].contains(word))
-        .take(3)
-        .collect();
-    let rest: Vec<&str> = rest
-        .into_iter()
-        .filter(|word| !["role", "service", "installed"].contains(word))
-        .collect();
-    (!rest.is_empty()).then(|| slug(&rest.join(" "), 3))
-}
-
-/// Returns the position of a word that is not part of another one.
-fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
-    text.get(from..)?
-        .match_indices(word)
-        .map(|(at, _)| from + at)
-        .find(|at| {
-            !text[..*at].ends_with(|c: char| c.is_alphanumeric())
-                && text[at + word.len()..].starts_with([' ', '\t'])
-        })
-}
+const MACHINES: &str = "server|computer|machine|node";
 
 /// Returns a text up to its words about servers.
 pub(super) fn without_role(text: &str) -> &str {
-    let lower = text.to_lowercase();
-    if lower.len() != text.len() {
-        return text;
-    }
-    let mut from = 0;
-    while let Some(at) = find_word(&lower, "on", from) {
-        let rest = &lower[at..];
-        if ["server", "computer", "machine", "node"]
-            .iter()
-            .any(|word| rest.contains(word))
-            && at > 0
-        {
-            return text[..at].trim_end_matches([' ', ',']);
-        }
-        from = at + 2;
-    }
-    text
+    let mut places = ON.find_iter(text);
+    let on = places.find(|on| on.start() > 0 && has(&text[on.end()..].to_lowercase(), MACHINES));
+    on.map_or(text, |on| text[..on.start()].trim_end_matches([' ', ',']))
 }
 
 /// Returns whether a text is about something that is done on several or all servers.
 pub(super) fn is_about_servers(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    find_word(&lower, "on", 0).is_some_and(|at| {
-        let rest = &lower[at..];
-        rest.len() < 60
-            && ["server", "computer", "machine", "node"]
-                .iter()
-                .any(|word| rest.contains(word))
-    })
+    let rest = ON.find(text).map_or("", |on| &text[on.end()..]);
+    rest.len() < 57 && has(&rest.to_lowercase(), MACHINES)
 }
 
 /// Returns the first words of a text as a role or an id: lower-case letters, digits and `-`.
 pub(super) fn slug(text: &str, most: usize) -> String {
-    let words = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let words = words
-        .filter(|word| !["the", "The", "a", "of"].contains(word))
-        .take(most);
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words = words.filter(|word| !is(word, "|the|The|a|of")).take(most);
     let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
-    slug.chars()
-        .take(48)
-        .collect::<String>()
-        .trim_end_matches('-')
-        .to_owned()
+    let slug: String = slug.chars().take(48).collect();
+    slug.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Words of a file table: each has its kind by its form alone, wherever its column is.
 
 use super::dates::{self, Day};
+use super::text::{LazyPattern, pattern};
 
 /// Value of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +47,8 @@ impl TypedWord {
 
     /// Returns whether the word is a number of some kind.
     pub(super) fn is_number(&self) -> bool {
-        let is_number = |value: &Value| {
-            !matches!(
-                value,
-                Value::Name(_) | Value::Platform(_) | Value::Hash(_) | Value::Nothing
-            )
-        };
+        use Value::{Day, Size, Time, Version};
+        let is_number = |value: &Value| matches!(value, Size(_) | Day(_) | Time(_) | Version(_));
         self.values.iter().any(is_number)
     }
 }
@@ -59,17 +56,25 @@ impl TypedWord {
 /// Largest number of words of a row.
 const MOST: usize = 60;
 
+/// Largest number of words of one value, such as `1st of July 2009`.
+const LONGEST: usize = 4;
+
 /// Returns the words of a row, cell by cell.
 pub(super) fn typed(cells: &[String]) -> Vec<TypedWord> {
     let mut found = Vec::new();
     for (cell, text) in cells.iter().enumerate() {
-        let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = text.split_whitespace().collect();
         let mut at = 0;
         while at < words.len() && found.len() < MOST {
-            let (count, values) = value(&words[at..]);
-            let text = words[at..at + count].join(" ");
-            found.push(TypedWord { text, values, cell });
-            at += count;
+            for count in (1..=LONGEST.min(words.len() - at)).rev() {
+                let text = words[at..at + count].join(" ");
+                let values = values(&text);
+                if count == 1 || !values.is_empty() {
+                    found.push(TypedWord { text, values, cell });
+                    at += count;
+                    break;
+                }
+            }
         }
     }
     found
@@ -88,86 +93,67 @@ pub(super) fn is_row(text: &str) -> bool {
         && typed * 2 > words.len()
 }
 
-/// Returns the value at the beginning of these words, and the number of its words.
-fn value(words: &[&str]) -> (usize, Vec<Value>) {
-    let second = words.get(1).copied().unwrap_or_default();
-    // `October 6, 2000`, `6 October 2000`
-    if let Some(date) = words.get(..3) {
-        let date = date.join(" ");
-        let has_month = words[..2]
-            .iter()
-            .any(|word| word.starts_with(|c: char| c.is_alphabetic()));
-        if let Some((day, length)) = dates::day(&date).filter(|_| has_month)
-            && length == date.trim_end_matches([',', ')']).len()
-        {
-            return (3, vec![Value::Day(day)]);
-        }
-    }
-    for nothing in NOTHING {
-        let count = nothing.split(' ').count();
-        let found = words.get(..count).map(|words| words.join(" "));
-        if found.is_some_and(|found| found.eq_ignore_ascii_case(nothing)) {
-            return (count, vec![Value::Nothing]);
-        }
-    }
-    let word = bare(words[0]);
-    let half = format!("{word} {second}");
-    if let Some((time, length)) = dates::time(&half).filter(|(_, length)| *length > word.len())
-        && length == half.len()
-    {
-        return (2, vec![Value::Time(time)]);
-    }
-    if let Some(size) = in_unit(word, second) {
-        return (2, vec![Value::Size(size)]);
-    }
-    let groups = words
-        .iter()
-        .skip(1)
-        .take_while(|word| is_digits(word) && word.len() == 3);
-    let groups = groups.count();
-    if groups > 0 && is_digits(word) && word.len() <= 3 && !word.starts_with('0') {
-        let size = words[..=groups].concat().parse();
-        return (
-            groups + 1,
-            size.map(|size| Value::Size(Size::Bytes(size)))
-                .into_iter()
-                .collect(),
-        );
-    }
-    (1, of_one(word))
-}
+/// Words that state that there is no value.
+static NOTHING: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:not applicable|not available|nicht zutreffend|nicht anwendbar|n/a|none|-{1,3}|–|—)$",
+    )
+});
 
-/// Returns the values that one word can have.
-fn of_one(word: &str) -> Vec<Value> {
-    let mut values = Vec::new();
-    if word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+static HASH: LazyPattern = LazyPattern::new(|| pattern(r"^[[:xdigit:]]{64}$"));
+
+/// Digits, or digits in groups of three.
+static BYTES: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"(?i)^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:(?:,\d{3})+|(?:\.\d{3})+|(?:'\d{3})+|(?: \d{3})+))(?: ?bytes?)?$",
+    )
+});
+
+static ROUNDED: LazyPattern = LazyPattern::new(|| pattern(r"(?i)^\d[\d.,]* ?(?:kb?|mb)$"));
+
+/// Two to five numbers joined by dots, perhaps with a letter at the end.
+static VERSION: LazyPattern = LazyPattern::new(|| pattern(r"^\d{1,6}(?:\.\d{1,6}){1,4}[a-z]?$"));
+
+/// Word with an extension; one that looks like the next word of a sentence is none.
+static NAME: LazyPattern = LazyPattern::new(|| {
+    pattern(
+        r"^([\w~$!#%&'(){}^.+,-]+)\.([A-Za-z0-9_$~!]{1,5}|[a-z0-9_$~!][A-Za-z0-9_$~!]{5,11}|[A-Z0-9_$~!]{6,12})$",
+    )
+});
+
+/// Returns the values that a word can have, or several that are one.
+fn values(text: &str) -> Vec<Value> {
+    if NOTHING.is_match(text) {
+        return vec![Value::Nothing];
+    }
+    let word = bare(text);
+    if HASH.is_match(word) {
         return vec![Value::Hash(word.to_lowercase())];
     }
-    if let Some((day, _)) = dates::day(word).filter(|(_, length)| *length == word.len()) {
-        values.push(Value::Day(day));
-    }
-    if let Some((time, _)) = dates::time(word).filter(|(_, length)| *length == word.len()) {
-        values.push(Value::Time(time));
-    }
-    values.extend(dotted_time(word).map(Value::Time));
-    values.extend(size(word).map(Value::Size));
-    if is_version(word) {
-        values.push(Value::Version(word.to_owned()));
+    let mut values = Vec::new();
+    if word.contains(|c: char| c.is_ascii_digit()) {
+        numbers(word, &mut values);
     }
     values.extend(platform(word).map(Value::Platform));
-    if values.is_empty() {
+    if values.is_empty() && !word.contains(' ') {
         values.extend(name(word).map(|name| Value::Name(name.to_owned())));
     }
     values
 }
 
-/// Returns the time in `22.36`, which may as well be a version.
-fn dotted_time(word: &str) -> Option<(u8, u8)> {
-    let (hour, minute) = word.split_once('.')?;
-    let is_time =
-        (1..=2).contains(&hour.len()) && minute.len() == 2 && is_digits(hour) && is_digits(minute);
-    let time = format!("{hour}:{minute}");
-    dates::time(&time).filter(|_| is_time).map(|(time, _)| time)
+/// Adds the numbers of all kinds that a word can be.
+fn numbers(word: &str, values: &mut Vec<Value>) {
+    let is_whole = |length: &usize| *length == word.len();
+    if let Some((day, _)) = dates::day(word).filter(|(_, length)| is_whole(length)) {
+        values.push(Value::Day(day));
+    }
+    if let Some((time, _)) = dates::time(word).filter(|(_, length)| is_whole(length)) {
+        values.push(Value::Time(time));
+    }
+    values.extend(size(word).map(Value::Size));
+    if is_version(word) {
+        values.push(Value::Version(word.to_owned()));
+    }
 }
 
 /// Removes what surrounds a word in a table.
@@ -176,24 +162,10 @@ fn bare(word: &str) -> &str {
         .trim_end_matches([',', ';', ')', ']', '"', '*'])
 }
 
-fn is_digits(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+/// Returns whether a cell states that there is no value.
+pub(super) fn is_nothing(cell: &str) -> bool {
+    cell.is_empty() || NOTHING.is_match(cell)
 }
-
-/// Words that state that there is no value.
-pub(super) const NOTHING: [&str; 11] = [
-    "not applicable",
-    "not available",
-    "nicht zutreffend",
-    "nicht anwendbar",
-    "n/a",
-    "none",
-    "---",
-    "--",
-    "-",
-    "–",
-    "—",
-];
 
 /// Names of platforms, and what a manifest calls them.
 const PLATFORMS: [(&str, &str); 17] = [
@@ -225,56 +197,18 @@ pub(super) fn platform(word: &str) -> Option<&'static str> {
     known.map(|(_, platform)| *platform)
 }
 
-/// Returns a size in bytes: digits, or digits in groups of three.
-pub(super) fn size(word: &str) -> Option<Size> {
-    if !word.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
+/// Returns a size in bytes, or in a larger unit.
+fn size(word: &str) -> Option<Size> {
+    if BYTES.is_match(word) {
+        let digits: String = word.chars().filter(char::is_ascii_digit).collect();
+        return digits.parse().ok().map(Size::Bytes);
     }
-    if let Some(digits) = word
-        .find(|c: char| c.is_ascii_alphabetic())
-        .filter(|at| *at > 0)
-    {
-        return in_unit(&word[..digits], &word[digits..]);
-    }
-    let separator = word.chars().find(|c| matches!(c, ',' | '.' | '\''));
-    let parts: Vec<&str> = word.split(separator.unwrap_or(',')).collect();
-    let grouped = parts[0].len() <= 3 && parts[1..].iter().all(|part| part.len() == 3);
-    if !parts.iter().all(|part| is_digits(part)) || parts.len() > 1 && !grouped {
-        return None;
-    }
-    let leads = parts[0].starts_with('0') && (parts.len() > 1 || word.len() > 1);
-    parts
-        .concat()
-        .parse()
-        .ok()
-        .filter(|_| !leads)
-        .map(Size::Bytes)
+    ROUNDED.is_match(word).then_some(Size::Rounded)
 }
 
-/// Returns a size with its unit.
-fn in_unit(number: &str, unit: &str) -> Option<Size> {
-    let unit = bare(unit).to_ascii_lowercase();
-    match unit.as_str() {
-        "byte" | "bytes" => size(number),
-        "k" | "kb" | "mb" => {
-            let is_number = number.starts_with(|c: char| c.is_ascii_digit())
-                && number
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || b".,".contains(&byte));
-            is_number.then_some(Size::Rounded)
-        }
-        _ => None,
-    }
-}
-
-/// Returns whether a word is a version: two to five numbers joined by dots, perhaps with a letter
-/// at the end.
+/// Returns whether a word is a version.
 pub(super) fn is_version(word: &str) -> bool {
-    let numbers = word.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    let parts: Vec<&str> = numbers.split('.').collect();
-    numbers.len() + 1 >= word.len()
-        && (2..=5).contains(&parts.len())
-        && parts.iter().all(|part| is_digits(part) && part.len() <= 6)
+    VERSION.is_match(word)
 }
 
 /// Returns the name of a file: a word with an extension that has a letter; of a path, its last
@@ -283,23 +217,15 @@ pub(super) fn name(word: &str) -> Option<&str> {
     if word.contains("://") || word.contains('@') || word.starts_with("www.") {
         return None;
     }
+    let word = word.rsplit(['\\', '/']).next()?;
     let word = word
-        .rsplit(['\\', '/'])
-        .next()?
-        .trim_end_matches(['.', ':', '?', '!', '\'']);
-    let word = word.trim_start_matches('\'');
-    let dot = word.rfind('.').filter(|dot| *dot > 0)?;
-    let extension = &word[dot + 1..];
-    let sound = |c: char| c.is_alphanumeric() || "_-~$!#%&'(){}@^.+,".contains(c);
-    let is_name = (1..=12).contains(&extension.len())
-        && extension.chars().all(|c| c.is_ascii_alphanumeric() || "_$~!@".contains(c))
-        && (extension.contains(|c: char| c.is_ascii_alphabetic() || c == '_')
-            || extension.len() == 3 && word.starts_with(|c: char| c.is_alphabetic()))
-        && word.chars().all(sound)
-        // Abbreviations such as `e.g` and `U.S`, and the first word of a sentence that lost its gap.
-        && (dot > 1 || extension.len() > 1)
-        && !(extension.starts_with(|c: char| c.is_ascii_uppercase()) && extension.chars().skip(1).any(|c| c.is_ascii_lowercase()) && extension.len() > 5);
-    is_name.then_some(word)
+        .trim_end_matches(['.', ':', '?', '!', '\''])
+        .trim_start_matches('\'');
+    let (_, [base, extension]) = NAME.captures(word)?.extract();
+    let has_letter = extension.contains(|c: char| c.is_ascii_alphabetic() || c == '_')
+        || extension.len() == 3 && base.starts_with(char::is_alphabetic);
+    // Abbreviations such as `e.g` and `U.S` have one letter on either side.
+    (has_letter && base.len() + extension.len() > 2).then_some(word)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::parts::{is_part, part_name, part_number};
 use super::section::Section;
 use super::steps::{self, ArticleStep, ManualWork, StepAction};
 use super::targets::{self, Targets};
+use super::text::{LazyPattern, ends, is, pattern};
 use queue::QueueEntry;
 
 use super::{InstallationLine, LineResult, Located, OpenQuestion, lines_text};
@@ -50,55 +51,32 @@ pub(super) fn walk(outline: &[OutlineEntry<'_>]) -> WalkResult {
 /// Reports instructions that no heading calls an installation; a person knows if they belong to
 /// the rollup.
 fn instructions_elsewhere(outline: &[OutlineEntry<'_>]) -> Option<OpenQuestion> {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    let mut places = Vec::new();
+    let mut first = None;
     for stretch in outline.chunk_by(|one, next| one.section == next.section && !next.heading) {
-        let may_install = matches!(
-            stretch[0].section,
-            Section::Head | Section::Summary | Section::Fixes | Section::Files | Section::Other
-        );
         let mut instructs = stretch
             .iter()
-            .filter(|entry| may_install && !entry.heading && is_instruction(entry))
+            .filter(|entry| !entry.heading && is_instruction(entry))
             .map(|entry| entry.line);
-        if let Some(first) = instructs.next() {
-            let last = instructs.next_back().unwrap_or(first);
-            ranges.push((first.number, last.last));
+        if let Some(begin) = instructs.next() {
+            let end = instructs.next_back().unwrap_or(begin);
+            places.push(lines_text((begin.number, end.last)));
+            first.get_or_insert(begin.number);
         }
     }
-    let (first, _) = *ranges.first()?;
-    let places: Vec<String> = ranges.iter().map(|range| lines_text(*range)).collect();
     let message = format!(
         "no heading calls these instructions an installation; if they install the rollup, write them as steps ({})",
         places.join(", ")
     );
-    Some(OpenQuestion {
-        line: Some(first),
-        message,
-    })
+    Some(OpenQuestion::new(first?, message))
 }
+
+/// Verbs that change something.
+const ACTIONS: &str = "copy|replace|rename|run|execute|extract|install|stop|start|restart|delete|remove|unpack|overwrite|disable|enable";
 
 /// Returns whether a sentence begins with a verb that changes something.
 fn begins_with_action(sentence: &str) -> bool {
-    const ACTIONS: [&str; 16] = [
-        "copy",
-        "replace",
-        "rename",
-        "run",
-        "execute",
-        "extract",
-        "install",
-        "stop",
-        "start",
-        "restart",
-        "delete",
-        "remove",
-        "unpack",
-        "overwrite",
-        "disable",
-        "enable",
-    ];
-    let verb = clauses::verb(sentence).map(|(verb, _)| verb);
-    verb.is_some_and(|verb| ACTIONS.contains(&verb))
+    clauses::verb(sentence).is_some_and(|(verb, _)| is(verb, ACTIONS))
         && !sentence.ends_with(':')
         && sentence.contains(' ')
 }
@@ -106,19 +84,23 @@ fn begins_with_action(sentence: &str) -> bool {
 /// Returns whether a line outside of an installation may be a part of one: an entry of a numbered
 /// list, or a sentence that gives an instruction where the article describes the solution.
 fn is_instruction(entry: &OutlineEntry<'_>) -> bool {
-    let line = entry.line;
-    match line.marker {
-        Some(Marker::Number | Marker::Letter) => commands::is_command(&line.text),
-        _ if !matches!(entry.section, Section::Files | Section::Other) => false,
-        Some(_) => begins_with_action(&line.text),
+    let text = &entry.line.text;
+    let solves = matches!(entry.section, Section::Files | Section::Other);
+    let may_install = solves
+        || matches!(
+            entry.section,
+            Section::Head | Section::Summary | Section::Fixes
+        );
+    match entry.line.marker {
+        Some(Marker::Number | Marker::Letter) => may_install && commands::is_command(text),
+        _ if !solves => false,
+        Some(_) => begins_with_action(text),
         None => {
-            let text = remark(&line.text).unwrap_or(&line.text);
-            let is_conditional = text.len() < line.text.len();
-            clauses::sentences(text).iter().any(|sentence| {
-                begins_with_action(sentence)
-                    || is_conditional
-                        && sentence.starts_with("If ")
-                        && commands::is_command(sentence)
+            let remark = remark(text);
+            let sentences = clauses::sentences(remark.unwrap_or(text));
+            sentences.into_iter().any(|sentence| {
+                let is_conditional = remark.is_some() && sentence.starts_with("If ");
+                begins_with_action(sentence) || is_conditional && commands::is_command(sentence)
             })
         }
     }
@@ -144,8 +126,8 @@ struct Walker {
     leading: Vec<usize>,
     /// Index of the first step of the current part.
     part: usize,
-    /// Numbers of the parts so far, each with the index of its first step.
-    part_numbers: Vec<(u32, usize)>,
+    /// Number of the last part that has one.
+    part_number: Option<u32>,
     /// True if the current part is optional.
     optional: bool,
     /// Names for which the lines below are repeated, and the depth of the line that lists them.
@@ -171,6 +153,7 @@ struct CountedLine {
     steps: Vec<usize>,
 }
 
+#[derive(Clone, Copy)]
 enum LineKind {
     Heading,
     Step,
@@ -183,16 +166,9 @@ const INTRODUCES: &str = "it introduces the lines below";
 const ROLLS_BACK: &str = "rollup rolls back its own steps";
 const INFORMS: &str = "it is information, not an instruction";
 
-/// Returns whether a sentence in lower case repeats something on one server after another.
-fn repeats_on_servers(lower: &str) -> bool {
-    let mut words = lower.split(|c: char| !c.is_alphanumeric());
-    let repeats = words.any(|word| matches!(word, "each" | "every"));
-    let is_server = |word: &str| {
-        let word = word.strip_suffix('s').unwrap_or(word);
-        matches!(word, "server" | "computer" | "node" | "machine")
-    };
-    repeats && words.any(is_server)
-}
+/// Words for something that is done on one server after another.
+static EACH_SERVER: LazyPattern =
+    LazyPattern::new(|| pattern(r"\b(?:each|every)\b.*\b(?:server|computer|node|machine)s?\b"));
 
 impl Walker {
     /// Takes one instruction with the list below it, and returns the number of these lines.
@@ -213,13 +189,9 @@ impl Walker {
             return 1;
         }
         // Lettered lines belong to the numbered line above them, however a text indents them.
-        if self
-            .each
-            .as_ref()
-            .is_some_and(|(_, depth)| line.depth <= *depth && line.marker != Some(Marker::Letter))
-        {
-            self.each = None;
-        }
+        let is_below =
+            |(_, depth): &(_, usize)| line.depth > *depth || line.marker == Some(Marker::Letter);
+        self.each = self.each.take().filter(is_below);
         let members = members(rest);
         let lines = 1 + members.len();
         self.instruction(line, members);
@@ -227,21 +199,18 @@ impl Walker {
     }
 
     fn remark(&mut self, line: &ArticleLine, text: &str) {
-        let needless = |sentence: &&str| {
+        let is_needless = |sentence: &&str| {
             let commands = commands::commands(sentence);
+            let mut needs = commands.iter();
             only_informs(sentence, &commands)
-                || commands
-                    .iter()
-                    .all(|command| matches!(command, ArticleCommand::Needless(_)))
+                || needs.all(|command| matches!(command, ArticleCommand::Needless(_)))
         };
         // Apart from navigation, a remark may be important before the maintenance window.
-        let unimportant = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
+        let is_minor = text.starts_with("To ") || clauses::sentences(text).iter().all(is_needless);
         self.record_line(line, LineKind::Needless(REMARK));
-        if !unimportant {
-            self.add_question(
-                line.number,
-                "a remark in the procedure; check if it is an instruction".to_owned(),
-            );
+        if !is_minor {
+            let message = "a remark in the procedure; check if it is an instruction";
+            self.add_question(line.number, message);
         }
     }
 
@@ -250,12 +219,12 @@ impl Walker {
         let at = self.record_line(line, LineKind::Needless(ROLLS_BACK));
         self.continues_manual = false;
         for (step, known) in self.steps.iter_mut().enumerate().skip(self.part).rev() {
-            let StepAction::Manual(ManualWork { undo, .. }) = &mut known.action else {
+            let StepAction::Manual(work) = &mut known.action else {
                 continue;
             };
-            match undo {
+            match &mut work.undo {
                 Some(undo) => undo.value = format!("{} {text}", undo.value),
-                None => *undo = Some(Located::new(text, line.number)),
+                undo => *undo = Some(Located::new(text, line.number)),
             }
             self.lines[at].kind = LineKind::Step;
             self.lines[at].steps.push(step);
@@ -267,24 +236,19 @@ impl Walker {
         self.drop_leading();
         self.record_line(line, LineKind::Heading);
         self.console.leave();
-        let title = part_name(&line.text)
-            .unwrap_or(&line.text)
-            .trim_end_matches([':', '.']);
-        let title = title.trim_end_matches(" (optional)");
-        self.title = (!title.is_empty()).then(|| title.to_owned());
+        let title = part_name(&line.text).unwrap_or(&line.text);
+        let title = title.trim_end_matches([':', '.']);
+        let title = title.strip_suffix(" (optional)").unwrap_or(title);
+        self.title = Some(title.to_owned()).filter(|title| !title.is_empty());
         self.number(line);
         if line.text.to_lowercase().starts_with("method 2") {
             let message = "the article describes several methods; keep the steps of one of them";
-            self.add_question(line.number, message.to_owned());
+            self.add_question(line.number, message);
         }
         self.optional = is_optional(&line.text);
         self.each = None;
         self.role = targets::role(&line.text);
-        self.platform = if line.text.contains("only") {
-            targets::platform(&line.text)
-        } else {
-            None
-        };
+        self.platform = targets::platform(&line.text).filter(|_| line.text.contains("only"));
         self.pointed = None;
         self.part = self.steps.len();
         self.continues_manual = false;
@@ -296,24 +260,19 @@ impl Walker {
         let Some(number) = part_number(line) else {
             return;
         };
-        if let Some((before, _)) = self
-            .part_numbers
-            .last()
-            .filter(|(before, _)| *before >= number)
-        {
+        let before = self.part_number.replace(number);
+        if let Some(before) = before.filter(|before| *before >= number) {
             let message = format!(
                 "part {number} comes after part {before}; the steps keep the order of the text"
             );
             self.add_question(line.number, message);
         }
-        self.part_numbers.push((number, self.steps.len()));
     }
 
     /// Marks lines that led to no action as needless: they only opened something on the screen.
     fn drop_leading(&mut self) {
-        for at in std::mem::take(&mut self.leading) {
-            self.lines[at].kind = LineKind::Needless(ONLY_OPENS);
-        }
+        let leading = std::mem::take(&mut self.leading);
+        self.mark(&leading, LineKind::Needless(ONLY_OPENS));
     }
 
     fn record_line(&mut self, line: &ArticleLine, kind: LineKind) -> usize {
@@ -326,11 +285,25 @@ impl Walker {
         self.lines.len() - 1
     }
 
-    fn add_question(&mut self, line: u32, message: String) {
-        self.open.push(OpenQuestion {
-            line: Some(line),
-            message,
-        });
+    fn mark(&mut self, indexes: &[usize], kind: LineKind) {
+        for at in indexes {
+            self.lines[*at].kind = kind;
+        }
+    }
+
+    /// Records that these lines, and those that led to them, are the source of a step.
+    fn lead_to(&mut self, step: usize, indexes: &[usize]) {
+        let leading = std::mem::take(&mut self.leading);
+        for at in leading.iter().chain(indexes) {
+            let steps = &mut self.lines[*at].steps;
+            if steps.last() != Some(&step) {
+                steps.push(step);
+            }
+        }
+    }
+
+    fn add_question(&mut self, line: u32, message: impl Into<String>) {
+        self.open.push(OpenQuestion::new(line, message));
     }
 
     fn instruction(&mut self, line: &ArticleLine, members: Vec<&ArticleLine>) {
@@ -341,65 +314,57 @@ impl Walker {
         let indexes: Vec<usize> = (first..self.lines.len()).collect();
         let lower = line.text.to_lowercase();
         if lower.contains("follow these steps")
-            || lower.ends_with("the following steps:")
-            || lower.ends_with("do the following:")
+            || ends(&lower, "the following steps:|do the following:")
         {
-            indexes
-                .into_iter()
-                .for_each(|at| self.lines[at].kind = LineKind::Needless(INTRODUCES));
-            if repeats_on_servers(&lower) {
+            self.mark(&indexes, LineKind::Needless(INTRODUCES));
+            if EACH_SERVER.is_match(&lower) {
                 let message = "the article repeats the lines below on each server; nest their steps in an `each-server` step";
-                self.add_question(line.number, message.to_owned());
+                self.add_question(line.number, message);
             }
             return;
         }
-        let sentences: Vec<Vec<ArticleCommand>> = clauses::sentences(&line.text)
-            .into_iter()
-            .map(|sentence| (sentence, commands::commands(sentence)))
-            .filter(|(sentence, commands)| !only_informs(sentence, commands))
-            .map(|(_, commands)| commands)
-            .collect();
+        let mut sentences = Vec::new();
+        for sentence in clauses::sentences(&line.text) {
+            let commands = commands::commands(sentence);
+            if !only_informs(sentence, &commands) {
+                sentences.push(commands);
+            }
+        }
         if sentences.is_empty() && members.is_empty() {
-            indexes
-                .into_iter()
-                .for_each(|at| self.lines[at].kind = LineKind::Needless(INFORMS));
+            self.mark(&indexes, LineKind::Needless(INFORMS));
             return;
         }
-        match self.effects(sentences, !members.is_empty()) {
-            Some(effects) => self.perform(
-                effects,
-                &Instruction {
-                    line,
-                    members,
-                    indexes,
-                },
-            ),
-            None => self.manual(line, &members, &indexes),
+        let effects = self.effects(sentences, !members.is_empty());
+        let instruction = Instruction {
+            line,
+            members,
+            indexes,
+        };
+        match effects {
+            Some(effects) => self.perform(effects, &instruction),
+            None => self.manual(&instruction),
         }
     }
 
     /// Returns the effects of all commands of an instruction; nothing if one of them is not
     /// understood.
     fn effects(&self, sentences: Vec<Vec<ArticleCommand>>, members: bool) -> Option<Vec<Effect>> {
+        let queued = self.queue.last().map(|queue| queue.kind);
         let mut reader = EffectReader {
             pointed: self.pointed.clone(),
             found: Vec::new(),
             members,
             role: self.role.clone(),
             each: self.each.as_ref().map(|(names, _)| names.clone()),
-            procedure: self
-                .queue
-                .last()
-                .is_some_and(|queue| queue.kind == QueuedAction::Initialize),
+            procedure: queued == Some(QueuedAction::Initialize),
         };
         for sentence in sentences {
             reader.sentence(sentence)?;
         }
-        reader
-            .found
-            .iter()
-            .any(|effect| !matches!(effect, Effect::Servers(_) | Effect::Root | Effect::Under(_)))
-            .then_some(reader.found)
+        let is_place = |effect: &Effect| {
+            matches!(effect, Effect::Servers(_) | Effect::Root | Effect::Under(_))
+        };
+        Some(reader.found).filter(|found| !found.iter().all(is_place))
     }
 
     fn step(
@@ -410,16 +375,11 @@ impl Walker {
         indexes: &[usize],
     ) {
         self.continues_manual = matches!(action, StepAction::Manual(_));
-        let at = self.steps.len();
-        let leading = std::mem::take(&mut self.leading);
-        for place in leading.iter().chain(indexes) {
-            if self.lines[*place].steps.last() != Some(&at) {
-                self.lines[*place].steps.push(at);
-            }
-        }
+        self.lead_to(self.steps.len(), indexes);
         self.console.acted();
         self.steps.push(ArticleStep {
             id: String::new(),
+            part: self.part_number,
             title: self.title.take(),
             action,
             line,
@@ -427,36 +387,27 @@ impl Walker {
         });
     }
 
-    fn manual(&mut self, line: &ArticleLine, members: &[&ArticleLine], indexes: &[usize]) {
-        indexes
-            .iter()
-            .for_each(|at| self.lines[*at].kind = LineKind::Manual);
+    fn manual(&mut self, instruction: &Instruction<'_>) {
+        let line = instruction.line;
         // If a walk through the tree was not understood, its last node is unknown.
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
         // What was opened or selected before belongs to what a person does now.
         let leading = std::mem::take(&mut self.leading);
-        let mut lines = Vec::new();
-        for at in &leading {
-            let counted = &mut self.lines[*at];
-            counted.kind = LineKind::Manual;
-            lines.push(Located::new(counted.text.clone(), counted.line));
-        }
-        let these = std::iter::once(line).chain(members.iter().copied());
-        lines.extend(these.map(|line| Located::new(line.text.clone(), line.number)));
-        let indexes = &[&leading, indexes].concat();
-        let last = self.steps.len().saturating_sub(1);
+        let indexes = [&leading[..], &instruction.indexes].concat();
+        self.mark(&indexes, LineKind::Manual);
+        let lines = indexes.iter().map(|at| &self.lines[*at]);
+        let mut lines: Vec<_> = lines
+            .map(|counted| Located::new(&counted.text, counted.line))
+            .collect();
         // Consecutive lines of which none is understood are one manual step.
-        if let Some(ArticleStep {
-            action: StepAction::Manual(ManualWork { lines: known, .. }),
-            ..
-        }) = self.steps.last_mut().filter(|_| self.continues_manual)
+        if let Some((at, step)) = self.steps.iter_mut().enumerate().next_back()
+            && let StepAction::Manual(work) = &mut step.action
+            && self.continues_manual
         {
-            known.append(&mut lines);
-            indexes
-                .iter()
-                .for_each(|at| self.lines[*at].steps.push(last));
+            work.lines.append(&mut lines);
+            self.lead_to(at, &indexes);
             return;
         }
         let optional = self.optional || is_optional(&line.text);
@@ -464,56 +415,48 @@ impl Walker {
             true => "keep it as a manual step, which is optional as in the article",
             false => "keep it as a manual step",
         };
-        let todo = vec![Located::new(
-            format!("this was not understood; write it as steps, or {keep}"),
-            line.number,
-        )];
-        self.step(
-            StepAction::Manual(ManualWork {
-                lines,
-                files: Vec::new(),
-                undo: None,
-                optional,
-            }),
-            line.number,
-            todo,
-            indexes,
-        );
+        let todo = format!("this was not understood; write it as steps, or {keep}");
+        let work = ManualWork {
+            lines,
+            optional,
+            ..ManualWork::default()
+        };
+        let todo = vec![Located::new(todo, line.number)];
+        self.step(StepAction::Manual(work), line.number, todo, &indexes);
     }
 
     fn finish(mut self) -> WalkResult {
         self.drop_leading();
         if let Some(queue) = self.queue.last() {
-            let line = queue.line;
-            self.add_question(
-                line,
-                "the article queues this, but never starts the deployment; check if this step belongs here".to_owned(),
-            );
+            let message = "the article queues this, but never starts the deployment; check if this step belongs here";
+            self.add_question(queue.line, message);
             self.flush();
         }
         steps::name(&mut self.steps);
-        let id = |at: &usize| self.steps[*at].id.clone();
-        let installation = self.lines.iter().map(|counted| InstallationLine {
-            line: counted.line,
-            text: counted.text.clone(),
-            result: match counted.kind {
+        let mut installation = Vec::new();
+        for counted in self.lines {
+            let ids = counted.steps.iter();
+            let mut steps: Vec<String> = ids.map(|at| self.steps[*at].id.clone()).collect();
+            let needless = |why: &str| LineResult::Needless {
+                why: why.to_owned(),
+            };
+            let result = match counted.kind {
                 LineKind::Heading => LineResult::Heading,
-                LineKind::Needless(why) => LineResult::Needless {
-                    why: why.to_owned(),
-                },
+                LineKind::Needless(why) => needless(why),
+                LineKind::Step if steps.is_empty() => needless(ONLY_OPENS),
+                LineKind::Step => LineResult::Understood { steps },
                 LineKind::Manual => LineResult::Manual {
-                    step: counted.steps.first().map(id).unwrap_or_default(),
+                    step: steps.drain(..).next().unwrap_or_default(),
                 },
-                LineKind::Step if counted.steps.is_empty() => LineResult::Needless {
-                    why: ONLY_OPENS.to_owned(),
-                },
-                LineKind::Step => LineResult::Understood {
-                    steps: counted.steps.iter().map(id).collect(),
-                },
-            },
-        });
+            };
+            installation.push(InstallationLine {
+                line: counted.line,
+                text: counted.text,
+                result,
+            });
+        }
         WalkResult {
-            installation: installation.collect(),
+            installation,
             steps: self.steps,
             open: self.open,
         }

@@ -3,7 +3,7 @@
 use super::{Instruction, LineKind, Walker};
 use crate::Located;
 use crate::commands::QueuedAction;
-use crate::steps::{ArticleStep, ItemSelection, Parameter, StepAction};
+use crate::steps::{ItemSelection, Parameter, StepAction};
 use crate::targets::{self, Targets};
 
 /// Consecutive commands of one kind in the queue.
@@ -27,45 +27,40 @@ impl Walker {
         instruction: &Instruction<'_>,
     ) {
         let names = self.named(targets, instruction);
-        let Instruction { line, indexes, .. } = instruction;
+        let line = instruction.line.number;
         let removed = match targets {
             Targets::Removed(part) => Some(*part),
             _ => None,
         };
-        let same = |queue: &QueueEntry| queue.kind == kind && queue.removed == removed;
-        if !self.queue.last().is_some_and(same) {
-            let queue = QueueEntry {
+        let is_same = |queue: &QueueEntry| queue.kind == kind && queue.removed == removed;
+        if !self.queue.last().is_some_and(is_same) {
+            self.queue.push(QueueEntry {
                 kind,
-                line: line.number,
+                line,
                 selection: ItemSelection::default(),
                 removed,
                 todo: Vec::new(),
                 lines: Vec::new(),
-            };
-            self.queue.push(queue);
+            });
         }
-        let leading = std::mem::take(&mut self.leading);
-        let queue = self.queue.last_mut().expect("the queue has an entry");
-        queue.lines.extend(leading);
-        queue.lines.extend_from_slice(indexes);
+        let Some(queue) = self.queue.last_mut() else {
+            return;
+        };
+        queue.lines.append(&mut self.leading);
+        queue.lines.extend_from_slice(&instruction.indexes);
         if matches!(targets, Targets::Servers(_)) && names.is_empty() {
-            queue.todo.push(Located::new(
-                "the article does not name the item that these servers are below".to_owned(),
-                line.number,
-            ));
+            let message = "the article does not name the item that these servers are below";
+            queue.todo.push(Located::new(message, line));
         }
         for name in names.into_iter().filter(|name| !name.value.is_empty()) {
             if groups {
-                queue
-                    .selection
-                    .group(Located::new(self.console.group(&name.value), name.line));
+                let group = self.console.group(&name.value);
+                queue.selection.group(Located::new(group, name.line));
                 continue;
             }
             let group = self.console.group_of(&name.value).unwrap_or_else(|| {
-                queue.todo.push(Located::new(
-                    format!("the article does not name the group of `{}`", name.value),
-                    name.line,
-                ));
+                let message = format!("the article does not name the group of `{}`", name.value);
+                queue.todo.push(Located::new(message, name.line));
                 "TODO the group".to_owned()
             });
             queue.selection.item(group, name);
@@ -75,45 +70,32 @@ impl Walker {
 
     /// Returns the items or groups that targets name.
     fn named(&self, targets: &Targets, instruction: &Instruction<'_>) -> Vec<Located<String>> {
-        let Instruction { line, members, .. } = instruction;
-        match targets {
-            Targets::Named(names) => names
-                .iter()
-                .map(|name| Located::new(name.clone(), line.number))
-                .collect(),
-            Targets::Following => members
-                .iter()
-                .map(|member| Located::new(targets::name(&member.text), member.number))
-                .collect(),
-            Targets::Servers(None) if self.each.is_some() => {
-                let names = self.each.iter().flat_map(|(names, _)| names);
-                names
-                    .map(|name| Located::new(name.clone(), line.number))
-                    .collect()
+        let names: &[String] = match (targets, &self.each) {
+            (Targets::Named(names), _) | (Targets::Servers(None), Some((names, _))) => names,
+            (Targets::Servers(Some(item)), _) => std::slice::from_ref(item),
+            (Targets::Servers(None), None) => self.console.last().map_or(&[], std::slice::from_ref),
+            (Targets::Following, _) => {
+                let members = instruction.members.iter();
+                return members
+                    .map(|member| Located::new(targets::name(&member.text), member.number))
+                    .collect();
             }
-            Targets::Servers(item) => item
-                .iter()
-                .chain(self.console.last())
-                .take(1)
-                .map(|item| Located::new(item.clone(), line.number))
-                .collect(),
-            Targets::Removed(_) | Targets::Same | Targets::ByKind => Vec::new(),
-        }
+            (Targets::Removed(_) | Targets::Same | Targets::ByKind, _) => &[],
+        };
+        let line = instruction.line.number;
+        let names = names.iter();
+        names.map(|name| Located::new(name, line)).collect()
     }
 
     /// Starts the queued commands.
     pub(super) fn start(&mut self, indexes: &[usize]) {
         if self.queue.is_empty() {
-            indexes
-                .iter()
-                .for_each(|at| self.lines[*at].kind = LineKind::Needless("nothing is queued here"));
-            return;
+            self.mark(indexes, LineKind::Needless("nothing is queued here"));
         }
         let from = self.steps.len();
         self.flush();
-        let started: Vec<usize> = (from..self.steps.len()).collect();
         for at in indexes {
-            self.lines[*at].steps.extend(&started);
+            self.lines[*at].steps.extend(from..self.steps.len());
         }
     }
 
@@ -123,9 +105,9 @@ impl Walker {
             let action = match queue.removed {
                 Some(part) => {
                     let (of, todo) = self.removed_by(part);
-                    queue
-                        .todo
-                        .extend(todo.map(|todo| Located::new(todo, queue.line)));
+                    let todo =
+                        todo.map(|todo| Located::new(format!("`removed_by`: {todo}"), queue.line));
+                    queue.todo.extend(todo);
                     StepAction::Reinstall(of)
                 }
                 None => StepAction::Batch(queue.kind, queue.selection),
@@ -136,55 +118,41 @@ impl Walker {
 
     /// Returns the step that removed the reinstalled items, and an open question about it.
     fn removed_by(&self, part: Option<u32>) -> (Option<usize>, Option<String>) {
-        let uninstalls = |step: &ArticleStep| {
-            matches!(step.action, StepAction::Batch(QueuedAction::Uninstall, _))
-        };
-        let all: Vec<usize> = (0..self.steps.len())
-            .filter(|at| uninstalls(&self.steps[*at]))
-            .collect();
         // If the parts have no numbers, the number may be that of a line.
-        if let Some(part) = part.filter(|_| !self.part_numbers.is_empty()) {
-            let known = self
-                .part_numbers
-                .iter()
-                .position(|(number, _)| *number == part);
-            let of = known.and_then(|at| {
-                let from = self.part_numbers[at].1;
-                let to = self
-                    .part_numbers
-                    .get(at + 1)
-                    .map_or(self.steps.len(), |(_, first)| *first);
-                all.iter().copied().rfind(|at| (from..to).contains(at))
-            });
-            let todo = of.is_none().then(|| {
-                format!(
-                    "`removed_by`: the article names step {part}, but no part of that number uninstalls anything"
-                )
-            });
-            return (of, todo);
-        }
-        let todo = match all.len() {
-            0 => Some("`removed_by`: no earlier step uninstalls anything".to_owned()),
-            1 => None,
-            _ => Some(
-                "`removed_by`: several earlier steps uninstall something; check if the last one is meant".to_owned(),
-            ),
+        let part = part.filter(|_| self.part_number.is_some());
+        let is_source = |at: &usize| {
+            let step = &self.steps[*at];
+            matches!(step.action, StepAction::Batch(QueuedAction::Uninstall, _))
+                && (part.is_none() || step.part == part)
         };
-        (all.last().copied(), todo)
+        let mut sources = (0..self.steps.len()).filter(is_source);
+        let last = sources.next_back();
+        let todo = match (last, part, sources.next()) {
+            (None, Some(part), _) => format!(
+                "the article names step {part}, but no part of that number uninstalls anything"
+            ),
+            (None, None, _) => "no earlier step uninstalls anything".to_owned(),
+            (Some(_), None, Some(_)) => {
+                "several earlier steps uninstall something; check if the last one is meant"
+                    .to_owned()
+            }
+            (Some(_), _, _) => return (last, None),
+        };
+        (last, Some(todo))
     }
 
     /// Adds a parameter to the procedure that was queued last.
     pub(super) fn parameter(&mut self, name: String, value: String, instruction: &Instruction<'_>) {
-        let Some(Targets::Named(procedures)) = &self.pointed else {
+        let (Some(Targets::Named(procedures)), Some(queue)) =
+            (&self.pointed, self.queue.last_mut())
+        else {
             return;
         };
-        let (Some(procedure), Some(queue)) = (procedures.first(), self.queue.last_mut()) else {
-            return;
-        };
+        let value = Located::new(value, instruction.line.number);
         queue.selection.parameter(Parameter {
-            procedure: procedure.clone(),
+            procedure: procedures[0].clone(),
             name,
-            value: Located::new(value, instruction.line.number),
+            value,
         });
         queue.lines.extend_from_slice(&instruction.indexes);
     }
