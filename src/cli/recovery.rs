@@ -23,8 +23,8 @@ use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::plan::{Operation, Plan, PlannedStep, Swap};
 use crate::run::{
-    BehindPoint, Cleared, RunError, SwapState, UndoCheck, after_rollback, behind_last_point,
-    clear_interrupted_staging, describe_run, examine, preflight_of_walk,
+    BehindPoint, Cleared, RunError, RunExamination, SwapState, UndoCheck, after_rollback,
+    behind_last_point, clear_interrupted_staging, describe_run, examine, preflight_of_walk,
 };
 
 /// Advice if an open run is in the way.
@@ -134,28 +134,8 @@ pub(super) fn preview_recovery(
         .collect();
     let to_do_now = to_do.iter().copied();
     refuse(preflight_of_walk(tree, &run.directory, to_do_now)?.all())?;
-    let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
-    if !unavailable.is_empty() {
-        let names = names_of(&unavailable);
-        let names = Escaped(&names);
-        out::line(format_args!("unavailable now, until it ends: {names}"));
-    }
-    let is_back = direction == Direction::Back;
-    let mut to_come = plan.outages_among(|operation| {
-        is_reached(operation.swap) && examined.is_done(operation.swap) == is_back
-    });
-    // The others are those that are unavailable now.
-    to_come.retain(|outage| !is_back || outage.to.is_some());
-    if !to_come.is_empty() {
-        let unavailable = views::plan::count_unavailable(&to_come);
-        let during = if is_back {
-            "rollback"
-        } else {
-            "rest of the run"
-        };
-        out::line(format_args!("outage: {unavailable} during the {during}"));
-    }
-    if is_back {
+    print_outages(plan, &examined, direction, is_reached);
+    if direction == Direction::Back {
         let begun = to_do.iter().map(|swap| swap.live.clone()).collect();
         let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
         if !restarts.is_empty() {
@@ -177,6 +157,37 @@ pub(super) fn preview_recovery(
         }
     }
     Ok(())
+}
+
+/// Prints what is unavailable now, and what becomes unavailable during the rest of a run, or during the
+/// rollback of the swaps that it reaches.
+fn print_outages(
+    plan: &Plan,
+    examined: &RunExamination,
+    direction: Direction,
+    is_reached: impl Fn(u32) -> bool,
+) {
+    let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
+    if !unavailable.is_empty() {
+        let names = names_of(&unavailable);
+        let names = Escaped(&names);
+        out::line(format_args!("unavailable now, until it ends: {names}"));
+    }
+    let is_back = direction == Direction::Back;
+    let mut to_come = plan.outages_among(|operation| {
+        is_reached(operation.swap) && examined.is_done(operation.swap) == is_back
+    });
+    // The others are those that are unavailable now.
+    to_come.retain(|outage| !is_back || outage.to.is_some());
+    if !to_come.is_empty() {
+        let unavailable = views::plan::count_unavailable(&to_come);
+        let during = if is_back {
+            "rollback"
+        } else {
+            "rest of the run"
+        };
+        out::line(format_args!("outage: {unavailable} during the {during}"));
+    }
 }
 
 /// Asks whether to finish a run, or to roll it back; answered by `--yes`.
