@@ -22,6 +22,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, anyhow, bail};
 use rollup::plan::{OperationKind, Plan, SourceLocation, TargetState, parse};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use shared::{Rows, median_of, rollup, run_timed};
@@ -31,8 +32,8 @@ mod shared;
 /// Repetitions of each measurement, all of them in turn.
 const ROUNDS: usize = 5;
 
-fn main() {
-    let directory = shared::directory();
+fn main() -> anyhow::Result<()> {
+    let directory = shared::directory()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     println!(
         "{:<16} {:<28} {:>12} {:>15}",
@@ -40,57 +41,56 @@ fn main() {
     );
 
     let lab = directory.path().join("kb952076");
-    fs::create_dir(&lab).expect("written");
+    fs::create_dir(&lab)?;
     fs::copy(
         root.join("manifests/kb952076.toml"),
         lab.join("manifest.toml"),
-    )
-    .expect("written");
+    )?;
     run_timed(&mut rollup(
         &lab,
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
-    ));
+    ))?;
     for name in ["deployment", "payload"] {
-        fs::rename(lab.join("lab").join(name), lab.join(name)).expect("renamed");
+        fs::rename(lab.join("lab").join(name), lab.join(name))?;
     }
-    compare("KB952076", &lab);
+    compare("KB952076", &lab)?;
 
     let large = directory.path().join("large");
-    fs::create_dir(&large).expect("written");
-    let bytes = shared::payload_bytes();
+    fs::create_dir(&large)?;
+    let bytes = shared::payload_bytes()?;
     let sizes = shared::file_sizes(bytes);
     shared::build(
         &large,
         &shared::deployment_text(sizes.len(), 0),
         &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
-    );
-    compare(&format!("one of {} MB", bytes / 1_000_000), &large);
+    )?;
+    compare(&format!("one of {} MB", bytes / 1_000_000), &large)
 }
 
 /// Measures apply, script and floor in a directory with `deployment`, `payload` and
 /// `manifest.toml`.
-fn compare(name: &str, directory: &Path) {
+fn compare(name: &str, directory: &Path) -> anyhow::Result<()> {
     let job = ["manifest.toml", "-d", "work", "-p", "payload"];
-    copy_deployment(directory);
+    copy_deployment(directory)?;
     run_timed(&mut rollup(
         directory,
         &[&["plan"], &job[..], &["--save", "plan.json"]].concat(),
-    ));
-    let plan = fs::read_to_string(directory.join("plan.json")).expect("a saved plan");
-    let plan = parse(&plan).expect("a saved plan");
-    let new_paths = write_lists(directory, &plan);
+    ))?;
+    let plan = fs::read_to_string(directory.join("plan.json"))?;
+    let plan = parse(&plan)?;
+    let new_paths = write_lists(directory, &plan)?;
     let renames = plan
         .swaps
         .iter()
         .map(|swap| if swap.has_old() { 2 } else { 1 })
         .sum();
 
-    let apply = || {
+    let apply = || -> anyhow::Result<_> {
         let (time, _) = run_timed(&mut rollup(
             directory,
             &[&["apply"], &job[..], &["--yes"]].concat(),
-        ));
-        (time, Renaming::from_report(directory))
+        ))?;
+        Ok((time, Renaming::from_report(directory)?))
     };
     let (mut alone, mut concurrent, mut script, mut floor): (
         Vec<_>,
@@ -99,14 +99,14 @@ fn compare(name: &str, directory: &Path) {
         Vec<Duration>,
     ) = Default::default();
     for _ in 0..ROUNDS {
-        copy_deployment(directory);
-        concurrent.push(with_concurrent_writer(&directory.join("noise"), apply));
-        copy_deployment(directory);
-        alone.push(apply());
+        copy_deployment(directory)?;
+        concurrent.push(with_concurrent_writer(&directory.join("noise"), apply)?);
+        copy_deployment(directory)?;
+        alone.push(apply()?);
 
         // The floor copies the objects that the apply has installed.
         let _ = fs::remove_dir_all(directory.join("floor"));
-        fs::create_dir(directory.join("floor")).expect("written");
+        fs::create_dir(directory.join("floor"))?;
         let mut copy = Command::new("sh");
         copy.args([
             "-c",
@@ -114,16 +114,16 @@ fn compare(name: &str, directory: &Path) {
             "sh",
         ])
         .args(&new_paths);
-        floor.push(run_timed(copy.current_dir(directory.join("work"))).0);
+        floor.push(run_timed(copy.current_dir(directory.join("work")))?.0);
 
-        copy_deployment(directory);
+        copy_deployment(directory)?;
         let _ = fs::remove_dir_all(directory.join("backup"));
-        fs::create_dir(directory.join("backup")).expect("written");
+        fs::create_dir(directory.join("backup"))?;
         let mut script_command =
             Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/apply.sh"));
         let paths =
             ["work", "payload", "backup", "items", "files"].map(|name| directory.join(name));
-        script.push(run_timed(script_command.args(paths)).0);
+        script.push(run_timed(script_command.args(paths))?.0);
     }
     let script = median_of(script);
     let applied =
@@ -158,16 +158,16 @@ fn compare(name: &str, directory: &Path) {
             part(|renames| renames.rest)
         );
     }
-    let bare = median_of(
-        (0..ROUNDS)
-            .map(|_| bare_renames(&directory.join("bare"), renames))
-            .collect(),
-    );
+    let mut bare = Vec::new();
+    for _ in 0..ROUNDS {
+        bare.push(bare_renames(&directory.join("bare"), renames)?);
+    }
     println!(
         "{name:<16} {:<28} {:>9.1} ms",
         format!("{renames} bare renames"),
-        ms(bare)
+        ms(median_of(bare))
     );
+    Ok(())
 }
 
 fn ms(time: Duration) -> f64 {
@@ -184,21 +184,23 @@ struct Renaming {
 
 impl Renaming {
     /// Reads it from the report of the last run.
-    fn from_report(directory: &Path) -> Self {
+    fn from_report(directory: &Path) -> anyhow::Result<Self> {
         let (_, report) = run_timed(&mut rollup(
             directory,
             &["report", "last", "-d", "work", "--format", "json"],
-        ));
-        let report: serde_json::Value = serde_json::from_str(&report).expect("a JSON document");
+        ))?;
+        let report: serde_json::Value = serde_json::from_str(&report)?;
         let breakdown = &report["report"]["attempts"][0]["breakdown"];
         let part = |name: &str| {
-            Duration::from_micros(breakdown[name].as_u64().expect("a report with times"))
+            let us = breakdown[name].as_u64();
+            us.map(Duration::from_micros)
+                .with_context(|| format!("the report has no `{name}`"))
         };
-        Self {
-            swaps: part("renaming_us"),
-            syncs: part("syncs_us"),
-            rest: part("else_us"),
-        }
+        Ok(Self {
+            swaps: part("renaming_us")?,
+            syncs: part("syncs_us")?,
+            rest: part("else_us")?,
+        })
     }
 
     fn total(&self) -> Duration {
@@ -207,31 +209,37 @@ impl Renaming {
 }
 
 /// Runs `work` while another thread writes a file again and again, each time up to a gigabyte.
-fn with_concurrent_writer<T>(noise: &Path, work: impl FnOnce() -> T) -> T {
+fn with_concurrent_writer<T>(
+    noise: &Path,
+    work: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let stop = AtomicBool::new(false);
     let block = vec![0x5a; 1_000_000];
     let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| -> std::io::Result<()> {
             while !stop.load(Ordering::Relaxed) {
-                let mut file = fs::File::create(noise).expect("written");
+                let mut file = fs::File::create(noise)?;
                 for _ in 0..1_000 {
                     if stop.load(Ordering::Relaxed) {
-                        return;
+                        return Ok(());
                     }
-                    file.write_all(&block).expect("written");
+                    file.write_all(&block)?;
                 }
             }
+            Ok(())
         });
         let result = work();
         stop.store(true, Ordering::Relaxed);
+        let written = writer.join();
+        written.map_err(|_| anyhow!("the writer panicked"))??;
         result
     });
-    fs::remove_file(noise).expect("removed");
+    fs::remove_file(noise)?;
     result
 }
 
 /// Measures renames of directories alone, in the pattern of swaps.
-fn bare_renames(directory: &Path, count: usize) -> Duration {
+fn bare_renames(directory: &Path, count: usize) -> anyhow::Result<Duration> {
     let _ = fs::remove_dir_all(directory);
     let paths = |at: usize| {
         [
@@ -244,47 +252,48 @@ fn bare_renames(directory: &Path, count: usize) -> Duration {
         .map(|at| paths(at).map(|path| directory.join(path)))
         .collect();
     for [live, new, _] in &swaps {
-        fs::create_dir_all(live).expect("written");
-        fs::create_dir_all(new).expect("written");
+        fs::create_dir_all(live)?;
+        fs::create_dir_all(new)?;
     }
-    run_timed(Command::new("sync").arg("-f").arg(directory));
+    run_timed(Command::new("sync").arg("-f").arg(directory))?;
     let started = Instant::now();
     for [live, new, old] in &swaps {
-        renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE).expect("renamed");
-        renameat_with(CWD, new, CWD, live, RenameFlags::NOREPLACE).expect("renamed");
+        renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE)?;
+        renameat_with(CWD, new, CWD, live, RenameFlags::NOREPLACE)?;
     }
-    started.elapsed()
+    Ok(started.elapsed())
 }
 
 /// Copies the deployment in its state before the rollup, and syncs it.
-fn copy_deployment(directory: &Path) {
+fn copy_deployment(directory: &Path) -> anyhow::Result<()> {
     let _ = fs::remove_dir_all(directory.join("work"));
     run_timed(
         Command::new("cp")
             .args(["-a", "deployment", "work"])
             .current_dir(directory),
-    );
-    run_timed(Command::new("sync").arg("-f").arg(directory));
+    )?;
+    run_timed(Command::new("sync").arg("-f").arg(directory))?;
+    Ok(())
 }
 
 /// Writes the lists of the script, and returns the paths of the objects that an apply installs.
-fn write_lists(directory: &Path, plan: &Plan) -> Vec<String> {
+fn write_lists(directory: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let (mut items, mut files, mut sums, mut new_paths) =
         (String::new(), String::new(), String::new(), Vec::new());
     let payload = |sha256| {
         let found = plan.sources.iter().find(|source| source.sha256 == sha256);
         match found.map(|source| &source.at) {
-            Some(SourceLocation::Payload { name }) => name.to_string(),
-            _ => panic!("a source outside the payload"),
+            Some(SourceLocation::Payload { name }) => Ok(name.to_string()),
+            _ => bail!("a source is outside of the payload"),
         }
     };
     let mut in_share = std::collections::BTreeMap::new();
     for operation in plan.operations() {
         match (&operation.after, operation.kind) {
             (TargetState::File { sha256, .. }, _) => {
-                let (from, to) = (payload(*sha256), operation.at.name());
-                writeln!(files, "{from}\t{to}").expect("formatted");
-                writeln!(sums, "{sha256}  {from}").expect("formatted");
+                let (from, to) = (payload(*sha256)?, operation.at.name());
+                writeln!(files, "{from}\t{to}")?;
+                writeln!(sums, "{sha256}  {from}")?;
                 in_share.insert(from, to);
             }
             (
@@ -294,8 +303,7 @@ fn write_lists(directory: &Path, plan: &Plan) -> Vec<String> {
                 },
                 OperationKind::Install,
             ) => {
-                writeln!(items, "{}\t{}", operation.at, in_share[&payload(*sha256)])
-                    .expect("formatted");
+                writeln!(items, "{}\t{}", operation.at, in_share[&payload(*sha256)?])?;
             }
             _ => continue,
         }
@@ -306,7 +314,7 @@ fn write_lists(directory: &Path, plan: &Plan) -> Vec<String> {
         ("files", files),
         ("payload/SHA256SUMS", sums),
     ] {
-        fs::write(directory.join(name), text).expect("written");
+        fs::write(directory.join(name), text)?;
     }
-    new_paths
+    Ok(new_paths)
 }

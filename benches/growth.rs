@@ -18,6 +18,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, anyhow, ensure};
+use rollup::deployment::description::Description;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree;
 use rollup::payload::Payload;
@@ -44,21 +46,21 @@ const LONG_ENOUGH: Duration = Duration::from_millis(500);
 /// Commands are repeated, apply and undo in turn, within this time and up to three times.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn main() {
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, requested, stage, directory, size] = arguments.as_slice()
         && requested == "measure"
     {
-        let size = size.parse().expect("a number from the parent");
+        let size = size.parse()?;
         return measure(stage, Path::new(directory), size);
     }
-    let requested = std::env::var("ROLLUP_GROWTH").ok();
-    let sizes = match &requested {
-        Some(requested) => requested
-            .split(',')
-            .map(|size| size.trim().parse().expect("numbers in ROLLUP_GROWTH"))
-            .collect(),
-        None => SIZES.to_vec(),
+    let sizes = match std::env::var("ROLLUP_GROWTH") {
+        Ok(requested) => {
+            let sizes = requested.split(',').map(|size| size.trim().parse());
+            let sizes: Result<_, _> = sizes.collect();
+            sizes.context("ROLLUP_GROWTH has something else than numbers")?
+        }
+        Err(_) => SIZES.to_vec(),
     };
     let mut table = Table::default();
     println!(
@@ -66,23 +68,24 @@ fn main() {
         "instances", "what", "time", "each", "memory each"
     );
     for size in sizes {
-        let directory = shared::directory();
+        let directory = shared::directory()?;
         let items = size / SERVERS;
         let (deployment_text, manifest) = (
             shared::deployment_text(items, SERVERS),
             shared::manifest(items, Rows::Named),
         );
-        shared::build(directory.path(), &deployment_text, &manifest);
+        shared::build(directory.path(), &deployment_text, &manifest)?;
         for stage in STAGES {
-            let (time, memory) = measure_in_child(stage, directory.path(), size);
+            let (time, memory) = measure_in_child(stage, directory.path(), size)?;
             table.row(size, stage, time, memory);
         }
         if size <= LARGEST_RUN {
-            for (label, (time, memory)) in commands(directory.path()) {
+            for (label, (time, memory)) in commands(directory.path())? {
                 table.row(size, label, time, memory);
             }
         }
     }
+    Ok(())
 }
 
 /// Rows so far: time and memory of one instance at the base size.
@@ -117,8 +120,8 @@ impl Table {
 }
 
 /// Measures one stage in its own process, so that it does not reuse memory of another one.
-fn measure_in_child(stage: &str, directory: &Path, size: usize) -> (Duration, u64) {
-    let here = std::env::current_exe().expect("the path of this program");
+fn measure_in_child(stage: &str, directory: &Path, size: usize) -> anyhow::Result<(Duration, u64)> {
+    let here = std::env::current_exe()?;
     let requested = [
         stage.as_ref(),
         directory.as_os_str(),
@@ -129,78 +132,78 @@ fn measure_in_child(stage: &str, directory: &Path, size: usize) -> (Duration, u6
         .arg("measure")
         .args(requested)
         .stderr(Stdio::inherit())
-        .output();
-    let output = output.expect("the program runs");
-    assert!(output.status.success(), "{stage} of {size} failed");
+        .output()?;
+    ensure!(output.status.success(), "{stage} of {size} failed");
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = stdout
-        .split_whitespace()
-        .map(|number| number.parse::<u64>().expect("two numbers on one line"));
-    let mut number = || numbers.next().expect("two numbers on one line");
-    (Duration::from_nanos(number()), number())
+    let (time, memory) = stdout.trim().split_once(' ').context("not two numbers")?;
+    Ok((Duration::from_nanos(time.parse()?), memory.parse()?))
 }
 
 /// Measures one stage in the child process, and prints the time in nanoseconds and the memory in
 /// bytes.
-fn measure(stage: &str, directory: &Path, size: usize) {
-    let text = |name: &str| {
-        fs::read_to_string(directory.join(name)).expect("a file that the parent wrote")
+fn measure(stage: &str, directory: &Path, size: usize) -> anyhow::Result<()> {
+    let text = |name: &str| fs::read_to_string(directory.join(name));
+    let (deployment_text, manifest) = (text("deployment/deployment.toml")?, text("manifest.toml")?);
+    let tree = Tree::open(&directory.join("deployment"))?;
+    let payload = Payload::open(&directory.join("payload"))?;
+    let bind = |description: &Description| {
+        let bound = parse_manifest(&manifest, None)?.bind(description);
+        bound.map_err(|faults| anyhow!("names are not known: {faults:?}"))
     };
-    let (deployment_text, manifest) = (text("deployment/deployment.toml"), text("manifest.toml"));
-    let tree = Tree::open(&directory.join("deployment")).expect("a deployment");
-    let payload = Payload::open(&directory.join("payload")).expect("a payload");
-    let read = || {
-        let description = parse_description(&deployment_text);
-        let bound = parse_manifest(&manifest, None).bind(&description);
-        let interest = interest(&bound.expect("known names"), &description, false);
-        Snapshot::read(&tree, description, &interest).expect("a tree that does not change")
+    let read = || -> anyhow::Result<_> {
+        let description = parse_description(&deployment_text)?;
+        let interest = interest(&bind(&description)?, &description, false);
+        Ok(Snapshot::read(&tree, description, &interest)?)
     };
     let (time, memory) = match stage {
         "list" => time_and_memory(|| {
             let entries = walkdir::WalkDir::new(tree.path()).into_iter();
-            assert!(
+            ensure!(
                 entries.filter_map(Result::ok).count() > size,
                 "an instance has no directory"
             );
+            Ok(())
         }),
-        "read" => time_and_memory(|| drop(read())),
+        "read" => time_and_memory(read),
         "payload" => {
-            let manifest = parse_manifest(&manifest, None);
-            time_and_memory(|| drop(payload.facts(&manifest.file_table())))
+            let manifest = parse_manifest(&manifest, None)?;
+            time_and_memory(|| Ok(payload.facts(&manifest.file_table())))
         }
         "plan" => {
-            let (manifest, snapshot) = (parse_manifest(&manifest, None), read());
+            let (manifest, snapshot) = (parse_manifest(&manifest, None)?, read()?);
             let facts = payload.facts(&manifest.file_table());
             time_and_memory(|| {
                 let bound = manifest.clone().bind(&snapshot.description);
-                let bound = bound.expect("known names");
+                let bound = bound.map_err(|faults| anyhow!("names are not known: {faults:?}"))?;
                 let planned = plan(&bound, &snapshot, Some(&facts), Options::default());
-                assert!(
+                ensure!(
                     matches!(planned, Ok(Planned::Plan(_))),
                     "the plan is empty: {planned:?}"
                 );
+                Ok(())
             })
         }
         _ => {
             let (manifest, description) = (
                 shared::manifest(size, Rows::Documented),
-                parse_description(&shared::deployment_text(size, 0)),
+                parse_description(&shared::deployment_text(size, 0))?,
             );
-            time_and_memory(|| drop(parse_manifest(&manifest, Some(&description))))
+            time_and_memory(|| parse_manifest(&manifest, Some(&description)))
         }
-    };
+    }?;
     println!("{} {memory}", time.as_nanos());
+    Ok(())
 }
 
 /// Returns the median time, and the peak of the memory that the first repetition added.
-fn time_and_memory(mut run: impl FnMut()) -> (Duration, u64) {
+fn time_and_memory<T>(
+    mut run: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<(Duration, u64)> {
     let before = status("self", "VmRSS:").unwrap_or_default();
-    run();
+    drop(run()?);
     let peak = status("self", "VmHWM:").unwrap_or_default();
-    (
-        shared::median(LONG_ENOUGH, run),
-        peak.saturating_sub(before),
-    )
+    let median = shared::median(LONG_ENOUGH, run)?;
+    Ok((median, peak.saturating_sub(before)))
 }
 
 /// Reads a memory figure of a process from `/proc`, in bytes.
@@ -211,7 +214,7 @@ fn status(process: &str, key: &str) -> Option<u64> {
 }
 
 /// Measures the commands that an operator runs, as processes.
-fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
+fn commands(directory: &Path) -> anyhow::Result<Vec<(&'static str, (Duration, u64))>> {
     let (deployment, payload) = (directory.join("deployment"), directory.join("payload"));
     let all: [(&str, Vec<&std::ffi::OsStr>); 3] = [
         (
@@ -240,29 +243,30 @@ fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
                 .arg("-d")
                 .arg(&deployment)
                 .current_dir(directory);
-            let (time, peak) = run_with_memory(command.stdout(Stdio::null()).stderr(Stdio::null()));
+            let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+            let (time, peak) = run_with_memory(quiet)?;
             times.push(time);
             *memory = peak.max(*memory);
         }
     }
-    all.iter()
-        .zip(taken)
+    let rows = all.iter().zip(taken);
+    Ok(rows
         .map(|((label, _), (times, memory))| (*label, (shared::median_of(times), memory)))
-        .collect()
+        .collect())
 }
 
 /// Runs a command, and returns its time and its peak of memory. The system keeps the peak only as
 /// long as the process, so this polls it.
-fn run_with_memory(command: &mut Command) -> (Duration, u64) {
+fn run_with_memory(command: &mut Command) -> anyhow::Result<(Duration, u64)> {
     let started = Instant::now();
-    let mut child: Child = command.spawn().expect("the program runs");
+    let mut child: Child = command.spawn()?;
     let process = child.id().to_string();
     let mut peak = 0;
     loop {
         peak = status(&process, "VmHWM:").unwrap_or_default().max(peak);
-        if let Some(status) = child.try_wait().expect("an exit status") {
-            assert!(status.success(), "{command:?} ended with {status}");
-            return (started.elapsed(), peak);
+        if let Some(status) = child.try_wait()? {
+            ensure!(status.success(), "{command:?} ended with {status}");
+            return Ok((started.elapsed(), peak));
         }
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Context;
 use rollup::deployment::tree::{FileKind, Tree};
 use shared::{Rows, median_of, rollup, run_timed};
 
@@ -22,16 +23,16 @@ mod shared;
 /// Repetitions of each measurement, all of them in turn.
 const ROUNDS: usize = 5;
 
-fn main() {
-    let directory = shared::directory();
+fn main() -> anyhow::Result<()> {
+    let directory = shared::directory()?;
     // The contents of a package are in the share and, unpacked, with the item.
-    let sizes = shared::file_sizes(shared::payload_bytes() / 2);
+    let sizes = shared::file_sizes(shared::payload_bytes()? / 2);
     let deployment_text = shared::deployment_text(sizes.len(), 0);
     shared::build(
         directory.path(),
         &deployment_text,
         &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
-    );
+    )?;
     run_timed(&mut rollup(
         directory.path(),
         &[
@@ -43,17 +44,17 @@ fn main() {
             "payload",
             "--yes",
         ],
-    ));
+    ))?;
     let deployment = directory.path().join("deployment");
-    let (files, bytes) = installed(&deployment);
-    fs::write(directory.path().join("files"), files.join("\0")).expect("written");
+    let (files, bytes) = installed(&deployment)?;
+    fs::write(directory.path().join("files"), files.join("\0"))?;
     let sums = run_timed(
         Command::new("sha256sum")
             .args(&files)
             .current_dir(&deployment),
-    )
+    )?
     .1;
-    fs::write(directory.path().join("SHA256SUMS"), sums).expect("written");
+    fs::write(directory.path().join("SHA256SUMS"), sums)?;
 
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let cores = cores.to_string();
@@ -77,9 +78,9 @@ fn main() {
     let mut limits = Vec::new();
     for _ in 0..ROUNDS {
         for (command, times) in [verify(), check(), openssl()].iter_mut().zip(&mut times) {
-            times.push(run_timed(command).0);
+            times.push(run_timed(command)?.0);
         }
-        limits.push(limit(&cores));
+        limits.push(limit(&cores)?);
     }
     let limit = median_of(limits) as f64;
     println!(
@@ -113,16 +114,13 @@ fn main() {
         limit / rates[1],
         1.0
     );
+    Ok(())
 }
 
 /// Returns the files that `verify` reads, and their size in bytes.
-fn installed(deployment: &Path) -> (Vec<String>, u64) {
-    let tree = Tree::open(deployment).expect("a deployment");
-    let entries = tree
-        .walk(None)
-        .expect("a tree that does not change")
-        .found
-        .into_iter();
+fn installed(deployment: &Path) -> anyhow::Result<(Vec<String>, u64)> {
+    let tree = Tree::open(deployment)?;
+    let entries = tree.walk(None)?.found.into_iter();
     let files: Vec<_> = entries
         .filter(|entry| entry.kind == FileKind::File)
         .map(|entry| entry.path)
@@ -134,15 +132,15 @@ fn installed(deployment: &Path) -> (Vec<String>, u64) {
             .map_or(0, |metadata| metadata.size)
     };
     let bytes = files.iter().map(size).sum();
-    (files.iter().map(ToString::to_string).collect(), bytes)
+    Ok((files.iter().map(ToString::to_string).collect(), bytes))
 }
 
 /// Measures the bytes that the cores can hash in a second, in large blocks.
-fn limit(cores: &str) -> u64 {
+fn limit(cores: &str) -> anyhow::Result<u64> {
     let arguments = [
         "speed", "-evp", "sha256", "-multi", cores, "-bytes", "16384", "-seconds", "1", "-mr",
     ];
-    let output = run_timed(Command::new("openssl").args(arguments)).1;
+    let output = run_timed(Command::new("openssl").args(arguments))?.1;
     // The last line: +F:number:name:bytes per second.
     let rate = output.lines().rev().find_map(|line| {
         line.strip_prefix("+F:")?
@@ -151,5 +149,5 @@ fn limit(cores: &str) -> u64 {
             .parse::<f64>()
             .ok()
     });
-    rate.expect("the speed of openssl") as u64
+    Ok(rate.context("openssl prints no speed")? as u64)
 }

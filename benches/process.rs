@@ -18,15 +18,15 @@ mod shared;
 /// Repetitions of each command, all of them in turn.
 const ROUNDS: usize = 40;
 
-fn main() {
-    let directory = shared::directory();
+fn main() -> anyhow::Result<()> {
+    let directory = shared::directory()?;
     let lab = directory.path();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/kb952076.toml");
-    fs::copy(manifest, lab.join("manifest.toml")).expect("written");
+    fs::copy(manifest, lab.join("manifest.toml"))?;
     run_timed(&mut rollup(
         lab,
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
-    ));
+    ))?;
     let deployment = ["-d", "lab/deployment"];
     let rollup_command = |arguments: &[&[&str]]| rollup(lab, &arguments.concat());
     let mut commands: [(&str, Command, Option<u64>); 6] = [
@@ -60,7 +60,7 @@ fn main() {
     let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..ROUNDS {
         for ((_, command, _), times) in commands.iter_mut().zip(&mut times) {
-            times.push(run_timed(command).0);
+            times.push(run_timed(command)?.0);
         }
     }
     println!("{:<30} {:>10} {:>10}", "command", "median", "limit");
@@ -71,4 +71,5 @@ fn main() {
             median_of(times).as_secs_f64() * 1e3
         );
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use rollup::deployment::describe;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks};
@@ -23,7 +24,7 @@ const SIZES: [usize; 3] = [1_000, 5_000, 20_000];
 /// A measurement is repeated until its times add up to this, and at least three times.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-fn main() {
+fn main() -> anyhow::Result<()> {
     println!(
         "{:>8} {:<30} {:>10} {:>12} {:>10} {:>10}",
         "items", "document", "median", "per item", "to toml", "MB/s"
@@ -34,11 +35,7 @@ fn main() {
             shared::manifest(size, Rows::Documented),
             shared::deployment_text(size, 0),
         );
-        let description = describe::parse(
-            &Source::new("deployment.toml", deployment_text.as_str()),
-            &mut Findings::default(),
-        );
-        let description = description.expect("a site without errors");
+        let description = shared::parse_description(&deployment_text)?;
         let validate = |checks: &Checks<'_>| {
             let mut findings = Findings::default();
             let parsed = manifest::parse_with(
@@ -46,24 +43,25 @@ fn main() {
                 checks,
                 &mut findings,
             );
-            assert!(
+            ensure!(
                 parsed.is_some(),
                 "the manifest has errors: {:?}",
                 findings.sorted().first()
             );
+            Ok(())
         };
         let parse_deployment = || {
             let parsed = describe::parse(
                 &Source::new("deployment.toml", deployment_text.as_str()),
                 &mut Findings::default(),
             );
-            assert!(parsed.is_some(), "the deployment has errors");
+            ensure!(parsed.is_some(), "the deployment has errors");
+            Ok(())
         };
-        let parse_toml =
-            |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "not TOML");
-        let median = |run: &dyn Fn()| shared::median(LONG_ENOUGH, run);
-        let floor = median(&|| parse_toml(&manifest));
-        let deployment_floor = median(&|| parse_toml(&deployment_text));
+        let parse_toml = |text: &str| Ok(drop(toml::from_str::<toml::Table>(text)?));
+        let median = |run: &dyn Fn() -> anyhow::Result<()>| shared::median(LONG_ENOUGH, run);
+        let floor = median(&|| parse_toml(&manifest))?;
+        let deployment_floor = median(&|| parse_toml(&deployment_text))?;
         let with_deployment = Checks {
             deployment: Some(&description),
         };
@@ -72,13 +70,13 @@ fn main() {
             (
                 "manifest",
                 &manifest,
-                median(&|| validate(&Checks::default())),
+                median(&|| validate(&Checks::default()))?,
                 floor,
             ),
             (
                 "manifest for the deployment",
                 &manifest,
-                median(&|| validate(&with_deployment)),
+                median(&|| validate(&with_deployment))?,
                 floor,
             ),
             (
@@ -90,7 +88,7 @@ fn main() {
             (
                 "deployment.toml",
                 &deployment_text,
-                median(&parse_deployment),
+                median(&parse_deployment)?,
                 deployment_floor,
             ),
         ];
@@ -115,30 +113,32 @@ fn main() {
             );
         }
     }
-    damage();
+    damage()
 }
 
 /// Prints the growth of the time if a text that is not TOML doubles.
-fn damage() {
+fn damage() -> anyhow::Result<()> {
     println!(
         "\n{:>12} {:>10} {:>10} {:>8}",
         "1 MiB of", "median", "2 MiB", "ratio"
     );
     for token in ["\r", "]", "\"", "=\n", "a=\n", "[a]\n", "{a=1},", "a.a=1\n"] {
-        let milliseconds = |size: usize| {
+        let milliseconds = |size: usize| -> anyhow::Result<f64> {
             let text = token.repeat(size / token.len());
             let parse = || {
                 let source = Source::new("m.toml", text.as_str());
                 let parsed =
                     manifest::parse_with(&source, &Checks::default(), &mut Findings::default());
-                assert!(parsed.is_none(), "a manifest");
+                ensure!(parsed.is_none(), "`{token}` is a manifest");
+                Ok(())
             };
-            shared::median(LONG_ENOUGH, parse).as_secs_f64() * 1e3
+            Ok(shared::median(LONG_ENOUGH, parse)?.as_secs_f64() * 1e3)
         };
-        let (one, two) = (milliseconds(1 << 20), milliseconds(2 << 20));
+        let (one, two) = (milliseconds(1 << 20)?, milliseconds(2 << 20)?);
         println!(
             "{token:>12?} {one:>7.1} ms {two:>7.1} ms {:>8.2}",
             two / one
         );
     }
+    Ok(())
 }

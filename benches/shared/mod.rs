@@ -2,12 +2,12 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, ensure};
 use rollup::deployment::describe;
 use rollup::deployment::description::Description;
 use rollup::document::{Findings, Source};
@@ -18,15 +18,18 @@ use rollup::rehearse::{build_payload, build_site};
 pub(crate) const FLAT: f64 = 1.5;
 
 /// Repeats a measurement until its times add up to `long_enough`, and at least three times. Returns
-/// the median.
-pub(crate) fn median(long_enough: Duration, mut run: impl FnMut()) -> Duration {
+/// the median, or the error of a run that fails.
+pub(crate) fn median<T>(
+    long_enough: Duration,
+    mut run: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<Duration> {
     let (mut times, started) = (Vec::new(), Instant::now());
     while times.len() < 3 || started.elapsed() < long_enough {
         let start = Instant::now();
-        run();
+        run()?;
         times.push(start.elapsed());
     }
-    median_of(times)
+    Ok(median_of(times))
 }
 
 /// Returns the median of some values.
@@ -36,10 +39,10 @@ pub(crate) fn median_of<T: Ord + Copy>(mut values: Vec<T>) -> T {
 }
 
 /// Makes a temporary directory in `ROLLUP_BENCH_DIR` or below `target`.
-pub(crate) fn directory() -> tempfile::TempDir {
+pub(crate) fn directory() -> anyhow::Result<tempfile::TempDir> {
     let parent =
         std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
-    tempfile::tempdir_in(parent).expect("a temporary directory")
+    tempfile::tempdir_in(parent).context("cannot make a temporary directory")
 }
 
 /// Returns the file sizes of a payload with a number of bytes: eight large files have four fifths
@@ -50,60 +53,62 @@ pub(crate) fn file_sizes(bytes: u64) -> Vec<u64> {
 }
 
 /// Returns the size of the rollup of a benchmark in bytes: 256 MB, or `ROLLUP_BENCH_MB`.
-pub(crate) fn payload_bytes() -> u64 {
-    let requested = std::env::var("ROLLUP_BENCH_MB").ok();
-    requested.map_or(256, |requested| {
-        requested.parse().expect("a number in ROLLUP_BENCH_MB")
-    }) * 1_000_000
+pub(crate) fn payload_bytes() -> anyhow::Result<u64> {
+    let megabytes = match std::env::var("ROLLUP_BENCH_MB") {
+        Ok(requested) => requested
+            .parse()
+            .context("ROLLUP_BENCH_MB is not a number")?,
+        Err(_) => 256,
+    };
+    Ok(megabytes * 1_000_000)
 }
 
 /// Builds a deployment in its state before a rollup, and the payload of the rollup.
-pub(crate) fn build(directory: &Path, deployment_text: &str, manifest: &str) {
-    fs::write(directory.join("manifest.toml"), manifest).expect("there is room");
-    let (description, manifest) = (
-        parse_description(deployment_text),
-        parse_manifest(manifest, None),
-    );
-    build_site(&description, deployment_text, &directory.join("deployment")).expect("a deployment");
-    build_payload(&manifest, &description, &directory.join("payload")).expect("a payload");
+pub(crate) fn build(directory: &Path, deployment_text: &str, manifest: &str) -> anyhow::Result<()> {
+    fs::write(directory.join("manifest.toml"), manifest)?;
+    let description = parse_description(deployment_text)?;
+    let manifest = parse_manifest(manifest, None)?;
+    build_site(&description, deployment_text, &directory.join("deployment"))?;
+    build_payload(&manifest, &description, &directory.join("payload"))?;
+    Ok(())
 }
 
 /// Parses a `deployment.toml` that has no errors.
-pub(crate) fn parse_description(text: &str) -> Description {
+pub(crate) fn parse_description(text: &str) -> anyhow::Result<Description> {
     let description = describe::parse(
         &Source::new("deployment.toml", text),
         &mut Findings::default(),
     );
-    description.expect("no errors")
+    description.context("the description has errors")
 }
 
 /// Parses a manifest that has no errors.
-pub(crate) fn parse_manifest(text: &str, deployment: Option<&Description>) -> Manifest {
+pub(crate) fn parse_manifest(
+    text: &str,
+    deployment: Option<&Description>,
+) -> anyhow::Result<Manifest> {
     let mut findings = Findings::default();
     let parsed = manifest::parse_with(
         &Source::new("m.toml", text),
         &Checks { deployment },
         &mut findings,
     );
-    parsed.unwrap_or_else(|| panic!("the manifest has errors: {:?}", findings.sorted().first()))
+    parsed.with_context(|| format!("the manifest has errors: {:?}", findings.sorted().first()))
 }
 
 /// Runs a command, which must succeed, and returns its time and standard output.
-pub(crate) fn run_timed(command: &mut Command) -> (Duration, String) {
+pub(crate) fn run_timed(command: &mut Command) -> anyhow::Result<(Duration, String)> {
     let started = Instant::now();
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let output = command.output();
+    let output = output.with_context(|| format!("cannot run {command:?}"))?;
     let elapsed = started.elapsed();
-    assert!(
+    ensure!(
         output.status.success(),
         "{command:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    (
-        elapsed,
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-    )
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((elapsed, text))
 }
 
 /// Returns a command of the `rollup` that was built for this benchmark.
@@ -132,7 +137,7 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
          product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
     );
     let names = |text: &mut String, name: &dyn Fn(usize) -> String| {
-        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("formatted"));
+        (0..size).for_each(|at| text.push_str(&format!("  \"{}\",\n", name(at))));
     };
     text.push_str("[[steps]]\nid = \"uninstall\"\naction = \"uninstall\"\nitems.\"Group\" = [\n");
     names(&mut text, &item);
@@ -158,8 +163,7 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     text.push_str("]\n");
     if rows == Rows::Documented {
         text.push_str("\n[payload.sha256]\n");
-        (0..size)
-            .for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("formatted"));
+        (0..size).for_each(|at| text.push_str(&format!("\"{}\" = \"{at:064x}\"\n", file(at))));
     }
     text
 }
@@ -172,18 +176,19 @@ pub(crate) fn deployment_text(size: usize, servers: usize) -> String {
          roles = [{ name = \"engine\" }]\nservers = [\n",
     );
     for at in 1..=servers.max(1) {
-        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},").expect("formatted");
+        text.push_str(&format!(
+            "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},\n"
+        ));
     }
     let on = if servers > 0 { "on = \"engine\"\n" } else { "" };
-    write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("formatted");
+    text.push_str(&format!(
+        "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n"
+    ));
     for at in 0..size {
-        writeln!(
-            text,
-            "  {{ name = \"{}\", installer = \"{}\" }},",
-            item(at),
-            file(at)
-        )
-        .expect("formatted");
+        let (item, file) = (item(at), file(at));
+        text.push_str(&format!(
+            "  {{ name = \"{item}\", installer = \"{file}\" }},\n"
+        ));
     }
     text.push_str("]\n");
     text
