@@ -95,6 +95,20 @@ fn an_interrupted_run_is_finished_or_rolled_back_from_its_slots() {
 }
 
 #[test]
+fn every_damaged_journal_of_a_run_is_kept() {
+    let mut world = interrupted();
+    for (number, command) in [(1, "resume"), (2, "undo 1")] {
+        let bytes = damaged(journal(&world));
+        world = with_journal(world, &bytes);
+        world
+            .run(&format!("{command} --yes --from-slots"))
+            .exits_with(exit::OK);
+        let kept = fs::read(world.live(RUN).join(format!("journal.damaged.{number}")));
+        assert_eq!(kept.expect("the damaged journal is kept"), bytes);
+    }
+}
+
+#[test]
 fn a_missing_journal_is_rebuilt_too() {
     let before = Listing::of(&small_world(UPDATE_PROVIDER).deployment());
     let world = interrupted().remove(&format!("{RUN}/journal"));

@@ -355,6 +355,11 @@ fn what_appeared_in_a_directory_that_the_run_made_is_named_by_its_rollback() {
     world
         .at_terminal("apply small.toml --yes", "stop\n")
         .exits_with(exit::STOPPED);
+    world
+        .copy()
+        .run("undo --yes")
+        .exits_with(exit::OK)
+        .does_not_print("is kept there");
     let world = world.write_file("Things/Extra/data/notes.txt", "unmanaged");
     world
         .run("undo --yes")

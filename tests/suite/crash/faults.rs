@@ -144,12 +144,13 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
     assert!(discarded > 2 && stuck > 5, "{discarded} {stuck}");
 }
 
-/// Disk that is full for the journal from `committing` on, until the reserve is released.
-struct FullDisk {
+/// Disk that refuses the journal from `committing` on, until the reserve is released.
+struct RefusingDisk {
     run: PathBuf,
+    error: io::ErrorKind,
 }
 
-impl FaultInjector for FullDisk {
+impl FaultInjector for RefusingDisk {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let has_begun = || {
             fs::read_to_string(self.run.join("journal"))
@@ -159,7 +160,7 @@ impl FaultInjector for FullDisk {
             || fs::metadata(self.run.join("reserve")).is_ok_and(|reserve| reserve.len() > 0);
         match change {
             Change::Write(at) if at.name() == "journal" && has_begun() && is_reserved() => {
-                Err(io::ErrorKind::StorageFull.into())
+                Err(self.error.into())
             }
             _ => Ok(()),
         }
@@ -171,11 +172,11 @@ fn a_journal_continues_on_a_full_disk_with_the_reserve() {
     let site = Site::new();
     let copy = site.copy();
     let run = copy.path().join(".rollup/runs/0001-KB1");
-    let ended = apply(
-        &site,
-        copy.path(),
-        Some(Arc::new(FullDisk { run: run.clone() })),
-    );
+    let disk = RefusingDisk {
+        run: run.clone(),
+        error: io::ErrorKind::StorageFull,
+    };
+    let ended = apply(&site, copy.path(), Some(Arc::new(disk)));
     assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
     assert_eq!(
         fs::metadata(run.join("reserve")).expect("a reserve").len(),
@@ -184,6 +185,24 @@ fn a_journal_continues_on_a_full_disk_with_the_reserve() {
     );
     site.applied()
         .assert_same(&Tree::of(copy.path()), "the disk is full");
+}
+
+#[test]
+fn the_reserve_is_only_for_a_full_disk() {
+    let site = Site::new();
+    let copy = site.copy();
+    let run = copy.path().join(".rollup/runs/0001-KB1");
+    let disk = RefusingDisk {
+        run: run.clone(),
+        error: io::ErrorKind::PermissionDenied,
+    };
+    let ended = apply(&site, copy.path(), Some(Arc::new(disk)));
+    assert!(!matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
+    let reserve = fs::metadata(run.join("reserve")).expect("a reserve");
+    assert!(reserve.len() > 0, "it was released");
+    recover(copy.path(), Direction::Forward, None).expect("it goes on");
+    site.applied()
+        .assert_same(&Tree::of(copy.path()), "the disk refused the journal");
 }
 
 #[test]
