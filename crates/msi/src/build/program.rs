@@ -10,12 +10,15 @@ const FILE_ALIGNMENT: u32 = 512;
 const SECTION_ALIGNMENT: u32 = 4096;
 /// Size of the headers and the section of code.
 const MIN_PROGRAM_SIZE: u64 = 2 * FILE_ALIGNMENT as u64;
+/// Size of `MZ`, by which a program is known.
+const SIGNATURE_SIZE: u64 = 2;
 /// Code that ends the program at once: `xor eax, eax; ret`.
 const CODE: [u8; 3] = [0x31, 0xc0, 0xc3];
 /// Offset of the PE headers, after the DOS header.
 const PE_HEADERS_AT: u32 = 0x40;
 
-/// Builds a minimal valid program (PE32, x86, console) of exactly `size` bytes.
+/// Builds a minimal valid program (PE32, x86, console) of exactly `size` bytes, or below a kilobyte
+/// only its begin.
 ///
 /// All but the first kilobyte is noise, which depends on the name: as many whole units as fit in a
 /// section of data, and the rest after the sections, where signed programs have their signature.
@@ -23,18 +26,20 @@ pub fn build_program(name: &FileName, size: u64) -> Result<Vec<u8>, BuildError> 
     let size_error = || BuildError::ProgramSize {
         name: name.clone(),
         requested: size,
-        smallest: MIN_PROGRAM_SIZE,
+        smallest: SIGNATURE_SIZE,
     };
-    let noise_length = size
-        .checked_sub(MIN_PROGRAM_SIZE)
-        .filter(|_| size < 1 << 31)
-        .ok_or_else(size_error)?;
+    if !(SIGNATURE_SIZE..1 << 31).contains(&size) {
+        return Err(size_error());
+    }
+    let noise_length = size.saturating_sub(MIN_PROGRAM_SIZE);
     let data_size = noise_length as u32 / FILE_ALIGNMENT * FILE_ALIGNMENT;
     let mut program = headers(data_size);
     program.resize(FILE_ALIGNMENT as usize, 0);
     program.extend(CODE);
     program.resize(MIN_PROGRAM_SIZE as usize, 0);
     program.extend(noise(&[name.as_str()], noise_length));
+    // Longer than `size` only below a kilobyte.
+    program.truncate(size as usize);
     Ok(program)
 }
 
@@ -152,7 +157,7 @@ mod tests {
     #[test]
     fn a_program_has_exactly_the_size_asked_for() {
         let name = FileName::parse("AddMPFSchema.exe").expect("a valid name");
-        for size in [1024, 1025, 1535, 1536, 4096, 79_528] {
+        for size in [2, 7, 1023, 1024, 1025, 1535, 1536, 4096, 79_528] {
             let program = build_program(&name, size).expect("a program");
             assert_eq!(program.len() as u64, size);
             assert_eq!(
@@ -160,12 +165,10 @@ mod tests {
                 Digest::of(&build_program(&name, size).expect("a program"))
             );
         }
-        let refused = build_program(&name, 1023)
-            .expect_err("too small")
-            .to_string();
+        let refused = build_program(&name, 1).expect_err("too small").to_string();
         assert_eq!(
             refused,
-            "`AddMPFSchema.exe` cannot have 1023 bytes; a program has at least 1024 and less than 2 GiB"
+            "`AddMPFSchema.exe` cannot have 1 bytes; a program has at least 2 and less than 2 GiB"
         );
     }
 }
