@@ -58,7 +58,10 @@ fn main() -> anyhow::Result<()> {
             ensure!(parsed.is_some(), "the deployment has errors");
             Ok(())
         };
-        let parse_toml = |text: &str| Ok(drop(toml::from_str::<toml::Table>(text)?));
+        let parse_toml = |text: &str| {
+            toml::from_str::<toml::Table>(text)?;
+            Ok(())
+        };
         let median = |run: &dyn Fn() -> anyhow::Result<()>| shared::median(LONG_ENOUGH, run);
         let floor = median(&|| parse_toml(&manifest))?;
         let deployment_floor = median(&|| parse_toml(&deployment_text))?;
