@@ -14,7 +14,7 @@ use super::measure::{Measured, bytes_of, differences_in, measure};
 use super::restarts::{after_rollback, after_run, started};
 use super::stage::StagedRun;
 use super::swap::{Moved, Slot};
-use super::undoable::UndoCheck;
+use super::undoable::{UndoCheck, appeared_and_stayed};
 use super::unmanaged::{exists_in_any_spelling, unmanaged_now};
 use super::walk::{BackwardExceptions, SwapWalk};
 use super::{Event, Listener, OnFailure, RunError, begin_checking, begin_phase, check_not_stopped};
@@ -767,7 +767,7 @@ fn compare_with_before(
         expected: Some(digest),
         measured,
         differs: wrong,
-        appeared: Vec::new(),
+        appeared: appeared_and_stayed(walk.journal.journal(), missing),
         missing: missing.to_vec(),
     };
     walk.listener.report(&Event::Compared(compared.clone()));

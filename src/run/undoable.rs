@@ -23,7 +23,7 @@ use crate::deployment::description::Description;
 use crate::deployment::records::{LONGEST_RECORD, ServiceRecord};
 use crate::deployment::tree::{DiskError, FileKind, PathMetadataReader, Tree};
 use crate::journal::{
-    Damaged, LeftBehind, Outcome, Run, RunState, SwapState, slots_are_closed, swap_state,
+    Damaged, Journal, LeftBehind, Outcome, Run, RunState, SwapState, slots_are_closed, swap_state,
 };
 use crate::names::{Digest, Escaped, Kb, RelPath};
 use crate::phase::Phase;
@@ -681,13 +681,18 @@ impl LeftByRollback {
 /// Returns what the rollback of a run left different from the state before.
 pub fn left_by_rollback(tree: &Tree, runs: &[Run], run: &Run) -> LeftByRollback {
     let missing = run.journal.missing().to_vec();
-    let mut appeared: Vec<RelPath> = run.journal.appeared().into_iter().cloned().collect();
-    appeared.retain(|entry| !missing.contains(entry));
     LeftByRollback {
         containers: containers_left(tree, runs, run),
+        appeared: appeared_and_stayed(&run.journal, &missing),
         missing,
-        appeared,
     }
+}
+
+/// Returns the unmanaged entries that appeared since a run began its commit and are not missing.
+pub(super) fn appeared_and_stayed(journal: &Journal, missing: &[RelPath]) -> Vec<RelPath> {
+    let appeared = journal.appeared().into_iter();
+    let stayed = appeared.filter(|entry| !missing.contains(entry));
+    stayed.cloned().collect()
 }
 
 /// Returns the directories that the rollback of a run left and that no other run uses: something is
