@@ -380,6 +380,9 @@ fn what_appeared_since_the_run_is_named_by_its_rollback() {
         .prints("stays: `Things/Provider/notes.txt`")
         .does_not_print("Things/Provider/old.txt")
         .does_not_print("as it was before");
+    world
+        .run("report last")
+        .prints("as it was before, except for unmanaged files that appeared");
     assert!(world.live("Things/Provider/notes.txt").exists());
 }
 
