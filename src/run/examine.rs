@@ -24,6 +24,8 @@ pub struct RunExamination {
     /// Directions in which the run cannot go: they need an object that is missing, and that only a
     /// backup has.
     pub impossible: BTreeSet<Direction>,
+    /// Number of the problems that only make a direction impossible; the others can be fixed.
+    pub irreparable: usize,
 }
 
 impl RunExamination {
@@ -66,6 +68,7 @@ pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination,
                     SwapState::Done => Direction::Back,
                     SwapState::NotBegun | SwapState::Between => Direction::Forward,
                 });
+                examined.irreparable += 1;
             }
             continue;
         };
@@ -121,6 +124,7 @@ pub fn examine(tree: &Tree, run: &RunDir, plan: &Plan) -> Result<RunExamination,
                 .push(describe_problem(NEW_MISSING_AT_LIVE, swap));
             if !swap.has_old() {
                 examined.impossible.insert(Direction::Forward);
+                examined.irreparable += 1;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// LazyPattern that is compiled when it is first needed.
+/// Pattern that is compiled when it is first needed.
 pub(super) type LazyPattern = LazyLock<Regex>;
 
 /// Compiles a pattern of the source.

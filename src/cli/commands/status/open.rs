@@ -65,7 +65,10 @@ pub(super) struct OpenRow {
     can_go_back_to_point: bool,
     /// Directions that need an object that is missing.
     #[serde(skip)]
-    pub(super) impossible: BTreeSet<Direction>,
+    impossible: BTreeSet<Direction>,
+    /// Number of the problems because of which they are impossible.
+    #[serde(skip)]
+    irreparable: usize,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -115,6 +118,7 @@ impl OpenRow {
             irreversible: Vec::new(),
             can_go_back_to_point: false,
             impossible: BTreeSet::new(),
+            irreparable: 0,
         };
         if !is_unfinished(run) {
             row.read_staged(tree, run, has_writer)?;
@@ -189,9 +193,9 @@ impl OpenRow {
         }
     }
 
-    /// Returns whether problems have to be fixed before the run can go on in any direction.
+    /// Returns whether problems have to be fixed before the run can go on in a direction that is possible.
     pub(super) fn needs_repair(&self) -> bool {
-        self.swaps.is_some() && !self.problems.is_empty() && self.impossible.is_empty()
+        self.swaps.is_some() && self.problems.len() > self.irreparable
     }
 
     /// Returns the commands that continue the run, the one for its direction first.
@@ -294,6 +298,7 @@ impl OpenRow {
         );
         self.problems = examined.problems;
         self.impossible = examined.impossible;
+        self.irreparable = examined.irreparable;
     }
 }
 
