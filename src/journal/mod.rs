@@ -623,6 +623,30 @@ mod tests {
     }
 
     #[test]
+    fn each_step_has_the_source_of_its_own_latest_answer() {
+        let answer = |step: &str, from| Record::Confirmed {
+            step: step.to_owned(),
+            by: None,
+            from: Some(from),
+            answer: Answer::Done,
+        };
+        let records = lines(vec![
+            answer("first", AnswerSource::Terminal),
+            answer("first", AnswerSource::CommandLine),
+            answer("second", AnswerSource::NoTerminal),
+        ]);
+        let journal = Journal::parse(records.concat().as_bytes()).expect("it is whole");
+        assert_eq!(
+            ["first", "second", "third"].map(|step| journal.answer_source(step)),
+            [
+                Some(AnswerSource::CommandLine),
+                Some(AnswerSource::NoTerminal),
+                None
+            ]
+        );
+    }
+
+    #[test]
     fn the_last_line_may_be_torn_anywhere() {
         let lines = three_lines();
         let (whole, torn) = (lines[..2].concat(), &lines[2]);

@@ -354,3 +354,21 @@ fn no_run_depends_on_its_events() {
         .prints("the result matches the plan")
         .does_not_print("events in");
 }
+
+#[test]
+fn a_rollback_reports_each_step_once_and_the_last_step_first() {
+    let by_hand = "[[steps]]\nid = \"database\"\naction = \"manual\"\ninstructions = \"Run the script.\"\n\
+                   undo = \"Run the other script.\"\n";
+    let world = small_world(&WITH_MANUAL_STEP.replace(by_hand, ""));
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("undo last --yes").exits_with(exit::OK);
+    let lines = events(&world, "0001-KB100001");
+    let steps: Vec<Option<&str>> = lines_of(&lines, "step")
+        .into_iter()
+        .filter(|line| line["direction"] == "back")
+        .map(|line| line["step"].as_str())
+        .collect();
+    // The record of the rollup belongs to no step.
+    let expected = ["restart", "install", "copy", "remove"].map(Some);
+    assert_eq!(steps, [&[None][..], &expected].concat());
+}

@@ -156,7 +156,7 @@ fn the_parser_never_panics_on_a_damaged_document() {
             true => describe::parse(source, findings).is_some(),
             false => manifest::parse(source, findings).is_some(),
         };
-    let sampling = Sampling::one_of(7);
+    let sampling = Sampling::one_of(13);
     for path in [
         "fixtures/faulty/ten-faults.toml",
         "fixtures/faulty/deployment-requires.toml",

@@ -287,6 +287,16 @@ fn run_skips_the_same_package_and_replaces_an_older_one() {
 }
 
 #[test]
+fn a_plan_without_a_payload_has_the_package_to_run_on_each_server() {
+    let world = small_world(&run_tool("4.0.300"))
+        .with(|world| fs::rename(world.at("KB100001"), world.at("elsewhere")).expect("renamed"));
+    let ran = world.run("plan small.toml").exits_with(exit::OK);
+    ran.prints("+ run        TOOL.msi on ENG01, ENG02")
+        .prints("unknown without a payload -> unknown without a payload")
+        .prints("2 operations in 1 step");
+}
+
+#[test]
 fn only_a_package_can_be_run() {
     let world = small_world(&run_tool("4.0.300")).with(|world| {
         fs::write(world.at("KB100001/Tool.msi"), "#!/bin/sh\ntouch executed\n").expect("written");

@@ -101,8 +101,16 @@ fn almost_full_pipe() -> (PipeReader, OwnedFd, usize) {
     (reader, writer.into(), inside - page.len())
 }
 
+/// Both wait until the program gives their reader up, so they do it at the same time.
 #[test]
-fn a_full_pipe_does_not_stop_a_commit_and_costs_no_event() {
+fn a_reader_that_takes_nothing_does_not_stop_a_commit_and_costs_no_event() {
+    std::thread::scope(|threads| {
+        threads.spawn(apply_to_a_full_pipe);
+        threads.spawn(apply_on_a_halted_terminal);
+    });
+}
+
+fn apply_to_a_full_pipe() {
     let world = wide_world();
     let (mut reader, writer, inside) = almost_full_pipe();
     let code = command(&world, writer).status().expect("it runs").code();
@@ -116,8 +124,7 @@ fn a_full_pipe_does_not_stop_a_commit_and_costs_no_event() {
     assert_applied_with_all_events(&world);
 }
 
-#[test]
-fn a_halted_terminal_does_not_stop_a_commit() {
+fn apply_on_a_halted_terminal() {
     let world = wide_world();
     // Ctrl-S.
     let ran = world.typed_after(APPLY_WIDE, "events in", "\x13");

@@ -300,6 +300,56 @@ fn a_slot_that_lost_both_objects_stops_resume_and_undo_before_they_begin() {
     }
 }
 
+/// Loss of the staged file that replaces a managed one, right before a rename that touches this path.
+struct StagedFileLoss {
+    staged: PathBuf,
+    touched: RelPath,
+    managed_was_moved: AtomicBool,
+}
+
+impl FaultInjector for StagedFileLoss {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        if let Change::Rename(from, to) = change {
+            if *from == self.touched || *to == self.touched {
+                let _ = fs::remove_file(&self.staged);
+            }
+            if from.as_str() == MANAGED {
+                self.managed_was_moved.store(true, Ordering::SeqCst);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_object_is_not_moved_out_if_the_one_that_replaces_it_is_lost() {
+    let site = Site::new();
+    let copy = site.copy();
+    let plan = site.plan(&site.directory());
+    let swap = plan
+        .swaps
+        .iter()
+        .find(|swap| swap.live.as_str() == MANAGED)
+        .expect("it is replaced");
+    let injector = Arc::new(StagedFileLoss {
+        staged: copy
+            .path()
+            .join(format!(".rollup/runs/0001-KB1/slots/{}/new", swap.number)),
+        touched: plan.swaps.first().expect("the plan has swaps").live.clone(),
+        managed_was_moved: AtomicBool::new(false),
+    });
+    let ended = apply(&site, copy.path(), Some(injector.clone()));
+    let Ok(Ended::Undone {
+        because: Some(RunError::Unexpected { live, .. }),
+    }) = ended
+    else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(live.as_str(), MANAGED);
+    assert!(!injector.managed_was_moved.load(Ordering::SeqCst));
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "it was rolled back");
+}
+
 /// Removal of a managed file right before a rename that touches this path.
 struct RemovalBeforeRename {
     deployment: PathBuf,

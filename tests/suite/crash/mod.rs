@@ -223,9 +223,9 @@ fn is_committing(deployment: &Path) -> bool {
         .is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
 }
 
-/// Returns which changes a test tries: one of so many, `CRASH_ONE_OF` or 3; 1 tries all of them.
+/// Returns which changes a test tries: one of so many, `CRASH_ONE_OF` or 5; 1 tries all of them.
 pub(crate) fn one_of() -> usize {
-    std::env::var("CRASH_ONE_OF").map_or(3, |one_of| {
+    std::env::var("CRASH_ONE_OF").map_or(5, |one_of| {
         one_of.parse().expect("CRASH_ONE_OF is a number")
     })
 }

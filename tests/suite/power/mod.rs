@@ -119,7 +119,7 @@ fn cut_again(trial: &mut Trial, directions: &[Direction], most: usize) {
 fn an_apply_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(
         Sample {
-            one_of: 5,
+            one_of: 9,
             ..SAMPLE
         },
         1,
@@ -168,7 +168,7 @@ fn an_undo_of_a_finished_run_survives_a_power_cut_anywhere() {
 #[test]
 fn runs_beside_the_record_of_another_rollup_survive_a_power_cut_anywhere() {
     let sample = Sample {
-        one_of: 9,
+        one_of: 17,
         ..SAMPLE
     };
     let mut trial = Trial::beside_another_record(sample, 11);
@@ -274,7 +274,7 @@ fn the_recovery_of_a_crashed_run_survives_a_power_cut() {
     for &crash_at in [changes[1]].iter().chain(&syncs) {
         for direction in [Direction::Forward, Direction::Back] {
             let scenario = crash_and_recover(&trial, crash_at, direction);
-            trial.cut(&scenario, 5);
+            trial.cut(&scenario, 3);
         }
     }
     assert!(trial.unfinished > 60, "{}", trial.unfinished);
@@ -302,7 +302,7 @@ fn the_recovery_of_a_crashed_undo_survives_a_power_cut() {
             (ProcessCommand::Recover(Direction::Back), ProcessFault::None),
         ];
         let second_undo = scenario(&trial, &processes);
-        trial.cut(&second_undo, 5);
+        trial.cut(&second_undo, 3);
     }
     assert!(trial.unfinished > 30, "{}", trial.unfinished);
 }
@@ -341,7 +341,7 @@ fn a_run_that_fails_and_rolls_back_survives_a_power_cut() {
 fn a_recovery_from_a_power_cut_survives_another() {
     let mut trial = Trial::new(
         Sample {
-            one_of: 12,
+            one_of: 20,
             ..SAMPLE
         },
         5,
