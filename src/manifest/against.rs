@@ -1,8 +1,6 @@
 //! Checks of a manifest against a deployment: its names exist there, and its steps change only
 //! items that may be changed.
 
-use std::collections::btree_map::Entry;
-
 use super::draft::{Draft, PrerequisiteDraft};
 use super::flow::selections_known;
 use super::installers;
@@ -69,7 +67,11 @@ fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
     }
 }
 
-fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: Option<MeantName>) {
+pub(super) fn report(
+    reader: &mut Reader<'_>,
+    Problem { fault, span, .. }: &Problem,
+    near: Option<MeantName>,
+) {
     let finding = reader.report(fault.code(), span, fault.to_string());
     let is_near = near.is_some();
     finding.did_you_mean(near);
@@ -142,42 +144,6 @@ fn are_disjoint(site: &Description, one: RoleId, other: RoleId) -> bool {
     !ones.is_empty() && !fewer.iter().any(holds)
 }
 
-/// Name of a group or an item, with the number of the list it is in.
-#[derive(Clone, Copy)]
-struct InList<'d> {
-    list: usize,
-    text: &'d str,
-    span: &'d Span,
-    line: u32,
-}
-
-impl<'d> InList<'d> {
-    fn new<Id>(list: usize, name: &'d Name<Id>) -> Self {
-        Self {
-            list,
-            text: &name.text,
-            span: &name.span,
-            line: name.line,
-        }
-    }
-}
-
-/// Returns the names that mean the same as an earlier one, in pairs with the first.
-fn repeated<'d, T: Ord>(
-    names: impl IntoIterator<Item = (Option<T>, InList<'d>)>,
-) -> Vec<(InList<'d>, InList<'d>)> {
-    let mut seen: BTreeMap<T, InList<'d>> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (known, name) in names {
-        match known.map(|known| seen.entry(known)) {
-            Some(Entry::Vacant(entry)) => drop(entry.insert(name)),
-            Some(Entry::Occupied(first)) => found.push((*first.get(), name)),
-            None => {}
-        }
-    }
-    found
-}
-
 impl<'d> DeploymentChecker<'_, '_, 'd> {
     /// Checks a step; `outer` is the one whose `on` applies to it.
     fn step(&mut self, step: &Step, outer: &Step) {
@@ -190,7 +156,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             .chain(lists)
             .for_each(|name| self.alias(name));
         groups.for_each(|name| self.empty_group(name));
-        self.named_twice(step);
+        self.groups_and_items_named_twice(step);
         self.parameters(step);
         if step.verb == Some(Verb::Initialize) {
             self.missing_parameters(step);
@@ -294,34 +260,39 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         }
     }
 
-    /// Finds groups and items that a step names twice, by the same name or by two of their names.
-    fn named_twice(&mut self, step: &Step) {
-        let site = self.site;
-        let groups = step.groups.iter();
-        let mut duplicates = repeated(groups.map(|name| (name.id, InList::new(0, name))));
-        let keys = step.items.iter().map(|members| &members.group);
-        duplicates.extend(repeated(keys.map(|name| (name.id, InList::new(1, name)))));
-        let lists = step.items.iter().zip(2..);
-        let members = lists.flat_map(|(members, list)| {
+    fn groups_and_items_named_twice(&mut self, step: &Step) {
+        self.named_twice(step, step.groups.iter().map(|group| (0, group)));
+        let keys = step.items.iter().map(|members| (0, &members.group));
+        self.named_twice(step, keys);
+        let mut items = Vec::new();
+        for (list, GroupItems { group, names }) in step.items.iter().enumerate() {
             // An item of another group has its finding already.
-            let is_member = move |id: &ItemId| members.group.id == Some(site[*id].group);
-            let names = members.names.iter();
-            names.map(move |name| (name.id.filter(is_member), InList::new(list, name)))
-        });
-        duplicates.extend(repeated(members));
-        for (first, second) in duplicates {
-            let same = same_name(first.text, second.text);
-            // A word that is twice in one list is reported when the list is read.
-            if same && first.list == second.list {
-                continue;
-            }
-            let message = if same {
-                format!("{} names `{}` twice", step.quoted_name(), second.text)
-            } else {
-                format!("`{}` and `{}` are the same", first.text, second.text)
+            let is_member =
+                |name: &&Name<ItemId>| name.id.map(|item| self.site[item].group) == group.id;
+            items.extend(names.iter().filter(is_member).map(|name| (list, name)));
+        }
+        self.named_twice(step, items);
+    }
+
+    /// Finds groups or items that a step names twice, by the same name or by two of their names. Each
+    /// name has the number of its list.
+    fn named_twice<'n, Id: Copy + Ord + 'n>(
+        &mut self,
+        step: &Step,
+        names: impl IntoIterator<Item = (usize, &'n Name<Id>)>,
+    ) {
+        let mut seen = BTreeMap::new();
+        for (list, name) in names {
+            let Some(id) = name.id else { continue };
+            let (first_list, first) = *seen.entry(id).or_insert((list, name));
+            let message = match same_name(&first.text, &name.text) {
+                // A word that is twice in one list is reported when the list is read.
+                true if first_list == list => continue,
+                true => format!("{} names `{}` twice", step.quoted_name(), name.text),
+                false => format!("`{}` and `{}` are the same", first.text, name.text),
             };
             self.reader
-                .report(Code::NamedTwice, second.span, message)
+                .report(Code::NamedTwice, &name.span, message)
                 .note(format!("the first is on line {}", first.line))
                 .help("remove one of them");
         }

@@ -421,39 +421,40 @@ impl Manifest {
 
 impl<'m> FileTable<'m> {
     fn new(rows: Cow<'m, [PayloadFile]>, span: Span, steps: &[Step]) -> Self {
-        let mut run: BTreeMap<CaseFolded, BTreeSet<String>> = BTreeMap::new();
-        let mut opaque = BTreeSet::new();
-        for step in steps.iter().filter(|step| step.verb == Some(Verb::Run)) {
-            for file in &step.files {
-                if file.text.has_extension(shapes::OPAQUE) {
-                    opaque.insert(file.text.case_folded());
-                    continue;
-                }
-                let features = run.entry(file.text.case_folded()).or_default();
-                features.extend(step.features.iter().cloned());
-            }
-        }
-        let is_used = |step: &&Step| matches!(step.verb, Some(Verb::Copy | Verb::Manual));
-        let copied = steps.iter().filter(is_used);
-        let copied = copied.flat_map(|step| &step.files);
-        let copied = copied.map(|file| file.text.case_folded());
-        let deployed = copied.chain(run.keys().chain(&opaque).cloned()).collect();
-        let to_share = steps
-            .iter()
-            .filter(|step| step.to == Some(CopyTarget::Share));
-        let shared = to_share.flat_map(|step| &step.files);
-        let shared = shared.map(|file| {
-            let in_share = file.text.file_name().case_folded();
-            (in_share, file.text.case_folded())
-        });
-        Self {
+        let mut table = Self {
             rows,
             span,
-            deployed,
-            run,
-            opaque,
-            shared: shared.collect(),
+            deployed: BTreeSet::new(),
+            run: BTreeMap::new(),
+            opaque: BTreeSet::new(),
+            shared: BTreeMap::new(),
+        };
+        for step in steps {
+            for file in &step.files {
+                table.add_use(step, &file.text);
+            }
         }
+        table
+    }
+
+    fn add_use(&mut self, step: &Step, file: &PayloadPath) {
+        let name = file.case_folded();
+        if step.to == Some(CopyTarget::Share) {
+            let in_share = file.file_name().case_folded();
+            self.shared.insert(in_share, name.clone());
+        }
+        match step.verb {
+            Some(Verb::Run) if file.has_extension(shapes::OPAQUE) => {
+                self.opaque.insert(name.clone());
+            }
+            Some(Verb::Run) => {
+                let features = self.run.entry(name.clone()).or_default();
+                features.extend(step.features.iter().cloned());
+            }
+            Some(Verb::Copy | Verb::Manual) => {}
+            _ => return,
+        }
+        self.deployed.insert(name);
     }
 
     /// Returns the case-folded name of the row that an item with this installer is installed from:

@@ -50,11 +50,16 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
                 continue;
             };
             if other.case_folded() != file.text.case_folded() {
-                let first = (first != at).then(|| draft.steps[first].reference());
-                let fault = Fault::copied_over(&file.text, other, first);
-                reader
-                    .report(fault.code(), &file.span, fault.to_string())
-                    .help = fault.help().map(str::to_owned);
+                let fault = Fault::CopiedOver {
+                    file: file.text.to_string(),
+                    other: other.to_string(),
+                    copied_by: match first == at {
+                        true => "this step".to_owned(),
+                        false => draft.steps[first].reference(),
+                    },
+                    server: None,
+                };
+                against::report(reader, &file.problem(fault), None);
             } else if first != at {
                 let first = draft.steps[first].reference();
                 let message = format!("{first} already copies `{}` there", file.text);

@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::draft::*;
-use super::shapes::MANIFEST;
 use super::*;
 use crate::document::{Code, MeantName, Reader, Severity, some_of};
 
@@ -120,7 +119,7 @@ fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
 
 fn report_missing_table(reader: &mut Reader<'_>, span: &Span, what: &str) {
     // Its header may be misspelled, which is reported.
-    if !reader.is_stray(&(0..0), MANIFEST.title, "payload") {
+    if !reader.is_stray_of_top("payload") {
         let message = format!("`{what}` needs a file table, but the manifest has no `[payload]`");
         reader
             .report(Code::MissingKey, span, message)

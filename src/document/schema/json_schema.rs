@@ -56,7 +56,6 @@ fn table(shape: &'static Shape) -> Value {
 fn property(shape: &'static Shape, key: &'static Key) -> Value {
     let mut schema = match key.kind {
         KeyKind::Text(form) => text(form),
-        KeyKind::AnyText => text(Form::Anything),
         KeyKind::TextOrTable(form, shape) => json!({ "anyOf": [text(form), table(shape)] }),
         KeyKind::Texts(list) => json!({
             "type": "array",

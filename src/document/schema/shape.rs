@@ -47,10 +47,8 @@ pub struct Key {
 /// Kind of value that a key may have.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyKind {
-    /// A text that is not empty.
+    /// A text.
     Text(Form),
-    /// A text, empty or not.
-    AnyText,
     /// A text, or a table in place of it.
     TextOrTable(Form, &'static Shape),
     /// A list of texts, none of them empty.
@@ -99,7 +97,7 @@ pub enum Form {
     Prose,
     /// Any text that is not empty.
     Words,
-    /// Any text; only keys may be empty.
+    /// Any text, empty or not.
     Anything,
     /// A KB number.
     Kb,

@@ -13,7 +13,7 @@ use super::shapes::MANIFEST;
 use super::table as file_table;
 use super::*;
 use crate::deployment::description::Description;
-use crate::document::{Case, Code, Findings, Reader, Rule, Shape, Source, Table, listed, read};
+use crate::document::{Case, Code, Findings, Reader, Rule, Source, Table, listed, read};
 
 /// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -158,7 +158,7 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.title = reader.text(table, "title");
     rollup.product = reader.text(table, "product");
     rollup.product_versions = reader.texts_or_none(table, "product_versions");
-    rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
+    rollup.scope = reader.plain_text(table, "scope");
     rollup.released = reader.day(table, "released");
     rollup.includes = relation(reader, table, "includes", |kb: &Kb| *kb);
     rollup.replaces = relation(reader, table, "replaces", |kb: &Kb| *kb);
@@ -168,33 +168,21 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
     rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
     rollup.computer_restart = reader
-        .text(table, "computer_restart")
-        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse))
+        .parse(table, "computer_restart", Code::InvalidValue, str::parse)
         .map(|restart| restart.value);
-    rollup.registry_changes = reader
-        .text(table, "registry_changes")
-        .map(|changes| changes.value);
+    rollup.registry_changes = reader.plain_text(table, "registry_changes");
     relations(reader, rollup);
 }
 
 /// Reads the KB number of a rollup, or its id.
 fn identity(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<Kb>> {
-    let (kb, id) = (reader.text(table, "kb"), reader.text(table, "id"));
-    match (table.key("kb"), table.key("id")) {
-        (Some(_), Some(span)) => {
-            reader
-                .report(
-                    Code::ExclusiveKeys,
-                    &span,
-                    "`kb` and `id` exclude each other",
-                )
-                .help("keep one of them");
-        }
-        (None, None) => reader.missing(table, "kb", "kb = \"KB952076\""),
-        _ => {}
+    exclude_keys(reader, table, "kb", &["id"]);
+    if !table.has("kb") && !table.has("id") {
+        reader.missing(table, "kb", "kb = \"KB952076\"");
     }
-    let kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, Kb::number));
-    kb.or_else(|| id.and_then(|id| reader.parsed(id, Code::InvalidValue, Kb::id)))
+    let kb = reader.parse(table, "kb", Code::InvalidValue, Kb::number);
+    let id = reader.parse(table, "id", Code::InvalidValue, Kb::id);
+    kb.or(id)
 }
 
 /// Reads a list of rollups, each at most once whatever else its entry says.
@@ -208,23 +196,22 @@ where
     T: FromStr,
     T::Err: fmt::Display,
 {
-    let texts = reader.texts_or_none(table, key);
+    let mut entries = reader.parse_each(table, key, Code::InvalidValue, str::parse::<T>);
     let mut seen = BTreeSet::new();
-    let mut entries = Vec::new();
-    for text in texts {
-        let Some(entry) = reader.parsed(text, Code::InvalidValue, str::parse::<T>) else {
-            continue;
-        };
+    entries.retain(|entry| {
         let kb = kb_of(&entry.value);
-        if seen.insert(kb) {
-            entries.push(entry);
-            continue;
+        let is_new = seen.insert(kb);
+        if !is_new {
+            reader
+                .report(
+                    Code::DuplicateName,
+                    &entry.span,
+                    format!("`{key}` lists {kb} twice"),
+                )
+                .help("remove one");
         }
-        let message = format!("`{key}` lists {kb} twice");
-        reader
-            .report(Code::DuplicateName, &entry.span, message)
-            .help("remove one");
-    }
+        is_new
+    });
     entries
 }
 
@@ -252,34 +239,31 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 
 fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
     rollup.lines.append(&mut key_lines(reader, table));
-    let revision = reader.text(table, "revision");
-    rollup.revision = revision
-        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Version>))
+    rollup.revision = reader
+        .parse(table, "revision", Code::InvalidValue, str::parse)
         .map(|revision| revision.value);
     rollup.reviewed = reader.day(table, "reviewed");
     reviewed_later(reader, rollup);
-    let Some(url) = reader.text(table, "url") else {
+    let Some(Placed { value: url, span }) = reader.text(table, "url") else {
         return;
     };
-    if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let message = format!("`{url}` is not a web address");
         reader
-            .report(
-                Code::InvalidValue,
-                &url.span,
-                format!("`{}` is not a web address", url.value),
-            )
+            .report(Code::InvalidValue, &span, message)
             .help("begin it with `http://` or `https://`");
         return;
     }
-    if let Some(kb) = rollup.kb.as_ref().map(|kb| kb.value)
-        && let Some(other) = article_of(&url.value).filter(|other| *other != kb)
+    if let (Some(kb), Some(other)) = (&rollup.kb, article_of(&url))
+        && kb.value != other
     {
+        let kb = kb.value;
         let message = format!("`url` is the address of {other}, but the rollup is {kb}");
         reader
-            .report(Code::AddressOfAnotherArticle, &url.span, message)
+            .report(Code::AddressOfAnotherArticle, &span, message)
             .help("compare both numbers with the article");
     }
-    rollup.url = Some(url.value);
+    rollup.url = Some(url);
 }
 
 /// Reports a review before the release. Days are written so that their texts sort by date.
@@ -300,14 +284,13 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 /// Returns the article that an address names by its number, as in `…/kb/952076/` or
 /// `…/help/952076`.
 fn article_of(url: &str) -> Option<Kb> {
-    let mut parts = url
-        .split('/')
-        .skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
-    Kb::number(parts.nth(1)?).ok()
+    let is_before = |part: &&str| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str());
+    Kb::number(url.split('/').skip_while(is_before).nth(1)?).ok()
 }
 
-/// Checks an id. Ids are typed on the command line, so they must not need quotes there.
-fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
+/// Reads an id. Ids are typed on the command line, so they must not need quotes there.
+fn id(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<String>> {
+    let id = reader.text(table, "id")?;
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_only_dots = id.value.chars().all(|c| c == '.');
     if id.value.starts_with('-') || is_only_dots || !id.value.chars().all(allowed) {
@@ -322,33 +305,27 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
 
 fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     let mut seen = BTreeMap::new();
-    for step in draft.steps.iter().filter(|step| !step.id.is_empty()) {
-        let line = reader.source.line(step.span.start);
-        if let Some(first) = seen.insert(CaseFolded::of(&step.id), line) {
-            let message = format!("two steps have the id `{}`", step.id);
-            let message = format!("{message}; the first is on line {first}");
-            report_duplicate(reader, &step.span, message);
+    for Step { id, span, .. } in draft.steps.iter().filter(|step| !step.id.is_empty()) {
+        let line = reader.source.line(span.start);
+        if let Some(first) = seen.insert(CaseFolded::of(id), line) {
+            let message = format!("two steps have the id `{id}`; the first is on line {first}");
+            report_duplicate(reader, span, message);
         }
     }
 }
 
 /// Reports the keys that belong to other cases of a table.
-fn inapplicable_keys(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    shape: &'static Shape,
-    case: &Case,
-    kind: &str,
-) {
-    for key in table.keys() {
-        if shape.takes(key.value) && !shape.goes_with(case, key.value) {
-            let takers = shape.cases().iter();
-            let takers = takers.filter(|case| case.keys.contains(&key.value));
+fn inapplicable_keys(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case, kind: &str) {
+    let shape = table.shape();
+    for (key, span) in table.described_keys() {
+        if !shape.goes_with(case, key) {
+            let cases = shape.cases().iter();
+            let takers = cases.filter(|case| case.keys.contains(&key));
             let takers = listed(takers.map(|case| case.name));
-            let message = format!("the {kind} `{}` has no key `{}`", case.name, key.value);
+            let message = format!("the {kind} `{}` has no key `{key}`", case.name);
             reader
-                .report(Code::InapplicableKey, &key.span, message)
-                .help(format!("`{}` belongs to {takers}", key.value));
+                .report(Code::InapplicableKey, &span, message)
+                .help(format!("`{key}` belongs to {takers}"));
         }
     }
 }

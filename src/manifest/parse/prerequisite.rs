@@ -1,13 +1,12 @@
 //! Reading of the prerequisites.
 
-use super::{checked_id, exclude_keys, inapplicable_keys, report_duplicate, require_key};
-use crate::document::{Case, Code, Reader, Rule, Shape, Table, ValueOrTable};
+use super::{exclude_keys, id, inapplicable_keys, report_duplicate, require_key};
+use crate::document::{Case, Code, Reader, Rule, Table, ValueOrTable};
 use crate::manifest::draft::PrerequisiteDraft;
-use crate::manifest::shapes::{ALTERNATIVE, PREREQUISITE};
 use crate::manifest::*;
 
 pub(super) fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
-    let case = case_of(reader, table, &PREREQUISITE, "prerequisite");
+    let case = case_of(reader, table, "prerequisite");
     PrerequisiteDraft {
         span: table.span(),
         condition: case.and_then(|case| condition(reader, table, case)),
@@ -16,12 +15,8 @@ pub(super) fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> Prereq
 
 /// Returns the kind of a prerequisite or an alternative, which is its only key of those that name
 /// kinds.
-fn case_of(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    shape: &'static Shape,
-    kind: &str,
-) -> Option<&'static Case> {
+fn case_of(reader: &mut Reader<'_>, table: &Table<'_>, kind: &str) -> Option<&'static Case> {
+    let shape = table.shape();
     let cases = shape.cases();
     let mut present = cases.iter().filter(|case| table.has(case.name));
     let Some(first) = present.next() else {
@@ -35,21 +30,22 @@ fn case_of(
         reader.missing(table, &names, "product = \"…\"");
         return None;
     };
-    if let Some(second) = present.next() {
-        let span = table.key(second.name).unwrap_or_default();
+    if let Some(Case { name, .. }) = present.next() {
+        let span = table.key(name).unwrap_or_default();
         let message = format!(
-            "one {kind} cannot ask for both `{}` and `{}`",
-            first.name, second.name
+            "one {kind} cannot ask for both `{}` and `{name}`",
+            first.name
         );
-        reader.report(Code::ExclusiveKeys, &span, message).help(
-            match shape.title.starts_with('[') {
-                true => "write two prerequisites, each below its own `[[prerequisites]]`",
-                false => "write two alternatives",
-            },
-        );
+        let help = match kind {
+            "prerequisite" => "write two prerequisites, each below its own `[[prerequisites]]`",
+            _ => "write two alternatives",
+        };
+        reader
+            .report(Code::ExclusiveKeys, &span, message)
+            .help(help);
         return None;
     }
-    inapplicable_keys(reader, table, shape, first, kind);
+    inapplicable_keys(reader, table, first, kind);
     for rule in first.rules {
         match *rule {
             Rule::Alone(key, others) => exclude_keys(reader, table, key, others),
@@ -63,12 +59,10 @@ fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case) -> Option<
     match case.name {
         "any" => any(reader, table),
         "confirm" => {
-            let question = reader.text(table, "confirm");
-            let id = reader.text(table, "id");
-            let id = id.and_then(|id| checked_id(reader, id));
+            let question = reader.plain_text(table, "confirm");
             Some(Condition::Confirm {
-                id: id?,
-                question: question?.value,
+                id: id(reader, table)?,
+                question: question?,
             })
         }
         _ => site_condition(reader, table, case).map(Condition::Site),
@@ -87,7 +81,7 @@ fn any(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Condition> {
     }
     let mut any = Vec::new();
     for entry in &entries {
-        let case = case_of(reader, entry, &ALTERNATIVE, "alternative");
+        let case = case_of(reader, entry, "alternative");
         any.extend(case.and_then(|case| site_condition(reader, entry, case)));
     }
     (!any.is_empty()).then_some(Condition::Any { any })
@@ -100,10 +94,7 @@ fn site_condition(
 ) -> Option<SiteCondition> {
     let name = reader.text(table, case.name);
     let is_product = case.name == "product";
-    let on = match is_product {
-        true => reader.text(table, "on"),
-        false => None,
-    };
+    let on = is_product.then(|| reader.text(table, "on")).flatten();
     let wanted = match reader.yes(table, "absent") {
         Some(absent) => WantedState::Absent { absent },
         None => WantedState::Present {
@@ -111,14 +102,15 @@ fn site_condition(
             version: version(reader, table, is_product),
         },
     };
-    let subject = match is_product {
-        true => ConditionSubject::Product {
+    let subject = if is_product {
+        ConditionSubject::Product {
             product: name?,
             on: on.map(|on| Name::new(on, reader.source)),
-        },
-        false => ConditionSubject::Item {
+        }
+    } else {
+        ConditionSubject::Item {
             item: Name::new(name?, reader.source),
-        },
+        }
     };
     Some(SiteCondition { subject, wanted })
 }
@@ -134,7 +126,7 @@ fn service_packs(reader: &mut Reader<'_>, table: &Table<'_>) -> ServicePacks {
         },
         Some(ValueOrTable::Table(range)) => {
             let (min, max) = (reader.number(&range, "min"), reader.number(&range, "max"));
-            check_range(reader, &range, "min = 1", [min.as_ref(), max.as_ref()]);
+            check_range(reader, &range, "min = 1", &min, &max);
             ServicePacks {
                 min: min.map_or(0, pack),
                 max: max.map(pack),
@@ -153,17 +145,9 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_>, is_product: bool) -> Opti
         }
         ValueOrTable::Table(range) => range,
     };
-    let mut limit = |key| {
-        let text = reader.text(&range, key)?;
-        reader.parsed(text, Code::InvalidValue, str::parse::<Version>)
-    };
-    let (min, max) = (limit("min"), limit("max"));
-    check_range(
-        reader,
-        &range,
-        "min = \"1.0\"",
-        [min.as_ref(), max.as_ref()],
-    );
+    let min = reader.parse(&range, "min", Code::InvalidValue, str::parse::<Version>);
+    let max = reader.parse(&range, "max", Code::InvalidValue, str::parse::<Version>);
+    check_range(reader, &range, "min = \"1.0\"", &min, &max);
     Some(WantedVersion::Range {
         min: min.map(|min| min.value),
         max: max.map(|max| max.value),
@@ -175,13 +159,14 @@ fn check_range<T: Ord + std::fmt::Display>(
     reader: &mut Reader<'_>,
     range: &Table<'_>,
     example: &str,
-    limits: [Option<&Placed<T>>; 2],
+    min: &Option<Placed<T>>,
+    max: &Option<Placed<T>>,
 ) {
     // An unknown key has its finding already.
     if range.keys().is_empty() {
         reader.missing(range, "min` or `max", example);
     }
-    if let [Some(min), Some(max)] = limits
+    if let (Some(min), Some(max)) = (min, max)
         && min.value > max.value
     {
         let message = format!("nothing is from {} to {}", min.value, max.value);
@@ -249,20 +234,14 @@ fn named(subject: &ConditionSubject) -> (&str, &Span) {
 /// Reports a condition if an earlier one about the same thing decides it.
 fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&WantedState]) {
     let (name, span) = named(&condition.subject);
-    let (mut is_contrary, mut is_repeated) = (false, false);
-    for other in earlier {
-        if matches!(other, WantedState::Absent { .. }) == condition.wants_absence() {
-            is_repeated |= overlap(other, &condition.wanted);
-        } else {
-            is_contrary = true;
-        }
-    }
-    if is_contrary {
+    let tests = kind_of(&condition.wanted);
+    let mut earlier = earlier.iter().map(|wanted| kind_of(wanted));
+    if earlier.clone().any(|other| other.0 != tests.0) {
         let message = format!("`{name}` is required, and it must be absent");
         reader
             .report(Code::NeverHolds, span, message)
             .help("remove one of the two");
-    } else if is_repeated {
+    } else if earlier.any(|other| overlap(other.1, tests.1)) {
         let (kind, ..) = tested(&condition.subject);
         let message = format!("two prerequisites ask for the {kind} `{name}`");
         reader
@@ -286,12 +265,9 @@ fn kind_of(wanted: &WantedState) -> (bool, [bool; 2]) {
 }
 
 /// Returns whether one of two conditions tests everything that the other one tests.
-fn overlap(one: &WantedState, other: &WantedState) -> bool {
-    let tests = |wanted: &WantedState| kind_of(wanted).1;
-    let within =
-        |[packs, version]: [bool; 2], other: [bool; 2]| packs <= other[0] && version <= other[1];
-    let (one, other) = (tests(one), tests(other));
-    within(one, other) || within(other, one)
+fn overlap(one: [bool; 2], other: [bool; 2]) -> bool {
+    let is_within = |a: [bool; 2], b: [bool; 2]| a[0] <= b[0] && a[1] <= b[1];
+    is_within(one, other) || is_within(other, one)
 }
 
 /// Returns the alternatives in one spelling and order; reports those that are listed twice.

@@ -20,7 +20,7 @@ use crate::document::diagnostics::findings::{Finding, Findings, Span};
 use crate::document::diagnostics::nearest::{MeantName, comparison_cost, meant_name};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax::ReadableText;
-use crate::document::schema::shape::{KeyKind, Shape, TOP};
+use crate::document::schema::shape::{KeyKind, Shape};
 
 /// Reader of a document, with the findings so far.
 pub struct Reader<'s> {
@@ -136,7 +136,7 @@ impl Reader<'_> {
 
     /// Reports that the schema version is missing, and not only misspelled or misplaced.
     fn require_schema(&mut self, top: &Table<'_>) {
-        if !top.has("schema") && !self.is_stray(&top.span, TOP, "schema") {
+        if !top.has("schema") && !self.is_stray(top, "schema") {
             let end = if self.source.text().contains("\r\n") {
                 "\r\n"
             } else {
@@ -186,7 +186,7 @@ fn is_local(code: Code) -> bool {
 mod tests {
     use super::*;
     use crate::document::Finding;
-    use crate::document::schema::shape::{Form, Key};
+    use crate::document::schema::shape::{Form, Key, TOP};
 
     const TEXT: KeyKind = KeyKind::Text(Form::Words);
 
