@@ -81,8 +81,10 @@ impl Path {
         for place in from..self.taken.len() {
             self.taken[place] = Some(place);
         }
-        let cycle = self.hops[from..].iter();
-        cycle.map(|&(node, links)| (node, links - 1)).collect()
+        self.hops[from..]
+            .iter()
+            .map(|&(node, links)| (node, links - 1))
+            .collect()
     }
 }
 

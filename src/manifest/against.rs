@@ -166,8 +166,10 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
     }
 
     fn names(&self, items: impl IntoIterator<Item = ItemId>) -> Vec<&'d str> {
-        let items = items.into_iter();
-        items.map(|item| self.site[item].name.as_str()).collect()
+        items
+            .into_iter()
+            .map(|item| self.site[item].name.as_str())
+            .collect()
     }
 
     fn alias(&mut self, name: &Name<GroupId>) {
@@ -182,8 +184,12 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
 
     fn empty_group(&mut self, name: &Name<GroupId>) {
         let Some(group) = name.id else { return };
-        let below = self.site.items_below(group);
-        if below.iter().all(|item| self.site[*item].is_procedure()) {
+        if self
+            .site
+            .items_below(group)
+            .iter()
+            .all(|item| self.site[*item].is_procedure())
+        {
             let message = format!("the group `{}` holds no items", name.text);
             self.reader
                 .report(Code::NoTargets, &name.span, message)
@@ -246,8 +252,11 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
         let verb = if step.service.is_some() { "runs" } else { "is" };
         for (name, span, own) in service.into_iter().chain(items) {
-            let disjoint = self.disjoint.entry((role, own));
-            if !*disjoint.or_insert_with(|| are_disjoint(self.site, role, own)) {
+            if !*self
+                .disjoint
+                .entry((role, own))
+                .or_insert_with(|| are_disjoint(self.site, role, own))
+            {
                 continue;
             }
             let (here, there) = (brief(&self.site[role].name), brief(&self.site[own].name));
@@ -372,8 +381,10 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             if known.contains(other) {
                 continue;
             }
-            let open = needs.iter().map(String::as_str);
-            let open = open.filter(|need| !given.contains_key(need));
+            let open = needs
+                .iter()
+                .map(String::as_str)
+                .filter(|need| !given.contains_key(need));
             let near = self
                 .reader
                 .suggestion(needs.len(), || misspelling_of(other, open));
@@ -449,8 +460,10 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         }
         let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
         for service in &self.site.services {
-            let of_role = services.entry(service.on).or_default();
-            of_role.push(service.name.as_str());
+            services
+                .entry(service.on)
+                .or_default()
+                .push(service.name.as_str());
         }
         for (role, (at, items)) in replaced {
             if let Some(services) = services.remove(&role) {

@@ -254,8 +254,10 @@ impl BoundManifest {
             products: installed_products(site),
             ranks: ranks(site),
         };
-        let conditions = manifest.prerequisites.iter();
-        let prerequisites = conditions.map(|one| binder.condition(one));
+        let prerequisites = manifest
+            .prerequisites
+            .iter()
+            .map(|one| binder.condition(one));
         let prerequisites = prerequisites.collect::<Option<_>>()?;
         let steps = binder.steps(&manifest.steps)?;
         Some(Self {
@@ -274,8 +276,11 @@ impl BoundManifest {
 
     /// Returns the roles of all steps, with servers or without.
     pub fn roles(&self) -> BTreeSet<RoleId> {
-        let steps = self.steps.iter();
-        steps.flat_map(|step| &step.roles).copied().collect()
+        self.steps
+            .iter()
+            .flat_map(|step| &step.roles)
+            .copied()
+            .collect()
     }
 }
 
@@ -345,8 +350,10 @@ impl Binder<'_> {
     }
 
     fn installed(&self, product: &str) -> BTreeMap<ServerId, InstalledProduct> {
-        let installed = self.products.get(&CaseFolded::of(product));
-        installed.cloned().unwrap_or_default()
+        self.products
+            .get(&CaseFolded::of(product))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Binds all steps, those of an `each-server` step once for each server that is online.
@@ -466,10 +473,12 @@ impl Binder<'_> {
                     undo: step.undo.clone(),
                 },
             },
-            Verb::Initialize => {
-                let targets = self.targets(step, scope)?.into_iter();
-                Action::Initialize(targets.map(|target| self.procedure(step, target)).collect())
-            }
+            Verb::Initialize => Action::Initialize(
+                self.targets(step, scope)?
+                    .into_iter()
+                    .map(|target| self.procedure(step, target))
+                    .collect(),
+            ),
             Verb::Service(verb) => {
                 let service = step.service.as_ref()?.id?;
                 let own = self.site[service].on;
@@ -554,8 +563,7 @@ impl Binder<'_> {
     /// Returns the instance of an item on a server, if its role is one of the server's.
     fn instance_on(&self, item: ItemId, server: ServerId) -> Option<Instance> {
         let role = self.site[item].on?;
-        let holds = self.site[server].roles.contains(&role);
-        holds.then_some(Instance {
+        self.site[server].roles.contains(&role).then_some(Instance {
             item,
             server: Some(server),
         })
@@ -566,8 +574,7 @@ impl Binder<'_> {
         let mut parameters = item.stored_parameters();
         for given in &step.parameters {
             if given.procedure.id == Some(target.instance.item) {
-                let values = given.values.iter();
-                parameters.extend(values.map(|(name, value)| {
+                parameters.extend(given.values.iter().map(|(name, value)| {
                     let value = ParameterValue::open(name, value.value.clone());
                     (name.clone(), value)
                 }));

@@ -217,8 +217,10 @@ pub(super) struct RelationEntry<'d> {
 impl RollupDraft {
     /// Returns the entries of all three lists.
     pub(super) fn relations(&self) -> impl Iterator<Item = RelationEntry<'_>> {
-        let requires = self.requires.iter();
-        let requires = requires.map(|required| ("requires", required.value.kb, &required.span));
+        let requires = self
+            .requires
+            .iter()
+            .map(|required| ("requires", required.value.kb, &required.span));
         let replaces = self.replaces.iter().map(|kb| ("replaces", kb));
         let includes = self.includes.iter().map(|kb| ("includes", kb));
         requires

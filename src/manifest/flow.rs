@@ -32,16 +32,21 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let is_missing = |item: &&ItemId| installed.last(**item) < Some(at);
-        let missing = step.removes().iter().filter(is_missing);
-        let missing: Vec<_> = missing
+        let missing: Vec<_> = step
+            .removes()
+            .iter()
+            .filter(is_missing)
             .map(|item| deployment[*item].name.as_str())
             .collect();
         not_reinstalled(reader, step, &missing);
         removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
             let is_new = |name: &&Name<ItemId>| name.id.is_some_and(|id| !removed.contains(&id));
-            let new = step.named_items().filter(is_new);
-            let new: Vec<_> = new.map(|name| name.text.as_str()).collect();
+            let new: Vec<_> = step
+                .named_items()
+                .filter(is_new)
+                .map(|name| name.text.as_str())
+                .collect();
             never_removed(reader, step, &new);
         }
     }
@@ -120,19 +125,17 @@ struct Words {
 impl Words {
     /// Adds the selection of a step.
     fn add(&mut self, step: &Step) {
-        let groups = step.groups.iter();
         self.groups
-            .extend(groups.map(|name| CaseFolded::of(&name.text)));
-        let items = step.named_items();
+            .extend(step.groups.iter().map(|name| CaseFolded::of(&name.text)));
         self.items
-            .extend(items.map(|name| CaseFolded::of(&name.text)));
+            .extend(step.named_items().map(|name| CaseFolded::of(&name.text)));
     }
 
     /// Returns whether every whole group is named by a step, or above a group that it names.
     fn all_groups_are_above(&self, step: &Step) -> bool {
         let groups = step.items.iter().map(|members| &members.group);
-        let paths = groups.chain(&step.groups);
-        let above: BTreeSet<_> = paths
+        let above: BTreeSet<_> = groups
+            .chain(&step.groups)
             .flat_map(|path| path_and_parents(&path.text))
             .collect();
         self.groups.is_subset(&above)

@@ -116,8 +116,11 @@ fn unused_installer(
 fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step for only some servers proves nothing about the others.
     let selects = |step: &Step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install));
-    let mut steps = draft.steps.iter();
-    if steps.any(|step| selects(step) && step.is_narrowed()) {
+    if draft
+        .steps
+        .iter()
+        .any(|step| selects(step) && step.is_narrowed())
+    {
         return;
     }
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();

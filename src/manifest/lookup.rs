@@ -125,8 +125,7 @@ impl Step {
     /// Returns whether the deployment has all groups and items that the step names.
     pub(super) fn names_known(&self) -> bool {
         let mut lists = self.items.iter().map(|members| &members.group);
-        let mut groups = self.groups.iter();
-        groups.all(|group| group.id.is_some())
+        self.groups.iter().all(|group| group.id.is_some())
             && lists.all(|group| group.id.is_some())
             && self.named_items().all(|item| item.id.is_some())
     }
@@ -135,8 +134,10 @@ impl Step {
         let groups = self.groups.iter().filter_map(|group| group.id);
         let below = groups.flat_map(|group| site.items_below(group));
         let named = self.named_items().filter_map(|name| name.id);
-        let all = named.chain(below);
-        all.filter(|item| !site[*item].is_procedure()).collect()
+        named
+            .chain(below)
+            .filter(|item| !site[*item].is_procedure())
+            .collect()
     }
 
     /// Returns the components that the step removes.

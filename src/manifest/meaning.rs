@@ -308,8 +308,9 @@ impl ManifestEntry {
 fn canonical(table: ManifestTable, key: &str, value: &Value) -> String {
     // A range, or an alternative of a prerequisite.
     if let Value::Object(values) = value {
-        let values = values.iter();
-        let values = values.map(|(key, value)| (key, canonical(table, key, value)));
+        let values = values
+            .iter()
+            .map(|(key, value)| (key, canonical(table, key, value)));
         return Value::from_iter(values).to_string();
     }
     let text = value.as_str().map_or(value.to_string(), str::to_owned);
@@ -329,8 +330,9 @@ fn canonical(table: ManifestTable, key: &str, value: &Value) -> String {
 
 /// Returns numbers joined by dots in one spelling: `1.0` is the same version as `1`.
 fn numbers(text: &str) -> String {
-    let numbers = text.split(['.', ' ']);
-    let numbers = numbers.map(|number| number.trim_start_matches('0'));
+    let numbers = text
+        .split(['.', ' '])
+        .map(|number| number.trim_start_matches('0'));
     let joined = numbers.collect::<Vec<_>>().join(".");
     joined.trim_end_matches('.').to_owned()
 }
@@ -408,8 +410,8 @@ pub(super) fn values_by_procedure<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let values = |of: &ProcedureParameters| -> BTreeMap<String, String> {
-        let values = of.values.iter();
-        values
+        of.values
+            .iter()
             .map(|(name, value)| (name.clone(), value.value.clone()))
             .collect()
     };

@@ -137,8 +137,8 @@ impl FromStr for ComputerRestart {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let all = [Self::No, Self::Required, Self::IfInUse];
-        let mut all = all.into_iter();
-        all.find(|one| one.word() == text)
+        all.into_iter()
+            .find(|one| one.word() == text)
             .ok_or_else(|| format!("`{text}` is not one of {}", Self::WORDS.join(", ")))
     }
 }
@@ -309,15 +309,17 @@ impl Verb {
     ];
 
     fn of(keyword: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(known, _)| *known == keyword)
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == keyword)
             .map(|(_, verb)| verb)
     }
 
     /// Returns the keyword of the language, such as `uninstall`.
     pub fn keyword(self) -> &'static str {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(_, verb)| *verb == self)
+        Self::ALL
+            .into_iter()
+            .find(|(_, verb)| *verb == self)
             .map_or("", |(keyword, _)| keyword)
     }
 }

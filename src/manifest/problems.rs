@@ -252,8 +252,11 @@ pub(super) fn of_rollup(site: &Description, rollup: &RollupDraft) -> Vec<Problem
         add(other_product(site, &name, &product.value), &product.span);
     }
     if let Some(first) = rollup.product_versions.first() {
-        let versions = rollup.product_versions.iter();
-        let versions = versions.map(|version| version.value.as_str()).collect();
+        let versions = rollup
+            .product_versions
+            .iter()
+            .map(|version| version.value.as_str())
+            .collect();
         add(other_version(site, &name, versions), &first.span);
     }
     problems
@@ -595,8 +598,10 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
     fn removed_group(&mut self, name: &Name<GroupId>) {
         let below = name.id.map(|id| self.site.items_below(id));
         let below = below.iter().flatten().map(|item| &self.site[*item]);
-        let fixed = below.filter(|item| is_fixed(item));
-        let fixed: Vec<&str> = fixed.map(|item| item.name.as_str()).collect();
+        let fixed: Vec<&str> = below
+            .filter(|item| is_fixed(item))
+            .map(|item| item.name.as_str())
+            .collect();
         if !fixed.is_empty() {
             let items = some_of(fixed.into_iter());
             self.add(name, |group| Fault::HoldsNotRemovable { group, items });

@@ -66,8 +66,10 @@ fn started_while_disabled(reader: &mut Reader<'_>, draft: &Draft) {
     for (step, verb, service, key) in service_steps(draft) {
         match verb {
             ServiceVerb::Disable => {
-                let servers = disabled.entry(key).or_default();
-                servers.insert(draft.servers(step), step);
+                disabled
+                    .entry(key)
+                    .or_default()
+                    .insert(draft.servers(step), step);
             }
             // The step may name the same servers by another role.
             ServiceVerb::Enable => drop(disabled.remove(&key)),

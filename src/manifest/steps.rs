@@ -37,9 +37,9 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
             _ if step.verb != Some(Verb::Copy) => continue,
             Some(CopyTarget::Share) => String::new(),
             Some(CopyTarget::Servers(directory)) => {
-                let directory = directory.as_ref().map(RelPath::case_folded);
-                let directory = directory.as_ref().map_or("", CaseFolded::as_str);
-                format!("{}/{directory}", draft.servers(step))
+                let directory = directory.as_ref().map_or(".", RelPath::as_str);
+                let directory = CaseFolded::of(directory);
+                format!("{}/{}", draft.servers(step), directory.as_str())
             }
             None => continue,
         };
@@ -104,11 +104,14 @@ fn without_undo(reader: &mut Reader<'_>, draft: &Draft) {
         if step.undo.is_some() || step.unreadable.undo || step.irreversible.is_some() {
             continue;
         }
-        let mut files = step.files.iter();
         let subject = match step.verb {
             Some(Verb::Manual) if step.id.is_empty() => "this manual step".to_owned(),
             Some(Verb::Manual) => format!("the manual step `{}`", step.id),
-            Some(Verb::Run) => match files.find(|file| file.text.has_extension(OPAQUE)) {
+            Some(Verb::Run) => match step
+                .files
+                .iter()
+                .find(|file| file.text.has_extension(OPAQUE))
+            {
                 Some(file) => format!("`{}`", file.text),
                 None => continue,
             },

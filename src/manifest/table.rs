@@ -171,8 +171,11 @@ fn unlisted_file(
 /// Returns the positions of the rows whose names differ from this one in their directories only.
 fn namesakes(name: &PayloadPath, table: &TableDraft) -> Vec<usize> {
     let name = name.file_name().case_folded();
-    let rows = table.rows.iter().enumerate();
-    let same = rows.filter(|(_, row)| row.name.value.file_name().case_folded() == name);
+    let same = table
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.name.value.file_name().case_folded() == name);
     same.map(|(at, _)| at).collect()
 }
 
@@ -313,8 +316,10 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
     let Some(end) = released.value.parse().ok().and_then(end_of_day) else {
         return;
     };
-    let rows = draft.payload.rows.iter();
-    let dated: Vec<_> = rows
+    let dated: Vec<_> = draft
+        .payload
+        .rows
+        .iter()
         .filter_map(|row| Some((&row.name.value, row.modified.as_ref()?)))
         .collect();
     let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();

@@ -78,8 +78,12 @@ impl ManifestTexts {
             texts.kb = rollup.get("kb").and_then(text);
             for key in ["includes", "replaces", "requires"] {
                 let list = rollup.get(key).and_then(toml::Value::as_array);
-                let list = list.into_iter().flatten().filter_map(text);
-                texts.relations.extend(list.map(|kb| (key, kb)));
+                texts.relations.extend(
+                    list.into_iter()
+                        .flatten()
+                        .filter_map(text)
+                        .map(|kb| (key, kb)),
+                );
             }
         }
         texts.add(&toml::Value::Table(top));
@@ -108,8 +112,7 @@ impl ManifestTexts {
         let text = text.to_lowercase();
         let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
         let is_in = |known: &String| {
-            let mut found = known.match_indices(&text);
-            found.any(|(at, _)| {
+            known.match_indices(&text).any(|(at, _)| {
                 let after = &known[at + text.len()..];
                 apart(known[..at].chars().next_back()) && apart(after.chars().next())
             })
@@ -207,9 +210,12 @@ impl Comparison<'_> {
     /// Reports the files that the manifest does not name: those of a table or a list are missing,
     /// and others may be.
     fn files(&self, findings: &mut Findings) {
-        let rows = self.table.rows.iter();
-        let rows: BTreeSet<CaseFolded> =
-            rows.map(|row| row.name.file_name().case_folded()).collect();
+        let rows: BTreeSet<CaseFolded> = self
+            .table
+            .rows
+            .iter()
+            .map(|row| row.name.file_name().case_folded())
+            .collect();
         let mut seen = BTreeSet::new();
         let mut others: Vec<&FileMention> = Vec::new();
         for file in &self.article.mentions.files {
@@ -264,8 +270,9 @@ impl Comparison<'_> {
                 _ => continue,
             };
             let span = self.texts.span(self.source, text);
-            let finding = findings.add(Code::MissingFromArticle, span, message);
-            finding.note(format!("{} does not mention it", self.article.name));
+            findings
+                .add(Code::MissingFromArticle, span, message)
+                .note(format!("{} does not mention it", self.article.name));
         }
         let others = self
             .article

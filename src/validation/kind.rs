@@ -59,8 +59,9 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
                 keys.iter()
                     .any(|key| nearest(key, of.iter().copied()).is_some())
             };
-            let manifest = resembles(&MANIFEST_KEYS).then_some(DocumentKind::Manifest);
-            manifest.or_else(|| resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment))
+            resembles(&MANIFEST_KEYS)
+                .then_some(DocumentKind::Manifest)
+                .or_else(|| resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment))
         }
     }
 }

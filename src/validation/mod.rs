@@ -153,8 +153,12 @@ impl Validation {
     /// Returns the number of findings that comments of the documents allow.
     pub fn allowed(&self) -> usize {
         let of = |document: &Document| {
-            let all = document.findings.sorted_with_allowed();
-            all.iter().filter(|one| one.allowed_by.is_some()).count()
+            document
+                .findings
+                .sorted_with_allowed()
+                .iter()
+                .filter(|one| one.allowed_by.is_some())
+                .count()
         };
         self.documents.iter().map(of).sum()
     }
@@ -162,10 +166,8 @@ impl Validation {
     /// Returns the number of findings that a correction would remove.
     pub fn fixable(&self) -> usize {
         let of = |document: &Document| {
-            let is_fixable = |finding: &&&Finding| {
-                let replacement = finding.only_replacement(&document.source);
-                replacement.is_some()
-            };
+            let is_fixable =
+                |finding: &&&Finding| finding.only_replacement(&document.source).is_some();
             document.findings.sorted().iter().filter(is_fixable).count()
         };
         self.documents.iter().map(of).sum()

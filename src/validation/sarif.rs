@@ -32,8 +32,9 @@ impl FromStr for FindingsUrl {
     type Err = InvalidUrlError;
 
     fn from_str(text: &str) -> Result<Self, InvalidUrlError> {
-        let rest = text.strip_prefix("https://");
-        let rest = rest.or_else(|| text.strip_prefix("http://"));
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@!$&'*+,;=%".contains(c);
         let has_host = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
         rest.filter(|rest| has_host(rest) && rest.chars().all(is_allowed))
@@ -147,8 +148,9 @@ impl Document {
         let location = json!({ "uri": uri(self.source.name()), "index": artifact });
         let sorted = self.findings.sorted_with_allowed();
         let fingerprints = fingerprints(&sorted, &self.source);
-        let results = sorted.iter().zip(fingerprints);
-        results
+        sorted
+            .iter()
+            .zip(fingerprints)
             .map(|(finding, print)| self.result(finding, print, &location))
             .collect()
     }

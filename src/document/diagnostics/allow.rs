@@ -65,14 +65,17 @@ impl Findings {
         for (at, code) in errors {
             let message = format!("{code} is an error here, and an error cannot be allowed");
             let span = scan.allowances[at].span.clone();
-            let finding = Finding::new(Code::InvalidAllow, span, message);
-            scan.faults
-                .push(finding.with_help("fix the error, and remove the code from the comment"));
+            scan.faults.push(
+                Finding::new(Code::InvalidAllow, span, message)
+                    .with_help("fix the error, and remove the code from the comment"),
+            );
         }
         // The errors of a document may hide what a comment allows.
         if self.errors() == 0 {
-            let idle = scan.allowances.iter();
-            let idle = idle.filter(|one| !one.is_found && is_checked(one.code));
+            let idle = scan
+                .allowances
+                .iter()
+                .filter(|one| !one.is_found && is_checked(one.code));
             scan.faults.extend(idle.map(idle_allowance));
         }
         scan.faults.into_iter().for_each(|fault| {
@@ -141,8 +144,7 @@ impl<'s> CommentScan<'s> {
         let first = self.allowances.len();
         let mut at = span.start;
         for part in self.source.text()[span].split('#') {
-            let inside = part.trim_start();
-            if let Some(list) = inside.strip_prefix(PREFIX) {
+            if let Some(list) = part.trim_start().strip_prefix(PREFIX) {
                 self.list(at + part.len() - list.len(), list);
             }
             at += part.len() + 1;
@@ -155,8 +157,9 @@ impl<'s> CommentScan<'s> {
     /// Reads the words behind the prefix, which begin at an offset.
     fn list(&mut self, start: usize, list: &str) {
         let mut words = words(start, list).into_iter();
-        let verb = words.next();
-        let verb = verb.filter(|span| &self.source.text()[span.clone()] == ALLOW);
+        let verb = words
+            .next()
+            .filter(|span| &self.source.text()[span.clone()] == ALLOW);
         let Some(verb) = verb else {
             let span = start - PREFIX.len()..start + list.trim_end().len();
             let message = "a comment for rollup is not understood";
@@ -186,8 +189,8 @@ impl<'s> CommentScan<'s> {
     fn fault(&mut self, span: Span, message: String) {
         let help =
             "write the codes behind it: `# rollup: allow RU0202`; `rollup explain` lists all";
-        let finding = Finding::new(Code::InvalidAllow, span, message);
-        self.faults.push(finding.with_help(help));
+        self.faults
+            .push(Finding::new(Code::InvalidAllow, span, message).with_help(help));
     }
 }
 

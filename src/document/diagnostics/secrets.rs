@@ -189,8 +189,9 @@ impl<'t> SecretScan<'t> {
     }
 
     fn enclosing(&self) -> Values {
-        let innermost = self.open.last();
-        innermost.map_or(self.below_header, |(values, _)| *values)
+        self.open
+            .last()
+            .map_or(self.below_header, |(values, _)| *values)
     }
 
     fn equals(&mut self) {
@@ -300,8 +301,9 @@ impl<'t> SecretScan<'t> {
 
 /// Returns the part of a quoted text inside its quotes, of which the last may be missing.
 fn inside_of_quotes(raw: &str) -> Option<Span> {
-    let mut quotes = ["\"\"\"", "'''", "\"", "'"].into_iter();
-    let quote = quotes.find(|quote| raw.starts_with(quote))?;
+    let quote = ["\"\"\"", "'''", "\"", "'"]
+        .into_iter()
+        .find(|quote| raw.starts_with(quote))?;
     let start = quote.len();
     let is_closed = raw.len() >= 2 * start && raw.ends_with(quote);
     Some(

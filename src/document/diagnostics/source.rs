@@ -210,8 +210,10 @@ fn binary_format(bytes: &[u8]) -> Option<Finding> {
         return None;
     }
     let message = format!("the document is {format}, not TOML");
-    let finding = Finding::new(Code::OtherFormat, 0..0, message);
-    Some(finding.with_help("`rollup inspect` prints what is in a package"))
+    Some(
+        Finding::new(Code::OtherFormat, 0..0, message)
+            .with_help("`rollup inspect` prints what is in a package"),
+    )
 }
 
 fn unreadable(text: &str) -> Option<Finding> {

@@ -234,8 +234,8 @@ fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
 /// Returns the schema of a table whose files have one of these extensions, in any case.
 fn files_of(extensions: &[&str]) -> Value {
     let in_any_case = |extension: &&str| -> String {
-        let letters = extension.chars();
-        letters
+        extension
+            .chars()
             .map(|letter| format!("[{}{letter}]", letter.to_ascii_uppercase()))
             .collect()
     };

@@ -118,9 +118,9 @@ pub(super) fn file_names_of(source: &Source) -> Option<FileNames> {
 
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let rollup = rollup(reader, top);
-    let prerequisites = reader.tables(top, "prerequisites");
-    let prerequisites = prerequisites.iter();
-    let prerequisites = prerequisites
+    let prerequisites = reader
+        .tables(top, "prerequisites")
+        .iter()
         .map(|table| prerequisite::prerequisite(reader, table))
         .collect();
     // The steps are last, since their keys may be misplaced in any other table.
@@ -319,8 +319,7 @@ fn inapplicable_keys(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case, ki
     let shape = table.shape();
     for (key, span) in table.described_keys() {
         if !shape.goes_with(case, key) {
-            let cases = shape.cases().iter();
-            let takers = cases.filter(|case| case.keys.contains(&key));
+            let takers = shape.cases().iter().filter(|case| case.keys.contains(&key));
             let takers = listed(takers.map(|case| case.name));
             let message = format!("the {kind} `{}` has no key `{key}`", case.name);
             reader
@@ -361,8 +360,8 @@ fn report_duplicate(reader: &mut Reader<'_>, span: &Span, message: String) {
 
 /// Returns the lines of the keys that a table has.
 fn key_lines(reader: &Reader<'_>, table: &Table<'_>) -> KeyLines {
-    let lines = table.described_keys();
-    lines
+    table
+        .described_keys()
         .map(|(key, span)| (key, reader.source.line(span.start)))
         .collect()
 }

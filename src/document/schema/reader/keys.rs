@@ -80,8 +80,12 @@ impl Reader<'_> {
 
     /// Reports a key that authors may expect, and the table does not have.
     fn is_absent(&mut self, table: &Table<'_>, key: &Placed<&str>) -> bool {
-        let mut absent = table.shape.absent.iter();
-        let Some((_, advice)) = absent.find(|(name, _)| *name == key.value) else {
+        let Some((_, advice)) = table
+            .shape
+            .absent
+            .iter()
+            .find(|(name, _)| *name == key.value)
+        else {
             return false;
         };
         self.report_unknown(table, key).help(*advice);
@@ -133,8 +137,9 @@ impl Reader<'_> {
             self.report_unknown(table, key).did_you_mean(Some(near));
             return;
         }
-        let elsewhere = self.free_table(key.value);
-        let help = elsewhere.unwrap_or_else(|| format!("its keys are {}", listed(keys)));
+        let help = self
+            .free_table(key.value)
+            .unwrap_or_else(|| format!("its keys are {}", listed(keys)));
         self.report_unknown(table, key).help(help);
     }
 
@@ -205,8 +210,7 @@ impl Reader<'_> {
         }
         let is_table = is_table(table.value(key.value)?);
         for (at, header) in self.headers[..here].iter().enumerate().rev() {
-            let mut shapes = self.shapes.iter();
-            let shape = shapes.find(|shape| shape.title == header.title);
+            let shape = self.shapes.iter().find(|shape| shape.title == header.title);
             let mut keys = shape.map_or(&[][..], |shape| shape.named()).iter();
             // If the key is the name of a table there, its value must be a table, too.
             if let Some(known) = keys.find(|known| known.name == key.value)

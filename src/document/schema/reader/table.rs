@@ -100,8 +100,10 @@ impl<'t> Table<'t> {
 
     /// Returns the keys of its shape that the table has, with their places.
     pub fn described_keys(&self) -> impl Iterator<Item = (&'static str, Span)> {
-        let keys = self.shape.named().iter();
-        keys.filter_map(|key| Some((key.name, self.key(key.name)?)))
+        self.shape
+            .named()
+            .iter()
+            .filter_map(|key| Some((key.name, self.key(key.name)?)))
     }
 
     pub(super) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -112,8 +114,10 @@ impl<'t> Table<'t> {
     /// in one of the cases of the table.
     pub(super) fn help_if_empty(&self, key: &str) -> &'static str {
         let mut rules = self.shape.cases().iter().flat_map(|case| case.rules);
-        let described = self.shape.key(key);
-        if described.is_some_and(|key| key.required.is_some())
+        if self
+            .shape
+            .key(key)
+            .is_some_and(|key| key.required.is_some())
             || rules.any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
         {
             "fill it"

@@ -180,8 +180,8 @@ impl Reader<'_> {
         code: Code,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Vec<Placed<T>> {
-        let texts = self.texts_or_none(table, key).into_iter();
-        texts
+        self.texts_or_none(table, key)
+            .into_iter()
             .filter_map(|text| self.parsed(text, code, &parse))
             .collect()
     }
@@ -224,8 +224,9 @@ impl Reader<'_> {
         if list.value.is_empty() && is_filled {
             self.empty_list(table, key);
         }
-        let rows = list.value.iter();
-        rows.filter_map(|row| self.table_of(key, row, shape, ROW))
+        list.value
+            .iter()
+            .filter_map(|row| self.table_of(key, row, shape, ROW))
             .collect()
     }
 
