@@ -340,18 +340,12 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
     /// Checks that every parameter that a procedure needs is stored or passed. One that is passed
     /// under a similar name is misspelled, and not missing.
     fn missing_parameters(&mut self, step: &Step) {
-        let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
-        for ProcedureParameters { procedure, values } in &step.parameters {
-            if let Some(id) = procedure.id {
-                let values = values
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), &value.span));
-                given.entry(id).or_default().extend(values);
-            }
-        }
         for name in step.named_items() {
             let Some(id) = name.id else { continue };
-            let given = given.remove(&id).unwrap_or_default();
+            let given: BTreeMap<&str, &Span> = step
+                .parameters_of(id)
+                .map(|(name, value)| (name.as_str(), &value.span))
+                .collect();
             let item = &self.site[id];
             let meant = self.misspelled_parameters(&name.text, item, &given);
             let is_given = |need: &str| given.contains_key(need) || meant.contains(need);
@@ -458,40 +452,24 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 _ => {}
             }
         }
-        let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
-        for service in &self.site.services {
-            services
-                .entry(service.on)
-                .or_default()
-                .push(service.name.as_str());
-        }
         for (role, (at, items)) in replaced {
-            if let Some(services) = services.remove(&role) {
-                self.no_restart(role, services, &draft.steps[at], items);
+            let services = self.site.services.iter();
+            let services = services.filter(|service| service.on == role);
+            let services: Vec<&str> = services.map(|service| service.name.as_str()).collect();
+            if services.is_empty() {
+                continue;
             }
+            let message = format!(
+                "{} replaces items on `{}`, but no later step restarts a service there",
+                draft.steps[at].quoted_name(),
+                self.site[role].name
+            );
+            let replaced = some_of(self.names(items).into_iter());
+            let services = some_of(services.into_iter());
+            self.reader
+                .report(Code::NoServiceRestart, &draft.steps[at].span, message)
+                .note(format!("it replaces {replaced}"))
+                .help(format!("restart {services} there, if the vendor agrees"));
         }
-    }
-
-    fn no_restart(
-        &mut self,
-        role: RoleId,
-        services: Vec<&str>,
-        step: &Step,
-        items: BTreeSet<ItemId>,
-    ) {
-        let message = format!(
-            "{} replaces items on `{}`, but no later step restarts a service there",
-            step.quoted_name(),
-            self.site[role].name
-        );
-        let replaced = format!("it replaces {}", some_of(self.names(items).into_iter()));
-        let finding = self
-            .reader
-            .report(Code::NoServiceRestart, &step.span, message);
-        finding.note(replaced);
-        finding.help(format!(
-            "restart {} there, if the vendor agrees",
-            some_of(services.into_iter())
-        ));
     }
 }

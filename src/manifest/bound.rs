@@ -572,13 +572,9 @@ impl Binder<'_> {
     fn procedure(&self, step: &Step, target: StepTarget) -> ProcedureTarget {
         let item = &self.site[target.instance.item];
         let mut parameters = item.stored_parameters();
-        for given in &step.parameters {
-            if given.procedure.id == Some(target.instance.item) {
-                parameters.extend(given.values.iter().map(|(name, value)| {
-                    let value = ParameterValue::open(name, value.value.clone());
-                    (name.clone(), value)
-                }));
-            }
+        for (name, value) in step.parameters_of(target.instance.item) {
+            let value = ParameterValue::open(name, value.value.clone());
+            parameters.insert(name.clone(), value);
         }
         item.hide_secrets(&mut parameters);
         ProcedureTarget {

@@ -126,6 +126,17 @@ impl Step {
         self.items.iter().flat_map(|members| &members.names)
     }
 
+    /// Returns the parameters that it gives to a procedure.
+    pub(super) fn parameters_of(
+        &self,
+        procedure: ItemId,
+    ) -> impl Iterator<Item = (&String, &Placed<String>)> {
+        let given = self.parameters.iter();
+        given
+            .filter(move |given| given.procedure.id == Some(procedure))
+            .flat_map(|given| &given.values)
+    }
+
     /// Returns whether the step may select items that could not be read.
     pub(super) fn hides_targets(&self) -> bool {
         self.unreadable.targets
