@@ -417,9 +417,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                         "`{}` also holds {names}, which no earlier step removed",
                         name.text
                     );
-                    self.reader.report(Code::WiderGroup, &name.span, message).help(
-                        "the step installs only the removed items; `--include-missing` adds the others",
-                    );
+                    self.reader.report(Code::WiderGroup, &name.span, message).help("the step installs only the removed items; `--include-missing` adds the others");
                 }
             }
         }

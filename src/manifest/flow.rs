@@ -28,10 +28,10 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 
 /// Checks the selections as sets of items, which is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let installed = InstallSteps::of(draft);
+    let installed = install_steps(draft);
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for (at, step) in draft.steps.iter().enumerate() {
-        let is_missing = |item: &&ItemId| installed.last(**item) < Some(at);
+        let is_missing = |item: &&ItemId| installed.get(item).is_none_or(|(_, last)| *last < at);
         let missing: Vec<_> = step
             .removes()
             .iter()
@@ -52,31 +52,19 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     }
 }
 
-/// First and last step that installs each item.
-pub(super) struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
-
-impl InstallSteps {
-    pub(super) fn of(draft: &Draft) -> Self {
-        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
-        let mut by_item = BTreeMap::new();
-        for (at, step) in draft.steps.iter().enumerate() {
-            removed.extend(step.removes());
-            if step.verb == Some(Verb::Install) {
-                for &item in draft.installs(step, &removed).iter() {
-                    by_item.entry(item).or_insert((at, at)).1 = at;
-                }
+/// Returns the first and the last step that installs each item.
+pub(super) fn install_steps(draft: &Draft) -> BTreeMap<ItemId, (usize, usize)> {
+    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+    let mut by_item = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate() {
+        removed.extend(step.removes());
+        if step.verb == Some(Verb::Install) {
+            for &item in draft.installs(step, &removed).iter() {
+                by_item.entry(item).or_insert((at, at)).1 = at;
             }
         }
-        Self(by_item)
     }
-
-    pub(super) fn first(&self, item: ItemId) -> Option<usize> {
-        self.0.get(&item).map(|(first, _)| *first)
-    }
-
-    pub(super) fn last(&self, item: ItemId) -> Option<usize> {
-        self.0.get(&item).map(|(_, last)| *last)
-    }
+    by_item
 }
 
 /// Checks the selections by the words of the manifest. If a group may be named by an alias, the

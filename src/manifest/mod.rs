@@ -190,12 +190,9 @@ pub struct Step {
     arguments: Option<String>,
     /// Directory below `Programs` of such a package; named like the file if there is none.
     program: Option<FileName>,
-    /// Place of `others = true`.
-    #[serde(
-        serialize_with = "meaning::yes",
-        skip_serializing_if = "Option::is_none"
-    )]
-    others: Option<Span>,
+    /// Always `true`, if it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<Placed<bool>>,
     /// Target of a copy.
     to: Option<CopyTarget>,
     /// Parameters by procedure; they take precedence over stored ones.
@@ -209,7 +206,6 @@ pub struct Step {
     #[serde(serialize_with = "meaning::text_or_none")]
     on: Option<Name<RoleId>>,
     /// Only servers of this platform, such as `x64`.
-    #[serde(serialize_with = "meaning::text_or_none")]
     platform: Option<Placed<String>>,
     /// Reason why its operations cannot be rolled back.
     irreversible: Option<String>,

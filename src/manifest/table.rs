@@ -186,7 +186,8 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
         // Together with `files` it has its finding already.
-        let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else {
+        let Some(Placed { span, .. }) = step.others.clone().filter(|_| step.files.is_empty())
+        else {
             continue;
         };
         if let Some(first) = first {
@@ -196,18 +197,16 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
                 .help("name the files of one of the two steps");
             continue;
         }
-        first = Some(reader.source.line(span.start));
+        let line = reader.source.line(span.start);
+        first = Some(line);
         for (at, row) in table.rows.iter_mut().enumerate() {
             if !row.is_used && row.unused.is_none() {
                 row.is_used = true;
-                let file = Placed {
-                    value: row.name.value.clone(),
-                    span: span.clone(),
-                };
-                let id = Some(RowId(at));
                 step.files.push(Name {
-                    id,
-                    ..Name::new(file, reader.source)
+                    text: row.name.value.clone(),
+                    line,
+                    span: span.clone(),
+                    id: Some(RowId(at)),
                 });
             }
         }

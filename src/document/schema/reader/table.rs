@@ -1,16 +1,19 @@
 //! Table of a document, with its shape.
 
+use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::document::diagnostics::findings::Span;
 use crate::document::schema::shape::{KeyKind, Rule, Shape};
 
-/// Value with its place in the document.
-#[derive(Debug, Clone)]
+/// Value with its place in the document. It is serialized without the place.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
 pub struct Placed<T> {
     pub value: T,
     /// Place of the value.
+    #[serde(skip)]
     pub span: Span,
 }
 

@@ -105,16 +105,16 @@ impl Reader<'_> {
         self.typed(table, key, DeValue::as_bool)
     }
 
-    /// Reads a boolean that may only be true, and returns its place.
-    pub fn yes(&mut self, table: &Table<'_>, key: &str) -> Option<Span> {
+    /// Reads a boolean that may only be true.
+    pub fn yes(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
         let flag = self.flag(table, key)?;
-        if flag.value {
-            return Some(flag.span);
+        if !flag.value {
+            let message = format!("`{key} = false` has no effect");
+            self.report(Code::InvalidValue, &flag.span, message)
+                .help("remove the key");
+            return None;
         }
-        let message = format!("`{key} = false` has no effect");
-        self.report(Code::InvalidValue, &flag.span, message)
-            .help("remove the key");
-        None
+        Some(flag)
     }
 
     /// Reads a whole number, from zero up to the largest that the key may have.
