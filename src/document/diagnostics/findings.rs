@@ -68,19 +68,12 @@ impl Finding {
 
     /// Returns the finding as plain text, for output formats without drawings.
     pub fn plain_text(&self) -> String {
-        let mut lines = vec![Escaped(&self.message).to_string()];
-        lines.extend(self.label.iter().map(|label| Escaped(label).to_string()));
-        lines.extend(
-            self.notes
-                .iter()
-                .map(|note| format!("note: {}", Escaped(note))),
-        );
-        lines.extend(
-            self.help
-                .iter()
-                .map(|help| format!("help: {}", Escaped(help))),
-        );
-        lines.join("\n")
+        let mut lines = vec![self.message.clone()];
+        lines.extend(self.label.clone());
+        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
+        lines.extend(self.help.iter().map(|help| format!("help: {help}")));
+        let lines = lines.iter().map(|line| Escaped(line).to_string());
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Sets the text at the carets.

@@ -38,7 +38,11 @@ pub(super) fn masked(text: &str, declared: &[String]) -> Option<String> {
     if declared.is_empty() && !is_secret_name(text) {
         return None;
     }
-    let mut scan = SecretScan::new(text);
+    let mut scan = SecretScan {
+        text,
+        declared: listed_in_secret(text),
+        ..SecretScan::default()
+    };
     scan.declared
         .extend(declared.iter().map(|name| name.to_lowercase()));
     for token in toml_parser::Source::new(text).lex() {
@@ -93,9 +97,10 @@ fn listed_in_secret(text: &str) -> BTreeSet<String> {
 }
 
 /// Meaning of the values in a table, in a list, or after a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Values {
     /// Values that are secret if their names are.
+    #[default]
     Named,
     /// Values that belong to a secret.
     Secret,
@@ -104,6 +109,7 @@ enum Values {
 }
 
 /// Walk over the tokens of a text.
+#[derive(Default)]
 struct SecretScan<'t> {
     text: &'t str,
     /// Names in lower case that are secret besides those that say it.
@@ -126,22 +132,6 @@ struct SecretScan<'t> {
 }
 
 impl<'t> SecretScan<'t> {
-    fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            declared: listed_in_secret(text),
-            found: Vec::new(),
-            below_header: Values::Named,
-            open: Vec::new(),
-            value: None,
-            names: Vec::new(),
-            is_named_secret: false,
-            is_after_dot: false,
-            is_in_header: false,
-            done: 0,
-        }
-    }
-
     fn visit(&mut self, kind: TokenKind, span: Span) {
         match kind {
             TokenKind::Whitespace | TokenKind::Eof => return,
