@@ -175,7 +175,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
     fn alias(&mut self, name: &Name<GroupId>) {
         let path = name.id.map(|id| &self.site[id].path);
         if let Some(path) = path.filter(|path| path.case_folded() != CaseFolded::of(&name.text)) {
-            let message = format!("`{}` is an alias of `{path}`", name.text);
+            let message = format!("`{name}` is an alias of `{path}`");
             self.reader
                 .report(Code::GroupByAlias, &name.span, message)
                 .help("there is nothing to do");
@@ -190,7 +190,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             .iter()
             .all(|item| self.site[*item].is_procedure())
         {
-            let message = format!("the group `{}` holds no items", name.text);
+            let message = format!("the group `{name}` holds no items");
             self.reader
                 .report(Code::NoTargets, &name.span, message)
                 .help("to run its procedures, name them in an `initialize` step");
@@ -297,8 +297,8 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             let message = match same_name(&first.text, &name.text) {
                 // A word that is twice in one list is reported when the list is read.
                 true if first_list == list => continue,
-                true => format!("{} names `{}` twice", step.quoted_name(), name.text),
-                false => format!("`{}` and `{}` are the same", first.text, name.text),
+                true => format!("{} names `{name}` twice", step.quoted_name()),
+                false => format!("`{first}` and `{name}` are the same"),
             };
             self.reader
                 .report(Code::NamedTwice, &name.span, message)
@@ -413,10 +413,8 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 more.retain(|item| !self.site[*item].is_procedure() && !removed.contains(item));
                 if !more.is_empty() {
                     let names = some_of(self.names(more).into_iter());
-                    let message = format!(
-                        "`{}` also holds {names}, which no earlier step removed",
-                        name.text
-                    );
+                    let message =
+                        format!("`{name}` also holds {names}, which no earlier step removed");
                     self.reader.report(Code::WiderGroup, &name.span, message).help("the step installs only the removed items; `--include-missing` adds the others");
                 }
             }

@@ -1,6 +1,8 @@
 //! A manifest as far as it could be read, every value with its span. A value that is missing or
 //! could not be read is `None` and has its finding already, so the checks skip it.
 
+use std::fmt;
+
 use super::lookup::NameSummary;
 use super::*;
 use crate::document::{Source, brief};
@@ -79,6 +81,12 @@ pub(super) struct FileNames {
     pub(super) listed: BTreeSet<CaseFolded>,
     /// Names of the rows that steps copy or run, in the document's order.
     pub(super) deployed: Vec<PayloadPath>,
+}
+
+impl<Id, T: fmt::Display> fmt::Display for Name<Id, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
 }
 
 impl<Id, T> Name<Id, T> {

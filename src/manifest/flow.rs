@@ -196,10 +196,8 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
             (Some(Verb::Install), Some(reference)) => {
                 if let Some(first) = reinstalled.insert(CaseFolded::of(&reference.text), at) {
                     let first = draft.steps[first].reference();
-                    let message = format!(
-                        "{first} already installs the items that `{}` removed",
-                        reference.text
-                    );
+                    let message =
+                        format!("{first} already installs the items that `{reference}` removed");
                     reader
                         .report(Code::ReinstalledTwice, &reference.span, message)
                         .help("name another `uninstall` step, or remove one of the two steps");
@@ -225,7 +223,7 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                         && by != at
                     {
                         let by = draft.steps[by].reference();
-                        let message = format!("{by} already removes `{}`", item.text);
+                        let message = format!("{by} already removes `{item}`");
                         reader
                             .report(Code::RemovedTwice, &item.span, message)
                             .help("remove it from one of the two steps");

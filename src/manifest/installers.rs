@@ -48,8 +48,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
                 Some(first) => (
                     Code::CopiedTooLate,
                     format!(
-                        "`{}` is copied to the share only after {} installs {names} from it",
-                        file.text,
+                        "`{file}` is copied to the share only after {} installs {names} from it",
                         draft.steps[first].reference()
                     ),
                     "move the `copy` step above that step",
@@ -57,8 +56,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
                 None => (
                     Code::InstallerNotInstalled,
                     format!(
-                        "`{}` is copied to the share, but no later step installs {names} from it",
-                        file.text
+                        "`{file}` is copied to the share, but no later step installs {names} from it"
                     ),
                     "add the item to an `uninstall` and an `install` step, or do not copy the file",
                 ),
@@ -90,9 +88,8 @@ fn unused_installer(
     });
     let near = reader.nearest(file.text.file_name().as_str(), installers);
     let message = format!(
-        "no item of `{}` is installed from `{}`",
-        brief(&deployment.name),
-        file.text
+        "no item of `{}` is installed from `{file}`",
+        brief(&deployment.name)
     );
     reader
         .report(Code::InstallerOfNoItem, &file.span, message)

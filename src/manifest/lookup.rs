@@ -89,12 +89,11 @@ fn set<'n, Id: 'n>(
 
 fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
     let of_item = |item: ItemId| {
-        let item = &site[item];
-        let needs = match &item.kind {
+        let needs = match &site[item].kind {
             ItemKind::Procedure { needs, .. } => needs.len(),
             ItemKind::Component { .. } => 0,
         };
-        1 + item.requires.len() + needs
+        1 + site[item].requires.len() + needs
     };
     // A group comes after its parent in the list.
     let mut below: Vec<usize> = vec![0; site.groups.len()];
@@ -105,10 +104,13 @@ fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
     }
     let (mut all, mut removed) = (0, 0);
     steps.iter().position(|step| {
-        let groups = step.groups.iter().filter_map(|group| group.id);
-        let groups = groups.map(|group| below[group.0]);
-        let items = step.named_items().filter_map(|name| name.id);
-        let chosen: usize = groups.chain(items.map(of_item)).sum();
+        let mut chosen = 0;
+        for group in step.groups.iter().filter_map(|group| group.id) {
+            chosen += below[group.0];
+        }
+        for item in step.named_items().filter_map(|name| name.id) {
+            chosen += of_item(item);
+        }
         removed += chosen;
         all += chosen;
         if step.platform.is_some() {

@@ -62,9 +62,8 @@ impl GivenManifests<'_, '_, '_> {
                 continue;
             }
             let message = format!(
-                "`{}` is also a manifest of {} revision {revision}",
-                self.given[other].0.name(),
-                kb.value
+                "`{}` is also a manifest of {kb} revision {revision}",
+                self.given[other].0.name()
             );
             let findings = &mut self.given[at].1;
             let finding = findings.add(Code::SameRollup, kb.span.clone(), message);
@@ -144,9 +143,8 @@ impl GivenManifests<'_, '_, '_> {
                 }
                 let missing: Vec<_> = missing.iter().map(Kb::to_string).collect();
                 let message = format!(
-                    "`includes` lacks {}, included by {}",
-                    missing.join(", "),
-                    included.value
+                    "`includes` lacks {}, included by {included}",
+                    missing.join(", ")
                 );
                 self.given[at]
                     .1

@@ -62,7 +62,7 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
                 against::report(reader, &file.problem(fault), None);
             } else if first != at {
                 let first = draft.steps[first].reference();
-                let message = format!("{first} already copies `{}` there", file.text);
+                let message = format!("{first} already copies `{file}` there");
                 reader
                     .report(Code::CopiedTwice, &file.span, message)
                     .help("remove it from one of the two steps");
@@ -112,7 +112,7 @@ fn without_undo(reader: &mut Reader<'_>, draft: &Draft) {
                 .iter()
                 .find(|file| file.text.has_extension(OPAQUE))
             {
-                Some(file) => format!("`{}`", file.text),
+                Some(file) => format!("`{file}`"),
                 None => continue,
             },
             _ => continue,

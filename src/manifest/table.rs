@@ -40,10 +40,7 @@ fn index_rows(reader: &mut Reader<'_>, table: &mut TableDraft) -> RowsByName {
             continue;
         }
         let line = reader.source.line(table.rows[first].name.span.start);
-        let message = format!(
-            "two rows have the name `{}`; the first is on line {line}",
-            name.value
-        );
+        let message = format!("two rows have the name `{name}`; the first is on line {line}");
         reader
             .report(Code::DuplicateName, &name.span, message)
             .help("remove or rename one of them; case does not count");
@@ -105,7 +102,7 @@ fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
             let row = &mut table.rows[row];
             let listed = &row.name.value;
             if *listed != file.text && !row.is_used {
-                let message = format!("the file table spells `{}` as `{listed}`", file.text);
+                let message = format!("the file table spells `{file}` as `{listed}`");
                 reader
                     .report(Code::CaseDiffers, &file.span, message)
                     .label("case does not count");
@@ -263,7 +260,7 @@ fn match_pins(reader: &mut Reader<'_>, table: &mut TableDraft, by_name: &RowsByN
             None => unlisted.push(name),
         }
         if !seen.insert(case_folded) {
-            let message = format!("`{}` is pinned twice", name.value);
+            let message = format!("`{name}` is pinned twice");
             reader
                 .report(Code::DuplicateName, &name.span, message)
                 .help("remove one of the pins; case does not count");
@@ -276,7 +273,7 @@ fn match_pins(reader: &mut Reader<'_>, table: &mut TableDraft, by_name: &RowsByN
         let open = table.rows.iter().filter(|row| !row.is_pinned);
         let names = open.map(|row| row.name.value.as_str());
         let near = reader.nearest(name.value.as_str(), names);
-        let message = format!("`{}` is pinned, but is not in the file table", name.value);
+        let message = format!("`{name}` is pinned, but is not in the file table");
         reader
             .report(Code::PinWithoutRow, &name.span, message)
             .did_you_mean(near)
@@ -288,10 +285,7 @@ fn check_size(reader: &mut Reader<'_>, row: &RowDraft) {
     let name = &row.name.value;
     match &row.size {
         Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
-            let message = format!(
-                "`{name}` has {} bytes, which is not a multiple of {SECTOR}",
-                size.value
-            );
+            let message = format!("`{name}` has {size} bytes, which is not a multiple of {SECTOR}");
             reader
                 .report(Code::UnlikelyMsiSize, &size.span, message)
                 .help("compare the size with the article");
@@ -323,20 +317,15 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
         .collect();
     let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();
     if late.len() > 1 && late.len() == dated.len() {
-        let message = format!(
-            "`released` is {}, before the date of every file",
-            released.value
-        );
+        let message = format!("`released` is {released}, before the date of every file");
         reader
             .report(Code::DateOrder, &released.span, message)
             .help("compare the day with the article");
         return;
     }
     for (name, time) in late {
-        let message = format!(
-            "`{name}` is newer than the rollup, which was released on {}",
-            released.value
-        );
+        let message =
+            format!("`{name}` is newer than the rollup, which was released on {released}");
         reader
             .report(Code::DateOrder, &time.span, message)
             .help("compare the date with the article");
@@ -363,8 +352,8 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, by_name: &RowsByName) 
         }
         let (row, other) = (&table.rows[row], &table.rows[other]);
         let message = format!(
-            "`{}` and `{}` have the same pinned hash",
-            name.value, other.name.value
+            "`{name}` and `{}` have the same pinned hash",
+            other.name.value
         );
         let finding = reader.report(Code::SamePin, &name.span, message);
         if let (Some(size), Some(their)) = (&row.size, &other.size)

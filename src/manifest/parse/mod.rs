@@ -271,10 +271,7 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
         && reviewed.value < released.value
     {
-        let message = format!(
-            "`reviewed` is {}, before the release on {}",
-            reviewed.value, released.value
-        );
+        let message = format!("`reviewed` is {reviewed}, before the release on {released}");
         reader
             .report(Code::DateOrder, &reviewed.span, message)
             .help("compare both days with the article");
@@ -294,7 +291,7 @@ fn id(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<String>> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_only_dots = id.value.chars().all(|c| c == '.');
     if id.value.starts_with('-') || is_only_dots || !id.value.chars().all(allowed) {
-        let message = format!("`{}` is not an id", id.value);
+        let message = format!("`{id}` is not an id");
         reader
             .report(Code::InvalidValue, &id.span, message)
             .help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");

@@ -169,7 +169,7 @@ fn check_range<T: Ord + std::fmt::Display>(
     if let (Some(min), Some(max)) = (min, max)
         && min.value > max.value
     {
-        let message = format!("nothing is from {} to {}", min.value, max.value);
+        let message = format!("nothing is from {min} to {max}");
         reader
             .report(Code::NeverHolds, &max.span, message)
             .help("`min` is the lower limit, and `max` the higher one");
@@ -202,7 +202,7 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
                 }
             }
             Some(Condition::Confirm { id, .. }) if !ids.insert(CaseFolded::of(&id.value)) => {
-                let message = format!("two prerequisites have the id `{}`", id.value);
+                let message = format!("two prerequisites have the id `{id}`");
                 report_duplicate(reader, &id.span, message);
             }
             Some(Condition::Confirm { .. }) | None => {}

@@ -166,7 +166,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             return None;
         }
         let near = reader.nearest(&action.value, actions());
-        let message = format!("`{}` is not an action", action.value);
+        let message = format!("`{action}` is not an action");
         reader
             .report(Code::InvalidValue, &action.span, message)
             .did_you_mean(near)
@@ -206,7 +206,7 @@ fn not_packages(reader: &mut Reader<'_>, step: &Step, extensions: &[&str]) {
         if !file.text.has_extension(extensions) {
             let listed = listed_extensions(extensions);
             let help = format!("`run` takes {listed}; describe any other task in a `manual` step");
-            let message = format!("`{}` is not a package that `run` takes", file.text);
+            let message = format!("`{file}` is not a package that `run` takes");
             reader
                 .report(Code::NotAPackage, &file.span, message)
                 .help(help);
@@ -312,7 +312,7 @@ fn unique<'t>(
     let mut seen = BTreeSet::new();
     for text in texts {
         if !seen.insert(CaseFolded::of(&text.value)) {
-            let message = format!("`{}` lists `{}` twice", brief(key), text.value);
+            let message = format!("`{}` lists `{text}` twice", brief(key));
             report_duplicate(reader, &text.span, message);
         }
     }
@@ -351,10 +351,8 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step) -> Option<CopyTar
         return Some(CopyTarget::Share);
     }
     if !on_servers {
-        let message = format!(
-            "`{}` is a directory on servers, but the step does not name their role",
-            to.value
-        );
+        let message =
+            format!("`{to}` is a directory on servers, but the step does not name their role");
         reader
             .report(Code::MissingKey, &to.span, message)
             .did_you_mean(nearest(&to.value, std::iter::once("share")))

@@ -93,7 +93,7 @@ impl Reader<'_> {
     }
 
     fn report_unknown(&mut self, table: &Table<'_>, key: &Placed<&str>) -> &mut Finding {
-        let message = format!("{} has no key `{}`", table.shape.title, key.value);
+        let message = format!("{} has no key `{key}`", table.shape.title);
         self.report(Code::UnknownKey, &key.span, message)
     }
 
@@ -185,7 +185,7 @@ impl Reader<'_> {
         let Some(place) = self.right_place(table, key) else {
             return false;
         };
-        let message = format!("`{}` is in {}", key.value, table.shape.title);
+        let message = format!("`{key}` is in {}", table.shape.title);
         self.report(Code::MisplacedKey, &key.span, message)
             .label(place);
         true

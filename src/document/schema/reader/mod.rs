@@ -125,7 +125,7 @@ impl Reader<'_> {
         let Some(schema) = schema.filter(|schema| schema.value != known) else {
             return true;
         };
-        let message = format!("schema {} is unknown", schema.value);
+        let message = format!("schema {schema} is unknown");
         let help =
             format!("this version of rollup supports schema {known}; a newer one may support it");
         self.report(Code::Schema, &schema.span, message)

@@ -1,5 +1,7 @@
 //! Table of a document, with its shape.
 
+use std::fmt;
+
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,6 +17,12 @@ pub struct Placed<T> {
     /// Place of the value.
     #[serde(skip)]
     pub span: Span,
+}
+
+impl<T: fmt::Display> fmt::Display for Placed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
 }
 
 impl Placed<&str> {
