@@ -237,16 +237,19 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             return;
         };
         let is_service = matches!(step.verb, Some(Verb::Service(_)));
-        let service = step.service.as_ref().filter(|_| is_service);
-        let service = service.and_then(|name| {
-            // A nested step has no `on` of its own to point at.
-            let span = if step.within.is_some() {
-                &name.span
-            } else {
-                &on.span
-            };
-            Some((&name.text, span, self.site[name.id?].on))
-        });
+        let service = step
+            .service
+            .as_ref()
+            .filter(|_| is_service)
+            .and_then(|name| {
+                // A nested step has no `on` of its own to point at.
+                let span = if step.within.is_some() {
+                    &name.span
+                } else {
+                    &on.span
+                };
+                Some((&name.text, span, self.site[name.id?].on))
+            });
         let items = step
             .named_items()
             .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
@@ -449,9 +452,13 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             }
         }
         for (role, (at, items)) in replaced {
-            let services = self.site.services.iter();
-            let services = services.filter(|service| service.on == role);
-            let services: Vec<&str> = services.map(|service| service.name.as_str()).collect();
+            let services: Vec<&str> = self
+                .site
+                .services
+                .iter()
+                .filter(|service| service.on == role)
+                .map(|service| service.name.as_str())
+                .collect();
             if services.is_empty() {
                 continue;
             }

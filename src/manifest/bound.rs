@@ -400,8 +400,10 @@ impl Binder<'_> {
     /// Returns an `each-server` step for which no server is online.
     fn without_server(&self, steps: &[Step], outer: &Step) -> BoundStep {
         let nested = outer.steps.iter().filter_map(|nested| nested.id);
-        let nested = nested.map(|nested| &steps[nested.0]);
-        let mut roles: BTreeSet<_> = nested.flat_map(|step| self.roles(step, None)).collect();
+        let mut roles: BTreeSet<_> = nested
+            .map(|nested| &steps[nested.0])
+            .flat_map(|step| self.roles(step, None))
+            .collect();
         roles.extend(outer.on.as_ref().and_then(|on| on.id));
         BoundStep {
             id: outer.id.clone(),
@@ -534,8 +536,11 @@ impl Binder<'_> {
         for name in step.named_items() {
             selected.insert(name.id?, (name.line, false));
         }
-        let servers = scope.on.as_ref().map(|on| &on.servers);
-        let on: Option<BTreeSet<ServerId>> = servers.map(|on| on.iter().copied().collect());
+        let on: Option<BTreeSet<ServerId>> = scope
+            .on
+            .as_ref()
+            .map(|on| &on.servers)
+            .map(|on| on.iter().copied().collect());
         let is_meant = |server: ServerId| match &on {
             Some(on) => on.contains(&server),
             None => self.has_platform(server, scope.platform),
@@ -586,9 +591,12 @@ impl Binder<'_> {
 
     /// Returns the roles of everything that a step names; `on` is the role of its servers.
     fn roles(&self, step: &Step, on: Option<RoleId>) -> BTreeSet<RoleId> {
-        let groups = step.groups.iter().filter_map(|group| group.id);
-        let below = groups.flat_map(|group| self.site.items_below(group));
-        let items = below.chain(step.named_items().filter_map(|name| name.id));
+        let items = step
+            .groups
+            .iter()
+            .filter_map(|group| group.id)
+            .flat_map(|group| self.site.items_below(group))
+            .chain(step.named_items().filter_map(|name| name.id));
         let items = items.filter_map(|item| self.site[item].on);
         let service = step.service.as_ref().and_then(|service| service.id);
         let service = service.map(|service| self.site[service].on);

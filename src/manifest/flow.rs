@@ -121,8 +121,10 @@ impl Words {
 
     /// Returns whether every whole group is named by a step, or above a group that it names.
     fn all_groups_are_above(&self, step: &Step) -> bool {
-        let groups = step.items.iter().map(|members| &members.group);
-        let above: BTreeSet<_> = groups
+        let above: BTreeSet<_> = step
+            .items
+            .iter()
+            .map(|members| &members.group)
             .chain(&step.groups)
             .flat_map(|path| path_and_parents(&path.text))
             .collect();
@@ -134,8 +136,11 @@ impl Words {
         let is_left_out = |group: &Name<GroupId>| {
             !path_and_parents(&group.text).any(|path| self.groups.contains(&path))
         };
-        let groups = step.groups.iter().filter(|group| is_left_out(group));
-        let groups = groups.map(|group| group.text.as_str());
+        let groups = step
+            .groups
+            .iter()
+            .filter(|group| is_left_out(group))
+            .map(|group| group.text.as_str());
         let members = step
             .items
             .iter()
@@ -144,8 +149,7 @@ impl Words {
         let items = members
             .flat_map(|members| &members.names)
             .filter(|name| seen.insert(CaseFolded::of(&name.text)));
-        let items = items.map(|name| name.text.as_str());
-        items.chain(groups).collect()
+        items.map(|name| name.text.as_str()).chain(groups).collect()
     }
 }
 

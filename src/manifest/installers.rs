@@ -70,8 +70,9 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<CaseFolded, Vec<Item
     let mut from: BTreeMap<CaseFolded, Vec<ItemId>> = BTreeMap::new();
     for (at, item) in deployment.items.iter().enumerate() {
         if let ItemKind::Component { installer, .. } = &item.kind {
-            let items = from.entry(installer.case_folded()).or_default();
-            items.push(ItemId(at));
+            from.entry(installer.case_folded())
+                .or_default()
+                .push(ItemId(at));
         }
     }
     from

@@ -133,10 +133,13 @@ impl Step {
     }
 
     fn selection(&self, site: &Description) -> BTreeSet<ItemId> {
-        let groups = self.groups.iter().filter_map(|group| group.id);
-        let below = groups.flat_map(|group| site.items_below(group));
-        let named = self.named_items().filter_map(|name| name.id);
-        named
+        let below = self
+            .groups
+            .iter()
+            .filter_map(|group| group.id)
+            .flat_map(|group| site.items_below(group));
+        self.named_items()
+            .filter_map(|name| name.id)
             .chain(below)
             .filter(|item| !site[*item].is_procedure())
             .collect()
@@ -155,8 +158,12 @@ impl Step {
 impl Draft {
     /// Returns the steps by their ids; of two with the same id the first.
     pub(super) fn steps_by_id(&self) -> BTreeMap<CaseFolded, usize> {
-        let steps = self.steps.iter().enumerate().rev();
-        let steps = steps.filter(|(_, step)| !step.id.is_empty());
+        let steps = self
+            .steps
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, step)| !step.id.is_empty());
         steps
             .map(|(at, step)| (CaseFolded::of(&step.id), at))
             .collect()

@@ -333,8 +333,11 @@ fn numbers(text: &str) -> String {
     let numbers = text
         .split(['.', ' '])
         .map(|number| number.trim_start_matches('0'));
-    let joined = numbers.collect::<Vec<_>>().join(".");
-    joined.trim_end_matches('.').to_owned()
+    numbers
+        .collect::<Vec<_>>()
+        .join(".")
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 /// Returns the same text for all spellings of a condition.

@@ -446,8 +446,10 @@ impl<'m> FileTable<'m> {
                 self.opaque.insert(name.clone());
             }
             Some(Verb::Run) => {
-                let features = self.run.entry(name.clone()).or_default();
-                features.extend(step.features.iter().cloned());
+                self.run
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(step.features.iter().cloned());
             }
             Some(Verb::Copy | Verb::Manual) => {}
             _ => return,

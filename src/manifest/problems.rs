@@ -596,12 +596,13 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
     }
 
     fn removed_group(&mut self, name: &Name<GroupId>) {
-        let below = name.id.map(|id| self.site.items_below(id));
-        let below = below.iter().flatten().map(|item| &self.site[*item]);
-        let fixed: Vec<&str> = below
-            .filter(|item| is_fixed(item))
-            .map(|item| item.name.as_str())
-            .collect();
+        let Some(group) = name.id else { return };
+        let mut fixed = Vec::new();
+        for item in self.site.items_below(group) {
+            if is_fixed(&self.site[item]) {
+                fixed.push(self.site[item].name.as_str());
+            }
+        }
         if !fixed.is_empty() {
             let items = some_of(fixed.into_iter());
             self.add(name, |group| Fault::HoldsNotRemovable { group, items });

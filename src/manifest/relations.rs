@@ -123,8 +123,12 @@ impl GivenManifests<'_, '_, '_> {
     fn omitted_inclusions(&mut self) {
         let mut visits_left = MAX_VISITS;
         for (at, rollup) in self.rollups.iter().enumerate() {
-            let listed = rollup.includes.iter().chain(&rollup.kb);
-            let mut known: BTreeSet<Kb> = listed.map(|kb| kb.value).collect();
+            let mut known: BTreeSet<Kb> = rollup
+                .includes
+                .iter()
+                .chain(&rollup.kb)
+                .map(|kb| kb.value)
+                .collect();
             for included in rollup.other_includes() {
                 let mut missing = BTreeSet::new();
                 let mut next = vec![included.value];
@@ -211,8 +215,11 @@ impl GivenManifests<'_, '_, '_> {
 
     /// Returns the index of the newest revision of a rollup; of two equal ones the first.
     fn newest_of(&self, kb: Kb) -> Option<usize> {
-        let revisions = self.revisions_of(kb).iter().rev().copied();
-        revisions.max_by_key(|&at| self.rollups[at].revision())
+        self.revisions_of(kb)
+            .iter()
+            .rev()
+            .copied()
+            .max_by_key(|&at| self.rollups[at].revision())
     }
 }
 

@@ -270,8 +270,11 @@ fn match_pins(reader: &mut Reader<'_>, table: &mut TableDraft, by_name: &RowsByN
         return;
     }
     for name in unlisted {
-        let open = table.rows.iter().filter(|row| !row.is_pinned);
-        let names = open.map(|row| row.name.value.as_str());
+        let names = table
+            .rows
+            .iter()
+            .filter(|row| !row.is_pinned)
+            .map(|row| row.name.value.as_str());
         let near = reader.nearest(name.value.as_str(), names);
         let message = format!("`{name}` is pinned, but is not in the file table");
         reader

@@ -202,9 +202,12 @@ impl Comparison<'_> {
     /// Reports the files that the manifest does not name: those of a table or a list are missing,
     /// and others may be.
     fn files(&self, findings: &mut Findings) {
-        let rows = self.table.rows.iter();
-        let rows: BTreeSet<CaseFolded> =
-            rows.map(|row| row.name.file_name().case_folded()).collect();
+        let rows: BTreeSet<CaseFolded> = self
+            .table
+            .rows
+            .iter()
+            .map(|row| row.name.file_name().case_folded())
+            .collect();
         let mut seen = BTreeSet::new();
         let mut others = Vec::new();
         for file in &self.article.mentions.files {

@@ -59,8 +59,8 @@ pub fn kind_of(source: &Source) -> Option<DocumentKind> {
         return None;
     }
     let resembles = |of: &[&'static str]| {
-        let mut keys = keys.iter();
-        keys.any(|key| nearest(key, of.iter().copied()).is_some())
+        keys.iter()
+            .any(|key| nearest(key, of.iter().copied()).is_some())
     };
     if resembles(&MANIFEST_KEYS) {
         Some(DocumentKind::Manifest)

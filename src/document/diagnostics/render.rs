@@ -84,8 +84,10 @@ impl Findings {
         let sorted = self.sorted();
         let mut groups: BTreeMap<(Code, Severity), Vec<usize>> = BTreeMap::new();
         for (at, finding) in sorted.iter().enumerate() {
-            let group = groups.entry((finding.code, finding.level)).or_default();
-            group.push(at);
+            groups
+                .entry((finding.code, finding.level))
+                .or_default()
+                .push(at);
         }
         let mut parts = vec![String::new(); sorted.len()];
         for ((code, level), group) in groups {

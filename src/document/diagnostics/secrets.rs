@@ -84,8 +84,10 @@ fn listed_in_secret(text: &str) -> BTreeSet<String> {
         if at < done {
             continue;
         }
-        let rest = text[at + key.len()..].trim_start();
-        let list = rest.strip_prefix('=').map(str::trim_start);
+        let list = text[at + key.len()..]
+            .trim_start()
+            .strip_prefix('=')
+            .map(str::trim_start);
         if let Some(list) = list.and_then(|list| list.strip_prefix('[')) {
             let list = &list[..list.find(']').unwrap_or(list.len())];
             done = at + list.len();
@@ -261,8 +263,9 @@ impl<'t> SecretScan<'t> {
     fn comment(&mut self, span: Span) {
         let comment = &self.text[span.clone()];
         for (at, sign) in comment.match_indices(['=', ':']) {
-            let before = comment[..at].trim_end().trim_end_matches(['"', '\'']);
-            let name = before
+            let name = comment[..at]
+                .trim_end()
+                .trim_end_matches(['"', '\''])
                 .rsplit([' ', '\t', '#', '{', ',', '.', '"', '\'', '=', ':'])
                 .next();
             if name.is_some_and(|name| self.is_secret(name)) {

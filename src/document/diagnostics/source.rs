@@ -74,8 +74,9 @@ impl Source {
     /// Returns what a file is whose signature is that of another format: `a ZIP archive`.
     pub fn binary_format(&self) -> Option<&'static str> {
         let fault = self.fault.as_ref()?;
-        let known = SIGNATURES.iter().map(|(_, format)| *format);
-        known
+        SIGNATURES
+            .iter()
+            .map(|(_, format)| *format)
             .into_iter()
             .find(|format| fault.code == Code::OtherFormat && fault.message.contains(format))
     }
@@ -208,9 +209,10 @@ fn decoded(bytes: Vec<u8>) -> Result<String, (String, Finding)> {
 
 /// Returns the format that the signature of a file says.
 fn format_of(bytes: &[u8]) -> Option<&'static str> {
-    let mut known = SIGNATURES.iter();
-    let known = known.find(|(signature, _)| bytes.starts_with(signature));
-    known.map(|(_, format)| *format)
+    SIGNATURES
+        .iter()
+        .find(|(signature, _)| bytes.starts_with(signature))
+        .map(|(_, format)| *format)
 }
 
 fn unreadable(text: &str) -> Option<Finding> {

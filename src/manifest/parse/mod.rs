@@ -91,8 +91,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
 
 /// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
-    let rollup = read(source, &MANIFEST, &mut Findings::default(), rollup);
-    rollup.unwrap_or_default()
+    read(source, &MANIFEST, &mut Findings::default(), rollup).unwrap_or_default()
 }
 
 /// Reads only the names in the file table of a manifest and their use by the steps, regardless of
