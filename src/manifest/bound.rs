@@ -217,6 +217,13 @@ pub enum CopyPlace {
     Servers(RoleServers, Option<RelPath>),
 }
 
+impl<Id: Copy, T> Name<Id, T> {
+    /// Returns the object of a name that was looked up, and has no problem.
+    fn known(&self) -> Id {
+        self.id.expect("a name without a problem has an id")
+    }
+}
+
 impl Manifest {
     /// Binds a manifest to a deployment.
     ///
@@ -242,30 +249,25 @@ impl Manifest {
         if !found.is_empty() {
             return Err(found);
         }
-        Ok(BoundManifest::of(self, site).expect("names without problems have ids"))
+        Ok(BoundManifest::of(self, site))
     }
 }
 
 impl BoundManifest {
     /// Returns a manifest whose names were looked up in a deployment that has them all.
-    pub(super) fn of(manifest: Manifest, site: &Description) -> Option<Self> {
+    fn of(manifest: Manifest, site: &Description) -> Self {
         let binder = Binder {
             site,
             products: installed_products(site),
             ranks: ranks(site),
         };
-        let prerequisites = manifest
-            .prerequisites
-            .iter()
-            .map(|one| binder.condition(one));
-        let prerequisites = prerequisites.collect::<Option<_>>()?;
-        let steps = binder.steps(&manifest.steps)?;
-        Some(Self {
-            prerequisites,
-            steps,
+        let conditions = manifest.prerequisites.iter();
+        Self {
+            prerequisites: conditions.map(|one| binder.condition(one)).collect(),
+            steps: binder.steps(&manifest.steps),
             manifest,
             ranks: binder.ranks,
-        })
+        }
     }
 
     /// Returns the position of an item in the order of dependencies: an item comes after those that
@@ -311,53 +313,46 @@ struct Binder<'d> {
 }
 
 impl Binder<'_> {
-    fn condition(&self, prerequisite: &Prerequisite) -> Option<BoundCondition> {
-        Some(match &prerequisite.condition {
-            Condition::Site(condition) => BoundCondition::Site(self.site_condition(condition)?),
-            Condition::Any { any } => {
-                let any = any.iter().map(|condition| self.site_condition(condition));
-                BoundCondition::Any {
-                    line: prerequisite.line,
-                    alternatives: any.collect::<Option<_>>()?,
-                }
-            }
+    fn condition(&self, prerequisite: &Prerequisite) -> BoundCondition {
+        match &prerequisite.condition {
+            Condition::Site(condition) => BoundCondition::Site(self.site_condition(condition)),
+            Condition::Any { any } => BoundCondition::Any {
+                line: prerequisite.line,
+                alternatives: any.iter().map(|one| self.site_condition(one)).collect(),
+            },
             Condition::Confirm { id, question } => BoundCondition::Confirm {
                 id: id.value.clone(),
                 question: question.clone(),
             },
-        })
+        }
     }
 
-    fn site_condition(&self, condition: &SiteCondition) -> Option<BoundSiteCondition> {
+    fn site_condition(&self, condition: &SiteCondition) -> BoundSiteCondition {
         let subject = match &condition.subject {
-            ConditionSubject::Product { product, on } => BoundSubject::Product {
-                name: product.value.clone(),
-                installed: self.installed(&product.value),
-                on: match on {
-                    Some(role) => Some(self.role_servers(role.id?, None)),
-                    None => None,
-                },
-            },
+            ConditionSubject::Product { product, on } => {
+                let installed = self.products.get(&CaseFolded::of(&product.value));
+                let on = on
+                    .as_ref()
+                    .map(|role| self.role_servers(role.known(), None));
+                BoundSubject::Product {
+                    name: product.value.clone(),
+                    installed: installed.cloned().unwrap_or_default(),
+                    on,
+                }
+            }
             ConditionSubject::Item { item } => BoundSubject::Item {
                 name: item.text.clone(),
                 id: item.id,
             },
         };
-        Some(BoundSiteCondition {
+        BoundSiteCondition {
             subject,
             wanted: condition.wanted.clone(),
-        })
-    }
-
-    fn installed(&self, product: &str) -> BTreeMap<ServerId, InstalledProduct> {
-        self.products
-            .get(&CaseFolded::of(product))
-            .cloned()
-            .unwrap_or_default()
+        }
     }
 
     /// Binds all steps, those of an `each-server` step once for each server that is online.
-    fn steps(&self, steps: &[Step]) -> Option<Vec<BoundStep>> {
+    fn steps(&self, steps: &[Step]) -> Vec<BoundStep> {
         let mut bound = Vec::new();
         // Where each step is bound; a nested one, on the last server.
         let mut positions = BTreeMap::new();
@@ -365,15 +360,19 @@ impl Binder<'_> {
             if outer.within.is_some() {
                 continue;
             }
-            if outer.verb != Some(Verb::EachServer) {
-                positions.insert(at, BoundStepId(bound.len()));
-                bound.push(self.step(outer, &Scope::of(self, outer), &positions)?);
-                continue;
-            }
-            let on = Scope::of(self, outer).on?;
-            if on.servers.is_empty() {
-                bound.push(self.without_server(steps, outer));
-            }
+            let nested = outer.steps.iter().map(|nested| nested.known().0);
+            let scope = Scope::of(self, outer);
+            let on = match (outer.verb, &scope.on) {
+                (Some(Verb::EachServer), Some(on)) if !on.servers.is_empty() => on,
+                _ => {
+                    let mut step = self.step(outer, &scope, &positions);
+                    let nested = nested.flat_map(|nested| self.roles(&steps[nested], None));
+                    step.roles.extend(nested);
+                    positions.insert(at, BoundStepId(bound.len()));
+                    bound.push(step);
+                    continue;
+                }
+            };
             for &server in &on.servers {
                 let scope = Scope {
                     on: Some(RoleServers {
@@ -387,34 +386,13 @@ impl Binder<'_> {
                         server,
                     }),
                 };
-                for nested in &outer.steps {
-                    let StepId(nested) = nested.id?;
+                for nested in nested.clone() {
                     positions.insert(nested, BoundStepId(bound.len()));
-                    bound.push(self.step(&steps[nested], &scope, &positions)?);
+                    bound.push(self.step(&steps[nested], &scope, &positions));
                 }
             }
         }
-        Some(bound)
-    }
-
-    /// Returns an `each-server` step for which no server is online.
-    fn without_server(&self, steps: &[Step], outer: &Step) -> BoundStep {
-        let nested = outer.steps.iter().filter_map(|nested| nested.id);
-        let mut roles: BTreeSet<_> = nested
-            .map(|nested| &steps[nested.0])
-            .flat_map(|step| self.roles(step, None))
-            .collect();
-        roles.extend(outer.on.as_ref().and_then(|on| on.id));
-        BoundStep {
-            id: outer.id.clone(),
-            title: outer.shown_title(),
-            keyword: outer.keyword(),
-            line: outer.line,
-            roles,
-            irreversible: None,
-            within: None,
-            action: Action::NoServer,
-        }
+        bound
     }
 
     fn step(
@@ -422,13 +400,14 @@ impl Binder<'_> {
         step: &Step,
         scope: &Scope<'_>,
         positions: &BTreeMap<usize, BoundStepId>,
-    ) -> Option<BoundStep> {
+    ) -> BoundStep {
         let id = match &scope.within {
             Some(within) => format!("{}@{}", step.id, self.site[within.server].name),
             None => step.id.clone(),
         };
         let role = scope.on.as_ref().map(|on| on.role);
-        Some(BoundStep {
+        let action = self.action(step, scope, positions);
+        BoundStep {
             title: step.title.clone().unwrap_or_else(|| id.clone()),
             id,
             keyword: step.keyword(),
@@ -436,8 +415,8 @@ impl Binder<'_> {
             roles: self.roles(step, role),
             irreversible: step.irreversible.clone(),
             within: scope.within.clone(),
-            action: self.action(step, scope, positions)?,
-        })
+            action: action.expect("a checked step has the keys of its action"),
+        }
     }
 
     fn action(
@@ -448,16 +427,16 @@ impl Binder<'_> {
     ) -> Option<Action> {
         let Scope { on, platform, .. } = scope;
         Some(match step.verb? {
-            Verb::Uninstall => Action::Uninstall(self.targets(step, scope)?),
+            Verb::Uninstall => Action::Uninstall(self.targets(step, scope)),
             Verb::Install => match &step.removed_by {
                 Some(name) => Action::Reinstall {
-                    removed_by: *positions.get(&name.id?.0)?,
+                    removed_by: *positions.get(&name.known().0)?,
                     line: name.line,
                 },
-                None => Action::Install(self.targets(step, scope)?),
+                None => Action::Install(self.targets(step, scope)),
             },
             Verb::Copy => Action::Copy {
-                files: files(step)?,
+                files: files(step),
                 to: match step.to.as_ref()? {
                     CopyTarget::Share => CopyPlace::Share,
                     CopyTarget::Servers(directory) => {
@@ -466,7 +445,7 @@ impl Binder<'_> {
                 },
             },
             Verb::Run => Action::Run {
-                files: files(step)?,
+                files: files(step),
                 on: on.clone()?,
                 features: step.features.clone(),
                 opaque: OpaquePackage {
@@ -476,13 +455,13 @@ impl Binder<'_> {
                 },
             },
             Verb::Initialize => Action::Initialize(
-                self.targets(step, scope)?
+                self.targets(step, scope)
                     .into_iter()
                     .map(|target| self.procedure(step, target))
                     .collect(),
             ),
             Verb::Service(verb) => {
-                let service = step.service.as_ref()?.id?;
+                let service = step.service.as_ref()?.known();
                 let own = self.site[service].on;
                 let servers = match on {
                     None => self.role_servers(own, *platform).servers,
@@ -502,7 +481,7 @@ impl Binder<'_> {
                 instructions: step.instructions.clone()?,
                 undo: step.undo.clone(),
                 optional: step.optional,
-                files: files(step)?,
+                files: files(step),
                 on: on.clone(),
             },
             // Its nested steps are bound in its place.
@@ -523,18 +502,18 @@ impl Binder<'_> {
 
     /// Returns the instances that a step selects, each once, in the order of dependencies, then of
     /// the servers. Of a group, only the procedures are returned, or only the components.
-    fn targets(&self, step: &Step, scope: &Scope<'_>) -> Option<Vec<StepTarget>> {
+    fn targets(&self, step: &Step, scope: &Scope<'_>) -> Vec<StepTarget> {
         let procedures = step.verb == Some(Verb::Initialize);
         let mut selected = BTreeMap::new();
         for group in &step.groups {
-            for item in self.site.items_below(group.id?) {
+            for item in self.site.items_below(group.known()) {
                 if self.site[item].is_procedure() == procedures {
                     selected.insert(item, (group.line, true));
                 }
             }
         }
         for name in step.named_items() {
-            selected.insert(name.id?, (name.line, false));
+            selected.insert(name.known(), (name.line, false));
         }
         let on: Option<BTreeSet<ServerId>> = scope
             .on
@@ -562,7 +541,7 @@ impl Binder<'_> {
             }));
         }
         targets.sort_by_key(|target| (self.ranks[target.instance.item.0], target.instance));
-        Some(targets)
+        targets
     }
 
     /// Returns the instance of an item on a server, if its role is one of the server's.
@@ -610,13 +589,11 @@ impl Binder<'_> {
     }
 }
 
-fn files(step: &Step) -> Option<Vec<BoundFile>> {
-    let files = step.files.iter().map(|file| {
-        Some(BoundFile {
-            name: file.text.clone(),
-            row: file.id?,
-            line: file.line,
-        })
+fn files(step: &Step) -> Vec<BoundFile> {
+    let files = step.files.iter().map(|file| BoundFile {
+        name: file.text.clone(),
+        row: file.known(),
+        line: file.line,
     });
     files.collect()
 }

@@ -180,17 +180,13 @@ fn check_range<T: Ord + std::fmt::Display>(
 pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft]) {
     let mut ids = BTreeSet::new();
     let mut choices = BTreeSet::new();
-    let mut tests: BTreeMap<TestedThing, Vec<&WantedState>> = BTreeMap::new();
+    let mut tests: BTreeMap<TestedThing, BTreeSet<TestKind>> = BTreeMap::new();
     for PrerequisiteDraft { condition, span } in prerequisites {
         match condition {
             Some(Condition::Site(condition)) => {
                 let earlier = tests.entry(tested(&condition.subject)).or_default();
                 repeated(reader, condition, earlier);
-                // Of one kind, a single one decides, so that many are checked in one pass.
-                let kind = kind_of(&condition.wanted);
-                if !earlier.iter().any(|other| kind_of(other) == kind) {
-                    earlier.push(&condition.wanted);
-                }
+                earlier.insert(kind_of(&condition.wanted));
             }
             Some(Condition::Any { any }) => {
                 let alternatives = alternatives(reader, any);
@@ -232,16 +228,15 @@ fn named(subject: &ConditionSubject) -> (&str, &Span) {
 }
 
 /// Reports a condition if an earlier one about the same thing decides it.
-fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&WantedState]) {
+fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &BTreeSet<TestKind>) {
     let (name, span) = named(&condition.subject);
     let tests = kind_of(&condition.wanted);
-    let mut earlier = earlier.iter().map(|wanted| kind_of(wanted));
-    if earlier.clone().any(|other| other.0 != tests.0) {
+    if earlier.iter().any(|other| other.0 != tests.0) {
         let message = format!("`{name}` is required, and it must be absent");
         reader
             .report(Code::NeverHolds, span, message)
             .help("remove one of the two");
-    } else if earlier.any(|other| overlap(other.1, tests.1)) {
+    } else if earlier.iter().any(|other| overlap(other.1, tests.1)) {
         let (kind, ..) = tested(&condition.subject);
         let message = format!("two prerequisites ask for the {kind} `{name}`");
         reader
@@ -250,8 +245,10 @@ fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&Want
     }
 }
 
-/// Returns whether a condition wants absence, and whether it tests service packs and the version.
-fn kind_of(wanted: &WantedState) -> (bool, [bool; 2]) {
+/// Says whether a condition wants absence, and whether it tests service packs and the version.
+type TestKind = (bool, [bool; 2]);
+
+fn kind_of(wanted: &WantedState) -> TestKind {
     match wanted {
         WantedState::Absent { .. } => (true, [false, false]),
         WantedState::Present {
