@@ -312,7 +312,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
 
     /// Checks that the procedures for which a step has parameters exist, and that it runs them.
     fn parameters(&mut self, step: &Step) {
-        let run: BTreeSet<_> = step.named_items().filter_map(|name| name.id).collect();
+        let run: BTreeSet<_> = step.item_ids().collect();
         for ProcedureParameters { procedure, .. } in &step.parameters {
             let name = &procedure.text;
             let Some(id) = procedure.id else {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::{look_up_condition, look_up_step};
 use super::problems::{
-    Fault, InstalledProducts, Problem, Rules, copied_over, installed_products, missing_parameters,
+    Fault, InstalledProducts, Problem, Rules, copied_over, has_platform, installed_products,
+    missing_parameters, online_servers,
 };
 use super::*;
 use crate::deployment::description::{Description, Instance, ServerId};
 use crate::deployment::parameters::{ParameterValue, Parameters};
 use crate::document::Severity;
-use crate::names::same_name;
 
 /// Manifest for one deployment. Its ids are positions in the description of that deployment.
 #[derive(Debug, Clone)]
@@ -295,11 +295,12 @@ struct Scope<'s> {
 
 impl<'s> Scope<'s> {
     fn of(binder: &Binder<'_>, step: &'s Step) -> Self {
-        let platform = step.platform.as_ref();
-        let platform = platform.map(|platform| platform.value.as_str());
-        let role = step.on.as_ref().and_then(|on| on.id);
+        let platform = step.platform();
         Self {
-            on: role.map(|role| binder.role_servers(role, platform)),
+            on: step
+                .on
+                .as_ref()
+                .map(|on| binder.role_servers(on.known(), platform)),
             platform,
             within: None,
         }
@@ -491,13 +492,8 @@ impl Binder<'_> {
 
     /// Returns the online servers of a role, narrowed by platform, in the description's order.
     fn role_servers(&self, role: RoleId, platform: Option<&str>) -> RoleServers {
-        let mut servers: Vec<_> = self.site.online_servers(role).collect();
-        servers.retain(|server| self.has_platform(*server, platform));
+        let servers = online_servers(self.site, role, platform);
         RoleServers { role, servers }
-    }
-
-    fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
-        platform.is_none_or(|platform| same_name(&self.site[server].platform, platform))
     }
 
     /// Returns the instances that a step selects, each once, in the order of dependencies, then of
@@ -522,7 +518,7 @@ impl Binder<'_> {
             .map(|on| on.iter().copied().collect());
         let is_meant = |server: ServerId| match &on {
             Some(on) => on.contains(&server),
-            None => self.has_platform(server, scope.platform),
+            None => has_platform(self.site, server, scope.platform),
         };
         let mut targets = Vec::new();
         for (item, (line, by_group)) in selected {
@@ -570,22 +566,20 @@ impl Binder<'_> {
 
     /// Returns the roles of everything that a step names; `on` is the role of its servers.
     fn roles(&self, step: &Step, on: Option<RoleId>) -> BTreeSet<RoleId> {
-        let items = step
-            .groups
-            .iter()
-            .filter_map(|group| group.id)
-            .flat_map(|group| self.site.items_below(group))
-            .chain(step.named_items().filter_map(|name| name.id));
-        let items = items.filter_map(|item| self.site[item].on);
-        let service = step.service.as_ref().and_then(|service| service.id);
-        let service = service.map(|service| self.site[service].on);
+        let below = step
+            .group_ids()
+            .flat_map(|group| self.site.items_below(group));
+        let items = below.chain(step.item_ids());
+        let mut roles: BTreeSet<_> = items.filter_map(|item| self.site[item].on).collect();
+        let service = step.service.as_ref();
+        roles.extend(service.map(|service| self.site[service.known()].on));
         // A role that narrows a selection is none of its own.
         let narrows = matches!(
             step.verb,
             Some(Verb::Uninstall | Verb::Install | Verb::Initialize)
         );
-        let on = on.filter(|_| !narrows);
-        items.chain(service).chain(on).collect()
+        roles.extend(on.filter(|_| !narrows));
+        roles
     }
 }
 

@@ -134,6 +134,16 @@ impl Step {
         self.items.iter().flat_map(|members| &members.names)
     }
 
+    /// Returns the items that it names.
+    pub(super) fn item_ids(&self) -> impl Iterator<Item = ItemId> {
+        self.named_items().filter_map(|name| name.id)
+    }
+
+    /// Returns the groups that it names as a whole.
+    pub(super) fn group_ids(&self) -> impl Iterator<Item = GroupId> {
+        self.groups.iter().filter_map(|group| group.id)
+    }
+
     /// Returns the parameters that it gives to a procedure.
     pub(super) fn parameters_of(
         &self,

@@ -38,7 +38,7 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
             .filter(is_missing)
             .map(|item| deployment[*item].name.as_str())
             .collect();
-        not_reinstalled(reader, step, &missing);
+        not_reinstalled(reader, step, missing);
         removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
             let is_new = |name: &&Name<ItemId>| name.id.is_some_and(|id| !removed.contains(&id));
@@ -47,7 +47,7 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
                 .filter(is_new)
                 .map(|name| name.text.as_str())
                 .collect();
-            never_removed(reader, step, &new);
+            never_removed(reader, step, new);
         }
     }
 }
@@ -85,7 +85,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
             Some(Verb::Uninstall) => {
                 let is_reinstalled = referred.contains(&CaseFolded::of(&step.id));
                 if !is_reinstalled && later.all_groups_are_above(step) {
-                    not_reinstalled(reader, step, &later.left_out(step));
+                    not_reinstalled(reader, step, later.left_out(step));
                 }
             }
             _ => {}
@@ -96,7 +96,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
         match step.verb {
             Some(Verb::Uninstall) => earlier.add(step),
             Some(Verb::Install) if step.groups.is_empty() && earlier.all_groups_are_above(step) => {
-                never_removed(reader, step, &earlier.left_out(step));
+                never_removed(reader, step, earlier.left_out(step));
             }
             _ => {}
         }
@@ -162,33 +162,35 @@ fn path_and_parents(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     cuts.map(|at| CaseFolded::of(&path[..at]))
 }
 
-fn not_reinstalled(reader: &mut Reader<'_>, step: &Step, missing: &[&str]) {
-    if !missing.is_empty() {
-        let message = format!(
-            "{} removes {}, and no later step installs {} again",
-            step.quoted_name(),
-            some_of(missing.iter().copied()),
-            if missing.len() == 1 { "it" } else { "them" }
-        );
-        let finding = reader.report(Code::NeverReinstalled, &step.span, message);
-        let id = if step.id.is_empty() { "…" } else { &step.id };
-        finding.help(format!(
+fn not_reinstalled(reader: &mut Reader<'_>, step: &Step, missing: Vec<&str>) {
+    if missing.is_empty() {
+        return;
+    }
+    let message = format!(
+        "{} removes {}, which no later step installs again",
+        step.quoted_name(),
+        some_of(missing.into_iter())
+    );
+    let id = if step.id.is_empty() { "…" } else { &step.id };
+    reader
+        .report(Code::NeverReinstalled, &step.span, message)
+        .help(format!(
             "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
         ));
-    }
 }
 
-fn never_removed(reader: &mut Reader<'_>, step: &Step, new: &[&str]) {
-    if !new.is_empty() {
-        let message = format!(
-            "{} installs {}, which no earlier step removed",
-            step.quoted_name(),
-            some_of(new.iter().copied())
-        );
-        reader
-            .report(Code::NeverRemoved, &step.span, message)
-            .help("nothing to do if it is new with this rollup");
+fn never_removed(reader: &mut Reader<'_>, step: &Step, new: Vec<&str>) {
+    if new.is_empty() {
+        return;
     }
+    let message = format!(
+        "{} installs {}, which no earlier step removed",
+        step.quoted_name(),
+        some_of(new.into_iter())
+    );
+    reader
+        .report(Code::NeverRemoved, &step.span, message)
+        .help("nothing to do if it is new with this rollup");
 }
 
 /// Finds steps that reinstall the same items as an earlier step, with no removal in between.

@@ -118,9 +118,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                 continue;
             }
             Some(Verb::Install) => draft.installs(step, &removed),
-            Some(Verb::Initialize) => {
-                Cow::Owned(step.named_items().filter_map(|name| name.id).collect())
-            }
+            Some(Verb::Initialize) => Cow::Owned(step.item_ids().collect()),
             _ => continue,
         };
         for item in batch.iter().map(|item| &deployment[*item]) {

@@ -105,10 +105,10 @@ fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
     let (mut all, mut removed) = (0, 0);
     steps.iter().position(|step| {
         let mut chosen = 0;
-        for group in step.groups.iter().filter_map(|group| group.id) {
+        for group in step.group_ids() {
             chosen += below[group.0];
         }
-        for item in step.named_items().filter_map(|name| name.id) {
+        for item in step.item_ids() {
             chosen += of_item(item);
         }
         removed += chosen;
@@ -133,13 +133,8 @@ impl Step {
     }
 
     fn selection(&self, site: &Description) -> BTreeSet<ItemId> {
-        let below = self
-            .groups
-            .iter()
-            .filter_map(|group| group.id)
-            .flat_map(|group| site.items_below(group));
-        self.named_items()
-            .filter_map(|name| name.id)
+        let below = self.group_ids().flat_map(|group| site.items_below(group));
+        self.item_ids()
             .chain(below)
             .filter(|item| !site[*item].is_procedure())
             .collect()
@@ -179,7 +174,7 @@ impl Draft {
             let referred = reference.id.map(|id| self.steps[id.0].removes());
             return referred.map(Cow::Borrowed).unwrap_or_default();
         }
-        let mut items: BTreeSet<ItemId> = step.named_items().filter_map(|name| name.id).collect();
+        let mut items: BTreeSet<ItemId> = step.item_ids().collect();
         items.extend(step.selected.intersection(removed));
         Cow::Owned(items)
     }

@@ -400,17 +400,35 @@ fn copied_to_one_path(site: &Description, steps: &[Step], copies: Vec<Copy<'_>>)
 }
 
 impl Step {
+    /// Returns the platform to which it is limited.
+    pub(super) fn platform(&self) -> Option<&str> {
+        self.platform
+            .as_ref()
+            .map(|platform| platform.value.as_str())
+    }
+
     /// Returns the servers of its role that are online and have its platform.
     fn online_servers(&self, site: &Description) -> Vec<ServerId> {
-        let Some(role) = self.on.as_ref().and_then(|on| on.id) else {
-            return Vec::new();
-        };
-        let mut servers: Vec<_> = site.online_servers(role).collect();
-        if let Some(platform) = &self.platform {
-            servers.retain(|server| same_name(&site[*server].platform, &platform.value));
-        }
-        servers
+        let role = self.on.as_ref().and_then(|on| on.id);
+        role.map(|role| online_servers(site, role, self.platform()))
+            .unwrap_or_default()
     }
+}
+
+/// Returns the online servers of a role, narrowed by platform, in the description's order.
+pub(super) fn online_servers(
+    site: &Description,
+    role: RoleId,
+    platform: Option<&str>,
+) -> Vec<ServerId> {
+    let servers = site.online_servers(role);
+    servers
+        .filter(|server| has_platform(site, *server, platform))
+        .collect()
+}
+
+pub(super) fn has_platform(site: &Description, server: ServerId, platform: Option<&str>) -> bool {
+    platform.is_none_or(|platform| same_name(&site[server].platform, platform))
 }
 
 /// Rules for the names of a manifest, which were looked up; each problem is reported.

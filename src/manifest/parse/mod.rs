@@ -58,34 +58,29 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
-        if reader.is_complete() {
-            file_table::check(reader, &mut draft);
-            checks
-                .deployment
-                .iter()
-                .for_each(|site| look_up(&mut draft, site));
-            steps::check(reader, &mut draft, checks.deployment);
+        // If the text is broken, the rows of the table are unknown.
+        if !reader.is_complete() {
+            return None;
         }
-        if let Some(deployment) = checks.deployment.filter(|_| reader.is_complete()) {
+        file_table::check(reader, &mut draft);
+        if let Some(deployment) = checks.deployment {
+            look_up(&mut draft, deployment);
+        }
+        steps::check(reader, &mut draft, checks.deployment);
+        if let Some(deployment) = checks.deployment {
             against::check(reader, &draft, deployment);
         }
-        (draft, reader.is_complete())
+        Some(draft)
     });
-    let Some((draft, whole)) = draft else {
+    let Some(draft) = draft.flatten() else {
         return ParsedManifest::Unreadable;
     };
-    if findings.errors() == before {
-        return draft
-            .finish(source)
-            .map_or(ParsedManifest::Unreadable, |manifest| {
-                ParsedManifest::Complete(Box::new(manifest))
-            });
+    if findings.errors() > before {
+        return ParsedManifest::Partial(draft.file_table(source));
     }
-    // If the text is broken, the rows of the table are unknown.
-    if whole {
-        ParsedManifest::Partial(draft.file_table(source))
-    } else {
-        ParsedManifest::Unreadable
+    match draft.finish(source) {
+        Some(manifest) => ParsedManifest::Complete(Box::new(manifest)),
+        None => ParsedManifest::Unreadable,
     }
 }
 

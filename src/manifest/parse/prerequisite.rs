@@ -184,9 +184,23 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
     for PrerequisiteDraft { condition, span } in prerequisites {
         match condition {
             Some(Condition::Site(condition)) => {
-                let earlier = tests.entry(tested(&condition.subject)).or_default();
-                repeated(reader, condition, earlier);
-                earlier.insert(kind_of(&condition.wanted));
+                let (thing, name, span) = tested(&condition.subject);
+                let kind = thing.0;
+                let earlier = tests.entry(thing).or_default();
+                let own = kind_of(&condition.wanted);
+                // An earlier condition about the same thing may decide it.
+                if earlier.iter().any(|other| other.0 != own.0) {
+                    let message = format!("`{name}` is required, and it must be absent");
+                    reader
+                        .report(Code::NeverHolds, span, message)
+                        .help("remove one of the two");
+                } else if earlier.iter().any(|other| overlap(other.1, own.1)) {
+                    let message = format!("two prerequisites ask for the {kind} `{name}`");
+                    reader
+                        .report(Code::DuplicatePrerequisite, span, message)
+                        .help("keep the stricter prerequisite, or write one with both limits");
+                }
+                earlier.insert(own);
             }
             Some(Condition::Any { any }) => {
                 let alternatives = alternatives(reader, any);
@@ -209,40 +223,16 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
 /// Kind, name and role of a thing that a prerequisite tests.
 type TestedThing = (&'static str, CaseFolded, Option<CaseFolded>);
 
-fn tested(subject: &ConditionSubject) -> TestedThing {
-    match subject {
+/// Returns the thing that a condition is about, its name as it is written, and the place.
+fn tested(subject: &ConditionSubject) -> (TestedThing, &str, &Span) {
+    let (kind, name, span, on) = match subject {
         ConditionSubject::Product { product, on } => {
             let on = on.as_ref().map(|on| CaseFolded::of(&on.text));
-            ("product", CaseFolded::of(&product.value), on)
+            ("product", &product.value, &product.span, on)
         }
-        ConditionSubject::Item { item } => ("item", CaseFolded::of(&item.text), None),
-    }
-}
-
-/// Returns the name that a condition is about, and its place.
-fn named(subject: &ConditionSubject) -> (&str, &Span) {
-    match subject {
-        ConditionSubject::Product { product, .. } => (&product.value, &product.span),
-        ConditionSubject::Item { item } => (&item.text, &item.span),
-    }
-}
-
-/// Reports a condition if an earlier one about the same thing decides it.
-fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &BTreeSet<TestKind>) {
-    let (name, span) = named(&condition.subject);
-    let tests = kind_of(&condition.wanted);
-    if earlier.iter().any(|other| other.0 != tests.0) {
-        let message = format!("`{name}` is required, and it must be absent");
-        reader
-            .report(Code::NeverHolds, span, message)
-            .help("remove one of the two");
-    } else if earlier.iter().any(|other| overlap(other.1, tests.1)) {
-        let (kind, ..) = tested(&condition.subject);
-        let message = format!("two prerequisites ask for the {kind} `{name}`");
-        reader
-            .report(Code::DuplicatePrerequisite, span, message)
-            .help("keep the stricter prerequisite, or write one with both limits");
-    }
+        ConditionSubject::Item { item } => ("item", &item.text, &item.span, None),
+    };
+    ((kind, CaseFolded::of(name), on), name, span)
 }
 
 /// Says whether a condition wants absence, and whether it tests service packs and the version.
@@ -271,8 +261,8 @@ fn overlap(one: [bool; 2], other: [bool; 2]) -> bool {
 fn alternatives(reader: &mut Reader<'_>, any: &[SiteCondition]) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for condition in any {
-        let (name, span) = named(&condition.subject);
         if !seen.insert(meaning::canonical_condition(condition)) {
+            let (_, name, span) = tested(&condition.subject);
             let message = format!("two alternatives ask for the same of `{name}`");
             reader
                 .report(Code::DuplicatePrerequisite, span, message)

@@ -325,14 +325,12 @@ impl Reader<'_> {
         expected: ExpectedValue,
         take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Placed<T>> {
-        let Some(taken) = take(value.get_ref()) else {
+        let span = value.span();
+        let taken = take(value.get_ref()).map(|value| Placed { value, span });
+        if taken.is_none() {
             self.wrong_type(key, value, expected, None);
-            return None;
-        };
-        Some(Placed {
-            value: taken,
-            span: value.span(),
-        })
+        }
+        taken
     }
 
     fn wrong_type(
