@@ -4,7 +4,7 @@
 use super::draft::{Draft, PrerequisiteDraft};
 use super::flow::selections_known;
 use super::installers;
-use super::problems::{self, Fault, NameKind, Problem, Rules, missing_parameters};
+use super::problems::{self, Fault, NameKind, Problem, Rules, has_platform, missing_parameters};
 use super::services::services_known;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
@@ -205,25 +205,19 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         let Some((span, role)) = named.or(own) else {
             return;
         };
-        let role = &self.site[role];
-        let (site, name) = (brief(&self.site.name), brief(&role.name));
-        let mut platforms = role
-            .servers
-            .iter()
-            .map(|server| &self.site[*server].platform);
-        let message = match &step.platform {
-            _ if role.servers.is_empty() => {
-                format!("no server of `{site}` holds the role `{name}`")
-            }
+        let servers = &self.site[role].servers;
+        let (site, name) = (brief(&self.site.name), brief(&self.site[role].name));
+        let platform = step.platform();
+        let message = if servers.is_empty() {
+            format!("no server of `{site}` holds the role `{name}`")
+        } else if let Some(platform) = platform
             // A misspelled platform has a finding of its own.
-            Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
-                return;
-            }
-            Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
-                let platform = &platform.value;
-                format!("no server of `{site}` that holds the role `{name}` is {platform}")
-            }
-            _ => return,
+            && platforms::misspelled(platform, &self.platforms).is_none()
+            && !servers.iter().any(|server| has_platform(self.site, *server, Some(platform)))
+        {
+            format!("no server of `{site}` that holds the role `{name}` is {platform}")
+        } else {
+            return;
         };
         self.reader
             .report(Code::NoServers, span, message)
@@ -236,30 +230,26 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         let Some((on, role)) = outer.on.as_ref().and_then(|on| Some((on, on.id?))) else {
             return;
         };
-        let is_service = matches!(step.verb, Some(Verb::Service(_)));
-        let service = step
-            .service
-            .as_ref()
-            .filter(|_| is_service)
-            .and_then(|name| {
-                // A nested step has no `on` of its own to point at.
-                let span = if step.within.is_some() {
-                    &name.span
-                } else {
-                    &on.span
-                };
-                Some((&name.text, span, self.site[name.id?].on))
-            });
-        let items = step
-            .named_items()
-            .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
+        let mut named = Vec::new();
+        if let (Some(Verb::Service(_)), Some(service)) = (step.verb, &step.service)
+            && let Some(id) = service.id
+        {
+            // A nested step has no `on` of its own to point at.
+            let span = match step.within {
+                Some(_) => &service.span,
+                None => &on.span,
+            };
+            named.push((&service.text, span, self.site[id].on));
+        }
+        for item in step.named_items() {
+            if let Some(own) = item.id.and_then(|id| self.site[id].on) {
+                named.push((&item.text, &item.span, own));
+            }
+        }
         let verb = if step.service.is_some() { "runs" } else { "is" };
-        for (name, span, own) in service.into_iter().chain(items) {
-            if !*self
-                .disjoint
-                .entry((role, own))
-                .or_insert_with(|| are_disjoint(self.site, role, own))
-            {
+        for (name, span, own) in named {
+            let disjoint = self.disjoint.entry((role, own));
+            if !*disjoint.or_insert_with(|| are_disjoint(self.site, role, own)) {
                 continue;
             }
             let (here, there) = (brief(&self.site[role].name), brief(&self.site[own].name));

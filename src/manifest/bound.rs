@@ -249,27 +249,22 @@ impl Manifest {
         if !found.is_empty() {
             return Err(found);
         }
-        Ok(BoundManifest::of(self, site))
-    }
-}
-
-impl BoundManifest {
-    /// Returns a manifest whose names were looked up in a deployment that has them all.
-    fn of(manifest: Manifest, site: &Description) -> Self {
         let binder = Binder {
             site,
             products: installed_products(site),
             ranks: ranks(site),
         };
-        let conditions = manifest.prerequisites.iter();
-        Self {
+        let conditions = self.prerequisites.iter();
+        Ok(BoundManifest {
             prerequisites: conditions.map(|one| binder.condition(one)).collect(),
-            steps: binder.steps(&manifest.steps),
-            manifest,
+            steps: binder.steps(&self.steps),
+            manifest: self,
             ranks: binder.ranks,
-        }
+        })
     }
+}
 
+impl BoundManifest {
     /// Returns the position of an item in the order of dependencies: an item comes after those that
     /// it requires.
     pub fn rank(&self, item: ItemId) -> usize {

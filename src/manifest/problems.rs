@@ -511,19 +511,21 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
                 };
                 (self.report)(Problem { fault, span, line });
             }
-            ConditionSubject::Item { item } => match item.id {
-                Some(id) if self.site[id].is_procedure() => {
-                    self.add(item, |name| Fault::NeverInstalled { name });
-                }
-                Some(_) => {}
-                None if is_required => self.add(item, |name| Fault::UnlistedItem { site, name }),
-                None => self.add(item, |name| Fault::NotThere {
-                    site,
-                    name,
-                    is_item: true,
-                    holds,
-                }),
-            },
+            ConditionSubject::Item { item } => {
+                let name = item.text.clone();
+                let fault = match item.id {
+                    Some(id) if self.site[id].is_procedure() => Fault::NeverInstalled { name },
+                    Some(_) => return,
+                    None if is_required => Fault::UnlistedItem { site, name },
+                    None => Fault::NotThere {
+                        site,
+                        name,
+                        is_item: true,
+                        holds,
+                    },
+                };
+                (self.report)(item.problem(fault));
+            }
         }
     }
 

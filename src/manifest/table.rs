@@ -168,12 +168,8 @@ fn unlisted_file(
 /// Returns the positions of the rows whose names differ from this one in their directories only.
 fn namesakes(name: &PayloadPath, table: &TableDraft) -> Vec<usize> {
     let name = name.file_name().case_folded();
-    let same = table
-        .rows
-        .iter()
-        .enumerate()
-        .filter(|(_, row)| row.name.value.file_name().case_folded() == name);
-    same.map(|(at, _)| at).collect()
+    let is_namesake = |at: &usize| table.rows[*at].name.value.file_name().case_folded() == name;
+    (0..table.rows.len()).filter(is_namesake).collect()
 }
 
 /// Resolves `others = true` to names, and marks their rows as used.

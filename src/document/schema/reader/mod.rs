@@ -60,16 +60,14 @@ pub fn read<T>(
     let (root, errors) = DeTable::parse_recoverable(&text);
     let root = root.into_inner();
     let is_complete = readable.report(source, errors, &mut own);
-    let headers = headers(source.text(), &root);
-    let (shapes, strays) = (shape.all(), BTreeSet::new());
     let mut reader = Reader {
         source,
         findings: own,
-        shapes,
-        headers,
+        shapes: shape.all(),
+        headers: headers(source.text(), &root),
         top: &root,
         is_complete,
-        strays,
+        strays: BTreeSet::new(),
         search_budget: SEARCH_BUDGET,
     };
     let top = Table::new(&root, 0..0, shape);
