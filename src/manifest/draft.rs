@@ -315,6 +315,6 @@ impl TableDraft {
     }
 }
 
-fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
+pub(super) fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
     list.into_iter().map(|entry| entry.value).collect()
 }

@@ -104,17 +104,12 @@ fn without_undo(reader: &mut Reader<'_>, draft: &Draft) {
         if step.undo.is_some() || step.unreadable.undo || step.irreversible.is_some() {
             continue;
         }
-        let subject = match step.verb {
-            Some(Verb::Manual) if step.id.is_empty() => "this manual step".to_owned(),
-            Some(Verb::Manual) => format!("the manual step `{}`", step.id),
-            Some(Verb::Run) => match step
-                .files
-                .iter()
-                .find(|file| file.text.has_extension(OPAQUE))
-            {
-                Some(file) => format!("`{file}`"),
-                None => continue,
-            },
+        let mut files = step.files.iter();
+        let opaque = files.find(|file| file.text.has_extension(OPAQUE));
+        let subject = match (step.verb, opaque) {
+            (Some(Verb::Manual), _) if step.id.is_empty() => "this manual step".to_owned(),
+            (Some(Verb::Manual), _) => format!("the manual step `{}`", step.id),
+            (Some(Verb::Run), Some(file)) => format!("`{file}`"),
             _ => continue,
         };
         let message = format!("{subject} cannot be rolled back: the step has no `undo`");

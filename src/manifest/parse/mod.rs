@@ -159,8 +159,8 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.requires = relation(reader, table, "requires", |required: &Requirement| {
         required.kb
     });
-    rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
-    rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
+    rollup.fixes = values(reader.texts_or_none(table, "fixes"));
+    rollup.notes = values(reader.texts_or_none(table, "notes"));
     rollup.computer_restart = reader
         .parse(table, "computer_restart", Code::InvalidValue, str::parse)
         .map(|restart| restart.value);
@@ -355,10 +355,6 @@ fn key_lines(reader: &Reader<'_>, table: &Table<'_>) -> KeyLines {
         .described_keys()
         .map(|(key, span)| (key, reader.source.line(span.start)))
         .collect()
-}
-
-fn plain_texts(texts: Vec<Placed<String>>) -> Vec<String> {
-    texts.into_iter().map(|text| text.value).collect()
 }
 
 #[cfg(test)]

@@ -201,6 +201,7 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
     }
 }
 
+/// Reports the files that are no packages.
 fn not_packages(reader: &mut Reader<'_>, step: &Step, extensions: &[&str]) {
     for file in &step.files {
         if !file.text.has_extension(extensions) {
