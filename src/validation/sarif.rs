@@ -31,14 +31,16 @@ impl FromStr for FindingsUrl {
     type Err = InvalidUrlError;
 
     fn from_str(text: &str) -> Result<Self, InvalidUrlError> {
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
+        let rest = text.strip_prefix("https://");
+        let rest = rest.or_else(|| text.strip_prefix("http://"));
+        let has_host =
+            rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@!$&'*+,;=%".contains(c);
-        let has_host = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
-        rest.filter(|rest| has_host(rest) && rest.chars().all(is_allowed))
-            .map(|_| Self(text.to_owned()))
-            .ok_or(InvalidUrlError)
+        if has_host && text.chars().all(is_allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidUrlError)
+        }
     }
 }
 

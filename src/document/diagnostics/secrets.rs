@@ -293,19 +293,17 @@ impl<'t> SecretScan<'t> {
 }
 
 /// Returns the part of a quoted text inside its quotes, of which the last may be missing.
-fn inside_of_quotes(raw: &str) -> Option<Span> {
-    let quote = ["\"\"\"", "'''", "\"", "'"]
-        .into_iter()
-        .find(|quote| raw.starts_with(quote))?;
+pub(super) fn inside_of_quotes(raw: &str) -> Option<Span> {
+    let mut quotes = ["\"\"\"", "'''", "\"", "'"].into_iter();
+    let quote = quotes.find(|quote| raw.starts_with(quote))?;
     let start = quote.len();
     let is_closed = raw.len() >= 2 * start && raw.ends_with(quote);
-    Some(
-        start..if is_closed {
-            raw.len() - start
-        } else {
-            raw.len()
-        },
-    )
+    let end = if is_closed {
+        raw.len() - start
+    } else {
+        raw.len()
+    };
+    Some(start..end)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::errors::{SyntaxError, SyntaxErrors};
 use super::helps;
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Finding, Findings, Span};
+use crate::document::diagnostics::secrets::inside_of_quotes;
 use crate::document::diagnostics::source::Source;
 
 /// Largest depth of brackets, and largest number of dots in a key.
@@ -153,16 +154,10 @@ impl<'s> SyntaxScan<'s> {
 
     /// Reports a text that its line does not close, and remembers one of several lines.
     fn check_end(&mut self, text: &str, span: Span) {
-        let Some(quote) = ["\"\"\"", "'''", "\"", "'"]
-            .into_iter()
-            .find(|quote| text.starts_with(quote))
-        else {
+        let Some(inside) = inside_of_quotes(text).filter(|inside| inside.end == text.len()) else {
             return;
         };
-        if text.len() >= 2 * quote.len() && text.ends_with(quote) {
-            return;
-        }
-        if quote.len() > 1 {
+        if inside.start > 1 {
             self.unclosed = Some(span.start);
         } else {
             self.errors.add(SyntaxError {

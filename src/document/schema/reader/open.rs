@@ -1,6 +1,6 @@
 //! Decisions that a document leaves open: values and comments with the word `TODO`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,9 +21,9 @@ impl Reader<'_> {
         }
         let mut values = Vec::new();
         open_values(self.top, &mut values);
-        let open: BTreeSet<_> = values.iter().map(|span| (span.start, span.end)).collect();
+        let open: HashSet<&Span> = values.iter().collect();
         self.findings
-            .retain(|finding| !open.contains(&(finding.span.start, finding.span.end)));
+            .retain(|finding| !open.contains(&finding.span));
         let mut lines = BTreeSet::new();
         for span in values {
             if lines.insert(self.source.line(span.start)) {
