@@ -363,7 +363,7 @@ pub(super) fn copied_over(site: &Description, steps: &[Step]) -> Vec<Problem> {
     for copies in by_name.into_values() {
         let files: BTreeSet<_> = copies
             .iter()
-            .map(|copy| copy.2.text.case_folded())
+            .map(|(_, _, file)| file.text.case_folded())
             .collect();
         if files.len() > 1 {
             problems.extend(copied_to_one_path(site, steps, copies));
@@ -373,10 +373,14 @@ pub(super) fn copied_over(site: &Description, steps: &[Step]) -> Vec<Problem> {
 }
 
 /// File that a step copies, with its directory below `Files`.
-type Copy<'s> = (&'s Step, Option<CaseFolded>, &'s Name<RowId, PayloadPath>);
+type FileCopy<'s> = (&'s Step, Option<CaseFolded>, &'s Name<RowId, PayloadPath>);
 
 /// Returns the copies that replace an earlier one of another file.
-fn copied_to_one_path(site: &Description, steps: &[Step], copies: Vec<Copy<'_>>) -> Vec<Problem> {
+fn copied_to_one_path(
+    site: &Description,
+    steps: &[Step],
+    copies: Vec<FileCopy<'_>>,
+) -> Vec<Problem> {
     let mut copied = BTreeMap::new();
     let mut problems = Vec::new();
     for (step, directory, file) in copies {
