@@ -45,14 +45,10 @@ impl Source {
     /// Returns a document with the bytes of a file. For bytes that cannot be a document, parsing
     /// reports a single finding.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        let (text, fault) = match decoded(bytes) {
-            Ok(text) => return Self::new(name, text),
-            Err(undecoded) => undecoded,
-        };
-        Self {
-            fault: Some(fault),
-            ..Self::new(name, text)
-        }
+        let (text, fault) = decoded(bytes);
+        let mut source = Self::new(name, text);
+        source.fault = fault.or(source.fault);
+        source
     }
 
     /// Returns the same text under another name.
@@ -183,7 +179,7 @@ const SIGNATURES: [(&[u8], &str); 6] = [
 
 /// Returns the text of a file; for bytes that cannot be a document what can be shown of them, and the
 /// reason.
-fn decoded(bytes: Vec<u8>) -> Result<String, (String, Finding)> {
+fn decoded(bytes: Vec<u8>) -> (String, Option<Finding>) {
     let not_utf8 = |at: usize, message: String| {
         Finding::new(Code::NotUtf8, at..at + 1, message).with_help("save the file as UTF-8")
     };
@@ -197,14 +193,13 @@ fn decoded(bytes: Vec<u8>) -> Result<String, (String, Finding)> {
     } else if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         not_utf8(0, "the document is UTF-16, but TOML is UTF-8".to_owned())
     } else {
-        return String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let message = format!("byte 0x{:02X} is not UTF-8", error.as_bytes()[at]);
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (text, not_utf8(at, message))
+        let fault = std::str::from_utf8(&bytes).err().map(|error| {
+            let at = error.valid_up_to();
+            not_utf8(at, format!("byte 0x{:02X} is not UTF-8", bytes[at]))
         });
+        return (String::from_utf8_lossy(&bytes).into_owned(), fault);
     };
-    Err((String::new(), fault))
+    (String::new(), Some(fault))
 }
 
 /// Returns the format that the signature of a file says.
