@@ -14,30 +14,35 @@ pub fn cycles(count: usize, link_of: impl Fn(usize, usize) -> Option<usize>) -> 
     let mut place_in_path: Vec<Option<usize>> = vec![None; count];
     let mut found = Vec::new();
     for start in 0..count {
-        if is_seen[start] {
-            continue;
-        }
-        let mut walk = Path::default();
-        let mut next = Some(start);
+        let mut path: Vec<PathNode> = Vec::new();
+        let mut next = (!is_seen[start]).then_some(start);
         loop {
             if let Some(node) = next.take() {
                 is_seen[node] = true;
-                place_in_path[node] = Some(walk.hops.len());
-                walk.enter(node, is_in_cycle[node]);
+                place_in_path[node] = Some(path.len());
+                let before = path.last().and_then(|last| last.taken);
+                path.push(PathNode {
+                    hop: (node, 0),
+                    taken: is_in_cycle[node].then_some(path.len()).or(before),
+                });
             }
-            let Some((node, links)) = walk.hops.last_mut() else {
+            let Some(PathNode { hop, taken }) = path.last_mut() else {
                 break;
             };
-            let Some(target) = link_of(*node, *links) else {
-                place_in_path[*node] = None;
-                walk.leave();
+            let Some(target) = link_of(hop.0, hop.1) else {
+                place_in_path[hop.0] = None;
+                path.pop();
                 continue;
             };
-            *links += 1;
+            hop.1 += 1;
             match place_in_path[target] {
-                Some(from) if walk.is_free_from(from) => {
-                    let cycle = walk.close(from);
-                    cycle.iter().for_each(|(node, _)| is_in_cycle[*node] = true);
+                Some(from) if taken.is_none_or(|taken| taken < from) => {
+                    let mut cycle = Vec::new();
+                    for (place, node) in path.iter_mut().enumerate().skip(from) {
+                        node.taken = Some(place);
+                        is_in_cycle[node.hop.0] = true;
+                        cycle.push((node.hop.0, node.hop.1 - 1));
+                    }
                     found.push(cycle);
                 }
                 Some(_) => {}
@@ -48,42 +53,12 @@ pub fn cycles(count: usize, link_of: impl Fn(usize, usize) -> Option<usize>) -> 
     found
 }
 
-/// Way from the start to the current node.
-#[derive(Default)]
-struct Path {
-    /// Nodes, each with the number of links that were taken up.
-    hops: Vec<Hop>,
-    /// For every node, the place of the last one at or before it that is in a cycle already.
-    taken: Vec<Option<usize>>,
-}
-
-impl Path {
-    fn enter(&mut self, node: usize, is_in_cycle: bool) {
-        let before = self.taken.last().copied().flatten();
-        let here = Some(self.hops.len());
-        self.taken.push(if is_in_cycle { here } else { before });
-        self.hops.push((node, 0));
-    }
-
-    fn leave(&mut self) {
-        self.hops.pop();
-        self.taken.pop();
-    }
-
-    /// Returns whether no node from this place on is in a cycle.
-    fn is_free_from(&self, place: usize) -> bool {
-        let last = self.taken.last().copied().flatten();
-        last.is_none_or(|last| last < place)
-    }
-
-    /// Returns the cycle that begins at this place.
-    fn close(&mut self, from: usize) -> Vec<Hop> {
-        for place in from..self.taken.len() {
-            self.taken[place] = Some(place);
-        }
-        let cycle = self.hops[from..].iter();
-        cycle.map(|&(node, links)| (node, links - 1)).collect()
-    }
+/// Node of the path from the start to the current node.
+struct PathNode {
+    /// The node, and the number of its links that were followed.
+    hop: Hop,
+    /// Place of the last node at or before it that is in a cycle already.
+    taken: Option<usize>,
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Checks of a manifest against a deployment: its names exist there, and its steps change only
 //! items that may be changed.
 
-use std::collections::btree_map::Entry;
-
 use super::draft::{Draft, PrerequisiteDraft};
 use super::flow::selections_known;
 use super::installers;
-use super::problems::{self, Fault, NameKind, Problem, Rules, missing_parameters};
+use super::problems::{self, Fault, NameKind, Problem, Rules, has_platform, missing_parameters};
 use super::services::services_known;
 use super::*;
 use crate::deployment::description::{Description, Item, ItemKind, ServerId};
@@ -69,7 +67,11 @@ fn report_problems(reader: &mut Reader<'_>, draft: &Draft, site: &Description) {
     }
 }
 
-fn report(reader: &mut Reader<'_>, Problem { fault, span, .. }: &Problem, near: Option<MeantName>) {
+pub(super) fn report(
+    reader: &mut Reader<'_>,
+    Problem { fault, span, .. }: &Problem,
+    near: Option<MeantName>,
+) {
     let finding = reader.report(fault.code(), span, fault.to_string());
     let is_near = near.is_some();
     finding.did_you_mean(near);
@@ -142,42 +144,6 @@ fn are_disjoint(site: &Description, one: RoleId, other: RoleId) -> bool {
     !ones.is_empty() && !fewer.iter().any(holds)
 }
 
-/// Name of a group or an item, with the number of the list it is in.
-#[derive(Clone, Copy)]
-struct InList<'d> {
-    list: usize,
-    text: &'d str,
-    span: &'d Span,
-    line: u32,
-}
-
-impl<'d> InList<'d> {
-    fn new<Id>(list: usize, name: &'d Name<Id>) -> Self {
-        Self {
-            list,
-            text: &name.text,
-            span: &name.span,
-            line: name.line,
-        }
-    }
-}
-
-/// Returns the names that mean the same as an earlier one, in pairs with the first.
-fn repeated<'d, T: Ord>(
-    names: impl IntoIterator<Item = (Option<T>, InList<'d>)>,
-) -> Vec<(InList<'d>, InList<'d>)> {
-    let mut seen: BTreeMap<T, InList<'d>> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (known, name) in names {
-        match known.map(|known| seen.entry(known)) {
-            Some(Entry::Vacant(entry)) => drop(entry.insert(name)),
-            Some(Entry::Occupied(first)) => found.push((*first.get(), name)),
-            None => {}
-        }
-    }
-    found
-}
-
 impl<'d> DeploymentChecker<'_, '_, 'd> {
     /// Checks a step; `outer` is the one whose `on` applies to it.
     fn step(&mut self, step: &Step, outer: &Step) {
@@ -190,7 +156,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             .chain(lists)
             .for_each(|name| self.alias(name));
         groups.for_each(|name| self.empty_group(name));
-        self.named_twice(step);
+        self.groups_and_items_named_twice(step);
         self.parameters(step);
         if step.verb == Some(Verb::Initialize) {
             self.missing_parameters(step);
@@ -200,14 +166,16 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
     }
 
     fn names(&self, items: impl IntoIterator<Item = ItemId>) -> Vec<&'d str> {
-        let items = items.into_iter();
-        items.map(|item| self.site[item].name.as_str()).collect()
+        items
+            .into_iter()
+            .map(|item| self.site[item].name.as_str())
+            .collect()
     }
 
     fn alias(&mut self, name: &Name<GroupId>) {
         let path = name.id.map(|id| &self.site[id].path);
         if let Some(path) = path.filter(|path| path.case_folded() != CaseFolded::of(&name.text)) {
-            let message = format!("`{}` is an alias of `{path}`", name.text);
+            let message = format!("`{name}` is an alias of `{path}`");
             self.reader
                 .report(Code::GroupByAlias, &name.span, message)
                 .help("there is nothing to do");
@@ -216,9 +184,13 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
 
     fn empty_group(&mut self, name: &Name<GroupId>) {
         let Some(group) = name.id else { return };
-        let below = self.site.items_below(group);
-        if below.iter().all(|item| self.site[*item].is_procedure()) {
-            let message = format!("the group `{}` holds no items", name.text);
+        if self
+            .site
+            .items_below(group)
+            .iter()
+            .all(|item| self.site[*item].is_procedure())
+        {
+            let message = format!("the group `{name}` holds no items");
             self.reader
                 .report(Code::NoTargets, &name.span, message)
                 .help("to run its procedures, name them in an `initialize` step");
@@ -233,25 +205,19 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         let Some((span, role)) = named.or(own) else {
             return;
         };
-        let role = &self.site[role];
-        let (site, name) = (brief(&self.site.name), brief(&role.name));
-        let mut platforms = role
-            .servers
-            .iter()
-            .map(|server| &self.site[*server].platform);
-        let message = match &step.platform {
-            _ if role.servers.is_empty() => {
-                format!("no server of `{site}` holds the role `{name}`")
-            }
+        let servers = &self.site[role].servers;
+        let (site, name) = (brief(&self.site.name), brief(&self.site[role].name));
+        let platform = step.platform();
+        let message = if servers.is_empty() {
+            format!("no server of `{site}` holds the role `{name}`")
+        } else if let Some(platform) = platform
             // A misspelled platform has a finding of its own.
-            Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
-                return;
-            }
-            Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
-                let platform = &platform.value;
-                format!("no server of `{site}` that holds the role `{name}` is {platform}")
-            }
-            _ => return,
+            && platforms::misspelled(platform, &self.platforms).is_none()
+            && !servers.iter().any(|server| has_platform(self.site, *server, Some(platform)))
+        {
+            format!("no server of `{site}` that holds the role `{name}` is {platform}")
+        } else {
+            return;
         };
         self.reader
             .report(Code::NoServers, span, message)
@@ -264,22 +230,24 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         let Some((on, role)) = outer.on.as_ref().and_then(|on| Some((on, on.id?))) else {
             return;
         };
-        let is_service = matches!(step.verb, Some(Verb::Service(_)));
-        let service = step.service.as_ref().filter(|_| is_service);
-        let service = service.and_then(|name| {
+        let mut named = Vec::new();
+        if let (Some(Verb::Service(_)), Some(service)) = (step.verb, &step.service)
+            && let Some(id) = service.id
+        {
             // A nested step has no `on` of its own to point at.
-            let span = if step.within.is_some() {
-                &name.span
-            } else {
-                &on.span
+            let span = match step.within {
+                Some(_) => &service.span,
+                None => &on.span,
             };
-            Some((&name.text, span, self.site[name.id?].on))
-        });
-        let items = step
-            .named_items()
-            .filter_map(|name| Some((&name.text, &name.span, self.site[name.id?].on?)));
+            named.push((&service.text, span, self.site[id].on));
+        }
+        for item in step.named_items() {
+            if let Some(own) = item.id.and_then(|id| self.site[id].on) {
+                named.push((&item.text, &item.span, own));
+            }
+        }
         let verb = if step.service.is_some() { "runs" } else { "is" };
-        for (name, span, own) in service.into_iter().chain(items) {
+        for (name, span, own) in named {
             let disjoint = self.disjoint.entry((role, own));
             if !*disjoint.or_insert_with(|| are_disjoint(self.site, role, own)) {
                 continue;
@@ -294,34 +262,39 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
         }
     }
 
-    /// Finds groups and items that a step names twice, by the same name or by two of their names.
-    fn named_twice(&mut self, step: &Step) {
-        let site = self.site;
-        let groups = step.groups.iter();
-        let mut duplicates = repeated(groups.map(|name| (name.id, InList::new(0, name))));
-        let keys = step.items.iter().map(|members| &members.group);
-        duplicates.extend(repeated(keys.map(|name| (name.id, InList::new(1, name)))));
-        let lists = step.items.iter().zip(2..);
-        let members = lists.flat_map(|(members, list)| {
+    fn groups_and_items_named_twice(&mut self, step: &Step) {
+        self.named_twice(step, step.groups.iter().map(|group| (0, group)));
+        let keys = step.items.iter().map(|members| (0, &members.group));
+        self.named_twice(step, keys);
+        let mut items = Vec::new();
+        for (list, GroupItems { group, names }) in step.items.iter().enumerate() {
             // An item of another group has its finding already.
-            let is_member = move |id: &ItemId| members.group.id == Some(site[*id].group);
-            let names = members.names.iter();
-            names.map(move |name| (name.id.filter(is_member), InList::new(list, name)))
-        });
-        duplicates.extend(repeated(members));
-        for (first, second) in duplicates {
-            let same = same_name(first.text, second.text);
-            // A word that is twice in one list is reported when the list is read.
-            if same && first.list == second.list {
-                continue;
-            }
-            let message = if same {
-                format!("{} names `{}` twice", step.quoted_name(), second.text)
-            } else {
-                format!("`{}` and `{}` are the same", first.text, second.text)
+            let is_member =
+                |name: &&Name<ItemId>| name.id.map(|item| self.site[item].group) == group.id;
+            items.extend(names.iter().filter(is_member).map(|name| (list, name)));
+        }
+        self.named_twice(step, items);
+    }
+
+    /// Finds groups or items that a step names twice, by the same name or by two of their names. Each
+    /// name has the number of its list.
+    fn named_twice<'n, Id: Copy + Ord + 'n>(
+        &mut self,
+        step: &Step,
+        names: impl IntoIterator<Item = (usize, &'n Name<Id>)>,
+    ) {
+        let mut seen = BTreeMap::new();
+        for (list, name) in names {
+            let Some(id) = name.id else { continue };
+            let (first_list, first) = *seen.entry(id).or_insert((list, name));
+            let message = match same_name(&first.text, &name.text) {
+                // A word that is twice in one list is reported when the list is read.
+                true if first_list == list => continue,
+                true => format!("{} names `{name}` twice", step.quoted_name()),
+                false => format!("`{first}` and `{name}` are the same"),
             };
             self.reader
-                .report(Code::NamedTwice, second.span, message)
+                .report(Code::NamedTwice, &name.span, message)
                 .note(format!("the first is on line {}", first.line))
                 .help("remove one of them");
         }
@@ -329,7 +302,7 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
 
     /// Checks that the procedures for which a step has parameters exist, and that it runs them.
     fn parameters(&mut self, step: &Step) {
-        let run: BTreeSet<_> = step.named_items().filter_map(|name| name.id).collect();
+        let run: BTreeSet<_> = step.item_ids().collect();
         for ProcedureParameters { procedure, .. } in &step.parameters {
             let name = &procedure.text;
             let Some(id) = procedure.id else {
@@ -360,18 +333,12 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
     /// Checks that every parameter that a procedure needs is stored or passed. One that is passed
     /// under a similar name is misspelled, and not missing.
     fn missing_parameters(&mut self, step: &Step) {
-        let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
-        for ProcedureParameters { procedure, values } in &step.parameters {
-            if let Some(id) = procedure.id {
-                let values = values
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), &value.span));
-                given.entry(id).or_default().extend(values);
-            }
-        }
         for name in step.named_items() {
             let Some(id) = name.id else { continue };
-            let given = given.remove(&id).unwrap_or_default();
+            let given: BTreeMap<&str, &Span> = step
+                .parameters_of(id)
+                .map(|(name, value)| (name.as_str(), &value.span))
+                .collect();
             let item = &self.site[id];
             let meant = self.misspelled_parameters(&name.text, item, &given);
             let is_given = |need: &str| given.contains_key(need) || meant.contains(need);
@@ -401,8 +368,10 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
             if known.contains(other) {
                 continue;
             }
-            let open = needs.iter().map(String::as_str);
-            let open = open.filter(|need| !given.contains_key(need));
+            let open = needs
+                .iter()
+                .map(String::as_str)
+                .filter(|need| !given.contains_key(need));
             let near = self
                 .reader
                 .suggestion(needs.len(), || misspelling_of(other, open));
@@ -437,13 +406,9 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 more.retain(|item| !self.site[*item].is_procedure() && !removed.contains(item));
                 if !more.is_empty() {
                     let names = some_of(self.names(more).into_iter());
-                    let message = format!(
-                        "`{}` also holds {names}, which no earlier step removed",
-                        name.text
-                    );
-                    self.reader.report(Code::WiderGroup, &name.span, message).help(
-                        "the step installs only the removed items; `--include-missing` adds the others",
-                    );
+                    let message =
+                        format!("`{name}` also holds {names}, which no earlier step removed");
+                    self.reader.report(Code::WiderGroup, &name.span, message).help("the step installs only the removed items; `--include-missing` adds the others");
                 }
             }
         }
@@ -476,38 +441,28 @@ impl<'d> DeploymentChecker<'_, '_, 'd> {
                 _ => {}
             }
         }
-        let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
-        for service in &self.site.services {
-            let of_role = services.entry(service.on).or_default();
-            of_role.push(service.name.as_str());
-        }
         for (role, (at, items)) in replaced {
-            if let Some(services) = services.remove(&role) {
-                self.no_restart(role, services, &draft.steps[at], items);
+            let services: Vec<&str> = self
+                .site
+                .services
+                .iter()
+                .filter(|service| service.on == role)
+                .map(|service| service.name.as_str())
+                .collect();
+            if services.is_empty() {
+                continue;
             }
+            let message = format!(
+                "{} replaces items on `{}`, but no later step restarts a service there",
+                draft.steps[at].quoted_name(),
+                self.site[role].name
+            );
+            let replaced = some_of(self.names(items).into_iter());
+            let services = some_of(services.into_iter());
+            self.reader
+                .report(Code::NoServiceRestart, &draft.steps[at].span, message)
+                .note(format!("it replaces {replaced}"))
+                .help(format!("restart {services} there, if the vendor agrees"));
         }
-    }
-
-    fn no_restart(
-        &mut self,
-        role: RoleId,
-        services: Vec<&str>,
-        step: &Step,
-        items: BTreeSet<ItemId>,
-    ) {
-        let message = format!(
-            "{} replaces items on `{}`, but no later step restarts a service there",
-            step.quoted_name(),
-            self.site[role].name
-        );
-        let replaced = format!("it replaces {}", some_of(self.names(items).into_iter()));
-        let finding = self
-            .reader
-            .report(Code::NoServiceRestart, &step.span, message);
-        finding.note(replaced);
-        finding.help(format!(
-            "restart {} there, if the vendor agrees",
-            some_of(services.into_iter())
-        ));
     }
 }

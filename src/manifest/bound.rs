@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::{look_up_condition, look_up_step};
 use super::problems::{
-    Fault, InstalledProducts, Problem, Rules, copied_over, installed_products, missing_parameters,
+    Fault, InstalledProducts, Problem, Rules, copied_over, has_platform, installed_products,
+    missing_parameters, online_servers,
 };
 use super::*;
 use crate::deployment::description::{Description, Instance, ServerId};
 use crate::deployment::parameters::{ParameterValue, Parameters};
 use crate::document::Severity;
-use crate::names::same_name;
 
 /// Manifest for one deployment. Its ids are positions in the description of that deployment.
 #[derive(Debug, Clone)]
@@ -217,6 +217,13 @@ pub enum CopyPlace {
     Servers(RoleServers, Option<RelPath>),
 }
 
+impl<Id: Copy, T> Name<Id, T> {
+    /// Returns the object of a name that was looked up, and has no problem.
+    fn known(&self) -> Id {
+        self.id.expect("a name without a problem has an id")
+    }
+}
+
 impl Manifest {
     /// Binds a manifest to a deployment.
     ///
@@ -242,30 +249,22 @@ impl Manifest {
         if !found.is_empty() {
             return Err(found);
         }
-        Ok(BoundManifest::of(self, site).expect("names without problems have ids"))
-    }
-}
-
-impl BoundManifest {
-    /// Returns a manifest whose names were looked up in a deployment that has them all.
-    pub(super) fn of(manifest: Manifest, site: &Description) -> Option<Self> {
         let binder = Binder {
             site,
             products: installed_products(site),
             ranks: ranks(site),
         };
-        let conditions = manifest.prerequisites.iter();
-        let prerequisites = conditions.map(|one| binder.condition(one));
-        let prerequisites = prerequisites.collect::<Option<_>>()?;
-        let steps = binder.steps(&manifest.steps)?;
-        Some(Self {
-            prerequisites,
-            steps,
-            manifest,
+        let conditions = self.prerequisites.iter();
+        Ok(BoundManifest {
+            prerequisites: conditions.map(|one| binder.condition(one)).collect(),
+            steps: binder.steps(&self.steps),
+            manifest: self,
             ranks: binder.ranks,
         })
     }
+}
 
+impl BoundManifest {
     /// Returns the position of an item in the order of dependencies: an item comes after those that
     /// it requires.
     pub fn rank(&self, item: ItemId) -> usize {
@@ -274,8 +273,11 @@ impl BoundManifest {
 
     /// Returns the roles of all steps, with servers or without.
     pub fn roles(&self) -> BTreeSet<RoleId> {
-        let steps = self.steps.iter();
-        steps.flat_map(|step| &step.roles).copied().collect()
+        self.steps
+            .iter()
+            .flat_map(|step| &step.roles)
+            .copied()
+            .collect()
     }
 }
 
@@ -288,11 +290,12 @@ struct Scope<'s> {
 
 impl<'s> Scope<'s> {
     fn of(binder: &Binder<'_>, step: &'s Step) -> Self {
-        let platform = step.platform.as_ref();
-        let platform = platform.map(|platform| platform.value.as_str());
-        let role = step.on.as_ref().and_then(|on| on.id);
+        let platform = step.platform();
         Self {
-            on: role.map(|role| binder.role_servers(role, platform)),
+            on: step
+                .on
+                .as_ref()
+                .map(|on| binder.role_servers(on.known(), platform)),
             platform,
             within: None,
         }
@@ -306,51 +309,46 @@ struct Binder<'d> {
 }
 
 impl Binder<'_> {
-    fn condition(&self, prerequisite: &Prerequisite) -> Option<BoundCondition> {
-        Some(match &prerequisite.condition {
-            Condition::Site(condition) => BoundCondition::Site(self.site_condition(condition)?),
-            Condition::Any { any } => {
-                let any = any.iter().map(|condition| self.site_condition(condition));
-                BoundCondition::Any {
-                    line: prerequisite.line,
-                    alternatives: any.collect::<Option<_>>()?,
-                }
-            }
+    fn condition(&self, prerequisite: &Prerequisite) -> BoundCondition {
+        match &prerequisite.condition {
+            Condition::Site(condition) => BoundCondition::Site(self.site_condition(condition)),
+            Condition::Any { any } => BoundCondition::Any {
+                line: prerequisite.line,
+                alternatives: any.iter().map(|one| self.site_condition(one)).collect(),
+            },
             Condition::Confirm { id, question } => BoundCondition::Confirm {
                 id: id.value.clone(),
                 question: question.clone(),
             },
-        })
+        }
     }
 
-    fn site_condition(&self, condition: &SiteCondition) -> Option<BoundSiteCondition> {
+    fn site_condition(&self, condition: &SiteCondition) -> BoundSiteCondition {
         let subject = match &condition.subject {
-            ConditionSubject::Product { product, on } => BoundSubject::Product {
-                name: product.value.clone(),
-                installed: self.installed(&product.value),
-                on: match on {
-                    Some(role) => Some(self.role_servers(role.id?, None)),
-                    None => None,
-                },
-            },
+            ConditionSubject::Product { product, on } => {
+                let installed = self.products.get(&CaseFolded::of(&product.value));
+                let on = on
+                    .as_ref()
+                    .map(|role| self.role_servers(role.known(), None));
+                BoundSubject::Product {
+                    name: product.value.clone(),
+                    installed: installed.cloned().unwrap_or_default(),
+                    on,
+                }
+            }
             ConditionSubject::Item { item } => BoundSubject::Item {
                 name: item.text.clone(),
                 id: item.id,
             },
         };
-        Some(BoundSiteCondition {
+        BoundSiteCondition {
             subject,
             wanted: condition.wanted.clone(),
-        })
-    }
-
-    fn installed(&self, product: &str) -> BTreeMap<ServerId, InstalledProduct> {
-        let installed = self.products.get(&CaseFolded::of(product));
-        installed.cloned().unwrap_or_default()
+        }
     }
 
     /// Binds all steps, those of an `each-server` step once for each server that is online.
-    fn steps(&self, steps: &[Step]) -> Option<Vec<BoundStep>> {
+    fn steps(&self, steps: &[Step]) -> Vec<BoundStep> {
         let mut bound = Vec::new();
         // Where each step is bound; a nested one, on the last server.
         let mut positions = BTreeMap::new();
@@ -358,15 +356,19 @@ impl Binder<'_> {
             if outer.within.is_some() {
                 continue;
             }
-            if outer.verb != Some(Verb::EachServer) {
-                positions.insert(at, BoundStepId(bound.len()));
-                bound.push(self.step(outer, &Scope::of(self, outer), &positions)?);
-                continue;
-            }
-            let on = Scope::of(self, outer).on?;
-            if on.servers.is_empty() {
-                bound.push(self.without_server(steps, outer));
-            }
+            let nested = outer.steps.iter().map(|nested| nested.known().0);
+            let scope = Scope::of(self, outer);
+            let on = match (outer.verb, &scope.on) {
+                (Some(Verb::EachServer), Some(on)) if !on.servers.is_empty() => on,
+                _ => {
+                    let mut step = self.step(outer, &scope, &positions);
+                    let nested = nested.flat_map(|nested| self.roles(&steps[nested], None));
+                    step.roles.extend(nested);
+                    positions.insert(at, BoundStepId(bound.len()));
+                    bound.push(step);
+                    continue;
+                }
+            };
             for &server in &on.servers {
                 let scope = Scope {
                     on: Some(RoleServers {
@@ -380,32 +382,13 @@ impl Binder<'_> {
                         server,
                     }),
                 };
-                for nested in &outer.steps {
-                    let StepId(nested) = nested.id?;
+                for nested in nested.clone() {
                     positions.insert(nested, BoundStepId(bound.len()));
-                    bound.push(self.step(&steps[nested], &scope, &positions)?);
+                    bound.push(self.step(&steps[nested], &scope, &positions));
                 }
             }
         }
-        Some(bound)
-    }
-
-    /// Returns an `each-server` step for which no server is online.
-    fn without_server(&self, steps: &[Step], outer: &Step) -> BoundStep {
-        let nested = outer.steps.iter().filter_map(|nested| nested.id);
-        let nested = nested.map(|nested| &steps[nested.0]);
-        let mut roles: BTreeSet<_> = nested.flat_map(|step| self.roles(step, None)).collect();
-        roles.extend(outer.on.as_ref().and_then(|on| on.id));
-        BoundStep {
-            id: outer.id.clone(),
-            title: outer.shown_title(),
-            keyword: outer.keyword(),
-            line: outer.line,
-            roles,
-            irreversible: None,
-            within: None,
-            action: Action::NoServer,
-        }
+        bound
     }
 
     fn step(
@@ -413,13 +396,14 @@ impl Binder<'_> {
         step: &Step,
         scope: &Scope<'_>,
         positions: &BTreeMap<usize, BoundStepId>,
-    ) -> Option<BoundStep> {
+    ) -> BoundStep {
         let id = match &scope.within {
             Some(within) => format!("{}@{}", step.id, self.site[within.server].name),
             None => step.id.clone(),
         };
         let role = scope.on.as_ref().map(|on| on.role);
-        Some(BoundStep {
+        let action = self.action(step, scope, positions);
+        BoundStep {
             title: step.title.clone().unwrap_or_else(|| id.clone()),
             id,
             keyword: step.keyword(),
@@ -427,8 +411,8 @@ impl Binder<'_> {
             roles: self.roles(step, role),
             irreversible: step.irreversible.clone(),
             within: scope.within.clone(),
-            action: self.action(step, scope, positions)?,
-        })
+            action: action.expect("a checked step has the keys of its action"),
+        }
     }
 
     fn action(
@@ -439,16 +423,16 @@ impl Binder<'_> {
     ) -> Option<Action> {
         let Scope { on, platform, .. } = scope;
         Some(match step.verb? {
-            Verb::Uninstall => Action::Uninstall(self.targets(step, scope)?),
+            Verb::Uninstall => Action::Uninstall(self.targets(step, scope)),
             Verb::Install => match &step.removed_by {
                 Some(name) => Action::Reinstall {
-                    removed_by: *positions.get(&name.id?.0)?,
+                    removed_by: *positions.get(&name.known().0)?,
                     line: name.line,
                 },
-                None => Action::Install(self.targets(step, scope)?),
+                None => Action::Install(self.targets(step, scope)),
             },
             Verb::Copy => Action::Copy {
-                files: files(step)?,
+                files: files(step),
                 to: match step.to.as_ref()? {
                     CopyTarget::Share => CopyPlace::Share,
                     CopyTarget::Servers(directory) => {
@@ -457,7 +441,7 @@ impl Binder<'_> {
                 },
             },
             Verb::Run => Action::Run {
-                files: files(step)?,
+                files: files(step),
                 on: on.clone()?,
                 features: step.features.clone(),
                 opaque: OpaquePackage {
@@ -466,12 +450,14 @@ impl Binder<'_> {
                     undo: step.undo.clone(),
                 },
             },
-            Verb::Initialize => {
-                let targets = self.targets(step, scope)?.into_iter();
-                Action::Initialize(targets.map(|target| self.procedure(step, target)).collect())
-            }
+            Verb::Initialize => Action::Initialize(
+                self.targets(step, scope)
+                    .into_iter()
+                    .map(|target| self.procedure(step, target))
+                    .collect(),
+            ),
             Verb::Service(verb) => {
-                let service = step.service.as_ref()?.id?;
+                let service = step.service.as_ref()?.known();
                 let own = self.site[service].on;
                 let servers = match on {
                     None => self.role_servers(own, *platform).servers,
@@ -491,7 +477,7 @@ impl Binder<'_> {
                 instructions: step.instructions.clone()?,
                 undo: step.undo.clone(),
                 optional: step.optional,
-                files: files(step)?,
+                files: files(step),
                 on: on.clone(),
             },
             // Its nested steps are bound in its place.
@@ -501,35 +487,33 @@ impl Binder<'_> {
 
     /// Returns the online servers of a role, narrowed by platform, in the description's order.
     fn role_servers(&self, role: RoleId, platform: Option<&str>) -> RoleServers {
-        let mut servers: Vec<_> = self.site.online_servers(role).collect();
-        servers.retain(|server| self.has_platform(*server, platform));
+        let servers = online_servers(self.site, role, platform);
         RoleServers { role, servers }
-    }
-
-    fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
-        platform.is_none_or(|platform| same_name(&self.site[server].platform, platform))
     }
 
     /// Returns the instances that a step selects, each once, in the order of dependencies, then of
     /// the servers. Of a group, only the procedures are returned, or only the components.
-    fn targets(&self, step: &Step, scope: &Scope<'_>) -> Option<Vec<StepTarget>> {
+    fn targets(&self, step: &Step, scope: &Scope<'_>) -> Vec<StepTarget> {
         let procedures = step.verb == Some(Verb::Initialize);
         let mut selected = BTreeMap::new();
         for group in &step.groups {
-            for item in self.site.items_below(group.id?) {
+            for item in self.site.items_below(group.known()) {
                 if self.site[item].is_procedure() == procedures {
                     selected.insert(item, (group.line, true));
                 }
             }
         }
         for name in step.named_items() {
-            selected.insert(name.id?, (name.line, false));
+            selected.insert(name.known(), (name.line, false));
         }
-        let servers = scope.on.as_ref().map(|on| &on.servers);
-        let on: Option<BTreeSet<ServerId>> = servers.map(|on| on.iter().copied().collect());
+        let on: Option<BTreeSet<ServerId>> = scope
+            .on
+            .as_ref()
+            .map(|on| &on.servers)
+            .map(|on| on.iter().copied().collect());
         let is_meant = |server: ServerId| match &on {
             Some(on) => on.contains(&server),
-            None => self.has_platform(server, scope.platform),
+            None => has_platform(self.site, server, scope.platform),
         };
         let mut targets = Vec::new();
         for (item, (line, by_group)) in selected {
@@ -548,14 +532,13 @@ impl Binder<'_> {
             }));
         }
         targets.sort_by_key(|target| (self.ranks[target.instance.item.0], target.instance));
-        Some(targets)
+        targets
     }
 
     /// Returns the instance of an item on a server, if its role is one of the server's.
     fn instance_on(&self, item: ItemId, server: ServerId) -> Option<Instance> {
         let role = self.site[item].on?;
-        let holds = self.site[server].roles.contains(&role);
-        holds.then_some(Instance {
+        self.site[server].roles.contains(&role).then_some(Instance {
             item,
             server: Some(server),
         })
@@ -564,14 +547,9 @@ impl Binder<'_> {
     fn procedure(&self, step: &Step, target: StepTarget) -> ProcedureTarget {
         let item = &self.site[target.instance.item];
         let mut parameters = item.stored_parameters();
-        for given in &step.parameters {
-            if given.procedure.id == Some(target.instance.item) {
-                let values = given.values.iter();
-                parameters.extend(values.map(|(name, value)| {
-                    let value = ParameterValue::open(name, value.value.clone());
-                    (name.clone(), value)
-                }));
-            }
+        for (name, value) in step.parameters_of(target.instance.item) {
+            let value = ParameterValue::open(name, value.value.clone());
+            parameters.insert(name.clone(), value);
         }
         item.hide_secrets(&mut parameters);
         ProcedureTarget {
@@ -583,29 +561,28 @@ impl Binder<'_> {
 
     /// Returns the roles of everything that a step names; `on` is the role of its servers.
     fn roles(&self, step: &Step, on: Option<RoleId>) -> BTreeSet<RoleId> {
-        let groups = step.groups.iter().filter_map(|group| group.id);
-        let below = groups.flat_map(|group| self.site.items_below(group));
-        let items = below.chain(step.named_items().filter_map(|name| name.id));
-        let items = items.filter_map(|item| self.site[item].on);
-        let service = step.service.as_ref().and_then(|service| service.id);
-        let service = service.map(|service| self.site[service].on);
+        let below = step
+            .group_ids()
+            .flat_map(|group| self.site.items_below(group));
+        let items = below.chain(step.item_ids());
+        let mut roles: BTreeSet<_> = items.filter_map(|item| self.site[item].on).collect();
+        let service = step.service.as_ref();
+        roles.extend(service.map(|service| self.site[service.known()].on));
         // A role that narrows a selection is none of its own.
         let narrows = matches!(
             step.verb,
             Some(Verb::Uninstall | Verb::Install | Verb::Initialize)
         );
-        let on = on.filter(|_| !narrows);
-        items.chain(service).chain(on).collect()
+        roles.extend(on.filter(|_| !narrows));
+        roles
     }
 }
 
-fn files(step: &Step) -> Option<Vec<BoundFile>> {
-    let files = step.files.iter().map(|file| {
-        Some(BoundFile {
-            name: file.text.clone(),
-            row: file.id?,
-            line: file.line,
-        })
+fn files(step: &Step) -> Vec<BoundFile> {
+    let files = step.files.iter().map(|file| BoundFile {
+        name: file.text.clone(),
+        row: file.known(),
+        line: file.line,
     });
     files.collect()
 }

@@ -1,6 +1,8 @@
 //! A manifest as far as it could be read, every value with its span. A value that is missing or
 //! could not be read is `None` and has its finding already, so the checks skip it.
 
+use std::fmt;
+
 use super::lookup::NameSummary;
 use super::*;
 use crate::document::{Source, brief};
@@ -81,6 +83,12 @@ pub(super) struct FileNames {
     pub(super) deployed: Vec<PayloadPath>,
 }
 
+impl<Id, T: fmt::Display> fmt::Display for Name<Id, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
 impl<Id, T> Name<Id, T> {
     /// Returns a name that is not looked up yet.
     pub(super) fn new(name: Placed<T>, source: &Source) -> Self {
@@ -124,6 +132,27 @@ impl Step {
     /// Returns the names of its items, each a member of one of its groups.
     pub(super) fn named_items(&self) -> impl Iterator<Item = &Name<ItemId>> {
         self.items.iter().flat_map(|members| &members.names)
+    }
+
+    /// Returns the items that it names.
+    pub(super) fn item_ids(&self) -> impl Iterator<Item = ItemId> {
+        self.named_items().filter_map(|name| name.id)
+    }
+
+    /// Returns the groups that it names as a whole.
+    pub(super) fn group_ids(&self) -> impl Iterator<Item = GroupId> {
+        self.groups.iter().filter_map(|group| group.id)
+    }
+
+    /// Returns the parameters that it gives to a procedure.
+    pub(super) fn parameters_of(
+        &self,
+        procedure: ItemId,
+    ) -> impl Iterator<Item = (&String, &Placed<String>)> {
+        let given = self.parameters.iter();
+        given
+            .filter(move |given| given.procedure.id == Some(procedure))
+            .flat_map(|given| &given.values)
     }
 
     /// Returns whether the step may select items that could not be read.
@@ -217,8 +246,10 @@ pub(super) struct RelationEntry<'d> {
 impl RollupDraft {
     /// Returns the entries of all three lists.
     pub(super) fn relations(&self) -> impl Iterator<Item = RelationEntry<'_>> {
-        let requires = self.requires.iter();
-        let requires = requires.map(|required| ("requires", required.value.kb, &required.span));
+        let requires = self
+            .requires
+            .iter()
+            .map(|required| ("requires", required.value.kb, &required.span));
         let replaces = self.replaces.iter().map(|kb| ("replaces", kb));
         let includes = self.includes.iter().map(|kb| ("includes", kb));
         requires
@@ -284,6 +315,6 @@ impl TableDraft {
     }
 }
 
-fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
+pub(super) fn values<T>(list: Vec<Placed<T>>) -> Vec<T> {
     list.into_iter().map(|entry| entry.value).collect()
 }

@@ -28,50 +28,43 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 
 /// Checks the selections as sets of items, which is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let installed = InstallSteps::of(draft);
+    let installed = install_steps(draft);
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for (at, step) in draft.steps.iter().enumerate() {
-        let is_missing = |item: &&ItemId| installed.last(**item) < Some(at);
-        let missing = step.removes().iter().filter(is_missing);
-        let missing: Vec<_> = missing
+        let is_missing = |item: &&ItemId| installed.get(item).is_none_or(|(_, last)| *last < at);
+        let missing: Vec<_> = step
+            .removes()
+            .iter()
+            .filter(is_missing)
             .map(|item| deployment[*item].name.as_str())
             .collect();
-        not_reinstalled(reader, step, &missing);
+        not_reinstalled(reader, step, missing);
         removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
             let is_new = |name: &&Name<ItemId>| name.id.is_some_and(|id| !removed.contains(&id));
-            let new = step.named_items().filter(is_new);
-            let new: Vec<_> = new.map(|name| name.text.as_str()).collect();
-            never_removed(reader, step, &new);
+            let new: Vec<_> = step
+                .named_items()
+                .filter(is_new)
+                .map(|name| name.text.as_str())
+                .collect();
+            never_removed(reader, step, new);
         }
     }
 }
 
-/// First and last step that installs each item.
-pub(super) struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
-
-impl InstallSteps {
-    pub(super) fn of(draft: &Draft) -> Self {
-        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
-        let mut by_item = BTreeMap::new();
-        for (at, step) in draft.steps.iter().enumerate() {
-            removed.extend(step.removes());
-            if step.verb == Some(Verb::Install) {
-                for &item in draft.installs(step, &removed).iter() {
-                    by_item.entry(item).or_insert((at, at)).1 = at;
-                }
+/// Returns the first and the last step that installs each item.
+pub(super) fn install_steps(draft: &Draft) -> BTreeMap<ItemId, (usize, usize)> {
+    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+    let mut by_item = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate() {
+        removed.extend(step.removes());
+        if step.verb == Some(Verb::Install) {
+            for &item in draft.installs(step, &removed).iter() {
+                by_item.entry(item).or_insert((at, at)).1 = at;
             }
         }
-        Self(by_item)
     }
-
-    pub(super) fn first(&self, item: ItemId) -> Option<usize> {
-        self.0.get(&item).map(|(first, _)| *first)
-    }
-
-    pub(super) fn last(&self, item: ItemId) -> Option<usize> {
-        self.0.get(&item).map(|(_, last)| *last)
-    }
+    by_item
 }
 
 /// Checks the selections by the words of the manifest. If a group may be named by an alias, the
@@ -92,7 +85,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
             Some(Verb::Uninstall) => {
                 let is_reinstalled = referred.contains(&CaseFolded::of(&step.id));
                 if !is_reinstalled && later.all_groups_are_above(step) {
-                    not_reinstalled(reader, step, &later.left_out(step));
+                    not_reinstalled(reader, step, later.left_out(step));
                 }
             }
             _ => {}
@@ -103,7 +96,7 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
         match step.verb {
             Some(Verb::Uninstall) => earlier.add(step),
             Some(Verb::Install) if step.groups.is_empty() && earlier.all_groups_are_above(step) => {
-                never_removed(reader, step, &earlier.left_out(step));
+                never_removed(reader, step, earlier.left_out(step));
             }
             _ => {}
         }
@@ -120,19 +113,19 @@ struct Words {
 impl Words {
     /// Adds the selection of a step.
     fn add(&mut self, step: &Step) {
-        let groups = step.groups.iter();
         self.groups
-            .extend(groups.map(|name| CaseFolded::of(&name.text)));
-        let items = step.named_items();
+            .extend(step.groups.iter().map(|name| CaseFolded::of(&name.text)));
         self.items
-            .extend(items.map(|name| CaseFolded::of(&name.text)));
+            .extend(step.named_items().map(|name| CaseFolded::of(&name.text)));
     }
 
     /// Returns whether every whole group is named by a step, or above a group that it names.
     fn all_groups_are_above(&self, step: &Step) -> bool {
-        let groups = step.items.iter().map(|members| &members.group);
-        let paths = groups.chain(&step.groups);
-        let above: BTreeSet<_> = paths
+        let above: BTreeSet<_> = step
+            .items
+            .iter()
+            .map(|members| &members.group)
+            .chain(&step.groups)
             .flat_map(|path| path_and_parents(&path.text))
             .collect();
         self.groups.is_subset(&above)
@@ -143,8 +136,11 @@ impl Words {
         let is_left_out = |group: &Name<GroupId>| {
             !path_and_parents(&group.text).any(|path| self.groups.contains(&path))
         };
-        let groups = step.groups.iter().filter(|group| is_left_out(group));
-        let groups = groups.map(|group| group.text.as_str());
+        let groups = step
+            .groups
+            .iter()
+            .filter(|group| is_left_out(group))
+            .map(|group| group.text.as_str());
         let members = step
             .items
             .iter()
@@ -153,8 +149,7 @@ impl Words {
         let items = members
             .flat_map(|members| &members.names)
             .filter(|name| seen.insert(CaseFolded::of(&name.text)));
-        let items = items.map(|name| name.text.as_str());
-        items.chain(groups).collect()
+        items.map(|name| name.text.as_str()).chain(groups).collect()
     }
 }
 
@@ -167,33 +162,35 @@ fn path_and_parents(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     cuts.map(|at| CaseFolded::of(&path[..at]))
 }
 
-fn not_reinstalled(reader: &mut Reader<'_>, step: &Step, missing: &[&str]) {
-    if !missing.is_empty() {
-        let message = format!(
-            "{} removes {}, and no later step installs {} again",
-            step.quoted_name(),
-            some_of(missing.iter().copied()),
-            if missing.len() == 1 { "it" } else { "them" }
-        );
-        let finding = reader.report(Code::NeverReinstalled, &step.span, message);
-        let id = if step.id.is_empty() { "…" } else { &step.id };
-        finding.help(format!(
+fn not_reinstalled(reader: &mut Reader<'_>, step: &Step, missing: Vec<&str>) {
+    if missing.is_empty() {
+        return;
+    }
+    let message = format!(
+        "{} removes {}, which no later step installs again",
+        step.quoted_name(),
+        some_of(missing.into_iter())
+    );
+    let id = if step.id.is_empty() { "…" } else { &step.id };
+    reader
+        .report(Code::NeverReinstalled, &step.span, message)
+        .help(format!(
             "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
         ));
-    }
 }
 
-fn never_removed(reader: &mut Reader<'_>, step: &Step, new: &[&str]) {
-    if !new.is_empty() {
-        let message = format!(
-            "{} installs {}, which no earlier step removed",
-            step.quoted_name(),
-            some_of(new.iter().copied())
-        );
-        reader
-            .report(Code::NeverRemoved, &step.span, message)
-            .help("nothing to do if it is new with this rollup");
+fn never_removed(reader: &mut Reader<'_>, step: &Step, new: Vec<&str>) {
+    if new.is_empty() {
+        return;
     }
+    let message = format!(
+        "{} installs {}, which no earlier step removed",
+        step.quoted_name(),
+        some_of(new.into_iter())
+    );
+    reader
+        .report(Code::NeverRemoved, &step.span, message)
+        .help("nothing to do if it is new with this rollup");
 }
 
 /// Finds steps that reinstall the same items as an earlier step, with no removal in between.
@@ -205,10 +202,8 @@ fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
             (Some(Verb::Install), Some(reference)) => {
                 if let Some(first) = reinstalled.insert(CaseFolded::of(&reference.text), at) {
                     let first = draft.steps[first].reference();
-                    let message = format!(
-                        "{first} already installs the items that `{}` removed",
-                        reference.text
-                    );
+                    let message =
+                        format!("{first} already installs the items that `{reference}` removed");
                     reader
                         .report(Code::ReinstalledTwice, &reference.span, message)
                         .help("name another `uninstall` step, or remove one of the two steps");
@@ -234,7 +229,7 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                         && by != at
                     {
                         let by = draft.steps[by].reference();
-                        let message = format!("{by} already removes `{}`", item.text);
+                        let message = format!("{by} already removes `{item}`");
                         reader
                             .report(Code::RemovedTwice, &item.span, message)
                             .help("remove it from one of the two steps");

@@ -2,7 +2,7 @@
 //! an item is installed from the file that is in the share at that step.
 
 use super::draft::Draft;
-use super::flow::{InstallSteps, selections_known};
+use super::flow::{install_steps, selections_known};
 use super::*;
 use crate::deployment::description::{Description, ItemKind};
 use crate::document::{Code, Reader, brief, some_of};
@@ -23,23 +23,45 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
             all_run_known &= !step.unreadable.files;
         }
     }
-    let installed = InstallSteps::of(draft);
+    let installed = install_steps(draft);
     for (at, step) in draft.steps.iter().enumerate() {
         if !matches!(step.to, Some(CopyTarget::Share)) {
             continue;
         }
         for file in &step.files {
-            match from.get(&file.text.file_name().case_folded()) {
-                Some(items) => {
-                    copied_installer(reader, draft, deployment, (at, file), items, &installed)
+            let Some(items) = from.get(&file.text.file_name().case_folded()) else {
+                let is_run = run.contains(&file.text.case_folded());
+                if all_run_known && file.text.is_msi() && !is_run {
+                    unused_installer(reader, deployment, file);
                 }
-                None => {
-                    let is_run = run.contains(&file.text.case_folded());
-                    if all_run_known && file.text.is_msi() && !is_run {
-                        unused_installer(reader, deployment, file);
-                    }
-                }
+                continue;
+            };
+            let steps: Vec<_> = items
+                .iter()
+                .filter_map(|item| installed.get(item))
+                .collect();
+            if steps.iter().any(|(_, last)| *last >= at) {
+                continue;
             }
+            let names = some_of(items.iter().map(|item| deployment[*item].name.as_str()));
+            let (code, message, help) = match steps.iter().map(|(first, _)| *first).min() {
+                Some(first) => (
+                    Code::CopiedTooLate,
+                    format!(
+                        "`{file}` is copied to the share only after {} installs {names} from it",
+                        draft.steps[first].reference()
+                    ),
+                    "move the `copy` step above that step",
+                ),
+                None => (
+                    Code::InstallerNotInstalled,
+                    format!(
+                        "`{file}` is copied to the share, but no later step installs {names} from it"
+                    ),
+                    "add the item to an `uninstall` and an `install` step, or do not copy the file",
+                ),
+            };
+            reader.report(code, &file.span, message).help(help);
         }
     }
 }
@@ -56,40 +78,6 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<CaseFolded, Vec<Item
     from
 }
 
-/// Reports a new installer in the share if no later step installs its item.
-fn copied_installer(
-    reader: &mut Reader<'_>,
-    draft: &Draft,
-    deployment: &Description,
-    (at, file): (usize, &Name<RowId, PayloadPath>),
-    items: &[ItemId],
-    installed: &InstallSteps,
-) {
-    if items.iter().any(|item| installed.last(*item) >= Some(at)) {
-        return;
-    }
-    let names = some_of(items.iter().map(|item| deployment[*item].name.as_str()));
-    let installs = items.iter().filter_map(|item| installed.first(*item));
-    if let Some(first_install) = installs.min() {
-        let first_install = draft.steps[first_install].reference();
-        let message = format!(
-            "`{}` is copied to the share only after {first_install} installs {names} from it",
-            file.text
-        );
-        reader
-            .report(Code::CopiedTooLate, &file.span, message)
-            .help("move the `copy` step above that step");
-        return;
-    }
-    let message = format!(
-        "`{}` is copied to the share, but no later step installs {names} from it",
-        file.text
-    );
-    reader
-        .report(Code::InstallerNotInstalled, &file.span, message)
-        .help("add the item to an `uninstall` and an `install` step, or do not copy the file");
-}
-
 fn unused_installer(
     reader: &mut Reader<'_>,
     deployment: &Description,
@@ -101,9 +89,8 @@ fn unused_installer(
     });
     let near = reader.nearest(file.text.file_name().as_str(), installers);
     let message = format!(
-        "no item of `{}` is installed from `{}`",
-        brief(&deployment.name),
-        file.text
+        "no item of `{}` is installed from `{file}`",
+        brief(&deployment.name)
     );
     reader
         .report(Code::InstallerOfNoItem, &file.span, message)
@@ -116,8 +103,11 @@ fn unused_installer(
 fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step for only some servers proves nothing about the others.
     let selects = |step: &Step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install));
-    let mut steps = draft.steps.iter();
-    if steps.any(|step| selects(step) && step.is_narrowed()) {
+    if draft
+        .steps
+        .iter()
+        .any(|step| selects(step) && step.is_narrowed())
+    {
         return;
     }
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
@@ -128,9 +118,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                 continue;
             }
             Some(Verb::Install) => draft.installs(step, &removed),
-            Some(Verb::Initialize) => {
-                Cow::Owned(step.named_items().filter_map(|name| name.id).collect())
-            }
+            Some(Verb::Initialize) => Cow::Owned(step.item_ids().collect()),
             _ => continue,
         };
         for item in batch.iter().map(|item| &deployment[*item]) {
@@ -147,9 +135,7 @@ fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Des
                     item.name,
                     some_of(missing.into_iter())
                 );
-                reader.report(Code::RequirementRemoved, &step.span, message).help(
-                    "move this step below the one that installs the requirement, or install both in one step",
-                );
+                reader.report(Code::RequirementRemoved, &step.span, message).help("move this step below the one that installs the requirement, or install both in one step");
             }
         }
         for item in batch.iter() {

@@ -89,12 +89,11 @@ fn set<'n, Id: 'n>(
 
 fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
     let of_item = |item: ItemId| {
-        let item = &site[item];
-        let needs = match &item.kind {
+        let needs = match &site[item].kind {
             ItemKind::Procedure { needs, .. } => needs.len(),
             ItemKind::Component { .. } => 0,
         };
-        1 + item.requires.len() + needs
+        1 + site[item].requires.len() + needs
     };
     // A group comes after its parent in the list.
     let mut below: Vec<usize> = vec![0; site.groups.len()];
@@ -105,10 +104,13 @@ fn too_many(steps: &[Step], site: &Description) -> Option<usize> {
     }
     let (mut all, mut removed) = (0, 0);
     steps.iter().position(|step| {
-        let groups = step.groups.iter().filter_map(|group| group.id);
-        let groups = groups.map(|group| below[group.0]);
-        let items = step.named_items().filter_map(|name| name.id);
-        let chosen: usize = groups.chain(items.map(of_item)).sum();
+        let mut chosen = 0;
+        for group in step.group_ids() {
+            chosen += below[group.0];
+        }
+        for item in step.item_ids() {
+            chosen += of_item(item);
+        }
         removed += chosen;
         all += chosen;
         if step.platform.is_some() {
@@ -125,18 +127,17 @@ impl Step {
     /// Returns whether the deployment has all groups and items that the step names.
     pub(super) fn names_known(&self) -> bool {
         let mut lists = self.items.iter().map(|members| &members.group);
-        let mut groups = self.groups.iter();
-        groups.all(|group| group.id.is_some())
+        self.groups.iter().all(|group| group.id.is_some())
             && lists.all(|group| group.id.is_some())
             && self.named_items().all(|item| item.id.is_some())
     }
 
     fn selection(&self, site: &Description) -> BTreeSet<ItemId> {
-        let groups = self.groups.iter().filter_map(|group| group.id);
-        let below = groups.flat_map(|group| site.items_below(group));
-        let named = self.named_items().filter_map(|name| name.id);
-        let all = named.chain(below);
-        all.filter(|item| !site[*item].is_procedure()).collect()
+        let below = self.group_ids().flat_map(|group| site.items_below(group));
+        self.item_ids()
+            .chain(below)
+            .filter(|item| !site[*item].is_procedure())
+            .collect()
     }
 
     /// Returns the components that the step removes.
@@ -152,8 +153,12 @@ impl Step {
 impl Draft {
     /// Returns the steps by their ids; of two with the same id the first.
     pub(super) fn steps_by_id(&self) -> BTreeMap<CaseFolded, usize> {
-        let steps = self.steps.iter().enumerate().rev();
-        let steps = steps.filter(|(_, step)| !step.id.is_empty());
+        let steps = self
+            .steps
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, step)| !step.id.is_empty());
         steps
             .map(|(at, step)| (CaseFolded::of(&step.id), at))
             .collect()
@@ -169,7 +174,7 @@ impl Draft {
             let referred = reference.id.map(|id| self.steps[id.0].removes());
             return referred.map(Cow::Borrowed).unwrap_or_default();
         }
-        let mut items: BTreeSet<ItemId> = step.named_items().filter_map(|name| name.id).collect();
+        let mut items: BTreeSet<ItemId> = step.item_ids().collect();
         items.extend(step.selected.intersection(removed));
         Cow::Owned(items)
     }

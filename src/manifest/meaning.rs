@@ -308,8 +308,9 @@ impl ManifestEntry {
 fn canonical(table: ManifestTable, key: &str, value: &Value) -> String {
     // A range, or an alternative of a prerequisite.
     if let Value::Object(values) = value {
-        let values = values.iter();
-        let values = values.map(|(key, value)| (key, canonical(table, key, value)));
+        let values = values
+            .iter()
+            .map(|(key, value)| (key, canonical(table, key, value)));
         return Value::from_iter(values).to_string();
     }
     let text = value.as_str().map_or(value.to_string(), str::to_owned);
@@ -329,10 +330,14 @@ fn canonical(table: ManifestTable, key: &str, value: &Value) -> String {
 
 /// Returns numbers joined by dots in one spelling: `1.0` is the same version as `1`.
 fn numbers(text: &str) -> String {
-    let numbers = text.split(['.', ' ']);
-    let numbers = numbers.map(|number| number.trim_start_matches('0'));
-    let joined = numbers.collect::<Vec<_>>().join(".");
-    joined.trim_end_matches('.').to_owned()
+    let numbers = text
+        .split(['.', ' '])
+        .map(|number| number.trim_start_matches('0'));
+    numbers
+        .collect::<Vec<_>>()
+        .join(".")
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 /// Returns the same text for all spellings of a condition.
@@ -353,45 +358,17 @@ fn member_identity(key: &str, fact: &Fact) -> String {
     }
 }
 
-/// Value that is serialized as its text alone.
-pub(super) trait Text {
-    /// Returns the text.
-    fn text(&self) -> &str;
+/// Serializes a name by its text alone.
+pub(super) fn text<Id, S: Serializer>(name: &Name<Id>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&name.text)
 }
 
-impl Text for Placed<String> {
-    fn text(&self) -> &str {
-        &self.value
-    }
-}
-
-impl<Id> Text for Name<Id> {
-    fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-/// Serializes a text without its place.
-pub(super) fn text<S: Serializer>(text: &impl Text, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text.text())
-}
-
-/// Serializes a text without its place, if there is one.
-pub(super) fn text_or_none<S: Serializer>(
-    value: &Option<impl Text>,
+/// Serializes a name by its text alone, if there is one.
+pub(super) fn text_or_none<Id, S: Serializer>(
+    name: &Option<Name<Id>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    value.as_ref().map(Text::text).serialize(serializer)
-}
-
-/// Serializes the place of a key whose only value is `true`.
-pub(super) fn yes<S: Serializer>(_: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(true)
-}
-
-/// Serializes the place of a key whose only value is `true`, and which is present.
-pub(super) fn always<S: Serializer>(_: &Span, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(true)
+    name.as_ref().map(|name| &name.text).serialize(serializer)
 }
 
 /// Serializes items as `items."GROUP" = [names]`.
@@ -407,13 +384,7 @@ pub(super) fn values_by_procedure<S: Serializer>(
     parameters: &[ProcedureParameters],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let values = |of: &ProcedureParameters| -> BTreeMap<String, String> {
-        let values = of.values.iter();
-        values
-            .map(|(name, value)| (name.clone(), value.value.clone()))
-            .collect()
-    };
-    serializer.collect_map(parameters.iter().map(|of| (&of.procedure.text, values(of))))
+    serializer.collect_map(parameters.iter().map(|of| (&of.procedure.text, &of.values)))
 }
 
 /// Serializes a directory below `Files`, which may be `Files` itself.

@@ -137,8 +137,8 @@ impl FromStr for ComputerRestart {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let all = [Self::No, Self::Required, Self::IfInUse];
-        let mut all = all.into_iter();
-        all.find(|one| one.word() == text)
+        all.into_iter()
+            .find(|one| one.word() == text)
             .ok_or_else(|| format!("`{text}` is not one of {}", Self::WORDS.join(", ")))
     }
 }
@@ -190,12 +190,9 @@ pub struct Step {
     arguments: Option<String>,
     /// Directory below `Programs` of such a package; named like the file if there is none.
     program: Option<FileName>,
-    /// Place of `others = true`.
-    #[serde(
-        serialize_with = "meaning::yes",
-        skip_serializing_if = "Option::is_none"
-    )]
-    others: Option<Span>,
+    /// Always `true`, if it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<Placed<bool>>,
     /// Target of a copy.
     to: Option<CopyTarget>,
     /// Parameters by procedure; they take precedence over stored ones.
@@ -209,7 +206,6 @@ pub struct Step {
     #[serde(serialize_with = "meaning::text_or_none")]
     on: Option<Name<RoleId>>,
     /// Only servers of this platform, such as `x64`.
-    #[serde(serialize_with = "meaning::text_or_none")]
     platform: Option<Placed<String>>,
     /// Reason why its operations cannot be rolled back.
     irreversible: Option<String>,
@@ -309,15 +305,17 @@ impl Verb {
     ];
 
     fn of(keyword: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(known, _)| *known == keyword)
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == keyword)
             .map(|(_, verb)| verb)
     }
 
     /// Returns the keyword of the language, such as `uninstall`.
     pub fn keyword(self) -> &'static str {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(_, verb)| *verb == self)
+        Self::ALL
+            .into_iter()
+            .find(|(_, verb)| *verb == self)
             .map_or("", |(keyword, _)| keyword)
     }
 }
@@ -421,39 +419,42 @@ impl Manifest {
 
 impl<'m> FileTable<'m> {
     fn new(rows: Cow<'m, [PayloadFile]>, span: Span, steps: &[Step]) -> Self {
-        let mut run: BTreeMap<CaseFolded, BTreeSet<String>> = BTreeMap::new();
-        let mut opaque = BTreeSet::new();
-        for step in steps.iter().filter(|step| step.verb == Some(Verb::Run)) {
-            for file in &step.files {
-                if file.text.has_extension(shapes::OPAQUE) {
-                    opaque.insert(file.text.case_folded());
-                    continue;
-                }
-                let features = run.entry(file.text.case_folded()).or_default();
-                features.extend(step.features.iter().cloned());
-            }
-        }
-        let is_used = |step: &&Step| matches!(step.verb, Some(Verb::Copy | Verb::Manual));
-        let copied = steps.iter().filter(is_used);
-        let copied = copied.flat_map(|step| &step.files);
-        let copied = copied.map(|file| file.text.case_folded());
-        let deployed = copied.chain(run.keys().chain(&opaque).cloned()).collect();
-        let to_share = steps
-            .iter()
-            .filter(|step| step.to == Some(CopyTarget::Share));
-        let shared = to_share.flat_map(|step| &step.files);
-        let shared = shared.map(|file| {
-            let in_share = file.text.file_name().case_folded();
-            (in_share, file.text.case_folded())
-        });
-        Self {
+        let mut table = Self {
             rows,
             span,
-            deployed,
-            run,
-            opaque,
-            shared: shared.collect(),
+            deployed: BTreeSet::new(),
+            run: BTreeMap::new(),
+            opaque: BTreeSet::new(),
+            shared: BTreeMap::new(),
+        };
+        for step in steps {
+            for file in &step.files {
+                table.add_use(step, &file.text);
+            }
         }
+        table
+    }
+
+    fn add_use(&mut self, step: &Step, file: &PayloadPath) {
+        let name = file.case_folded();
+        if step.to == Some(CopyTarget::Share) {
+            let in_share = file.file_name().case_folded();
+            self.shared.insert(in_share, name.clone());
+        }
+        match step.verb {
+            Some(Verb::Run) if file.has_extension(shapes::OPAQUE) => {
+                self.opaque.insert(name.clone());
+            }
+            Some(Verb::Run) => {
+                self.run
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(step.features.iter().cloned());
+            }
+            Some(Verb::Copy | Verb::Manual) => {}
+            _ => return,
+        }
+        self.deployed.insert(name);
     }
 
     /// Returns the case-folded name of the row that an item with this installer is installed from:

@@ -73,8 +73,11 @@ fn in_table_order<'t>(
     let mut by_name: BTreeMap<CaseFolded, &(PayloadPath, Digest)> =
         pins.iter().map(|pin| (pin.0.case_folded(), pin)).collect();
     let mut pin_of = |name| Some(by_name.remove(&CaseFolded::of(name))?.1);
-    let names = rows.iter().filter_map(name);
-    let pin_rows = names.map(|name| (name, pin_of(name))).collect();
+    let pin_rows = rows
+        .iter()
+        .filter_map(name)
+        .map(|name| (name, pin_of(name)))
+        .collect();
     match by_name.into_values().next() {
         Some((name, _)) => Err(PinError::NotListed(name.clone())),
         None => Ok(pin_rows),

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Name, meaning};
 use crate::deployment::description::{ItemId, RoleId};
-use crate::document::{Placed, Span};
+use crate::document::Placed;
 use crate::names::Version;
 
 /// Condition that the deployment must meet, with its line.
@@ -31,7 +31,6 @@ pub enum Condition {
     /// Question that only a person can answer, asked before anything is staged.
     Confirm {
         /// Id for `--confirm ID`.
-        #[serde(serialize_with = "meaning::text")]
         id: Placed<String>,
         #[serde(rename = "confirm")]
         question: String,
@@ -53,7 +52,6 @@ pub struct SiteCondition {
 pub enum ConditionSubject {
     /// Product that servers have.
     Product {
-        #[serde(serialize_with = "meaning::text")]
         product: Placed<String>,
         /// Role whose servers must all have it, or none of them.
         #[serde(
@@ -76,9 +74,8 @@ pub enum ConditionSubject {
 pub enum WantedState {
     /// Installed nowhere.
     Absent {
-        /// Place of `absent = true`.
-        #[serde(serialize_with = "meaning::always")]
-        absent: Span,
+        /// Always `true`.
+        absent: Placed<bool>,
     },
     /// Installed, as one of these.
     Present {

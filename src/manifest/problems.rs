@@ -138,6 +138,18 @@ impl std::fmt::Display for NameKind {
     }
 }
 
+impl NameKind {
+    /// Returns the kind of finding for a name that the deployment does not have.
+    fn unknown(self) -> Code {
+        match self {
+            NameKind::Group => Code::NoSuchGroup,
+            NameKind::Item | NameKind::Procedure => Code::NoSuchItem,
+            NameKind::Role => Code::NoSuchRole,
+            NameKind::Service => Code::NoSuchService,
+        }
+    }
+}
+
 fn on(server: Option<&str>) -> String {
     server
         .map(|server| format!(" on `{server}`"))
@@ -145,78 +157,71 @@ fn on(server: Option<&str>) -> String {
 }
 
 impl Fault {
-    /// Returns the fault of a file that is copied to the path of another one, by an earlier step or
-    /// by the same.
-    pub(super) fn copied_over(
-        file: &PayloadPath,
-        other: &PayloadPath,
-        earlier: Option<String>,
-    ) -> Self {
-        Fault::CopiedOver {
-            file: file.to_string(),
-            other: other.to_string(),
-            copied_by: earlier.unwrap_or_else(|| "this step".to_owned()),
-            server: None,
-        }
-    }
-
     /// Returns the kind of finding.
     pub fn code(&self) -> Code {
-        match self {
-            Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => Code::OtherProduct,
-            Fault::NoProduct { .. } | Fault::NotThere { is_item: false, .. } => Code::NoSuchProduct,
-            Fault::UnlistedItem { .. } | Fault::NotThere { .. } => Code::UnlistedItem,
-            Fault::Unknown { kind, .. } => match kind {
-                NameKind::Group => Code::NoSuchGroup,
-                NameKind::Item | NameKind::Procedure => Code::NoSuchItem,
-                NameKind::Role => Code::NoSuchRole,
-                NameKind::Service => Code::NoSuchService,
-            },
-            Fault::Server { .. } => Code::NoSuchRole,
-            Fault::NeverInstalled { .. } | Fault::WrongKind { .. } => Code::WrongKind,
-            Fault::NotAMember { .. } => Code::NotAMember,
-            Fault::NotRemovable { .. } | Fault::HoldsNotRemovable { .. } => Code::NotRemovable,
-            Fault::MissingParameters { .. } => Code::MissingParameter,
-            Fault::CopiedOver { .. } => Code::CopiedOver,
-            Fault::SecretInManifest { .. } => Code::SecretInManifest,
-            Fault::OnNoServer { .. } => Code::NestedStep,
-        }
+        self.code_and_help().0
     }
 
     /// Returns advice on how to fix it, if there is any.
     pub fn help(&self) -> Option<&'static str> {
-        Some(match self {
-            Fault::Unknown { .. } => {
-                "see `deployment.toml`, which lists all names, installed or not"
+        self.code_and_help().1
+    }
+
+    fn code_and_help(&self) -> (Code, Option<&'static str>) {
+        let (code, help) = match self {
+            Fault::OtherProduct { .. } | Fault::OtherVersion { .. } => {
+                return (Code::OtherProduct, None);
             }
-            Fault::NoProduct { .. } => {
-                "install it, then list it in `products` of `deployment.toml`"
+            Fault::UnlistedItem { .. } => return (Code::UnlistedItem, None),
+            Fault::Server { .. } => return (Code::NoSuchRole, None),
+            Fault::NoProduct { .. } => (
+                Code::NoSuchProduct,
+                "install it, then list it in `products` of `deployment.toml`",
+            ),
+            Fault::NotThere { is_item, .. } => (
+                match is_item {
+                    true => Code::UnlistedItem,
+                    false => Code::NoSuchProduct,
+                },
+                "correct the name, if it is misspelled",
+            ),
+            Fault::Unknown { kind, .. } => (
+                kind.unknown(),
+                "see `deployment.toml`, which lists all names, installed or not",
+            ),
+            Fault::NeverInstalled { .. } => (
+                Code::WrongKind,
+                "name the item that the procedure configures",
+            ),
+            Fault::WrongKind { .. } => (
+                Code::WrongKind,
+                "`initialize` runs procedures; `install` and `uninstall` take items",
+            ),
+            Fault::NotAMember { .. } => (Code::NotAMember, "list it below its own group"),
+            Fault::NotRemovable { .. } => (Code::NotRemovable, "remove it from the step"),
+            Fault::HoldsNotRemovable { .. } => {
+                (Code::NotRemovable, "list the other items under `items`")
             }
-            Fault::NotThere { .. } => "correct the name, if it is misspelled",
-            Fault::NeverInstalled { .. } => "name the item that the procedure configures",
-            Fault::WrongKind { .. } => {
-                "`initialize` runs procedures; `install` and `uninstall` take items"
-            }
-            Fault::NotAMember { .. } => "list it below its own group",
-            Fault::NotRemovable { .. } => "remove it from the step",
-            Fault::HoldsNotRemovable { .. } => "list the other items under `items`",
-            Fault::MissingParameters { .. } => {
+            Fault::MissingParameters { .. } => (
+                Code::MissingParameter,
                 "store it under `[parameters]` in `deployment.toml`, or set it in the step's `parameters` if \
-                 it is not secret"
-            }
-            Fault::CopiedOver { .. } => {
-                "a copy has the name without its directories, so the two files need different targets"
-            }
-            Fault::SecretInManifest { .. } => {
+                 it is not secret",
+            ),
+            Fault::CopiedOver { .. } => (
+                Code::CopiedOver,
+                "a copy has the name without its directories, so the two files need different targets",
+            ),
+            Fault::SecretInManifest { .. } => (
+                Code::SecretInManifest,
                 "remove it, and store its place under `[parameters]` in `deployment.toml`, such as \
-                 `{ env = \"NAME\" }`; or list it in `public` of the procedure if it is not secret"
-            }
-            Fault::OnNoServer { .. } => "name it in a step above or below the `each-server` step",
-            Fault::OtherProduct { .. }
-            | Fault::OtherVersion { .. }
-            | Fault::UnlistedItem { .. }
-            | Fault::Server { .. } => return None,
-        })
+                 `{ env = \"NAME\" }`; or list it in `public` of the procedure if it is not secret",
+            ),
+            Fault::OnNoServer { .. } => (
+                Code::NestedStep,
+                "name it in a step above or below the `each-server` step",
+            ),
+        };
+        (code, Some(help))
     }
 
     /// Returns the text at the carets, if there is one.
@@ -231,55 +236,56 @@ impl Fault {
 
 /// Checks that a rollup is for the product and version of a deployment.
 pub(super) fn of_rollup(site: &Description, rollup: &RollupDraft) -> Vec<Problem> {
-    let kb = rollup.kb.as_ref().map(|kb| kb.value);
-    let product = rollup.product.as_ref();
-    let versions = rollup.product_versions.iter();
-    let versions: Vec<&str> = versions.map(|version| version.value.as_str()).collect();
-    let product_fault = product.and_then(|of| other_product(site, kb, &of.value));
-    let version_fault = other_version(site, kb, &versions);
-    let spans = [
-        product.map(|product| &product.span),
-        rollup.product_versions.first().map(|version| &version.span),
-    ];
-    let faults = [product_fault, version_fault].into_iter().zip(spans);
-    let problems = faults.filter_map(|(fault, span)| {
-        Some(Problem {
-            fault: fault?,
-            span: span?.clone(),
+    let name = match &rollup.kb {
+        Some(kb) => kb.value.to_string(),
+        None => "the rollup".to_owned(),
+    };
+    let mut problems = Vec::new();
+    let mut add = |fault: Option<Fault>, span: &Span| {
+        problems.extend(fault.map(|fault| Problem {
+            fault,
+            span: span.clone(),
             line: 0,
-        })
-    });
-    problems.collect()
+        }));
+    };
+    if let Some(product) = &rollup.product {
+        add(other_product(site, &name, &product.value), &product.span);
+    }
+    if let Some(first) = rollup.product_versions.first() {
+        let versions = rollup
+            .product_versions
+            .iter()
+            .map(|version| version.value.as_str())
+            .collect();
+        add(other_version(site, &name, versions), &first.span);
+    }
+    problems
 }
 
-fn other_product(site: &Description, kb: Option<Kb>, wanted: &str) -> Option<Fault> {
+fn other_product(site: &Description, rollup: &str, wanted: &str) -> Option<Fault> {
     (!site.is_product(wanted)).then(|| Fault::OtherProduct {
-        rollup: rollup_name(kb),
+        rollup: rollup.to_owned(),
         wanted: wanted.to_owned(),
         found: site.product.clone(),
     })
 }
 
-fn other_version(site: &Description, kb: Option<Kb>, wanted: &[&str]) -> Option<Fault> {
+fn other_version(site: &Description, rollup: &str, wanted: Vec<&str>) -> Option<Fault> {
     let is_other = !wanted.contains(&site.product_version.as_str());
     is_other.then(|| Fault::OtherVersion {
-        rollup: rollup_name(kb),
+        rollup: rollup.to_owned(),
         wanted: wanted.join(", "),
         product: site.product.clone(),
         found: site.product_version.clone(),
     })
 }
 
-fn rollup_name(kb: Option<Kb>) -> String {
-    kb.map_or_else(|| "the rollup".to_owned(), |kb| kb.to_string())
-}
-
 impl Rollup {
     /// Returns the reason why it is not for the product or version of a deployment.
     pub fn refuted_by(&self, site: &Description) -> Option<Fault> {
-        let versions: Vec<&str> = self.product_versions.iter().map(String::as_str).collect();
-        let product = other_product(site, Some(self.kb), &self.product);
-        product.or_else(|| other_version(site, Some(self.kb), &versions))
+        let name = self.kb.to_string();
+        let versions = self.product_versions.iter().map(String::as_str).collect();
+        other_product(site, &name, &self.product).or_else(|| other_version(site, &name, versions))
     }
 }
 
@@ -342,70 +348,91 @@ pub(super) fn missing_parameters(item: &Item, is_given: impl Fn(&str) -> bool) -
 /// Returns the files that steps copy over each other on a server, though for different servers by
 /// their keys: a server may hold several roles. Steps with the same keys have their finding already.
 pub(super) fn copied_over(site: &Description, steps: &[Step]) -> Vec<Problem> {
-    let contested = contested_names(steps);
-    let mut copied: BTreeMap<_, (&Step, &PayloadPath)> = BTreeMap::new();
-    let mut problems = Vec::new();
+    let mut by_name: BTreeMap<CaseFolded, Vec<_>> = BTreeMap::new();
     for step in steps {
-        let Some(CopyTarget::Servers(directory)) = &step.to else {
-            continue;
-        };
-        let directory = directory.as_ref().map(RelPath::case_folded);
-        let servers = step.outer(steps).online_servers(site);
-        for file in &step.files {
-            let name = file.text.file_name().case_folded();
-            if !contested.contains(&name) {
-                continue;
+        if let Some(CopyTarget::Servers(directory)) = &step.to {
+            let directory = directory.as_ref().map(RelPath::case_folded);
+            for file in &step.files {
+                let copies = by_name.entry(file.text.file_name().case_folded());
+                let copy = (step, directory.clone(), file);
+                copies.or_default().push(copy);
             }
-            for server in &servers {
-                let (first, other) = *copied
-                    .entry((*server, directory.clone(), name.clone()))
-                    .or_insert((step, &file.text));
-                let is_same_file = other.case_folded() == file.text.case_folded();
-                if is_same_file || first.outer(steps).servers() == step.outer(steps).servers() {
-                    continue;
-                }
-                let mut fault = Fault::copied_over(&file.text, other, Some(first.reference()));
-                if let Fault::CopiedOver { server: on, .. } = &mut fault {
-                    *on = Some(site[*server].name.to_string());
-                }
-                problems.push(Problem {
-                    fault,
-                    span: file.span.clone(),
-                    line: file.line,
-                });
-                break;
-            }
+        }
+    }
+    let mut problems = Vec::new();
+    for copies in by_name.into_values() {
+        let files: BTreeSet<_> = copies
+            .iter()
+            .map(|(_, _, file)| file.text.case_folded())
+            .collect();
+        if files.len() > 1 {
+            problems.extend(copied_to_one_path(site, steps, copies));
         }
     }
     problems
 }
 
-/// Returns the case-folded names that files in different directories of the payload have.
-fn contested_names(steps: &[Step]) -> BTreeSet<CaseFolded> {
-    let mut files: BTreeMap<CaseFolded, CaseFolded> = BTreeMap::new();
-    let mut contested = BTreeSet::new();
-    for file in steps.iter().flat_map(|step| &step.files) {
-        let name = file.text.file_name().case_folded();
-        let path = file.text.case_folded();
-        if *files.entry(name.clone()).or_insert_with(|| path.clone()) != path {
-            contested.insert(name);
+/// File that a step copies, with its directory below `Files`.
+type FileCopy<'s> = (&'s Step, Option<CaseFolded>, &'s Name<RowId, PayloadPath>);
+
+/// Returns the copies that replace an earlier one of another file.
+fn copied_to_one_path(
+    site: &Description,
+    steps: &[Step],
+    copies: Vec<FileCopy<'_>>,
+) -> Vec<Problem> {
+    let mut copied = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (step, directory, file) in copies {
+        for server in step.outer(steps).online_servers(site) {
+            let place = (server, directory.clone());
+            let (first, other) = *copied.entry(place).or_insert((step, &file.text));
+            let is_same_file = other.case_folded() == file.text.case_folded();
+            if is_same_file || first.outer(steps).servers() == step.outer(steps).servers() {
+                continue;
+            }
+            problems.push(file.problem(Fault::CopiedOver {
+                file: file.text.to_string(),
+                other: other.to_string(),
+                copied_by: first.reference(),
+                server: Some(site[server].name.to_string()),
+            }));
+            break;
         }
     }
-    contested
+    problems
 }
 
 impl Step {
+    /// Returns the platform to which it is limited.
+    pub(super) fn platform(&self) -> Option<&str> {
+        self.platform
+            .as_ref()
+            .map(|platform| platform.value.as_str())
+    }
+
     /// Returns the servers of its role that are online and have its platform.
     fn online_servers(&self, site: &Description) -> Vec<ServerId> {
-        let Some(role) = self.on.as_ref().and_then(|on| on.id) else {
-            return Vec::new();
-        };
-        let mut servers: Vec<_> = site.online_servers(role).collect();
-        if let Some(platform) = &self.platform {
-            servers.retain(|server| same_name(&site[*server].platform, &platform.value));
-        }
-        servers
+        let role = self.on.as_ref().and_then(|on| on.id);
+        role.map(|role| online_servers(site, role, self.platform()))
+            .unwrap_or_default()
     }
+}
+
+/// Returns the online servers of a role, narrowed by platform, in the description's order.
+pub(super) fn online_servers(
+    site: &Description,
+    role: RoleId,
+    platform: Option<&str>,
+) -> Vec<ServerId> {
+    let servers = site.online_servers(role);
+    servers
+        .filter(|server| has_platform(site, *server, platform))
+        .collect()
+}
+
+pub(super) fn has_platform(site: &Description, server: ServerId, platform: Option<&str>) -> bool {
+    platform.is_none_or(|platform| same_name(&site[server].platform, platform))
 }
 
 /// Rules for the names of a manifest, which were looked up; each problem is reported.
@@ -425,7 +452,7 @@ impl<'d, R: FnMut(Problem)> Rules<'d, R> {
     }
 }
 
-impl<Id> Name<Id> {
+impl<Id, T> Name<Id, T> {
     /// Returns a problem at the place of the name.
     pub(super) fn problem(&self, fault: Fault) -> Problem {
         Problem {
@@ -488,19 +515,21 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
                 };
                 (self.report)(Problem { fault, span, line });
             }
-            ConditionSubject::Item { item } => match item.id {
-                Some(id) if self.site[id].is_procedure() => {
-                    self.add(item, |name| Fault::NeverInstalled { name });
-                }
-                Some(_) => {}
-                None if is_required => self.add(item, |name| Fault::UnlistedItem { site, name }),
-                None => self.add(item, |name| Fault::NotThere {
-                    site,
-                    name,
-                    is_item: true,
-                    holds,
-                }),
-            },
+            ConditionSubject::Item { item } => {
+                let name = item.text.clone();
+                let fault = match item.id {
+                    Some(id) if self.site[id].is_procedure() => Fault::NeverInstalled { name },
+                    Some(_) => return,
+                    None if is_required => Fault::UnlistedItem { site, name },
+                    None => Fault::NotThere {
+                        site,
+                        name,
+                        is_item: true,
+                        holds,
+                    },
+                };
+                (self.report)(item.problem(fault));
+            }
         }
     }
 
@@ -591,10 +620,13 @@ impl<R: FnMut(Problem)> Rules<'_, R> {
     }
 
     fn removed_group(&mut self, name: &Name<GroupId>) {
-        let below = name.id.map(|id| self.site.items_below(id));
-        let below = below.iter().flatten().map(|item| &self.site[*item]);
-        let fixed = below.filter(|item| is_fixed(item));
-        let fixed: Vec<&str> = fixed.map(|item| item.name.as_str()).collect();
+        let Some(group) = name.id else { return };
+        let mut fixed = Vec::new();
+        for item in self.site.items_below(group) {
+            if is_fixed(&self.site[item]) {
+                fixed.push(self.site[item].name.as_str());
+            }
+        }
         if !fixed.is_empty() {
             let items = some_of(fixed.into_iter());
             self.add(name, |group| Fault::HoldsNotRemovable { group, items });

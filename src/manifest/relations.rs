@@ -4,17 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{FileNames, RelationEntry, RollupDraft};
 use super::parse::{file_names_of, rollup_of};
-use crate::document::{Code, Finding, Findings, Placed, Source, Span, cycles, some_of};
+use crate::document::{Code, Findings, Source, Span, cycles, some_of};
 use crate::names::{Kb, PayloadPath, Version};
 
-/// Indexes of the manifests of each rollup, which may have several revisions.
-type ByKb = BTreeMap<Kb, Vec<usize>>;
+/// Manifests that are checked together; each finding goes to the manifest it is about.
+struct GivenManifests<'g, 's, 'f> {
+    given: &'g mut [(&'s Source, &'f mut Findings)],
+    rollups: Vec<RollupDraft>,
+    /// Indexes of the manifests of each rollup, which may have several revisions.
+    by_kb: BTreeMap<Kb, Vec<usize>>,
+}
 
 /// Reference from one rollup to another.
-struct RelationLink<'r> {
-    word: &'static str,
+struct RelationLink {
+    key: &'static str,
     to: usize,
-    span: &'r Span,
+    span: Span,
 }
 
 /// Checks the relations among the given manifests; each finding goes to the manifest it is about.
@@ -22,210 +27,200 @@ struct RelationLink<'r> {
 /// Relations are read from each manifest by itself; those of other manifests are not inferred.
 pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
     let rollups: Vec<RollupDraft> = given.iter().map(|(source, _)| rollup_of(source)).collect();
-    let mut by_kb = ByKb::new();
+    let mut by_kb: BTreeMap<Kb, Vec<usize>> = BTreeMap::new();
     for (at, rollup) in rollups.iter().enumerate() {
-        rollup
-            .kb
-            .iter()
-            .for_each(|kb| by_kb.entry(kb.value).or_default().push(at));
-    }
-    report_cycles(given, &rollups, &by_kb);
-    omitted_inclusions(given, &rollups, &by_kb);
-    omitted_files(given, &rollups, &by_kb);
-    same_rollup(given, &rollups);
-}
-
-/// Reports two manifests of the same rollup, which KB number and revision identify.
-fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
-    let mut first: BTreeMap<(Kb, Version), usize> = BTreeMap::new();
-    for (at, rollup) in rollups.iter().enumerate() {
-        let Some(kb) = &rollup.kb else { continue };
-        let revision = rollup.revision();
-        let other = *first.entry((kb.value, revision.clone())).or_insert(at);
-        if other != at {
-            let message = format!(
-                "`{}` is also a manifest of {} revision {revision}",
-                given[other].0.name(),
-                kb.value
-            );
-            let finding = given[at].1.add(Code::SameRollup, kb.span.clone(), message);
-            if rollup.revision.is_none() || rollups[other].revision.is_none() {
-                finding.note("a manifest without `revision` has revision 1.0");
-            }
-            finding.help("raise `revision` in the newer manifest, or remove the copy");
+        if let Some(kb) = &rollup.kb {
+            by_kb.entry(kb.value).or_default().push(at);
         }
     }
-}
-
-/// Returns the given rollups that a rollup requires, replaces or includes, and must be applied
-/// after.
-fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<RelationLink<'r>> {
-    let rollup = &rollups[at];
-    let own = rollup.kb.as_ref().map(|kb| kb.value);
-    // A rollup that names itself is reported when it is read alone.
-    let others = rollup.relations().filter(|entry| Some(entry.kb) != own);
-    let links = others.flat_map(|RelationEntry { key, kb, span }| {
-        let known = by_kb.get(&kb).into_iter().flatten();
-        known.map(move |&to| RelationLink {
-            word: key,
-            to,
-            span,
-        })
-    });
-    links.collect()
-}
-
-/// Reports cycles, each at the first of its links; of cycles that share a rollup only the first.
-fn report_cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
-    let links: Vec<Vec<RelationLink<'_>>> = (0..rollups.len())
-        .map(|at| links(rollups, by_kb, at))
-        .collect();
-    for cycle in cycles(links.len(), |at, link| Some(links[at].get(link)?.to)) {
-        let hops = cycle.iter().map(|&(at, link)| (at, &links[at][link]));
-        report_cycle(given, rollups, &hops.collect::<Vec<_>>());
-    }
-}
-
-fn report_cycle(
-    given: &mut [(&Source, &mut Findings)],
-    rollups: &[RollupDraft],
-    cycle: &[(usize, &RelationLink<'_>)],
-) {
-    let name = |at: usize| {
-        let kb = rollups[at].kb.as_ref();
-        kb.map(|kb| kb.value.to_string()).unwrap_or_default()
+    let mut manifests = GivenManifests {
+        given,
+        rollups,
+        by_kb,
     };
-    let (first, link) = cycle[0];
-    let words = cycle
-        .iter()
-        .map(|(at, link)| format!("{} {} ", name(*at), link.word));
-    let message = words.collect::<String>() + &name(first);
-    given[first]
-        .1
-        .add(Code::RelationCycle, link.span.clone(), message)
-        .help("each rollup would have to be applied after the next; remove one of these relations");
+    manifests.relation_cycles();
+    manifests.omitted_inclusions();
+    manifests.omitted_files();
+    manifests.same_rollup();
 }
 
 /// Maximum number of rollups that are visited to find indirect inclusions.
 const MAX_VISITS: usize = 1_000_000;
 
-/// Reports rollups that are missing from `includes`. Everything that an included rollup includes,
-/// directly or not, must be listed, since it is not inferred.
-fn omitted_inclusions(
-    given: &mut [(&Source, &mut Findings)],
-    rollups: &[RollupDraft],
-    by_kb: &ByKb,
-) {
-    let mut visits_left = MAX_VISITS;
-    for (at, rollup) in rollups.iter().enumerate() {
-        let listed = rollup.includes.iter().chain(&rollup.kb);
-        let mut known: BTreeSet<Kb> = listed.map(|kb| kb.value).collect();
-        for included in rollup.other_includes() {
-            let mut missing = Vec::new();
-            let mut next = vec![included.value];
-            while let Some(kb) = next.pop() {
-                let revisions = by_kb.get(&kb).into_iter().flatten();
-                for inner in revisions.flat_map(|&inner| &rollups[inner].includes) {
-                    visits_left = visits_left.saturating_sub(1);
-                    if visits_left > 0 && known.insert(inner.value) {
-                        missing.push(inner.value);
-                        next.push(inner.value);
+/// Maximum number of files that are looked up in the file tables of including rollups.
+const MAX_LOOKUPS: usize = 10_000_000;
+
+impl GivenManifests<'_, '_, '_> {
+    /// Reports two manifests of the same rollup, which KB number and revision identify.
+    fn same_rollup(&mut self) {
+        let mut first: BTreeMap<(Kb, Version), usize> = BTreeMap::new();
+        for (at, rollup) in self.rollups.iter().enumerate() {
+            let Some(kb) = &rollup.kb else { continue };
+            let revision = rollup.revision();
+            let other = *first.entry((kb.value, revision.clone())).or_insert(at);
+            if other == at {
+                continue;
+            }
+            let message = format!(
+                "`{}` is also a manifest of {kb} revision {revision}",
+                self.given[other].0.name()
+            );
+            let findings = &mut self.given[at].1;
+            let finding = findings.add(Code::SameRollup, kb.span.clone(), message);
+            if rollup.revision.is_none() || self.rollups[other].revision.is_none() {
+                finding.note("a manifest without `revision` has revision 1.0");
+            }
+            finding.help("raise `revision` in the newer manifest, or remove the copy");
+        }
+    }
+
+    /// Returns the manifests of a rollup.
+    fn revisions_of(&self, kb: Kb) -> &[usize] {
+        self.by_kb.get(&kb).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the given rollups that a rollup requires, replaces or includes, and must be applied
+    /// after.
+    fn links(&self, rollup: &RollupDraft) -> Vec<RelationLink> {
+        let own = rollup.kb.as_ref().map(|kb| kb.value);
+        let mut links = Vec::new();
+        for RelationEntry { key, kb, span } in rollup.relations() {
+            // A rollup that names itself is reported when it is read alone.
+            if Some(kb) == own {
+                continue;
+            }
+            for &to in self.revisions_of(kb) {
+                let span = span.clone();
+                links.push(RelationLink { key, to, span });
+            }
+        }
+        links
+    }
+
+    /// Reports cycles, each at the first of its links; of cycles that share a rollup only the first.
+    fn relation_cycles(&mut self) {
+        let links: Vec<_> = self.rollups.iter().map(|one| self.links(one)).collect();
+        let name = |at: usize| {
+            let kb = self.rollups[at].kb.as_ref();
+            kb.map(|kb| kb.value.to_string()).unwrap_or_default()
+        };
+        for cycle in cycles(links.len(), |at, link| Some(links[at].get(link)?.to)) {
+            let mut message = String::new();
+            for &(at, link) in &cycle {
+                message += &format!("{} {} ", name(at), links[at][link].key);
+            }
+            let (first, link) = cycle[0];
+            message += &name(first);
+            self.given[first]
+                .1
+                .add(Code::RelationCycle, links[first][link].span.clone(), message)
+                .help("each rollup would have to be applied after the next; remove one of these relations");
+        }
+    }
+
+    /// Reports rollups that are missing from `includes`. Everything that an included rollup includes,
+    /// directly or not, must be listed, since it is not inferred.
+    fn omitted_inclusions(&mut self) {
+        let mut visits_left = MAX_VISITS;
+        for (at, rollup) in self.rollups.iter().enumerate() {
+            let mut known: BTreeSet<Kb> = rollup
+                .includes
+                .iter()
+                .chain(&rollup.kb)
+                .map(|kb| kb.value)
+                .collect();
+            for included in rollup.other_includes() {
+                let mut missing = BTreeSet::new();
+                let mut next = vec![included.value];
+                while let Some(kb) = next.pop() {
+                    let revisions = self.revisions_of(kb).iter();
+                    for inner in revisions.flat_map(|&inner| &self.rollups[inner].includes) {
+                        visits_left = visits_left.saturating_sub(1);
+                        if visits_left > 0 && known.insert(inner.value) {
+                            missing.insert(inner.value);
+                            next.push(inner.value);
+                        }
                     }
                 }
-            }
-            missing.sort();
-            if !missing.is_empty() {
+                if missing.is_empty() {
+                    continue;
+                }
                 let missing: Vec<_> = missing.iter().map(Kb::to_string).collect();
                 let message = format!(
-                    "`includes` lacks {}, included by {}",
-                    missing.join(", "),
-                    included.value
+                    "`includes` lacks {}, included by {included}",
+                    missing.join(", ")
                 );
-                let finding = given[at]
+                self.given[at]
                     .1
-                    .add(Code::MissingInclude, included.span.clone(), message);
-                finding
+                    .add(Code::MissingInclude, included.span.clone(), message)
                     .help("add them to `includes`: inclusions of other rollups are not inferred");
             }
         }
     }
-}
 
-/// Maximum number of files that are looked up in the file tables of including rollups.
-const MAX_LOOKUPS: usize = 10_000_000;
-
-/// Reports files that an included rollup deploys and the file table of the including one lacks.
-///
-/// Files are compared by name only, since the including rollup brings newer versions under the same
-/// names. Of several revisions of the included rollup the newest counts.
-fn omitted_files(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
-    let newest: BTreeMap<Kb, usize> = by_kb
-        .iter()
-        .filter_map(|(&kb, revisions)| Some((kb, newest_of(rollups, revisions)?)))
-        .collect();
-    let mut names: BTreeMap<usize, Option<FileNames>> = BTreeMap::new();
-    let mut lookups_left = MAX_LOOKUPS;
-    for (at, rollup) in rollups.iter().enumerate() {
-        for included in rollup.other_includes() {
-            let Some(&other) = newest.get(&included.value) else {
-                continue;
-            };
-            for index in [at, other] {
-                names
-                    .entry(index)
-                    .or_insert_with(|| file_names_of(given[index].0));
-            }
-            let (Some(table), Some(FileNames { deployed, .. })) = (&names[&at], &names[&other])
-            else {
-                continue;
-            };
-            lookups_left = lookups_left.saturating_sub(deployed.len());
-            if lookups_left == 0 {
-                return;
-            }
-            let missing: Vec<&str> = deployed
-                .iter()
-                .filter(|name| !table.listed.contains(&name.case_folded()))
-                .map(PayloadPath::as_str)
-                .collect();
-            if !missing.is_empty() {
-                let revision = rollups[other].revision();
-                let compared = format!(
-                    "`{}` is the manifest of {} revision {revision}",
-                    given[other].0.name(),
-                    included.value
+    /// Reports files that an included rollup deploys and the file table of the including one lacks.
+    ///
+    /// Files are compared by name only, since the including rollup brings newer versions under the
+    /// same names. Of several revisions of the included rollup the newest counts.
+    fn omitted_files(&mut self) {
+        let mut names: BTreeMap<usize, Option<FileNames>> = BTreeMap::new();
+        let mut lookups_left = MAX_LOOKUPS;
+        for (at, rollup) in self.rollups.iter().enumerate() {
+            for included in rollup.other_includes() {
+                let kb = included.value;
+                let Some(other) = self.newest_of(kb) else {
+                    continue;
+                };
+                for index in [at, other] {
+                    names
+                        .entry(index)
+                        .or_insert_with(|| file_names_of(self.given[index].0));
+                }
+                let (Some(table), Some(included_table)) = (&names[&at], &names[&other]) else {
+                    continue;
+                };
+                let deployed = &included_table.deployed;
+                lookups_left = lookups_left.saturating_sub(deployed.len());
+                if lookups_left == 0 {
+                    return;
+                }
+                let is_missing = |name: &&PayloadPath| !table.listed.contains(&name.case_folded());
+                let missing: Vec<&PayloadPath> = deployed.iter().filter(is_missing).collect();
+                if missing.is_empty() {
+                    continue;
+                }
+                let files = match missing.len() {
+                    1 => "1 file".to_owned(),
+                    count => format!("{count} files"),
+                };
+                let message = format!(
+                    "`includes` names {kb}, which deploys {files} that this file table lacks: {}",
+                    some_of(missing.iter().map(|name| name.as_str()))
                 );
-                report_omitted_files(given[at].1, included, &missing).note(compared);
+                let compared = format!(
+                    "`{}` is the manifest of {kb} revision {}",
+                    self.given[other].0.name(),
+                    self.rollups[other].revision()
+                );
+                self.given[at]
+                    .1
+                    .add(Code::OmittedFiles, included.span.clone(), message)
+                    .help(format!(
+                        "add them to the payload and deploy them, or remove {kb} from `includes`"
+                    ))
+                    .note(compared);
             }
         }
     }
-}
 
-fn report_omitted_files<'f>(
-    findings: &'f mut Findings,
-    included: &Placed<Kb>,
-    missing: &[&str],
-) -> &'f mut Finding {
-    let kb = included.value;
-    let files = match missing.len() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
-    };
-    let message = format!(
-        "`includes` names {kb}, which deploys {files} that this file table lacks: {}",
-        some_of(missing.iter().copied())
-    );
-    findings
-        .add(Code::OmittedFiles, included.span.clone(), message)
-        .help(format!(
-            "add them to the payload and deploy them, or remove {kb} from `includes`"
-        ))
-}
-
-/// Returns the index of the newest revision; of two equal ones the first.
-fn newest_of(rollups: &[RollupDraft], revisions: &[usize]) -> Option<usize> {
-    let revisions = revisions.iter().rev().copied();
-    revisions.max_by_key(|&at| rollups[at].revision())
+    /// Returns the index of the newest revision of a rollup; of two equal ones the first.
+    fn newest_of(&self, kb: Kb) -> Option<usize> {
+        self.revisions_of(kb)
+            .iter()
+            .rev()
+            .copied()
+            .max_by_key(|&at| self.rollups[at].revision())
+    }
 }
 
 #[cfg(test)]

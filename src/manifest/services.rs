@@ -51,7 +51,7 @@ fn stopped_services(reader: &mut Reader<'_>, draft: &Draft) {
             ServiceVerb::Disable => "enable",
         };
         if !later.contains(&(action, key)) {
-            let message = format!("no later step {action}s `{}`", service.text);
+            let message = format!("no later step {action}s `{service}`");
             let help = format!("add a step with `action = \"{action}\"`, unless this is intended");
             reader
                 .report(Code::LeftStopped, &service.span, message)
@@ -66,8 +66,10 @@ fn started_while_disabled(reader: &mut Reader<'_>, draft: &Draft) {
     for (step, verb, service, key) in service_steps(draft) {
         match verb {
             ServiceVerb::Disable => {
-                let servers = disabled.entry(key).or_default();
-                servers.insert(draft.servers(step), step);
+                disabled
+                    .entry(key)
+                    .or_default()
+                    .insert(draft.servers(step), step);
             }
             // The step may name the same servers by another role.
             ServiceVerb::Enable => drop(disabled.remove(&key)),
@@ -76,7 +78,7 @@ fn started_while_disabled(reader: &mut Reader<'_>, draft: &Draft) {
                 let servers = disabled.get(&key);
                 if let Some(by) = servers.and_then(|servers| servers.get(&draft.servers(step))) {
                     let by = by.reference();
-                    let message = format!("`{}` cannot start: {by} disables it", service.text);
+                    let message = format!("`{service}` cannot start: {by} disables it");
                     reader
                         .report(Code::StartOfDisabled, &service.span, message)
                         .help("add a step with `action = \"enable\"` before this one");

@@ -660,7 +660,7 @@ static GIVEN: Shape = Shape::free(
     Form::Anything,
     Key::new(
         "NAME",
-        KeyKind::AnyText,
+        KeyKind::Text(Form::Anything),
         "The value of the parameter: a text, which may be empty.",
     ),
 );

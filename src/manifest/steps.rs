@@ -37,9 +37,9 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
             _ if step.verb != Some(Verb::Copy) => continue,
             Some(CopyTarget::Share) => String::new(),
             Some(CopyTarget::Servers(directory)) => {
-                let directory = directory.as_ref().map(RelPath::case_folded);
-                let directory = directory.as_ref().map_or("", CaseFolded::as_str);
-                format!("{}/{directory}", draft.servers(step))
+                let directory = directory.as_ref().map_or(".", RelPath::as_str);
+                let directory = CaseFolded::of(directory);
+                format!("{}/{}", draft.servers(step), directory.as_str())
             }
             None => continue,
         };
@@ -50,14 +50,19 @@ fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
                 continue;
             };
             if other.case_folded() != file.text.case_folded() {
-                let first = (first != at).then(|| draft.steps[first].reference());
-                let fault = Fault::copied_over(&file.text, other, first);
-                reader
-                    .report(fault.code(), &file.span, fault.to_string())
-                    .help = fault.help().map(str::to_owned);
+                let fault = Fault::CopiedOver {
+                    file: file.text.to_string(),
+                    other: other.to_string(),
+                    copied_by: match first == at {
+                        true => "this step".to_owned(),
+                        false => draft.steps[first].reference(),
+                    },
+                    server: None,
+                };
+                against::report(reader, &file.problem(fault), None);
             } else if first != at {
                 let first = draft.steps[first].reference();
-                let message = format!("{first} already copies `{}` there", file.text);
+                let message = format!("{first} already copies `{file}` there");
                 reader
                     .report(Code::CopiedTwice, &file.span, message)
                     .help("remove it from one of the two steps");
@@ -100,13 +105,11 @@ fn without_undo(reader: &mut Reader<'_>, draft: &Draft) {
             continue;
         }
         let mut files = step.files.iter();
-        let subject = match step.verb {
-            Some(Verb::Manual) if step.id.is_empty() => "this manual step".to_owned(),
-            Some(Verb::Manual) => format!("the manual step `{}`", step.id),
-            Some(Verb::Run) => match files.find(|file| file.text.has_extension(OPAQUE)) {
-                Some(file) => format!("`{}`", file.text),
-                None => continue,
-            },
+        let opaque = files.find(|file| file.text.has_extension(OPAQUE));
+        let subject = match (step.verb, opaque) {
+            (Some(Verb::Manual), _) if step.id.is_empty() => "this manual step".to_owned(),
+            (Some(Verb::Manual), _) => format!("the manual step `{}`", step.id),
+            (Some(Verb::Run), Some(file)) => format!("`{file}`"),
             _ => continue,
         };
         let message = format!("{subject} cannot be rolled back: the step has no `undo`");

@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::draft::*;
-use super::shapes::MANIFEST;
 use super::*;
 use crate::document::{Code, MeantName, Reader, Severity, some_of};
 
@@ -41,10 +40,7 @@ fn index_rows(reader: &mut Reader<'_>, table: &mut TableDraft) -> RowsByName {
             continue;
         }
         let line = reader.source.line(table.rows[first].name.span.start);
-        let message = format!(
-            "two rows have the name `{}`; the first is on line {line}",
-            name.value
-        );
+        let message = format!("two rows have the name `{name}`; the first is on line {line}");
         reader
             .report(Code::DuplicateName, &name.span, message)
             .help("remove or rename one of them; case does not count");
@@ -106,7 +102,7 @@ fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
             let row = &mut table.rows[row];
             let listed = &row.name.value;
             if *listed != file.text && !row.is_used {
-                let message = format!("the file table spells `{}` as `{listed}`", file.text);
+                let message = format!("the file table spells `{file}` as `{listed}`");
                 reader
                     .report(Code::CaseDiffers, &file.span, message)
                     .label("case does not count");
@@ -120,7 +116,7 @@ fn mark_used(reader: &mut Reader<'_>, draft: &mut Draft, by_name: &RowsByName) {
 
 fn report_missing_table(reader: &mut Reader<'_>, span: &Span, what: &str) {
     // Its header may be misspelled, which is reported.
-    if !reader.is_stray(&(0..0), MANIFEST.title, "payload") {
+    if !reader.is_stray_of_top("payload") {
         let message = format!("`{what}` needs a file table, but the manifest has no `[payload]`");
         reader
             .report(Code::MissingKey, span, message)
@@ -172,9 +168,8 @@ fn unlisted_file(
 /// Returns the positions of the rows whose names differ from this one in their directories only.
 fn namesakes(name: &PayloadPath, table: &TableDraft) -> Vec<usize> {
     let name = name.file_name().case_folded();
-    let rows = table.rows.iter().enumerate();
-    let same = rows.filter(|(_, row)| row.name.value.file_name().case_folded() == name);
-    same.map(|(at, _)| at).collect()
+    let is_namesake = |at: &usize| table.rows[*at].name.value.file_name().case_folded() == name;
+    (0..table.rows.len()).filter(is_namesake).collect()
 }
 
 /// Resolves `others = true` to names, and marks their rows as used.
@@ -184,7 +179,8 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
         // Together with `files` it has its finding already.
-        let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else {
+        let Some(Placed { span, .. }) = step.others.clone().filter(|_| step.files.is_empty())
+        else {
             continue;
         };
         if let Some(first) = first {
@@ -194,18 +190,16 @@ fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft) {
                 .help("name the files of one of the two steps");
             continue;
         }
-        first = Some(reader.source.line(span.start));
+        let line = reader.source.line(span.start);
+        first = Some(line);
         for (at, row) in table.rows.iter_mut().enumerate() {
             if !row.is_used && row.unused.is_none() {
                 row.is_used = true;
-                let file = Placed {
-                    value: row.name.value.clone(),
-                    span: span.clone(),
-                };
-                let id = Some(RowId(at));
                 step.files.push(Name {
-                    id,
-                    ..Name::new(file, reader.source)
+                    text: row.name.value.clone(),
+                    line,
+                    span: span.clone(),
+                    id: Some(RowId(at)),
                 });
             }
         }
@@ -262,7 +256,7 @@ fn match_pins(reader: &mut Reader<'_>, table: &mut TableDraft, by_name: &RowsByN
             None => unlisted.push(name),
         }
         if !seen.insert(case_folded) {
-            let message = format!("`{}` is pinned twice", name.value);
+            let message = format!("`{name}` is pinned twice");
             reader
                 .report(Code::DuplicateName, &name.span, message)
                 .help("remove one of the pins; case does not count");
@@ -272,10 +266,13 @@ fn match_pins(reader: &mut Reader<'_>, table: &mut TableDraft, by_name: &RowsByN
         return;
     }
     for name in unlisted {
-        let open = table.rows.iter().filter(|row| !row.is_pinned);
-        let names = open.map(|row| row.name.value.as_str());
+        let names = table
+            .rows
+            .iter()
+            .filter(|row| !row.is_pinned)
+            .map(|row| row.name.value.as_str());
         let near = reader.nearest(name.value.as_str(), names);
-        let message = format!("`{}` is pinned, but is not in the file table", name.value);
+        let message = format!("`{name}` is pinned, but is not in the file table");
         reader
             .report(Code::PinWithoutRow, &name.span, message)
             .did_you_mean(near)
@@ -287,10 +284,7 @@ fn check_size(reader: &mut Reader<'_>, row: &RowDraft) {
     let name = &row.name.value;
     match &row.size {
         Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
-            let message = format!(
-                "`{name}` has {} bytes, which is not a multiple of {SECTOR}",
-                size.value
-            );
+            let message = format!("`{name}` has {size} bytes, which is not a multiple of {SECTOR}");
             reader
                 .report(Code::UnlikelyMsiSize, &size.span, message)
                 .help("compare the size with the article");
@@ -314,26 +308,23 @@ fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
     let Some(end) = released.value.parse().ok().and_then(end_of_day) else {
         return;
     };
-    let rows = draft.payload.rows.iter();
-    let dated: Vec<_> = rows
+    let dated: Vec<_> = draft
+        .payload
+        .rows
+        .iter()
         .filter_map(|row| Some((&row.name.value, row.modified.as_ref()?)))
         .collect();
     let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();
     if late.len() > 1 && late.len() == dated.len() {
-        let message = format!(
-            "`released` is {}, before the date of every file",
-            released.value
-        );
+        let message = format!("`released` is {released}, before the date of every file");
         reader
             .report(Code::DateOrder, &released.span, message)
             .help("compare the day with the article");
         return;
     }
     for (name, time) in late {
-        let message = format!(
-            "`{name}` is newer than the rollup, which was released on {}",
-            released.value
-        );
+        let message =
+            format!("`{name}` is newer than the rollup, which was released on {released}");
         reader
             .report(Code::DateOrder, &time.span, message)
             .help("compare the date with the article");
@@ -360,8 +351,8 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, by_name: &RowsByName) 
         }
         let (row, other) = (&table.rows[row], &table.rows[other]);
         let message = format!(
-            "`{}` and `{}` have the same pinned hash",
-            name.value, other.name.value
+            "`{name}` and `{}` have the same pinned hash",
+            other.name.value
         );
         let finding = reader.report(Code::SamePin, &name.span, message);
         if let (Some(size), Some(their)) = (&row.size, &other.size)

@@ -78,8 +78,12 @@ impl ManifestTexts {
             texts.kb = rollup.get("kb").and_then(text);
             for key in ["includes", "replaces", "requires"] {
                 let list = rollup.get(key).and_then(toml::Value::as_array);
-                let list = list.into_iter().flatten().filter_map(text);
-                texts.relations.extend(list.map(|kb| (key, kb)));
+                texts.relations.extend(
+                    list.into_iter()
+                        .flatten()
+                        .filter_map(text)
+                        .map(|kb| (key, kb)),
+                );
             }
         }
         texts.add(&toml::Value::Table(top));
@@ -108,8 +112,7 @@ impl ManifestTexts {
         let text = text.to_lowercase();
         let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
         let is_in = |known: &String| {
-            let mut found = known.match_indices(&text);
-            found.any(|(at, _)| {
+            known.match_indices(&text).any(|(at, _)| {
                 let after = &known[at + text.len()..];
                 apart(known[..at].chars().next_back()) && apart(after.chars().next())
             })
@@ -147,17 +150,17 @@ struct Comparison<'c> {
 impl Comparison<'_> {
     /// Reports an article of another rollup, with which nothing else is compared.
     fn is_other(&self, findings: &mut Findings) -> bool {
-        let ours = self.texts.kb.as_ref().and_then(|kb| kb.parse::<Kb>().ok());
-        let (Some(ours), Some(theirs)) = (ours, self.article.mentions.kb) else {
+        let ours = self.texts.kb.as_ref().map(|kb| kb.parse::<Kb>());
+        let (Some(Ok(ours)), Some(theirs)) = (ours, self.article.mentions.kb) else {
             return false;
         };
-        if ours == theirs {
-            return false;
+        if ours != theirs {
+            let message = format!("the manifest is of {ours}, but the article is of {theirs}");
+            findings
+                .add(Code::ContradictsArticle, self.head.clone(), message)
+                .help("name the article of this rollup; nothing else was compared");
         }
-        let message = format!("the manifest is of {ours}, but the article is of {theirs}");
-        let finding = findings.add(Code::ContradictsArticle, self.head.clone(), message);
-        finding.help("name the article of this rollup; nothing else was compared");
-        true
+        ours != theirs
     }
 
     /// Compares each row of the file table with the lines of the article that name its file: if
@@ -169,28 +172,19 @@ impl Comparison<'_> {
             let mentions = self.article.mentions.of_file(file_name.as_str());
             let Some(first) = mentions.first() else {
                 let message = format!("file `{}` is not in the article", row.name);
-                let finding = findings.add(Code::MissingFromArticle, row.span.clone(), message);
-                finding.note(format!("{} does not mention it", self.article.name));
+                findings
+                    .add(Code::MissingFromArticle, row.span.clone(), message)
+                    .note(format!("{} does not mention it", self.article.name));
                 continue;
             };
-            let is_spelled_alike = |file: &&FileMention| file.name == file_name.as_str();
-            if !mentions.iter().any(is_spelled_alike) {
+            if !mentions.iter().any(|file| file.name == file_name.as_str()) {
                 let message = format!("`{file_name}` is spelled `{}` in the article", first.name);
-                let finding = findings.add(Code::ArticleUnclear, row.span.clone(), message);
-                finding.note(self.article.place(first.line));
+                findings
+                    .add(Code::ArticleUnclear, row.span.clone(), message)
+                    .note(self.article.place(first.line));
             }
-            let documented: Vec<&FileMention> = mentions
-                .into_iter()
-                .filter(|file| file.is_listed && file.has_values())
-                .collect();
-            let fits = |file: &&FileMention| differences(row, file).is_empty();
-            if documented.is_empty() || documented.iter().any(fits) {
-                continue;
-            }
-            let Some(nearest) = documented
-                .iter()
-                .min_by_key(|file| differences(row, file).len())
-            else {
+            let documented = mentions.iter().filter(|file| is_documented(file));
+            let Some(nearest) = documented.min_by_key(|file| differences(row, file).len()) else {
                 continue;
             };
             for (key, ours, theirs) in differences(row, nearest) {
@@ -198,8 +192,9 @@ impl Comparison<'_> {
                     "`{key}` of `{}` is {ours}, but {theirs} in the article",
                     row.name
                 );
-                let finding = findings.add(Code::ContradictsArticle, row.span.clone(), message);
-                finding.note(self.article.place(nearest.line));
+                findings
+                    .add(Code::ContradictsArticle, row.span.clone(), message)
+                    .note(self.article.place(nearest.line));
             }
         }
     }
@@ -207,11 +202,14 @@ impl Comparison<'_> {
     /// Reports the files that the manifest does not name: those of a table or a list are missing,
     /// and others may be.
     fn files(&self, findings: &mut Findings) {
-        let rows = self.table.rows.iter();
-        let rows: BTreeSet<CaseFolded> =
-            rows.map(|row| row.name.file_name().case_folded()).collect();
+        let rows: BTreeSet<CaseFolded> = self
+            .table
+            .rows
+            .iter()
+            .map(|row| row.name.file_name().case_folded())
+            .collect();
         let mut seen = BTreeSet::new();
-        let mut others: Vec<&FileMention> = Vec::new();
+        let mut others = Vec::new();
         for file in &self.article.mentions.files {
             let name = CaseFolded::of(&file.name);
             if rows.contains(&name) || !seen.insert(name) {
@@ -219,62 +217,51 @@ impl Comparison<'_> {
             }
             let mentions = self.article.mentions.of_file(&file.name);
             // The row of a table needs a row, and any other mention only a text.
-            let has_row = mentions
-                .iter()
-                .any(|file| file.is_listed && file.has_values());
+            let has_row = mentions.iter().any(|file| is_documented(file));
             if !has_row && seen.len() <= MOST && self.texts.mention(&file.name) {
                 continue;
             }
             if !mentions.iter().any(|file| file.is_listed) {
-                others.push(file);
+                others.push((format!("`{}`", file.name), file.line));
                 continue;
             }
             let message = format!("file `{}` is missing, but the article has it", file.name);
-            let finding = findings.add(Code::MissingFromManifest, self.table.span.clone(), message);
-            finding.note(self.article.place(file.line));
+            findings
+                .add(Code::MissingFromManifest, self.table.span.clone(), message)
+                .note(self.article.place(file.line));
         }
-        let others: Vec<(String, u32)> = others
-            .iter()
-            .map(|file| (format!("`{}`", file.name), file.line))
-            .collect();
         self.report_others("files", &others, findings);
     }
 
     /// Compares the numbers of other articles.
     fn numbers(&self, findings: &mut Findings) {
+        let ArticleMentions { kb, numbers, .. } = &self.article.mentions;
         for (key, text) in &self.texts.relations {
-            let number = text
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .parse::<Kb>()
-                .ok();
-            let is_known = |kb: Kb| {
-                self.article
-                    .mentions
-                    .numbers
-                    .iter()
-                    .any(|(known, _)| *known == kb)
+            let (number, has_minimum) = match text.split_once(' ') {
+                Some((number, _)) => (number, true),
+                None => (text.as_str(), false),
             };
-            let message = match number {
-                Some(kb) if !is_known(kb) => format!("`{text}` in `{key}` is not in the article"),
-                _ if text.contains(' ') => {
-                    format!("the minimum revision of `{text}` in `{key}` is not in the article")
-                }
-                _ => continue,
+            let number = number.parse::<Kb>();
+            let is_unknown = |kb: &Kb| numbers.iter().all(|(known, _)| known != kb);
+            let message = if number.is_ok_and(|kb| is_unknown(&kb)) {
+                format!("`{text}` in `{key}` is not in the article")
+            } else if has_minimum {
+                format!("the minimum revision of `{text}` in `{key}` is not in the article")
+            } else {
+                continue;
             };
-            let span = self.texts.span(self.source, text);
-            let finding = findings.add(Code::MissingFromArticle, span, message);
-            finding.note(format!("{} does not mention it", self.article.name));
+            findings
+                .add(
+                    Code::MissingFromArticle,
+                    self.texts.span(self.source, text),
+                    message,
+                )
+                .note(format!("{} does not mention it", self.article.name));
         }
-        let others = self
-            .article
-            .mentions
-            .numbers
+        let others: Vec<(String, u32)> = numbers
             .iter()
-            .filter(|(kb, _)| Some(*kb) != self.article.mentions.kb);
-        let others = others.map(|(kb, line)| (kb.to_string(), *line));
-        let others: Vec<(String, u32)> = others
+            .filter(|(number, _)| Some(*number) != *kb)
+            .map(|(number, line)| (number.to_string(), *line))
             .take(MOST)
             .filter(|(kb, _)| !self.texts.mention(kb) && !self.texts.mention(&kb[2..]))
             .collect();
@@ -286,23 +273,15 @@ impl Comparison<'_> {
         let Some((_, line)) = others.first() else {
             return;
         };
-        let names: Vec<&str> = others
-            .iter()
-            .take(LISTED)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        let more = others.len().saturating_sub(LISTED);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        let message = format!(
-            "the article mentions {kind} that the manifest does not: {}{more}",
-            names.join(", ")
-        );
-        let finding = findings.add(Code::ArticleUnclear, self.head.clone(), message);
-        finding.note(self.article.place(*line));
+        let names = others.iter().take(LISTED).map(|(name, _)| name.as_str());
+        let mut names = names.collect::<Vec<_>>().join(", ");
+        if others.len() > LISTED {
+            names += &format!(" and {} more", others.len() - LISTED);
+        }
+        let message = format!("the article mentions {kind} that the manifest does not: {names}");
+        findings
+            .add(Code::ArticleUnclear, self.head.clone(), message)
+            .note(self.article.place(*line));
     }
 
     /// Reports the sentences that change a service, unless a step names that service or a text of
@@ -310,11 +289,8 @@ impl Comparison<'_> {
     fn services(&self, findings: &mut Findings) {
         for service in self.article.mentions.services.iter().take(MOST) {
             // A list may name several services at once.
-            let mut names = service
-                .service
-                .split(" and ")
-                .map(|name| name.trim_start_matches("the "));
-            if names.all(|name| self.texts.mention(name)) {
+            let mut names = service.service.split(" and ");
+            if names.all(|name| self.texts.mention(name.trim_start_matches("the "))) {
                 continue;
             }
             let message = format!(
@@ -322,9 +298,10 @@ impl Comparison<'_> {
                 service.verb.keyword(),
                 service.text
             );
-            let finding = findings.add(Code::MissingFromManifest, self.head.clone(), message);
-            finding.level(Severity::Warning);
-            finding.note(self.article.place(service.line));
+            findings
+                .add(Code::MissingFromManifest, self.head.clone(), message)
+                .level(Severity::Warning)
+                .note(self.article.place(service.line));
         }
     }
 }
@@ -337,25 +314,27 @@ fn differences(row: &PayloadFile, file: &FileMention) -> Vec<(&'static str, Stri
         true => "another value".to_owned(),
         false => values.join(" or "),
     };
-    if let Some(size) = row.size.filter(|size| !file.has_size(*size)) {
+    if let Some(size) = row.size
+        && !file.has_size(size)
+    {
         let theirs = file.sizes.iter().map(u64::to_string).collect();
         found.push(("size", size.to_string(), listed(theirs)));
     }
-    let modified = row
-        .modified
-        .and_then(|modified| Timestamp::from_second(modified).ok());
-    if let Some(day) = modified.map(|moment| moment.to_string()[..10].to_owned())
-        && !file.days.is_empty()
-        && !file.days.contains(&day)
-    {
-        found.push(("modified", day, listed(file.days.clone())));
+    if let Some(Ok(modified)) = row.modified.map(Timestamp::from_second) {
+        let day = modified.to_string()[..10].to_owned();
+        if !file.days.is_empty() && !file.days.contains(&day) {
+            found.push(("modified", day, listed(file.days.clone())));
+        }
     }
-    if let Some(version) = row
-        .version
-        .as_ref()
-        .filter(|version| !file.has_version(version))
+    if let Some(version) = &row.version
+        && !file.has_version(version)
     {
         found.push(("version", format!("`{version}`"), "another one".to_owned()));
     }
     found
+}
+
+/// Returns whether the article lists a file with values that a row may have.
+fn is_documented(file: &FileMention) -> bool {
+    file.is_listed && file.has_values()
 }

@@ -127,8 +127,10 @@ impl Checker<'_> {
 
 /// Returns the number of findings about names that mean two things.
 fn repeated(document: &Document) -> usize {
-    let all = document.findings.sorted_with_allowed();
-    all.iter()
+    document
+        .findings
+        .sorted_with_allowed()
+        .iter()
         .filter(|finding| REPEATED.contains(&finding.code))
         .count()
 }
@@ -137,11 +139,12 @@ fn repeated(document: &Document) -> usize {
 /// place.
 fn edits(document: &Document) -> Vec<Edit> {
     let source = &document.source;
-    let sorted = document.findings.sorted();
-    let found = sorted.iter().filter_map(|finding| edit(finding, source));
     let mut edits: Vec<Edit> = Vec::new();
     let mut disputed: Vec<Span> = Vec::new();
-    for edit in found {
+    for finding in document.findings.sorted() {
+        let Some(edit) = edit(finding, source) else {
+            continue;
+        };
         match edits.last() {
             Some(last) if last.span == edit.span && last.text == edit.text => {}
             Some(last) if edit.span.start < last.span.end || last.span == edit.span => {
@@ -152,8 +155,9 @@ fn edits(document: &Document) -> Vec<Edit> {
     }
     let overlaps = |one: &Span, other: &Span| one.start < other.end && other.start < one.end;
     edits.retain(|edit| {
-        let mut disputed = disputed.iter();
-        !disputed.any(|span| *span == edit.span || overlaps(span, &edit.span))
+        !disputed
+            .iter()
+            .any(|span| *span == edit.span || overlaps(span, &edit.span))
     });
     edits
 }

@@ -93,15 +93,17 @@ impl Document {
     fn rows(&self) -> Vec<(FindingRow<'_>, Option<u32>)> {
         let sorted = self.findings.sorted_with_allowed();
         let fingerprints = fingerprints(&sorted, &self.source);
-        let rows = sorted.iter().zip(fingerprints);
-        rows.map(|(finding, fingerprint)| {
-            let finding_record = finding.record(&self.source);
-            let row = FindingRow {
-                finding: finding_record,
-                fingerprint,
-            };
-            (row, finding.allowed_by)
-        })
-        .collect()
+        sorted
+            .iter()
+            .zip(fingerprints)
+            .map(|(finding, fingerprint)| {
+                let finding_record = finding.record(&self.source);
+                let row = FindingRow {
+                    finding: finding_record,
+                    fingerprint,
+                };
+                (row, finding.allowed_by)
+            })
+            .collect()
     }
 }

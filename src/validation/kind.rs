@@ -39,29 +39,33 @@ const APPLIED_RECORD_KEYS: [&str; 2] = ["kb", "id"];
 /// it has no key of either language. Mistakes elsewhere do not matter, and if it has `schema`, a
 /// misspelled key counts, too.
 pub fn kind_of(source: &Source) -> Option<DocumentKind> {
-    let name = Path::new(source.name())
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = Path::new(source.name()).file_name();
+    let name = name.and_then(|name| name.to_str()).unwrap_or_default();
     if same_name(name, "deployment.toml") {
         return Some(DocumentKind::Deployment);
     }
     let keys = top_keys(source.text());
-    let any = |of: &[&str]| any_of(&keys, of);
-    match (any(&MANIFEST_KEYS), any(&DEPLOYMENT_KEYS)) {
-        (true, _) => Some(DocumentKind::Manifest),
-        (false, _) if any(&APPLIED_RECORD_KEYS) => None,
-        (false, true) => Some(DocumentKind::Deployment),
-        // Records that rollup writes have a `schema`, too, and are recognized by their names.
-        (false, false) if !keys.contains("schema") || same_name(ItemDir::RECORD, name) => None,
-        (false, false) => {
-            let resembles = |of: &[&'static str]| {
-                keys.iter()
-                    .any(|key| nearest(key, of.iter().copied()).is_some())
-            };
-            let manifest = resembles(&MANIFEST_KEYS).then_some(DocumentKind::Manifest);
-            manifest.or_else(|| resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment))
-        }
+    if any_of(&keys, &MANIFEST_KEYS) {
+        return Some(DocumentKind::Manifest);
+    }
+    if any_of(&keys, &APPLIED_RECORD_KEYS) {
+        return None;
+    }
+    if any_of(&keys, &DEPLOYMENT_KEYS) {
+        return Some(DocumentKind::Deployment);
+    }
+    // Records that rollup writes have a `schema`, too, and are recognized by their names.
+    if !keys.contains("schema") || same_name(ItemDir::RECORD, name) {
+        return None;
+    }
+    let resembles = |of: &[&'static str]| {
+        keys.iter()
+            .any(|key| nearest(key, of.iter().copied()).is_some())
+    };
+    if resembles(&MANIFEST_KEYS) {
+        Some(DocumentKind::Manifest)
+    } else {
+        resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment)
     }
 }
 
@@ -160,8 +164,10 @@ fn any_of(keys: &BTreeSet<&str>, of: &[&str]) -> bool {
 /// Returns whether a text begins like a journal: a number, a checksum, and a record.
 fn is_journal(text: &str) -> bool {
     let mut words = text.splitn(3, ' ');
-    let mut next = || words.next().unwrap_or_default();
-    let (number, checksum, record) = (next(), next(), next());
+    let (Some(number), Some(checksum), Some(record)) = (words.next(), words.next(), words.next())
+    else {
+        return false;
+    };
     let is_checksum = checksum.len() == 16 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
     number.bytes().all(|b| b.is_ascii_digit()) && is_checksum && record.starts_with('{')
 }
@@ -171,18 +177,12 @@ fn is_journal(text: &str) -> bool {
 fn top_keys(text: &str) -> BTreeSet<&str> {
     let mut keys = BTreeSet::new();
     let mut headed = false;
-    for line in text
-        .lines()
-        .map(|line| line.trim_start_matches(['\u{feff}', ' ', '\t']))
-    {
-        let is_header = line.starts_with('[');
-        headed |= is_header;
-        if is_header || !headed {
-            let key = line
-                .trim_start_matches('[')
-                .split(['.', '=', ']'])
-                .next()
-                .unwrap_or_default();
+    for line in text.lines() {
+        let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
+        let key = line.trim_start_matches('[');
+        headed |= key != line;
+        if key != line || !headed {
+            let key = key.split(['.', '=', ']']).next().unwrap_or_default();
             keys.insert(key.trim().trim_matches(['"', '\'']));
         }
     }

@@ -79,18 +79,14 @@ impl LintLevels {
     ) -> Result<Self, LintLevelsError> {
         let mut by_selector = BTreeMap::new();
         for (selector, lint_level) in lint_levels {
-            match selector {
-                FindingSelector::Code(code)
-                    if code.level() == Severity::Error && lint_level != LintLevel::Deny =>
-                {
-                    return Err(LintLevelsError::Lowered(code));
-                }
-                _ => {}
-            }
-            if by_selector
-                .insert(selector, lint_level)
-                .is_some_and(|before| before != lint_level)
+            if let FindingSelector::Code(code) = selector
+                && code.level() == Severity::Error
+                && lint_level != LintLevel::Deny
             {
+                return Err(LintLevelsError::Lowered(code));
+            }
+            let before = by_selector.insert(selector, lint_level);
+            if before.is_some_and(|before| before != lint_level) {
                 return Err(LintLevelsError::Twice(selector.to_string()));
             }
         }

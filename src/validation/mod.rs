@@ -152,23 +152,27 @@ impl Validation {
 
     /// Returns the number of findings that comments of the documents allow.
     pub fn allowed(&self) -> usize {
-        let of = |document: &Document| {
-            let all = document.findings.sorted_with_allowed();
-            all.iter().filter(|one| one.allowed_by.is_some()).count()
-        };
-        self.documents.iter().map(of).sum()
+        self.count(|_, finding| finding.allowed_by.is_some())
     }
 
     /// Returns the number of findings that a correction would remove.
     pub fn fixable(&self) -> usize {
-        let of = |document: &Document| {
-            let is_fixable = |finding: &&&Finding| {
-                let replacement = finding.only_replacement(&document.source);
-                replacement.is_some()
-            };
-            document.findings.sorted().iter().filter(is_fixable).count()
-        };
-        self.documents.iter().map(of).sum()
+        self.count(|source, finding| {
+            finding.allowed_by.is_none() && finding.only_replacement(source).is_some()
+        })
+    }
+
+    fn count(&self, is_counted: impl Fn(&Source, &Finding) -> bool) -> usize {
+        let mut count = 0;
+        for Document {
+            source, findings, ..
+        } in &self.documents
+        {
+            for finding in findings.sorted_with_allowed() {
+                count += usize::from(is_counted(source, finding));
+            }
+        }
+        count
     }
 
     /// Returns the code of the first of the most severe findings, unless all are notes.

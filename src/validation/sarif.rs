@@ -4,12 +4,11 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fingerprint::fingerprints;
 use super::{Document, Validation};
-use crate::document::{Code, Finding, FindingRecord, Severity};
+use crate::document::{Code, Finding};
 
 /// Address of the schema of the standard.
 const SCHEMA: &str =
@@ -34,11 +33,14 @@ impl FromStr for FindingsUrl {
     fn from_str(text: &str) -> Result<Self, InvalidUrlError> {
         let rest = text.strip_prefix("https://");
         let rest = rest.or_else(|| text.strip_prefix("http://"));
+        let has_host =
+            rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@!$&'*+,;=%".contains(c);
-        let has_host = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
-        rest.filter(|rest| has_host(rest) && rest.chars().all(is_allowed))
-            .map(|_| Self(text.to_owned()))
-            .ok_or(InvalidUrlError)
+        if has_host && text.chars().all(is_allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidUrlError)
+        }
     }
 }
 
@@ -54,16 +56,6 @@ impl FindingsUrl {
         });
         format!("{}#{}", self.0, fragment.collect::<String>())
     }
-}
-
-/// Part of a document, lines and columns from 1; columns count characters.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Region {
-    start_line: u32,
-    start_column: u32,
-    end_line: u32,
-    end_column: u32,
 }
 
 impl Validation {
@@ -113,7 +105,7 @@ fn rule(code: Code, url: Option<&FindingsUrl>) -> Value {
         "shortDescription": { "text": code.title() },
         "fullDescription": { "text": first_paragraph(code.explanation()) },
         "help": { "text": code.explanation(), "markdown": code.explanation() },
-        "defaultConfiguration": { "level": level(code.level()) },
+        "defaultConfiguration": { "level": code.level() },
     });
     if let Some(url) = url {
         rule["helpUri"] = url.of(code).into();
@@ -134,32 +126,30 @@ fn first_paragraph(text: &str) -> String {
     }
 }
 
-fn level(level: Severity) -> &'static str {
-    match level {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
-}
-
 impl Document {
     fn results(&self, artifact: usize) -> Vec<Value> {
         let location = json!({ "uri": uri(self.source.name()), "index": artifact });
         let sorted = self.findings.sorted_with_allowed();
         let fingerprints = fingerprints(&sorted, &self.source);
-        let results = sorted.iter().zip(fingerprints);
-        results
+        sorted
+            .iter()
+            .zip(fingerprints)
             .map(|(finding, print)| self.result(finding, print, &location))
             .collect()
     }
 
     fn result(&self, finding: &Finding, fingerprint: String, location: &Value) -> Value {
         let record = finding.record(&self.source);
-        let region = json!(Region::of(&record));
+        let region = json!({
+            "startLine": record.line,
+            "startColumn": record.column,
+            "endLine": record.end_line,
+            "endColumn": record.end_column,
+        });
         let mut result = json!({
             "ruleId": finding.code.number(),
             "ruleIndex": index(finding.code),
-            "level": level(finding.level),
+            "level": finding.level,
             "message": { "text": finding.plain_text() },
             "locations": [{ "physicalLocation": { "artifactLocation": location, "region": region } }],
             "partialFingerprints": { FINGERPRINT: fingerprint },
@@ -184,17 +174,6 @@ impl Document {
 
 fn index(code: Code) -> usize {
     Code::ALL.partition_point(|other| *other < code)
-}
-
-impl Region {
-    fn of(record: &FindingRecord<'_>) -> Self {
-        Self {
-            start_line: record.line,
-            start_column: record.column,
-            end_line: record.end_line,
-            end_column: record.end_column,
-        }
-    }
 }
 
 /// Returns a path as the standard requires it: a reference relative to the directory of the run, or

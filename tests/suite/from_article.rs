@@ -105,7 +105,7 @@ fn a_pasted_article_with_open_sizes_is_rehearsed() {
         .run(VALIDATE)
         .exits_with(exit::OK)
         .prints("0 errors, 1 warning, 1 note");
-    ran.prints("`uninstall` removes `Legacy Rating Provider`, and no later step installs it again");
+    ran.prints("`uninstall` removes `Legacy Rating Provider`, which no later step installs again");
     let ran = world.run(&format!("{REHEARSE} --confirm do-not-start-while"));
     ran.exits_with(exit::OK)
         .prints("the result matches the plan")

@@ -276,8 +276,8 @@ fn value(kind: KeyKind) -> String {
             let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
             format!("one of {}", words.join(", "))
         }
+        KeyKind::Text(Form::Anything) => "text, may be empty".to_owned(),
         KeyKind::Text(form) => form_name(form).to_owned(),
-        KeyKind::AnyText => "text, may be empty".to_owned(),
         KeyKind::TextOrTable(Form::Anything, shape) => {
             format!("text, may be empty; or table: {}", title(shape))
         }
@@ -348,8 +348,10 @@ fn example(key: &Key) -> String {
         false => format!("\"{}\"", key.name),
     };
     match key.kind {
+        KeyKind::Text(Form::Anything) | KeyKind::TextOrTable(Form::Anything, _) => {
+            format!("{name} = \"\"")
+        }
         KeyKind::Text(form) => format!("{name} = \"{}\"", text(form)),
-        KeyKind::AnyText | KeyKind::TextOrTable(Form::Anything, _) => format!("{name} = \"\""),
         KeyKind::TextOrTable(_, shape) | KeyKind::NumberOrTable(_, shape) => {
             format!("{name} = {{ {} }}", inside(shape))
         }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::parameters::{SecretSource, StoredParameter};
-use super::shapes::DEPLOYMENT;
 use super::site_reader::{SiteReader, values};
 use crate::document::{Code, Hop, Placed, Span, Table, ValueOrTable, cycles, misspelling_of};
 use crate::names::{CaseFolded, FileName, RelPath, same_name};
@@ -52,10 +51,7 @@ impl<'r, 's> ConsoleReader<'r, 's> {
 
     /// Reads all groups with their members.
     pub(super) fn read(&mut self, top: &Table<'_>) {
-        let astray = self
-            .site
-            .reader
-            .is_stray(&top.span(), DEPLOYMENT.title, "groups");
+        let astray = self.site.reader.is_stray(top, "groups");
         self.nameless |= astray || self.site.entries_lost(top, "groups");
         for table in self.site.reader.tables(top, "groups") {
             self.group(&table);

@@ -11,7 +11,7 @@ use super::description::{
 use super::platforms;
 use super::shapes::DEPLOYMENT;
 use super::site_reader::{AT_THE_ROOT, SiteReader, values};
-use crate::document::{Code, Findings, Placed, Reader, Source, Table, read};
+use crate::document::{Code, Findings, Placed, Source, Table, read};
 use crate::names::{CaseFolded, FileName, Kb, RelPath};
 
 /// Reads and checks a `deployment.toml`. Returns `None` if there was an error.
@@ -25,10 +25,8 @@ pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
 
 impl SiteReader<'_, '_> {
     fn describe(mut self, top: &Table<'_>) -> Option<Description> {
-        let astray =
-            |reader: &Reader<'_>, key: &str| reader.is_stray(&top.span(), DEPLOYMENT.title, key);
-        self.nameless.roles = astray(self.reader, "roles");
-        self.nameless.servers = astray(self.reader, "servers");
+        self.nameless.roles = self.reader.is_stray(top, "roles");
+        self.nameless.servers = self.reader.is_stray(top, "servers");
         let name = self.reader.text(top, "name");
         let product = self.reader.text(top, "product");
         let aliases = self.reader.texts_or_none(top, "product_aliases");
@@ -108,10 +106,7 @@ impl SiteReader<'_, '_> {
             ("required", "signers", "signers = \"allowed_signers\""),
             ("signers", "required", "required = 1"),
         ] {
-            let is_stray = self
-                .reader
-                .is_stray(&table.span(), table.shape().title, other);
-            if table.has(key) && !table.has(other) && !is_stray {
+            if table.has(key) && !table.has(other) && !self.reader.is_stray(&table, other) {
                 self.reader.missing(&table, other, example);
             }
         }

@@ -27,8 +27,8 @@ struct Allowance {
     own_line: u32,
     /// Next line with more than a comment, if the comment is alone on its line.
     next_line: Option<u32>,
-    /// True if the code is found on one of the lines, as an error or not.
-    is_found: bool,
+    /// Most severe level of the findings of the code on these lines.
+    found: Option<Severity>,
 }
 
 impl Findings {
@@ -48,36 +48,40 @@ impl Findings {
                 by_line.extend(line.map(|line| ((line, allowance.code), at)));
             }
         }
-        let mut errors = BTreeMap::new();
         for finding in self.all_mut() {
             let line = source.line(finding.span.start);
             let Some(&at) = by_line.get(&(line, finding.code)) else {
                 continue;
             };
             let allowance = &mut scan.allowances[at];
-            allowance.is_found = true;
-            if finding.level == Severity::Error {
-                errors.insert(at, finding.code);
-            } else {
+            let level = finding.level;
+            allowance.found = Some(allowance.found.map_or(level, |other| other.min(level)));
+            if level != Severity::Error {
                 finding.allowed_by = Some(source.line(allowance.span.start));
             }
         }
-        for (at, code) in errors {
-            let message = format!("{code} is an error here, and an error cannot be allowed");
-            let span = scan.allowances[at].span.clone();
-            let finding = Finding::new(Code::InvalidAllow, span, message);
-            scan.faults
-                .push(finding.with_help("fix the error, and remove the code from the comment"));
-        }
         // The errors of a document may hide what a comment allows.
-        if self.errors() == 0 {
-            let idle = scan.allowances.iter();
-            let idle = idle.filter(|one| !one.is_found && is_checked(one.code));
-            scan.faults.extend(idle.map(idle_allowance));
+        let is_complete = self.errors() == 0;
+        for allowance in &scan.allowances {
+            let code = allowance.code;
+            match allowance.found {
+                Some(Severity::Error) => {
+                    let message =
+                        format!("{code} is an error here, and an error cannot be allowed");
+                    let finding = Finding::new(Code::InvalidAllow, allowance.span.clone(), message);
+                    scan.faults.push(
+                        finding.with_help("fix the error, and remove the code from the comment"),
+                    );
+                }
+                None if is_complete && is_checked(code) => {
+                    scan.faults.push(idle_allowance(allowance));
+                }
+                _ => {}
+            }
         }
-        scan.faults.into_iter().for_each(|fault| {
+        for fault in scan.faults {
             self.push(fault);
-        });
+        }
     }
 }
 
@@ -92,15 +96,11 @@ fn idle_allowance(allowance: &Allowance) -> Finding {
     Finding::new(Code::IdleAllow, allowance.span.clone(), message).with_help(help)
 }
 
-/// Walk over the tokens of a text, which knows where its comments are.
+/// Comments of a text that allow findings.
 struct CommentScan<'s> {
     source: &'s Source,
     allowances: Vec<Allowance>,
     faults: Vec<Finding>,
-    /// True if the line has more than a comment.
-    has_content: bool,
-    /// Position of the first allowance whose comment is alone, and whose next line is still to come.
-    waiting: Option<usize>,
 }
 
 impl<'s> CommentScan<'s> {
@@ -109,36 +109,28 @@ impl<'s> CommentScan<'s> {
             source,
             allowances: Vec::new(),
             faults: Vec::new(),
-            has_content: false,
-            waiting: None,
         };
+        // Lines with more than a comment.
+        let mut lines = Vec::new();
         for token in toml_parser::Source::new(source.text()).lex() {
             let span = token.span().start()..token.span().end();
-            scan.visit(token.kind(), span);
+            match token.kind() {
+                TokenKind::Whitespace | TokenKind::Newline | TokenKind::Eof => {}
+                TokenKind::Comment => scan.comment(span),
+                // A text may have several lines.
+                _ => lines.extend([source.line(span.start), source.line(span.end)]),
+            }
+        }
+        for allowance in &mut scan.allowances {
+            let next = lines.partition_point(|line| *line < allowance.own_line);
+            let next_line = lines.get(next).copied();
+            allowance.next_line = next_line.filter(|line| *line != allowance.own_line);
         }
         scan
     }
 
-    fn visit(&mut self, kind: TokenKind, span: Span) {
-        match kind {
-            TokenKind::Whitespace | TokenKind::Eof => {}
-            TokenKind::Newline => self.has_content = false,
-            TokenKind::Comment => self.comment(span),
-            _ => {
-                self.has_content = true;
-                if let Some(first) = self.waiting.take() {
-                    let line = self.source.line(span.start);
-                    for allowance in &mut self.allowances[first..] {
-                        allowance.next_line = Some(line);
-                    }
-                }
-            }
-        }
-    }
-
     /// Reads a comment, of which each part behind a `#` may allow findings.
     fn comment(&mut self, span: Span) {
-        let first = self.allowances.len();
         let mut at = span.start;
         for part in self.source.text()[span].split('#') {
             let inside = part.trim_start();
@@ -147,17 +139,13 @@ impl<'s> CommentScan<'s> {
             }
             at += part.len() + 1;
         }
-        if !self.has_content && first < self.allowances.len() {
-            self.waiting.get_or_insert(first);
-        }
     }
 
     /// Reads the words behind the prefix, which begin at an offset.
     fn list(&mut self, start: usize, list: &str) {
+        let text = self.source.text();
         let mut words = words(start, list).into_iter();
-        let verb = words.next();
-        let verb = verb.filter(|span| &self.source.text()[span.clone()] == ALLOW);
-        let Some(verb) = verb else {
+        let Some(verb) = words.next().filter(|span| &text[span.clone()] == ALLOW) else {
             let span = start - PREFIX.len()..start + list.trim_end().len();
             let message = "a comment for rollup is not understood";
             return self.fault(span, message.to_owned());
@@ -167,12 +155,12 @@ impl<'s> CommentScan<'s> {
             return self.fault(verb, "the comment names no finding to allow".to_owned());
         }
         for span in codes {
-            match self.source.text()[span.clone()].parse() {
+            match text[span.clone()].parse() {
                 Ok(code) => self.allowances.push(Allowance {
                     code,
                     own_line: self.source.line(span.start),
                     next_line: None,
-                    is_found: false,
+                    found: None,
                     span,
                 }),
                 Err(_) => {
@@ -186,8 +174,8 @@ impl<'s> CommentScan<'s> {
     fn fault(&mut self, span: Span, message: String) {
         let help =
             "write the codes behind it: `# rollup: allow RU0202`; `rollup explain` lists all";
-        let finding = Finding::new(Code::InvalidAllow, span, message);
-        self.faults.push(finding.with_help(help));
+        self.faults
+            .push(Finding::new(Code::InvalidAllow, span, message).with_help(help));
     }
 }
 

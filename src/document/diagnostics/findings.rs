@@ -1,6 +1,6 @@
 //! Findings of a document, collected until all of them are known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::codes::Code;
@@ -68,19 +68,12 @@ impl Finding {
 
     /// Returns the finding as plain text, for output formats without drawings.
     pub fn plain_text(&self) -> String {
-        let mut lines = vec![Escaped(&self.message).to_string()];
-        lines.extend(self.label.iter().map(|label| Escaped(label).to_string()));
-        lines.extend(
-            self.notes
-                .iter()
-                .map(|note| format!("note: {}", Escaped(note))),
-        );
-        lines.extend(
-            self.help
-                .iter()
-                .map(|help| format!("help: {}", Escaped(help))),
-        );
-        lines.join("\n")
+        let mut lines = vec![self.message.clone()];
+        lines.extend(self.label.clone());
+        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
+        lines.extend(self.help.iter().map(|help| format!("help: {help}")));
+        let lines = lines.iter().map(|line| Escaped(line).to_string());
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Sets the text at the carets.
@@ -239,21 +232,20 @@ impl Findings {
     /// Turns findings of this kind into notes of other findings at the same place, which they
     /// explain.
     pub fn explain_by(&mut self, code: Code) {
-        let place = |finding: &Finding| (finding.span.start, finding.span.end);
-        let explanations = self.list.iter().filter(|finding| finding.code == code);
-        let explanations: BTreeMap<_, _> = explanations
-            .map(|finding| (place(finding), finding.message.clone()))
-            .collect();
-        let mut explained = BTreeSet::new();
+        let mut explanations: HashMap<Span, String> = HashMap::new();
+        for finding in self.list.iter().filter(|finding| finding.code == code) {
+            explanations.insert(finding.span.clone(), finding.message.clone());
+        }
+        let mut explained = HashSet::new();
         for finding in &mut self.list {
             if finding.code != code
-                && let Some(message) = explanations.get(&place(finding))
+                && let Some(message) = explanations.get(&finding.span)
             {
                 finding.notes.push(message.clone());
-                explained.insert(place(finding));
+                explained.insert(finding.span.clone());
             }
         }
-        self.retain(|finding| finding.code != code || !explained.contains(&place(finding)));
+        self.retain(|finding| finding.code != code || !explained.contains(&finding.span));
     }
 
     /// Removes the findings that `keep` refuses.

@@ -145,19 +145,13 @@ impl Likeness {
             0.0
         };
         let length = b.chars().count();
-        if short.len() * 2 < long.len() {
-            return Self {
-                score: by_parts,
-                wrong: None,
-                length,
-            };
-        }
-        let wrong = strsim::damerau_levenshtein(a, b);
+        let may_be_edited = short.len() * 2 >= long.len();
+        let wrong = may_be_edited.then(|| strsim::damerau_levenshtein(a, b));
         let longest = a.chars().count().max(length).max(1);
-        let by_edits = 1.0 - wrong as f64 / longest as f64;
+        let by_edits = wrong.map_or(0.0, |wrong| 1.0 - wrong as f64 / longest as f64);
         Self {
             score: by_edits.max(by_parts),
-            wrong: Some(wrong),
+            wrong,
             length,
         }
     }

@@ -84,8 +84,10 @@ impl Findings {
         let sorted = self.sorted();
         let mut groups: BTreeMap<(Code, Severity), Vec<usize>> = BTreeMap::new();
         for (at, finding) in sorted.iter().enumerate() {
-            let group = groups.entry((finding.code, finding.level)).or_default();
-            group.push(at);
+            groups
+                .entry((finding.code, finding.level))
+                .or_default()
+                .push(at);
         }
         let mut parts = vec![String::new(); sorted.len()];
         for ((code, level), group) in groups {
@@ -146,7 +148,7 @@ impl Finding {
             .map(|help| Drawn::HELP.message(below(help)));
         let snippet = Snippet::source(excerpt.text)
             .line_start(line as usize)
-            .path("-")
+            .path(PLACE.to_string())
             .annotation(annotation);
         let before = format!("{}[{}]: ", self.level, self.code);
         let title = drawn(self.level)
@@ -160,11 +162,7 @@ impl Finding {
         };
         let drawing = renderer.term_width(width).render(&report);
         let place = format!("{}:{line}:{column}", Escaped(source.name()));
-        let drawing = with_place(&drawing, &place);
-        match options.color {
-            true => drawing.replace('\u{1b}', &format!("{STYLE_MARK}\u{1b}")),
-            false => drawing,
-        }
+        with_place(&drawing, &place).replace('\u{1b}', &format!("{STYLE_MARK}\u{1b}"))
     }
 
     /// Returns the text that probably should be at its place, with quotes if they are needed.
@@ -311,17 +309,15 @@ fn safe_line(text: &str) -> String {
     parts.join("\t")
 }
 
+/// Path in a drawing, which its place replaces. No other text has this character, as it is escaped.
+const PLACE: char = '\u{2060}';
+
 /// Inserts the place into a drawing: the renderer only knows an excerpt, and would print names
 /// unescaped.
 fn with_place(drawing: &str, place: &str) -> String {
-    let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
-    if let Some(line) = lines.iter_mut().skip(1).find(|line| line.contains("--> ")) {
-        let after_arrow = line.find("--> ").unwrap_or_default() + "--> ".len();
-        let reset = line[after_arrow..].find('-').unwrap_or_default();
-        line.truncate(after_arrow + reset);
-        line.push_str(place);
-    }
-    lines.join("\n") + "\n"
+    let (before, behind) = drawing.split_once(PLACE).unwrap_or((drawing, ""));
+    let behind = behind.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+    format!("{before}{place}{behind}\n")
 }
 
 #[cfg(test)]

@@ -38,7 +38,11 @@ pub(super) fn masked(text: &str, declared: &[String]) -> Option<String> {
     if declared.is_empty() && !is_secret_name(text) {
         return None;
     }
-    let mut scan = SecretScan::new(text);
+    let mut scan = SecretScan {
+        text,
+        declared: listed_in_secret(text),
+        ..SecretScan::default()
+    };
     scan.declared
         .extend(declared.iter().map(|name| name.to_lowercase()));
     for token in toml_parser::Source::new(text).lex() {
@@ -80,8 +84,10 @@ fn listed_in_secret(text: &str) -> BTreeSet<String> {
         if at < done {
             continue;
         }
-        let rest = text[at + key.len()..].trim_start();
-        let list = rest.strip_prefix('=').map(str::trim_start);
+        let list = text[at + key.len()..]
+            .trim_start()
+            .strip_prefix('=')
+            .map(str::trim_start);
         if let Some(list) = list.and_then(|list| list.strip_prefix('[')) {
             let list = &list[..list.find(']').unwrap_or(list.len())];
             done = at + list.len();
@@ -93,9 +99,10 @@ fn listed_in_secret(text: &str) -> BTreeSet<String> {
 }
 
 /// Meaning of the values in a table, in a list, or after a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Values {
     /// Values that are secret if their names are.
+    #[default]
     Named,
     /// Values that belong to a secret.
     Secret,
@@ -104,6 +111,7 @@ enum Values {
 }
 
 /// Walk over the tokens of a text.
+#[derive(Default)]
 struct SecretScan<'t> {
     text: &'t str,
     /// Names in lower case that are secret besides those that say it.
@@ -126,22 +134,6 @@ struct SecretScan<'t> {
 }
 
 impl<'t> SecretScan<'t> {
-    fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            declared: listed_in_secret(text),
-            found: Vec::new(),
-            below_header: Values::Named,
-            open: Vec::new(),
-            value: None,
-            names: Vec::new(),
-            is_named_secret: false,
-            is_after_dot: false,
-            is_in_header: false,
-            done: 0,
-        }
-    }
-
     fn visit(&mut self, kind: TokenKind, span: Span) {
         match kind {
             TokenKind::Whitespace | TokenKind::Eof => return,
@@ -189,8 +181,9 @@ impl<'t> SecretScan<'t> {
     }
 
     fn enclosing(&self) -> Values {
-        let innermost = self.open.last();
-        innermost.map_or(self.below_header, |(values, _)| *values)
+        self.open
+            .last()
+            .map_or(self.below_header, |(values, _)| *values)
     }
 
     fn equals(&mut self) {
@@ -270,8 +263,9 @@ impl<'t> SecretScan<'t> {
     fn comment(&mut self, span: Span) {
         let comment = &self.text[span.clone()];
         for (at, sign) in comment.match_indices(['=', ':']) {
-            let before = comment[..at].trim_end().trim_end_matches(['"', '\'']);
-            let name = before
+            let name = comment[..at]
+                .trim_end()
+                .trim_end_matches(['"', '\''])
                 .rsplit([' ', '\t', '#', '{', ',', '.', '"', '\'', '=', ':'])
                 .next();
             if name.is_some_and(|name| self.is_secret(name)) {
@@ -299,18 +293,17 @@ impl<'t> SecretScan<'t> {
 }
 
 /// Returns the part of a quoted text inside its quotes, of which the last may be missing.
-fn inside_of_quotes(raw: &str) -> Option<Span> {
+pub(super) fn inside_of_quotes(raw: &str) -> Option<Span> {
     let mut quotes = ["\"\"\"", "'''", "\"", "'"].into_iter();
     let quote = quotes.find(|quote| raw.starts_with(quote))?;
     let start = quote.len();
     let is_closed = raw.len() >= 2 * start && raw.ends_with(quote);
-    Some(
-        start..if is_closed {
-            raw.len() - start
-        } else {
-            raw.len()
-        },
-    )
+    let end = if is_closed {
+        raw.len() - start
+    } else {
+        raw.len()
+    };
+    Some(start..end)
 }
 
 #[cfg(test)]

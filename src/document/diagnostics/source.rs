@@ -1,7 +1,5 @@
 //! Text of a document, with its lines and columns.
 
-use std::borrow::Cow;
-
 use super::codes::Code;
 use super::findings::Finding;
 use super::secrets;
@@ -47,32 +45,10 @@ impl Source {
     /// Returns a document with the bytes of a file. For bytes that cannot be a document, parsing
     /// reports a single finding.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        if let Some(fault) = binary_format(&bytes) {
-            return Self {
-                fault: Some(fault),
-                ..Self::new(name, "")
-            };
-        }
-        let not_utf8 = |at: usize, message: String| {
-            Finding::new(Code::NotUtf8, at..at + 1, message).with_help("save the file as UTF-8")
-        };
-        let (text, fault) = match std::str::from_utf8(&bytes) {
-            _ if bytes.len() > Self::LARGEST => (Cow::default(), too_large(bytes.len())),
-            Ok(text) => return Self::new(name, text),
-            Err(_) if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) => {
-                let message = "the document is UTF-16, but TOML is UTF-8".to_owned();
-                (Cow::default(), not_utf8(0, message))
-            }
-            Err(error) => {
-                let at = error.valid_up_to();
-                let message = format!("byte 0x{:02X} is not UTF-8", bytes[at]);
-                (String::from_utf8_lossy(&bytes), not_utf8(at, message))
-            }
-        };
-        Self {
-            fault: Some(fault),
-            ..Self::new(name, text)
-        }
+        let (text, fault) = decoded(bytes);
+        let mut source = Self::new(name, text);
+        source.fault = fault.or(source.fault);
+        source
     }
 
     /// Returns the same text under another name.
@@ -94,8 +70,9 @@ impl Source {
     /// Returns what a file is whose signature is that of another format: `a ZIP archive`.
     pub fn binary_format(&self) -> Option<&'static str> {
         let fault = self.fault.as_ref()?;
-        let known = SIGNATURES.iter().map(|(_, format)| *format);
-        known
+        SIGNATURES
+            .iter()
+            .map(|(_, format)| *format)
             .into_iter()
             .find(|format| fault.code == Code::OtherFormat && fault.message.contains(format))
     }
@@ -200,18 +177,37 @@ const SIGNATURES: [(&[u8], &str); 6] = [
     (b"\x1F\x8B", "a compressed file"),
 ];
 
-/// Reports a file that is not a text, and has the signature of another format.
-fn binary_format(bytes: &[u8]) -> Option<Finding> {
-    let (_, format) = SIGNATURES
+/// Returns the text of a file; for bytes that cannot be a document what can be shown of them, and the
+/// reason.
+fn decoded(bytes: Vec<u8>) -> (String, Option<Finding>) {
+    let not_utf8 = |at: usize, message: String| {
+        Finding::new(Code::NotUtf8, at..at + 1, message).with_help("save the file as UTF-8")
+    };
+    let is_text = || !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
+    let fault = if let Some(format) = format_of(&bytes).filter(|_| !is_text()) {
+        let message = format!("the document is {format}, not TOML");
+        Finding::new(Code::OtherFormat, 0..0, message)
+            .with_help("`rollup inspect` prints what is in a package")
+    } else if bytes.len() > Source::LARGEST {
+        too_large(bytes.len())
+    } else if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        not_utf8(0, "the document is UTF-16, but TOML is UTF-8".to_owned())
+    } else {
+        let fault = std::str::from_utf8(&bytes).err().map(|error| {
+            let at = error.valid_up_to();
+            not_utf8(at, format!("byte 0x{:02X} is not UTF-8", bytes[at]))
+        });
+        return (String::from_utf8_lossy(&bytes).into_owned(), fault);
+    };
+    (String::new(), Some(fault))
+}
+
+/// Returns the format that the signature of a file says.
+fn format_of(bytes: &[u8]) -> Option<&'static str> {
+    SIGNATURES
         .iter()
-        .find(|(signature, _)| bytes.starts_with(signature))?;
-    let is_text = !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
-    if is_text {
-        return None;
-    }
-    let message = format!("the document is {format}, not TOML");
-    let finding = Finding::new(Code::OtherFormat, 0..0, message);
-    Some(finding.with_help("`rollup inspect` prints what is in a package"))
+        .find(|(signature, _)| bytes.starts_with(signature))
+        .map(|(_, format)| *format)
 }
 
 fn unreadable(text: &str) -> Option<Finding> {
@@ -219,11 +215,8 @@ fn unreadable(text: &str) -> Option<Finding> {
         return Some(too_large(text.len()));
     }
     let nul = text.find('\0')?;
-    let finding = Finding::new(
-        Code::NulByte,
-        nul..nul + 1,
-        "the document contains a NUL byte",
-    );
+    let message = "the document contains a NUL byte";
+    let finding = Finding::new(Code::NulByte, nul..nul + 1, message);
     Some(finding.with_help("this is not a text file, or it was saved as UTF-16; save it as UTF-8"))
 }
 

@@ -19,16 +19,14 @@ pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Stri
     const LISTED: usize = 5;
     let count = names.len();
     // One more name is as short as "and 1 more".
-    let listed = if count == LISTED + 1 {
-        count
-    } else {
-        count.min(LISTED)
-    };
-    let names: Vec<_> = names.take(listed).map(|name| format!("`{name}`")).collect();
-    match (&names[..], count - listed) {
-        ([], _) => "nothing".to_owned(),
-        ([one], 0) => one.clone(),
-        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
-        (all, more) => format!("{} and {more} more", all.join(", ")),
+    let listed = if count > LISTED + 1 { LISTED } else { count };
+    let mut names: Vec<_> = names.take(listed).map(|name| format!("`{name}`")).collect();
+    if count > listed {
+        names.push(format!("{} more", count - listed));
+    }
+    match &names[..] {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -56,7 +56,6 @@ fn table(shape: &'static Shape) -> Value {
 fn property(shape: &'static Shape, key: &'static Key) -> Value {
     let mut schema = match key.kind {
         KeyKind::Text(form) => text(form),
-        KeyKind::AnyText => text(Form::Anything),
         KeyKind::TextOrTable(form, shape) => json!({ "anyOf": [text(form), table(shape)] }),
         KeyKind::Texts(list) => json!({
             "type": "array",
@@ -235,8 +234,8 @@ fn consequence(shape: &'static Shape, rule: &Rule) -> Value {
 /// Returns the schema of a table whose files have one of these extensions, in any case.
 fn files_of(extensions: &[&str]) -> Value {
     let in_any_case = |extension: &&str| -> String {
-        let letters = extension.chars();
-        letters
+        extension
+            .chars()
             .map(|letter| format!("[{}{letter}]", letter.to_ascii_uppercase()))
             .collect()
     };

@@ -47,10 +47,8 @@ pub struct Key {
 /// Kind of value that a key may have.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyKind {
-    /// A text that is not empty.
+    /// A text.
     Text(Form),
-    /// A text, empty or not.
-    AnyText,
     /// A text, or a table in place of it.
     TextOrTable(Form, &'static Shape),
     /// A list of texts, none of them empty.
@@ -99,7 +97,7 @@ pub enum Form {
     Prose,
     /// Any text that is not empty.
     Words,
-    /// Any text; only keys may be empty.
+    /// Any text, empty or not.
     Anything,
     /// A KB number.
     Kb,
@@ -206,34 +204,19 @@ impl Shape {
     /// Returns a table whose keys the author chooses.
     pub const fn free(title: &'static str, about: &'static str, form: Form, key: Key) -> Self {
         Self {
-            title,
-            about,
             keys: Keys::Free(form, key),
-            cases: Cases::None,
-            absent: &[],
+            ..Self::new(title, about, &[])
         }
     }
 
     /// Returns the shape with further rules.
     pub const fn with(self, cases: Cases) -> Self {
-        Self {
-            title: self.title,
-            about: self.about,
-            keys: self.keys,
-            cases,
-            absent: self.absent,
-        }
+        Self { cases, ..self }
     }
 
     /// Returns the shape with advice for keys that it does not have.
     pub const fn without(self, absent: &'static [(&'static str, &'static str)]) -> Self {
-        Self {
-            title: self.title,
-            about: self.about,
-            keys: self.keys,
-            cases: self.cases,
-            absent,
-        }
+        Self { absent, ..self }
     }
 
     /// Returns the description of a key, if it is allowed.
@@ -312,10 +295,8 @@ impl Key {
         about: &'static str,
     ) -> Self {
         Self {
-            name,
-            kind,
             required: Some(line),
-            about,
+            ..Self::new(name, kind, about)
         }
     }
 }

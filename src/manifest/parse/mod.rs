@@ -13,7 +13,7 @@ use super::shapes::MANIFEST;
 use super::table as file_table;
 use super::*;
 use crate::deployment::description::Description;
-use crate::document::{Case, Code, Findings, Reader, Rule, Shape, Source, Table, listed, read};
+use crate::document::{Case, Code, Findings, Reader, Rule, Source, Table, listed, read};
 
 /// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,41 +58,35 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> P
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
-        if reader.is_complete() {
-            file_table::check(reader, &mut draft);
-            checks
-                .deployment
-                .iter()
-                .for_each(|site| look_up(&mut draft, site));
-            steps::check(reader, &mut draft, checks.deployment);
+        // If the text is broken, the rows of the table are unknown.
+        if !reader.is_complete() {
+            return None;
         }
-        if let Some(deployment) = checks.deployment.filter(|_| reader.is_complete()) {
+        file_table::check(reader, &mut draft);
+        if let Some(deployment) = checks.deployment {
+            look_up(&mut draft, deployment);
+        }
+        steps::check(reader, &mut draft, checks.deployment);
+        if let Some(deployment) = checks.deployment {
             against::check(reader, &draft, deployment);
         }
-        (draft, reader.is_complete())
+        Some(draft)
     });
-    let Some((draft, whole)) = draft else {
+    let Some(draft) = draft.flatten() else {
         return ParsedManifest::Unreadable;
     };
-    if findings.errors() == before {
-        return draft
-            .finish(source)
-            .map_or(ParsedManifest::Unreadable, |manifest| {
-                ParsedManifest::Complete(Box::new(manifest))
-            });
+    if findings.errors() > before {
+        return ParsedManifest::Partial(draft.file_table(source));
     }
-    // If the text is broken, the rows of the table are unknown.
-    if whole {
-        ParsedManifest::Partial(draft.file_table(source))
-    } else {
-        ParsedManifest::Unreadable
+    match draft.finish(source) {
+        Some(manifest) => ParsedManifest::Complete(Box::new(manifest)),
+        None => ParsedManifest::Unreadable,
     }
 }
 
 /// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
-    let rollup = read(source, &MANIFEST, &mut Findings::default(), rollup);
-    rollup.unwrap_or_default()
+    read(source, &MANIFEST, &mut Findings::default(), rollup).unwrap_or_default()
 }
 
 /// Reads only the names in the file table of a manifest and their use by the steps, regardless of
@@ -118,9 +112,9 @@ pub(super) fn file_names_of(source: &Source) -> Option<FileNames> {
 
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let rollup = rollup(reader, top);
-    let prerequisites = reader.tables(top, "prerequisites");
-    let prerequisites = prerequisites.iter();
-    let prerequisites = prerequisites
+    let prerequisites = reader
+        .tables(top, "prerequisites")
+        .iter()
         .map(|table| prerequisite::prerequisite(reader, table))
         .collect();
     // The steps are last, since their keys may be misplaced in any other table.
@@ -158,43 +152,31 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.title = reader.text(table, "title");
     rollup.product = reader.text(table, "product");
     rollup.product_versions = reader.texts_or_none(table, "product_versions");
-    rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
+    rollup.scope = reader.plain_text(table, "scope");
     rollup.released = reader.day(table, "released");
     rollup.includes = relation(reader, table, "includes", |kb: &Kb| *kb);
     rollup.replaces = relation(reader, table, "replaces", |kb: &Kb| *kb);
     rollup.requires = relation(reader, table, "requires", |required: &Requirement| {
         required.kb
     });
-    rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
-    rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
+    rollup.fixes = values(reader.texts_or_none(table, "fixes"));
+    rollup.notes = values(reader.texts_or_none(table, "notes"));
     rollup.computer_restart = reader
-        .text(table, "computer_restart")
-        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse))
+        .parse(table, "computer_restart", Code::InvalidValue, str::parse)
         .map(|restart| restart.value);
-    rollup.registry_changes = reader
-        .text(table, "registry_changes")
-        .map(|changes| changes.value);
+    rollup.registry_changes = reader.plain_text(table, "registry_changes");
     relations(reader, rollup);
 }
 
 /// Reads the KB number of a rollup, or its id.
 fn identity(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<Kb>> {
-    let (kb, id) = (reader.text(table, "kb"), reader.text(table, "id"));
-    match (table.key("kb"), table.key("id")) {
-        (Some(_), Some(span)) => {
-            reader
-                .report(
-                    Code::ExclusiveKeys,
-                    &span,
-                    "`kb` and `id` exclude each other",
-                )
-                .help("keep one of them");
-        }
-        (None, None) => reader.missing(table, "kb", "kb = \"KB952076\""),
-        _ => {}
+    exclude_keys(reader, table, "kb", &["id"]);
+    if !table.has("kb") && !table.has("id") {
+        reader.missing(table, "kb", "kb = \"KB952076\"");
     }
-    let kb = kb.and_then(|kb| reader.parsed(kb, Code::InvalidValue, Kb::number));
-    kb.or_else(|| id.and_then(|id| reader.parsed(id, Code::InvalidValue, Kb::id)))
+    let kb = reader.parse(table, "kb", Code::InvalidValue, Kb::number);
+    let id = reader.parse(table, "id", Code::InvalidValue, Kb::id);
+    kb.or(id)
 }
 
 /// Reads a list of rollups, each at most once whatever else its entry says.
@@ -208,23 +190,22 @@ where
     T: FromStr,
     T::Err: fmt::Display,
 {
-    let texts = reader.texts_or_none(table, key);
+    let mut entries = reader.parse_each(table, key, Code::InvalidValue, str::parse::<T>);
     let mut seen = BTreeSet::new();
-    let mut entries = Vec::new();
-    for text in texts {
-        let Some(entry) = reader.parsed(text, Code::InvalidValue, str::parse::<T>) else {
-            continue;
-        };
+    entries.retain(|entry| {
         let kb = kb_of(&entry.value);
-        if seen.insert(kb) {
-            entries.push(entry);
-            continue;
+        let is_new = seen.insert(kb);
+        if !is_new {
+            reader
+                .report(
+                    Code::DuplicateName,
+                    &entry.span,
+                    format!("`{key}` lists {kb} twice"),
+                )
+                .help("remove one");
         }
-        let message = format!("`{key}` lists {kb} twice");
-        reader
-            .report(Code::DuplicateName, &entry.span, message)
-            .help("remove one");
-    }
+        is_new
+    });
     entries
 }
 
@@ -252,34 +233,31 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 
 fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
     rollup.lines.append(&mut key_lines(reader, table));
-    let revision = reader.text(table, "revision");
-    rollup.revision = revision
-        .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Version>))
+    rollup.revision = reader
+        .parse(table, "revision", Code::InvalidValue, str::parse)
         .map(|revision| revision.value);
     rollup.reviewed = reader.day(table, "reviewed");
     reviewed_later(reader, rollup);
-    let Some(url) = reader.text(table, "url") else {
+    let Some(Placed { value: url, span }) = reader.text(table, "url") else {
         return;
     };
-    if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let message = format!("`{url}` is not a web address");
         reader
-            .report(
-                Code::InvalidValue,
-                &url.span,
-                format!("`{}` is not a web address", url.value),
-            )
+            .report(Code::InvalidValue, &span, message)
             .help("begin it with `http://` or `https://`");
         return;
     }
-    if let Some(kb) = rollup.kb.as_ref().map(|kb| kb.value)
-        && let Some(other) = article_of(&url.value).filter(|other| *other != kb)
+    if let (Some(kb), Some(other)) = (&rollup.kb, article_of(&url))
+        && kb.value != other
     {
+        let kb = kb.value;
         let message = format!("`url` is the address of {other}, but the rollup is {kb}");
         reader
-            .report(Code::AddressOfAnotherArticle, &url.span, message)
+            .report(Code::AddressOfAnotherArticle, &span, message)
             .help("compare both numbers with the article");
     }
-    rollup.url = Some(url.value);
+    rollup.url = Some(url);
 }
 
 /// Reports a review before the release. Days are written so that their texts sort by date.
@@ -287,10 +265,7 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
         && reviewed.value < released.value
     {
-        let message = format!(
-            "`reviewed` is {}, before the release on {}",
-            reviewed.value, released.value
-        );
+        let message = format!("`reviewed` is {reviewed}, before the release on {released}");
         reader
             .report(Code::DateOrder, &reviewed.span, message)
             .help("compare both days with the article");
@@ -300,18 +275,17 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 /// Returns the article that an address names by its number, as in `…/kb/952076/` or
 /// `…/help/952076`.
 fn article_of(url: &str) -> Option<Kb> {
-    let mut parts = url
-        .split('/')
-        .skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
-    Kb::number(parts.nth(1)?).ok()
+    let is_before = |part: &&str| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str());
+    Kb::number(url.split('/').skip_while(is_before).nth(1)?).ok()
 }
 
-/// Checks an id. Ids are typed on the command line, so they must not need quotes there.
-fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
+/// Reads an id. Ids are typed on the command line, so they must not need quotes there.
+fn id(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Placed<String>> {
+    let id = reader.text(table, "id")?;
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_only_dots = id.value.chars().all(|c| c == '.');
     if id.value.starts_with('-') || is_only_dots || !id.value.chars().all(allowed) {
-        let message = format!("`{}` is not an id", id.value);
+        let message = format!("`{id}` is not an id");
         reader
             .report(Code::InvalidValue, &id.span, message)
             .help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");
@@ -322,33 +296,26 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
 
 fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     let mut seen = BTreeMap::new();
-    for step in draft.steps.iter().filter(|step| !step.id.is_empty()) {
-        let line = reader.source.line(step.span.start);
-        if let Some(first) = seen.insert(CaseFolded::of(&step.id), line) {
-            let message = format!("two steps have the id `{}`", step.id);
-            let message = format!("{message}; the first is on line {first}");
-            report_duplicate(reader, &step.span, message);
+    for Step { id, span, .. } in draft.steps.iter().filter(|step| !step.id.is_empty()) {
+        let line = reader.source.line(span.start);
+        if let Some(first) = seen.insert(CaseFolded::of(id), line) {
+            let message = format!("two steps have the id `{id}`; the first is on line {first}");
+            report_duplicate(reader, span, message);
         }
     }
 }
 
 /// Reports the keys that belong to other cases of a table.
-fn inapplicable_keys(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    shape: &'static Shape,
-    case: &Case,
-    kind: &str,
-) {
-    for key in table.keys() {
-        if shape.takes(key.value) && !shape.goes_with(case, key.value) {
-            let takers = shape.cases().iter();
-            let takers = takers.filter(|case| case.keys.contains(&key.value));
+fn inapplicable_keys(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case, kind: &str) {
+    let shape = table.shape();
+    for (key, span) in table.described_keys() {
+        if !shape.goes_with(case, key) {
+            let takers = shape.cases().iter().filter(|case| case.keys.contains(&key));
             let takers = listed(takers.map(|case| case.name));
-            let message = format!("the {kind} `{}` has no key `{}`", case.name, key.value);
+            let message = format!("the {kind} `{}` has no key `{key}`", case.name);
             reader
-                .report(Code::InapplicableKey, &key.span, message)
-                .help(format!("`{}` belongs to {takers}", key.value));
+                .report(Code::InapplicableKey, &span, message)
+                .help(format!("`{key}` belongs to {takers}"));
         }
     }
 }
@@ -384,14 +351,10 @@ fn report_duplicate(reader: &mut Reader<'_>, span: &Span, message: String) {
 
 /// Returns the lines of the keys that a table has.
 fn key_lines(reader: &Reader<'_>, table: &Table<'_>) -> KeyLines {
-    let lines = table.described_keys();
-    lines
+    table
+        .described_keys()
         .map(|(key, span)| (key, reader.source.line(span.start)))
         .collect()
-}
-
-fn plain_texts(texts: Vec<Placed<String>>) -> Vec<String> {
-    texts.into_iter().map(|text| text.value).collect()
 }
 
 #[cfg(test)]

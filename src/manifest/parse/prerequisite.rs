@@ -1,13 +1,12 @@
 //! Reading of the prerequisites.
 
-use super::{checked_id, exclude_keys, inapplicable_keys, report_duplicate, require_key};
-use crate::document::{Case, Code, Reader, Rule, Shape, Table, ValueOrTable};
+use super::{exclude_keys, id, inapplicable_keys, report_duplicate, require_key};
+use crate::document::{Case, Code, Reader, Rule, Table, ValueOrTable};
 use crate::manifest::draft::PrerequisiteDraft;
-use crate::manifest::shapes::{ALTERNATIVE, PREREQUISITE};
 use crate::manifest::*;
 
 pub(super) fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
-    let case = case_of(reader, table, &PREREQUISITE, "prerequisite");
+    let case = case_of(reader, table, "prerequisite");
     PrerequisiteDraft {
         span: table.span(),
         condition: case.and_then(|case| condition(reader, table, case)),
@@ -16,12 +15,8 @@ pub(super) fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> Prereq
 
 /// Returns the kind of a prerequisite or an alternative, which is its only key of those that name
 /// kinds.
-fn case_of(
-    reader: &mut Reader<'_>,
-    table: &Table<'_>,
-    shape: &'static Shape,
-    kind: &str,
-) -> Option<&'static Case> {
+fn case_of(reader: &mut Reader<'_>, table: &Table<'_>, kind: &str) -> Option<&'static Case> {
+    let shape = table.shape();
     let cases = shape.cases();
     let mut present = cases.iter().filter(|case| table.has(case.name));
     let Some(first) = present.next() else {
@@ -35,21 +30,22 @@ fn case_of(
         reader.missing(table, &names, "product = \"…\"");
         return None;
     };
-    if let Some(second) = present.next() {
-        let span = table.key(second.name).unwrap_or_default();
+    if let Some(Case { name, .. }) = present.next() {
+        let span = table.key(name).unwrap_or_default();
         let message = format!(
-            "one {kind} cannot ask for both `{}` and `{}`",
-            first.name, second.name
+            "one {kind} cannot ask for both `{}` and `{name}`",
+            first.name
         );
-        reader.report(Code::ExclusiveKeys, &span, message).help(
-            match shape.title.starts_with('[') {
-                true => "write two prerequisites, each below its own `[[prerequisites]]`",
-                false => "write two alternatives",
-            },
-        );
+        let help = match kind {
+            "prerequisite" => "write two prerequisites, each below its own `[[prerequisites]]`",
+            _ => "write two alternatives",
+        };
+        reader
+            .report(Code::ExclusiveKeys, &span, message)
+            .help(help);
         return None;
     }
-    inapplicable_keys(reader, table, shape, first, kind);
+    inapplicable_keys(reader, table, first, kind);
     for rule in first.rules {
         match *rule {
             Rule::Alone(key, others) => exclude_keys(reader, table, key, others),
@@ -63,12 +59,10 @@ fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &Case) -> Option<
     match case.name {
         "any" => any(reader, table),
         "confirm" => {
-            let question = reader.text(table, "confirm");
-            let id = reader.text(table, "id");
-            let id = id.and_then(|id| checked_id(reader, id));
+            let question = reader.plain_text(table, "confirm");
             Some(Condition::Confirm {
-                id: id?,
-                question: question?.value,
+                id: id(reader, table)?,
+                question: question?,
             })
         }
         _ => site_condition(reader, table, case).map(Condition::Site),
@@ -87,7 +81,7 @@ fn any(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Condition> {
     }
     let mut any = Vec::new();
     for entry in &entries {
-        let case = case_of(reader, entry, &ALTERNATIVE, "alternative");
+        let case = case_of(reader, entry, "alternative");
         any.extend(case.and_then(|case| site_condition(reader, entry, case)));
     }
     (!any.is_empty()).then_some(Condition::Any { any })
@@ -100,10 +94,7 @@ fn site_condition(
 ) -> Option<SiteCondition> {
     let name = reader.text(table, case.name);
     let is_product = case.name == "product";
-    let on = match is_product {
-        true => reader.text(table, "on"),
-        false => None,
-    };
+    let on = is_product.then(|| reader.text(table, "on")).flatten();
     let wanted = match reader.yes(table, "absent") {
         Some(absent) => WantedState::Absent { absent },
         None => WantedState::Present {
@@ -111,14 +102,15 @@ fn site_condition(
             version: version(reader, table, is_product),
         },
     };
-    let subject = match is_product {
-        true => ConditionSubject::Product {
+    let subject = if is_product {
+        ConditionSubject::Product {
             product: name?,
             on: on.map(|on| Name::new(on, reader.source)),
-        },
-        false => ConditionSubject::Item {
+        }
+    } else {
+        ConditionSubject::Item {
             item: Name::new(name?, reader.source),
-        },
+        }
     };
     Some(SiteCondition { subject, wanted })
 }
@@ -134,7 +126,7 @@ fn service_packs(reader: &mut Reader<'_>, table: &Table<'_>) -> ServicePacks {
         },
         Some(ValueOrTable::Table(range)) => {
             let (min, max) = (reader.number(&range, "min"), reader.number(&range, "max"));
-            check_range(reader, &range, "min = 1", [min.as_ref(), max.as_ref()]);
+            check_range(reader, &range, "min = 1", &min, &max);
             ServicePacks {
                 min: min.map_or(0, pack),
                 max: max.map(pack),
@@ -153,17 +145,9 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_>, is_product: bool) -> Opti
         }
         ValueOrTable::Table(range) => range,
     };
-    let mut limit = |key| {
-        let text = reader.text(&range, key)?;
-        reader.parsed(text, Code::InvalidValue, str::parse::<Version>)
-    };
-    let (min, max) = (limit("min"), limit("max"));
-    check_range(
-        reader,
-        &range,
-        "min = \"1.0\"",
-        [min.as_ref(), max.as_ref()],
-    );
+    let min = reader.parse(&range, "min", Code::InvalidValue, str::parse::<Version>);
+    let max = reader.parse(&range, "max", Code::InvalidValue, str::parse::<Version>);
+    check_range(reader, &range, "min = \"1.0\"", &min, &max);
     Some(WantedVersion::Range {
         min: min.map(|min| min.value),
         max: max.map(|max| max.value),
@@ -175,16 +159,17 @@ fn check_range<T: Ord + std::fmt::Display>(
     reader: &mut Reader<'_>,
     range: &Table<'_>,
     example: &str,
-    limits: [Option<&Placed<T>>; 2],
+    min: &Option<Placed<T>>,
+    max: &Option<Placed<T>>,
 ) {
     // An unknown key has its finding already.
     if range.keys().is_empty() {
         reader.missing(range, "min` or `max", example);
     }
-    if let [Some(min), Some(max)] = limits
+    if let (Some(min), Some(max)) = (min, max)
         && min.value > max.value
     {
-        let message = format!("nothing is from {} to {}", min.value, max.value);
+        let message = format!("nothing is from {min} to {max}");
         reader
             .report(Code::NeverHolds, &max.span, message)
             .help("`min` is the lower limit, and `max` the higher one");
@@ -195,17 +180,27 @@ fn check_range<T: Ord + std::fmt::Display>(
 pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft]) {
     let mut ids = BTreeSet::new();
     let mut choices = BTreeSet::new();
-    let mut tests: BTreeMap<TestedThing, Vec<&WantedState>> = BTreeMap::new();
+    let mut tests: BTreeMap<TestedThing, BTreeSet<TestKind>> = BTreeMap::new();
     for PrerequisiteDraft { condition, span } in prerequisites {
         match condition {
             Some(Condition::Site(condition)) => {
-                let earlier = tests.entry(tested(&condition.subject)).or_default();
-                repeated(reader, condition, earlier);
-                // Of one kind, a single one decides, so that many are checked in one pass.
-                let kind = kind_of(&condition.wanted);
-                if !earlier.iter().any(|other| kind_of(other) == kind) {
-                    earlier.push(&condition.wanted);
+                let (thing, name, span) = tested(&condition.subject);
+                let kind = thing.0;
+                let earlier = tests.entry(thing).or_default();
+                let own = kind_of(&condition.wanted);
+                // An earlier condition about the same thing may decide it.
+                if earlier.iter().any(|other| other.0 != own.0) {
+                    let message = format!("`{name}` is required, and it must be absent");
+                    reader
+                        .report(Code::NeverHolds, span, message)
+                        .help("remove one of the two");
+                } else if earlier.iter().any(|other| overlap(other.1, own.1)) {
+                    let message = format!("two prerequisites ask for the {kind} `{name}`");
+                    reader
+                        .report(Code::DuplicatePrerequisite, span, message)
+                        .help("keep the stricter prerequisite, or write one with both limits");
                 }
+                earlier.insert(own);
             }
             Some(Condition::Any { any }) => {
                 let alternatives = alternatives(reader, any);
@@ -217,7 +212,7 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
                 }
             }
             Some(Condition::Confirm { id, .. }) if !ids.insert(CaseFolded::of(&id.value)) => {
-                let message = format!("two prerequisites have the id `{}`", id.value);
+                let message = format!("two prerequisites have the id `{id}`");
                 report_duplicate(reader, &id.span, message);
             }
             Some(Condition::Confirm { .. }) | None => {}
@@ -228,51 +223,22 @@ pub(super) fn unique(reader: &mut Reader<'_>, prerequisites: &[PrerequisiteDraft
 /// Kind, name and role of a thing that a prerequisite tests.
 type TestedThing = (&'static str, CaseFolded, Option<CaseFolded>);
 
-fn tested(subject: &ConditionSubject) -> TestedThing {
-    match subject {
+/// Returns the thing that a condition is about, its name as it is written, and the place.
+fn tested(subject: &ConditionSubject) -> (TestedThing, &str, &Span) {
+    let (kind, name, span, on) = match subject {
         ConditionSubject::Product { product, on } => {
             let on = on.as_ref().map(|on| CaseFolded::of(&on.text));
-            ("product", CaseFolded::of(&product.value), on)
+            ("product", &product.value, &product.span, on)
         }
-        ConditionSubject::Item { item } => ("item", CaseFolded::of(&item.text), None),
-    }
+        ConditionSubject::Item { item } => ("item", &item.text, &item.span, None),
+    };
+    ((kind, CaseFolded::of(name), on), name, span)
 }
 
-/// Returns the name that a condition is about, and its place.
-fn named(subject: &ConditionSubject) -> (&str, &Span) {
-    match subject {
-        ConditionSubject::Product { product, .. } => (&product.value, &product.span),
-        ConditionSubject::Item { item } => (&item.text, &item.span),
-    }
-}
+/// Says whether a condition wants absence, and whether it tests service packs and the version.
+type TestKind = (bool, [bool; 2]);
 
-/// Reports a condition if an earlier one about the same thing decides it.
-fn repeated(reader: &mut Reader<'_>, condition: &SiteCondition, earlier: &[&WantedState]) {
-    let (name, span) = named(&condition.subject);
-    let (mut is_contrary, mut is_repeated) = (false, false);
-    for other in earlier {
-        if matches!(other, WantedState::Absent { .. }) == condition.wants_absence() {
-            is_repeated |= overlap(other, &condition.wanted);
-        } else {
-            is_contrary = true;
-        }
-    }
-    if is_contrary {
-        let message = format!("`{name}` is required, and it must be absent");
-        reader
-            .report(Code::NeverHolds, span, message)
-            .help("remove one of the two");
-    } else if is_repeated {
-        let (kind, ..) = tested(&condition.subject);
-        let message = format!("two prerequisites ask for the {kind} `{name}`");
-        reader
-            .report(Code::DuplicatePrerequisite, span, message)
-            .help("keep the stricter prerequisite, or write one with both limits");
-    }
-}
-
-/// Returns whether a condition wants absence, and whether it tests service packs and the version.
-fn kind_of(wanted: &WantedState) -> (bool, [bool; 2]) {
+fn kind_of(wanted: &WantedState) -> TestKind {
     match wanted {
         WantedState::Absent { .. } => (true, [false, false]),
         WantedState::Present {
@@ -286,20 +252,17 @@ fn kind_of(wanted: &WantedState) -> (bool, [bool; 2]) {
 }
 
 /// Returns whether one of two conditions tests everything that the other one tests.
-fn overlap(one: &WantedState, other: &WantedState) -> bool {
-    let tests = |wanted: &WantedState| kind_of(wanted).1;
-    let within =
-        |[packs, version]: [bool; 2], other: [bool; 2]| packs <= other[0] && version <= other[1];
-    let (one, other) = (tests(one), tests(other));
-    within(one, other) || within(other, one)
+fn overlap(one: [bool; 2], other: [bool; 2]) -> bool {
+    let is_within = |a: [bool; 2], b: [bool; 2]| a[0] <= b[0] && a[1] <= b[1];
+    is_within(one, other) || is_within(other, one)
 }
 
 /// Returns the alternatives in one spelling and order; reports those that are listed twice.
 fn alternatives(reader: &mut Reader<'_>, any: &[SiteCondition]) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for condition in any {
-        let (name, span) = named(&condition.subject);
         if !seen.insert(meaning::canonical_condition(condition)) {
+            let (_, name, span) = tested(&condition.subject);
             let message = format!("two alternatives ask for the same of `{name}`");
             reader
                 .report(Code::DuplicatePrerequisite, span, message)

@@ -1,8 +1,6 @@
 //! Reading of the steps: their actions and targets.
 
-use super::{
-    checked_id, exclude_keys, inapplicable_keys, key_lines, report_duplicate, require_key,
-};
+use super::{exclude_keys, inapplicable_keys, key_lines, report_duplicate, require_key};
 use crate::document::{Case, Code, Reader, Rule, Table, brief, listed, nearest};
 use crate::manifest::shapes::OPAQUE;
 use crate::manifest::*;
@@ -40,9 +38,8 @@ pub(super) fn add(reader: &mut Reader<'_>, table: &Table<'_>, steps: &mut Vec<St
 }
 
 fn step(reader: &mut Reader<'_>, table: &Table<'_>, within: Option<StepId>) -> Step {
-    let id = reader.text(table, "id");
-    let id = id.and_then(|id| checked_id(reader, id));
-    let title = plain(reader, table, "title");
+    let id = super::id(reader, table);
+    let title = reader.plain_text(table, "title");
     let case = action(reader, table);
     let (items, unreadable_items) = items(reader, table);
     let (groups, unreadable_groups) = groups(reader, table);
@@ -58,17 +55,19 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>, within: Option<StepId>) -> S
         removed_by: name(reader, table, "removed_by"),
         files: files(reader, table),
         features: features(reader, table),
-        arguments: plain(reader, table, "arguments"),
-        program: program(reader, table),
+        arguments: reader.plain_text(table, "arguments"),
+        program: reader
+            .parse(table, "program", Code::UnsafeName, FileName::parse)
+            .map(|program| program.value),
         others: reader.yes(table, "others"),
         to: None,
         parameters: parameters(reader, table),
         service: name(reader, table, "service"),
         platform: None,
         on: None,
-        irreversible: plain(reader, table, "irreversible"),
-        instructions: plain(reader, table, "instructions"),
-        undo: plain(reader, table, "undo"),
+        irreversible: reader.plain_text(table, "irreversible"),
+        instructions: reader.plain_text(table, "instructions"),
+        undo: reader.plain_text(table, "undo"),
         optional: reader
             .flag(table, "optional")
             .is_some_and(|optional| optional.value),
@@ -97,25 +96,16 @@ fn features(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<String> {
     features.into_iter().collect()
 }
 
-/// Reads the directory of a package that rollup cannot open.
-fn program(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<FileName> {
-    let text = reader.text(table, "program")?;
-    let name = reader.parsed(text, Code::UnsafeName, FileName::parse)?;
-    Some(name.value)
-}
-
-fn plain(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<String> {
-    reader.text(table, key).map(|text| text.value)
-}
-
 fn name<Id>(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Option<Name<Id>> {
     let text = reader.text(table, key)?;
     Some(Name::new(text, reader.source))
 }
 
 fn names<Id, T>(reader: &Reader<'_>, names: Vec<Placed<T>>) -> Vec<Name<Id, T>> {
-    let names = names.into_iter();
-    names.map(|name| Name::new(name, reader.source)).collect()
+    names
+        .into_iter()
+        .map(|name| Name::new(name, reader.source))
+        .collect()
 }
 
 /// Returns the parts that the step may have but that could not be read. An error in any other key
@@ -128,7 +118,7 @@ fn unreadable_parts(
 ) -> UnreadableParts {
     let unclear = has_unrecognizable_key(table);
     // The key may be misspelled, or in another table.
-    let is_stray = |key| reader.is_stray(&table.span(), table.shape().title, key);
+    let is_stray = |key| reader.is_stray(table, key);
     let lost = |key, is_there: bool| unclear || is_stray(key) || (table.has(key) && !is_there);
     let servers = lost("on", step.on.is_some()) || lost("platform", step.platform.is_some());
     let files = if table.has("files") {
@@ -152,11 +142,11 @@ fn unreadable_parts(
 /// Returns whether a step has an unknown key that resembles no known one: it may mean any of them.
 fn has_unrecognizable_key(table: &Table<'_>) -> bool {
     let shape = table.shape();
-    let near = |key: &str| nearest(key, shape.named().iter().map(|key| key.name));
+    let known = || shape.named().iter().map(|key| key.name);
     table
         .keys()
         .iter()
-        .any(|key| !shape.takes(key.value) && near(key.value).is_none())
+        .any(|key| !shape.takes(key.value) && nearest(key.value, known()).is_none())
 }
 
 /// Returns the action, and reports each key that the action does not have.
@@ -176,14 +166,14 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
             return None;
         }
         let near = reader.nearest(&action.value, actions());
-        let message = format!("`{}` is not an action", action.value);
+        let message = format!("`{action}` is not an action");
         reader
             .report(Code::InvalidValue, &action.span, message)
             .did_you_mean(near)
             .help(format!("the actions are {}", listed(actions())));
         return None;
     };
-    inapplicable_keys(reader, table, shape, case, "action");
+    inapplicable_keys(reader, table, case, "action");
     Some(case)
 }
 
@@ -193,21 +183,7 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
         Rule::Needs(..) | Rule::With(..) => require_key(reader, table, rule),
         Rule::Targets(keys) => require_targets(reader, table, step, keys),
         Rule::Alone(key, others) => exclude_keys(reader, table, key, others),
-        Rule::Kinds(None, extensions) => {
-            for file in step
-                .files
-                .iter()
-                .filter(|file| !file.text.has_extension(extensions))
-            {
-                let message = format!("`{}` is not a package that `run` takes", file.text);
-                let listed = listed_extensions(extensions);
-                reader
-                    .report(Code::NotAPackage, &file.span, message)
-                    .help(format!(
-                        "`run` takes {listed}; describe any other task in a `manual` step"
-                    ));
-            }
-        }
+        Rule::Kinds(None, extensions) => not_packages(reader, step, extensions),
         Rule::Kinds(Some(key), extensions) => wrong_kinds(reader, table, step, key, extensions),
         Rule::OneFile(key) => {
             if let Some(span) = table.key(key).filter(|_| step.files.len() > 1) {
@@ -225,29 +201,40 @@ fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, rule: &Ru
     }
 }
 
+/// Reports the files that are no packages.
+fn not_packages(reader: &mut Reader<'_>, step: &Step, extensions: &[&str]) {
+    for file in &step.files {
+        if !file.text.has_extension(extensions) {
+            let listed = listed_extensions(extensions);
+            let help = format!("`run` takes {listed}; describe any other task in a `manual` step");
+            let message = format!("`{file}` is not a package that `run` takes");
+            reader
+                .report(Code::NotAPackage, &file.span, message)
+                .help(help);
+        }
+    }
+}
+
 fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step, keys: &[&str]) {
-    let present = keys.iter().filter(|key| table.has(key)).count();
-    let chosen = !step.items.is_empty() || !step.groups.is_empty() || !step.files.is_empty();
-    let other = step.removed_by.is_some() || step.others.is_some() || step.service.is_some();
-    // A target that could not be read has its finding already.
-    let listed = ["files", "others"].iter().any(|key| table.has(key));
-    let is_reported = present > 0 && (listed || step.unreadable.targets || step.unreadable.service);
-    let is_astray = || {
-        keys.iter()
-            .any(|key| reader.is_stray(&table.span(), table.shape().title, key))
+    // Targets that could not be read have their finding already.
+    let unreadable = step.unreadable.targets || step.unreadable.service;
+    let is_reported = |key: &&str| {
+        table.has(key) && (unreadable || ["files", "others"].contains(key))
+            || reader.is_stray(table, key)
     };
-    if chosen || other || is_reported || has_unrecognizable_key(table) || is_astray() {
+    let has_targets = !step.items.is_empty()
+        || !step.groups.is_empty()
+        || !step.files.is_empty()
+        || step.removed_by.is_some()
+        || step.others.is_some()
+        || step.service.is_some();
+    if has_targets || keys.iter().any(is_reported) || has_unrecognizable_key(table) {
         return;
     }
-    let keys = keys
-        .iter()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(" or ");
     let message = format!("{} has no targets", step.quoted_name());
     reader
         .report(Code::NoTargets, &step.span, message)
-        .help(format!("add {keys}"));
+        .help(format!("add `{}`", keys.join("` or `")));
 }
 
 /// Reports a key that does not apply to the kind of one of the files. Files that `run` does not take at
@@ -277,8 +264,7 @@ fn wrong_kinds(
 
 /// Lists extensions as files have them: `.exe`, `.msp`.
 fn listed_extensions(extensions: &[&str]) -> String {
-    let extensions: Vec<String> = extensions.iter().map(|one| format!(".{one}")).collect();
-    listed(extensions.iter().map(String::as_str))
+    format!("`.{}`", extensions.join("`, `."))
 }
 
 /// Returns the lists of items by their groups, and true if any part of them could not be read.
@@ -295,26 +281,24 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<GroupItems>, bool) 
     }
     let unreadable = reader.findings.errors() > before;
     unique(reader, found.iter().map(|(group, _)| group), "items");
-    for (group, names) in &found {
-        unique(reader, names, &group.value);
+    let mut items = Vec::new();
+    for (group, members) in found {
+        unique(reader, &members, &group.value);
+        if !members.is_empty() {
+            items.push(GroupItems {
+                group: Name::new(group, reader.source),
+                names: names(reader, members),
+            });
+        }
     }
-    found.retain(|(_, names)| !names.is_empty());
-    let found = found.into_iter().map(|(group, members)| GroupItems {
-        group: Name::new(group, reader.source),
-        names: names(reader, members),
-    });
-    (found.collect(), unreadable)
+    (items, unreadable)
 }
 
 /// Returns the whole groups, by valid paths, and true if any of them could not be read.
 fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Name<GroupId>>, bool) {
     let before = reader.findings.errors();
-    let mut groups = reader.texts_or_none(table, "groups");
-    groups.retain(|group| {
-        reader
-            .parsed(group.clone(), Code::UnsafeName, RelPath::parse)
-            .is_some()
-    });
+    let path = |text: &str| RelPath::parse(text).map(|_| text.to_owned());
+    let groups = reader.parse_each(table, "groups", Code::UnsafeName, path);
     let unreadable = reader.findings.errors() > before;
     unique(reader, &groups, "groups");
     (names(reader, groups), unreadable)
@@ -329,7 +313,7 @@ fn unique<'t>(
     let mut seen = BTreeSet::new();
     for text in texts {
         if !seen.insert(CaseFolded::of(&text.value)) {
-            let message = format!("`{}` lists `{}` twice", brief(key), text.value);
+            let message = format!("`{}` lists `{text}` twice", brief(key));
             report_duplicate(reader, &text.span, message);
         }
     }
@@ -368,32 +352,26 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, step: &Step) -> Option<CopyTar
         return Some(CopyTarget::Share);
     }
     if !on_servers {
-        let message = format!(
-            "`{}` is a directory on servers, but the step does not name their role",
-            to.value
-        );
-        let finding = reader.report(Code::MissingKey, &to.span, message);
-        let near = crate::document::nearest(&to.value, std::iter::once("share"));
-        finding
-            .did_you_mean(near)
+        let message =
+            format!("`{to}` is a directory on servers, but the step does not name their role");
+        reader
+            .report(Code::MissingKey, &to.span, message)
+            .did_you_mean(nearest(&to.value, std::iter::once("share")))
             .help("add `on = \"ROLE\"`, or copy to the share with `to = \"share\"`");
     }
     if to.value == "." {
         return Some(CopyTarget::Servers(None));
     }
     let span = to.span.clone();
-    let directory = reader.parsed(to, Code::UnsafeName, RelPath::parse)?;
-    for part in directory.value.parts() {
-        reader.parsed(
-            Placed {
-                value: part.to_owned(),
-                span: span.clone(),
-            },
-            Code::UnsafeName,
-            FileName::parse,
-        )?;
+    let directory = reader.parsed(to, Code::UnsafeName, RelPath::parse)?.value;
+    for part in directory.parts() {
+        let part = Placed {
+            value: part,
+            span: span.clone(),
+        };
+        reader.parsed(part.to_owned(), Code::UnsafeName, FileName::parse)?;
     }
-    Some(CopyTarget::Servers(Some(directory.value)))
+    Some(CopyTarget::Servers(Some(directory)))
 }
 
 fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<ProcedureParameters> {
@@ -409,7 +387,7 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<ProcedureParame
         };
         let mut values = BTreeMap::new();
         for Placed { value: key, span } in given.keys() {
-            if let Some(Placed { value, .. }) = reader.any_text(&given, key) {
+            if let Some(value) = reader.plain_text(&given, key) {
                 values.insert(key.to_owned(), Placed { value, span });
             }
         }

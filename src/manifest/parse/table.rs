@@ -22,13 +22,10 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
     if let Some(pins) = reader.table(&payload, "sha256") {
         draft.pins_header = Some(pins.span());
         for key in pins.keys() {
-            let digest = reader.text(&pins, key.value);
-            let digest = digest
-                .and_then(|text| reader.parsed(text, Code::InvalidValue, str::parse::<Digest>));
+            let digest = reader.parse(&pins, key.value, Code::InvalidValue, str::parse::<Digest>);
             let name = reader.parsed(key.to_owned(), Code::UnsafeName, PayloadPath::parse);
-            draft
-                .pins
-                .extend(name.map(|name| (name, digest.map(|digest| digest.value))));
+            let digest = digest.map(|digest| digest.value);
+            draft.pins.extend(name.map(|name| (name, digest)));
         }
     }
     draft
@@ -36,24 +33,17 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
 
 fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let before = reader.findings.errors();
-    let name = reader.text(table, "name");
-    let name = name.and_then(|name| reader.parsed(name, Code::UnsafeName, PayloadPath::parse));
-    let size = reader.number(table, "size");
-    let modified = reader
-        .datetime(table, "modified")
-        .and_then(|time| utc_minute(reader, &time));
-    let platform = reader.text(table, "platform");
-    let version = reader.text(table, "version").map(|version| version.value);
-    let unused = reader.text(table, "unused");
-    let unreadable = reader.findings.errors() > before;
+    let name = reader.parse(table, "name", Code::UnsafeName, PayloadPath::parse);
     Some(RowDraft {
+        size: reader.number(table, "size"),
+        modified: reader
+            .datetime(table, "modified")
+            .and_then(|time| utc_minute(reader, &time)),
+        platform: reader.text(table, "platform"),
+        version: reader.plain_text(table, "version"),
+        unused: reader.text(table, "unused"),
+        unreadable: reader.findings.errors() > before,
         name: name?,
-        size,
-        modified,
-        platform,
-        version,
-        unused,
-        unreadable,
         is_repeated: false,
         is_used: false,
         is_pinned: false,
@@ -66,23 +56,25 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
     // Quote the source, not the parsed value written again: `-00:00` is not `+00:00`.
     let raw = &reader.source.text()[time.span.clone()];
     const NOT_UTC: &str = "not UTC to the minute";
-    let (fault, help) = match (time.value.date, time.value.time, time.value.offset) {
-        (Some(_), Some(clock), Some(Offset::Z)) => {
-            let is_minute = clock.second.unwrap_or(0) == 0 && clock.nanosecond.unwrap_or(0) == 0;
-            match time.value.to_string().parse::<Timestamp>() {
-                Ok(moment) if is_minute => {
-                    return Some(Placed {
-                        value: moment.as_second(),
-                        span: time.span.clone(),
-                    });
-                }
-                Ok(_) => (
-                    NOT_UTC,
-                    "write the seconds as 00: articles document times to the minute",
-                ),
-                Err(_) => ("too late", "the latest time is 9999-12-30T22:00:00Z"),
+    let Datetime {
+        date,
+        time: clock,
+        offset,
+    } = time.value;
+    let (fault, help) = match (date, clock, offset) {
+        (Some(_), Some(_), Some(Offset::Z)) => match time.value.to_string().parse::<Timestamp>() {
+            Ok(moment) if is_minute(moment) => {
+                return Some(Placed {
+                    value: moment.as_second(),
+                    span: time.span.clone(),
+                });
             }
-        }
+            Ok(_) => (
+                NOT_UTC,
+                "write the seconds as 00: articles document times to the minute",
+            ),
+            Err(_) => ("too late", "the latest time is 9999-12-30T22:00:00Z"),
+        },
         (Some(_), Some(_), _) => (NOT_UTC, "add a `Z` at the end, for UTC"),
         _ => (
             NOT_UTC,
@@ -94,4 +86,8 @@ fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed
         .report(Code::InvalidTime, &time.span, message)
         .help(help);
     None
+}
+
+fn is_minute(moment: Timestamp) -> bool {
+    moment.as_second() % 60 == 0 && moment.subsec_nanosecond() == 0
 }

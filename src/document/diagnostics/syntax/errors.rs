@@ -98,8 +98,9 @@ impl<'s> SyntaxErrors<'s> {
 impl ErrorSink for SyntaxErrors<'_> {
     fn report_error(&mut self, error: ParseError) {
         let end = self.source.text().len();
-        let place = error.unexpected();
-        let span = place.map_or(end..end, |span| span.start()..span.end());
+        let span = error
+            .unexpected()
+            .map_or(end..end, |span| span.start()..span.end());
         // A document may have as many errors as bytes.
         if self.first_hidden().is_none_or(|hidden| span.start < hidden) {
             self.add(SyntaxError {

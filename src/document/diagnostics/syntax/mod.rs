@@ -148,8 +148,8 @@ fn byte_order_mark(source: &Source, findings: &mut Findings) {
     if source.text().starts_with('\u{feff}') {
         let message = "the document begins with a byte order mark";
         let mark = 0..'\u{feff}'.len_utf8();
-        let finding = findings.add(Code::ByteOrderMark, mark, message);
-        finding
+        findings
+            .add(Code::ByteOrderMark, mark, message)
             .only_rewritten("")
             .help("save it as UTF-8 without a byte order mark");
     }

@@ -9,6 +9,7 @@ use super::errors::{SyntaxError, SyntaxErrors};
 use super::helps;
 use crate::document::diagnostics::codes::Code;
 use crate::document::diagnostics::findings::{Finding, Findings, Span};
+use crate::document::diagnostics::secrets::inside_of_quotes;
 use crate::document::diagnostics::source::Source;
 
 /// Largest depth of brackets, and largest number of dots in a key.
@@ -153,14 +154,10 @@ impl<'s> SyntaxScan<'s> {
 
     /// Reports a text that its line does not close, and remembers one of several lines.
     fn check_end(&mut self, text: &str, span: Span) {
-        let mut quotes = ["\"\"\"", "'''", "\"", "'"].into_iter();
-        let Some(quote) = quotes.find(|quote| text.starts_with(quote)) else {
+        let Some(inside) = inside_of_quotes(text).filter(|inside| inside.end == text.len()) else {
             return;
         };
-        if text.len() >= 2 * quote.len() && text.ends_with(quote) {
-            return;
-        }
-        if quote.len() > 1 {
+        if inside.start > 1 {
             self.unclosed = Some(span.start);
         } else {
             self.errors.add(SyntaxError {
@@ -355,11 +352,13 @@ impl<'s> SyntaxScan<'s> {
 fn next_entry(text: &str, at: usize) -> usize {
     let in_key = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_entry = |line: &str| {
-        let behind_key = line.trim_start_matches(in_key).trim_start_matches(' ');
-        line.starts_with('[') || behind_key.starts_with('=')
+        line.starts_with('[')
+            || line
+                .trim_start_matches(in_key)
+                .trim_start_matches(' ')
+                .starts_with('=')
     };
-    let ends = text[at..].match_indices('\n');
-    let mut starts = ends.map(|(end, _)| at + end + 1);
+    let mut starts = text[at..].match_indices('\n').map(|(end, _)| at + end + 1);
     starts
         .find(|&start| is_entry(&text[start..]))
         .unwrap_or(text.len())

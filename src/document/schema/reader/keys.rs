@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::Reader;
 use super::table::{Placed, Table};
 use crate::document::diagnostics::codes::Code;
-use crate::document::diagnostics::findings::Span;
+use crate::document::diagnostics::findings::Finding;
 use crate::document::diagnostics::wording::{listed, some_of};
 use crate::document::schema::shape::{Key, KeyKind, Keys, Shape, TOP};
 
@@ -20,8 +20,14 @@ pub(super) struct Header<'s> {
 
 impl Reader<'_> {
     /// Returns whether a table lacks a key only because the key is misspelled or misplaced.
-    pub fn is_stray(&self, table: &Span, title: &str, key: &str) -> bool {
-        self.strays.contains(&(table.start, lacks(title, key)))
+    pub fn is_stray(&self, table: &Table<'_>, key: &str) -> bool {
+        let stray = (table.span.start, lacks(table.shape.title, key));
+        self.strays.contains(&stray)
+    }
+
+    /// Returns whether the document lacks a key of its top only because of such a mistake.
+    pub fn is_stray_of_top(&self, key: &str) -> bool {
+        self.strays.contains(&(0, lacks(TOP, key)))
     }
 
     /// Reports that a table lacks a key, with an example of the line to add.
@@ -40,37 +46,22 @@ impl Reader<'_> {
                 .for_each(|key| self.check_hidden_characters(key.get_ref(), &key.span()));
             return;
         }
-        let mut unknown = table.keys();
-        unknown.retain(|key| table.shape.key(key.value).is_none());
-        unknown.retain(|key| {
-            let mut absent = table.shape.absent.iter();
-            let Some((_, advice)) = absent.find(|(name, _)| *name == key.value) else {
-                return true;
+        let mut plain = Vec::new();
+        for key in table.keys() {
+            if table.shape.takes(key.value)
+                || self.is_absent(table, &key)
+                || self.is_misplaced(table, &key)
+            {
+                continue;
+            }
+            let is_below = match table.value(key.value).map(Spanned::get_ref) {
+                Some(DeValue::Array(array)) => array.first().is_some_and(is_table),
+                value => matches!(value, Some(DeValue::Table(_))),
             };
-            let message = format!("{} has no key `{}`", table.shape.title, key.value);
-            self.report(Code::UnknownKey, &key.span, message)
-                .help(*advice);
-            false
-        });
-        unknown.retain(|key| {
-            let Some((lacking, place)) = self.right_place(table, key) else {
-                return true;
-            };
-            self.strays.extend(lacking);
-            let message = format!("`{}` is in {}", key.value, table.shape.title);
-            self.report(Code::MisplacedKey, &key.span, message)
-                .label(place);
-            false
-        });
-        let below = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
-            DeValue::Array(array) => array.first().is_some_and(is_table),
-            _ => is_table(value),
-        };
-        let (tables, mut plain): (Vec<_>, Vec<_>) = unknown
-            .into_iter()
-            .partition(|key| table.value(key.value).is_some_and(below));
-        for key in &tables {
-            self.unknown_key(table, key);
+            match is_below {
+                true => self.unknown_key(table, &key),
+                false => plain.push(key),
+            }
         }
         self.without_header(table, &mut plain);
         for key in &plain {
@@ -87,6 +78,25 @@ impl Reader<'_> {
         }
     }
 
+    /// Reports a key that authors may expect, and the table does not have.
+    fn is_absent(&mut self, table: &Table<'_>, key: &Placed<&str>) -> bool {
+        let Some((_, advice)) = table
+            .shape
+            .absent
+            .iter()
+            .find(|(name, _)| *name == key.value)
+        else {
+            return false;
+        };
+        self.report_unknown(table, key).help(*advice);
+        true
+    }
+
+    fn report_unknown(&mut self, table: &Table<'_>, key: &Placed<&str>) -> &mut Finding {
+        let message = format!("{} has no key `{key}`", table.shape.title);
+        self.report(Code::UnknownKey, &key.span, message)
+    }
+
     /// Reports keys that belong in a top-level table which the document does not have: its header
     /// is missing, which is a single mistake.
     fn without_header(&mut self, table: &Table<'_>, unknown: &mut Vec<Placed<&str>>) {
@@ -97,7 +107,7 @@ impl Reader<'_> {
             let KeyKind::Table(shape) = absent.kind else {
                 continue;
             };
-            if self.top.contains_key(absent.name) || self.is_stray(&(0..0), TOP, absent.name) {
+            if self.top.contains_key(absent.name) || self.is_stray_of_top(absent.name) {
                 continue;
             }
             let own: Vec<_> = unknown
@@ -120,31 +130,27 @@ impl Reader<'_> {
 
     fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
         let keys = table.shape.named().iter().map(|key| key.name);
-        let message = format!("{} has no key `{}`", table.shape.title, key.value);
-        let mut near = self.nearest(key.value, keys.clone());
-        if let Some(near) = &mut near {
+        if let Some(mut near) = self.nearest(key.value, keys.clone()) {
             near.is_certain &= self.is_free(table, &near.name, key.value);
             let lacking = lacks(table.shape.title, &near.name);
             self.strays.insert((table.span.start, lacking));
+            self.report_unknown(table, key).did_you_mean(Some(near));
+            return;
         }
-        let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
-        let finding = self.report(Code::UnknownKey, &key.span, message);
-        match near {
-            Some(near) => finding.did_you_mean(Some(near)),
-            None => {
-                finding.help(elsewhere.unwrap_or_else(|| format!("its keys are {}", listed(keys))))
-            }
-        };
+        let help = self
+            .free_table(key.value)
+            .unwrap_or_else(|| format!("its keys are {}", listed(keys)));
+        self.report_unknown(table, key).help(help);
     }
 
     /// Returns whether a table neither has a key nor another one that may be a misspelling of it.
     fn is_free(&mut self, table: &Table<'_>, name: &str, misspelled: &str) -> bool {
-        let others = table.keys().into_iter().map(|key| key.value);
-        let unknown = others.filter(|key| table.shape.key(key).is_none() && *key != misspelled);
-        let unknown: Vec<&str> = unknown.collect();
-        let mut rivals = unknown.into_iter();
-        !table.has(name)
-            && !rivals.any(|rival| self.nearest(rival, std::iter::once(name)).is_some())
+        let is_rival = |key: Placed<&str>| {
+            !table.shape.takes(key.value)
+                && key.value != misspelled
+                && self.nearest(key.value, std::iter::once(name)).is_some()
+        };
+        !table.has(name) && !table.keys().into_iter().any(is_rival)
     }
 
     /// Returns advice for a key that is the name of a table with its own header, in which each name
@@ -174,14 +180,20 @@ impl Reader<'_> {
             .ok()
     }
 
+    /// Reports a key that belongs in another table.
+    fn is_misplaced(&mut self, table: &Table<'_>, key: &Placed<&str>) -> bool {
+        let Some(place) = self.right_place(table, key) else {
+            return false;
+        };
+        let message = format!("`{key}` is in {}", table.shape.title);
+        self.report(Code::MisplacedKey, &key.span, message)
+            .label(place);
+        true
+    }
+
     /// Returns the place to which a misplaced key belongs: the top, or the nearest table above that
-    /// allows it and does not have it yet. Also returns the stray for the table that seems to lack
-    /// the key, unless it has the key already.
-    fn right_place(
-        &mut self,
-        table: &Table<'_>,
-        key: &Placed<&str>,
-    ) -> Option<(Option<(usize, String)>, String)> {
+    /// allows it and does not have it yet, and which seems to lack it.
+    fn right_place(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<String> {
         // A key inside the braces of another table was not misplaced by mistake.
         let here = self.header_at(table.span.start)?;
         if !self.shapes.iter().any(|shape| shape.takes(key.value)) {
@@ -191,15 +203,14 @@ impl Reader<'_> {
         let above = |next: usize| self.source.line(self.headers[next].start);
         if self.shapes[0].takes(key.value) {
             if self.top.contains_key(key.value) {
-                return Some((None, "remove it, since the top has it already".to_owned()));
+                return Some("remove it, since the top has it already".to_owned());
             }
-            let stray = (0, lacks(TOP, key.value));
-            return Some((Some(stray), format!("belongs above line {}", above(0))));
+            self.strays.insert((0, lacks(TOP, key.value)));
+            return Some(format!("belongs above line {}", above(0)));
         }
         let is_table = is_table(table.value(key.value)?);
         for (at, header) in self.headers[..here].iter().enumerate().rev() {
-            let mut shapes = self.shapes.iter();
-            let shape = shapes.find(|shape| shape.title == header.title);
+            let shape = self.shapes.iter().find(|shape| shape.title == header.title);
             let mut keys = shape.map_or(&[][..], |shape| shape.named()).iter();
             // If the key is the name of a table there, its value must be a table, too.
             if let Some(known) = keys.find(|known| known.name == key.value)
@@ -208,7 +219,8 @@ impl Reader<'_> {
             {
                 let place = format!("belongs in {}, above line {}", header.title, above(at + 1));
                 let stray = (header.start, lacks(&header.title, key.value));
-                return Some((Some(stray), place));
+                self.strays.insert(stray);
+                return Some(place);
             }
         }
         None

@@ -20,7 +20,7 @@ use crate::document::diagnostics::findings::{Finding, Findings, Span};
 use crate::document::diagnostics::nearest::{MeantName, comparison_cost, meant_name};
 use crate::document::diagnostics::source::Source;
 use crate::document::diagnostics::syntax::ReadableText;
-use crate::document::schema::shape::{KeyKind, Shape, TOP};
+use crate::document::schema::shape::{KeyKind, Shape};
 
 /// Reader of a document, with the findings so far.
 pub struct Reader<'s> {
@@ -60,16 +60,14 @@ pub fn read<T>(
     let (root, errors) = DeTable::parse_recoverable(&text);
     let root = root.into_inner();
     let is_complete = readable.report(source, errors, &mut own);
-    let headers = headers(source.text(), &root);
-    let (shapes, strays) = (shape.all(), BTreeSet::new());
     let mut reader = Reader {
         source,
         findings: own,
-        shapes,
-        headers,
+        shapes: shape.all(),
+        headers: headers(source.text(), &root),
         top: &root,
         is_complete,
-        strays,
+        strays: BTreeSet::new(),
         search_budget: SEARCH_BUDGET,
     };
     let top = Table::new(&root, 0..0, shape);
@@ -125,7 +123,7 @@ impl Reader<'_> {
         let Some(schema) = schema.filter(|schema| schema.value != known) else {
             return true;
         };
-        let message = format!("schema {} is unknown", schema.value);
+        let message = format!("schema {schema} is unknown");
         let help =
             format!("this version of rollup supports schema {known}; a newer one may support it");
         self.report(Code::Schema, &schema.span, message)
@@ -136,7 +134,7 @@ impl Reader<'_> {
 
     /// Reports that the schema version is missing, and not only misspelled or misplaced.
     fn require_schema(&mut self, top: &Table<'_>) {
-        if !top.has("schema") && !self.is_stray(&top.span, TOP, "schema") {
+        if !top.has("schema") && !self.is_stray(top, "schema") {
             let end = if self.source.text().contains("\r\n") {
                 "\r\n"
             } else {
@@ -186,7 +184,7 @@ fn is_local(code: Code) -> bool {
 mod tests {
     use super::*;
     use crate::document::Finding;
-    use crate::document::schema::shape::{Form, Key};
+    use crate::document::schema::shape::{Form, Key, TOP};
 
     const TEXT: KeyKind = KeyKind::Text(Form::Words);
 

@@ -1,6 +1,6 @@
 //! Decisions that a document leaves open: values and comments with the word `TODO`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,12 +21,9 @@ impl Reader<'_> {
         }
         let mut values = Vec::new();
         open_values(self.top, &mut values);
-        let open: BTreeSet<(usize, usize)> =
-            values.iter().map(|span| (span.start, span.end)).collect();
-        self.findings.retain(|finding| {
-            let place = (finding.span.start, finding.span.end);
-            !open.contains(&place)
-        });
+        let open: HashSet<&Span> = values.iter().collect();
+        self.findings
+            .retain(|finding| !open.contains(&finding.span));
         let mut lines = BTreeSet::new();
         for span in values {
             if lines.insert(self.source.line(span.start)) {
@@ -36,11 +33,10 @@ impl Reader<'_> {
         }
         for (at, _) in text.match_indices(TODO) {
             let line = self.source.line(at);
+            let span = at..at + TODO.len();
             let before = &text[self.source.line_span(line).start..at];
-            let is_word = !before.ends_with(char::is_alphanumeric)
-                && !text[at + TODO.len()..].starts_with(char::is_alphanumeric);
+            let is_word = !before.ends_with(char::is_alphanumeric) && is_open(&text[at..]);
             if is_word && before.contains('#') && lines.insert(line) {
-                let span = at..at + TODO.len();
                 self.report(Code::OpenComment, &span, "a comment says `TODO`")
                     .help("decide it, and then remove the comment");
             }

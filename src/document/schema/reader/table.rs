@@ -1,17 +1,28 @@
 //! Table of a document, with its shape.
 
+use std::fmt;
+
+use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::document::diagnostics::findings::Span;
 use crate::document::schema::shape::{KeyKind, Rule, Shape};
 
-/// Value with its place in the document.
-#[derive(Debug, Clone)]
+/// Value with its place in the document. It is serialized without the place.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
 pub struct Placed<T> {
     pub value: T,
     /// Place of the value.
+    #[serde(skip)]
     pub span: Span,
+}
+
+impl<T: fmt::Display> fmt::Display for Placed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
 }
 
 impl Placed<&str> {
@@ -100,8 +111,10 @@ impl<'t> Table<'t> {
 
     /// Returns the keys of its shape that the table has, with their places.
     pub fn described_keys(&self) -> impl Iterator<Item = (&'static str, Span)> {
-        let keys = self.shape.named().iter();
-        keys.filter_map(|key| Some((key.name, self.key(key.name)?)))
+        self.shape
+            .named()
+            .iter()
+            .filter_map(|key| Some((key.name, self.key(key.name)?)))
     }
 
     pub(super) fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -112,8 +125,10 @@ impl<'t> Table<'t> {
     /// in one of the cases of the table.
     pub(super) fn help_if_empty(&self, key: &str) -> &'static str {
         let mut rules = self.shape.cases().iter().flat_map(|case| case.rules);
-        let described = self.shape.key(key);
-        if described.is_some_and(|key| key.required.is_some())
+        if self
+            .shape
+            .key(key)
+            .is_some_and(|key| key.required.is_some())
             || rules.any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
         {
             "fill it"

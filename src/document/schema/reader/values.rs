@@ -22,7 +22,7 @@ const ROW: ExpectedValue = ExpectedValue("a table", "write `{ name = \"…\" }`"
 impl ExpectedValue {
     fn of(kind: KeyKind) -> Self {
         match kind {
-            KeyKind::Text(_) | KeyKind::AnyText | KeyKind::TextOrTable(..) => TEXT,
+            KeyKind::Text(_) | KeyKind::TextOrTable(..) => TEXT,
             KeyKind::Texts(_) => Self("a list of strings", "write a list, even for one: `[\"…\"]`"),
             KeyKind::Flag | KeyKind::Yes => {
                 Self("true or false", "write `true` or `false`, without quotes")
@@ -51,17 +51,29 @@ impl ExpectedValue {
 }
 
 impl Reader<'_> {
-    /// Reads a text that is not empty.
+    /// Reads a text, which is not empty unless its form is [`Form::Anything`].
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        let KeyKind::Text(form) = table.kind(key) else {
+        let (KeyKind::Text(form) | KeyKind::TextOrTable(form, _)) = table.kind(key) else {
             unreachable!("`{key}` is described as a text")
         };
-        self.filled_text(key, table.value(key)?, form, table.help_if_empty(key))
+        self.text_of_form(key, table.value(key)?, form, table.help_if_empty(key))
     }
 
-    /// Reads a text, empty or not.
-    pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        self.typed(table, key, string)
+    /// Reads a text, without its place.
+    pub fn plain_text(&mut self, table: &Table<'_>, key: &str) -> Option<String> {
+        self.text(table, key).map(|text| text.value)
+    }
+
+    /// Reads a text and parses it.
+    pub fn parse<T, E: std::fmt::Display>(
+        &mut self,
+        table: &Table<'_>,
+        key: &str,
+        code: Code,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<Placed<T>> {
+        let text = self.text(table, key)?;
+        self.parsed(text, code, parse)
     }
 
     /// Reads a text, or the table in place of one.
@@ -73,14 +85,7 @@ impl Reader<'_> {
         if table.has_table(key) {
             return self.table(table, key).map(ValueOrTable::Table);
         }
-        let KeyKind::TextOrTable(form, _) = table.kind(key) else {
-            unreachable!("`{key}` is described as a text or a table")
-        };
-        let text = match form {
-            Form::Anything => self.any_text(table, key),
-            _ => self.filled_text(key, table.value(key)?, form, table.help_if_empty(key)),
-        };
-        text.map(ValueOrTable::Value)
+        self.text(table, key).map(ValueOrTable::Value)
     }
 
     /// Reads a whole number, or the table in place of one.
@@ -100,16 +105,16 @@ impl Reader<'_> {
         self.typed(table, key, DeValue::as_bool)
     }
 
-    /// Reads a boolean that may only be true, and returns its place.
-    pub fn yes(&mut self, table: &Table<'_>, key: &str) -> Option<Span> {
+    /// Reads a boolean that may only be true.
+    pub fn yes(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
         let flag = self.flag(table, key)?;
-        if flag.value {
-            return Some(flag.span);
+        if !flag.value {
+            let message = format!("`{key} = false` has no effect");
+            self.report(Code::InvalidValue, &flag.span, message)
+                .help("remove the key");
+            return None;
         }
-        let message = format!("`{key} = false` has no effect");
-        self.report(Code::InvalidValue, &flag.span, message)
-            .help("remove the key");
-        None
+        Some(flag)
     }
 
     /// Reads a whole number, from zero up to the largest that the key may have.
@@ -119,19 +124,17 @@ impl Reader<'_> {
             // The caller compares it with the only valid number, and reports another one itself.
             _ => i64::MAX as u64,
         };
-        let raw = self.typed(table, key, |value| value.as_integer().cloned())?;
+        let Placed { value: raw, span } = self.typed(table, key, DeValue::as_integer)?;
         // A sign is not a digit, so a negative number fails here too.
-        let number = u64::from_str_radix(raw.value.as_str(), raw.value.radix());
-        let number = number.ok().filter(|number| *number <= most);
-        if number.is_none() {
-            let message = format!("`{key}` is {}, but must be from 0 to {most}", raw.value);
-            self.report(Code::OutOfRange, &raw.span, message)
-                .help("write the number in plain digits, as it is documented");
+        match u64::from_str_radix(raw.as_str(), raw.radix()) {
+            Ok(value) if value <= most => Some(Placed { value, span }),
+            _ => {
+                let message = format!("`{key}` is {raw}, but must be from 0 to {most}");
+                self.report(Code::OutOfRange, &span, message)
+                    .help("write the number in plain digits, as it is documented");
+                None
+            }
         }
-        number.map(|value| Placed {
-            value,
-            span: raw.span,
-        })
     }
 
     /// Reads a day without a time, as `YYYY-MM-DD`.
@@ -164,9 +167,23 @@ impl Reader<'_> {
         }
         let mut texts = Vec::with_capacity(list.len());
         for value in list.iter() {
-            texts.extend(self.filled_text(key, value, described.form, "fill it, or remove it"));
+            texts.extend(self.text_of_form(key, value, described.form, "fill it, or remove it"));
         }
         texts
+    }
+
+    /// Reads a list of texts and parses each.
+    pub fn parse_each<T, E: std::fmt::Display>(
+        &mut self,
+        table: &Table<'_>,
+        key: &str,
+        code: Code,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<Placed<T>> {
+        self.texts_or_none(table, key)
+            .into_iter()
+            .filter_map(|text| self.parsed(text, code, &parse))
+            .collect()
     }
 
     fn empty_list(&mut self, table: &Table<'_>, key: &str) {
@@ -198,15 +215,18 @@ impl Reader<'_> {
 
     /// Reads a list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
+        let kind = table.kind(key);
         let list = self.typed(table, key, DeValue::as_array);
-        let (Some(list), Some(shape)) = (list, table.kind(key).shape()) else {
+        let (Some(list), Some(shape)) = (list, kind.shape()) else {
             return Vec::new();
         };
-        if list.value.is_empty() && has_some(table.kind(key)) {
+        let is_filled = matches!(kind, KeyKind::SomeTables(_) | KeyKind::SomeHeaders(_));
+        if list.value.is_empty() && is_filled {
             self.empty_list(table, key);
         }
-        let rows = list.value.iter();
-        rows.filter_map(|row| self.table_of(key, row, shape, ROW))
+        list.value
+            .iter()
+            .filter_map(|row| self.table_of(key, row, shape, ROW))
             .collect()
     }
 
@@ -233,28 +253,26 @@ impl Reader<'_> {
         code: Code,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<Placed<T>> {
-        match parse(&text.value) {
-            Ok(value) => Some(Placed {
-                value,
-                span: text.span,
-            }),
-            Err(error) => {
-                let mut message = error.to_string();
-                if !message.contains(&text.value) {
-                    message = format!("`{}` cannot be used: {message}", text.value);
+        let Placed { value: text, span } = text;
+        let error = match parse(&text) {
+            Ok(value) => return Some(Placed { value, span }),
+            Err(error) => error.to_string(),
+        };
+        let message = match error.contains(&text) {
+            true => error,
+            false => format!("`{text}` cannot be used: {error}"),
+        };
+        let finding = self.report(code, &span, message);
+        if code == Code::UnsafeName {
+            let slashes = text.contains('/') && text.split('/').any(str::is_empty);
+            finding.help(match slashes {
+                true => {
+                    "write one `/` between two parts, and none before the first or after the last"
                 }
-                let finding = self.report(code, &text.span, message);
-                if code == Code::UnsafeName {
-                    let slashes =
-                        text.value.split('/').any(str::is_empty) && text.value.contains('/');
-                    finding.help(match slashes {
-                        true => "write one `/` between two parts, and none before the first or after the last",
-                        false => "use a name that is also valid on Windows",
-                    });
-                }
-                None
-            }
+                false => "use a name that is also valid on Windows",
+            });
         }
+        None
     }
 
     /// Reports a name with an invisible character. Texts for people may contain any character.
@@ -266,14 +284,18 @@ impl Reader<'_> {
         }
     }
 
-    fn filled_text(
+    fn text_of_form(
         &mut self,
         key: &str,
         value: &Spanned<DeValue<'_>>,
         form: Form,
         help: &str,
     ) -> Option<Placed<String>> {
+        let string = |value: &DeValue<'_>| value.as_str().map(str::to_owned);
         let text = self.value_of(key, value, TEXT, string)?;
+        if form == Form::Anything {
+            return Some(text);
+        }
         if form != Form::Prose {
             self.check_hidden_characters(&text.value, &text.span);
         }
@@ -303,14 +325,12 @@ impl Reader<'_> {
         expected: ExpectedValue,
         take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Placed<T>> {
-        let Some(taken) = take(value.get_ref()) else {
+        let span = value.span();
+        let taken = take(value.get_ref()).map(|value| Placed { value, span });
+        if taken.is_none() {
             self.wrong_type(key, value, expected, None);
-            return None;
-        };
-        Some(Placed {
-            value: taken,
-            span: value.span(),
-        })
+        }
+        taken
     }
 
     fn wrong_type(
@@ -330,20 +350,21 @@ impl Reader<'_> {
             DeValue::Table(_) => "a table",
         };
         let raw = self.source.shown(value.span());
-        let better = match value.get_ref() {
+        let message = format!("`{}` has {found} instead of {expected}", brief(key));
+        let finding = self.report(Code::WrongType, &value.span(), message);
+        match value.get_ref() {
             DeValue::Array(_) | DeValue::Table(_) if expected == TEXT.0 => {
-                Some("write one text: `\"…\"`".to_owned())
+                finding.label("write one text: `\"…\"`")
             }
             DeValue::Datetime(Datetime {
                 date: Some(date), ..
-            }) if expected == "a day" => Some(format!("write only the day: `{date}`")),
-            _ => shape.and_then(|shape| table_advice(brief(key), &raw, shape)),
+            }) if expected == "a day" => finding.label(format!("write only the day: `{date}`")),
+            _ => match shape.and_then(|shape| table_advice(brief(key), &raw, shape)) {
+                Some(better) => finding.label(better),
+                None => finding.label(advice),
+            },
         };
-        let message = format!("`{}` has {found} instead of {expected}", brief(key));
-        let rewritten = retyped(value.get_ref(), &raw, expected);
-        let finding = self.report(Code::WrongType, &value.span(), message);
-        finding.label(better.unwrap_or_else(|| advice.to_owned()));
-        if let Some(rewritten) = rewritten {
+        if let Some(rewritten) = retyped(value.get_ref(), &raw, expected) {
             finding.only_rewritten(rewritten);
         }
     }
@@ -372,14 +393,6 @@ fn retyped(value: &DeValue<'_>, raw: &str, expected: &str) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn has_some(kind: KeyKind) -> bool {
-    matches!(kind, KeyKind::SomeTables(_) | KeyKind::SomeHeaders(_))
-}
-
-fn string(value: &DeValue<'_>) -> Option<String> {
-    value.as_str().map(str::to_owned)
 }
 
 /// Returns advice on how to write a table in place of another value.
